@@ -1,0 +1,180 @@
+"""What the facts say of one cell: a target on one platform, for the hardware a project names. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.model import Build, Condition, Constraint, Gpu, Matrix, Platform, Project, Reason, Release, Target, TargetWish, driver_text
+
+Value = Version | str
+Known = Mapping[str, tuple[Value, ...]]  # axis -> its values; several for GPUs, none known when absent
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A target on one platform; `known` holds what does not depend on a choice, `open` the constraints that still may."""
+
+    target: Target
+    platform: Platform
+    known: Known
+    open: tuple[Constraint, ...]
+    dead: Reason | None  # why no choice whatever can serve this cell
+
+
+def with_overrides(target: Target, wish: TargetWish) -> Target:
+    """The target as the project wants it: fewer platforms, other promises to the solver."""
+    platforms = target.platforms if wish.platforms is None else tuple(p for p in target.platforms if p in wish.platforms)
+    virtual = {platform: {**target.virtual[platform], **_fitting(wish.virtual, platform)} for platform in platforms}
+    return Target(target.name, target.cuda, platforms, virtual, target.at)
+
+
+def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
+    """`__glibc` says nothing of macOS, `__osx` nothing of Linux."""
+    foreign = {"linux": {"__osx", "__win"}, "osx": {"__glibc", "__linux", "__win", "__cuda"}, "win": {"__glibc", "__linux", "__osx"}}
+    return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
+
+
+def system(platform: Platform) -> str:
+    """The name of the platform's driver family in cuda.yaml."""
+    return "windows" if platform.startswith("win") else "linux"
+
+
+def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
+    """The project's GPUs, by model or by bare compute capability."""
+    return tuple(matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name)) for name in project.gpus)
+
+
+def cell(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Cell:
+    """One cell of a project, with everything decided that the facts alone decide."""
+    virtual = target.virtual[platform]
+    known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
+    if "__glibc" in virtual:
+        known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
+    if "__archspec" in virtual:
+        known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
+    if target.cuda:
+        known["cuda"] = (target.cuda,)
+        known["gpu"] = tuple(gpu.capability for gpu in fleet(matrix, project))
+        if project.driver:
+            known["driver"] = (project.driver,)
+    known = {axis: values for axis, values in known.items() if values}
+    undecided, dead = [], next(_hardware(matrix, project, target, platform), None)
+    for constraint in matrix.constraints:
+        verdict = holds(constraint, known)
+        if verdict is False and not constraint.warn:
+            dead = dead or Reason(_violated(constraint, known), constraint.at)
+        elif _may_change(constraint, known) and _possible(constraint.when, known):
+            undecided.append(constraint)
+    return Cell(target, platform, known, tuple(undecided), dead)
+
+
+def warnings(matrix: Matrix, where: Cell, known: Known) -> Iterator[Reason]:
+    """What is worth saying of a cell whose choices are made."""
+    for constraint in matrix.constraints:
+        if constraint.warn and holds(constraint, {**where.known, **known}) is False:
+            yield Reason(_violated(constraint, {**where.known, **known}), constraint.at)
+
+
+def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Iterator[Reason]:
+    if target.cuda is None:
+        return
+    toolkit = matrix.toolkits[target.cuda]
+    floor = toolkit.floor.get(system(platform))
+    if project.driver and floor and project.driver < floor:
+        text = f"CUDA {target.cuda} needs driver {driver_text(floor)} or newer, the fleet's oldest is {driver_text(project.driver)}"
+        yield Reason(text, toolkit.at)
+    low, high = toolkit.capabilities
+    for gpu in fleet(matrix, project):
+        if gpu.capability < low or gpu.capability.major > high.major:  # code for X.Y runs on X.Z, Z >= Y, of the same major
+            text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, {gpu.name} is {gpu.capability}"
+            yield Reason(text, toolkit.at)
+
+
+def cudnn_pin(matrix: Matrix, project: Project, target: Target) -> tuple[str, Reason] | None:
+    """The conda range that keeps cuDNN to versions with code for the project's oldest GPU; None when any will do."""
+    gpus = fleet(matrix, project)
+    if target.cuda is None or not gpus:
+        return None
+    oldest = min(gpus, key=lambda gpu: gpu.capability)
+    rows = [row for row in matrix.cudnn if target.cuda.major in row.cuda_majors]
+    too_new = [row for row in rows if row.floor > oldest.capability]
+    if not too_new:
+        return None
+    first = too_new[-1]
+    bound = f"{first.version.major}.{first.version.minor}"
+    return f"<{bound}", Reason(f"cuDNN {bound} and later have no code for {oldest.name} ({oldest.capability})", first.at)
+
+
+# --- constraints ----------------------------------------------------------------------------------------------------------
+
+
+def holds(constraint: Constraint, known: Known) -> bool | None:
+    """True or False where `when` holds; None where it does not apply. GPUs are judged one by one."""
+    if "gpu" not in known:
+        return _holds(constraint, known)
+    verdicts = [_holds(constraint, {**known, "gpu": (capability,)}) for capability in known["gpu"]]
+    decided = [verdict for verdict in verdicts if verdict is not None]
+    return all(decided) if decided else None
+
+
+def _holds(constraint: Constraint, known: Known) -> bool | None:
+    if not all(condition.axis in known and _true(condition, known) for condition in constraint.when):
+        return None
+    return all(condition.axis not in known or _true(condition, known) for condition in constraint.need)
+
+
+def _true(condition: Condition, known: Known) -> bool:
+    values = known[condition.axis]
+    if condition.versions is None:
+        return any(value in condition.names for value in values)
+    return any(isinstance(value, Version) and value in condition.versions for value in values)
+
+
+def _may_change(constraint: Constraint, known: Known) -> bool:
+    return any(condition.axis not in known for condition in (*constraint.when, *constraint.need))
+
+
+def _possible(when: Iterable[Condition], known: Known) -> bool:
+    return all(condition.axis not in known or _true(condition, known) for condition in when)
+
+
+def _violated(constraint: Constraint, known: Known) -> str:
+    asked = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.need)
+    given = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.when) or "everything"
+    have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
+    return f"{given} needs {asked}, not {have} ({constraint.because})"
+
+
+def _words(condition: Condition) -> str:
+    return str(condition.versions) if condition.versions is not None else " or ".join(sorted(condition.names))
+
+
+# --- builds ---------------------------------------------------------------------------------------------------------------
+
+
+def builds(release: Release, provider: str, where: Cell) -> tuple[Build, ...]:
+    """The rows of a release that serve a cell."""
+    return tuple(
+        build
+        for build in release.builds
+        if build.provider == provider and where.target.cuda in build.variants and where.platform in build.platforms
+    )
+
+
+def pythons(where: Cell, known: Known, candidates: Iterable[Version]) -> frozenset[Version]:
+    """The candidates that no open constraint of the cell refuses, given the choices in `known`."""
+    facts = {**where.known, **known}
+    return frozenset(
+        python
+        for python in candidates
+        if all(c.warn or holds(c, {**facts, "python": (python,)}) is not False for c in where.open)
+    )
+
+
+def minors_in(found: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:
+    """The Python minors of a range."""
+    return frozenset(minor for minor in known if minor in found)

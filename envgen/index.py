@@ -1,0 +1,334 @@
+"""Where package records come from: a folder of repodata, the recorded index, or live channels.
+
+Every index answers two questions: which records has a package name on a platform (`records`), and what does the solver read
+(`sources`). Urls are canonical throughout: a mirror or a folder is a way to read a channel, not another channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from packaging.version import Version
+from rattler import Channel, Gateway, MatchSpec, RepoDataRecord, SparseRepoData
+from rattler import Version as CondaVersion
+from rattler import VersionSpec
+from rattler.exceptions import GatewayError, InvalidMatchSpecError
+
+from envgen.errors import BadInput, NoSolution, closest
+from envgen.model import Platform, Record
+
+if TYPE_CHECKING:
+    from envgen.layout import Layout
+
+ALIAS = "https://conda.anaconda.org"  # where conda looks for a channel that is only a name
+_SECRETS = (re.compile(r"(://)[^/@\s]+@"), re.compile(r"(/t/)[^/\s]+"))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One channel: as the project writes it, where rattler finds it, and its folder in an index.
+
+    `canonical` has `$NAME` where a credential belongs; only `live` has the credential, and it is never shown.
+    """
+
+    text: str
+    canonical: str
+    live: str
+    folder: str
+
+
+def place(text: str) -> Place:
+    """A channel's places, from its name or its url."""
+    text = text.rstrip("/")
+    if "://" not in text:
+        return Place(text, f"{ALIAS}/{text}", f"{ALIAS}/{text}", text)
+    if text.startswith(f"{ALIAS}/") and "$" not in text:
+        return Place(text, text, text, text.removeprefix(f"{ALIAS}/"))
+    parts = urlsplit(text)
+    host = parts.netloc.rpartition("@")[2].replace(":", "_")
+    path = re.sub(r"/t/[^/]+", "", parts.path).strip("/")
+    return Place(text, text, os.path.expandvars(text), "/".join(filter(None, (host, path))))
+
+
+def redacted(text: str) -> str:
+    """`text` without passwords and tokens of urls."""
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1***@" if "@" in pattern.pattern else r"\1***", text)
+    return text
+
+
+class Index(Protocol):
+    """Package records by channel, name and platform; `name` says in words where they come from."""
+
+    name: str
+
+    def records(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
+        """All records of a package on a platform, `noarch` included."""
+
+    def sources(self, channels: Sequence[Place], platform: Platform) -> list[Any]:
+        """What rattler's solver reads, in the order of the channels."""
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """The gateway behind `sources`, where there is one."""
+
+    def names(self, channel: Place, platform: Platform) -> Iterable[str]:
+        """Every package name, where that is cheap to know."""
+
+
+class FolderIndex:
+    """`<channel>/<subdir>/repodata.json[.zst]` below one folder, read once."""
+
+    gateway = None
+
+    def __init__(self, folder: Path, name: str) -> None:
+        if not any(folder.glob("**/repodata.json*")):
+            hint = "it must hold <channel>/<subdir>/repodata.json or repodata.json.zst"
+            raise BadInput("no repodata in this index folder", where=name, hint=hint)
+        self.folder = folder
+        self.name = name
+        self._read: dict[tuple[str, str], SparseRepoData | None] = {}
+        self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+
+    def records(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
+        key = (channel.folder, platform, name)
+        if key not in self._records:
+            files = filter(None, (self._subdir(channel, subdir) for subdir in (platform, "noarch")))
+            self._records[key] = [record for file in files for record in file.load_records(name)]
+        return self._records[key]
+
+    def sources(self, channels: Sequence[Place], platform: Platform) -> list[Any]:
+        found = [self._subdir(channel, subdir) for channel in channels for subdir in (platform, "noarch")]
+        return [file for file in found if file]
+
+    def names(self, channel: Place, platform: Platform) -> Iterable[str]:
+        files = filter(None, (self._subdir(channel, subdir) for subdir in (platform, "noarch")))
+        return {name for file in files for name in file.package_names()}
+
+    def _subdir(self, channel: Place, subdir: str) -> SparseRepoData | None:
+        key = (channel.folder, subdir)
+        if key not in self._read:
+            self._read[key] = self._open(channel, subdir)
+        return self._read[key]
+
+    def _open(self, channel: Place, subdir: str) -> SparseRepoData | None:
+        folder = self.folder / channel.folder
+        if not folder.is_dir():
+            known = {path.parent.parent.relative_to(self.folder).as_posix() for path in self.folder.glob("**/repodata.json*")}
+            raise NoSolution(f"channel `{channel.text}` is not in {self.name}", hint=closest(channel.folder, known))
+        plain, packed = folder / subdir / "repodata.json", folder / subdir / "repodata.json.zst"
+        path = plain if plain.is_file() else _unpacked(packed) if packed.is_file() else None
+        if path is None:
+            return None
+        try:
+            return SparseRepoData(Channel(channel.live), subdir, path)
+        except (OSError, ValueError) as error:
+            raise BadInput(f"not repodata: {error}", where=f"{self.name}/{channel.folder}/{subdir}", hint="fetch it again") from None
+
+
+class LiveIndex:
+    """Public or private channels over the network, through rattler's gateway and its cache on disk."""
+
+    name = "live channels"
+
+    def __init__(self) -> None:
+        self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels")
+        self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+
+    def records(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
+        key = (channel.live, platform, name)
+        if key not in self._records:
+            self._records[key] = asyncio.run(self._query(name, channel, platform))
+        return self._records[key]
+
+    async def _query(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
+        gateway = self.gateway or Gateway()
+        try:
+            found = await gateway.query([Channel(channel.live)], [platform, "noarch"], [name], recursive=False)  # type: ignore[list-item]
+        except GatewayError as error:
+            raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
+        return [record for records in found for record in records]
+
+    def sources(self, channels: Sequence[Place], platform: Platform) -> list[Any]:
+        return [Channel(channel.live) for channel in channels]
+
+    def names(self, channel: Place, platform: Platform) -> Iterable[str]:
+        return ()
+
+
+class Unreachable(NoSolution):
+    """A live channel did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which index a run was told to use: a folder, the recorded one (`offline`), or neither: live channels."""
+
+    folder: Path | None = None
+    offline: bool = False
+
+
+def open_index(wanted: Wanted, layout: Layout, channels: Sequence[str], platform: Platform) -> tuple[Index, str]:
+    """The index of a run, and what must be said aloud about it.
+
+    Live channels that cannot be reached give way to the recorded index; that is said, because it may be old.
+    """
+    if wanted.folder:
+        return FolderIndex(wanted.folder, str(wanted.folder)), ""
+    recorded = layout.shown(layout.index)
+    if wanted.offline:
+        return FolderIndex(layout.index, recorded), ""
+    live = LiveIndex()
+    try:
+        live.records("python", place(channels[0]), platform)
+    except Unreachable as error:
+        if not layout.index.is_dir():
+            error.hint = "give --index DIR, or run where the channel can be reached"
+            raise
+        said = f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."
+        return FolderIndex(layout.index, recorded), said
+    return live, ""
+
+
+# --- what an index holds --------------------------------------------------------------------------------------------------
+
+
+def held_pythons(
+    index: Index,
+    specs: Iterable[str],
+    channels: Sequence[str],
+    platform: Platform,
+    minors: Iterable[Version],
+    exclude_newer: datetime | None = None,
+) -> frozenset[Version]:
+    """The Python minors for which the index holds a record of every spec on a platform, under strict channel priority."""
+    left = frozenset(minors)
+    for spec in specs:
+        left = left.intersection(_pythons_of(index, _match_spec(spec), [place(channel) for channel in channels], platform, left, exclude_newer))
+    return left
+
+
+def _match_spec(spec: str) -> MatchSpec:
+    try:
+        return MatchSpec(spec, strict=False)
+    except InvalidMatchSpecError as error:
+        raise BadInput(f"not a conda spec: `{spec}`: {error}", hint="see the spelling in matrices/ or the project's dependencies") from None
+
+
+def _pythons_of(
+    index: Index, spec: MatchSpec, channels: Sequence[Place], platform: Platform, minors: Iterable[Version], exclude_newer: datetime | None
+) -> frozenset[Version]:
+    name = str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
+    if spec.channel:
+        channels = [channel for channel in channels if channel.live == spec.channel.base_url.rstrip("/")]
+    records = next(filter(None, (index.records(name, channel, platform) for channel in channels)), ())
+    fitting = [record for record in records if spec.matches(record) and _old_enough(record, exclude_newer)]
+    return frozenset(minor for minor in minors if any(_runs_on(record, minor) for record in fitting))
+
+
+def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
+    return exclude_newer is None or (record.timestamp is not None and record.timestamp <= exclude_newer)
+
+
+def _runs_on(record: RepoDataRecord, minor: Version) -> bool:
+    """Whether the record's `python` and `python_abi` dependencies admit a minor."""
+    wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]
+    return all(_admits(words[1], words[0], str(minor)) for words in wanted if len(words) > 1)
+
+
+@cache
+def _admits(versions: str, package: str, minor: str) -> bool:
+    return VersionSpec(versions).matches(CondaVersion(minor if package == "python_abi" else f"{minor}.99"))
+
+
+def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str], platforms: Sequence[Platform]) -> dict[str, str]:
+    """Package names that no channel has on any of the platforms, each with what may have been meant."""
+    places = [place(channel) for channel in channels]
+    missing = [name for name in names if not any(index.records(name, c, p) for c in places for p in platforms)]
+    known = {name for c in places for p in platforms[:1] for name in index.names(c, p)} if missing else set()
+    return {name: closest(name, known) for name in missing}
+
+
+# --- the recorded index ---------------------------------------------------------------------------------------------------
+
+_KEPT_ELSEWHERE = {"fn", "url", "channel"}
+
+
+def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The files of the recorded index, `<channel>/<subdir>/repodata.json` -> text, for all packages that locks name.
+
+    One record a line, sorted; a package of which no record is known is left out.
+    """
+    known = {**old, **{record.url: record.source for record in fresh}}
+    subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for url in sorted(set(urls)):
+        base, subdir, file = url.rsplit("/", 2)
+        if url in known:
+            subdirs.setdefault(f"{place(base).folder}/{subdir}", {})[file] = known[url]
+    return {f"{folder}/repodata.json": _repodata(folder.rsplit("/", 1)[1], records) for folder, records in sorted(subdirs.items())}
+
+
+def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:
+    sections = {"packages": ".tar.bz2", "packages.conda": ".conda"}
+    lines = [f'"info": {{"subdir": "{subdir}"}}']
+    for section, suffix in sections.items():
+        rows = [f"{json.dumps(file)}: {_line(record)}" for file, record in sorted(records.items()) if file.endswith(suffix)]
+        lines.append(f'"{section}": {{\n' + ",\n".join(rows) + "\n}" if rows else f'"{section}": {{}}')
+    return "{\n" + ",\n".join(lines) + ',\n"repodata_version": 1\n}\n'
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    kept = {key: value for key, value in record.items() if key not in _KEPT_ELSEWHERE}
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(", ", ": "))
+
+
+def read_recorded(folder: Path, channels: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """The recorded index as url -> record; `channels` are the canonical urls that locks use."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for base in set(channels):
+        for path in sorted((folder / place(base).folder).glob("*/repodata.json")):
+            data = json.loads(path.read_text(encoding="utf-8"))
+            for section in ("packages", "packages.conda"):
+                found.update({f"{base}/{path.parent.name}/{file}": record for file, record in data.get(section, {}).items()})
+    return found
+
+
+# --- the cache ------------------------------------------------------------------------------------------------------------
+
+
+def cache_folder() -> Path:
+    """`ENVGEN_CACHE`, or the user's cache folder."""
+    import platformdirs
+
+    return Path(os.environ.get("ENVGEN_CACHE") or platformdirs.user_cache_path("envgen"))
+
+
+def _unpacked(packed: Path) -> Path:
+    """An unpacked copy in the cache, keyed by content: rattler's file reader maps plain JSON."""
+    content = packed.read_bytes()
+    target = cache_folder() / "repodata" / f"{hashlib.sha256(content).hexdigest()}.json"
+    if not target.is_file():
+        import zstandard
+
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+                file.write(zstandard.ZstdDecompressor().decompressobj().decompress(content))
+            os.replace(file.name, target)
+        except zstandard.ZstdError as error:
+            raise BadInput(f"not a zstd file: {error}", where=packed, hint="fetch it again") from None
+        except OSError as error:
+            raise BadInput(f"the cache cannot be written: {error}", hint="set ENVGEN_CACHE to a folder of yours") from None
+    return target

@@ -1,0 +1,118 @@
+"""Reads a `conda-lock.yml` into a Lock, and the stamp that envgen leaves in its metadata. Knows the format, not the tool."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from envgen.errors import BadInput
+from envgen.model import Address, Lock, LockedPackage, Platform, Stamp
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BODY = "\npackage:"
+_URL = re.compile(r"^  url: (\S+)$", re.MULTILINE)
+_CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
+_KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
+
+
+def metadata(wanted: str, chosen: Mapping[str, str], body: str, downloads: Mapping[Platform, tuple[int, int]]) -> dict[str, str]:
+    """The stamp as conda-lock's custom metadata: strings only."""
+    return {
+        "envgen-wanted": wanted,
+        "envgen-chosen": ", ".join(f"{name} {version}" for name, version in chosen.items()),
+        "envgen-packages": digest(body),
+        "envgen-downloads": ", ".join(f"{platform} {count} packages {size} bytes" for platform, (count, size) in downloads.items()),
+    }
+
+
+def digest(body: str) -> str:
+    """sha256 of the package section, as written."""
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def stamp(text: str, shown: str) -> Stamp | None:
+    """What envgen wrote into a lock; None for a lock that another tool made.
+
+    Cheap: only the metadata is parsed, the packages are hashed. Raises BadInput when a merge conflict was left in the file
+    or it ends early, because then it is not known what it says.
+    """
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise _broken("a merge conflict was left in this lock", Address(shown, line, 1))
+    head, found, rest = text.partition(_BODY)
+    if not found or not text.endswith("\n"):
+        raise _broken("this lock ends early", Address(shown, text.count("\n") + 1, 1))
+    custom = _metadata(head, shown).get("custom_metadata") or {}
+    if not isinstance(custom, dict) or any(not isinstance(custom.get(key), str) for key in _KEYS):
+        return None
+    wanted, chosen, packages, downloads = (custom[key] for key in _KEYS)
+    if packages != digest(f"package:{rest}"):
+        raise _broken("the packages of this lock are not those that were written", Address(shown, head.count("\n") + 2, 1))
+    return Stamp(wanted, dict(_pairs(chosen)), packages, {words[0]: (int(words[1]), int(words[3])) for words in _words(downloads)})
+
+
+def _broken(what: str, where: Address) -> BadInput:
+    return BadInput(what, where=where, hint="take it from git again (`git checkout -- FILE`), or delete it and run `envgen lock`")
+
+
+def _metadata(head: str, shown: str) -> Mapping[str, Any]:
+    try:
+        data = yaml.load(head, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise _broken(f"not YAML: {error.problem}", Address(shown, mark.line + 1 if mark else 1, 1)) from None
+    found = data.get("metadata") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        raise _broken("this lock has no metadata", Address(shown, 1, 1))
+    return found
+
+
+def _words(text: str) -> list[list[str]]:
+    return [part.split() for part in text.split(", ") if part]
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return [(words[0], words[1]) for words in _words(text)]
+
+
+def urls(text: str) -> list[str]:
+    """The url of every package, without parsing the file."""
+    return _URL.findall(text)
+
+
+def read_lock(text: str, shown: str) -> Lock:
+    """The whole lock. Raises BadInput when it is not a conda-lock file of version 1."""
+    try:
+        data = yaml.load(text, Loader=_LOADER)
+        if data["version"] != 1:
+            raise _broken(f"version {data['version']} is not known here", Address(shown, 1, 1))
+        head = data["metadata"]
+        return Lock(
+            platforms=tuple(head["platforms"]),
+            channels=tuple(channel["url"] for channel in head["channels"]),
+            content_hash=dict(head["content_hash"]),
+            packages=tuple(_package(row) for row in data["package"]),
+        )
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise _broken(f"not YAML: {error.problem}", Address(shown, mark.line + 1 if mark else 1, 1)) from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _broken(f"not a conda-lock file: {error!r}", Address(shown, 1, 1)) from None
+
+
+def _package(row: Mapping[str, Any]) -> LockedPackage:
+    return LockedPackage(
+        name=row["name"],
+        version=row["version"],
+        manager=row["manager"],
+        platform=row["platform"],
+        url=row["url"],
+        md5=row["hash"].get("md5"),
+        sha256=row["hash"].get("sha256"),
+        depends=row.get("dependencies") or {},
+    )

@@ -1,0 +1,345 @@
+"""`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
+
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` have a shape of their own; every other file is a framework.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+from packaging.version import Version
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from envgen.document import Document, RangeText, Row, Text, VersionText, checked, read, version_range
+from envgen.errors import BadInput
+from envgen.model import (
+    Address,
+    Build,
+    Condition,
+    Constraint,
+    Cudnn,
+    Framework,
+    Gpu,
+    Matrix,
+    Platform,
+    Release,
+    Spelling,
+    Target,
+    Toolkit,
+    Variant,
+)
+
+PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
+AXES = ("archspec", "cuda", "cudnn", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
+_FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
+_MINOR = re.compile(r"(\d+)\.(\d+)")
+
+
+# --- the shapes of the files ----------------------------------------------------------------------------------------------
+
+
+def _because(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise PydanticCustomError("because", "expected the source of this fact", {"hint": "a url, or a file and its date"})
+    return value
+
+
+def _minors(value: object) -> frozenset[Version]:
+    """ "3.9-3.12, 3.14" as a set of minors."""
+    wrong = PydanticCustomError("minors", "expected Python minors", {"hint": 'write for instance "3.9-3.13" or "3.10, 3.12"'})
+    if not isinstance(value, str):
+        raise PydanticCustomError("expected_text", "expected a string")
+    found: set[Version] = set()
+    for part in value.split(","):
+        ends = [_MINOR.fullmatch(end.strip()) for end in part.split("-")]
+        if not all(ends) or len(ends) > 2:
+            raise wrong
+        (major, first), (other, last) = (ends[0].groups(), ends[-1].groups())  # type: ignore[union-attr]
+        if major != other or int(first) > int(last):
+            raise wrong
+        found.update(Version(f"{major}.{minor}") for minor in range(int(first), int(last) + 1))
+    return frozenset(found)
+
+
+def _variant(value: object) -> Variant:
+    if value == "cpu":
+        return None
+    if isinstance(value, str) and _MINOR.fullmatch(value):
+        return Version(value)
+    kind = "variant" if isinstance(value, str) else "expected_text"
+    raise PydanticCustomError(kind, "expected `cpu` or a CUDA version", {"hint": 'write for instance [cpu] or ["12.6"]'})
+
+
+def _platform(value: object) -> str:
+    if value not in PLATFORMS:
+        raise PydanticCustomError("platform", "not a platform", {"hint": f"one of {', '.join(PLATFORMS)}"})
+    return str(value)
+
+
+Because = Annotated[str, BeforeValidator(_because)]
+Minors = Annotated[frozenset[Version], BeforeValidator(_minors), WithJsonSchema({"type": "string"})]
+VariantText = Annotated[Version | None, BeforeValidator(_variant), WithJsonSchema({"type": "string"})]
+PlatformText = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
+
+
+class ConstraintRow(Row):
+    when: dict[Text, Text | list[Text]] = {}
+    need: dict[Text, Text | list[Text]]
+    because: Because
+    until: Text | None = None
+    warn: bool = False
+
+
+class BuildRow(Row):
+    provider: Text
+    variants: list[VariantText] = Field(min_length=1)
+    platforms: list[PlatformText] = Field(min_length=1)
+    python: Minors
+    cudnn: int | None = None
+
+
+class ReleaseRow(Row):
+    version: VersionText
+    companions: dict[Text, Text] = Field(default={}, alias="with")
+    builds: list[BuildRow]
+    note: Text | None = None
+
+
+class CompanionRow(Row):
+    cpu: Text
+    cuda: Text
+
+
+class SpellingRow(Row):
+    releases: RangeText
+    channels: list[Text] = Field(min_length=1)
+    cpu: list[Text]
+    cuda: list[Text]
+    companions: dict[Text, CompanionRow] = {}
+    because: Because
+
+
+class FrameworkFile(Row):
+    framework: Text
+    because: Because
+    providers: dict[Text, list[SpellingRow]]
+    releases: list[ReleaseRow]
+    constraints: list[ConstraintRow] = []
+
+
+class FamilyRow(Row):
+    major: int
+    linux: VersionText | None
+    windows: VersionText | None
+    because: Because
+
+
+class ToolkitRow(Row):
+    version: VersionText
+    linux: VersionText | None
+    windows: VersionText | None
+    capabilities: list[VersionText] = Field(min_length=2, max_length=2)
+    note: Text | None = None
+
+
+class CudaFile(Row):
+    because: Because
+    families: list[FamilyRow]
+    toolkits: list[ToolkitRow]
+    constraints: list[ConstraintRow] = []
+
+
+class CudnnRow(Row):
+    version: VersionText
+    cuda: list[int]
+    capability: VersionText
+
+
+class CudnnFile(Row):
+    because: Because
+    releases: list[CudnnRow]
+    constraints: list[ConstraintRow] = []
+
+
+class GpuRow(Row):
+    capability: VersionText
+    models: list[Text]
+
+
+class GpuFile(Row):
+    because: Because
+    gpus: list[GpuRow]
+
+
+class TargetRow(Row):
+    cuda: VersionText | None = None
+    platforms: list[PlatformText] = Field(min_length=1)
+
+
+class TargetFile(Row):
+    because: Because
+    virtual_packages: dict[PlatformText, dict[Text, Text]] = Field(alias="virtual-packages")
+    targets: dict[Text, TargetRow]
+    constraints: list[ConstraintRow] = []
+
+
+# --- from shapes to nouns -------------------------------------------------------------------------------------------------
+
+
+def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
+    """Read every matrix file. Raises BadInput with file:line:column."""
+    documents = {path.name: read(path, f"{shown}/{path.name}") for path in sorted(folder.glob("*.yaml"))}
+    for name in _FACT_FILES:
+        if name not in documents:
+            raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
+    frameworks = {name: document for name, document in documents.items() if name not in _FACT_FILES}
+    found = [_framework(document) for document in frameworks.values()]
+    matrix = Matrix(
+        frameworks={framework.name: framework for framework, _ in found},
+        targets=dict(_targets(documents["targets.yaml"])),
+        toolkits={toolkit.version: toolkit for toolkit in _toolkits(documents["cuda.yaml"])},
+        cudnn=_cudnn(documents["cudnn.yaml"]),
+        gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
+        constraints=(
+            *chain.from_iterable(constraints for _, constraints in found),
+            *_constraints(documents["cuda.yaml"], checked(documents["cuda.yaml"], CudaFile).constraints),
+            *_constraints(documents["cudnn.yaml"], checked(documents["cudnn.yaml"], CudnnFile).constraints),
+            *_constraints(documents["targets.yaml"], checked(documents["targets.yaml"], TargetFile).constraints),
+        ),
+    )
+    _check_references(matrix)
+    return matrix
+
+
+def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
+    file = checked(document, FrameworkFile)
+    stem = Path(document.file).stem
+    if file.framework != stem:
+        raise BadInput(f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal")
+    releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
+    _no_repeats(((release.version, release.at) for release in releases), "version")
+    providers = {
+        name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
+        for name, rows in file.providers.items()
+    }
+    for index, row in enumerate(file.releases):
+        for place, build in enumerate(row.builds):
+            if build.provider not in providers:
+                where = document.at("releases", index, "builds", place, "provider")
+                raise BadInput(f"provider `{build.provider}` has no entry in providers:", where=where, hint="add how it is spelled there")
+    newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
+    return Framework(file.framework, providers, newest_first), _constraints(document, file.constraints)
+
+
+def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:
+    builds = tuple(
+        Build(item.provider, frozenset(item.variants), frozenset(item.platforms), item.python, item.cudnn) for item in row.builds
+    )
+    return Release(framework, row.version, row.companions, builds, document.at("releases", index))
+
+
+def _spelling(row: SpellingRow, at: Address) -> Spelling:
+    companions = {name: (pair.cpu, pair.cuda) for name, pair in row.companions.items()}
+    return Spelling(row.releases, tuple(row.cpu), tuple(row.cuda), companions, tuple(row.channels), row.because, at)
+
+
+def _toolkits(document: Document) -> Iterator[Toolkit]:
+    """The driver floor of a toolkit is its family's where minor-version compatibility holds, else the driver it came with."""
+    file = checked(document, CudaFile)
+    families = {row.major: row for row in file.families}
+    _no_repeats(((row.version, document.at("toolkits", i)) for i, row in enumerate(file.toolkits)), "version")
+    for index, row in enumerate(file.toolkits):
+        family = families.get(row.version.major)
+        driver = _by_system(row.linux, row.windows)
+        floor = {**driver, **(_by_system(family.linux, family.windows) if family else {})}
+        because = family.because if family else file.because
+        low, high = row.capabilities
+        yield Toolkit(row.version, driver, floor, (low, high), because, document.at("toolkits", index))
+
+
+def _by_system(linux: Version | None, windows: Version | None) -> dict[str, Version]:
+    return {system: version for system, version in (("linux", linux), ("windows", windows)) if version}
+
+
+def _cudnn(document: Document) -> tuple[Cudnn, ...]:
+    file = checked(document, CudnnFile)
+    rows = [
+        Cudnn(row.version, frozenset(row.cuda), row.capability, file.because, document.at("releases", index))
+        for index, row in enumerate(file.releases)
+    ]
+    _no_repeats(((row.version, row.at) for row in rows), "version")
+    return tuple(sorted(rows, key=lambda row: row.version, reverse=True))
+
+
+def _gpus(document: Document) -> Iterator[Gpu]:
+    rows = checked(document, GpuFile).gpus
+    names = [(name.lower(), document.at("gpus", i, "models", j)) for i, row in enumerate(rows) for j, name in enumerate(row.models)]
+    _no_repeats(names, "model")
+    for row in rows:
+        yield from (Gpu(name, row.capability) for name in row.models)
+
+
+def _targets(document: Document) -> Iterator[tuple[str, Target]]:
+    file = checked(document, TargetFile)
+    for name, row in file.targets.items():
+        at = document.at("targets", name)
+        expected = "cpu" if row.cuda is None else f"cu{row.cuda.major}{row.cuda.minor}"
+        if name != expected:
+            raise BadInput(f"a target for CUDA {row.cuda or 'none'} is called `{expected}`", where=at, hint="rename it, or correct cuda:")
+        missing = [platform for platform in row.platforms if platform not in file.virtual_packages]
+        if missing:
+            raise BadInput(f"virtual-packages: says nothing about {', '.join(missing)}", where=at, hint="add them")
+        virtual = {platform: _promise(file.virtual_packages[platform], row.cuda) for platform in row.platforms}
+        yield name, Target(name, row.cuda, tuple(row.platforms), virtual, at)
+
+
+def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
+    return {**base, "__cuda": str(cuda)} if cuda else dict(base)
+
+
+def _constraints(document: Document, rows: Iterable[ConstraintRow]) -> tuple[Constraint, ...]:
+    return tuple(_constraint(document, ("constraints", index), row) for index, row in enumerate(rows))
+
+
+def _constraint(document: Document, path: tuple[str | int, ...], row: ConstraintRow) -> Constraint:
+    def conditions(side: str, found: Mapping[str, Any]) -> tuple[Condition, ...]:
+        return tuple(_condition(axis, value, document.at(*path, side, axis)) for axis, value in found.items())
+
+    when, need = conditions("when", row.when), conditions("need", row.need)
+    return Constraint(when, need, row.because, document.at(*path), row.until, row.warn)
+
+
+def _condition(axis: str, value: str | list[str], at: Address) -> Condition:
+    if axis in ("archspec", "platform", "provider", "target"):
+        return Condition(axis, names=frozenset([value] if isinstance(value, str) else value))
+    if not isinstance(value, str):
+        raise BadInput(f"{axis}: expected a version range", where=at, hint='write for instance ">=12.8"')
+    try:
+        return Condition(axis, version_range(value))
+    except ValueError as error:
+        raise BadInput(f"{axis}: {error}", where=at, hint='write for instance ">=12.8"') from None
+
+
+def _no_repeats(found: Iterable[tuple[Any, Address]], what: str) -> None:
+    first: dict[Any, Address] = {}
+    for value, at in found:
+        if value in first:
+            raise BadInput(f"{what} {value} is written twice", where=at, hint=f"it is also at {first[value]}; keep one")
+        first[value] = at
+
+
+def _check_references(matrix: Matrix) -> None:
+    """What the files say of each other: constraint axes, toolkits behind targets."""
+    known = {*AXES, *matrix.frameworks}
+    for constraint in matrix.constraints:
+        for condition in (*constraint.when, *constraint.need):
+            if condition.axis not in known:
+                raise BadInput(f"`{condition.axis}` is no axis", where=constraint.at, hint=f"one of {', '.join(sorted(known))}")
+    for target in matrix.targets.values():
+        if target.cuda and target.cuda not in matrix.toolkits:
+            raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")

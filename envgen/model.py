@@ -1,0 +1,423 @@
+"""The nouns, frozen. Every other module takes one of these and hands on the next.
+
+A *target* is what an environment is made for (`cpu`, `cu126`); a *cell* is one target on one platform; a *variant* is how
+a framework was built (for CPU, or for one CUDA version).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
+Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """Where something is written; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+def driver_text(version: Version) -> str:
+    """A driver version as NVIDIA writes it: 450.80.02, where PEP 440 would say 450.80.2."""
+    return ".".join(f"{part:02d}" if place == 2 else str(part) for place, part in enumerate(version.release))
+
+
+# --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One row of a release: on these platforms, for these variants and Python minors, a package was published."""
+
+    provider: str
+    variants: frozenset[Variant]
+    platforms: frozenset[Platform]
+    pythons: frozenset[Version]
+    cudnn: int | None = None  # cuDNN major that the CUDA builds link
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One published version of a framework, the companions that belong to it, and its builds."""
+
+    framework: str
+    version: Version
+    companions: Mapping[str, str]  # package -> version prefix, "0.22"
+    builds: tuple[Build, ...]
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How one provider names the CPU and the CUDA build of a range of releases.
+
+    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (12.6) and {cu} (126); `companions` likewise.
+    """
+
+    releases: SpecifierSet
+    cpu: tuple[str, ...]
+    cuda: tuple[str, ...]
+    companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
+    channels: tuple[str, ...]  # must all be in the project, because builds depend on them
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A matrix file: releases, newest first, and the spelling of each provider."""
+
+    name: str
+    providers: Mapping[str, tuple[Spelling, ...]]
+    releases: tuple[Release, ...]
+
+    @property
+    def companions(self) -> frozenset[str]:
+        """Every package that follows this framework's version."""
+        return frozenset(name for rows in self.providers.values() for row in rows for name in row.companions)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One axis of a constraint: `cuda: ">=13"`, `gpu: ">=7.5"`, `platform: [linux-64]`."""
+
+    axis: str
+    versions: SpecifierSet | None = None
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """Where all of `when` holds, all of `need` must hold; `because` names the source."""
+
+    when: tuple[Condition, ...]
+    need: tuple[Condition, ...]
+    because: str
+    at: Address
+    until: str | None = None
+    warn: bool = False  # worth saying, not worth refusing
+
+
+@dataclass(frozen=True, slots=True)
+class Toolkit:
+    """A CUDA toolkit, major.minor: the driver it came with, the driver it can run on, the GPUs it has code for.
+
+    `driver` and `floor` map "linux" and "windows" to driver versions; `floor` is lower where minor-version compatibility
+    holds (CUDA 11 and later). `capabilities` is the first and last compute capability.
+    """
+
+    version: Version
+    driver: Mapping[str, Version]
+    floor: Mapping[str, Version]
+    capabilities: tuple[Version, Version]
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Cudnn:
+    """A cuDNN version: the CUDA majors it is built for and the lowest compute capability it has code for."""
+
+    version: Version
+    cuda_majors: frozenset[int]
+    floor: Version
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU model, or a bare compute capability, with the capability as major.minor."""
+
+    name: str
+    capability: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an environment is made for, and what each of its platforms promises to the solver.
+
+    `virtual` maps platform -> virtual package -> "version" or "version build".
+    """
+
+    name: str
+    cuda: Variant
+    platforms: tuple[Platform, ...]
+    virtual: Mapping[Platform, Mapping[str, str]]
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """All facts."""
+
+    frameworks: Mapping[str, Framework]
+    targets: Mapping[str, Target]
+    toolkits: Mapping[Version, Toolkit]
+    cudnn: tuple[Cudnn, ...]  # newest first
+    gpus: Mapping[str, Gpu]
+    constraints: tuple[Constraint, ...]
+
+    @property
+    def pythons(self) -> frozenset[Version]:
+        """Every Python minor that some build was made for."""
+        return frozenset(
+            python
+            for framework in self.frameworks.values()
+            for release in framework.releases
+            for build in release.builds
+            for python in build.pythons
+        )
+
+
+# --- wishes: what `project.yaml` holds -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A framework that a project asks for."""
+
+    framework: str
+    versions: SpecifierSet
+    text: str
+    provider: str | None
+    companions: tuple[str, ...]
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A conda spec of the project's own, as written, and the package that it names."""
+
+    spec: str
+    name: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class TargetWish:
+    """A target that a project asks for, with what it changes about it."""
+
+    name: str
+    at: Address
+    platforms: tuple[Platform, ...] | None = None
+    virtual: Mapping[str, str] = field(default_factory=dict)
+    dependencies: tuple[Dependency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One `environments/<name>/project.yaml`."""
+
+    name: str
+    python: SpecifierSet
+    python_text: str
+    frameworks: tuple[Wish, ...]
+    targets: tuple[TargetWish, ...]
+    platforms: tuple[Platform, ...]
+    channels: tuple[str, ...]
+    dependencies: tuple[Dependency, ...]
+    pip: tuple[str, ...]
+    driver: Version | None  # oldest driver in the fleet
+    gpus: tuple[str, ...]
+    align: bool
+    exclude_newer: datetime | None
+    template: str
+    addresses: Mapping[str, Address]  # key of the file -> where it is written
+
+    def at(self, key: str) -> Address:
+        """Where `key` is written, or the top of the file when it is not."""
+        return self.addresses.get(key, self.addresses[""])
+
+
+# --- decisions ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is so: words, and where the words come from."""
+
+    text: str
+    at: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A framework release chosen for a target."""
+
+    release: Release
+    provider: str
+    spelling: Spelling
+    companions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One decided thing and every reason it is not something newer: (`python`, `3.12`), (`pytorch`, `2.7.1`)."""
+
+    name: str
+    version: str
+    because: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A platform that a target cannot serve, and why."""
+
+    platform: Platform
+    because: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What one target of a project will hold."""
+
+    project: Project
+    target: Target  # after the project's overrides
+    platforms: tuple[Platform, ...]
+    dropped: tuple[Dropped, ...]
+    python: Version
+    choices: tuple[Choice, ...]
+    pins: tuple[Pin, ...]
+    dependencies: tuple[Dependency, ...]
+    warnings: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Demands of the project and facts of the matrix that cannot hold together; dropping any one demand would do."""
+
+    project: str
+    demands: tuple[Reason, ...]
+    facts: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """The name of a file below its target's folder, and its text."""
+
+    name: str
+    text: str
+
+
+# --- packages -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One package record of a channel index, as the solver chose it. `size` is in bytes; hashes are hex."""
+
+    name: str
+    version: str
+    build: str
+    channel: str  # canonical url of the channel, no credentials
+    subdir: str
+    file: str
+    url: str
+    md5: str | None
+    sha256: str | None
+    size: int
+    depends: tuple[str, ...]
+    source: Mapping[str, object]  # the record as the index holds it
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the solver is asked for one cell. `virtual` maps virtual package -> "version" or "version build"."""
+
+    environment: str  # vision-cu126
+    platform: Platform
+    specs: tuple[str, ...]
+    channels: tuple[str, ...]
+    virtual: Mapping[str, str]
+    exclude_newer: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The packages of one cell."""
+
+    platform: Platform
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPackage:
+    """One package of a lock; `manager` is conda or pip."""
+
+    name: str
+    version: str
+    manager: str
+    platform: Platform
+    url: str
+    md5: str | None
+    sha256: str | None
+    depends: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What a `conda-lock.yml` says."""
+
+    platforms: tuple[Platform, ...]
+    channels: tuple[str, ...]
+    content_hash: Mapping[Platform, str]
+    packages: tuple[LockedPackage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What envgen wrote into a lock's metadata, to know later whether there is anything to do.
+
+    `wanted` is the digest of everything that was asked for, `chosen` the versions that were taken, `packages` the digest of
+    the package list as it was written, `downloads` the packages and bytes per platform.
+    """
+
+    wanted: str
+    chosen: Mapping[str, str]
+    packages: str
+    downloads: Mapping[Platform, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One row of the final table; `seconds` is how long the target took, 0 when there was nothing to do."""
+
+    resolution: Resolution
+    state: str  # locked, relocked or unchanged
+    downloads: Mapping[Platform, tuple[int, int]]
+    seconds: float
+    path: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a check found: which rule, about which package, and what it means."""
+
+    rule: str
+    platform: Platform
+    package: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What NVML says this machine has; empty where there is no driver. `cuda` is what the driver can run."""
+
+    driver: Version | None = None
+    cuda: Version | None = None
+    gpus: tuple[Gpu, ...] = ()
+    note: str = ""

@@ -1,0 +1,133 @@
+"""Nouns to text and JSON. The only room with words for people about results; colour is the terminal's business."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from envgen.model import Conflict, Outcome, Reason, Resolution
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def size(count: int) -> str:
+    """Bytes as people read them: 1.9 GB, 340 MB."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            number = count / factor
+            return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"
+    return f"{count} B"
+
+
+def driver_floor(resolution: Resolution) -> str:
+    """The oldest driver that runs the target, "-" for CPU."""
+    pin = next((pin for pin in resolution.pins if pin.name == "driver"), None)
+    return pin.version.split(" (")[0] if pin else "-"
+
+
+def lock_table(outcomes: Sequence[Outcome]) -> Table:
+    """The last thing `envgen lock` prints: one row for each target."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("target", "platforms", "python", "frameworks", "CUDA", "driver", "packages", "download", "seconds", "path"):
+        table.add_column(heading, justify="right" if heading in ("packages", "download", "seconds") else "left", overflow="fold")
+    for outcome in outcomes:
+        resolution = outcome.resolution
+        packages = [count for count, _ in outcome.downloads.values()]
+        sizes = [bytes_ for _, bytes_ in outcome.downloads.values()]
+        table.add_row(
+            resolution.target.name,
+            "\n".join(resolution.platforms),
+            str(resolution.python),
+            "\n".join(f"{choice.release.framework} {choice.release.version}" for choice in resolution.choices) or "-",
+            str(resolution.target.cuda or "-"),
+            driver_floor(resolution),
+            "\n".join(map(str, packages)),
+            "\n".join(map(size, sizes)),
+            f"{outcome.seconds:.1f}" if outcome.state != "unchanged" else "unchanged",
+            outcome.path,
+        )
+    return table
+
+
+def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
+    """What a person should know beside the table: dropped platforms, changed choices, warnings; each once."""
+    lines: dict[str, None] = {}
+    for outcome in outcomes:
+        name = f"{outcome.resolution.project.name}-{outcome.resolution.target.name}"
+        for dropped in outcome.resolution.dropped:
+            lines.setdefault(f"{name}: {dropped.platform} dropped: {reason(dropped.because)}")
+        for note in outcome.notes:
+            lines.setdefault(f"{name}: {note}")
+        for warning in outcome.resolution.warnings:
+            lines.setdefault(f"{name}: warning: {reason(warning)}")
+    return list(lines)
+
+
+def lock_json(outcomes: Sequence[Outcome]) -> str:
+    """The table and the notes for a machine."""
+    rows = [
+        {
+            **_resolution(outcome.resolution),
+            "state": outcome.state,
+            "packages": {platform: count for platform, (count, _) in outcome.downloads.items()},
+            "download_bytes": {platform: count for platform, (_, count) in outcome.downloads.items()},
+            "path": outcome.path,
+            "notes": list(outcome.notes),
+        }
+        for outcome in outcomes
+    ]
+    return json.dumps(rows, indent=2)
+
+
+def reason(found: Reason) -> str:
+    """A reason with its address."""
+    return f"{found.text} ({found.at})" if found.at else found.text
+
+
+def resolutions_text(resolutions: Sequence[Resolution], explain: bool) -> str:
+    """What `envgen resolve` prints: per target the pins; with `explain` every reason of each."""
+    lines: list[str] = []
+    for resolution in resolutions:
+        lines.append(f"{resolution.project.name}-{resolution.target.name}: {', '.join(resolution.platforms)}")
+        for pin in resolution.pins:
+            lines.append(f"  {pin.name} {pin.version}")
+            lines.extend(f"      {reason(item)}" for item in (pin.because if explain else pin.because[:1]))
+        lines.extend(f"  dropped {dropped.platform}: {reason(dropped.because)}" for dropped in resolution.dropped)
+        lines.extend(f"  warning: {reason(item)}" for item in resolution.warnings)
+    return "\n".join(lines)
+
+
+def resolutions_json(resolutions: Sequence[Resolution]) -> str:
+    """The same for a machine."""
+    return json.dumps([_resolution(resolution) for resolution in resolutions], indent=2)
+
+
+def _resolution(resolution: Resolution) -> dict[str, Any]:
+    return {
+        "project": resolution.project.name,
+        "target": resolution.target.name,
+        "cuda": str(resolution.target.cuda) if resolution.target.cuda else None,
+        "platforms": list(resolution.platforms),
+        "dropped": {dropped.platform: reason(dropped.because) for dropped in resolution.dropped},
+        "python": str(resolution.python),
+        "frameworks": {choice.release.framework: str(choice.release.version) for choice in resolution.choices},
+        "pins": [
+            {"name": pin.name, "version": pin.version, "because": [reason(item) for item in pin.because]} for pin in resolution.pins
+        ],
+        "warnings": [reason(item) for item in resolution.warnings],
+    }
+
+
+def conflict_text(conflict: Conflict) -> str:
+    """The demands that clash, where they are written, and the facts that stood in the way."""
+    lines = ["these cannot all be met:"]
+    lines.extend(f"  {item.at}: {item.text}" for item in conflict.demands)
+    if conflict.facts:
+        lines.append("because:")
+        lines.extend(f"  {reason(item)}" for item in conflict.facts)
+    return "\n".join(lines)

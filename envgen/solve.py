@@ -1,0 +1,112 @@
+"""rattler: specs + virtual packages + index -> records. All requests run at once; the solver holds no GIL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
+from rattler import solve as rattler_solve
+from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
+from rattler.package.build_string import BuildString
+
+from envgen.errors import BadInput, EnvgenError, NoSolution
+from envgen.index import Index, Place, place, redacted
+from envgen.model import Record, Request, Solution
+
+Progress = Callable[[Request], None]
+
+
+def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress = lambda request: None) -> tuple[Solution, ...]:
+    """One solution for each request, in the order of the requests; `jobs` is how many run at once.
+
+    Raises NoSolution with the solver's own explanation of every request that has none.
+    """
+    return asyncio.run(_all(requests, index, jobs, done))
+
+
+async def _all(requests: Sequence[Request], index: Index, jobs: int, done: Progress) -> tuple[Solution, ...]:
+    gate = asyncio.Semaphore(jobs)
+
+    async def one(request: Request) -> Solution | EnvgenError:
+        async with gate:
+            try:
+                return await _one(request, index)
+            except EnvgenError as error:
+                return error
+            finally:
+                done(request)
+
+    found = await asyncio.gather(*(one(request) for request in requests))
+    failures = [item for item in found if isinstance(item, EnvgenError)]
+    if failures:
+        raise _together(failures)
+    return tuple(item for item in found if isinstance(item, Solution))
+
+
+def _together(failures: list[EnvgenError]) -> EnvgenError:
+    """Bad input before no solution: it is the cause that can be mended at once."""
+    bad = [error for error in failures if isinstance(error, BadInput)]
+    if bad:
+        return bad[0]
+    return NoSolution("\n\n".join(error.what for error in failures), hint=failures[0].hint)
+
+
+async def _one(request: Request, index: Index) -> Solution:
+    channels = [place(channel) for channel in request.channels]
+    try:
+        records = await rattler_solve(
+            sources=index.sources(channels, request.platform),
+            specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
+            gateway=index.gateway,
+            platforms=[request.platform, "noarch"],  # type: ignore[list-item]
+            virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
+            channel_priority=ChannelPriority.Strict,
+            exclude_newer=request.exclude_newer,
+        )
+    except InvalidMatchSpecError as error:
+        raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
+    except SolverError as error:
+        raise NoSolution(_explained(request, index, error), hint=_hint(index)) from None
+    except GatewayError as error:
+        what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
+        raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
+    return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
+
+
+def _explained(request: Request, index: Index, error: SolverError) -> str:
+    asked = "\n".join(f"  - {spec}" for spec in request.specs)
+    promised = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
+    return (
+        f"{request.environment} on {request.platform}: no solution in {index.name}\n{redacted(str(error)).rstrip()}\n\n"
+        f"asked for:\n{asked}\nwith {promised}"
+    )
+
+
+def _hint(index: Index) -> str:
+    return f"loosen a dependency, or try another index: {index.name} may not hold every published package"
+
+
+def _virtual(name: str, value: str) -> GenericVirtualPackage:
+    version, _, build = value.partition(" ")
+    return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
+
+
+def _record(record: RepoDataRecord, channels: Sequence[Place]) -> Record:
+    origin = next(channel for channel in channels if record.channel and channel.live == record.channel.rstrip("/"))
+    source = json.loads(record.to_json())
+    return Record(
+        name=record.name.normalized,
+        version=str(record.version),
+        build=str(record.build),
+        channel=origin.canonical,
+        subdir=record.subdir,
+        file=record.file_name,
+        url=f"{origin.canonical}/{record.subdir}/{record.file_name}",
+        md5=source.get("md5"),
+        sha256=source.get("sha256"),
+        size=source.get("size") or 0,
+        depends=tuple(record.depends),
+        source=source,
+    )

@@ -1,0 +1,88 @@
+"""Is this solution what its target claims? Pure; run before a lock is written.
+
+A wrong environment fails at nobody's desk: a CUDA target that holds a CPU build imports and runs, slowly. So every rule here
+judges by build strings, never by what happens to be installed beside them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from envgen.model import Finding, Record, Resolution, Solution, Target
+
+Rule = Callable[[Resolution, Solution], Iterator[Finding]]
+
+# cuda126_mkl_py312_..., cuda112py310h..., py3.10_cuda11.6_cudnn8.3.2_0, py310_cu116; cuda_py312_... names no version
+_BUILT_FOR = re.compile(r"(?:^|_)cu(?:da)?(?:(\d+)\.?(\d))?(?=_|py|$)")
+_TOOLKIT = re.compile(r"cudatoolkit|cudnn|libcudnn.*|cuda-.*|pytorch-cuda|libcublas.*|libcufft.*|libcusparse.*|libcusolver.*|nccl|magma|libmagma.*")
+_NAMES_CUDA = {"cuda-version", "cudatoolkit", "pytorch-cuda"}
+
+
+def check(resolution: Resolution, solutions: Iterable[Solution]) -> tuple[Finding, ...]:
+    """Everything that is wrong with the packages of one target."""
+    return tuple(finding for solution in solutions for rule in RULES for finding in rule(resolution, solution))
+
+
+def built_for(record: Record) -> str | None:
+    """The CUDA that a build string names, "12.6"; "" for a CUDA build without a version, None for a CPU build."""
+    found = _BUILT_FOR.search(record.build)
+    if found is None:
+        return None
+    return f"{int(found[1])}.{found[2]}" if found[1] else ""
+
+
+def framework_build(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
+    """Every framework of a CUDA target is a build for just that CUDA, every companion one for its major."""
+    target = resolution.target
+    for name, exact in _pinned(resolution).items() if target.cuda else ():
+        for record in (record for record in solution.records if record.name == name):
+            found = built_for(record)
+            if found is None:
+                yield _finding("framework-build", solution, record, f"a CPU build, in a target for CUDA {target.cuda}")
+            elif not _fits(found, target, exact):
+                yield _finding("framework-build", solution, record, f"built for CUDA {found}, in a target for CUDA {target.cuda}")
+
+
+def no_cuda_in_cpu(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
+    """A CPU target holds no CUDA build and no CUDA library."""
+    if resolution.target.cuda is not None:
+        return
+    for record in solution.records:
+        if built_for(record) is not None:
+            yield _finding("no-cuda-in-cpu", solution, record, "a CUDA build in a CPU target")
+        elif _TOOLKIT.fullmatch(record.name) or any(dep.split()[0] == "__cuda" for dep in record.depends):
+            yield _finding("no-cuda-in-cpu", solution, record, "a CUDA package in a CPU target")
+
+
+def one_cuda(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
+    """What names the environment's CUDA names the target's: exactly where the spelling pins it, else its major.
+
+    In the pytorch-cuda dialect the pin is pytorch-cuda; the nvidia channel's newer helper libraries bring a newer cuda-version.
+    """
+    target = resolution.target
+    pins = {spec.split("::")[-1].split()[0] for choice in resolution.choices for spec in choice.spelling.cuda}
+    for record in solution.records if target.cuda else ():
+        if record.name in _NAMES_CUDA and not _fits(".".join(record.version.split(".")[:2]), target, record.name in pins):
+            yield _finding("one-cuda", solution, record, f"CUDA {record.version} in a target for CUDA {target.cuda}")
+
+
+RULES: tuple[Rule, ...] = (framework_build, no_cuda_in_cpu, one_cuda)
+
+
+def _fits(found: str, target: Target, exact: bool) -> bool:
+    wanted = str(target.cuda)
+    return found == wanted if exact else found in ("", wanted) or found.split(".")[0] == wanted.split(".")[0]
+
+
+def _pinned(resolution: Resolution) -> dict[str, bool]:
+    """Packages whose build the CUDA spelling pins by a glob -> whether they are the framework itself."""
+    found: dict[str, bool] = {}
+    for choice in resolution.choices:
+        specs = {spec: True for spec in choice.spelling.cuda} | {choice.spelling.companions[name][1]: False for name in choice.companions}
+        found.update({spec.split("::")[-1].split()[0]: exact for spec, exact in specs.items() if len(spec.split()) == 3})
+    return found
+
+
+def _finding(rule: str, solution: Solution, record: Record, text: str) -> Finding:
+    return Finding(rule, solution.platform, f"{record.name} {record.version} {record.build}", text)

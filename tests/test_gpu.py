@@ -1,0 +1,236 @@
+"""What `gpu.inspect` owes its callers, over real pynvml code and a made-up NVML, in child processes with warnings as errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from nvml.build import FakeNvml, absent_nvml, build_fake_nvml, double_nvml
+from packaging.version import Version
+
+from envgen.model import Gpu, Machine
+
+ROOT = Path(__file__).parent.parent
+V100 = Gpu("Tesla V100-SXM2-16GB", Version("7.0"))
+A100 = Gpu("NVIDIA A100-SXM4-40GB", Version("8.0"))
+TWO = "Tesla V100-SXM2-16GB:7.0,NVIDIA A100-SXM4-40GB:8.0"
+TELL = """
+import json
+from envgen.gpu import inspect
+m = inspect()
+gpus = [[gpu.name, str(gpu.capability)] for gpu in m.gpus]
+print(json.dumps({"driver": m.driver and str(m.driver), "cuda": m.cuda and str(m.cuda), "gpus": gpus, "note": m.note}))
+"""
+OLD_FINDER = """
+import sys, warnings
+class Finder:  # as in _pynvml_redirector.py of pynvml 13.0.1
+    def find_spec(self, name, path, target=None):
+        if name == "pynvml":
+            warnings.warn({text!r}, FutureWarning, stacklevel=2)
+sys.meta_path.insert(0, Finder())
+"""
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+    built = build_fake_nvml(tmp_path_factory.mktemp("nvml"))
+    if built is None:
+        pytest.skip("no C compiler for a Linux library; the double is tested all the same")
+    return FakeNvml("LD_LIBRARY_PATH", built.parent)
+
+
+@pytest.fixture(params=["library", "double"])
+def nvml(request: pytest.FixtureRequest) -> FakeNvml:
+    fake: FakeNvml = request.getfixturevalue("library") if request.param == "library" else double_nvml()
+    return fake
+
+
+def child(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def ask(environment: dict[str, str], before: str = "") -> Machine:
+    """`inspect()` in a child that first runs `before`; it must end well and print nothing of its own."""
+    done = child(before + TELL, environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    return Machine(
+        driver=Version(told["driver"]) if told["driver"] else None,
+        cuda=Version(told["cuda"]) if told["cuda"] else None,
+        gpus=tuple(Gpu(name, Version(capability)) for name, capability in told["gpus"]),
+        note=told["note"],
+    )
+
+
+# --- a machine that answers ---------------------------------------------------------------------------------------------
+
+
+def test_one_gpu_is_told_with_driver_and_cuda_and_no_note(nvml: FakeNvml) -> None:
+    machine = ask(nvml(driver="535.104.05", cuda=12020, gpus="Tesla V100-SXM2-16GB:7.0"))
+    assert machine == Machine(Version("535.104.05"), Version("12.2"), (V100,))
+
+
+def test_different_gpus_are_told_in_nvmls_order(nvml: FakeNvml) -> None:
+    assert ask(nvml(gpus=TWO)).gpus == (V100, A100)
+    assert ask(nvml(gpus=",".join(reversed(TWO.split(","))))).gpus == (A100, V100)
+
+
+def test_gpus_hidden_from_cuda_are_told_too(nvml: FakeNvml) -> None:
+    assert ask(nvml(gpus=TWO) | {"CUDA_VISIBLE_DEVICES": "1"}).gpus == (V100, A100)
+
+
+@pytest.mark.parametrize(
+    ("driver", "number", "cuda"),
+    [
+        ("450.80.02", 11000, "11.0"),
+        ("520.61.05", 11080, "11.8"),
+        ("550.54.14", 12040, "12.4"),
+        ("580.65.06", 13000, "13.0"),
+        ("999.1", 13110, "13.11"),
+    ],
+)
+def test_cuda_is_decoded_to_major_and_minor(nvml: FakeNvml, driver: str, number: int, cuda: str) -> None:
+    machine = ask(nvml(driver=driver, cuda=number, gpus="Tesla V100-SXM2-16GB:7.0"))
+    assert machine == Machine(Version(driver), Version(cuda), (V100,))
+
+
+def test_capability_of_two_digits_stays_one_version(nvml: FakeNvml) -> None:
+    assert ask(nvml(gpus="NVIDIA GB10:12.1")).gpus == (Gpu("NVIDIA GB10", Version("12.1")),)
+
+
+def test_without_the_v2_call_v1_answers(nvml: FakeNvml) -> None:
+    machine = ask(nvml(no_v2=1, driver="410.48", cuda=10000, gpus="Tesla V100-SXM2-16GB:7.0"))
+    assert machine == Machine(Version("410.48"), Version("10.0"), (V100,))
+
+
+def test_without_libcuda_v1_answers_and_the_note_says_so(nvml: FakeNvml) -> None:
+    machine = ask(nvml(no_libcuda=1, cuda=12020, gpus="Tesla V100-SXM2-16GB:7.0"))
+    assert (machine.cuda, machine.gpus) == (Version("12.2"), (V100,))
+    assert machine.note == "libcuda not found, the CUDA version is what the driver could run"
+
+
+def test_bytes_of_an_old_pynvml_read_like_text(nvml: FakeNvml) -> None:
+    before = """
+import pynvml
+def as_bytes(ask):
+    return lambda *arguments: ask(*arguments).encode()
+pynvml.nvmlSystemGetDriverVersion = as_bytes(pynvml.nvmlSystemGetDriverVersion)
+pynvml.nvmlDeviceGetName = as_bytes(pynvml.nvmlDeviceGetName)
+"""
+    assert ask(nvml(gpus=TWO), before) == ask(nvml(gpus=TWO)) == Machine(Version("535.104.05"), Version("12.2"), (V100, A100))
+
+
+# --- a machine that does not ----------------------------------------------------------------------------------------------
+
+
+def test_no_driver_is_an_empty_machine_that_says_so() -> None:
+    assert ask(absent_nvml()) == Machine(note="no NVIDIA driver (libnvidia-ml not found)")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_LIBRARY_PATH is Linux's")
+def test_a_file_that_is_no_library_is_no_driver(tmp_path: Path) -> None:
+    (tmp_path / "libnvidia-ml.so.1").write_text("not a library")
+    assert ask(FakeNvml("LD_LIBRARY_PATH", tmp_path)()) == Machine(note="no NVIDIA driver (libnvidia-ml not found)")
+
+
+@pytest.mark.parametrize(
+    ("code", "note"),
+    [
+        (4, "no permission to talk to the NVIDIA driver"),
+        (9, "NVIDIA driver not loaded"),
+        (15, "a GPU is lost (it fell off the bus; reset it or reboot)"),
+        (18, "driver/library version mismatch (the loaded NVIDIA driver is not the installed one; reboot)"),
+        (999, "NVML error 999 (Unknown Error)"),
+        (77, "NVML error 77 (Made Up)"),  # unknown to pynvml: the library is asked for words
+    ],
+)
+def test_an_nvml_that_does_not_start_is_an_empty_machine_that_says_why(nvml: FakeNvml, code: int, note: str) -> None:
+    assert ask(nvml(init_error=code, gpus=TWO)) == Machine(note=note)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_gpu_is_named_and_the_others_stay(nvml: FakeNvml, lost: int) -> None:
+    entries = TWO.split(",")
+    entries[lost] += ":15"
+    machine = ask(nvml(gpus=",".join(entries)))
+    assert machine.gpus == ((V100, A100)[1 - lost],)
+    assert machine.note == f"GPU {lost}: a GPU is lost (it fell off the bus; reset it or reboot)"
+    assert (machine.driver, machine.cuda) == (Version("535.104.05"), Version("12.2"))
+
+
+def test_every_failure_is_in_the_note_in_the_order_of_asking(nvml: FakeNvml) -> None:
+    machine = ask(nvml(driver="none", cuda=0, gpus="A:7.0:15,B:8.0:4"))
+    assert machine == Machine(
+        note="driver version: Invalid version: 'none'; CUDA version: NVML answers 0; "
+        "GPU 0: a GPU is lost (it fell off the bus; reset it or reboot); GPU 1: no permission to talk to the NVIDIA driver",
+    )
+
+
+@pytest.mark.parametrize("driver", ["", "unknown"])
+def test_an_unreadable_driver_version_costs_only_itself(nvml: FakeNvml, driver: str) -> None:
+    machine = ask(nvml(driver=driver, gpus=TWO))
+    assert machine == Machine(None, Version("12.2"), (V100, A100), f"driver version: Invalid version: {driver!r}")
+
+
+def test_a_driver_without_gpus_says_so(nvml: FakeNvml) -> None:
+    assert ask(nvml(gpus="")) == Machine(Version("535.104.05"), Version("12.2"), (), "the NVIDIA driver lists no GPU")
+
+
+# --- a pynvml that is not nvidia-ml-py's ----------------------------------------------------------------------------------
+
+
+def test_no_pynvml_is_an_empty_machine_that_says_what_to_install(nvml: FakeNvml) -> None:
+    machine = ask(nvml(gpus=TWO), 'import sys; sys.modules["pynvml"] = None')
+    assert machine == Machine(note=machine.note)
+    assert machine.note.startswith("cannot ask NVML: ")
+    assert machine.note.endswith("(install nvidia-ml-py)")
+
+
+def test_an_empty_pynvml_counts_as_none() -> None:
+    machine = ask(absent_nvml(), 'import sys, types; sys.modules["pynvml"] = types.ModuleType("pynvml")')
+    assert machine == Machine(note="cannot ask NVML: module pynvml is not NVIDIA's (install nvidia-ml-py)")
+
+
+def test_a_pynvml_without_the_calls_answers_what_it_can(nvml: FakeNvml) -> None:
+    machine = ask(nvml(gpus=TWO), "import pynvml; del pynvml.nvmlSystemGetCudaDriverVersion_v2")  # as in pynvml 8.0.4
+    assert (machine.driver, machine.cuda, machine.gpus) == (Version("535.104.05"), None, (V100, A100))
+    assert machine.note == "CUDA version: this pynvml is too old to ask (install nvidia-ml-py, remove pynvml)"
+
+
+def test_the_deprecated_distributions_warning_is_not_heard(nvml: FakeNvml) -> None:
+    text = "The pynvml package is deprecated. Please install nvidia-ml-py instead. If you did not install pynvml directly, ..."
+    assert ask(nvml(gpus=TWO), OLD_FINDER.format(text=text)).gpus == (V100, A100)
+
+
+def test_any_other_warning_of_the_import_is_heard(nvml: FakeNvml) -> None:
+    done = child(OLD_FINDER.format(text="the sky will fall") + TELL, nvml(gpus=TWO))
+    assert done.returncode == 1
+    assert "FutureWarning: the sky will fall" in done.stderr
+
+
+# --- manners --------------------------------------------------------------------------------------------------------------
+
+COUNT = TELL + "import pynvml; print(pynvml.nvmlLib.fake_nvml_opened(), pynvml.nvmlLib.fake_nvml_sessions())"
+
+
+@pytest.mark.parametrize("settings", [{}, {"gpus": "Tesla T4:7.5:15", "driver": "none"}, {"shutdown_error": 999}])
+def test_what_is_started_is_shut_down(nvml: FakeNvml, settings: dict[str, object]) -> None:
+    done = child(COUNT, nvml(**settings))
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "1 0")
+
+
+def test_a_failing_shutdown_takes_no_answer_away(nvml: FakeNvml) -> None:
+    assert ask(nvml(gpus=TWO, shutdown_error=999)) == Machine(Version("535.104.05"), Version("12.2"), (V100, A100))
+
+
+def test_asking_twice_gives_the_same(nvml: FakeNvml) -> None:
+    assert ask(nvml(gpus=TWO), "from envgen.gpu import inspect; inspect()") == ask(nvml(gpus=TWO))
+
+
+def test_importing_the_room_does_not_import_pynvml() -> None:
+    done = child("import sys, envgen.gpu; print('pynvml' in sys.modules)", absent_nvml())
+    assert (done.returncode, done.stdout.strip()) == (0, "False")
