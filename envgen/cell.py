@@ -175,6 +175,15 @@ def pythons(where: Cell, known: Known, candidates: Iterable[Version]) -> frozens
     )
 
 
+def broken(where: Cell, known: Known, candidates: Iterable[Version]) -> Iterator[Reason]:
+    """The open constraints of a cell that refuse every candidate, in words."""
+    for python in candidates:
+        facts = {**where.known, **known, "python": (python,)}
+        for constraint in where.open:
+            if not constraint.warn and holds(constraint, facts) is False:
+                yield Reason(_violated(constraint, facts), constraint.at)
+
+
 def minors_in(found: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:
     """The Python minors of a range."""
     return frozenset(minor for minor in known if minor in found)

@@ -62,9 +62,10 @@ def lock(context: click.Context, projects: tuple[str, ...], targets: tuple[str, 
         raise click.UsageError("--offline and --index exclude each other")
     layout = _layout(context, root)
     from envgen import pipeline, report
+    from envgen.model import Ask
     from envgen.talk import Terminal, print_table
 
-    ask = pipeline.Ask(projects, targets, None if offline else index_folder, offline, jobs or os.cpu_count() or 1, update)
+    ask = Ask(projects, targets, None if offline else index_folder, offline, jobs or os.cpu_count() or 1, update)
     with Terminal() as talk:
         outcomes = pipeline.lock(layout, ask, talk)
     if as_json:

@@ -136,6 +136,7 @@ class FamilyRow(Row):
     major: int
     linux: VersionText | None
     windows: VersionText | None
+    excludes: list[Text] = []
     because: Because
 
 
@@ -259,7 +260,8 @@ def _toolkits(document: Document) -> Iterator[Toolkit]:
         floor = {**driver, **(_by_system(family.linux, family.windows) if family else {})}
         because = family.because if family else file.because
         low, high = row.capabilities
-        yield Toolkit(row.version, driver, floor, (low, high), because, document.at("toolkits", index))
+        excludes = tuple(family.excludes) if family else ()
+        yield Toolkit(row.version, driver, floor, (low, high), excludes, because, document.at("toolkits", index))
 
 
 def _by_system(linux: Version | None, windows: Version | None) -> dict[str, Version]:

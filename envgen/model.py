@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Protocol
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -122,6 +124,7 @@ class Toolkit:
     driver: Mapping[str, Version]
     floor: Mapping[str, Version]
     capabilities: tuple[Version, Version]
+    excludes: tuple[str, ...]  # packages that belong to another CUDA and may not come along
     because: str
     at: Address
 
@@ -292,6 +295,7 @@ class Resolution:
     choices: tuple[Choice, ...]
     pins: tuple[Pin, ...]
     dependencies: tuple[Dependency, ...]
+    excluded: tuple[str, ...]  # packages of another CUDA
     warnings: tuple[Reason, ...] = ()
 
 
@@ -342,6 +346,7 @@ class Request:
     specs: tuple[str, ...]
     channels: tuple[str, ...]
     virtual: Mapping[str, str]
+    excluded: tuple[str, ...] = ()  # packages that may not be in the solution
     exclude_newer: datetime | None = None
 
 
@@ -421,3 +426,34 @@ class Machine:
     cuda: Version | None = None
     gpus: tuple[Gpu, ...] = ()
     note: str = ""
+
+
+# --- a run -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one `envgen lock` is asked. No projects: all; no targets: all of each project."""
+
+    projects: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    index_folder: Path | None = None
+    offline: bool = False
+    jobs: int = 1
+    update: bool = False  # solve again although nothing changed
+
+
+class Talk(Protocol):
+    """What the story says while it goes on; the command line decides what that looks like."""
+
+    def say(self, text: str) -> None:
+        """One thing worth knowing."""
+
+    def begin(self, what: str, steps: int) -> None:
+        """Long work starts."""
+
+    def step(self, what: str) -> None:
+        """One step of it is done."""
+
+    def end(self) -> None:
+        """It is done."""

@@ -76,6 +76,7 @@ def requests(resolution: Resolution) -> tuple[Request, ...]:
             specs=specs,
             channels=resolution.project.channels,
             virtual=resolution.target.virtual[platform],
+            excluded=resolution.excluded,
             exclude_newer=resolution.project.exclude_newer,
         )
         for platform in resolution.platforms

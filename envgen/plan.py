@@ -1,0 +1,135 @@
+"""What a run has to do: wishes, locks and files held against each other. Reads, never writes; asks no index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.version import Version
+
+from envgen import gpu, lockfile, render
+from envgen.errors import BadInput, Clash, closest
+from envgen.fit import best_for
+from envgen.layout import LOCK, Layout
+from envgen.model import Ask, Choice, Matrix, Platform, Project, RenderedFile, Resolution, Stamp, Talk, Target
+from envgen.project import load_project
+from envgen.resolve import resolve
+from envgen.search import Held
+
+AUTO = "auto"  # as a target name: the newest CUDA target that this machine can run
+
+
+@dataclass(slots=True)
+class Plan:
+    """One project of a run. `wanted` is what the matrices alone choose, `kept` the targets whose files say just that already."""
+
+    project: Project
+    wanted: Mapping[str, Resolution]
+    digests: Mapping[str, str]
+    stamps: Mapping[str, Stamp]
+    kept: Mapping[str, Resolution]
+    asked: tuple[str, ...]
+    decided: dict[str, Resolution] = field(default_factory=dict)  # by the index, for the targets to do
+
+    @property
+    def todo(self) -> tuple[str, ...]:
+        """The asked targets that need a new lock."""
+        return tuple(name for name in self.asked if name not in self.kept)
+
+
+def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk) -> Plan | None:
+    """The plan of one project; None when none of the asked targets is one of its own."""
+    project = load(layout, matrix, name)
+    asked = _targets(project, matrix, ask, talk)
+    if not asked:
+        return None
+    wanted = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
+    digests = {target: render.digest(resolution, rendered(layout, resolution), layout.templates) for target, resolution in wanted.items()}
+    stamps = {target: found for target in wanted if (found := _stamp(layout, name, target, ask, asked))}
+    fresh = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target]}
+    return Plan(project, wanted, digests, stamps, _kept(layout, matrix, project, fresh), asked)
+
+
+def load(layout: Layout, matrix: Matrix, name: str) -> Project:
+    """The project of that name, or BadInput that says which projects there are."""
+    path = layout.known_project(name)
+    return load_project(path, layout.shown(path), matrix)
+
+
+def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, RenderedFile]:
+    """The two files of a target that are rendered."""
+    source = layout.shown(layout.project(resolution.project.name))
+    return render.render(resolution, layout.templates, layout.shown(layout.templates), source)
+
+
+def read(path: Path, layout: Layout) -> str:
+    """A file of ours as text, or BadInput."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot be read: {error}", where=layout.shown(path), hint="take it from git again, or delete it") from None
+
+
+def chosen(resolution: Resolution) -> dict[str, str]:
+    """The versions that the search decided, as a lock's stamp keeps them."""
+    versions = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
+    return {"python": str(resolution.python), **versions}
+
+
+def as_locked(stamps: Mapping[str, Stamp], otherwise: Held | None = None) -> Held:
+    """An index that holds just what the locks hold; of targets without a lock it says what `otherwise` says."""
+
+    def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
+        stamp = stamps.get(target.name)
+        if stamp is None:
+            return otherwise(choice, target, platform) if otherwise else None
+        same = stamp.chosen.get(choice.release.framework) == str(choice.release.version)
+        return frozenset({Version(stamp.chosen["python"])}) if same else frozenset()
+
+    return held
+
+
+def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[str, ...]:
+    """The targets that this run is about. One that a project lacks is an error where the project was named, else it is skipped."""
+    known = [wish.name for wish in project.targets]
+    found: list[str] = []
+    for name in ask.targets or known:
+        if name != AUTO and name not in matrix.targets:
+            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, AUTO)))
+        if name == AUTO and (ask.projects or any(matrix.targets[target].cuda for target in known)):
+            name, why = best_for(gpu.inspect(), matrix, project)
+            talk.say(f"{project.name}: {name} ({why})")
+        if name in known:
+            found.append(name)
+        elif ask.projects:
+            raise BadInput(f"{project.name} has no target `{name}`", where=project.at("targets"), hint=closest(name, known))
+        else:
+            talk.say(f"{project.name}: has no {'CUDA target' if name == AUTO else name}, skipped")
+    return tuple(dict.fromkeys(found))
+
+
+def _stamp(layout: Layout, project: str, target: str, ask: Ask, asked: Sequence[str]) -> Stamp | None:
+    path = layout.target(project, target) / LOCK
+    if not path.is_file() or (ask.update and target in asked):
+        return None
+    return lockfile.stamp(read(path, layout), layout.shown(path))
+
+
+def _kept(layout: Layout, matrix: Matrix, project: Project, fresh: Mapping[str, Stamp]) -> dict[str, Resolution]:
+    """The targets whose files on disk say what their locks say was chosen, and whose choice the matrix still allows."""
+    if not fresh:
+        return {}
+    try:
+        resolutions = resolve(matrix, project, as_locked(fresh))
+    except Clash:
+        return {}
+    return {r.target.name: r for r in resolutions if r.target.name in fresh and _on_disk(layout, r)}
+
+
+def _on_disk(layout: Layout, resolution: Resolution) -> bool:
+    folder = layout.target(resolution.project.name, resolution.target.name)
+    return all(
+        (folder / file.name).is_file() and render.same_data(read(folder / file.name, layout), file.text)
+        for file in rendered(layout, resolution)
+    )

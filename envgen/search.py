@@ -1,0 +1,197 @@
+"""The exact search: which release of each framework, for each target, and one Python for all. Pure.
+
+Choices are made in the order of what matters: newest framework, then newest Python that all targets share; the first complete
+assignment of a depth-first walk in that order is therefore the best one. With `align:` as few targets as can be differ from
+the reference (the CPU target, or the first) in the version of a framework; that comes before newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from envgen import cell as facts
+from envgen.cell import Cell
+from envgen.model import Choice, Matrix, Platform, Project, Reason, Target, Wish
+
+Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
+"""Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
+
+
+def unasked(choice: Choice, target: Target, platform: Platform) -> None:
+    """The answer of no index at all: the matrix alone decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors it can link."""
+
+    choice: Choice
+    pythons: frozenset[Version]
+    cudnn: frozenset[int] | None  # None: says nothing
+
+
+Slot = tuple[Wish, str]  # a framework of one target: what one step of the search decides
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A complete answer: an option for every slot, and the Python of all targets."""
+
+    options: Mapping[Slot, Option]
+    python: Version
+
+
+class Search:
+    """One project against one matrix; remembers each option, because the search comes back to them."""
+
+    def __init__(self, matrix: Matrix, project: Project, held: Held) -> None:
+        self.matrix = matrix
+        self.project = project
+        self.held = held
+        self.pythons = facts.minors_in(project.python, matrix.pythons)
+        self.obstacles: dict[Reason, None] = {}
+        self._options: dict[tuple[str, tuple[Platform, ...], str, Version], Option | None] = {}
+
+    def candidates(self, wish: Wish, cells: tuple[Cell, ...]) -> Iterator[Option]:
+        """The options of a wish for one target, newest first."""
+        for release in self.matrix.frameworks[wish.framework].releases:
+            if release.version in wish.versions:
+                key = (cells[0].target.name, tuple(c.platform for c in cells), wish.framework, release.version)
+                if key not in self._options:
+                    self._options[key] = self._option(self._choice(wish, key[-1]), cells)
+                option = self._options[key]
+                if option:
+                    yield option
+
+    def _choice(self, wish: Wish, version: Version) -> Choice | Reason:
+        framework = self.matrix.frameworks[wish.framework]
+        release = next(row for row in framework.releases if row.version == version)
+        provider = wish.provider or self.default_provider(wish)
+        spelling = next((row for row in framework.providers[provider] if version in row.releases), None)
+        named = f"{wish.framework} {version}"
+        if spelling is None:
+            return Reason(f"{named} is not published by {provider}", release.at)
+        missing = [channel for channel in spelling.channels if channel not in self.project.channels]
+        if missing:
+            return Reason(f"{named} from {provider} needs channel {', '.join(missing)} in channels:", self.project.at("channels"))
+        for companion in wish.companions:
+            if companion not in release.companions or companion not in spelling.companions:
+                return Reason(f"{named} from {provider} has no {companion}", release.at)
+        return Choice(release, provider, spelling, wish.companions)
+
+    def default_provider(self, wish: Wish) -> str:
+        """The first of the project's channels that publishes the framework."""
+        known = self.matrix.frameworks[wish.framework].providers
+        return next((channel for channel in self.project.channels if channel in known), next(iter(known)))
+
+    def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Option | None:
+        if isinstance(choice, Reason):
+            return self._refuse(choice)
+        left, majors = self.pythons, None
+        for where in cells:
+            rows = facts.builds(choice.release, choice.provider, where)
+            if not rows:
+                return self._refuse(Reason(f"{named(choice)} has no {_variant(where.target)} build for {where.platform}", choice.release.at))
+            known = {choice.release.framework: (choice.release.version,), "provider": (choice.provider,)}
+            left = left.intersection(python for row in rows for python in row.pythons)
+            fit = facts.pythons(where, known, left)
+            held = self.held(choice, where.target, where.platform) if fit else None
+            left, before = (fit if held is None else fit & held), left
+            if not left:
+                return self._refuse(self._nothing_left(choice, where, known, before, bool(fit)))
+            linked = frozenset(row.cudnn for row in rows if row.cudnn is not None)
+            majors = (linked if majors is None else majors & linked) if linked else majors
+        return Option(choice, left, majors)
+
+    def _nothing_left(self, choice: Choice, where: Cell, known: Mapping[str, tuple[Version | str, ...]], before: frozenset[Version], held: bool) -> Reason:
+        what = f"{_variant(where.target)} build of {named(choice)} for {where.platform}"
+        if held:
+            return Reason(f"the index holds no {what} that this project can use", choice.release.at)
+        broken = next(facts.broken(where, known, before), None)
+        return broken or Reason(f"no {what} is for a python in {self.project.python_text} that the other platforms have", choice.release.at)
+
+    def _refuse(self, reason: Reason) -> None:
+        self.obstacles.setdefault(reason)
+
+    def best(self, targets: Mapping[str, tuple[Cell, ...]]) -> Assignment | None:
+        """The best assignment for all targets together, or None."""
+        ordered = dict(sorted(targets.items(), key=lambda item: item[1][0].target.cuda is not None))  # the reference first
+        wishes = self.project.frameworks
+        strays = dict.fromkeys(wishes, len(ordered) - 1)
+        found = self.walk(ordered, strays)
+        if found is None or not self.project.align:
+            return found
+        for wish in wishes:
+            for fewer in range(strays[wish]):
+                better = self.walk(ordered, {**strays, wish: fewer})
+                if better:
+                    strays[wish], found = fewer, better
+                    break
+        return found
+
+    def walk(self, targets: Mapping[str, tuple[Cell, ...]], strays: Mapping[Wish, int]) -> Assignment | None:
+        """The first complete assignment in the order of preference.
+
+        `strays` is how many targets may have another version of a framework than the first target has.
+        """
+        slots = [(wish, name) for wish in self.project.frameworks for name in targets]
+        chosen: dict[Slot, Option] = {}
+
+        def step(depth: int, pythons: frozenset[Version]) -> Version | None:
+            if depth == len(slots):
+                return max(pythons)
+            wish, name = slots[depth]
+            for option in self.candidates(wish, targets[name]):
+                chosen[slots[depth]] = option
+                if _strays(chosen, wish) <= strays[wish]:
+                    left = self._together(targets[name], [chosen[slot] for slot in chosen if slot[1] == name], pythons)
+                    found = step(depth + 1, left) if left else None
+                    if found:
+                        return found
+                del chosen[slots[depth]]
+            return None
+
+        python = step(0, self.pythons) if self.pythons else None
+        return Assignment(chosen, python) if python else None
+
+    def _together(self, cells: tuple[Cell, ...], options: list[Option], pythons: frozenset[Version]) -> frozenset[Version]:
+        """The Pythons left when these options share one environment; none when their cuDNN majors or versions exclude each other."""
+        at = options[-1].choice.release.at
+        majors = [option.cudnn for option in options if option.cudnn is not None]
+        if majors and not frozenset.intersection(*majors):
+            pair = " and ".join(f"{named(o.choice)} (cuDNN {_listed(o.cudnn)})" for o in options if o.cudnn)
+            self._refuse(Reason(f"{cells[0].target.name}: {pair}: one environment holds one cuDNN major", at))
+            return frozenset()
+        left = pythons.intersection(*(option.pythons for option in options))
+        if not left:
+            both = " and ".join(f"{named(o.choice)} (python {_listed(o.pythons)})" for o in options)
+            self._refuse(Reason(f"{cells[0].target.name}: {both}: no python is left of {_listed(pythons)}", at))
+        known: dict[str, tuple[Version | str, ...]] = {o.choice.release.framework: (o.choice.release.version,) for o in options}
+        known["provider"] = tuple(dict.fromkeys(option.choice.provider for option in options))
+        for where in cells:
+            before, left = left, facts.pythons(where, known, left)
+            if before and not left:
+                broken = next(facts.broken(where, known, before), None)
+                self._refuse(broken or Reason(f"{where.target.name}, {where.platform}: no python is left", at))
+        return left
+
+
+def _strays(chosen: Mapping[Slot, Option], wish: Wish) -> int:
+    versions = [option.choice.release.version for slot, option in chosen.items() if slot[0] is wish]
+    return sum(version != versions[0] for version in versions)
+
+
+def named(choice: Choice) -> str:
+    """`pytorch 2.7.1`."""
+    return f"{choice.release.framework} {choice.release.version}"
+
+
+def _variant(target: Target) -> str:
+    return f"CUDA {target.cuda}" if target.cuda else "CPU"
+
+
+def _listed(values: Iterable[object] | None) -> str:
+    return ", ".join(map(str, sorted(values or (), key=lambda value: Version(str(value)))))

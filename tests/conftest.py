@@ -1,0 +1,95 @@
+"""What all tests share: the checkout, real package records, and a workspace of one's own to lock in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+SNAPSHOT = REPO.parent / "shared" / "channels"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command said and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A repository in a temporary folder: matrices and templates of this one, projects of the test's own."""
+
+    root: Path
+    environment: Mapping[str, str]
+
+    def project(self, name: str, text: str) -> Path:
+        path = self.root / "environments" / name / "project.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def envgen(self, *words: object, **variables: str) -> Run:
+        """Run the command line in a process of its own; `variables` are added to its environment."""
+        argv = [sys.executable, "-m", "envgen", *map(str, words)]
+        done = subprocess.run(argv, cwd=self.root, env={**self.environment, **variables}, capture_output=True, text=True, timeout=300, check=False)
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def files(self) -> dict[str, bytes]:
+        """Every file below environments/, by its path: to compare before and after."""
+        top = self.root / "environments"
+        return {path.relative_to(top).as_posix(): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()}
+
+
+def clean_environment(folder: Path) -> dict[str, str]:
+    """An environment in which nothing of this machine's own settings can be noticed."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
+    return {**kept, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "PYTHONPATH": str(REPO), "PYTHONWARNINGS": "error"}
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The checkout that is tested."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def records() -> Path:
+    """An index folder of real package records: the snapshot of public channels where it is there, else what this repository records."""
+    return SNAPSHOT if SNAPSHOT.is_dir() else REPO / "environments" / "index"
+
+
+@pytest.fixture(scope="session")
+def snapshot() -> Path:
+    """The snapshot of public channels, for tests that ask for more than the committed locks hold."""
+    if not SNAPSHOT.is_dir():
+        pytest.skip("no snapshot of public channels beside this checkout; the tests with `records` solve against environments/index/")
+    return SNAPSHOT
+
+
+@pytest.fixture(scope="session")
+def unpacked_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all tests, so that the records are unpacked once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, unpacked_cache: Path) -> Iterator[Workspace]:
+    """An empty repository with this one's matrices and templates."""
+    root = tmp_path / "workspace"
+    root.mkdir()
+    for folder in ("matrices", "templates"):
+        shutil.copytree(REPO / folder, root / folder)
+    yield Workspace(root, {**clean_environment(tmp_path), "ENVGEN_CACHE": str(unpacked_cache)})
+
+
+Envgen = Callable[..., Run]
