@@ -266,18 +266,21 @@ def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str]
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
-def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def recorded_files(
+    urls: Iterable[str], fresh: Iterable[Record], old: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, str], list[str]]:
     """The files of the recorded index, `<channel>/<subdir>/repodata.json` -> text, for all packages that locks name.
 
-    One record a line, sorted; a package of which no record is known is left out.
+    One record a line, sorted. With them the urls of which no record is known.
     """
     known = {**old, **{record.url: record.source for record in fresh}}
     subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for url in sorted(set(urls)):
+    wanted = sorted(set(urls))
+    for url in filter(known.__contains__, wanted):
         base, subdir, file = url.rsplit("/", 2)
-        if url in known:
-            subdirs.setdefault(f"{place(base).folder}/{subdir}", {})[file] = known[url]
-    return {f"{folder}/repodata.json": _repodata(folder.rsplit("/", 1)[1], records) for folder, records in sorted(subdirs.items())}
+        subdirs.setdefault(f"{place(base).folder}/{subdir}", {})[file] = known[url]
+    files = {f"{folder}/repodata.json": _repodata(folder.rsplit("/", 1)[1], records) for folder, records in sorted(subdirs.items())}
+    return files, [url for url in wanted if url not in known]
 
 
 def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:

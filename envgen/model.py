@@ -297,6 +297,7 @@ class Resolution:
     dependencies: tuple[Dependency, ...]
     excluded: tuple[str, ...]  # packages of another CUDA
     warnings: tuple[Reason, ...] = ()
+    obstacles: tuple[Reason, ...] = ()  # what refused other choices on the way, for this target first
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def _pip_packages(
             conda_locked=dict(conda),
             python_version=conda["python"].version,
             platform=platform,
-            platform_virtual_packages=dict(repodata.all_repodata[platform].get("packages", {})),  # type: ignore[call-overload]
+            platform_virtual_packages=dict(repodata.all_repodata[platform].get("packages", {})),
             pip_repositories=spec.pip_repositories,
             allow_pypi_requests=spec.allow_pypi_requests,
             mapping_url=mapping.as_uri(),

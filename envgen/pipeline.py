@@ -147,7 +147,7 @@ def _pin_and_write(
         downloads = {s.platform: (len(s.records), sum(record.size for record in s.records)) for s in solutions}
         notes = _changed_by_index(by_name[key[0]].wanted[key[1]], resolution)
         outcomes[key] = Outcome(resolution, state, downloads, spent, layout.shown(folder), notes)
-    _record(layout, [solution for _, solutions, _, _ in ready for solution in solutions])
+    _record(layout, [solution for _, solutions, _, _ in ready for solution in solutions], talk)
     return outcomes
 
 
@@ -171,21 +171,27 @@ def _verified_files(layout: Layout, plan: Plan, resolution: Resolution, solution
 def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...]:
     """Where the index changed the choice that the matrices alone would have made, and why."""
     before, after = chosen(wanted), chosen(decided)
-    reasons = {pin.name: "; ".join(reason.text for reason in pin.because[1:]) for pin in decided.pins}
-    notes = [f"{name} {after[name]}, not {before[name]}: {reasons.get(name) or 'by the index'}" for name in after if before[name] != after[name]]
-    lost = [d for d in decided.dropped if d.platform not in {other.platform for other in wanted.dropped}]
-    return (*notes, *(f"{dropped.platform} dropped: {dropped.because.text}" for dropped in lost))
+    releases = {choice.release.framework: choice.release.at for choice in wanted.choices}
+    notes = []
+    for name in (name for name in after if after[name] != before[name]):
+        why = [reason.text for reason in decided.obstacles if reason.at == releases.get(name)]
+        notes.append(f"{name} {after[name]}, not {before[name]}: {why[0] if why else 'so that all targets agree'}")
+    lost = [dropped for dropped in decided.dropped if dropped.platform in wanted.platforms]
+    return (*notes, *(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost))
 
 
-def _record(layout: Layout, solutions: Iterable[Solution]) -> None:
+def _record(layout: Layout, solutions: Iterable[Solution], talk: Talk) -> None:
     """Keep the full records of all packages that the locks under this root name, and no others."""
     from envgen.index import read_recorded, recorded_files
 
     urls = [url for path in layout.locks() for url in lockfile.urls(read(path, layout))]
     old = read_recorded(layout.index, (url.rsplit("/", 2)[0] for url in urls))
-    files = recorded_files(urls, (record for solution in solutions for record in solution.records), old)
+    files, unknown = recorded_files(urls, (record for solution in solutions for record in solution.records), old)
     for name, text in files.items():
         path = layout.index / name
         if not path.is_file() or read(path, layout) != text:
             write_files(path.parent, (RenderedFile(path.name, text),), layout)
     remove_files([path for path in layout.index.glob("**/repodata.json") if path.relative_to(layout.index).as_posix() not in files])
+    if unknown:
+        shown = layout.shown(layout.index)
+        talk.say(f"{len(unknown)} locked packages have no record in {shown}, so `--offline` cannot solve with them: lock their projects with --update")

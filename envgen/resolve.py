@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -11,7 +13,21 @@ from packaging.version import Version
 from envgen import cell as facts
 from envgen.cell import Cell
 from envgen.errors import Clash
-from envgen.model import Choice, Conflict, Dropped, Matrix, Pin, Platform, Project, Reason, Resolution, Target, Wish, driver_text
+from envgen.model import (
+    Address,
+    Choice,
+    Conflict,
+    Dropped,
+    Matrix,
+    Pin,
+    Platform,
+    Project,
+    Reason,
+    Resolution,
+    Target,
+    Wish,
+    driver_text,
+)
 from envgen.search import Assignment, Held, Search, named, unasked
 
 # --- the project as a whole -----------------------------------------------------------------------------------------------
@@ -58,7 +74,7 @@ def _unserved(search: Search, target: Target, platform: Platform) -> Reason | No
         return Reason(f"target {target.name} is not for {platform}", target.at)
     where = facts.cell(search.matrix, search.project, target, platform)
     if where.dead:
-        search.obstacles.setdefault(where.dead)
+        search.refuse(where.dead, target.name)
         return where.dead
     before = set(search.obstacles)
     if search.walk({target.name: (where,)}, dict.fromkeys(search.project.frameworks, 0)):
@@ -90,6 +106,7 @@ def _resolution(
         dependencies=(*project.dependencies, *wish.dependencies),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
         warnings=tuple(said),
+        obstacles=tuple(sorted(search.obstacles, key=lambda reason: search.obstacles[reason] != name)),
     )
 
 
@@ -123,7 +140,7 @@ def _why(search: Search, target: Target, wish: Wish, choice: Choice, found: Assi
     if following.version not in wish.versions:
         yield Reason(f"{wish.framework} {following.version} is outside {wish.text}", wish.at)
         return
-    stopped = [reason for reason in search.obstacles if reason.at == following.at]
+    stopped = [reason for reason, owner in search.obstacles.items() if reason.at == following.at and owner == target.name]
     if stopped:
         yield stopped[0]
         return
@@ -164,23 +181,28 @@ def _feasible(matrix: Matrix, project: Project, held: Held) -> bool:
 Without = Callable[[Project], Project]
 
 
-def _demands(project: Project) -> Iterable[tuple[Reason, Without]]:
-    """Everything that a project could give up, and the project that gave it up."""
+def _demands(project: Project) -> Iterator[tuple[Reason, Without]]:
+    """Everything that a project could give up, and how it would look without."""
     for target in project.targets:
-        yield Reason(f"target {target.name}", target.at), lambda p, t=target: replace(p, targets=tuple(x for x in p.targets if x is not t))
+        yield Reason(f"target {target.name}", target.at), partial(_without_target, name=target.name)
     for wish in project.frameworks:
         if wish.companions:
             what = f"{wish.framework} with {', '.join(wish.companions)}"
-            yield Reason(what, wish.at), lambda p, w=wish: _with_wish(p, w, companions=())
-        yield Reason(f"{wish.framework} {wish.text}", wish.at), lambda p, w=wish: _with_wish(p, w, versions=SpecifierSet(), text="any version")
+            yield Reason(what, wish.at), partial(_with_wish, at=wish.at, companions=())
+        what = f"{wish.framework} {wish.text}"
+        yield Reason(what, wish.at), partial(_with_wish, at=wish.at, versions=SpecifierSet(), text="any version")
     if project.driver:
-        yield Reason(f"driver {project.driver}", project.at("driver")), lambda p: replace(p, driver=None)
+        yield Reason(f"driver {driver_text(project.driver)}", project.at("driver")), partial(replace, driver=None)
     if project.gpus:
-        yield Reason(f"gpus {', '.join(project.gpus)}", project.at("gpus")), lambda p: replace(p, gpus=())
-    yield Reason(f"python {project.python_text}", project.at("python")), lambda p: replace(p, python=SpecifierSet(), python_text="any")
+        yield Reason(f"gpus {', '.join(project.gpus)}", project.at("gpus")), partial(replace, gpus=())
+    anything = partial(replace, python=SpecifierSet(), python_text="any python")
+    yield Reason(f"python {project.python_text}", project.at("python")), anything
 
 
-def _with_wish(project: Project, old: Wish, **changes: object) -> Project:
-    """The wish is found by its address: an earlier change may have replaced it."""
-    wishes = tuple(replace(w, **changes) if w.at == old.at else w for w in project.frameworks)
-    return replace(project, frameworks=wishes)
+def _without_target(project: Project, name: str) -> Project:
+    return replace(project, targets=tuple(wish for wish in project.targets if wish.name != name))
+
+
+def _with_wish(project: Project, at: Address, **changes: Any) -> Project:
+    """The wish is found by its address: an earlier step may have changed it."""
+    return replace(project, frameworks=tuple(replace(w, **changes) if w.at == at else w for w in project.frameworks))

@@ -52,7 +52,7 @@ class Search:
         self.project = project
         self.held = held
         self.pythons = facts.minors_in(project.python, matrix.pythons)
-        self.obstacles: dict[Reason, None] = {}
+        self.obstacles: dict[Reason, str] = {}  # why a choice was refused -> the target it was refused for
         self._options: dict[tuple[str, tuple[Platform, ...], str, Version], Option | None] = {}
 
     def candidates(self, wish: Wish, cells: tuple[Cell, ...]) -> Iterator[Option]:
@@ -88,33 +88,39 @@ class Search:
         return next((channel for channel in self.project.channels if channel in known), next(iter(known)))
 
     def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Option | None:
+        target = cells[0].target.name
         if isinstance(choice, Reason):
-            return self._refuse(choice)
+            return self.refuse(choice, target)
         left, majors = self.pythons, None
         for where in cells:
             rows = facts.builds(choice.release, choice.provider, where)
             if not rows:
-                return self._refuse(Reason(f"{named(choice)} has no {_variant(where.target)} build for {where.platform}", choice.release.at))
-            known = {choice.release.framework: (choice.release.version,), "provider": (choice.provider,)}
+                what = f"{named(choice)} has no {_variant(where.target)} build for {where.platform}"
+                return self.refuse(Reason(what, choice.release.at), target)
+            known: facts.Known = {choice.release.framework: (choice.release.version,), "provider": (choice.provider,)}
             left = left.intersection(python for row in rows for python in row.pythons)
             fit = facts.pythons(where, known, left)
             held = self.held(choice, where.target, where.platform) if fit else None
             left, before = (fit if held is None else fit & held), left
             if not left:
-                return self._refuse(self._nothing_left(choice, where, known, before, bool(fit)))
+                return self.refuse(self._nothing_left(choice, where, known, before, bool(fit)), target)
             linked = frozenset(row.cudnn for row in rows if row.cudnn is not None)
             majors = (linked if majors is None else majors & linked) if linked else majors
         return Option(choice, left, majors)
 
-    def _nothing_left(self, choice: Choice, where: Cell, known: Mapping[str, tuple[Version | str, ...]], before: frozenset[Version], held: bool) -> Reason:
-        what = f"{_variant(where.target)} build of {named(choice)} for {where.platform}"
-        if held:
+    def _nothing_left(self, choice: Choice, where: Cell, known: facts.Known, before: frozenset[Version], fit: bool) -> Reason:
+        """Why no python is left: the index, a constraint, or the platforms between them."""
+        company = f" with {', '.join(choice.companions)}" if choice.companions else ""
+        what = f"{_variant(where.target)} build of {named(choice)}{company} for {where.platform}"
+        if fit:
             return Reason(f"the index holds no {what} that this project can use", choice.release.at)
         broken = next(facts.broken(where, known, before), None)
         return broken or Reason(f"no {what} is for a python in {self.project.python_text} that the other platforms have", choice.release.at)
 
-    def _refuse(self, reason: Reason) -> None:
-        self.obstacles.setdefault(reason)
+    def refuse(self, reason: Reason, target: str) -> Option | None:
+        """Remember why; the answer is always None."""
+        self.obstacles.setdefault(reason, target)
+        return None
 
     def best(self, targets: Mapping[str, tuple[Cell, ...]]) -> Assignment | None:
         """The best assignment for all targets together, or None."""
@@ -163,19 +169,19 @@ class Search:
         majors = [option.cudnn for option in options if option.cudnn is not None]
         if majors and not frozenset.intersection(*majors):
             pair = " and ".join(f"{named(o.choice)} (cuDNN {_listed(o.cudnn)})" for o in options if o.cudnn)
-            self._refuse(Reason(f"{cells[0].target.name}: {pair}: one environment holds one cuDNN major", at))
+            self.refuse(Reason(f"{cells[0].target.name}: {pair}: one environment holds one cuDNN major", at), cells[0].target.name)
             return frozenset()
         left = pythons.intersection(*(option.pythons for option in options))
         if not left:
             both = " and ".join(f"{named(o.choice)} (python {_listed(o.pythons)})" for o in options)
-            self._refuse(Reason(f"{cells[0].target.name}: {both}: no python is left of {_listed(pythons)}", at))
+            self.refuse(Reason(f"{cells[0].target.name}: {both}: no python is left of {_listed(pythons)}", at), cells[0].target.name)
         known: dict[str, tuple[Version | str, ...]] = {o.choice.release.framework: (o.choice.release.version,) for o in options}
         known["provider"] = tuple(dict.fromkeys(option.choice.provider for option in options))
         for where in cells:
             before, left = left, facts.pythons(where, known, left)
             if before and not left:
                 broken = next(facts.broken(where, known, before), None)
-                self._refuse(broken or Reason(f"{where.target.name}, {where.platform}: no python is left", at))
+                self.refuse(broken or Reason(f"{where.target.name}, {where.platform}: no python is left", at), where.target.name)
         return left
 
 

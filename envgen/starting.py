@@ -1,0 +1,83 @@
+"""Starting in a repository of one's own: matrices, templates, a Makefile include and a first project. Overwrites nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from envgen.errors import BadInput, closest
+from envgen.layout import Layout, starter
+from envgen.matrix import load_matrix
+from envgen.model import Matrix, RenderedFile
+from envgen.writing import write_files
+
+_MAKE = """\
+# The verbs of envgen; written by `envgen init`. Use it with `include envgen.mk`.
+ENVGEN ?= envgen
+
+.PHONY: env-cpu env-gpu env
+env-cpu:  ## Lock the CPU target of PROJECT, or of every project
+	$(ENVGEN) lock $(PROJECT) --target cpu
+env-gpu:  ## Lock the newest CUDA target that this machine can run
+	$(ENVGEN) lock $(PROJECT) --target auto
+env:  ## Lock TARGET (cpu, cu126, ...) of PROJECT; without them everything
+	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
+"""
+
+
+def start(
+    layout: Layout, project: str, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]
+) -> Iterator[str]:
+    """Write what is missing and yield one line about each file: `wrote X`, or `kept X` where there was one.
+
+    Raises BadInput before anything is written when a name is not one of the matrices.
+    """
+    path = layout.project(project)
+    own = layout.matrices if layout.matrices.is_dir() else starter() / "matrices"
+    text = _project_text(load_matrix(own), frameworks, targets, platforms)
+    yield from _copy(layout, starter() / "matrices", layout.matrices, "*.yaml")
+    yield from _copy(layout, starter() / "templates", layout.templates, "*.j2")
+    yield from _write(layout, layout.root / "envgen.mk", _MAKE)
+    yield from _write(layout, layout.root / "Makefile", "include envgen.mk\n")
+    yield from _write(layout, path, text)
+    yield f"next: envgen lock {project}"
+
+
+def _copy(layout: Layout, source: Path, place: Path, pattern: str) -> Iterator[str]:
+    for path in sorted(source.glob(pattern)):
+        yield from _write(layout, place / path.name, path.read_text(encoding="utf-8"))
+
+
+def _write(layout: Layout, path: Path, text: str) -> Iterator[str]:
+    if path.exists():
+        yield f"kept {layout.shown(path)}"
+        return
+    write_files(path.parent, (RenderedFile(path.name, text),), layout)
+    yield f"wrote {layout.shown(path)}"
+
+
+def _project_text(matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]) -> str:
+    """A project file that says what was asked for and leaves the versions to the resolver."""
+    known = {platform for target in matrix.targets.values() for platform in target.platforms}
+    for kind, names, all_names in (("framework", frameworks, matrix.frameworks), ("target", targets, matrix.targets), ("platform", platforms, known)):
+        for name in names:
+            if name not in all_names:
+                raise BadInput(f"no {kind} `{name}` in the matrices", hint=closest(name, all_names))
+    channels = dict.fromkeys(channel for name in frameworks for channel in _channels(matrix, name)) or {"conda-forge": None}
+    data = {
+        "python": ">=3.10",
+        "frameworks": {name: "*" for name in frameworks},
+        "targets": list(targets),
+        "platforms": list(platforms),
+        "channels": list(channels),
+        "dependencies": [],
+    }
+    return "# What this project wants; `envgen lock` turns it into one environment for each target.\n" + yaml.safe_dump(data, sort_keys=False)
+
+
+def _channels(matrix: Matrix, framework: str) -> tuple[str, ...]:
+    """The channels of the newest spelling of the first provider."""
+    spellings = next(iter(matrix.frameworks[framework].providers.values()))
+    return max(spellings, key=lambda row: sum(release.version in row.releases for release in matrix.frameworks[framework].releases)).channels
