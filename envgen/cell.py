@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model import Build, Condition, Constraint, Gpu, Matrix, Platform, Project, Reason, Release, Target, TargetWish, driver_text
+from envgen.model import (
+    Build,
+    Condition,
+    Constraint,
+    Gpu,
+    Matrix,
+    Platform,
+    Project,
+    Reason,
+    Release,
+    Target,
+    TargetWish,
+    driver_text,
+)
 
 Value = Version | str
 Known = Mapping[str, tuple[Value, ...]]  # axis -> its values; several for GPUs, none known when absent
@@ -34,7 +47,11 @@ def with_overrides(target: Target, wish: TargetWish) -> Target:
 
 def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
     """`__glibc` says nothing of macOS, `__osx` nothing of Linux."""
-    foreign = {"linux": {"__osx", "__win"}, "osx": {"__glibc", "__linux", "__win", "__cuda"}, "win": {"__glibc", "__linux", "__osx"}}
+    foreign = {
+        "linux": {"__osx", "__win"},
+        "osx": {"__glibc", "__linux", "__win", "__cuda"},
+        "win": {"__glibc", "__linux", "__osx"},
+    }
     return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
 
 
@@ -169,9 +186,7 @@ def pythons(where: Cell, known: Known, candidates: Iterable[Version]) -> frozens
     """The candidates that no open constraint of the cell refuses, given the choices in `known`."""
     facts = {**where.known, **known}
     return frozenset(
-        python
-        for python in candidates
-        if all(c.warn or holds(c, {**facts, "python": (python,)}) is not False for c in where.open)
+        python for python in candidates if all(c.warn or holds(c, {**facts, "python": (python,)}) is not False for c in where.open)
     )
 
 

@@ -45,15 +45,36 @@ def main(root: Path | None) -> None:
 
 @main.command()
 @click.argument("projects", nargs=-1)
-@click.option("--target", "targets", multiple=True, help="Only this target (cpu, cu126, ...); `auto`: the newest CUDA target that this machine can run.")
-@click.option("--index", "index_folder", type=click.Path(path_type=Path, file_okay=False), envvar="ENVGEN_INDEX", help="Folder <channel>/<subdir>/repodata.json[.zst] to solve from, instead of live channels.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="Only this target (cpu, cu126, ...); `auto`: the newest CUDA target that this machine can run.",
+)
+@click.option(
+    "--index",
+    "index_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="ENVGEN_INDEX",
+    help="Folder <channel>/<subdir>/repodata.json[.zst] to solve from, instead of live channels.",
+)
 @click.option("--offline", is_flag=True, help="Solve from the recorded index, environments/index/.")
 @click.option("--update", is_flag=True, help="Solve again although nothing changed here, to take what is new in the channels.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at once (default: one for each processor).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @_root_option
 @click.pass_context
-def lock(context: click.Context, projects: tuple[str, ...], targets: tuple[str, ...], index_folder: Path | None, offline: bool, update: bool, jobs: int | None, as_json: bool, root: Path | None) -> None:
+def lock(
+    context: click.Context,
+    projects: tuple[str, ...],
+    targets: tuple[str, ...],
+    index_folder: Path | None,
+    offline: bool,
+    update: bool,
+    jobs: int | None,
+    as_json: bool,
+    root: Path | None,
+) -> None:
     """Resolve, render, solve, pin, verify and write; nothing to do when inputs are unchanged.
 
     Without PROJECTS all projects, without --target all targets of each.
@@ -85,7 +106,9 @@ def lock(context: click.Context, projects: tuple[str, ...], targets: tuple[str, 
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @_root_option
 @click.pass_context
-def resolve(context: click.Context, project: str, targets: tuple[str, ...], explain: bool, as_json: bool, root: Path | None) -> None:
+def resolve(
+    context: click.Context, project: str, targets: tuple[str, ...], explain: bool, as_json: bool, root: Path | None
+) -> None:
     """Show the choice and the reason of each pin, without solving: the matrices alone decide."""
     from envgen import pipeline, report
 
@@ -101,12 +124,24 @@ def resolve(context: click.Context, project: str, targets: tuple[str, ...], expl
 
 @main.command()
 @click.option("--project", required=True, help="Name of the first project.")
-@click.option("--framework", "frameworks", multiple=True, help="A framework of the matrices: pytorch, tensorflow, jax; several may share the environment.")
+@click.option(
+    "--framework",
+    "frameworks",
+    multiple=True,
+    help="A framework of the matrices: pytorch, tensorflow, jax; several may share the environment.",
+)
 @click.option("--target", "targets", multiple=True, default=("cpu",), show_default=True, help="A target of matrices/targets.yaml.")
 @click.option("--platform", "platforms", multiple=True, default=("linux-64",), show_default=True, help="A platform to lock for.")
 @_root_option
 @click.pass_context
-def init(context: click.Context, project: str, frameworks: tuple[str, ...], targets: tuple[str, ...], platforms: tuple[str, ...], root: Path | None) -> None:
+def init(
+    context: click.Context,
+    project: str,
+    frameworks: tuple[str, ...],
+    targets: tuple[str, ...],
+    platforms: tuple[str, ...],
+    root: Path | None,
+) -> None:
     """Start in a repository of yours: write matrices/, templates/, envgen.mk and a first project. Nothing is overwritten."""
     from envgen import starting
     from envgen.layout import Layout

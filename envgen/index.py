@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from packaging.version import Version
-from rattler import Channel, Gateway, MatchSpec, RepoDataRecord, SparseRepoData
+from rattler import Channel, Gateway, MatchSpec, RepoDataRecord, SparseRepoData, VersionSpec
 from rattler import Version as CondaVersion
-from rattler import VersionSpec
 from rattler.exceptions import GatewayError, InvalidMatchSpecError
 
 from envgen.errors import BadInput, NoSolution, closest
@@ -135,7 +134,9 @@ class FolderIndex:
         try:
             return SparseRepoData(Channel(channel.live), subdir, path)
         except (OSError, ValueError) as error:
-            raise BadInput(f"not repodata: {error}", where=f"{self.name}/{channel.folder}/{subdir}", hint="fetch it again") from None
+            raise BadInput(
+                f"not repodata: {error}", where=f"{self.name}/{channel.folder}/{subdir}", hint="fetch it again"
+            ) from None
 
 
 class LiveIndex:
@@ -216,7 +217,9 @@ def held_pythons(
     """The Python minors for which the index holds a record of every spec on a platform, under strict channel priority."""
     left = frozenset(minors)
     for spec in specs:
-        left = left.intersection(_pythons_of(index, _match_spec(spec), [place(channel) for channel in channels], platform, left, exclude_newer))
+        left = left.intersection(
+            _pythons_of(index, _match_spec(spec), [place(channel) for channel in channels], platform, left, exclude_newer)
+        )
     return left
 
 
@@ -224,11 +227,18 @@ def _match_spec(spec: str) -> MatchSpec:
     try:
         return MatchSpec(spec, strict=False)
     except InvalidMatchSpecError as error:
-        raise BadInput(f"not a conda spec: `{spec}`: {error}", hint="see the spelling in matrices/ or the project's dependencies") from None
+        raise BadInput(
+            f"not a conda spec: `{spec}`: {error}", hint="see the spelling in matrices/ or the project's dependencies"
+        ) from None
 
 
 def _pythons_of(
-    index: Index, spec: MatchSpec, channels: Sequence[Place], platform: Platform, minors: Iterable[Version], exclude_newer: datetime | None
+    index: Index,
+    spec: MatchSpec,
+    channels: Sequence[Place],
+    platform: Platform,
+    minors: Iterable[Version],
+    exclude_newer: datetime | None,
 ) -> frozenset[Version]:
     name = str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
     if spec.channel:
@@ -329,7 +339,7 @@ def _unpacked(packed: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
                 file.write(zstandard.ZstdDecompressor().decompressobj().decompress(content))
-            os.replace(file.name, target)
+            Path(file.name).replace(target)
         except zstandard.ZstdError as error:
             raise BadInput(f"not a zstd file: {error}", where=packed, hint="fetch it again") from None
         except OSError as error:

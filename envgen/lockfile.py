@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from envgen.document import plain
 from envgen.errors import BadInput
 from envgen.model import Address, Lock, LockedPackage, Platform, Stamp
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BODY = "\npackage:"
 _URL = re.compile(r"^  url: (\S+)$", re.MULTILINE)
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
@@ -62,7 +62,7 @@ def _broken(what: str, where: Address) -> BadInput:
 
 def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     try:
-        data = yaml.load(head, Loader=_LOADER)
+        data = plain(head)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise _broken(f"not YAML: {error.problem}", Address(shown, mark.line + 1 if mark else 1, 1)) from None
@@ -88,7 +88,7 @@ def urls(text: str) -> list[str]:
 def read_lock(text: str, shown: str) -> Lock:
     """The whole lock. Raises BadInput when it is not a conda-lock file of version 1."""
     try:
-        data = yaml.load(text, Loader=_LOADER)
+        data = plain(text)
         if data["version"] != 1:
             raise _broken(f"version {data['version']} is not known here", Address(shown, 1, 1))
         head = data["metadata"]

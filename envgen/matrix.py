@@ -50,7 +50,7 @@ def _because(value: object) -> str:
 
 
 def _minors(value: object) -> frozenset[Version]:
-    """ "3.9-3.12, 3.14" as a set of minors."""
+    """The minors of a text such as 3.9-3.12, 3.14."""
     wrong = PydanticCustomError("minors", "expected Python minors", {"hint": 'write for instance "3.9-3.13" or "3.10, 3.12"'})
     if not isinstance(value, str):
         raise PydanticCustomError("expected_text", "expected a string")
@@ -221,7 +221,9 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
     file = checked(document, FrameworkFile)
     stem = Path(document.file).stem
     if file.framework != stem:
-        raise BadInput(f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal")
+        raise BadInput(
+            f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal"
+        )
     releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
     _no_repeats(((release.version, release.at) for release in releases), "version")
     providers = {
@@ -232,7 +234,9 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
         for place, build in enumerate(row.builds):
             if build.provider not in providers:
                 where = document.at("releases", index, "builds", place, "provider")
-                raise BadInput(f"provider `{build.provider}` has no entry in providers:", where=where, hint="add how it is spelled there")
+                raise BadInput(
+                    f"provider `{build.provider}` has no entry in providers:", where=where, hint="add how it is spelled there"
+                )
     newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
     return Framework(file.framework, providers, newest_first), _constraints(document, file.constraints)
 
@@ -292,7 +296,9 @@ def _targets(document: Document) -> Iterator[tuple[str, Target]]:
         at = document.at("targets", name)
         expected = "cpu" if row.cuda is None else f"cu{row.cuda.major}{row.cuda.minor}"
         if name != expected:
-            raise BadInput(f"a target for CUDA {row.cuda or 'none'} is called `{expected}`", where=at, hint="rename it, or correct cuda:")
+            raise BadInput(
+                f"a target for CUDA {row.cuda or 'none'} is called `{expected}`", where=at, hint="rename it, or correct cuda:"
+            )
         missing = [platform for platform in row.platforms if platform not in file.virtual_packages]
         if missing:
             raise BadInput(f"virtual-packages: says nothing about {', '.join(missing)}", where=at, hint="add them")

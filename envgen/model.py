@@ -360,6 +360,16 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
+class Solved:
+    """A target on its way: solved, then with its files; `seconds` is what it took so far."""
+
+    resolution: Resolution
+    solutions: tuple[Solution, ...]
+    files: tuple[RenderedFile, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LockedPackage:
     """One package of a lock; `manager` is conda or pip."""
 

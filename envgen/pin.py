@@ -73,13 +73,13 @@ def pin(
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
         (folder / SPEC).write_text(next(file.text for file in files if file.name == SPEC), encoding="utf-8")
-        spec = _lock_spec(folder, files)
+        spec = _lock_spec(folder)
         repodata = _virtual_packages(folder, virtual)
         packages = [package for solution in solutions for package in _packages(spec, solution, repodata)]
         return RenderedFile(LOCK, _text(name, spec, repodata, packages, solutions, wanted, chosen))
 
 
-def _lock_spec(folder: Path, files: Sequence[RenderedFile]) -> LockSpecification:
+def _lock_spec(folder: Path) -> LockSpecification:
     from conda_lock.src_parser import make_lock_spec
 
     # conda-lock downloads a name mapping as soon as there is a pip section; an empty one of ours stops it
@@ -192,7 +192,7 @@ def _text(
     wanted: str,
     chosen: Mapping[str, str],
 ) -> str:
-    """The file as conda-lock's models say it; metadata and packages are dumped apart, because the first holds the digest of the second."""
+    """The file as conda-lock's models say it; dumped in two parts, because the metadata hold the digest of the packages."""
     from conda_lock.content_hash import compute_content_hashes
     from conda_lock.lockfile.v2prelim.models import Lockfile, LockMeta
 

@@ -18,7 +18,7 @@ from envgen.cell import minors_in
 from envgen.errors import BadInput, CheckFailed, Clash
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
-from envgen.model import Ask, Choice, Matrix, Outcome, Platform, RenderedFile, Request, Resolution, Solution, Talk, Target
+from envgen.model import Ask, Choice, Matrix, Outcome, Platform, RenderedFile, Resolution, Solution, Solved, Talk, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
 from envgen.resolve import resolve
 from envgen.writing import remove_files, write_files
@@ -31,11 +31,9 @@ def lock(layout: Layout, ask: Ask, talk: Talk) -> tuple[Outcome, ...]:
     """Lock the asked targets of the asked projects; nothing is solved or written where inputs are unchanged."""
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
     plans = [found for name in _project_names(layout, ask) if (found := plan(layout, matrix, name, ask, talk))]
-    done: dict[tuple[str, str], Outcome] = {}
-    if any(plan.todo for plan in plans):
-        done = _lock_all(layout, matrix, plans, ask, talk)
-    outcomes = [done.get((plan.project.name, name)) or _unchanged(layout, plan, name) for plan in plans for name in plan.asked]
-    return tuple(outcomes)
+    busy = [found for found in plans if found.todo]
+    done = _lock(layout, matrix, busy, ask, talk) if busy else {}
+    return tuple(done.get((found.project.name, name)) or _unchanged(layout, found, name) for found in plans for name in found.asked)
 
 
 def resolve_project(layout: Layout, name: str) -> tuple[Resolution, ...]:
@@ -47,51 +45,46 @@ def resolve_project(layout: Layout, name: str) -> tuple[Resolution, ...]:
 def _project_names(layout: Layout, ask: Ask) -> tuple[str, ...]:
     names = ask.projects or layout.projects()
     if not names:
-        where = layout.shown(layout.environments)
-        raise BadInput("there is no project", where=where, hint="write environments/NAME/project.yaml, or run `envgen init --project NAME`")
+        hint = "write environments/NAME/project.yaml, or run `envgen init --project NAME`"
+        raise BadInput("there is no project", where=layout.shown(layout.environments), hint=hint)
     return tuple(dict.fromkeys(names))
 
 
-def _unchanged(layout: Layout, plan: Plan, target: str) -> Outcome:
-    path = layout.shown(layout.target(plan.project.name, target))
-    return Outcome(plan.kept[target], "unchanged", plan.stamps[target].downloads, 0.0, path)
+def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
+    path = layout.shown(layout.target(found.project.name, target))
+    return Outcome(found.kept[target], "unchanged", found.stamps[target].downloads, 0.0, path)
 
 
-# --- doing it -------------------------------------------------------------------------------------------------------------
-
-
-def _lock_all(layout: Layout, matrix: Matrix, plans: Sequence[Plan], ask: Ask, talk: Talk) -> dict[tuple[str, str], Outcome]:
-    from envgen import pin
+def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: Ask, talk: Talk) -> dict[tuple[str, str], Outcome]:
     from envgen.index import Wanted, open_index
-    from envgen.solve import solve
 
-    begun = time.perf_counter()
-    busy = [plan for plan in plans if plan.todo]
-    index, said = open_index(Wanted(ask.index_folder, ask.offline), layout, busy[0].project.channels, busy[0].project.platforms[0])
+    first = busy[0].project
+    index, said = open_index(Wanted(ask.index_folder, ask.offline), layout, first.channels, first.platforms[0])
     if said:
-        talk.say(said)
-    for plan in busy:
-        _decide(matrix, plan, index)
-    todo = [plan.decided[name] for plan in busy for name in plan.todo]
-    asked = [(resolution, render.requests(resolution)) for resolution in todo]
-    requests = [request for _, group in asked for request in group]
-    _known_packages(asked, index)
-    with ThreadPoolExecutor(1) as aside:
-        ready = aside.submit(pin.warm)  # conda_lock is imported in the shadow of the solves
-        talk.begin("solving", len(requests))
-        solutions = iter(solve(requests, index, ask.jobs, lambda request: talk.step(f"{request.environment} {request.platform}")))
-        ready.result()
-    talk.end()
-    each = (time.perf_counter() - begun) / len(todo)
-    solved = [(resolution, tuple(next(solutions) for _ in group)) for resolution, group in asked]
-    return _pin_and_write(layout, plans, solved, each, talk)
+        talk.say(f"WARNING: {said}")
+    for found in busy:
+        _decide(matrix, found, index)
+    resolutions = [found.decided[name] for found in busy for name in found.todo]
+    _check_names(resolutions, index)
+    by_name = {found.project.name: found for found in busy}
+    solved = [_pinned(layout, by_name[item.resolution.project.name], item) for item in _solve(resolutions, index, ask, talk)]
+    outcomes = {_key(item.resolution): _written(layout, by_name[item.resolution.project.name], item) for item in solved}
+    _record(layout, [solution for item in solved for solution in item.solutions], talk)
+    return outcomes
 
 
-def _decide(matrix: Matrix, plan: Plan, index: Index) -> None:
-    """The index has the last word on the targets to do; the others keep what their locks hold, if that is possible."""
+def _key(resolution: Resolution) -> tuple[str, str]:
+    return resolution.project.name, resolution.target.name
+
+
+# --- the index has the last word ------------------------------------------------------------------------------------------
+
+
+def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
+    """Choose what the index holds for the targets to do; the others keep what their locks hold, if that is possible."""
     from envgen.index import held_pythons
 
-    project, minors = plan.project, minors_in(plan.project.python, matrix.pythons)
+    project, minors = found.project, minors_in(found.project.python, matrix.pythons)
     remembered: dict[tuple[tuple[str, ...], Platform], frozenset[Version]] = {}
 
     def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
@@ -100,72 +93,77 @@ def _decide(matrix: Matrix, plan: Plan, index: Index) -> None:
             remembered[key] = held_pythons(index, key[0], project.channels, platform, minors, project.exclude_newer)
         return remembered[key]
 
-    kept = {name: plan.stamps[name] for name in plan.kept}
+    kept = {name: found.stamps[name] for name in found.kept}
     try:
-        found = resolve(matrix, project, as_locked(kept, held))
+        resolutions = resolve(matrix, project, as_locked(kept, held))
     except Clash:
         if not kept:
             raise
-        found = resolve(matrix, project, held)
-    plan.decided.update({resolution.target.name: resolution for resolution in found})
+        resolutions = resolve(matrix, project, held)
+    found.decided.update({resolution.target.name: resolution for resolution in resolutions})
 
 
-def _known_packages(asked: Sequence[tuple[Resolution, tuple[Request, ...]]], index: Index) -> None:
+def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
     """A dependency that no channel has is a spelling mistake more often than a conflict: say where it is written."""
     from envgen.index import unknown_packages
 
-    for resolution, _ in asked:
+    for resolution in resolutions:
+        channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}
-        missing = unknown_packages(index, own, resolution.project.channels, resolution.platforms)
-        for name, hint in missing.items():
-            what = f"no channel of {', '.join(resolution.project.channels)} has a package `{name}`"
-            raise BadInput(what, where=own[name].at, hint=hint)
+        for name, hint in unknown_packages(index, own, channels, resolution.platforms).items():
+            raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=own[name].at, hint=hint)
 
 
-def _pin_and_write(
-    layout: Layout,
-    plans: Sequence[Plan],
-    solved: Sequence[tuple[Resolution, tuple[Solution, ...]]],
-    seconds: float,
-    talk: Talk,
-) -> dict[tuple[str, str], Outcome]:
-    by_name = {plan.project.name: plan for plan in plans}
-    ready: list[tuple[Resolution, tuple[Solution, ...], tuple[RenderedFile, ...], float]] = []
-    talk.begin("pinning", len(solved))
-    for resolution, solutions in solved:
-        begun = time.perf_counter()
-        files = _verified_files(layout, by_name[resolution.project.name], resolution, solutions)
-        ready.append((resolution, solutions, files, seconds + time.perf_counter() - begun))
-        talk.step(render.environment_name(resolution))
+# --- solve, verify, pin ---------------------------------------------------------------------------------------------------
+
+
+def _solve(resolutions: Sequence[Resolution], index: Index, ask: Ask, talk: Talk) -> list[Solved]:
+    """All cells at once; conda_lock is imported in the shadow of the solves."""
+    from envgen import pin
+    from envgen.solve import solve
+
+    begun = time.perf_counter()
+    asked = [(resolution, render.requests(resolution)) for resolution in resolutions]
+    requests = [request for _, group in asked for request in group]
+    with ThreadPoolExecutor(1) as aside:
+        ready = aside.submit(pin.warm)
+        talk.begin("solving", len(requests))
+        found = iter(solve(requests, index, ask.jobs, lambda request: talk.step(f"{request.environment} {request.platform}")))
+        ready.result()
     talk.end()
-    outcomes = {}
-    for resolution, solutions, files, spent in ready:
-        key = (resolution.project.name, resolution.target.name)
-        folder = layout.target(*key)
-        state = "relocked" if (folder / LOCK).is_file() else "locked"
-        write_files(folder, files, layout)
-        downloads = {s.platform: (len(s.records), sum(record.size for record in s.records)) for s in solutions}
-        notes = _changed_by_index(by_name[key[0]].wanted[key[1]], resolution)
-        outcomes[key] = Outcome(resolution, state, downloads, spent, layout.shown(folder), notes)
-    _record(layout, [solution for _, solutions, _, _ in ready for solution in solutions], talk)
-    return outcomes
+    each = (time.perf_counter() - begun) / len(resolutions)
+    return [Solved(resolution, tuple(next(found) for _ in group), (), each) for resolution, group in asked]
 
 
-def _verified_files(layout: Layout, plan: Plan, resolution: Resolution, solutions: tuple[Solution, ...]) -> tuple[RenderedFile, ...]:
+def _pinned(layout: Layout, found: Plan, item: Solved) -> Solved:
+    """The files of one target, from a solution that is what the target claims, and a lock that has been read back."""
     from envgen import pin
 
-    findings = verify.check(resolution, solutions)
+    begun, resolution = time.perf_counter(), item.resolution
+    name = render.environment_name(resolution)
+    findings = verify.check(resolution, item.solutions)
     if findings:
         lines = "\n".join(f"  {f.rule}: {f.package} ({f.platform}): {f.text}" for f in findings)
-        what = f"{render.environment_name(resolution)}: the solution is not what the target claims\n{lines}"
+        what = f"{name}: the solution is not what the target claims\n{lines}"
         raise CheckFailed(what, hint="nothing was written; the spelling in matrices/ may select too much")
-    files = rendered(layout, resolution)
-    wanted = plan.digests[resolution.target.name]
-    locked = pin.pin(render.environment_name(resolution), files, solutions, resolution.target.virtual, wanted, chosen(resolution))
-    shown = layout.shown(layout.target(resolution.project.name, resolution.target.name) / LOCK)
+    files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
+    locked = pin.pin(name, files, item.solutions, resolution.target.virtual, wanted, chosen(resolution))
+    shown = layout.shown(layout.target(*_key(resolution)) / LOCK)
     if lockfile.stamp(locked.text, shown) is None or not lockfile.read_lock(locked.text, shown).packages:
         raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
-    return (*files, locked)
+    return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun)
+
+
+# --- write ----------------------------------------------------------------------------------------------------------------
+
+
+def _written(layout: Layout, found: Plan, item: Solved) -> Outcome:
+    resolution, folder = item.resolution, layout.target(*_key(item.resolution))
+    state = "relocked" if (folder / LOCK).is_file() else "locked"
+    write_files(folder, item.files, layout)
+    downloads = {s.platform: (len(s.records), sum(record.size for record in s.records)) for s in item.solutions}
+    notes = _changed_by_index(found.wanted[resolution.target.name], resolution)
+    return Outcome(resolution, state, downloads, item.seconds, layout.shown(folder), notes)
 
 
 def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...]:
@@ -193,5 +191,7 @@ def _record(layout: Layout, solutions: Iterable[Solution], talk: Talk) -> None:
             write_files(path.parent, (RenderedFile(path.name, text),), layout)
     remove_files([path for path in layout.index.glob("**/repodata.json") if path.relative_to(layout.index).as_posix() not in files])
     if unknown:
-        shown = layout.shown(layout.index)
-        talk.say(f"{len(unknown)} locked packages have no record in {shown}, so `--offline` cannot solve with them: lock their projects with --update")
+        what = (
+            f"{len(unknown)} locked packages have no record in {layout.shown(layout.index)}, so `--offline` cannot solve with them"
+        )
+        talk.say(f"{what}: lock their projects with --update")

@@ -45,7 +45,9 @@ def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk) -> Pla
     if not asked:
         return None
     wanted = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
-    digests = {target: render.digest(resolution, rendered(layout, resolution), layout.templates) for target, resolution in wanted.items()}
+    digests = {
+        target: render.digest(resolution, rendered(layout, resolution), layout.templates) for target, resolution in wanted.items()
+    }
     stamps = {target: found for target in wanted if (found := _stamp(layout, name, target, ask, asked))}
     fresh = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target]}
     return Plan(project, wanted, digests, stamps, _kept(layout, matrix, project, fresh), asked)
@@ -94,7 +96,8 @@ def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[st
     """The targets that this run is about. One that a project lacks is an error where the project was named, else it is skipped."""
     known = [wish.name for wish in project.targets]
     found: list[str] = []
-    for name in ask.targets or known:
+    for asked in ask.targets or known:
+        name = asked
         if name != AUTO and name not in matrix.targets:
             raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, AUTO)))
         if name == AUTO and (ask.projects or any(matrix.targets[target].cuda for target in known)):

@@ -65,7 +65,7 @@ def _framework(value: object) -> object:
 def _targets(value: object) -> object:
     """A list of names is a mapping without overrides."""
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return dict.fromkeys(value, {})
+        return {name: {} for name in value}
     if isinstance(value, dict):
         return {name: {} if row is None else row for name, row in value.items()}
     raise PydanticCustomError("targets", "expected target names", {"hint": "write for instance [cpu, cu126]"})
@@ -178,7 +178,9 @@ class _Names:
         listed = isinstance(self.document.data["targets"], list)
         path: tuple[str | int, ...] = ("targets", index if listed else name)
         if name not in self.matrix.targets:
-            raise BadInput(f"no target `{name}` in matrices/targets.yaml", where=self.at(*path), hint=closest(name, self.matrix.targets))
+            raise BadInput(
+                f"no target `{name}` in matrices/targets.yaml", where=self.at(*path), hint=closest(name, self.matrix.targets)
+            )
         wrong = [key for key in row.virtual_packages if not key.startswith("__")]
         if wrong:
             where = self.at(*path, "virtual-packages", wrong[0])
@@ -212,6 +214,6 @@ class _Names:
     def gpus(self, found: list[str]) -> tuple[str, ...]:
         for index, name in enumerate(found):
             if name.lower() not in self.matrix.gpus and not re.fullmatch(r"\d+\.\d", name):
-                hint = f"{closest(name.lower(), self.matrix.gpus)} A compute capability such as \"8.0\" will do as well."
+                hint = f'{closest(name.lower(), self.matrix.gpus)} A compute capability such as "8.0" will do as well.'
                 raise BadInput(f"no GPU `{name}` in matrices/gpus.yaml", where=self.at("gpus", index), hint=hint)
         return tuple(found)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from envgen.document import parse
+from envgen.document import parse, plain
 from envgen.errors import BadInput
 from envgen.layout import SPEC, VIRTUAL
-from envgen.model import Address, Choice, Platform, RenderedFile, Request, Resolution, Target
+from envgen.model import Address, Choice, RenderedFile, Request, Resolution, Target
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
@@ -90,7 +90,7 @@ def render(resolution: Resolution, templates: Path, shown: str, source: str) -> 
 
 def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: Path) -> str:
     """What is wanted, as sha256: the data of the files, the channel state asked for, and the template's own text."""
-    data: dict[str, Any] = {file.name: yaml.load(file.text, Loader=_LOADER) for file in files}
+    data: dict[str, Any] = {file.name: plain(file.text) for file in files}
     moment = resolution.project.exclude_newer
     data["exclude-newer"] = moment.isoformat() if moment else None
     data["template"] = _text(templates, resolution.project.template, "")
@@ -100,17 +100,16 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
 def same_data(one: str, other: str) -> bool:
     """Whether two rendered files say the same, comments aside."""
     try:
-        return bool(yaml.load(one, Loader=_LOADER) == yaml.load(other, Loader=_LOADER))
+        return bool(plain(one) == plain(other))
     except yaml.YAMLError:
         return False
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 def _virtual_file(resolution: Resolution, source: str) -> RenderedFile:
     """`__cuda` is the target's own CUDA, never this machine's; a CPU target has none."""
-    subdirs = {platform: {"packages": dict(sorted(resolution.target.virtual[platform].items()))} for platform in resolution.platforms}
+    subdirs = {
+        platform: {"packages": dict(sorted(resolution.target.virtual[platform].items()))} for platform in resolution.platforms
+    }
     head = f"# What a machine promises to {environment_name(resolution)}: matrices/targets.yaml and {source}. Made by envgen.\n"
     return RenderedFile(VIRTUAL, head + yaml.safe_dump({"subdirs": subdirs}, sort_keys=False))
 
@@ -148,7 +147,16 @@ def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) 
     except jinja2.TemplateSyntaxError as error:
         where = Address(f"{shown}/{error.name or template}", error.lineno, 1)
         raise BadInput(f"not a template: {error.message}", where=where, hint="mend the line and run again") from None
-    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, OSError, RecursionError, AttributeError) as error:
+    except (
+        jinja2.TemplateError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+        OSError,
+        RecursionError,
+        AttributeError,
+    ) as error:
         where = Address(f"{shown}/{template}", _template_line(error), 1)
         what = f"cannot be rendered: {error or type(error).__name__}"
         hint = f"a template can use {', '.join(sorted(values))} and the filter `scalar`"
@@ -178,7 +186,9 @@ def _text(templates: Path, name: str, shown: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise BadInput(f"there is no readable template {name!r}", where=shown, hint="`envgen init` writes environment.yml.j2") from None
+        raise BadInput(
+            f"there is no readable template {name!r}", where=shown, hint="`envgen init` writes environment.yml.j2"
+        ) from None
 
 
 def _template_line(error: BaseException) -> int:
@@ -216,4 +226,3 @@ def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None
         if rendered != wanted:
             what = f"it renders another {key}: than was decided ({rendered!r}, not {wanted!r})"
             raise BadInput(what, where=Address(template, 1, 1), hint="a template may lay out and comment, not change")
-

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
@@ -146,7 +145,9 @@ def _why(search: Search, target: Target, wish: Wish, choice: Choice, found: Assi
         return
     same = [name for (other, name), option in found.options.items() if other is wish and option.choice.release is choice.release]
     others = ", ".join(name for name in same if name != target.name)
-    because = f"{others} cannot follow to {following.version} (align: true)" if others else "no python is shared with the other targets"
+    because = (
+        f"{others} cannot follow to {following.version} (align: true)" if others else "no python is shared with the other targets"
+    )
     yield Reason(f"{wish.framework} {following.version}: {because}", search.project.at("align"))
 
 

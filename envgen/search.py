@@ -115,7 +115,9 @@ class Search:
         if fit:
             return Reason(f"the index holds no {what} that this project can use", choice.release.at)
         broken = next(facts.broken(where, known, before), None)
-        return broken or Reason(f"no {what} is for a python in {self.project.python_text} that the other platforms have", choice.release.at)
+        return broken or Reason(
+            f"no {what} is for a python in {self.project.python_text} that the other platforms have", choice.release.at
+        )
 
     def refuse(self, reason: Reason, target: str) -> Option | None:
         """Remember why; the answer is always None."""
@@ -164,7 +166,7 @@ class Search:
         return Assignment(chosen, python) if python else None
 
     def _together(self, cells: tuple[Cell, ...], options: list[Option], pythons: frozenset[Version]) -> frozenset[Version]:
-        """The Pythons left when these options share one environment; none when their cuDNN majors or versions exclude each other."""
+        """The Pythons left when these options share one environment; none when versions or cuDNN majors exclude each other."""
         at = options[-1].choice.release.at
         majors = [option.cudnn for option in options if option.cudnn is not None]
         if majors and not frozenset.intersection(*majors):
@@ -174,7 +176,9 @@ class Search:
         left = pythons.intersection(*(option.pythons for option in options))
         if not left:
             both = " and ".join(f"{named(o.choice)} (python {_listed(o.pythons)})" for o in options)
-            self.refuse(Reason(f"{cells[0].target.name}: {both}: no python is left of {_listed(pythons)}", at), cells[0].target.name)
+            self.refuse(
+                Reason(f"{cells[0].target.name}: {both}: no python is left of {_listed(pythons)}", at), cells[0].target.name
+            )
         known: dict[str, tuple[Version | str, ...]] = {o.choice.release.framework: (o.choice.release.version,) for o in options}
         known["provider"] = tuple(dict.fromkeys(option.choice.provider for option in options))
         for where in cells:

@@ -18,7 +18,11 @@ from envgen.model import Record, Request, Solution
 Progress = Callable[[Request], None]
 
 
-def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress = lambda request: None) -> tuple[Solution, ...]:
+def _silent(_: Request) -> None:
+    """Say nothing."""
+
+
+def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
     """One solution for each request, in the order of the requests; `jobs` is how many run at once.
 
     Raises NoSolution with the solver's own explanation of every request that has none.

@@ -61,23 +61,31 @@ def _write(layout: Layout, path: Path, text: str) -> Iterator[str]:
 def _project_text(matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]) -> str:
     """A project file that says what was asked for and leaves the versions to the resolver."""
     known = {platform for target in matrix.targets.values() for platform in target.platforms}
-    for kind, names, all_names in (("framework", frameworks, matrix.frameworks), ("target", targets, matrix.targets), ("platform", platforms, known)):
+    for kind, names, all_names in (
+        ("framework", frameworks, matrix.frameworks),
+        ("target", targets, matrix.targets),
+        ("platform", platforms, known),
+    ):
         for name in names:
             if name not in all_names:
                 raise BadInput(f"no {kind} `{name}` in the matrices", hint=closest(name, all_names))
     channels = dict.fromkeys(channel for name in frameworks for channel in _channels(matrix, name)) or {"conda-forge": None}
     data = {
         "python": ">=3.10",
-        "frameworks": {name: "*" for name in frameworks},
+        "frameworks": dict.fromkeys(frameworks, "*"),
         "targets": list(targets),
         "platforms": list(platforms),
         "channels": list(channels),
         "dependencies": [],
     }
-    return "# What this project wants; `envgen lock` turns it into one environment for each target.\n" + yaml.safe_dump(data, sort_keys=False)
+    return "# What this project wants; `envgen lock` turns it into one environment for each target.\n" + yaml.safe_dump(
+        data, sort_keys=False
+    )
 
 
 def _channels(matrix: Matrix, framework: str) -> tuple[str, ...]:
     """The channels of the newest spelling of the first provider."""
     spellings = next(iter(matrix.frameworks[framework].providers.values()))
-    return max(spellings, key=lambda row: sum(release.version in row.releases for release in matrix.frameworks[framework].releases)).channels
+    return max(
+        spellings, key=lambda row: sum(release.version in row.releases for release in matrix.frameworks[framework].releases)
+    ).channels

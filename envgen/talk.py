@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
+    from typing_extensions import Self
 
 
 class Terminal:
@@ -18,7 +19,7 @@ class Terminal:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -26,7 +27,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One thing worth knowing."""
-        print(text, file=sys.stderr)
+        sys.stderr.write(f"{text}\n")
 
     def begin(self, what: str, steps: int) -> None:
         """Long work starts: a bar where there is a terminal."""

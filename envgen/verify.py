@@ -15,7 +15,9 @@ Rule = Callable[[Resolution, Solution], Iterator[Finding]]
 
 # cuda126_mkl_py312_..., cuda112py310h..., py3.10_cuda11.6_cudnn8.3.2_0, py310_cu116; cuda_py312_... names no version
 _BUILT_FOR = re.compile(r"(?:^|_)cu(?:da)?(?:(\d+)\.?(\d))?(?=_|py|$)")
-_TOOLKIT = re.compile(r"cudatoolkit|cudnn|libcudnn.*|cuda-.*|pytorch-cuda|libcublas.*|libcufft.*|libcusparse.*|libcusolver.*|nccl|magma|libmagma.*")
+_TOOLKIT = re.compile(
+    r"cudatoolkit|cudnn|libcudnn.*|cuda-.*|pytorch-cuda|libcublas.*|libcufft.*|libcusparse.*|libcusolver.*|nccl|magma|libmagma.*"
+)
 _NAMES_CUDA = {"cuda-version", "cudatoolkit", "pytorch-cuda"}
 
 
@@ -72,14 +74,18 @@ RULES: tuple[Rule, ...] = (framework_build, no_cuda_in_cpu, one_cuda)
 
 def _fits(found: str, target: Target, exact: bool) -> bool:
     wanted = str(target.cuda)
-    return found == wanted if exact else found in ("", wanted) or found.split(".")[0] == wanted.split(".")[0]
+    return (
+        found == wanted if exact else found in ("", wanted) or found.split(".", maxsplit=1)[0] == wanted.split(".", maxsplit=1)[0]
+    )
 
 
 def _pinned(resolution: Resolution) -> dict[str, bool]:
     """Packages whose build the CUDA spelling pins by a glob -> whether they are the framework itself."""
     found: dict[str, bool] = {}
     for choice in resolution.choices:
-        specs = {spec: True for spec in choice.spelling.cuda} | {choice.spelling.companions[name][1]: False for name in choice.companions}
+        specs = dict.fromkeys(choice.spelling.cuda, True) | {
+            choice.spelling.companions[name][1]: False for name in choice.companions
+        }
         found.update({spec.split("::")[-1].split()[0]: exact for spec, exact in specs.items() if len(spec.split()) == 3})
     return found
 

@@ -32,7 +32,7 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
                 stream.flush()
                 os.fsync(stream.fileno())
         for scratch, place in written:
-            os.replace(scratch, place)
+            scratch.replace(place)
     except OSError as error:
         for scratch, _ in written:
             scratch.unlink(missing_ok=True)

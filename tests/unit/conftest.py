@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
+
+from envgen.matrix import load_matrix
+from envgen.model import Matrix
+
+# The same examples in every run; ENVGEN_EXAMPLES=10 makes ten times as many, and other ones each time. Nothing is written here.
+settings.register_profile("envgen", deadline=None, database=None, derandomize="ENVGEN_EXAMPLES" not in os.environ, print_blob=False)
+settings.load_profile("envgen")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` rewrites tests/unit/golden/*/expected; look at the diff before it is committed."""
+    parser.addoption("--update-golden", action="store_true", help="write what is rendered now into tests/unit/golden/*/expected")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten instead of compared."""
+    return bool(request.config.getoption("--update-golden", default=False))
+
+
+@pytest.fixture(scope="session")
+def real(repo: Path) -> Matrix:
+    """The facts of this repository."""
+    return load_matrix(repo / "matrices")
 
 
 @pytest.fixture(autouse=True)

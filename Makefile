@@ -1,0 +1,51 @@
+# The verbs of this repository; CI calls the same ones. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENVGEN := $(BIN)/envgen
+
+.DEFAULT_GOAL := help
+.PHONY: help setup env-cpu env-gpu env test lint format bench clean
+
+help:  ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PROJECT=name and TARGET=name narrow env, env-cpu and env-gpu."
+
+setup: $(VENV)/.ready  ## Make .venv with envgen and what it needs
+
+env-cpu: setup  ## Lock the CPU target of PROJECT, or of every project
+	$(ENVGEN) lock $(PROJECT) --target cpu
+
+env-gpu: setup  ## Lock the newest CUDA target that this machine can run
+	$(ENVGEN) lock $(PROJECT) --target auto
+
+env: setup  ## Lock TARGET of PROJECT; without them everything
+	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
+
+test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed
+	$(BIN)/python -m pytest -q -n auto $(ARGS)
+
+lint: $(VENV)/.ready-dev  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready-dev  ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready-dev  ## Measure: ratios in one run, printed as a table
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+
+$(VENV)/.ready: pyproject.toml envgen/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "envgen needs Python 3.10 or newer: make PYTHON=python3.12 setup"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: install python3-venv, or make PYTHON=... setup"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
