@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from envgen.model import (
     Build,
+    Choice,
     Condition,
     Constraint,
     Gpu,
@@ -17,9 +18,9 @@ from envgen.model import (
     Platform,
     Project,
     Reason,
-    Release,
     Target,
     TargetWish,
+    Variant,
     driver_text,
 )
 
@@ -29,10 +30,15 @@ Known = Mapping[str, tuple[Value, ...]]  # axis -> its values; several for GPUs,
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A target on one platform; `known` holds what does not depend on a choice, `open` the constraints that still may."""
+    """A target on one platform; `known` holds what does not depend on a choice, `open` the constraints that still may.
+
+    `variants` is what a framework's build may be made for, best first: the target's own CUDA, or (minor-version
+    compatibility) an older minor of its major.
+    """
 
     target: Target
     platform: Platform
+    variants: tuple[Variant, ...]
     known: Known
     open: tuple[Constraint, ...]
     dead: Reason | None  # why no choice whatever can serve this cell
@@ -65,8 +71,8 @@ def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
     return tuple(matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name)) for name in project.gpus)
 
 
-def cell(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Cell:
-    """One cell of a project, with everything decided that the facts alone decide."""
+def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
+    """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
     virtual = target.virtual[platform]
     known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
     if "__glibc" in virtual:
@@ -86,7 +92,14 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform) -
             dead = dead or Reason(_violated(constraint, known), constraint.at)
         elif _may_change(constraint, known) and _possible(constraint.when, known):
             undecided.append(constraint)
-    return Cell(target, platform, known, tuple(undecided), dead)
+    return Cell(target, platform, _variants(matrix, target, older), known, tuple(undecided), dead)
+
+
+def _variants(matrix: Matrix, target: Target, older: bool) -> tuple[Variant, ...]:
+    if target.cuda is None or not older:
+        return (target.cuda,)
+    same_major = (version for version in matrix.toolkits if version.major == target.cuda.major and version <= target.cuda)
+    return tuple(sorted(same_major, reverse=True))
 
 
 def warnings(matrix: Matrix, where: Cell, known: Known) -> Iterator[Reason]:
@@ -173,12 +186,12 @@ def _words(condition: Condition) -> str:
 # --- builds ---------------------------------------------------------------------------------------------------------------
 
 
-def builds(release: Release, provider: str, where: Cell) -> tuple[Build, ...]:
-    """The rows of a release that serve a cell."""
+def builds(choice: Choice, where: Cell) -> tuple[Build, ...]:
+    """The rows of a chosen release that serve a cell."""
     return tuple(
         build
-        for build in release.builds
-        if build.provider == provider and where.target.cuda in build.variants and where.platform in build.platforms
+        for build in choice.release.builds
+        if build.provider == choice.provider and choice.variant in build.variants and where.platform in build.platforms
     )
 
 

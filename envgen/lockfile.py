@@ -1,17 +1,20 @@
-"""Reads a `conda-lock.yml` into a Lock, and the stamp that envgen leaves in its metadata. Knows the format, not the tool."""
+"""What a `conda-lock.yml` says, and the stamp that envgen leaves in its metadata. Knows the format, not the tool."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from envgen.document import plain
 from envgen.errors import BadInput
-from envgen.model import Address, Lock, LockedPackage, Platform, Stamp
+from envgen.layout import LOCK
+from envgen.model import Address, Platform, Stamp
 
 _BODY = "\npackage:"
 _URL = re.compile(r"^  url: (\S+)$", re.MULTILINE)
@@ -85,34 +88,21 @@ def urls(text: str) -> list[str]:
     return _URL.findall(text)
 
 
-def read_lock(text: str, shown: str) -> Lock:
-    """The whole lock. Raises BadInput when it is not a conda-lock file of version 1."""
-    try:
-        data = plain(text)
-        if data["version"] != 1:
-            raise _broken(f"version {data['version']} is not known here", Address(shown, 1, 1))
-        head = data["metadata"]
-        return Lock(
-            platforms=tuple(head["platforms"]),
-            channels=tuple(channel["url"] for channel in head["channels"]),
-            content_hash=dict(head["content_hash"]),
-            packages=tuple(_package(row) for row in data["package"]),
-        )
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise _broken(f"not YAML: {error.problem}", Address(shown, mark.line + 1 if mark else 1, 1)) from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _broken(f"not a conda-lock file: {error!r}", Address(shown, 1, 1)) from None
+def counted(text: str) -> dict[Platform, int]:
+    """The number of packages for each platform, as rattler's parser reads the file: a second opinion beside conda-lock's.
 
+    Raises BadInput when that parser refuses the file.
+    """
+    from rattler import LockFile
+    from rattler.exceptions import ParseCondaLockError
 
-def _package(row: Mapping[str, Any]) -> LockedPackage:
-    return LockedPackage(
-        name=row["name"],
-        version=row["version"],
-        manager=row["manager"],
-        platform=row["platform"],
-        url=row["url"],
-        md5=row["hash"].get("md5"),
-        sha256=row["hash"].get("sha256"),
-        depends=row.get("dependencies") or {},
-    )
+    with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
+        path = Path(scratch) / LOCK
+        path.write_text(text, encoding="utf-8")
+        try:
+            environment = LockFile.from_path(path).default_environment()
+        except ParseCondaLockError as error:
+            raise BadInput(f"not a lock: {error}", hint="please report this") from None
+        if environment is None:
+            return {}
+        return {str(platform): len(environment.packages(platform) or ()) for platform in environment.platforms()}

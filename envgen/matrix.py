@@ -118,6 +118,7 @@ class CompanionRow(Row):
 class SpellingRow(Row):
     releases: RangeText
     channels: list[Text] = Field(min_length=1)
+    newer_minor: bool = Field(default=False, alias="newer-minor")
     cpu: list[Text]
     cuda: list[Text]
     companions: dict[Text, CompanionRow] = {}
@@ -250,7 +251,8 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
 
 def _spelling(row: SpellingRow, at: Address) -> Spelling:
     companions = {name: (pair.cpu, pair.cuda) for name, pair in row.companions.items()}
-    return Spelling(row.releases, tuple(row.cpu), tuple(row.cuda), companions, tuple(row.channels), row.because, at)
+    channels = tuple(row.channels)
+    return Spelling(row.releases, tuple(row.cpu), tuple(row.cuda), companions, channels, row.newer_minor, row.because, at)
 
 
 def _toolkits(document: Document) -> Iterator[Toolkit]:

@@ -65,7 +65,8 @@ class Release:
 class Spelling:
     """How one provider names the CPU and the CUDA build of a range of releases.
 
-    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (12.6) and {cu} (126); `companions` likewise.
+    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (the target's, 12.6) and {cu} (the build's, 126);
+    `companions` likewise.
     """
 
     releases: SpecifierSet
@@ -73,6 +74,7 @@ class Spelling:
     cuda: tuple[str, ...]
     companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
+    newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
     because: str
     at: Address
 
@@ -263,6 +265,7 @@ class Choice:
     release: Release
     provider: str
     spelling: Spelling
+    variant: Variant  # the CUDA of its build: the target's, or an older minor of the same major
     companions: tuple[str, ...]
 
 
@@ -367,30 +370,6 @@ class Solved:
     solutions: tuple[Solution, ...]
     files: tuple[RenderedFile, ...]
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class LockedPackage:
-    """One package of a lock; `manager` is conda or pip."""
-
-    name: str
-    version: str
-    manager: str
-    platform: Platform
-    url: str
-    md5: str | None
-    sha256: str | None
-    depends: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """What a `conda-lock.yml` says."""
-
-    platforms: tuple[Platform, ...]
-    channels: tuple[str, ...]
-    content_hash: Mapping[Platform, str]
-    packages: tuple[LockedPackage, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,10 +148,17 @@ def _pinned(layout: Layout, found: Plan, item: Solved) -> Solved:
         raise CheckFailed(what, hint="nothing was written; the spelling in matrices/ may select too much")
     files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
     locked = pin.pin(name, files, item.solutions, resolution.target.virtual, wanted, chosen(resolution))
-    shown = layout.shown(layout.target(*_key(resolution)) / LOCK)
-    if lockfile.stamp(locked.text, shown) is None or not lockfile.read_lock(locked.text, shown).packages:
-        raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
+    _read_back(layout, item, locked)
     return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun)
+
+
+def _read_back(layout: Layout, item: Solved, locked: RenderedFile) -> None:
+    """The new lock says what was solved, as far as other readers are concerned; pip packages may come on top."""
+    shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
+    found = lockfile.counted(locked.text)
+    complete = all(found.get(solution.platform, 0) >= len(solution.records) for solution in item.solutions)
+    if lockfile.stamp(locked.text, shown) is None or not complete:
+        raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
 
 
 # --- write ----------------------------------------------------------------------------------------------------------------
@@ -172,7 +179,9 @@ def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...
     releases = {choice.release.framework: choice.release.at for choice in wanted.choices}
     notes = []
     for name in (name for name in after if after[name] != before[name]):
-        why = [reason.text for reason in decided.obstacles if reason.at == releases.get(name)]
+        why = sorted(
+            (reason.text for reason in decided.obstacles if reason.at == releases.get(name)), key=lambda t: "index" not in t
+        )
         notes.append(f"{name} {after[name]}, not {before[name]}: {why[0] if why else 'so that all targets agree'}")
     lost = [dropped for dropped in decided.dropped if dropped.platform in wanted.platforms]
     return (*notes, *(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost))

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ import yaml
 from envgen.document import parse, plain
 from envgen.errors import BadInput
 from envgen.layout import SPEC, VIRTUAL
-from envgen.model import Address, Choice, RenderedFile, Request, Resolution, Target
+from envgen.model import Address, Choice, RenderedFile, Request, Resolution, Target, Variant
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
@@ -35,16 +36,16 @@ class Group:
 def spelled(choice: Choice, target: Target) -> tuple[str, ...]:
     """The conda specs of one choice for a target's variant, companions included."""
     spelling, version = choice.spelling, str(choice.release.version)
-    lines = [_filled(spec, version, target) for spec in (spelling.cuda if target.cuda else spelling.cpu)]
+    lines = [_filled(spec, version, target, choice.variant) for spec in (spelling.cuda if target.cuda else spelling.cpu)]
     for name in choice.companions:
         cpu, cuda = spelling.companions[name]
-        lines.append(_filled(cuda if target.cuda else cpu, choice.release.companions[name], target))
+        lines.append(_filled(cuda if target.cuda else cpu, choice.release.companions[name], target, choice.variant))
     return tuple(lines)
 
 
-def _filled(spec: str, version: str, target: Target) -> str:
-    cuda = str(target.cuda) if target.cuda else ""
-    return spec.replace("{version}", version).replace("{cuda}", cuda).replace("{cu}", cuda.replace(".", ""))
+def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
+    built_for = str(variant or "").replace(".", "")
+    return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
 
 
 def groups(resolution: Resolution) -> tuple[Group, ...]:
@@ -163,6 +164,7 @@ def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) 
         raise BadInput(what, where=where, hint=hint) from None
 
 
+@cache
 def _sandbox(templates: Path, shown: str) -> SandboxedEnvironment:
     from jinja2 import FunctionLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment

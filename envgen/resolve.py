@@ -54,24 +54,35 @@ def _best(search: Search, served: Mapping[str, tuple[tuple[Cell, ...], tuple[Dro
 def _served(search: Search) -> dict[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]]:
     """For each target the cells that some choice can serve, and the platforms that none can."""
     matrix, project = search.matrix, search.project
-    result = {}
+    result: dict[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]] = {}
     for wish in project.targets:
         target = facts.with_overrides(matrix.targets[wish.name], wish)
-        cells, dropped = [], []
-        for platform in wish.platforms or project.platforms:
-            reason = _unserved(search, target, platform)
-            if reason:
-                dropped.append(Dropped(platform, reason))
-            else:
-                cells.append(facts.cell(matrix, project, target, platform))
-        result[wish.name] = (tuple(cells), tuple(dropped))
+        platforms = wish.platforms or project.platforms
+        result[wish.name] = _cells(search, target, platforms, older=False)
+        if target.cuda and not result[wish.name][0]:  # no build for just this CUDA anywhere: an older minor runs with it
+            older = _cells(search, target, platforms, older=True)
+            result[wish.name] = older if older[0] else result[wish.name]
     return result
 
 
-def _unserved(search: Search, target: Target, platform: Platform) -> Reason | None:
-    if platform not in target.platforms:
-        return Reason(f"target {target.name} is not for {platform}", target.at)
-    where = facts.cell(search.matrix, search.project, target, platform)
+def _cells(
+    search: Search, target: Target, platforms: tuple[Platform, ...], *, older: bool
+) -> tuple[tuple[Cell, ...], tuple[Dropped, ...]]:
+    cells, dropped = [], []
+    for platform in platforms:
+        if platform not in target.platforms:
+            dropped.append(Dropped(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
+            continue
+        where = facts.cell(search.matrix, search.project, target, platform, older=older)
+        reason = _unserved(search, target, where)
+        if reason:
+            dropped.append(Dropped(platform, reason))
+        else:
+            cells.append(where)
+    return tuple(cells), tuple(dropped)
+
+
+def _unserved(search: Search, target: Target, where: Cell) -> Reason | None:
     if where.dead:
         search.refuse(where.dead, target.name)
         return where.dead
@@ -116,6 +127,11 @@ def _pins(search: Search, target: Target, choices: tuple[Choice, ...], found: As
     for choice in choices:
         wish = next(row for row in project.frameworks if row.framework == choice.release.framework)
         yield Pin(choice.release.framework, str(choice.release.version), tuple(_why(search, target, wish, choice, found)))
+        if choice.variant != target.cuda:
+            text = (
+                f"no build of {named(choice)} is for CUDA {target.cuda}; by minor-version compatibility one for an older minor runs"
+            )
+            yield Pin(f"{choice.release.framework} build", f"CUDA {choice.variant}", (Reason(text, choice.release.at),))
         for name in choice.companions:
             reason = Reason(f"the {name} of {named(choice)}", choice.release.at)
             yield Pin(name, choice.release.companions[name], (reason,))

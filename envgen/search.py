@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
-from envgen.model import Choice, Matrix, Platform, Project, Reason, Target, Wish
+from envgen.model import Choice, Matrix, Platform, Project, Reason, Release, Target, Variant, Wish
 
 Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
@@ -53,22 +53,25 @@ class Search:
         self.held = held
         self.pythons = facts.minors_in(project.python, matrix.pythons)
         self.obstacles: dict[Reason, str] = {}  # why a choice was refused -> the target it was refused for
-        self._options: dict[tuple[str, tuple[Platform, ...], str, Version], Option | None] = {}
+        self._options: dict[tuple[str, tuple[Platform, ...], str, Version, Variant], Option | None] = {}
 
     def candidates(self, wish: Wish, cells: tuple[Cell, ...]) -> Iterator[Option]:
         """The options of a wish for one target, newest first."""
         for release in self.matrix.frameworks[wish.framework].releases:
             if release.version in wish.versions:
-                key = (cells[0].target.name, tuple(c.platform for c in cells), wish.framework, release.version)
-                if key not in self._options:
-                    self._options[key] = self._option(self._choice(wish, key[-1]), cells)
-                option = self._options[key]
-                if option:
-                    yield option
+                for variant in cells[0].variants:
+                    option = self._remembered(wish, release, variant, cells)
+                    if option:
+                        yield option
 
-    def _choice(self, wish: Wish, version: Version) -> Choice | Reason:
-        framework = self.matrix.frameworks[wish.framework]
-        release = next(row for row in framework.releases if row.version == version)
+    def _remembered(self, wish: Wish, release: Release, variant: Variant, cells: tuple[Cell, ...]) -> Option | None:
+        key = (cells[0].target.name, tuple(where.platform for where in cells), wish.framework, release.version, variant)
+        if key not in self._options:
+            self._options[key] = self._option(self._choice(wish, release, variant, cells[0].target), cells)
+        return self._options[key]
+
+    def _choice(self, wish: Wish, release: Release, variant: Variant, target: Target) -> Choice | Reason:
+        framework, version = self.matrix.frameworks[wish.framework], release.version
         provider = wish.provider or self.default_provider(wish)
         spelling = next((row for row in framework.providers[provider] if version in row.releases), None)
         named = f"{wish.framework} {version}"
@@ -80,7 +83,9 @@ class Search:
         for companion in wish.companions:
             if companion not in release.companions or companion not in spelling.companions:
                 return Reason(f"{named} from {provider} has no {companion}", release.at)
-        return Choice(release, provider, spelling, wish.companions)
+        if variant != target.cuda and not spelling.newer_minor:
+            return Reason(f"{named} from {provider} cannot be asked for beside another CUDA {target.cuda} than its own", release.at)
+        return Choice(release, provider, spelling, variant, wish.companions)
 
     def default_provider(self, wish: Wish) -> str:
         """The first of the project's channels that publishes the framework."""
@@ -93,9 +98,9 @@ class Search:
             return self.refuse(choice, target)
         left, majors = self.pythons, None
         for where in cells:
-            rows = facts.builds(choice.release, choice.provider, where)
+            rows = facts.builds(choice, where)
             if not rows:
-                what = f"{named(choice)} has no {_variant(where.target)} build for {where.platform}"
+                what = f"{named(choice)} has no {_variant(choice.variant)} build for {where.platform}"
                 return self.refuse(Reason(what, choice.release.at), target)
             known: facts.Known = {choice.release.framework: (choice.release.version,), "provider": (choice.provider,)}
             left = left.intersection(python for row in rows for python in row.pythons)
@@ -111,7 +116,7 @@ class Search:
     def _nothing_left(self, choice: Choice, where: Cell, known: facts.Known, before: frozenset[Version], fit: bool) -> Reason:
         """Why no python is left: the index, a constraint, or the platforms between them."""
         company = f" with {', '.join(choice.companions)}" if choice.companions else ""
-        what = f"{_variant(where.target)} build of {named(choice)}{company} for {where.platform}"
+        what = f"{_variant(choice.variant)} build of {named(choice)}{company} for {where.platform}"
         if fit:
             return Reason(f"the index holds no {what} that this project can use", choice.release.at)
         broken = next(facts.broken(where, known, before), None)
@@ -199,8 +204,8 @@ def named(choice: Choice) -> str:
     return f"{choice.release.framework} {choice.release.version}"
 
 
-def _variant(target: Target) -> str:
-    return f"CUDA {target.cuda}" if target.cuda else "CPU"
+def _variant(variant: Variant) -> str:
+    return f"CUDA {variant}" if variant else "CPU"
 
 
 def _listed(values: Iterable[object] | None) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from envgen.model import Finding, Record, Resolution, Solution, Target
+from packaging.version import Version
+
+from envgen.model import Finding, Record, Resolution, Solution
 
 Rule = Callable[[Resolution, Solution], Iterator[Finding]]
 
@@ -35,15 +37,14 @@ def built_for(record: Record) -> str | None:
 
 
 def framework_build(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
-    """Every framework of a CUDA target is a build for just that CUDA, every companion one for its major."""
-    target = resolution.target
-    for name, exact in _pinned(resolution).items() if target.cuda else ():
+    """Every framework of a CUDA target is a build for just the CUDA that was chosen, every companion one for its major."""
+    for name, (variant, exact) in _pinned(resolution).items():
         for record in (record for record in solution.records if record.name == name):
             found = built_for(record)
             if found is None:
-                yield _finding("framework-build", solution, record, f"a CPU build, in a target for CUDA {target.cuda}")
-            elif not _fits(found, target, exact):
-                yield _finding("framework-build", solution, record, f"built for CUDA {found}, in a target for CUDA {target.cuda}")
+                yield _finding("framework-build", solution, record, f"a CPU build, where one for CUDA {variant} was chosen")
+            elif not _fits(found, variant, exact=exact):
+                yield _finding("framework-build", solution, record, f"built for CUDA {found}, where one for {variant} was chosen")
 
 
 def no_cuda_in_cpu(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
@@ -63,30 +64,30 @@ def one_cuda(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
     In the pytorch-cuda dialect the pin is pytorch-cuda; the nvidia channel's newer helper libraries bring a newer cuda-version.
     """
     target = resolution.target
+    wanted = target.cuda
     pins = {spec.split("::")[-1].split()[0] for choice in resolution.choices for spec in choice.spelling.cuda}
-    for record in solution.records if target.cuda else ():
-        if record.name in _NAMES_CUDA and not _fits(".".join(record.version.split(".")[:2]), target, record.name in pins):
+    for record in solution.records if wanted else ():
+        named = ".".join(record.version.split(".")[:2])
+        if wanted and record.name in _NAMES_CUDA and not _fits(named, wanted, exact=record.name in pins):
             yield _finding("one-cuda", solution, record, f"CUDA {record.version} in a target for CUDA {target.cuda}")
 
 
 RULES: tuple[Rule, ...] = (framework_build, no_cuda_in_cpu, one_cuda)
 
 
-def _fits(found: str, target: Target, exact: bool) -> bool:
-    wanted = str(target.cuda)
-    return (
-        found == wanted if exact else found in ("", wanted) or found.split(".", maxsplit=1)[0] == wanted.split(".", maxsplit=1)[0]
-    )
+def _fits(found: str, wanted: Version, *, exact: bool) -> bool:
+    return found == str(wanted) if exact else found == "" or Version(found).major == wanted.major
 
 
-def _pinned(resolution: Resolution) -> dict[str, bool]:
-    """Packages whose build the CUDA spelling pins by a glob -> whether they are the framework itself."""
-    found: dict[str, bool] = {}
+def _pinned(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
+    """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that."""
+    found: dict[str, tuple[Version, bool]] = {}
     for choice in resolution.choices:
-        specs = dict.fromkeys(choice.spelling.cuda, True) | {
-            choice.spelling.companions[name][1]: False for name in choice.companions
-        }
-        found.update({spec.split("::")[-1].split()[0]: exact for spec, exact in specs.items() if len(spec.split()) == 3})
+        own, beside = choice.spelling.cuda, [choice.spelling.companions[name][1] for name in choice.companions]
+        for spec in (*beside, *own):
+            name, *rest = spec.split("::")[-1].split()
+            if choice.variant and len(rest) == 2:
+                found[name] = (choice.variant, spec in own)
     return found
 
 

@@ -1,0 +1,149 @@
+"""`make bench`: whole processes, measured in turns in one run; the ratios are what to quote.
+
+Prints a table and writes it to benchmarks/RESULTS.md. Solves against an index folder: ENVGEN_INDEX, or the snapshot of public
+channels beside the checkout, or the recorded index of this repository (whose few records make solving cheaper than it is).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+REPO = Path(__file__).parent.parent
+ROUNDS = 9
+PROJECTS = {  # 8 cells: cpu, cu126, cu128, cu129 x linux-64, linux-aarch64; two pythons, because no snapshot has one for all
+    "older": ("3.11", ["cpu", "cu126"]),
+    "newer": ("3.12", ["cu128", "cu129"]),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One finished process: seconds on the clock, MiB at its peak."""
+
+    seconds: float
+    memory: float
+
+
+def once(argv: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Sample:
+    """Run one process and ask the operating system what it took."""
+    begun = time.perf_counter()
+    with open(os.devnull, "w") as nowhere:
+        child = os.posix_spawn(
+            argv[0],
+            list(argv),
+            dict(environment),
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, nowhere.fileno(), 2),
+            ],
+        )
+        _, status, usage = os.wait4(child, 0)
+    if status:
+        raise SystemExit(f"{' '.join(argv)} ended with status {os.waitstatus_to_exitcode(status)} in {cwd}")
+    return Sample(time.perf_counter() - begun, usage.ru_maxrss / 1024)
+
+
+def in_turns(rounds: int, **commands: Callable[[], Sample]) -> dict[str, list[Sample]]:
+    """A, B, A, B ...: a machine that slows down slows both; the first round only warms up."""
+    samples: dict[str, list[Sample]] = {name: [] for name in commands}
+    for _ in range(rounds + 1):
+        for name, command in commands.items():
+            samples[name].append(command())
+    return {name: found[1:] for name, found in samples.items()}
+
+
+def ratio(over: list[Sample], under: list[Sample]) -> float:
+    """The median of the ratios round by round."""
+    return statistics.median(a.seconds / b.seconds for a, b in zip(over, under, strict=True))
+
+
+def median(samples: list[Sample]) -> float:
+    """Seconds."""
+    return statistics.median(sample.seconds for sample in samples)
+
+
+def workspace(folder: Path) -> Path:
+    """A repository with the 8 cells."""
+    for name in ("matrices", "templates"):
+        shutil.copytree(REPO / name, folder / name)
+    for name, (python, targets) in PROJECTS.items():
+        path = folder / "environments" / name / "project.yaml"
+        path.parent.mkdir(parents=True)
+        lines = [
+            f'python: "{python}"',
+            'frameworks: {pytorch: "*"}',
+            f"targets: {json.dumps(targets)}",
+            "platforms: [linux-64, linux-aarch64]",
+            "channels: [conda-forge]",
+            "dependencies: [numpy, pandas]",
+        ]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def requests_of(root: Path, index: Path) -> str:
+    """What the 8 cells ask the solver, as JSON for the process that only solves."""
+    from envgen.index import cache_folder
+    from envgen.layout import Layout
+    from envgen.model import Ask
+    from envgen.pipeline import lock
+    from envgen.render import requests
+    from envgen.talk import Terminal
+
+    outcomes = lock(Layout(root), Ask(index_folder=index, jobs=os.cpu_count() or 1), Terminal())
+    asked = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
+    unpacked = sorted(str(path) for path in (cache_folder() / "repodata").glob("*.json"))
+    return json.dumps({"requests": asked, "index": str(index), "cache": unpacked}, default=str)
+
+
+def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
+    """What is measured, what it gave, what it should give."""
+    os.environ["ENVGEN_CACHE"] = str(scratch / "cache")
+    environment = {**os.environ, "ENVGEN_INDEX": str(index)}
+    root = workspace(scratch / "cells")
+    asked = scratch / "asked.json"
+    asked.write_text(requests_of(root, index), encoding="utf-8")
+    python, envgen = sys.executable, [sys.executable, "-m", "envgen"]
+    run = lambda *argv: lambda: once(argv, REPO, environment)  # noqa: E731
+
+    start = in_turns(ROUNDS, help=run(*envgen, "--help"), python=run(python, "-c", "pass"))
+    again = in_turns(ROUNDS, nothing=run(*envgen, "--root", str(REPO), "lock"))["nothing"]
+    cells = in_turns(
+        ROUNDS,
+        envgen=run(*envgen, "--root", str(root), "lock", "--update"),
+        rattler=run(python, str(REPO / "benchmarks" / "only_rattler.py"), str(asked)),
+    )
+    peak = statistics.median(sample.memory for sample in cells["envgen"])
+    return [
+        ("envgen --help / python -c pass", f"{ratio(start['help'], start['python']):.1f}", "below 6"),
+        ("nothing to do, all example projects", f"{median(again):.2f} s", "below 0.5 s"),
+        ("lock of 8 cells / the same solves with rattler alone", f"{ratio(cells['envgen'], cells['rattler']):.1f}", "below 2"),
+        ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
+        ("rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
+        ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
+    ]
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    beside = REPO.parent / "shared" / "channels"
+    index = Path(os.environ.get("ENVGEN_INDEX") or (beside if beside.is_dir() else REPO / "environments" / "index"))
+    with tempfile.TemporaryDirectory() as scratch:
+        found = rows(index, Path(scratch))
+    lines = ["| measured | median | aim |", "|---|---:|---|", *(f"| {what} | {value} | {aim} |" for what, value, aim in found)]
+    print("\n".join(lines))
+    head = f"# Benchmarks\n\nWritten by `make bench`; medians of {ROUNDS} rounds, whole processes in turns, {os.cpu_count()} processors.\n\n"
+    (REPO / "benchmarks" / "RESULTS.md").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
