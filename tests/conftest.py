@@ -14,6 +14,8 @@ import pytest
 
 REPO = Path(__file__).parent.parent
 SNAPSHOT = REPO.parent / "shared" / "channels"
+# warnings are errors in child processes, too, but for those that conda_lock gives when it is imported
+WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:DeprecationWarning"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Workspace:
 def clean_environment(folder: Path) -> dict[str, str]:
     """An environment in which nothing of this machine's own settings can be noticed."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "PYTHONPATH": str(REPO), "PYTHONWARNINGS": "error"}
+    return {**kept, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "PYTHONPATH": str(REPO), "PYTHONWARNINGS": WARNINGS}
 
 
 @pytest.fixture(scope="session")

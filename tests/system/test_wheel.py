@@ -1,0 +1,92 @@
+"""What a team gets: `pip install conda-envgen`, `envgen init`, `envgen lock`, with nothing of this checkout around."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import REPO, clean_environment
+
+
+def run(*argv: object, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(word) for word in argv], cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist of this checkout; the sdist is what the wheel is built from."""
+    folder = tmp_path_factory.mktemp("dist")
+    argv = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(REPO)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`envgen` in a fresh virtual environment that holds the wheel; its dependencies are this environment's, by path."""
+    folder = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python, wheel = folder / "bin" / "python", next(built.glob("*.whl"))
+    argv = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    site = next(folder.glob("lib/python*/site-packages"))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return folder / "bin" / "envgen"
+
+
+def test_the_wheel_carries_matrices_and_templates_and_nothing_of_the_examples(built: Path) -> None:
+    names = set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
+    starter = {f"envgen/starter/matrices/{path.name}" for path in (REPO / "matrices").glob("*.yaml")}
+    assert starter | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"} <= names
+    modules = {f"envgen/{path.name}" for path in (REPO / "envgen").glob("*.py")}
+    packaged = {name for name in names if not name.startswith("conda_envgen-")}
+    assert packaged == starter | modules | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"}
+
+
+def test_the_sdist_holds_what_a_wheel_is_built_from(built: Path) -> None:
+    names = {name.split("/", 1)[1] for name in tarfile.open(next(built.glob("*.tar.gz"))).getnames() if "/" in name}
+    assert {"pyproject.toml", "README.md", "LICENSE", "matrices/pytorch.yaml", "templates/environment.yml.j2"} <= names
+    assert not any(name.startswith(("environments/", "tests/", ".venv/")) for name in names)
+
+
+def test_init_and_lock_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    team, env = tmp_path / "team", {**clean_environment(tmp_path), "PYTHONPATH": ""}
+    team.mkdir()
+    words = ("init", "--project", "demo", "--framework", "pytorch", "--target", "cpu", "--target", "cu129")
+    begun = run(installed, *words, cwd=team, env=env)
+    assert begun.returncode == 0, begun.stderr
+    assert "wrote environments/demo/project.yaml" in begun.stdout.splitlines()
+    done = run(installed, "lock", "--index", REPO / "environments" / "index", cwd=team, env=env)
+    assert done.returncode == 0, done.stderr
+    locked = (team / "environments" / "demo" / "cu129" / "conda-lock.yml").read_text(encoding="utf-8")
+    assert "/pytorch-" in locked and "-cuda129_" in locked
+    assert "cuda" not in (team / "environments" / "demo" / "cpu" / "conda-lock.yml").read_text(encoding="utf-8").split("package:")[1]
+    where = run(installed.parent / "python", "-c", "import envgen; print(envgen.__file__)", cwd=team, env=env)
+    assert Path(where.stdout.strip()).is_relative_to(installed.parent.parent)
+
+
+def test_init_overwrites_nothing_and_says_so(installed: Path, tmp_path: Path) -> None:
+    env = {**clean_environment(tmp_path), "PYTHONPATH": ""}
+    (tmp_path / "Makefile").write_text("mine:\n", encoding="utf-8")
+    first = run(installed, "init", "--project", "demo", "--framework", "jax", cwd=tmp_path, env=env)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    again = run(installed, "init", "--project", "demo", "--framework", "pytorch", cwd=tmp_path, env=env)
+    assert first.returncode == again.returncode == 0
+    assert "kept Makefile" in first.stdout.splitlines()
+    assert not [line for line in again.stdout.splitlines() if line.startswith("wrote")]
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_framework_that_the_matrices_do_not_know_writes_nothing(installed: Path, tmp_path: Path) -> None:
+    env = {**clean_environment(tmp_path), "PYTHONPATH": ""}
+    done = run(installed, "init", "--project", "demo", "--framework", "pytroch", cwd=tmp_path, env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: no framework `pytroch` in the matrices\n\nhint: did you mean `pytorch`?\n"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
