@@ -17,7 +17,7 @@ from envgen.layout import LOCK
 from envgen.model import Address, Platform, Stamp
 
 _BODY = "\npackage:"
-_URL = re.compile(r"^  url: (\S+)$", re.MULTILINE)
+_URL = re.compile(r"^  url: (\S+\.(?:conda|tar\.bz2))$", re.MULTILINE)
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 
@@ -84,7 +84,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def urls(text: str) -> list[str]:
-    """The url of every package, without parsing the file."""
+    """The url of every conda package, without parsing the file."""
     return _URL.findall(text)
 
 

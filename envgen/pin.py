@@ -75,7 +75,7 @@ def pin(
         (folder / SPEC).write_text(next(file.text for file in files if file.name == SPEC), encoding="utf-8")
         spec = _lock_spec(folder)
         repodata = _virtual_packages(folder, virtual)
-        packages = [package for solution in solutions for package in _packages(spec, solution, repodata)]
+        packages = [package for solution in solutions for package in _packages(name, spec, solution, repodata)]
         return RenderedFile(LOCK, _text(name, spec, repodata, packages, solutions, wanted, chosen))
 
 
@@ -103,7 +103,7 @@ def _virtual_packages(folder: Path, virtual: Mapping[Platform, Mapping[str, str]
     return repodata
 
 
-def _packages(spec: LockSpecification, solution: Solution, repodata: FakeRepoData) -> Iterable[LockedDependency]:
+def _packages(name: str, spec: LockSpecification, solution: Solution, repodata: FakeRepoData) -> Iterable[LockedDependency]:
     from conda_lock.lockfile import apply_categories
 
     asked = spec.dependencies[solution.platform]
@@ -111,7 +111,7 @@ def _packages(spec: LockSpecification, solution: Solution, repodata: FakeRepoDat
     requested = {dependency.name: dependency for dependency in asked if dependency.manager == "conda"}
     apply_categories(requested=requested, planned=planned, mapping_url="")
     pip = {dependency.name: dependency for dependency in asked if dependency.manager == "pip"}
-    return [*planned.values(), *(_pip_packages(spec, solution.platform, planned, pip, repodata) if pip else ())]
+    return [*planned.values(), *(_pip_packages(name, spec, solution.platform, planned, pip, repodata) if pip else ())]
 
 
 def _locked(record: Record, platform: Platform) -> LockedDependency:
@@ -154,6 +154,7 @@ def _version_range(specs: tuple[str, ...]) -> str:
 
 
 def _pip_packages(
+    name: str,
     spec: LockSpecification,
     platform: Platform,
     conda: Mapping[str, LockedDependency],
@@ -178,7 +179,7 @@ def _pip_packages(
             mapping_url=mapping.as_uri(),
         )
     except Exception as error:  # Poetry's many errors have no base of their own
-        what = f"pip section, {platform}: {type(error).__name__}: {error}"
+        what = f"pip section of {name}, {platform}: {type(error).__name__}: {error}"
         raise NoSolution(what, hint="loosen the requirement, or take the package from a conda channel") from error
     return list(found.values())
 

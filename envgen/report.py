@@ -33,7 +33,18 @@ def lock_table(outcomes: Sequence[Outcome]) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("target", "platforms", "python", "frameworks", "CUDA", "driver floor", "packages", "download", "seconds", "path"):
+    for heading in (
+        "target",
+        "platforms",
+        "python",
+        "frameworks",
+        "CUDA",
+        "driver floor",
+        "packages",
+        "download",
+        "seconds",
+        "path",
+    ):
         table.add_column(heading, justify="right" if heading in ("packages", "download", "seconds") else "left", overflow="fold")
     for outcome in outcomes:
         resolution = outcome.resolution

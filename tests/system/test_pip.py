@@ -1,0 +1,84 @@
+"""The pip section: conda-lock's own solver, asking a package index on loopback, pins by hash."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from conftest import Workspace
+
+PROJECT = """\
+python: "3.12"
+targets: [cpu]
+platforms: [linux-64]
+channels: [conda-forge]
+dependencies: [numpy]
+pip: ["tinyops >=1"]
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def wheel(folder: Path, version: str) -> str:
+    """A genuine wheel of one module; its sha256."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"tinyops-{version}-py3-none-any.whl"
+    info = f"tinyops-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("tinyops.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinyops\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def simple_index(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """A simple index with two versions of one project: its url, and the sha256 of the newer."""
+    folder = tmp_path / "simple" / "tinyops"
+    hashes = {version: wheel(folder, version) for version in ("1.0", "1.1")}
+    links = [f'<a href="tinyops-{v}-py3-none-any.whl#sha256={digest}">tinyops-{v}-py3-none-any.whl</a>' for v, digest in hashes.items()]
+    (folder / "index.html").write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>", encoding="utf-8")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/simple", hashes["1.1"]
+    server.shutdown()
+    server.server_close()
+
+
+def test_pip_packages_are_locked_by_hash(workspace: Workspace, records: Path, simple_index: tuple[str, str]) -> None:
+    url, digest = simple_index
+    template = workspace.root / "templates" / "environment.yml.j2"
+    head = f"pip-repositories:\n  - {url}\nallow-pypi-requests: false\n"
+    template.write_text(head + template.read_text(encoding="utf-8"), encoding="utf-8")
+    workspace.project("demo", PROJECT)
+    done = workspace.envgen("lock", "--index", records)
+    assert (done.status, done.err) == (0, "")
+    locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
+    assert f"  manager: pip\n  platform: linux-64\n  dependencies: {{}}\n  url: {url}/tinyops/tinyops-1.1-py3-none-any.whl\n" in locked
+    assert f"    sha256: {digest}\n" in locked
+    assert workspace.envgen("lock").err.endswith("Nothing to do: every lock says what is wanted.\n")
+
+
+def test_a_requirement_without_solution_is_an_error_that_writes_nothing(
+    workspace: Workspace, records: Path, simple_index: tuple[str, str]
+) -> None:
+    template = workspace.root / "templates" / "environment.yml.j2"
+    head = f"pip-repositories:\n  - {simple_index[0]}\nallow-pypi-requests: false\n"
+    template.write_text(head + template.read_text(encoding="utf-8"), encoding="utf-8")
+    workspace.project("demo", PROJECT.replace("tinyops >=1", "tinyops >=7"))
+    before = workspace.files()
+    done = workspace.envgen("lock", "--index", records)
+    assert (done.status, done.out) == (4, "")
+    assert done.err.startswith("error: pip section of demo-cpu, linux-64: ")
+    assert "tinyops" in done.err and "Traceback" not in done.err
+    assert workspace.files() == before
