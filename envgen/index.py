@@ -8,64 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
-import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 from packaging.version import Version
 from rattler import Channel, Gateway, MatchSpec, RepoDataRecord, SparseRepoData, VersionSpec
 from rattler import Version as CondaVersion
 from rattler.exceptions import GatewayError, InvalidMatchSpecError
 
+from envgen.channel import Place, place, redacted
 from envgen.errors import BadInput, NoSolution, closest
-from envgen.model import Platform, Record
+from envgen.model import Platform
 
 if TYPE_CHECKING:
     from envgen.layout import Layout
-
-ALIAS = "https://conda.anaconda.org"  # where conda looks for a channel that is only a name
-_SECRETS = (re.compile(r"(://)[^/@\s]+@"), re.compile(r"(/t/)[^/\s]+"))
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One channel: as the project writes it, where rattler finds it, and its folder in an index.
-
-    `canonical` has `$NAME` where a credential belongs; only `live` has the credential, and it is never shown.
-    """
-
-    text: str
-    canonical: str
-    live: str
-    folder: str
-
-
-def place(text: str) -> Place:
-    """A channel's places, from its name or its url."""
-    text = text.rstrip("/")
-    if "://" not in text:
-        return Place(text, f"{ALIAS}/{text}", f"{ALIAS}/{text}", text)
-    if text.startswith(f"{ALIAS}/") and "$" not in text:
-        return Place(text, text, text, text.removeprefix(f"{ALIAS}/"))
-    parts = urlsplit(text)
-    host = parts.netloc.rpartition("@")[2].replace(":", "_")
-    path = re.sub(r"/t/[^/]+", "", parts.path).strip("/")
-    return Place(text, text, os.path.expandvars(text), "/".join(filter(None, (host, path))))
-
-
-def redacted(text: str) -> str:
-    """`text` without passwords and tokens of urls."""
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1***@" if "@" in pattern.pattern else r"\1***", text)
-    return text
 
 
 class Index(Protocol):
@@ -268,54 +230,7 @@ def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str]
     places = [place(channel) for channel in channels]
     missing = [name for name in names if not any(index.records(name, c, p) for c in places for p in platforms)]
     known = {name for c in places for p in platforms[:1] for name in index.names(c, p)} if missing else set()
-    return {name: closest(name, known) for name in missing}
-
-
-# --- the recorded index ---------------------------------------------------------------------------------------------------
-
-_KEPT_ELSEWHERE = {"fn", "url", "channel"}
-
-
-def recorded_files(
-    urls: Iterable[str], fresh: Iterable[Record], old: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, str], list[str]]:
-    """The files of the recorded index, `<channel>/<subdir>/repodata.json` -> text, for all packages that locks name.
-
-    One record a line, sorted. With them the urls of which no record is known.
-    """
-    known = {**old, **{record.url: record.source for record in fresh}}
-    subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
-    wanted = sorted(set(urls))
-    for url in filter(known.__contains__, wanted):
-        base, subdir, file = url.rsplit("/", 2)
-        subdirs.setdefault(f"{place(base).folder}/{subdir}", {})[file] = known[url]
-    files = {f"{folder}/repodata.json": _repodata(folder.rsplit("/", 1)[1], records) for folder, records in sorted(subdirs.items())}
-    return files, [url for url in wanted if url not in known]
-
-
-def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:
-    sections = {"packages": ".tar.bz2", "packages.conda": ".conda"}
-    lines = [f'"info": {{"subdir": "{subdir}"}}']
-    for section, suffix in sections.items():
-        rows = [f"{json.dumps(file)}: {_line(record)}" for file, record in sorted(records.items()) if file.endswith(suffix)]
-        lines.append(f'"{section}": {{\n' + ",\n".join(rows) + "\n}" if rows else f'"{section}": {{}}')
-    return "{\n" + ",\n".join(lines) + ',\n"repodata_version": 1\n}\n'
-
-
-def _line(record: Mapping[str, Any]) -> str:
-    kept = {key: value for key, value in record.items() if key not in _KEPT_ELSEWHERE}
-    return json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(", ", ": "))
-
-
-def read_recorded(folder: Path, channels: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The recorded index as url -> record; `channels` are the canonical urls that locks use."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for base in set(channels):
-        for path in sorted((folder / place(base).folder).glob("*/repodata.json")):
-            data = json.loads(path.read_text(encoding="utf-8"))
-            for section in ("packages", "packages.conda"):
-                found.update({f"{base}/{path.parent.name}/{file}": record for file, record in data.get(section, {}).items()})
-    return found
+    return {name: closest(name, known) if known else "check the spelling" for name in missing}
 
 
 # --- the cache ------------------------------------------------------------------------------------------------------------

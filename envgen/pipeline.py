@@ -189,7 +189,7 @@ def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...
 
 def _record(layout: Layout, solutions: Iterable[Solution], talk: Talk) -> None:
     """Keep the full records of all packages that the locks under this root name, and no others."""
-    from envgen.index import read_recorded, recorded_files
+    from envgen.recorded import read_recorded, recorded_files
 
     urls = [url for path in layout.locks() for url in lockfile.urls(read(path, layout))]
     old = read_recorded(layout.index, (url.rsplit("/", 2)[0] for url in urls))

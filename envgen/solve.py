@@ -11,8 +11,9 @@ from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 from rattler.package.build_string import BuildString
 
+from envgen.channel import Place, place, redacted
 from envgen.errors import BadInput, EnvgenError, NoSolution
-from envgen.index import Index, Place, place, redacted
+from envgen.index import Index
 from envgen.model import Record, Request, Solution
 
 Progress = Callable[[Request], None]
