@@ -43,17 +43,19 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
     frameworks = {name: document for name, document in documents.items() if name not in _FACT_FILES}
     found = [_framework(document) for document in frameworks.values()]
+    cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
+    cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
     matrix = Matrix(
         frameworks={framework.name: framework for framework, _ in found},
-        targets=dict(_targets(documents["targets.yaml"])),
-        toolkits={toolkit.version: toolkit for toolkit in _toolkits(documents["cuda.yaml"])},
-        cudnn=_cudnn(documents["cudnn.yaml"]),
+        targets=dict(_targets(targets, target_file)),
+        toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
+        cudnn=_cudnn(cudnn, cudnn_file),
         gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
         constraints=(
             *chain.from_iterable(constraints for _, constraints in found),
-            *_constraints(documents["cuda.yaml"], checked(documents["cuda.yaml"], CudaFile).constraints),
-            *_constraints(documents["cudnn.yaml"], checked(documents["cudnn.yaml"], CudnnFile).constraints),
-            *_constraints(documents["targets.yaml"], checked(documents["targets.yaml"], TargetFile).constraints),
+            *_constraints(cuda, cuda_file.constraints),
+            *_constraints(cudnn, cudnn_file.constraints),
+            *_constraints(targets, target_file.constraints),
         ),
     )
     _check_references(matrix)
@@ -97,9 +99,8 @@ def _spelling(row: SpellingRow, at: Address) -> Spelling:
     return Spelling(row.releases, tuple(row.cpu), tuple(row.cuda), companions, channels, row.newer_minor, row.because, at)
 
 
-def _toolkits(document: Document) -> Iterator[Toolkit]:
+def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
     """The driver floor of a toolkit is its family's where minor-version compatibility holds, else the driver it came with."""
-    file = checked(document, CudaFile)
     families = {row.major: row for row in file.families}
     _no_repeats(((row.version, document.at("toolkits", i)) for i, row in enumerate(file.toolkits)), "version")
     for index, row in enumerate(file.toolkits):
@@ -116,8 +117,7 @@ def _by_system(linux: Version | None, windows: Version | None) -> dict[str, Vers
     return {system: version for system, version in (("linux", linux), ("windows", windows)) if version}
 
 
-def _cudnn(document: Document) -> tuple[Cudnn, ...]:
-    file = checked(document, CudnnFile)
+def _cudnn(document: Document, file: CudnnFile) -> tuple[Cudnn, ...]:
     rows = [
         Cudnn(row.version, frozenset(row.cuda), row.capability, file.because, document.at("releases", index))
         for index, row in enumerate(file.releases)
@@ -134,8 +134,7 @@ def _gpus(document: Document) -> Iterator[Gpu]:
         yield from (Gpu(name, row.capability) for name in row.models)
 
 
-def _targets(document: Document) -> Iterator[tuple[str, Target]]:
-    file = checked(document, TargetFile)
+def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:
     for name, row in file.targets.items():
         at = document.at("targets", name)
         expected = "cpu" if row.cuda is None else f"cu{row.cuda.major}{row.cuda.minor}"
