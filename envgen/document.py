@@ -221,9 +221,9 @@ def version_range(text: str) -> SpecifierSet:
 
 
 def _range(value: object) -> SpecifierSet:
-    hint = {"hint": 'write for instance ">=2.5,<3" or "2.7.*"'}
+    hint, text = {"hint": 'write for instance ">=2.5,<3" or "2.7.*"'}, _text(value)
     try:
-        return version_range(_text(value))
+        return version_range(text)
     except ValueError as error:
         raise PydanticCustomError("version_range", "{text}", {"text": str(error), **hint}) from None
 

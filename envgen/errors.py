@@ -5,9 +5,20 @@ Modules raise these; only `cli` turns them into words on stderr and an exit stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import ClassVar
+
+
+@contextmanager
+def addressed(where: object) -> Iterator[None]:
+    """Give an error that has no address yet the address of what it is about."""
+    try:
+        yield
+    except EnvgenError as error:
+        error.where = error.where or where
+        raise
 
 
 class EnvgenError(Exception):

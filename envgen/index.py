@@ -7,6 +7,7 @@ Every index answers two questions: which records has a package name on a platfor
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 import tempfile
@@ -21,8 +22,16 @@ from packaging.version import Version
 from rattler import Channel, Gateway, MatchSpec, RepoDataRecord, SparseRepoData, VersionSpec
 from rattler import Version as CondaVersion
 from rattler.exceptions import GatewayError, InvalidMatchSpecError
+from rattler.networking import Client
+from rattler.networking.middleware import (
+    AddHeadersMiddleware,
+    AuthenticationMiddleware,
+    MirrorMiddleware,
+    OciMiddleware,
+    RetryMiddleware,
+)
 
-from envgen.channel import Place, place, redacted
+from envgen.channel import Place, access, place, redacted
 from envgen.errors import BadInput, NoSolution, closest
 from envgen.model import Platform
 
@@ -66,9 +75,19 @@ class FolderIndex:
     def records(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
         key = (channel.folder, platform, name)
         if key not in self._records:
-            files = filter(None, (self._subdir(channel, subdir) for subdir in (platform, "noarch")))
-            self._records[key] = [record for file in files for record in file.load_records(name)]
+            self._records[key] = [r for subdir in (platform, "noarch") for r in self._load(channel, subdir, name)]
         return self._records[key]
+
+    def _load(self, channel: Place, subdir: str, name: str) -> Sequence[RepoDataRecord]:
+        file = self._subdir(channel, subdir)
+        try:
+            return file.load_records(name) if file else ()
+        except OSError as error:
+            raise self._unreadable(channel, subdir, error) from None
+
+    def _unreadable(self, channel: Place, subdir: str, error: Exception) -> BadInput:
+        where = f"{self.name}/{channel.folder}/{subdir}"
+        return BadInput(f"not repodata: {error}", where=where, hint="fetch it again")
 
     def sources(self, channels: Sequence[Place], platform: Platform) -> list[Any]:
         found = [self._subdir(channel, subdir) for channel in channels for subdir in (platform, "noarch")]
@@ -94,24 +113,25 @@ class FolderIndex:
         if path is None:
             return None
         try:
-            return SparseRepoData(Channel(channel.live), subdir, path)
+            return SparseRepoData(Channel(channel.url), subdir, path)
         except (OSError, ValueError) as error:
-            raise BadInput(
-                f"not repodata: {error}", where=f"{self.name}/{channel.folder}/{subdir}", hint="fetch it again"
-            ) from None
+            raise self._unreadable(channel, subdir, error) from None
 
 
 class LiveIndex:
-    """Public or private channels over the network, through rattler's gateway and its cache on disk."""
+    """Public or private channels over the network, through rattler's gateway and its cache on disk.
+
+    rattler and its cache know the channels by urls without credentials; those are added to each request on its way out.
+    """
 
     name = "live channels"
 
-    def __init__(self) -> None:
-        self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels")
+    def __init__(self, channels: Sequence[Place]) -> None:
+        self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels", client=_client(channels))
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
 
     def records(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
-        key = (channel.live, platform, name)
+        key = (channel.url, platform, name)
         if key not in self._records:
             self._records[key] = asyncio.run(self._query(name, channel, platform))
         return self._records[key]
@@ -119,16 +139,30 @@ class LiveIndex:
     async def _query(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
         gateway = self.gateway or Gateway()
         try:
-            found = await gateway.query([Channel(channel.live)], [platform, "noarch"], [name], recursive=False)  # type: ignore[list-item]
+            found = await gateway.query([Channel(channel.url)], [platform, "noarch"], [name], recursive=False)  # type: ignore[list-item]
         except GatewayError as error:
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
         return [record for records in found for record in records]
 
     def sources(self, channels: Sequence[Place], platform: Platform) -> list[Any]:
-        return [Channel(channel.live) for channel in channels]
+        return [Channel(channel.url) for channel in channels]
 
     def names(self, channel: Place, platform: Platform) -> Iterable[str]:
         return ()
+
+
+def _client(channels: Sequence[Place]) -> Client:
+    """Rattler's usual client, and for private channels one that goes to their real urls with their logins."""
+    private = {f"{channel.url}/": found for channel in channels if (found := access(channel))}
+    if not private:
+        return Client.default_client()
+    logins = {found.host: base64.b64encode(":".join(found.login).encode()).decode() for found in private.values() if found.login}
+
+    def headers(host: str, _: str) -> dict[str, str] | None:
+        return {"Authorization": f"Basic {logins[host]}"} if host in logins else None
+
+    mirrors = MirrorMiddleware({url: [f"{found.url}/"] for url, found in private.items() if f"{found.url}/" != url})
+    return Client([RetryMiddleware(), mirrors, AddHeadersMiddleware(headers), AuthenticationMiddleware(), OciMiddleware()])
 
 
 class Unreachable(NoSolution):
@@ -144,7 +178,7 @@ class Wanted:
 
 
 def open_index(wanted: Wanted, layout: Layout, channels: Sequence[str], platform: Platform) -> tuple[Index, str]:
-    """The index of a run, and what must be said aloud about it.
+    """The index of a run, and what must be said aloud about it; `channels` are those of all its projects.
 
     Live channels that cannot be reached give way to the recorded index; that is said, because it may be old.
     """
@@ -153,9 +187,11 @@ def open_index(wanted: Wanted, layout: Layout, channels: Sequence[str], platform
     recorded = layout.shown(layout.index)
     if wanted.offline:
         return FolderIndex(layout.index, recorded), ""
-    live = LiveIndex()
+    places = [place(channel) for channel in channels]
+    live = LiveIndex(places)
     try:
-        live.records("python", place(channels[0]), platform)
+        for channel in places:
+            live.records("python", channel, platform)
     except Unreachable as error:
         if not layout.index.is_dir():
             error.hint = "give --index DIR, or run where the channel can be reached"
@@ -180,18 +216,18 @@ def held_pythons(
     left = frozenset(minors)
     for spec in specs:
         left = left.intersection(
-            _pythons_of(index, _match_spec(spec), [place(channel) for channel in channels], platform, left, exclude_newer)
+            _pythons_of(index, match_spec(spec), [place(channel) for channel in channels], platform, left, exclude_newer)
         )
     return left
 
 
-def _match_spec(spec: str) -> MatchSpec:
+def match_spec(spec: str) -> MatchSpec:
+    """A spec as conda reads it ("numpy 1.2" is exactly 1.2), or BadInput."""
     try:
         return MatchSpec(spec, strict=False)
     except InvalidMatchSpecError as error:
-        raise BadInput(
-            f"not a conda spec: `{spec}`: {error}", hint="see the spelling in matrices/ or the project's dependencies"
-        ) from None
+        hint = 'write for instance numpy, "pandas >=2" or conda-forge::numpy'
+        raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
 
 
 def _pythons_of(
@@ -204,9 +240,11 @@ def _pythons_of(
 ) -> frozenset[Version]:
     name = str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
     if spec.channel:
-        channels = [channel for channel in channels if channel.live == spec.channel.base_url.rstrip("/")]
+        channels = [channel for channel in channels if channel.url == spec.channel.base_url.rstrip("/")]
     records = next(filter(None, (index.records(name, channel, platform) for channel in channels)), ())
     fitting = [record for record in records if spec.matches(record) and _old_enough(record, exclude_newer)]
+    if name == "python":
+        return frozenset(minor for minor in minors if any(str(record.version).startswith(f"{minor}.") for record in fitting))
     return frozenset(minor for minor in minors if any(_runs_on(record, minor) for record in fitting))
 
 

@@ -19,17 +19,20 @@ from envgen.model import Address, Platform, Stamp
 _BODY = "\npackage:"
 _URL = re.compile(r"^  url: (\S+\.(?:conda|tar\.bz2))$", re.MULTILINE)
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
+_CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
+_DOWNLOADS = re.compile(r"(\S+) (\d+) packages (\d+) bytes")
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 
 
 def metadata(wanted: str, chosen: Mapping[str, str], body: str, downloads: Mapping[Platform, tuple[int, int]]) -> dict[str, str]:
     """The stamp as conda-lock's custom metadata: strings only."""
-    return {
-        "envgen-wanted": wanted,
-        "envgen-chosen": ", ".join(f"{name} {version}" for name, version in chosen.items()),
-        "envgen-packages": digest(body),
-        "envgen-downloads": ", ".join(f"{platform} {count} packages {size} bytes" for platform, (count, size) in downloads.items()),
-    }
+    texts = _stamp_texts(chosen, downloads)
+    return {"envgen-wanted": wanted, "envgen-chosen": texts[0], "envgen-packages": digest(body), "envgen-downloads": texts[1]}
+
+
+def _stamp_texts(chosen: Mapping[str, str], downloads: Mapping[Platform, tuple[int, int]]) -> tuple[str, str]:
+    versions = ", ".join(f"{name} {version}" for name, version in chosen.items())
+    return versions, ", ".join(f"{platform} {count} packages {size} bytes" for platform, (count, size) in downloads.items())
 
 
 def digest(body: str) -> str:
@@ -50,13 +53,19 @@ def stamp(text: str, shown: str) -> Stamp | None:
     head, found, rest = text.partition(_BODY)
     if not found or not text.endswith("\n"):
         raise _broken("this lock ends early", Address(shown, text.count("\n") + 1, 1))
-    custom = _metadata(head, shown).get("custom_metadata") or {}
+    meta = _metadata(head, shown)
+    custom = meta.get("custom_metadata") or {}
     if not isinstance(custom, dict) or any(not isinstance(custom.get(key), str) for key in _KEYS):
         return None
     wanted, chosen, packages, downloads = (custom[key] for key in _KEYS)
     if packages != digest(f"package:{rest}"):
         raise _broken("the packages of this lock are not those that were written", Address(shown, head.count("\n") + 2, 1))
-    return Stamp(wanted, dict(_pairs(chosen)), packages, {words[0]: (int(words[1]), int(words[3])) for words in _words(downloads)})
+    versions, sizes = _CHOSEN.findall(chosen), _DOWNLOADS.findall(downloads)
+    found = Stamp(wanted, dict(versions), packages, {platform: (int(count), int(size)) for platform, count, size in sizes})
+    written = _stamp_texts(found.chosen, found.downloads)
+    if (chosen, downloads) != written or "python" not in found.chosen or list(found.downloads) != meta.get("platforms"):
+        raise _broken("the stamp of this lock cannot be read", Address(shown, text.count("\n", 0, text.index("envgen-")) + 1, 1))
+    return found
 
 
 def _broken(what: str, where: Address) -> BadInput:
@@ -73,14 +82,6 @@ def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise _broken("this lock has no metadata", Address(shown, 1, 1))
     return found
-
-
-def _words(text: str) -> list[list[str]]:
-    return [part.split() for part in text.split(", ") if part]
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
-    return [(words[0], words[1]) for words in _words(text)]
 
 
 def urls(text: str) -> list[str]:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from envgen import lockfile, render, verify
-from envgen.cell import minors_in
-from envgen.errors import BadInput, CheckFailed, Clash
+from envgen.errors import BadInput, CheckFailed, Clash, addressed
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
 from envgen.model import Ask, Choice, Matrix, Outcome, Platform, RenderedFile, Resolution, Solution, Solved, Talk, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
+from envgen.recorded import Records, read_recorded, recorded_files
 from envgen.resolve import resolve
 from envgen.writing import remove_files, write_files
 
@@ -58,18 +58,20 @@ def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
 def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: Ask, talk: Talk) -> dict[tuple[str, str], Outcome]:
     from envgen.index import Wanted, open_index
 
-    first = busy[0].project
-    index, said = open_index(Wanted(ask.index_folder, ask.offline), layout, first.channels, first.platforms[0])
+    channels = tuple(dict.fromkeys(channel for found in busy for channel in found.project.channels))
+    index, said = open_index(Wanted(ask.index_folder, ask.offline), layout, channels, busy[0].project.platforms[0])
     if said:
         talk.say(f"WARNING: {said}")
     for found in busy:
-        _decide(matrix, found, index)
+        with addressed(found.project.at("channels")):
+            _decide(matrix, found, index)
     resolutions = [found.decided[name] for found in busy for name in found.todo]
     _check_names(resolutions, index)
     by_name = {found.project.name: found for found in busy}
+    recorded = read_recorded(layout.index, layout.shown(layout.index))
     solved = [_pinned(layout, by_name[item.resolution.project.name], item) for item in _solve(resolutions, index, ask, talk)]
     outcomes = {_key(item.resolution): _written(layout, by_name[item.resolution.project.name], item) for item in solved}
-    _record(layout, [solution for item in solved for solution in item.solutions], talk)
+    _record(layout, [solution for item in solved for solution in item.solutions], recorded, talk)
     return outcomes
 
 
@@ -84,11 +86,11 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
     """Choose what the index holds for the targets to do; the others keep what their locks hold, if that is possible."""
     from envgen.index import held_pythons
 
-    project, minors = found.project, minors_in(found.project.python, matrix.pythons)
+    project, minors = found.project, matrix.pythons
     remembered: dict[tuple[tuple[str, ...], Platform], frozenset[Version]] = {}
 
     def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-        key = (render.spelled(choice, target), platform)
+        key = (("python", *render.spelled(choice, target)), platform)
         if key not in remembered:
             remembered[key] = held_pythons(index, key[0], project.channels, platform, minors, project.exclude_newer)
         return remembered[key]
@@ -105,12 +107,17 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
 
 def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
     """A dependency that no channel has is a spelling mistake more often than a conflict: say where it is written."""
-    from envgen.index import unknown_packages
+    from envgen.index import match_spec, unknown_packages
 
     for resolution in resolutions:
         channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}
-        for name, hint in unknown_packages(index, own, channels, resolution.platforms).items():
+        for dependency in own.values():
+            with addressed(dependency.at):
+                match_spec(dependency.spec)
+        with addressed(resolution.project.at("channels")):
+            unknown = unknown_packages(index, own, channels, resolution.platforms)
+        for name, hint in unknown.items():
             raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=own[name].at, hint=hint)
 
 
@@ -187,12 +194,9 @@ def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...
     return (*notes, *(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost))
 
 
-def _record(layout: Layout, solutions: Iterable[Solution], talk: Talk) -> None:
+def _record(layout: Layout, solutions: Iterable[Solution], old: Records, talk: Talk) -> None:
     """Keep the full records of all packages that the locks under this root name, and no others."""
-    from envgen.recorded import read_recorded, recorded_files
-
     urls = [url for path in layout.locks() for url in lockfile.urls(read(path, layout))]
-    old = read_recorded(layout.index, (url.rsplit("/", 2)[0] for url in urls))
     files, unknown = recorded_files(urls, (record for solution in solutions for record in solution.records), old)
     for name, text in files.items():
         path = layout.index / name

@@ -6,31 +6,37 @@ It is what `--offline` solves from, and what a clone without any channel has.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from envgen.channel import place
+from envgen.errors import BadInput
 from envgen.model import Record
 
+Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
-def recorded_files(
-    urls: Iterable[str], fresh: Iterable[Record], old: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, str], list[str]]:
+def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Records) -> tuple[dict[str, str], list[str]]:
     """The files of the recorded index, `<channel>/<subdir>/repodata.json` -> text, for all packages that locks name.
 
-    One record a line, sorted. With them the urls of which no record is known.
+    One record a line, sorted. With them the urls of which no record is known, neither `fresh` from a solve nor `old`.
     """
-    known = {**old, **{record.url: record.source for record in fresh}}
+    known = {**old, **{_key(record.url): record.source for record in fresh}}
     subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
-    wanted = sorted(set(urls))
-    for url in filter(known.__contains__, wanted):
-        base, subdir, file = url.rsplit("/", 2)
-        subdirs.setdefault(f"{place(base).folder}/{subdir}", {})[file] = known[url]
-    files = {f"{folder}/repodata.json": _repodata(folder.rsplit("/", 1)[1], records) for folder, records in sorted(subdirs.items())}
-    return files, [url for url in wanted if url not in known]
+    wanted = {_key(url): url for url in sorted(set(urls))}
+    for key in sorted(filter(known.__contains__, wanted)):
+        folder, file = key.rsplit("/", 1)
+        subdirs.setdefault(folder, {})[file] = known[key]
+    files = {f"{folder}/repodata.json": _repodata(folder.rsplit("/", 1)[1], records) for folder, records in subdirs.items()}
+    return files, [url for key, url in wanted.items() if key not in known]
+
+
+def _key(url: str) -> str:
+    """Where a package stands in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`."""
+    base, subdir, file = url.rsplit("/", 2)
+    return f"{place(base).folder}/{subdir}/{file}"
 
 
 def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:
@@ -47,12 +53,24 @@ def _line(record: Mapping[str, Any]) -> str:
     return json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(", ", ": "))
 
 
-def read_recorded(folder: Path, channels: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-    """The recorded index as url -> record; `channels` are the canonical urls that locks use."""
+def read_recorded(folder: Path, shown: str) -> Records:
+    """All records of the index. Raises BadInput that names the file that is none."""
     found: dict[str, Mapping[str, Any]] = {}
-    for base in set(channels):
-        for path in sorted((folder / place(base).folder).glob("*/repodata.json")):
-            data = json.loads(path.read_text(encoding="utf-8"))
-            for section in ("packages", "packages.conda"):
-                found.update({f"{base}/{path.parent.name}/{file}": record for file, record in data.get(section, {}).items()})
+    for path in sorted(folder.glob("**/repodata.json")):
+        place_of = path.parent.relative_to(folder).as_posix()
+        for records in _sections(path, f"{shown}/{place_of}/{path.name}"):
+            found.update({f"{place_of}/{file}": record for file, record in records.items()})
     return found
+
+
+def _sections(path: Path, shown: str) -> Iterator[Mapping[str, Mapping[str, Any]]]:
+    hint = "take it from git again, or delete it and run `envgen lock --update`"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadInput(f"not repodata: {error}", where=shown, hint=hint) from None
+    for section in ("packages", "packages.conda"):
+        records = data.get(section, {}) if isinstance(data, dict) else None
+        if not isinstance(records, dict):
+            raise BadInput("not repodata: expected a mapping of records", where=shown, hint=hint)
+        yield records

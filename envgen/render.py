@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from envgen.document import parse, plain
-from envgen.errors import BadInput
+from envgen.errors import BadInput, addressed
 from envgen.layout import SPEC, VIRTUAL
 from envgen.model import Address, Choice, RenderedFile, Request, Resolution, Target, Variant
 
@@ -94,7 +94,7 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
     data: dict[str, Any] = {file.name: plain(file.text) for file in files}
     moment = resolution.project.exclude_newer
     data["exclude-newer"] = moment.isoformat() if moment else None
-    data["template"] = _text(templates, resolution.project.template, "")
+    data["template"] = _text(templates, resolution.project.template)
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
@@ -129,6 +129,8 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
         "groups": [{"specs": group.specs, "because": " ".join(group.because.split())} for group in decided],
         "pip": project.pip,
     }
+    with addressed(project.at("template")):
+        _text(templates, project.template)
     text = _run(templates, project.template, shown, values)
     _same_decisions(text, values, f"{shown}/{project.template}")
     return RenderedFile(SPEC, text)
@@ -142,12 +144,15 @@ def environment_name(resolution: Resolution) -> str:
 def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) -> str:
     import jinja2
 
-    jinja = _sandbox(templates, shown)
+    jinja = _sandbox(templates)
     try:
         return jinja.get_template(template).render(values)
     except jinja2.TemplateSyntaxError as error:
         where = Address(f"{shown}/{error.name or template}", error.lineno, 1)
         raise BadInput(f"not a template: {error.message}", where=where, hint="mend the line and run again") from None
+    except BadInput as error:  # of an included template
+        where = Address(f"{shown}/{template}", _template_line(error), 1)
+        raise BadInput(error.what, where=where, hint=error.hint) from None
     except (
         jinja2.TemplateError,
         ArithmeticError,
@@ -165,12 +170,12 @@ def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) 
 
 
 @cache
-def _sandbox(templates: Path, shown: str) -> SandboxedEnvironment:
+def _sandbox(templates: Path) -> SandboxedEnvironment:
     from jinja2 import FunctionLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     jinja = ImmutableSandboxedEnvironment(
-        loader=FunctionLoader(lambda name: _text(templates, name, shown)),
+        loader=FunctionLoader(lambda name: _text(templates, name)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -180,17 +185,15 @@ def _sandbox(templates: Path, shown: str) -> SandboxedEnvironment:
     return jinja
 
 
-def _text(templates: Path, name: str, shown: str) -> str:
+def _text(templates: Path, name: str) -> str:
     """The text of one template; links and `..` that lead out of the folder are refused."""
     path = (templates / name).resolve()
     if not path.is_relative_to(templates.resolve()):
-        raise BadInput(f"template {name!r} lies outside templates/", where=shown, hint="move it into templates/")
+        raise BadInput(f"template {name!r} lies outside templates/", hint="move it into templates/")
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise BadInput(
-            f"there is no readable template {name!r}", where=shown, hint="`envgen init` writes environment.yml.j2"
-        ) from None
+        raise BadInput(f"there is no readable template {name!r}", hint="`envgen init` writes environment.yml.j2") from None
 
 
 def _template_line(error: BaseException) -> int:

@@ -76,6 +76,8 @@ async def _one(request: Request, index: Index) -> Solution:
     except SolverError as error:
         raise NoSolution(_explained(request, index, error), hint=_hint(index)) from None
     except GatewayError as error:
+        if index.gateway is None:
+            raise BadInput(f"{index.name}: not repodata: {error}", hint="fetch the index again") from None
         what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
         raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
     return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
@@ -100,7 +102,7 @@ def _virtual(name: str, value: str) -> GenericVirtualPackage:
 
 
 def _record(record: RepoDataRecord, channels: Sequence[Place]) -> Record:
-    origin = next(channel for channel in channels if record.channel and channel.live == record.channel.rstrip("/"))
+    origin = next(channel for channel in channels if record.channel and channel.url == record.channel.rstrip("/"))
     source = json.loads(record.to_json())
     return Record(
         name=record.name.normalized,
