@@ -24,15 +24,11 @@ _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (\d+) bytes")
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 
 
-def metadata(wanted: str, chosen: Mapping[str, str], body: str, downloads: Mapping[Platform, tuple[int, int]]) -> dict[str, str]:
+def metadata(stamp: Stamp) -> dict[str, str]:
     """The stamp as conda-lock's custom metadata: strings only."""
-    texts = _stamp_texts(chosen, downloads)
-    return {"envgen-wanted": wanted, "envgen-chosen": texts[0], "envgen-packages": digest(body), "envgen-downloads": texts[1]}
-
-
-def _stamp_texts(chosen: Mapping[str, str], downloads: Mapping[Platform, tuple[int, int]]) -> tuple[str, str]:
-    versions = ", ".join(f"{name} {version}" for name, version in chosen.items())
-    return versions, ", ".join(f"{platform} {count} packages {size} bytes" for platform, (count, size) in downloads.items())
+    chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
+    sizes = ", ".join(f"{platform} {count} packages {size} bytes" for platform, (count, size) in stamp.downloads.items())
+    return dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
 
 
 def digest(body: str) -> str:
@@ -40,32 +36,38 @@ def digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def stamp(text: str, shown: str) -> Stamp | None:
+def read_stamp(text: str, shown: str) -> Stamp | None:
     """What envgen wrote into a lock; None for a lock that another tool made.
 
-    Cheap: only the metadata is parsed, the packages are hashed. Raises BadInput when a merge conflict was left in the file
-    or it ends early, because then it is not known what it says.
+    Cheap: only the metadata is parsed, the packages are hashed. Raises BadInput when a merge conflict was left in the file, it
+    ends early or was changed by hand, because then it is not known what it says.
     """
     conflict = _CONFLICT.search(text)
     if conflict:
-        line = text.count("\n", 0, conflict.start()) + 1
-        raise _broken("a merge conflict was left in this lock", Address(shown, line, 1))
-    head, found, rest = text.partition(_BODY)
-    if not found or not text.endswith("\n"):
-        raise _broken("this lock ends early", Address(shown, text.count("\n") + 1, 1))
+        raise _broken("a merge conflict was left in this lock", _line(text, conflict.start(), shown))
+    head, body, rest = text.partition(_BODY)
+    if not body or not text.endswith("\n"):
+        raise _broken("this lock ends early", _line(text, len(text), shown))
     meta = _metadata(head, shown)
     custom = meta.get("custom_metadata") or {}
     if not isinstance(custom, dict) or any(not isinstance(custom.get(key), str) for key in _KEYS):
         return None
-    wanted, chosen, packages, downloads = (custom[key] for key in _KEYS)
-    if packages != digest(f"package:{rest}"):
-        raise _broken("the packages of this lock are not those that were written", Address(shown, head.count("\n") + 2, 1))
-    versions, sizes = _CHOSEN.findall(chosen), _DOWNLOADS.findall(downloads)
-    found = Stamp(wanted, dict(versions), packages, {platform: (int(count), int(size)) for platform, count, size in sizes})
-    written = _stamp_texts(found.chosen, found.downloads)
-    if (chosen, downloads) != written or "python" not in found.chosen or list(found.downloads) != meta.get("platforms"):
-        raise _broken("the stamp of this lock cannot be read", Address(shown, text.count("\n", 0, text.index("envgen-")) + 1, 1))
+    found = _parsed(custom)
+    if metadata(found) != custom or "python" not in found.chosen or list(found.downloads) != meta.get("platforms"):
+        raise _broken("the stamp of this lock cannot be read", _line(text, text.index("envgen-"), shown))
+    if found.packages != digest(f"package:{rest}"):
+        raise _broken("the packages of this lock are not those that were written", _line(text, len(head) + 1, shown))
     return found
+
+
+def _parsed(custom: Mapping[str, str]) -> Stamp:
+    wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
+    downloads = {platform: (int(count), int(size)) for platform, count, size in _DOWNLOADS.findall(sizes)}
+    return Stamp(wanted, dict(_CHOSEN.findall(chosen)), packages, downloads)
+
+
+def _line(text: str, offset: int, shown: str) -> Address:
+    return Address(shown, text.count("\n", 0, offset) + 1, 1)
 
 
 def _broken(what: str, where: Address) -> BadInput:

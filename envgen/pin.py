@@ -19,7 +19,7 @@ import yaml
 from envgen import lockfile
 from envgen.errors import BadInput, NoSolution
 from envgen.layout import LOCK, SPEC
-from envgen.model import Platform, Record, RenderedFile, Solution
+from envgen.model import Platform, Record, RenderedFile, Solution, Stamp
 
 if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
@@ -209,7 +209,7 @@ def _text(
     data = lock.to_v1().dict_for_output()
     body = _dump({"package": data.pop("package")})
     sizes = {s.platform: (len(s.records), sum(record.size for record in s.records)) for s in solutions}
-    data["metadata"]["custom_metadata"] = lockfile.metadata(wanted, chosen, body, sizes)
+    data["metadata"]["custom_metadata"] = lockfile.metadata(Stamp(wanted, chosen, lockfile.digest(body), sizes))
     return _HEAD.format(name=name, lock=LOCK) + _dump(data) + body
 
 

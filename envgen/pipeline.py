@@ -164,7 +164,7 @@ def _read_back(layout: Layout, item: Solved, locked: RenderedFile) -> None:
     shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
     found = lockfile.counted(locked.text)
     complete = all(found.get(solution.platform, 0) >= len(solution.records) for solution in item.solutions)
-    if lockfile.stamp(locked.text, shown) is None or not complete:
+    if lockfile.read_stamp(locked.text, shown) is None or not complete:
         raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
 
 

@@ -116,7 +116,7 @@ def _stamp(layout: Layout, project: str, target: str, ask: Ask, asked: Sequence[
     path = layout.target(project, target) / LOCK
     if not path.is_file() or (ask.update and target in asked):
         return None
-    return lockfile.stamp(read(path, layout), layout.shown(path))
+    return lockfile.read_stamp(read(path, layout), layout.shown(path))
 
 
 def _kept(layout: Layout, matrix: Matrix, project: Project, fresh: Mapping[str, Stamp]) -> dict[str, Resolution]:
