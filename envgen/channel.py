@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from envgen.errors import BadInput
@@ -25,6 +26,7 @@ class Place:
     folder: str
 
 
+@cache
 def place(text: str) -> Place:
     """A channel's places, from its name or its url."""
     text = text.rstrip("/")

@@ -187,6 +187,11 @@ def _status() -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        _say_error(
+            BadInput(f"the system refused: {error}", hint="look at free space, permissions and limits; nothing is half written")
+        )
+        return BadInput.exit_code
 
 
 def _leave(status: int) -> NoReturn:

@@ -11,16 +11,6 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 
-@contextmanager
-def addressed(where: object) -> Iterator[None]:
-    """Give an error that has no address yet the address of what it is about."""
-    try:
-        yield
-    except EnvgenError as error:
-        error.where = error.where or where
-        raise
-
-
 class EnvgenError(Exception):
     """A failure with an address (where), a fact (what) and a next step (hint)."""
 
@@ -61,6 +51,16 @@ class NoSolution(EnvgenError):
     """The solver found no set of packages, or no channel could be reached."""
 
     exit_code = 4
+
+
+@contextmanager
+def addressed(where: object, kind: type[EnvgenError] = EnvgenError) -> Iterator[None]:
+    """Give an error that has no address yet the address of what it is about."""
+    try:
+        yield
+    except kind as error:
+        error.where = error.where or where
+        raise
 
 
 def closest(word: str, known: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.errors import BadInput
-from envgen.model import Machine, Matrix, Project, Reason, Target, driver_text
+from envgen.model import Machine, Matrix, Project, driver_text
 
 
 def best_for(machine: Machine, matrix: Matrix, project: Project) -> tuple[str, str]:
@@ -23,8 +23,8 @@ def best_for(machine: Machine, matrix: Matrix, project: Project) -> tuple[str, s
     if machine.driver is None:
         return newest[0].name, f"{machine.note or 'no NVIDIA driver here'}: the project's newest CUDA target"
     for target in newest:
-        here = replace(project, driver=machine.driver, gpus=())
-        reason = facts.cell(matrix, here, target, target.platforms[0]).dead or _too_old(machine, matrix, target)
+        here = replace(project, driver=machine.driver, gpus=tuple(str(gpu.capability) for gpu in machine.gpus))
+        reason = facts.cell(matrix, here, target, target.platforms[0]).dead
         if reason is None:
             return target.name, f"newest CUDA target that driver {driver_text(machine.driver)} can run"
     raise BadInput(
@@ -32,11 +32,3 @@ def best_for(machine: Machine, matrix: Matrix, project: Project) -> tuple[str, s
         where=project.at("targets"),
         hint="update the driver, add an older CUDA target, or use `make env-cpu`",
     )
-
-
-def _too_old(machine: Machine, matrix: Matrix, target: Target) -> Reason | None:
-    """Whether the toolkit has code for every GPU of this machine."""
-    toolkit = matrix.toolkits[target.cuda] if target.cuda else None
-    low = toolkit.capabilities[0] if toolkit else Version("0")
-    gpu = next((gpu for gpu in machine.gpus if gpu.capability < low), None)
-    return Reason(f"CUDA {target.cuda} has no code for {gpu.name} ({gpu.capability})", target.at) if gpu else None

@@ -64,7 +64,7 @@ class Layout:
 
     def locks(self) -> tuple[Path, ...]:
         """Every lock under this root, sorted."""
-        return tuple(sorted(self.environments.glob(f"*/*/{LOCK}")))
+        return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file()))
 
     def known_project(self, name: str) -> Path:
         """The project file of `name`, or BadInput that says which projects there are."""

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from envgen import lockfile, render, verify
-from envgen.errors import BadInput, CheckFailed, Clash, addressed
+from envgen.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
-from envgen.model import Ask, Choice, Matrix, Outcome, Platform, RenderedFile, Resolution, Solution, Solved, Talk, Target
+from envgen.model import Ask, Choice, Matrix, Outcome, Platform, RenderedFile, Resolution, Solved, Talk, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
-from envgen.recorded import Records, read_recorded, recorded_files
+from envgen.recorded import names_of, read_recorded, recorded_files, recorded_names
 from envgen.resolve import resolve
 from envgen.writing import remove_files, write_files
 
@@ -33,6 +33,7 @@ def lock(layout: Layout, ask: Ask, talk: Talk) -> tuple[Outcome, ...]:
     plans = [found for name in _project_names(layout, ask) if (found := plan(layout, matrix, name, ask, talk))]
     busy = [found for found in plans if found.todo]
     done = _lock(layout, matrix, busy, ask, talk) if busy else {}
+    _record(layout, (), talk)
     return tuple(done.get((found.project.name, name)) or _unchanged(layout, found, name) for found in plans for name in found.asked)
 
 
@@ -63,16 +64,14 @@ def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: Ask, talk: 
     if said:
         talk.say(f"WARNING: {said}")
     for found in busy:
-        with addressed(found.project.at("channels")):
+        with addressed(found.project.at("channels"), NoSolution):
             _decide(matrix, found, index)
     resolutions = [found.decided[name] for found in busy for name in found.todo]
     _check_names(resolutions, index)
     by_name = {found.project.name: found for found in busy}
-    recorded = read_recorded(layout.index, layout.shown(layout.index))
     solved = [_pinned(layout, by_name[item.resolution.project.name], item) for item in _solve(resolutions, index, ask, talk)]
-    outcomes = {_key(item.resolution): _written(layout, by_name[item.resolution.project.name], item) for item in solved}
-    _record(layout, [solution for item in solved for solution in item.solutions], recorded, talk)
-    return outcomes
+    _record(layout, solved, talk)
+    return {_key(item.resolution): _written(layout, by_name[item.resolution.project.name], item) for item in solved}
 
 
 def _key(resolution: Resolution) -> tuple[str, str]:
@@ -115,7 +114,7 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
         for dependency in own.values():
             with addressed(dependency.at):
                 match_spec(dependency.spec)
-        with addressed(resolution.project.at("channels")):
+        with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
         for name, hint in unknown.items():
             raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=own[name].at, hint=hint)
@@ -194,16 +193,23 @@ def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...
     return (*notes, *(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost))
 
 
-def _record(layout: Layout, solutions: Iterable[Solution], old: Records, talk: Talk) -> None:
-    """Keep the full records of all packages that the locks under this root name, and no others."""
+def _record(layout: Layout, coming: Sequence[Solved], talk: Talk) -> None:
+    """Keep the full records of the packages that the locks under this root name, and of those that `coming` locks will.
+
+    Called before locks are written and after: a run that is killed in between loses no record, and the next one tidies up.
+    """
     urls = [url for path in layout.locks() for url in lockfile.urls(read(path, layout))]
-    files, unknown = recorded_files(urls, (record for solution in solutions for record in solution.records), old)
+    fresh = [record for item in coming for solution in item.solutions for record in solution.records]
+    if not coming and recorded_names(layout.index) == names_of(urls):
+        return
+    old = read_recorded(layout.index, layout.shown(layout.index))
+    files, unknown = recorded_files([*urls, *(record.url for record in fresh)], fresh, old)
     for name, text in files.items():
         path = layout.index / name
         if not path.is_file() or read(path, layout) != text:
             write_files(path.parent, (RenderedFile(path.name, text),), layout)
     remove_files([path for path in layout.index.glob("**/repodata.json") if path.relative_to(layout.index).as_posix() not in files])
-    if unknown:
+    if unknown and not coming:
         what = (
             f"{len(unknown)} locked packages have no record in {layout.shown(layout.index)}, so `--offline` cannot solve with them"
         )

@@ -6,6 +6,7 @@ It is what `--offline` solves from, and what a clone without any channel has.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,22 @@ from envgen.errors import BadInput
 from envgen.model import Record
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
+_LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{', re.MULTILINE)
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
+
+
+def names_of(urls: Iterable[str]) -> set[str]:
+    """Where the packages of these urls stand in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`."""
+    return {_key(url) for url in urls}
+
+
+def recorded_names(folder: Path) -> set[str]:
+    """Where the packages stand that the index holds; cheap, because records stand one a line."""
+    found: set[str] = set()
+    for path in folder.glob("**/repodata.json"):
+        place_of = path.parent.relative_to(folder).as_posix()
+        found.update(f"{place_of}/{name}" for name in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")))
+    return found
 
 
 def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Records) -> tuple[dict[str, str], list[str]]:
@@ -34,7 +50,6 @@ def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Records) -
 
 
 def _key(url: str) -> str:
-    """Where a package stands in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`."""
     base, subdir, file = url.rsplit("/", 2)
     return f"{place(base).folder}/{subdir}/{file}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from envgen.errors import BadInput
@@ -26,18 +27,20 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
         _sweep(folder)
         for file in files:
             scratch = folder / f".{file.name}.{os.getpid()}{_MARK}"
+            written.append((scratch, folder / file.name))
             with scratch.open("w", encoding="utf-8", newline="\n") as stream:
-                written.append((scratch, folder / file.name))
                 stream.write(file.text)
                 stream.flush()
                 os.fsync(stream.fileno())
         for scratch, place in written:
             scratch.replace(place)
     except OSError as error:
-        for scratch, _ in written:
-            scratch.unlink(missing_ok=True)
         what = f"cannot be written: {error.strerror or error}"
         raise BadInput(what, where=layout.shown(folder), hint="make the folder writable; what it held is as it was") from None
+    finally:
+        for scratch, _ in written:
+            with suppress(OSError):
+                scratch.unlink(missing_ok=True)
 
 
 def remove_files(paths: Iterable[Path]) -> None:
