@@ -94,9 +94,9 @@ def requests_of(root: Path, index: Path) -> str:
     """What the 8 cells ask the solver, as JSON for the process that only solves."""
     from envgen.index import cache_folder
     from envgen.layout import Layout
-    from envgen.model import Ask
     from envgen.pipeline import lock
     from envgen.render import requests
+    from envgen.run import Ask
     from envgen.talk import Terminal
 
     outcomes = lock(Layout(root), Ask(index_folder=index, jobs=os.cpu_count() or 1), Terminal())

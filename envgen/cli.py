@@ -84,7 +84,7 @@ def lock(
         raise click.UsageError("--offline and --index exclude each other")
     layout = _layout(context, root)
     from envgen import pipeline, report
-    from envgen.model import Ask
+    from envgen.run import Ask
     from envgen.talk import Terminal, print_table
 
     ask = Ask(projects, targets, None if offline else index_folder, offline, jobs or os.cpu_count() or 1, update)

@@ -14,7 +14,8 @@ import yaml
 from envgen.document import plain
 from envgen.errors import BadInput
 from envgen.layout import LOCK
-from envgen.model import Address, Platform, Stamp
+from envgen.model import Address, Platform
+from envgen.run import Stamp
 
 _BODY = "\npackage:"
 _URL = re.compile(r"^  url: (\S+\.(?:conda|tar\.bz2))$", re.MULTILINE)

@@ -19,7 +19,8 @@ import yaml
 from envgen import lockfile
 from envgen.errors import BadInput, NoSolution
 from envgen.layout import LOCK, SPEC
-from envgen.model import Platform, Record, RenderedFile, Solution, Stamp
+from envgen.model import Platform, Record, RenderedFile, Solution
+from envgen.run import Stamp
 
 if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency

@@ -17,10 +17,11 @@ from envgen import lockfile, render, verify
 from envgen.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
-from envgen.model import Ask, Choice, Matrix, Outcome, Platform, RenderedFile, Resolution, Solved, Talk, Target
+from envgen.model import Choice, Matrix, Platform, RenderedFile, Resolution, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
 from envgen.recorded import names_of, read_recorded, recorded_files, recorded_names
 from envgen.resolve import resolve
+from envgen.run import Ask, Outcome, Solved, Talk
 from envgen.writing import remove_files, write_files
 
 if TYPE_CHECKING:

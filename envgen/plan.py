@@ -12,9 +12,10 @@ from envgen import gpu, lockfile, render
 from envgen.errors import BadInput, Clash, closest
 from envgen.fit import best_for
 from envgen.layout import LOCK, Layout
-from envgen.model import Ask, Choice, Matrix, Platform, Project, RenderedFile, Resolution, Stamp, Talk, Target
+from envgen.model import Choice, Matrix, Platform, Project, RenderedFile, Resolution, Target
 from envgen.project import load_project
 from envgen.resolve import resolve
+from envgen.run import Ask, Stamp, Talk
 from envgen.search import Held
 
 AUTO = "auto"  # as a target name: the newest CUDA target that this machine can run

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from envgen.model import Conflict, Outcome, Reason, Resolution
+from envgen.model import Conflict, Reason, Resolution
+from envgen.run import Outcome
 
 if TYPE_CHECKING:
     from rich.table import Table
