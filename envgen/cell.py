@@ -120,7 +120,7 @@ def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platfo
     low, high = toolkit.capabilities
     for gpu in fleet(matrix, project):
         if gpu.capability < low or gpu.capability.major > high.major:  # code for X.Y runs on X.Z, Z >= Y, of the same major
-            text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, {gpu.name} is {gpu.capability}"
+            text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, not for {gpu.name} ({gpu.capability})"
             yield Reason(text, toolkit.at)
 
 

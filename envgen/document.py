@@ -22,6 +22,7 @@ from envgen.model import Address
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KeyPath = tuple[str | int, ...]
+_DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class _Reader:
         if id(node) in self.seen:
             raise BadInput("aliases (`*name`) are not used here", where=self.address(node), hint="write the value out")
         self.seen.add(id(node))
+        if len(path) > _DEEPEST:
+            raise BadInput("nested too deeply", where=self.address(node), hint="no file here needs more than a few levels")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -117,6 +120,8 @@ class _Reader:
             return self.loader.construct_object(node)
         except ValueError as error:
             raise BadInput(f"{node.value!r}: {error}", where=self.address(node), hint="put it in quotes") from None
+        except (LookupError, AttributeError):  # of PyYAML's constructors, about a value that its tag does not fit
+            raise BadInput(f"{node.value!r} does not fit its tag", where=self.address(node), hint="put it in quotes") from None
 
     def mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}

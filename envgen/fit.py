@@ -22,9 +22,10 @@ def best_for(machine: Machine, matrix: Matrix, project: Project) -> tuple[str, s
         raise BadInput(f"{project.name} has no CUDA target", where=project.at("targets"), hint="add one, for instance cu126")
     if machine.driver is None:
         return newest[0].name, f"{machine.note or 'no NVIDIA driver here'}: the project's newest CUDA target"
+    here = replace(project, driver=machine.driver, gpus=tuple(gpu.name for gpu in machine.gpus))
+    known = replace(matrix, gpus={gpu.name.lower(): gpu for gpu in machine.gpus})
     for target in newest:
-        here = replace(project, driver=machine.driver, gpus=tuple(str(gpu.capability) for gpu in machine.gpus))
-        reason = facts.cell(matrix, here, target, target.platforms[0]).dead
+        reason = facts.cell(known, here, target, target.platforms[0]).dead
         if reason is None:
             return target.name, f"newest CUDA target that driver {driver_text(machine.driver)} can run"
     raise BadInput(

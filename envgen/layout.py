@@ -17,7 +17,7 @@ _RESERVED = {"index"}
 
 def checked_name(kind: str, name: str) -> str:
     """Return `name` when it can be a folder below `environments/` and nothing else; raise BadInput otherwise."""
-    if not _NAME.fullmatch(name) or ".." in name or name in _RESERVED:
+    if not _NAME.fullmatch(name) or ".." in name or name.lower() in _RESERVED:
         raise BadInput(
             f"{kind} name {name!r} cannot be used",
             hint="letters, digits, `.`, `_` and `-`, beginning with a letter or a digit; `index` is taken",

@@ -15,21 +15,25 @@ from envgen.document import plain
 from envgen.errors import BadInput
 from envgen.layout import LOCK
 from envgen.model import Address, Platform
-from envgen.run import Stamp
+from envgen.run import Download, Stamp
 
 _BODY = "\npackage:"
 _URL = re.compile(r"^  url: (\S+\.(?:conda|tar\.bz2))$", re.MULTILINE)
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
-_DOWNLOADS = re.compile(r"(\S+) (\d+) packages (\d+) bytes")
+_DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
     """The stamp as conda-lock's custom metadata: strings only."""
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
-    sizes = ", ".join(f"{platform} {count} packages {size} bytes" for platform, (count, size) in stamp.downloads.items())
+    sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
     return dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
+
+
+def _size(download: Download) -> str:
+    return f"{download.packages} packages {'' if download.exact else '>='}{download.size} bytes"
 
 
 def digest(body: str) -> str:
@@ -63,7 +67,8 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
 
 def _parsed(custom: Mapping[str, str]) -> Stamp:
     wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
-    downloads = {platform: (int(count), int(size)) for platform, count, size in _DOWNLOADS.findall(sizes)}
+    rows = _DOWNLOADS.findall(sizes)
+    downloads = {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
     return Stamp(wanted, dict(_CHOSEN.findall(chosen)), packages, downloads)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from packaging.version import Version
 
 from envgen.document import Document, checked, read, version_range
-from envgen.errors import BadInput
+from envgen.errors import BadInput, closest
 from envgen.model import (
     Address,
     Build,
@@ -29,9 +30,10 @@ from envgen.model import (
     Toolkit,
     Variant,
 )
-from envgen.shapes import ConstraintRow, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
+from envgen.shapes import PLATFORMS, ConstraintRow, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
 
 AXES = ("archspec", "cuda", "cudnn", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
+_HOLE = re.compile(r"\{(\w*)\}")
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 
 
@@ -185,12 +187,41 @@ def _no_repeats(found: Iterable[tuple[Any, Address]], what: str) -> None:
 
 
 def _check_references(matrix: Matrix) -> None:
-    """What the files say of each other: constraint axes, toolkits behind targets."""
-    known = {*AXES, *matrix.frameworks}
+    """What the files say of each other: names in constraints, toolkits behind targets, one spelling for each release."""
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
-            if condition.axis not in known:
-                raise BadInput(f"`{condition.axis}` is no axis", where=constraint.at, hint=f"one of {', '.join(sorted(known))}")
+            _check_condition(matrix, constraint, condition)
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
+    for framework in matrix.frameworks.values():
+        for spellings in framework.providers.values():
+            _check_spellings(framework, spellings)
+
+
+def _check_condition(matrix: Matrix, constraint: Constraint, condition: Condition) -> None:
+    axes = {*AXES, *matrix.frameworks}
+    if condition.axis not in axes:
+        raise BadInput(f"`{condition.axis}` is no axis", where=constraint.at, hint=f"one of {', '.join(sorted(axes))}")
+    known = {
+        "platform": set(PLATFORMS),
+        "target": set(matrix.targets),
+        "provider": {name for framework in matrix.frameworks.values() for name in framework.providers},
+    }.get(condition.axis, condition.names)
+    for name in sorted(condition.names - known):
+        raise BadInput(f"there is no {condition.axis} `{name}`", where=constraint.at, hint=closest(name, known))
+
+
+def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:
+    for spelling in spellings:
+        holes = [
+            hole for spec in (*spelling.cpu, *spelling.cuda, *sum(spelling.companions.values(), ())) for hole in _HOLE.findall(spec)
+        ]
+        for hole in holes:
+            if hole not in ("version", "cuda", "cu"):
+                raise BadInput(f"nothing fills {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")
+    for release in framework.releases:
+        fitting = [spelling for spelling in spellings if release.version in spelling.releases]
+        if len(fitting) > 1:
+            what = f"{framework.name} {release.version} has another spelling at {fitting[0].at}"
+            raise BadInput(what, where=fitting[1].at, hint="make the ranges of `releases` exclude each other")

@@ -239,6 +239,7 @@ class Project:
     exclude_newer: datetime | None
     template: str
     addresses: Mapping[str, Address]  # key of the file -> where it is written
+    pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
 
     def at(self, key: str) -> Address:
         """Where `key` is written, or the top of the file when it is not."""
@@ -323,7 +324,7 @@ class RenderedFile:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One package record of a channel index, as the solver chose it. `size` is in bytes; hashes are hex."""
+    """One package record of a channel index, as the solver chose it. `size` is in bytes, where it is known; hashes are hex."""
 
     name: str
     version: str
@@ -334,7 +335,7 @@ class Record:
     url: str
     md5: str | None
     sha256: str | None
-    size: int
+    size: int | None
     depends: tuple[str, ...]
     source: Mapping[str, object]  # the record as the index holds it
 

@@ -20,7 +20,7 @@ from envgen import lockfile
 from envgen.errors import BadInput, NoSolution
 from envgen.layout import LOCK, SPEC
 from envgen.model import Platform, Record, RenderedFile, Solution
-from envgen.run import Stamp
+from envgen.run import Solved, Stamp
 
 if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
@@ -58,26 +58,22 @@ def warm() -> None:
         import conda_lock.virtual_package  # noqa: F401
 
 
-def pin(
-    name: str,
-    files: Sequence[RenderedFile],
-    solutions: Sequence[Solution],
-    virtual: Mapping[Platform, Mapping[str, str]],
-    wanted: str,
-    chosen: Mapping[str, str],
-) -> RenderedFile:
+def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, chosen: Mapping[str, str]) -> RenderedFile:
     """The lock of one target, from its rendered files and the packages of each platform.
 
-    `wanted` and `chosen` go into the metadata, for `lockfile.stamp`. Raises NoSolution when the pip section has no solution.
+    `wanted` and `chosen` go into the stamp. Raises NoSolution when the pip section has no solution.
     """
     warm()
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
         (folder / SPEC).write_text(next(file.text for file in files if file.name == SPEC), encoding="utf-8")
         spec = _lock_spec(folder)
-        repodata = _virtual_packages(folder, virtual)
-        packages = [package for solution in solutions for package in _packages(name, spec, solution, repodata)]
-        return RenderedFile(LOCK, _text(name, spec, repodata, packages, solutions, wanted, chosen))
+        repodata = _virtual_packages(folder, item.resolution.target.virtual)
+        packages = [package for solution in item.solutions for package in _packages(name, spec, solution, repodata)]
+        head, body = _texts(spec, repodata, packages)
+        stamp = Stamp(wanted, chosen, lockfile.digest(body), item.downloads)
+        head["metadata"]["custom_metadata"] = lockfile.metadata(stamp)
+        return RenderedFile(LOCK, _HEAD.format(name=name, lock=LOCK) + _dump(head) + body)
 
 
 def _lock_spec(folder: Path) -> LockSpecification:
@@ -185,16 +181,8 @@ def _pip_packages(
     return list(found.values())
 
 
-def _text(
-    name: str,
-    spec: LockSpecification,
-    repodata: FakeRepoData,
-    packages: list[LockedDependency],
-    solutions: Sequence[Solution],
-    wanted: str,
-    chosen: Mapping[str, str],
-) -> str:
-    """The file as conda-lock's models say it; dumped in two parts, because the metadata hold the digest of the packages."""
+def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> tuple[dict[str, Any], str]:
+    """The file as conda-lock's models say it: what stands before the packages, as data, and the packages, as text."""
     from conda_lock.content_hash import compute_content_hashes
     from conda_lock.lockfile.v2prelim.models import Lockfile, LockMeta
 
@@ -208,10 +196,7 @@ def _text(
     lock.alphasort_inplace()
     lock.filter_virtual_packages_inplace()
     data = lock.to_v1().dict_for_output()
-    body = _dump({"package": data.pop("package")})
-    sizes = {s.platform: (len(s.records), sum(record.size for record in s.records)) for s in solutions}
-    data["metadata"]["custom_metadata"] = lockfile.metadata(Stamp(wanted, chosen, lockfile.digest(body), sizes))
-    return _HEAD.format(name=name, lock=LOCK) + _dump(data) + body
+    return data, _dump({"package": data.pop("package")})
 
 
 def _dump(data: Mapping[str, Any]) -> str:

@@ -61,7 +61,9 @@ def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: Ask, talk: 
     from envgen.index import Wanted, open_index
 
     channels = tuple(dict.fromkeys(channel for found in busy for channel in found.project.channels))
+    talk.begin("reading the index", 1)
     index, said = open_index(Wanted(ask.index_folder, ask.offline), layout, channels, busy[0].project.platforms[0])
+    talk.end()
     if said:
         talk.say(f"WARNING: {said}")
     for found in busy:
@@ -154,7 +156,7 @@ def _pinned(layout: Layout, found: Plan, item: Solved) -> Solved:
         what = f"{name}: the solution is not what the target claims\n{lines}"
         raise CheckFailed(what, hint="nothing was written; the spelling in matrices/ may select too much")
     files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
-    locked = pin.pin(name, files, item.solutions, resolution.target.virtual, wanted, chosen(resolution))
+    locked = pin.pin(name, item, files, wanted, chosen(resolution))
     _read_back(layout, item, locked)
     return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun)
 
@@ -175,9 +177,8 @@ def _written(layout: Layout, found: Plan, item: Solved) -> Outcome:
     resolution, folder = item.resolution, layout.target(*_key(item.resolution))
     state = "relocked" if (folder / LOCK).is_file() else "locked"
     write_files(folder, item.files, layout)
-    downloads = {s.platform: (len(s.records), sum(record.size for record in s.records)) for s in item.solutions}
     notes = _changed_by_index(found.wanted[resolution.target.name], resolution)
-    return Outcome(resolution, state, downloads, item.seconds, layout.shown(folder), notes)
+    return Outcome(resolution, state, item.downloads, item.seconds, layout.shown(folder), notes)
 
 
 def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ _CREDENTIALS = re.compile(r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[
 
 
 def _dependency(value: object) -> str:
-    if isinstance(value, str) and _SPEC.fullmatch(value) and "#" not in value:
+    if isinstance(value, str) and _SPEC.fullmatch(value) and "#" not in value and value.isprintable():
         return value
     kind = "dependency" if isinstance(value, str) else "expected_text"
     raise PydanticCustomError(kind, "not a conda spec", {"hint": 'write for instance numpy, "pandas >=2" or conda-forge::numpy'})
@@ -36,6 +36,16 @@ def _channel(value: object) -> str:
     if _CREDENTIALS.search(value):
         hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
         raise PydanticCustomError("channel", "a password or token stands in this url", {"hint": hint})
+    return value
+
+
+def _requirement(value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable() or "#" in value:
+        kind = "requirement" if isinstance(value, str) else "expected_text"
+        raise PydanticCustomError(kind, "not a requirement", {"hint": 'write for instance "einops >=0.8"'})
+    if _CREDENTIALS.search(value):
+        hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
+        raise PydanticCustomError("requirement", "a password or token stands in this url", {"hint": hint})
     return value
 
 
@@ -73,6 +83,7 @@ def _targets(value: object) -> object:
 
 DependencyText = Annotated[str, BeforeValidator(_dependency)]
 ChannelText = Annotated[str, BeforeValidator(_channel)]
+RequirementText = Annotated[str, BeforeValidator(_requirement)]
 DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string"})]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date"})]
 
@@ -84,7 +95,7 @@ class FrameworkRow(Row):
 
 
 class TargetRow(Row):
-    platforms: list[Text] | None = None
+    platforms: list[Text] | None = Field(default=None, min_length=1)
     virtual_packages: dict[Text, Text] = Field(default={}, alias="virtual-packages")
     dependencies: list[DependencyText] = []
 
@@ -96,7 +107,8 @@ class ProjectFile(Row):
     platforms: list[Text] = Field(min_length=1)
     channels: list[ChannelText] = Field(min_length=1)
     dependencies: list[DependencyText] = []
-    pip: list[Text] = []
+    pip: list[RequirementText] = []
+    pip_repositories: list[RequirementText] = Field(default=[], alias="pip-repositories")
     driver: DriverText | None = None
     gpus: list[Text] = []
     align: bool = True
@@ -120,6 +132,7 @@ def load_project(path: Path, shown: str, matrix: Matrix) -> Project:
         channels=tuple(file.channels),
         dependencies=names.dependencies(file.dependencies, "dependencies"),
         pip=tuple(file.pip),
+        pip_repositories=tuple(file.pip_repositories),
         driver=file.driver,
         gpus=names.gpus(file.gpus),
         align=file.align,

@@ -58,6 +58,8 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
         found.append(Group((f"cuda-version {resolution.target.cuda}.*",), f"target {resolution.target.name}"))
     if "cudnn" in pins:
         found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
+    if resolution.project.pip:
+        found.append(Group(("pip",), "installs the pip section"))
     own = tuple(dependency.spec for dependency in resolution.dependencies)
     if own:
         found.append(Group(own, "the project's own dependencies"))
@@ -69,7 +71,6 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
 def requests(resolution: Resolution) -> tuple[Request, ...]:
     """What the solver is asked, one request for each platform."""
     specs = tuple(spec for group in groups(resolution) for spec in group.specs)
-    specs += ("pip",) if resolution.project.pip else ()
     return tuple(
         Request(
             environment=environment_name(resolution),
@@ -126,8 +127,9 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
         "source": source,
         "channels": project.channels,
         "platforms": resolution.platforms,
-        "groups": [{"specs": group.specs, "because": " ".join(group.because.split())} for group in decided],
+        "groups": [{"specs": group.specs, "because": _one_line(group.because)} for group in decided],
         "pip": project.pip,
+        "pip_repositories": project.pip_repositories,
     }
     with addressed(project.at("template")):
         _text(templates, project.template)
@@ -139,6 +141,11 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
 def environment_name(resolution: Resolution) -> str:
     """What a user activates: `vision-cu126`."""
     return f"{resolution.project.name}-{resolution.target.name}"
+
+
+def _one_line(text: str) -> str:
+    """A comment that ends where its line ends, whatever it says."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) -> str:
@@ -212,22 +219,30 @@ def _scalar(value: object) -> str:
 
 
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
-    """Read the rendered text back; it must be a conda environment that says what was decided."""
-    data = parse(text, f"{template} (rendered)").data
+    """Read the rendered text back; it must be a conda environment that says what was decided, and nothing else."""
+    data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
     if not isinstance(data, dict) or not isinstance(data.get("dependencies"), list):
         hint = "it must render name:, channels:, platforms: and dependencies:"
-        raise BadInput("what it renders is not a conda environment", where=Address(template, 1, 1), hint=hint)
-    specs = tuple(item for item in data["dependencies"] if isinstance(item, str) and item != "pip")
-    decided = tuple(spec for group in values["groups"] for spec in group["specs"] if spec != "pip")
-    pip = [item["pip"] for item in data["dependencies"] if isinstance(item, dict) and "pip" in item]
-    said = {
-        "name": (data.get("name"), values["name"]),
-        "channels": (tuple(data.get("channels") or ()), values["channels"]),
-        "platforms": (tuple(data.get("platforms") or ()), values["platforms"]),
-        "dependencies": (specs, decided),
-        "pip": (tuple(pip[0] or ()) if pip else (), values["pip"]),
+        raise BadInput("what it renders is not a conda environment", where=where, hint=hint)
+    decided: dict[str, Any] = {
+        "name": values["name"],
+        "channels": list(values["channels"]),
+        "platforms": list(values["platforms"]),
+        "dependencies": [spec for group in values["groups"] for spec in group["specs"]],
+        **({"pip": [{"pip": list(values["pip"])}]} if values["pip"] else {}),
+        **(
+            {"pip-repositories": list(values["pip_repositories"]), "allow-pypi-requests": False}
+            if values["pip_repositories"]
+            else {}
+        ),
     }
-    for key, (rendered, wanted) in said.items():
-        if rendered != wanted:
-            what = f"it renders another {key}: than was decided ({rendered!r}, not {wanted!r})"
-            raise BadInput(what, where=Address(template, 1, 1), hint="a template may lay out and comment, not change")
+    said = {**data, "dependencies": [item for item in data["dependencies"] if not _is_pip(item)]}
+    said.update({"pip": pip} if (pip := [item for item in data["dependencies"] if _is_pip(item)]) else {})
+    for key in (*decided, *(key for key in said if key not in decided)):
+        if said.get(key) != decided.get(key):
+            what = f"it renders another {key}: than was decided ({said.get(key)!r}, not {decided.get(key)!r})"
+            raise BadInput(what, where=where, hint="a template may lay out and comment, not change")
+
+
+def _is_pip(item: object) -> bool:
+    return isinstance(item, dict) and list(item) == ["pip"]

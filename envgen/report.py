@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 def size(count: int) -> str:
     """Bytes as people read them: 1.9 GB, 340 MB."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            number = count / factor
-            return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"
-    return f"{count} B"
+    for unit, factor in (("B", 1), ("kB", 10**3), ("MB", 10**6)):
+        text = _rounded(count / factor, whole=factor == 1)
+        if float(text) < 1000:
+            return f"{text} {unit}"
+    return f"{_rounded(count / 10**9, whole=False)} GB"
+
+
+def _rounded(number: float, *, whole: bool) -> str:
+    return f"{number:.0f}" if whole or round(number, 1) >= 10 else f"{number:.1f}"
 
 
 def driver_floor(resolution: Resolution) -> str:
@@ -49,8 +53,6 @@ def lock_table(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(heading, justify="right" if heading in ("packages", "download", "seconds") else "left", overflow="fold")
     for outcome in outcomes:
         resolution = outcome.resolution
-        packages = [count for count, _ in outcome.downloads.values()]
-        sizes = [bytes_ for _, bytes_ in outcome.downloads.values()]
         table.add_row(
             resolution.target.name,
             "\n".join(resolution.platforms),
@@ -58,8 +60,8 @@ def lock_table(outcomes: Sequence[Outcome]) -> Table:
             "\n".join(f"{choice.release.framework} {choice.release.version}" for choice in resolution.choices) or "-",
             str(resolution.target.cuda or "-"),
             driver_floor(resolution),
-            "\n".join(map(str, packages)),
-            "\n".join(map(size, sizes)),
+            "\n".join(str(download.packages) for download in outcome.downloads.values()),
+            "\n".join(f"{'' if download.exact else '>='}{size(download.size)}" for download in outcome.downloads.values()),
             f"{outcome.seconds:.1f}" if outcome.state != "unchanged" else "unchanged",
             outcome.path,
         )
@@ -86,8 +88,8 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
         {
             **_resolution(outcome.resolution),
             "state": outcome.state,
-            "packages": {platform: count for platform, (count, _) in outcome.downloads.items()},
-            "download_bytes": {platform: count for platform, (_, count) in outcome.downloads.items()},
+            "packages": {platform: download.packages for platform, download in outcome.downloads.items()},
+            "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
             "notes": list(outcome.notes),
         }

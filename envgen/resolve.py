@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -181,13 +181,20 @@ def _clash(matrix: Matrix, project: Project, held: Held) -> Clash:
             project = smaller
     search = Search(matrix, project, held)
     _best(search, _served(search))
-    conflict = Conflict(project.name, tuple(needed), tuple(search.obstacles)[:6])
+    conflict = Conflict(project.name, tuple(needed), _telling(matrix, project, search.obstacles))
     return Clash(
         f"{project.name}: no choice meets every demand",
         conflict=conflict,
         where=project.at(""),
         hint="change or drop one of these demands",
     )
+
+
+def _telling(matrix: Matrix, project: Project, obstacles: Iterable[Reason]) -> tuple[Reason, ...]:
+    """A handful of reasons: those about the project first, then facts about hardware, then single releases."""
+    releases = {release.at for framework in matrix.frameworks.values() for release in framework.releases}
+    own = set(project.addresses.values())
+    return tuple(sorted(obstacles, key=lambda reason: (reason.at not in own, reason.at in releases))[:6])
 
 
 def _feasible(matrix: Matrix, project: Project, held: Held) -> bool:

@@ -11,6 +11,15 @@ from envgen.model import Platform, RenderedFile, Resolution, Solution
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """What one platform of a target takes: packages, and bytes, which are a lower bound where not every record has a size."""
+
+    packages: int
+    size: int
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Solved:
     """A target on its way: solved, then with its files; `seconds` is what it took so far."""
 
@@ -19,19 +28,24 @@ class Solved:
     files: tuple[RenderedFile, ...]
     seconds: float
 
+    @property
+    def downloads(self) -> Mapping[Platform, Download]:
+        """What each platform takes."""
+        return {solution.platform: _download(solution) for solution in self.solutions}
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What envgen wrote into a lock's metadata, to know later whether there is anything to do.
 
     `wanted` is the digest of everything that was asked for, `chosen` the versions that were taken, `packages` the digest of
-    the package list as it was written, `downloads` the packages and bytes per platform.
+    the package list as it was written, `downloads` what each platform takes.
     """
 
     wanted: str
     chosen: Mapping[str, str]
     packages: str
-    downloads: Mapping[Platform, tuple[int, int]]
+    downloads: Mapping[Platform, Download]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,7 @@ class Outcome:
 
     resolution: Resolution
     state: str  # locked, relocked or unchanged
-    downloads: Mapping[Platform, tuple[int, int]]
+    downloads: Mapping[Platform, Download]
     seconds: float
     path: str
     notes: tuple[str, ...] = ()
@@ -72,3 +86,8 @@ class Talk(Protocol):
 
     def end(self) -> None:
         """It is done."""
+
+
+def _download(solution: Solution) -> Download:
+    sizes = [record.size for record in solution.records]
+    return Download(len(sizes), sum(size or 0 for size in sizes), exact=None not in sizes)

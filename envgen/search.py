@@ -26,11 +26,11 @@ def unasked(choice: Choice, target: Target, platform: Platform) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors it can link."""
+    """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors it can link on each."""
 
     choice: Choice
     pythons: frozenset[Version]
-    cudnn: frozenset[int] | None  # None: says nothing
+    cudnn: Mapping[Platform, frozenset[int]]  # nothing known where a platform is missing
 
 
 Slot = tuple[Wish, str]  # a framework of one target: what one step of the search decides
@@ -96,7 +96,7 @@ class Search:
         target = cells[0].target.name
         if isinstance(choice, Reason):
             return self.refuse(choice, target)
-        left, majors = self.pythons, None
+        left, majors = self.pythons, {}
         for where in cells:
             rows = facts.builds(choice, where)
             if not rows:
@@ -110,7 +110,7 @@ class Search:
             if not left:
                 return self.refuse(self._nothing_left(choice, where, known, before, bool(fit)), target)
             linked = frozenset(row.cudnn for row in rows if row.cudnn is not None)
-            majors = (linked if majors is None else majors & linked) if linked else majors
+            majors.update({where.platform: linked} if linked else {})
         return Option(choice, left, majors)
 
     def _nothing_left(self, choice: Choice, where: Cell, known: facts.Known, before: frozenset[Version], fit: bool) -> Reason:
@@ -173,11 +173,12 @@ class Search:
     def _together(self, cells: tuple[Cell, ...], options: list[Option], pythons: frozenset[Version]) -> frozenset[Version]:
         """The Pythons left when these options share one environment; none when versions or cuDNN majors exclude each other."""
         at = options[-1].choice.release.at
-        majors = [option.cudnn for option in options if option.cudnn is not None]
-        if majors and not frozenset.intersection(*majors):
-            pair = " and ".join(f"{named(o.choice)} (cuDNN {_listed(o.cudnn)})" for o in options if o.cudnn)
-            self.refuse(Reason(f"{cells[0].target.name}: {pair}: one environment holds one cuDNN major", at), cells[0].target.name)
-            return frozenset()
+        for where in cells:
+            linked = {named(o.choice): o.cudnn[where.platform] for o in options if where.platform in o.cudnn}
+            if linked and not frozenset.intersection(*linked.values()):
+                pair = " and ".join(f"{name} (cuDNN {_listed(majors)})" for name, majors in linked.items())
+                self.refuse(Reason(f"{where.target.name}: {pair}: one environment holds one cuDNN major", at), where.target.name)
+                return frozenset()
         left = pythons.intersection(*(option.pythons for option in options))
         if not left:
             both = " and ".join(f"{named(o.choice)} (python {_listed(o.pythons)})" for o in options)

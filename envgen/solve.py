@@ -114,7 +114,7 @@ def _record(record: RepoDataRecord, channels: Sequence[Place]) -> Record:
         url=f"{origin.canonical}/{record.subdir}/{record.file_name}",
         md5=source.get("md5"),
         sha256=source.get("sha256"),
-        size=source.get("size") or 0,
+        size=source.get("size"),
         depends=tuple(record.depends),
         source=source,
     )

@@ -35,10 +35,11 @@ def start(
     Raises BadInput before anything is written when a name is not one of the matrices.
     """
     path = layout.project(project)
-    own = layout.matrices if layout.matrices.is_dir() else starter() / "matrices"
+    source = Layout(starter())
+    own = layout.matrices if layout.matrices.is_dir() else source.matrices
     text = _project_text(load_matrix(own), frameworks, targets, platforms)
-    yield from _copy(layout, starter() / "matrices", layout.matrices, "*.yaml")
-    yield from _copy(layout, starter() / "templates", layout.templates, "*.j2")
+    yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
+    yield from _copy(layout, source.templates, layout.templates, "*.j2")
     yield from _write(layout, layout.root / "envgen.mk", _MAKE)
     yield from _write(layout, layout.root / "Makefile", "include envgen.mk\n")
     yield from _write(layout, path, text)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
-    from typing_extensions import Self
 
 
 class Terminal:
@@ -19,7 +18,7 @@ class Terminal:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Terminal:  # noqa: PYI034 - typing.Self came with Python 3.11
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

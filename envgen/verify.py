@@ -39,6 +39,8 @@ def built_for(record: Record) -> str | None:
 def framework_build(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
     """Every framework of a CUDA target is a build for just the CUDA that was chosen, every companion one for its major."""
     for name, (variant, exact) in _pinned(resolution).items():
+        if not any(record.name == name for record in solution.records):
+            yield Finding("framework-build", solution.platform, name, "is not in the solution")
         for record in (record for record in solution.records if record.name == name):
             found = built_for(record)
             if found is None:

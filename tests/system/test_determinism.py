@@ -1,0 +1,159 @@
+"""A lock does not depend on the machine that made it: the same records and wishes give the same bytes everywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from conftest import REPO, Workspace, clean_environment
+from nvml.build import FakeNvml, absent_nvml, fake_nvml
+
+PROJECTS = ("legacy", "vision")  # two channels; three platforms, CPU and CUDA
+HOSTILE_HOME = {
+    ".condarc": "channels: [nowhere]\nchannel_priority: flexible\n",
+    ".config/pip/pip.conf": "[global]\nindex-url = http://127.0.0.1:9\n",
+}
+VARIABLES = {
+    "the driver's CUDA overridden": {"CONDA_OVERRIDE_CUDA": "11.2"},
+    "no CUDA, by an override": {"CONDA_OVERRIDE_CUDA": ""},
+    "an old C library": {"CONDA_OVERRIDE_GLIBC": "2.12", "CONDA_OVERRIDE_LINUX": "3.10", "CONDA_OVERRIDE_ARCHSPEC": "m1"},
+    "a conda of another platform": {"CONDA_SUBDIR": "osx-arm64", "CONDA_CHANNELS": "nowhere", "CONDA_CHANNEL_PRIORITY": "flexible"},
+    "another language and time zone": {
+        "LANG": "C",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "TZ": "Pacific/Kiritimati",
+    },
+    "a colourful, narrow terminal": {"FORCE_COLOR": "1", "COLUMNS": "20", "TERM": "xterm-256color"},
+}
+
+
+@pytest.fixture
+def ready(workspace: Workspace) -> Workspace:
+    """A workspace with the projects to lock, and no lock."""
+    return with_projects(workspace)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, unpacked_cache: Path, records: Path) -> dict[str, bytes]:
+    """What one ordinary run writes."""
+    top = tmp_path_factory.mktemp("expected")
+    for folder in ("matrices", "templates"):
+        shutil.copytree(REPO / folder, top / folder)
+    workspace = with_projects(Workspace(top, {**clean_environment(top), "ENVGEN_CACHE": str(unpacked_cache)}))
+    locked(workspace, records)
+    files = workspace.files()
+    assert {"legacy/cu116/conda-lock.yml", "vision/cpu/environment.yml", "index/conda-forge/win-64/repodata.json"} <= set(files)
+    return files
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+    return fake_nvml(tmp_path_factory.mktemp("nvml"))
+
+
+def with_projects(workspace: Workspace) -> Workspace:
+    for name in PROJECTS:
+        workspace.project(name, (REPO / "environments" / name / "project.yaml").read_text(encoding="utf-8"))
+    return workspace
+
+
+def locked(workspace: Workspace, records: Path, *words: str, cwd: Path | None = None, umask: int = -1, **variables: str) -> str:
+    """Lock what is asked; what was said on stderr."""
+    argv = [sys.executable, "-m", "envgen", "lock", "--index", str(records), *words]
+    environment = {**workspace.environment, **variables}
+    done = subprocess.run(
+        argv, cwd=cwd or workspace.root, env=environment, umask=umask, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def nvml_only(environment: Mapping[str, str], fake: Mapping[str, str]) -> dict[str, str]:
+    """The variables that lead to a made-up NVML, beside those that the environment has already."""
+    found = {name: value for name, value in fake.items() if name.startswith("FAKE_NVML_")}
+    for name in ("LD_LIBRARY_PATH", "PYTHONPATH"):
+        found[name] = os.pathsep.join(filter(None, (fake.get(name), environment.get(name))))
+    return found
+
+
+@pytest.mark.parametrize("variables", VARIABLES.values(), ids=VARIABLES)
+def test_the_environment_of_the_process_does_not_matter(
+    ready: Workspace, records: Path, expected: dict[str, bytes], variables: dict[str, str]
+) -> None:
+    locked(ready, records, **variables)
+    assert ready.files() == expected
+
+
+@pytest.mark.parametrize(("jobs", "seed"), [("1", "0"), ("8", "1")])
+def test_the_order_in_which_things_happen_does_not_matter(
+    ready: Workspace, records: Path, expected: dict[str, bytes], jobs: str, seed: str
+) -> None:
+    """Of solves, by their number at once; of sets, by the hash seed."""
+    locked(ready, records, "--jobs", jobs, PYTHONHASHSEED=seed)
+    assert ready.files() == expected
+
+
+def test_the_umask_does_not_matter(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
+    locked(ready, records, umask=0o077)
+    assert ready.files() == expected
+
+
+def test_home_and_cache_do_not_matter(ready: Workspace, records: Path, expected: dict[str, bytes], tmp_path: Path) -> None:
+    """A new cache, and a home with settings of conda and pip that would change a solve of theirs."""
+    home = tmp_path / "home of another"
+    for name, text in HOSTILE_HOME.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text, encoding="utf-8")
+    locked(ready, records, HOME=str(home), ENVGEN_CACHE=str(home / "cache"))
+    assert ready.files() == expected
+
+
+def test_the_working_directory_does_not_matter(ready: Workspace, records: Path, expected: dict[str, bytes], tmp_path: Path) -> None:
+    locked(ready, records, "--root", str(ready.root), cwd=tmp_path)
+    assert ready.files() == expected
+
+
+def test_the_place_of_the_repository_does_not_matter(
+    ready: Workspace, records: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    moved = Workspace(ready.root.rename(tmp_path / "ein Ordner für alles"), ready.environment)
+    locked(moved, records)
+    assert moved.files() == expected
+
+
+def test_the_driver_does_not_matter(ready: Workspace, records: Path, expected: dict[str, bytes], driver: FakeNvml) -> None:
+    """It decides which target `auto` is, and so what is locked first; not what a lock says."""
+    fake = nvml_only(ready.environment, driver(driver="450.80.02", cuda=11000, gpus="Tesla T4:7.5"))
+    said = locked(ready, records, "legacy", "--target", "auto", **fake)
+    assert "450.80.02" in said
+    locked(ready, records, **fake)
+    assert ready.files() == expected
+
+
+def test_a_machine_without_driver_locks_the_same(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
+    said = locked(ready, records, "--target", "auto", **nvml_only(ready.environment, absent_nvml()))
+    assert "legacy: cu116" in said
+    locked(ready, records)
+    assert ready.files() == expected
+
+
+def test_one_after_the_other_is_all_at_once(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
+    """Projects and targets of a project can be locked in any order, in runs of their own."""
+    for target in ("cu126", "cpu", "cu129"):
+        locked(ready, records, "vision", "--target", target)
+    locked(ready, records, "legacy")
+    assert ready.files() == expected
+
+
+def test_solving_again_changes_nothing(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
+    """`--update` over locks that are there, from the same records."""
+    locked(ready, records, "legacy")
+    locked(ready, records, "--update")
+    assert ready.files() == expected
