@@ -93,6 +93,8 @@ def lock(
     if as_json:
         click.echo(report.lock_json(outcomes))
         return
+    if not outcomes:
+        return
     print_table(report.lock_table(outcomes))
     for line in report.lock_notes(outcomes):
         click.echo(line, err=True)

@@ -32,7 +32,7 @@ from envgen.model import (
 )
 from envgen.shapes import PLATFORMS, ConstraintRow, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
 
-AXES = ("archspec", "cuda", "cudnn", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
+AXES = ("archspec", "cuda", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
 _HOLE = re.compile(r"\{(\w*)\}")
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 

@@ -258,6 +258,15 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why the search did not take a release for a target; `release` is where it is written, None for all of a target."""
+
+    reason: Reason
+    target: str
+    release: Address | None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A framework release chosen for a target."""
 
@@ -299,7 +308,7 @@ class Resolution:
     dependencies: tuple[Dependency, ...]
     excluded: tuple[str, ...]  # packages of another CUDA
     warnings: tuple[Reason, ...] = ()
-    obstacles: tuple[Reason, ...] = ()  # what refused other choices on the way, for this target first
+    obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from envgen import lockfile, render, verify
 from envgen.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
-from envgen.model import Choice, Matrix, Platform, RenderedFile, Resolution, Target
+from envgen.model import Choice, Matrix, Obstacle, Platform, RenderedFile, Resolution, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
 from envgen.recorded import names_of, read_recorded, recorded_files, recorded_names
 from envgen.resolve import resolve
@@ -187,12 +187,18 @@ def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...
     releases = {choice.release.framework: choice.release.at for choice in wanted.choices}
     notes = []
     for name in (name for name in after if after[name] != before[name]):
-        why = sorted(
-            (reason.text for reason in decided.obstacles if reason.at == releases.get(name)), key=lambda t: "index" not in t
-        )
-        notes.append(f"{name} {after[name]}, not {before[name]}: {why[0] if why else 'so that all targets agree'}")
+        why = [obstacle for obstacle in decided.obstacles if obstacle.release == releases.get(name)]
+        notes.append(f"{name} {after[name]}, not {before[name]}: {_because(why, decided.target.name)}")
     lost = [dropped for dropped in decided.dropped if dropped.platform in wanted.platforms]
     return (*notes, *(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost))
+
+
+def _because(why: Sequence[Obstacle], target: str) -> str:
+    """The most telling of several obstacles: what the index lacks, for this target before others."""
+    if not why:
+        return "so that all targets agree"
+    first = min(why, key=lambda obstacle: ("index" not in obstacle.reason.text, obstacle.target != target))
+    return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"
 
 
 def _record(layout: Layout, coming: Sequence[Solved], talk: Talk) -> None:

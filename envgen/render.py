@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,9 @@ from envgen.model import Address, Choice, RenderedFile, Request, Resolution, Tar
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
+
+
+_SELECTOR = re.compile(r"\s*[^\s#].*#.*\[[^\[\]]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +225,10 @@ def _scalar(value: object) -> str:
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
     """Read the rendered text back; it must be a conda environment that says what was decided, and nothing else."""
     data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
+    selector = next((line.strip() for line in text.splitlines() if _SELECTOR.match(line)), None)
+    if selector:
+        what = f"it renders `{selector}`, which conda-lock would read as a platform selector"
+        raise BadInput(what, where=where, hint="put the comment on a line of its own")
     if not isinstance(data, dict) or not isinstance(data.get("dependencies"), list):
         hint = "it must render name:, channels:, platforms: and dependencies:"
         raise BadInput("what it renders is not a conda environment", where=where, hint=hint)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
@@ -103,8 +104,9 @@ def _resolution(
     project, matrix, target, python = search.project, search.matrix, cells[0].target, found.python
     choices = tuple(option.choice for (_, owner), option in found.options.items() if owner == name)
     wish = next(row for row in project.targets if row.name == name)
-    known = {choice.release.framework: (choice.release.version,) for choice in choices}
-    said = dict.fromkeys(reason for where in cells for reason in facts.warnings(matrix, where, {**known, "python": (python,)}))
+    known: dict[str, tuple[Version | str, ...]] = {choice.release.framework: (choice.release.version,) for choice in choices}
+    known |= {"python": (python,), "provider": tuple(choice.provider for choice in choices)}
+    said = dict.fromkeys(reason for where in cells for reason in facts.warnings(matrix, where, known))
     return Resolution(
         project=project,
         target=target,
@@ -116,7 +118,7 @@ def _resolution(
         dependencies=(*project.dependencies, *wish.dependencies),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
         warnings=tuple(said),
-        obstacles=tuple(sorted(search.obstacles, key=lambda reason: search.obstacles[reason] != name)),
+        obstacles=tuple(sorted(search.obstacles.values(), key=lambda obstacle: obstacle.target != name)),
     )
 
 
@@ -155,9 +157,10 @@ def _why(search: Search, target: Target, wish: Wish, choice: Choice, found: Assi
     if following.version not in wish.versions:
         yield Reason(f"{wish.framework} {following.version} is outside {wish.text}", wish.at)
         return
-    stopped = [reason for reason, owner in search.obstacles.items() if reason.at == following.at and owner == target.name]
+    stopped = [obstacle for obstacle in search.obstacles.values() if obstacle.release == following.at]
+    mine = [obstacle.reason for obstacle in stopped if obstacle.target == target.name]
     if stopped:
-        yield stopped[0]
+        yield mine[0] if mine else Reason(f"{stopped[0].target}: {stopped[0].reason.text}", stopped[0].reason.at)
         return
     same = [name for (other, name), option in found.options.items() if other is wish and option.choice.release is choice.release]
     others = ", ".join(name for name in same if name != target.name)
@@ -171,14 +174,20 @@ def _why(search: Search, target: Target, wish: Wish, choice: Choice, found: Assi
 
 
 def _clash(matrix: Matrix, project: Project, held: Held) -> Clash:
-    """Drop demands one by one; those that cannot be dropped without making the project solvable are the conflict."""
-    needed = []
-    for reason, without in _demands(project):
-        smaller = without(project)
-        if _feasible(matrix, smaller, held):
-            needed.append(reason)
-        else:
-            project = smaller
+    """Drop demands one by one; those that cannot be dropped without making the project solvable are the conflict.
+
+    Until a round drops nothing: with one demand less a platform can come back, and with it what it asks for.
+    """
+    needed: list[Reason] = []
+    shrinking = True
+    while shrinking:
+        needed, shrinking = [], False
+        for reason, without in _demands(project):
+            smaller = without(project)
+            if _feasible(matrix, smaller, held):
+                needed.append(reason)
+            elif smaller != project:
+                project, shrinking = smaller, True
     search = Search(matrix, project, held)
     _best(search, _served(search))
     conflict = Conflict(project.name, tuple(needed), _telling(matrix, project, search.obstacles))

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
-from envgen.model import Choice, Matrix, Platform, Project, Reason, Release, Target, Variant, Wish
+from envgen.model import Address, Build, Choice, Matrix, Obstacle, Platform, Project, Reason, Release, Target, Variant, Wish
 
 Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
@@ -26,11 +26,11 @@ def unasked(choice: Choice, target: Target, platform: Platform) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors it can link on each."""
+    """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors that its builds link."""
 
     choice: Choice
     pythons: frozenset[Version]
-    cudnn: Mapping[Platform, frozenset[int]]  # nothing known where a platform is missing
+    cudnn: Mapping[tuple[Platform, Version], frozenset[int]]  # by platform and Python; nothing is known where one is missing
 
 
 Slot = tuple[Wish, str]  # a framework of one target: what one step of the search decides
@@ -52,7 +52,7 @@ class Search:
         self.project = project
         self.held = held
         self.pythons = facts.minors_in(project.python, matrix.pythons)
-        self.obstacles: dict[Reason, str] = {}  # why a choice was refused -> the target it was refused for
+        self.obstacles: dict[Reason, Obstacle] = {}
         self._options: dict[tuple[str, tuple[Platform, ...], str, Version, Variant], Option | None] = {}
 
     def candidates(self, wish: Wish, cells: tuple[Cell, ...]) -> Iterator[Option]:
@@ -95,22 +95,22 @@ class Search:
     def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Option | None:
         target = cells[0].target.name
         if isinstance(choice, Reason):
-            return self.refuse(choice, target)
-        left, majors = self.pythons, {}
+            return self.refuse(choice, target, choice.at)
+        left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
         for where in cells:
             rows = facts.builds(choice, where)
             if not rows:
                 what = f"{named(choice)} has no {_variant(choice.variant)} build for {where.platform}"
-                return self.refuse(Reason(what, choice.release.at), target)
+                exact = choice.variant == where.target.cuda  # of the many older minors nobody wants to hear
+                return self.refuse(Reason(what, choice.release.at), target, choice.release.at) if exact else None
             known: facts.Known = {choice.release.framework: (choice.release.version,), "provider": (choice.provider,)}
             left = left.intersection(python for row in rows for python in row.pythons)
             fit = facts.pythons(where, known, left)
             held = self.held(choice, where.target, where.platform) if fit else None
             left, before = (fit if held is None else fit & held), left
             if not left:
-                return self.refuse(self._nothing_left(choice, where, known, before, bool(fit)), target)
-            linked = frozenset(row.cudnn for row in rows if row.cudnn is not None)
-            majors.update({where.platform: linked} if linked else {})
+                return self.refuse(self._nothing_left(choice, where, known, before, bool(fit)), target, choice.release.at)
+            majors.update(_linked(rows, where.platform))
         return Option(choice, left, majors)
 
     def _nothing_left(self, choice: Choice, where: Cell, known: facts.Known, before: frozenset[Version], fit: bool) -> Reason:
@@ -124,9 +124,9 @@ class Search:
             f"no {what} is for a python in {self.project.python_text} that the other platforms have", choice.release.at
         )
 
-    def refuse(self, reason: Reason, target: str) -> Option | None:
-        """Remember why; the answer is always None."""
-        self.obstacles.setdefault(reason, target)
+    def refuse(self, reason: Reason, target: str, release: Address | None = None) -> Option | None:
+        """Remember why, the first time; the answer is always None."""
+        self.obstacles.setdefault(reason, Obstacle(reason, target, release))
         return None
 
     def best(self, targets: Mapping[str, tuple[Cell, ...]]) -> Assignment | None:
@@ -172,27 +172,41 @@ class Search:
 
     def _together(self, cells: tuple[Cell, ...], options: list[Option], pythons: frozenset[Version]) -> frozenset[Version]:
         """The Pythons left when these options share one environment; none when versions or cuDNN majors exclude each other."""
-        at = options[-1].choice.release.at
-        for where in cells:
-            linked = {named(o.choice): o.cudnn[where.platform] for o in options if where.platform in o.cudnn}
-            if linked and not frozenset.intersection(*linked.values()):
-                pair = " and ".join(f"{name} (cuDNN {_listed(majors)})" for name, majors in linked.items())
-                self.refuse(Reason(f"{where.target.name}: {pair}: one environment holds one cuDNN major", at), where.target.name)
-                return frozenset()
+        at, name = options[-1].choice.release.at, cells[0].target.name
         left = pythons.intersection(*(option.pythons for option in options))
         if not left:
             both = " and ".join(f"{named(o.choice)} (python {_listed(o.pythons)})" for o in options)
-            self.refuse(
-                Reason(f"{cells[0].target.name}: {both}: no python is left of {_listed(pythons)}", at), cells[0].target.name
+            self.refuse(Reason(f"{name}: {both}: no python is left of {_listed(pythons)}", at), name, at)
+        agreed = frozenset(python for python in left if all(_agree(options, where.platform, python) for where in cells))
+        if left and not agreed:
+            pair = " and ".join(
+                f"{named(o.choice)} (cuDNN {_listed(frozenset().union(*o.cudnn.values()))})" for o in options if o.cudnn
             )
+            self.refuse(Reason(f"{name}: {pair}: one environment holds one cuDNN major", at), name, at)
+        left = agreed
         known: dict[str, tuple[Version | str, ...]] = {o.choice.release.framework: (o.choice.release.version,) for o in options}
         known["provider"] = tuple(dict.fromkeys(option.choice.provider for option in options))
         for where in cells:
             before, left = left, facts.pythons(where, known, left)
             if before and not left:
                 broken = next(facts.broken(where, known, before), None)
-                self.refuse(broken or Reason(f"{where.target.name}, {where.platform}: no python is left", at), where.target.name)
+                self.refuse(broken or Reason(f"{name}, {where.platform}: no python is left", at), name, at)
         return left
+
+
+def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, Version], frozenset[int]]:
+    """The cuDNN majors of builds, for each Python that they are for."""
+    found: dict[tuple[Platform, Version], frozenset[int]] = {}
+    for row in rows:
+        for python in row.pythons if row.cudnn is not None else ():
+            found[platform, python] = found.get((platform, python), frozenset()) | {row.cudnn or 0}
+    return found
+
+
+def _agree(options: Iterable[Option], platform: Platform, python: Version) -> bool:
+    """Whether there is a cuDNN major that all of these can link."""
+    majors = [option.cudnn[platform, python] for option in options if (platform, python) in option.cudnn]
+    return not majors or bool(frozenset.intersection(*majors))
 
 
 def _strays(chosen: Mapping[Slot, Option], wish: Wish) -> int:

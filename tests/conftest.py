@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,9 @@ class Workspace:
     def envgen(self, *words: object, **variables: str) -> Run:
         """Run the command line in a process of its own; `variables` are added to its environment."""
         argv = [sys.executable, "-m", "envgen", *map(str, words)]
-        done = subprocess.run(argv, cwd=self.root, env={**self.environment, **variables}, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            argv, cwd=self.root, env={**self.environment, **variables}, capture_output=True, text=True, timeout=300, check=False
+        )
         return Run(done.returncode, done.stdout, done.stderr)
 
     def files(self) -> dict[str, bytes]:
@@ -74,7 +76,9 @@ def records() -> Path:
 def snapshot() -> Path:
     """The snapshot of public channels, for tests that ask for more than the committed locks hold."""
     if not SNAPSHOT.is_dir():
-        pytest.skip("no snapshot of public channels beside this checkout; the tests with `records` solve against environments/index/")
+        pytest.skip(
+            "no snapshot of public channels beside this checkout; the tests with `records` solve against environments/index/"
+        )
     return SNAPSHOT
 
 
@@ -85,13 +89,10 @@ def unpacked_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, unpacked_cache: Path) -> Iterator[Workspace]:
+def workspace(tmp_path: Path, unpacked_cache: Path) -> Workspace:
     """An empty repository with this one's matrices and templates."""
     root = tmp_path / "workspace"
     root.mkdir()
     for folder in ("matrices", "templates"):
         shutil.copytree(REPO / folder, root / folder)
-    yield Workspace(root, {**clean_environment(tmp_path), "ENVGEN_CACHE": str(unpacked_cache)})
-
-
-Envgen = Callable[..., Run]
+    return Workspace(root, {**clean_environment(tmp_path), "ENVGEN_CACHE": str(unpacked_cache)})

@@ -46,7 +46,9 @@ def simple_index(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A simple index with two versions of one project: its url, and the sha256 of the newer."""
     folder = tmp_path / "simple" / "tinyops"
     hashes = {version: wheel(folder, version) for version in ("1.0", "1.1")}
-    links = [f'<a href="tinyops-{v}-py3-none-any.whl#sha256={digest}">tinyops-{v}-py3-none-any.whl</a>' for v, digest in hashes.items()]
+    links = [
+        f'<a href="tinyops-{v}-py3-none-any.whl#sha256={digest}">tinyops-{v}-py3-none-any.whl</a>' for v, digest in hashes.items()
+    ]
     (folder / "index.html").write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>", encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -56,7 +58,7 @@ def simple_index(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 
 def wanting(requirement: str, url: str) -> str:
-    return PROJECT.replace("tinyops >=1", requirement) + f"pip-repositories: [\"{url}\"]\n"
+    return PROJECT.replace("tinyops >=1", requirement) + f'pip-repositories: ["{url}"]\n'
 
 
 def test_pip_packages_are_locked_by_hash(workspace: Workspace, records: Path, simple_index: tuple[str, str]) -> None:
@@ -65,7 +67,9 @@ def test_pip_packages_are_locked_by_hash(workspace: Workspace, records: Path, si
     done = workspace.envgen("lock", "--index", records)
     assert (done.status, done.err) == (0, "")
     locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
-    assert f"  manager: pip\n  platform: linux-64\n  dependencies: {{}}\n  url: {url}/tinyops/tinyops-1.1-py3-none-any.whl\n" in locked
+    assert (
+        f"  manager: pip\n  platform: linux-64\n  dependencies: {{}}\n  url: {url}/tinyops/tinyops-1.1-py3-none-any.whl\n" in locked
+    )
     assert f"    sha256: {digest}\n" in locked
     assert workspace.envgen("lock").err.endswith("Nothing to do: every lock says what is wanted.\n")
 

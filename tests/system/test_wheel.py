@@ -67,7 +67,9 @@ def test_init_and_lock_in_an_empty_folder(installed: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     locked = (team / "environments" / "demo" / "cu129" / "conda-lock.yml").read_text(encoding="utf-8")
     assert "/pytorch-" in locked and "-cuda129_" in locked
-    assert "cuda" not in (team / "environments" / "demo" / "cpu" / "conda-lock.yml").read_text(encoding="utf-8").split("package:")[1]
+    assert (
+        "cuda" not in (team / "environments" / "demo" / "cpu" / "conda-lock.yml").read_text(encoding="utf-8").split("package:")[1]
+    )
     where = run(installed.parent / "python", "-c", "import envgen; print(envgen.__file__)", cwd=team, env=env)
     assert Path(where.stdout.strip()).is_relative_to(installed.parent.parent)
 

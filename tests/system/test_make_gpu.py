@@ -1,0 +1,214 @@
+"""`envgen lock --target auto`, which is what `make env-gpu` runs, on machines made up with a fake NVML."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from conftest import REPO, Run, Workspace, clean_environment
+from nvml.build import FakeNvml, absent_nvml, fake_nvml
+
+V100, A100, T4, M60, H100 = (
+    "Tesla V100-SXM2-16GB:7.0",
+    "NVIDIA A100-SXM4-40GB:8.0",
+    "Tesla T4:7.5",
+    "Tesla M60:5.2",
+    "NVIDIA H100 80GB HBM3:9.0",
+)
+FRONTIER = "environments/frontier/project.yaml"
+VISION = """\
+python: "3.12"
+frameworks: {pytorch: ">=2.5"}
+targets: [cpu, cu126, cu129]
+platforms: [linux-64]
+channels: [conda-forge]
+"""
+CPU_ONLY = """\
+python: "3.12"
+frameworks: {pytorch: ">=2.5"}
+targets: [cpu]
+platforms: [linux-64]
+channels: [conda-forge]
+"""
+LEGACY = """\
+python: "3.10"
+frameworks: {pytorch: "1.12.1"}
+targets: [cpu, cu113, cu116]
+platforms: [linux-64]
+channels: [pytorch, conda-forge]
+"""
+
+
+@pytest.fixture(scope="module")
+def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+    return fake_nvml(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, records: Path) -> Workspace:
+    """Projects on real records, all locked: what `auto` then chooses is told without a solve."""
+    folder = tmp_path_factory.mktemp("gpu")
+    for name in ("matrices", "templates"):
+        shutil.copytree(REPO / name, folder / "repository" / name)
+    site = Workspace(folder / "repository", {**clean_environment(folder), "ENVGEN_INDEX": str(records)})
+    site.project("frontier", (REPO / FRONTIER).read_text())
+    site.project("legacy", LEGACY)
+    site.project("plain", CPU_ONLY)
+    site.project("vision", VISION)
+    done = site.envgen("lock")
+    assert done.status == 0, done.err
+    return site
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a made-up machine changes in the environment; this checkout stays importable."""
+    changed = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    if "PYTHONPATH" in changed:
+        changed["PYTHONPATH"] = os.pathsep.join((changed["PYTHONPATH"], str(REPO)))
+    return changed
+
+
+def auto(site: Workspace, machine: Mapping[str, str], *words: object) -> Run:
+    """`make env-gpu` on a machine; it must leave every file as it is, because all is locked already."""
+    before = site.files()
+    done = site.envgen("lock", "--target", "auto", *words, **variables(machine))
+    assert "Traceback" not in done.err
+    assert site.files() == before
+    return done
+
+
+def taken(done: Run) -> list[str]:
+    """The targets of the final table."""
+    assert done.status == 0, done.err
+    return [line.split()[0] for line in done.out.splitlines() if line.startswith(" c") and "linux-64" in line]
+
+
+# --- no driver ------------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_driver_the_newest_cuda_target_is_taken_and_that_is_said(site: Workspace) -> None:
+    done = auto(site, absent_nvml(), "frontier")
+    assert taken(done) == ["cu130"]
+    assert "frontier: cu130 (no NVIDIA driver (libnvidia-ml not found): the project's newest CUDA target)\n" in done.err
+
+
+def test_a_driver_that_does_not_start_says_why_and_counts_as_none(site: Workspace, nvml: FakeNvml) -> None:
+    done = auto(site, nvml(init_error=18, gpus=A100), "vision")
+    assert taken(done) == ["cu129"]
+    assert "vision: cu129 (driver/library version mismatch" in done.err
+
+
+# --- drivers and GPUs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "gpus", "target"),
+    [
+        ("525.60.13", 12000, V100, "cu129"),  # any CUDA 12 runs from 525.60.13 on: minor-version compatibility
+        ("525.147.05", 12000, A100, "cu129"),
+        ("535.104.05", 12020, V100, "cu129"),
+        ("535.104.05", 12020, A100, "cu129"),
+        ("550.54.14", 12040, V100, "cu129"),
+        ("550.54.14", 12040, A100, "cu129"),
+        ("580.65.06", 13000, A100, "cu130"),
+        ("580.65.06", 13000, V100, "cu129"),  # CUDA 13 has no code for compute capability 7.0
+        ("580.65.06", 13000, T4, "cu130"),  # 7.5 is the first that CUDA 13 knows
+        ("580.65.06", 13000, f"{A100},{V100}", "cu129"),  # every GPU of the machine counts
+        ("580.65.06", 13000, f"{V100},{H100}", "cu129"),
+        ("579.99", 12090, A100, "cu129"),
+        ("999.1", 13110, A100, "cu130"),
+    ],
+)
+def test_the_newest_target_that_driver_and_gpus_can_run_is_taken(
+    site: Workspace, nvml: FakeNvml, driver: str, cuda: int, gpus: str, target: str
+) -> None:
+    done = auto(site, nvml(driver=driver, cuda=cuda, gpus=gpus), "frontier")
+    assert taken(done) == [target]
+    assert done.err.startswith(f"frontier: {target} (newest CUDA target that driver {driver} can run)\n")
+
+
+@pytest.mark.parametrize(
+    ("driver", "target"), [("450.80.02", "cu116"), ("470.57.02", "cu116"), ("535.104.05", "cu116"), ("580.65.06", "cu116")]
+)
+def test_an_old_driver_still_runs_all_of_cuda_11(site: Workspace, nvml: FakeNvml, driver: str, target: str) -> None:
+    assert taken(auto(site, nvml(driver=driver, gpus=V100), "legacy")) == [target]
+
+
+@pytest.mark.parametrize(("driver", "floor"), [("470.57.02", "525.60.13"), ("525.60.12", "525.60.13")])
+def test_a_driver_too_old_for_every_target_says_what_to_do(site: Workspace, nvml: FakeNvml, driver: str, floor: str) -> None:
+    done = auto(site, nvml(driver=driver, cuda=11040, gpus=A100), "vision")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"error: environments/vision/project.yaml:3:1: driver {driver} can run no CUDA target of vision: ")
+    assert f"needs driver {floor} or newer" in done.err
+    assert done.err.endswith("hint: update the driver, add an older CUDA target, or use `make env-cpu`\n")
+
+
+def test_gpus_too_old_for_every_target_say_what_to_do(site: Workspace, nvml: FakeNvml) -> None:
+    done = auto(site, nvml(driver="470.57.02", cuda=11040, gpus="Tesla K20:3.0"), "legacy")
+    assert (done.status, done.out) == (2, "")
+    assert "can run no CUDA target of legacy: CUDA 11.3 has " in done.err
+    assert "3.0" in done.err
+
+
+def test_gpus_newer_than_the_newest_code_of_a_target_are_not_promised_to_run(site: Workspace, nvml: FakeNvml) -> None:
+    """CUDA 11.6 has code up to 8.7: a Blackwell card (12.0) can run no build of the legacy project."""
+    done = auto(site, nvml(driver="580.65.06", cuda=13000, gpus="NVIDIA GeForce RTX 5090:12.0"), "legacy")
+    assert (done.status, done.out) == (2, "")
+    assert "can run no CUDA target of legacy" in done.err
+
+
+# --- projects -------------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_project_each_gets_its_own_and_cpu_projects_are_skipped_with_a_word(site: Workspace, nvml: FakeNvml) -> None:
+    done = auto(site, nvml(driver="580.65.06", cuda=13000, gpus=A100))
+    assert taken(done) == ["cu130", "cu116", "cu129"]
+    assert "plain: has no CUDA target, skipped\n" in done.err
+
+
+def test_a_named_project_without_a_cuda_target_is_an_error_that_says_so(site: Workspace, nvml: FakeNvml) -> None:
+    done = auto(site, nvml(gpus=A100), "plain")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(
+        "error: environments/plain/project.yaml:3:1: plain has no CUDA target\n\nhint: add one, for instance "
+    )
+
+
+def test_only_cpu_projects_leave_nothing_to_do(tmp_path: Path, records: Path) -> None:
+    for name in ("matrices", "templates"):
+        shutil.copytree(REPO / name, tmp_path / name)
+    site = Workspace(tmp_path, {**clean_environment(tmp_path), "ENVGEN_INDEX": str(records)})
+    site.project("plain", CPU_ONLY)
+    done = auto(site, absent_nvml())
+    assert (done.status, "plain: has no CUDA target, skipped\n" in done.err) == (0, True)
+
+
+def test_auto_and_a_name_together_take_each_target_once(site: Workspace, nvml: FakeNvml) -> None:
+    machine = nvml(driver="535.104.05", gpus=A100)
+    assert taken(auto(site, machine, "--target", "cpu", "--target", "cu129", "vision")) == ["cu129", "cpu"]
+
+
+def test_json_tells_the_choice_on_stdout_and_the_reason_on_stderr(site: Workspace, nvml: FakeNvml) -> None:
+    done = auto(site, nvml(driver="535.104.05", gpus=A100), "--json", "vision")
+    assert [(row["project"], row["target"], row["state"]) for row in json.loads(done.out)] == [("vision", "cu129", "unchanged")]
+    assert done.err.startswith("vision: cu129 (newest CUDA target that driver 535.104.05 can run)\n")
+
+
+# --- the machine does not leak into the lock --------------------------------------------------------------------------------
+
+
+def test_the_machine_chooses_a_target_and_leaves_no_other_trace(site: Workspace, nvml: FakeNvml, tmp_path: Path) -> None:
+    """The same target, locked anew on two machines, has the same bytes."""
+    before = site.files()
+    for machine in (absent_nvml(), nvml(driver="580.65.06", cuda=13000, gpus=H100) | {"CONDA_OVERRIDE_CUDA": "11.4"}):
+        shutil.copytree(site.root, tmp_path / "copy")
+        copy = Workspace(tmp_path / "copy", site.environment)
+        shutil.rmtree(copy.root / "environments" / "frontier" / "cu130")
+        done = copy.envgen("lock", "frontier", "--target", "auto", **variables(machine))
+        assert done.status == 0, done.err
+        assert copy.files() == before
+        shutil.rmtree(tmp_path / "copy")
