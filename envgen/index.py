@@ -206,19 +206,23 @@ def open_index(wanted: Wanted, layout: Layout, channels: Sequence[str], platform
 
 def held_pythons(
     index: Index,
-    specs: Iterable[str],
+    text: str,
     channels: Sequence[str],
     platform: Platform,
     minors: Iterable[Version],
     exclude_newer: datetime | None = None,
 ) -> frozenset[Version]:
-    """The Python minors for which the index holds a record of every spec on a platform, under strict channel priority."""
-    left = frozenset(minors)
-    for spec in specs:
-        left = left.intersection(
-            _pythons_of(index, match_spec(spec), [place(channel) for channel in channels], platform, left, exclude_newer)
-        )
-    return left
+    """The Python minors for which the index holds a record of a spec on a platform, under strict channel priority."""
+    spec, places = match_spec(text), [place(channel) for channel in channels]
+    name = str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
+    if spec.channel:
+        places = [channel for channel in places if channel.url == spec.channel.base_url.rstrip("/")]
+    records = next(filter(None, (index.records(name, channel, platform) for channel in places)), ())
+    fitting = [record for record in records if spec.matches(record) and _old_enough(record, exclude_newer)]
+    if name == "python":
+        found = {".".join(str(record.version).split(".")[:2]) for record in fitting}
+        return frozenset(minor for minor in minors if str(minor) in found)
+    return frozenset(minor for minor in minors if any(_runs_on(record, minor) for record in fitting))
 
 
 def match_spec(spec: str) -> MatchSpec:
@@ -228,24 +232,6 @@ def match_spec(spec: str) -> MatchSpec:
     except InvalidMatchSpecError as error:
         hint = 'write for instance numpy, "pandas >=2" or conda-forge::numpy'
         raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
-
-
-def _pythons_of(
-    index: Index,
-    spec: MatchSpec,
-    channels: Sequence[Place],
-    platform: Platform,
-    minors: Iterable[Version],
-    exclude_newer: datetime | None,
-) -> frozenset[Version]:
-    name = str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
-    if spec.channel:
-        channels = [channel for channel in channels if channel.url == spec.channel.base_url.rstrip("/")]
-    records = next(filter(None, (index.records(name, channel, platform) for channel in channels)), ())
-    fitting = [record for record in records if spec.matches(record) and _old_enough(record, exclude_newer)]
-    if name == "python":
-        return frozenset(minor for minor in minors if any(str(record.version).startswith(f"{minor}.") for record in fitting))
-    return frozenset(minor for minor in minors if any(_runs_on(record, minor) for record in fitting))
 
 
 def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:

@@ -88,14 +88,17 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
     """Choose what the index holds for the targets to do; the others keep what their locks hold, if that is possible."""
     from envgen.index import held_pythons
 
-    project, minors = found.project, matrix.pythons
-    remembered: dict[tuple[tuple[str, ...], Platform], frozenset[Version]] = {}
+    project = found.project
+    remembered: dict[tuple[str, Platform], frozenset[Version]] = {}
+
+    def one(spec: str, platform: Platform) -> frozenset[Version]:
+        key = (spec, platform)
+        if key not in remembered:
+            remembered[key] = held_pythons(index, spec, project.channels, platform, matrix.pythons, project.exclude_newer)
+        return remembered[key]
 
     def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-        key = (("python", *render.spelled(choice, target)), platform)
-        if key not in remembered:
-            remembered[key] = held_pythons(index, key[0], project.channels, platform, minors, project.exclude_newer)
-        return remembered[key]
+        return frozenset.intersection(*(one(spec, platform) for spec in ("python", *render.spelled(choice, target))))
 
     kept = {name: found.stamps[name] for name in found.kept}
     try:
