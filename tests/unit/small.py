@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypothesis import settings
 
+from envgen.errors import BadInput
 from envgen.matrix import load_matrix
 from envgen.model import Matrix, Project
 from envgen.project import load_project
@@ -148,12 +149,6 @@ def with_change(name: str, old: str, new: str) -> dict[str, str]:
     return {**FILES, name: FILES[name].replace(old, new, 1)}
 
 
-def place(text: str, part: str, of: str) -> str:
-    """`line:column` of `part` in the text that results from a change, for expected messages."""
-    start = text.index(of) + of.index(part)
-    return f"{text.count(chr(10), 0, start) + 1}:{start - (text.rfind(chr(10), 0, start))}"
-
-
 @cache
 def small_matrix() -> Matrix:
     """The small matrix, read once."""
@@ -168,6 +163,15 @@ def project_of(text: str, matrix: Matrix | None = None, name: str = "demo") -> P
         path.parent.mkdir()
         path.write_text(text, encoding="utf-8")
         return load_project(path, f"environments/{name}/project.yaml", matrix or small_matrix())
+
+
+def refused(do: Callable[[], object]) -> BadInput | None:
+    """The BadInput that a call ends in, or None where it ends well; any other exception goes on."""
+    try:
+        do()
+    except BadInput as error:
+        return error
+    return None
 
 
 def examples(count: int) -> settings:

@@ -1,0 +1,178 @@
+"""What `resolve` must answer, by trying everything: slow, short, and written from the documentation, not from the search.
+
+The documented preference (DESIGN.md, the docstrings of search.py): with `align` the fewest targets whose version of a framework
+differs from the reference target's (the CPU target, else the project's first), framework by framework in the project's order;
+then the newest versions, framework by framework, the reference target first and the others in the project's order; then the
+newest python. A target keeps the platforms that can be served when nothing else is asked of it. A target that no build for its own
+CUDA can serve, on any platform, takes builds for older minors of its major where the spelling says that they can be asked for so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from packaging.version import Version
+
+from envgen.model import Build, Condition, Constraint, Matrix, Platform, Project, Release, Target, TargetWish, Variant, Wish
+
+Environment = Mapping[str, tuple[Version, Variant]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best answer: target -> framework -> version and the CUDA of its build, one python, the platforms that each target keeps."""
+
+    versions: Mapping[str, Environment]
+    python: Version
+    platforms: Mapping[str, tuple[Platform, ...]]
+
+
+def best(matrix: Matrix, project: Project) -> Answer | None:
+    """The best answer, or None where there is none."""
+    minors = [python for python in sorted(matrix.pythons) if python in project.python]
+    kept: dict[str, tuple[Platform, ...]] = {}
+    variants: dict[str, tuple[Variant, ...]] = {}
+    for wish in project.targets:
+        target = matrix.targets[wish.name]
+        asked = [p for p in (project.platforms if wish.platforms is None else wish.platforms) if p in target.platforms]
+        for tried in ((target.cuda,), _same_major(matrix, target.cuda)):
+            variants[wish.name] = tried
+            kept[wish.name] = tuple(
+                p for p in asked if any(_environments(matrix, project, target, tried, (p,), python) for python in minors)
+            )
+            if kept[wish.name]:
+                break
+        if not kept[wish.name]:
+            return None
+    order = sorted(project.targets, key=lambda wish: wish.name != "cpu")
+    answers = [
+        (dict(zip((wish.name for wish in order), chosen, strict=True)), python)
+        for python in minors
+        for chosen in product(
+            *(_environments(matrix, project, matrix.targets[w.name], variants[w.name], kept[w.name], python) for w in order)
+        )
+    ]
+    if not answers:
+        return None
+    chosen, python = min(answers, key=lambda answer: _rank(project, order, *answer))
+    return Answer(chosen, python, kept)
+
+
+def _same_major(matrix: Matrix, cuda: Variant) -> tuple[Variant, ...]:
+    return tuple(version for version in matrix.toolkits if cuda and version.major == cuda.major and version <= cuda)
+
+
+def _rank(project: Project, order: list[TargetWish], chosen: Mapping[str, Environment], python: Version) -> tuple[object, ...]:
+    """Smaller is better."""
+    names, frameworks = [wish.name for wish in order], [wish.framework for wish in project.frameworks]
+    strays = [sum(chosen[name][f][0] != chosen[names[0]][f][0] for name in names) if project.align else 0 for f in frameworks]
+    versions = [(_negative(chosen[name][f][0]), _negative(chosen[name][f][1])) for f in frameworks for name in names]
+    return (*strays, *versions, _negative(python))
+
+
+def _negative(version: Variant) -> tuple[int, ...]:
+    return tuple(-part for part in (*version.release, 0, 0, 0)[:4]) if version else ()
+
+
+def _environments(
+    matrix: Matrix, project: Project, target: Target, variants: Iterable[Variant], platforms: tuple[Platform, ...], python: Version
+) -> list[Environment]:
+    """Every set of framework versions and builds that one target can have on all of these platforms with this python."""
+    offered = [
+        [(release, variant) for release in matrix.frameworks[wish.framework].releases for variant in variants if _offered(matrix, project, wish, release, variant == target.cuda)]
+        for wish in project.frameworks
+    ]  # fmt: skip
+    return [
+        {release.framework: (release.version, variant) for release, variant in chosen}
+        for chosen in product(*offered)
+        if all(_installable(matrix, project, target, platform, chosen, python) for platform in platforms)
+    ]
+
+
+def _provider(matrix: Matrix, project: Project, wish: Wish) -> str:
+    known = list(matrix.frameworks[wish.framework].providers)
+    return wish.provider or next((channel for channel in project.channels if channel in known), known[0])
+
+
+def _offered(matrix: Matrix, project: Project, wish: Wish, release: Release, own: bool) -> bool:
+    if release.version not in wish.versions:
+        return False
+    rows = [
+        row
+        for row in matrix.frameworks[wish.framework].providers[_provider(matrix, project, wish)]
+        if release.version in row.releases
+    ]
+    followed = all(name in release.companions and name in rows[0].companions for name in wish.companions) if rows else False
+    return followed and (own or rows[0].newer_minor) and set(rows[0].channels) <= set(project.channels)
+
+
+def _installable(
+    matrix: Matrix,
+    project: Project,
+    target: Target,
+    platform: Platform,
+    chosen: tuple[tuple[Release, Variant], ...],
+    python: Version,
+) -> bool:
+    """Whether there is one build of each release that can stand together, on this platform, for this hardware."""
+    wishes = project.frameworks
+    rows: list[list[Build]] = [
+        [
+            build
+            for build in release.builds
+            if build.provider == _provider(matrix, project, wish)
+            and variant in build.variants
+            and platform in build.platforms
+            and python in build.pythons
+        ]
+        for wish, (release, variant) in zip(wishes, chosen, strict=True)
+    ]
+    if not any(len({build.cudnn for build in builds if build.cudnn is not None}) <= 1 for builds in product(*rows)):
+        return False
+    if not _runs(matrix, project, target, platform):
+        return False
+    facts: dict[str, list[object]] = {"target": [target.name], "platform": [platform], "python": [python]}
+    facts["provider"] = [_provider(matrix, project, wish) for wish in wishes]
+    facts.update({release.framework: [release.version] for release, _ in chosen})
+    if target.cuda:
+        facts["cuda"] = [target.cuda]
+        facts |= {"driver": [project.driver]} if project.driver else {}
+    if "__glibc" in target.virtual[platform]:
+        facts["glibc"] = [Version(target.virtual[platform]["__glibc"])]
+    if "__archspec" in target.virtual[platform]:
+        facts["archspec"] = [target.virtual[platform]["__archspec"].split(" ")[-1]]
+    gpus: Iterable[Version | None] = _capabilities(matrix, project) or [None] if target.cuda else [None]
+    return all(_met(c, facts | ({"gpu": [gpu]} if gpu else {})) for c in matrix.constraints if not c.warn for gpu in gpus)
+
+
+def _capabilities(matrix: Matrix, project: Project) -> list[Version]:
+    return [matrix.gpus[name.lower()].capability if name.lower() in matrix.gpus else Version(name) for name in project.gpus]
+
+
+def _runs(matrix: Matrix, project: Project, target: Target, platform: Platform) -> bool:
+    if target.cuda is None:
+        return True
+    toolkit = matrix.toolkits[target.cuda]
+    floor = toolkit.floor.get("windows" if platform.startswith("win") else "linux")
+    low, high = toolkit.capabilities
+    if project.driver and floor and project.driver < floor:
+        return False
+    return all(low <= gpu and gpu.major <= high.major for gpu in _capabilities(matrix, project))
+
+
+def _met(constraint: Constraint, facts: Mapping[str, list[object]]) -> bool:
+    """Where all of `when` is known and so, nothing that is known of `need` may be otherwise."""
+    if not all(condition.axis in facts and _so(condition, facts) for condition in constraint.when):
+        return True
+    return all(_so(condition, facts) for condition in constraint.need if condition.axis in facts)
+
+
+def _so(condition: Condition, facts: Mapping[str, list[object]]) -> bool:
+    def one(value: object) -> bool:
+        if condition.versions is None:
+            return value in condition.names
+        return isinstance(value, Version) and value in condition.versions
+
+    return any(map(one, facts[condition.axis]))

@@ -1,0 +1,268 @@
+"""YAML with marks: what is wrong, and at which line and column."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.version import Version
+from unit.small import examples, refused
+
+from envgen.document import RangeText, Row, Text, VersionText, checked, parse, read, version_range
+from envgen.errors import BadInput
+
+ADDRESS = re.compile(r"f\.yaml:[1-9]\d*:[1-9]\d*: .")
+
+
+class Inner(Row):
+    size: int = 0
+
+
+class Shape(Row):
+    """A file as the tests below would have it."""
+
+    name: Text
+    version: VersionText | None = None
+    range: RangeText | None = None
+    rows: list[Inner] = []
+    flag: bool = False
+
+
+def refusal(text: str) -> str:
+    """The whole message that a file gets."""
+    with pytest.raises(BadInput) as caught:
+        checked(parse(text, "f.yaml"), Shape)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: [a\n", "f.yaml:2:1: not YAML: did not find expected ',' or ']'\n\nhint: mend the line and run again"),
+        (
+            "name: a\n\tflag: true\n",
+            "f.yaml:2:1: not YAML: found a tab character that violates indentation\n\nhint: mend the line and run again",
+        ),
+        ("name: a\nnmae: b\n", "f.yaml:2:1: nmae: unknown key\n\nhint: did you mean `name`?"),
+        ("name: a\nzzz: b\n", "f.yaml:2:1: zzz: unknown key\n\nhint: known here: flag, name, range, rows, version"),
+        ("flag: true\n", "f.yaml:1:1: name is missing\n\nhint: add it"),
+        ("", "f.yaml:1:1: name is missing\n\nhint: add it"),
+        ("name: a\nflag: perhaps\n", "f.yaml:2:1: flag: expected a valid boolean\n\nhint: see docs/matrices.md"),
+        ("name: a\nrows: {}\n", "f.yaml:2:1: rows: expected a valid list\n\nhint: see docs/matrices.md"),
+        (
+            "name: a\nrows:\n  - size: 1\n  - size: x\n",
+            "f.yaml:4:5: rows[1].size: expected a valid integer\n\nhint: see docs/matrices.md",
+        ),
+        ("name: a\nrows:\n  - siez: 1\n", "f.yaml:3:5: rows[0].siez: unknown key\n\nhint: did you mean `size`?"),
+        ("name: a\nrows: [1]\n", "f.yaml:2:8: rows[0]: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
+        ("name: a\nname: b\n", "f.yaml:2:1: `name` is written twice\n\nhint: keep one of them"),
+        ("name: &a x\nversion: *a\n", "f.yaml:1:7: aliases (`*name`) are not used here\n\nhint: write the value out"),
+        ("name: a\nrows:\n  - <<: {size: 1}\n", "f.yaml:3:5: a key must be plain text\n\nhint: write the keys out"),
+        ("? [a]\n: b\n", "f.yaml:1:3: a key must be plain text\n\nhint: write the keys out"),
+        ("name: 3.10\n", 'f.yaml:1:1: name: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
+        ("name: 1_0\n", 'f.yaml:1:1: name: expected a string, got the number 10\n\nhint: put it in quotes: "1_0"'),
+        (
+            "name: a\nversion: 12.60\n",
+            'f.yaml:2:1: version: expected a string, got the number 12.6\n\nhint: put it in quotes: "12.60"',
+        ),
+        ("name: a\nrange: 3.10\n", 'f.yaml:2:1: range: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
+        ("name: a\nversion: one\n", "f.yaml:2:1: version: not a version, such as 2.7.1\n\nhint: write digits and dots"),
+        (
+            'name: a\nrange: ">=3,<3"\n',
+            'f.yaml:2:1: range: the range \'>=3,<3\' is empty: no version is in it\n\nhint: write for instance ">=2.5,<3" or "2.7.*"',
+        ),
+        (
+            "name: a\nrange: x y\n",
+            'f.yaml:2:1: range: \'x y\' is not a version range\n\nhint: write for instance ">=2.5,<3" or "2.7.*"',
+        ),
+        (
+            "name: a\n<<<<<<< HEAD\nflag: true\n=======\nflag: false\n>>>>>>> other\n",
+            "f.yaml:2:1: a merge conflict was left in this file\n\nhint: choose one side and remove the `<<<<<<<`, `=======` and `>>>>>>>` lines",
+        ),
+        ("- a\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
+        ("just words\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
+    ],
+)
+def test_every_mistake_is_named_with_its_line_and_column(text: str, message: str) -> None:
+    assert refusal(text) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: !!python/object/apply:os.system [id]\n",
+        "name: !!python/name:os.system x\n",
+        "!!python/tuple [a]\n",
+        "name: !!python/object/new:os.system [id]\n",
+        "name: !!str {a: b}\n",
+        "name: !x y\n",
+    ],
+)
+def test_tags_of_python_and_unknown_tags_are_refused_and_nothing_is_run(text: str) -> None:
+    assert ADDRESS.match(refusal(text))
+
+
+def test_two_documents_in_one_file_are_refused_at_the_second() -> None:
+    assert refusal("name: a\n---\nname: b\n").startswith("f.yaml:2:1: not YAML: but found another document")
+
+
+def test_a_date_that_is_none_is_refused_with_its_spelling_and_address() -> None:
+    """What stands between is Python's own wording, which changes with its version."""
+    message = refusal("name: 2026-13-45\n")
+    assert message.startswith("f.yaml:1:7: '2026-13-45'")
+    assert message.endswith("\n\nhint: put it in quotes")
+
+
+def test_a_nul_byte_is_refused_with_an_address() -> None:
+    assert ADDRESS.match(refusal("name: a\0b\n"))
+
+
+def test_the_first_wrong_value_in_the_file_is_reported() -> None:
+    assert refusal("name: a\nrows: {}\nflag: perhaps\n").startswith("f.yaml:2:1: rows:")
+    assert refusal("name: a\nflag: perhaps\nrows: {}\n").startswith("f.yaml:2:1: flag:")
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^f\.yaml: there is no such file\n\nhint: `envgen init` writes one$"):
+        read(tmp_path / "absent", "f.yaml")
+
+
+def test_a_file_that_is_not_utf8_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"name: \xff\n")
+    with pytest.raises(BadInput) as caught:
+        read(tmp_path / "x", "f.yaml")
+    assert str(caught.value) == (
+        "f.yaml: cannot be read: 'utf-8' codec can't decode byte 0xff in position 6: invalid start byte\n\nhint: it must be a readable UTF-8 text file"
+    )
+
+
+def test_a_folder_in_place_of_a_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^f\.yaml: cannot be read: "):
+        read(tmp_path, "f.yaml")
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\xef\xbb\xbfname: a\n")
+    assert checked(read(tmp_path / "x", "f.yaml"), Shape).name == "a"
+
+
+def test_windows_line_ends_change_nothing() -> None:
+    assert parse("name: a\r\nrows:\r\n  - size: 1\r\n", "f.yaml").data == {"name": "a", "rows": [{"size": 1}]}
+
+
+def test_every_key_and_item_has_the_address_of_its_first_letter() -> None:
+    document = parse("name: a\nrows:\n  - size: 1\n  - {size: 2}\n", "f.yaml")
+    assert {path: f"{at.line}:{at.column}" for path, at in document.marks.items()} == {
+        (): "1:1",
+        ("name",): "1:1",
+        ("rows",): "2:1",
+        ("rows", 0): "3:5",
+        ("rows", 0, "size"): "3:5",
+        ("rows", 1): "4:5",
+        ("rows", 1, "size"): "4:6",
+    }
+
+
+def test_what_is_not_there_has_the_address_of_what_holds_it() -> None:
+    document = parse("rows:\n  - size: 1\n", "f.yaml")
+    assert document.at("rows", 0, "colour") == document.at("rows", 0)
+    assert document.at("nothing", "at", "all") == document.at()
+
+
+YAMLISH = st.lists(st.sampled_from(["a", "name", "rows", ":", ": ", "- ", "\n", "\n  ", "[", "]", "{", "}", "&x ", "*x", "!!", "!!int ", "<<", "? ", "|\n", ">", "'", '"', "#", "%", "@", "~", "3.10", "0x", "1e9", "2026-99-01", "---\n", "...\n", ",", "\t", "\0", "\x85", "é", "\\", "true", "=", "!!set ", "!!timestamp ", "!!binary ", "!!omap ", "1:99"]), max_size=14).map("".join)  # fmt: skip
+
+
+@examples(400)
+@given(st.one_of(YAMLISH, st.text(max_size=40)))
+@example("a: !!binary é\n")
+@example("a: !!int x\n")
+@example("a: !!int [1]\n")
+@example("a: !!float ''\n")
+@example("a: !!bool x\n")
+@example("a: !!timestamp x\n")
+@example("a: =\n")
+@example("a: 0x_\n")
+@example("a: !!map [b]\n")
+@example("a: !!seq {b: c}\n")
+@example("a: !!str {b: c}\n")
+def test_any_text_is_a_document_or_bad_input_with_an_address(text: str) -> None:
+    error = refused(lambda: parse(text, "f.yaml")) or refused(lambda: checked(parse(text, "f.yaml"), Shape))
+    assert error is None or (ADDRESS.match(str(error)) and error.hint)
+
+
+def test_deep_nesting_is_bad_input_too() -> None:
+    with pytest.raises(BadInput):
+        parse("[" * 3000, "f.yaml")
+
+
+def test_deep_nesting_that_closes_is_bad_input_too() -> None:
+    with pytest.raises(BadInput):
+        parse("[" * 3000 + "]" * 3000, "f.yaml")
+
+
+@examples(200)
+@given(st.binary(max_size=30))
+def test_any_bytes_are_a_document_or_bad_input(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "bytes.yaml"
+    path.write_bytes(data)
+    error = refused(lambda: read(path, "f.yaml"))
+    assert error is None or str(error).startswith("f.yaml:")
+
+
+# --- ranges ---------------------------------------------------------------------------------------------------------------
+
+NUMBERS = st.lists(st.integers(0, 30), min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts)))
+VERSIONS = st.lists(st.integers(0, 30), min_size=1, max_size=4).map(lambda parts: Version(".".join(map(str, parts))))
+
+
+@given(NUMBERS, VERSIONS)
+def test_a_bare_number_means_the_same_with_equals_sign_and_with_star(number: str, version: Version) -> None:
+    assert (
+        (version in version_range(number)) == (version in version_range(f"={number}")) == (version in version_range(f"{number}.*"))
+    )
+
+
+@given(NUMBERS, VERSIONS)
+def test_a_bare_number_holds_what_begins_with_it(number: str, version: Version) -> None:
+    prefix = Version(number).release
+    padded = version.release + (0,) * 4
+    assert (version in version_range(number)) == (padded[: len(prefix)] == prefix)
+
+
+@given(NUMBERS, NUMBERS, VERSIONS)
+def test_a_comma_means_and(low: str, high: str, version: Version) -> None:
+    if Version(low) >= Version(high):
+        with pytest.raises(ValueError, match=f"^the range '>={low}, <{high}' is empty: no version is in it$"):
+            version_range(f">={low}, <{high}")
+        return
+    assert (version in version_range(f">={low}, <{high}")) == (Version(low) <= version < Version(high))
+
+
+@pytest.mark.parametrize("text", [">=3,<3", ">3,<3", "2.7,2.8", "==2.7.1,!=2.7.1", ">=3.13,<3.10"])
+def test_an_empty_range_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is empty: no version is in it"):
+        version_range(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", ">=2,", ">=", "two", "2..7", ">=2;<3", "2.7 2.8", "*.1", "=", "==", "2.*.1"])
+def test_what_is_no_range_is_refused_with_its_text(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(repr(text))} is not a version range$"):
+        version_range(text)
+
+
+@examples(300)
+@given(st.text(alphabet="0123456789.*<>=!~, arbc+", max_size=12))
+def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
+    try:
+        found = version_range(text)
+    except ValueError:
+        return
+    assert not found.is_unsatisfiable()
+
+
+def test_the_star_alone_holds_everything() -> None:
+    assert Version("0.0.1") in version_range("*")
+    assert Version("99") in version_range("*")

@@ -1,0 +1,103 @@
+"""Names stay below environments/; files lie where the contract says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envgen.errors import BadInput
+from envgen.layout import Layout, checked_name, find_root, starter
+
+BAD = ["", ".", "..", "a/b", "/a", "/", "../x", "a\\b", "C:\\x", "C:", "\\\\host", "a\0", "a\nb", "a b", " a", "a ", "-a", ".a", "_a", "a..b", "index", "é", "~", "$HOME", "a*", "a\n"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_name_that_could_climb_out_or_hide_is_refused(name: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        checked_name("project", name)
+    assert str(caught.value) == (
+        f"project name {name!r} cannot be used\n\nhint: letters, digits, `.`, `_` and `-`, beginning with a letter or a digit; `index` is taken"
+    )
+
+
+@pytest.mark.parametrize("name", ["INDEX", "Index"])
+def test_a_name_that_is_reserved_where_letters_have_no_case_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="cannot be used"):
+        checked_name("project", name)
+
+
+@pytest.mark.parametrize("name", ["vision", "v2", "a.b", "a_b-c", "2fast", "A", "indexes"])
+def test_an_ordinary_name_is_itself(name: str) -> None:
+    assert checked_name("project", name) == name
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+def test_whatever_the_names_a_target_lies_two_folders_below_environments(project: str, target: str) -> None:
+    layout = Layout(Path("/root/of/it"))
+    try:
+        found = layout.target(project, target)
+    except BadInput:
+        return
+    assert found.parent.parent == layout.environments
+    assert found == Path(f"{layout.environments}/{project}/{target}")
+    assert ".." not in found.parts
+
+
+def test_files_lie_where_the_contract_says() -> None:
+    layout = Layout(Path("/r"))
+    assert layout.matrices == Path("/r/matrices")
+    assert layout.templates == Path("/r/templates")
+    assert layout.index == Path("/r/environments/index")
+    assert layout.project("vision") == Path("/r/environments/vision/project.yaml")
+    assert layout.target("vision", "cpu") == Path("/r/environments/vision/cpu")
+
+
+def test_paths_are_shown_below_the_root_and_others_as_they_are() -> None:
+    layout = Layout(Path("/r"))
+    assert layout.shown(layout.project("a")) == "environments/a/project.yaml"
+    assert layout.shown(Path("/other/x")) == "/other/x"
+
+
+def test_projects_and_locks_are_found_in_order(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for name in ("b", "a"):
+        layout.target(name, "cpu").mkdir(parents=True)
+        layout.project(name).write_text("", encoding="utf-8")
+        (layout.target(name, "cpu") / "conda-lock.yml").write_text("", encoding="utf-8")
+    assert layout.projects() == ("a", "b")
+    assert layout.locks() == tuple(layout.target(name, "cpu") / "conda-lock.yml" for name in ("a", "b"))
+    assert layout.known_project("a") == layout.project("a")
+
+
+def test_an_unknown_project_is_named_with_what_may_have_been_meant(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.target("vision", "cpu").mkdir(parents=True)
+    layout.project("vision").write_text("", encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        layout.known_project("visoin")
+    assert str(caught.value) == "environments/visoin/project.yaml: there is no project `visoin`\n\nhint: did you mean `vision`?"
+
+
+def test_the_root_is_the_nearest_folder_with_matrices(tmp_path: Path) -> None:
+    (tmp_path / "a" / "matrices").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").mkdir(parents=True)
+    (tmp_path / "matrices").mkdir()
+    assert find_root(tmp_path / "a" / "b" / "c") == tmp_path / "a"
+    assert find_root(tmp_path / "a") == tmp_path / "a"
+
+
+def test_outside_of_any_repository_the_next_step_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        find_root(tmp_path)
+    assert str(caught.value) == (
+        f"no `matrices/` in {tmp_path} or above it\n\n"
+        "hint: run `envgen init --project NAME --framework pytorch --target cpu` here, or give --root DIR"
+    )
+
+
+def test_what_init_copies_is_there() -> None:
+    assert (starter() / "matrices" / "targets.yaml").is_file()
+    assert (starter() / "templates" / "environment.yml.j2").is_file()

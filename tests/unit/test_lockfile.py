@@ -1,0 +1,152 @@
+"""The stamp that envgen leaves in a lock: read back as written, or refused; never half believed."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from unit.small import examples, refused
+
+from envgen.errors import BadInput
+from envgen.lockfile import digest, metadata, read_stamp, urls
+from envgen.run import Download, Stamp
+
+HINT = "\n\nhint: take it from git again (`git checkout -- FILE`), or delete it and run `envgen lock`"
+BODY = """\
+package:
+- name: numpy
+  version: 2.3.1
+  url: https://conda.anaconda.org/conda-forge/linux-64/numpy-2.3.1-py312_0.conda
+- name: old
+  url: https://conda.anaconda.org/conda-forge/noarch/old-1-0.tar.bz2
+- name: einops
+  manager: pip
+  url: https://files.example/einops-0.8.1-py3-none-any.whl
+"""
+CHOSEN = {"python": "3.12", "pytorch": "2.7.1"}
+DOWNLOADS = {"linux-64": Download(53, 204511318), "win-64": Download(7, 0, exact=False)}
+
+
+def lock(chosen: dict[str, str] = CHOSEN, downloads: dict[str, Download] = DOWNLOADS, body: str = BODY) -> str:
+    """A lock as envgen writes it, as far as the stamp goes."""
+    meta = {"platforms": list(downloads), "custom_metadata": metadata(Stamp("ab" * 32, chosen, digest(body), downloads))}
+    return "# head\n" + yaml.safe_dump({"version": 1, "metadata": meta}, sort_keys=False, width=10**6) + body
+
+
+def refusal(text: str) -> str:
+    """The whole message that a lock gets."""
+    with pytest.raises(BadInput) as caught:
+        read_stamp(text, "f.yml")
+    return str(caught.value)
+
+
+def test_a_stamp_is_read_back_as_it_was_written() -> None:
+    assert read_stamp(lock(), "f.yml") == Stamp("ab" * 32, CHOSEN, digest(BODY), DOWNLOADS)
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True)
+VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}((rc|b|a)[0-9])?", fullmatch=True)
+
+
+@examples(100)
+@given(
+    st.dictionaries(NAMES, VERSIONS, max_size=4),
+    VERSIONS,
+    st.dictionaries(
+        st.sampled_from(["linux-64", "win-64", "osx-arm64"]),
+        st.builds(Download, st.integers(0, 10**4), st.integers(0, 10**12), exact=st.booleans()),
+        min_size=1,
+    ),
+)
+def test_any_stamp_is_read_back_as_it_was_written(chosen: dict[str, str], python: str, downloads: dict[str, Download]) -> None:
+    chosen = {"python": python, **chosen}
+    assert read_stamp(lock(chosen, downloads), "f.yml") == Stamp("ab" * 32, chosen, digest(BODY), downloads)
+
+
+@pytest.mark.parametrize("gone", ["envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads"])
+def test_a_lock_without_a_whole_stamp_is_another_tools(gone: str) -> None:
+    assert read_stamp(lock().replace(gone, "other"), "f.yml") is None
+
+
+def test_a_lock_of_another_tool_has_no_stamp() -> None:
+    assert read_stamp("version: 1\nmetadata:\n  platforms: [linux-64]\npackage:\n- name: x\n", "f.yml") is None
+
+
+@pytest.mark.parametrize("mark", ["<<<<<<< HEAD", "=======", ">>>>>>> branch", "||||||| base"])
+def test_a_merge_conflict_is_named_with_its_line(mark: str) -> None:
+    text = lock().replace("- name: old", f"{mark}\n- name: old")
+    line = text.splitlines().index(mark) + 1
+    assert refusal(text) == f"f.yml:{line}:1: a merge conflict was left in this lock{HINT}"
+
+
+def test_every_shorter_lock_is_refused() -> None:
+    """A run that was killed, a disk that was full: wherever the file ends early, it is not believed."""
+    text = lock()
+    for length in range(len(text)):
+        with pytest.raises(BadInput, match=r"^f\.yml:\d+:\d+: "):
+            read_stamp(text[:length], "f.yml")
+
+
+def test_an_empty_lock_says_that_it_ends_early() -> None:
+    assert refusal("") == f"f.yml:1:1: this lock ends early{HINT}"
+
+
+def test_a_package_section_that_was_edited_is_refused() -> None:
+    text = lock()
+    line = text.splitlines().index("package:") + 1
+    assert (
+        refusal(text.replace("2.3.1-py312_0", "2.3.1-py312_1"))
+        == f"f.yml:{line}:1: the packages of this lock are not those that were written{HINT}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("python 3.12, ", ""),
+        ("pytorch 2.7.1", "pytorch"),
+        ("pytorch 2.7.1", "pytorch 2.7.1 2"),
+        ("53 packages", "many packages"),
+        (">=0 bytes", ">0 bytes"),
+        ("linux-64 53 packages", "linux-65 53 packages"),
+        (", win-64 7 packages >=0 bytes", ""),
+    ],
+)
+def test_a_stamp_that_was_edited_is_refused_at_its_line(old: str, new: str) -> None:
+    text = lock()
+    assert old in text
+    line = next(number for number, words in enumerate(text.splitlines(), 1) if "envgen-" in words)
+    assert refusal(text.replace(old, new)) == f"f.yml:{line}:1: the stamp of this lock cannot be read{HINT}"
+
+
+def test_a_head_that_is_no_yaml_is_refused_with_its_line() -> None:
+    assert refusal("version: 1\nmetadata: [\npackage:\n- x\n").startswith("f.yml:3:1: not YAML: ")
+
+
+@pytest.mark.parametrize("head", ["version: 1", "metadata: 5", "[]", "metadata: []"])
+def test_a_head_without_metadata_is_refused(head: str) -> None:
+    assert refusal(f"{head}\npackage:\n- x\n") == f"f.yml:1:1: this lock has no metadata{HINT}"
+
+
+@examples(200)
+@given(
+    st.lists(
+        st.sampled_from([*lock().splitlines(), "<<<<<<<", "metadata:", "  platforms: 5", "{", "\t", "- ", "é", "\x85"]), max_size=25
+    ),
+    st.booleans(),
+)
+def test_any_text_has_a_stamp_or_none_or_is_refused_with_an_address(lines: list[str], ended: bool) -> None:
+    error = refused(lambda: read_stamp("\n".join(lines) + "\n" * ended, "f.yml"))
+    assert error is None or (str(error).startswith("f.yml:") and error.hint)
+
+
+def test_the_urls_are_those_of_the_conda_packages() -> None:
+    assert urls(lock()) == [
+        "https://conda.anaconda.org/conda-forge/linux-64/numpy-2.3.1-py312_0.conda",
+        "https://conda.anaconda.org/conda-forge/noarch/old-1-0.tar.bz2",
+    ]
+
+
+def test_the_digest_follows_every_letter() -> None:
+    assert len({digest(BODY), digest(BODY + " "), digest(BODY.replace("numpy", "Numpy"))}) == 3

@@ -1,0 +1,237 @@
+"""Wishes: a whole project file, and the exact message and address of each thing that can be wrong with one."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+from unit.small import PROJECT, examples, project_of, refused
+
+from envgen.errors import BadInput
+
+FILE = "environments/demo/project.yaml"
+SPEC_HINT = 'write for instance numpy, "pandas >=2" or conda-forge::numpy'
+SECRET_HINT = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
+
+
+def refusal(text: str) -> str:
+    """The whole message that a project file gets."""
+    with pytest.raises(BadInput) as caught:
+        project_of(text)
+    return str(caught.value)
+
+
+def changed(old: str, new: str) -> str:
+    """The project file with one part replaced."""
+    assert old in PROJECT
+    return PROJECT.replace(old, new, 1)
+
+
+WHOLE = """\
+# a comment
+python: ">=3.10,<3.13"
+frameworks:
+  alpha: {version: "2.*", provider: conda-forge, with: [alphavision]}
+  beta: "*"
+targets:
+  cpu:
+  cu126:
+    platforms: [win-64]
+    virtual-packages: {__glibc: "2.35"}
+    dependencies: ["nccl >=2"]
+platforms: [win-64, linux-64]
+channels: [conda-forge, "https://$USER:$WORD@host.example/t/$TOKEN/c"]
+dependencies: [numpy, "pandas >=2", "conda-forge::scipy=1.*", "x[version='>=2']"]
+pip: ["einops"]
+driver: ">=535.54"
+gpus: [v100, "8.0"]
+align: false
+exclude-newer: 2026-06-01
+template: other.j2
+"""
+
+
+def test_a_whole_project_file_is_read_as_it_is_meant() -> None:
+    project = project_of(WHOLE)
+    assert (project.name, project.python_text, str(project.at("gpus"))) == ("demo", ">=3.10,<3.13", f"{FILE}:17:1")
+    assert [(w.framework, w.text, w.provider, w.companions, str(w.at)) for w in project.frameworks] == [
+        ("alpha", "2.*", "conda-forge", ("alphavision",), f"{FILE}:4:3"),
+        ("beta", "any version", None, (), f"{FILE}:5:3"),
+    ]
+    cpu, cuda = project.targets
+    assert (cpu.name, cpu.platforms, cpu.virtual, cpu.dependencies) == ("cpu", None, {}, ())
+    assert (cuda.name, cuda.platforms, cuda.virtual, [d.name for d in cuda.dependencies]) == (
+        "cu126",
+        ("win-64",),
+        {"__glibc": "2.35"},
+        ["nccl"],
+    )
+    assert project.platforms == ("linux-64", "win-64")
+    assert project.channels == ("conda-forge", "https://$USER:$WORD@host.example/t/$TOKEN/c")
+    assert [dependency.name for dependency in project.dependencies] == ["numpy", "pandas", "scipy", "x"]
+    assert (project.pip, project.driver, project.gpus, project.align) == (("einops",), Version("535.54"), ("v100", "8.0"), False)
+    assert project.exclude_newer == datetime(2026, 6, 1, tzinfo=timezone.utc)
+    assert project.template == "other.j2"
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    project = project_of(PROJECT)
+    assert (project.dependencies, project.pip, project.driver, project.gpus, project.align) == ((), (), None, (), True)
+    assert (project.exclude_newer, project.template) == (None, "environment.yml.j2")
+    assert str(project.at("gpus")) == f"{FILE}:1:1"
+
+
+def test_targets_as_a_list_and_as_a_mapping_mean_the_same() -> None:
+    listed, mapped = project_of(PROJECT), project_of(changed("[cpu, cu126]", "{cpu: {}, cu126: }"))
+    assert [(wish.name, wish.platforms, wish.virtual, wish.dependencies) for wish in listed.targets] == [
+        (wish.name, wish.platforms, wish.virtual, wish.dependencies) for wish in mapped.targets
+    ]
+
+
+@pytest.mark.parametrize("text", [">=535", "535", ">= 535 "])
+def test_a_driver_is_a_floor_however_it_is_spelled(text: str) -> None:
+    assert project_of(PROJECT + f'driver: "{text}"\n').driver == Version("535")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-06-01", datetime(2026, 6, 1, tzinfo=timezone.utc)),
+        ('"2026-06-01"', datetime(2026, 6, 1, tzinfo=timezone.utc)),
+        ("2026-06-01T12:30:00Z", datetime(2026, 6, 1, 12, 30, tzinfo=timezone.utc)),
+        ("2026-06-01T12:30:00+02:00", datetime(2026, 6, 1, 10, 30, tzinfo=timezone.utc)),
+        ("2026-06-01 12:30:00", datetime(2026, 6, 1, 12, 30, tzinfo=timezone.utc)),
+    ],
+)
+def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, moment: datetime) -> None:
+    assert project_of(PROJECT + f"exclude-newer: {text}\n").exclude_newer == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "1:1: python is missing\n\nhint: add it"),
+        (changed("platforms:", "platform:"), "4:1: platform: unknown key\n\nhint: did you mean `platforms`?"),
+        (changed('">=3.9"', "3.10"), '1:1: python: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
+        (changed(">=3.9", ">=3.12,<3.10"), "1:1: python: the range '>=3.12,<3.10' is empty: no version is in it\n\nhint: write for instance \">=2.5,<3\" or \"2.7.*\""),
+        (changed(">=3.9", ">=3.99"), "1:1: python: no known minor is in >=3.99\n\nhint: the matrices know python 3.9 to 3.12"),
+        (changed(">=3.9", "3.12.4"), "1:1: python: ==3.12.4.* names a patch release\n\nhint: write minors, 3.12 and not 3.12.4: the solver takes the newest patch release"),
+        (changed("alpha:", "alhpa:"), "2:14: no framework `alhpa` in matrices/\n\nhint: did you mean `alpha`?"),
+        (changed('">=2"', "2.10"), '2:14: frameworks.alpha: expected a string, got the number 2.1\n\nhint: put it in quotes: "2.10"'),
+        (changed('">=2"', '{versoin: "2"}'), "2:22: frameworks.alpha.versoin: unknown key\n\nhint: did you mean `version`?"),
+        (changed('">=2"', "{provider: conda}"), "2:22: alpha has no provider `conda`\n\nhint: did you mean `conda-forge`?"),
+        (changed('">=2"', "{with: [alphavison]}"), "2:29: `alphavison` does not follow alpha\n\nhint: did you mean `alphavision`?"),
+        (changed("cu126", "cu127"), "3:16: no target `cu127` in matrices/targets.yaml\n\nhint: did you mean `cu126`?"),
+        (changed("[cpu, cu126]", "{cpu: {}, gpu: {}}"), "3:20: no target `gpu` in matrices/targets.yaml\n\nhint: did you mean `cpu`?"),
+        (changed("[cpu, cu126]", "[]"), "3:1: targets: Value should have at least 1 item after validation, not 0\n\nhint: see docs/matrices.md"),
+        (changed("[cpu, cu126]", "cpu"), "3:1: targets: expected target names\n\nhint: write for instance [cpu, cu126]"),
+        (changed("[cpu, cu126]", "{cpu: {plaforms: [win-64]}}"), "3:17: targets.cpu.plaforms: unknown key\n\nhint: did you mean `platforms`?"),
+        (changed("[cpu, cu126]", "{cpu: {platforms: [win-46]}}"), "3:29: no target serves `win-46`\n\nhint: did you mean `win-64`?"),
+        (changed("[cpu, cu126]", "{cpu: {platforms: []}}"), "3:17: targets.cpu.platforms: List should have at least 1 item after validation, not 0\n\nhint: see docs/matrices.md"),
+        (changed("[cpu, cu126]", '{cpu: {virtual-packages: {glibc: "2.35"}}}'), '3:36: `glibc` is no virtual package\n\nhint: write for instance __glibc: "2.35"'),
+        (changed("[cpu, cu126]", "{cpu: {virtual-packages: {__glibc: 2.30}}}"), '3:36: targets.cpu.virtual-packages.__glibc: expected a string, got the number 2.3\n\nhint: put it in quotes: "2.30"'),
+        (changed("[linux-64]", "[linux-46]"), "4:13: no target serves `linux-46`\n\nhint: did you mean `linux-64`?"),
+        (changed("[conda-forge]", "[]"), "5:1: channels: List should have at least 1 item after validation, not 0\n\nhint: see docs/matrices.md"),
+        (changed("[conda-forge]", '["conda forge"]'), "5:12: channels[0]: not a channel\n\nhint: write conda-forge, or the url of a channel"),
+        (PROJECT + 'dependencies: [numpy, "pandas>>2 #x"]\n', f"6:23: dependencies[1]: not a conda spec\n\nhint: {SPEC_HINT}"),
+        (PROJECT + "dependencies: [1.10]\n", '6:16: dependencies[0]: expected a string, got the number 1.1\n\nhint: put it in quotes: "1.10"'),
+        (PROJECT + "dependencies: [alpha]\n", "6:16: `alpha` belongs to frameworks:\n\nhint: envgen chooses its build for every target; write only the version there"),
+        (PROJECT + 'dependencies: ["Python >=3"]\n', "6:16: `python` belongs to python:\n\nhint: envgen chooses its build for every target; write only the version there"),
+        (PROJECT + 'dependencies: ["x::AlphaVision 1"]\n', "6:16: `alphavision` follows alpha and belongs to frameworks:\n\nhint: write it as `alpha: {version: ..., with: [alphavision]}`, so that it gets the same CPU or CUDA build"),
+        (PROJECT + "driver: 535\n", '6:1: driver: expected a string, got the number 535\n\nhint: put it in quotes: "535"'),
+        (PROJECT + 'driver: "<535"\n', '6:1: driver: not the oldest driver\n\nhint: write for instance ">=535"'),
+        (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: did you mean `v100`? A compute capability such as "8.0" will do as well.'),
+        (PROJECT + "gpus: [8.0]\n", '6:8: gpus[0]: expected a string, got the number 8.0\n\nhint: put it in quotes: "8.0"'),
+        (PROJECT + 'exclude-newer: "yesterday"\n', "6:1: exclude-newer: not a date\n\nhint: write for instance 2026-06-01"),
+        (PROJECT + "align: perhaps\n", "6:1: align: expected a valid boolean\n\nhint: see docs/matrices.md"),
+        (PROJECT + "pip: einops\n", "6:1: pip: expected a valid list\n\nhint: see docs/matrices.md"),
+    ],
+)  # fmt: skip
+def test_every_mistake_is_named_with_its_line_and_column(text: str, message: str) -> None:
+    assert refusal(text) == f"{FILE}:{message}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://anna:hunter2@host.example/c",
+        "https://anna:hunter2@host.example",
+        "https://hunter2@host.example/c",
+        "http://:hunter2@host.example/c",
+        "https://$USER:hunter2@host.example/c",
+        "https://host.example/t/hunter2/c",
+        "https://host.example/t/hunter2",
+    ],
+)
+def test_a_password_or_token_in_a_channel_is_refused_and_never_repeated(url: str) -> None:
+    message = refusal(changed("[conda-forge]", f'["{url}"]'))
+    assert message == f"{FILE}:5:12: channels[0]: a password or token stands in this url\n\nhint: {SECRET_HINT}"
+    assert "hun" not in message
+
+
+@pytest.mark.parametrize("spec", ["https://anna:hunter2@host.example/c::numpy", "https://host.example/t/hunter2/c::numpy"])
+def test_a_password_in_a_dependency_is_refused_and_never_repeated(spec: str) -> None:
+    assert "hunter2" not in refusal(PROJECT + f'dependencies: ["{spec}"]\n')
+
+
+def test_a_password_in_a_pip_requirement_is_refused_and_never_repeated() -> None:
+    assert "hunter2" not in refusal(PROJECT + 'pip: ["einops @ https://anna:hunter2@host.example/einops.whl"]\n')
+
+
+def test_a_target_that_is_written_twice_does_not_shift_the_address_of_the_next() -> None:
+    message = refusal(changed("[cpu, cu126]", "[cpu, cpu, cu127]"))
+    assert message.startswith((f"{FILE}:3:16: ", f"{FILE}:3:21: no target `cu127`"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["numpy", "a.b", "_openmp_mutex", "conda-forge::numpy", "numpy=1.2", "numpy 1.2.* py*", "numpy>=1,<2", "numpy[build='x']"],
+)
+def test_a_conda_spec_is_a_dependency(name: str) -> None:
+    (dependency,) = project_of(PROJECT + yaml.safe_dump({"dependencies": [name]})).dependencies
+    assert dependency.spec == name
+    assert re.fullmatch(r"numpy|a\.b|_openmp_mutex", dependency.name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "numpy\n- evil", "-r x", "a b\nc", "numpy # x", "::x", "a::", "==1", "[x]", "@ file:///x", "../x"]
+)
+def test_what_is_no_conda_spec_is_refused(name: str) -> None:
+    assert refusal(PROJECT + yaml.safe_dump({"dependencies": [name]})).endswith(
+        f": dependencies[0]: not a conda spec\n\nhint: {SPEC_HINT}"
+    )
+
+
+VALUES = st.recursive(
+    st.sampled_from([None, True, 0, -1, 1.5, "", "x", "*", "3.12", ">=3", "cpu", "cu126", "linux-64", "alpha", "$", "\n", "é", "2026-01-01"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["version", "with", "provider", "platforms", "cpu", "cu126", "alpha", "x", ""]), inner, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+KEYS = [
+    "python",
+    "frameworks",
+    "targets",
+    "platforms",
+    "channels",
+    "dependencies",
+    "pip",
+    "driver",
+    "gpus",
+    "align",
+    "exclude-newer",
+    "template",
+    "x",
+]
+
+
+@examples(300)
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=3))
+def test_any_values_are_a_project_or_bad_input_with_an_address(values: dict[str, object]) -> None:
+    text = yaml.safe_dump({**yaml.safe_load(PROJECT), **values}, sort_keys=False)
+    error = refused(lambda: project_of(text))
+    assert error is None or (re.match(rf"{re.escape(FILE)}:[1-9]\d*:[1-9]\d*: .", str(error)) and error.hint)

@@ -1,0 +1,167 @@
+"""Nouns to words: what people read and what machines read."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from unit.small import PROJECT, project_of, small_matrix
+
+from envgen import report
+from envgen.model import Address, Conflict, Reason, Resolution
+from envgen.resolve import resolve
+from envgen.run import Download, Outcome
+
+TEXT = PROJECT.replace("[linux-64]", "[linux-64, osx-arm64]") + 'driver: ">=530"\n'
+PAIR = TEXT.replace('{alpha: ">=2"}', '{alpha: ">=2", beta: ">=3"}')
+
+
+def resolutions(text: str = PAIR) -> tuple[Resolution, ...]:
+    """A project on the small matrix: its CUDA target has no osx-arm64, and its driver is older than one row likes."""
+    return resolve(small_matrix(), project_of(text))
+
+
+def outcomes() -> list[Outcome]:
+    """A target that was locked and one that was not touched."""
+    cpu, cuda = resolutions()
+    downloads = {"linux-64": Download(53, 204_511_318), "osx-arm64": Download(49, 999)}
+    return [
+        Outcome(cpu, "locked", downloads, 1.25, "environments/demo/cpu", ("alpha 2.0.0, not 2.1.0: because",)),
+        Outcome(cuda, "unchanged", {"linux-64": Download(99, 2_500_000_000, exact=False)}, 0.0, "environments/demo/cu126"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_940, "9.9 kB"),
+        (10_000, "10 kB"),
+        (340_000_000, "340 MB"),
+        (1_900_000_000, "1.9 GB"),
+        (12 * 10**9, "12 GB"),
+    ],
+)
+def test_sizes_are_written_as_people_read_them(count: int, text: str) -> None:
+    assert report.size(count) == text
+
+
+@given(st.integers(0, 10**12))
+def test_a_size_is_never_more_than_four_letters_and_a_unit(count: int) -> None:
+    assert re.fullmatch(r"\d{1,4}(\.\d)? (B|kB|MB|GB)", report.size(count))
+
+
+@pytest.mark.parametrize(("count", "text"), [(999_999, "1.0 MB"), (9_960, "10 kB"), (999_500_000, "1.0 GB")])
+def test_a_size_is_rounded_before_its_unit_is_chosen(count: int, text: str) -> None:
+    assert report.size(count) == text
+
+
+def test_the_driver_floor_is_the_oldest_linux_driver() -> None:
+    cpu, cuda = resolutions()
+    assert (report.driver_floor(cpu), report.driver_floor(cuda)) == ("-", ">=525.60.13")
+
+
+def drawn(width: int = 200) -> list[list[str]]:
+    """The cells of the table, line by line."""
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None).print(report.lock_table(outcomes()))
+    return [re.split(r" {2,}", line.strip()) for line in out.getvalue().splitlines() if line.strip()]
+
+
+def test_the_table_has_one_row_for_each_target_with_all_that_matters() -> None:
+    lines = drawn()
+    assert lines[0] == [
+        "target",
+        "platforms",
+        "python",
+        "frameworks",
+        "CUDA",
+        "driver floor",
+        "packages",
+        "download",
+        "seconds",
+        "path",
+    ]
+    assert lines[2] == ["cpu", "linux-64", "3.12", "alpha 2.1.0", "-", "-", "53", "205 MB", "1.2", "environments/demo/cpu"]
+    assert lines[3] == ["osx-arm64", "beta 3.1.0", "49", "999 B"]
+    assert lines[4] == [
+        "cu126",
+        "linux-64",
+        "3.12",
+        "alpha 2.1.0",
+        "12.6",
+        ">=525.60.13",
+        "99",
+        ">=2.5 GB",
+        "unchanged",
+        "environments/demo/cu126",
+    ]
+
+
+def test_the_notes_say_each_thing_once_with_its_address() -> None:
+    twice = [*outcomes(), *outcomes()]
+    assert report.lock_notes(twice) == [
+        "demo-cpu: alpha 2.0.0, not 2.1.0: because",
+        "demo-cu126: osx-arm64 dropped: target cu126 is not for osx-arm64 (matrices/targets.yaml:9:3)",
+        "demo-cu126: warning: cuda ==12.6.* and beta >=3 needs driver >=560, not driver 530 (https://beta.example/ptx) (matrices/beta.yaml:21:5)",
+    ]
+
+
+def test_the_json_of_a_lock_says_what_the_table_says() -> None:
+    cpu, cuda = json.loads(report.lock_json(outcomes()))
+    assert (cpu["project"], cpu["target"], cpu["cuda"], cpu["state"], cpu["path"]) == (
+        "demo",
+        "cpu",
+        None,
+        "locked",
+        "environments/demo/cpu",
+    )
+    assert cpu["packages"] == {"linux-64": 53, "osx-arm64": 49}
+    assert cpu["download_bytes"] == {"linux-64": 204_511_318, "osx-arm64": 999}
+    assert cpu["notes"] == ["alpha 2.0.0, not 2.1.0: because"]
+    assert (cuda["cuda"], cuda["state"], cuda["python"]) == ("12.6", "unchanged", "3.12")
+    assert cuda["frameworks"] == {"alpha": "2.1.0", "beta": "3.1.0"}
+    assert list(cuda["dropped"]) == ["osx-arm64"]
+    assert len(cuda["warnings"]) == 1
+
+
+def test_a_resolution_shows_one_reason_and_all_with_explain() -> None:
+    found = resolutions(PROJECT.replace('">=2"', '"2.0"'))
+    short, long = (report.resolutions_text(found, explain) for explain in (False, True))
+    assert short.splitlines()[:5] == [
+        "demo-cpu: linux-64",
+        "  python 3.11",
+        "      newest python that cpu, cu126 share within >=3.9 (environments/demo/project.yaml:1:1)",
+        "  alpha 2.0.0",
+        "      newest of alpha 2.0 from conda-forge for cpu (environments/demo/project.yaml:2:14)",
+    ]
+    assert "      alpha 2.1.0 is outside 2.0 (environments/demo/project.yaml:2:14)" in long.splitlines()
+    assert "is outside" not in short
+    assert set(short.splitlines()) < set(long.splitlines())
+
+
+def test_the_json_of_a_resolution_holds_every_pin_with_its_reasons() -> None:
+    rows = json.loads(report.resolutions_json(resolutions()))
+    for row, resolution in zip(rows, resolutions(), strict=True):
+        assert row["pins"] == [
+            {"name": p.name, "version": p.version, "because": [report.reason(r) for r in p.because]} for p in resolution.pins
+        ]
+        assert row["platforms"] == list(resolution.platforms)
+
+
+def test_a_conflict_names_demands_and_facts_with_their_places() -> None:
+    conflict = Conflict(
+        "demo", (Reason("gpus V100", Address("p.yaml", 6, 1)),), (Reason("a fact", Address("m.yaml", 2, 3)), Reason("another"))
+    )
+    assert (
+        report.conflict_text(conflict)
+        == "these cannot all be met:\n  p.yaml:6:1: gpus V100\nbecause:\n  a fact (m.yaml:2:3)\n  another"
+    )
+    assert report.conflict_text(Conflict("demo", (), ())) == "these cannot all be met:"
