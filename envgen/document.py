@@ -23,6 +23,7 @@ from envgen.model import Address
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KeyPath = tuple[str | int, ...]
 _DEEPEST = 20
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ class _Reader:
         self.seen.add(id(node))
         if len(path) > _DEEPEST:
             raise BadInput("nested too deeply", where=self.address(node), hint="no file here needs more than a few levels")
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+            raise BadInput(f"the tag {node.tag} is not used here", where=self.address(node), hint="remove it")
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

@@ -100,7 +100,7 @@ def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[st
     for asked in ask.targets or known:
         name = asked
         if name != AUTO and name not in matrix.targets:
-            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*matrix.targets, AUTO)))
+            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, AUTO)))
         if name == AUTO and (ask.projects or any(matrix.targets[target].cuda for target in known)):
             name, why = best_for(gpu.inspect(), matrix, project)
             talk.say(f"{project.name}: {name} ({why})")

@@ -31,7 +31,8 @@ def _dependency(value: object) -> str:
 
 def _channel(value: object) -> str:
     """Channels may hold `$NAME` where a credential belongs, never the credential itself (which is not repeated here)."""
-    if not isinstance(value, str) or not value or any(c.isspace() for c in value):
+    odd = not isinstance(value, str) or not value or any(c.isspace() or c in "?#" for c in value)
+    if not isinstance(value, str) or odd or ("@" in value and "://" not in value):
         raise PydanticCustomError("channel", "not a channel", {"hint": "write conda-forge, or the url of a channel"})
     if _CREDENTIALS.search(value):
         hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
@@ -62,7 +63,7 @@ def _moment(value: object) -> datetime:
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
     try:
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     except ValueError:
         raise PydanticCustomError("date", "not a date", {"hint": "write for instance 2026-06-01"}) from None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)

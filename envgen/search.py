@@ -1,8 +1,8 @@
 """The exact search: which release of each framework, for each target, and one Python for all. Pure.
 
-Choices are made in the order of what matters: newest framework, then newest Python that all targets share; the first complete
-assignment of a depth-first walk in that order is therefore the best one. With `align:` as few targets as can be differ from
-the reference (the CPU target, or the first) in the version of a framework; that comes before newest.
+Choices are made in the order of what matters: newest framework, newest CUDA of its build, newest Python that all targets share;
+the first complete assignment of a depth-first walk in that order is therefore the best one. With `align:` as few targets as can
+be differ from the reference (the CPU target, or the first) in the version of a framework; that comes before newest.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from envgen.model import Finding, Record, Resolution, Solution
 Rule = Callable[[Resolution, Solution], Iterator[Finding]]
 
 # cuda126_mkl_py312_..., cuda112py310h..., py3.10_cuda11.6_cudnn8.3.2_0, py310_cu116; cuda_py312_... names no version
-_BUILT_FOR = re.compile(r"(?:^|_)cu(?:da)?(?:(\d+)\.?(\d))?(?=_|py|$)")
+_BUILT_FOR = re.compile(r"(?:^|_)cu(?:da)?(\d+\.\d|\d{1,3})?(?=_|py|$)")
 _TOOLKIT = re.compile(
     r"cudatoolkit|cudnn|libcudnn.*|cuda-.*|pytorch-cuda|libcublas.*|libcufft.*|libcusparse.*|libcusolver.*|nccl|magma|libmagma.*"
 )
@@ -29,11 +29,14 @@ def check(resolution: Resolution, solutions: Iterable[Solution]) -> tuple[Findin
 
 
 def built_for(record: Record) -> str | None:
-    """The CUDA that a build string names, "12.6"; "" for a CUDA build without a version, None for a CPU build."""
+    """The CUDA that a build string names, "12.6" or "12"; "" for a CUDA build without a version, None for a CPU build."""
     found = _BUILT_FOR.search(record.build)
     if found is None:
         return None
-    return f"{int(found[1])}.{found[2]}" if found[1] else ""
+    digits = found[1] or ""
+    if "." in digits or len(digits) < 2 or digits in ("11", "12", "13"):  # cuda11.6, cuda, cuda12: as they stand
+        return digits
+    return f"{digits[:-1]}.{digits[-1]}"
 
 
 def framework_build(resolution: Resolution, solution: Solution) -> Iterator[Finding]:

@@ -266,3 +266,9 @@ def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
 def test_the_star_alone_holds_everything() -> None:
     assert Version("0.0.1") in version_range("*")
     assert Version("99") in version_range("*")
+
+
+@pytest.mark.parametrize("text", ["!!python/tuple [a]\n", "a: !!set {b: null}\n", "a: !own {b: c}\n"])
+def test_a_tag_on_a_list_or_a_mapping_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match=r"^f\.yaml:1:\d+: the tag .* is not used here"):
+        parse(text, "f.yaml")

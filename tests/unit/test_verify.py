@@ -54,6 +54,8 @@ def findings(target: str, *records: Record, text: str = PROJECT) -> list[tuple[s
         ("py3.7_cuda10.2_cudnn7.6.5_0", "10.2"),
         ("py310_cu116", "11.6"),
         ("py39_cu102", "10.2"),
+        ("cuda12_h0_0", "12"),
+        ("py38_cu92", "9.2"),
         ("cuda_py312_h592d7cb_2", ""),
         ("cpu_mkl_py312_hf535c18_300", None),
         ("cpu_generic_py312_h0_0", None),
