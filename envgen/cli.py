@@ -44,7 +44,7 @@ def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
 
 
-@main.command()
+@main.command(short_help="Lock projects: one conda-lock.yml for each target.")
 @click.argument("projects", nargs=-1)
 @click.option(
     "--target",
@@ -102,7 +102,7 @@ def lock(
         click.echo("Nothing to do: every lock says what is wanted.", err=True)
 
 
-@main.command()
+@main.command(short_help="Show the choice and its reasons, without solving.")
 @click.argument("project")
 @click.option("--target", "targets", multiple=True, help="Show only this target.")
 @click.option("--explain", is_flag=True, help="Show every reason of each pin.")
@@ -125,7 +125,7 @@ def resolve(
     click.echo(report.resolutions_json(shown) if as_json else report.resolutions_text(shown, explain))
 
 
-@main.command()
+@main.command(short_help="Start in a repository of your own.")
 @click.option("--project", required=True, help="Name of the first project.")
 @click.option(
     "--framework",

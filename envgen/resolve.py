@@ -87,6 +87,10 @@ def _unserved(search: Search, target: Target, where: Cell) -> Reason | None:
     if where.dead:
         search.refuse(where.dead, target.name)
         return where.dead
+    missing = next(filter(None, (search.never_built(wish, where) for wish in search.project.frameworks)), None)
+    if missing:
+        search.refuse(missing, target.name)
+        return missing
     before = set(search.obstacles)
     if search.walk({target.name: (where,)}, dict.fromkeys(search.project.frameworks, 0)):
         return None

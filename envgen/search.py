@@ -87,6 +87,16 @@ class Search:
             return Reason(f"{named} from {provider} cannot be asked for beside another CUDA {target.cuda} than its own", release.at)
         return Choice(release, provider, spelling, variant, wish.companions)
 
+    def never_built(self, wish: Wish, where: Cell) -> Reason | None:
+        """That no release of a wish was ever built for a cell, when there are several: one of them would be named at random."""
+        provider = wish.provider or self.default_provider(wish)
+        asked = [release for release in self.matrix.frameworks[wish.framework].releases if release.version in wish.versions]
+        rows = [build for release in asked for build in release.builds if build.provider == provider]
+        if len(asked) < 2 or any(where.platform in row.platforms and row.variants.intersection(where.variants) for row in rows):
+            return None
+        what = f"no release of {wish.framework} {wish.text} from {provider} has a {_variant(where.target.cuda)} build"
+        return Reason(f"{what} for {where.platform}", wish.at)
+
     def default_provider(self, wish: Wish) -> str:
         """The first of the project's channels that publishes the framework."""
         known = self.matrix.frameworks[wish.framework].providers
