@@ -222,7 +222,7 @@ def held_pythons(
     if name == "python":
         found = {".".join(str(record.version).split(".")[:2]) for record in fitting}
         return frozenset(minor for minor in minors if str(minor) in found)
-    return frozenset(minor for minor in minors if any(_runs_on(record, minor) for record in fitting))
+    return frozenset(minor for minor in minors if any(runs_on(record, minor) for record in fitting))
 
 
 def match_spec(spec: str) -> MatchSpec:
@@ -238,7 +238,7 @@ def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
     return exclude_newer is None or (record.timestamp is not None and record.timestamp <= exclude_newer)
 
 
-def _runs_on(record: RepoDataRecord, minor: Version) -> bool:
+def runs_on(record: RepoDataRecord, minor: Version) -> bool:
     """Whether the record's `python` and `python_abi` dependencies admit a minor."""
     wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]
     return all(_admits(words[1], words[0], str(minor)) for words in wanted if len(words) > 1)
