@@ -106,7 +106,7 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
     except Clash:
         if not kept:
             raise
-        resolutions = resolve(matrix, project, held)
+        found.kept, resolutions = {}, resolve(matrix, project, held)  # one python for all: what was kept is done again
     found.decided.update({resolution.target.name: resolution for resolution in resolutions})
 
 
