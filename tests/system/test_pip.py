@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Workspace
+from system.channel import build
 
 PROJECT = """\
 python: "3.12"
@@ -57,14 +58,21 @@ def simple_index(tmp_path: Path) -> Iterator[tuple[str, str]]:
     server.server_close()
 
 
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    """An index folder with one tiny channel."""
+    build(tmp_path / "index" / "conda-forge")
+    return tmp_path / "index"
+
+
 def wanting(requirement: str, url: str) -> str:
     return PROJECT.replace("tinyops >=1", requirement) + f'pip-repositories: ["{url}"]\n'
 
 
-def test_pip_packages_are_locked_by_hash(workspace: Workspace, records: Path, simple_index: tuple[str, str]) -> None:
+def test_pip_packages_are_locked_by_hash(workspace: Workspace, index: Path, simple_index: tuple[str, str]) -> None:
     url, digest = simple_index
     workspace.project("demo", wanting("tinyops >=1", url))
-    done = workspace.envgen("lock", "--index", records)
+    done = workspace.envgen("lock", "--index", index)
     assert (done.status, done.err) == (0, "")
     locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
     assert (
@@ -75,11 +83,11 @@ def test_pip_packages_are_locked_by_hash(workspace: Workspace, records: Path, si
 
 
 def test_a_requirement_without_solution_is_an_error_that_writes_nothing(
-    workspace: Workspace, records: Path, simple_index: tuple[str, str]
+    workspace: Workspace, index: Path, simple_index: tuple[str, str]
 ) -> None:
     workspace.project("demo", wanting("tinyops >=7", simple_index[0]))
     before = workspace.files()
-    done = workspace.envgen("lock", "--index", records)
+    done = workspace.envgen("lock", "--index", index)
     assert (done.status, done.out) == (4, "")
     assert done.err.startswith("error: pip section of demo-cpu, linux-64: ")
     assert "tinyops" in done.err
