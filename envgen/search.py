@@ -79,7 +79,8 @@ class Search:
             return Reason(f"{named} is not published by {provider}", release.at)
         missing = [channel for channel in spelling.channels if channel not in self.project.channels]
         if missing:
-            return Reason(f"{named} from {provider} needs channel {', '.join(missing)} in channels:", self.project.at("channels"))
+            what = f"{wish.framework} from {provider} needs channel {', '.join(missing)} in channels:"
+            return Reason(what, self.project.at("channels"))
         for companion in wish.companions:
             if companion not in release.companions or companion not in spelling.companions:
                 return Reason(f"{named} from {provider} has no {companion}", release.at)
