@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -20,6 +20,7 @@ from envgen.errors import BadInput, Clash, EnvgenError
 
 if TYPE_CHECKING:
     from envgen.layout import Layout
+    from envgen.model import Conflict
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130
@@ -155,16 +156,11 @@ def init(
 
 
 def _say_error(error: EnvgenError) -> None:
-    from envgen import report
-
-    click.echo(f"error: {_body(error, report)}", err=True)
-
-
-def _body(error: EnvgenError, report: Any) -> str:
     if isinstance(error, Clash):
-        text = f"{error.what}\n{report.conflict_text(error.conflict)}\n\nhint: {error.hint}"
-        return f"{error.where}: {text}" if error.where else text
-    return str(error)
+        from envgen.report import conflict_text
+
+        error.what = f"{error.what}\n{conflict_text(cast('Conflict', error.conflict))}"
+    click.echo(f"error: {error}", err=True)
 
 
 def run() -> NoReturn:

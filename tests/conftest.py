@@ -65,6 +65,13 @@ def clean_environment(folder: Path) -> dict[str, str]:
     return {**kept, "HOME": str(folder), "ENVGEN_CACHE": str(folder / "cache"), "PYTHONPATH": str(REPO), "PYTHONWARNINGS": WARNINGS}
 
 
+def repository(root: Path, environment: Mapping[str, str]) -> Workspace:
+    """A new repository with this one's matrices and templates."""
+    for folder in ("matrices", "templates"):
+        shutil.copytree(REPO / folder, root / folder)
+    return Workspace(root, environment)
+
+
 @pytest.fixture(scope="session")
 def repo() -> Path:
     """The checkout that is tested."""
@@ -96,8 +103,4 @@ def unpacked_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(tmp_path: Path, unpacked_cache: Path) -> Workspace:
     """An empty repository with this one's matrices and templates."""
-    root = tmp_path / "workspace"
-    root.mkdir()
-    for folder in ("matrices", "templates"):
-        shutil.copytree(REPO / folder, root / folder)
-    return Workspace(root, {**clean_environment(tmp_path), "ENVGEN_CACHE": str(unpacked_cache)})
+    return repository(tmp_path / "workspace", {**clean_environment(tmp_path), "ENVGEN_CACHE": str(unpacked_cache)})

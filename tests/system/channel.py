@@ -89,6 +89,17 @@ EVERYTHING: tuple[Package, ...] = (
 )
 
 
+# A project that this channel can serve.
+PROJECT = """\
+python: ">=3.11,<3.13"
+frameworks: {pytorch: "2.7"}
+targets: [cpu, cu126]
+platforms: [linux-64]
+channels: [conda-forge]
+dependencies: [numpy, einops]
+"""
+
+
 def build(folder: Path, packages: Iterable[Package] = EVERYTHING, subdirs: Iterable[str] = ("linux-64",)) -> Path:
     """Make `folder` a channel that holds `packages`, index and all; what it held before stays."""
     for subdir in ("noarch", *subdirs):

@@ -9,17 +9,9 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from conftest import REPO, Run, Workspace, clean_environment
-from system.channel import build
+from conftest import REPO, Run, Workspace, clean_environment, repository
+from system.channel import PROJECT, build
 
-PROJECT = """\
-python: ">=3.11,<3.13"
-frameworks: {pytorch: "2.7"}
-targets: [cpu, cu126]
-platforms: [linux-64]
-channels: [conda-forge]
-dependencies: [numpy, einops]
-"""
 FILE = "environments/p/project.yaml"
 TEMPLATE = "templates/environment.yml.j2"
 LOCK = "environments/p/cu126/conda-lock.yml"
@@ -38,9 +30,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def good(tmp_path_factory: pytest.TempPathFactory, index: Path) -> Workspace:
     """A repository in which all is well: project `p`, locked."""
     folder = tmp_path_factory.mktemp("good")
-    for name in ("matrices", "templates"):
-        shutil.copytree(REPO / name, folder / "repository" / name)
-    good = Workspace(folder / "repository", clean_environment(folder))
+    good = repository(folder / "repository", clean_environment(folder))
     good.project("p", PROJECT)
     done = good.envgen("lock", "--index", index)
     assert done.status == 0, done.err

@@ -21,19 +21,11 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from conftest import REPO, Run, Workspace, clean_environment
-from system.channel import build
+from conftest import Run, Workspace, clean_environment, repository
+from system.channel import PROJECT, build
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals, limits and mounts of Linux")
 
-PROJECT = """\
-python: ">=3.11,<3.13"
-frameworks: {pytorch: "2.7"}
-targets: [cpu, cu126]
-platforms: [linux-64]
-channels: [conda-forge]
-dependencies: [numpy, einops]
-"""
 CHANGED = PROJECT.replace("numpy, einops", '"numpy <2", pip')
 ANYWHERE = r"(p/cpu|index/conda-forge/\S+)"  # what is written first, the recorded index or a target, is not laid down
 INTERRUPTED = "interrupted: files that were not yet replaced are as they were"
@@ -77,11 +69,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def old(tmp_path_factory: pytest.TempPathFactory, index: Path) -> Workspace:
     """A locked project whose wishes have changed since."""
     folder = tmp_path_factory.mktemp("old")
-    for name in ("matrices", "templates"):
-        shutil.copytree(REPO / name, folder / "repository" / name)
     (folder / "strike").mkdir()
     (folder / "strike" / "sitecustomize.py").write_text(STRIKE)
-    site = Workspace(folder / "repository", clean_environment(folder))
+    site = repository(folder / "repository", clean_environment(folder))
     site.project("p", PROJECT)
     done = site.envgen("lock", "--index", index)
     assert done.status == 0, done.err

@@ -8,15 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Workspace
-from system.channel import build
+from system.channel import PROJECT, build
 
-PROJECT = """\
-python: ">=3.11,<3.13"
-frameworks: {pytorch: "2.7"}
-targets: [cpu, cu126]
-platforms: [linux-64]
-channels: [conda-forge]
-"""
 NOTHING = "Nothing to do: every lock says what is wanted.\n"
 
 
