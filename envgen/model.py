@@ -371,6 +371,42 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedPackage:
+    """One package of a lock, a list or an installed environment. Hashes are hex; a field that its source does not tell is "" or None.
+
+    `depends` are conda specs for a conda package, requirements (PEP 508) for a pip package.
+    """
+
+    name: str
+    version: str
+    build: str
+    manager: str  # "conda" or "pip"
+    platform: Platform
+    url: str = ""
+    md5: str | None = None
+    sha256: str | None = None
+    depends: tuple[str, ...] = ()
+    at: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What one file, or one installed environment, holds. `linked` says whether it tells what depends on what."""
+
+    shown: str  # its path, as a person reads it
+    format: str  # "conda-lock 1", "pixi 6", "explicit", "conda list", "prefix"
+    environment: str  # vision-cu126, or the name of an environment in a pixi.lock; "" where nothing says
+    packages: tuple[LockedPackage, ...]
+    channels: tuple[str, ...] = ()  # those that it declares
+    linked: bool = True
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """Every platform that it has packages for, in their order."""
+        return tuple(dict.fromkeys(package.platform for package in self.packages))
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something a check found: which rule, about which package, and what it means."""
 

@@ -1,0 +1,33 @@
+"""What the commands of the command line share: the options that several have, and the repository that they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from envgen.layout import Layout
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def root_option(command: Command) -> Command:
+    """`--root DIR`, accepted before the command and after it."""
+    help_text = "Folder that holds matrices/ and environments/ (default: the nearest one from here upwards)."
+    return click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), help=help_text)(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`, where a machine may read what a command found."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def layout_of(context: click.Context, root: Path | None) -> Layout:
+    """The repository that `--root` names, or the nearest one from here upwards; BadInput when there is none."""
+    from envgen.layout import Layout, find_root
+
+    chosen = root or context.find_root().params.get("root")
+    return Layout(chosen.resolve() if chosen else find_root(Path.cwd()))
