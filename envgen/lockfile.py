@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from envgen.document import plain
 from envgen.errors import BadInput
-from envgen.layout import LOCK
-from envgen.model import Address, Platform
+from envgen.model import Address, Lock, LockedPackage
 from envgen.run import Download, Stamp
 
 _BODY = "\npackage:"
@@ -22,6 +19,9 @@ _URL = re.compile(r"^  url: (\S+\.(?:conda|tar\.bz2))$", re.MULTILINE)
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
+_SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
+_NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
+_FIELDS = ("name", "version", "manager", "platform", "url")
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 
 
@@ -97,21 +97,113 @@ def urls(text: str) -> list[str]:
     return _URL.findall(text)
 
 
-def counted(text: str) -> dict[Platform, int]:
-    """The number of packages for each platform, as rattler's parser reads the file: a second opinion beside conda-lock's.
+# --- the packages ---------------------------------------------------------------------------------------------------------
 
-    Raises BadInput when that parser refuses the file.
+
+def read_lock(text: str, shown: str) -> Lock:
+    """All packages of a conda-lock.yml, of envgen's making or another tool's, each with its line.
+
+    Scalars are taken as written, so a version 3.10 stays one. Raises BadInput with an address when the file has a merge conflict,
+    ends early, is of another version than 1 or is not such a file at all.
     """
-    from rattler import LockFile
-    from rattler.exceptions import ParseCondaLockError
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        raise _broken("a merge conflict was left in this lock", _line(text, conflict.start(), shown))
+    reader = _Reader(shown)
+    top = reader.mapping(composed(text, shown))
+    version = reader.text(top, "version", reader.top)
+    if version != "1":
+        what = f"a lock of version {version}: this envgen reads version 1"
+        raise BadInput(what, where=reader.address(top["version"]), hint="write it with conda-lock 1 or newer, or update envgen")
+    packages = tuple(reader.package(node) for node in reader.sequence(top, "package"))
+    if not text.endswith("\n"):
+        raise _broken("this lock ends early", _line(text, len(text), shown))
+    meta = reader.mapping(top["metadata"]) if "metadata" in top else {}
+    channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
+    return Lock(shown, "conda-lock 1", _named(text), packages, channels, intact=_intact(text))
 
-    with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
-        path = Path(scratch) / LOCK
-        path.write_text(text, encoding="utf-8")
-        try:
-            environment = LockFile.from_path(path).default_environment()
-        except ParseCondaLockError as error:
-            raise BadInput(f"not a lock: {error}", hint="please report this") from None
-        if environment is None:
+
+def composed(text: str, shown: str) -> yaml.Node:
+    """The nodes of a YAML text, without building its data: three times as fast. Raises BadInput with an address."""
+    try:
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = Address(shown, mark.line + 1, mark.column + 1) if mark else Address(shown, 1, 1)
+        raise _broken(f"not YAML: {error.problem}", where) from None
+    except yaml.YAMLError as error:
+        raise _broken(f"not YAML: {error}", Address(shown, 1, 1)) from None
+    if node is None:
+        raise _broken("this file is empty", Address(shown, 1, 1))
+    return node
+
+
+def _named(text: str) -> str:
+    """The environment's name in the head that envgen writes."""
+    found = _NAMED.search(text)
+    return found[1] if found else ""
+
+
+def _intact(text: str) -> bool:
+    """False when a stamp says that the packages were others."""
+    found = _SEAL.search(text)
+    return not found or found[1] == digest(text[text.index(_BODY) + 1 :])
+
+
+class _Reader:
+    """Walks the nodes of one lock; what is not there or not of the right kind is told with its address."""
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+        self.top = Address(shown, 1, 1)
+
+    def address(self, node: Any) -> Address:
+        return node if isinstance(node, Address) else Address(self.shown, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def mapping(self, node: Any) -> dict[str, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise _broken("not a lock: expected a mapping here", self.address(node))
+        return {key.value: value for key, value in node.value}
+
+    def sequence(self, parent: Mapping[str, Any], key: str) -> list[Any]:
+        node = parent.get(key)
+        if node is None or not isinstance(node, yaml.SequenceNode):
+            raise _broken(f"not a lock: expected a list `{key}`", self.address(node) if node else self.top)
+        return list(node.value)
+
+    def text(self, parent: Mapping[str, Any], key: str, where: Any) -> str:
+        node = parent.get(key)
+        if not isinstance(node, yaml.ScalarNode):
+            raise _broken(f"`{key}` is missing: this lock ends early, or is none", self.address(node or where))
+        return str(node.value)
+
+    def package(self, node: Any) -> LockedPackage:
+        fields = self.mapping(node)
+        name, version, manager, platform, url = (self.text(fields, key, node) for key in _FIELDS)
+        needs = self.texts(fields, "dependencies")
+        hashes = self.texts(fields, "hash")
+        return LockedPackage(
+            name=name,
+            version=version,
+            build=build_of(url) if manager == "conda" else "",
+            manager=manager,
+            platform=platform,
+            url=url,
+            md5=hashes.get("md5"),
+            sha256=hashes.get("sha256"),
+            depends=tuple(f"{package} {spec}".rstrip() for package, spec in needs.items()),
+            at=self.address(node),
+        )
+
+    def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
+        node = fields.get(key)
+        if node is None or (isinstance(node, yaml.ScalarNode) and node.value in ("", "~", "null")):
             return {}
-        return {str(platform): len(environment.packages(platform) or ()) for platform in environment.platforms()}
+        found = self.mapping(node)
+        return {name: self.text(found, name, node) for name in found}
+
+
+def build_of(url: str) -> str:
+    """The build string in a conda package's url: cuda126_py312_h0_0; "" where the url has none."""
+    parts = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
+    return parts[2] if len(parts) == 3 else ""

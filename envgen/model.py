@@ -372,7 +372,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class LockedPackage:
-    """One package of a lock, a list or an installed environment. Hashes are hex; a field that its source does not tell is "" or None.
+    """One package of a lock, a list or an installed environment. Hashes are hex; what its source does not tell is "" or None.
 
     `depends` are conda specs for a conda package, requirements (PEP 508) for a pip package.
     """
@@ -386,12 +386,17 @@ class LockedPackage:
     md5: str | None = None
     sha256: str | None = None
     depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()  # a conda-lock.yml does not have them
     at: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What one file, or one installed environment, holds. `linked` says whether it tells what depends on what."""
+    """What one file, or one installed environment, holds.
+
+    `linked` says whether it tells what depends on what, `hashed` whether it tells urls and hashes; `intact` is False when its
+    stamp says that packages were changed after envgen wrote them.
+    """
 
     shown: str  # its path, as a person reads it
     format: str  # "conda-lock 1", "pixi 6", "explicit", "conda list", "prefix"
@@ -399,6 +404,8 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     channels: tuple[str, ...] = ()  # those that it declares
     linked: bool = True
+    hashed: bool = True
+    intact: bool = True
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -407,13 +414,38 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lock is meant to be on one platform; `source` says who says so.
+
+    A claim about a target comes with what its machines promise (`virtual`), one that was inferred from the packages alone has
+    None there. `builds` maps a package to the CUDA that was chosen for it and whether it must be just that.
+    """
+
+    kind: str  # "cpu", "cuda", "mixed" or "none"; the last two only when inferred
+    cuda: Variant
+    source: str
+    virtual: Mapping[str, str] | None = None
+    frameworks: tuple[str, ...] = ()  # those that must be there
+    builds: Mapping[str, tuple[Version, bool]] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()  # where packages may come from; empty: not said
+    driver: Version | None = None  # oldest of the fleet
+    gpus: tuple[Gpu, ...] = ()
+
+    def __str__(self) -> str:
+        return f"cuda {self.cuda}" if self.kind == "cuda" and self.cuda else self.kind
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a check found: which rule, about which package, and what it means."""
+    """Something a check found: which rule, about which package, what it means, and what brought the package there."""
 
     rule: str
+    severity: str  # "error": the check fails; "warning": worth a look
     platform: Platform
     package: str
     text: str
+    chain: tuple[str, ...] = ()  # from a package that nothing depends on, down to this one
+    at: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ end, when every target of the run has been solved and verified and every lock ha
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -72,7 +73,9 @@ def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: Ask, talk: 
     resolutions = [found.decided[name] for found in busy for name in found.todo]
     _check_names(resolutions, index)
     by_name = {found.project.name: found for found in busy}
-    solved = [_pinned(layout, by_name[item.resolution.project.name], item) for item in _solve(resolutions, index, ask, talk)]
+    solved = [
+        _pinned(layout, matrix, by_name[item.resolution.project.name], item) for item in _solve(resolutions, index, ask, talk)
+    ]
     _record(layout, solved, talk)
     return {_key(item.resolution): _written(layout, by_name[item.resolution.project.name], item) for item in solved}
 
@@ -147,30 +150,32 @@ def _solve(resolutions: Sequence[Resolution], index: Index, ask: Ask, talk: Talk
     return [Solved(resolution, tuple(next(found) for _ in group), (), each) for resolution, group in asked]
 
 
-def _pinned(layout: Layout, found: Plan, item: Solved) -> Solved:
-    """The files of one target, from a solution that is what the target claims, and a lock that has been read back."""
+def _pinned(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved:
+    """The files of one target, with a lock that has been read back and is what its target claims."""
     from envgen import pin
 
     begun, resolution = time.perf_counter(), item.resolution
     name = render.environment_name(resolution)
-    findings = verify.check(resolution, item.solutions)
-    if findings:
-        lines = "\n".join(f"  {f.rule}: {f.package} ({f.platform}): {f.text}" for f in findings)
-        what = f"{name}: the solution is not what the target claims\n{lines}"
-        raise CheckFailed(what, hint="nothing was written; the spelling in matrices/ may select too much")
     files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
     locked = pin.pin(name, item, files, wanted, chosen(resolution))
-    _read_back(layout, item, locked)
+    _read_back(layout, matrix, item, locked)
     return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun)
 
 
-def _read_back(layout: Layout, item: Solved, locked: RenderedFile) -> None:
-    """The new lock says what was solved, as far as other readers are concerned; pip packages may come on top."""
+def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFile) -> None:
+    """The new lock holds what was solved, and passes every rule of `verify`; pip packages may come on top."""
     shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
-    found = lockfile.counted(locked.text)
-    complete = all(found.get(solution.platform, 0) >= len(solution.records) for solution in item.solutions)
+    lock = lockfile.read_lock(locked.text, shown)
+    held = Counter(package.platform for package in lock.packages if package.manager == "conda")
+    complete = all(held[solution.platform] == len(solution.records) for solution in item.solutions)
     if lockfile.read_stamp(locked.text, shown) is None or not complete:
         raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
+    findings = verify.check(lock, verify.claims_of(item.resolution), matrix)
+    wrong = [found for found in findings if found.severity == "error"]
+    if wrong:
+        lines = "\n".join(f"  {f.rule}: {f.package}{' ' if f.package else ''}({f.platform}): {f.text}" for f in wrong)
+        what = f"{render.environment_name(item.resolution)}: the solution is not what the target claims\n{lines}"
+        raise CheckFailed(what, hint="nothing was written; docs/verify.md says what each rule means and what mends it")
 
 
 # --- write ----------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from envgen.model import Platform, RenderedFile, Resolution, Solution
+from packaging.version import Version
+
+from envgen.model import Claim, Finding, Lock, Platform, RenderedFile, Resolution, Solution
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,26 @@ class Ask:
     offline: bool = False
     jobs: int = 1
     update: bool = False  # solve again although nothing changed
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One platform of a lock, held against what it is meant to be. The drivers are the oldest that run it, and on which what is
+    compiled at run time works; None: not known, or not needed.
+    """
+
+    lock: Lock
+    platform: Platform
+    claim: Claim
+    packages: int
+    driver: Version | None
+    compiling: Version | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        """How many findings make the check fail."""
+        return sum(found.severity == "error" for found in self.findings)
 
 
 class Talk(Protocol):

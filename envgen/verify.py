@@ -1,100 +1,116 @@
-"""Is this solution what its target claims? Pure; run before a lock is written.
+"""Is this lock what it is meant to be? Pure: no network, no solve, no disk.
 
-A wrong environment fails at nobody's desk: a CUDA target that holds a CPU build imports and runs, slowly. So every rule here
-judges by build strings, never by what happens to be installed beside them.
+`check` runs every rule of the registry over every platform. What a lock is meant to be is a Claim; without one it is inferred.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping
 
 from packaging.version import Version
 
-from envgen.model import Finding, Record, Resolution, Solution
+from envgen import demands, integrity, truth  # noqa: F401 - they fill the registry
+from envgen.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
+from envgen.model import Claim, Finding, Lock, LockedPackage, Matrix, Platform, Resolution
+from envgen.rules import REGISTRY, Case, Rule
 
-Rule = Callable[[Resolution, Solution], Iterator[Finding]]
-
-# cuda126_mkl_py312_..., cuda112py310h..., py3.10_cuda11.6_cudnn8.3.2_0, py310_cu116; cuda_py312_... names no version
-_BUILT_FOR = re.compile(r"(?:^|_)cu(?:da)?(\d+\.\d|\d{1,3})?(?=_|py|$)")
-_TOOLKIT = re.compile(
-    r"cudatoolkit|cudnn|libcudnn.*|cuda-.*|pytorch-cuda|libcublas.*|libcufft.*|libcusparse.*|libcusolver.*|nccl|magma|libmagma.*"
-)
-_NAMES_CUDA = {"cuda-version", "cudatoolkit", "pytorch-cuda"}
+RULES: tuple[Rule, ...] = tuple(REGISTRY.values())
 
 
-def check(resolution: Resolution, solutions: Iterable[Solution]) -> tuple[Finding, ...]:
-    """Everything that is wrong with the packages of one target."""
-    return tuple(finding for solution in solutions for rule in RULES for finding in rule(resolution, solution))
+def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
+    """Everything that is wrong with a lock; a platform without a claim is held against what it seems to be."""
+    found: list[Finding] = []
+    for case in cases(lock, claims, matrix):
+        for rule in RULES:
+            for package, text in rule.judge(case):
+                found.append(_finding(rule, case, package, text))
+    return tuple(found)
 
 
-def built_for(record: Record) -> str | None:
-    """The CUDA that a build string names, "12.6" or "12"; "" for a CUDA build without a version, None for a CPU build."""
-    found = _BUILT_FOR.search(record.build)
-    if found is None:
-        return None
-    digits = found[1] or ""
-    if "." in digits or len(digits) < 2 or digits in ("11", "12", "13"):  # cuda11.6, cuda, cuda12: as they stand
-        return digits
-    return f"{digits[:-1]}.{digits[-1]}"
+def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:
+    """One Case for each platform of a lock."""
+    by_platform: dict[Platform, list[LockedPackage]] = {}
+    for package in lock.packages:
+        by_platform.setdefault(package.platform, []).append(package)
+    return tuple(
+        Case(lock, platform, claims.get(platform) or inferred(packages), matrix, tuple(packages))
+        for platform, packages in by_platform.items()
+    )
 
 
-def framework_build(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
-    """Every framework of a CUDA target is a build for just the CUDA that was chosen, every companion one for its major."""
-    for name, (variant, exact) in _pinned(resolution).items():
-        if not any(record.name == name for record in solution.records):
-            yield Finding("framework-build", solution.platform, name, "is not in the solution")
-        for record in (record for record in solution.records if record.name == name):
-            found = built_for(record)
-            if found is None:
-                yield _finding("framework-build", solution, record, f"a CPU build, where one for CUDA {variant} was chosen")
-            elif not _fits(found, variant, exact=exact):
-                yield _finding("framework-build", solution, record, f"built for CUDA {found}, where one for {variant} was chosen")
+def _finding(rule: Rule, case: Case, package: LockedPackage | None, text: str) -> Finding:
+    name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
+    chain = _chain(case, package) if package and case.lock.linked else ()
+    return Finding(rule.name, rule.severity, case.platform, name, text, chain, package.at if package else None)
 
 
-def no_cuda_in_cpu(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
-    """A CPU target holds no CUDA build and no CUDA library."""
-    if resolution.target.cuda is not None:
-        return
-    for record in solution.records:
-        if built_for(record) is not None:
-            yield _finding("no-cuda-in-cpu", solution, record, "a CUDA build in a CPU target")
-        elif _TOOLKIT.fullmatch(record.name) or any(dep.split()[0] == "__cuda" for dep in record.depends):
-            yield _finding("no-cuda-in-cpu", solution, record, "a CUDA package in a CPU target")
+def _chain(case: Case, package: LockedPackage) -> tuple[str, ...]:
+    """The shortest way from a package that nothing depends on down to this one; () when nothing depends on it."""
+    needed_by: dict[str, list[str]] = {}
+    for other in case.packages:
+        for need in other.depends:
+            needed_by.setdefault(need.split(" ")[0], []).append(other.name)
+    ways: list[tuple[str, ...]] = [(package.name,)]
+    seen = {package.name}
+    for way in ways:  # grows while it is walked: breadth first
+        above = [name for name in needed_by.get(way[0], ()) if name not in seen]
+        if not needed_by.get(way[0]):
+            return way if len(way) > 1 else ()
+        seen.update(above)
+        ways.extend((name, *way) for name in above)
+    return ()
 
 
-def one_cuda(resolution: Resolution, solution: Solution) -> Iterator[Finding]:
-    """What names the environment's CUDA names the target's: exactly where the spelling pins it, else its major.
-
-    In the pytorch-cuda dialect the pin is pytorch-cuda; the nvidia channel's newer helper libraries bring a newer cuda-version.
-    """
-    target = resolution.target
-    wanted = target.cuda
-    pins = {spec.split("::")[-1].split()[0] for choice in resolution.choices for spec in choice.spelling.cuda}
-    for record in solution.records if wanted else ():
-        named = ".".join(record.version.split(".")[:2])
-        if wanted and record.name in _NAMES_CUDA and not _fits(named, wanted, exact=record.name in pins):
-            yield _finding("one-cuda", solution, record, f"CUDA {record.version} in a target for CUDA {target.cuda}")
+# --- what a lock is meant to be -------------------------------------------------------------------------------------------
 
 
-RULES: tuple[Rule, ...] = (framework_build, no_cuda_in_cpu, one_cuda)
+def inferred(packages: list[LockedPackage]) -> Claim:
+    """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework)."""
+    frameworks = [framework_cuda(package, packages) for package in packages if framework_of(package)]
+    cudas = [(package, cuda) for package in packages if (cuda := cuda_of(package)) is not None]
+    if any(cuda is not None for cuda in frameworks):
+        kind = "mixed" if None in frameworks else "cuda"
+    elif frameworks:
+        kind = "mixed" if any(package.name in NAMERS or is_library(package) for package, _ in cudas) else "cpu"
+    else:
+        kind = "cuda" if any(is_library(package) for package, _ in cudas) else "none"
+    return Claim(kind, _named(cudas, frameworks) if kind == "cuda" else None, "inferred from its packages")
 
 
-def _fits(found: str, wanted: Version, *, exact: bool) -> bool:
-    return found == str(wanted) if exact else found == "" or Version(found).major == wanted.major
+def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None]) -> Version | None:
+    """The CUDA that the environment names, by what binds most; a bare major where nothing tells a minor."""
+    by_name = {package.name: cuda for package, cuda in cudas if cuda}
+    told = [by_name[name] for name in NAMERS if name in by_name]
+    told += [cuda for cuda in frameworks if cuda and "." in cuda]
+    told += [cuda for package, cuda in cudas if package.name.startswith("nvidia-cuda-runtime") and cuda]
+    told += [cuda for _, cuda in cudas if cuda]
+    return Version(told[0]) if told else None
 
 
-def _pinned(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
+def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
+    """What a resolution decided, for each of its platforms."""
+    target, project = resolution.target, resolution.project
+    return {
+        platform: Claim(
+            kind="cuda" if target.cuda else "cpu",
+            cuda=target.cuda,
+            source=f"target {target.name}",
+            virtual=target.virtual[platform],
+            frameworks=tuple(choice.release.framework for choice in resolution.choices),
+            builds=_chosen(resolution),
+            channels=project.channels,
+        )
+        for platform in resolution.platforms
+    }
+
+
+def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
     """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that."""
     found: dict[str, tuple[Version, bool]] = {}
-    for choice in resolution.choices:
+    for choice in resolution.choices if resolution.target.cuda else ():
         own, beside = choice.spelling.cuda, [choice.spelling.companions[name][1] for name in choice.companions]
         for spec in (*beside, *own):
             name, *rest = spec.split("::")[-1].split()
             if choice.variant and len(rest) == 2:
                 found[name] = (choice.variant, spec in own)
     return found
-
-
-def _finding(rule: str, solution: Solution, record: Record, text: str) -> Finding:
-    return Finding(rule, solution.platform, f"{record.name} {record.version} {record.build}", text)

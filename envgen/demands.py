@@ -1,0 +1,209 @@
+"""The rules about promises: what the locked packages demand of a machine, held against what the target promises.
+
+Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from envgen import cell as facts
+from envgen.builds import cudnn_of
+from envgen.cell import Value
+from envgen.model import Constraint, LockedPackage, driver_text
+from envgen.rules import Case, rule
+
+if TYPE_CHECKING:
+    from rattler import VersionSpec
+
+Found = Iterator[tuple[LockedPackage | None, str]]
+_IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
+
+# They hand the driver code of this toolkit to compile at run time (PTX): https://docs.nvidia.com/deploy/cuda-compatibility/
+_COMPILERS = {"triton", "torchtriton", "jaxlib", "tensorflow", "tensorflow-base", "numba-cuda", "cupy", "cupy-core", "torch"}
+
+
+@cache
+def version_spec(text: str) -> VersionSpec | None:
+    """A conda version range; None where it is none."""
+    from rattler import VersionSpec
+    from rattler.exceptions import InvalidVersionSpecError
+
+    try:
+        return VersionSpec(text)
+    except InvalidVersionSpecError:
+        return None
+
+
+@cache
+def admits(spec: str, version: str) -> bool:
+    """Whether a conda version lies in a range; what cannot be read is not held against anybody."""
+    from rattler import Version as CondaVersion
+    from rattler.exceptions import InvalidVersionError
+
+    if spec in ("", "*"):
+        return True
+    found = version_spec(spec)
+    try:
+        return found is None or found.matches(CondaVersion(version))
+    except InvalidVersionError:
+        return True
+
+
+@rule("virtual-package", "The package cannot be installed where the target's promises hold, and nothing more.")
+def virtual_package(case: Case) -> Found:
+    """`__glibc`, `__cuda`, `__archspec` ... of every locked package; `__cuda` in a CPU target is `cuda-in-cpu`."""
+    promised = case.claim.virtual
+    if promised is None:
+        return
+    for package in case.packages:
+        for need in package.depends:
+            name, _, spec = need.partition(" ")
+            if name.startswith("__") and not (name == "__cuda" and case.claim.cuda is None):
+                text = _unmet(case, name, spec.split(" ")[0], promised)
+                if text:
+                    yield package, text
+
+
+def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str:
+    have = promised.get(name)
+    if have is None:
+        implied = name in _IMPLIED.get(case.platform.split("-")[0], ())
+        return "" if implied else f"needs {name}{f' {spec}' if spec else ''}, which {case.claim.source} does not promise"
+    version = have.split(" ")[0]
+    return "" if admits(spec, version) else f"needs {name} {spec}; {case.claim.source} promises {version}"
+
+
+@rule("microarchitecture", "The build uses instructions that the promised processor does not have: it ends with SIGILL.")
+def microarchitecture(case: Case) -> Found:
+    """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
+    level = case.conda("_x86_64-microarch-level")
+    promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
+    have = re.fullmatch(r"x86_64(?:_v(\d))?", promised)
+    if level and have and int(level.version.split(".")[0]) > int(have[1] or 1):
+        wanted = f"x86_64_v{level.version.split('.')[0]}"
+        yield level, f"needs a processor of level {wanted}; {case.claim.source} promises {promised}"
+
+
+@rule("cuda-promise", "conda-forge's `cuda-version` demands a driver for its major; a conda-lock.yml does not repeat that.")
+def cuda_promise(case: Case) -> Found:
+    """`cuda-version X.Y` constrains `__cuda >=X` (https://github.com/conda-forge/cuda-version-feedstock)."""
+    found = case.conda("cuda-version")
+    promised = (case.claim.virtual or {}).get("__cuda")
+    if found and promised and Version(found.version).major > Version(promised.split(" ")[0]).major:
+        yield found, f"needs __cuda >={Version(found.version).major}; {case.claim.source} promises {promised}"
+
+
+# --- driver ---------------------------------------------------------------------------------------------------------------
+
+
+def driver_floors(case: Case) -> tuple[Version | None, Version | None]:
+    """The oldest driver that runs the environment, and the oldest on which its run-time compilation works; None: not known.
+
+    The first follows from minor-version compatibility; the second is None where nothing compiles at run time.
+    """
+    toolkit = case.toolkit
+    if toolkit is None:
+        return None, None
+    compiles = any(package.name in _COMPILERS for package in case.packages)
+    return toolkit.floor.get(case.system), toolkit.driver.get(case.system) if compiles else None
+
+
+@rule("driver-too-old", "The fleet's oldest driver cannot run this CUDA at all.")
+def driver_too_old(case: Case) -> Found:
+    """The project's `driver:` against the floor of the family (minor-version compatibility), or of the toolkit before CUDA 11."""
+    floor, _ = driver_floors(case)
+    have = case.claim.driver
+    if floor and have and have < floor:
+        yield None, f"CUDA {case.claim.cuda} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
+
+
+@rule("run-time-compilation", "The driver runs the build, but not what is compiled at run time for it.", severity="warning")
+def run_time_compilation(case: Case) -> Found:
+    """Between the floor of the family and the toolkit's own driver, Triton, XLA and torch.compile may fail."""
+    floor, compiling = driver_floors(case)
+    have = case.claim.driver
+    if compiling and have and (floor is None or have >= floor) and have < compiling:
+        yield None, f"code compiled at run time needs driver {driver_text(compiling)} or newer; the oldest is {driver_text(have)}"
+
+
+# --- GPUs -----------------------------------------------------------------------------------------------------------------
+
+
+@rule("gpu-without-code", "The build has no code for a GPU of the fleet: no kernel image is available.")
+def gpu_without_code(case: Case) -> Found:
+    """The toolkit's range of compute capabilities; code for X.Y runs on X.Z, Z >= Y, of the same major."""
+    toolkit = case.toolkit
+    if toolkit is None:
+        return
+    low, high = toolkit.capabilities
+    for gpu in case.claim.gpus:
+        if gpu.capability < low or gpu.capability.major > high.major:
+            held = f"has code for compute capability {low} to {high}"
+            yield None, f"CUDA {case.claim.cuda} {held}, not for {gpu.name} ({gpu.capability})"
+
+
+@rule("cudnn-without-code", "This cuDNN has no code for a GPU of the fleet.")
+def cudnn_without_code(case: Case) -> Found:
+    """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml); a version between two rows is judged by the older."""
+    for package in case.packages:
+        version = cudnn_of(package)
+        row = next((row for row in case.matrix.cudnn if version and row.version <= version), None)
+        for gpu in case.claim.gpus if row and case.claim.kind == "cuda" else ():
+            if row and gpu.capability < row.floor:
+                yield package, f"has code from compute capability {row.floor} on, not for {gpu.name} ({gpu.capability})"
+
+
+_HARDWARE = {"gpu", "glibc", "archspec"}
+
+
+@rule("fact", "A fact of matrices/ about these builds says that they need more than is promised.")
+def fact(case: Case) -> Found:
+    """Constraints of the matrices on GPUs, glibc and processors; `because` names their source."""
+    known = _known(case)
+    if case.claim.kind != "cuda" or not known:
+        return
+    for constraint in case.matrix.constraints:
+        wants = {condition.axis for condition in constraint.need}
+        if not constraint.warn and wants & _HARDWARE and facts.holds(constraint, known) is False:
+            yield None, _violated(constraint, known)
+
+
+def _known(case: Case) -> dict[str, tuple[Value, ...]]:
+    virtual = case.claim.virtual or {}
+    known: dict[str, tuple[Value, ...]] = {"platform": (case.platform,), **_versions(case)}
+    if case.claim.cuda:
+        known["cuda"] = (case.claim.cuda,)
+    if case.claim.gpus:
+        known["gpu"] = tuple(gpu.capability for gpu in case.claim.gpus)
+    if "__glibc" in virtual:
+        known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
+    if "__archspec" in virtual:
+        known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
+    return known
+
+
+def _versions(case: Case) -> dict[str, tuple[Value, ...]]:
+    """Each framework's version, and the provider that conda's builds come from."""
+    found: dict[str, tuple[Value, ...]] = {}
+    for package, framework, _ in case.frameworks:
+        if package.manager == "conda":
+            try:
+                found[framework] = (Version(package.version),)
+            except InvalidVersion:
+                continue
+            if package.url.count("/") > 3:
+                found["provider"] = (package.url.split("/")[-3],)
+    return found
+
+
+def _violated(constraint: Constraint, known: Mapping[str, tuple[Value, ...]]) -> str:
+    wants = {c.axis: str(c.versions) if c.versions is not None else " or ".join(sorted(c.names)) for c in constraint.need}
+    have = ", ".join(f"{axis} {', '.join(map(str, known[axis]))}" for axis in wants if axis in known)
+    needs = " and ".join(f"{axis} {text}" for axis, text in wants.items())
+    return f"needs {needs}, not {have} ({constraint.at}: {constraint.because})"

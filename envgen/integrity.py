@@ -1,0 +1,164 @@
+"""The rules about the lock itself: every package once, whole, from where it should come, and everything that it needs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from urllib.parse import unquote
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from envgen.channel import place, redacted
+from envgen.demands import admits
+from envgen.model import LockedPackage
+from envgen.rules import Case, rule
+
+Found = Iterator[tuple[LockedPackage | None, str]]
+
+_SECRET = re.compile(r"://[^/@\s]*[^/@\s${}]+:[^/@\s]+@|/t/(?![$%<])[^/\s]+/")
+_DEFAULTS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2", "free", "pro"))
+
+
+def _locked(case: Case) -> Iterable[LockedPackage]:
+    """The packages that tell where they come from."""
+    pip_too = case.lock.format != "prefix"
+    return [p for p in case.packages if p.url and (pip_too or p.manager == "conda")] if case.lock.hashed else ()
+
+
+@rule("no-hash", "Without a hash nothing says that what is downloaded is what was locked.")
+def no_hash(case: Case) -> Found:
+    """Neither sha256 nor md5."""
+    for package in _locked(case):
+        if not package.sha256 and not package.md5:
+            yield package, "has no hash"
+
+
+@rule("weak-hash", "md5 tells an accident, not an attack.", severity="warning")
+def weak_hash(case: Case) -> Found:
+    """md5 alone. Some old channel records have nothing better."""
+    for package in _locked(case):
+        if package.md5 and not package.sha256:
+            yield package, "has an md5 and no sha256"
+
+
+@rule("edited", "The packages are not those that envgen wrote.")
+def edited(case: Case) -> Found:
+    """The stamp in the lock's metadata holds the digest of the package list."""
+    if not case.lock.intact and case.platform == case.lock.platforms[0]:
+        yield None, "packages of this lock were changed after envgen wrote them"
+
+
+@rule("foreign-channel", "A package from a channel that the project does not use.")
+def foreign_channel(case: Case) -> Found:
+    """Conda's packages against the project's channels, or those that the lock declares."""
+    allowed = case.claim.channels or case.lock.channels
+    bases = {base for channel in allowed for base in _bases(channel)}
+    for package in _locked(case) if bases else ():
+        base = package.url.rsplit("/", 2)[0]
+        if package.manager == "conda" and not bases & set(_bases(base)):
+            yield package, f"comes from {redacted(base)}, which is none of {', '.join(redacted(channel) for channel in allowed)}"
+
+
+def _bases(channel: str) -> tuple[str, ...]:
+    """The urls that mean a channel: without credentials, and as a lock writes it."""
+    if channel == "defaults":
+        return _DEFAULTS
+    found = place(channel)
+    return (found.url, found.canonical)
+
+
+@rule("credentials", "A lock is committed: whoever can read it has the password.")
+def credentials(case: Case) -> Found:
+    """User and password, or a token, in a url; `$NAME` in their place is right."""
+    for package in _locked(case):
+        if _SECRET.search(package.url):
+            yield package, f"its url holds a password or a token: {redacted(package.url)}"
+
+
+@rule("url-mismatch", "The entry says one package, its url another: the installer takes the url's.")
+def url_mismatch(case: Case) -> Found:
+    """Name, version, build and platform of every entry against its url."""
+    for package in _locked(case):
+        text = _conda_mismatch(package) if package.manager == "conda" else _pip_mismatch(package)
+        if text:
+            yield package, text
+
+
+def _conda_mismatch(package: LockedPackage) -> str:
+    _, _, rest = package.url.partition("://")
+    subdir, _, file = rest.partition("#")[0].rpartition("/")
+    parts = unquote(file).removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
+    if parts != [package.name, package.version, package.build]:
+        return f"its url is that of {' '.join(parts)}"
+    subdir = subdir.rsplit("/", 1)[-1]
+    return "" if subdir in (package.platform, "noarch") else f"its url is for {subdir}, the entry for {package.platform}"
+
+
+def _pip_mismatch(package: LockedPackage) -> str:
+    file = unquote(package.url.partition("#")[0].rsplit("/", 1)[-1])
+    try:
+        if file.endswith(".whl"):
+            name, version, *_ = parse_wheel_filename(file)
+        elif file.endswith((".tar.gz", ".zip")):
+            name, version = parse_sdist_filename(file)
+        else:
+            return ""
+        same = name == canonicalize_name(package.name) and version == Version(package.version)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+        return ""  # an old or a private file name: pip will judge it
+    return "" if same else f"its url is that of {name} {version}"
+
+
+@rule("package-twice", "Two entries for one package: which one is installed depends on the installer.")
+def package_twice(case: Case) -> Found:
+    """By manager and name, on one platform."""
+    counts = Counter((package.manager, package.name) for package in case.packages)
+    for package in case.packages:
+        if counts[package.manager, package.name] > 1:
+            versions = ", ".join(p.version for p in case.packages if (p.manager, p.name) == (package.manager, package.name))
+            yield package, f"is in the lock {counts[package.manager, package.name]} times ({versions})"
+            counts[package.manager, package.name] = 0
+
+
+@rule("missing-dependency", "A package that is needed is not in the lock: installers that take it as it is break.")
+def missing_dependency(case: Case) -> Found:
+    """Conda's packages; what a wheel needs may be there under conda's name."""
+    names = {package.name for package in case.packages if package.manager == "conda"}
+    for package in case.packages if case.lock.linked else ():
+        for need in package.depends if package.manager == "conda" else ():
+            name = need.split(" ")[0]
+            if not name.startswith("__") and name not in names:
+                yield package, f"needs {need}, which is not here"
+
+
+@rule("unmet-dependency", "A package is locked in a version that another one does not work with.")
+def unmet_dependency(case: Case) -> Found:
+    """Versions and builds of conda's packages, and their constraints where the source tells them."""
+    for package in case.packages if case.lock.linked else ():
+        for need in package.depends if package.manager == "conda" else ():
+            text = _refused(case, need)
+            if text:
+                yield package, f"needs {need}; {text}"
+        for need in package.constrains:
+            text = _refused(case, need)
+            if text:
+                yield package, f"does not go with anything but {need}; {text}"
+
+
+def _refused(case: Case, need: str) -> str:
+    name, _, rest = need.partition(" ")
+    found = case.conda(name)
+    words = rest.split()
+    if found is None or not words:
+        return ""
+    fits = admits(words[0], found.version) and (len(words) < 2 or fnmatchcase(found.build, words[1]))
+    return "" if fits else f"{found.name} {found.version} {found.build} is locked"
