@@ -36,13 +36,13 @@ class Question:
 
 
 def verified(layout: Layout | None, asked: Question) -> tuple[Verified, ...]:
-    """Every platform of every path; without a path, of every lock of the repository.
+    """Every platform of every path; without a path, of the repository's locks.
 
     Outside a repository the facts that came with envgen are used. Raises BadInput about a path that cannot be read.
     """
     facts = layout or Layout(starter())
     matrix = load_matrix(facts.matrices, facts.shown(facts.matrices))
-    paths = asked.paths or (layout.locks() if layout else ())
+    paths = asked.paths or (_own(layout, asked) if layout else ())
     if not paths:
         raise BadInput(
             "nothing to verify", hint="give a lock, a list or an environment's folder, or run in a repository with locks"
@@ -53,6 +53,14 @@ def verified(layout: Layout | None, asked: Question) -> tuple[Verified, ...]:
         for lock in read_any(path, _shown(path, layout))
         for item in _judged(lock, path, layout, asked, matrix)
     )
+
+
+def _own(layout: Layout, asked: Question) -> tuple[Path, ...]:
+    """The locks of the repository, of the asked project and target alone where they are named."""
+    if asked.project:
+        layout.known_project(asked.project)
+    places = [(path, path.parent.parent.name, path.parent.name) for path in layout.locks()]
+    return tuple(path for path, project, target in places if asked.project in (None, project) and asked.target in (None, target))
 
 
 def _shown(path: Path, layout: Layout | None) -> str:

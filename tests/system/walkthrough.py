@@ -1,0 +1,98 @@
+"""Runs the walk-throughs of `docs/scenarios/`: files are written, commands are run, and what they print is held against the page.
+
+In a page, a `yaml` or `text` block whose first line is `# path` (or `path:` above it in backquotes) is a file; in a `console`
+block a line that begins with `$ ` is a command and what follows is what it prints, stdout and stderr together. `...` on a line
+of its own stands for any lines, within a line for any text. A command may set variables in front: `CUDA_VISIBLE_DEVICES=1 envgen ...`.
+The exit status stands in a line `(exit 1)`; without one it is 0.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = re.compile(r"^```(console|yaml|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"\A# (\S+/?\S*\.\w+)\n")
+_EXIT = re.compile(r"\(exit (\d+)\)")
+_SET = re.compile(r"[A-Z_]+=.*")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A file to write, or a command to run and what it prints."""
+
+    file: str
+    text: str
+    command: tuple[str, ...] = ()
+    status: int = 0
+
+
+def steps(page: str) -> list[Step]:
+    """The files and commands of a page, in order."""
+    found: list[Step] = []
+    for kind, text in _BLOCK.findall(page):
+        if kind == "console":
+            found.extend(_commands(text))
+        elif named := _FILE.match(text):
+            found.append(Step(named[1], text))
+    return found
+
+
+def _commands(text: str) -> list[Step]:
+    found = []
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, printed = part.partition("\n")
+        status = _EXIT.search(printed)
+        found.append(Step("", _EXIT.sub("", printed).strip("\n"), tuple(shlex.split(command)), int(status[1]) if status else 0))
+    return found
+
+
+def play(page: Path, folder: Path, environment: Mapping[str, str]) -> int:
+    """Do what a page says in a folder; AssertionError where it prints something else. Returns how many commands were run."""
+    commands = 0
+    for step in steps(page.read_text(encoding="utf-8")):
+        if step.file:
+            path = folder / step.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(step.text, encoding="utf-8")
+            continue
+        words = list(step.command)
+        settings = {}
+        while _SET.fullmatch(words[0]):
+            name, _, value = words.pop(0).partition("=")
+            settings[name] = value
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env={**environment, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        shown = f"{page.name}: $ {shlex.join(step.command)}"
+        assert matches(step.text, done.stdout), f"{shown}\n--- the page says\n{step.text}\n--- it prints\n{done.stdout}"
+        assert done.returncode == step.status, f"{shown}\nexit status {done.returncode}\n{done.stdout}"
+        commands += 1
+    return commands
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Whether a command's output is what a page says, line ends and runs of blanks aside."""
+    pattern = "".join(_line(line) for line in expected.splitlines())
+    return re.fullmatch(pattern, "".join(f"{_squeezed(line)}\n" for line in printed.splitlines())) is not None
+
+
+def _line(line: str) -> str:
+    if line.strip() == "...":
+        return r"(?:.*\n)*?"
+    return r".*?".join(re.escape(_squeezed(part)) for part in line.split("...")) + r"\s*\n"
+
+
+def _squeezed(line: str) -> str:
+    return re.sub(r"[ ─]+", " ", line).rstrip()
