@@ -89,7 +89,7 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
     for constraint in matrix.constraints:
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
-            dead = dead or Reason(_violated(constraint, known), constraint.at)
+            dead = dead or Reason(violated(constraint, known), constraint.at)
         elif _may_change(constraint, known) and _possible(constraint.when, known):
             undecided.append(constraint)
     return Cell(target, platform, _variants(matrix, target, older), known, tuple(undecided), dead)
@@ -106,7 +106,7 @@ def warnings(matrix: Matrix, where: Cell, known: Known) -> Iterator[Reason]:
     """What is worth saying of a cell whose choices are made."""
     for constraint in matrix.constraints:
         if constraint.warn and holds(constraint, {**where.known, **known}) is False:
-            yield Reason(_violated(constraint, {**where.known, **known}), constraint.at)
+            yield Reason(violated(constraint, {**where.known, **known}), constraint.at)
 
 
 def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Iterator[Reason]:
@@ -172,7 +172,8 @@ def _possible(when: Iterable[Condition], known: Known) -> bool:
     return all(condition.axis not in known or _true(condition, known) for condition in when)
 
 
-def _violated(constraint: Constraint, known: Known) -> str:
+def violated(constraint: Constraint, known: Known) -> str:
+    """A constraint that does not hold, in words: what needs what, and what there is instead."""
     asked = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.need)
     given = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.when) or "everything"
     have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
@@ -209,7 +210,7 @@ def broken(where: Cell, known: Known, candidates: Iterable[Version]) -> Iterator
         facts = {**where.known, **known, "python": (python,)}
         for constraint in where.open:
             if not constraint.warn and holds(constraint, facts) is False:
-                yield Reason(_violated(constraint, facts), constraint.at)
+                yield Reason(violated(constraint, facts), constraint.at)
 
 
 def minors_in(found: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:

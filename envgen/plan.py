@@ -8,17 +8,15 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen import gpu, lockfile, render
+from envgen import gpu, lockfile, render, surroundings
 from envgen.errors import BadInput, Clash, closest
-from envgen.fit import best_for
+from envgen.fit import GPU, WORDS, best_for
 from envgen.layout import LOCK, Layout
 from envgen.model import Choice, Matrix, Platform, Project, RenderedFile, Resolution, Target
 from envgen.project import load_project
 from envgen.resolve import resolve
 from envgen.run import Ask, Stamp, Talk
 from envgen.search import Held
-
-AUTO = "auto"  # as a target name: the newest CUDA target that this machine can run
 
 
 @dataclass(slots=True)
@@ -99,17 +97,18 @@ def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[st
     found: list[str] = []
     for asked in ask.targets or known:
         name = asked
-        if name != AUTO and name not in matrix.targets:
-            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, AUTO)))
-        if name == AUTO and (ask.projects or any(matrix.targets[target].cuda for target in known)):
-            name, why = best_for(gpu.inspect(), matrix, project)
+        if name not in WORDS and name not in matrix.targets:
+            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, *WORDS)))
+        if name in WORDS and (name != GPU or ask.projects or any(matrix.targets[target].cuda for target in known)):
+            here = surroundings.look()
+            name, why = best_for(name, gpu.inspect(here.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, here=here)
             talk.say(f"{project.name}: {name} ({why})")
         if name in known:
             found.append(name)
         elif ask.projects:
             raise BadInput(f"{project.name} has no target `{name}`", where=project.at("targets"), hint=closest(name, known))
         else:
-            talk.say(f"{project.name}: has no {'CUDA target' if name == AUTO else name}, skipped")
+            talk.say(f"{project.name}: has no {'CUDA target' if name == GPU else name}, skipped")
     return tuple(dict.fromkeys(found))
 
 

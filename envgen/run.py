@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from envgen.model import Platform, RenderedFile, Resolution, Solution
+from envgen.model import Machine, Platform, RenderedFile, Resolution, Solution, Surroundings, Symptom, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,36 @@ class Ask:
     offline: bool = False
     jobs: int = 1
     update: bool = False  # solve again although nothing changed
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """The targets of one project on a machine. `chosen` is the locked target that fits, "" where none does; `why` says why.
+
+    `asked` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
+    """
+
+    project: str
+    verdicts: tuple[Verdict, ...]
+    chosen: str
+    why: str
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that `envgen doctor` has to tell."""
+
+    machine: Machine
+    here: Surroundings
+    symptoms: tuple[Symptom, ...]
+    checkups: tuple[Checkup, ...]
+
+    @property
+    def ill(self) -> bool:
+        """An error was found, or a project that was named has no locked target that runs here."""
+        no_target = any(checkup.asked and not checkup.chosen for checkup in self.checkups)
+        return no_target or any(symptom.severity == "error" for symptom in self.symptoms)
 
 
 class Talk(Protocol):

@@ -15,12 +15,12 @@ MODULES = sorted(TREES)
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "model", "talk"),
-    ("layout", "document", "cell", "channel", "gpu", "run", "verify"),
-    ("shapes", "project", "search", "render", "index", "recorded", "lockfile", "report", "writing", "fit"),
+    ("layout", "document", "cell", "channel", "gpu", "foreign", "run", "verify", "symptoms"),
+    ("shapes", "project", "search", "render", "index", "recorded", "lockfile", "report", "report_machine", "writing", "fit", "surroundings"),
     ("matrix", "resolve", "solve", "pin"),
     ("plan", "starting"),
-    ("pipeline", "options"),
-    ("cli_lock",),
+    ("pipeline", "diagnose", "options"),
+    ("cli_lock", "cli_doctor"),
     ("cli",),
     ("__main__",),
 )
@@ -29,7 +29,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 OWNERS = {
     "yaml": {"document", "lockfile", "pin", "render", "starting"},
     "jinja2": {"render"},
-    "click": {"cli", "cli_lock", "options"},
+    "click": {"cli", "cli_doctor", "cli_lock", "options"},
     "pynvml": {"gpu"},
     "rattler": {"index", "lockfile", "solve"},
     "conda_lock": {"pin"},
@@ -110,7 +110,7 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
     assert used == OWNERS
 
 
-@pytest.mark.parametrize("module", ["cell", "search", "resolve", "verify", "model", "errors", "fit"])
+@pytest.mark.parametrize("module", ["cell", "search", "resolve", "verify", "model", "errors", "fit", "symptoms"])
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
     world = {"os", "time", "subprocess", "socket", "tempfile", "shutil", "random", "threading", "logging", "sys", "io"}
     assert not world & {name.split(".")[0] for name in imports(module)}
