@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from envgen import fit, gpu, lockfile, surroundings, symptoms
+from envgen import fit, gpu, surroundings, symptoms
 from envgen.errors import BadInput
-from envgen.layout import LOCK, Layout, starter
+from envgen.layout import Layout, starter
 from envgen.matrix import load_matrix
-from envgen.model import Locked, Machine, Matrix, Platform, Surroundings, Verdict
-from envgen.plan import load, read
+from envgen.model import Machine, Matrix, Surroundings, Verdict
+from envgen.plan import load, locked
 from envgen.run import Checkup, Diagnosis
-
-_CUDNN = re.compile(r"(?:lib)?cudnn-(\d[\d.]*)-")
 
 
 def diagnose(
@@ -40,8 +37,7 @@ def diagnose(
 def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: Surroundings, *, asked: bool = True) -> Checkup:
     """A verdict for every target of a project, and the locked one that `auto` takes on this machine."""
     project = load(layout, matrix, name)
-    found = {wish.name: locked(layout, name, wish.name) for wish in project.targets}
-    locks = {target: lock for target, lock in found.items() if lock}
+    locks = locked(layout, project)
     verdicts = fit.verdicts(machine, matrix, project, here, locks)
     if not locks:
         return Checkup(name, verdicts, "", f"no target is locked: run `envgen lock {name}`", asked)
@@ -52,29 +48,6 @@ def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: S
     if not _of(verdicts, chosen).fits:
         return Checkup(name, verdicts, "", f"no locked target runs here; {chosen}: {'; '.join(_of(verdicts, chosen).why)}", asked)
     return Checkup(name, verdicts, chosen, why, asked)
-
-
-def locked(layout: Layout, project: str, target: str) -> Locked | None:
-    """What the lock of a target says to a machine; None where there is no lock."""
-    path = layout.target(project, target) / LOCK
-    if not path.is_file():
-        return None
-    text = read(path, layout)
-    stamp = lockfile.read_stamp(text, layout.shown(path))
-    files = [(url.split("/")[-2], url.split("/")[-1]) for url in lockfile.urls(text)]
-    platforms = tuple(dict.fromkeys(platform for platform, _ in files if platform != "noarch"))
-    return Locked(platforms, stamp.chosen if stamp else {}, _cudnn(files))
-
-
-def _cudnn(files: Sequence[tuple[Platform, str]]) -> dict[Platform, Version]:
-    found = {}
-    for platform, file in files:
-        if match := _CUDNN.match(file):
-            try:
-                found[platform] = Version(match[1])
-            except InvalidVersion:
-                continue
-    return found
 
 
 def _of(verdicts: Sequence[Verdict], target: str) -> Verdict:

@@ -46,12 +46,14 @@ def best_for(
     project: Project,
     only: Collection[str] | None = None,
     here: Surroundings | None = None,
+    locks: Mapping[str, Locked] | None = None,
 ) -> tuple[str, str]:
     """The target of a project that `word` (`gpu` or `auto`) means on this machine, and why; `only` of these, where they are given.
 
+    Without `locks` a target is judged by what it may become when it is locked, with them by what it is.
     Raises BadInput when there is no CUDA target to take, or none that the machine can run.
     """
-    return choose(word, verdicts(machine, matrix, project, here), machine, project, only)
+    return choose(word, verdicts(machine, matrix, project, here, locks), machine, project, only)
 
 
 def choose(
@@ -61,20 +63,18 @@ def choose(
     open_to = [verdict for verdict in found if only is None or verdict.target in only]
     cuda = sorted((verdict for verdict in open_to if verdict.cuda), key=_age, reverse=True)
     fitting = next((verdict.target for verdict in cuda if verdict.fits), None)
-    if fitting and (word == GPU or machine.gpus or machine.hidden):
-        return fitting, f"newest CUDA target that driver {_driver(machine)} can run"
     cpu = next((verdict.target for verdict in open_to if verdict.cuda is None), None)
+    if fitting and (word == GPU or cpu is None or machine.gpus or machine.hidden):
+        return fitting, f"newest CUDA target that driver {_driver(machine)} can run"
     if word == AUTO and cpu:
-        return cpu, f"{_lacking(machine, cuda)}: the CPU target"
+        return cpu, f"the CPU target, because {_lacking(machine, cuda)}"
     if not cuda:
         what, hint = ("CUDA target", "add one, for instance cu126") if only is None else ("locked CUDA target", "run `envgen lock`")
         raise BadInput(f"{project.name} has no {what}", where=project.at("targets"), hint=hint)
-    if fitting:
-        return fitting, f"newest CUDA target that driver {_driver(machine)} can run"
     if machine.driver is None:
         return cuda[0].target, f"{machine.note or 'no NVIDIA driver here'}: the project's newest CUDA target"
     raise BadInput(
-        f"driver {_driver(machine)} can run no CUDA target of {project.name}: {'; '.join(cuda[-1].why)}",
+        f"driver {_driver(machine)} can run no CUDA target of {project.name} {_refused(cuda[-1])}",
         where=project.at("targets"),
         hint=f"it takes {'; '.join(cuda[-1].unlock) or 'another machine'}; or add an older CUDA target, or use `--target cpu`",
     )
@@ -111,15 +111,15 @@ def verdict(
     """
     platforms = tuple(p for p in lock.platforms if p in target.virtual) if lock else target.platforms
     platform = here.platform if here else next(iter(platforms), "")
-    against = list(_elsewhere(target, platforms, platform) or _system(target, platform, here))
+    against = list(_elsewhere(matrix, target, platforms, platform)) or list(_system(target, platform, here))
     case = _case(machine, matrix, target, platform, here)
     if case and not against:
         against = [*case.too_old(), *case.without_code(_known(matrix, providers, lock), lock)]
     locked = lock is not None or not asked
     if against:
-        cures = tuple(dict.fromkeys(cure for _, cure in against if cure))
+        cures = tuple(dict.fromkeys(cure for _, cures in against for cure in cures))
         return Verdict(target.name, target.cuda, "", tuple(what for what, _ in against), (), cures, locked)
-    how, why, cautions = case.manner() if case else ("cpu", "it needs no GPU", ())
+    how, why, cautions = case.manner() if case else ("cpu", "needs no GPU", ())
     return Verdict(target.name, target.cuda, how, (why,), cautions, (), locked)
 
 
@@ -146,14 +146,14 @@ def _known(matrix: Matrix, providers: Sequence[str], lock: Locked | None) -> fac
 
 # --- reasons against: what it is, and what would unlock it -----------------------------------------------------------------
 
-Against = Iterator[tuple[str, str]]
+Against = Iterator[tuple[str, tuple[str, ...]]]
 
 
-def _elsewhere(target: Target, platforms: Sequence[Platform], platform: Platform) -> list[tuple[str, str]]:
-    if platform in platforms:
-        return []
-    cure = f"{platform} in the project's platforms:, and a lock for it" if platform in target.virtual else ""
-    return [(f"it is for {', '.join(platforms) or 'no platform'}, this machine is {platform or 'none of them'}", cure)]
+def _elsewhere(matrix: Matrix, target: Target, platforms: Sequence[Platform], platform: Platform) -> Against:
+    if platform not in platforms:
+        known = platform in matrix.targets[target.name].platforms
+        cures = (f"`{platform}` in the project's platforms:, then `envgen lock`",) if known else ()
+        yield f"is for {', '.join(platforms) or 'no platform'}, this machine is {platform or 'none of them'}", cures
 
 
 def _system(target: Target, platform: Platform, here: Surroundings | None) -> Against:
@@ -164,14 +164,11 @@ def _system(target: Target, platform: Platform, here: Surroundings | None) -> Ag
     glibc = promised.get("__glibc", "").split(" ")[0]
     if glibc and (here.glibc < Version(glibc) if here.glibc else here.musl):
         have = f"glibc {here.glibc}" if here.glibc else "musl"
-        yield (
-            f"it is solved for glibc {glibc}, this system has {have}",
-            f"a system or a container image with glibc {glibc} or newer",
-        )
+        yield f"is solved for glibc {glibc}, this system has {have}", (f"a system or container image with glibc {glibc} or newer",)
     level = promised.get("__archspec", "").split(" ")[-1]
     wanted, has = _LEVEL.match(level), _LEVEL.match(here.archspec)
     if wanted and has and int(has[1] or 1) < int(wanted[1] or 1):
-        yield f"it is solved for {level} processors, this one is {here.archspec}", f"a processor of level {level}"
+        yield f"is solved for {level} processors, this one is {here.archspec}", (f"a processor of level {level}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,43 +187,42 @@ class _Case:
         cuda, floor, have = self.toolkit.version, self.toolkit.floor.get(self.system), self.machine.driver
         needs = f"driver {driver_text(floor)} or newer" if floor else f"a driver that runs CUDA {cuda.major}"
         if have is None:
-            yield f"CUDA {cuda} needs {needs}, here is none", needs
+            yield f"needs {needs}, here is none", (needs,)
         elif floor and have < floor:
-            yield f"CUDA {cuda} needs {needs}, this machine has {driver_text(have)}", needs + self._forward()
+            yield f"needs {needs}, this machine has {driver_text(have)}", (needs, *self._forward())
         elif not floor and self.machine.cuda and self.machine.cuda.major < cuda.major:
-            yield f"CUDA {cuda} needs {needs}, this one runs CUDA {self.machine.cuda}", needs
+            yield f"needs {needs}, this one runs CUDA {self.machine.cuda}", (needs,)
 
-    def _forward(self) -> str:
+    def _forward(self) -> Iterator[str]:
         """Forward compatibility is for data-centre GPUs, on Linux, and the next major of CUDA."""
         gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
         applies = gpus and self.system == "linux" and all(_is_data_centre(gpu) for gpu in gpus)
-        if not (applies and brings and self.toolkit.version.major == brings.major + 1):
-            return ""
-        return " (or the package cuda-compat, its folder first on LD_LIBRARY_PATH: a data-centre GPU can)"
+        if applies and brings and self.toolkit.version.major == brings.major + 1:
+            yield "or, for data-centre GPUs as here, forward compatibility: the package cuda-compat, first on LD_LIBRARY_PATH"
 
     def without_code(self, chosen: facts.Known, lock: Locked | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
         kinds = tuple(dict.fromkeys(Gpu(gpu.name, gpu.capability) for gpu in self.machine.gpus))
-        bad = {gpu: what for gpu in kinds if (what := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))}
-        for gpu, what in bad.items():
-            cure = f"CUDA_VISIBLE_DEVICES without the {gpu.name}" if len(bad) < len(kinds) else f"another target for the {gpu.name}"
-            yield what, cure
+        bad = [(gpu, found) for gpu in kinds if (found := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))]
+        for gpu, (what, cures) in bad:
+            yield what, (*cures, *((f"CUDA_VISIBLE_DEVICES without the {gpu.name}",) if len(bad) < len(kinds) else ()))
 
-    def _no_code(self, gpu: Gpu, chosen: facts.Known) -> str:
+    def _no_code(self, gpu: Gpu, chosen: facts.Known) -> tuple[str, tuple[str, ...]] | None:
         where = facts.cell(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target, self.platform)
         if where.dead:
-            return where.dead.text
+            return where.dead.text, ()
         known = {**where.known, **chosen}
         hard = (rule for rule in where.open if not rule.warn and any(axis.axis == "gpu" for axis in (*rule.when, *rule.need)))
         broken = next((rule for rule in hard if facts.holds(rule, known) is False), None)
-        return f"{gpu.name}: {facts.violated(broken, known)}" if broken else ""
+        return (f"{gpu.name}: {facts.violated(broken, known)}", ()) if broken else None
 
-    def _no_cudnn(self, gpu: Gpu, lock: Locked | None) -> str:
+    def _no_cudnn(self, gpu: Gpu, lock: Locked | None) -> tuple[str, tuple[str, ...]] | None:
         locked = lock.cudnn.get(self.platform) if lock else None
         pin = facts.cudnn_pin(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):
-            return ""
-        return f"the lock holds cuDNN {locked}, and {pin[1].text}"
+            return None
+        cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
+        return f"its lock holds cuDNN {locked}, and {pin[1].text}", (cure,)
 
     def manner(self) -> tuple[str, str, tuple[str, ...]]:
         """How the machine runs a target that it can run: the manner, in words, and what may fail all the same."""
@@ -235,7 +231,7 @@ class _Case:
         if brings is None or brings >= cuda:
             return "native", f"driver {driver} runs CUDA {brings or cuda}", ()
         floor, own = self.toolkit.floor.get(self.system), self.toolkit.driver.get(self.system)
-        needs = f"needs driver {driver_text(floor)}, this is {driver}" if floor else f"runs on driver {driver}"
+        needs = f"needs driver {driver_text(floor)} or newer, this is {driver}" if floor else f"runs on driver {driver}"
         until = f" before driver {driver_text(own)}" if own else ""
         caution = f"what is compiled on the machine (torch.compile, Triton, XLA, numba) may fail{until}"
         return "minor", f"by minor-version compatibility: CUDA {cuda.major} {needs}", (caution,)
@@ -278,9 +274,13 @@ def _driver(machine: Machine) -> str:
 def _lacking(machine: Machine, cuda: Sequence[Verdict]) -> str:
     """Why `auto` takes no CUDA target."""
     if machine.driver is None:
-        return machine.note or "no NVIDIA driver here"
+        return machine.note or "there is no NVIDIA driver"
     if not cuda:
-        return "no CUDA target to choose"
+        return "there is no CUDA target to choose"
     if not (machine.gpus or machine.hidden) and any(verdict.fits for verdict in cuda):
-        return machine.note or "no GPU here"
-    return f"driver {_driver(machine)} can run no CUDA target ({'; '.join(cuda[-1].why)})"
+        return machine.note or "there is no GPU"
+    return f"driver {_driver(machine)} can run no CUDA target {_refused(cuda[-1])}"
+
+
+def _refused(found: Verdict) -> str:
+    return f"({found.target}: {'; '.join(found.why)})"

@@ -11,15 +11,13 @@ from typing import Any
 from envgen.model import Gpu, Machine, Surroundings, Symptom, Verdict, driver_text
 from envgen.run import Checkup, Diagnosis
 
-_MANNERS = {"native": "runs", "cpu": "runs", "minor": "runs", "": "no"}
-
 
 def page(found: Diagnosis, width: int) -> str:
     """The machine, what is wrong with it, and its targets; lines are no longer than `width` where words allow it."""
     blocks = (
         ["machine", *_machine(found.machine, found.here, width)],
         [_count(found.symptoms), *(line for symptom in found.symptoms for line in _symptom(symptom, width))],
-        *([*wrap(_heading(checkup), width, subsequent_indent="    "), *_targets(checkup, width)] for checkup in found.checkups),
+        *(_checkup_lines(checkup, width) for checkup in found.checkups),
     )
     return "\n\n".join("\n".join(block) for block in blocks)
 
@@ -33,7 +31,7 @@ def _machine(machine: Machine, here: Surroundings, width: int) -> Iterator[str]:
         runs = f", runs CUDA {machine.cuda}" if machine.cuda else ""
         yield from _line("  driver", f"{driver_text(machine.driver)}{runs}", width)
     else:
-        yield from _line("  driver", f"none: {machine.note or 'no NVIDIA driver here'}", width)
+        yield from _line("  driver", machine.note or "no NVIDIA driver", width)
     for gpus, hidden in ((machine.gpus, ""), (machine.hidden, ", hidden by CUDA_VISIBLE_DEVICES")):
         for gpu, count in _counted(gpus).items():
             yield from _line("  GPU", f"{f'{count} x ' if count > 1 else ''}{_gpu(gpu)}{hidden}", width)
@@ -74,23 +72,32 @@ def _symptom(symptom: Symptom, width: int) -> Iterator[str]:
     yield from _line("", f"-> {symptom.cure}", width)
 
 
-def _heading(checkup: Checkup) -> str:
+def _checkup_lines(checkup: Checkup, width: int) -> Iterator[str]:
     if not checkup.project:
-        return "targets that the matrices describe"
-    if checkup.chosen:
-        return f"{checkup.project}: {checkup.chosen} is chosen ({checkup.why})"
-    return f"{checkup.project}: {checkup.why}"
-
-
-def _targets(checkup: Checkup, width: int) -> Iterator[str]:
+        yield "targets that the matrices describe"
+        yield from _described(checkup.verdicts, width)
+        return
+    said = f"{checkup.chosen} is chosen, {checkup.why}" if checkup.chosen else checkup.why
+    yield from wrap(f"{checkup.project}: {said}", width, subsequent_indent="    ")
     for verdict in checkup.verdicts:
-        mark = ">" if checkup.project and verdict.target == checkup.chosen else " "
-        state = _MANNERS[verdict.how] + ("" if verdict.locked else ", not locked")
-        why = "; ".join(verdict.why) if checkup.project else verdict.why[0]
-        yield from _line(f"{mark} {verdict.target}", f"{state}: {why}", width)
-        if checkup.project:
-            yield from (line for caution in verdict.cautions for line in _line("", f"but {caution}", width))
-            yield from (line for cure in verdict.unlock if cure not in why for line in _line("", f"-> {cure}", width))
+        mark, why = ">" if verdict.target == checkup.chosen else " ", _why(verdict)
+        yield from _line(f"{mark} {verdict.target}", why, width)
+        yield from (line for caution in verdict.cautions for line in _line("", f"but {caution}", width))
+        yield from (line for cure in verdict.unlock if cure not in why for line in _line("", f"-> {cure}", width))
+
+
+def _described(verdicts: Iterable[Verdict], width: int) -> Iterator[str]:
+    """Targets of which the same is to be said share a line."""
+    groups: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        groups.setdefault(_why(verdict), []).append(verdict.target)
+    for why, names in groups.items():
+        yield from wrap(f"{', '.join(names)}  {why}", width, initial_indent="  ", subsequent_indent="    ")
+
+
+def _why(verdict: Verdict) -> str:
+    state = "runs: " if verdict.fits else "no: "
+    return f"{'' if verdict.locked else 'not locked; '}{state}{'; '.join(verdict.why)}"
 
 
 def _line(label: str, text: str, width: int) -> Iterator[str]:

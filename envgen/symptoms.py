@@ -97,7 +97,7 @@ def hidden_gpus(seen: Seen) -> Iterator[Symptom]:
         yield Symptom(
             "hidden-gpus",
             "error" if every else "note",
-            f"CUDA_VISIBLE_DEVICES={value!r} hides {'every GPU' if every else len(seen.machine.hidden)} ({names})",
+            f"CUDA_VISIBLE_DEVICES={value!r} hides {'every GPU' if every else 'a part of the GPUs'} ({names})",
             "unset CUDA_VISIBLE_DEVICES, or programs run on the CPU" if every else "unset it to use all",
         )
 
