@@ -153,7 +153,7 @@ def _resolved(root: Path, folder: str) -> str:
     """Where a folder really is, below `root`: /usr/local/cuda is most often a link to /usr/local/cuda-12.4."""
     try:
         real, top = below(root, folder).resolve(), root.resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):  # RuntimeError: a link that leads to itself, before Python 3.13
         return folder
     if root == Path(root.anchor):
         return str(real)

@@ -42,7 +42,7 @@ _DRIVER_FOLDERS = (
     "usr/local/nvidia/lib",
 )
 _DRIVER = re.compile(r"lib(?:cuda|nvidia-ml)\.so\.\d")
-_MODULE = re.compile(r"Kernel Module\D*?(\d+\.\d+(?:\.\d+)?)")
+_MODULE = re.compile(r"Kernel Module.*?(\d+\.\d+(?:\.\d+)?)")
 # https://gitlab.com/x86-psABIs/x86-64-ABI: what each level has on top of the one before, as /proc/cpuinfo spells it
 _LEVELS = (
     ("x86_64_v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),

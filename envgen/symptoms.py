@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.foreign import HOMES
 from envgen.model import Foreign, Machine, Surroundings, Symptom
 
 
@@ -25,7 +26,6 @@ class Seen:
 
 Rule = Callable[[Seen], Iterator[Symptom]]
 
-_HOMES = ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT")
 _CLEAN = "unset LD_LIBRARY_PATH; an environment finds its own libraries"
 
 
@@ -167,17 +167,17 @@ def preloaded(seen: Seen) -> Iterator[Symptom]:
 
 def cuda_home(seen: Seen) -> Iterator[Symptom]:
     """Extensions that are compiled on the machine take the toolkit of CUDA_HOME, or else nvcc's on PATH."""
-    for variable in _HOMES:
+    for variable in HOMES:
         found = next((thing for thing in seen.here.foreign if thing.via == variable), None)
         if seen.here.variables.get(variable) and not found and not _in_prefix(seen.here, variable):
             text = f"{variable}={seen.here.variables[variable]} holds nothing that can be read"
             yield Symptom("cuda-home", "warning", text, f"unset {variable}")
-    ways = [thing for thing in seen.here.foreign if thing.kind == "CUDA" and thing.via in (*_HOMES, "PATH")]
+    ways = [thing for thing in seen.here.foreign if thing.kind == "CUDA" and thing.via in (*HOMES, "PATH")]
     kinds = _by_version(ways)
     if kinds:
         via = tuple(dict.fromkeys(thing.via for thing in ways))
         text = f"{_joined(via)} to {_listed(kinds)}: extensions that you compile take it"
-        set_here = [variable for variable in _HOMES if variable in via]
+        set_here = [variable for variable in HOMES if variable in via]
         cure = f"unset {' '.join(set_here)}" if set_here else "where you compile, put the environment's own cuda-nvcc first on PATH"
         yield Symptom("toolkit", "warning" if len(kinds) > 1 else "note", text, cure)
 
