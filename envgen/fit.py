@@ -198,7 +198,7 @@ class _Case:
         gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
         applies = gpus and self.system == "linux" and all(_is_data_centre(gpu) for gpu in gpus)
         if applies and brings and self.toolkit.version.major == brings.major + 1:
-            yield "in place of a newer driver, on data-centre GPUs: the package cuda-compat, its folder first on LD_LIBRARY_PATH"
+            yield "instead, on data-centre GPUs: the package cuda-compat, its folder first on LD_LIBRARY_PATH"
 
     def without_code(self, chosen: facts.Known, lock: Locked | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""

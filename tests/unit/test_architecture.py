@@ -29,6 +29,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "writing",
         "fit",
         "surroundings",
+        "symptoms",
     ),
     ("matrix", "resolve", "solve", "pin"),
     ("plan", "starting"),
