@@ -12,7 +12,7 @@ from envgen import fit, gpu, surroundings, symptoms
 from envgen.errors import BadInput
 from envgen.layout import Layout, starter
 from envgen.matrix import load_matrix
-from envgen.model import Machine, Matrix, Surroundings, Verdict
+from envgen.model import Fit, Machine, Matrix, System
 from envgen.plan import load, locked
 from envgen.run import Checkup, Diagnosis
 
@@ -34,7 +34,7 @@ def diagnose(
     return Diagnosis(machine, here, symptoms.judge(machine, here), tuple(checkups) or (_described(matrix, machine, here),))
 
 
-def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: Surroundings, *, asked: bool = True) -> Checkup:
+def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: System, *, asked: bool = True) -> Checkup:
     """A verdict for every target of a project, and the locked one that `auto` takes on this machine."""
     project = load(layout, matrix, name)
     locks = locked(layout, project)
@@ -50,11 +50,11 @@ def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: S
     return Checkup(name, verdicts, chosen, why, asked)
 
 
-def _of(verdicts: Sequence[Verdict], target: str) -> Verdict:
+def _of(verdicts: Sequence[Fit], target: str) -> Fit:
     return next(verdict for verdict in verdicts if verdict.target == target)
 
 
-def _described(matrix: Matrix, machine: Machine, here: Surroundings) -> Checkup:
+def _described(matrix: Matrix, machine: Machine, here: System) -> Checkup:
     """Every target that the matrices describe for this platform, newest first."""
     targets = [target for target in matrix.targets.values() if here.platform in target.platforms]
     newest = sorted(targets, key=lambda target: target.cuda or Version("0"), reverse=True)

@@ -16,17 +16,17 @@ from envgen import cell as facts
 from envgen.errors import BadInput
 from envgen.model import (
     Address,
+    Fit,
     Gpu,
     Locked,
     Machine,
     Matrix,
     Platform,
     Project,
-    Surroundings,
+    System,
     Target,
     Toolkit,
     Variant,
-    Verdict,
     driver_text,
 )
 
@@ -45,7 +45,7 @@ def best_for(
     matrix: Matrix,
     project: Project,
     only: Collection[str] | None = None,
-    here: Surroundings | None = None,
+    here: System | None = None,
     locks: Mapping[str, Locked] | None = None,
 ) -> tuple[str, str]:
     """The target of a project that `word` (`gpu` or `auto`) means on this machine, and why; `only` of these, where they are given.
@@ -57,7 +57,7 @@ def best_for(
 
 
 def choose(
-    word: str, found: Sequence[Verdict], machine: Machine, project: Project, only: Collection[str] | None = None
+    word: str, found: Sequence[Fit], machine: Machine, project: Project, only: Collection[str] | None = None
 ) -> tuple[str, str]:
     """Among verdicts: the newest CUDA target that fits; for `auto` then the CPU target; without a driver the newest CUDA target."""
     open_to = [verdict for verdict in found if only is None or verdict.target in only]
@@ -84,9 +84,9 @@ def verdicts(
     machine: Machine,
     matrix: Matrix,
     project: Project,
-    here: Surroundings | None = None,
+    here: System | None = None,
     locks: Mapping[str, Locked] | None = None,
-) -> tuple[Verdict, ...]:
+) -> tuple[Fit, ...]:
     """A verdict for every target of a project, in the project's order; `locks` are those there are, None where nobody looked."""
     return tuple(
         verdict(machine, matrix, target, here, _provided(project, matrix), (locks or {}).get(target.name), asked=locks is not None)
@@ -98,12 +98,12 @@ def verdict(
     machine: Machine,
     matrix: Matrix,
     target: Target,
-    here: Surroundings | None = None,
+    here: System | None = None,
     providers: Sequence[str] = (),
     lock: Locked | None = None,
     *,
     asked: bool = False,
-) -> Verdict:
+) -> Fit:
     """Whether a machine can run one target, with every reason against it.
 
     Without `here` the platform is the target's first one and nothing is said about libc and processor. What a lock chose
@@ -118,9 +118,9 @@ def verdict(
     locked = lock is not None or not asked
     if against:
         cures = tuple(dict.fromkeys(cure for _, cures in against for cure in cures))
-        return Verdict(target.name, target.cuda, "", tuple(what for what, _ in against), (), cures, locked)
+        return Fit(target.name, target.cuda, "", tuple(what for what, _ in against), (), cures, locked)
     how, why, cautions = case.manner() if case else ("cpu", "needs no GPU", ())
-    return Verdict(target.name, target.cuda, how, (why,), cautions, (), locked)
+    return Fit(target.name, target.cuda, how, (why,), cautions, (), locked)
 
 
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
@@ -156,7 +156,7 @@ def _elsewhere(matrix: Matrix, target: Target, platforms: Sequence[Platform], pl
         yield f"is for {', '.join(platforms) or 'no platform'}, this machine is {platform or 'none of them'}", cures
 
 
-def _system(target: Target, platform: Platform, here: Surroundings | None) -> Against:
+def _system(target: Target, platform: Platform, here: System | None) -> Against:
     """What the target promises to the solver of libc and processor, and the system does not keep."""
     if here is None:
         return
@@ -237,7 +237,7 @@ class _Case:
         return "minor", f"by minor-version compatibility: CUDA {cuda.major} {needs}", (caution,)
 
 
-def _case(machine: Machine, matrix: Matrix, target: Target, platform: Platform, here: Surroundings | None) -> _Case | None:
+def _case(machine: Machine, matrix: Matrix, target: Target, platform: Platform, here: System | None) -> _Case | None:
     """None for a CPU target. WSL runs Linux programs on the Windows driver, and NVML tells that driver's version there."""
     if target.cuda is None:
         return None
@@ -263,7 +263,7 @@ def _is_data_centre(gpu: Gpu) -> bool:
     return bool(_DATA_CENTRE.match(gpu.name)) and not _WORKSTATION.search(gpu.name)
 
 
-def _age(found: Verdict) -> Version:
+def _age(found: Fit) -> Version:
     return found.cuda or Version("0")
 
 
@@ -271,7 +271,7 @@ def _driver(machine: Machine) -> str:
     return driver_text(machine.driver) if machine.driver else "?"
 
 
-def _lacking(machine: Machine, cuda: Sequence[Verdict]) -> str:
+def _lacking(machine: Machine, cuda: Sequence[Fit]) -> str:
     """Why `auto` takes no CUDA target."""
     if machine.driver is None:
         return machine.note or "there is no NVIDIA driver"
@@ -282,5 +282,5 @@ def _lacking(machine: Machine, cuda: Sequence[Verdict]) -> str:
     return f"driver {_driver(machine)} can run no CUDA target {_refused(cuda[-1])}"
 
 
-def _refused(found: Verdict) -> str:
+def _refused(found: Fit) -> str:
     return f"({found.target}: {'; '.join(found.why)})"

@@ -377,7 +377,7 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class LockedPackage:
-    """One package of a lock, a list or an installed environment. Hashes are hex; a field that its source does not tell is "" or None.
+    """One package of a lock, a list or an installed environment. Hashes are hex; what its source does not tell is "" or None.
 
     `depends` are conda specs for a conda package, requirements (PEP 508) for a pip package.
     """
@@ -439,7 +439,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class Outsider:
     """CUDA or cuDNN that lies outside of every environment. `version` is as exact as its files tell, "" where they do not.
 
     `via` is what leads there: LD_LIBRARY_PATH, LD_PRELOAD, PATH, CUDA_HOME (a variable); "disk" where only the place does.
@@ -452,7 +452,7 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class System:
     """The system beside what NVML says: what packages may expect of it, and what may get in their way.
 
     `devices` are NVIDIA's device files, `libraries` the folders with the driver's libraries (libcuda, libnvidia-ml), `module`
@@ -468,7 +468,7 @@ class Surroundings:
     devices: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     module: str = ""
-    foreign: tuple[Foreign, ...] = ()
+    outside: tuple[Outsider, ...] = ()
     mamba: str = ""
     leaks: tuple[str, ...] = ()  # frameworks that every Python here finds: "torch in ~/.local/lib/python3.12/site-packages"
     stray: tuple[str, ...] = ()  # entries of LD_LIBRARY_PATH that mean another place in every folder: "", "lib"
@@ -495,7 +495,7 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Fit:
     """Whether a machine can run a target: `how` is "cpu", "native" or "minor" where it can, "" where it cannot.
 
     `why` says it in words, one reason each; `cautions` what may fail although it runs; `unlock` what it would take.

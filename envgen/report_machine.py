@@ -8,7 +8,7 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import Any
 
-from envgen.model import Gpu, Machine, Surroundings, Symptom, Verdict, driver_text
+from envgen.model import Fit, Gpu, Machine, Symptom, System, driver_text
 from envgen.run import Checkup, Diagnosis
 
 
@@ -22,7 +22,7 @@ def page(found: Diagnosis, width: int) -> str:
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _machine(machine: Machine, here: Surroundings, width: int) -> Iterator[str]:
+def _machine(machine: Machine, here: System, width: int) -> Iterator[str]:
     libc = f"glibc {here.glibc}" if here.glibc else "musl" if here.musl else ""
     where = "WSL" if here.wsl else ""
     container = f"{here.container} container" if here.container else ""
@@ -48,10 +48,10 @@ def _gpu(gpu: Gpu) -> str:
     return f"{gpu.name}, compute capability {gpu.capability}{f', MIG with {gpu.mig} instances' if gpu.mig is not None else ''}"
 
 
-def _places(here: Surroundings) -> dict[str, list[str]]:
+def _places(here: System) -> dict[str, list[str]]:
     """CUDA and cuDNN outside of environments: each once, with every variable that leads there."""
     found: dict[str, list[str]] = {}
-    for thing in here.foreign:
+    for thing in here.outside:
         ways = found.setdefault(f"{thing.kind} {thing.version} in {thing.folder}".replace("  ", " "), [])
         ways.extend([thing.via] if thing.via != "disk" else [])
     return found
@@ -86,7 +86,7 @@ def _checkup_lines(checkup: Checkup, width: int) -> Iterator[str]:
         yield from (line for cure in verdict.unlock if cure not in why for line in _line("", f"-> {cure}", width))
 
 
-def _described(verdicts: Iterable[Verdict], width: int) -> Iterator[str]:
+def _described(verdicts: Iterable[Fit], width: int) -> Iterator[str]:
     """Targets of which the same is to be said share a line."""
     groups: dict[str, list[str]] = {}
     for verdict in verdicts:
@@ -95,7 +95,7 @@ def _described(verdicts: Iterable[Verdict], width: int) -> Iterator[str]:
         yield from wrap(f"{', '.join(names)}  {why}", width, initial_indent="  ", subsequent_indent="    ")
 
 
-def _why(verdict: Verdict) -> str:
+def _why(verdict: Fit) -> str:
     state = "runs: " if verdict.fits else "no: "
     return f"{'' if verdict.locked else 'not locked; '}{state}{'; '.join(verdict.why)}"
 
@@ -132,7 +132,7 @@ def _checkup(checkup: Checkup) -> dict[str, Any]:
     return {"project": checkup.project, "chosen": checkup.chosen or None, "why": checkup.why, "targets": targets}
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _verdict(verdict: Fit) -> dict[str, Any]:
     return {**_plain(asdict(verdict)), "fits": verdict.fits}
 
 

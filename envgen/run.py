@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from envgen.model import Machine, Platform, RenderedFile, Resolution, Solution, Surroundings, Symptom, Verdict
+from envgen.model import Fit, Machine, Platform, RenderedFile, Resolution, Solution, Symptom, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Checkup:
     """
 
     project: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Fit, ...]
     chosen: str
     why: str
     asked: bool
@@ -91,7 +91,7 @@ class Diagnosis:
     """All that `envgen doctor` has to tell."""
 
     machine: Machine
-    here: Surroundings
+    here: System
     symptoms: tuple[Symptom, ...]
     checkups: tuple[Checkup, ...]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen import foreign
-from envgen.model import Platform, Surroundings
+from envgen import outside
+from envgen.model import Platform, System
 
 # Variables that CUDA programs, Python and the solvers of conda, mamba and pixi read; their values are shown to the user.
 READ = (
@@ -24,7 +24,7 @@ READ = (
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
     "CONDA_PREFIX",
-    *foreign.HOMES,
+    *outside.HOMES,
     "PYTHONPATH",
     "PYTHONNOUSERSITE",
 )
@@ -51,22 +51,22 @@ _LEVELS = (
 )
 
 
-def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: Platform | None = None) -> Surroundings:
+def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: Platform | None = None) -> System:
     """The system under `root` as a process with `environ` meets it; `here` is its platform, where it is not this process's."""
     subdir = here or platform_here()
     linux = subdir.startswith("linux")
-    return Surroundings(
+    return System(
         platform=subdir,
         glibc=_glibc(root) if linux else None,
-        musl=linux and any(name.startswith("ld-musl-") for name in foreign.names(root / "lib")),
+        musl=linux and any(name.startswith("ld-musl-") for name in outside.names(root / "lib")),
         archspec=_archspec(root, subdir),
-        wsl="microsoft" in foreign.text_of(root / "proc/version").lower(),
+        wsl="microsoft" in outside.text_of(root / "proc/version").lower(),
         container=_container(root, environ),
         devices=tuple(_devices(root)),
         libraries=tuple(_libraries(root, environ)),
         module=_module(root),
-        foreign=foreign.find(root, environ),
-        mamba=foreign.version_json(root, "/usr/local/cuda"),
+        outside=outside.find(root, environ),
+        mamba=outside.version_json(root, "/usr/local/cuda"),
         leaks=tuple(_leaks(root, environ)),
         stray=_stray(environ),
         variables={name: environ[name] for name in READ if name in environ},
@@ -100,7 +100,7 @@ def _archspec(root: Path, subdir: Platform) -> str:
     architecture = subdir.split("-")[-1]
     if architecture != "64":
         return architecture
-    line = re.search(r"^flags\s*:(.*)$", foreign.text_of(root / "proc/cpuinfo")[:100_000], re.MULTILINE)
+    line = re.search(r"^flags\s*:(.*)$", outside.text_of(root / "proc/cpuinfo")[:100_000], re.MULTILINE)
     if line is None:
         return ""
     flags, level = set(line[1].split()), "x86_64"
@@ -112,7 +112,7 @@ def _archspec(root: Path, subdir: Platform) -> str:
 
 
 def _container(root: Path, environ: Mapping[str, str]) -> str:
-    group = foreign.text_of(root / "proc/1/cgroup")
+    group = outside.text_of(root / "proc/1/cgroup")
     marks = {
         "kubernetes": "KUBERNETES_SERVICE_HOST" in environ or "kubepods" in group,
         "apptainer": "APPTAINER_CONTAINER" in environ or "SINGULARITY_CONTAINER" in environ,
@@ -130,32 +130,32 @@ def _exists(path: Path) -> bool:
 
 
 def _devices(root: Path) -> Iterator[str]:
-    yield from (f"/dev/{name}" for name in foreign.names(root / "dev") if re.fullmatch(r"nvidia(\d+|ctl)|dxg", name))
+    yield from (f"/dev/{name}" for name in outside.names(root / "dev") if re.fullmatch(r"nvidia(\d+|ctl)|dxg", name))
 
 
 def _libraries(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
     """Folders with the driver's own libraries, the usual ones and those of LD_LIBRARY_PATH; a toolkit's stubs are none."""
-    for place in dict.fromkeys((*(f"/{usual}" for usual in _DRIVER_FOLDERS), *foreign.entries(environ.get("LD_LIBRARY_PATH", "")))):
-        if any(_DRIVER.match(name) for name in foreign.names(foreign.below(root, place))):
+    for place in dict.fromkeys((*(f"/{usual}" for usual in _DRIVER_FOLDERS), *outside.entries(environ.get("LD_LIBRARY_PATH", "")))):
+        if any(_DRIVER.match(name) for name in outside.names(outside.below(root, place))):
             yield place
 
 
 def _module(root: Path) -> str:
-    found = _MODULE.search(foreign.text_of(root / "proc/driver/nvidia/version"))
+    found = _MODULE.search(outside.text_of(root / "proc/driver/nvidia/version"))
     return found[1] if found else ""
 
 
 def _leaks(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
     """Frameworks in the user's own site-packages and on PYTHONPATH: both come before what an environment holds."""
-    for entry in foreign.entries(environ.get("PYTHONPATH", "")):
-        yield from (f"{name} in {entry} (PYTHONPATH)" for name in foreign.names(foreign.below(root, entry)) if name in FRAMEWORKS)
+    for entry in outside.entries(environ.get("PYTHONPATH", "")):
+        yield from (f"{name} in {entry} (PYTHONPATH)" for name in outside.names(outside.below(root, entry)) if name in FRAMEWORKS)
     if environ.get("PYTHONNOUSERSITE"):
         return
     base = environ.get("PYTHONUSERBASE") or f"{environ.get('HOME', '').rstrip('/')}/.local"
-    for python in foreign.names(foreign.below(root, base) / "lib"):
+    for python in outside.names(outside.below(root, base) / "lib"):
         if re.fullmatch(r"python3\.\d+", python):
             place = f"{base}/lib/{python}/site-packages"
-            yield from (f"{name} in {place}" for name in foreign.names(foreign.below(root, place)) if name in FRAMEWORKS)
+            yield from (f"{name} in {place}" for name in outside.names(outside.below(root, place)) if name in FRAMEWORKS)
 
 
 def _stray(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from envgen.foreign import HOMES
-from envgen.model import Foreign, Machine, Surroundings, Symptom
+from envgen.model import Machine, Outsider, Symptom, System
+from envgen.outside import HOMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Seen:
     """A machine as a rule sees it: what NVML says, and everything else."""
 
     machine: Machine
-    here: Surroundings
+    here: System
 
 
 Rule = Callable[[Seen], Iterator[Symptom]]
@@ -29,7 +29,7 @@ Rule = Callable[[Seen], Iterator[Symptom]]
 _CLEAN = "unset LD_LIBRARY_PATH; an environment finds its own libraries"
 
 
-def judge(machine: Machine, here: Surroundings) -> tuple[Symptom, ...]:
+def judge(machine: Machine, here: System) -> tuple[Symptom, ...]:
     """Everything that the rules find, the worst first."""
     order = ("error", "warning", "note")
     found = (symptom for rule in RULES for symptom in rule(Seen(machine, here)))
@@ -82,9 +82,9 @@ def half_a_driver(seen: Seen) -> Iterator[Symptom]:
 
 def linux_driver_in_wsl(seen: Seen) -> Iterator[Symptom]:
     """WSL's libcuda comes from Windows; one of a Linux driver shadows it."""
-    foreign = [folder for folder in seen.here.libraries if seen.here.wsl and "/wsl/" not in folder]
-    if foreign:
-        text = f"{foreign[0]} has libraries of a Linux driver, WSL's own are in /usr/lib/wsl/lib"
+    outside = [folder for folder in seen.here.libraries if seen.here.wsl and "/wsl/" not in folder]
+    if outside:
+        text = f"{outside[0]} has libraries of a Linux driver, WSL's own are in /usr/lib/wsl/lib"
         yield Symptom("wsl-driver", "warning", text, "remove the Linux driver; in WSL the driver is the one of Windows")
 
 
@@ -127,14 +127,14 @@ def musl(seen: Seen) -> Iterator[Symptom]:
 
 def two_toolkits(seen: Seen) -> Iterator[Symptom]:
     """LD_LIBRARY_PATH with two CUDA toolkits: which one a program gets depends on what it asks for first."""
-    toolkits = _by_version([thing for thing in seen.here.foreign if thing.kind == "CUDA" and thing.via == "LD_LIBRARY_PATH"])
+    toolkits = _by_version([thing for thing in seen.here.outside if thing.kind == "CUDA" and thing.via == "LD_LIBRARY_PATH"])
     if len(toolkits) > 1:
         yield Symptom("two-toolkits", _grave(seen), f"LD_LIBRARY_PATH leads to {_listed(toolkits)}", _CLEAN)
 
 
 def library_path(seen: Seen) -> Iterator[Symptom]:
     """CUDA or cuDNN on LD_LIBRARY_PATH: pip wheels, and what a program loads while it runs, take it before their own."""
-    loaded = [thing for thing in seen.here.foreign if thing.via == "LD_LIBRARY_PATH"]
+    loaded = [thing for thing in seen.here.outside if thing.via == "LD_LIBRARY_PATH"]
     for kind in ("CUDA", "cuDNN"):
         things = _by_version([thing for thing in loaded if thing.kind == kind])
         if things and not (kind == "CUDA" and len(things) > 1):  # two_toolkits has said it
@@ -144,7 +144,7 @@ def library_path(seen: Seen) -> Iterator[Symptom]:
 
 def driver_stub(seen: Seen) -> Iterator[Symptom]:
     """A toolkit's stub of libcuda is there to link against; a program that loads it sees no GPU."""
-    for thing in seen.here.foreign:
+    for thing in seen.here.outside:
         if thing.kind == "driver stub":
             text = f"LD_LIBRARY_PATH leads to {thing.folder}: a libcuda without a driver behind it"
             yield Symptom("driver-stub", _grave(seen), text, "take the folder off LD_LIBRARY_PATH")
@@ -160,7 +160,7 @@ def stray_entries(seen: Seen) -> Iterator[Symptom]:
 
 def preloaded(seen: Seen) -> Iterator[Symptom]:
     """LD_PRELOAD puts a library into every program, whatever its environment holds."""
-    for thing in seen.here.foreign:
+    for thing in seen.here.outside:
         if thing.via == "LD_PRELOAD":
             yield Symptom("preload", _grave(seen), f"LD_PRELOAD loads {thing.folder} into every program", "unset LD_PRELOAD")
 
@@ -168,11 +168,11 @@ def preloaded(seen: Seen) -> Iterator[Symptom]:
 def cuda_home(seen: Seen) -> Iterator[Symptom]:
     """Extensions that are compiled on the machine take the toolkit of CUDA_HOME, or else nvcc's on PATH."""
     for variable in HOMES:
-        found = next((thing for thing in seen.here.foreign if thing.via == variable), None)
+        found = next((thing for thing in seen.here.outside if thing.via == variable), None)
         if seen.here.variables.get(variable) and not found and not _in_prefix(seen.here, variable):
             text = f"{variable}={seen.here.variables[variable]} holds nothing that can be read"
             yield Symptom("cuda-home", "warning", text, f"unset {variable}")
-    ways = [thing for thing in seen.here.foreign if thing.kind == "CUDA" and thing.via in (*HOMES, "PATH")]
+    ways = [thing for thing in seen.here.outside if thing.kind == "CUDA" and thing.via in (*HOMES, "PATH")]
     kinds = _by_version(ways)
     if kinds:
         via = tuple(dict.fromkeys(thing.via for thing in ways))
@@ -184,7 +184,7 @@ def cuda_home(seen: Seen) -> Iterator[Symptom]:
 
 def system_cudnn(seen: Seen) -> Iterator[Symptom]:
     """A cuDNN in the system's folders is loaded by programs that do not find their own."""
-    for thing in seen.here.foreign:
+    for thing in seen.here.outside:
         if thing.kind == "cuDNN" and thing.via == "disk":
             text = f"cuDNN {thing.version} in {thing.folder}: a program that finds none of its own loads it"
             yield Symptom("system-cudnn", "note", text, "nothing, as long as an environment holds its own cuDNN")
@@ -270,15 +270,15 @@ def _minor(version: str) -> str:
     return ".".join(version.strip().split(".")[:2])
 
 
-def _in_prefix(here: Surroundings, variable: str) -> bool:
+def _in_prefix(here: System, variable: str) -> bool:
     """Whether a variable leads into the active environment, which is not outside."""
     prefix = here.variables.get("CONDA_PREFIX", "")
     return bool(prefix) and here.variables[variable].startswith(prefix)
 
 
-def _by_version(things: list[Foreign]) -> list[Foreign]:
+def _by_version(things: list[Outsider]) -> list[Outsider]:
     """One of each version, the most exact: 12, 12.4 and 12.4.127 may be the same, and so may what tells no version."""
-    kept: list[Foreign] = []
+    kept: list[Outsider] = []
     for thing in sorted(things, key=lambda thing: thing.version.count("."), reverse=True):
         version = [part for part in thing.version.split(".")[:2] if part]
         if not any(other.version.split(".")[: len(version)] == version for other in kept):
@@ -290,5 +290,5 @@ def _joined(names: tuple[str, ...]) -> str:
     return f"{' and '.join(names)} lead{'s' if len(names) == 1 else ''}"
 
 
-def _listed(things: list[Foreign]) -> str:
+def _listed(things: list[Outsider]) -> str:
     return " and ".join(f"{thing.kind} {thing.version or 'of unknown version'} ({thing.folder})" for thing in things)

@@ -209,7 +209,7 @@ def test_json_holds_what_the_page_says(site: Workspace, nvml: FakeNvml) -> None:
     found = json.loads(doctor(site, machine, "frontier", "--json").out)
     assert found["machine"]["driver"] == "550.54.14"
     assert [gpu["capability"] for gpu in found["machine"]["gpus"]] == ["8.0"]
-    assert [gpu["name"] for gpu in found["machine"]["hidden"]] == [H100.split(":")[0]]
+    assert [gpu["name"] for gpu in found["machine"]["hidden"]] == [H100.partition(":")[0]]
     assert {row["rule"] for row in found["symptoms"]} >= {"hidden-gpus"}
     assert {row["target"]: (row["fits"], row["how"], row["locked"]) for row in found["projects"][0]["targets"]} == {
         "cpu": (True, "cpu", True),

@@ -22,7 +22,7 @@ def build(root: Path, files: Mapping[str, str]) -> Path:
 def toolkit(version: str, *, told: bool = True) -> dict[str, str]:
     """A CUDA toolkit as its installer leaves it, below /usr/local."""
     home = f"usr/local/cuda-{version}"
-    major = version.split(".")[0]
+    major = version.split(".", maxsplit=1)[0]
     files = {
         f"{home}/targets/x86_64-linux/lib/libcudart.so.{major}": "",
         f"{home}/bin/nvcc": "",

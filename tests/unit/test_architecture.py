@@ -15,7 +15,7 @@ MODULES = sorted(TREES)
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "model", "talk"),
-    ("layout", "document", "cell", "channel", "gpu", "foreign", "run", "verify"),
+    ("layout", "document", "cell", "channel", "gpu", "outside", "run", "verify"),
     (
         "shapes",
         "project",

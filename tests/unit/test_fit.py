@@ -12,13 +12,13 @@ from unit.small import examples, project_of, small_matrix
 
 from envgen import fit
 from envgen.errors import BadInput
-from envgen.model import Gpu, Locked, Machine, Matrix, Surroundings, Verdict, driver_text
+from envgen.model import Fit, Gpu, Locked, Machine, Matrix, System, driver_text
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
 V100, B200, K40, A100 = (
     Gpu(name, Version(capability)) for name, capability in (("V100", "7.0"), ("B200", "10.0"), ("K40", "3.5"), ("A100", "8.0"))
 )
-LINUX = Surroundings("linux-64", Version("2.36"), archspec="x86_64_v3")
+LINUX = System("linux-64", Version("2.36"), archspec="x86_64_v3")
 MINORS = {"470.42.01": "11.4", "525.60.13": "12.0", "535.104.05": "12.2", "550.54.14": "12.4", "580.65.06": "13.0"}
 
 
@@ -31,7 +31,7 @@ def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: str = fit.GP
     return fit.best_for(word, here, small_matrix(), project_of(TEXT.format(targets=targets)))
 
 
-def one(real: Matrix, target: str, has: Machine, here: Surroundings = LINUX, lock: Locked | None = None) -> Verdict:
+def one(real: Matrix, target: str, has: Machine, here: System = LINUX, lock: Locked | None = None) -> Fit:
     """The verdict about one target of this repository's matrices."""
     return fit.verdict(has, real, real.targets[target], here, ("conda-forge",), lock)
 
@@ -187,10 +187,10 @@ def test_forward_compatibility_is_for_data_centre_gpus(real: Matrix, name: str) 
     [
         ("470.42.01", LINUX),  # CUDA 13 is not the next major after 11
         ("550.54.14", replace(LINUX, wsl=True)),
-        ("550.54.14", Surroundings("win-64")),
+        ("550.54.14", System("win-64")),
     ],
 )
-def test_forward_compatibility_is_for_linux_and_the_next_major(real: Matrix, driver: str, here: Surroundings) -> None:
+def test_forward_compatibility_is_for_linux_and_the_next_major(real: Matrix, driver: str, here: System) -> None:
     a100 = Gpu("NVIDIA A100-SXM4-40GB", Version("8.0"))
     found = one(real, "cu130", machine(driver, a100), here)
     assert found.unlock
@@ -229,14 +229,14 @@ def test_a_processor_below_the_promised_level_does_not_fit(real: Matrix, level: 
 @pytest.mark.parametrize(("platform", "targets"), [("linux-aarch64", "cpu cu126"), ("osx-arm64", "cpu"), ("freebsd-64", "")])
 def test_another_platform_does_not_fit_and_says_whether_it_could(real: Matrix, platform: str, targets: str) -> None:
     text = 'python: ">=3.10"\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets: [cpu, cu126]\n'
-    found = fit.verdicts(machine(), real, project_of(text, real), Surroundings(platform))
+    found = fit.verdicts(machine(), real, project_of(text, real), System(platform))
     assert not any(verdict.fits for verdict in found)
     assert {verdict.why for verdict in found} == {(f"is for linux-64, this machine is {platform}",)}
     assert [verdict.target for verdict in found if verdict.unlock] == targets.split()
 
 
 def test_a_lock_for_other_platforms_does_not_fit(real: Matrix) -> None:
-    aarch = Surroundings("linux-aarch64", Version("2.36"))
+    aarch = System("linux-aarch64", Version("2.36"))
     assert one(real, "cpu", machine(), aarch).fits
     assert not one(real, "cpu", machine(), aarch, Locked(("linux-64",))).fits
 

@@ -13,8 +13,8 @@ from packaging.version import Version
 from unit.machines import build, toolkit
 from unit.small import examples
 
-from envgen import foreign
-from envgen.model import Foreign, Surroundings
+from envgen import outside
+from envgen.model import Outsider, System
 from envgen.surroundings import look, platform_here
 
 CPUINFO = "processor\t: 0\nflags\t\t: {}\nbugs\t\t:\n"
@@ -23,7 +23,7 @@ V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
 V4 = f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"
 
 
-def see(root: Path, files: Mapping[str, str], platform: str = "linux-64", **environ: str) -> Surroundings:
+def see(root: Path, files: Mapping[str, str], platform: str = "linux-64", **environ: str) -> System:
     return look(build(root, files), environ, platform)
 
 
@@ -31,7 +31,7 @@ def see(root: Path, files: Mapping[str, str], platform: str = "linux-64", **envi
 
 
 def test_an_empty_machine_has_nothing(tmp_path: Path) -> None:
-    assert see(tmp_path, {}) == Surroundings("linux-64")
+    assert see(tmp_path, {}) == System("linux-64")
 
 
 @pytest.mark.parametrize("place", ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "usr/lib64"])
@@ -116,7 +116,7 @@ def test_a_toolkit_is_known_by_each_way_that_leads_to_it(tmp_path: Path) -> None
         "CUDA_HOME": "/usr/local/cuda",
     }
     seen = see(tmp_path, {**toolkit("12.4"), "usr/local/cuda": "->cuda-12.4"}, **ways)
-    assert seen.foreign == tuple(Foreign("CUDA", "12.4.1", "/usr/local/cuda-12.4", via) for via in (*ways, "disk"))
+    assert seen.outside == tuple(Outsider("CUDA", "12.4.1", "/usr/local/cuda-12.4", via) for via in (*ways, "disk"))
     assert seen.mamba == "12.4.1"
 
 
@@ -131,18 +131,18 @@ def test_a_toolkit_is_known_by_each_way_that_leads_to_it(tmp_path: Path) -> None
     ],
 )
 def test_the_version_of_a_toolkit_is_as_exact_as_its_files_tell(tmp_path: Path, files: dict[str, str], version: str) -> None:
-    (found,) = see(tmp_path, files, LD_LIBRARY_PATH="/opt/x/lib64").foreign
+    (found,) = see(tmp_path, files, LD_LIBRARY_PATH="/opt/x/lib64").outside
     assert (found.kind, found.version) == ("CUDA", version)
 
 
 def test_the_name_of_a_folder_tells_a_version(tmp_path: Path) -> None:
-    (found,) = see(tmp_path, toolkit("11.8", told=False)).foreign
+    (found,) = see(tmp_path, toolkit("11.8", told=False)).outside
     assert (found.version, found.folder) == ("11.8", "/usr/local/cuda-11.8")
 
 
 def test_nvcc_behind_a_link_belongs_to_its_toolkit(tmp_path: Path) -> None:
     seen = see(tmp_path, {**toolkit("12.4"), "usr/bin/nvcc": "->../local/cuda-12.4/bin/nvcc"}, PATH="/usr/bin")
-    assert Foreign("CUDA", "12.4.1", "/usr/local/cuda-12.4", "PATH") in seen.foreign
+    assert Outsider("CUDA", "12.4.1", "/usr/local/cuda-12.4", "PATH") in seen.outside
 
 
 def test_cudnn_is_found_on_the_path_and_on_the_disk(tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_cudnn_is_found_on_the_path_and_on_the_disk(tmp_path: Path) -> None:
         "usr/lib64/libcudnn.so.9",
         "usr/lib64/libcudnn_ops.so.9",
     )
-    assert see(tmp_path, dict.fromkeys(names, ""), LD_LIBRARY_PATH="/opt/cudnn/lib").foreign == (
-        Foreign("cuDNN", "8.9.7", "/opt/cudnn/lib", "LD_LIBRARY_PATH"),
-        Foreign("cuDNN", "9", "/usr/lib64", "disk"),
+    assert see(tmp_path, dict.fromkeys(names, ""), LD_LIBRARY_PATH="/opt/cudnn/lib").outside == (
+        Outsider("cuDNN", "8.9.7", "/opt/cudnn/lib", "LD_LIBRARY_PATH"),
+        Outsider("cuDNN", "9", "/usr/lib64", "disk"),
     )
 
 
@@ -163,9 +163,9 @@ def test_a_stub_and_a_preloaded_library_are_told(tmp_path: Path) -> None:
     seen = see(
         tmp_path, files, LD_LIBRARY_PATH="/opt/cuda/lib64/stubs", LD_PRELOAD="/usr/lib/libcublas.so.11:/usr/lib/libjemalloc.so.2"
     )
-    assert seen.foreign == (
-        Foreign("driver stub", "", "/opt/cuda/lib64/stubs", "LD_LIBRARY_PATH"),
-        Foreign("CUDA", "11", "/usr/lib/libcublas.so.11", "LD_PRELOAD"),
+    assert seen.outside == (
+        Outsider("driver stub", "", "/opt/cuda/lib64/stubs", "LD_LIBRARY_PATH"),
+        Outsider("CUDA", "11", "/usr/lib/libcublas.so.11", "LD_PRELOAD"),
     )
     assert seen.libraries == ()
 
@@ -177,9 +177,9 @@ def test_what_is_in_the_active_environment_is_not_outside(tmp_path: Path) -> Non
         "opt/conda/envs/ab/lib/libcudart.so.12": "",
     }
     ways = {"PATH": "/opt/conda/envs/a/bin", "LD_LIBRARY_PATH": "/opt/conda/envs/a/lib", "CUDA_HOME": "/opt/conda/envs/a"}
-    assert see(tmp_path, files, CONDA_PREFIX="/opt/conda/envs/a", **ways).foreign == ()
+    assert see(tmp_path, files, CONDA_PREFIX="/opt/conda/envs/a", **ways).outside == ()
     other = see(tmp_path, {}, CONDA_PREFIX="/opt/conda/envs/a", LD_LIBRARY_PATH="/opt/conda/envs/ab/lib")
-    assert [thing.folder for thing in other.foreign] == ["/opt/conda/envs/ab/lib"]
+    assert [thing.folder for thing in other.outside] == ["/opt/conda/envs/ab/lib"]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_what_dangles_loops_or_is_no_folder_is_not_there(tmp_path: Path) -> None
         "CUDA_PATH": "cuda",
     }
     seen = see(tmp_path, files, **ways)
-    assert [thing.folder for thing in seen.foreign] == ["/usr/local/cuda-11.8"]
+    assert [thing.folder for thing in seen.outside] == ["/usr/local/cuda-11.8"]
     assert seen.stray == ("", "", "relative/lib", "~")
 
 
@@ -242,7 +242,7 @@ def test_a_folder_that_may_not_be_listed_is_not_there(tmp_path: Path) -> None:
     build(tmp_path, toolkit("12.4"))
     (tmp_path / "usr/local").chmod(0)
     try:
-        assert look(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}, "linux-64") == Surroundings(
+        assert look(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}, "linux-64") == System(
             "linux-64", variables={"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}
         )
     finally:
@@ -257,7 +257,7 @@ VALUES = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
 @examples(80)
 @given(
     st.dictionaries(
-        st.sampled_from(("LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", *foreign.HOMES, "HOME", "PYTHONPATH", "CONDA_PREFIX")), VALUES
+        st.sampled_from(("LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", *outside.HOMES, "HOME", "PYTHONPATH", "CONDA_PREFIX")), VALUES
     )
 )
 def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]) -> None:
@@ -265,5 +265,5 @@ def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.Tem
     if not root.exists():
         build(root, {**toolkit("12.4"), "usr/local/cuda": "->cuda-12.4"})
     seen = look(root, environ, "linux-64")
-    assert any(thing.via == "disk" for thing in seen.foreign) or environ.get("CONDA_PREFIX")
+    assert any(thing.via == "disk" for thing in seen.outside) or environ.get("CONDA_PREFIX")
     assert set(seen.variables) <= set(environ)

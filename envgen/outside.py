@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from envgen.model import Foreign
+from envgen.model import Outsider
 
 HOMES = ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT")
 _LOCAL = "usr/local"
@@ -29,7 +29,7 @@ _PRELOADED = re.compile(
 _LARGEST = 1_000_000  # bytes of a version file; what is larger is something else
 
 
-def find(root: Path, environ: Mapping[str, str]) -> tuple[Foreign, ...]:
+def find(root: Path, environ: Mapping[str, str]) -> tuple[Outsider, ...]:
     """Everything of CUDA that lies outside of environments, in the order in which it would be found; each way to it once."""
     found = (*_loaded(root, environ), *_preloaded(environ), *_on_path(root, environ), *_homes(root, environ), *_on_disk(root))
     prefix = environ.get("CONDA_PREFIX", "")
@@ -76,24 +76,24 @@ def version_json(root: Path, folder: str) -> str:
     return version if isinstance(version, str) and re.fullmatch(r"\d+(\.\d+)*", version) else "?"
 
 
-def _loaded(root: Path, environ: Mapping[str, str]) -> Iterator[Foreign]:
+def _loaded(root: Path, environ: Mapping[str, str]) -> Iterator[Outsider]:
     for entry in entries(environ.get("LD_LIBRARY_PATH", "")):
         inside = names(below(root, entry))
         if Path(entry).name == "stubs" and any(name.startswith("libcuda.so") for name in inside):
-            yield Foreign("driver stub", "", entry, "LD_LIBRARY_PATH")
+            yield Outsider("driver stub", "", entry, "LD_LIBRARY_PATH")
         if any(_LIBRARY.match(name) for name in inside):
             yield _toolkit(root, entry, "LD_LIBRARY_PATH")
         yield from _cudnn(entry, inside, "LD_LIBRARY_PATH")
 
 
-def _preloaded(environ: Mapping[str, str]) -> Iterator[Foreign]:
+def _preloaded(environ: Mapping[str, str]) -> Iterator[Outsider]:
     for library in re.split(r"[:\s]+", environ.get("LD_PRELOAD", "")):
         if _PRELOADED.match(library.rsplit("/", 1)[-1]):
             found = re.search(r"\.so\.(\d+(?:\.\d+)*)$", library)
-            yield Foreign("cuDNN" if "cudnn" in library else "CUDA", found[1] if found else "", library, "LD_PRELOAD")
+            yield Outsider("cuDNN" if "cudnn" in library else "CUDA", found[1] if found else "", library, "LD_PRELOAD")
 
 
-def _on_path(root: Path, environ: Mapping[str, str]) -> Iterator[Foreign]:
+def _on_path(root: Path, environ: Mapping[str, str]) -> Iterator[Outsider]:
     for entry in entries(environ.get("PATH", "")):
         inside = names(below(root, entry))
         compiler = next((name for name in inside if name.lower() in _COMPILER), None)
@@ -104,14 +104,14 @@ def _on_path(root: Path, environ: Mapping[str, str]) -> Iterator[Foreign]:
         yield from (thing for thing in _cudnn(entry, inside, "PATH") if any(name.lower().endswith(".dll") for name in inside))
 
 
-def _homes(root: Path, environ: Mapping[str, str]) -> Iterator[Foreign]:
+def _homes(root: Path, environ: Mapping[str, str]) -> Iterator[Outsider]:
     for variable in HOMES:
         entry = environ.get(variable, "")
         if entry and Path(entry).is_absolute() and names(below(root, entry)):
             yield _toolkit(root, entry, variable)
 
 
-def _on_disk(root: Path) -> Iterator[Foreign]:
+def _on_disk(root: Path) -> Iterator[Outsider]:
     for name in names(root / _LOCAL):
         folder = f"/{_LOCAL}/{name}"
         if (name == "cuda" or _FOLDER.match(name)) and names(below(root, folder)):
@@ -122,23 +122,23 @@ def _on_disk(root: Path) -> Iterator[Foreign]:
     for place in _SYSTEM:
         inside = names(root / place)
         if any(_RUNTIME.match(name) for name in inside):
-            yield Foreign("CUDA", _longest(_RUNTIME, inside), f"/{place}", "disk")
+            yield Outsider("CUDA", _longest(_RUNTIME, inside), f"/{place}", "disk")
         yield from _cudnn(f"/{place}", inside, "disk")
 
 
-def _cudnn(folder: str, inside: tuple[str, ...], via: str) -> Iterator[Foreign]:
+def _cudnn(folder: str, inside: tuple[str, ...], via: str) -> Iterator[Outsider]:
     if version := _longest(_CUDNN, inside):
-        yield Foreign("cuDNN", version, folder, via)
+        yield Outsider("cuDNN", version, folder, via)
 
 
-def _toolkit(root: Path, folder: str, via: str) -> Foreign:
+def _toolkit(root: Path, folder: str, via: str) -> Outsider:
     """The toolkit that a folder belongs to: the folder itself, or the nearest one above that says which version it is."""
     home = _resolved(root, folder)
     for place in (home, *(str(parent) for parent in list(Path(home).parents)[:3])):
         if version := _says(root, place):
-            return Foreign("CUDA", version, place, via)
+            return Outsider("CUDA", version, place, via)
     inside = (names(below(root, home) / lib) for lib in (".", "lib64", "lib", "targets/x86_64-linux/lib", "bin"))
-    return Foreign("CUDA", next((v for listed in inside if (v := _longest(_RUNTIME, listed))), ""), home, via)
+    return Outsider("CUDA", next((v for listed in inside if (v := _longest(_RUNTIME, listed))), ""), home, via)
 
 
 def _says(root: Path, place: str) -> str:
