@@ -21,6 +21,7 @@ from envgen.model import (
     Target,
     TargetWish,
     Variant,
+    Wish,
     driver_text,
 )
 
@@ -69,6 +70,12 @@ def system(platform: Platform) -> str:
 def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
     """The project's GPUs, by model or by bare compute capability."""
     return tuple(matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name)) for name in project.gpus)
+
+
+def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
+    """Who publishes a framework for a project: the one asked for, or the first of the project's channels that publishes it."""
+    known = matrix.frameworks[wish.framework].providers
+    return wish.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
 
 
 def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:

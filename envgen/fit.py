@@ -88,8 +88,9 @@ def verdicts(
     locks: Mapping[str, Locked] | None = None,
 ) -> tuple[Fit, ...]:
     """A verdict for every target of a project, in the project's order; `locks` are those there are, None where nobody looked."""
+    providers = tuple(dict.fromkeys(facts.provider(matrix, project, wish) for wish in project.frameworks))
     return tuple(
-        verdict(machine, matrix, target, here, _provided(project, matrix), (locks or {}).get(target.name), asked=locks is not None)
+        verdict(machine, matrix, target, here, providers, (locks or {}).get(target.name), asked=locks is not None)
         for target in _targets(matrix, project)
     )
 
@@ -128,15 +129,6 @@ def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
     for wish in project.targets:
         target = facts.with_overrides(matrix.targets[wish.name], wish)
         yield replace(target, platforms=tuple(p for p in target.platforms if wish.platforms or p in project.platforms))
-
-
-def _provided(project: Project, matrix: Matrix) -> tuple[str, ...]:
-    """Who publishes the project's frameworks: named, or the first of its channels that does."""
-    found = []
-    for wish in project.frameworks:
-        known = matrix.frameworks[wish.framework].providers
-        found.append(wish.provider or next((channel for channel in project.channels if channel in known), next(iter(known))))
-    return tuple(dict.fromkeys(found))
 
 
 def _known(matrix: Matrix, providers: Sequence[str], lock: Locked | None) -> facts.Known:
@@ -208,13 +200,25 @@ class _Case:
             yield what, (*cures, *((f"CUDA_VISIBLE_DEVICES without the {gpu.name}",) if len(bad) < len(kinds) else ()))
 
     def _no_code(self, gpu: Gpu, chosen: facts.Known) -> tuple[str, tuple[str, ...]] | None:
-        where = facts.cell(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target, self.platform)
+        where = self._cell(gpu, self.target)
         if where.dead:
-            return where.dead.text, ()
+            return where.dead.text, self._served(gpu)
         known = {**where.known, **chosen}
         hard = (rule for rule in where.open if not rule.warn and any(axis.axis == "gpu" for axis in (*rule.when, *rule.need)))
         broken = next((rule for rule in hard if facts.holds(rule, known) is False), None)
         return (f"{gpu.name}: {facts.violated(broken, known)}", ()) if broken else None
+
+    def _cell(self, gpu: Gpu, target: Target) -> facts.Cell:
+        return facts.cell(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), target, self.platform)
+
+    def _served(self, gpu: Gpu) -> tuple[str, ...]:
+        """The targets of the matrices whose CUDA has code for a GPU."""
+        described = (row for row in self.matrix.targets.values() if row.cuda and self.platform in row.platforms)
+        serving = [(row.cuda or Version("0"), row.name) for row in described if not self._cell(gpu, row).dead]
+        if not serving:
+            return ()
+        (_, first), (_, last) = min(serving), max(serving)
+        return (f"{f'a target from {first} to {last}' if first != last else first}: these have code for it",)
 
     def _no_cudnn(self, gpu: Gpu, lock: Locked | None) -> tuple[str, tuple[str, ...]] | None:
         locked = lock.cudnn.get(self.platform) if lock else None

@@ -45,7 +45,8 @@ def _counted(gpus: Iterable[Gpu]) -> dict[Gpu, int]:
 
 
 def _gpu(gpu: Gpu) -> str:
-    return f"{gpu.name}, compute capability {gpu.capability}{f', MIG with {gpu.mig} instances' if gpu.mig is not None else ''}"
+    mig = "" if gpu.mig is None else f", MIG with {gpu.mig} instance{'' if gpu.mig == 1 else 's'}"
+    return f"{gpu.name}, compute capability {gpu.capability}{mig}"
 
 
 def _places(here: System) -> dict[str, list[str]]:

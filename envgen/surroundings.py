@@ -20,6 +20,7 @@ from envgen.model import Platform, System
 # Variables that CUDA programs, Python and the solvers of conda, mamba and pixi read; their values are shown to the user.
 READ = (
     "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
     "CONDA_OVERRIDE_CUDA",
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",

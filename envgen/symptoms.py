@@ -102,6 +102,17 @@ def hidden_gpus(seen: Seen) -> Iterator[Symptom]:
         )
 
 
+def device_order(seen: Seen) -> Iterator[Symptom]:
+    """CUDA counts the fastest GPU first, NVML and `nvidia-smi` by their place on the bus."""
+    numbers = re.search(r"\d", re.sub(r"(GPU|MIG)-[^,]*", "", seen.here.variables.get("CUDA_VISIBLE_DEVICES", "")))
+    kinds = {gpu.name for gpu in (*seen.machine.gpus, *seen.machine.hidden)}
+    if numbers and len(kinds) > 1 and seen.here.variables.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        text = "the numbers in CUDA_VISIBLE_DEVICES may mean other GPUs than these: CUDA counts the fastest first"
+        yield Symptom(
+            "device-order", "warning", text, "export CUDA_DEVICE_ORDER=PCI_BUS_ID, or name GPUs by UUID (`nvidia-smi -L`)"
+        )
+
+
 def mig(seen: Seen) -> Iterator[Symptom]:
     """A GPU in MIG mode runs programs in its instances only, and a program in one of them."""
     for gpu in (gpu for gpu in seen.machine.gpus if gpu.mig is not None):
@@ -247,6 +258,7 @@ RULES: tuple[Rule, ...] = (
     half_a_driver,
     linux_driver_in_wsl,
     hidden_gpus,
+    device_order,
     mig,
     musl,
     two_toolkits,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,6 +83,26 @@ def test_the_locked_target_that_fits_is_chosen(
 ) -> None:
     machine = nvml(driver=driver, cuda=cuda, gpus=gpus)
     assert {name: chosen(site, machine, name) for name in targets} == targets
+
+
+CHOICE = """
+from pathlib import Path
+from envgen import plan
+from envgen.layout import Layout
+from envgen.matrix import load_matrix
+layout = Layout(Path.cwd())
+matrix = load_matrix(layout.matrices)
+print(plan.best_locked("auto", layout, matrix, plan.load(layout, matrix, "frontier"))[0])
+"""
+
+
+@pytest.mark.parametrize("gpus", [V100, H100, f"{V100},{H100}", ""])
+def test_what_installs_a_locked_target_makes_the_same_choice(site: Workspace, nvml: FakeNvml, gpus: str) -> None:
+    machine = nvml(driver="580.65.06", cuda=13000, gpus=gpus)
+    environment = {**site.environment, **changed(machine)}
+    argv = [sys.executable, "-c", CHOICE]
+    done = subprocess.run(argv, cwd=site.root, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == chosen(site, machine, "frontier")
 
 
 def test_a_page_says_why_and_what_would_unlock_the_others(site: Workspace, nvml: FakeNvml) -> None:

@@ -261,8 +261,23 @@ def test_a_locked_cudnn_without_code_for_the_gpu_does_not_fit(real: Matrix) -> N
 
 
 def test_of_two_gpus_the_one_without_code_may_be_hidden(real: Matrix) -> None:
-    assert one(real, "cu130", machine("580.65.06", V100, A100)).unlock == ("CUDA_VISIBLE_DEVICES without the V100",)
-    assert one(real, "cu130", machine("580.65.06", V100, V100)).unlock == ()
+    others = "a target from cu102 to cu129: these have code for it"
+    assert one(real, "cu130", machine("580.65.06", V100, A100)).unlock == (others, "CUDA_VISIBLE_DEVICES without the V100")
+    assert one(real, "cu130", machine("580.65.06", V100, V100)).unlock == (others,)
+
+
+@pytest.mark.parametrize(
+    ("capability", "target", "cure"),
+    [
+        ("10.0", "cu126", "a target from cu128 to cu130: these have code for it"),
+        ("12.1", "cu118", "a target from cu128 to cu130: these have code for it"),
+        ("11.0", "cu129", "cu130: these have code for it"),
+        ("2.1", "cu102", None),
+    ],
+)
+def test_the_targets_that_have_code_for_a_gpu_are_named(real: Matrix, capability: str, target: str, cure: str | None) -> None:
+    found = one(real, target, machine("580.65.06", Gpu("it", Version(capability))))
+    assert found.unlock == ((cure,) if cure else ())
 
 
 # --- laws -------------------------------------------------------------------------------------------------------------------

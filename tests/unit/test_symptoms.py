@@ -132,6 +132,23 @@ def test_mig(tmp_path: Path, instances: tuple[int | None, ...], severity: str, w
     assert (symptom.severity, words in symptom.text) == (severity, True)
 
 
+@pytest.mark.parametrize(
+    ("gpus", "ways", "told"),
+    [
+        ((V100, A100), {"CUDA_VISIBLE_DEVICES": "0"}, True),
+        ((V100, A100), {"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, False),
+        ((V100, A100), {"CUDA_VISIBLE_DEVICES": "GPU-00000001"}, False),
+        ((V100, A100), {}, False),
+        ((A100, A100), {"CUDA_VISIBLE_DEVICES": "0"}, False),
+    ],
+)
+def test_numbers_of_gpus_of_several_kinds_are_a_warning(
+    tmp_path: Path, gpus: tuple[Gpu, ...], ways: dict[str, str], told: bool
+) -> None:
+    machine = replace(SERVER, gpus=gpus[:1], hidden=gpus[1:])
+    assert ("device-order" in found(tmp_path, machine, DRIVER, **ways)) == told
+
+
 def test_musl_is_an_error(tmp_path: Path) -> None:
     assert found(tmp_path, NOTHING, {"lib/ld-musl-x86_64.so.1": ""})["musl"].severity == "error"
 
