@@ -17,7 +17,7 @@ env-cpu: setup  ## Lock the CPU target of PROJECT, or of every project
 	$(ENVGEN) lock $(PROJECT) --target cpu
 
 env-gpu: setup  ## Lock the newest CUDA target that this machine can run
-	$(ENVGEN) lock $(PROJECT) --target auto
+	$(ENVGEN) lock $(PROJECT) --target gpu
 
 env: setup  ## Lock TARGET of PROJECT; without them everything
 	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))

@@ -21,6 +21,7 @@ from envgen.model import (
     Target,
     TargetWish,
     Variant,
+    Wish,
     driver_text,
 )
 
@@ -71,6 +72,12 @@ def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
     return tuple(matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name)) for name in project.gpus)
 
 
+def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
+    """Who publishes a framework for a project: the one asked for, or the first of the project's channels that publishes it."""
+    known = matrix.frameworks[wish.framework].providers
+    return wish.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
+
+
 def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
     """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
     virtual = target.virtual[platform]
@@ -89,7 +96,7 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
     for constraint in matrix.constraints:
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
-            dead = dead or Reason(_violated(constraint, known), constraint.at)
+            dead = dead or Reason(violated(constraint, known), constraint.at)
         elif _may_change(constraint, known) and _possible(constraint.when, known):
             undecided.append(constraint)
     return Cell(target, platform, _variants(matrix, target, older), known, tuple(undecided), dead)
@@ -106,7 +113,7 @@ def warnings(matrix: Matrix, where: Cell, known: Known) -> Iterator[Reason]:
     """What is worth saying of a cell whose choices are made."""
     for constraint in matrix.constraints:
         if constraint.warn and holds(constraint, {**where.known, **known}) is False:
-            yield Reason(_violated(constraint, {**where.known, **known}), constraint.at)
+            yield Reason(violated(constraint, {**where.known, **known}), constraint.at)
 
 
 def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Iterator[Reason]:
@@ -172,7 +179,8 @@ def _possible(when: Iterable[Condition], known: Known) -> bool:
     return all(condition.axis not in known or _true(condition, known) for condition in when)
 
 
-def _violated(constraint: Constraint, known: Known) -> str:
+def violated(constraint: Constraint, known: Known) -> str:
+    """A constraint that does not hold, in words: what needs what, and what there is instead."""
     asked = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.need)
     given = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.when) or "everything"
     have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
@@ -209,7 +217,7 @@ def broken(where: Cell, known: Known, candidates: Iterable[Version]) -> Iterator
         facts = {**where.known, **known, "python": (python,)}
         for constraint in where.open:
             if not constraint.warn and holds(constraint, facts) is False:
-                yield Reason(_violated(constraint, facts), constraint.at)
+                yield Reason(violated(constraint, facts), constraint.at)
 
 
 def minors_in(found: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:

@@ -17,7 +17,7 @@ from envgen.options import json_option, layout_of, root_option
     "--target",
     "targets",
     multiple=True,
-    help="Only this target (cpu, cu126, ...); `auto`: the newest CUDA target that this machine can run.",
+    help="Only this target (cpu, cu126, ...); `gpu`: the newest CUDA target that this machine can run; `auto`: that, or else cpu.",
 )
 @click.option(
     "--index",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from types import ModuleType
 from typing import TypeVar
@@ -29,11 +30,11 @@ _MEANINGS = {
 }
 
 
-def inspect() -> Machine:
+def inspect(visible: str | None = None) -> Machine:
     """Ask NVML for the driver, the newest CUDA it can run, and all GPUs in NVML's order (PCI order).
 
-    CUDA_VISIBLE_DEVICES is not read. Raises nothing a machine can cause: what could not be learnt is missing, and `note`
-    says why.
+    `visible` is the value of CUDA_VISIBLE_DEVICES, None where it is not set: the GPUs that it does not name are `hidden`.
+    Raises nothing a machine can cause: what could not be learnt is missing, and `note` says why.
     """
     try:
         nvml = _pynvml()
@@ -44,7 +45,7 @@ def inspect() -> Machine:
     if notes:
         return Machine(note=notes[0])
     try:
-        return _interview(nvml, notes)
+        return _hide(_interview(nvml, notes), visible)
     finally:
         with suppress(nvml.NVMLError):  # the answers are in; a failing goodbye takes nothing from them
             nvml.nvmlShutdown()
@@ -74,6 +75,27 @@ def _interview(nvml: ModuleType, notes: list[str]) -> Machine:
         notes.append("the NVIDIA driver lists no GPU")
     gpus = [_attempt(nvml, partial(_gpu, index=index), f"GPU {index}: ", notes) for index in range(count or 0)]
     return Machine(driver=driver, cuda=cuda, gpus=tuple(gpu for gpu in gpus if gpu), note="; ".join(notes))
+
+
+def _hide(machine: Machine, visible: str | None) -> Machine:
+    """CUDA's reading of the variable: numbers and beginnings of UUIDs, up to the first that names no GPU."""
+    if visible is None:
+        return machine
+    shown: list[Gpu] = []
+    for word in visible.split(","):
+        named = [gpu for index, gpu in enumerate(machine.gpus) if _named(word.strip(), index, gpu)]
+        if not named:
+            break
+        shown.extend(gpu for gpu in named if all(gpu is not other for other in shown))
+    hidden = tuple(gpu for gpu in machine.gpus if all(gpu is not other for other in shown))
+    return replace(machine, gpus=tuple(shown), hidden=hidden)
+
+
+def _named(word: str, index: int, gpu: Gpu) -> bool:
+    """A name of an instance (MIG-...) does not tell its GPU: it stands for every GPU that has instances."""
+    if word.startswith("MIG-"):
+        return bool(gpu.mig)
+    return word == str(index) or (word.startswith("GPU-") and gpu.uuid.startswith(word))
 
 
 def _attempt(nvml: ModuleType, question: Callable[[ModuleType], Answer], about: str, notes: list[str]) -> Answer | None:
@@ -123,7 +145,33 @@ def _count(nvml: ModuleType) -> int:
 def _gpu(nvml: ModuleType, index: int) -> Gpu:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
-    return Gpu(name=_text(nvml.nvmlDeviceGetName(handle)), capability=Version(f"{major}.{minor}"))
+    name, capability = _text(nvml.nvmlDeviceGetName(handle)), Version(f"{major}.{minor}")
+    return Gpu(name, capability, _optional(nvml, _uuid, handle) or "", _optional(nvml, _instances, handle))
+
+
+def _optional(nvml: ModuleType, question: Callable[[ModuleType, object], Answer], handle: object) -> Answer | None:
+    """What not every GPU, driver and pynvml can tell, and nobody misses; None where it is not told."""
+    try:
+        return question(nvml, handle)
+    except (nvml.NVMLError, AttributeError, ValueError):
+        return None
+
+
+def _uuid(nvml: ModuleType, handle: object) -> str:
+    return _text(nvml.nvmlDeviceGetUUID(handle))
+
+
+def _instances(nvml: ModuleType, handle: object) -> int | None:
+    """The number of MIG instances that exist; None where the mode is off. A GPU in MIG mode without one runs nothing."""
+    current, _ = nvml.nvmlDeviceGetMigMode(handle)
+    if current != nvml.NVML_DEVICE_MIG_ENABLE:
+        return None
+    places = range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle))
+    return sum(_optional(nvml, partial(_instance, place=place), handle) is not None for place in places)
+
+
+def _instance(nvml: ModuleType, handle: object, place: int) -> object:
+    return nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, place)
 
 
 def _text(answer: str | bytes) -> str:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.version import Version
 
-from envgen import gpu, lockfile, render
+from envgen import gpu, lockfile, render, surroundings
 from envgen.errors import BadInput, Clash, closest
-from envgen.fit import best_for
+from envgen.fit import GPU, WORDS, best_for
 from envgen.layout import LOCK, Layout
-from envgen.model import Choice, Matrix, Platform, Project, RenderedFile, Resolution, Target
+from envgen.model import Choice, Locked, Matrix, Platform, Project, RenderedFile, Resolution, Target
 from envgen.project import load_project
 from envgen.resolve import resolve
 from envgen.run import Ask, Stamp, Talk
 from envgen.search import Held
 
-AUTO = "auto"  # as a target name: the newest CUDA target that this machine can run
+_CUDNN = re.compile(r"(?:lib)?cudnn-(\d+(?:\.\d+)*)-")
 
 
 @dataclass(slots=True)
@@ -66,6 +67,28 @@ def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, Rend
     return render.render(resolution, layout.templates, layout.shown(layout.templates), source)
 
 
+def locked(layout: Layout, project: Project) -> dict[str, Locked]:
+    """What the locks of a project say to a machine, by target; a target without a lock is not in it."""
+    paths = {wish.name: layout.target(project.name, wish.name) / LOCK for wish in project.targets}
+    return {target: _locked(path, layout) for target, path in paths.items() if path.is_file()}
+
+
+def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The locked target that `word` (`gpu` or `auto`) means on this machine, and why; BadInput when there is none."""
+    here, locks = surroundings.look(), locked(layout, project)
+    machine = gpu.inspect(here.variables.get("CUDA_VISIBLE_DEVICES"))
+    return best_for(word, machine, matrix, project, locks, here, locks)
+
+
+def _locked(path: Path, layout: Layout) -> Locked:
+    text = read(path, layout)
+    stamp = lockfile.read_stamp(text, layout.shown(path))
+    files = [url.rsplit("/", 2)[1:] for url in lockfile.urls(text)]
+    platforms = tuple(dict.fromkeys(platform for platform, _ in files if platform != "noarch"))
+    cudnn = {platform: Version(found[1]) for platform, name in files if (found := _CUDNN.match(name))}
+    return Locked(platforms, stamp.chosen if stamp else {}, cudnn)
+
+
 def read(path: Path, layout: Layout) -> str:
     """A file of ours as text, or BadInput."""
     try:
@@ -99,17 +122,18 @@ def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[st
     found: list[str] = []
     for asked in ask.targets or known:
         name = asked
-        if name != AUTO and name not in matrix.targets:
-            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, AUTO)))
-        if name == AUTO and (ask.projects or any(matrix.targets[target].cuda for target in known)):
-            name, why = best_for(gpu.inspect(), matrix, project)
+        if name not in WORDS and name not in matrix.targets:
+            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, *WORDS)))
+        if name in WORDS and (name != GPU or ask.projects or any(matrix.targets[target].cuda for target in known)):
+            here = surroundings.look()
+            name, why = best_for(name, gpu.inspect(here.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, here=here)
             talk.say(f"{project.name}: {name} ({why})")
         if name in known:
             found.append(name)
         elif ask.projects:
             raise BadInput(f"{project.name} has no target `{name}`", where=project.at("targets"), hint=closest(name, known))
         else:
-            talk.say(f"{project.name}: has no {'CUDA target' if name == AUTO else name}, skipped")
+            talk.say(f"{project.name}: has no {'CUDA target' if name == GPU else name}, skipped")
     return tuple(dict.fromkeys(found))
 
 

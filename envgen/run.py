@@ -9,7 +9,7 @@ from typing import Protocol
 
 from packaging.version import Version
 
-from envgen.model import Claim, Finding, Lock, Platform, RenderedFile, Resolution, Solution
+from envgen.model import Claim, Finding, Fit, Lock, Machine, Platform, RenderedFile, Resolution, Solution, Symptom, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,36 @@ class Verified:
     def errors(self) -> int:
         """How many findings make the check fail."""
         return sum(found.severity == "error" for found in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """The targets of one project on a machine. `chosen` is the locked target that fits, "" where none does; `why` says why.
+
+    `asked` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
+    """
+
+    project: str
+    verdicts: tuple[Fit, ...]
+    chosen: str
+    why: str
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that `envgen doctor` has to tell."""
+
+    machine: Machine
+    here: System
+    symptoms: tuple[Symptom, ...]
+    checkups: tuple[Checkup, ...]
+
+    @property
+    def ill(self) -> bool:
+        """An error was found, or a project that was named has no locked target that runs here."""
+        no_target = any(checkup.asked and not checkup.chosen for checkup in self.checkups)
+        return no_target or any(symptom.severity == "error" for symptom in self.symptoms)
 
 
 class Talk(Protocol):

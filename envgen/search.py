@@ -72,7 +72,7 @@ class Search:
 
     def _choice(self, wish: Wish, release: Release, variant: Variant, target: Target) -> Choice | Reason:
         framework, version = self.matrix.frameworks[wish.framework], release.version
-        provider = self._provider(wish)
+        provider = facts.provider(self.matrix, self.project, wish)
         spelling = next((row for row in framework.providers[provider] if version in row.releases), None)
         named = f"{wish.framework} {version}"
         if spelling is None:
@@ -90,18 +90,13 @@ class Search:
 
     def never_built(self, wish: Wish, where: Cell) -> Reason | None:
         """That no release of a wish was ever built for a cell, when there are several: one of them would be named at random."""
-        provider = self._provider(wish)
+        provider = facts.provider(self.matrix, self.project, wish)
         asked = [release for release in self.matrix.frameworks[wish.framework].releases if release.version in wish.versions]
         rows = [build for release in asked for build in release.builds if build.provider == provider]
         if len(asked) < 2 or any(where.platform in row.platforms and row.variants.intersection(where.variants) for row in rows):
             return None
         what = f"no release of {wish.framework} {wish.text} from {provider} has a {_variant(where.target.cuda)} build"
         return Reason(f"{what} for {where.platform}", wish.at)
-
-    def _provider(self, wish: Wish) -> str:
-        """The one that was asked for, or the first of the project's channels that publishes the framework."""
-        known = self.matrix.frameworks[wish.framework].providers
-        return wish.provider or next((channel for channel in self.project.channels if channel in known), next(iter(known)))
 
     def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Option | None:
         target = cells[0].target.name

@@ -21,7 +21,7 @@ ENVGEN ?= envgen
 env-cpu:  ## Lock the CPU target of PROJECT, or of every project
 	$(ENVGEN) lock $(PROJECT) --target cpu
 env-gpu:  ## Lock the newest CUDA target that this machine can run
-	$(ENVGEN) lock $(PROJECT) --target auto
+	$(ENVGEN) lock $(PROJECT) --target gpu
 env:  ## Lock TARGET (cpu, cu126, ...) of PROJECT; without them everything
 	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
 """

@@ -124,6 +124,60 @@ pynvml.nvmlDeviceGetName = as_bytes(pynvml.nvmlDeviceGetName)
     assert ask(nvml(gpus=TWO), before) == ask(nvml(gpus=TWO)) == Machine(Version("535.104.05"), Version("12.2"), (V100, A100))
 
 
+DEVICES = """
+from envgen.gpu import inspect
+m = inspect({visible!r})
+print([(gpu.uuid[:12], gpu.mig) for gpu in m.gpus], [(gpu.uuid[:12], gpu.mig) for gpu in m.hidden])
+"""
+THREE = f"{TWO},Tesla T4:7.5"
+
+
+def devices(environment: dict[str, str], visible: str | None = None) -> str:
+    """What is seen and what is hidden: UUID and MIG instances of each."""
+    done = child(DEVICES.format(visible=visible), environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+def test_mig_is_the_number_of_instances_and_none_where_the_mode_is_off(nvml: FakeNvml) -> None:
+    seen = devices(nvml(gpus=THREE, mig="0:2,2:0"))
+    assert seen == "[('GPU-00000000', 2), ('GPU-00000001', None), ('GPU-00000002', 0)] []"
+
+
+def test_a_driver_without_mig_says_nothing_of_it(nvml: FakeNvml) -> None:
+    assert devices(nvml(gpus="Tesla T4:7.5")) == "[('GPU-00000000', None)] []"
+
+
+def test_a_pynvml_without_mig_and_uuid_costs_nothing_else(nvml: FakeNvml) -> None:
+    before = "import pynvml; del pynvml.nvmlDeviceGetMigMode, pynvml.nvmlDeviceGetUUID"
+    assert ask(nvml(gpus=TWO), before) == ask(nvml(gpus=TWO))
+
+
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [
+        (None, "012"),
+        ("", ""),
+        ("-1", ""),
+        ("0,1,2", "012"),
+        ("2,0", "20"),
+        (" 1 , 2", "12"),
+        ("0,-1,2", "0"),  # CUDA stops at the first that names no GPU
+        ("0,7,2", "0"),
+        ("NoDevFiles", ""),
+        ("GPU-00000002", "2"),
+        ("GPU-0000000", "012"),
+        ("1,1", "1"),
+        ("MIG-4711", "1"),
+    ],
+)
+def test_cuda_visible_devices_is_read_as_cuda_reads_it(nvml: FakeNvml, visible: str | None, seen: str) -> None:
+    told = devices(nvml(gpus=THREE, mig="1:1"), visible)
+    hidden = [number for number in "012" if number not in seen]
+    marks = [[f"('GPU-0000000{number}', {1 if number == '1' else None})" for number in group] for group in (seen, hidden)]
+    assert told == " ".join(f"[{', '.join(group)}]" for group in marks)
+
+
 # --- a machine that does not ----------------------------------------------------------------------------------------------
 
 

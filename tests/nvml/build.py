@@ -4,7 +4,8 @@
 
 Settings (each becomes FAKE_NVML_<NAME>): `driver` (535.104.05), `cuda` (12020), `gpus` ("name:major.minor,..."; a third
 field is the error that asking for this GPU gives: "Tesla T4:7.5:15"), `init_error`, `shutdown_error`, `no_v2` (1: the v2
-CUDA call is missing), `no_libcuda` (1). Errors are nvmlReturn_t numbers.
+CUDA call is missing), `no_libcuda` (1), `mig` ("0:2,1:0": GPU 0 is cut into two MIG instances, GPU 1 is in that mode without
+any). Errors are nvmlReturn_t numbers.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OK, UNINITIALIZED, INVALID_ARGUMENT, INSUFFICIENT_SIZE = 7, LIBRARY_NOT_FOUND = 12, FUNCTION_NOT_FOUND = 13 };
+enum { OK, UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NOT_FOUND = 6, INSUFFICIENT_SIZE, LIBRARY_NOT_FOUND = 12, FUNCTION_NOT_FOUND = 13 };
 
 static int opened, sessions;
 
@@ -92,6 +92,41 @@ int nvmlDeviceGetCudaComputeCapability(void *device, int *major, int *minor) {
     char name[128];
     int error;
     return gpu((unsigned)(uintptr_t)device - 1, name, major, minor, &error) ? OK : INVALID_ARGUMENT;
+}
+
+int nvmlDeviceGetUUID(void *device, char *buffer, unsigned length) {
+    char text[64];
+    snprintf(text, sizeof text, "GPU-%08x-made-up", (unsigned)(uintptr_t)device - 1);
+    return answer(text, buffer, length);
+}
+
+/* FAKE_NVML_MIG: "0:2,1:0" puts GPU 0 in MIG mode with two instances and GPU 1 with none; -1 where the mode is off. */
+static int instances(unsigned index) {
+    const char *entry = setting("FAKE_NVML_MIG", "");
+    for (; *entry; entry += *entry == ',') {
+        unsigned place;
+        int count;
+        if (sscanf(entry, "%u:%d", &place, &count) == 2 && place == index) return count;
+        entry += strcspn(entry, ",");
+    }
+    return -1;
+}
+
+int nvmlDeviceGetMigMode(void *device, unsigned *current, unsigned *pending) {
+    if (!*setting("FAKE_NVML_MIG", "")) return NOT_SUPPORTED;
+    *current = *pending = instances((unsigned)(uintptr_t)device - 1) >= 0;
+    return OK;
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(void *device, unsigned *count) {
+    (void)device;
+    *count = 7;
+    return OK;
+}
+
+int nvmlDeviceGetMigDeviceHandleByIndex(void *device, unsigned index, void **instance) {
+    *instance = (void *)(uintptr_t)(1000 + index);
+    return (int)index < instances((unsigned)(uintptr_t)device - 1) ? OK : NOT_FOUND;
 }
 
 /* Not NVML: how often it was started, and how many of these starts were not shut down. */

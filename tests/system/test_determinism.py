@@ -129,16 +129,16 @@ def test_the_place_of_the_repository_does_not_matter(
 
 
 def test_the_driver_does_not_matter(ready: Workspace, records: Path, expected: dict[str, bytes], driver: FakeNvml) -> None:
-    """It decides which target `auto` is, and so what is locked first; not what a lock says."""
+    """It decides which target `gpu` is, and so what is locked first; not what a lock says."""
     fake = nvml_only(ready.environment, driver(driver="450.80.02", cuda=11000, gpus="Tesla T4:7.5"))
-    said = locked(ready, records, "legacy", "--target", "auto", **fake)
+    said = locked(ready, records, "legacy", "--target", "gpu", **fake)
     assert "450.80.02" in said
     locked(ready, records, **fake)
     assert ready.files() == expected
 
 
 def test_a_machine_without_driver_locks_the_same(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
-    said = locked(ready, records, "--target", "auto", **nvml_only(ready.environment, absent_nvml()))
+    said = locked(ready, records, "--target", "gpu", **nvml_only(ready.environment, absent_nvml()))
     assert "legacy: cu116" in said
     locked(ready, records)
     assert ready.files() == expected

@@ -1,4 +1,4 @@
-"""`envgen lock --target auto`, which is what `make env-gpu` runs, on machines made up with a fake NVML."""
+"""`envgen lock --target gpu`, which is what `make env-gpu` runs, and `--target auto`, on machines made up with a fake NVML."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import REPO, Run, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, fake_nvml
+
+from envgen.surroundings import platform_here
+
+pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the projects here are for linux-64")
 
 V100, A100, T4, M60, H100 = (
     "Tesla V100-SXM2-16GB:7.0",
@@ -50,7 +54,7 @@ def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, records: Path) -> Workspace:
-    """Projects on real records, all locked: what `auto` then chooses is told without a solve."""
+    """Projects on real records, all locked: what is then chosen is told without a solve."""
     folder = tmp_path_factory.mktemp("gpu")
     for name in ("matrices", "templates"):
         shutil.copytree(REPO / name, folder / "repository" / name)
@@ -72,10 +76,10 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     return changed
 
 
-def auto(site: Workspace, machine: Mapping[str, str], *words: object) -> Run:
+def on(site: Workspace, machine: Mapping[str, str], *words: object, target: str = "gpu") -> Run:
     """`make env-gpu` on a machine; it must leave every file as it is, because all is locked already."""
     before = site.files()
-    done = site.envgen("lock", "--target", "auto", *words, **variables(machine))
+    done = site.envgen("lock", "--target", target, *words, **variables(machine))
     assert "Traceback" not in done.err
     assert site.files() == before
     return done
@@ -91,13 +95,13 @@ def taken(done: Run) -> list[str]:
 
 
 def test_without_a_driver_the_newest_cuda_target_is_taken_and_that_is_said(site: Workspace) -> None:
-    done = auto(site, absent_nvml(), "frontier")
+    done = on(site, absent_nvml(), "frontier")
     assert taken(done) == ["cu130"]
     assert "frontier: cu130 (no NVIDIA driver (libnvidia-ml not found): the project's newest CUDA target)\n" in done.err
 
 
 def test_a_driver_that_does_not_start_says_why_and_counts_as_none(site: Workspace, nvml: FakeNvml) -> None:
-    done = auto(site, nvml(init_error=18, gpus=A100), "vision")
+    done = on(site, nvml(init_error=18, gpus=A100), "vision")
     assert taken(done) == ["cu129"]
     assert "vision: cu129 (driver/library version mismatch" in done.err
 
@@ -126,7 +130,7 @@ def test_a_driver_that_does_not_start_says_why_and_counts_as_none(site: Workspac
 def test_the_newest_target_that_driver_and_gpus_can_run_is_taken(
     site: Workspace, nvml: FakeNvml, driver: str, cuda: int, gpus: str, target: str
 ) -> None:
-    done = auto(site, nvml(driver=driver, cuda=cuda, gpus=gpus), "frontier")
+    done = on(site, nvml(driver=driver, cuda=cuda, gpus=gpus), "frontier")
     assert taken(done) == [target]
     assert done.err.startswith(f"frontier: {target} (newest CUDA target that driver {driver} can run)\n")
 
@@ -135,28 +139,30 @@ def test_the_newest_target_that_driver_and_gpus_can_run_is_taken(
     ("driver", "target"), [("450.80.02", "cu116"), ("470.57.02", "cu116"), ("535.104.05", "cu116"), ("580.65.06", "cu116")]
 )
 def test_an_old_driver_still_runs_all_of_cuda_11(site: Workspace, nvml: FakeNvml, driver: str, target: str) -> None:
-    assert taken(auto(site, nvml(driver=driver, gpus=V100), "legacy")) == [target]
+    assert taken(on(site, nvml(driver=driver, gpus=V100), "legacy")) == [target]
 
 
 @pytest.mark.parametrize(("driver", "floor"), [("470.57.02", "525.60.13"), ("525.60.12", "525.60.13")])
 def test_a_driver_too_old_for_every_target_says_what_to_do(site: Workspace, nvml: FakeNvml, driver: str, floor: str) -> None:
-    done = auto(site, nvml(driver=driver, cuda=11040, gpus=A100), "vision")
+    done = on(site, nvml(driver=driver, cuda=11040, gpus=A100), "vision")
     assert (done.status, done.out) == (2, "")
-    assert done.err.startswith(f"error: environments/vision/project.yaml:3:1: driver {driver} can run no CUDA target of vision: ")
+    assert done.err.startswith(
+        f"error: environments/vision/project.yaml:3:1: driver {driver} can run no CUDA target of vision (cu126: "
+    )
     assert f"needs driver {floor} or newer" in done.err
-    assert done.err.endswith("hint: update the driver, add an older CUDA target, or use `make env-cpu`\n")
+    assert done.err.endswith(f"hint: it takes driver {floor} or newer; or add an older CUDA target, or use `--target cpu`\n")
 
 
 def test_gpus_too_old_for_every_target_say_what_to_do(site: Workspace, nvml: FakeNvml) -> None:
-    done = auto(site, nvml(driver="470.57.02", cuda=11040, gpus="Tesla K20:3.0"), "legacy")
+    done = on(site, nvml(driver="470.57.02", cuda=11040, gpus="Tesla K20:3.0"), "legacy")
     assert (done.status, done.out) == (2, "")
-    assert "can run no CUDA target of legacy: CUDA 11.3 has " in done.err
+    assert "can run no CUDA target of legacy (cu113: CUDA 11.3 has " in done.err
     assert "3.0" in done.err
 
 
 def test_gpus_newer_than_the_newest_code_of_a_target_are_not_promised_to_run(site: Workspace, nvml: FakeNvml) -> None:
     """CUDA 11.6 has code up to 8.7: a Blackwell card (12.0) can run no build of the legacy project."""
-    done = auto(site, nvml(driver="580.65.06", cuda=13000, gpus="NVIDIA GeForce RTX 5090:12.0"), "legacy")
+    done = on(site, nvml(driver="580.65.06", cuda=13000, gpus="NVIDIA GeForce RTX 5090:12.0"), "legacy")
     assert (done.status, done.out) == (2, "")
     assert "can run no CUDA target of legacy" in done.err
 
@@ -165,13 +171,13 @@ def test_gpus_newer_than_the_newest_code_of_a_target_are_not_promised_to_run(sit
 
 
 def test_without_a_project_each_gets_its_own_and_cpu_projects_are_skipped_with_a_word(site: Workspace, nvml: FakeNvml) -> None:
-    done = auto(site, nvml(driver="580.65.06", cuda=13000, gpus=A100))
+    done = on(site, nvml(driver="580.65.06", cuda=13000, gpus=A100))
     assert taken(done) == ["cu130", "cu116", "cu129"]
     assert "plain: has no CUDA target, skipped\n" in done.err
 
 
 def test_a_named_project_without_a_cuda_target_is_an_error_that_says_so(site: Workspace, nvml: FakeNvml) -> None:
-    done = auto(site, nvml(gpus=A100), "plain")
+    done = on(site, nvml(gpus=A100), "plain")
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(
         "error: environments/plain/project.yaml:3:1: plain has no CUDA target\n\nhint: add one, for instance "
@@ -183,17 +189,50 @@ def test_only_cpu_projects_leave_nothing_to_do(tmp_path: Path, records: Path) ->
         shutil.copytree(REPO / name, tmp_path / name)
     site = Workspace(tmp_path, {**clean_environment(tmp_path), "ENVGEN_INDEX": str(records)})
     site.project("plain", CPU_ONLY)
-    done = auto(site, absent_nvml())
+    done = on(site, absent_nvml())
     assert (done.status, "plain: has no CUDA target, skipped\n" in done.err) == (0, True)
 
 
-def test_auto_and_a_name_together_take_each_target_once(site: Workspace, nvml: FakeNvml) -> None:
+def test_gpu_and_a_name_together_take_each_target_once(site: Workspace, nvml: FakeNvml) -> None:
     machine = nvml(driver="535.104.05", gpus=A100)
-    assert taken(auto(site, machine, "--target", "cpu", "--target", "cu129", "vision")) == ["cu129", "cpu"]
+    assert taken(on(site, machine, "--target", "cpu", "--target", "cu129", "vision")) == ["cu129", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "target", "why"),
+    [
+        ({"absent": 1}, "cpu", "the CPU target, because no NVIDIA driver (libnvidia-ml not found)"),
+        ({"driver": "535.104.05", "gpus": A100}, "cu129", "newest CUDA target that driver 535.104.05 can run"),
+        ({"driver": "470.57.02", "gpus": A100}, "cpu", "the CPU target, because driver 470.57.02 can run no CUDA target"),
+        ({"driver": "535.104.05", "gpus": ""}, "cpu", "the CPU target, because the NVIDIA driver lists no GPU"),
+    ],
+)
+def test_auto_is_the_cpu_target_where_no_cuda_target_runs(
+    site: Workspace, nvml: FakeNvml, settings: dict[str, object], target: str, why: str
+) -> None:
+    machine = absent_nvml() if "absent" in settings else nvml(**settings)
+    done = on(site, machine, "vision", target="auto")
+    assert taken(done) == [target]
+    assert done.err.startswith(f"vision: {target} ({why}")
+
+
+def test_auto_takes_a_project_without_cuda_as_it_is(site: Workspace, nvml: FakeNvml) -> None:
+    done = on(site, nvml(driver="535.104.05", gpus=A100), target="auto")
+    assert taken(done) == ["cu129", "cu116", "cpu", "cu129"]
+    assert "plain: cpu (the CPU target, because there is no CUDA target to choose)\n" in done.err
+
+
+def test_a_gpu_that_cuda_visible_devices_hides_does_not_count(site: Workspace, nvml: FakeNvml) -> None:
+    """CUDA 13 has no code for the V100; the A100 beside it is the one that programs see."""
+    machine = nvml(driver="580.65.06", cuda=13000, gpus=f"{V100},{A100}")
+    assert taken(on(site, machine, "frontier")) == ["cu129"]
+    assert taken(on(site, machine | {"CUDA_VISIBLE_DEVICES": "1"}, "frontier")) == ["cu130"]
+    assert taken(on(site, machine | {"CUDA_VISIBLE_DEVICES": "GPU-00000001"}, "frontier")) == ["cu130"]
+    assert taken(on(site, machine | {"CUDA_VISIBLE_DEVICES": "0"}, "frontier")) == ["cu129"]
 
 
 def test_json_tells_the_choice_on_stdout_and_the_reason_on_stderr(site: Workspace, nvml: FakeNvml) -> None:
-    done = auto(site, nvml(driver="535.104.05", gpus=A100), "--json", "vision")
+    done = on(site, nvml(driver="535.104.05", gpus=A100), "--json", "vision")
     assert [(row["project"], row["target"], row["state"]) for row in json.loads(done.out)] == [("vision", "cu129", "unchanged")]
     assert done.err.startswith("vision: cu129 (newest CUDA target that driver 535.104.05 can run)\n")
 
@@ -208,7 +247,7 @@ def test_the_machine_chooses_a_target_and_leaves_no_other_trace(site: Workspace,
         shutil.copytree(site.root, tmp_path / "copy")
         copy = Workspace(tmp_path / "copy", site.environment)
         shutil.rmtree(copy.root / "environments" / "frontier" / "cu130")
-        done = copy.envgen("lock", "frontier", "--target", "auto", **variables(machine))
+        done = copy.envgen("lock", "frontier", "--target", "gpu", **variables(machine))
         assert done.status == 0, done.err
         assert copy.files() == before
         shutil.rmtree(tmp_path / "copy")

@@ -15,30 +15,46 @@ MODULES = sorted(TREES)
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors", "model", "talk"),
-    ("layout", "document", "cell", "channel", "gpu", "run", "builds"),
-    ("shapes", "project", "search", "render", "index", "recorded", "lockfile", "report", "writing", "fit", "rules"),
-    ("matrix", "resolve", "solve", "pin", "foreign", "truth", "demands"),
-    ("plan", "starting", "integrity"),
-    ("verify",),
-    ("pipeline", "proof", "report_verify", "options"),
-    ("cli_lock", "cli_verify"),
+    ("builds", "cell", "channel", "document", "gpu", "layout", "outside", "run"),
+    (
+        "fit",
+        "index",
+        "lockfile",
+        "options",
+        "project",
+        "recorded",
+        "render",
+        "report",
+        "report_machine",
+        "rules",
+        "search",
+        "shapes",
+        "surroundings",
+        "symptoms",
+        "writing",
+    ),
+    ("demands", "foreign", "matrix", "pin", "resolve", "solve", "truth"),
+    ("integrity", "plan", "starting"),
+    ("diagnose", "verify"),
+    ("pipeline", "proof", "report_verify"),
+    ("cli_doctor", "cli_lock", "cli_verify"),
     ("cli",),
     ("__main__",),
 )
 
 # Libraries, and the rooms that may know them.
 OWNERS = {
-    "yaml": {"document", "lockfile", "pin", "render", "starting"},
-    "jinja2": {"render"},
-    "click": {"cli", "cli_lock", "cli_verify", "options"},
-    "pynvml": {"gpu"},
-    "rattler": {"demands", "foreign", "index", "solve"},
+    "click": {"cli", "cli_doctor", "cli_lock", "cli_verify", "options"},
     "conda_lock": {"pin"},
+    "jinja2": {"render"},
+    "platformdirs": {"index"},
     "pydantic": {"document", "project", "shapes"},
     "pydantic_core": {"document", "project", "shapes"},
+    "pynvml": {"gpu"},
+    "rattler": {"demands", "foreign", "index", "solve"},
     "rich": {"report", "report_verify", "talk"},
+    "yaml": {"document", "lockfile", "pin", "render", "starting"},
     "zstandard": {"index"},
-    "platformdirs": {"index"},
 }
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
@@ -112,7 +128,22 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cell", "search", "resolve", "model", "errors", "fit", "builds", "rules", "truth", "demands", "integrity", "verify"]
+    "module",
+    [
+        "cell",
+        "search",
+        "resolve",
+        "model",
+        "errors",
+        "fit",
+        "builds",
+        "rules",
+        "truth",
+        "demands",
+        "integrity",
+        "verify",
+        "symptoms",
+    ],
 )
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
     world = {"os", "time", "subprocess", "socket", "tempfile", "shutil", "random", "threading", "logging", "sys", "io"}

@@ -1,64 +1,350 @@
-"""Which target of a project fits a machine."""
+"""Which targets of a project fit a machine, and which is taken."""
 
 from __future__ import annotations
 
-import pytest
-from packaging.version import Version
-from unit.small import project_of, small_matrix
+from dataclasses import replace
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+from unit.small import examples, project_of, small_matrix
+
+from envgen import fit
 from envgen.errors import BadInput
-from envgen.fit import best_for
-from envgen.model import Gpu, Machine
+from envgen.model import Fit, Gpu, Locked, Machine, Matrix, System, driver_text
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
-V100, B200, K40 = (Gpu(name, Version(capability)) for name, capability in (("V100", "7.0"), ("B200", "10.0"), ("K40", "3.5")))
+V100, B200, K40, A100 = (
+    Gpu(name, Version(capability)) for name, capability in (("V100", "7.0"), ("B200", "10.0"), ("K40", "3.5"), ("A100", "8.0"))
+)
+LINUX = System("linux-64", Version("2.36"), archspec="x86_64_v3")
+MINORS = {"470.42.01": "11.4", "525.60.13": "12.0", "535.104.05": "12.2", "550.54.14": "12.4", "580.65.06": "13.0"}
 
 
-def fit(machine: Machine, targets: str = "[cpu, cu118, cu126]") -> tuple[str, str]:
+def machine(driver: str | None = "580.65.06", *gpus: Gpu) -> Machine:
+    return Machine(Version(driver), Version(MINORS[driver]), gpus) if driver else Machine()
+
+
+def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: str = fit.GPU) -> tuple[str, str]:
     """The target that is taken, and why."""
-    return best_for(machine, small_matrix(), project_of(TEXT.format(targets=targets)))
+    return fit.best_for(word, here, small_matrix(), project_of(TEXT.format(targets=targets)))
+
+
+def one(real: Matrix, target: str, has: Machine, here: System = LINUX, lock: Locked | None = None) -> Fit:
+    """The verdict about one target of this repository's matrices."""
+    return fit.verdict(has, real, real.targets[target], here, ("conda-forge",), lock)
+
+
+# --- gpu --------------------------------------------------------------------------------------------------------------------
 
 
 def test_without_a_driver_the_newest_cuda_target_is_taken_whatever_their_order() -> None:
-    assert fit(Machine()) == ("cu126", "no NVIDIA driver here: the project's newest CUDA target")
-    assert fit(Machine(note="NVML says no"), "[cu126, cpu, cu118]") == ("cu126", "NVML says no: the project's newest CUDA target")
+    assert best(Machine()) == ("cu126", "no NVIDIA driver here: the project's newest CUDA target")
+    assert best(Machine(note="NVML says no"), "[cu126, cpu, cu118]") == ("cu126", "NVML says no: the project's newest CUDA target")
 
 
 @pytest.mark.parametrize(
     ("driver", "target"), [("580.65.06", "cu126"), ("525.60.13", "cu126"), ("525.60.12", "cu118"), ("520.61.05", "cu118")]
 )
 def test_the_newest_target_that_the_driver_runs_is_taken(driver: str, target: str) -> None:
-    assert fit(Machine(driver=Version(driver))) == (target, f"newest CUDA target that driver {driver} can run")
+    assert best(Machine(driver=Version(driver))) == (target, f"newest CUDA target that driver {driver} can run")
 
 
 def test_an_older_gpu_than_the_toolkit_has_code_for_takes_an_older_target() -> None:
-    assert fit(Machine(driver=Version("580"), gpus=(V100,)))[0] == "cu126"
-    assert fit(Machine(driver=Version("580"), gpus=(V100, K40)))[0] == "cu118"
+    assert best(Machine(driver=Version("580"), gpus=(V100,)))[0] == "cu126"
+    assert best(Machine(driver=Version("580"), gpus=(V100, K40)))[0] == "cu118"
+
+
+def test_a_hidden_gpu_does_not_hold_the_others_back() -> None:
+    assert best(Machine(driver=Version("580"), gpus=(V100,), hidden=(K40,)))[0] == "cu126"
 
 
 def test_a_newer_gpu_than_every_toolkit_has_code_for_is_refused() -> None:
     """CUDA 12.6 ends at 9.0: nothing that it compiled runs on a B200."""
     with pytest.raises(BadInput) as caught:
-        fit(Machine(driver=Version("580"), gpus=(B200,)))
+        best(Machine(driver=Version("580"), gpus=(B200,)))
     assert "B200 (10.0)" in str(caught.value)
 
 
 def test_a_driver_that_runs_nothing_is_refused_with_the_reason() -> None:
     with pytest.raises(BadInput) as caught:
-        fit(Machine(driver=Version("470.42.01")))
+        best(Machine(driver=Version("470.42.01")))
     assert str(caught.value) == (
-        "environments/demo/project.yaml:3:1: driver 470.42.01 can run no CUDA target of demo: "
-        "CUDA 11.8 needs driver 520.61.05 or newer, the fleet's oldest is 470.42.01\n\n"
-        "hint: update the driver, add an older CUDA target, or use `make env-cpu`"
+        "environments/demo/project.yaml:3:1: driver 470.42.01 can run no CUDA target of demo "
+        "(cu118: needs driver 520.61.05 or newer, this machine has 470.42.01)\n\n"
+        "hint: it takes driver 520.61.05 or newer; or add an older CUDA target, or use `--target cpu`"
     )
 
 
 def test_a_project_without_a_cuda_target_says_so() -> None:
     with pytest.raises(BadInput) as caught:
-        fit(Machine(), "[cpu]")
+        best(Machine(), "[cpu]")
     assert str(caught.value) == "environments/demo/project.yaml:3:1: demo has no CUDA target\n\nhint: add one, for instance cu126"
 
 
 def test_the_projects_own_driver_and_gpus_say_nothing_about_this_machine() -> None:
     project = project_of(TEXT.format(targets="[cu126]") + 'driver: ">=300"\ngpus: [K40]\n')
-    assert best_for(Machine(driver=Version("580")), small_matrix(), project)[0] == "cu126"
+    assert fit.best_for(fit.GPU, Machine(driver=Version("580")), small_matrix(), project)[0] == "cu126"
+
+
+def test_only_the_named_targets_are_taken() -> None:
+    project = project_of(TEXT.format(targets="[cpu, cu118, cu126]"))
+    assert fit.best_for(fit.GPU, machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
+    assert fit.best_for(fit.GPU, Machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
+    with pytest.raises(BadInput, match="demo has no locked CUDA target"):
+        fit.best_for(fit.GPU, machine(), small_matrix(), project, ["cpu"])
+
+
+# --- auto -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("has", "target", "why"),
+    [
+        (machine("580.65.06", V100), "cu126", "newest CUDA target that driver 580.65.06 can run"),
+        (Machine(note="no NVIDIA driver (libnvidia-ml not found)"), "cpu", "no NVIDIA driver (libnvidia-ml not found)"),
+        (Machine(), "cpu", "the CPU target, because there is no NVIDIA driver"),
+        (machine("580.65.06"), "cpu", "there is no GPU"),
+        (replace(machine("580.65.06"), hidden=(V100,)), "cu126", "newest CUDA target"),
+        (machine("470.42.01", V100), "cpu", "can run no CUDA target (cu118: needs driver 520.61.05 or newer"),
+        (machine("580.65.06", B200), "cpu", "not for B200 (10.0)"),
+    ],
+)
+def test_auto_takes_the_cpu_target_where_no_cuda_target_runs(has: Machine, target: str, why: str) -> None:
+    name, because = best(has, word=fit.AUTO)
+    assert name == target
+    assert why in because
+
+
+def test_auto_without_a_cpu_target_is_gpu() -> None:
+    assert best(Machine(), "[cu118, cu126]", fit.AUTO) == best(Machine(), "[cu118, cu126]")
+    assert best(machine("580.65.06"), "[cu118, cu126]", fit.AUTO)[0] == "cu126"
+    with pytest.raises(BadInput):
+        best(machine("470.42.01", V100), "[cu118, cu126]", fit.AUTO)
+
+
+def test_auto_of_a_project_without_cuda_is_cpu() -> None:
+    assert best(machine("580.65.06", V100), "[cpu]", fit.AUTO) == (
+        "cpu",
+        "the CPU target, because there is no CUDA target to choose",
+    )
+
+
+# --- verdicts, by the facts of this repository --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("driver", "target", "how"),
+    [
+        ("550.54.14", "cu124", "native"),
+        ("550.54.14", "cu126", "minor"),
+        ("550.54.14", "cu130", ""),
+        ("550.54.14", "cu118", "native"),
+        ("580.65.06", "cu130", "native"),
+        ("470.42.01", "cu118", "minor"),
+        ("470.42.01", "cu113", "native"),
+        ("470.42.01", "cpu", "cpu"),
+    ],
+)
+def test_how_a_target_runs(real: Matrix, driver: str, target: str, how: str) -> None:
+    assert one(real, target, machine(driver, A100)).how == how
+
+
+def test_minor_version_compatibility_is_told_with_what_it_may_break(real: Matrix) -> None:
+    found = one(real, "cu126", machine("550.54.14", A100))
+    assert found.why == ("by minor-version compatibility: CUDA 12 needs driver 525.60.13 or newer, this is 550.54.14",)
+    assert found.cautions == (
+        "what is compiled on the machine (torch.compile, Triton, XLA, numba) may fail before driver 560.28.03",
+    )
+    assert one(real, "cu124", machine("550.54.14", A100)).cautions == ()
+
+
+def test_without_what_nvml_says_of_cuda_the_driver_tells_it(real: Matrix) -> None:
+    blind = Machine(driver=Version("550.54.14"))
+    assert [one(real, target, blind).how for target in ("cu124", "cu126")] == ["native", "minor"]
+
+
+def test_what_unlocks_a_target_is_the_floor(real: Matrix) -> None:
+    found = one(real, "cu130", machine("550.54.14", V100))
+    assert found.why[0] == "needs driver 580.65.06 or newer, this machine has 550.54.14"
+    assert found.unlock[0] == "driver 580.65.06 or newer"
+    assert "not for V100 (7.0)" in found.why[1]
+
+
+NAMES = ("Tesla T4", "NVIDIA A100-SXM4-40GB", "NVIDIA H100 80GB HBM3", "NVIDIA L40S", "NVIDIA GH200 480GB", "NVIDIA B200")
+OTHERS = ("NVIDIA GeForce RTX 3090", "NVIDIA RTX A6000", "NVIDIA TITAN RTX", "Quadro RTX 8000", "NVIDIA GB10")
+
+
+@pytest.mark.parametrize("name", [*NAMES, *OTHERS])
+def test_forward_compatibility_is_for_data_centre_gpus(real: Matrix, name: str) -> None:
+    found = one(real, "cu130", machine("550.54.14", Gpu(name, Version("8.0"))))
+    assert any("cuda-compat" in cure for cure in found.unlock) == (name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("driver", "here"),
+    [
+        ("470.42.01", LINUX),  # CUDA 13 is not the next major after 11
+        ("550.54.14", replace(LINUX, wsl=True)),
+        ("550.54.14", System("win-64")),
+    ],
+)
+def test_forward_compatibility_is_for_linux_and_the_next_major(real: Matrix, driver: str, here: System) -> None:
+    a100 = Gpu("NVIDIA A100-SXM4-40GB", Version("8.0"))
+    found = one(real, "cu130", machine(driver, a100), here)
+    assert found.unlock
+    assert not any("cuda-compat" in cure for cure in found.unlock)
+
+
+def test_wsl_is_judged_by_the_windows_driver(real: Matrix) -> None:
+    """NVML tells the Windows driver's version there: 527 is enough for CUDA 12 on Linux, not on Windows."""
+    has = Machine(Version("527.41"), Version("12.0"), (A100,))
+    assert one(real, "cu126", has).fits
+    assert one(real, "cu126", has, replace(LINUX, wsl=True)).unlock == ("driver 528.33 or newer",)
+
+
+def test_where_nobody_names_a_floor_the_major_decides(real: Matrix) -> None:
+    wsl = replace(LINUX, wsl=True)
+    assert one(real, "cu130", Machine(Version("580.88"), Version("13.0"), (A100,)), wsl).fits
+    assert one(real, "cu130", Machine(Version("552.12"), Version("12.4"), (A100,)), wsl).unlock == ("a driver that runs CUDA 13",)
+
+
+def test_what_the_system_must_keep_of_the_promises(real: Matrix) -> None:
+    found = one(real, "cpu", machine(), replace(LINUX, glibc=Version("2.17")))
+    assert found.why == ("is solved for glibc 2.28, this system has glibc 2.17",)
+    assert found.unlock == ("a system or container image with glibc 2.28 or newer",)
+    assert one(real, "cpu", machine(), replace(LINUX, glibc=Version("2.28"))).fits
+    assert one(real, "cpu", machine(), replace(LINUX, glibc=None)).fits  # nobody knows
+    assert not one(real, "cpu", machine(), replace(LINUX, glibc=None, musl=True)).fits
+
+
+@pytest.mark.parametrize(("level", "fits"), [("x86_64_v2", False), ("x86_64_v3", True), ("x86_64_v4", True), ("", True)])
+def test_a_processor_below_the_promised_level_does_not_fit(real: Matrix, level: str, fits: bool) -> None:
+    text = 'python: ">=3.10"\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets: {cpu: {virtual-packages: {__archspec: "1 x86_64_v3"}}}\n'
+    (found,) = fit.verdicts(machine(), real, project_of(text, real), replace(LINUX, archspec=level))
+    assert found.fits == fits
+
+
+@pytest.mark.parametrize(("platform", "targets"), [("linux-aarch64", "cpu cu126"), ("osx-arm64", "cpu"), ("freebsd-64", "")])
+def test_another_platform_does_not_fit_and_says_whether_it_could(real: Matrix, platform: str, targets: str) -> None:
+    text = 'python: ">=3.10"\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets: [cpu, cu126]\n'
+    found = fit.verdicts(machine(), real, project_of(text, real), System(platform))
+    assert not any(verdict.fits for verdict in found)
+    assert {verdict.why for verdict in found} == {(f"is for linux-64, this machine is {platform}",)}
+    assert [verdict.target for verdict in found if verdict.unlock] == targets.split()
+
+
+def test_a_lock_for_other_platforms_does_not_fit(real: Matrix) -> None:
+    aarch = System("linux-aarch64", Version("2.36"))
+    assert one(real, "cpu", machine(), aarch).fits
+    assert not one(real, "cpu", machine(), aarch, Locked(("linux-64",))).fits
+
+
+def test_a_locked_framework_without_code_for_the_gpu_does_not_fit(real: Matrix) -> None:
+    """TensorFlow 2.18 for CUDA 12.8 and later begins at 6.0; CUDA itself begins at 5.0."""
+    m60 = Gpu("Tesla M60", Version("5.2"))
+    chosen = Locked(("linux-64",), {"python": "3.12", "tensorflow": "2.18.0"})
+    assert one(real, "cu129", machine("580.65.06", m60)).fits
+    found = one(real, "cu129", machine("580.65.06", m60), lock=chosen)
+    assert "Tesla M60: tensorflow >=2.18" in found.why[0]
+    assert one(real, "cu129", machine("580.65.06", V100), lock=chosen).fits
+
+
+def test_a_locked_cudnn_without_code_for_the_gpu_does_not_fit(real: Matrix) -> None:
+    new, old = (Locked(("linux-64",), cudnn={"linux-64": Version(version)}) for version in ("9.13.1.26", "9.10.2.21"))
+    found = one(real, "cu129", machine("580.65.06", V100), lock=new)
+    assert found.why[0].startswith("its lock holds cuDNN 9.13.1.26, and cuDNN 9.11 and later have no code for V100 (7.0)")
+    assert found.unlock == ('`gpus: ["7.0"]` in the project, then `envgen lock`',)
+    assert one(real, "cu129", machine("580.65.06", V100), lock=old).fits
+    assert one(real, "cu129", machine("580.65.06", A100), lock=new).fits
+
+
+def test_of_two_gpus_the_one_without_code_may_be_hidden(real: Matrix) -> None:
+    others = "a target from cu102 to cu129: these have code for it"
+    assert one(real, "cu130", machine("580.65.06", V100, A100)).unlock == (others, "CUDA_VISIBLE_DEVICES without the V100")
+    assert one(real, "cu130", machine("580.65.06", V100, V100)).unlock == (others,)
+
+
+@pytest.mark.parametrize(
+    ("capability", "target", "cure"),
+    [
+        ("10.0", "cu126", "a target from cu128 to cu130: these have code for it"),
+        ("12.1", "cu118", "a target from cu128 to cu130: these have code for it"),
+        ("11.0", "cu129", "cu130: these have code for it"),
+        ("2.1", "cu102", None),
+    ],
+)
+def test_the_targets_that_have_code_for_a_gpu_are_named(real: Matrix, capability: str, target: str, cure: str | None) -> None:
+    found = one(real, target, machine("580.65.06", Gpu("it", Version(capability))))
+    assert found.unlock == ((cure,) if cure else ())
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------------
+
+DRIVERS = st.builds(lambda a, b, c: Version(f"{a}.{b}.{c}"), st.integers(380, 620), st.integers(0, 130), st.integers(0, 20))
+GPUS = st.lists(
+    st.sampled_from(("3.5", "5.2", "6.1", "7.0", "7.5", "8.0", "8.9", "9.0", "10.0", "11.0", "12.0", "12.1")), max_size=3
+)
+
+
+def made(driver: Version | None, capabilities: list[str]) -> Machine:
+    return Machine(driver=driver, gpus=tuple(Gpu(f"GPU {number}", Version(number)) for number in capabilities))
+
+
+@examples(60)
+@given(older=DRIVERS, newer=DRIVERS, capabilities=GPUS)
+def test_what_fits_a_driver_fits_every_newer_one(real: Matrix, older: Version, newer: Version, capabilities: list[str]) -> None:
+    older, newer = sorted((older, newer))
+    for target in real.targets:
+        before, after = one(real, target, made(older, capabilities)), one(real, target, made(newer, capabilities))
+        assert after.fits >= before.fits
+        assert not (before.how == "native" and after.how == "minor")
+
+
+@examples(60)
+@given(driver=st.none() | DRIVERS, capabilities=GPUS, word=st.sampled_from(fit.WORDS), data=st.data())
+def test_the_chosen_target_is_the_newest_that_fits(
+    real: Matrix, driver: Version | None, capabilities: list[str], word: str, data: st.DataObject
+) -> None:
+    names = data.draw(st.lists(st.sampled_from(sorted(real.targets)), min_size=1, unique=True))
+    text = f'python: ">=3.10"\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets: [{", ".join(names)}]\n'
+    project, has = project_of(text, real), made(driver, capabilities)
+    found = {verdict.target: verdict for verdict in fit.verdicts(has, real, project, LINUX)}
+    runs = sorted((v.cuda, name) for name, v in found.items() if v.fits and v.cuda)
+    cuda = sorted((v.cuda, name) for name, v in found.items() if v.cuda)
+    try:
+        chosen, why = fit.best_for(word, has, real, project, here=LINUX)
+    except BadInput:
+        assert not runs
+        assert driver or not cuda
+        return
+    assert why
+    if chosen == "cpu":
+        assert word == fit.AUTO
+        assert not runs or not capabilities
+    elif runs:
+        assert chosen == runs[-1][1]
+    else:
+        assert driver is None
+        assert chosen == cuda[-1][1]
+
+
+def test_the_floor_that_is_quoted_is_just_the_border(real: Matrix) -> None:
+    for target in real.targets.values():
+        if target.cuda:
+            (cure,) = one(real, target.name, Machine()).unlock
+            floor = Version(cure.split()[1])
+            assert driver_text(floor) in cure
+            *head, last = floor.release
+            below = Version(".".join(map(str, (*head, last - 1))))
+            assert one(real, target.name, Machine(driver=floor)).fits
+            assert not one(real, target.name, Machine(driver=below)).fits
+
+
+def test_the_driver_that_a_caution_names_is_just_the_border(real: Matrix) -> None:
+    found = one(real, "cu126", Machine(driver=Version("550.54.14")))
+    border = Version(found.cautions[0].split()[-1])
+    assert one(real, "cu126", Machine(driver=border)).how == "native"
+    *head, last = border.release
+    assert one(real, "cu126", Machine(driver=Version(".".join(map(str, (*head, last - 1)))))).how == "minor"

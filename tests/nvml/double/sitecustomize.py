@@ -23,6 +23,12 @@ def gpus() -> list[tuple[str, int, int, int]]:
     return [(name, *map(int, capability.split(".")), int(error[0]) if error else 0) for name, capability, *error in entries]  # type: ignore[misc]
 
 
+def instances(index: int) -> int:
+    """How many MIG instances a GPU has; -1 where the mode is off."""
+    entries = (entry.split(":") for entry in environ.get("FAKE_NVML_MIG", "").split(",") if entry)
+    return {int(place): int(count) for place, count in entries}.get(index, -1)
+
+
 def index_of(device: Any) -> int:
     return int(ctypes.c_void_p.from_buffer(device).value or 0) - 1
 
@@ -82,6 +88,26 @@ class Library:
     def nvmlDeviceGetCudaComputeCapability(device: Any, major: Any, minor: Any) -> int:
         _, major._obj.value, minor._obj.value, _ = gpus()[index_of(device)]
         return 0
+
+    @staticmethod
+    def nvmlDeviceGetUUID(device: Any, buffer: Any, _length: Any) -> int:
+        buffer.value = f"GPU-{index_of(device):08x}-made-up".encode()
+        return 0
+
+    @staticmethod
+    def nvmlDeviceGetMigMode(device: Any, current: Any, pending: Any) -> int:
+        current._obj.value = pending._obj.value = int(instances(index_of(device)) >= 0)
+        return 0 if environ.get("FAKE_NVML_MIG") else 3
+
+    @staticmethod
+    def nvmlDeviceGetMaxMigDeviceCount(_device: Any, count: Any) -> int:
+        count._obj.value = 7
+        return 0
+
+    @staticmethod
+    def nvmlDeviceGetMigDeviceHandleByIndex(device: Any, index: Any, instance: Any) -> int:
+        ctypes.c_void_p.from_buffer(instance._obj).value = 1000 + int(getattr(index, "value", index))
+        return 0 if int(getattr(index, "value", index)) < instances(index_of(device)) else 6
 
     @staticmethod
     def fake_nvml_opened() -> int:

@@ -1,0 +1,31 @@
+"""Machines made of files in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def build(root: Path, files: Mapping[str, str]) -> Path:
+    """A machine of so many files; a text that begins with `->` is a link."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if text.startswith("->"):
+            path.symlink_to(text[2:])
+        else:
+            path.write_text(text)
+    return root
+
+
+def toolkit(version: str, *, told: bool = True) -> dict[str, str]:
+    """A CUDA toolkit as its installer leaves it, below /usr/local."""
+    home = f"usr/local/cuda-{version}"
+    major = version.split(".", maxsplit=1)[0]
+    files = {
+        f"{home}/targets/x86_64-linux/lib/libcudart.so.{major}": "",
+        f"{home}/bin/nvcc": "",
+        f"{home}/lib64": "->targets/x86_64-linux/lib",
+    }
+    return {**files, f"{home}/version.json": json.dumps({"cuda": {"version": f"{version}.1"}})} if told else files
