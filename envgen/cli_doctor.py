@@ -15,7 +15,7 @@ from envgen.options import json_option, layout_of, root_option
 if TYPE_CHECKING:
     from envgen.layout import Layout
 
-WIDTH = 120  # of a page that goes to a file or a pipe
+WIDTH, NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, and of one on a small terminal
 
 
 @click.command(short_help="What this machine has, and which locked target fits it.")
@@ -33,7 +33,7 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
     from envgen.diagnose import diagnose
 
     found = diagnose(_layout(context, root, projects), projects)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+    width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
     click.echo(report_machine.as_json(found) if as_json else report_machine.page(found, width))
     if found.ill:
         context.exit(1)

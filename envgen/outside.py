@@ -23,8 +23,9 @@ _LIBRARY = re.compile(r"lib(?:cudart|cublas|cublasLt|cufft|curand|cusparse|cusol
 _COMPILER = {"nvcc", "nvcc.exe"}
 _FOLDER = re.compile(r"cuda-(\d+(?:\.\d+)?)$")
 _TEXT = re.compile(r"CUDA Version (\d+\.\d+(?:\.\d+)?)")
+# the driver's own libcuda is no toolkit: in WSL some preload it on purpose
 _PRELOADED = re.compile(
-    r"lib(?:cuda|cudart|cudnn|cublas|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvidia|nvJitLink)[\w-]*\.so", re.IGNORECASE
+    r"lib(?:cuda(?!\.so)|cudart|cudnn|cublas|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvJitLink)[\w-]*\.so", re.IGNORECASE
 )
 _LARGEST = 1_000_000  # bytes of a version file; what is larger is something else
 

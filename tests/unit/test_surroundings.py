@@ -163,7 +163,10 @@ def test_cudnn_is_found_on_the_path_and_on_the_disk(tmp_path: Path) -> None:
 def test_a_stub_and_a_preloaded_library_are_told(tmp_path: Path) -> None:
     files = {"opt/cuda/lib64/stubs/libcuda.so": ""}
     seen = see(
-        tmp_path, files, LD_LIBRARY_PATH="/opt/cuda/lib64/stubs", LD_PRELOAD="/usr/lib/libcublas.so.11:/usr/lib/libjemalloc.so.2"
+        tmp_path,
+        files,
+        LD_LIBRARY_PATH="/opt/cuda/lib64/stubs",
+        LD_PRELOAD="/usr/lib/wsl/lib/libcuda.so.1 /usr/lib/libcublas.so.11:/usr/lib/libjemalloc.so.2",
     )
     assert seen.outside == (
         Outsider("driver stub", "", "/opt/cuda/lib64/stubs", "LD_LIBRARY_PATH"),
