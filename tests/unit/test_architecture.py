@@ -14,13 +14,28 @@ MODULES = sorted(TREES)
 
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "model", "talk"),
-    ("layout", "document", "cell", "channel", "gpu", "run", "verify"),
-    ("shapes", "project", "search", "render", "index", "recorded", "lockfile", "report", "writing", "fit"),
-    ("matrix", "resolve", "solve", "pin"),
-    ("plan", "starting"),
-    ("pipeline", "options"),
-    ("cli_lock",),
+    ("__init__", "errors", "inside", "model", "talk"),
+    ("layout", "document", "cell", "channel", "gpu", "run", "verify", "answer"),
+    (
+        "shapes",
+        "project",
+        "search",
+        "render",
+        "index",
+        "recorded",
+        "lockfile",
+        "report",
+        "writing",
+        "fit",
+        "claim",
+        "journal",
+        "loaded",
+        "report_probe",
+    ),
+    ("matrix", "resolve", "solve", "pin", "interview", "unseen"),
+    ("plan", "starting", "verdict"),
+    ("pipeline", "options", "probe"),
+    ("cli_lock", "cli_probe"),
     ("cli",),
     ("__main__",),
 )
@@ -29,18 +44,22 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 OWNERS = {
     "yaml": {"document", "lockfile", "pin", "render", "starting"},
     "jinja2": {"render"},
-    "click": {"cli", "cli_lock", "options"},
+    "click": {"cli", "cli_lock", "cli_probe", "options"},
     "pynvml": {"gpu"},
     "rattler": {"index", "lockfile", "solve"},
     "conda_lock": {"pin"},
     "pydantic": {"document", "project", "shapes"},
     "pydantic_core": {"document", "project", "shapes"},
-    "rich": {"report", "talk"},
+    "rich": {"report", "report_probe", "talk"},
     "zstandard": {"index"},
     "platformdirs": {"index"},
 }
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
+CATCH_ALL = {
+    "pin": "conda_lock raises what it likes",
+    "inside": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
+}
 LONG_MODULES = {"model": "the nouns stand together; it holds declarations and next to no code"}
 
 
@@ -110,7 +129,9 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
     assert used == OWNERS
 
 
-@pytest.mark.parametrize("module", ["cell", "search", "resolve", "verify", "model", "errors", "fit"])
+@pytest.mark.parametrize(
+    "module", ["cell", "search", "resolve", "verify", "model", "errors", "fit", "answer", "loaded", "unseen", "verdict"]
+)
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
     world = {"os", "time", "subprocess", "socket", "tempfile", "shutil", "random", "threading", "logging", "sys", "io"}
     assert not world & {name.split(".")[0] for name in imports(module)}
@@ -130,7 +151,7 @@ def test_only_one_room_knows_the_folder_names() -> None:
             "virtual-packages.yml",
             "project.yaml",
         } - (
-            {"matrices", "templates"} if module in ("matrix", "plan", "pipeline") else set()  # as text in addresses
+            {"matrices", "templates"} if module in ("matrix", "plan", "pipeline", "probe") else set()  # as text in addresses
         ), module
 
 
@@ -169,7 +190,7 @@ def test_errors_are_caught_by_name(module: str) -> None:
             assert node.type is not None, f"{module}:{node.lineno}: a bare except"
             caught = {item.id for item in ast.walk(node.type) if isinstance(item, ast.Name)}
             if caught & {"Exception", "BaseException"}:
-                assert module == "pin", f"{module}:{node.lineno}: catches everything"
+                assert module in CATCH_ALL, f"{module}:{node.lineno}: catches everything"
                 assert "  # " in lines[node.lineno - 1], f"{module}:{node.lineno}: says not why"
 
 
