@@ -47,7 +47,7 @@ def probe_lines(probed: Probed) -> list[str]:
                 lines.append(f"    {issue.severity}: {issue.text} [{issue.rule}]")
             if issue.hint:
                 lines.append(f"    hint: {issue.hint} [{issue.rule}]")
-        lines.append(f"    judged as {verdict.meant.because or 'nothing in particular'}; {libraries(verdict.answer)}")
+        lines.append(f"    judged by {verdict.meant.because or 'nothing'}; {libraries(verdict.answer)}")
     return lines
 
 

@@ -64,7 +64,7 @@ def hidden(case: Case) -> Iterator[Issue]:
 
 
 def _first_is_invalid(visible: str, count: int) -> bool:
-    first = visible.split(",", maxsplit=1)[0].strip()
+    first = visible.partition(",")[0].strip()
     if first.startswith(("GPU-", "MIG-")):
         return False
     return not re.fullmatch(r"\d{1,9}", first) or int(first) >= count
@@ -100,9 +100,8 @@ def unseen_missing(case: Case) -> Iterator[Issue]:
     names = [one or two for one, two in _UNLOADED.findall(case.answer.ended.said)]
     if case.answer.built is not False and names:
         text = f"sees no GPU: it did not find {', '.join(dict.fromkeys(names))}"
-        yield Issue(
-            "missing-library", case.graver, text, "the environment lacks it, or has another version: lock it with the CUDA build"
-        )
+        hint = "the environment lacks it, or has another version of it: lock it with the CUDA build"
+        yield Issue("missing-library", case.graver, text, hint)
 
 
 def unexplained(case: Case) -> Iterator[Issue]:
@@ -121,7 +120,8 @@ def no_code(case: Case, gpu: Gpu) -> Issue:
     newest = newest_code(case.answer.code)
     young = newest is None or gpu.capability > newest
     hint = "take a build for a newer CUDA" if young else "take a build for an older CUDA: newer ones have dropped this GPU"
-    return Issue("no-code", case.graver, text, hint)
+    computes = case.answer.ran_on == "gpu" and case.answer.agrees  # then it is about another GPU than the first
+    return Issue("no-code", "warning" if computes else case.graver, text, hint)
 
 
 def last_line(said: str) -> str:

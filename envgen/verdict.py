@@ -95,9 +95,8 @@ def import_failed(case: Case) -> Iterator[Issue]:
         yield Issue("no-driver", "error", text, "install the driver; in a container, start it with GPUs")
     elif name:
         text = f"cannot be imported: {name} is missing or cannot be loaded"
-        yield Issue(
-            "missing-library", "error", text, "install the environment again from its lock; `envgen verify` checks the lock"
-        )
+        hint = "install the environment again from its lock; `envgen verify` checks the lock"
+        yield Issue("missing-library", "error", text, hint)
     else:
         yield Issue("import-failed", "error", f"cannot be imported: {problem}", "install the environment again from its lock")
 
@@ -174,9 +173,8 @@ def outside(case: Case) -> Iterator[Issue]:
     """What was imported is not the environment's own."""
     if case.answer.outside:
         text = f"was imported from outside the environment: {case.answer.origin}"
-        yield Issue(
-            "foreign-framework", "error", text, "unset PYTHONPATH, and set PYTHONNOUSERSITE=1 against packages in the home folder"
-        )
+        hint = "unset PYTHONPATH, and set PYTHONNOUSERSITE=1 against packages in the home folder"
+        yield Issue("foreign-framework", "error", text, hint)
 
 
 def foreign_libraries(case: Case) -> Iterator[Issue]:
@@ -214,23 +212,14 @@ def matmul(case: Case) -> Iterator[Issue]:
     answer, problem = case.answer, case.answer.problem("matmul")
     wanted = case.meant.gpu is not False and answer.sees_gpu
     if problem and "no kernel image" in problem and not without_code(case):
-        yield Issue(
-            "no-code",
-            "error",
-            f"has no code for this GPU: {problem}",
-            "take a build for a newer CUDA, or an older one for an old GPU",
-        )
+        hint = "take a build for a newer CUDA, or an older one for an old GPU"
+        yield Issue("no-code", "error", f"has no code for this GPU: {problem}", hint)
     elif problem and (wanted or answer.framework != "cupy"):
-        yield Issue(
-            "matmul-failed", "error", f"cannot multiply two matrices: {problem}", "look at the message; `nvidia-smi` shows memory"
-        )
+        hint = "look at the message; `nvidia-smi` shows what else uses the GPU"
+        yield Issue("matmul-failed", "error", f"cannot multiply two matrices: {problem}", hint)
     elif wanted and answer.ran_on and answer.ran_on != "gpu":
-        yield Issue(
-            "ran-on-cpu",
-            "error",
-            f"sees a GPU, and computes on {answer.ran_on}",
-            "look for what chooses the device: JAX_PLATFORMS, ...",
-        )
+        hint = "look for what chooses the device: JAX_PLATFORMS, a device scope in a start-up file"
+        yield Issue("ran-on-cpu", "error", f"sees a GPU, and computes on {answer.ran_on}", hint)
     if answer.agrees is False:
         text = f"multiplies two matrices wrongly on {answer.ran_on or 'its device'}"
         yield Issue("wrong-result", "error", text, "a broken GPU, driver or build: run the vendor's diagnosis (`dcgmi diag`)")
@@ -239,9 +228,8 @@ def matmul(case: Case) -> Iterator[Issue]:
 def nothing_said(case: Case) -> Iterator[Issue]:
     """Nothing names what the environment is meant to be."""
     if case.meant.gpu is None:
-        yield Issue(
-            "no-target", "note", "nothing says whether it is meant for CPU or GPU", "name it with --target cpu or --target cu126"
-        )
+        hint = "name it with --target cpu or --target cu126"
+        yield Issue("no-target", "note", "nothing says whether it is meant for CPU or GPU", hint)
 
 
 BROKEN: tuple[Rule, ...] = (timed_out, crashed, import_failed, no_answer)
