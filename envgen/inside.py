@@ -36,9 +36,10 @@ _PRODUCT = [[sum(_ROWS[i][k] * _ROWS[k][j] for k in range(8)) for j in range(8)]
 
 def cuda_libraries(maps: str) -> List[str]:
     """The CUDA libraries in a text like /proc/self/maps, each once, in the order in which they lie in memory."""
-    paths = [line.split(None, 5)[5] for line in maps.splitlines() if line.count(" ") >= 5 and "/" in line]
-    whole = [path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path for path in (path.rstrip("\n") for path in paths)]
-    return list(dict.fromkeys(path for path in whole if _CUDA_LIBRARY.fullmatch(path.rsplit("/", 1)[-1])))
+    rows = [line.split(None, 5) for line in maps.split("\n")]
+    paths = [row[5] for row in rows if len(row) == 6]
+    whole = [path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path for path in paths]
+    return list(dict.fromkeys(path for path in whole if path.startswith("/") and _CUDA_LIBRARY.fullmatch(path.rsplit("/", 1)[-1])))
 
 
 def dotted(number: Optional[int]) -> Optional[str]:
