@@ -73,7 +73,8 @@ def run(argv: Sequence[str], environment: Mapping[str, str], limit: float) -> En
             status = process.wait(limit)
     finally:
         _stop(process)
-    return Ended(status, said.text(), time.monotonic() - begun)
+        told = said.text()
+    return Ended(status, told, time.monotonic() - begun)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

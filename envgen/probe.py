@@ -42,9 +42,8 @@ def surroundings() -> Surroundings:
 def _chosen(found: Claim, asked: tuple[str, ...]) -> tuple[str, ...]:
     there = tuple(name for name in FRAMEWORKS if name in found.frameworks)
     if not there:
-        raise BadInput(
-            f"no framework to ask ({', '.join(FRAMEWORKS)})", where=found.prefix, hint="name another environment: --prefix"
-        )
+        what = f"none of {', '.join(FRAMEWORKS)} is installed: there is nothing to ask"
+        raise BadInput(what, where=found.prefix, hint="name another environment with --prefix")
     for name in asked:
         if name not in there:
             raise BadInput(f"{name} is not installed", where=found.prefix, hint=f"installed here: {', '.join(there)}")

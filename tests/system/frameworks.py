@@ -18,7 +18,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
-from stand_in import MINOR, SITE, SUBDIR, File, Package
+from system.stand_in import MINOR, SITE, SUBDIR, File, Package
 
 SOURCES = Path(__file__).parent / "stand_ins"
 CODE = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "compute_90")
@@ -54,7 +54,11 @@ def jax(version: str, cuda: str | None = None, at_import: str = "") -> tuple[Pac
         files[f"{SITE}/jaxlib/cuda/_versions.py"] = f"def cuda_runtime_build_version():\n    return {number}\n"
     module = _module("jax", version, cuda, (), at_import)
     lib = _package("jaxlib", version, build, cuda, files)
-    return (lib, Package("jax", version, "pyhd8ed1ab_0", (f"jaxlib {version}",), subdir=SUBDIR, files=module), *_cuda_packages(cuda))
+    return (
+        lib,
+        Package("jax", version, "pyhd8ed1ab_0", (f"jaxlib {version}",), subdir=SUBDIR, files=module),
+        *_cuda_packages(cuda),
+    )
 
 
 def cupy(version: str, cuda: str, at_import: str = "") -> tuple[Package, ...]:
@@ -66,7 +70,7 @@ def cupy(version: str, cuda: str, at_import: str = "") -> tuple[Package, ...]:
 def cudart(folder: Path, cuda: str) -> Path:
     """A libcudart.so.N for `cuda` in `folder`, as an installed toolkit has one; its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"libcudart.so.{cuda.split('.')[0]}"
+    path = folder / f"libcudart.so.{cuda.split('.', maxsplit=1)[0]}"
     path.write_bytes(_libraries(cuda)[0])
     return path
 
@@ -81,7 +85,13 @@ def _package(name: str, version: str, build: str, cuda: str | None, files: dict[
 
 def _module(name: str, version: str, cuda: str | None, code: tuple[str, ...], at_import: str) -> dict[str, File]:
     folder = f"{SITE}/{name}"
-    facts = {"VERSION": version, "CUDA": cuda, "CODE": code if cuda else (), "CUDNN": 91000 if cuda else None, "AT_IMPORT": at_import}
+    facts = {
+        "VERSION": version,
+        "CUDA": cuda,
+        "CODE": code if cuda else (),
+        "CUDNN": 91000 if cuda else None,
+        "AT_IMPORT": at_import,
+    }
     files: dict[str, File] = {
         f"{folder}/__init__.py": (SOURCES / f"{name}.py").read_text(encoding="utf-8"),
         f"{folder}/_driver.py": (SOURCES / "driver.py").read_text(encoding="utf-8"),

@@ -15,16 +15,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from channel import MADE
-from channel import Package as Described
-from rattler import Channel, GenericVirtualPackage, MatchSpec, PackageName, Platform, Version, VirtualPackage, install, solve
+from rattler import Channel, GenericVirtualPackage, MatchSpec, PackageName, Subdir, Version, VirtualPackage, install, solve
 from rattler.index import index_fs
 from rattler.package.build_string import BuildString
 from rattler_build import assemble_package
+from system.channel import MADE
+from system.channel import Package as Described
 
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 SITE = f"lib/python{MINOR}/site-packages"
-SUBDIR = str(Platform.current())
+SUBDIR = str(Subdir.current())
 File = str | bytes | Path  # text, bytes, or (Path) a link to that place
 
 

@@ -85,23 +85,29 @@ time.sleep(600)
 
 def test_what_is_left_behind_by_one_that_ended_is_stopped_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
-    code = GOOD + f"""
+    code = (
+        GOOD
+        + f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 open({str(pid)!r}, "w").write(str(child.pid))
 """
+    )
     assert ask(tmp_path, monkeypatch, code).done
     assert gone(int(pid.read_text()))
 
 
 def test_a_flood_on_both_streams_changes_nothing_and_its_end_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = GOOD + """
+    code = (
+        GOOD
+        + """
 import os
 for stream in (1, 2):
     for _ in range(200):
         os.write(stream, b"{\\"version\\": \\"9\\"}\\xff\\n" * 4096)
 os.write(2, b"the end \\xfe\\n")
 """
+    )
     answer = ask(tmp_path, monkeypatch, code)
     assert (answer.version, answer.done) == ("2.7.1", True)
     assert answer.ended.said.endswith("the end \ufffd\n")
@@ -149,7 +155,9 @@ def test_an_interpreter_that_does_not_start_is_bad_input(tmp_path: Path, mode: i
         interview.ask(python, "pytorch", tmp_path, 60)
 
 
-@pytest.mark.skipif("ENVGEN_REAL_TORCH" not in os.environ, reason="ENVGEN_REAL_TORCH names no Python with a real torch (docs/probe.md)")
+@pytest.mark.skipif(
+    "ENVGEN_REAL_TORCH" not in os.environ, reason="ENVGEN_REAL_TORCH names no Python with a real torch (docs/probe.md)"
+)
 def test_a_real_torch_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """ENVGEN_REAL_TORCH: a Python that has torch, or the folder of its environment."""
     named = Path(os.environ["ENVGEN_REAL_TORCH"]).absolute()

@@ -127,7 +127,9 @@ def test_a_cpu_build_and_an_unknown_one_are_different() -> None:
 
 
 def test_devices_without_a_capability_are_devices() -> None:
-    journal = json.dumps({"devices": [{"name": "T4", "capability": "7.5"}, {"name": "x", "capability": ""}, {"capability": [7]}, 3]})
+    journal = json.dumps(
+        {"devices": [{"name": "T4", "capability": "7.5"}, {"name": "x", "capability": ""}, {"capability": [7]}, 3]}
+    )
     assert read("jax", journal, Ended(0)).devices == (Device("T4", Version("7.5")), Device("x"), Device(""))
 
 
@@ -139,7 +141,8 @@ def test_a_cuda_version_as_frameworks_write_it(text: str, cuda: str | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "cudnn"), [("90100", "9.1.0"), ("91002", "9.10.2"), ("8902", "8.9.2"), ("7605", "7.6.5"), ("9", "9"), ("64_8", "8"), ("x", None)]
+    ("text", "cudnn"),
+    [("90100", "9.1.0"), ("91002", "9.10.2"), ("8902", "8.9.2"), ("7605", "7.6.5"), ("9", "9"), ("64_8", "8"), ("x", None)],
 )
 def test_a_cudnn_version_as_frameworks_write_it(text: str, cudnn: str | None) -> None:
     assert cudnn_version(text) == (Version(cudnn) if cudnn else None)
@@ -221,7 +224,9 @@ def test_a_build_string_says_what_a_conda_package_is_for(
         ("cupy_cuda12x-13.6.0", "cupy", True, None),
     ],
 )
-def test_a_wheel_says_what_it_is_for_where_it_does(tmp_path: Path, pip: str, framework: str, gpu: bool | None, cuda: str | None) -> None:
+def test_a_wheel_says_what_it_is_for_where_it_does(
+    tmp_path: Path, pip: str, framework: str, gpu: bool | None, cuda: str | None
+) -> None:
     found = claim(prefix(tmp_path / "env", pip=tuple(pip.split()))).frameworks
     assert list(found) == [framework]
     assert (found[framework].meant.gpu, found[framework].meant.cuda) == (gpu, Version(cuda) if cuda else None)

@@ -206,8 +206,14 @@ def test_the_culprit_of_a_foreign_library_is_named(verdict: Judge) -> None:
 # --- no answer ------------------------------------------------------------------------------------------------------------
 
 NO_ANSWER = {
-    "timed-out": (replace(SEES, done=False, doing="matmul", ended=Ended(None, "", 120.2)), "did not answer within 120 seconds: it was"),
-    "crashed": (replace(SEES, done=False, doing="import", ended=Ended(-11, "Fatal: x\n")), "was ended by SIGSEGV: it was busy with `import`"),
+    "timed-out": (
+        replace(SEES, done=False, doing="matmul", ended=Ended(None, "", 120.2)),
+        "did not answer within 120 seconds: it was",
+    ),
+    "crashed": (
+        replace(SEES, done=False, doing="import", ended=Ended(-11, "Fatal: x\n")),
+        "was ended by SIGSEGV: it was busy with `import`",
+    ),
     "no-driver": (
         replace(SEES, problems=(("import", "ImportError: libcuda.so.1: cannot open shared object file: No such file"),)),
         "cannot be imported: libcuda.so.1 is missing, which comes with the driver",
@@ -272,7 +278,12 @@ FINDINGS: Mapping[str, tuple[Answer, Claim, Machine, tuple[str, str]]] = {
         HOST,
         ("no-code", "error"),
     ),
-    "a matmul that fails": (replace(SEES, ran_on="", problems=(("matmul", "out of memory"),)), claim(), HOST, ("matmul-failed", "error")),
+    "a matmul that fails": (
+        replace(SEES, ran_on="", problems=(("matmul", "out of memory"),)),
+        claim(),
+        HOST,
+        ("matmul-failed", "error"),
+    ),
     "a matmul on the CPU": (replace(SEES, ran_on="cpu"), claim(), HOST, ("ran-on-cpu", "error")),
     "a wrong matmul": (replace(SEES, agrees=False), claim(), HOST, ("wrong-result", "error")),
     "nothing said": (SEES, claim(PLAIN_WHEEL), HOST, ("no-target", "note")),
@@ -287,7 +298,16 @@ def test_what_is_found_beside(verdict: Judge, name: str) -> None:
 
 def test_every_rule_has_a_test() -> None:
     tested = {rule for *_, (rule, _) in FINDINGS.values()}
-    named = {"gpu-in-cpu", "other-version", "other-cuda", "foreign-framework", "foreign-library", "no-code", "some-hidden", "no-target"}
+    named = {
+        "gpu-in-cpu",
+        "other-version",
+        "other-cuda",
+        "foreign-framework",
+        "foreign-library",
+        "no-code",
+        "some-hidden",
+        "no-target",
+    }
     assert named | {"cuda-in-cpu", "matmul-failed", "ran-on-cpu", "wrong-result"} == tested
     assert len(NO_ANSWER) - 2 == len(BROKEN)  # one of them names a missing library, or the driver's
     assert len(ALWAYS) == len(named) + 1  # no-code twice: by the list, and by the matmul
@@ -404,7 +424,9 @@ claims = st.builds(
 
 
 @given(answers, claims, machines, surroundings)
-def test_any_answer_has_a_verdict_with_a_reason(facts: Facts, answer: Answer, says: Claim, machine: Machine, around: Surroundings) -> None:
+def test_any_answer_has_a_verdict_with_a_reason(
+    facts: Facts, answer: Answer, says: Claim, machine: Machine, around: Surroundings
+) -> None:
     found = judge(answer, says, machine, around, facts.toolkits)
     assert found.state in STATES
     assert found.reason

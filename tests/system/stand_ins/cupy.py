@@ -27,9 +27,7 @@ def _properties(index):
     return {"name": name.encode(), "major": major, "minor": minor}
 
 
-cuda = SimpleNamespace(
-    runtime=SimpleNamespace(runtimeGetVersion=_version, getDeviceCount=_count, getDeviceProperties=_properties)
-)
+cuda = SimpleNamespace(runtime=SimpleNamespace(runtimeGetVersion=_version, getDeviceCount=_count, getDeviceProperties=_properties))
 
 
 class asarray:

@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 
 
-
 def load_cuda():
     """Load this build's CUDA code, and with it the libcudart that the loader finds; 0 where the build has none."""
     library = Path(__file__).parent / "lib" / "libcode.so"
