@@ -27,15 +27,15 @@ from envgen.options import json_option
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=86_400),
-    default=120.0,
+    type=click.IntRange(1, 86_400),
+    default=120,
     show_default=True,
     help="Seconds for each framework.",
 )
 @json_option
 @click.pass_context
 def probe(
-    context: click.Context, prefix: Path | None, target: str, frameworks: tuple[str, ...], timeout: float, as_json: bool
+    context: click.Context, prefix: Path | None, target: str, frameworks: tuple[str, ...], timeout: int, as_json: bool
 ) -> None:
     """Ask torch, tensorflow, jax and cupy inside an environment which GPU they see and where they compute, and judge it.
 

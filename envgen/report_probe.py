@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
@@ -37,18 +38,22 @@ def probe_table(probed: Probed) -> Table:
 
 
 def probe_lines(probed: Probed) -> list[str]:
-    """What stands below the table: the machine, the reason of each verdict, and every issue with its way out."""
+    """What stands below the table: the machine; for each framework the reason of its verdict, and every issue with its way out."""
     lines = [f"machine: {machine(probed.machine)}"]
     for verdict in probed.verdicts:
-        name = verdict.answer.framework
-        lines.append(f"{name}: {verdict.state}: {verdict.reason}")
-        for issue in verdict.issues:
-            if issue.text != verdict.reason:
-                lines.append(f"    {issue.severity}: {issue.text} [{issue.rule}]")
-            if issue.hint:
-                lines.append(f"    hint: {issue.hint} [{issue.rule}]")
-        lines.append(f"    judged by {verdict.meant.because or 'nothing'}; {libraries(verdict.answer)}")
+        lines.extend(_lines(verdict))
     return lines
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    first = next((issue for issue in verdict.issues if issue.text == verdict.reason), None)
+    yield f"{verdict.answer.framework}: {verdict.state}: {verdict.reason}{f' [{first.rule}]' if first else ''}"
+    for issue in sorted(verdict.issues, key=lambda issue: issue is not first):
+        if issue is not first:
+            yield f"    {issue.severity}: {issue.text} [{issue.rule}]"
+        if issue.hint:
+            yield f"    hint: {issue.hint}"
+    yield f"    judged by {verdict.meant.because or 'nothing'}; {libraries(verdict.answer)}"
 
 
 def built(answer: Answer) -> str:
