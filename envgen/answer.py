@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.model import Machine, Toolkit
+from envgen.model import Machine, Matrix
 
 FRAMEWORKS = ("pytorch", "tensorflow", "jax", "cupy")
 MODULES = {"pytorch": "torch"}  # framework -> what Python imports, where that is another name
@@ -138,14 +138,14 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One framework's answer, and everything that it is held against. `toolkits` are the facts of cuda.yaml."""
+    """One framework's answer, and everything that it is held against; of the facts, those about CUDA and cuDNN."""
 
     answer: Answer
     installed: Installed | None
     meant: Meant
     machine: Machine
     around: Surroundings
-    toolkits: Mapping[Version, Toolkit]
+    facts: Matrix
 
     @property
     def graver(self) -> str:

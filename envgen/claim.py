@@ -133,7 +133,7 @@ def _meant_by_wheel(framework: str, wheel: str, pip: Versions) -> Meant:
     beside = {"jax": r"jax_cuda(\d+)_plugin", "cupy": r"cupy_cuda(\d+)x?"}.get(framework, r"nvidia_cuda_runtime(?:_cu(\d+))?")
     found = next(filter(None, (re.fullmatch(beside, name) for name in pip)), None)
     if found:
-        return Meant(gpu=True, because=f"{found[0]} beside it")
+        return Meant(gpu=True, because=f"{found[0]}, which is installed beside it")
     if framework == "jax":
-        return Meant(gpu=False, because="no CUDA plugin beside it")
+        return Meant(gpu=False, because="the absence of a CUDA plugin beside it")
     return Meant(gpu=True if framework == "cupy" else None, because=because)

@@ -26,10 +26,10 @@ def probe(prefix: Path, talk: Talk, *, target: str = "", frameworks: Iterable[st
     are installed). Raises BadInput for what cannot be asked: no environment, no Python, no framework.
     """
     found = claim(prefix.absolute(), target)
-    toolkits = load_matrix(_facts()).toolkits
+    facts = load_matrix(_facts())
     answers = _answers(found, _chosen(found, tuple(frameworks)), timeout, talk)
     machine, around = gpu.inspect(), surroundings()
-    return Probed(found, machine, tuple(judge(answer, found, machine, around, toolkits) for answer in answers))
+    return Probed(found, machine, tuple(judge(answer, found, machine, around, facts) for answer in answers))
 
 
 def surroundings() -> Surroundings:

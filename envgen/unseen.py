@@ -11,6 +11,8 @@ from envgen.answer import Case, Issue, Rule
 from envgen.loaded import culprit, foreign, newest_code, without_code
 from envgen.model import Gpu, driver_text
 
+_LINE = 300  # letters of a framework's own words in a reason; the whole is in the JSON
+
 
 def cpu_build(case: Case) -> Iterator[Issue]:
     """A CPU build sees no GPU on any machine."""
@@ -42,9 +44,11 @@ def driver_too_old(case: Case) -> Iterator[Issue]:
 
 
 def _floor(case: Case, cuda: Version) -> Version | None:
-    toolkit = case.toolkits.get(cuda)
+    toolkit = case.facts.toolkits.get(cuda)
     if toolkit is None:  # a minor that the facts do not hold: its family's floor is that of any minor
-        toolkit = next((row for version, row in case.toolkits.items() if version.major == cuda.major and version.major > 10), None)
+        toolkit = next(
+            (row for version, row in case.facts.toolkits.items() if version.major == cuda.major and version.major > 10), None
+        )
     return toolkit.floor.get(case.around.system) if toolkit else None
 
 
@@ -108,9 +112,10 @@ def unexplained(case: Case) -> Iterator[Issue]:
     """None of the known reasons."""
     if case.answer.built is False or (case.answer.built is None and case.meant.gpu is None):
         return
-    said = case.answer.problem("devices") or last_line(case.answer.ended.said)
-    gpus_here = ", ".join(gpu.name for gpu in case.machine.gpus) or "?"
-    text = f"sees no GPU, although this machine has one ({gpus_here}){f': {said}' if said else ''}"
+    said = one_line(case.answer.problem("devices")) or last_line(case.answer.ended.said)
+    here = ", ".join(gpu.name for gpu in case.machine.gpus) or "?"
+    chosen = f", and CUDA_VISIBLE_DEVICES is {case.around.visible}" if case.around.visible else ""
+    text = f"sees no GPU, although this machine has one ({here}){chosen}{f': {said}' if said else ''}"
     yield Issue("unexplained", case.graver, text, "look at `nvidia-smi`, /dev/nvidia* and the container's GPU settings")
 
 
@@ -125,9 +130,15 @@ def no_code(case: Case, gpu: Gpu) -> Issue:
 
 
 def last_line(said: str) -> str:
-    """The last thing that was said, not longer than a line of a table bears."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else ""
+    """The last thing that was said."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return one_line(lines[-1]) if lines else ""
+
+
+def one_line(said: str) -> str:
+    """Words of a framework as they can stand in a line: without line ends and escape codes, and cut where they go on and on."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
+    return text if len(text) <= _LINE else f"{text[:_LINE]} ..."
 
 
 UNSEEN: tuple[Rule, ...] = (

@@ -8,22 +8,22 @@ rest is not asked. `UNSEEN` (a module of its own) is about a GPU that is meant a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from signal import Signals
 
 from packaging.version import Version
 
 from envgen.answer import Answer, Case, Claim, Issue, Library, Meant, Rule, Surroundings, Verdict
-from envgen.loaded import culprit, foreign, major_needed, major_of, without_code
-from envgen.model import Machine, Toolkit
-from envgen.unseen import UNSEEN, last_line, no_code
+from envgen.loaded import culprit, foreign, gpus, major_needed, major_of, without_code
+from envgen.model import Machine, Matrix
+from envgen.unseen import UNSEEN, last_line, no_code, one_line
 
 
-def judge(answer: Answer, claim: Claim, machine: Machine, around: Surroundings, toolkits: Mapping[Version, Toolkit]) -> Verdict:
-    """The verdict on one framework. `toolkits` are the facts about CUDA of cuda.yaml."""
+def judge(answer: Answer, claim: Claim, machine: Machine, around: Surroundings, facts: Matrix) -> Verdict:
+    """The verdict on one framework; `facts` are those of a repository, or those that come with envgen."""
     installed = claim.frameworks.get(answer.framework)
     meant = claim.meant or (installed.meant if installed else Meant(gpu=None))
-    case = Case(answer, installed, meant, machine, around, toolkits)
+    case = Case(answer, installed, meant, machine, around, facts)
     broken = _first(BROKEN, case)
     if broken:
         issues = broken
@@ -98,7 +98,9 @@ def import_failed(case: Case) -> Iterator[Issue]:
         hint = "install the environment again from its lock; `envgen verify` checks the lock"
         yield Issue("missing-library", "error", text, hint)
     else:
-        yield Issue("import-failed", "error", f"cannot be imported: {problem}", "install the environment again from its lock")
+        yield Issue(
+            "import-failed", "error", f"cannot be imported: {one_line(problem)}", "install the environment again from its lock"
+        )
 
 
 def no_answer(case: Case) -> Iterator[Issue]:
@@ -198,6 +200,28 @@ def code_for_gpus(case: Case) -> Iterator[Issue]:
         yield from (no_code(case, gpu) for gpu in without_code(case))
 
 
+def code_in_cudnn(case: Case) -> Iterator[Issue]:
+    """Every GPU that is seen has code in cuDNN: a matmul runs without it, a convolution does not."""
+    version = case.answer.cudnn
+    if version is None or case.meant.gpu is False or not case.answer.sees_gpu:
+        return
+    floor = max((row.floor for row in case.facts.cudnn if row.version <= version), default=None)
+    for gpu in gpus(case.answer, case.machine.gpus):
+        if floor and len(version.release) > 1 and gpu.capability < floor:
+            text = f"loads cuDNN {version}, which has no code for {gpu.name} (compute capability {gpu.capability})"
+            yield Issue(
+                "no-code-in-cudnn", "warning", text, f"lock it with a cuDNN for compute capability {gpu.capability}: `gpus:`"
+            )
+
+
+def newer_than_driver(case: Case) -> Iterator[Issue]:
+    """A build for a newer minor than the driver's runs; code that is compiled while it runs may not."""
+    cuda, newest = case.answer.cuda, case.machine.cuda
+    if case.answer.sees_gpu and cuda and newest and cuda.major == newest.major and cuda > newest:
+        text = f"is built for CUDA {cuda}, and the driver is of CUDA {newest}: what is compiled at run time (Triton, XLA) may fail"
+        yield Issue("newer-than-driver", "note", text, "update the driver if it does")
+
+
 def some_hidden(case: Case) -> Iterator[Issue]:
     """Fewer GPUs are seen than the machine has."""
     seen, there = len(case.answer.devices), len(case.machine.gpus)
@@ -213,10 +237,10 @@ def matmul(case: Case) -> Iterator[Issue]:
     wanted = case.meant.gpu is not False and answer.sees_gpu
     if problem and "no kernel image" in problem and not without_code(case):
         hint = "take a build for a newer CUDA, or an older one for an old GPU"
-        yield Issue("no-code", "error", f"has no code for this GPU: {problem}", hint)
+        yield Issue("no-code", "error", f"has no code for this GPU: {one_line(problem)}", hint)
     elif problem and (wanted or answer.framework != "cupy"):
         hint = "look at the message; `nvidia-smi` shows what else uses the GPU"
-        yield Issue("matmul-failed", "error", f"cannot multiply two matrices: {problem}", hint)
+        yield Issue("matmul-failed", "error", f"cannot multiply two matrices: {one_line(problem)}", hint)
     elif wanted and answer.ran_on and answer.ran_on != "gpu":
         hint = "look for what chooses the device: JAX_PLATFORMS, a device scope in a start-up file"
         yield Issue("ran-on-cpu", "error", f"sees a GPU, and computes on {answer.ran_on}", hint)
@@ -240,6 +264,8 @@ ALWAYS: tuple[Rule, ...] = (
     outside,
     foreign_libraries,
     code_for_gpus,
+    code_in_cudnn,
+    newer_than_driver,
     some_hidden,
     matmul,
     nothing_said,

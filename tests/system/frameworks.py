@@ -29,10 +29,12 @@ def compiler() -> str | None:
     return (which("cc") or which("gcc") or which("clang")) if sys.platform.startswith("linux") else None
 
 
-def torch(version: str, cuda: str | None = None, code: tuple[str, ...] = CODE, at_import: str = "") -> tuple[Package, ...]:
-    """pytorch, and what it needs."""
+def torch(
+    version: str, cuda: str | None = None, code: tuple[str, ...] = CODE, at_import: str = "", cudnn: int = 91000
+) -> tuple[Package, ...]:
+    """pytorch, and what it needs; `cudnn` is the number that it tells: 91000 is 9.10.0."""
     build = f"cuda{_short(cuda)}_generic_py{_py()}_h0123456_200" if cuda else f"cpu_generic_py{_py()}_h0123456_0"
-    files = _module("torch", version, cuda, code, at_import)
+    files = _module("torch", version, cuda, code, at_import, cudnn)
     return (_package("pytorch", version, build, cuda, files), *_cuda_packages(cuda))
 
 
@@ -83,13 +85,15 @@ def _package(name: str, version: str, build: str, cuda: str | None, files: dict[
     return Package(name, version, build, depends, subdir=SUBDIR, files=files)
 
 
-def _module(name: str, version: str, cuda: str | None, code: tuple[str, ...], at_import: str) -> dict[str, File]:
+def _module(
+    name: str, version: str, cuda: str | None, code: tuple[str, ...], at_import: str, cudnn: int = 91000
+) -> dict[str, File]:
     folder = f"{SITE}/{name}"
     facts = {
         "VERSION": version,
         "CUDA": cuda,
         "CODE": code if cuda else (),
-        "CUDNN": 91000 if cuda else None,
+        "CUDNN": cudnn if cuda else None,
         "AT_IMPORT": at_import,
     }
     files: dict[str, File] = {

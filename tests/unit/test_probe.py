@@ -19,7 +19,7 @@ from envgen.answer import Claim, Device, Ended, Meant, Probed
 from envgen.claim import claim
 from envgen.errors import BadInput
 from envgen.journal import cuda_version, cudnn_version, read
-from envgen.model import Machine
+from envgen.model import Machine, Matrix
 from envgen.report_probe import probe_json, probe_lines
 
 PACKAGE = Path(inside.__file__).parent
@@ -158,13 +158,13 @@ journals = st.lists(st.text() | st.dictionaries(keys, values, max_size=4).map(js
 
 
 @given(journals)
-def test_any_journal_is_read_and_can_be_printed(journal: str) -> None:
+def test_any_journal_is_read_and_can_be_printed(real: Matrix, journal: str) -> None:
     answer = read("pytorch", journal, Ended(0))
     says = Claim(Path("/env"), "", None, {})
     from envgen.answer import Surroundings
     from envgen.verdict import judge
 
-    probed = Probed(says, Machine(), (judge(answer, says, Machine(), Surroundings(), {}),))
+    probed = Probed(says, Machine(), (judge(answer, says, Machine(), Surroundings(), real),))
     assert json.loads(probe_json(probed))["frameworks"][0]["framework"] == "pytorch"
     "\n".join(probe_lines(probed)).encode()
 

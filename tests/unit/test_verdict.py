@@ -49,10 +49,10 @@ FOREIGN = Library("/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127", "foreign")
 
 
 class Facts:
-    """The toolkits of cuda.yaml; hypothesis shows what a test is given, and all facts are long."""
+    """The facts behind a name; hypothesis shows what a test is given, and they are long."""
 
     def __init__(self, matrix: Matrix) -> None:
-        self.toolkits = matrix.toolkits
+        self.matrix = matrix
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ class Judge:
         self.facts = facts
 
     def __call__(self, answer: Answer, says: Claim | None = None, machine: Machine = HOST, **around: object) -> Verdict:
-        return judge(answer, says or claim(), machine, Surroundings(**around), self.facts.toolkits)  # type: ignore[arg-type]
+        return judge(answer, says or claim(), machine, Surroundings(**around), self.facts.matrix)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +271,13 @@ FINDINGS: Mapping[str, tuple[Answer, Claim, Machine, tuple[str, str]]] = {
         TWO,
         ("no-code", "warning"),
     ),
+    "cuDNN without code": (
+        replace(SEES, cudnn=V("9.13.0"), devices=(Device("Tesla V100", V("7.0")),)),
+        claim(),
+        replace(HOST, gpus=(V100,)),
+        ("no-code-in-cudnn", "warning"),
+    ),
+    "an older driver of the same major": (SEES, claim(), replace(HOST, cuda=V("12.2")), ("newer-than-driver", "note")),
     "one GPU of two": (SEES, claim(), TWO, ("some-hidden", "note")),
     "no kernel image": (
         replace(SEES, code=(), ran_on="", agrees=None, problems=(("matmul", "no kernel image is available"),)),
@@ -298,19 +305,9 @@ def test_what_is_found_beside(verdict: Judge, name: str) -> None:
 
 def test_every_rule_has_a_test() -> None:
     tested = {rule for *_, (rule, _) in FINDINGS.values()}
-    named = {
-        "gpu-in-cpu",
-        "other-version",
-        "other-cuda",
-        "foreign-framework",
-        "foreign-library",
-        "no-code",
-        "some-hidden",
-        "no-target",
-    }
-    assert named | {"cuda-in-cpu", "matmul-failed", "ran-on-cpu", "wrong-result"} == tested
+    by_matmul, by_target = {"matmul-failed", "ran-on-cpu", "wrong-result"}, {"cuda-in-cpu"}  # beside no-code and gpu-in-cpu
+    assert len(tested - by_matmul - by_target) + 1 == len(ALWAYS)
     assert len(NO_ANSWER) - 2 == len(BROKEN)  # one of them names a missing library, or the driver's
-    assert len(ALWAYS) == len(named) + 1  # no-code twice: by the list, and by the matmul
 
 
 @pytest.mark.parametrize(("told", "package"), [("2.7.1+cu126", "2.7.1"), ("2.1.0.post300", "2.1.0"), ("2.7.1", "2.7.1+cu126")])
@@ -329,6 +326,22 @@ def test_the_libraries_of_one_folder_are_one_issue(verdict: Judge) -> None:
     both = (FOREIGN, Library("/usr/local/cuda-12.4/lib64/libcublas.so.12", "foreign"))
     (issue,) = verdict(replace(SEES, libraries=both)).issues
     assert issue.text.startswith("loaded libcudart.so.12.4.127, libcublas.so.12 from outside")
+
+
+@pytest.mark.parametrize(
+    ("cudnn", "gpu", "says"), [("9.10.2", V100, False), ("9.11.0", V100, True), ("9.13.0", T4, False), ("9", V100, False)]
+)
+def test_cudnn_has_its_own_floor(verdict: Judge, cudnn: str, gpu: Gpu, says: bool) -> None:
+    """From 9.11 on it has no code below 7.5; "9" alone, as TensorFlow says it, tells nothing."""
+    answer = replace(SEES, cudnn=V(cudnn), devices=(Device(gpu.name, gpu.capability),))
+    assert (("no-code-in-cudnn", "warning") in rules(verdict(answer, None, replace(HOST, gpus=(gpu,))))) == says
+
+
+def test_words_of_a_framework_stand_in_one_line(verdict: Judge) -> None:
+    answer = replace(SEES, problems=(("import", "ImportError:\n\x1b[31mnumpy " + "x" * 9999 + "\n"),))
+    reason = verdict(answer).reason
+    assert reason.startswith("cannot be imported: ImportError: [31mnumpy xxx")
+    assert reason.isprintable() and len(reason) < 400
 
 
 # --- GPU code and libraries -----------------------------------------------------------------------------------------------
@@ -427,7 +440,7 @@ claims = st.builds(
 def test_any_answer_has_a_verdict_with_a_reason(
     facts: Facts, answer: Answer, says: Claim, machine: Machine, around: Surroundings
 ) -> None:
-    found = judge(answer, says, machine, around, facts.toolkits)
+    found = judge(answer, says, machine, around, facts.matrix)
     assert found.state in STATES
     assert found.reason
     assert all(issue.severity in STATES[1:] and issue.text for issue in found.issues)
@@ -439,8 +452,8 @@ def test_a_sound_cpu_build_without_a_gpu_is_never_an_error_for_cpu(
 ) -> None:
     sound = replace(answer, done=True, available=False, devices=(), problems=(), version="2.7.1", ended=FINE, outside=False)
     sound = replace(sound, framework="pytorch", built=False, cuda=None, cudnn=None, agrees=True)
-    assert judge(sound, claim(CPU_BUILD, "cpu"), machine, around, facts.toolkits).state in ("ok", "warning")
-    assert judge(replace(sound, libraries=()), claim(CPU_BUILD), machine, around, facts.toolkits).state == "ok"
+    assert judge(sound, claim(CPU_BUILD, "cpu"), machine, around, facts.matrix).state in ("ok", "warning")
+    assert judge(replace(sound, libraries=()), claim(CPU_BUILD), machine, around, facts.matrix).state == "ok"
 
 
 @given(answers, machines, surroundings)
@@ -448,12 +461,12 @@ def test_a_gpu_that_is_meant_and_not_seen_is_always_an_error(
     facts: Facts, answer: Answer, machine: Machine, around: Surroundings
 ) -> None:
     blind = replace(answer, available=False)
-    assert judge(blind, claim(CUDA_BUILD, "cu126"), machine, around, facts.toolkits).state == "error"
+    assert judge(blind, claim(CUDA_BUILD, "cu126"), machine, around, facts.matrix).state == "error"
 
 
 @given(st.lists(answers, max_size=4), claims, machines)
 def test_the_whole_is_as_bad_as_its_worst_part(facts: Facts, told: list[Answer], says: Claim, machine: Machine) -> None:
-    verdicts = tuple(judge(answer, says, machine, Surroundings(), facts.toolkits) for answer in told)
+    verdicts = tuple(judge(answer, says, machine, Surroundings(), facts.matrix) for answer in told)
     states = {verdict.state for verdict in verdicts}
     whole = Probed(says, machine, verdicts).state
     assert whole == next((state for state in reversed(STATES) if state in states), "ok") == worst(states)
