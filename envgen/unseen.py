@@ -45,10 +45,8 @@ def driver_too_old(case: Case) -> Iterator[Issue]:
 
 def _floor(case: Case, cuda: Version) -> Version | None:
     toolkit = case.facts.toolkits.get(cuda)
-    if toolkit is None:  # a minor that the facts do not hold: its family's floor is that of any minor
-        toolkit = next(
-            (row for version, row in case.facts.toolkits.items() if version.major == cuda.major and version.major > 10), None
-        )
+    if toolkit is None and cuda.major > 10:  # a minor that the facts do not hold: its family's floor is that of any minor
+        toolkit = next((row for version, row in case.facts.toolkits.items() if version.major == cuda.major), None)
     return toolkit.floor.get(case.around.system) if toolkit else None
 
 

@@ -98,9 +98,8 @@ def import_failed(case: Case) -> Iterator[Issue]:
         hint = "install the environment again from its lock; `envgen verify` checks the lock"
         yield Issue("missing-library", "error", text, hint)
     else:
-        yield Issue(
-            "import-failed", "error", f"cannot be imported: {one_line(problem)}", "install the environment again from its lock"
-        )
+        text = f"cannot be imported: {one_line(problem)}"
+        yield Issue("import-failed", "error", text, "install the environment again from its lock")
 
 
 def no_answer(case: Case) -> Iterator[Issue]:
@@ -205,13 +204,11 @@ def code_in_cudnn(case: Case) -> Iterator[Issue]:
     version = case.answer.cudnn
     if version is None or case.meant.gpu is False or not case.answer.sees_gpu:
         return
-    floor = max((row.floor for row in case.facts.cudnn if row.version <= version), default=None)
+    floor = max((row.floor for row in case.facts.cudnn if row.version.release[:2] <= version.release[:2]), default=None)
     for gpu in gpus(case.answer, case.machine.gpus):
         if floor and len(version.release) > 1 and gpu.capability < floor:
             text = f"loads cuDNN {version}, which has no code for {gpu.name} (compute capability {gpu.capability})"
-            yield Issue(
-                "no-code-in-cudnn", "warning", text, f"lock it with a cuDNN for compute capability {gpu.capability}: `gpus:`"
-            )
+            yield Issue("no-code-in-cudnn", "warning", text, "name the GPU under `gpus:` in the project, and lock it again")
 
 
 def newer_than_driver(case: Case) -> Iterator[Issue]:
