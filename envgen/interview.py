@@ -26,7 +26,7 @@ _GRACE = 5.0  # seconds for a killed process to be gone; one that hangs in the k
 
 
 def ask(python: Path, framework: str, prefix: Path, limit: float) -> Answer:
-    """What `framework` says to the interpreter `python` within `limit` seconds. No process of it is left when this returns.
+    """What `framework` says to the interpreter `python` within `limit` seconds. Its process group is gone when this returns.
 
     The environment is the caller's, with the prefix's programs first on PATH. Raises BadInput when `python` cannot be started.
     """

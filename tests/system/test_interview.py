@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from system.processes import ends
 
 from envgen import interview
 from envgen.answer import Answer
@@ -39,19 +39,6 @@ def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, limit: float =
     return interview.ask(Path(sys.executable), "pytorch", folder, limit)
 
 
-def gone(pid: int) -> bool:
-    """Whether a process ends soon; a zombie has ended."""
-    for _ in range(500):
-        try:
-            os.kill(pid, 0)
-            if Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text():
-                return True
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def test_a_framework_is_asked_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = ask(tmp_path, monkeypatch, GOOD)
     assert (answer.ended.status, answer.done, answer.problems) == (0, True, ())
@@ -80,7 +67,7 @@ time.sleep(600)
 """
     answer = ask(tmp_path, monkeypatch, code, limit=5)
     assert (answer.ended.status, answer.done, answer.doing) == (None, False, "import")
-    assert all(gone(int(pid)) for pid in pids.read_text().split())
+    assert all(ends(int(pid)) for pid in pids.read_text().split())
 
 
 def test_what_is_left_behind_by_one_that_ended_is_stopped_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +81,7 @@ open({str(pid)!r}, "w").write(str(child.pid))
 """
     )
     assert ask(tmp_path, monkeypatch, code).done
-    assert gone(int(pid.read_text()))
+    assert ends(int(pid.read_text()))
 
 
 def test_a_flood_on_both_streams_changes_nothing_and_its_end_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from conftest import REPO, Run, Workspace, clean_environment, repository
 from nvml.build import FakeNvml, absent_nvml, fake_nvml
 from system import frameworks, stand_in
+from system.processes import ends
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for Python is a link")
 needs_compiler = pytest.mark.skipif(frameworks.compiler() is None, reason="no C compiler for libraries of Linux")
@@ -304,7 +305,9 @@ def test_one_that_gives_no_answer_does_not_keep_the_others_from_answering(
     assert found["frameworks"][0]["reason"].startswith(text)
 
 
-def test_ctrl_c_leaves_no_process(site: Workspace, make: Make, tmp_path: Path) -> None:
+@pytest.fixture
+def hanging(site: Workspace, make: Make, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A probe that waits for a framework, and the process that it waits for."""
     pid = tmp_path / "pid"
     code = f"""
 import os, time
@@ -320,12 +323,23 @@ time.sleep(600)
         while not pid.exists():
             assert process.poll() is None
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert "Traceback" not in err
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+        yield process, int(pid.read_text())
+
+
+def test_ctrl_c_leaves_no_process(hanging: tuple[subprocess.Popen[str], int]) -> None:
+    process, pid = hanging
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, "Traceback" in err) == (130, "", False)
+    assert ends(pid)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends a process with its parent")
+def test_a_probe_that_is_killed_leaves_no_process(hanging: tuple[subprocess.Popen[str], int]) -> None:
+    process, pid = hanging
+    process.kill()
+    process.communicate(timeout=60)
+    assert ends(pid)
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------------
