@@ -128,11 +128,13 @@ class Claim:
 class Surroundings:
     """What a process inherits that decides which GPUs and libraries it finds. `visible` is CUDA_VISIBLE_DEVICES, None when unset.
 
+    `library_path` holds the entries of LD_LIBRARY_PATH, each as it is written and by its real path: /usr/local/cuda is a link.
+
     `system` is "linux" or "windows", as cuda.yaml names drivers.
     """
 
     visible: str | None = None
-    library_path: tuple[str, ...] = ()
+    library_path: tuple[tuple[str, str], ...] = ()
     system: str = "linux"
 
 

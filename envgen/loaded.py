@@ -37,11 +37,20 @@ def _runs(kind: str, made: tuple[int, int], suffix: str, wanted: tuple[int, int]
 
 
 def without_code(case: Case) -> tuple[Gpu, ...]:
-    """The GPUs that the build has no code for."""
-    answer, machine = case.answer, case.machine
-    return tuple(
-        gpu for gpu in gpus(answer, machine.gpus) if has_code(gpu.capability, answer.code, answer.cuda, machine.cuda) is False
-    )
+    """The GPUs that the build has no code for, by its own word, else those that its CUDA cannot make any for."""
+    answer, machine, first = case.answer, case.machine, first_capability(case)
+
+    def bare(gpu: Gpu) -> bool:
+        runs = has_code(gpu.capability, answer.code, answer.cuda, machine.cuda)
+        return bool(first and gpu.capability < first) if runs is None else not runs
+
+    return tuple(gpu for gpu in gpus(answer, machine.gpus) if bare(gpu))
+
+
+def first_capability(case: Case) -> Version | None:
+    """The lowest compute capability that the build's CUDA has code for; above its highest one PTX may help."""
+    toolkit = case.facts.toolkits.get(case.answer.cuda) if case.answer.cuda else None
+    return toolkit.capabilities[0] if toolkit else None
 
 
 def newest_code(code: tuple[str, ...]) -> Version | None:
@@ -84,7 +93,7 @@ def major_needed(answer: Answer, library: Library) -> int | None:
 
 def culprit(case: Case, folder: str) -> str:
     """What led to a library's folder: the entry of LD_LIBRARY_PATH that holds it, else the system's own search."""
-    for entry in case.around.library_path:
-        if entry and (folder == entry.rstrip("/") or folder.startswith(entry.rstrip("/") + "/")):
+    for entry, real in case.around.library_path:
+        if any(f"{folder}/".startswith(f"{place.rstrip('/')}/") for place in (entry, real)):
             return f"LD_LIBRARY_PATH names {entry}"
     return "LD_LIBRARY_PATH does not name it; it was found by LD_PRELOAD, ldconfig or an RPATH"

@@ -34,9 +34,9 @@ def probe(prefix: Path, talk: Talk, *, target: str = "", frameworks: Iterable[st
 
 def surroundings() -> Surroundings:
     """What this process hands on to the frameworks."""
-    folders = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    folders = tuple(filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":")))
     system = "windows" if sys.platform == "win32" else "linux"
-    return Surroundings(os.environ.get("CUDA_VISIBLE_DEVICES"), tuple(filter(None, folders)), system)
+    return Surroundings(os.environ.get("CUDA_VISIBLE_DEVICES"), tuple((name, os.path.realpath(name)) for name in folders), system)
 
 
 def _chosen(found: Claim, asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -128,6 +128,7 @@ def _verdict(verdict: Verdict, probed: Probed) -> dict[str, Any]:
 def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "version": answer.version or None,
+        "beside": answer.beside or None,
         "cuda_build": answer.built,
         "cuda": _text(answer.cuda),
         "cudnn": _text(answer.cudnn),

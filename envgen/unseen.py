@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from packaging.version import Version
 
 from envgen.answer import Case, Issue, Rule
-from envgen.loaded import culprit, foreign, newest_code, without_code
+from envgen.loaded import culprit, first_capability, foreign, newest_code, without_code
 from envgen.model import Gpu, driver_text
 
 _LINE = 300  # letters of a framework's own words in a reason; the whole is in the JSON
@@ -119,9 +119,12 @@ def unexplained(case: Case) -> Iterator[Issue]:
 
 def no_code(case: Case, gpu: Gpu) -> Issue:
     """The build has no code for this GPU: too young for it, or too old."""
-    text = f"has no code for {gpu.name} (compute capability {gpu.capability}), only {' '.join(case.answer.code)}"
+    has = (
+        f"only {' '.join(case.answer.code)}" if case.answer.code else f"CUDA {case.answer.cuda} begins at {first_capability(case)}"
+    )
+    text = f"has no code for {gpu.name} (compute capability {gpu.capability}), {has}"
     newest = newest_code(case.answer.code)
-    young = newest is None or gpu.capability > newest
+    young = newest is not None and gpu.capability > newest
     hint = "take a build for a newer CUDA" if young else "take a build for an older CUDA: newer ones have dropped this GPU"
     computes = case.answer.ran_on == "gpu" and case.answer.agrees  # then it is about another GPU than the first
     return Issue("no-code", "warning" if computes else case.graver, text, hint)

@@ -82,8 +82,11 @@ def _write(folder: Path, files: Mapping[str, File]) -> None:
 
 
 def environment(folder: Path, packages: Iterable[Described], name: str = "env") -> Path:
-    """Build `packages` into a channel below `folder` and install all of them into `folder`/`name`, which is returned."""
-    packages = tuple(packages)
+    """Build `packages` into a channel below `folder` and install all of them into `folder`/`name`, which is returned.
+
+    Frameworks bring the same CUDA packages: of several with one name the last is taken.
+    """
+    packages = tuple({package.name: package for package in packages}.values())
     shutil.rmtree(folder / "channel", ignore_errors=True)
     asyncio.run(_install(channel(folder / "channel", packages), packages, folder / name))
     return folder / name

@@ -52,12 +52,7 @@ def cpu(make: Make) -> Path:
 @pytest.fixture(scope="module")
 def cuda(make: Make) -> Path:
     packages = [*frameworks.torch("2.7.1", "12.6"), *frameworks.tensorflow("2.19.1", "12.6"), *frameworks.jax("0.7.2", "12.6")]
-    return make(*unique(*packages, *frameworks.cupy("13.6.0", "12.6")))
-
-
-def unique(*packages: stand_in.Package) -> list[stand_in.Package]:
-    """Frameworks bring the same CUDA packages."""
-    return list({package.name: package for package in packages}.values())
+    return make(*packages, *frameworks.cupy("13.6.0", "12.6"))
 
 
 @pytest.fixture(scope="module")
@@ -245,15 +240,16 @@ def test_a_build_for_another_major_than_the_target_is_an_error(site: Workspace, 
 def test_a_toolkit_in_ld_library_path_wins_and_is_named(site: Workspace, nvml: FakeNvml, torch: Path, tmp_path: Path) -> None:
     """The loader takes LD_LIBRARY_PATH before the RUNPATH of the environment's own libraries."""
     foreign = frameworks.cudart(tmp_path / "cuda-12.4" / "lib64", "12.4")
+    (tmp_path / "cuda").symlink_to("cuda-12.4")
     here = machine(nvml(driver="560.35.03", cuda=12060, gpus=T4))
-    here["LD_LIBRARY_PATH"] = f"{here['LD_LIBRARY_PATH']}:{foreign.parent}"
+    here["LD_LIBRARY_PATH"] = f"{here['LD_LIBRARY_PATH']}:{tmp_path}/cuda/lib64"
     status, found = probe(site, torch, here)
     assert (status, found["state"], rules(found)) == (0, "warning", [["foreign-library"]])
     assert found["frameworks"][0]["issues"][0] == {
         "rule": "foreign-library",
         "severity": "warning",
         "text": f"loaded libcudart.so.12 from outside the environment: {foreign.parent}",
-        "hint": f"LD_LIBRARY_PATH names {foreign.parent}: try without it",
+        "hint": f"LD_LIBRARY_PATH names {tmp_path}/cuda/lib64: try without it",
     }
 
 

@@ -197,10 +197,12 @@ def test_cuda_reads_visible_devices_up_to_the_first_that_is_not_there(verdict: J
 
 def test_the_culprit_of_a_foreign_library_is_named(verdict: Judge) -> None:
     answer = replace(SEES, libraries=(FOREIGN,))
-    assert verdict(answer, library_path=("/opt/x", "/usr/local/cuda-12.4/lib64/")).issues[0].hint == (
-        "LD_LIBRARY_PATH names /usr/local/cuda-12.4/lib64/: try without it"
-    )
-    assert "ldconfig" in verdict(answer, library_path=("/usr/local/cuda-12",)).issues[0].hint
+    assert verdict(
+        answer, library_path=(("/opt/x", "/opt/x"), ("/usr/local/cuda-12.4/lib64/", "/usr/local/cuda-12.4/lib64"))
+    ).issues[0].hint == ("LD_LIBRARY_PATH names /usr/local/cuda-12.4/lib64/: try without it")
+    linked = (("/usr/local/cuda/lib64", "/usr/local/cuda-12.4/lib64"),)
+    assert verdict(answer, library_path=linked).issues[0].hint == "LD_LIBRARY_PATH names /usr/local/cuda/lib64: try without it"
+    assert "ldconfig" in verdict(answer, library_path=(("/usr/local/cuda-12", "/usr/local/cuda-12"),)).issues[0].hint
 
 
 # --- no answer ------------------------------------------------------------------------------------------------------------
@@ -241,7 +243,7 @@ def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_meant(verdict:
 
 def test_a_crash_with_a_foreign_library_loaded_suspects_it(verdict: Judge) -> None:
     answer = replace(SEES, done=False, ended=Ended(-6), libraries=(FOREIGN,))
-    assert verdict(answer, library_path=("/usr/local/cuda-12.4/lib64",)).issues[0].hint.startswith("LD_LIBRARY_PATH names")
+    assert verdict(answer, library_path=(("/usr/local/cuda-12.4/lib64", "/x"),)).issues[0].hint.startswith("LD_LIBRARY_PATH names")
 
 
 def test_signals_have_names() -> None:
@@ -279,6 +281,12 @@ FINDINGS: Mapping[str, tuple[Answer, Claim, Machine, tuple[str, str]]] = {
     ),
     "an older driver of the same major": (SEES, claim(), replace(HOST, cuda=V("12.2")), ("newer-than-driver", "note")),
     "one GPU of two": (SEES, claim(), TWO, ("some-hidden", "note")),
+    "no code by its CUDA": (
+        replace(SEES, cuda=V("13.0"), code=(), devices=(Device("Tesla V100", V("7.0")),), ran_on="", agrees=None),
+        claim(replace(CUDA_BUILD, meant=Meant(gpu=True))),
+        Machine(driver=V("580.65.06"), cuda=V("13.0"), gpus=(V100,)),
+        ("no-code", "error"),
+    ),
     "no kernel image": (
         replace(SEES, code=(), ran_on="", agrees=None, problems=(("matmul", "no kernel image is available"),)),
         claim(),
@@ -427,7 +435,10 @@ machines = st.builds(
 )
 meanings = st.builds(Meant, st.sampled_from([None, True, False]), versions)
 surroundings = st.builds(
-    Surroundings, st.sampled_from([None, "", "0", "1,x"]), st.just(("/usr/lib", "")), st.sampled_from(["linux", "windows"])
+    Surroundings,
+    st.sampled_from([None, "", "0", "1,x"]),
+    st.just((("/usr/lib", "/usr/lib"), ("/x", "/"))),
+    st.sampled_from(["linux", "windows"]),
 )
 claims = st.builds(
     lambda meant, installed: Claim(Path("/env"), "", meant, {found.framework: found for found in installed}),
