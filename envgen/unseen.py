@@ -119,9 +119,8 @@ def unexplained(case: Case) -> Iterator[Issue]:
 
 def no_code(case: Case, gpu: Gpu) -> Issue:
     """The build has no code for this GPU: too young for it, or too old."""
-    has = (
-        f"only {' '.join(case.answer.code)}" if case.answer.code else f"CUDA {case.answer.cuda} begins at {first_capability(case)}"
-    )
+    code = " ".join(case.answer.code)
+    has = f"only {code}" if code else f"CUDA {case.answer.cuda} begins at {first_capability(case)}"
     text = f"has no code for {gpu.name} (compute capability {gpu.capability}), {has}"
     newest = newest_code(case.answer.code)
     young = newest is not None and gpu.capability > newest
