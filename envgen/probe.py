@@ -11,7 +11,7 @@ from envgen import gpu, interview
 from envgen.answer import FRAMEWORKS, Answer, Claim, Probed, Surroundings
 from envgen.claim import claim, python
 from envgen.errors import BadInput
-from envgen.layout import find_root, starter
+from envgen.layout import Layout, find_root, starter
 from envgen.matrix import load_matrix
 from envgen.run import Talk
 from envgen.verdict import judge
@@ -66,4 +66,4 @@ def _facts() -> Path:
         root = find_root(Path.cwd())
     except BadInput:
         root = starter()
-    return root / "matrices"
+    return Layout(root).matrices

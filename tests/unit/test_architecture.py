@@ -151,7 +151,7 @@ def test_only_one_room_knows_the_folder_names() -> None:
             "virtual-packages.yml",
             "project.yaml",
         } - (
-            {"matrices", "templates"} if module in ("matrix", "plan", "pipeline", "probe") else set()  # as text in addresses
+            {"matrices", "templates"} if module in ("matrix", "plan", "pipeline") else set()  # as text in addresses
         ), module
 
 
