@@ -14,11 +14,14 @@ MODULES = sorted(TREES)
 
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "model", "talk"),
-    ("builds", "cell", "channel", "document", "gpu", "layout", "outside", "run"),
+    ("__init__", "errors", "inside", "model", "talk"),
+    ("answer", "builds", "cell", "channel", "document", "gpu", "layout", "outside", "run"),
     (
+        "claim",
         "fit",
         "index",
+        "journal",
+        "loaded",
         "lockfile",
         "options",
         "project",
@@ -26,6 +29,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "render",
         "report",
         "report_machine",
+        "report_probe",
         "rules",
         "search",
         "shapes",
@@ -33,18 +37,18 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "symptoms",
         "writing",
     ),
-    ("demands", "foreign", "matrix", "pin", "resolve", "solve", "truth"),
-    ("integrity", "plan", "starting"),
-    ("diagnose", "verify"),
+    ("demands", "foreign", "interview", "matrix", "pin", "resolve", "solve", "truth", "unseen"),
+    ("integrity", "plan", "starting", "verdict"),
+    ("diagnose", "probe", "verify"),
     ("pipeline", "proof", "report_verify"),
-    ("cli_doctor", "cli_lock", "cli_verify"),
+    ("cli_doctor", "cli_lock", "cli_probe", "cli_verify"),
     ("cli",),
     ("__main__",),
 )
 
 # Libraries, and the rooms that may know them.
 OWNERS = {
-    "click": {"cli", "cli_doctor", "cli_lock", "cli_verify", "options"},
+    "click": {"cli", "cli_doctor", "cli_lock", "cli_probe", "cli_verify", "options"},
     "conda_lock": {"pin"},
     "jinja2": {"render"},
     "platformdirs": {"index"},
@@ -52,12 +56,16 @@ OWNERS = {
     "pydantic_core": {"document", "project", "shapes"},
     "pynvml": {"gpu"},
     "rattler": {"demands", "foreign", "index", "solve"},
-    "rich": {"report", "report_verify", "talk"},
+    "rich": {"report", "report_probe", "report_verify", "talk"},
     "yaml": {"document", "lockfile", "pin", "render", "starting"},
     "zstandard": {"index"},
 }
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
+CATCH_ALL = {
+    "pin": "conda_lock raises what it likes",
+    "inside": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
+}
 LONG_MODULES = {"model": "the nouns stand together; it holds declarations and next to no code"}
 
 
@@ -143,6 +151,10 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "integrity",
         "verify",
         "symptoms",
+        "answer",
+        "loaded",
+        "unseen",
+        "verdict",
     ],
 )
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
@@ -203,7 +215,7 @@ def test_errors_are_caught_by_name(module: str) -> None:
             assert node.type is not None, f"{module}:{node.lineno}: a bare except"
             caught = {item.id for item in ast.walk(node.type) if isinstance(item, ast.Name)}
             if caught & {"Exception", "BaseException"}:
-                assert module == "pin", f"{module}:{node.lineno}: catches everything"
+                assert module in CATCH_ALL, f"{module}:{node.lineno}: catches everything"
                 assert "  # " in lines[node.lineno - 1], f"{module}:{node.lineno}: says not why"
 
 

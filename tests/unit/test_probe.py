@@ -1,0 +1,328 @@
+"""The script that runs inside an environment, the journal it keeps, what an environment says of itself, and the report."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+
+from envgen import inside, interview
+from envgen.answer import Claim, Device, Ended, Meant, Probed
+from envgen.claim import claim
+from envgen.errors import BadInput
+from envgen.journal import cuda_version, cudnn_version, read
+from envgen.model import Machine, Matrix
+from envgen.report_probe import probe_json, probe_lines
+
+PACKAGE = Path(inside.__file__).parent
+
+
+# --- inside ---------------------------------------------------------------------------------------------------------------
+
+MAPS = """\
+55d0c0a00000-55d0c0a01000 r--p 00000000 08:01 131 /env/bin/python3.12
+7f0000000000-7f0000001000 rw-p 00000000 00:00 0
+7f0000001000-7f0000002000 r--p 00000000 08:01 132                        /env/lib/libcudart.so.12.6.77
+7f0000002000-7f0000003000 r-xp 00001000 08:01 132                        /env/lib/libcudart.so.12.6.77
+7f0000003000-7f0000004000 r-xp 00001000 08:01 133                        /a folder/with spaces/libcublasLt.so.12
+7f0000004000-7f0000005000 r-xp 00001000 08:01 134                        /old/libcudnn.so.8 (deleted)
+7f0000005000-7f0000006000 r-xp 00001000 08:01 135                        /env/lib/libcudnn_ops_infer.so.8
+7f0000006000-7f0000007000 r-xp 00001000 08:01 136                        /usr/lib/libcuda.so.560.35.03
+7f0000007000-7f0000008000 r-xp 00001000 08:01 137                        /env/site/torch/lib/libcudart-d0da41ae.so.11.0
+7f0000008000-7f0000009000 r-xp 00001000 08:01 138                        /env/lib/libnvrtc-builtins.so.12.6
+7f0000009000-7f000000a000 r-xp 00001000 08:01 139                        /env/lib/libcurl.so.4
+7f000000a000-7f000000b000 r-xp 00001000 08:01 140                        /env/lib/libtorch_cuda.so
+7f000000b000-7f000000c000 r-xp 00001000 08:01 141                        /env/lib/libnccl.so.2
+7f000000c000-7f000000d000 rw-p 00000000 00:00 0                          [stack]
+"""
+
+
+def test_the_cuda_libraries_are_found_in_the_maps_of_a_process() -> None:
+    assert inside.cuda_libraries(MAPS) == [
+        "/env/lib/libcudart.so.12.6.77",
+        "/a folder/with spaces/libcublasLt.so.12",
+        "/old/libcudnn.so.8",
+        "/env/lib/libcudnn_ops_infer.so.8",
+        "/usr/lib/libcuda.so.560.35.03",
+        "/env/site/torch/lib/libcudart-d0da41ae.so.11.0",
+        "/env/lib/libnvrtc-builtins.so.12.6",
+        "/env/lib/libnccl.so.2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    "libcufft.so.11 libcusparse.so.12 libcusparseLt.so.0 libcusolver.so.11 libcurand.so.10 libcupti.so.12 libnvJitLink.so.12 "
+    "libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.560 libcufile.so.0 libcutensor.so.2 libnvToolsExt.so.1 libcuda.so".split(),
+)
+def test_a_library_of_cuda_is_known_by_its_name(name: str) -> None:
+    assert inside.cuda_libraries(f"1-2 r-xp 0 08:01 1 /x/{name}\n") == [f"/x/{name}"]
+
+
+@given(st.text() | st.text("/ \t\nabco.sudl12()"))
+def test_no_text_upsets_the_parser_of_maps(text: str) -> None:
+    assert all(isinstance(path, str) for path in inside.cuda_libraries(text))
+
+
+def test_the_script_is_python_3_6_and_needs_nothing() -> None:
+    source = (PACKAGE / "inside.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 6))
+    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= set(sys.stdlib_module_names)
+    assert "annotations" not in source  # from __future__ import annotations came with 3.7
+    assert not re.search(r"removesuffix|removeprefix|math\.prod|capture_output", source)
+
+
+def test_no_room_of_envgen_could_be_taken_for_the_standard_library() -> None:
+    """Python puts the folder of a script first on its path; until `main` takes it out again, the script imports from there."""
+    assert not {path.stem for path in PACKAGE.glob("*.py")} & set(sys.stdlib_module_names)
+
+
+def test_a_question_that_fails_does_not_keep_the_next_from_being_asked() -> None:
+    def leave(_: object) -> dict[str, object]:
+        raise SystemExit(3)
+
+    file = io.StringIO()
+    steps = (("one", leave), ("two", lambda it: {"version": it.__name__}))
+    inside.interview("json", steps, inside.Journal(file))
+    answer = read("pytorch", file.getvalue(), Ended(0))
+    assert (answer.problems, answer.version, answer.done) == ((("one", "SystemExit: 3"),), "json", True)
+
+
+def test_what_cannot_be_imported_is_asked_nothing() -> None:
+    file = io.StringIO()
+    inside.interview("no_such_framework", (("build", lambda _: {"version": "1"}),), inside.Journal(file))
+    answer = read("pytorch", file.getvalue(), Ended(0))
+    assert answer.problem("import") == "ModuleNotFoundError: No module named 'no_such_framework'"
+    assert (answer.version, answer.done) == ("", True)
+
+
+def test_every_framework_can_be_asked() -> None:
+    from envgen.answer import FRAMEWORKS, MODULES
+
+    assert {MODULES.get(name, name) for name in FRAMEWORKS} == set(inside.STEPS)
+
+
+# --- journal --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_journal_that_was_cut_off_keeps_what_it_says() -> None:
+    journal = '{"doing": "import"}\n{"version": "2.7.1", "cuda": null}\n{"doing": "matmul"}\n{"ran_o'
+    answer = read("pytorch", journal, Ended(-11))
+    assert (answer.version, answer.built, answer.doing, answer.done) == ("2.7.1", False, "matmul", False)
+
+
+def test_a_cpu_build_and_an_unknown_one_are_different() -> None:
+    built = [read("jax", text, Ended(0)).built for text in ('{"cuda": null}', '{"cuda": ""}', '{"cuda": "12.6"}', "{}")]
+    assert built == [False, True, True, None]
+
+
+def test_devices_without_a_capability_are_devices() -> None:
+    journal = json.dumps(
+        {"devices": [{"name": "T4", "capability": "7.5"}, {"name": "x", "capability": ""}, {"capability": [7]}, 3]}
+    )
+    assert read("jax", journal, Ended(0)).devices == (Device("T4", Version("7.5")), Device("x"), Device(""))
+
+
+@pytest.mark.parametrize(
+    ("text", "cuda"), [("12.6", "12.6"), ("12.5.1", "12.5"), ("64_112", "11.2"), ("12", "12"), ("", None), ("rocm", None)]
+)
+def test_a_cuda_version_as_frameworks_write_it(text: str, cuda: str | None) -> None:
+    assert cuda_version(text) == (Version(cuda) if cuda else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "cudnn"),
+    [("90100", "9.1.0"), ("91002", "9.10.2"), ("8902", "8.9.2"), ("7605", "7.6.5"), ("9", "9"), ("64_8", "8"), ("x", None)],
+)
+def test_a_cudnn_version_as_frameworks_write_it(text: str, cudnn: str | None) -> None:
+    assert cudnn_version(text) == (Version(cudnn) if cudnn else None)
+
+
+keys = st.sampled_from("version cuda cudnn devices code libraries problem available agrees ran_on done doing origin beside".split())
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("\ud800"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "capability"]), inner, max_size=2),
+    max_leaves=6,
+)
+journals = st.lists(st.text() | st.dictionaries(keys, values, max_size=4).map(json.dumps), max_size=5).map("\n".join)
+
+
+@given(journals)
+def test_any_journal_is_read_and_can_be_printed(real: Matrix, journal: str) -> None:
+    answer = read("pytorch", journal, Ended(0))
+    says = Claim(Path("/env"), "", None, {})
+    from envgen.answer import Surroundings
+    from envgen.verdict import judge
+
+    probed = Probed(says, Machine(), (judge(answer, says, Machine(), Surroundings(), real),))
+    assert json.loads(probe_json(probed))["frameworks"][0]["framework"] == "pytorch"
+    "\n".join(probe_lines(probed)).encode()
+
+
+# --- claim ----------------------------------------------------------------------------------------------------------------
+
+
+def prefix(folder: Path, *packages: str, pip: tuple[str, ...] = ()) -> Path:
+    """A folder that looks like an environment: packages as `name-version-build`, distributions as `name-version`."""
+    (folder / "conda-meta").mkdir(parents=True)
+    interpreter = folder / ("python.exe" if sys.platform == "win32" else "bin/python")
+    interpreter.parent.mkdir(exist_ok=True)
+    interpreter.touch()
+    for name in packages:
+        (folder / "conda-meta" / f"{name}.json").write_text("{}")
+    for name in pip:
+        (folder / "lib" / "python3.12" / "site-packages" / f"{name}.dist-info").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("packages", "framework", "gpu", "cuda"),
+    [
+        ("pytorch-2.7.1-cuda126_mkl_py312_h1_300", "pytorch", True, "12.6"),
+        ("pytorch-2.7.1-cpu_generic_py312_h1_0", "pytorch", False, None),
+        ("pytorch-1.12.1-py3.10_cuda11.6_cudnn8.3.2_0", "pytorch", True, "11.6"),
+        ("pytorch-1.12.1-py3.10_cpu_0", "pytorch", False, None),
+        ("tensorflow-base-2.19.1-cuda128py312h1_201 tensorflow-2.19.1-cpu_0", "tensorflow", True, "12.8"),
+        ("tensorflow-2.4.1-gpu_py39h8236f22_0", "tensorflow", True, None),  # the defaults channel
+        ("tensorflow-2.4.1-mkl_py39h1_0", "tensorflow", False, None),
+        ("jaxlib-0.7.2-cuda129_py312h1_200 jax-0.7.2-pyhd8ed1ab_0", "jax", True, "12.9"),
+        ("cupy-core-13.6.0-py312h1_0 cuda-version-12.9-h1_3", "cupy", True, None),
+        ("pytorch-2.5.1-cuda_py312_h1_0 cuda-version-12.9-h1_3", "pytorch", True, "12"),  # a newer minor may serve an older build
+    ],
+)
+def test_a_build_string_says_what_a_conda_package_is_for(
+    tmp_path: Path, packages: str, framework: str, gpu: bool, cuda: str | None
+) -> None:
+    found = claim(prefix(tmp_path / "env", *packages.split())).frameworks
+    assert list(found) == [framework]
+    assert (found[framework].meant.gpu, found[framework].meant.cuda) == (gpu, Version(cuda) if cuda else None)
+
+
+@pytest.mark.parametrize(
+    ("pip", "framework", "gpu", "cuda"),
+    [
+        ("torch-2.7.1+cu126", "pytorch", True, "12.6"),
+        ("torch-2.7.1+cpu", "pytorch", False, None),
+        ("torch-2.7.1", "pytorch", None, None),
+        ("torch-2.7.1 nvidia_cuda_runtime_cu12-12.6.77", "pytorch", True, None),
+        ("torch-2.14.0 nvidia_cuda_runtime-13.0.48", "pytorch", True, None),
+        ("tensorflow-2.19.0", "tensorflow", None, None),
+        ("tensorflow_cpu-2.19.0", "tensorflow", False, None),
+        ("tensorflow-2.19.0 nvidia_cuda_runtime_cu12-12.5.82", "tensorflow", True, None),
+        ("jaxlib-0.7.2 jax-0.7.2", "jax", False, None),
+        ("jaxlib-0.7.2 jax_cuda12_plugin-0.7.2", "jax", True, None),
+        ("cupy_cuda12x-13.6.0", "cupy", True, None),
+    ],
+)
+def test_a_wheel_says_what_it_is_for_where_it_does(
+    tmp_path: Path, pip: str, framework: str, gpu: bool | None, cuda: str | None
+) -> None:
+    found = claim(prefix(tmp_path / "env", pip=tuple(pip.split()))).frameworks
+    assert list(found) == [framework]
+    assert (found[framework].meant.gpu, found[framework].meant.cuda) == (gpu, Version(cuda) if cuda else None)
+
+
+def test_the_conda_package_speaks_where_both_are_there(tmp_path: Path) -> None:
+    """conda's own packages have a dist-info, too."""
+    env = prefix(tmp_path / "env", "pytorch-2.7.1-cpu_generic_py312_h1_0", pip=("torch-2.7.1",))
+    assert claim(env).frameworks["pytorch"].package == "pytorch 2.7.1 cpu_generic_py312_h1_0"
+
+
+def test_a_target_is_what_the_option_says_else_the_mark(tmp_path: Path) -> None:
+    env = prefix(tmp_path / "env", "pytorch-2.7.1-cpu_generic_py312_h1_0")
+    assert (claim(env).target, claim(env).meant) == ("", None)
+    (env / "conda-meta" / "envgen").write_text('{"project": "vision", "target": "cu126", "lock": "x", "platform": "linux-64"}')
+    assert claim(env).meant == Meant(gpu=True, cuda=Version("12.6"), because="target cu126 (conda-meta/envgen)")
+    assert claim(env, "cpu").meant == Meant(gpu=False, because="target cpu (--target)")
+
+
+@pytest.mark.parametrize("target", ["gpu", "cu", "cu1", "cuda126", "cu1260", "CPU", "cu12.6"])
+def test_what_is_no_target_is_refused(tmp_path: Path, target: str) -> None:
+    with pytest.raises(BadInput, match="is no target"):
+        claim(prefix(tmp_path / "env"), target)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"cpu"', "{}", '{"target": 3}', '{"target": null}', "\udce9"])
+def test_a_mark_that_names_no_target_is_an_error_with_its_place(tmp_path: Path, text: str) -> None:
+    env = prefix(tmp_path / "env")
+    (env / "conda-meta" / "envgen").write_text(text, errors="surrogateescape")
+    with pytest.raises(BadInput, match="this mark does not name a target") as error:
+        claim(env)
+    assert str(error.value.where).endswith("envgen")
+
+
+def test_what_is_no_environment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no conda-meta"):
+        claim(tmp_path)
+    (tmp_path / "conda-meta").mkdir()
+    with pytest.raises(BadInput, match="no Python in this environment"):
+        claim(tmp_path)
+
+
+# --- where libraries are from ---------------------------------------------------------------------------------------------
+
+
+def test_a_library_is_of_the_environment_also_where_its_package_is_linked_from_a_store(tmp_path: Path) -> None:
+    env, store = tmp_path / "env", tmp_path / "store"
+    (env / "lib").mkdir(parents=True)
+    store.mkdir()
+    for name in ("libcudart.so.12.6.77", "libcublas.so.12"):
+        (store / name).touch()
+    (env / "lib" / "libcudart.so.12.6.77").symlink_to(store / "libcudart.so.12.6.77")
+    (env / "lib" / "libcudart.so.12").symlink_to("libcudart.so.12.6.77")
+    assert interview.origin(str(store / "libcudart.so.12.6.77"), env) == "environment"
+    assert interview.origin(str(store / "libcublas.so.12"), env) == "foreign"
+
+
+def test_an_environment_is_known_by_its_real_path_too(tmp_path: Path) -> None:
+    (tmp_path / "real" / "lib").mkdir(parents=True)
+    (tmp_path / "env").symlink_to(tmp_path / "real")
+    for name in ("real", "env"):
+        assert interview.origin(f"{tmp_path}/{name}/lib/libcudart.so.12", tmp_path / "env") == "environment"
+
+
+def test_an_environment_below_another_is_another(tmp_path: Path) -> None:
+    assert interview.origin(str(tmp_path / "envs" / "other" / "lib" / "libcudart.so.12"), tmp_path) == "foreign"
+    assert interview.origin(str(tmp_path / "pkgs" / "cuda-cudart" / "libcudart.so.12"), tmp_path) == "environment"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/usr/lib/x86_64-linux-gnu/libcuda.so.560.35.03", "driver"),
+        ("/usr/lib/wsl/lib/libcuda.so.1", "driver"),
+        ("/usr/lib/libnvidia-ptxjitcompiler.so.1", "driver"),
+        ("/usr/local/cuda/lib64/stubs/libcuda.so", "foreign"),
+        ("/usr/local/cuda/lib64/libcudart.so.12", "foreign"),
+    ],
+)
+def test_the_driver_is_always_from_outside_and_rightly_so(tmp_path: Path, path: str, expected: str) -> None:
+    assert interview.origin(path, tmp_path) == expected
+
+
+def test_only_path_is_changed_in_what_a_framework_inherits(tmp_path: Path) -> None:
+    before = {"PATH": "/usr/bin", "LD_LIBRARY_PATH": "/usr/local/cuda/lib64", "PYTHONPATH": "x"}
+    after = interview.surrounded(before, tmp_path)
+    assert after["PATH"].startswith(str(tmp_path)) and after["PATH"].endswith("/usr/bin")
+    assert {**after, "PATH": ""} == {**before, "PATH": ""}
+
+
+# --- docs -----------------------------------------------------------------------------------------------------------------
+
+
+def test_every_rule_has_a_line_in_the_docs(repo: Path) -> None:
+    sources = "".join((PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in ("verdict", "unseen"))
+    named = set(re.findall(r'Issue\(\s*"([a-z-]+)"', sources))
+    documented = set(re.findall(r"^\| `([a-z][a-z-]+)` \|", (repo / "docs" / "probe.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(named) > 20
+    assert named == documented

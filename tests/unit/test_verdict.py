@@ -1,0 +1,483 @@
+"""The verdict on an answer: every reason is reached, and laws that hold for any answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+
+from envgen.answer import STATES, Answer, Claim, Device, Ended, Installed, Library, Meant, Probed, Surroundings, Verdict, worst
+from envgen.loaded import has_code, major_of
+from envgen.model import Gpu, Machine, Matrix
+from envgen.unseen import UNSEEN
+from envgen.verdict import ALWAYS, BROKEN, judge, signal_name
+
+V = Version
+T4, V100 = Gpu("Tesla T4", V("7.5")), Gpu("Tesla V100", V("7.0"))
+BARE = Machine(note="no NVIDIA driver (libnvidia-ml not found)")
+HOST = Machine(driver=V("560.35.03"), cuda=V("12.6"), gpus=(T4,))
+CODE = ("sm_70", "sm_75", "sm_80", "sm_90", "compute_90")
+FINE = Ended(0)
+SEES = Answer(
+    "pytorch",
+    FINE,
+    done=True,
+    doing="exit",
+    version="2.7.1",
+    origin="/env/torch/__init__.py",
+    built=True,
+    cuda=V("12.6"),
+    cudnn=V("9.10"),
+    available=True,
+    devices=(Device("Tesla T4", V("7.5")),),
+    code=CODE,
+    ran_on="gpu",
+    agrees=True,
+    libraries=(Library("/env/lib/libcudart.so.12", "environment"), Library("/usr/lib/libcuda.so.1", "driver")),
+)
+BLIND = replace(SEES, available=False, devices=(), ran_on="cpu")
+CPU = replace(BLIND, built=False, cuda=None, cudnn=None, code=(), libraries=())
+CPU_BUILD = Installed("pytorch", "pytorch 2.7.1 cpu_generic_py312_0", "2.7.1", Meant(gpu=False, because="its build string"))
+CUDA_BUILD = Installed("pytorch", "pytorch 2.7.1 cuda126_py312_200", "2.7.1", Meant(gpu=True, cuda=V("12.6")))
+PLAIN_WHEEL = Installed("pytorch", "torch 2.7.1 (pip)", "2.7.1", Meant(gpu=None))
+FOREIGN = Library("/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127", "foreign")
+
+
+class Facts:
+    """The facts behind a name; hypothesis shows what a test is given, and they are long."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        self.matrix = matrix
+
+
+@pytest.fixture(scope="module")
+def facts(real: Matrix) -> Facts:
+    return Facts(real)
+
+
+def claim(installed: Installed = CUDA_BUILD, target: str = "") -> Claim:
+    meant = {"": None, "cpu": Meant(gpu=False), "cu126": Meant(gpu=True, cuda=V("12.6")), "cu118": Meant(gpu=True, cuda=V("11.8"))}
+    return Claim(Path("/env"), target, meant[target], {"pytorch": installed})
+
+
+def rules(verdict: Verdict) -> list[tuple[str, str]]:
+    return [(issue.rule, issue.severity) for issue in verdict.issues]
+
+
+class Judge:
+    """`judge` with a fine machine where a test says nothing else."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def __call__(self, answer: Answer, says: Claim | None = None, machine: Machine = HOST, **around: object) -> Verdict:
+        return judge(answer, says or claim(), machine, Surroundings(**around), self.facts.matrix)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def verdict(facts: Facts) -> Judge:
+    return Judge(facts)
+
+
+# --- right ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cuda_build_that_computes_on_the_gpu_is_right(verdict: Judge) -> None:
+    found = verdict(SEES)
+    assert (found.state, found.issues, found.reason) == ("ok", (), "sees 1 GPU (Tesla T4), and computes on it")
+
+
+@pytest.mark.parametrize("machine", [BARE, HOST])
+@pytest.mark.parametrize("says", [claim(CPU_BUILD), claim(CPU_BUILD, "cpu")])
+def test_a_cpu_build_for_cpu_is_right_on_any_machine(verdict: Judge, machine: Machine, says: Claim) -> None:
+    found = verdict(CPU, says, machine)
+    assert (found.state, found.issues, found.reason) == ("ok", (), "sees no GPU, as is right for CPU")
+
+
+# --- a GPU is meant and not seen: each reason -------------------------------------------------------------------------------
+
+OLD = Machine(driver=V("470.57.2"), cuda=V("11.4"), gpus=(T4,))
+REASONS: Mapping[str, tuple[Answer, Machine, Mapping[str, object], str]] = {
+    "cpu-build": (CPU, HOST, {}, "is a CPU build (pytorch 2.7.1 cuda126_py312_200): it sees no GPU on any machine"),
+    "no-driver": (BLIND, BARE, {}, "sees no GPU: no NVIDIA driver (libnvidia-ml not found)"),
+    "driver-too-old": (BLIND, OLD, {}, "sees no GPU: CUDA 12.6 needs driver 525.60.13 or newer, here is 470.57.02"),
+    "no-gpu": (BLIND, replace(HOST, gpus=()), {}, "sees no GPU: the driver lists no GPU"),
+    "hidden": (BLIND, HOST, {"visible": ""}, "sees no GPU: CUDA_VISIBLE_DEVICES=(empty) hides all of them"),
+    "stub-driver": (
+        replace(BLIND, libraries=(Library("/usr/local/cuda/lib64/stubs/libcuda.so.1", "foreign"),)),
+        HOST,
+        {},
+        "sees no GPU: it loaded /usr/local/cuda/lib64/stubs/libcuda.so.1, which is for linking only",
+    ),
+    "no-code": (
+        replace(BLIND, code=("sm_80", "sm_90")),
+        HOST,
+        {},
+        "has no code for Tesla T4 (compute capability 7.5), only sm_80 sm_90",
+    ),
+    "foreign-library": (
+        replace(BLIND, libraries=(FOREIGN,)),
+        HOST,
+        {},
+        "sees no GPU, and loaded libcudart.so.12.4.127 from outside the environment: /usr/local/cuda-12.4/lib64",
+    ),
+    "missing-library": (
+        replace(BLIND, ended=Ended(0, "W: Could not load dynamic library 'libcudnn.so.8'; dlerror: ...\n")),
+        HOST,
+        {},
+        "sees no GPU: it did not find libcudnn.so.8",
+    ),
+    "unexplained": (
+        replace(BLIND, problems=(("devices", "CUDA unknown error"),)),
+        HOST,
+        {},
+        "sees no GPU, although this machine has one (Tesla T4): CUDA unknown error",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", REASONS)
+def test_a_gpu_that_is_meant_and_not_seen_has_its_reason(verdict: Judge, rule: str) -> None:
+    answer, machine, around, text = REASONS[rule]
+    found = verdict(answer, None, machine, **around)
+    assert (found.state, found.issues[0].rule, found.reason) == ("error", rule, text)
+    assert found.issues[0].hint
+
+
+def test_every_rule_for_what_is_not_seen_is_tested() -> None:
+    assert len(REASONS) == len(UNSEEN)
+
+
+@pytest.mark.parametrize("rule", sorted(set(REASONS) - {"cpu-build"}))
+def test_where_nothing_says_what_is_meant_a_missing_gpu_is_a_warning(verdict: Judge, rule: str) -> None:
+    answer, machine, around, text = REASONS[rule]
+    found = verdict(answer, claim(PLAIN_WHEEL), machine, **around)
+    assert (found.issues[0].rule, found.issues[0].severity, found.reason) == (rule, "warning", text)
+    assert ("no-target", "note") in rules(found)
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "build", "old"),
+    [
+        ("525.60.13", "12.0", "12.9", False),  # minor-version compatibility: any CUDA 12 runs from here on
+        ("525.60.12", "12.0", "12.0", True),
+        ("450.80.02", "11.0", "11.8", False),
+        ("575.57.08", "12.9", "13.0", True),
+        ("580.65.06", "13.0", "13.0", False),
+        ("580.65.06", "13.0", "12.6", False),
+        ("535.104.05", "12.2", "12.7", False),  # never released: its family's floor holds
+        ("520.61.05", "11.8", "12.7", True),
+    ],
+)
+def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Judge, driver: str, cuda: str, build: str, old: bool) -> None:
+    machine = Machine(driver=V(driver), cuda=V(cuda), gpus=(Gpu("A100", V("8.0")),))
+    found = verdict(replace(BLIND, cuda=V(build)), claim(replace(CUDA_BUILD, meant=Meant(gpu=True))), machine)
+    assert (found.issues[0].rule == "driver-too-old") == old
+
+
+def test_where_no_floor_is_known_the_major_decides(verdict: Judge) -> None:
+    """NVIDIA names no Windows driver for CUDA 13."""
+    machine = Machine(driver=V("576.02"), cuda=V("12.9"), gpus=(T4,))
+    found = verdict(replace(BLIND, cuda=V("13.0")), None, machine, system="windows")
+    assert found.reason == "sees no GPU: it is built for CUDA 13.0, and this driver runs CUDA up to 12.9"
+
+
+@pytest.mark.parametrize(
+    ("visible", "hides"),
+    [("", True), ("-1", True), ("1", True), ("NoDevFiles", True), ("7,0", True), ("0", False), ("0,7", False), ("GPU-1a2b", False)],
+)
+def test_cuda_reads_visible_devices_up_to_the_first_that_is_not_there(verdict: Judge, visible: str, hides: bool) -> None:
+    assert (verdict(BLIND, visible=visible).issues[0].rule == "hidden") == hides
+
+
+def test_the_culprit_of_a_foreign_library_is_named(verdict: Judge) -> None:
+    answer = replace(SEES, libraries=(FOREIGN,))
+    assert verdict(
+        answer, library_path=(("/opt/x", "/opt/x"), ("/usr/local/cuda-12.4/lib64/", "/usr/local/cuda-12.4/lib64"))
+    ).issues[0].hint == ("LD_LIBRARY_PATH names /usr/local/cuda-12.4/lib64/: try without it")
+    linked = (("/usr/local/cuda/lib64", "/usr/local/cuda-12.4/lib64"),)
+    assert verdict(answer, library_path=linked).issues[0].hint == "LD_LIBRARY_PATH names /usr/local/cuda/lib64: try without it"
+    assert "ldconfig" in verdict(answer, library_path=(("/usr/local/cuda-12", "/usr/local/cuda-12"),)).issues[0].hint
+
+
+# --- no answer ------------------------------------------------------------------------------------------------------------
+
+NO_ANSWER = {
+    "timed-out": (
+        replace(SEES, done=False, doing="matmul", ended=Ended(None, "", 120.2)),
+        "did not answer within 120 seconds: it was",
+    ),
+    "crashed": (
+        replace(SEES, done=False, doing="import", ended=Ended(-11, "Fatal: x\n")),
+        "was ended by SIGSEGV: it was busy with `import`",
+    ),
+    "no-driver": (
+        replace(SEES, problems=(("import", "ImportError: libcuda.so.1: cannot open shared object file: No such file"),)),
+        "cannot be imported: libcuda.so.1 is missing, which comes with the driver",
+    ),
+    "missing-library": (
+        replace(SEES, problems=(("import", "ImportError: libcudnn.so.9: cannot open shared object file: No such file"),)),
+        "cannot be imported: libcudnn.so.9 is missing or cannot be loaded",
+    ),
+    "import-failed": (replace(SEES, problems=(("import", "ImportError: no numpy"),)), "cannot be imported: ImportError: no numpy"),
+    "no-answer": (
+        Answer("pytorch", Ended(3, "bad interpreter\n")),
+        "ended early with status 3: the environment's Python did not come to our question (bad interpreter)",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", NO_ANSWER)
+@pytest.mark.parametrize("says", [claim(), claim(CPU_BUILD), claim(PLAIN_WHEEL)])
+def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_meant(verdict: Judge, rule: str, says: Claim) -> None:
+    answer, text = NO_ANSWER[rule]
+    found = verdict(answer, says)
+    assert rules(found) == [(rule, "error")]
+    assert found.reason.startswith(text)
+
+
+def test_a_crash_with_a_foreign_library_loaded_suspects_it(verdict: Judge) -> None:
+    answer = replace(SEES, done=False, ended=Ended(-6), libraries=(FOREIGN,))
+    assert verdict(answer, library_path=(("/usr/local/cuda-12.4/lib64", "/x"),)).issues[0].hint.startswith("LD_LIBRARY_PATH names")
+
+
+def test_signals_have_names() -> None:
+    assert [signal_name(number) for number in (11, 6, 9, 250)] == ["SIGSEGV", "SIGABRT", "SIGKILL", "signal 250"]
+
+
+# --- always ---------------------------------------------------------------------------------------------------------------
+
+OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign")
+FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign")
+TWO = replace(HOST, gpus=(T4, V100))
+FINDINGS: Mapping[str, tuple[Answer, Claim, Machine, tuple[str, str]]] = {
+    "a GPU in a CPU target": (SEES, claim(CUDA_BUILD, "cpu"), HOST, ("gpu-in-cpu", "error")),
+    "a CUDA build in a CPU target": (BLIND, claim(CUDA_BUILD, "cpu"), BARE, ("cuda-in-cpu", "warning")),
+    "another version": (replace(SEES, version="2.6.0"), claim(), HOST, ("other-version", "error")),
+    "another CUDA than the package": (replace(SEES, cuda=V("12.4")), claim(), HOST, ("other-cuda", "error")),
+    "another CUDA than the target": (SEES, claim(CUDA_BUILD, "cu118"), HOST, ("other-cuda", "error")),
+    "not the environment's own": (replace(SEES, outside=True), claim(), HOST, ("foreign-framework", "error")),
+    "a foreign library": (replace(SEES, libraries=(FOREIGN,)), claim(), HOST, ("foreign-library", "warning")),
+    "of another major": (replace(SEES, libraries=(OTHER_FOREIGN,)), claim(), HOST, ("foreign-library", "error")),
+    "another cuDNN": (replace(SEES, libraries=(FOREIGN_CUDNN,)), claim(), HOST, ("foreign-library", "error")),
+    "in a CPU target": (replace(CPU, libraries=(OTHER_FOREIGN,)), claim(CPU_BUILD), HOST, ("foreign-library", "warning")),
+    "no code": (replace(SEES, code=("sm_80",), ran_on="", agrees=None), claim(), HOST, ("no-code", "error")),
+    "no code for another GPU": (
+        replace(SEES, code=("sm_75",), devices=(*SEES.devices, Device("Tesla V100", V("7.0")))),
+        claim(),
+        TWO,
+        ("no-code", "warning"),
+    ),
+    "cuDNN without code": (
+        replace(SEES, cudnn=V("9.13.0"), devices=(Device("Tesla V100", V("7.0")),)),
+        claim(),
+        replace(HOST, gpus=(V100,)),
+        ("no-code-in-cudnn", "warning"),
+    ),
+    "an older driver of the same major": (SEES, claim(), replace(HOST, cuda=V("12.2")), ("newer-than-driver", "note")),
+    "one GPU of two": (SEES, claim(), TWO, ("some-hidden", "note")),
+    "no code by its CUDA": (
+        replace(SEES, cuda=V("13.0"), code=(), devices=(Device("Tesla V100", V("7.0")),), ran_on="", agrees=None),
+        claim(replace(CUDA_BUILD, meant=Meant(gpu=True))),
+        Machine(driver=V("580.65.06"), cuda=V("13.0"), gpus=(V100,)),
+        ("no-code", "error"),
+    ),
+    "no kernel image": (
+        replace(SEES, code=(), ran_on="", agrees=None, problems=(("matmul", "no kernel image is available"),)),
+        claim(),
+        HOST,
+        ("no-code", "error"),
+    ),
+    "a matmul that fails": (
+        replace(SEES, ran_on="", problems=(("matmul", "out of memory"),)),
+        claim(),
+        HOST,
+        ("matmul-failed", "error"),
+    ),
+    "a matmul on the CPU": (replace(SEES, ran_on="cpu"), claim(), HOST, ("ran-on-cpu", "error")),
+    "a wrong matmul": (replace(SEES, agrees=False), claim(), HOST, ("wrong-result", "error")),
+    "nothing said": (SEES, claim(PLAIN_WHEEL), HOST, ("no-target", "note")),
+}
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_what_is_found_beside(verdict: Judge, name: str) -> None:
+    answer, says, machine, expected = FINDINGS[name]
+    assert rules(verdict(answer, says, machine)) == [expected]
+
+
+def test_every_rule_has_a_test() -> None:
+    tested = {rule for *_, (rule, _) in FINDINGS.values()}
+    by_matmul, by_target = {"matmul-failed", "ran-on-cpu", "wrong-result"}, {"cuda-in-cpu"}  # beside no-code and gpu-in-cpu
+    assert len(tested - by_matmul - by_target) + 1 == len(ALWAYS)
+    assert len(NO_ANSWER) - 2 == len(BROKEN)  # one of them names a missing library, or the driver's
+
+
+@pytest.mark.parametrize(("told", "package"), [("2.7.1+cu126", "2.7.1"), ("2.1.0.post300", "2.1.0"), ("2.7.1", "2.7.1+cu126")])
+def test_what_a_build_adds_to_a_version_is_no_difference(verdict: Judge, told: str, package: str) -> None:
+    installed = replace(CUDA_BUILD, version=package)
+    assert verdict(replace(SEES, version=told), claim(installed)).state == "ok"
+
+
+def test_a_build_for_another_minor_serves_a_target(verdict: Judge) -> None:
+    """envgen takes a build for an older minor where there is no other; the cuda-version dialect allows it."""
+    package = replace(CUDA_BUILD, meant=Meant(gpu=True, cuda=V("12.4")))
+    assert verdict(replace(SEES, cuda=V("12.4")), claim(package, "cu126")).state == "ok"
+
+
+def test_the_libraries_of_one_folder_are_one_issue(verdict: Judge) -> None:
+    both = (FOREIGN, Library("/usr/local/cuda-12.4/lib64/libcublas.so.12", "foreign"))
+    (issue,) = verdict(replace(SEES, libraries=both)).issues
+    assert issue.text.startswith("loaded libcudart.so.12.4.127, libcublas.so.12 from outside")
+
+
+@pytest.mark.parametrize(
+    ("cudnn", "gpu", "says"), [("9.10.2", V100, False), ("9.11.0", V100, True), ("9.13.0", T4, False), ("9", V100, False)]
+)
+def test_cudnn_has_its_own_floor(verdict: Judge, cudnn: str, gpu: Gpu, says: bool) -> None:
+    """From 9.11 on it has no code below 7.5; "9" alone, as TensorFlow says it, tells nothing."""
+    answer = replace(SEES, cudnn=V(cudnn), devices=(Device(gpu.name, gpu.capability),))
+    assert (("no-code-in-cudnn", "warning") in rules(verdict(answer, None, replace(HOST, gpus=(gpu,))))) == says
+
+
+def test_words_of_a_framework_stand_in_one_line(verdict: Judge) -> None:
+    answer = replace(SEES, problems=(("import", "ImportError:\n\x1b[31mnumpy " + "x" * 9999 + "\n"),))
+    reason = verdict(answer).reason
+    assert reason.startswith("cannot be imported: ImportError: [31mnumpy xxx")
+    assert reason.isprintable() and len(reason) < 400
+
+
+# --- GPU code and libraries -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gpu", "code", "driver", "runs"),
+    [
+        ("7.0", "sm_70", "12.6", True),
+        ("7.5", "sm_70", "12.6", True),  # a later minor of the same major
+        ("7.0", "sm_75", "12.6", False),
+        ("8.0", "sm_75", "12.6", False),
+        ("8.7", "sm_86", "12.6", False),  # NVIDIA's exceptions
+        ("8.9", "sm_86", "12.6", True),
+        ("10.1", "sm_100", "12.8", False),
+        ("10.3", "sm_100", "12.9", True),
+        ("12.0", "sm_90 compute_90", "12.6", True),  # PTX is compiled for what comes later
+        ("12.0", "sm_90 compute_90", "12.4", False),  # not by a driver that does not know its version
+        ("8.0", "compute_90", "12.6", False),
+        ("9.0", "sm_90a", "12.6", True),
+        ("9.1", "sm_90a", "12.6", False),
+        ("10.3", "sm_100f", "12.9", True),
+        ("12.0", "sm_100f", "12.9", False),
+        ("7.0", "gfx90a", "12.6", None),
+        ("7.0", "", "12.6", None),
+    ],
+)
+def test_code_runs_by_the_rules_of_binary_and_ptx_compatibility(gpu: str, code: str, driver: str, runs: bool | None) -> None:
+    assert has_code(V(gpu), tuple(code.split()), V("12.6"), V(driver)) is runs
+
+
+@pytest.mark.parametrize(
+    ("name", "major"),
+    [
+        ("libcudart.so.12", 12),
+        ("libcudart-d0da41ae.so.11.0", 11),
+        ("libcublasLt.so.13", 13),
+        ("libnvrtc-builtins.so.12.6", 12),
+        ("libcudnn_ops_infer.so.8", 8),
+        ("libcufft.so.11", None),  # cuFFT 11 is of CUDA 12
+        ("libcusparse.so.12", None),
+        ("libcuda.so.1", None),
+    ],
+)
+def test_a_file_name_tells_its_major_where_it_does(name: str, major: int | None) -> None:
+    assert major_of(Library(f"/x/{name}", "foreign")) == major
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------------
+
+versions = st.sampled_from([None, V("10.2"), V("11.8"), V("12"), V("12.6"), V("13.0"), V("99.9")])
+texts = st.sampled_from(["", "x", "libcudnn.so.8: cannot open shared object file", "no kernel image", "\u2603 \x00"])
+codes = st.lists(st.sampled_from(["sm_70", "sm_90a", "compute_90", "gfx90a", "", "sm_", "sm_1000"]), max_size=3).map(tuple)
+paths = st.sampled_from(["/env/lib/libcudart.so.12", "/x/stubs/libcuda.so.1", "libcublas.so.11", "/usr/lib/libcudnn.so.8", "/"])
+libraries = st.builds(Library, paths, st.sampled_from(["environment", "driver", "foreign"]))
+devices = st.builds(Device, texts, st.sampled_from([None, V("3.5"), V("7.5"), V("12.0")]))
+steps = st.sampled_from(["import", "build", "devices", "matmul", "libraries"])
+answers = st.builds(
+    Answer,
+    framework=st.sampled_from(["pytorch", "tensorflow", "jax", "cupy", "other"]),
+    ended=st.builds(Ended, st.sampled_from([None, 0, 1, -6, -9, -11, -250]), texts),
+    done=st.booleans(),
+    doing=steps,
+    version=texts,
+    outside=st.booleans(),
+    built=st.sampled_from([None, True, False]),
+    cuda=versions,
+    cudnn=versions,
+    available=st.sampled_from([None, True, False]),
+    devices=st.lists(devices, max_size=3).map(tuple),
+    code=codes,
+    ran_on=st.sampled_from(["", "gpu", "cpu", "mps"]),
+    agrees=st.sampled_from([None, True, False]),
+    problems=st.lists(st.tuples(steps, texts), max_size=2).map(tuple),
+    libraries=st.lists(libraries, max_size=3).map(tuple),
+)
+machines = st.builds(
+    Machine,
+    driver=st.sampled_from([None, V("470.57.2"), V("560.35.3"), V("999")]),
+    cuda=versions,
+    gpus=st.lists(st.sampled_from([T4, V100]), max_size=2).map(tuple),
+    note=texts,
+)
+meanings = st.builds(Meant, st.sampled_from([None, True, False]), versions)
+surroundings = st.builds(
+    Surroundings,
+    st.sampled_from([None, "", "0", "1,x"]),
+    st.just((("/usr/lib", "/usr/lib"), ("/x", "/"))),
+    st.sampled_from(["linux", "windows"]),
+)
+claims = st.builds(
+    lambda meant, installed: Claim(Path("/env"), "", meant, {found.framework: found for found in installed}),
+    st.none() | meanings,
+    st.lists(st.builds(Installed, st.sampled_from(["pytorch", "jax"]), texts, texts, meanings), max_size=2),
+)
+
+
+@given(answers, claims, machines, surroundings)
+def test_any_answer_has_a_verdict_with_a_reason(
+    facts: Facts, answer: Answer, says: Claim, machine: Machine, around: Surroundings
+) -> None:
+    found = judge(answer, says, machine, around, facts.matrix)
+    assert found.state in STATES
+    assert found.reason
+    assert all(issue.severity in STATES[1:] and issue.text for issue in found.issues)
+
+
+@given(answers, machines, surroundings)
+def test_a_sound_cpu_build_without_a_gpu_is_never_an_error_for_cpu(
+    facts: Facts, answer: Answer, machine: Machine, around: Surroundings
+) -> None:
+    sound = replace(answer, done=True, available=False, devices=(), problems=(), version="2.7.1", ended=FINE, outside=False)
+    sound = replace(sound, framework="pytorch", built=False, cuda=None, cudnn=None, agrees=True)
+    assert judge(sound, claim(CPU_BUILD, "cpu"), machine, around, facts.matrix).state in ("ok", "warning")
+    assert judge(replace(sound, libraries=()), claim(CPU_BUILD), machine, around, facts.matrix).state == "ok"
+
+
+@given(answers, machines, surroundings)
+def test_a_gpu_that_is_meant_and_not_seen_is_always_an_error(
+    facts: Facts, answer: Answer, machine: Machine, around: Surroundings
+) -> None:
+    blind = replace(answer, available=False)
+    assert judge(blind, claim(CUDA_BUILD, "cu126"), machine, around, facts.matrix).state == "error"
+
+
+@given(st.lists(answers, max_size=4), claims, machines)
+def test_the_whole_is_as_bad_as_its_worst_part(facts: Facts, told: list[Answer], says: Claim, machine: Machine) -> None:
+    verdicts = tuple(judge(answer, says, machine, Surroundings(), facts.matrix) for answer in told)
+    states = {verdict.state for verdict in verdicts}
+    whole = Probed(says, machine, verdicts).state
+    assert whole == next((state for state in reversed(STATES) if state in states), "ok") == worst(states)
