@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 
-from envgen import __version__, cli_lock
+from envgen import __version__, cli_install, cli_lock
 from envgen.errors import BadInput, Clash, EnvgenError
 from envgen.options import root_option
 
@@ -31,7 +31,7 @@ def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
 
 
-for command in (cli_lock.lock, cli_lock.resolve, cli_lock.init):
+for command in (cli_lock.lock, cli_lock.resolve, cli_lock.init, cli_install.install, cli_install.run, cli_install.list_):
     main.add_command(command)
 
 

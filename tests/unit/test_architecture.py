@@ -14,28 +14,29 @@ MODULES = sorted(TREES)
 
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "errors", "model", "talk"),
-    ("layout", "document", "cell", "channel", "gpu", "run", "verify"),
-    ("shapes", "project", "search", "render", "index", "recorded", "lockfile", "report", "writing", "fit"),
-    ("matrix", "resolve", "solve", "pin"),
-    ("plan", "starting"),
-    ("pipeline", "options"),
-    ("cli_lock",),
+    ("__init__", "clean", "errors", "model", "talk"),
+    ("layout", "document", "cell", "channel", "gpu", "run", "running", "staging", "verify"),
+    ("shapes", "project", "search", "render", "index", "recorded", "lockfile", "report", "writing", "fit", "linking", "prefixes"),
+    ("matrix", "resolve", "solve", "pin", "wheels", "inventory"),
+    ("plan", "starting", "asked"),
+    ("pipeline", "options", "install"),
+    ("guide",),
+    ("cli_install", "cli_lock"),
     ("cli",),
     ("__main__",),
 )
 
 # Libraries, and the rooms that may know them.
 OWNERS = {
-    "yaml": {"document", "lockfile", "pin", "render", "starting"},
+    "yaml": {"document", "lockfile", "pin", "prefixes", "render", "starting"},
     "jinja2": {"render"},
-    "click": {"cli", "cli_lock", "options"},
+    "click": {"cli", "cli_install", "cli_lock", "options"},
     "pynvml": {"gpu"},
-    "rattler": {"index", "lockfile", "solve"},
+    "rattler": {"index", "linking", "lockfile", "solve"},
     "conda_lock": {"pin"},
     "pydantic": {"document", "project", "shapes"},
     "pydantic_core": {"document", "project", "shapes"},
-    "rich": {"report", "talk"},
+    "rich": {"inventory", "report", "talk"},
     "zstandard": {"index"},
     "platformdirs": {"index"},
 }
@@ -110,7 +111,7 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
     assert used == OWNERS
 
 
-@pytest.mark.parametrize("module", ["cell", "search", "resolve", "verify", "model", "errors", "fit"])
+@pytest.mark.parametrize("module", ["cell", "clean", "search", "resolve", "verify", "model", "errors", "fit"])
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
     world = {"os", "time", "subprocess", "socket", "tempfile", "shutil", "random", "threading", "logging", "sys", "io"}
     assert not world & {name.split(".")[0] for name in imports(module)}

@@ -1,0 +1,114 @@
+"""Which environments a command means: the target that is named or fits this machine, its lock, and its place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen import prefixes
+from envgen.errors import BadInput, closest
+from envgen.layout import LOCK, Layout
+from envgen.prefixes import Places
+from envgen.run import Talk
+
+if TYPE_CHECKING:
+    from envgen.model import Matrix
+
+AUTO, GPU = "auto", "gpu"  # as a target: what fits this machine; its newest CUDA target
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One environment that is asked for. `lock` is the digest of its lock, `file` where that lies."""
+
+    project: str
+    target: str
+    prefix: Path
+    file: Path
+    lock: str
+
+    @property
+    def name(self) -> str:
+        """vision-cu126."""
+        return f"{self.project}-{self.target}"
+
+
+def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | None, talk: Talk) -> tuple[Wanted, ...]:
+    """The environments of the named projects; of all that can be meant without a name, and of the others it is said why not."""
+    if projects:
+        return tuple(wanted(layout, project, target, prefix, talk) for project in dict.fromkeys(projects))
+    found = []
+    for project in layout.projects():
+        locked = locked_targets(layout, project)
+        if not locked or (target not in locked and target not in (AUTO, GPU)):
+            talk.say(f"{project}: {target} is not locked, skipped" if locked else f"{project}: nothing is locked, skipped")
+        else:
+            found.append(wanted(layout, project, target, prefix, talk))
+    if not found:
+        where, hint = layout.shown(layout.environments), "run `envgen lock` first; `envgen list` shows what is locked"
+        raise BadInput(f"no project has a locked target `{target}`", where=where, hint=hint)
+    return tuple(found)
+
+
+def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk: Talk) -> Wanted:
+    """The environment of a project's target: which one, and where it is or goes. Raises BadInput; reads no lock but this one."""
+    layout.known_project(project)
+    locked = locked_targets(layout, project)
+    if target in (AUTO, GPU):
+        target, why = _target(layout, project, target)
+        talk.say(f"{project}: {target} ({why})")
+    elif target not in locked:
+        hint = closest(target, (*locked, AUTO, GPU)) if locked else f"run `envgen lock {project}` first"
+        raise BadInput(f"{project} has no locked target `{target}`", where=layout.shown(layout.target(project, target)), hint=hint)
+    text = prefixes.lock_text(layout, project, target)
+    place = prefix or here(layout).default(f"{project}-{target}")
+    place = Path(os.path.realpath(place) if place.is_symlink() else os.path.abspath(place))  # noqa: PTH100 - `..` goes, links stay
+    return Wanted(project, target, place, layout.target(project, target) / LOCK, prefixes.digest(text))
+
+
+def installed(layout: Layout, project: str, target: str, prefix: Path | None, talk: Talk) -> Path:
+    """The environment that `envgen install` made for a target, or BadInput with the line that makes it."""
+    found = wanted(layout, project, target, prefix, talk)
+    if prefixes.read_mark(found.prefix):
+        return found.prefix
+    elsewhere = prefixes.find(found.name, here(layout), Path.home()) if prefix is None else ()
+    if elsewhere:
+        return elsewhere[0]
+    more = f" --prefix {prefix}" if prefix else ""
+    raise BadInput(
+        f"{found.name} is not installed", where=found.prefix, hint=f"envgen install {project} --target {found.target}{more}"
+    )
+
+
+def locked_targets(layout: Layout, project: str) -> tuple[str, ...]:
+    """The targets of a project that have a lock."""
+    return tuple(path.parent.name for path in layout.locks() if path.parent.parent.name == project)
+
+
+def here(layout: Layout) -> Places:
+    """Where environments live on this machine."""
+    return prefixes.places(layout, os.environ, Path.home())
+
+
+def _target(layout: Layout, project: str, word: str) -> tuple[str, str]:
+    """The target that fits this machine, and why. The one place that asks `fit`."""
+    from envgen import gpu
+    from envgen.fit import best_for
+    from envgen.matrix import load_matrix
+    from envgen.project import load_project
+
+    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    path = layout.known_project(project)
+    found = load_project(path, layout.shown(path), matrix)
+    machine = gpu.inspect()
+    plain = [wish.name for wish in found.targets if _is_plain(matrix, wish.name)]
+    if word == AUTO and plain and (machine.driver is None or len(plain) == len(found.targets)):
+        return plain[0], machine.note or "no CUDA target"
+    return best_for(machine, matrix, found)
+
+
+def _is_plain(matrix: Matrix, target: str) -> bool:
+    return matrix.targets[target].cuda is None
