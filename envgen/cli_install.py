@@ -10,7 +10,7 @@ import click
 from envgen.errors import BadInput
 from envgen.options import json_option, layout_of, root_option
 
-_PREFIX = click.Path(path_type=Path, file_okay=False)
+_PREFIX = click.Path(path_type=Path)
 
 
 @click.command(short_help="Create or update environments from their locks.")

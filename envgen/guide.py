@@ -33,7 +33,9 @@ def outcome_text(done: Installed) -> str:
 def _counted(done: Installed) -> str:
     change = done.change
     added, removed = len(change.added) + len(change.pip_added), len(change.removed) + len(change.pip_removed)
-    return f"{added} packages added, {removed} removed" + (f", {len(change.again)} replaced" if change.again else "")
+    return f"{added} {'package' if added == 1 else 'packages'} added, {removed} removed" + (
+        f", {len(change.again)} replaced" if change.again else ""
+    )
 
 
 def _changes(done: Installed) -> Iterator[str]:
@@ -41,8 +43,8 @@ def _changes(done: Installed) -> Iterator[str]:
     yield from (f"  - {name}" for name in change.removed)
     yield from (f"  + {name}" for name in change.added)
     yield from (f"  ~ {name}" for name in change.again)
-    yield from (f"  - {name} (pip)" for name in change.pip_removed)
-    yield from (f"  + {name} (pip)" for name in change.pip_added)
+    yield from (f"  - {name} {version} (pip)" for name, version in change.pip_removed.items())
+    yield from (f"  + {name} {version} (pip)" for name, version in change.pip_added.items())
 
 
 def outcomes_json(layout: Layout, found: Sequence[Installed]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an installation changes, by name-version-build: `again` has the same name and another hash."""
+    """What an installation changes: conda packages by name-version-build, pip packages as name -> version.
+
+    `again` has the same version and build, and another archive.
+    """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
-    pip_added: tuple[str, ...] = ()
-    pip_removed: tuple[str, ...] = ()
+    pip_added: Mapping[str, str] = field(default_factory=dict)
+    pip_removed: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any((self.added, self.removed, self.again, self.pip_added, self.pip_removed))
@@ -53,6 +56,8 @@ def install(layout: Layout, asked: Wanted, talk: Talk, *, force: bool = False, d
     Costs a listing where there is nothing to do. Raises BadInput for a place that is not ours to change, and what linking and
     pip raise.
     """
+    if not dry:
+        staging.sweep(asked.prefix)
     state = _judged(asked, force)
     if state == "installed":
         return Installed(asked, "unchanged")
@@ -62,7 +67,7 @@ def install(layout: Layout, asked: Wanted, talk: Talk, *, force: bool = False, d
         return Installed(asked, "new" if state == "absent" else "different" if change else "unchanged", change)
     if not change and state != "absent":  # the lock changed, but nothing of it for this machine
         with staging.refusals(asked.prefix):
-            prefixes.write_mark(asked.prefix, _mark(asked, locked, _kept_wheels(asked.prefix, change)))
+            prefixes.write_mark(asked.prefix, _mark(asked, locked, _kept_wheels(asked.prefix, locked, change)))
         return Installed(asked, "unchanged")
     with staging.staged(asked.prefix) as stage:
         if _judged(asked, force) == "installed":  # another run made it while this one waited
@@ -117,8 +122,8 @@ def _change(prefix: Path, locked: Locked) -> Change:
         added=tuple(sorted(locked.packages.keys() - have)),
         removed=tuple(sorted(have - locked.packages.keys())),
         again=tuple(sorted(name for name in have & locked.packages.keys() if hashes.get(name) != locked.packages[name])),
-        pip_added=tuple(sorted(want.keys() - kept)),
-        pip_removed=tuple(sorted(old.keys() - kept)),
+        pip_added={name: want[name].version for name in sorted(want.keys() - kept)},
+        pip_removed={name: old[name].version for name in sorted(old.keys() - kept)},
     )
 
 
@@ -137,7 +142,7 @@ def _build(layout: Layout, asked: Wanted, locked: Locked, change: Change, stage:
     if prefixes.is_environment(asked.prefix):
         staging.clone(asked.prefix, stage, linking.files(asked.prefix))
         (stage / prefixes.META / prefixes.MARK).unlink(missing_ok=True)
-        wheels.uninstall(stage, change.pip_removed, environ)
+        wheels.uninstall(stage, tuple(change.pip_removed), environ)
     linking.link(locked, stage, asked.prefix, cache_folder() / "packages", set(change.again), client(locked.channels), talk)
     if prefixes.packages(stage) != locked.packages.keys():
         odd = ", ".join(sorted(prefixes.packages(stage) ^ locked.packages.keys()))
@@ -147,15 +152,13 @@ def _build(layout: Layout, asked: Wanted, locked: Locked, change: Change, stage:
         talk.say(f"{asked.name}: pip installs {', '.join(change.pip_added)}")
     with addressed(layout.shown(asked.file)):
         found = wheels.install(stage, asked.prefix, new, environ)
-    prefixes.write_mark(stage, _mark(asked, locked, {**_kept_wheels(asked.prefix, change), **found}))
+    prefixes.write_mark(stage, _mark(asked, locked, {**_kept_wheels(asked.prefix, locked, change), **found}))
 
 
-def _kept_wheels(prefix: Path, change: Change) -> dict[str, Wheel]:
-    """The pip packages of an environment that stay."""
-    mark = prefixes.read_mark(prefix)
-    return {
-        name: wheel for name, wheel in (mark.pip if mark else {}).items() if name not in {*change.pip_removed, *change.pip_added}
-    }
+def _kept_wheels(prefix: Path, locked: Locked, change: Change) -> dict[str, Wheel]:
+    """The pip packages of an environment that stay as they are."""
+    mark, stay = prefixes.read_mark(prefix), {wheel.name for wheel in locked.pip} - change.pip_added.keys()
+    return {name: wheel for name, wheel in (mark.pip if mark else {}).items() if name in stay}
 
 
 def _mark(asked: Wanted, locked: Locked, pip: Mapping[str, Wheel]) -> Mark:

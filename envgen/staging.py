@@ -7,6 +7,7 @@ While envgen works on `envs/vision-cpu`, everything lies in `envs/.vision-cpu.<p
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Container, Iterator
@@ -31,11 +32,18 @@ def staged(prefix: Path) -> Iterator[Path]:
     with refusals(prefix):
         prefix.parent.mkdir(parents=True, exist_ok=True)
         with _alone(prefix):
-            _heal(prefix)
+            _heal(prefix)  # a run may have been killed since `sweep`
             try:
                 yield stage
             finally:
                 remove(stage)
+
+
+def sweep(prefix: Path) -> None:
+    """Remove what a killed run left beside a prefix, or put it back where it was; nothing while another run is at work."""
+    if prefix.parent.is_dir() and (_left(prefix) or prefix.with_name(f".{prefix.name}{_LOCK}").exists()):
+        with suppress(BadInput, OSError), _alone(prefix):
+            _heal(prefix)
 
 
 @contextmanager
@@ -146,13 +154,14 @@ def _heal(prefix: Path) -> None:
     aside = prefix.with_name(f".{prefix.name}{_OLD}")
     if aside.exists() and not prefix.exists():
         aside.rename(prefix)
-    for path in prefix.parent.glob(f".{_literal(prefix.name)}.*{_MARK}"):
-        if path.name[len(prefix.name) + 2 : -len(_MARK)] == "old" or path.name[len(prefix.name) + 2 : -len(_MARK)].isdigit():
-            remove(path)
+    for path in _left(prefix):
+        remove(path)
 
 
-def _literal(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+def _left(prefix: Path) -> list[Path]:
+    """Stages beside a prefix, and an old environment that has stepped aside."""
+    stage = re.compile(re.escape(f".{prefix.name}.") + r"(\d+|old)" + re.escape(_MARK))
+    return [path for path in prefix.parent.iterdir() if stage.fullmatch(path.name)]
 
 
 def _exchanged(one: Path, other: Path) -> bool:

@@ -78,15 +78,8 @@ def uninstall(stage: Path, names: Sequence[str], environ: Mapping[str, str]) -> 
 def _pip(stage: Path, words: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the environment's own pip. It writes no bytecode: that would name the stage."""
     variables = {name: value for name, value in environ.items() if name not in _ELSEWHERE and not name.startswith("__PYVENV")}
-    path = os.pathsep.join((str(python(stage).parent), environ.get("PATH", "")))
-    variables |= {
-        "PATH": path,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PIP_USER": "0",
-        "PYTHONIOENCODING": "utf-8",
-    }
-    command = [str(python(stage)), "-m", "pip", *words, *_OPTIONS]
+    variables |= {"PATH": os.pathsep.join((str(python(stage).parent), environ.get("PATH", ""))), "PIP_USER": "0"}
+    command = [str(python(stage)), "-I", "-B", "-X", "utf8", "-m", "pip", *words, *_OPTIONS]
     try:
         done = subprocess.run(  # noqa: S603 - an argv list
             command, env=variables, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
@@ -134,7 +127,7 @@ def _failure(said: str, wheels: Sequence[LockedPackage], prefix: Path) -> Envgen
 def _last(said: str) -> str:
     """The error line of pip line, or the last thing that it said."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ") and line != "ERROR: Exception:"]
     return (errors or lines or ["no reason given"])[-1]
 
 
