@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +80,15 @@ def installed(layout: Layout, project: str, target: str, prefix: Path | None, ta
     elsewhere = prefixes.find(found.name, here(layout), Path.home()) if prefix is None else ()
     if elsewhere:
         return elsewhere[0]
-    more = f" --prefix {prefix}" if prefix else ""
+    more = f" --prefix {quoted(prefix)}" if prefix else ""
     raise BadInput(
         f"{found.name} is not installed", where=found.prefix, hint=f"envgen install {project} --target {found.target}{more}"
     )
+
+
+def quoted(word: object) -> str:
+    """A word as this system's shell reads it back."""
+    return subprocess.list2cmdline([str(word)]) if sys.platform == "win32" else shlex.quote(str(word))
 
 
 def locked_targets(layout: Layout, project: str) -> tuple[str, ...]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from envgen.asked import Wanted, here
+from envgen.asked import Wanted, here, quoted
 from envgen.install import Installed
 from envgen.layout import Layout
 
@@ -97,8 +94,3 @@ def commands(layout: Layout, asked: Wanted) -> tuple[str, ...]:
         f"micromamba create {place} --file {file}",
         f"mamba create {place} --file {file}",
     )
-
-
-def quoted(word: object) -> str:
-    """A word as this system's shell reads it back."""
-    return subprocess.list2cmdline([str(word)]) if sys.platform == "win32" else shlex.quote(str(word))

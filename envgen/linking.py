@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import re
 import tempfile
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rattler import LockFile, PrefixRecord, RepoDataRecord, install
-from rattler.exceptions import InstallerError, ParseCondaLockError
+from rattler.exceptions import CacheDirError, InstallerError, IoError, LinkError, ParseCondaLockError, TransactionError
 from rattler.install import InstallerReporter
 from rattler.lock import Environment, PypiLockedPackage
 from rattler.networking import Client
@@ -27,11 +26,10 @@ from envgen.run import Talk
 
 _MISMATCH = re.compile(r"hash mismatch when extracting .*?expected (\w+), got (\w+)", re.DOTALL)
 _FAILED = re.compile(r"failed to (?:fetch|link) (\S+)")
-_SYSTEM = re.compile(r"\(os error (\d+)\)")
+_SYSTEM = re.compile(r"\(os error \d+\)")
 _NETWORK = re.compile(
     r"HTTP status|error sending request|client error \(|dns error|error decoding response body|timed out|end of file before"
 )
-_NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EMFILE, errno.ENAMETOOLONG}
 _CHANNEL = re.compile(r"^  - url: (\S+)$", re.MULTILINE)
 _URL = re.compile(r"^(  url: )(\S+)$", re.MULTILINE)
 
@@ -106,16 +104,24 @@ def link(locked: Locked, stage: Path, prefix: Path, cache: Path, again: Collecti
                 package_cache=PackageCache.new_layered([cache], validation_mode=ValidationMode.full()),
             )
         )
-    except InstallerError as error:
+    except (InstallerError, IoError, LinkError, TransactionError, CacheDirError) as error:
         raise _failure(str(error), locked.records, client, prefix) from None
     finally:
         talk.end()
 
 
-def files(stage: Path) -> frozenset[str]:
-    """The path of every file that a conda package brought into an environment, below it, with forward slashes."""
-    records = (PrefixRecord.from_path(path) for path in (stage / "conda-meta").glob("*.json"))
-    return frozenset(path.as_posix() for record in records for path in map(Path, record.files))
+def files(prefix: Path) -> frozenset[str]:
+    """The path of every file that a conda package brought into an environment, below it, with forward slashes.
+
+    Raises BadInput about a record that cannot be read.
+    """
+    found: set[str] = set()
+    for path in (prefix / "conda-meta").glob("*.json"):
+        try:
+            found |= {Path(file).as_posix() for file in PrefixRecord.from_path(path).files}
+        except IoError as error:
+            raise BadInput(f"cannot be read: {error}", where=path, hint="remove this environment and install it anew") from None
+    return frozenset(found)
 
 
 def _stem(record: RepoDataRecord) -> str:
@@ -156,13 +162,12 @@ def _failure(text: str, records: Sequence[RepoDataRecord], client: Client, prefi
     text = redacted(text)
     named = _FAILED.search(text)
     record = next((record for record in records if named and named[1] in (record.file_name, record.name.normalized)), None)
-    system = _SYSTEM.search(text)
     if _NETWORK.search(text):
         hint = "try again where the channel can be reached; what was fetched already is kept"
         return NoSolution(f"cannot be fetched: {_last(text)}", where=redacted(record.url) if record else prefix, hint=hint)
     if record and (found := _MISMATCH.search(text)):
         return _wrong(record, found[2])
-    if system and int(system[1]) in _NO_PLACE:
+    if _SYSTEM.search(text):
         hint = "make room, or give another place with --prefix DIR or ENVGEN_CACHE; what was there is as it was"
         return BadInput(f"cannot be written: {_last(text)}", where=prefix, hint=hint)
     if record is None:

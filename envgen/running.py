@@ -17,9 +17,18 @@ from envgen.errors import BadInput
 
 # Constant: no word of a user is ever read as shell. The scripts are those of the environment's own packages.
 _ACTIVATE = 'for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do if [ -r "$script" ]; then . "$script"; fi; done; exec "$@"'
-_TOOLKIT = ("libcudart.so*", "libcublas.so*", "libcudnn*.so*", "libcudart*.dylib", "cudart64*.dll", "cudnn*.dll", "cublas64*.dll")
+_TOOLKIT = (
+    "libcudart.so*",
+    "libcublas.so*",
+    "libcudnn*.so*",
+    "libcudart*.dylib",
+    "cudart64*.dll",
+    "cudnn*.dll",
+    "cublas64*.dll",
+    "libcuda.so",
+)
 _HEADERS, _PROGRAMS = ("cuda_runtime.h", "cudnn.h", "cudnn_version.h"), ("nvcc", "nvcc.exe")
-_DRIVER = ("libcuda.so.1",)  # the driver's own folder stays: /usr/lib/wsl/lib, /usr/local/nvidia/lib64
+_DRIVER = "libcuda.so.1"  # the driver's own folder stays: /usr/lib/wsl/lib, /usr/local/nvidia/lib64; a stub has no `.1`
 _SYSTEM = re.compile(r"(/usr(/local)?)?/(s?bin|lib|lib64|lib/\w+-linux-gnu|include)")
 
 
@@ -34,7 +43,7 @@ def environment(prefix: Path, environ: Mapping[str, str]) -> tuple[dict[str, str
 def looks_foreign(folder: str) -> bool:
     """Whether a folder holds a CUDA toolkit or cuDNN, and not the driver; the system's own folders are always left alone."""
     place = Path(folder)
-    if _SYSTEM.fullmatch(os.path.normpath(folder)) or not place.is_dir() or any((place / name).exists() for name in _DRIVER):
+    if _SYSTEM.fullmatch(os.path.normpath(folder)) or not place.is_dir() or (place / _DRIVER).exists():
         return False
     return any((place / name).exists() for name in (*_HEADERS, *_PROGRAMS)) or any(next(place.glob(n), None) for n in _TOOLKIT)
 

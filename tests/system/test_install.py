@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -504,8 +503,8 @@ ALPHA = "alpha-1.0-pyh1234567_0.conda"
     [
         lambda data: data[:-80] + b"x" * 80,
         lambda data: data[:200],
-        lambda data: b"<html>Sign in to the network</html>",
-        lambda data: b"",
+        lambda _: b"<html>Sign in to the network</html>",
+        lambda _: b"",
     ],
     ids=["corrupted", "truncated", "a sign-in page", "empty"],
 )
@@ -572,6 +571,20 @@ def test_a_file_that_was_changed_in_the_cache_is_fetched_again(fresh: Site) -> N
     fresh.installed()
     assert fresh.fetched() == ["native-1.0-h0123456_0.conda"]
     assert (fresh.prefix / "share/native/large.bin").read_bytes() == b"\0" * 300_000
+
+
+def test_a_cache_that_cannot_be_written_is_told(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    refused(site.install(ENVGEN_CACHE=str(tmp_path / "file")), "cannot be written", "ENVGEN_CACHE")
+    assert (site.prefix.exists(), site.left()) == (False, [])
+
+
+def test_a_damaged_record_of_an_environment_is_named(site: Site) -> None:
+    site.installed()
+    record = site.prefix / "conda-meta" / "alpha-1.0-pyh1234567_0.json"
+    record.write_text(record.read_text()[:100])
+    site.take("new")
+    refused(site.install(), str(record), "cannot be read")
 
 
 # --- killed, interrupted, out of room -----------------------------------------------------------------------------------------
