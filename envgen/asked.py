@@ -48,8 +48,13 @@ def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | N
         locked = locked_targets(layout, project)
         if not locked or (target not in locked and target not in (AUTO, GPU)):
             talk.say(f"{project}: {target} is not locked, skipped" if locked else f"{project}: nothing is locked, skipped")
-        else:
+            continue
+        try:
             found.append(wanted(layout, project, target, prefix, talk))
+        except BadInput as error:
+            if target != GPU:
+                raise
+            talk.say(f"{project}: {error.what}, skipped")
     if not found:
         where, hint = layout.shown(layout.environments), "run `envgen lock` first; `envgen list` shows what is locked"
         raise BadInput(f"no project has a locked target `{target}`", where=where, hint=hint)

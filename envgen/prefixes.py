@@ -141,8 +141,8 @@ class Places:
 
 def places(layout: Layout, environ: Mapping[str, str], home: Path) -> Places:
     """Where environments live, told by conda's variables and settings alone."""
-    found = (folder.expanduser().absolute() for folder in _folders(environ, home))
-    return Places(tuple(dict.fromkeys(found)), layout.root / OWN)
+    found = (folder.expanduser() for folder in _folders(environ, home))
+    return Places(tuple(dict.fromkeys(folder for folder in found if folder.is_absolute())), layout.root / OWN)
 
 
 def _folders(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
@@ -186,8 +186,8 @@ def _envs_dirs(path: Path) -> list[str]:
         data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return []
-    found = (data.get("envs_dirs") or data.get("envs_path") or []) if isinstance(data, dict) else []
-    return [text for text in ([found] if isinstance(found, str) else found) if isinstance(text, str)]
+    found = (data.get("envs_dirs") or data.get("envs_path")) if isinstance(data, dict) else None
+    return [text for text in (found if isinstance(found, list) else [found]) if isinstance(text, str)]
 
 
 def _writable(folder: Path) -> bool:

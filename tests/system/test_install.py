@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Run, Workspace, clean_environment, repository
@@ -585,6 +586,37 @@ def test_a_damaged_record_of_an_environment_is_named(site: Site) -> None:
     record.write_text(record.read_text()[:100])
     site.take("new")
     refused(site.install(), str(record), "cannot be read")
+
+
+SECRET = "hunter2-pAssw0rd"
+
+
+@pytest.mark.parametrize(
+    ("written", "guard"),
+    [("http://$CH_USER:$CH_PASSWORD@127.0.0.1:{}/c", {"login": ("alice", SECRET)}), ("http://127.0.0.1:{}/t/$CH_PASSWORD/c", {"token": SECRET})],
+    ids=["login", "token"],
+)
+def test_a_private_channel_is_opened_and_its_secret_is_kept_nowhere(
+    world: World, tmp_path: Path, written: str, guard: Mapping[str, Any]
+) -> None:
+    workspace = repository(tmp_path / "site", clean_environment(tmp_path))
+    variables = {"CH_USER": "alice", "CH_PASSWORD": SECRET}
+    with serve(world.server.folder, **guard) as server:
+        head = f'python: "{MINOR}.*"\ntargets: [cpu]\nplatforms: [{SUBDIR}]\nchannels: ["{written.format(server.port)}"]\n'
+        workspace.project("p", head + "dependencies: [alpha]\n")
+        for words in (("lock",), ("install", "p", "--target", "cpu")):
+            done = workspace.envgen(*words, **variables)
+            assert done.status == 0, done.err
+            assert SECRET not in done.err + done.out
+        shutil.rmtree(tmp_path / "cache" / "packages")
+        (workspace.root / ".envs" / "p-cpu" / "conda-meta" / "alpha-2.0-pyh1234567_0.json").unlink()
+        assert workspace.envgen("install", "p", "--target", "cpu", **variables).status == 0
+        without = workspace.envgen("install", "p", "--target", "cpu", "--prefix", tmp_path / "other")
+    assert without.status == 2
+    assert "CH_" in without.err
+    assert "not set" in without.err
+    for path in workspace.root.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
 
 
 # --- killed, interrupted, out of room -----------------------------------------------------------------------------------------
