@@ -29,14 +29,19 @@ def staged(prefix: Path) -> Iterator[Path]:
     another run is at work, or the folder cannot be written.
     """
     stage = prefix.with_name(f".{prefix.name}.{os.getpid()}{_MARK}")
+    first = not prefix.parent.exists()
     with refusals(prefix):
         prefix.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(prefix):
-            _heal(prefix)  # a run may have been killed since `sweep`
-            try:
-                yield stage
-            finally:
-                remove(stage)
+        try:
+            with _alone(prefix):
+                _heal(prefix)  # a run may have been killed since `sweep`
+                try:
+                    yield stage
+                finally:
+                    remove(stage)
+        finally:
+            if first and not any(prefix.parent.iterdir()):
+                prefix.parent.rmdir()
 
 
 def sweep(prefix: Path) -> None:
@@ -68,8 +73,12 @@ def put(stage: Path, prefix: Path) -> None:
         stage.rename(prefix)
     elif not _exchanged(stage, prefix):
         aside = prefix.with_name(f".{prefix.name}{_OLD}")
-        prefix.rename(aside)
-        stage.rename(prefix)
+        try:
+            prefix.rename(aside)
+            stage.rename(prefix)
+        finally:
+            if aside.exists() and not prefix.exists():
+                aside.rename(prefix)
         remove(aside)
 
 

@@ -57,7 +57,10 @@ def test_what_lies_in_the_environment_is_never_asked_about(environ: dict[str, st
     assert not [folder for folder in asked if within(folder, PREFIX) or not folder]
 
 
-@pytest.mark.parametrize("name", ["CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "CUDA_PATH_V12_6", "CUDNN_ROOT", "CUDNN_INCLUDE_DIR", "PYTHONPATH", "PYTHONHOME"])
+@pytest.mark.parametrize(
+    "name",
+    ["CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "CUDA_PATH_V12_6", "CUDNN_ROOT", "CUDNN_INCLUDE_DIR", "PYTHONPATH", "PYTHONHOME"],
+)
 def test_variables_that_point_outside_go(name: str) -> None:
     assert clean({name: "/usr/local/cuda"}, PREFIX, foreign) == ({"PYTHONNOUSERSITE": "1"}, (Dropped(name, "/usr/local/cuda"),))
 

@@ -55,7 +55,9 @@ def test_without_conda_environments_live_below_the_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize("variable", ["CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"])
 def test_condas_variables_come_first(tmp_path: Path, variable: str) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
-    found = placed(tmp_path, tmp_path, **{variable: os.pathsep.join(map(str, folders)), "MAMBA_ROOT_PREFIX": str(tmp_path / "mamba")})
+    found = placed(
+        tmp_path, tmp_path, **{variable: os.pathsep.join(map(str, folders)), "MAMBA_ROOT_PREFIX": str(tmp_path / "mamba")}
+    )
     assert found.conda == (*folders, tmp_path / "mamba" / "envs", tmp_path / ".conda" / "envs")
     assert found.default(NAME) == tmp_path / "one" / NAME
 
@@ -213,6 +215,15 @@ def test_a_stage_takes_the_place_of_what_was_there(
     assert held(tmp_path) == {"env/a": "new"}
 
 
+def test_a_place_that_cannot_be_taken_leaves_the_old_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two renames, where folders cannot be exchanged."""
+    monkeypatch.setattr(staging, "_exchanged", lambda *_: False)
+    prefix = filled(tmp_path / "env", {"a": "old"})
+    with pytest.raises(BadInput, match="cannot be written"), staging.staged(prefix):
+        staging.put(tmp_path / "no such stage", prefix)
+    assert held(tmp_path) == {"env/a": "old"}
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BadInput("no")])
 def test_whatever_happens_the_stage_is_gone_and_the_old_stays(tmp_path: Path, error: BaseException | type[BaseException]) -> None:
     filled(tmp_path / "env", {"a": "old"})
@@ -249,7 +260,13 @@ def test_an_environment_that_had_stepped_aside_is_put_back(tmp_path: Path) -> No
 
 
 def test_a_clone_shares_its_bytes_but_for_what_is_written_anew(tmp_path: Path) -> None:
-    files = {"lib/a.so": "a", "conda-meta/a.json": "{}", "top.txt": "t", "lib/m/__pycache__/m.pyc": "x", "lib/m/__pycache__/kept.pyc": "y"}
+    files = {
+        "lib/a.so": "a",
+        "conda-meta/a.json": "{}",
+        "top.txt": "t",
+        "lib/m/__pycache__/m.pyc": "x",
+        "lib/m/__pycache__/kept.pyc": "y",
+    }
     old = filled(tmp_path / "old", files)
     (old / "lib" / "link.so").symlink_to("a.so")
     (old / "lib" / "dangling").symlink_to("nowhere")
