@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen import prefixes
-from envgen.errors import BadInput, closest
+from envgen.errors import BadInput
 from envgen.layout import LOCK, Layout
 from envgen.prefixes import Places
 from envgen.run import Talk
@@ -69,11 +69,14 @@ def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk:
         target, why = _target(layout, project, target)
         talk.say(f"{project}: {target} ({why})")
     elif target not in locked:
-        hint = closest(target, (*locked, AUTO, GPU)) if locked else f"run `envgen lock {project}` first"
+        hint = f"locked are {', '.join(locked)}; " if locked else ""
+        hint += f"run `envgen lock {project} --target {target}` first"
         raise BadInput(f"{project} has no locked target `{target}`", where=layout.shown(layout.target(project, target)), hint=hint)
     text = prefixes.lock_text(layout, project, target)
     place = prefix or here(layout).default(f"{project}-{target}")
     place = Path(os.path.realpath(place) if place.is_symlink() else os.path.abspath(place))  # noqa: PTH100 - `..` goes, links stay
+    if not place.name:
+        raise BadInput("the root of a file system is no place for an environment", where=place, hint="give a folder below it")
     return Wanted(project, target, place, layout.target(project, target) / LOCK, prefixes.digest(text))
 
 

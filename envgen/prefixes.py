@@ -85,7 +85,8 @@ def read_mark(prefix: Path) -> Mark | None:
     """The mark that envgen left in an environment; None where there is none, or one that cannot be read."""
     try:
         data = json.loads((prefix / META / MARK).read_text(encoding="utf-8"))
-        return Mark(**{**data, "pip": {name: Wheel(**wheel) for name, wheel in data["pip"].items()}})
+        wheels = {name: Wheel(**wheel) for name, wheel in data["pip"].items()}
+        return Mark(**{**data, "packages": dict(data["packages"].items()), "pip": wheels})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

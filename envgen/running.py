@@ -60,14 +60,19 @@ def _variables(prefix: Path) -> dict[str, str]:
     """Variables that packages and the user gave an environment: `etc/conda/env_vars.d/*.json`, then `conda-meta/state`."""
     found: dict[str, str] = {}
     for path in (*sorted((prefix / "etc" / "conda" / "env_vars.d").glob("*.json")), prefix / "conda-meta" / "state"):
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise BadInput(f"cannot be read: {error}", where=path, hint="install the environment anew") from None
-        found |= data.get("env_vars", {}) if path.name == "state" else data
-    return {name: str(value) for name, value in found.items() if value != "***unset***"}
+        if path.is_file():
+            found |= _read(path, "env_vars" if path.name == "state" else None)
+    return {name: value for name, value in found.items() if value != "***unset***"}
+
+
+def _read(path: Path, key: str | None) -> dict[str, str]:
+    """A file of variables as JSON; those below `key`, where there is one. Raises BadInput."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        found = data.get(key, {}) if key else data
+        return {name: str(value) for name, value in found.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(f"cannot be read: {error}", where=path, hint="install the environment anew") from None
 
 
 def run(prefix: Path, command: Sequence[str], environ: Mapping[str, str]) -> int:

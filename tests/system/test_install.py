@@ -451,6 +451,8 @@ def test_a_file_is_no_place(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
     refused(site.install("--prefix", tmp_path / "file"))
     refused(site.install("--prefix", tmp_path / "file" / "below"))
+    refused(site.install("--prefix", "/"), "the root of a file system")
+    refused(site.install("--prefix", "."), "no conda environment")
     assert (tmp_path / "file").read_text() == "a file"
 
 

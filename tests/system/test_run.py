@@ -163,6 +163,28 @@ def test_what_is_not_installed_is_told_with_the_line_that_installs_it(site: Site
     assert f"hint: envgen install p --target cpu --prefix '{tmp_path}/no where'" in done.err
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "3", "\x00"])
+def test_variables_of_an_environment_that_cannot_be_read_are_named(site: Site, text: str) -> None:
+    state = site.prefix / "conda-meta" / "state"
+    state.write_text(text)
+    try:
+        done = site.run("true")
+    finally:
+        state.unlink()
+    assert done.status == 2
+    assert done.err.startswith(f"error: {state}: cannot be read: ")
+
+
+def test_variables_that_the_user_gave_the_environment_are_set(site: Site) -> None:
+    state = site.prefix / "conda-meta" / "state"
+    state.write_text('{"version": 1, "env_vars": {"MINE": "1", "FROM_PACKAGE": "***unset***"}}')
+    try:
+        done = site.run("sh", "-c", 'echo "$MINE ${FROM_PACKAGE-unset}"')
+    finally:
+        state.unlink()
+    assert (done.status, done.out) == (0, "1 unset\n")
+
+
 def test_a_command_that_is_not_there_is_told(site: Site) -> None:
     done = site.run("no-such-command")
     assert done.status in (2, 127)

@@ -150,7 +150,9 @@ def test_a_mark_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFacto
     assert prefixes.packages(prefix) == frozenset()  # no package is called envgen
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"pip": 3}', '{"pip": {}}', '{"pip": {"a": {}}}', "\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", '{"pip": 3}', '{"pip": {}}', '{"pip": {"a": {}}}', '{"pip": {}, "packages": []}', "\x00"]
+)
 def test_a_mark_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     environment(tmp_path / "env")
     (tmp_path / "env" / "conda-meta" / "envgen").write_text(text)
