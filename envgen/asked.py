@@ -54,7 +54,7 @@ def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | N
         except BadInput as error:
             if target != GPU:
                 raise
-            talk.say(f"{project}: {error.what}, skipped")
+            talk.say(f"{error.what}; skipped")
     if not found:
         where, hint = layout.shown(layout.environments), "run `envgen lock` first; `envgen list` shows what is locked"
         raise BadInput(f"no project has a locked target `{target}`", where=where, hint=hint)

@@ -41,9 +41,14 @@ def environment(prefix: Path, environ: Mapping[str, str]) -> tuple[dict[str, str
 
 
 def looks_foreign(folder: str) -> bool:
-    """Whether a folder holds a CUDA toolkit or cuDNN, and not the driver; the system's own folders are always left alone."""
+    """Whether a folder holds a CUDA toolkit or cuDNN, and not the driver.
+
+    The system's own folders are always left alone, and so are the programs of another conda environment: they come after ours.
+    """
     place = Path(folder)
     if _SYSTEM.fullmatch(os.path.normpath(folder)) or not place.is_dir() or (place / _DRIVER).exists():
+        return False
+    if place.name in ("bin", "Scripts") and (place.parent / "conda-meta").is_dir():
         return False
     return any((place / name).exists() for name in (*_HEADERS, *_PROGRAMS)) or any(next(place.glob(n), None) for n in _TOOLKIT)
 

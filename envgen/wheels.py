@@ -24,7 +24,17 @@ from envgen.model import LockedPackage
 from envgen.prefixes import Wheel
 
 _OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
-_ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIREMENT", "PIP_CONSTRAINT", "PIP_REQUIRE_VIRTUALENV")
+# Of the user's own settings of pip only those count that help to reach an index; one like PIP_TARGET would lead it elsewhere.
+_REACH = {
+    "PIP_CERT",
+    "PIP_CLIENT_CERT",
+    "PIP_PROXY",
+    "PIP_TRUSTED_HOST",
+    "PIP_TIMEOUT",
+    "PIP_RETRIES",
+    "PIP_CACHE_DIR",
+    "PIP_CONFIG_FILE",
+}
 _EXPECTED = re.compile(r"Expected sha256 (\w+)")
 _GOT = re.compile(r"Got\s+(\w+)")
 _NETWORK = re.compile(
@@ -77,7 +87,7 @@ def uninstall(stage: Path, names: Sequence[str], environ: Mapping[str, str]) -> 
 
 def _pip(stage: Path, words: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the environment's own pip. It writes no bytecode: that would name the stage."""
-    variables = {name: value for name, value in environ.items() if name not in _ELSEWHERE and not name.startswith("__PYVENV")}
+    variables = {name: value for name, value in environ.items() if name in _REACH or not name.startswith(("PIP_", "__PYVENV"))}
     variables |= {"PATH": os.pathsep.join((str(python(stage).parent), environ.get("PATH", ""))), "PIP_USER": "0"}
     command = [str(python(stage)), "-I", "-B", "-X", "utf8", "-m", "pip", *words, *_OPTIONS]
     try:

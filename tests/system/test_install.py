@@ -279,6 +279,13 @@ def test_the_target_that_fits_this_machine_is_taken_and_said(site: Site) -> None
     assert names(site.prefix)
 
 
+def test_gpu_is_for_projects_that_have_a_cuda_target(site: Site) -> None:
+    done = site.workspace.envgen("install", "--target", "gpu")
+    assert (done.status, done.out) == (2, "")
+    assert "p has no CUDA target; skipped\n" in done.err
+    assert "no project has a locked target `gpu`" in done.err
+
+
 def test_every_project_is_meant_where_none_is_named(site: Site) -> None:
     site.workspace.project("unlocked", (site.workspace.root / "environments/p/project.yaml").read_text())
     done = site.workspace.envgen("install", "--target", "cpu")

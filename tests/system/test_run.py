@@ -147,6 +147,15 @@ def test_the_drivers_own_folder_stays(site: Site, tmp_path: Path) -> None:
     assert done.out == f"{tmp_path}\n"
 
 
+def test_programs_of_another_environment_stay_but_its_libraries_go(site: Site, tmp_path: Path) -> None:
+    for name in ("conda-meta/history", "bin/nvcc", "lib/libcudart.so.12"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    done = site.run("sh", "-c", 'echo "$PATH ${LD_LIBRARY_PATH-unset}"', PATH=path, LD_LIBRARY_PATH=f"{tmp_path}/lib")
+    assert done.out == f"{site.prefix}/bin:{path} unset\n"
+
+
 def test_a_folder_of_stubs_goes(site: Site, tmp_path: Path) -> None:
     """`stubs/libcuda.so` is for linking; loaded, it is a driver that does nothing."""
     stubs = tmp_path / "stubs"
