@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env test lint format bench clean
+.PHONY: help setup env-cpu env-gpu env install-cpu install-gpu test lint format bench clean
 
 help:  ## List the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROJECT=name and TARGET=name narrow env, env-cpu and env-gpu."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PROJECT=name and TARGET=name narrow env, env-cpu and env-gpu; PROJECT=name narrows install-cpu and install-gpu."
 
 setup: $(VENV)/.ready  ## Make .venv with envgen and what it needs
 
@@ -21,6 +21,12 @@ env-gpu: setup  ## Lock the newest CUDA target that this machine can run
 
 env: setup  ## Lock TARGET of PROJECT; without them everything
 	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
+
+install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of every project
+	$(ENVGEN) install $(PROJECT) --target cpu
+
+install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run
+	$(ENVGEN) install $(PROJECT) --target gpu
 
 test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed
 	$(BIN)/python -m pytest -q -n auto $(ARGS)

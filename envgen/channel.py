@@ -33,11 +33,16 @@ def place(text: str) -> Place:
     if "://" not in text:
         return Place(text, f"{ALIAS}/{text}", f"{ALIAS}/{text}", text)
     canonical = _VARIABLE.sub(lambda name: f"${{{name[1] or name[2]}}}", text)
-    url = _USER.sub(r"\1", _TOKEN.sub("", text))
+    url = bare(text)
     if url.startswith(f"{ALIAS}/"):
         return Place(text, canonical, url, url.removeprefix(f"{ALIAS}/"))
     parts = urlsplit(url)
     return Place(text, canonical, url, "/".join(filter(None, (parts.netloc.replace(":", "_"), parts.path.strip("/")))))
+
+
+def bare(url: str) -> str:
+    """`url` without a login and without a token."""
+    return _USER.sub(r"\1", _TOKEN.sub("", url))
 
 
 @dataclass(frozen=True, slots=True)

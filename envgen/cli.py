@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 
-from envgen import __version__, cli_doctor, cli_lock, cli_probe, cli_verify
+from envgen import __version__, cli_doctor, cli_install, cli_lock, cli_probe, cli_verify
 from envgen.errors import BadInput, Clash, EnvgenError
 from envgen.options import root_option
 
@@ -31,7 +31,10 @@ def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
 
 
-for command in (cli_lock.lock, cli_lock.resolve, cli_lock.init, cli_verify.verify, cli_doctor.doctor, cli_probe.probe):
+_MAKE = (cli_lock.lock, cli_lock.resolve, cli_lock.init)
+_PROVE = (cli_verify.verify, cli_doctor.doctor, cli_probe.probe)
+_USE = (cli_install.install, cli_install.run, cli_install.list_)
+for command in (*_MAKE, *_PROVE, *_USE):
     main.add_command(command)
 
 

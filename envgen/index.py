@@ -127,7 +127,7 @@ class LiveIndex:
     name = "live channels"
 
     def __init__(self, channels: Sequence[Place]) -> None:
-        self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels", client=_client(channels))
+        self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels", client=client(channels))
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
 
     def records(self, name: str, channel: Place, platform: Platform) -> Sequence[RepoDataRecord]:
@@ -151,7 +151,7 @@ class LiveIndex:
         return ()
 
 
-def _client(channels: Sequence[Place]) -> Client:
+def client(channels: Sequence[Place]) -> Client:
     """Rattler's usual client, and for private channels one that goes to their real urls with their logins."""
     private = {f"{channel.url}/": found for channel in channels if (found := access(channel))}
     if not private:

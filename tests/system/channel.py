@@ -151,6 +151,7 @@ class Server:
                 return 401, b"no token"
             path = path.removeprefix(prefix)
         file = (self.folder / path.lstrip("/")).resolve()
+        file = file / "index.html" if file.is_dir() else file
         if not file.is_relative_to(self.folder.resolve()) or not file.is_file():
             return 404, b"not here"
         return 200, file.read_bytes()

@@ -2,19 +2,27 @@
 
     prefix = stand_in.environment(tmp_path, [stand_in.python_package(), *frameworks.torch("2.7.1", cuda="12.6")])
 
-Their Python is the interpreter that runs the tests, behind a link: sys.prefix is the environment's folder.
+Their Python is the interpreter that runs the tests, behind a link: sys.prefix is the environment's folder, and what packages
+put into site-packages is found. Nothing is downloaded, and nothing is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import shutil
 import sys
+import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pip
+import zstandard
 from rattler import Channel, GenericVirtualPackage, MatchSpec, PackageName, Subdir, Version, VirtualPackage, install, solve
 from rattler.index import index_fs
 from rattler.package.build_string import BuildString
@@ -25,14 +33,22 @@ from system.channel import Package as Described
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 SITE = f"lib/python{MINOR}/site-packages"
 SUBDIR = str(Subdir.current())
+PLACEHOLDER = "/opt/placeholder_" + "placeholder_" * 8  # what packages call the prefix that they are installed into
 File = str | bytes | Path  # text, bytes, or (Path) a link to that place
 
 
 @dataclass(frozen=True)
 class Package(Described):
-    """A package with files: path in the environment -> what is there."""
+    """A package with files: path in the environment -> what is there.
+
+    A file that begins with `#!` is executable; one that names PLACEHOLDER will name the prefix. `folders` are copied whole.
+    `python` makes a noarch python package, whose files lie in `site-packages/` and whose `entry_points` become scripts.
+    """
 
     files: Mapping[str, File] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    python: bool = False
+    entry_points: tuple[str, ...] = ()
 
 
 def python_package(version: str = f"{MINOR}.9") -> Package:
@@ -41,10 +57,26 @@ def python_package(version: str = f"{MINOR}.9") -> Package:
     files: dict[str, File] = {
         "bin/python": interpreter,
         "bin/python3": Path("python"),
+        f"bin/python{'.'.join(version.split('.')[:2])}": Path("python"),
         "pyvenv.cfg": f"home = {interpreter.parent}\ninclude-system-site-packages = false\n",
         f"{SITE}/README.txt": "packages\n",
     }
     return Package("python", version, "h0123456_0_cpython", subdir=SUBDIR, files=files)
+
+
+def pip_package() -> Package:
+    """The pip of the interpreter that runs the tests, as a noarch python package."""
+    folder = Path(pip.__file__).parent
+    info = next(folder.parent.glob(f"pip-{pip.__version__}.dist-info"))
+    folders = {"site-packages/pip": folder, f"site-packages/{info.name}": info}
+    return Package("pip", pip.__version__, "pyh1234567_0", ("python >=3.10",), folders=folders, python=True)
+
+
+def python_module(name: str, version: str, text: str = "", *, build: str = "pyh1234567_0", script: bool = False) -> Package:
+    """A noarch python package of one module, with `__version__`, what `text` says and, if wanted, a script that calls its `main`."""
+    files: dict[str, File] = {f"site-packages/{name}/__init__.py": f'__version__ = "{version}"\n{text}'}
+    points = (f"{name} = {name}:main",) if script else ()
+    return Package(name, version, build, ("python >=3.10",), files=files, python=True, entry_points=points)
 
 
 def channel(folder: Path, packages: Iterable[Described]) -> Path:
@@ -53,22 +85,32 @@ def channel(folder: Path, packages: Iterable[Described]) -> Path:
         (folder / subdir).mkdir(parents=True, exist_ok=True)
     for package in packages:
         with tempfile.TemporaryDirectory() as scratch:
-            _write(Path(scratch), getattr(package, "files", {}))
-            assemble_package(
-                package.name,
-                package.version,
-                package.subdir,
-                package.build,
-                folder / package.subdir,
-                files_dir=scratch,
-                depends=list(package.depends),
-                constrains=list(package.constrains),
-                noarch="generic" if package.subdir == "noarch" else None,
-                timestamp=MADE,
-                compression_level=0,
-            )
+            _assemble(Path(scratch), package, folder / package.subdir)
     asyncio.run(index_fs(folder, write_zst=False, write_shards=False))
     return folder
+
+
+def _assemble(scratch: Path, package: Described, folder: Path) -> None:
+    filled = package if isinstance(package, Package) else Package(package.name, package.version)
+    _write(scratch, filled.files)
+    for path, source in filled.folders.items():
+        shutil.copytree(source, scratch / path, ignore=shutil.ignore_patterns("__pycache__"))
+    assemble_package(
+        package.name,
+        package.version,
+        package.subdir,
+        package.build,
+        folder,
+        files_dir=scratch,
+        depends=list(package.depends),
+        constrains=list(package.constrains),
+        noarch=None if package.subdir != "noarch" else "python" if filled.python else "generic",
+        timestamp=MADE,
+        compression_level=0,
+    )
+    named = [path for path, text in filled.files.items() if not isinstance(text, Path) and PLACEHOLDER.encode() in _bytes(text)]
+    if named or filled.entry_points:
+        _finish(folder / f"{package.name}-{package.version}-{package.build}.conda", named, filled.entry_points)
 
 
 def _write(folder: Path, files: Mapping[str, File]) -> None:
@@ -78,15 +120,46 @@ def _write(folder: Path, files: Mapping[str, File]) -> None:
         if isinstance(content, Path):
             path.symlink_to(content)
         else:
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            path.write_bytes(_bytes(content))
+            path.chmod(0o755 if _bytes(content).startswith(b"#!") else 0o644)
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def _finish(archive: Path, named: Iterable[str], points: Iterable[str]) -> None:
+    """Say in a package's own metadata which files name the prefix, and which scripts it has: assemble_package says neither."""
+    with zipfile.ZipFile(archive) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as whole:
+        for name, data in parts.items():
+            whole.writestr(name, _told(data, set(named), list(points)) if name.startswith("info-") else data)
+
+
+def _told(packed: bytes, named: set[str], points: list[str]) -> bytes:
+    """The packed info/ of a package with paths.json and link.json changed."""
+    with tarfile.open(fileobj=io.BytesIO(zstandard.ZstdDecompressor().decompressobj().decompress(packed))) as source:
+        files = {member.name: file.read() for member in source.getmembers() if (file := source.extractfile(member))}
+    paths: Any = json.loads(files["info/paths.json"])
+    for entry in paths["paths"]:
+        entry |= {"prefix_placeholder": PLACEHOLDER, "file_mode": "text"} if entry["_path"] in named else {}
+    files["info/paths.json"] = json.dumps(paths).encode()
+    if points:
+        link = {"noarch": {"type": "python", "entry_points": points}, "package_metadata_version": 1}
+        files["info/link.json"] = json.dumps(link).encode()
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as target:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+    return zstandard.compress(content.getvalue())
 
 
 def environment(folder: Path, packages: Iterable[Described], name: str = "env") -> Path:
-    """Build `packages` into a channel below `folder` and install all of them into `folder`/`name`, which is returned.
-
-    Frameworks bring the same CUDA packages: of several with one name the last is taken.
-    """
-    packages = tuple({package.name: package for package in packages}.values())
+    """Build `packages` into a channel below `folder` and install all of them into `folder`/`name`, which is returned."""
+    packages = tuple(packages)
     shutil.rmtree(folder / "channel", ignore_errors=True)
     asyncio.run(_install(channel(folder / "channel", packages), packages, folder / name))
     return folder / name
