@@ -79,7 +79,8 @@ def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk:
 def installed(layout: Layout, project: str, target: str, prefix: Path | None, talk: Talk) -> Path:
     """The environment that `envgen install` made for a target, or BadInput with the line that makes it."""
     found = wanted(layout, project, target, prefix, talk)
-    if prefixes.read_mark(found.prefix):
+    mark = prefixes.read_mark(found.prefix)
+    if mark and mark.name == found.name:
         return found.prefix
     elsewhere = prefixes.find(found.name, here(layout), Path.home()) if prefix is None else ()
     if elsewhere:

@@ -29,19 +29,12 @@ def staged(prefix: Path) -> Iterator[Path]:
     another run is at work, or the folder cannot be written.
     """
     stage = prefix.with_name(f".{prefix.name}.{os.getpid()}{_MARK}")
-    first = not prefix.parent.exists()
-    with refusals(prefix):
-        prefix.parent.mkdir(parents=True, exist_ok=True)
+    with refusals(prefix), _there(prefix.parent), _alone(prefix):
+        _heal(prefix)  # a run may have been killed since `sweep`
         try:
-            with _alone(prefix):
-                _heal(prefix)  # a run may have been killed since `sweep`
-                try:
-                    yield stage
-                finally:
-                    remove(stage)
+            yield stage
         finally:
-            if first and not any(prefix.parent.iterdir()):
-                prefix.parent.rmdir()
+            remove(stage)
 
 
 def sweep(prefix: Path) -> None:
@@ -118,6 +111,18 @@ def _link(source: Path, target: Path, *, copied: bool) -> None:
             os.link(source, target)
             return
     shutil.copy2(source, target)
+
+
+@contextmanager
+def _there(folder: Path) -> Iterator[None]:
+    """A folder that may have to be made; it goes again when nothing came into it."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 # --- one run at a time ----------------------------------------------------------------------------------------------------

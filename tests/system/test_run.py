@@ -194,6 +194,18 @@ def test_variables_that_the_user_gave_the_environment_are_set(site: Site) -> Non
     assert (done.status, done.out) == (0, "1 unset\n")
 
 
+def test_an_environment_of_another_target_is_not_run_in(site: Site) -> None:
+    mark = site.prefix / "conda-meta" / "envgen"
+    text = mark.read_text()
+    mark.write_text(text.replace('"cpu"', '"cu126"'))
+    try:
+        done = site.run("true")
+    finally:
+        mark.write_text(text)
+    assert done.status == 2
+    assert "p-cpu is not installed" in done.err
+
+
 def test_a_command_that_is_not_there_is_told(site: Site) -> None:
     done = site.run("no-such-command")
     assert done.status in (2, 127)
