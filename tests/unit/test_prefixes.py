@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.nobody import NOBODY, as_nobody
 
 from envgen import prefixes, staging
 from envgen.errors import BadInput
@@ -86,11 +87,15 @@ def test_an_environment_that_is_there_is_found_where_it_is(tmp_path: Path) -> No
     assert found.default(NAME) == tmp_path / "two" / NAME
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of folders are of POSIX")
 def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "one").mkdir(mode=0o500)
-    found = placed(tmp_path, tmp_path, CONDA_ENVS_PATH=f"{tmp_path}/one{os.pathsep}{tmp_path}/two")
-    assert found.default(NAME) == tmp_path / "two" / NAME
+    for name, mode in (("one", 0o500), ("two", 0o700)):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, NOBODY if os.geteuid() == 0 else -1, -1)
+        (tmp_path / name).chmod(mode)
+    with as_nobody(tmp_path):
+        found = placed(tmp_path, tmp_path, CONDA_ENVS_PATH=f"{tmp_path}/one{os.pathsep}{tmp_path}/two")
+        assert found.default(NAME) == tmp_path / "two" / NAME
 
 
 def test_a_file_in_the_way_of_a_folder_is_passed_over(tmp_path: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 from unit.machines import build, toolkit
+from unit.nobody import as_nobody
 from unit.small import examples
 
 from envgen import outside
@@ -242,31 +241,12 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_it_up(tmp_path: Path) -> No
     assert look(tmp_path, {}, "linux-64").mamba == "?"
 
 
-NOBODY = 65534
-
-
-@contextmanager
-def somebody_else(folder: Path) -> Iterator[None]:
-    """root may read everything: as root, be nobody for a while, who may walk to `folder`."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for path in (folder, *folder.parents):
-        if path.owner() == "root" and path.is_relative_to(tempfile.gettempdir()):
-            path.chmod(path.stat().st_mode | 0o055)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.mark.skipif(os.name != "posix", reason="modes of folders are of POSIX")
 def test_a_folder_that_may_not_be_listed_is_not_there(tmp_path: Path) -> None:
     build(tmp_path, toolkit("12.4"))
     (tmp_path / "usr/local").chmod(0)
     try:
-        with somebody_else(tmp_path):
+        with as_nobody(tmp_path):
             with pytest.raises(PermissionError):
                 list((tmp_path / "usr/local").iterdir())
             assert look(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}, "linux-64") == System(
