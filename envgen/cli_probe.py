@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from envgen.errors import BadInput
-from envgen.options import json_option
+from envgen.options import json_option, layout_of, root_option
 
 
 @click.command(short_help="Ask the frameworks of an environment what they see, and judge it.")
+@click.argument("project", required=False)
 @click.option(
     "--prefix",
     type=click.Path(path_type=Path, file_okay=False),
     help="The environment's folder (default: the active environment, CONDA_PREFIX).",
 )
-@click.option("--target", default="", help="What it is meant for: cpu, cu126, ... (default: what it says of itself).")
+@click.option("--target", default="", help="What it is meant for: cpu, cu126, ... (default: what it says of itself, or `auto`).")
 @click.option(
     "--framework",
     "frameworks",
@@ -33,12 +34,21 @@ from envgen.options import json_option
     help="Seconds for each framework.",
 )
 @json_option
+@root_option
 @click.pass_context
 def probe(
-    context: click.Context, prefix: Path | None, target: str, frameworks: tuple[str, ...], timeout: int, as_json: bool
+    context: click.Context,
+    project: str | None,
+    prefix: Path | None,
+    target: str,
+    frameworks: tuple[str, ...],
+    timeout: int,
+    as_json: bool,
+    root: Path | None,
 ) -> None:
     """Ask torch, tensorflow, jax and cupy inside an environment which GPU they see and where they compute, and judge it.
 
+    The environment is that of PROJECT and --target, the one at --prefix, or the active one.
     Exit status 1 where something is wrong: a GPU that is meant and not seen, a CUDA build in an environment for CPU, a crash.
     """
     from envgen import report_probe
@@ -46,6 +56,10 @@ def probe(
     from envgen.talk import Terminal, print_table
 
     with Terminal() as talk:
+        if project:
+            from envgen.asked import installed
+
+            prefix, target = installed(layout_of(context, root), project, target or "auto", prefix, talk), ""
         found = ask(_prefix_of(prefix), talk, target=target, frameworks=frameworks, timeout=timeout)
     if as_json:
         click.echo(report_probe.probe_json(found))

@@ -152,7 +152,18 @@ class LiveIndex:
 
 
 def client(channels: Sequence[Place]) -> Client:
-    """Rattler's usual client, and for private channels one that goes to their real urls with their logins."""
+    """Rattler's usual client; one that goes to the real urls of private channels with their logins, or one that goes to a mirror.
+
+    `ENVGEN_MIRROR` is the url of a mirror of all channels, `<channel>/<subdir>/...` below it as in an index folder. What is
+    fetched there is known by its canonical url, and held against the same hashes. Raises BadInput about a mirror that is none.
+    """
+    mirror = os.environ.get("ENVGEN_MIRROR", "").rstrip("/")
+    if mirror:
+        if not mirror.startswith(("http://", "https://")):
+            hint = "give a url: a folder can be served with `python -m http.server --directory FOLDER`"
+            raise BadInput(f"ENVGEN_MIRROR is no url: {redacted(mirror)}", hint=hint)
+        folders = {f"{channel.url}/": [f"{mirror}/{channel.folder}/"] for channel in channels}
+        return Client([RetryMiddleware(), MirrorMiddleware(folders), AuthenticationMiddleware(), OciMiddleware()])
     private = {f"{channel.url}/": found for channel in channels if (found := access(channel))}
     if not private:
         return Client.default_client()

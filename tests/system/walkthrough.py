@@ -64,7 +64,7 @@ def play(page: Path, folder: Path, environment: Mapping[str, str]) -> int:
         settings = {}
         while _SET.fullmatch(words[0]):
             name, _, value = words.pop(0).partition("=")
-            settings[name] = value
+            settings[name] = _with_library_path(name, value.replace("$PWD", str(folder)), environment)
         done = subprocess.run(
             words,
             cwd=folder,
@@ -80,6 +80,11 @@ def play(page: Path, folder: Path, environment: Mapping[str, str]) -> int:
         assert done.returncode == step.status, f"{shown}\nexit status {done.returncode}\n{done.stdout}"
         commands += 1
     return commands
+
+
+def _with_library_path(name: str, value: str, environment: Mapping[str, str]) -> str:
+    """A page's LD_LIBRARY_PATH comes before the one that leads to the made-up driver."""
+    return ":".join(filter(None, (value, environment.get(name)))) if name == "LD_LIBRARY_PATH" else value
 
 
 def matches(expected: str, printed: str) -> bool:

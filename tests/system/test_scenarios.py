@@ -1,0 +1,82 @@
+"""The walk-throughs of docs/scenarios, done as they are written: every command is run, and prints what the page says.
+
+What a page only reads are this repository's own locks and facts. What it installs comes from a channel of stand-ins: the index
+is a folder of theirs, and their packages come over loopback, by way of a mirror.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import REPO, clean_environment
+from nvml.build import FakeNvml, fake_nvml
+from system import frameworks, stand_in, walkthrough
+from system.channel import serve
+
+PAGES = sorted((REPO / "docs" / "scenarios").glob("[0-9]*.md"))
+A100, V100, T4 = "NVIDIA A100-SXM4-40GB:8.0", "Tesla V100-SXM2-16GB:7.0", "Tesla T4:7.5"
+MACHINES = {  # the page -> driver, CUDA, GPUs of the machine that it is told on
+    "1": ("560.35.05", 12060, T4),
+    "4": ("535.104.05", 12020, f"{A100},{V100}"),
+}
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="the pages are told on linux-64"
+)
+
+
+@pytest.fixture(scope="module")
+def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+    return fake_nvml(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture(scope="module")
+def channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index folder and its packages: TensorFlow for CPU and for CUDA 12.6."""
+    folder = tmp_path_factory.mktemp("channels")
+    packages = [stand_in.python_package(), *frameworks.tensorflow("2.18.0"), *frameworks.tensorflow("2.18.0", "12.6")]
+    stand_in.channel(folder / "conda-forge", packages)
+    return folder
+
+
+@pytest.fixture
+def mirror(channels: Path) -> Iterator[str]:
+    with serve(channels) as server:
+        yield server.url("").rstrip("/")
+
+
+def command(folder: Path) -> Path:
+    """A folder with the command `envgen` of this checkout."""
+    script = folder / "commands" / "envgen"
+    script.parent.mkdir()
+    script.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(REPO)!r})\nfrom envgen.cli import run\nrun()\n")
+    script.chmod(0o755)
+    return script.parent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_walk_through_is_true(page: Path, tmp_path: Path, nvml: FakeNvml, channels: Path, mirror: str) -> None:
+    for folder in ("matrices", "templates", "environments"):
+        shutil.copytree(REPO / folder, tmp_path / "repository" / folder)
+    driver, cuda, gpus = MACHINES.get(page.name[0], ("560.35.05", 12060, T4))
+    machine = nvml(driver=driver, cuda=cuda, gpus=gpus)
+    made_up = {name: value for name, value in machine.items() if os.environ.get(name) != value}
+    environment = {
+        **clean_environment(tmp_path),
+        **made_up,
+        "PATH": os.pathsep.join((str(command(tmp_path)), os.environ["PATH"])),
+        "ENVGEN_INDEX": str(channels),
+        "ENVGEN_MIRROR": mirror,
+    }
+    del environment["PYTHONPATH"]  # a user has none
+    assert walkthrough.play(page, tmp_path / "repository", environment) >= 3
+
+
+def test_there_is_a_page_for_each_of_the_five() -> None:
+    assert [page.name[0] for page in PAGES] == ["1", "2", "3", "4", "5"]
