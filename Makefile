@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env install-cpu install-gpu test lint format bench clean
+.PHONY: help setup env-cpu env-gpu env verify doctor install-cpu install-gpu test lint format bench clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROJECT=name and TARGET=name narrow env, env-cpu and env-gpu; PROJECT=name narrows install-cpu and install-gpu."
+	@echo "  PROJECT=name narrows all that lock, verify and install; TARGET=name narrows env and verify."
 
 setup: $(VENV)/.ready  ## Make .venv with envgen and what it needs
 
@@ -21,6 +21,12 @@ env-gpu: setup  ## Lock the newest CUDA target that this machine can run
 
 env: setup  ## Lock TARGET of PROJECT; without them everything
 	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
+
+verify: setup  ## Hold every lock of PROJECT, or of every project, against the rules of docs/verify.md
+	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
+
+doctor: setup  ## Say what this machine has, what gets in the way, and which locked target fits
+	$(ENVGEN) doctor $(PROJECT)
 
 install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of every project
 	$(ENVGEN) install $(PROJECT) --target cpu

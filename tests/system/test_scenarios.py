@@ -80,3 +80,22 @@ def test_a_walk_through_is_true(page: Path, tmp_path: Path, nvml: FakeNvml, chan
 
 def test_there_is_a_page_for_each_of_the_five() -> None:
     assert [page.name[0] for page in PAGES] == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("page", "printed", "same"),
+    [
+        ("a\n...\nb", "a b", True),
+        ("a\n...\nb", "a x\ny b", True),
+        ("...\na", "x a", True),
+        ("a\n...", "a", True),
+        ("at (...) [x]", "at (/tmp/q) [x]", True),
+        ("a b", "a\n   b\n", True),
+        ("a", "a b", False),
+        ("a b", "ab", False),
+        ("a\n...\nb", "b a", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_a_page_can_be_wrong(page: str, printed: str, same: bool) -> None:
+    assert walkthrough.matches(page, printed) == same
