@@ -9,6 +9,8 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from envgen.errors import BadInput
 from envgen.lockfile import build_of, read_lock
 from envgen.model import Address, Lock, LockedPackage, Platform
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _PIP_LINE = re.compile(r"#\s*pip\s+(\S+)\s+@\s+(\S+?)(?:#sha256=([0-9a-f]+))?$")  # as conda-lock renders it
 _EXPORT = re.compile(r"^[A-Za-z0-9_.-]+=[^=\s]+=[^=\s]+$")
 _PLATFORM = re.compile(r"^#\s*(?:platform|subdir):\s*(\S+)", re.MULTILINE)
+_METADATA = re.compile(r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO)$")
 _URL = re.compile(r"(https?|file)://\S+|\S+\.whl")
 
 
@@ -27,6 +30,13 @@ def read_any(path: Path, shown: str) -> tuple[Lock, ...]:
 
     Raises BadInput that says what it is not.
     """
+    locks = _read(path, shown)
+    if not any(lock.packages for lock in locks):
+        raise BadInput("there is no package in it", where=shown, hint="an empty lock or environment proves nothing")
+    return locks
+
+
+def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     if path.is_dir():
         return (read_prefix(path, shown),)
     try:
@@ -130,7 +140,7 @@ def _channels(environment: Environment) -> Iterator[str]:
 def _pixi_package(item: Any, platform: Platform, at: Address) -> LockedPackage:
     record, hashes = getattr(item, "package_record", None), item.hashes
     return LockedPackage(
-        name=item.name,
+        name=item.name if record else canonicalize_name(item.name),
         version=str(item.version or ""),
         build=str(record.build) if record else "",
         manager="conda" if record else "pip",
@@ -196,9 +206,7 @@ def read_prefix(prefix: Path, shown: str) -> Lock:
     records = [_record(path, f"{shown}/conda-meta/{path.name}") for path in sorted(meta.glob("*.json"))]
     platform = next((str(subdir) for record in records if (subdir := record.get("subdir")) not in (None, "noarch")), "noarch")
     conda = [_installed(record, platform, f"{shown}/conda-meta") for record in records]
-    owned = {
-        str(file) for record in records for file in record.get("files", ()) if "/METADATA" in str(file) or "/PKG-INFO" in str(file)
-    }
+    owned = {str(file) for record in records for file in record.get("files", ()) if _METADATA.search(str(file))}
     return Lock(shown, "prefix", prefix.name, (*conda, *_by_pip(prefix, platform, owned, shown)))
 
 
@@ -231,12 +239,14 @@ def _installed(record: Mapping[str, Any], platform: Platform, folder: str) -> Lo
 def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> Iterator[LockedPackage]:
     """Distributions in site-packages whose metadata no conda package brought."""
     folders = [*prefix.glob("lib/python3.*/site-packages"), *prefix.glob("Lib/site-packages")]
+    folders = [folder for folder in folders if not folder.parent.is_symlink()]  # conda's python has lib/python3.1 -> python3.12
     for found in distributions(path=[str(folder) for folder in folders]):
         home = _home(found)
         inside = home.relative_to(prefix).as_posix() if home.is_relative_to(prefix) else str(home)
-        if not any(file.startswith(f"{inside}/") for file in owned):
+        named = found.metadata["Name"] if home.is_dir() else None  # a file is distutils' own: only conda's packages have those
+        if named and not any(file.startswith(f"{inside}/") for file in owned):
             needs = tuple(need for need in found.requires or () if "extra ==" not in need)
-            name = str(found.metadata["Name"]).lower().replace("_", "-")
+            name = canonicalize_name(named)
             yield LockedPackage(name, found.version, "", "pip", platform, depends=needs, at=Address(f"{shown}/{inside}", 1, 1))
 
 

@@ -22,6 +22,7 @@ _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
+_TAIL = {"dependencies", "url", "hash", "category", "optional"}
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 
 
@@ -115,12 +116,14 @@ def read_lock(text: str, shown: str) -> Lock:
     if version != "1":
         what = f"a lock of version {version}: this envgen reads version 1"
         raise BadInput(what, where=reader.address(top["version"]), hint="write it with conda-lock 1 or newer, or update envgen")
-    packages = tuple(reader.package(node) for node in reader.sequence(top, "package"))
+    packages = reader.packages(top)
     if not text.endswith("\n"):
         raise _broken("this lock ends early", _line(text, len(text), shown))
     meta = reader.mapping(top["metadata"]) if "metadata" in top else {}
     channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
-    return Lock(shown, "conda-lock 1", _named(text), packages, channels, intact=_intact(text))
+    platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
+    declared = tuple(node.value for node in platforms if isinstance(node, yaml.ScalarNode))
+    return Lock(shown, "conda-lock 1", _named(text), packages, channels, intact=_intact(text), declared=declared)
 
 
 def composed(text: str, shown: str) -> yaml.Node:
@@ -177,8 +180,28 @@ class _Reader:
             raise _broken(f"`{key}` is missing: this lock ends early, or is none", self.address(node or where))
         return str(node.value)
 
-    def package(self, node: Any) -> LockedPackage:
-        fields = self.mapping(node)
+    def packages(self, top: Mapping[str, Any]) -> tuple[LockedPackage, ...]:
+        """All packages. One that is in several categories has an entry for each (conda-lock 3 and later): it counts once.
+
+        An entry that lacks what the first one has at its end was cut off.
+        """
+        nodes = self.sequence(top, "package")
+        fields = [self.mapping(node) for node in nodes]
+        if fields and (fields[0].keys() & _TAIL) - fields[-1].keys():
+            raise _broken("this lock ends early: its last package is cut off", self.address(nodes[-1]))
+        seen: dict[tuple[str, ...], set[str]] = {}
+        found = []
+        for node, each in zip(nodes, fields, strict=True):
+            package = self.package(node, each)
+            category = self.text(each, "category", node) if "category" in each else ""
+            there = seen.setdefault((package.manager, package.name, package.platform, package.url), set())
+            if not there or category in there:
+                found.append(package)
+            there.add(category)
+        return tuple(found)
+
+    def package(self, node: Any, fields: Mapping[str, Any]) -> LockedPackage:
+        """One entry."""
         name, version, manager, platform, url = (self.text(fields, key, node) for key in _FIELDS)
         needs = self.texts(fields, "dependencies")
         hashes = self.texts(fields, "hash")

@@ -170,7 +170,7 @@ def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFil
     complete = all(held[solution.platform] == len(solution.records) for solution in item.solutions)
     if lockfile.read_stamp(locked.text, shown) is None or not complete:
         raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
-    findings = verify.check(lock, verify.claims_of(item.resolution), matrix)
+    findings = verify.check(lock, verify.claims_of(item.resolution, matrix), matrix)
     wrong = [found for found in findings if found.severity == "error"]
     if wrong:
         lines = "\n".join(f"  {f.rule}: {f.package}{' ' if f.package else ''}({f.platform}): {f.text}" for f in wrong)

@@ -6,11 +6,12 @@ cuda-version in an environment prove nothing (their demand on `__cuda` is a cons
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is_library, runtime_of
+from envgen.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is_library, runtime_of, version_of
 from envgen.model import LockedPackage
 from envgen.rules import Case, rule
 
@@ -98,7 +99,8 @@ def framework_missing(case: Case) -> Found:
 def stub_package(case: Case) -> Found:
     """Pip's tensorflow-gpu from 2.12 on (its own description says so)."""
     found = case.by_name.get(("pip", "tensorflow-gpu"))
-    if found and Version(found.version) >= Version("2.12"):
+    version = version_of(found) if found else None
+    if found and version and version >= Version("2.12"):
         yield found, "is a stub that fails on purpose; ask for tensorflow[and-cuda] (2.14 or newer) or tensorflow"
 
 
@@ -196,22 +198,38 @@ def cudnn_for_cuda(case: Case) -> Found:
             yield package, f"built for CUDA {majors}, in an environment for CUDA {wanted}"
 
 
-# TensorFlow's wheels up to 2.14 take cuDNN from outside, and want at least this one (a cuDNN of the same major):
-# https://www.tensorflow.org/install/source#gpu
-_WANTS = {"2.14": "8.7", "2.12": "8.6", "2.5": "8.1", "2.4": "8.0", "2.1": "7.6"}
+# cuDNN that a wheel was built with: it takes one of the same major that is not older in major.minor, and no other
+# (https://www.tensorflow.org/install/source#gpu, https://docs.jax.dev/en/latest/changelog.html).
+_WANTS = {
+    "tensorflow": {"2.18": "9.3", "2.15": "8.9", "2.14": "8.7", "2.12": "8.6", "2.5": "8.1", "2.4": "8.0", "2.1": "7.6"},
+    "jax-cuda12-plugin": {"0.6": "9.8", "0.4.31": "9.1", "0.4.30": "9.0"},
+    "jax-cuda13-plugin": {"0.7": "9.12"},
+}
 
 
 @rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one that is here.")
 def cudnn_for_framework(case: Case) -> Found:
-    """Pip's TensorFlow with conda's cuDNN; conda's own builds state their demand as a dependency."""
-    tensorflow = case.by_name.get(("pip", "tensorflow"))
-    if tensorflow is None or Version(tensorflow.version) >= Version("2.15"):
-        return
-    wants = next((Version(least) for since, least in _WANTS.items() if Version(tensorflow.version) >= Version(since)), None)
+    """Wheels of TensorFlow and JAX, whatever brings cuDNN; conda's builds state their demand as a dependency."""
+    for name, rows in _WANTS.items():
+        framework = case.by_name.get(("pip", name))
+        built = version_of(framework) if framework else None
+        wants = next((Version(least) for since, least in rows.items() if built and built >= Version(since)), None)
+        for package in case.packages if framework and wants else ():
+            version = cudnn_of(package)
+            if wants and framework and version and (version < wants or version.major != wants.major):
+                yield package, f"{name} {framework.version} was built with cuDNN {wants}"
+
+
+@rule("plugin-mismatch", "JAX leaves a CUDA plugin of another version alone, and runs on the CPU.")
+def plugin_mismatch(case: Case) -> Found:
+    """The plugin and its PJRT against jaxlib: major.minor.micro are the same."""
+    jaxlib = case.by_name.get(("pip", "jaxlib"))
+    wanted = version_of(jaxlib) if jaxlib else None
     for package in case.packages:
-        version = cudnn_of(package)
-        if version and wants and (version < wants or version.major != wants.major):
-            yield package, f"tensorflow {tensorflow.version} was built with cuDNN {wants}"
+        if wanted and package.manager == "pip" and re.fullmatch(r"jax-cuda\d+-(plugin|pjrt)", package.name):
+            version = version_of(package)
+            if version and version.release[:3] != wanted.release[:3]:
+                yield package, f"is not for jaxlib {wanted}"
 
 
 # --- one source -----------------------------------------------------------------------------------------------------------
@@ -238,3 +256,16 @@ def cuda_libraries_twice(case: Case) -> Found:
         twin = brought["conda"].get(library)
         if twin:
             yield package, f"{library} from pip and from conda ({said([twin])})"
+
+
+_LINKED = ("torchvision", "torchaudio", "xformers", "torchcodec")  # compiled against one build of torch
+
+
+@rule("companion-elsewhere", "What was compiled against another build of torch may fail at import.", severity="warning")
+def companion_elsewhere(case: Case) -> Found:
+    """Wheels of companions beside conda's pytorch, and the reverse."""
+    torch = {package.manager: package for package, framework, _ in case.frameworks if framework == "pytorch"}
+    for package in case.packages:
+        if package.name in _LINKED and torch and package.manager not in torch:
+            other = next(iter(torch.values()))
+            yield package, f"from {package.manager}, and {other.name} {other.version} from {other.manager}"

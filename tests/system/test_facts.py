@@ -10,12 +10,12 @@ from conftest import REPO
 from packaging.version import Version
 from rattler import MatchSpec, RepoDataRecord
 
+from envgen.builds import built_for
 from envgen.channel import place
 from envgen.index import FolderIndex, runs_on
 from envgen.matrix import load_matrix
 from envgen.model import Choice, Matrix, Release, Target, Variant
 from envgen.render import spelled
-from envgen.verify import built_for
 
 PACKAGES = {"pytorch": "pytorch", "tensorflow": "tensorflow", "jax": "jaxlib"}  # whose build says CPU or CUDA
 SINCE = {"pytorch": Version("1.10"), "tensorflow": Version("2.10"), "jax": Version("0.4.14")}
@@ -36,10 +36,7 @@ def index(snapshot: Path, unpacked_cache: Path) -> Iterator[FolderIndex]:
 
 
 def variant_of(record: RepoDataRecord) -> Variant:
-    class Named:
-        build = str(record.build)
-
-    cuda = built_for(Named)  # type: ignore[arg-type]
+    cuda = built_for(str(record.build))
     return Version(cuda) if cuda else None
 
 
