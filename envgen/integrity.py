@@ -27,10 +27,11 @@ Found = Iterator[tuple[LockedPackage | None, str]]
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
 _SECRET = re.compile(
-    r"://[^/@\s:]+:(?!\$)[^/@\s]+@|://(?!\$)[^/@\s:]{20,}@|/t/(?![$%<])[^/\s]+/"
+    r"://[^/@\s:]+:(?!\$)[^/@\s]+@|://(?!\$)[^/@\s:]{20,}@"
     r"|[?&](?:access_token|token|api_?key|sig|signature|X-Amz-Signature)=(?!\$)[^&\s]+",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(r"/t/(?![$%<])[^/\s]+/")  # conda's; wheels may lie in a folder t/
 _NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)  # channel::name, with or without a blank before the range
 _DEFAULTS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2", "free", "pro"))
 
@@ -98,10 +99,10 @@ def _bases(channel: str) -> tuple[str, ...]:
 def credentials(case: Case) -> Found:
     """User and password, or a token, in a url; `$NAME` in their place is right."""
     for package in _locked(case):
-        if _SECRET.search(package.url):
+        if _SECRET.search(package.url) or (package.manager == "conda" and _TOKEN.search(package.url)):
             yield package, f"its url holds a password or a token: {redacted(package.url)}"
     for channel in case.lock.channels if case.platform == case.lock.platforms[0] else ():
-        if _SECRET.search(f"{channel}/"):
+        if _SECRET.search(channel) or _TOKEN.search(f"{channel}/"):
             yield None, f"the url of a channel holds a password or a token: {redacted(channel)}"
 
 

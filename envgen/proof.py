@@ -83,7 +83,7 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: Question, matr
         hint = "give --target NAME as well" if layout else "run it in the repository of that project"
         raise BadInput(f"of project {asked.project}, but of which target is {lock.shown}?", hint=hint)
     if target:
-        claims = _of_target(lock, _target(target, matrix))
+        claims = claims_for(lock, named_target(target, matrix))
         promised = _promises(asked.virtual) if asked.virtual else {}
         return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
     virtual = asked.virtual or path.parent / VIRTUAL
@@ -111,7 +111,7 @@ def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matr
     if wish is None:
         known = [wish.name for wish in project.targets]
         raise BadInput(f"{name} has no target `{target}`", where=project.at("targets"), hint=closest(target, known))
-    claims = _of_target(lock, with_overrides(matrix.targets[target], wish))
+    claims = claims_for(lock, with_overrides(matrix.targets[target], wish))
     return {platform: _for_project(claim, project, matrix) for platform, claim in claims.items()}
 
 
@@ -125,7 +125,7 @@ def _for_project(claim: Claim, project: Project, matrix: Matrix) -> Claim:
     )
 
 
-def _target(name: str, matrix: Matrix) -> Target:
+def named_target(name: str, matrix: Matrix) -> Target:
     """A target of the matrices, or one that its name describes: cu127 is CUDA 12.7."""
     known = matrix.targets.get(name)
     if known:
@@ -136,7 +136,7 @@ def _target(name: str, matrix: Matrix) -> Target:
     return Target(name, Version(f"{digits[1]}.{digits[2]}"), (), {}, next(iter(matrix.targets.values())).at)
 
 
-def _of_target(lock: Lock, target: Target) -> dict[Platform, Claim]:
+def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
     """One claim for each platform; there is no CUDA on macOS, whatever the target."""
     return {
         platform: Claim(

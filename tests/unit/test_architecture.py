@@ -111,7 +111,9 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
     assert used == OWNERS
 
 
-@pytest.mark.parametrize("module", ["cell", "search", "resolve", "model", "errors", "fit", "builds", "rules", "truth", "demands", "integrity", "verify"])
+@pytest.mark.parametrize(
+    "module", ["cell", "search", "resolve", "model", "errors", "fit", "builds", "rules", "truth", "demands", "integrity", "verify"]
+)
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
     world = {"os", "time", "subprocess", "socket", "tempfile", "shutil", "random", "threading", "logging", "sys", "io"}
     assert not world & {name.split(".")[0] for name in imports(module)}
