@@ -38,18 +38,24 @@ def _newer(cuda: str, wanted: Version) -> bool:
 
 @rule("cpu-build", "A CPU build in a CUDA target imports and runs, slowly: nobody gets an error.")
 def cpu_build(case: Case) -> Found:
-    """Frameworks and their companions."""
+    """Frameworks, their companions, and whatever a CUDA build was chosen for."""
     if case.claim.kind != "cuda":
         return
     for package, framework, cuda in case.frameworks:
         if cuda is None:
-            yield package, f"a CPU build of {framework} in a target for CUDA {case.claim.cuda}{_instead(package)}"
-    for package in case.packages:
+            yield package, f"a CPU build of {framework} in a target for CUDA {case.claim.cuda}{_instead(case, package, framework)}"
+    judged = {id(package) for package, _, _ in case.frameworks}
+    told = {id(package) for package, _ in case.cudas}
+    for package in (package for package in case.packages if id(package) not in judged):
         if package.name in COMPANIONS and is_cpu_build(package):
             yield package, f"a CPU build beside frameworks for CUDA {case.claim.cuda}"
+        elif package.name in case.claim.builds and id(package) not in told:
+            yield package, f"no CUDA build, where one for {case.claim.builds[package.name][0]} was chosen"
 
 
-def _instead(package: LockedPackage) -> str:
+def _instead(case: Case, package: LockedPackage, framework: str) -> str:
+    if case.claim.frameworks and framework not in case.claim.frameworks:
+        return f": the project does not name {framework}, something else brought it; name it under `frameworks` to get a CUDA build"
     if package.manager == "pip" and package.name == "tensorflow":
         return ": its wheel has GPU code, but none of CUDA's libraries is locked; ask for tensorflow[and-cuda] (2.14 or newer)"
     if package.manager == "pip" and package.name == "jaxlib":
@@ -131,7 +137,7 @@ def cuda_in_cpu(case: Case) -> Found:
             yield package, "a part of CUDA in a CPU target"
         elif id(package) in told or built.get(id(package)) is not None:
             yield package, "a CUDA build in a CPU target"
-        elif any(need.split()[0] == "__cuda" for need in package.depends if need):
+        elif any(need.split()[:1] == ["__cuda"] for need in package.depends):
             yield package, "needs a GPU driver (`__cuda`) in a CPU target"
 
 
@@ -144,7 +150,11 @@ def other_cuda(case: Case) -> Found:
     wanted = case.claim.cuda
     if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2:
         return
-    named = {package.name: (package, cuda) for package, cuda in case.cudas if package.name in NAMERS and package.manager == "conda"}
+    named = {
+        package.name: (package, cuda)
+        for package, cuda in case.cudas
+        if cuda and package.name in NAMERS and package.manager == "conda"
+    }
     first = True
     for package, cuda in (named[name] for name in NAMERS if name in named):
         loose = Version(cuda).major == wanted.major and wanted.major >= 12 and not first
