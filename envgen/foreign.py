@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PIP_LINE = re.compile(r"#\s*pip\s+(\S+)\s+@\s+(\S+?)(?:#sha256=([0-9a-f]+))?$")  # as conda-lock renders it
 _EXPORT = re.compile(r"^[A-Za-z0-9_.-]+=[^=\s]+=[^=\s]+$")
 _PLATFORM = re.compile(r"^#\s*(?:platform|subdir):\s*(\S+)", re.MULTILINE)
+_PIXI = re.compile(r"^environments:|^  dependencies:(?: \[\]|\n  - )", re.MULTILINE)  # in version 1: conda-lock writes a mapping
 _METADATA = re.compile(r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO)$")
 _URL = re.compile(r"(https?|file)://\S+|\S+\.whl")
 
@@ -50,7 +51,7 @@ def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
         return (read_explicit(text, shown),)
     version = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
-    if version and (version[1] != "1" or re.search(r"^environments:", text, re.MULTILINE)):
+    if version and (version[1] != "1" or _PIXI.search(text)):
         return read_pixi(path, text, shown)
     if version:
         return (read_lock(text, shown),)
@@ -113,10 +114,10 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
         environments = LockFile.from_path(path).environments()
     except (ParseCondaLockError, ValueError, OSError) as error:
         told = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
+        line = re.search(r"at line (\d+) column (\d+)", str(error))
+        where = Address(shown, int(line[1]), int(line[2])) if line else Address(shown, 1, 1)
         what = f"a lock of version {told[1] if told else '?'} that cannot be read: {error}"
-        raise BadInput(
-            what, where=Address(shown, 1, 1), hint="write it again with the tool that made it, or update envgen"
-        ) from None
+        raise BadInput(what, where=where, hint="write it again with the tool that made it, or update envgen") from None
     lines = {found[0]: number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if (found := _URL.search(line))}
     version = re.search(r"^version:\s*(\d+)", text, re.MULTILINE)
     return tuple(_environment(name, found, f"pixi {version[1] if version else '?'}", shown, lines) for name, found in environments)
@@ -138,17 +139,18 @@ def _channels(environment: Environment) -> Iterator[str]:
 
 
 def _pixi_package(item: Any, platform: Platform, at: Address) -> LockedPackage:
-    record, hashes = getattr(item, "package_record", None), item.hashes
+    record = getattr(item, "package_record", None)
+    hashes = item.hashes if getattr(item.hashes, "_hashes", None) else None  # rattler wraps "none" as well
     return LockedPackage(
-        name=item.name if record else canonicalize_name(item.name),
+        name=item.name if hasattr(item, "package_record") else canonicalize_name(item.name),
         version=str(item.version or ""),
         build=str(record.build) if record else "",
-        manager="conda" if record else "pip",
+        manager="conda" if hasattr(item, "package_record") else "pip",
         platform=platform,
         url=item.location,
         md5=hashes.md5.hex() if hashes and hashes.md5 else None,
         sha256=hashes.sha256.hex() if hashes and hashes.sha256 else None,
-        depends=tuple(record.depends if record else item.requires_dist),
+        depends=tuple(record.depends if record else getattr(item, "requires_dist", ())),
         constrains=tuple(record.constrains if record else ()),
         at=at,
     )

@@ -32,21 +32,28 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"/t/(?![$%<])[^/\s]+/")  # conda's; wheels may lie in a folder t/
+_COMMIT = re.compile(r"^git\+.*[@#=][0-9a-f]{40}\b")
 _NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)  # channel::name, with or without a blank before the range
 _DEFAULTS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2", "free", "pro"))
 
 
 def _locked(case: Case) -> Iterable[LockedPackage]:
-    """The packages that tell where they come from."""
+    """The packages that tell where they are downloaded from; one that is built from a folder or from git is none of them."""
     pip_too = case.lock.format != "prefix"
-    return [p for p in case.packages if p.url and (pip_too or p.manager == "conda")] if case.lock.hashed else ()
+    packages = case.packages if case.lock.hashed else ()
+    return [package for package in packages if (pip_too or package.manager == "conda") and _downloaded(package)]
+
+
+def _downloaded(package: LockedPackage) -> bool:
+    file = package.url.partition("#")[0]
+    return "://" in file and (package.manager == "pip" or file.endswith((".conda", ".tar.bz2")))
 
 
 @rule("no-hash", "Without a hash nothing says that what is downloaded is what was locked.")
 def no_hash(case: Case) -> Found:
-    """Neither sha256 nor md5, or one that is cut short."""
+    """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none."""
     for package in _locked(case):
-        if not package.sha256 and not package.md5:
+        if not package.sha256 and not package.md5 and not _COMMIT.search(package.url):
             yield package, "has no hash"
         for kind, text, length in (("sha256", package.sha256, 64), ("md5", package.md5, 32)):
             if text and not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", text):
