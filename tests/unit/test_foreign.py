@@ -302,7 +302,7 @@ packages:
     ("text", "what"),
     [
         ("version: 99\nenvironments: {}\n", "pixi.lock:1:1: a lock of version 99 that cannot be read: "),
-        ("version: 6\nenvironments: [\n", "pixi.lock:2:15: a lock of version 6 that cannot be read: "),
+        ("version: 6\nenvironments: [\n", "pixi.lock:3:1: a lock of version 6 that cannot be read: "),
         (KEYED.replace("VERSION", "6").replace("\n- pypi", "\n>>>>>>> theirs\n- pypi"), "pixi.lock:19:1: a merge conflict"),
         (KEYED.replace("VERSION", "6")[: -len(SHA) - 60], "pixi.lock:1:1: a lock of version 6 that cannot be read: "),
         ("version: 6\nenvironments: {}\npackages: []\n", "pixi.lock: there is no package in it"),
