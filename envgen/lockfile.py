@@ -187,7 +187,7 @@ class _Reader:
         """
         nodes = self.sequence(top, "package")
         fields = [self.mapping(node) for node in nodes]
-        if fields and (fields[0].keys() & _TAIL) - fields[-1].keys():
+        if fields and (fields[0].keys() & _TAIL | {"hash"}) - fields[-1].keys():
             raise _broken("this lock ends early: its last package is cut off", self.address(nodes[-1]))
         seen: dict[tuple[str, ...], set[str]] = {}
         found = []
