@@ -111,16 +111,17 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
         where = Address(shown, text.count("\n", 0, conflict.start()) + 1, 1)
         raise BadInput("a merge conflict was left in this lock", where=where, hint="take one side, or run `pixi lock` again")
     try:
-        environments = LockFile.from_path(path).environments()
+        found = LockFile.from_path(path).environments()
     except (ParseCondaLockError, ValueError, OSError) as error:
         told = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
         line = re.search(r"at line (\d+) column (\d+)", str(error))
         where = Address(shown, int(line[1]), int(line[2])) if line else Address(shown, 1, 1)
         what = f"a lock of version {told[1] if told else '?'} that cannot be read: {error}"
         raise BadInput(what, where=where, hint="write it again with the tool that made it, or update envgen") from None
-    lines = {found[0]: number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if (found := _URL.search(line))}
+    lines = {url[0]: number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if (url := _URL.search(line))}
     version = re.search(r"^version:\s*(\d+)", text, re.MULTILINE)
-    return tuple(_environment(name, found, f"pixi {version[1] if version else '?'}", shown, lines) for name, found in environments)
+    environments = sorted(found, key=lambda item: (item[0] != "default", item[0]))  # rattler gives them in no order
+    return tuple(_environment(name, each, f"pixi {version[1] if version else '?'}", shown, lines) for name, each in environments)
 
 
 def _environment(name: str, environment: Environment, kind: str, shown: str, lines: Mapping[str, int]) -> Lock:

@@ -253,7 +253,11 @@ def test_every_shorter_lock_with_a_package_cut_is_refused() -> None:
         ("version: 1\n", "version: 99\n", "f.yml:1:10: a lock of version 99: this envgen reads version 1"),
         ("version: 1\n", "", "f.yml:1:1: `version` is missing: this lock ends early, or is none"),
         ("- name: python\n", "<<<<<<< HEAD\n- name: python\n", "f.yml:27:1: a merge conflict was left in this lock"),
-        ("  url: https://conda.anaconda.org/conda-forge/linux-64/python", "  link: x", "f.yml:27:3: `url` is missing: this lock ends early, or is none"),
+        (
+            "  url: https://conda.anaconda.org/conda-forge/linux-64/python",
+            "  link: x",
+            "f.yml:27:3: `url` is missing: this lock ends early, or is none",
+        ),
         ("package:\n", "packages:\n", "f.yml:1:1: not a lock: expected a list `package`"),
         ("    sha256: " + "ef" * 32 + "\n  category: main\n  optional: false\n", "    - x\n", "f.yml:24:5: not YAML: "),
         ("  channels:\n  - url", "  channels:\n  - uri", "f.yml:6:5: `url` is missing: this lock ends early, or is none"),
