@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from urllib.parse import unquote
 
 from packaging.utils import (
@@ -185,6 +186,7 @@ def missing_dependency(case: Case) -> Found:
                 yield package, f"needs {need}, which is not here"
 
 
+@cache
 def _named(need: str) -> tuple[str, str]:
     """The name in a conda spec, and the rest; ("", "") for one in brackets or with a condition, which solvers alone judge."""
     found = _NAME.fullmatch(need.strip())

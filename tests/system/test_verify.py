@@ -318,12 +318,12 @@ def changed(old: str, new: str) -> Callable[[str], str]:
         (changed("version: 1", "version: 99"), "bad.yml:1:1: a lock of version 99 that cannot be read"),
         (lambda text: text[: len(text) // 2], "bad.yml:"),
         (lambda text: text[: text.rindex("  category")], "bad.yml:63:3: this lock ends early: its last package is cut off"),
-        (lambda text: "", "bad.yml:1:1: this file is empty"),
-        (lambda text: "\x00\x01\x02", "bad.yml:1:1: not YAML: "),
-        (lambda text: "hello\n", "bad.yml:1:1: not a lock: "),
-        (lambda text: "name: demo\ndependencies: [numpy]\n", "bad.yml:1:1: `version` is missing"),
-        (lambda text: "@EXPLICIT\nnumpy\n", "bad.yml:2:1: not the url of a conda package: numpy"),
-        (lambda text: "[{]", "bad.yml:1:3: not JSON: "),
+        (lambda _: "", "bad.yml:1:1: this file is empty"),
+        (lambda _: "\x00\x01\x02", "bad.yml:1:1: not YAML: "),
+        (lambda _: "hello\n", "bad.yml:1:1: not a lock: "),
+        (lambda _: "name: demo\ndependencies: [numpy]\n", "bad.yml:1:1: `version` is missing"),
+        (lambda _: "@EXPLICIT\nnumpy\n", "bad.yml:2:1: not the url of a conda package: numpy"),
+        (lambda _: "[{]", "bad.yml:1:3: not JSON: "),
     ],
 )
 def test_a_broken_file_is_refused_with_its_address(outside: Workspace, change: Callable[[str], str], said: str) -> None:

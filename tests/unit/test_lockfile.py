@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
+from conftest import REPO
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
@@ -306,3 +309,28 @@ def test_the_build_is_what_the_url_says() -> None:
 def test_any_text_is_a_lock_or_refused_with_an_address(lines: list[str]) -> None:
     error = refused(lambda: read_lock("\n".join(lines) + "\n", "f.yml"))
     assert error is None or (str(error).startswith("f.yml:") and error.hint)
+
+
+COMMITTED = sorted((REPO / "environments").glob("*/*/conda-lock.yml"))
+CORPUS = sorted((REPO / "tests" / "verify" / "locks").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", [*COMMITTED, *CORPUS], ids=lambda path: "-".join(path.parts[-3:]))
+def test_a_lock_says_the_same_read_by_its_spelling_and_as_yaml(path: Path) -> None:
+    """A comment at the end makes the spelling another one, and changes nothing else."""
+    text = path.read_text(encoding="utf-8")
+    assert read_lock(text, "f.yml").packages == read_lock(text + "# other\n", "f.yml").packages
+
+
+SCALARS = st.text(st.sampled_from(" ab1.*:#'\"-,>[]{}&!|%@~$/?=\t\\é"), max_size=8)
+
+
+@examples(300)
+@given(SCALARS, SCALARS, st.sampled_from(["{}", "'{}'"]))
+def test_any_scalar_says_the_same_read_by_its_spelling_and_as_yaml(version: str, spec: str, form: str) -> None:
+    entry = WHOLE[: WHOLE.index("- name: python")].replace("'1.20'", form.format(version)).replace("''", form.format(spec))
+    error = refused(lambda: read_lock(entry + "# other\n", "f.yml"))
+    if error:
+        assert refused(lambda: read_lock(entry, "f.yml"))
+    else:
+        assert read_lock(entry, "f.yml").packages == read_lock(entry + "# other\n", "f.yml").packages
