@@ -160,8 +160,8 @@ def gpu_without_code(case: Case) -> Found:
     for cuda, package in built.items():
         toolkit = toolkit_of(case.matrix, cuda)
         for gpu in case.claim.gpus if toolkit else ():
-            low, high = toolkit.capabilities if toolkit else (cuda, cuda)
-            if gpu.capability < low or gpu.capability.major > high.major:
+            if toolkit and not facts.has_code(toolkit, gpu):
+                low, high = toolkit.capabilities
                 held = f"has code for compute capability {low} to {high}"
                 yield package, f"CUDA {cuda} {held}, not for {gpu.name} ({gpu.capability})"
 
