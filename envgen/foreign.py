@@ -93,7 +93,7 @@ def _of_url(line: str, platform: Platform, at: Address) -> LockedPackage:
 
 
 def _of_pip(found: re.Match[str], platform: Platform, at: Address) -> LockedPackage:
-    name, url, sha256 = found[1], found[2], found[3]
+    name, url, sha256 = canonicalize_name(found[1]), found[2], found[3]
     wheel = url.rsplit("/", 1)[-1].replace("%2B", "+").split("-")
     return LockedPackage(name, wheel[1] if len(wheel) > 1 else "", "", "pip", platform, url, None, sha256, at=at)
 
@@ -176,7 +176,8 @@ def read_list_json(text: str, shown: str) -> Lock:
 def _listed(row: Mapping[str, Any], platform: Platform) -> LockedPackage:
     pip = row.get("channel") == "pypi" or str(row.get("build_string", "")).startswith("pypi")
     build = "" if pip else str(row.get("build_string") or row.get("build") or "")
-    return LockedPackage(str(row["name"]), str(row["version"]), build, "pip" if pip else "conda", platform)
+    name = canonicalize_name(str(row["name"])) if pip else str(row["name"])
+    return LockedPackage(name, str(row["version"]), build, "pip" if pip else "conda", platform)
 
 
 def read_export(text: str, shown: str) -> Lock:

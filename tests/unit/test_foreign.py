@@ -106,6 +106,15 @@ def test_an_export_is_read_back(rows: list[tuple[str, str, str]]) -> None:
     assert [package.at.line for package in lock.packages if package.at] == list(range(4, 5 + len(rows)))
 
 
+def test_names_of_pip_are_read_in_one_spelling() -> None:
+    """pip's metadata say jax_cuda12_plugin or jax-cuda12-plugin, as the project likes."""
+    row = {"name": "jax_cuda12_Plugin", "version": "0.7.2", "build_string": "pypi_0", "channel": "pypi"}
+    assert [p.name for p in read_list_json(json.dumps([row]), "l").packages] == ["jax-cuda12-plugin"]
+    assert [p.name for p in read_export("jax_cuda12_plugin=0.7.2=pypi_0\n", "l").packages] == ["jax-cuda12-plugin"]
+    text = f"@EXPLICIT\n# pip Jax_Cuda12.plugin @ {WHEEL}\n"
+    assert [p.name for p in read_explicit(text, "l").packages] == ["jax-cuda12-plugin"]
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
