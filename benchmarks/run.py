@@ -6,8 +6,10 @@ channels beside the checkout, or the recorded index of this repository (whose fe
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -105,6 +107,57 @@ def requests_of(root: Path, index: Path) -> str:
     return json.dumps({"requests": asked, "index": str(index), "cache": unpacked}, default=str)
 
 
+def lock_of(count: int) -> str:
+    """A lock of one platform with so many packages: the committed linux-64 ones of vision, again with a suffix to their names."""
+    text = (REPO / "environments" / "vision" / "cu126" / "conda-lock.yml").read_text(encoding="utf-8")
+    head, _, body = text.partition("package:\n")
+    entries = [entry for entry in re.split(r"^(?=- name: )", body, flags=re.MULTILINE) if "platform: linux-64" in entry]
+    repeated = (again(entry, turn) if turn else entry for turn in range(count // len(entries) + 1) for entry in entries)
+    declared = head.replace("  - win-64\n", "")
+    return f"{declared}package:\n{''.join(itertools.islice(repeated, count))}"
+
+
+def again(entry: str, turn: int) -> str:
+    """The entry of a package under another name; its dependencies are the first one's."""
+    name = entry.split("\n", 1)[0].removeprefix("- name: ")
+    return entry.replace(f"- name: {name}\n", f"- name: {name}-x{turn}\n", 1).replace(f"/{name}-", f"/{name}-x{turn}-", 1)
+
+
+def verify_rows() -> list[tuple[str, str, str]]:
+    """`envgen verify` in one process, after start-up, and its corpus."""
+    import yaml
+
+    from envgen.lockfile import read_lock
+    from envgen.matrix import load_matrix
+    from envgen.verify import check
+
+    sys.path.insert(0, str(REPO / "tests"))
+    from verify.corpus import score
+
+    matrix, text = load_matrix(REPO / "matrices"), lock_of(970)
+
+    def timed(work: Callable[[], object]) -> Callable[[], Sample]:
+        def once() -> Sample:
+            begun = time.perf_counter()
+            work()
+            return Sample(time.perf_counter() - begun, 0)
+
+        return once
+
+    def judge() -> None:
+        lock = read_lock(text, "lock")
+        if len(lock.packages) != 970 or [found for found in check(lock, {}, matrix) if found.rule != "edited"]:
+            raise SystemExit("the lock of 970 packages is not what it was meant to be")
+
+    taken = in_turns(ROUNDS, verify=timed(judge), yaml=timed(lambda: yaml.load(text, Loader=yaml.CSafeLoader)))
+    missed, false, judged = score(matrix)
+    return [
+        (f"verify corpus: misses / false alarms of {judged}", f"{missed} / {false}", "0 / 0"),
+        ("verify, one lock of 970 packages after start-up", f"{median(taken['verify']) * 1000:.0f} ms", "below 100 ms"),
+        ("the same / loading its YAML with PyYAML's C loader", f"{ratio(taken['verify'], taken['yaml']):.2f}", "below 1"),
+    ]
+
+
 def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
     """What is measured, what it gave, what it should give."""
     os.environ["ENVGEN_CACHE"] = str(scratch / "cache")
@@ -130,6 +183,7 @@ def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
         ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
         ("rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
+        *verify_rows(),
     ]
 
 

@@ -1,8 +1,8 @@
 """What one package says about CUDA: by its build string, its version, its name. Pure; the tables of names stand here.
 
 A build string names its CUDA in many dialects: cuda126_mkl_py312_h0_300 and cuda112py310h0_0 (conda-forge),
-py3.10_cuda11.6_cudnn8.3.2_0 and py310_cu116 (pytorch channel), gpu_py39h0_0 (defaults). A wheel says it in its version
-(2.1.0+cu118), in its name (nvidia-cudnn-cu12, jax-cuda12-plugin, cupy-cuda12x) or not at all.
+py3.10_cuda11.6_cudnn8.3.2_0, py3.7_cuda10.0.130_cudnn7.4.2_2 and py310_cu116 (pytorch channel), gpu_py39h0_0 (defaults). A
+wheel says it in its version (2.1.0+cu118), in its name (nvidia-cudnn-cu12, jax-cuda12-plugin, cupy-cuda12x) or not at all.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.version import InvalidVersion, Version
 
-from envgen.model import LockedPackage
+from envgen.model import LockedPackage, Platform
 
-_BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?(\d+\.\d|\d{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
+_BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?(\d+(?:\.\d+)+|\d{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
 _CPU_BUILD = re.compile(r"(?:^|_)cpu(?=_|py|h[0-9a-f]{7}|$)")
 _LOCAL = re.compile(r"\+cu(?:da)?(\d+)")
 _IN_NAME = re.compile(r"-cu(\d+)$|-cuda(\d+)(?:x$|$|-)")
@@ -33,6 +34,9 @@ _SIGNS = {
     "tensorflow": re.compile(r"pip:nvidia-cudnn(?:-cu\d+)?|conda:(?:cudatoolkit|libcublas)"),
     "pytorch": re.compile(r"pip:nvidia-cu(?:dnn|blas)(?:-cu\d+)?"),
 }
+# TensorFlow's wheels for Linux, and the CUDA major that they load (https://www.tensorflow.org/install/source#gpu).
+_TENSORFLOW = {"2.15": "12", "2.4": "11", "2.1": "10"}
+_TENSORFLOW_WINDOWS = Version("2.11")  # from here on the wheels for Windows have no GPU code
 COMPANIONS = frozenset(
     {
         *("torchvision", "torchaudio", "torchtext", "torchcodec", "torchani", "openmm-torch", "xformers", "flash-attn"),
@@ -44,9 +48,9 @@ COMPANIONS = frozenset(
 NAMERS = ("pytorch-cuda", "cudatoolkit", "cuda-version", "cuda-toolkit")
 
 _LIBRARY = re.compile(
-    r"cudatoolkit|pytorch-cuda|cuda-.*|cudnn.*|libcudnn.*|nccl|cutensor|libcutensor.*|cusparselt|libcusparselt.*|magma|libmagma.*"
+    r"cudatoolkit|pytorch-cuda|cuda(?:-.*)?|cudnn.*|libcudnn.*|nccl|cutensor|libcutensor.*|cusparselt|libcusparselt.*|magma|libmagma.*"
     r"|lib(?:cublas|cufft|cufile|curand|cusolver|cusparse|cudss|npp|nvjitlink|nvjpeg|nvrtc|nvfatbin|nvptxcompiler|nvvm|nvshmem).*"
-    r"|cupy|cupy-core|pycuda|pytorch-gpu|tensorflow-gpu|tensorrt.*"
+    r"|cupy|cupy-core|pycuda|faiss-gpu|pytorch-gpu|tensorflow-gpu|tensorrt.*"
 )
 _PIP_LIBRARY = re.compile(
     r"nvidia-(?:cublas|cuda-.*|cudnn|cufft|cufile|curand|cusolver|cusparse|cusparselt|nccl|nvjitlink|nvtx|nvshmem)(?:-cu\d+)?"
@@ -61,8 +65,10 @@ _BUNDLED = {"1.13": None, "1.7": "10.2", "1.6": "10.2", "1.5": "10.2", "1.4": "1
 
 
 def dotted(digits: str) -> str:
-    """The version in digits of a build string: 126 is 12.6, 118 is 11.8, 92 is 9.2; 12 and 11.6 stay as they are."""
-    if "." in digits or len(digits) < 2 or digits in ("11", "12", "13", "14"):
+    """The version in digits of a build string: 126 is 12.6, 118 is 11.8, 92 is 9.2, 10.0.130 is 10.0; 12 and 11.6 stay."""
+    if "." in digits:
+        return minor_of(digits)
+    if len(digits) < 2 or digits in ("11", "12", "13", "14"):
         return digits
     return f"{digits[:-1]}.{digits[-1]}"
 
@@ -78,6 +84,14 @@ def framework_of(package: LockedPackage) -> str | None:
     return (_CONDA_FRAMEWORKS if package.manager == "conda" else _PIP_FRAMEWORKS).get(package.name)
 
 
+def version_of(package: LockedPackage) -> Version | None:
+    """A package's version by PEP 440; None where it is none."""
+    try:
+        return Version(package.version)
+    except InvalidVersion:
+        return None
+
+
 def cuda_of(package: LockedPackage) -> str | None:
     """The CUDA that a package was built for or belongs to, "12.6" or "12"; "" for CUDA of no told version, None for none."""
     return _conda_cuda(package) if package.manager == "conda" else _pip_cuda(package)
@@ -87,9 +101,9 @@ def _conda_cuda(package: LockedPackage) -> str | None:
     if package.name in _HARMLESS or package.name == "faiss-cpu":
         return None
     if package.name in NAMERS:
-        return minor_of(package.version)
-    if package.name.startswith("cuda-") and package.version.split(".")[0] in ("9", "10", "11", "12", "13"):
-        return package.version.split(".")[0]
+        return _told(package.version)
+    if package.name.startswith(("cuda-", "libcublas")) and package.version.split(".")[0] in ("9", "10", "11", "12", "13"):
+        return package.version.split(".")[0]  # the major of cuBLAS is that of its toolkit
     found = built_for(package.build)
     if found is None and _LIBRARY.fullmatch(package.name):
         return ""
@@ -104,9 +118,9 @@ def _pip_cuda(package: LockedPackage) -> str | None:
     if named:
         digits = named[1] or named[2]
         runtime = package.name.startswith(("nvidia-cuda-runtime", "nvidia-cuda-nvrtc", "nvidia-cuda-cupti"))
-        return minor_of(package.version) if runtime else dotted(digits)
+        return _told(package.version) if runtime else dotted(digits)
     if package.name.startswith("nvidia-cuda-") or package.name in NAMERS:
-        return minor_of(package.version)
+        return _told(package.version)
     if package.name == "torch":
         return _torch_cuda(package)
     return "" if _PIP_LIBRARY.fullmatch(package.name) else None
@@ -114,19 +128,44 @@ def _pip_cuda(package: LockedPackage) -> str | None:
 
 def _torch_cuda(package: LockedPackage) -> str | None:
     """CUDA of a plain torch wheel: by the nvidia-* packages that it needs, or, of old ones, by what was inside."""
-    if package.platform != "linux-64" and not package.depends:
+    if not package.platform.startswith("linux") or "+cpu" in package.version:
         return None
     needs = [need for need in package.depends if need.startswith(("nvidia-", "cuda-toolkit", "cuda-bindings"))]
+    wanted = [need for need in needs if applies(need, package.platform)]
     if needs:
-        named = _IN_NAME.search(needs[0].split()[0].split("=")[0].split("<")[0].split(">")[0])
-        return dotted(named[1]) if named else ""
-    if package.platform != "linux-64" or "+cpu" in package.version:
-        return None
-    try:
-        version = Version(package.version)
-    except InvalidVersion:
+        named = _IN_NAME.search(requirement_name(wanted[0])) if wanted else None
+        return (dotted(named[1]) if named else "") if wanted else None
+    version = version_of(package)
+    if version is None or package.platform != "linux-64":
         return None
     return next((cuda for since, cuda in _BUNDLED.items() if version >= Version(since)), None)
+
+
+def requirement_name(need: str) -> str:
+    """The package that a requirement names: nvidia-nccl-cu12==2.26.2; sys_platform == "linux" names nvidia-nccl-cu12."""
+    found = re.match(r"[A-Za-z0-9._-]+", need)
+    return found[0] if found else ""
+
+
+def applies(need: str, platform: Platform) -> bool:
+    """Whether a requirement holds on a platform, as far as its marker speaks of platforms; one of an extra does not."""
+    marker = need.partition(";")[2].strip()
+    if not marker:
+        return True
+    system, _, machine = platform.partition("-")
+    names = {"linux": ("Linux", "linux"), "osx": ("Darwin", "darwin"), "win": ("Windows", "win32")}
+    arch = {"64": "AMD64" if system == "win" else "x86_64"}.get(machine, machine)
+    told = names.get(system, (system, system))
+    environment = {"platform_system": told[0], "sys_platform": told[1], "platform_machine": arch, "extra": ""}
+    try:
+        return Marker(marker).evaluate(environment)
+    except (InvalidMarker, UndefinedEnvironmentName):
+        return True
+
+
+def _told(version: str) -> str:
+    """Major and minor where they are numbers, else "": what a broken version says of CUDA."""
+    return minor_of(version) if re.match(r"\d+(\.\d+)*$|\d+\.\d+\.", version) else ""
 
 
 def minor_of(version: str) -> str:
@@ -137,13 +176,35 @@ def minor_of(version: str) -> str:
 def framework_cuda(package: LockedPackage, beside: Iterable[LockedPackage]) -> str | None:
     """The CUDA of a framework's package; of a wheel that does not tell, what the packages beside it make of it.
 
-    JAX's CUDA is a plugin; TensorFlow's and torch's wheels load the nvidia-* packages, TensorFlow's up to 2.14 also conda's.
+    JAX's CUDA is a plugin; TensorFlow's and torch's wheels load the nvidia-* packages, TensorFlow's up to 2.14 also conda's
+    cudatoolkit. A torch wheel that tells a bare major is for the minor of the CUDA runtime that it is locked with.
     """
     found = cuda_of(package)
-    if found is not None or package.manager == "conda" or is_cpu_build(package) or package.name in _PIP_CPU_ONLY:
+    if package.manager == "conda" or is_cpu_build(package) or package.name in _PIP_CPU_ONLY:
         return found
-    sign = _SIGNS[_PIP_FRAMEWORKS[package.name]]
-    return next((cuda_of(other) for other in beside if sign.fullmatch(f"{other.manager}:{other.name}")), None)
+    others = tuple(beside)
+    if found is None:
+        framework = _PIP_FRAMEWORKS[package.name]
+        signs = (other for other in others if _SIGNS[framework].fullmatch(f"{other.manager}:{other.name}"))
+        told = [cuda for other in signs if (cuda := cuda_of(other)) is not None]
+        found = _loaded(package, told) if framework == "tensorflow" else next(iter(told), None)
+    return _runtime_minor(found, others) if package.name == "torch" and found is not None and "." not in found else found
+
+
+def _loaded(tensorflow: LockedPackage, beside: list[str]) -> str | None:
+    """The CUDA beside a TensorFlow wheel that it can load: of the major that it was built for; no wheel does on macOS."""
+    version = version_of(tensorflow)
+    windows = tensorflow.platform.startswith("win")
+    if tensorflow.platform.startswith("osx") or (windows and (version is None or version >= _TENSORFLOW_WINDOWS)):
+        return None
+    major = next((cuda for since, cuda in _TENSORFLOW.items() if version and version >= Version(since)), "")
+    return next((cuda for cuda in beside if not cuda or not major or cuda.split(".")[0] == major), None)
+
+
+def _runtime_minor(major: str, beside: Iterable[LockedPackage]) -> str:
+    runtimes = (other for other in beside if other.manager == "pip" and other.name.startswith("nvidia-cuda-runtime"))
+    told = [cuda for other in runtimes if (cuda := cuda_of(other)) and cuda.split(".")[0] == (major or cuda.split(".")[0])]
+    return told[0] if told else major
 
 
 def is_cpu_build(package: LockedPackage) -> bool:
@@ -169,9 +230,5 @@ def runtime_of(package: LockedPackage) -> str | None:
 
 def cudnn_of(package: LockedPackage) -> Version | None:
     """The version of cuDNN that a package is, None for every other package."""
-    if not re.fullmatch(r"(?:lib)?cudnn|nvidia-cudnn(?:-cu\d+)?", package.name):
-        return None
-    try:
-        return Version(package.version)
-    except InvalidVersion:
-        return None
+    found = re.fullmatch(r"(?:lib)?cudnn|nvidia-cudnn(?:-cu\d+)?", package.name)
+    return version_of(package) if found else None

@@ -20,6 +20,7 @@ from envgen.model import (
     Reason,
     Target,
     TargetWish,
+    Toolkit,
     Variant,
     Wish,
     driver_text,
@@ -99,14 +100,23 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
             dead = dead or Reason(violated(constraint, known), constraint.at)
         elif _may_change(constraint, known) and _possible(constraint.when, known):
             undecided.append(constraint)
-    return Cell(target, platform, _variants(matrix, target, older), known, tuple(undecided), dead)
+    return Cell(target, platform, _variants(matrix, project, target, older), known, tuple(undecided), dead)
 
 
-def _variants(matrix: Matrix, target: Target, older: bool) -> tuple[Variant, ...]:
+def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> tuple[Variant, ...]:
+    """The target's CUDA, and older minors of its major whose toolkits have code for the project's GPUs, too."""
     if target.cuda is None or not older:
         return (target.cuda,)
-    same_major = (version for version in matrix.toolkits if version.major == target.cuda.major and version <= target.cuda)
-    return tuple(sorted(same_major, reverse=True))
+    gpus = fleet(matrix, project)
+    same_major = (toolkit for toolkit in matrix.toolkits.values() if toolkit.version.major == target.cuda.major)
+    fit = (toolkit.version for toolkit in same_major if all(has_code(toolkit, gpu) for gpu in gpus))
+    return tuple(sorted((version for version in fit if version <= target.cuda), reverse=True)) or (target.cuda,)
+
+
+def has_code(toolkit: Toolkit, gpu: Gpu) -> bool:
+    """Whether a toolkit has code for a GPU: what is made for X.Y runs on X.Z, Z >= Y, of the same major."""
+    low, high = toolkit.capabilities
+    return low <= gpu.capability and gpu.capability.major <= high.major
 
 
 def warnings(matrix: Matrix, where: Cell, known: Known) -> Iterator[Reason]:
@@ -126,7 +136,7 @@ def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platfo
         yield Reason(text, toolkit.at)
     low, high = toolkit.capabilities
     for gpu in fleet(matrix, project):
-        if gpu.capability < low or gpu.capability.major > high.major:  # code for X.Y runs on X.Z, Z >= Y, of the same major
+        if not has_code(toolkit, gpu):
             text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, not for {gpu.name} ({gpu.capability})"
             yield Reason(text, toolkit.at)
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from envgen import cell as facts
-from envgen.builds import cudnn_of
+from envgen.builds import cudnn_of, version_of
 from envgen.cell import Value
 from envgen.model import Constraint, LockedPackage, driver_text
-from envgen.rules import Case, rule
+from envgen.rules import Case, rule, toolkit_of
 
 if TYPE_CHECKING:
     from rattler import VersionSpec
@@ -79,14 +79,26 @@ def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str
     return "" if admits(spec, version) else f"needs {name} {spec}; {case.claim.source} promises {version}"
 
 
+@rule("wheel-glibc", "A wheel for a newer glibc than the promised one does not install there.")
+def wheel_glibc(case: Case) -> Found:
+    """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
+    promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
+    for package in case.packages if promised else ():
+        tags = re.findall(r"manylinux_2_(\d+)_", package.url) if package.url.endswith(".whl") else []
+        older = re.search(r"manylinux(1|2010|2014)_", package.url)
+        if tags and not older and not admits(f">=2.{min(map(int, tags))}", promised):
+            yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
+
+
 @rule("microarchitecture", "The build uses instructions that the promised processor does not have: it ends with SIGILL.")
 def microarchitecture(case: Case) -> Found:
     """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
     level = case.conda("_x86_64-microarch-level")
     promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
     have = re.fullmatch(r"x86_64(?:_v(\d))?", promised)
-    if level and have and int(level.version.split(".")[0]) > int(have[1] or 1):
-        wanted = f"x86_64_v{level.version.split('.')[0]}"
+    needs = version_of(level) if level else None
+    if level and needs and have and needs.major > int(have[1] or 1):
+        wanted = f"x86_64_v{needs.major}"
         yield level, f"needs a processor of level {wanted}; {case.claim.source} promises {promised}"
 
 
@@ -94,9 +106,10 @@ def microarchitecture(case: Case) -> Found:
 def cuda_promise(case: Case) -> Found:
     """`cuda-version X.Y` constrains `__cuda >=X` (https://github.com/conda-forge/cuda-version-feedstock)."""
     found = case.conda("cuda-version")
+    version = version_of(found) if found else None
     promised = (case.claim.virtual or {}).get("__cuda")
-    if found and promised and Version(found.version).major > Version(promised.split(" ")[0]).major:
-        yield found, f"needs __cuda >={Version(found.version).major}; {case.claim.source} promises {promised}"
+    if found and version and promised and not admits(f">={version.major}", promised.split(" ")[0]):
+        yield found, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
 
 
 # --- driver ---------------------------------------------------------------------------------------------------------------
@@ -137,15 +150,20 @@ def run_time_compilation(case: Case) -> Found:
 
 @rule("gpu-without-code", "The build has no code for a GPU of the fleet: no kernel image is available.")
 def gpu_without_code(case: Case) -> Found:
-    """The toolkit's range of compute capabilities; code for X.Y runs on X.Z, Z >= Y, of the same major."""
-    toolkit = case.toolkit
-    if toolkit is None:
+    """The range of the target's toolkit, and of the one that a framework's build was made with, which may be an older minor.
+
+    Code for X.Y runs on X.Z, Z >= Y, of the same major.
+    """
+    if case.claim.kind != "cuda" or case.claim.cuda is None:
         return
-    low, high = toolkit.capabilities
-    for gpu in case.claim.gpus:
-        if gpu.capability < low or gpu.capability.major > high.major:
-            held = f"has code for compute capability {low} to {high}"
-            yield None, f"CUDA {case.claim.cuda} {held}, not for {gpu.name} ({gpu.capability})"
+    built = {case.claim.cuda: None, **{Version(cuda): package for package, _, cuda in case.frameworks if cuda and "." in cuda}}
+    for cuda, package in built.items():
+        toolkit = toolkit_of(case.matrix, cuda)
+        for gpu in case.claim.gpus if toolkit else ():
+            if toolkit and not facts.has_code(toolkit, gpu):
+                low, high = toolkit.capabilities
+                held = f"has code for compute capability {low} to {high}"
+                yield package, f"CUDA {cuda} {held}, not for {gpu.name} ({gpu.capability})"
 
 
 @rule("cudnn-without-code", "This cuDNN has no code for a GPU of the fleet.")
@@ -181,8 +199,9 @@ def _known(case: Case) -> dict[str, tuple[Value, ...]]:
         known["cuda"] = (case.claim.cuda,)
     if case.claim.gpus:
         known["gpu"] = tuple(gpu.capability for gpu in case.claim.gpus)
-    if "__glibc" in virtual:
-        known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
+    glibc = virtual.get("__glibc", "").split(" ")[0]
+    if re.fullmatch(r"\d+(\.\d+)*", glibc):
+        known["glibc"] = (Version(glibc),)
     if "__archspec" in virtual:
         known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
     return known

@@ -9,6 +9,8 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from envgen.errors import BadInput
 from envgen.lockfile import build_of, read_lock
 from envgen.model import Address, Lock, LockedPackage, Platform
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 _PIP_LINE = re.compile(r"#\s*pip\s+(\S+)\s+@\s+(\S+?)(?:#sha256=([0-9a-f]+))?$")  # as conda-lock renders it
 _EXPORT = re.compile(r"^[A-Za-z0-9_.-]+=[^=\s]+=[^=\s]+$")
 _PLATFORM = re.compile(r"^#\s*(?:platform|subdir):\s*(\S+)", re.MULTILINE)
+_PIXI = re.compile(r"^environments:|^  dependencies:(?: \[\]|\n  - )", re.MULTILINE)  # in version 1: conda-lock writes a mapping
+_METADATA = re.compile(r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO)$")
 _URL = re.compile(r"(https?|file)://\S+|\S+\.whl")
 
 
@@ -27,6 +31,13 @@ def read_any(path: Path, shown: str) -> tuple[Lock, ...]:
 
     Raises BadInput that says what it is not.
     """
+    locks = _read(path, shown)
+    if not any(lock.packages for lock in locks):
+        raise BadInput("there is no package in it", where=shown, hint="an empty lock or environment proves nothing")
+    return locks
+
+
+def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     if path.is_dir():
         return (read_prefix(path, shown),)
     try:
@@ -40,7 +51,7 @@ def read_any(path: Path, shown: str) -> tuple[Lock, ...]:
     if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
         return (read_explicit(text, shown),)
     version = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
-    if version and (version[1] != "1" or re.search(r"^environments:", text, re.MULTILINE)):
+    if version and (version[1] != "1" or _PIXI.search(text)):
         return read_pixi(path, text, shown)
     if version:
         return (read_lock(text, shown),)
@@ -82,7 +93,7 @@ def _of_url(line: str, platform: Platform, at: Address) -> LockedPackage:
 
 
 def _of_pip(found: re.Match[str], platform: Platform, at: Address) -> LockedPackage:
-    name, url, sha256 = found[1], found[2], found[3]
+    name, url, sha256 = canonicalize_name(found[1]), found[2], found[3]
     wheel = url.rsplit("/", 1)[-1].replace("%2B", "+").split("-")
     return LockedPackage(name, wheel[1] if len(wheel) > 1 else "", "", "pip", platform, url, None, sha256, at=at)
 
@@ -100,16 +111,17 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
         where = Address(shown, text.count("\n", 0, conflict.start()) + 1, 1)
         raise BadInput("a merge conflict was left in this lock", where=where, hint="take one side, or run `pixi lock` again")
     try:
-        environments = LockFile.from_path(path).environments()
+        found = LockFile.from_path(path).environments()
     except (ParseCondaLockError, ValueError, OSError) as error:
         told = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
+        line = re.search(r"at line (\d+) column (\d+)", str(error))
+        where = Address(shown, int(line[1]), int(line[2])) if line else Address(shown, 1, 1)
         what = f"a lock of version {told[1] if told else '?'} that cannot be read: {error}"
-        raise BadInput(
-            what, where=Address(shown, 1, 1), hint="write it again with the tool that made it, or update envgen"
-        ) from None
-    lines = {found[0]: number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if (found := _URL.search(line))}
+        raise BadInput(what, where=where, hint="write it again with the tool that made it, or update envgen") from None
+    lines = {url[0]: number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if (url := _URL.search(line))}
     version = re.search(r"^version:\s*(\d+)", text, re.MULTILINE)
-    return tuple(_environment(name, found, f"pixi {version[1] if version else '?'}", shown, lines) for name, found in environments)
+    environments = sorted(found, key=lambda item: (item[0] != "default", item[0]))  # rattler gives them in no order
+    return tuple(_environment(name, each, f"pixi {version[1] if version else '?'}", shown, lines) for name, each in environments)
 
 
 def _environment(name: str, environment: Environment, kind: str, shown: str, lines: Mapping[str, int]) -> Lock:
@@ -128,17 +140,18 @@ def _channels(environment: Environment) -> Iterator[str]:
 
 
 def _pixi_package(item: Any, platform: Platform, at: Address) -> LockedPackage:
-    record, hashes = getattr(item, "package_record", None), item.hashes
+    record = getattr(item, "package_record", None)
+    hashes = item.hashes if getattr(item.hashes, "_hashes", None) else None  # rattler wraps "none" as well
     return LockedPackage(
-        name=item.name,
+        name=item.name if hasattr(item, "package_record") else canonicalize_name(item.name),
         version=str(item.version or ""),
         build=str(record.build) if record else "",
-        manager="conda" if record else "pip",
+        manager="conda" if hasattr(item, "package_record") else "pip",
         platform=platform,
         url=item.location,
         md5=hashes.md5.hex() if hashes and hashes.md5 else None,
         sha256=hashes.sha256.hex() if hashes and hashes.sha256 else None,
-        depends=tuple(record.depends if record else item.requires_dist),
+        depends=tuple(record.depends if record else getattr(item, "requires_dist", ())),
         constrains=tuple(record.constrains if record else ()),
         at=at,
     )
@@ -163,7 +176,8 @@ def read_list_json(text: str, shown: str) -> Lock:
 def _listed(row: Mapping[str, Any], platform: Platform) -> LockedPackage:
     pip = row.get("channel") == "pypi" or str(row.get("build_string", "")).startswith("pypi")
     build = "" if pip else str(row.get("build_string") or row.get("build") or "")
-    return LockedPackage(str(row["name"]), str(row["version"]), build, "pip" if pip else "conda", platform)
+    name = canonicalize_name(str(row["name"])) if pip else str(row["name"])
+    return LockedPackage(name, str(row["version"]), build, "pip" if pip else "conda", platform)
 
 
 def read_export(text: str, shown: str) -> Lock:
@@ -196,9 +210,7 @@ def read_prefix(prefix: Path, shown: str) -> Lock:
     records = [_record(path, f"{shown}/conda-meta/{path.name}") for path in sorted(meta.glob("*.json"))]
     platform = next((str(subdir) for record in records if (subdir := record.get("subdir")) not in (None, "noarch")), "noarch")
     conda = [_installed(record, platform, f"{shown}/conda-meta") for record in records]
-    owned = {
-        str(file) for record in records for file in record.get("files", ()) if "/METADATA" in str(file) or "/PKG-INFO" in str(file)
-    }
+    owned = {str(file) for record in records for file in record.get("files", ()) if _METADATA.search(str(file))}
     return Lock(shown, "prefix", prefix.name, (*conda, *_by_pip(prefix, platform, owned, shown)))
 
 
@@ -231,12 +243,14 @@ def _installed(record: Mapping[str, Any], platform: Platform, folder: str) -> Lo
 def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> Iterator[LockedPackage]:
     """Distributions in site-packages whose metadata no conda package brought."""
     folders = [*prefix.glob("lib/python3.*/site-packages"), *prefix.glob("Lib/site-packages")]
+    folders = [folder for folder in folders if not folder.parent.is_symlink()]  # conda's python has lib/python3.1 -> python3.12
     for found in distributions(path=[str(folder) for folder in folders]):
         home = _home(found)
         inside = home.relative_to(prefix).as_posix() if home.is_relative_to(prefix) else str(home)
-        if not any(file.startswith(f"{inside}/") for file in owned):
+        named = found.metadata["Name"] if home.is_dir() else None  # a file is distutils' own: only conda's packages have those
+        if named and not any(file.startswith(f"{inside}/") for file in owned):
             needs = tuple(need for need in found.requires or () if "extra ==" not in need)
-            name = str(found.metadata["Name"]).lower().replace("_", "-")
+            name = canonicalize_name(named)
             yield LockedPackage(name, found.version, "", "pip", platform, depends=needs, at=Address(f"{shown}/{inside}", 1, 1))
 
 

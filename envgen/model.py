@@ -411,6 +411,7 @@ class Lock:
     linked: bool = True
     hashed: bool = True
     intact: bool = True
+    declared: tuple[Platform, ...] = ()  # the platforms that it says it is for
 
     @property
     def platforms(self) -> tuple[Platform, ...]:

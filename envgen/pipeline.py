@@ -18,7 +18,7 @@ from envgen import lockfile, render, verify
 from envgen.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
-from envgen.model import Choice, Matrix, Obstacle, Platform, RenderedFile, Resolution, Target
+from envgen.model import Choice, Finding, Matrix, Obstacle, Platform, RenderedFile, Resolution, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
 from envgen.recorded import names_of, read_recorded, recorded_files, recorded_names
 from envgen.resolve import resolve
@@ -170,12 +170,17 @@ def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFil
     complete = all(held[solution.platform] == len(solution.records) for solution in item.solutions)
     if lockfile.read_stamp(locked.text, shown) is None or not complete:
         raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
-    findings = verify.check(lock, verify.claims_of(item.resolution), matrix)
+    findings = verify.check(lock, verify.claims_of(item.resolution, matrix), matrix)
     wrong = [found for found in findings if found.severity == "error"]
     if wrong:
-        lines = "\n".join(f"  {f.rule}: {f.package}{' ' if f.package else ''}({f.platform}): {f.text}" for f in wrong)
+        lines = "\n".join(_told(found) for found in wrong)
         what = f"{render.environment_name(item.resolution)}: the solution is not what the target claims\n{lines}"
         raise CheckFailed(what, hint="nothing was written; docs/verify.md says what each rule means and what mends it")
+
+
+def _told(found: Finding) -> str:
+    chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
+    return f"  {found.rule}: {found.package}{' ' if found.package else ''}({found.platform}): {found.text}{chain}"
 
 
 # --- write ----------------------------------------------------------------------------------------------------------------

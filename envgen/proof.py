@@ -91,7 +91,9 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: Question, matr
         hint = "give --target NAME as well" if layout else "run it in the repository of that project"
         raise BadInput(f"of project {asked.project}, but of which target is {lock.shown}?", hint=hint)
     if target:
-        return _of_target(lock, _target(target, matrix))
+        claims = claims_for(lock, named_target(target, matrix))
+        promised = _promises(asked.virtual) if asked.virtual else {}
+        return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
     virtual = asked.virtual or path.parent / VIRTUAL
     if asked.virtual or virtual.is_file():
         return _of_promise(lock, virtual)
@@ -117,7 +119,7 @@ def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matr
     if wish is None:
         known = [wish.name for wish in project.targets]
         raise BadInput(f"{name} has no target `{target}`", where=project.at("targets"), hint=closest(target, known))
-    claims = _of_target(lock, with_overrides(matrix.targets[target], wish))
+    claims = claims_for(lock, with_overrides(matrix.targets[target], wish))
     return {platform: _for_project(claim, project, matrix) for platform, claim in claims.items()}
 
 
@@ -131,7 +133,7 @@ def _for_project(claim: Claim, project: Project, matrix: Matrix) -> Claim:
     )
 
 
-def _target(name: str, matrix: Matrix) -> Target:
+def named_target(name: str, matrix: Matrix) -> Target:
     """A target of the matrices, or one that its name describes: cu127 is CUDA 12.7."""
     known = matrix.targets.get(name)
     if known:
@@ -142,7 +144,7 @@ def _target(name: str, matrix: Matrix) -> Target:
     return Target(name, Version(f"{digits[1]}.{digits[2]}"), (), {}, next(iter(matrix.targets.values())).at)
 
 
-def _of_target(lock: Lock, target: Target) -> dict[Platform, Claim]:
+def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
     """One claim for each platform; there is no CUDA on macOS, whatever the target."""
     return {
         platform: Claim(
@@ -157,17 +159,22 @@ def _of_target(lock: Lock, target: Target) -> dict[Platform, Claim]:
 
 def _of_promise(lock: Lock, path: Path) -> dict[Platform, Claim]:
     """What a `virtual-packages.yml` makes of a lock: where it promises `__cuda`, a CUDA environment that this driver runs."""
+    promised = _promises(path)
+    claims = {}
+    for platform in (platform for platform in lock.platforms if platform in promised):
+        seems = verify.inferred([package for package in lock.packages if package.platform == platform])
+        virtual = promised[platform]
+        claims[platform] = Claim("cuda" if "__cuda" in virtual else "cpu", _cuda(virtual, seems, path), path.name, virtual)
+    return claims
+
+
+def _promises(path: Path) -> dict[Platform, dict[str, str]]:
+    """A `virtual-packages.yml`: platform -> virtual package -> "version" or "version build"."""
     data = read(path, str(path)).data
     subdirs = data.get("subdirs") if isinstance(data, dict) else None
     if not isinstance(subdirs, dict):
         raise BadInput("no `subdirs:` in it", where=path, hint="see docs/projects.md for what such a file holds")
-    promised = {str(platform): _packages(found, path) for platform, found in subdirs.items()}
-    claims = {}
-    for platform in lock.platforms:
-        seems = verify.inferred([package for package in lock.packages if package.platform == platform])
-        virtual = promised.get(platform, {})
-        claims[platform] = Claim("cuda" if "__cuda" in virtual else "cpu", _cuda(virtual, seems, path), path.name, virtual)
-    return claims
+    return {str(platform): _packages(found, path) for platform, found in subdirs.items()}
 
 
 def _packages(found: object, path: Path) -> dict[str, str]:

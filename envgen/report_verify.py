@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from packaging.version import Version
 
@@ -126,7 +127,7 @@ def _result(item: Verified, found: Finding, place: int) -> dict[str, Any]:
         "ruleIndex": place,
         "level": found.severity,
         "message": {"text": _sentence(found)},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": file.replace("\\", "/")}, "region": region}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}, "region": region}}],
         "partialFingerprints": {"envgen/v1": f"{found.rule}:{found.platform}:{found.package.split(' ')[0]}"},
     }
 

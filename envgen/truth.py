@@ -6,11 +6,12 @@ cuda-version in an environment prove nothing (their demand on `__cuda` is a cons
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is_library, runtime_of
+from envgen.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is_library, runtime_of, version_of
 from envgen.model import LockedPackage
 from envgen.rules import Case, rule
 
@@ -37,18 +38,24 @@ def _newer(cuda: str, wanted: Version) -> bool:
 
 @rule("cpu-build", "A CPU build in a CUDA target imports and runs, slowly: nobody gets an error.")
 def cpu_build(case: Case) -> Found:
-    """Frameworks and their companions."""
+    """Frameworks, their companions, and whatever a CUDA build was chosen for."""
     if case.claim.kind != "cuda":
         return
     for package, framework, cuda in case.frameworks:
         if cuda is None:
-            yield package, f"a CPU build of {framework} in a target for CUDA {case.claim.cuda}{_instead(package)}"
-    for package in case.packages:
+            yield package, f"a CPU build of {framework} in a target for CUDA {case.claim.cuda}{_instead(case, package, framework)}"
+    judged = {id(package) for package, _, _ in case.frameworks}
+    told = {id(package) for package, _ in case.cudas}
+    for package in (package for package in case.packages if id(package) not in judged):
         if package.name in COMPANIONS and is_cpu_build(package):
             yield package, f"a CPU build beside frameworks for CUDA {case.claim.cuda}"
+        elif package.name in case.claim.builds and id(package) not in told:
+            yield package, f"no CUDA build, where one for {case.claim.builds[package.name][0]} was chosen"
 
 
-def _instead(package: LockedPackage) -> str:
+def _instead(case: Case, package: LockedPackage, framework: str) -> str:
+    if case.claim.frameworks and framework not in case.claim.frameworks:
+        return f": the project does not name {framework}, something else brought it; name it under `frameworks` to get a CUDA build"
     if package.manager == "pip" and package.name == "tensorflow":
         return ": its wheel has GPU code, but none of CUDA's libraries is locked; ask for tensorflow[and-cuda] (2.14 or newer)"
     if package.manager == "pip" and package.name == "jaxlib":
@@ -98,7 +105,8 @@ def framework_missing(case: Case) -> Found:
 def stub_package(case: Case) -> Found:
     """Pip's tensorflow-gpu from 2.12 on (its own description says so)."""
     found = case.by_name.get(("pip", "tensorflow-gpu"))
-    if found and Version(found.version) >= Version("2.12"):
+    version = version_of(found) if found else None
+    if found and version and version >= Version("2.12"):
         yield found, "is a stub that fails on purpose; ask for tensorflow[and-cuda] (2.14 or newer) or tensorflow"
 
 
@@ -129,7 +137,7 @@ def cuda_in_cpu(case: Case) -> Found:
             yield package, "a part of CUDA in a CPU target"
         elif id(package) in told or built.get(id(package)) is not None:
             yield package, "a CUDA build in a CPU target"
-        elif any(need.split()[0] == "__cuda" for need in package.depends if need):
+        elif any(need.split()[:1] == ["__cuda"] for need in package.depends):
             yield package, "needs a GPU driver (`__cuda`) in a CPU target"
 
 
@@ -142,7 +150,11 @@ def other_cuda(case: Case) -> Found:
     wanted = case.claim.cuda
     if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2:
         return
-    named = {package.name: (package, cuda) for package, cuda in case.cudas if package.name in NAMERS and package.manager == "conda"}
+    named = {
+        package.name: (package, cuda)
+        for package, cuda in case.cudas
+        if cuda and package.name in NAMERS and package.manager == "conda"
+    }
     first = True
     for package, cuda in (named[name] for name in NAMERS if name in named):
         loose = Version(cuda).major == wanted.major and wanted.major >= 12 and not first
@@ -196,22 +208,38 @@ def cudnn_for_cuda(case: Case) -> Found:
             yield package, f"built for CUDA {majors}, in an environment for CUDA {wanted}"
 
 
-# TensorFlow's wheels up to 2.14 take cuDNN from outside, and want at least this one (a cuDNN of the same major):
-# https://www.tensorflow.org/install/source#gpu
-_WANTS = {"2.14": "8.7", "2.12": "8.6", "2.5": "8.1", "2.4": "8.0", "2.1": "7.6"}
+# cuDNN that a wheel was built with: it takes one of the same major that is not older in major.minor, and no other
+# (https://www.tensorflow.org/install/source#gpu, https://docs.jax.dev/en/latest/changelog.html).
+_WANTS = {
+    "tensorflow": {"2.18": "9.3", "2.15": "8.9", "2.14": "8.7", "2.12": "8.6", "2.5": "8.1", "2.4": "8.0", "2.1": "7.6"},
+    "jax-cuda12-plugin": {"0.6": "9.8", "0.4.31": "9.1", "0.4.30": "9.0"},
+    "jax-cuda13-plugin": {"0.7": "9.12"},
+}
 
 
 @rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one that is here.")
 def cudnn_for_framework(case: Case) -> Found:
-    """Pip's TensorFlow with conda's cuDNN; conda's own builds state their demand as a dependency."""
-    tensorflow = case.by_name.get(("pip", "tensorflow"))
-    if tensorflow is None or Version(tensorflow.version) >= Version("2.15"):
-        return
-    wants = next((Version(least) for since, least in _WANTS.items() if Version(tensorflow.version) >= Version(since)), None)
+    """Wheels of TensorFlow and JAX, whatever brings cuDNN; conda's builds state their demand as a dependency."""
+    for name, rows in _WANTS.items():
+        framework = case.by_name.get(("pip", name))
+        built = version_of(framework) if framework else None
+        wants = next((Version(least) for since, least in rows.items() if built and built >= Version(since)), None)
+        for package in case.packages if framework and wants else ():
+            version = cudnn_of(package)
+            if wants and framework and version and (version < wants or version.major != wants.major):
+                yield package, f"{name} {framework.version} was built with cuDNN {wants}"
+
+
+@rule("plugin-mismatch", "JAX leaves a CUDA plugin of another version alone, and runs on the CPU.")
+def plugin_mismatch(case: Case) -> Found:
+    """The plugin and its PJRT against jaxlib: major.minor.micro are the same."""
+    jaxlib = case.by_name.get(("pip", "jaxlib"))
+    wanted = version_of(jaxlib) if jaxlib else None
     for package in case.packages:
-        version = cudnn_of(package)
-        if version and wants and (version < wants or version.major != wants.major):
-            yield package, f"tensorflow {tensorflow.version} was built with cuDNN {wants}"
+        if wanted and package.manager == "pip" and re.fullmatch(r"jax-cuda\d+-(plugin|pjrt)", package.name):
+            version = version_of(package)
+            if version and version.release[:3] != wanted.release[:3]:
+                yield package, f"is not for jaxlib {wanted}"
 
 
 # --- one source -----------------------------------------------------------------------------------------------------------
@@ -238,3 +266,16 @@ def cuda_libraries_twice(case: Case) -> Found:
         twin = brought["conda"].get(library)
         if twin:
             yield package, f"{library} from pip and from conda ({said([twin])})"
+
+
+_LINKED = ("torchvision", "torchaudio", "xformers", "torchcodec")  # compiled against one build of torch
+
+
+@rule("companion-elsewhere", "What was compiled against another build of torch may fail at import.", severity="warning")
+def companion_elsewhere(case: Case) -> Found:
+    """Wheels of companions beside conda's pytorch, and the reverse."""
+    torch = {package.manager: package for package, framework, _ in case.frameworks if framework == "pytorch"}
+    for package in case.packages:
+        if package.name in _LINKED and torch and package.manager not in torch:
+            other = next(iter(torch.values()))
+            yield package, f"from {package.manager}, and {other.name} {other.version} from {other.manager}"

@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from envgen import demands, integrity, truth  # noqa: F401 - they fill the registry
 from envgen.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
+from envgen.cell import fleet
 from envgen.model import Claim, Finding, Lock, LockedPackage, Matrix, Platform, Resolution
 from envgen.rules import REGISTRY, Case, Rule
 
@@ -87,8 +88,8 @@ def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None])
     return Version(told[0]) if told else None
 
 
-def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
-    """What a resolution decided, for each of its platforms."""
+def claims_of(resolution: Resolution, matrix: Matrix | None = None) -> dict[Platform, Claim]:
+    """What a resolution decided, for each of its platforms; with the matrix, the project's GPUs count, too."""
     target, project = resolution.target, resolution.project
     return {
         platform: Claim(
@@ -99,6 +100,8 @@ def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
             frameworks=tuple(choice.release.framework for choice in resolution.choices),
             builds=_chosen(resolution),
             channels=project.channels,
+            driver=project.driver,
+            gpus=fleet(matrix, project) if matrix else (),
         )
         for platform in resolution.platforms
     }

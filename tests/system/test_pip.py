@@ -29,17 +29,27 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def wheel(folder: Path, version: str) -> str:
+def wheel(folder: Path, version: str, name: str = "tinyops", *needs: str) -> str:
     """A genuine wheel of one module; its sha256."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"tinyops-{version}-py3-none-any.whl"
-    info = f"tinyops-{version}.dist-info"
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    required = "".join(f"Requires-Dist: {need}\n" for need in needs)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tinyops.py", "")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinyops\nVersion: {version}\n")
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# What needs tinyops without saying which, and what needs just one version of it.
+USERS = {"loose": ("tinyops",), "exact": ("tinyops==1.0",)}
+
+
+def page(folder: Path, links: list[str]) -> None:
+    """The page of one project in a simple index."""
+    (folder / "index.html").write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>", encoding="utf-8")
 
 
 @pytest.fixture
@@ -50,7 +60,10 @@ def simple_index(tmp_path: Path) -> Iterator[tuple[str, str]]:
     links = [
         f'<a href="tinyops-{v}-py3-none-any.whl#sha256={digest}">tinyops-{v}-py3-none-any.whl</a>' for v, digest in hashes.items()
     ]
-    (folder / "index.html").write_text("<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>", encoding="utf-8")
+    page(folder, links)
+    for name, needs in USERS.items():
+        digest = wheel(tmp_path / "simple" / name, "1.0", name, *needs)
+        page(tmp_path / "simple" / name, [f'<a href="{name}-1.0-py3-none-any.whl#sha256={digest}">{name}-1.0-py3-none-any.whl</a>'])
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/simple", hashes["1.1"]
@@ -93,3 +106,18 @@ def test_a_requirement_without_solution_is_an_error_that_writes_nothing(
     assert "tinyops" in done.err
     assert "Traceback" not in done.err
     assert workspace.files() == before
+
+
+@pytest.mark.parametrize(("name", "version"), [("loose", "1.1"), ("exact", "1.0")])
+def test_a_pip_package_may_need_another_in_any_version_or_in_just_one(
+    name: str, version: str, workspace: Workspace, index: Path, simple_index: tuple[str, str]
+) -> None:
+    """conda-lock writes such needs as `*` and as a bare version; the lock is read back before it is written, and verified."""
+    workspace.project("demo", wanting(name, simple_index[0]))
+    done = workspace.envgen("lock", "--index", index)
+    assert (done.status, done.err) == (0, "")
+    locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
+    assert f"/tinyops-{version}-py3-none-any.whl\n" in locked
+    assert "    tinyops: {}\n".format({"loose": "'*'", "exact": "'1.0'"}[name]) in locked
+    told = workspace.envgen("verify")
+    assert (told.status, told.err) == (0, "")

@@ -37,7 +37,8 @@ def best(matrix: Matrix, project: Project) -> Answer | None:
     for wish in project.targets:
         target = matrix.targets[wish.name]
         asked = [p for p in (project.platforms if wish.platforms is None else wish.platforms) if p in target.platforms]
-        for tried in ((target.cuda,), _same_major(matrix, target.cuda)):
+        older = tuple(cuda for cuda in _same_major(matrix, target.cuda) if cuda is None or _covered(matrix, project, cuda))
+        for tried in ((target.cuda,), older):
             variants[wish.name] = tried
             kept[wish.name] = tuple(
                 p for p in asked if any(_environments(matrix, project, target, tried, (p,), python) for python in minors)
@@ -156,9 +157,13 @@ def _runs(matrix: Matrix, project: Project, target: Target, platform: Platform) 
         return True
     toolkit = matrix.toolkits[target.cuda]
     floor = toolkit.floor.get("windows" if platform.startswith("win") else "linux")
-    low, high = toolkit.capabilities
     if project.driver and floor and project.driver < floor:
         return False
+    return _covered(matrix, project, target.cuda)
+
+
+def _covered(matrix: Matrix, project: Project, cuda: Version) -> bool:
+    low, high = matrix.toolkits[cuda].capabilities
     return all(low <= gpu and gpu.major <= high.major for gpu in _capabilities(matrix, project))
 
 

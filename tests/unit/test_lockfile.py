@@ -1,15 +1,18 @@
-"""The stamp that envgen leaves in a lock: read back as written, or refused; never half believed."""
+"""What a lock says: the stamp that envgen leaves in it, and its packages; read back as written, or refused, never half believed."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
+from conftest import REPO
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
 from envgen.errors import BadInput
-from envgen.lockfile import digest, metadata, read_stamp, urls
+from envgen.lockfile import build_of, digest, metadata, read_lock, read_stamp, urls
 from envgen.run import Download, Stamp
 
 HINT = "\n\nhint: take it from git again (`git checkout -- FILE`), or delete it and run `envgen lock`"
@@ -150,3 +153,184 @@ def test_the_urls_are_those_of_the_conda_packages() -> None:
 
 def test_the_digest_follows_every_letter() -> None:
     assert len({digest(BODY), digest(BODY + " "), digest(BODY.replace("numpy", "Numpy"))}) == 3
+
+
+# --- all packages of a lock -----------------------------------------------------------------------------------------------
+
+WHOLE = f"""\
+version: 1
+metadata:
+  content_hash:
+    linux-64: {"ab" * 32}
+  channels:
+  - url: conda-forge
+    used_env_vars: []
+  platforms:
+  - linux-64
+  sources:
+  - environment.yml
+package:
+- name: numpy
+  version: '1.20'
+  manager: conda
+  platform: linux-64
+  dependencies:
+    python: '>=3.10,<3.11.0a0'
+    python_abi: 3.10.* *_cp310
+    __glibc: ''
+  url: https://conda.anaconda.org/conda-forge/linux-64/numpy-1.20-py310h1234567_0.tar.bz2
+  hash:
+    md5: {"cd" * 16}
+    sha256: {"ef" * 32}
+  category: main
+  optional: false
+- name: python
+  version: 3.10
+  manager: conda
+  platform: linux-64
+  dependencies: {{}}
+  url: https://conda.anaconda.org/conda-forge/linux-64/python-3.10-h1234567_0_cpython.conda
+  hash:
+    md5: {"cd" * 16}
+  category: main
+  optional: false
+- name: tiny
+  version: 1e3
+  manager: pip
+  platform: linux-64
+  dependencies:
+    anything: '*'
+    bare: 0.8.1
+    numpy: '>=1.20'
+  url: https://wheels.example/tiny-1e3-py3-none-any.whl
+  hash:
+    sha256: {"ef" * 32}
+  category: main
+  optional: false
+"""
+
+
+def broken(text: str) -> str:
+    """The first line of what reading all packages says."""
+    return str(refused(lambda: read_lock(text, "f.yml"))).splitlines()[0]
+
+
+def test_packages_are_read_as_they_are_written() -> None:
+    """A version 3.10 stays one, and 1e3; `*` and a bare version are what conda-lock writes for pip."""
+    lock = read_lock(WHOLE, "f.yml")
+    assert [(p.name, p.version, p.build, p.manager) for p in lock.packages] == [
+        ("numpy", "1.20", "py310h1234567_0", "conda"),
+        ("python", "3.10", "h1234567_0_cpython", "conda"),
+        ("tiny", "1e3", "", "pip"),
+    ]
+    assert [p.depends for p in lock.packages] == [
+        ("python >=3.10,<3.11.0a0", "python_abi 3.10.* *_cp310", "__glibc"),
+        (),
+        ("anything *", "bare 0.8.1", "numpy >=1.20"),
+    ]
+    assert [(p.md5, p.sha256) for p in lock.packages] == [("cd" * 16, "ef" * 32), ("cd" * 16, None), (None, "ef" * 32)]
+    assert (lock.channels, lock.declared, lock.format, lock.intact) == (("conda-forge",), ("linux-64",), "conda-lock 1", True)
+
+
+def test_a_package_has_the_line_on_which_it_begins() -> None:
+    lines = WHOLE.splitlines()
+    for package in read_lock(WHOLE, "f.yml").packages:
+        assert package.at is not None
+        assert lines[package.at.line - 1] == f"- name: {package.name}"
+
+
+def test_every_shorter_lock_with_a_package_cut_is_refused() -> None:
+    """Cut between two packages it cannot be told (rules find what is missing), nor, of a first package, behind its hashes."""
+    only = range(WHOLE.index("    md5"), WHOLE.index("- name: python"))
+    for length in set(range(len(WHOLE))) - set(only):
+        text = WHOLE[:length]
+        if text.endswith("\n") and WHOLE[length:].startswith("- name"):
+            continue
+        error = refused(lambda text=text: read_lock(text, "f.yml"))  # type: ignore[misc]
+        assert error is not None and str(error).startswith("f.yml:") and error.hint, text[-60:]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version: 1\n", "version: 99\n", "f.yml:1:10: a lock of version 99: this envgen reads version 1"),
+        ("version: 1\n", "", "f.yml:1:1: `version` is missing: this lock ends early, or is none"),
+        ("- name: python\n", "<<<<<<< HEAD\n- name: python\n", "f.yml:27:1: a merge conflict was left in this lock"),
+        (
+            "  url: https://conda.anaconda.org/conda-forge/linux-64/python",
+            "  link: x",
+            "f.yml:27:3: `url` is missing: this lock ends early, or is none",
+        ),
+        ("package:\n", "packages:\n", "f.yml:1:1: not a lock: expected a list `package`"),
+        ("    sha256: " + "ef" * 32 + "\n  category: main\n  optional: false\n", "    - x\n", "f.yml:24:5: not YAML: "),
+        ("  channels:\n  - url", "  channels:\n  - uri", "f.yml:6:5: `url` is missing: this lock ends early, or is none"),
+    ],
+)
+def test_a_broken_lock_says_where_and_how(old: str, new: str, said: str) -> None:
+    assert old in WHOLE
+    assert broken(WHOLE.replace(old, new, 1)).startswith(said)
+
+
+def test_a_package_in_two_categories_counts_once_and_a_doubled_one_twice() -> None:
+    """conda-lock 3 and later write an entry for each category of a package."""
+    entry = WHOLE[WHOLE.index("- name: tiny") :]
+    dev = entry.replace("category: main", "category: dev").replace("optional: false", "optional: true")
+    assert [p.name for p in read_lock(WHOLE + dev, "f.yml").packages] == ["numpy", "python", "tiny"]
+    assert [p.name for p in read_lock(WHOLE + entry, "f.yml").packages] == ["numpy", "python", "tiny", "tiny"]
+    other = dev.replace("tiny-1e3", "tiny-2").replace("version: 1e3", "version: '2'")
+    assert [p.version for p in read_lock(WHOLE + other, "f.yml").packages if p.name == "tiny"] == ["1e3", "2"]
+
+
+def test_packages_that_are_not_those_of_the_stamp_are_noticed() -> None:
+    stamped = WHOLE.replace("  sources:", f"  custom_metadata:\n    envgen-packages: {'0' * 64}\n  sources:")
+    assert not read_lock(stamped, "f.yml").intact
+    body = WHOLE[WHOLE.index("package:") :]
+    assert read_lock(stamped.replace("0" * 64, digest(body)), "f.yml").intact
+
+
+def test_the_build_is_what_the_url_says() -> None:
+    assert [build_of(url) for url in ("https://c.example/linux-64/a-b-1.0-h1_0.conda", "a-1-x.tar.bz2", "a-1", "")] == [
+        "h1_0",
+        "x",
+        "",
+        "",
+    ]
+
+
+@examples(200)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*WHOLE.splitlines(), "- x", "  - y: [", "\t", "  hash: ~", "é", "? a", "<<: *x", "&a", "!!python/name:os"]
+        ),
+        max_size=30,
+    )
+)
+def test_any_text_is_a_lock_or_refused_with_an_address(lines: list[str]) -> None:
+    error = refused(lambda: read_lock("\n".join(lines) + "\n", "f.yml"))
+    assert error is None or (str(error).startswith("f.yml:") and error.hint)
+
+
+COMMITTED = sorted((REPO / "environments").glob("*/*/conda-lock.yml"))
+CORPUS = sorted((REPO / "tests" / "verify" / "locks").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", [*COMMITTED, *CORPUS], ids=lambda path: "-".join(path.parts[-3:]))
+def test_a_lock_says_the_same_read_by_its_spelling_and_as_yaml(path: Path) -> None:
+    """A comment at the end makes the spelling another one, and changes nothing else."""
+    text = path.read_text(encoding="utf-8")
+    assert read_lock(text, "f.yml").packages == read_lock(text + "# other\n", "f.yml").packages
+
+
+SCALARS = st.text(st.sampled_from(" ab1.*:#'\"-,>[]{}&!|%@~$/?=\t\\é"), max_size=8)
+
+
+@examples(300)
+@given(SCALARS, SCALARS, st.sampled_from(["{}", "'{}'"]))
+def test_any_scalar_says_the_same_read_by_its_spelling_and_as_yaml(version: str, spec: str, form: str) -> None:
+    entry = WHOLE[: WHOLE.index("- name: python")].replace("'1.20'", form.format(version)).replace("''", form.format(spec))
+    error = refused(lambda: read_lock(entry + "# other\n", "f.yml"))
+    if error:
+        assert refused(lambda: read_lock(entry, "f.yml"))
+    else:
+        assert read_lock(entry, "f.yml").packages == read_lock(entry + "# other\n", "f.yml").packages

@@ -523,3 +523,12 @@ def test_a_platform_that_comes_back_when_a_demand_is_dropped_leaves_the_conflict
         platforms=PLATFORMS,
     )
     assert_minimal(matrix, asked)
+
+
+def test_an_older_build_without_code_for_the_fleet_is_not_taken(real: Matrix) -> None:
+    """conda-forge's jaxlib for a target of CUDA 12.8 is built with 12.6, which has no code for Blackwell."""
+    text = 'python: "3.12"\nframeworks: {jax: "*"}\ntargets: [cu128]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+    (found,) = resolve(real, project_of(f"{text}gpus: [A100]\n", real))
+    assert [str(choice.variant) for choice in found.choices] == ["12.6"]
+    conflict = conflict_of(real, project_of(f"{text}gpus: [A100, B200]\n", real))
+    assert "gpus A100, B200" in {demand.text for demand in conflict.demands}

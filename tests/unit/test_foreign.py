@@ -1,0 +1,443 @@
+"""What other tools write, read into a Lock: explicit files, pixi.lock of every version, `conda list`, installed environments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from unit.small import examples, refused
+
+from envgen.errors import BadInput
+from envgen.foreign import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
+from envgen.lockfile import read_lock
+from envgen.model import LockedPackage
+
+CHANNEL = "https://conda.anaconda.org/conda-forge"
+TORCH = f"{CHANNEL}/linux-64/pytorch-2.7.0-cuda126_mkl_py312_h30b5a27_300.conda"
+WHEEL = "https://wheels.example/einops-0.8.1-py3-none-any.whl"
+SHA, MD5 = "ab" * 32, "cd" * 16
+
+NAMES = st.from_regex(r"[a-z_][a-z0-9_]*(-[a-z0-9_]+)?", fullmatch=True)
+VERSIONS = st.from_regex(r"([1-9]!)?[0-9]{1,4}(\.[0-9]{1,3}){0,3}(rc1|\.post1|_p2)?", fullmatch=True)
+BUILDS = st.from_regex(r"(cuda126_|cpu_)?(py312)?h[0-9a-f]{7}_[0-9]{1,3}", fullmatch=True)
+TRIPLES = st.lists(st.tuples(NAMES, VERSIONS, BUILDS), min_size=1, max_size=6)
+
+
+def told(package: LockedPackage) -> tuple[str, str, str]:
+    return package.name, package.version, package.build
+
+
+# --- explicit -------------------------------------------------------------------------------------------------------------
+
+
+@examples(100)
+@given(
+    TRIPLES,
+    st.sampled_from(["linux-64", "osx-arm64", "noarch"]),
+    st.sampled_from([".conda", ".tar.bz2"]),
+    st.sampled_from(["", MD5, f"sha256:{SHA}"]),
+)
+def test_an_explicit_file_is_read_back(rows: list[tuple[str, str, str]], subdir: str, ending: str, digest: str) -> None:
+    lines = [f"{CHANNEL}/{subdir}/{'-'.join(row)}{ending}{'#' if digest else ''}{digest}" for row in rows]
+    lock = read_explicit("# head\n@EXPLICIT\n" + "\n".join(lines) + "\n", "e.txt")
+    assert [told(package) for package in lock.packages] == rows
+    assert {package.platform for package in lock.packages} == {subdir}
+    assert {(package.md5, package.sha256) for package in lock.packages} == {
+        (MD5 if digest == MD5 else None, SHA if digest.startswith("sha") else None)
+    }
+    assert [package.at.line for package in lock.packages if package.at] == list(range(3, 3 + len(rows)))
+    assert not lock.linked
+
+
+def test_an_explicit_file_of_conda_lock_has_pip_packages_in_comments() -> None:
+    lines = ["# platform: osx-arm64", "@EXPLICIT", f"{CHANNEL}/noarch/pip-25.1-pyh8b19718_0.conda#{MD5}"]
+    lines += [
+        f"# pip einops @ {WHEEL}#sha256={SHA}",
+        "# pip torch @ https://w.example/torch-2.7.1%2Bcpu-cp312-cp312-linux_x86_64.whl",
+    ]
+    lock = read_explicit("\n".join(lines) + "\n", "e.txt")
+    assert [(p.manager, p.name, p.version, p.platform, p.sha256) for p in lock.packages] == [
+        ("conda", "pip", "25.1", "osx-arm64", None),
+        ("pip", "einops", "0.8.1", "osx-arm64", SHA),
+        ("pip", "torch", "2.7.1+cpu", "osx-arm64", None),
+    ]
+
+
+@pytest.mark.parametrize("line", ["numpy", "https://c.example/numpy.conda", "numpy-1-0.conda", "a-b-c"])
+def test_a_line_that_is_no_url_is_refused_with_its_address(line: str) -> None:
+    with pytest.raises(BadInput, match=r"^e\.txt:3:1: not the url of a conda package"):
+        read_explicit(f"# head\n@EXPLICIT\n{line}\n", "e.txt")
+
+
+# --- conda list -----------------------------------------------------------------------------------------------------------
+
+
+@examples(100)
+@given(TRIPLES)
+def test_a_list_in_json_is_read_back(rows: list[tuple[str, str, str]]) -> None:
+    """conda's keys; `pypi` as a channel is pip."""
+    found = [{"name": n, "version": v, "build_string": b, "channel": "conda-forge", "platform": "linux-64"} for n, v, b in rows]
+    found.append({"name": "einops", "version": "0.8.1", "build_string": "pypi_0", "channel": "pypi", "platform": "pypi"})
+    lock = read_list_json(json.dumps(found), "l.json")
+    assert [told(package) for package in lock.packages] == [*rows, ("einops", "0.8.1", "")]
+    assert [package.manager for package in lock.packages] == ["conda"] * len(rows) + ["pip"]
+    assert lock.platforms == ("linux-64",)
+    assert not lock.linked and not lock.hashed
+
+
+@examples(100)
+@given(TRIPLES)
+def test_an_export_is_read_back(rows: list[tuple[str, str, str]]) -> None:
+    head = [
+        "# This file may be used to create an environment using:",
+        "# $ conda create --name <env> --file <this file>",
+        "# platform: win-64",
+    ]
+    lines = ["=".join(row) for row in rows]
+    lock = read_export("\n".join([*head, *lines, "einops=0.8.1=pypi_0"]) + "\n", "l.txt")
+    assert [told(package) for package in lock.packages] == [*rows, ("einops", "0.8.1", "")]
+    assert [package.manager for package in lock.packages] == ["conda"] * len(rows) + ["pip"]
+    assert lock.platforms == ("win-64",)
+    assert [package.at.line for package in lock.packages if package.at] == list(range(4, 5 + len(rows)))
+
+
+def test_names_of_pip_are_read_in_one_spelling() -> None:
+    """pip's metadata say jax_cuda12_plugin or jax-cuda12-plugin, as the project likes."""
+    row = {"name": "jax_cuda12_Plugin", "version": "0.7.2", "build_string": "pypi_0", "channel": "pypi"}
+    assert [p.name for p in read_list_json(json.dumps([row]), "l").packages] == ["jax-cuda12-plugin"]
+    assert [p.name for p in read_export("jax_cuda12_plugin=0.7.2=pypi_0\n", "l").packages] == ["jax-cuda12-plugin"]
+    text = f"@EXPLICIT\n# pip Jax_Cuda12.plugin @ {WHEEL}\n"
+    assert [p.name for p in read_explicit(text, "l").packages] == ["jax-cuda12-plugin"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('[{"name": "x"}]', "l.json:1:1: not what `conda list --json` prints"),
+        ("[1]", "l.json:1:1: not what `conda list --json` prints"),
+        ('[\n{"name": }]', "l.json:2:10: not JSON: "),
+        ("[", "l.json:1:2: not JSON: "),
+    ],
+)
+def test_a_list_that_is_none_is_refused_with_its_address(text: str, what: str) -> None:
+    error = refused(lambda: read_list_json(text, "l.json"))
+    assert error is not None and str(error).startswith(what)
+
+
+# --- pixi -----------------------------------------------------------------------------------------------------------------
+
+LISTED = f"""\
+version: VERSION
+metadata:
+  content_hash:
+    linux-64: {SHA}
+  channels:
+  - url: {CHANNEL}/
+    used_env_vars: []
+  platforms:
+  - linux-64
+  sources: []
+package:
+- platform: linux-64
+  name: pytorch
+  version: 2.7.0
+  category: main
+  manager: conda
+  dependencies:
+  - __cuda
+  - numpy >=1.23,<3
+  url: {TORCH}
+  hash:
+    md5: {MD5}
+    sha256: {SHA}
+  build: cuda126_mkl_py312_h30b5a27_300
+  subdir: linux-64
+  build_number: 300
+  constrains:
+  - pytorch-cpu <0.0a0
+- platform: linux-64
+  name: einops
+  version: 0.8.1
+  category: main
+  manager: pip
+  dependencies: []
+  url: {WHEEL}
+  hash:
+    md5: null
+    sha256: {SHA}
+  build: null
+"""
+ENVIRONMENTS = f"""\
+environments:
+  default:
+    channels:
+    - url: {CHANNEL}/
+    packages:
+      linux-64:
+      - conda: {TORCH}
+      - pypi: {WHEEL}
+packages:
+"""
+KINDS = f"""\
+version: VERSION
+{ENVIRONMENTS}- kind: conda
+  name: pytorch
+  version: 2.7.0
+  build: cuda126_mkl_py312_h30b5a27_300
+  build_number: 300
+  subdir: linux-64
+  url: {TORCH}
+  sha256: {SHA}
+  md5: {MD5}
+  depends:
+  - __cuda
+  - numpy >=1.23,<3
+  constrains:
+  - pytorch-cpu <0.0a0
+- kind: pypi
+  name: einops
+  version: 0.8.1
+  url: {WHEEL}
+  sha256: {SHA}
+"""
+KEYED = f"""\
+version: VERSION
+{ENVIRONMENTS}- conda: {TORCH}
+  sha256: {SHA}
+  md5: {MD5}
+  depends:
+  - __cuda
+  - numpy >=1.23,<3
+  constrains:
+  - pytorch-cpu <0.0a0
+- pypi: {WHEEL}
+  name: einops
+  version: 0.8.1
+  sha256: {SHA}
+"""
+PLATFORMS = KEYED.replace("environments:\n", "platforms:\n- name: linux-64\nenvironments:\n", 1)
+PIXI = {1: LISTED, 2: LISTED, 3: LISTED, 4: KINDS, 5: KINDS, 6: KEYED, 7: PLATFORMS}
+
+
+def pixi(tmp_path: Path, text: str) -> tuple[Any, ...]:
+    path = tmp_path / "pixi.lock"
+    path.write_text(text, encoding="utf-8")
+    return read_any(path, "pixi.lock")
+
+
+@pytest.mark.parametrize("version", PIXI)
+def test_a_pixi_lock_of_every_version_says_the_same(version: int, tmp_path: Path) -> None:
+    text = PIXI[version].replace("VERSION", str(version))
+    (lock,) = pixi(tmp_path, text)
+    conda, pip = lock.packages
+    assert (lock.format, lock.environment, lock.channels) == (f"pixi {version}", "default", (CHANNEL,))
+    assert (*told(conda), conda.manager, conda.platform) == (
+        "pytorch",
+        "2.7.0",
+        "cuda126_mkl_py312_h30b5a27_300",
+        "conda",
+        "linux-64",
+    )
+    assert (conda.url, conda.md5, conda.sha256) == (TORCH, MD5, SHA)
+    assert (conda.depends, conda.constrains) == (("__cuda", "numpy >=1.23,<3"), ("pytorch-cpu <0.0a0",))
+    assert (*told(pip), pip.manager, pip.url, pip.sha256) == ("einops", "0.8.1", "", "pip", WHEEL, SHA)
+    assert TORCH in text.splitlines()[conda.at.line - 1]
+
+
+def test_a_pixi_lock_that_rattler_writes_is_read(tmp_path: Path) -> None:
+    """Whatever version that is today: what is written by a tool is read by this one."""
+    from rattler import LockFile
+
+    (tmp_path / "old.lock").write_text(KEYED.replace("VERSION", "6"), encoding="utf-8")
+    LockFile.from_path(tmp_path / "old.lock").to_path(tmp_path / "new.lock")
+    (old,), (new,) = (read_any(tmp_path / name, name) for name in ("old.lock", "new.lock"))
+    assert new.format != old.format
+    assert [(told(p), p.url, p.sha256, p.depends) for p in new.packages] == [
+        (told(p), p.url, p.sha256, p.depends) for p in old.packages
+    ]
+
+
+def test_every_environment_of_a_pixi_lock_is_a_lock_of_its_own(tmp_path: Path) -> None:
+    cpu = TORCH.replace("cuda126_mkl", "cpu_mkl")
+    text = KEYED.replace("VERSION", "6").replace(
+        "packages:\n- conda",
+        f"  cpu:\n    channels:\n    - url: {CHANNEL}/\n    packages:\n      linux-64:\n      - conda: {cpu}\npackages:\n- conda: {cpu}\n  sha256: {SHA}\n- conda",
+    )
+    locks = {lock.environment: [package.build[:4] for package in lock.packages if package.build] for lock in pixi(tmp_path, text)}
+    assert locks == {"default": ["cuda"], "cpu": ["cpu_"]}
+
+
+def test_what_pixi_builds_from_a_folder_or_from_git_has_no_hash(tmp_path: Path) -> None:
+    git = "git+https://github.com/psf/requests.git?rev=main#0106aced5faa299e6ede89d1230bd6784f2c3660"
+    text = f"""\
+version: 6
+environments:
+  default:
+    channels:
+    - url: {CHANNEL}/
+    packages:
+      linux-64:
+      - conda: ./mine
+      - pypi: ./project
+      - pypi: {git}
+packages:
+- conda: ./mine
+  name: mine
+  version: 0.1.0
+  build: hbf21a9e_0
+  subdir: linux-64
+- pypi: ./project
+  name: project
+  version: '0.1'
+  editable: true
+- pypi: {git}
+  name: requests
+  version: 2.31.0
+"""
+    (lock,) = pixi(tmp_path, text)
+    assert [(p.name, p.manager, p.url, p.sha256) for p in lock.packages] == [
+        ("mine", "conda", "./mine", None),
+        ("project", "pip", "./project", None),
+        ("requests", "pip", git, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("version: 99\nenvironments: {}\n", "pixi.lock:1:1: a lock of version 99 that cannot be read: "),
+        ("version: 6\nenvironments: [\n", "pixi.lock:3:1: a lock of version 6 that cannot be read: "),
+        (KEYED.replace("VERSION", "6").replace("\n- pypi", "\n>>>>>>> theirs\n- pypi"), "pixi.lock:19:1: a merge conflict"),
+        (KEYED.replace("VERSION", "6")[: -len(SHA) - 60], "pixi.lock:1:1: a lock of version 6 that cannot be read: "),
+        ("version: 6\nenvironments: {}\npackages: []\n", "pixi.lock: there is no package in it"),
+    ],
+)
+def test_a_pixi_lock_that_is_broken_is_refused(text: str, what: str, tmp_path: Path) -> None:
+    error = refused(lambda: pixi(tmp_path, text))
+    assert error is not None and str(error).startswith(what) and error.hint
+
+
+def test_every_shorter_pixi_lock_is_refused_or_read_never_more(tmp_path: Path) -> None:
+    """Where it ends early nothing stumbles. Its last package may lack what is optional: then it has no hash, which a rule finds."""
+    text = KEYED.replace("VERSION", "6")
+    for length in range(0, len(text), 7):
+        path = tmp_path / "pixi.lock"
+        path.write_text(text[:length], encoding="utf-8")
+        error = refused(lambda: read_pixi(path, text[:length], "pixi.lock"))
+        assert error is None or error.hint
+
+
+# --- an installed environment ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    """numpy by conda, dist-info and all; einops by pip; the link that conda's python has beside its library folder."""
+    site = tmp_path / "env" / "lib" / "python3.12" / "site-packages"
+    for name, version in (("numpy", "2.2.6"), ("Einops_X", "0.8.1")):
+        home = site / f"{name}-{version}.dist-info"
+        home.mkdir(parents=True)
+        needs = "Requires-Dist: numpy>=1\nRequires-Dist: torch ; extra == 'gpu'\n" if name != "numpy" else ""
+        (home / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}", encoding="utf-8")
+    (site / "old-1.0.egg-info").write_text("Metadata-Version: 1.0\nName: old\nVersion: 1.0\n", encoding="utf-8")
+    (site.parent.parent / "python3.1").symlink_to("python3.12")
+    meta = tmp_path / "env" / "conda-meta"
+    meta.mkdir()
+    (meta / "history").write_text("", encoding="utf-8")
+    record = {
+        "name": "numpy",
+        "version": "2.2.6",
+        "build": "py312h72c5963_0",
+        "subdir": "linux-64",
+        "url": f"{CHANNEL}/linux-64/numpy-2.2.6-py312h72c5963_0.conda",
+        "sha256": SHA,
+        "md5": MD5,
+        "depends": ["python >=3.12,<3.13.0a0"],
+        "constrains": ["numpy-base <0a0"],
+        "files": ["lib/python3.12/site-packages/numpy-2.2.6.dist-info/METADATA", "lib/python3.12/site-packages/old-1.0.egg-info"],
+    }
+    (meta / "numpy-2.2.6-py312h72c5963_0.json").write_text(json.dumps(record), encoding="utf-8")
+    return tmp_path / "env"
+
+
+def test_an_environment_holds_what_conda_installed_and_what_pip_put_beside_it(prefix: Path) -> None:
+    lock = read_prefix(prefix, "env")
+    assert [(*told(p), p.manager, p.platform) for p in lock.packages] == [
+        ("numpy", "2.2.6", "py312h72c5963_0", "conda", "linux-64"),
+        ("einops-x", "0.8.1", "", "pip", "linux-64"),
+    ]
+    numpy, einops = lock.packages
+    assert (numpy.sha256, numpy.depends, numpy.constrains) == (SHA, ("python >=3.12,<3.13.0a0",), ("numpy-base <0a0",))
+    assert einops.depends == ("numpy>=1",)
+    assert str(numpy.at) == "env/conda-meta/numpy-2.2.6-py312h72c5963_0.json:1:1"
+    assert (lock.environment, lock.format) == ("env", "prefix")
+
+
+def test_an_environment_on_windows_has_its_packages_elsewhere(prefix: Path) -> None:
+    site = prefix / "Lib" / "site-packages" / "tiny-1.0.dist-info"
+    if (prefix / "Lib").exists():
+        pytest.skip("a file system that does not tell Lib from lib")
+    site.mkdir(parents=True)
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n", encoding="utf-8")
+    assert "tiny" in {package.name for package in read_prefix(prefix, "env").packages}
+
+
+def test_a_folder_that_is_no_environment_is_refused(tmp_path: Path) -> None:
+    assert str(refused(lambda: read_any(tmp_path, "here"))).startswith("here: not a conda environment: it has no conda-meta/")
+    (tmp_path / "conda-meta").mkdir()
+    assert str(refused(lambda: read_any(tmp_path, "here"))).startswith("here: there is no package in it")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x"}', "\x00"])
+def test_a_record_that_is_none_is_refused_with_its_name(text: str, prefix: Path) -> None:
+    (prefix / "conda-meta" / "bad.json").write_text(text, encoding="utf-8")
+    assert str(refused(lambda: read_prefix(prefix, "env"))).startswith("env/conda-meta/bad.json: not a package record")
+
+
+# --- whatever it is -------------------------------------------------------------------------------------------------------
+
+
+def save(folder: Path, content: bytes | str) -> Path:
+    path = folder / "file"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\xff\xfe\x00", "file: cannot be read: "),
+        (b"\x00\x01\x02", "file:1:1: not YAML: "),
+        ("", "file:1:1: this file is empty"),
+        ("hello", "file:1:1: not a lock: expected a mapping here"),
+        ("name: demo\ndependencies: [numpy]\n", "file:1:1: `version` is missing: this lock ends early, or is none"),
+        ("[]", "file: there is no package in it"),
+        ("# nothing\n@EXPLICIT\n", "file: there is no package in it"),
+        ("version: 1\nmetadata: {channels: [], platforms: []}\npackage: []\n", "file: there is no package in it"),
+    ],
+)
+def test_what_cannot_be_a_lock_is_told_so(content: bytes | str, what: str, tmp_path: Path) -> None:
+    error = refused(lambda: read_any(save(tmp_path, content), "file"))
+    assert error is not None and str(error).startswith(what) and error.hint
+
+
+def test_a_file_that_is_not_there_is_told_so(tmp_path: Path) -> None:
+    assert str(refused(lambda: read_any(tmp_path / "gone", "gone"))).startswith("gone: there is no such file")
+
+
+LINES = st.sampled_from(
+    [*KEYED.splitlines(), *LISTED.splitlines(), "version: 1", "@EXPLICIT", TORCH, "a=1=b_0", "[", "]", "<<<<<<< x", "\t", "é", "{"]
+)
+READERS: tuple[Callable[[str, str], object], ...] = (read_lock, read_explicit, read_list_json)
+
+
+@examples(150)
+@given(st.lists(LINES, max_size=20), st.sampled_from(READERS))
+def test_any_text_is_read_or_refused(lines: list[str], reader: Callable[[str, str], object]) -> None:
+    error = refused(lambda: reader("\n".join(lines) + "\n", "f"))
+    assert error is None or (str(error).startswith("f:") and error.hint)

@@ -1,0 +1,643 @@
+"""Every rule fires where it should and is silent where it should not; the gate holds a lock against what was resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from conftest import REPO
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+from unit.small import PROJECT, examples, project_of, small_matrix
+
+from envgen.demands import driver_floors
+from envgen.model import Claim, Gpu, Lock, LockedPackage, Matrix
+from envgen.resolve import resolve
+from envgen.rules import REGISTRY
+from envgen.verify import cases, check, claims_of, inferred
+
+CHANNEL = "https://conda.anaconda.org/conda-forge"
+SHA, MD5 = "ab" * 32, "cd" * 16
+V100, A100, B200 = (Gpu(name, Version(capability)) for name, capability in (("V100", "7.0"), ("A100", "8.0"), ("B200", "10.0")))
+
+
+def conda(name: str, version: str = "1.0", build: str = "h1234567_0", *depends: str, **other: Any) -> LockedPackage:
+    """A package of conda-forge as a lock holds it."""
+    url = f"{CHANNEL}/linux-64/{name}-{version}-{build}.conda"
+    told = {"url": url, "md5": MD5, "sha256": SHA, "depends": depends, **other}
+    return LockedPackage(name, version, build, "conda", told.pop("platform", "linux-64"), **told)
+
+
+def pip(name: str, version: str = "1.0", *depends: str, **other: Any) -> LockedPackage:
+    """A wheel."""
+    url = f"https://wheels.example/{name.replace('-', '_')}-{version}-py3-none-any.whl"
+    return LockedPackage(name, version, "", "pip", "linux-64", **{"url": url, "sha256": SHA, "depends": depends, **other})
+
+
+CPU = Claim("cpu", None, "target cpu", {"__glibc": "2.28", "__archspec": "1 x86_64"})
+CU126 = Claim("cuda", Version("12.6"), "target cu126", {"__cuda": "12.6", "__glibc": "2.28", "__archspec": "1 x86_64"})
+CU118 = replace(CU126, cuda=Version("11.8"), source="target cu118", virtual={"__cuda": "11.8", "__glibc": "2.28"})
+CU130 = replace(CU126, cuda=Version("13.0"), source="target cu130", virtual={"__cuda": "13.0", "__glibc": "2.28"})
+TORCH = conda("pytorch", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")
+TORCH_CPU = conda("pytorch", "2.7.0", "cpu_mkl_py312_h6a7998d_100")
+NUMPY = conda("numpy", "2.2.6", "py312h1234567_0")
+CUDNN = conda("libcudnn", "9.10.1.4", "hf7e9902_1")
+
+
+@dataclass(frozen=True)
+class Given:
+    """A claim, packages, and what the lock says of itself."""
+
+    claim: Claim
+    packages: tuple[LockedPackage, ...]
+    lock: Mapping[str, Any] = field(default_factory=dict)
+
+
+def given_(claim: Claim, *packages: LockedPackage, **lock: Any) -> Given:
+    return Given(claim, packages, lock)
+
+
+# rule -> what it must find, and what it must let pass
+TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
+    "cpu-build": (
+        [
+            given_(CU126, TORCH_CPU),
+            given_(CU126, TORCH, conda("torchvision", "0.22.0", "cpu_py312_h0_0")),
+            given_(CU126, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0"), conda("cuda-version", "12.6")),
+            given_(CU126, pip("torch", "2.7.1+cpu")),
+            given_(CU126, pip("tensorflow", "2.18.0")),
+            given_(CU126, pip("jaxlib", "0.7.2")),
+        ],
+        [
+            given_(CU126, TORCH, conda("torchvision", "0.22.0", "cuda126_py312_h0_0")),
+            given_(CPU, TORCH_CPU),
+            given_(CU126, pip("tensorflow", "2.18.0"), pip("nvidia-cudnn-cu12", "9.3.0.75")),
+        ],
+    ),
+    "wrong-cuda": (
+        [
+            given_(CU126, conda("pytorch", "2.10.0", "cuda130_mkl_py312_h0_300")),
+            given_(CU126, conda("pytorch", "2.4.0", "cuda118_py312h3690e1b_301")),
+            given_(CU126, TORCH, conda("torchvision", "0.23.0", "cuda129_py312_h0_0")),
+            given_(CU126, pip("torch", "2.8.0+cu128")),
+            given_(replace(CU126, builds={"pytorch": (Version("12.6"), True)}), conda("pytorch", "2.5.1", "cuda124_py312_h0_0")),
+        ],
+        [
+            given_(CU126, TORCH),
+            given_(CU126, conda("pytorch", "2.5.1", "cuda120_py312h1234567_300")),  # an older minor runs
+            given_(CU126, TORCH, conda("torchvision", "0.22.0", "cuda_py312_h592d7cb_2")),  # tells no version
+            given_(CU126, pip("torch", "2.6.0+cu124")),
+        ],
+    ),
+    "cpu-selector": (
+        [given_(CU126, TORCH, conda("cpuonly", "2.0", "0")), given_(CU126, conda("pytorch-mutex", "1.0", "cpu"))],
+        [given_(CPU, TORCH_CPU, conda("cpuonly", "2.0", "0")), given_(CU126, conda("pytorch-mutex", "1.0", "cuda"))],
+    ),
+    "framework-missing": (
+        [
+            given_(replace(CU126, frameworks=("pytorch", "jax")), TORCH),
+            given_(replace(CU126, builds={"torchvision": (Version("12.6"), False)}), TORCH),
+        ],
+        [
+            given_(replace(CU126, frameworks=("pytorch",)), TORCH),
+            given_(replace(CU126, frameworks=("pytorch",)), pip("torch", "2.7.1+cu126")),
+        ],
+    ),
+    "stub-package": (
+        [given_(CU118, pip("tensorflow-gpu", "2.12.0"))],
+        [
+            given_(CU118, pip("tensorflow-gpu", "2.11.0")),
+            given_(CU118, conda("tensorflow-gpu", "2.14.0", "cuda118py311h0240f8b_0")),
+        ],
+    ),
+    "silent-cpu": (
+        [
+            given_(CPU, TORCH_CPU, conda("cudatoolkit", "11.8.0")),
+            given_(Claim("mixed", None, "inferred"), TORCH_CPU, CUDNN),
+            given_(Claim("mixed", None, "inferred"), TORCH, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")),
+        ],
+        [given_(CPU, TORCH_CPU), given_(CPU, NUMPY), given_(CU126, TORCH, CUDNN)],
+    ),
+    "cuda-in-cpu": (
+        [
+            given_(CPU, TORCH),
+            given_(CPU, conda("cudatoolkit", "11.8.0")),
+            given_(CPU, conda("nccl", "2.27")),
+            given_(CPU, conda("other", "1", "cuda_h1234567_0")),
+            given_(CPU, conda("secret", "1", "h1234567_0", "python", "__cuda >=11")),
+            given_(CPU, pip("nvidia-cublas-cu12", "12.6.4.1")),
+            given_(CPU, pip("torch", "2.7.1", "nvidia-cublas-cu12 12.6.4.1")),
+        ],
+        [
+            given_(CPU, TORCH_CPU, NUMPY),
+            given_(CPU, conda("libarrow", "20.0.0", "h1234567_8_cpu")),
+            given_(CU126, TORCH),
+            given_(CPU, pip("nvidia-ml-py")),
+        ],
+    ),
+    "other-cuda": (
+        [
+            given_(CU126, TORCH, conda("cuda-version", "12.9")),
+            given_(CU126, TORCH, conda("cuda-version", "11.8")),
+            given_(CU118, conda("cudatoolkit", "11.8.0"), conda("cuda-version", "11.2")),
+        ],
+        [
+            given_(CU126, TORCH, conda("cuda-version", "12.6")),
+            given_(replace(CU126, cuda=Version("12.4")), conda("pytorch-cuda", "12.4"), conda("cuda-version", "12.8")),
+            given_(CU126, TORCH),
+        ],
+    ),
+    "two-cuda-majors": (
+        [
+            given_(CU130, pip("nvidia-cudnn-cu12", "9.13.0.50"), pip("nvidia-cudnn-cu13", "9.13.0.50")),
+            given_(CU126, TORCH, conda("cudatoolkit", "11.8.0")),
+            given_(CU126, TORCH, pip("torch", "2.4.0+cu118")),
+        ],
+        [given_(CU126, TORCH, conda("cuda-nvcc", "12.9.86"), pip("nvidia-cudnn-cu12", "9.5.1.17")), given_(CPU, NUMPY)],
+    ),
+    "two-cuda-minors": (
+        [
+            given_(CU118, conda("cudatoolkit", "11.8.0"), conda("cuda-version", "11.2")),
+            given_(CU118, conda("cudatoolkit", "11.3.1"), pip("torch", "1.12.1+cu116")),
+        ],
+        [
+            given_(CU118, conda("cudatoolkit", "11.8.0"), conda("pytorch", "1.13.1", "cuda112py310h1234567_200")),
+            given_(CU126, conda("cuda-version", "12.6"), pip("torch", "2.6.0+cu124")),
+        ],
+    ),
+    "two-cudnn-majors": (
+        [given_(CU126, conda("cudnn", "8.9.7.29"), pip("nvidia-cudnn-cu12", "9.5.1.17"))],
+        [given_(CU126, conda("cudnn", "9.10.1.4"), CUDNN)],
+    ),
+    "cudnn-for-cuda": (
+        [
+            given_(CU118, conda("cudnn", "9.13.0.50")),
+            given_(CU130, conda("cudnn", "8.9.7.29")),
+            given_(CU126, conda("libcudnn", "9.20.0.48")),
+        ],
+        [
+            given_(CU126, conda("cudnn", "9.13.0.50")),
+            given_(CU118, conda("cudnn", "8.9.7.29")),
+            given_(CU126, pip("nvidia-cudnn-cu12", "9.20.0.48")),
+        ],
+    ),
+    "cudnn-for-framework": (
+        [
+            given_(CU118, pip("tensorflow", "2.12.0"), conda("cudatoolkit", "11.8.0"), conda("cudnn", "8.4.1.50")),
+            given_(CU126, pip("tensorflow", "2.18.0"), pip("nvidia-cudnn-cu12", "9.1.0.70")),
+            given_(CU126, pip("tensorflow", "2.17.0"), pip("nvidia-cudnn-cu12", "9.1.0.70")),
+            given_(CU126, pip("jax-cuda12-plugin", "0.7.2"), pip("nvidia-cudnn-cu12", "9.5.1.17")),
+        ],
+        [
+            given_(CU118, pip("tensorflow", "2.12.0"), conda("cudnn", "8.8.0.121")),
+            given_(CU126, pip("tensorflow", "2.18.0"), pip("nvidia-cudnn-cu12", "9.10.2.21")),
+            given_(CU126, conda("tensorflow", "2.18.0", "cuda126py312h5379a72_200"), conda("cudnn", "9.1.0.70")),
+        ],
+    ),
+    "plugin-mismatch": (
+        [
+            given_(CU126, pip("jaxlib", "0.7.2"), pip("jax-cuda12-plugin", "0.6.2")),
+            given_(CU126, pip("jaxlib", "0.7.2"), pip("jax-cuda12-pjrt", "0.7.1")),
+        ],
+        [
+            given_(CU126, pip("jaxlib", "0.7.2"), pip("jax-cuda12-plugin", "0.7.2")),
+            given_(CU126, pip("jaxlib", "0.12.0.1"), pip("jax-cuda13-plugin", "0.12.0")),
+        ],
+    ),
+    "framework-twice": (
+        [given_(CU126, TORCH, pip("torch", "2.7.1+cu126"))],
+        [given_(CU126, TORCH, conda("libtorch", "2.7.0", "cuda126_mkl_h99b69db_300")), given_(CU126, TORCH, pip("jaxlib"))],
+    ),
+    "cuda-libraries-twice": (
+        [
+            given_(CU126, conda("libcublas", "12.6.4.1"), pip("nvidia-cublas-cu12", "12.6.4.1")),
+            given_(CU118, conda("cudatoolkit", "11.8.0"), pip("nvidia-cuda-runtime-cu11", "11.8.89")),
+        ],
+        [
+            given_(CU126, conda("cuda-nvcc", "12.6.85"), pip("nvidia-cublas-cu12", "12.6.4.1")),
+            given_(CU126, conda("libcublas", "12.6.4.1")),
+        ],
+    ),
+    "companion-elsewhere": (
+        [
+            given_(CU126, TORCH, pip("torchvision", "0.22.0")),
+            given_(CU126, pip("torch", "2.7.1+cu126"), conda("torchvision", "0.22.0", "cuda126_py312_h0_0")),
+        ],
+        [given_(CU126, TORCH, conda("torchvision", "0.22.0", "cuda126_py312_h0_0")), given_(CPU, NUMPY, pip("einops"))],
+    ),
+    "virtual-package": (
+        [
+            given_(CU126, conda("new", "1", "h1234567_0", "__glibc >=2.34,<3.0.a0")),
+            given_(CU126, conda("new", "1", "h1234567_0", "__cuda >=13")),
+            given_(CU126, conda("apple", "1", "h1234567_0", "__osx >=11.0")),
+            given_(CPU, conda("level", "1", "h1234567_0", "__win")),
+        ],
+        [
+            given_(CU126, conda("new", "1", "h1234567_0", "__glibc >=2.17,<3.0.a0", "__cuda", "__unix", "__linux")),
+            given_(replace(CU126, virtual=None), conda("new", "1", "h1234567_0", "__glibc >=2.99")),
+        ],
+    ),
+    "wheel-glibc": (
+        [
+            given_(
+                replace(CU126, virtual={"__glibc": "2.17"}),
+                pip("torch", "2.7.1", url="https://w.example/torch-2.7.1-cp312-cp312-manylinux_2_28_x86_64.whl"),
+            )
+        ],
+        [
+            given_(CU126, pip("torch", "2.7.1", url="https://w.example/torch-2.7.1-cp312-cp312-manylinux_2_28_x86_64.whl")),
+            given_(
+                replace(CU126, virtual={"__glibc": "2.17"}),
+                pip("x", url="https://w.example/x-1.0-cp312-cp312-manylinux_2_28_x86_64.manylinux2014_x86_64.whl"),
+            ),
+        ],
+    ),
+    "microarchitecture": (
+        [given_(CPU, conda("_x86_64-microarch-level", "3", "2_x86_64_v3"))],
+        [
+            given_(CPU, conda("_x86_64-microarch-level", "1", "2_x86_64")),
+            given_(replace(CPU, virtual={"__archspec": "1 x86_64_v3"}), conda("_x86_64-microarch-level", "3", "2_x86_64_v3")),
+            given_(replace(CPU, virtual={"__archspec": "1 skylake"}), conda("_x86_64-microarch-level", "3", "2_x86_64_v3")),
+        ],
+    ),
+    "cuda-promise": (
+        [given_(CU126, conda("cuda-version", "13.0"))],
+        [given_(CU126, conda("cuda-version", "12.9")), given_(replace(CU126, virtual=None), conda("cuda-version", "13.0"))],
+    ),
+    "driver-too-old": (
+        [given_(replace(CU126, driver=Version("520.61.05")), TORCH), given_(replace(CU130, driver=Version("575.57.08")), NUMPY)],
+        [
+            given_(replace(CU126, driver=Version("525.60.13")), NUMPY),
+            given_(replace(CPU, driver=Version("390")), NUMPY),
+            given_(CU126, TORCH),
+        ],
+    ),
+    "run-time-compilation": (
+        [given_(replace(CU126, driver=Version("535.183.01")), TORCH, conda("triton", "3.3.0", "cuda126py312hebffaa9_1"))],
+        [
+            given_(replace(CU126, driver=Version("560.35.05")), TORCH, conda("triton", "3.3.0", "cuda126py312hebffaa9_1")),
+            given_(replace(CU126, driver=Version("535.183.01")), conda("cudf", "25.12.00", "cuda12_py312_251210_580975be")),
+        ],
+    ),
+    "gpu-without-code": (
+        [
+            given_(replace(CU130, gpus=(V100,)), NUMPY),
+            given_(replace(CU126, gpus=(A100, B200)), NUMPY),
+            given_(replace(CU126, cuda=Version("12.9"), gpus=(B200,)), TORCH),  # the target has code, the older build has none
+        ],
+        [given_(replace(CU126, gpus=(V100, A100)), TORCH), given_(replace(CPU, gpus=(V100,)), TORCH_CPU)],
+    ),
+    "cudnn-without-code": (
+        [
+            given_(replace(CU126, gpus=(V100,)), conda("cudnn", "9.13.0.50")),
+            given_(replace(CU126, gpus=(V100,)), pip("nvidia-cudnn-cu12", "9.11.0.98")),
+        ],
+        [
+            given_(replace(CU126, gpus=(V100,)), conda("cudnn", "9.10.2.21")),
+            given_(replace(CU126, gpus=(A100,)), conda("cudnn", "9.13.0.50")),
+        ],
+    ),
+    "fact": (
+        [
+            given_(
+                replace(CU130, virtual={"__cuda": "13.0", "__glibc": "2.17"}),
+                conda("pytorch", "2.10.0", "cuda130_mkl_py312_h0_300"),
+            )
+        ],
+        [given_(CU130, conda("pytorch", "2.10.0", "cuda130_mkl_py312_h0_300")), given_(CU130, NUMPY)],
+    ),
+    "no-hash": (
+        [
+            given_(CPU, conda("numpy", md5=None, sha256=None)),
+            given_(CPU, conda("numpy", sha256="ab" * 20)),
+            given_(CPU, pip("x", sha256="no")),
+        ],
+        [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None, sha256=None), hashed=False)],
+    ),
+    "weak-hash": ([given_(CPU, conda("numpy", sha256=None))], [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None))]),
+    "edited": ([given_(CPU, NUMPY, intact=False)], [given_(CPU, NUMPY)]),
+    "platform-missing": (
+        [given_(CPU, NUMPY, declared=("linux-64", "win-64"))],
+        [given_(CPU, NUMPY, declared=("linux-64",)), given_(CPU, NUMPY)],
+    ),
+    "foreign-channel": (
+        [
+            given_(replace(CPU, channels=("pytorch",)), NUMPY),
+            given_(CPU, NUMPY, channels=("defaults",)),
+            given_(
+                CPU, conda("x", url="https://mirror.example/conda-forge/linux-64/x-1.0-h1234567_0.conda"), channels=("conda-forge",)
+            ),
+        ],
+        [
+            given_(replace(CPU, channels=("conda-forge",)), NUMPY),
+            given_(CPU, NUMPY, channels=(f"{CHANNEL}/",)),
+            given_(CPU, NUMPY),
+            given_(CPU, pip("einops"), channels=("conda-forge",)),
+            given_(
+                CPU, conda("x", url="https://repo.anaconda.com/pkgs/main/linux-64/x-1.0-h1234567_0.conda"), channels=("defaults",)
+            ),
+            given_(
+                CPU,
+                conda("x", url="https://${USER}:${PASSWORD}@c.example/get/in/linux-64/x-1.0-h1234567_0.conda"),
+                channels=("https://$USER:$PASSWORD@c.example/get/in",),
+            ),
+        ],
+    ),
+    "credentials": (
+        [
+            given_(CPU, conda("x", url="https://alice:hunter2@c.example/linux-64/x-1.0-h1234567_0.conda")),
+            given_(CPU, conda("x", url="https://c.example/t/tk-123/in/linux-64/x-1.0-h1234567_0.conda")),
+            given_(CPU, pip("x", url="git+https://0123456789abcdef0123456789@c.example/x.git")),
+            given_(CPU, pip("x", url="https://c.example/x-1.0-py3-none-any.whl?token=abc")),
+            given_(CPU, NUMPY, channels=("https://c.example/t/tk-123/in", "conda-forge")),
+        ],
+        [
+            given_(CPU, conda("x", url="https://$USER:$PASSWORD@c.example/linux-64/x-1.0-h1234567_0.conda")),
+            given_(CPU, conda("x", url="https://${USER}:${PASSWORD}@c.example/linux-64/x-1.0-h1234567_0.conda")),
+            given_(CPU, conda("x", url="https://c.example/t/$TOKEN/in/linux-64/x-1.0-h1234567_0.conda")),
+            given_(CPU, conda("x", url="https://c.example/t/<TOKEN>/in/linux-64/x-1.0-h1234567_0.conda")),
+            given_(CPU, pip("torch", url="https://c.example/packages/py3/t/torch/torch-1.0-py3-none-any.whl")),
+            given_(CPU, pip("x", url="git+ssh://git@c.example/x.git@v1.0"), channels=("conda-forge",)),
+        ],
+    ),
+    "url-mismatch": (
+        [
+            given_(CPU, conda("x", url=f"{CHANNEL}/linux-64/x-1.1-h1234567_0.conda")),
+            given_(CPU, conda("x", url=f"{CHANNEL}/osx-64/x-1.0-h1234567_0.conda")),
+            given_(CPU, pip("x", url="https://w.example/y-1.0-py3-none-any.whl")),
+            given_(CPU, pip("x", url="https://w.example/x-1.0-cp312-cp312-win_amd64.whl")),
+            given_(CPU, pip("x", url="https://w.example/x-2.0.tar.gz")),
+        ],
+        [
+            given_(CPU, conda("x", url=f"{CHANNEL}/noarch/x-1.0-h1234567_0.tar.bz2")),
+            given_(CPU, conda("x", "1!2.0", url=f"{CHANNEL}/noarch/x-1%212.0-h1234567_0.conda")),
+            given_(CPU, pip("Some_Name", "1.0.0", url="https://w.example/some_name-1.0-py3-none-any.whl")),
+            given_(
+                CPU, pip("torch", "2.7.1+cu126", url="https://w.example/torch-2.7.1%2Bcu126-cp312-cp312-manylinux_2_28_x86_64.whl")
+            ),
+            given_(CPU, pip("x", url="https://w.example/x-1.0-cp312-cp312-linux_x86_64.whl#sha256=ab")),
+            given_(CPU, pip("x", url="git+https://w.example/x.git@0123")),
+            given_(CPU, conda("x", url=""), hashed=False),
+        ],
+    ),
+    "package-twice": (
+        [given_(CPU, NUMPY, conda("numpy", "1.26.4"))],
+        [given_(CPU, NUMPY, pip("numpy")), given_(CPU, NUMPY, conda("numpy", platform="osx-64"))],
+    ),
+    "missing-dependency": (
+        [
+            given_(CPU, conda("x", "1.0", "h1234567_0", "libgone >=1")),
+            given_(CPU, conda("x", "1.0", "h1234567_0", "libgone>=1")),
+            given_(CU126, pip("torch", "2.7.1+cu126", "nvidia-cudnn-cu12==9.5.1.17")),
+        ],
+        [
+            given_(CPU, conda("x", "1.0", "h1234567_0", "numpy >=1", "numpy>=1", "conda-forge::numpy", "__unix"), NUMPY),
+            given_(CPU, conda("x", "1.0", "h1234567_0", "libgone >=1"), linked=False),
+            given_(CPU, conda("x", "1.0", "h1234567_0", "libgone; if osx", "libgone[version='>=1']")),
+            given_(CPU, pip("x", "1.0", "numpy", "nvidia-cudnn-cu12; platform_system == 'Windows'")),
+            given_(CPU, pip("x", "1.0", "nvidia-cudnn-cu12; extra == 'gpu'")),
+        ],
+    ),
+    "unmet-dependency": (
+        [
+            given_(CPU, conda("x", "1.0", "h1234567_0", "numpy <2"), NUMPY),
+            given_(CPU, conda("x", "1.0", "h1234567_0", "numpy * py310*"), NUMPY),
+            given_(CPU, conda("x", constrains=("numpy <2",)), NUMPY),
+        ],
+        [
+            given_(CPU, conda("x", "1.0", "h1234567_0", "numpy >=2", "numpy * py312*", "numpy 2.2.6", "numpy"), NUMPY),
+            given_(CPU, conda("x", constrains=("libgone <2",)), NUMPY),
+            given_(CPU, conda("x", "1.0", "h1234567_0", "numpy <2"), NUMPY, linked=False),
+        ],
+    ),
+}
+
+
+def fired(given: Given, matrix: Matrix) -> list[str]:
+    lock = Lock("demo.yml", "conda-lock 1", "", given.packages, **given.lock)
+    return [finding.rule for finding in check(lock, dict.fromkeys(lock.platforms, given.claim), matrix)]
+
+
+def named(side: int) -> list[Any]:
+    return [
+        pytest.param(rule, case, id=f"{rule}-{number}") for rule, sides in TABLE.items() for number, case in enumerate(sides[side])
+    ]
+
+
+def test_the_table_has_every_rule_and_no_other() -> None:
+    assert set(TABLE) == set(REGISTRY)
+    assert [rule for rule, (fires, silent) in TABLE.items() if not fires or not silent] == []
+
+
+@pytest.mark.parametrize(("rule", "case"), named(0))
+def test_a_rule_fires_on_what_it_is_for(rule: str, case: Given, real: Matrix) -> None:
+    assert rule in fired(case, real)
+
+
+@pytest.mark.parametrize(("rule", "case"), named(1))
+def test_a_rule_is_silent_on_what_is_right(rule: str, case: Given, real: Matrix) -> None:
+    assert rule not in fired(case, real)
+
+
+def test_every_rule_has_its_section_in_the_documentation() -> None:
+    """What, why, how to mend it; no section is of a rule that there is not."""
+    text = (REPO / "docs" / "verify.md").read_text(encoding="utf-8")
+    found = re.findall(r"^### ([a-z0-9-]+)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    sections = dict(found)
+    assert sorted(name for name, _ in found) == sorted(REGISTRY)
+    for name, body in sections.items():
+        assert [word for word in ("**What.**", "**Why.**", "**Mend it.**") if word not in body] == [], name
+        assert ("A warning" in body) == (REGISTRY[name].severity == "warning"), name
+
+
+def test_a_rule_says_in_one_line_what_it_is_for() -> None:
+    assert all(rule.because.endswith(".") and "\n" not in rule.because for rule in REGISTRY.values())
+    assert {rule.severity for rule in REGISTRY.values()} == {"error", "warning"}
+
+
+# --- whatever a lock holds ------------------------------------------------------------------------------------------------
+
+NAMES = sorted(
+    {package.name for sides in TABLE.values() for side in sides for case in side for package in case.packages}
+    | {"torch", "tensorflow", "cuda-version", "cuda-nvcc", "nvidia-cuda-runtime-cu12"}
+)
+ODD = st.sampled_from(
+    ["", "1", "12.6", "broken", "1!2", "2.7.1+cu118", "2.7.1+cuda", "9.10", "0.7.2rc1", "*", "é", "12.", "..", "-1"]
+)
+PACKAGES = st.builds(
+    LockedPackage,
+    st.sampled_from(NAMES),
+    ODD,
+    st.sampled_from(["", "cpu", "cuda126_py312_h0_0", "py3.10_cuda11.6_cudnn8.3.2_0", "é_0"]),
+    st.sampled_from(["conda", "pip"]),
+    st.sampled_from(["linux-64", "win-64", "osx-arm64", "noarch", ""]),
+    st.sampled_from(["", "x", "https://c.example/linux-64/x-1-0.conda", "https://c.example/x-1-py3-none-any.whl", "://@:"]),
+    st.none() | ODD,
+    st.none() | ODD,
+    st.lists(
+        st.sampled_from(["", " ", "numpy", "numpy >=", "numpy>1", "__cuda", "__glibc >=x", "nvidia-x; bad", "a[b]", "::", "é"])
+    ).map(tuple),
+)
+
+
+@examples(300)
+@given(
+    st.lists(PACKAGES, max_size=6),
+    st.sampled_from(
+        [
+            None,
+            CPU,
+            CU126,
+            replace(CU126, virtual={"__glibc": "x", "__cuda": "", "__archspec": ""}, gpus=(V100,), driver=Version("1")),
+        ]
+    ),
+)
+def test_no_lock_whatever_makes_a_rule_stumble(packages: list[LockedPackage], claim: Claim | None) -> None:
+    lock = Lock("demo.yml", "conda-lock 1", "", tuple(packages))
+    claims = dict.fromkeys(lock.platforms, claim) if claim else {}
+    found = check(lock, claims, small_matrix())
+    assert {finding.platform for finding in found} <= set(lock.platforms)
+    assert all(finding.text for finding in found)
+    for case in cases(lock, claims, small_matrix()):
+        driver_floors(case)
+
+
+# --- what is said of a finding --------------------------------------------------------------------------------------------
+
+
+def findings(claim: Claim, *packages: LockedPackage, matrix: Matrix) -> list[Any]:
+    lock = Lock("demo.yml", "conda-lock 1", "", packages)
+    return list(check(lock, dict.fromkeys(lock.platforms, claim), matrix))
+
+
+def test_a_finding_says_what_brought_the_package(real: Matrix) -> None:
+    """The shortest way from what nothing needs; a circle has no such way."""
+    top = conda("lightning", "2.5", "pyhd8ed1ab_0", "pytorch >=2", "torchmetrics")
+    between = conda("torchmetrics", "1.8", "pyhd8ed1ab_0", "pytorch >=2")
+    (found,) = findings(CU126, top, between, TORCH_CPU, matrix=real)
+    assert found.chain == ("lightning", "pytorch")
+    circle = (conda("a", "1.0", "h1234567_0", "pytorch"), replace(TORCH_CPU, depends=("a",)))
+    assert findings(CU126, *circle, matrix=real)[0].chain == ()
+
+
+def test_the_way_out_is_said_where_there_is_one(real: Matrix) -> None:
+    said = {
+        "tensorflow[and-cuda]": (CU126, pip("tensorflow", "2.18.0")),
+        "jax[cuda12]": (CU126, pip("jaxlib", "0.7.2")),
+        "name it under `frameworks`": (
+            replace(CU126, frameworks=("jax",)),
+            TORCH_CPU,
+            conda("jaxlib", "0.5.1", "cuda126py312h344eca2_200"),
+        ),
+    }
+    for words, (claim, *packages) in said.items():
+        assert any(words in found.text for found in findings(claim, *packages, matrix=real)), words
+
+
+def test_a_secret_is_not_repeated(real: Matrix) -> None:
+    url = "https://alice:hunter2@c.example/t/tk-123/in/linux-64/x-1.0-h1234567_0.conda"
+    found = findings(replace(CPU, channels=("conda-forge",)), conda("x", url=url), matrix=real)
+    assert {finding.rule for finding in found} == {"credentials", "foreign-channel"}
+    assert not [finding for finding in found if "hunter2" in finding.text or "tk-123" in finding.text]
+
+
+def test_every_platform_is_judged_on_its_own(real: Matrix) -> None:
+    here, there = TORCH, conda("pytorch", "2.7.0", "cpu_mkl_py312_h0_0", platform="win-64", url="")
+    assert [(finding.rule, finding.platform) for finding in findings(CU126, here, there, matrix=real)] == [("cpu-build", "win-64")]
+
+
+# --- what a lock seems to be ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("packages", "kind", "cuda"),
+    [
+        ([NUMPY], "none", None),
+        ([TORCH_CPU, NUMPY], "cpu", None),
+        ([TORCH], "cuda", "12.6"),
+        ([TORCH, conda("cuda-version", "12.9")], "cuda", "12.9"),
+        ([TORCH_CPU, conda("cudatoolkit", "11.8.0")], "mixed", None),
+        ([TORCH, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")], "mixed", None),
+        ([conda("cudf", "25.12.00", "cuda12_py312_0"), conda("cuda-version", "12.9")], "cuda", "12.9"),
+        ([conda("libarrow", "20.0.0", "h1234567_8_cuda")], "none", None),
+        (
+            [
+                conda("pytorch-cuda", "12.4"),
+                conda("cuda-version", "12.8"),
+                conda("pytorch", "2.5.1", "py3.12_cuda12.4_cudnn9.1.0_0"),
+            ],
+            "cuda",
+            "12.4",
+        ),
+        ([pip("torch", "2.7.1"), pip("nvidia-cudnn-cu12", "9.5.1.17"), pip("nvidia-cuda-runtime-cu12", "12.6.77")], "cuda", "12.6"),
+        ([pip("jaxlib"), pip("jax-cuda12-plugin")], "cuda", "12"),
+        ([pip("cupy-cuda12x", "13.6.0")], "cuda", "12"),
+        ([pip("torch", "2.7.1+cpu")], "cpu", None),
+        ([conda("tensorflow", "2.4.1", "gpu_py39h8236f22_0")], "cuda", None),
+    ],
+)
+def test_what_a_lock_seems_to_be(packages: list[LockedPackage], kind: str, cuda: str | None) -> None:
+    claim = inferred(packages)
+    assert (claim.kind, str(claim.cuda) if claim.cuda else None) == (kind, cuda)
+
+
+# --- the gate: a lock is held against what was resolved -------------------------------------------------------------------
+
+WITH = PROJECT.replace('">=2"', '{version: ">=2", with: [alphavision]}')
+GOOD = (conda("cuda-version", "12.6", "h0_3"), conda("libcublas", "12.6.4.1"))
+
+
+def gate(target: str, *packages: LockedPackage, text: str = PROJECT) -> list[tuple[str, str]]:
+    """What the gate says about these packages of the small matrix; framework alpha is known by its chosen build alone."""
+    resolution = next(r for r in resolve(small_matrix(), project_of(text)) if r.target.name == target)
+    lock = Lock("demo.yml", "conda-lock 1", "", packages)
+    found = check(lock, claims_of(resolution, small_matrix()), small_matrix())
+    return [(finding.rule, finding.text) for finding in found if finding.rule != "framework-missing"]
+
+
+def test_a_cuda_target_with_its_own_builds_passes() -> None:
+    assert gate("cu126", conda("alpha", "2.1.0", "cuda126_py312_h0_0"), *GOOD) == []
+
+
+@pytest.mark.parametrize(("build", "cuda"), [("cuda118_py312_0", "11.8"), ("cuda124_py312_0", "12.4"), ("cuda130_py312_0", "13.0")])
+def test_a_framework_is_built_for_just_the_cuda_that_was_chosen(build: str, cuda: str) -> None:
+    found = gate("cu126", conda("alpha", "2.1.0", build), *GOOD)
+    assert ("wrong-cuda", f"built for CUDA {cuda}, where one for 12.6 was chosen") in found
+
+
+def test_a_framework_whose_build_tells_no_version_is_not_what_was_chosen() -> None:
+    assert gate("cu126", conda("alpha", "2.1.0", "cuda_py312_0"), *GOOD) == [
+        ("wrong-cuda", "built for CUDA without a version, where one for 12.6 was chosen")
+    ]
+
+
+@pytest.mark.parametrize("build", ["cuda126_py312_0", "cuda124_py312_0", "cuda_py312_0"])
+def test_a_companion_may_be_built_for_an_older_minor(build: str) -> None:
+    assert gate("cu126", conda("alpha", "2.1.0", "cuda126_py312_0"), *GOOD, conda("alphavision", "0.21", build), text=WITH) == []
+
+
+@pytest.mark.parametrize("build", ["cuda118_py312_0", "cpu_py312_0", "py312_0"])
+def test_a_companion_for_another_major_or_for_cpu_is_found(build: str) -> None:
+    found = gate("cu126", conda("alpha", "2.1.0", "cuda126_py312_0"), *GOOD, conda("alphavision", "0.21", build), text=WITH)
+    assert {rule for rule, _ in found} & {"wrong-cuda", "cpu-build"}
+
+
+def test_what_was_chosen_must_be_there() -> None:
+    resolution = next(r for r in resolve(small_matrix(), project_of(PROJECT)) if r.target.name == "cu126")
+    found = check(Lock("demo.yml", "", "", (NUMPY,)), claims_of(resolution), small_matrix())
+    assert [finding.text for finding in found if finding.rule == "framework-missing"] == [
+        "the project asks for alpha, which is not here",
+        "alpha was chosen, and is not here",
+    ]
+
+
+def test_the_fleet_of_the_project_counts_in_the_gate() -> None:
+    text = PROJECT.replace("targets: [cpu, cu126]", "targets: [cu126]\ngpus: [A100]\ndriver: '>=560.28.03'")
+    resolution = next(iter(resolve(small_matrix(), project_of(text))))
+    (claim,) = claims_of(resolution, small_matrix()).values()
+    assert ([gpu.name for gpu in claim.gpus], str(claim.driver)) == (["A100"], "560.28.3")
+    assert claims_of(resolution)["linux-64"].gpus == ()

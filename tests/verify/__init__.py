@@ -1,0 +1,1 @@
+"""A corpus of small locks, right and wrong, each with its verdict."""

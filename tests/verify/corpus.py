@@ -1,0 +1,88 @@
+"""The corpus: `expected.yaml` says of every file in `locks/` what it is meant to be, and which rules must fire on which platform.
+
+A rule that must fire and does not is a miss; one that fires and must not is a false alarm. `make bench` prints both numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from packaging.version import Version
+
+from envgen import proof, verify
+from envgen.foreign import read_any
+from envgen.model import Claim, Gpu, Lock, Matrix
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file and its verdict. `wrong` maps platform -> the rules that must fire; empty for a lock that is right."""
+
+    path: Path
+    because: str
+    target: str | None = None
+    project: Mapping[str, Any] = field(default_factory=dict)  # gpus, driver, channels, frameworks, virtual
+    wrong: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """All of them, in the order of expected.yaml."""
+    rows = yaml.safe_load((HERE / "expected.yaml").read_text(encoding="utf-8"))
+    return tuple(Entry(HERE / "locks" / file, **row) for file, row in rows.items())
+
+
+def fired(entry: Entry, matrix: Matrix) -> dict[str, set[str]]:
+    """Platform -> the rules that fire on it."""
+    found: dict[str, set[str]] = {}
+    for lock in read_any(entry.path, entry.path.name):
+        for finding in verify.check(lock, claims(entry, lock, matrix), matrix):
+            found.setdefault(finding.platform, set()).add(finding.rule)
+    return found
+
+
+def claims(entry: Entry, lock: Lock, matrix: Matrix) -> dict[str, Claim]:
+    """What the lock is meant to be; nothing where it is to be inferred."""
+    if entry.target is None:
+        return {}
+    told = entry.project
+    gpus = tuple(matrix.gpus.get(str(name).lower()) or Gpu(str(name), Version(name)) for name in told.get("gpus", ()))
+    common = {
+        "gpus": gpus,
+        "driver": Version(told["driver"]) if "driver" in told else None,
+        "channels": tuple(told.get("channels", ())),
+        "frameworks": tuple(told.get("frameworks", ())),
+    }
+    made = proof.claims_for(lock, proof.named_target(entry.target, matrix))
+    return {
+        platform: replace(claim, **common, virtual={**(claim.virtual or {}), **told.get("virtual", {})})
+        for platform, claim in made.items()
+    }
+
+
+def misses(entry: Entry, found: Mapping[str, Iterable[str]]) -> set[tuple[str, str]]:
+    """What should have fired and did not: (platform, rule)."""
+    wanted = {(platform, rule) for platform, rules in entry.wrong.items() for rule in rules}
+    return wanted - {(platform, rule) for platform, rules in found.items() for rule in rules}
+
+
+def false_alarms(entry: Entry, found: Mapping[str, Iterable[str]]) -> set[tuple[str, str]]:
+    """What fired and should not have."""
+    return {(platform, rule) for platform, rules in found.items() for rule in rules if rule not in entry.wrong.get(platform, ())}
+
+
+def score(matrix: Matrix) -> tuple[int, int, int]:
+    """Misses, false alarms, and how many locks were judged."""
+    judged = [(entry, fired(entry, matrix)) for entry in entries()]
+    return sum(len(misses(*item)) for item in judged), sum(len(false_alarms(*item)) for item in judged), len(judged)
