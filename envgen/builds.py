@@ -197,8 +197,14 @@ def _loaded(tensorflow: LockedPackage, beside: list[str]) -> str | None:
     windows = tensorflow.platform.startswith("win")
     if tensorflow.platform.startswith("osx") or (windows and (version is None or version >= _TENSORFLOW_WINDOWS)):
         return None
-    major = next((cuda for since, cuda in _TENSORFLOW.items() if version and version >= Version(since)), "")
+    major = tensorflow_loads(tensorflow)
     return next((cuda for cuda in beside if not cuda or not major or cuda.split(".")[0] == major), None)
+
+
+def tensorflow_loads(wheel: LockedPackage) -> str:
+    """The CUDA major whose libraries a TensorFlow wheel for Linux loads by name, "" where that is not known."""
+    version = version_of(wheel)
+    return next((cuda for since, cuda in _TENSORFLOW.items() if version and version >= Version(since)), "")
 
 
 def _runtime_minor(major: str, beside: Iterable[LockedPackage]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is_library, runtime_of, version_of
+from envgen.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is_library, runtime_of, tensorflow_loads, version_of
 from envgen.model import LockedPackage
 from envgen.rules import Case, rule
 
@@ -43,7 +43,8 @@ def cpu_build(case: Case) -> Found:
         return
     for package, framework, cuda in case.frameworks:
         if cuda is None:
-            yield package, f"a CPU build of {framework} in a target for CUDA {case.claim.cuda}{_instead(case, package, framework)}"
+            meant = f"in a target for CUDA {case.claim.cuda}"
+            yield package, f"{_cpu(package, framework)} {meant}{_instead(case, package, framework)}"
     judged = {id(package) for package, _, _ in case.frameworks}
     told = {id(package) for package, _ in case.cudas}
     for package in (package for package in case.packages if id(package) not in judged):
@@ -53,14 +54,35 @@ def cpu_build(case: Case) -> Found:
             yield package, f"no CUDA build, where one for {case.claim.builds[package.name][0]} was chosen"
 
 
+def _cpu(package: LockedPackage, framework: str) -> str:
+    """What a package is that computes on the CPU; TensorFlow's wheel has GPU code, which is of no use without its libraries."""
+    if package.manager == "pip" and package.name == "tensorflow":
+        return f"tensorflow, which loads CUDA {tensorflow_loads(package)}," if tensorflow_loads(package) else "tensorflow"
+    return f"a CPU build of {framework}"
+
+
 def _instead(case: Case, package: LockedPackage, framework: str) -> str:
     if case.claim.frameworks and framework not in case.claim.frameworks:
         return f": the project does not name {framework}, something else brought it; name it under `frameworks` to get a CUDA build"
     if package.manager == "pip" and package.name == "tensorflow":
-        return ": its wheel has GPU code, but none of CUDA's libraries is locked; ask for tensorflow[and-cuda] (2.14 or newer)"
+        return ": none of the libraries that it loads is locked; ask for tensorflow[and-cuda] (2.14 or newer)"
     if package.manager == "pip" and package.name == "jaxlib":
         return ": no CUDA plugin is locked; ask for jax[cuda12] or jax[cuda13]"
-    return ""
+    return _never_built(case, package)
+
+
+_VENDOR_CPU = re.compile(r"py3\.\d+_cpu_\d+")  # a CPU build of the pytorch channel
+
+
+def _never_built(case: Case, package: LockedPackage) -> str:
+    """Why a CUDA that was asked for did not come: the pytorch channel built up to 1.12 for cudatoolkit, then for pytorch-cuda."""
+    toolkit = case.conda("cudatoolkit")
+    if package.name != "pytorch" or toolkit is None or not _VENDOR_CPU.fullmatch(package.build):
+        return ""
+    version = version_of(package)
+    if version and version >= Version("1.13"):
+        return "; from 1.13 on the pytorch channel's CUDA builds come with pytorch-cuda, none with cudatoolkit"
+    return f"; the pytorch channel has no build of it for cudatoolkit {'.'.join(toolkit.version.split('.')[:2])}"
 
 
 @rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target promises.")
@@ -122,7 +144,7 @@ def silent_cpu(case: Case) -> Found:
     cuda += [package for package, _, built in case.frameworks if built is not None]
     for package, framework, built in case.frameworks:
         if built is None and cuda:
-            yield package, f"a CPU build of {framework} beside {said(cuda)}: the silent CPU build"
+            yield package, f"{_cpu(package, framework)} beside {said(cuda)}: the silent CPU build{_never_built(case, package)}"
 
 
 @rule("cuda-in-cpu", "A CUDA build in a CPU target is gigabytes of libraries that nothing uses, or a GPU that nobody expects.")
