@@ -43,12 +43,12 @@ def cpu_build(case: Case) -> Found:
         return
     for package, framework, cuda in case.frameworks:
         if cuda is None:
-            yield package, f"a CPU build of {framework} in a target for CUDA {case.claim.cuda}{_instead(case, package, framework)}"
+            yield package, f"a CPU build of {framework} in a target for {case.told}{_instead(case, package, framework)}"
     judged = {id(package) for package, _, _ in case.frameworks}
     told = {id(package) for package, _ in case.cudas}
     for package in (package for package in case.packages if id(package) not in judged):
         if package.name in COMPANIONS and is_cpu_build(package):
-            yield package, f"a CPU build beside frameworks for CUDA {case.claim.cuda}"
+            yield package, f"a CPU build beside frameworks for {case.told}"
         elif package.name in case.claim.builds and id(package) not in told:
             yield package, f"no CUDA build, where one for {case.claim.builds[package.name][0]} was chosen"
 
@@ -85,7 +85,7 @@ def cpu_selector(case: Case) -> Found:
         return
     for package in case.packages:
         if package.name == "cpuonly" or (package.name == "pytorch-mutex" and package.build == "cpu"):
-            yield package, f"selects CPU builds in a target for CUDA {case.claim.cuda}"
+            yield package, f"selects CPU builds in a target for {case.told}"
 
 
 @rule("framework-missing", "A lock without the framework that its project asks for is of no use to it.")
