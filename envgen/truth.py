@@ -146,7 +146,10 @@ def cuda_in_cpu(case: Case) -> Found:
 
 @rule("other-cuda", "What names the environment's CUDA names another one than the target's.")
 def other_cuda(case: Case) -> Found:
-    """`pytorch-cuda`, `cudatoolkit`, `cuda-version`: the most binding one says just the target's, the others agree with it."""
+    """`pytorch-cuda`, `cudatoolkit`, `cuda-version`: the most binding one says just the target's, the others agree with it.
+
+    Beside pytorch-cuda they say nothing: see `_HELPERS`.
+    """
     wanted = case.claim.cuda
     if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2:
         return
@@ -157,18 +160,24 @@ def other_cuda(case: Case) -> Found:
     }
     first = True
     for package, cuda in (named[name] for name in NAMERS if name in named):
-        loose = Version(cuda).major == wanted.major and wanted.major >= 12 and not first
+        loose = not first and ("pytorch-cuda" in named or (Version(cuda).major == wanted.major and wanted.major >= 12))
         if cuda != str(wanted) and not loose:
             yield package, f"CUDA {package.version} in a target for CUDA {wanted}"
         first = False
+
+
+# pytorch-cuda bounds what it needs of the nvidia channel, but cuda-libraries does not bound libcufile and cuda-opencl: they come
+# in their newest release, of whatever CUDA, and bring a cuda-version with them. PyTorch loads neither.
+_HELPERS = frozenset({"cuda-version", "cuda-opencl"})
 
 
 @rule("two-cuda-majors", "Libraries of two CUDA majors in one process: which one is loaded is chance.")
 def two_cuda_majors(case: Case) -> Found:
     """Conda's and pip's packages together; the larger group is taken for the environment's own."""
     groups: dict[int, list[LockedPackage]] = {}
+    ignored = _HELPERS if case.conda("pytorch-cuda") else frozenset()
     for package, cuda in case.cudas:
-        if cuda:
+        if cuda and package.name not in ignored:
             groups.setdefault(Version(cuda).major, []).append(package)
     for major in sorted(groups, key=lambda major: len(groups[major]))[:-1]:
         others = [package for other, packages in groups.items() if other != major for package in packages]

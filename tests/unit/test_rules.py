@@ -148,6 +148,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [
             given_(CU126, TORCH, conda("cuda-version", "12.6")),
             given_(replace(CU126, cuda=Version("12.4")), conda("pytorch-cuda", "12.4"), conda("cuda-version", "12.8")),
+            given_(CU118, conda("pytorch-cuda", "11.8"), conda("cuda-version", "13.1")),  # libcufile brought it
             given_(CU126, TORCH),
         ],
     ),
