@@ -133,7 +133,7 @@ def driver_too_old(case: Case) -> Found:
     floor, _ = driver_floors(case)
     have = case.claim.driver
     if floor and have and have < floor:
-        yield None, f"CUDA {case.claim.cuda} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
+        yield None, f"{case.told} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
 
 
 @rule("run-time-compilation", "The driver runs the build, but not what is compiled at run time for it.", severity="warning")

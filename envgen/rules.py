@@ -53,6 +53,11 @@ class Case:
         return toolkit_of(self.matrix, self.claim.cuda) if self.claim.kind == "cuda" else None
 
     @property
+    def told(self) -> str:
+        """The claim's CUDA in words: CUDA 12.6, or CUDA where nothing tells a version."""
+        return f"CUDA {self.claim.cuda}" if self.claim.cuda else "CUDA"
+
+    @property
     def system(self) -> str:
         """The driver family of the platform: linux or windows."""
         return system(self.platform)

@@ -43,13 +43,13 @@ def cpu_build(case: Case) -> Found:
         return
     for package, framework, cuda in case.frameworks:
         if cuda is None:
-            meant = f"in a target for CUDA {case.claim.cuda}"
+            meant = f"in a target for {case.told}"
             yield package, f"{_cpu(package, framework)} {meant}{_instead(case, package, framework)}"
     judged = {id(package) for package, _, _ in case.frameworks}
     told = {id(package) for package, _ in case.cudas}
     for package in (package for package in case.packages if id(package) not in judged):
         if package.name in COMPANIONS and is_cpu_build(package):
-            yield package, f"a CPU build beside frameworks for CUDA {case.claim.cuda}"
+            yield package, f"a CPU build beside frameworks for {case.told}"
         elif package.name in case.claim.builds and id(package) not in told:
             yield package, f"no CUDA build, where one for {case.claim.builds[package.name][0]} was chosen"
 
@@ -107,7 +107,7 @@ def cpu_selector(case: Case) -> Found:
         return
     for package in case.packages:
         if package.name == "cpuonly" or (package.name == "pytorch-mutex" and package.build == "cpu"):
-            yield package, f"selects CPU builds in a target for CUDA {case.claim.cuda}"
+            yield package, f"selects CPU builds in a target for {case.told}"
 
 
 @rule("framework-missing", "A lock without the framework that its project asks for is of no use to it.")
@@ -168,7 +168,10 @@ def cuda_in_cpu(case: Case) -> Found:
 
 @rule("other-cuda", "What names the environment's CUDA names another one than the target's.")
 def other_cuda(case: Case) -> Found:
-    """`pytorch-cuda`, `cudatoolkit`, `cuda-version`: the most binding one says just the target's, the others agree with it."""
+    """`pytorch-cuda`, `cudatoolkit`, `cuda-version`: the most binding one says just the target's, the others agree with it.
+
+    Beside pytorch-cuda they say nothing: see `_HELPERS`.
+    """
     wanted = case.claim.cuda
     if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2:
         return
@@ -179,18 +182,24 @@ def other_cuda(case: Case) -> Found:
     }
     first = True
     for package, cuda in (named[name] for name in NAMERS if name in named):
-        loose = Version(cuda).major == wanted.major and wanted.major >= 12 and not first
+        loose = not first and ("pytorch-cuda" in named or (Version(cuda).major == wanted.major and wanted.major >= 12))
         if cuda != str(wanted) and not loose:
             yield package, f"CUDA {package.version} in a target for CUDA {wanted}"
         first = False
+
+
+# pytorch-cuda bounds what it needs of the nvidia channel, but cuda-libraries does not bound libcufile and cuda-opencl: they come
+# in their newest release, of whatever CUDA, and bring a cuda-version with them. PyTorch loads neither.
+_HELPERS = frozenset({"cuda-version", "cuda-opencl"})
 
 
 @rule("two-cuda-majors", "Libraries of two CUDA majors in one process: which one is loaded is chance.")
 def two_cuda_majors(case: Case) -> Found:
     """Conda's and pip's packages together; the larger group is taken for the environment's own."""
     groups: dict[int, list[LockedPackage]] = {}
+    ignored = _HELPERS if case.conda("pytorch-cuda") else frozenset()
     for package, cuda in case.cudas:
-        if cuda:
+        if cuda and package.name not in ignored:
             groups.setdefault(Version(cuda).major, []).append(package)
     for major in sorted(groups, key=lambda major: len(groups[major]))[:-1]:
         others = [package for other, packages in groups.items() if other != major for package in packages]

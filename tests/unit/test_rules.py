@@ -148,6 +148,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [
             given_(CU126, TORCH, conda("cuda-version", "12.6")),
             given_(replace(CU126, cuda=Version("12.4")), conda("pytorch-cuda", "12.4"), conda("cuda-version", "12.8")),
+            given_(CU118, conda("pytorch-cuda", "11.8"), conda("cuda-version", "13.1")),  # libcufile brought it
             given_(CU126, TORCH),
         ],
     ),
@@ -641,3 +642,9 @@ def test_the_fleet_of_the_project_counts_in_the_gate() -> None:
     (claim,) = claims_of(resolution, small_matrix()).values()
     assert ([gpu.name for gpu in claim.gpus], str(claim.driver)) == (["A100"], "560.28.3")
     assert claims_of(resolution)["linux-64"].gpus == ()
+
+
+def test_a_cuda_of_no_told_version_is_just_cuda(real: Matrix) -> None:
+    packages = (conda("tensorflow", "2.4.1", "gpu_py39h8236f22_0"), conda("torchvision", "0.9.0", "cpu_py39_0"))
+    (found,) = check(Lock("l", "", "", packages), {}, real)
+    assert (found.rule, found.text) == ("cpu-build", "a CPU build beside frameworks for CUDA")
