@@ -129,7 +129,7 @@ def verify_rows() -> list[tuple[str, str, str]]:
 
     from envgen.lockfile import read_lock
     from envgen.matrix import load_matrix
-    from envgen.verify import check
+    from envgen.proof.verify import check
 
     sys.path.insert(0, str(REPO / "tests"))
     from verify.corpus import score

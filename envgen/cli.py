@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 import click
 
-from envgen import __version__, cli_doctor, cli_install, cli_lock, cli_probe, cli_verify
+from envgen import __version__
+from envgen.commands import doctor as cli_doctor
+from envgen.commands import install as cli_install
+from envgen.commands import lock as cli_lock
+from envgen.commands import probe as cli_probe
+from envgen.commands import verify as cli_verify
 from envgen.errors import BadInput, Clash, EnvgenError
 from envgen.options import root_option
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen import gpu, lockfile, render, surroundings
+from envgen import lockfile, render
 from envgen.errors import BadInput, Clash, closest
-from envgen.fit import GPU, WORDS, best_for
 from envgen.layout import LOCK, Layout
+from envgen.machine import gpu, surroundings
+from envgen.machine.fit import GPU, WORDS, best_for
 from envgen.model import Choice, Locked, Matrix, Platform, Project, RenderedFile, Resolution, Target
 from envgen.project import load_project
 from envgen.resolve import resolve

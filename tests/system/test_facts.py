@@ -10,11 +10,11 @@ from conftest import REPO
 from packaging.version import Version
 from rattler import MatchSpec, RepoDataRecord
 
-from envgen.builds import built_for
 from envgen.channel import place
 from envgen.index import FolderIndex, runs_on
 from envgen.matrix import load_matrix
 from envgen.model import Choice, Matrix, Release, Target, Variant
+from envgen.proof.builds import built_for
 from envgen.render import spelled
 
 PACKAGES = {"pytorch": "pytorch", "tensorflow": "tensorflow", "jax": "jaxlib"}  # whose build says CPU or CUDA

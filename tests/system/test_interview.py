@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from system.processes import ends
 
-from envgen import interview
-from envgen.answer import Answer
 from envgen.errors import BadInput
+from envgen.probing import interview
+from envgen.probing.answer import Answer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 

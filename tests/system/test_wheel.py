@@ -45,7 +45,7 @@ def test_the_wheel_carries_matrices_and_templates_and_nothing_of_the_examples(bu
     names = set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
     starter = {f"envgen/starter/matrices/{path.name}" for path in (REPO / "matrices").glob("*.yaml")}
     assert starter | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"} <= names
-    modules = {f"envgen/{path.name}" for path in (REPO / "envgen").glob("*.py")}
+    modules = {path.relative_to(REPO).as_posix() for path in (REPO / "envgen").rglob("*.py")}
     packaged = {name for name in names if not name.startswith("conda_envgen-")}
     assert packaged == starter | modules | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"}
 

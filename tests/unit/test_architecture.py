@@ -9,64 +9,123 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "envgen"
-TREES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.glob("*.py"))}
+FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in FILES.items()}
 MODULES = sorted(TREES)
 
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "clean", "errors", "inside", "model", "talk"),
-    ("answer", "builds", "cell", "channel", "document", "gpu", "layout", "outside", "run", "running", "staging"),
     (
-        "claim",
-        "fit",
+        "__init__",
+        "commands.__init__",
+        "environment.__init__",
+        "environment.clean",
+        "errors",
+        "machine.__init__",
+        "model",
+        "probing.__init__",
+        "probing.inside",
+        "proof.__init__",
+        "talk",
+    ),
+    (
+        "cell",
+        "channel",
+        "document",
+        "environment.running",
+        "environment.staging",
+        "layout",
+        "machine.gpu",
+        "machine.outside",
+        "probing.answer",
+        "proof.builds",
+        "run",
+    ),
+    (
+        "environment.prefixes",
         "index",
-        "journal",
-        "loaded",
         "lockfile",
+        "machine.fit",
+        "machine.report",
+        "machine.surroundings",
+        "machine.symptoms",
         "options",
-        "prefixes",
+        "probing.claim",
+        "probing.journal",
+        "probing.loaded",
+        "probing.report",
         "project",
+        "proof.rules",
         "recorded",
         "render",
         "report",
-        "report_machine",
-        "report_probe",
-        "rules",
         "search",
         "shapes",
-        "surroundings",
-        "symptoms",
         "writing",
     ),
-    ("demands", "foreign", "interview", "inventory", "linking", "matrix", "pin", "resolve", "solve", "truth", "unseen", "wheels"),
-    ("integrity", "plan", "starting", "verdict"),
-    ("asked", "diagnose", "probe", "verify"),
-    ("install", "pipeline", "proof", "report_verify"),
-    ("guide",),
-    ("cli_doctor", "cli_install", "cli_lock", "cli_probe", "cli_verify"),
+    (
+        "environment.inventory",
+        "environment.linking",
+        "environment.wheels",
+        "matrix",
+        "pin",
+        "probing.interview",
+        "probing.unseen",
+        "proof.demands",
+        "proof.foreign",
+        "proof.truth",
+        "resolve",
+        "solve",
+    ),
+    (
+        "plan",
+        "probing.verdict",
+        "proof.integrity",
+        "starting",
+    ),
+    (
+        "environment.asked",
+        "machine.diagnose",
+        "probing.probe",
+        "proof.verify",
+    ),
+    (
+        "environment.install",
+        "pipeline",
+        "proof.report",
+        "proof.story",
+    ),
+    ("environment.guide",),
+    (
+        "commands.doctor",
+        "commands.install",
+        "commands.lock",
+        "commands.probe",
+        "commands.verify",
+    ),
     ("cli",),
     ("__main__",),
 )
 
 # Libraries, and the rooms that may know them.
 OWNERS = {
-    "click": {"cli", "cli_doctor", "cli_install", "cli_lock", "cli_probe", "cli_verify", "options"},
+    "click": {"cli", "commands.doctor", "commands.install", "commands.lock", "commands.probe", "commands.verify", "options"},
     "conda_lock": {"pin"},
     "jinja2": {"render"},
     "platformdirs": {"index"},
     "pydantic": {"document", "project", "shapes"},
     "pydantic_core": {"document", "project", "shapes"},
-    "pynvml": {"gpu"},
-    "rattler": {"demands", "foreign", "index", "linking", "solve"},
-    "rich": {"inventory", "report", "report_probe", "report_verify", "talk"},
-    "yaml": {"document", "lockfile", "pin", "prefixes", "render", "starting"},
+    "pynvml": {"machine.gpu"},
+    "rattler": {"environment.linking", "index", "proof.demands", "proof.foreign", "solve"},
+    "rich": {"environment.inventory", "probing.report", "proof.report", "report", "talk"},
+    "yaml": {"document", "environment.prefixes", "lockfile", "pin", "render", "starting"},
     "zstandard": {"index"},
 }
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
 CATCH_ALL = {
     "pin": "conda_lock raises what it likes",
-    "inside": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
+    "probing.inside": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
 }
 LONG_MODULES = {"model": "the nouns stand together; it holds declarations and next to no code"}
 
@@ -81,21 +140,24 @@ def imports(module: str, *, typing_too: bool = True) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}:{node.lineno}: imports are written out"
-            own = node.module == "envgen"
-            yield from (
-                (f"envgen.{alias.name}" if alias.name in TREES else "envgen.__init__" for alias in node.names)
-                if own
-                else [str(node.module)]
-            )
+            yield from (_module(str(node.module), alias.name) for alias in node.names)
         for child in ast.iter_child_nodes(node):
             yield from visit(child)
 
     yield from visit(TREES[module])
 
 
+def _module(source: str, name: str) -> str:
+    """What `from source import name` imports: a module of ours by its whole name, of others the source."""
+    inner = f"{source}.{name}".removeprefix("envgen.")
+    if source.split(".", maxsplit=1)[0] != "envgen" or source.removeprefix("envgen.") in TREES:
+        return source
+    return f"envgen.{inner}" if inner in TREES else f"{source}.__init__"
+
+
 def rooms(module: str) -> set[str]:
     """The modules of envgen that a module imports."""
-    return {name.split(".")[1] for name in imports(module) if name.startswith("envgen.")}
+    return {name.removeprefix("envgen.") for name in imports(module) if name.startswith("envgen.")}
 
 
 def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -145,19 +207,19 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "resolve",
         "model",
         "errors",
-        "fit",
-        "builds",
-        "clean",
-        "rules",
-        "truth",
-        "demands",
-        "integrity",
-        "verify",
-        "symptoms",
-        "answer",
-        "loaded",
-        "unseen",
-        "verdict",
+        "machine.fit",
+        "proof.builds",
+        "environment.clean",
+        "proof.rules",
+        "proof.truth",
+        "proof.demands",
+        "proof.integrity",
+        "proof.verify",
+        "machine.symptoms",
+        "probing.answer",
+        "probing.loaded",
+        "probing.unseen",
+        "probing.verdict",
     ],
 )
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
@@ -191,7 +253,7 @@ def test_functions_and_modules_are_short(module: str) -> None:
         if f.end_lineno and f.end_lineno - f.lineno >= LONGEST_FUNCTION
     }
     assert not long
-    lines = len((PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines())
+    lines = len(FILES[module].read_text(encoding="utf-8").splitlines())
     assert (lines > LONGEST_MODULE) == (module in LONG_MODULES)
 
 
@@ -212,7 +274,7 @@ def test_every_public_name_has_a_docstring(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_errors_are_caught_by_name(module: str) -> None:
-    lines = (PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines()
+    lines = FILES[module].read_text(encoding="utf-8").splitlines()
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"{module}:{node.lineno}: a bare except"
@@ -237,7 +299,7 @@ def test_no_shell_no_eval_no_exit_from_the_middle(module: str) -> None:
 
 def test_importing_the_nouns_loads_nothing_heavy() -> None:
     """`envgen --help` pays for what it imports: click and the errors, at the head of the file."""
-    loaded = ["cli", "options", *(module for module in MODULES if module.startswith("cli_"))]
+    loaded = ["cli", "options", *(module for module in MODULES if module.startswith("commands."))]
     heads = {
         name.split(".")[0]
         for module in loaded
@@ -247,4 +309,9 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
     }
     assert not heads & {"rattler", "conda_lock", "yaml", "pydantic", "jinja2", "rich", "pynvml"}
     tops = {node.module for module in loaded for node in TREES[module].body if isinstance(node, ast.ImportFrom)}
-    assert {name for name in tops if name and name.startswith("envgen")} <= {"envgen", "envgen.errors", "envgen.options"}
+    assert {name for name in tops if name and name.startswith("envgen")} <= {
+        "envgen",
+        "envgen.commands",
+        "envgen.errors",
+        "envgen.options",
+    }

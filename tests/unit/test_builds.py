@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples
 
-from envgen.builds import (
+from envgen.model import LockedPackage
+from envgen.proof.builds import (
     applies,
     built_for,
     cuda_of,
@@ -20,7 +21,6 @@ from envgen.builds import (
     requirement_name,
     runtime_of,
 )
-from envgen.model import LockedPackage
 
 
 def conda(name: str, version: str = "1", build: str = "h1234567_0", platform: str = "linux-64") -> LockedPackage:

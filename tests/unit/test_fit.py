@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import examples, project_of, small_matrix
 
-from envgen import fit
 from envgen.errors import BadInput
+from envgen.machine import fit
 from envgen.model import Fit, Gpu, Locked, Machine, Matrix, System, driver_text
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from unit.small import examples, refused
 
 from envgen.errors import BadInput
-from envgen.foreign import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
 from envgen.lockfile import read_lock
 from envgen.model import LockedPackage
+from envgen.proof.foreign import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"
 TORCH = f"{CHANNEL}/linux-64/pytorch-2.7.0-cuda126_mkl_py312_h30b5a27_300.conda"

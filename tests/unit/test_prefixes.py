@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.nobody import NOBODY, as_nobody
 
-from envgen import prefixes, staging
+from envgen.environment import prefixes, staging
+from envgen.environment.prefixes import Mark, Wheel
 from envgen.errors import BadInput
 from envgen.layout import Layout
-from envgen.prefixes import Mark, Wheel
 
 NAME = "vision-cpu"
 WORDS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)

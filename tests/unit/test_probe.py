@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from envgen import inside, interview
-from envgen.answer import Claim, Device, Ended, Meant, Probed
-from envgen.claim import claim
 from envgen.errors import BadInput
-from envgen.journal import cuda_version, cudnn_version, read
 from envgen.model import Machine, Matrix
-from envgen.report_probe import probe_json, probe_lines
+from envgen.probing import inside, interview
+from envgen.probing.answer import Claim, Device, Ended, Meant, Probed
+from envgen.probing.claim import claim
+from envgen.probing.journal import cuda_version, cudnn_version, read
+from envgen.probing.report import probe_json, probe_lines
 
 PACKAGE = Path(inside.__file__).parent
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_imported_is_asked_nothing() -> None:
 
 
 def test_every_framework_can_be_asked() -> None:
-    from envgen.answer import FRAMEWORKS, MODULES
+    from envgen.probing.answer import FRAMEWORKS, MODULES
 
     assert {MODULES.get(name, name) for name in FRAMEWORKS} == set(inside.STEPS)
 
@@ -161,8 +161,8 @@ journals = st.lists(st.text() | st.dictionaries(keys, values, max_size=4).map(js
 def test_any_journal_is_read_and_can_be_printed(real: Matrix, journal: str) -> None:
     answer = read("pytorch", journal, Ended(0))
     says = Claim(Path("/env"), "", None, {})
-    from envgen.answer import Surroundings
-    from envgen.verdict import judge
+    from envgen.probing.answer import Surroundings
+    from envgen.probing.verdict import judge
 
     probed = Probed(says, Machine(), (judge(answer, says, Machine(), Surroundings(), real),))
     assert json.loads(probe_json(probed))["frameworks"][0]["framework"] == "pytorch"

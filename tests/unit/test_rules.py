@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, small_matrix
 
-from envgen.demands import driver_floors
 from envgen.model import Claim, Gpu, Lock, LockedPackage, Matrix
+from envgen.proof.demands import driver_floors
+from envgen.proof.rules import REGISTRY
+from envgen.proof.verify import cases, check, claims_of, inferred
 from envgen.resolve import resolve
-from envgen.rules import REGISTRY
-from envgen.verify import cases, check, claims_of, inferred
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"
 SHA, MD5 = "ab" * 32, "cd" * 16

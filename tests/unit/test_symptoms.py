@@ -13,10 +13,10 @@ import pytest
 from packaging.version import Version
 from unit.machines import build, toolkit
 
-from envgen import symptoms
+from envgen.machine import symptoms
+from envgen.machine.surroundings import look
+from envgen.machine.symptoms import RULES, judge
 from envgen.model import Gpu, Machine, Symptom
-from envgen.surroundings import look
-from envgen.symptoms import RULES, judge
 
 V100, A100, H100 = (
     Gpu("Tesla V100-SXM2-16GB", Version("7.0")),
@@ -275,7 +275,7 @@ def test_every_rule_is_registered_once() -> None:
 
 
 def test_every_rule_is_described_for_its_reader(repo: Path) -> None:
-    source = (repo / "envgen" / "symptoms.py").read_text(encoding="utf-8")
+    source = (repo / "envgen" / "machine" / "symptoms.py").read_text(encoding="utf-8")
     page = (repo / "docs" / "doctor.md").read_text(encoding="utf-8")
     names = set(re.findall(r'Symptom\(\s*"([a-z-]+)"', source)) | {"user-site", "python-path"}
     assert len(names) > 15

@@ -11,11 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from envgen.answer import STATES, Answer, Claim, Device, Ended, Installed, Library, Meant, Probed, Surroundings, Verdict, worst
-from envgen.loaded import has_code, major_of
 from envgen.model import Gpu, Machine, Matrix
-from envgen.unseen import UNSEEN
-from envgen.verdict import ALWAYS, BROKEN, judge, signal_name
+from envgen.probing.answer import (
+    STATES,
+    Answer,
+    Claim,
+    Device,
+    Ended,
+    Installed,
+    Library,
+    Meant,
+    Probed,
+    Surroundings,
+    Verdict,
+    worst,
+)
+from envgen.probing.loaded import has_code, major_of
+from envgen.probing.unseen import UNSEEN
+from envgen.probing.verdict import ALWAYS, BROKEN, judge, signal_name
 
 V = Version
 T4, V100 = Gpu("Tesla T4", V("7.5")), Gpu("Tesla V100", V("7.0"))

@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from envgen import proof, verify
-from envgen.foreign import read_any
 from envgen.model import Claim, Gpu, Lock, Matrix
+from envgen.proof import story as proof
+from envgen.proof import verify
+from envgen.proof.foreign import read_any
 
 HERE = Path(__file__).parent
 

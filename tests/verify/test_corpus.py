@@ -7,7 +7,7 @@ from conftest import REPO
 
 from envgen.matrix import load_matrix
 from envgen.model import Matrix
-from envgen.rules import REGISTRY
+from envgen.proof.rules import REGISTRY
 from verify.corpus import HERE, Entry, entries, false_alarms, fired, misses
 
 

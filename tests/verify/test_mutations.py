@@ -13,8 +13,8 @@ from envgen.layout import LOCK
 from envgen.lockfile import read_lock
 from envgen.matrix import load_matrix
 from envgen.model import Matrix
-from envgen.proof import claims_for
-from envgen.verify import check
+from envgen.proof.story import claims_for
+from envgen.proof.verify import check
 
 LOCKS = sorted((REPO / "environments").glob(f"*/*/{LOCK}"))
 FRAMEWORK = r"- name: (?:pytorch|tensorflow|tensorflow-base|jaxlib)\n(?:  .*\n)+"

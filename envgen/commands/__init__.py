@@ -1,0 +1,1 @@
+"""The command line, one module for a group of verbs: options, one call, one print."""

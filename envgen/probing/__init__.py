@@ -1,0 +1,1 @@
+"""What the frameworks inside an environment see, and what follows from it."""
