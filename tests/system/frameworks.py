@@ -38,6 +38,27 @@ def torch(
     return (_package("pytorch", version, build, cuda, files), *_cuda_packages(cuda))
 
 
+def vendor_torch(version: str, cuda: str | None = None, torchvision: str = "") -> tuple[Package, ...]:
+    """pytorch as its own channel builds it: py3.11_cuda11.8_cudnn8.7.0_0 with pytorch-cuda, py3.11_cpu_0 with cpuonly; and torchvision."""
+    kind = "cuda" if cuda else "cpu"
+    build = f"py{MINOR}_cuda{cuda}_cudnn8.7.0_0" if cuda else f"py{MINOR}_cpu_0"
+    mutex = Package("pytorch-mutex", "1.0", kind)
+    needs = (f"python {MINOR}.*", f"pytorch-mutex 1.0 {kind}", *((f"pytorch-cuda {cuda}.*",) if cuda else ()))
+    found = [mutex, Package("pytorch", version, build, needs, subdir=SUBDIR, files=_module("torch", version, cuda, CODE, ""))]
+    if torchvision:
+        mark = f"cu{_short(cuda)}" if cuda else "cpu"
+        found.append(Package("torchvision", torchvision, f"py{_py()}_{mark}", (f"pytorch {version}", needs[0]), subdir=SUBDIR))
+    if cuda is None:
+        return (*found, Package("cpuonly", "2.0", "0", ("pytorch-mutex 1.0 cpu",)))
+    version_package, runtime = _cuda_packages(cuda)
+    return (
+        *found,
+        Package("pytorch-cuda", cuda, "h0123456_0", (f"cuda-cudart {cuda}.*",), subdir=SUBDIR),
+        version_package,
+        runtime,
+    )
+
+
 def tensorflow(version: str, cuda: str | None = None, at_import: str = "") -> tuple[Package, ...]:
     """tensorflow-base, which holds the code, and tensorflow, which depends on it."""
     build = f"cuda{_short(cuda)}py{_py()}h0123456_200" if cuda else f"cpu_py{_py()}h0123456_0"

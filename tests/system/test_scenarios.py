@@ -24,6 +24,7 @@ A100, V100, T4 = "NVIDIA A100-SXM4-40GB:8.0", "Tesla V100-SXM2-16GB:7.0", "Tesla
 MACHINES = {  # the page -> driver, CUDA, GPUs of the machine that it is told on
     "1": ("560.35.05", 12060, T4),
     "4": ("535.104.05", 12020, f"{A100},{V100}"),
+    "5": ("575.57.08", 12090, A100),
 }
 
 pytestmark = pytest.mark.skipif(
@@ -38,10 +39,13 @@ def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
 
 @pytest.fixture(scope="module")
 def channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index folder and its packages: TensorFlow for CPU and for CUDA 12.6."""
+    """An index folder and its packages: TensorFlow and PyTorch as conda-forge builds them, PyTorch as its own channel does."""
     folder = tmp_path_factory.mktemp("channels")
-    packages = [stand_in.python_package(), *frameworks.tensorflow("2.18.0"), *frameworks.tensorflow("2.18.0", "12.6")]
-    stand_in.channel(folder / "conda-forge", packages)
+    both = [*frameworks.tensorflow("2.18.0"), *frameworks.tensorflow("2.18.0", "12.6"), *frameworks.torch("2.10.0", "12.9")]
+    stand_in.channel(folder / "conda-forge", [stand_in.python_package(), *both])
+    own = [*frameworks.vendor_torch("2.5.1", None, "0.20.1"), *frameworks.vendor_torch("2.5.1", "11.8", "0.20.1")]
+    stand_in.channel(folder / "pytorch", own)
+    stand_in.channel(folder / "nvidia", ())
     return folder
 
 
@@ -64,6 +68,8 @@ def command(folder: Path) -> Path:
 def test_a_walk_through_is_true(page: Path, tmp_path: Path, nvml: FakeNvml, channels: Path, mirror: str) -> None:
     for folder in ("matrices", "templates", "environments"):
         shutil.copytree(REPO / folder, tmp_path / "repository" / folder)
+    for cuda in ("11.8", "12.1") if page.name[0] == "5" else ():  # two toolkits that somebody installed by hand
+        frameworks.cudart(tmp_path / "repository" / "toolkits" / f"cuda-{cuda}" / "lib64", cuda)
     driver, cuda, gpus = MACHINES.get(page.name[0], ("560.35.05", 12060, T4))
     machine = nvml(driver=driver, cuda=cuda, gpus=gpus)
     made_up = {name: value for name, value in machine.items() if os.environ.get(name) != value}
