@@ -115,7 +115,7 @@ class Installed:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Environment:
     """What an environment says of itself: its target ("" where nothing names one), from where, and its frameworks."""
 
     prefix: Path
@@ -197,7 +197,7 @@ class Verdict:
 class Probed:
     """An environment judged."""
 
-    claim: Claim
+    environment: Environment
     machine: Machine
     verdicts: tuple[Verdict, ...]
 

@@ -12,8 +12,8 @@ from envgen.layout import Layout, find_root, starter
 from envgen.machine import gpu
 from envgen.matrix import load_matrix
 from envgen.probing import interview
-from envgen.probing.answer import FRAMEWORKS, Answer, Claim, Probed, Surroundings
-from envgen.probing.claim import claim, python
+from envgen.probing.answer import FRAMEWORKS, Answer, Environment, Probed, Surroundings
+from envgen.probing.environment import described, python
 from envgen.probing.verdict import judge
 from envgen.run import Talk
 
@@ -26,7 +26,7 @@ def probe(prefix: Path, talk: Talk, *, target: str = "", frameworks: Iterable[st
     `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word), `frameworks` those to ask (all that
     are installed). Raises BadInput for what cannot be asked: no environment, no Python, no framework.
     """
-    found = claim(prefix.absolute(), target)
+    found = described(prefix.absolute(), target)
     facts = load_matrix(_facts())
     answers = _answers(found, _chosen(found, tuple(frameworks)), timeout, talk)
     machine, around = gpu.inspect(), surroundings()
@@ -40,7 +40,7 @@ def surroundings() -> Surroundings:
     return Surroundings(os.environ.get("CUDA_VISIBLE_DEVICES"), tuple((name, os.path.realpath(name)) for name in folders), system)
 
 
-def _chosen(found: Claim, asked: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen(found: Environment, asked: tuple[str, ...]) -> tuple[str, ...]:
     there = tuple(name for name in FRAMEWORKS if name in found.frameworks)
     if not there:
         what = f"none of {', '.join(FRAMEWORKS)} is installed: there is nothing to ask"
@@ -51,7 +51,7 @@ def _chosen(found: Claim, asked: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in there if not asked or name in asked)
 
 
-def _answers(found: Claim, frameworks: tuple[str, ...], timeout: float, talk: Talk) -> tuple[Answer, ...]:
+def _answers(found: Environment, frameworks: tuple[str, ...], timeout: float, talk: Talk) -> tuple[Answer, ...]:
     answers = []
     talk.begin("asking the frameworks", len(frameworks))
     for name in frameworks:  # one after another: they share the GPU's memory

@@ -96,8 +96,8 @@ def libraries(answer: Answer) -> str:
 def probe_json(probed: Probed) -> str:
     """Everything for a machine."""
     found = {
-        "prefix": str(probed.claim.prefix),
-        "target": probed.claim.target or None,
+        "prefix": str(probed.environment.prefix),
+        "target": probed.environment.target or None,
         "state": probed.state,
         "machine": {
             "driver": driver_text(probed.machine.driver) if probed.machine.driver else None,
@@ -111,7 +111,7 @@ def probe_json(probed: Probed) -> str:
 
 
 def _verdict(verdict: Verdict, probed: Probed) -> dict[str, Any]:
-    answer, installed = verdict.answer, probed.claim.frameworks.get(verdict.answer.framework)
+    answer, installed = verdict.answer, probed.environment.frameworks.get(verdict.answer.framework)
     return {
         "framework": answer.framework,
         "package": installed.package if installed else None,

@@ -14,15 +14,15 @@ from signal import Signals
 from packaging.version import Version
 
 from envgen.model import Machine, Matrix
-from envgen.probing.answer import Answer, Case, Claim, Issue, Library, Meant, Rule, Surroundings, Verdict
+from envgen.probing.answer import Answer, Case, Environment, Issue, Library, Meant, Rule, Surroundings, Verdict
 from envgen.probing.loaded import culprit, foreign, gpus, major_needed, major_of, without_code
 from envgen.probing.unseen import UNSEEN, last_line, no_code, one_line
 
 
-def judge(answer: Answer, claim: Claim, machine: Machine, around: Surroundings, facts: Matrix) -> Verdict:
+def judge(answer: Answer, environment: Environment, machine: Machine, around: Surroundings, facts: Matrix) -> Verdict:
     """The verdict on one framework; `facts` are those of a repository, or those that come with envgen."""
-    installed = claim.frameworks.get(answer.framework)
-    meant = claim.meant or (installed.meant if installed else Meant(gpu=None))
+    installed = environment.frameworks.get(answer.framework)
+    meant = environment.meant or (installed.meant if installed else Meant(gpu=None))
     case = Case(answer, installed, meant, machine, around, facts)
     broken = _first(BROKEN, case)
     if broken:

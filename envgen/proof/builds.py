@@ -26,9 +26,9 @@ _CONDA_FRAMEWORKS = {
     **dict.fromkeys(("tensorflow", "tensorflow-base", "tensorflow-gpu", "tensorflow-cpu", "libtensorflow_cc"), "tensorflow"),
     "jaxlib": "jax",
 }
-_PIP_TENSORFLOW = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-cpu-aws")
-_PIP_FRAMEWORKS = {"torch": "pytorch", "jaxlib": "jax", **dict.fromkeys(_PIP_TENSORFLOW, "tensorflow")}
-_PIP_CPU_ONLY = frozenset({"tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-cpu-aws"})
+PIP_TENSORFLOW = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-cpu-aws")
+_PIP_FRAMEWORKS = {"torch": "pytorch", "jaxlib": "jax", **dict.fromkeys(PIP_TENSORFLOW, "tensorflow")}
+CPU_WHEELS = frozenset({"tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-cpu-aws"})
 _SIGNS = {
     "jax": re.compile(r"pip:jax-cuda\d+-(?:plugin|pjrt)"),
     "tensorflow": re.compile(r"pip:nvidia-cudnn(?:-cu\d+)?|conda:(?:cudatoolkit|libcublas)"),
@@ -180,7 +180,7 @@ def framework_cuda(package: LockedPackage, beside: Iterable[LockedPackage]) -> s
     cudatoolkit. A torch wheel that tells a bare major is for the minor of the CUDA runtime that it is locked with.
     """
     found = cuda_of(package)
-    if package.manager == "conda" or is_cpu_build(package) or package.name in _PIP_CPU_ONLY:
+    if package.manager == "conda" or is_cpu_build(package) or package.name in CPU_WHEELS:
         return found
     others = tuple(beside)
     if found is None:

@@ -50,7 +50,6 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "machine.surroundings",
         "machine.symptoms",
         "options",
-        "probing.claim",
         "probing.journal",
         "probing.loaded",
         "probing.report",
@@ -79,6 +78,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "plan",
+        "probing.environment",
         "probing.verdict",
         "proof.integrity",
         "starting",

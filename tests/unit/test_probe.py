@@ -17,8 +17,8 @@ from packaging.version import Version
 from envgen.errors import BadInput
 from envgen.model import Machine, Matrix
 from envgen.probing import inside, interview
-from envgen.probing.answer import Claim, Device, Ended, Meant, Probed
-from envgen.probing.claim import claim
+from envgen.probing.answer import Device, Ended, Environment, Meant, Probed
+from envgen.probing.environment import described
 from envgen.probing.journal import cuda_version, cudnn_version, read
 from envgen.probing.report import probe_json, probe_lines
 
@@ -160,7 +160,7 @@ journals = st.lists(st.text() | st.dictionaries(keys, values, max_size=4).map(js
 @given(journals)
 def test_any_journal_is_read_and_can_be_printed(real: Matrix, journal: str) -> None:
     answer = read("pytorch", journal, Ended(0))
-    says = Claim(Path("/env"), "", None, {})
+    says = Environment(Path("/env"), "", None, {})
     from envgen.probing.answer import Surroundings
     from envgen.probing.verdict import judge
 
@@ -169,7 +169,7 @@ def test_any_journal_is_read_and_can_be_printed(real: Matrix, journal: str) -> N
     "\n".join(probe_lines(probed)).encode()
 
 
-# --- claim ----------------------------------------------------------------------------------------------------------------
+# --- environment ----------------------------------------------------------------------------------------------------------------
 
 
 def prefix(folder: Path, *packages: str, pip: tuple[str, ...] = ()) -> Path:
@@ -179,9 +179,12 @@ def prefix(folder: Path, *packages: str, pip: tuple[str, ...] = ()) -> Path:
     interpreter.parent.mkdir(exist_ok=True)
     interpreter.touch()
     for name in packages:
-        (folder / "conda-meta" / f"{name}.json").write_text("{}")
+        record = dict(zip(("name", "version", "build"), name.rsplit("-", 2), strict=True), subdir="linux-64")
+        (folder / "conda-meta" / f"{name}.json").write_text(json.dumps(record))
     for name in pip:
-        (folder / "lib" / "python3.12" / "site-packages" / f"{name}.dist-info").mkdir(parents=True)
+        info = folder / "lib" / "python3.12" / "site-packages" / f"{name}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: {}\nVersion: {}\n".format(*name.split("-")))
     return folder
 
 
@@ -196,14 +199,14 @@ def prefix(folder: Path, *packages: str, pip: tuple[str, ...] = ()) -> Path:
         ("tensorflow-2.4.1-gpu_py39h8236f22_0", "tensorflow", True, None),  # the defaults channel
         ("tensorflow-2.4.1-mkl_py39h1_0", "tensorflow", False, None),
         ("jaxlib-0.7.2-cuda129_py312h1_200 jax-0.7.2-pyhd8ed1ab_0", "jax", True, "12.9"),
-        ("cupy-core-13.6.0-py312h1_0 cuda-version-12.9-h1_3", "cupy", True, None),
+        ("cupy-core-13.6.0-py312h1_0 cuda-version-12.9-h1_3", "cupy", True, "12"),
         ("pytorch-2.5.1-cuda_py312_h1_0 cuda-version-12.9-h1_3", "pytorch", True, "12"),  # a newer minor may serve an older build
     ],
 )
 def test_a_build_string_says_what_a_conda_package_is_for(
     tmp_path: Path, packages: str, framework: str, gpu: bool, cuda: str | None
 ) -> None:
-    found = claim(prefix(tmp_path / "env", *packages.split())).frameworks
+    found = described(prefix(tmp_path / "env", *packages.split())).frameworks
     assert list(found) == [framework]
     assert (found[framework].meant.gpu, found[framework].meant.cuda) == (gpu, Version(cuda) if cuda else None)
 
@@ -214,20 +217,20 @@ def test_a_build_string_says_what_a_conda_package_is_for(
         ("torch-2.7.1+cu126", "pytorch", True, "12.6"),
         ("torch-2.7.1+cpu", "pytorch", False, None),
         ("torch-2.7.1", "pytorch", None, None),
-        ("torch-2.7.1 nvidia_cuda_runtime_cu12-12.6.77", "pytorch", True, None),
-        ("torch-2.14.0 nvidia_cuda_runtime-13.0.48", "pytorch", True, None),
+        ("torch-2.7.1 nvidia_cudnn_cu12-9.5.1.17 nvidia_cuda_runtime_cu12-12.6.77", "pytorch", True, "12.6"),
+        ("torch-2.14.0 nvidia_cudnn_cu13-9.24.0.43", "pytorch", True, "13"),
         ("tensorflow-2.19.0", "tensorflow", None, None),
         ("tensorflow_cpu-2.19.0", "tensorflow", False, None),
-        ("tensorflow-2.19.0 nvidia_cuda_runtime_cu12-12.5.82", "tensorflow", True, None),
+        ("tensorflow-2.19.0 nvidia_cudnn_cu12-9.3.0.75", "tensorflow", True, "12"),
         ("jaxlib-0.7.2 jax-0.7.2", "jax", False, None),
-        ("jaxlib-0.7.2 jax_cuda12_plugin-0.7.2", "jax", True, None),
-        ("cupy_cuda12x-13.6.0", "cupy", True, None),
+        ("jaxlib-0.7.2 jax_cuda12_plugin-0.7.2", "jax", True, "12"),
+        ("cupy_cuda12x-13.6.0", "cupy", True, "12"),
     ],
 )
 def test_a_wheel_says_what_it_is_for_where_it_does(
     tmp_path: Path, pip: str, framework: str, gpu: bool | None, cuda: str | None
 ) -> None:
-    found = claim(prefix(tmp_path / "env", pip=tuple(pip.split()))).frameworks
+    found = described(prefix(tmp_path / "env", pip=tuple(pip.split()))).frameworks
     assert list(found) == [framework]
     assert (found[framework].meant.gpu, found[framework].meant.cuda) == (gpu, Version(cuda) if cuda else None)
 
@@ -235,21 +238,21 @@ def test_a_wheel_says_what_it_is_for_where_it_does(
 def test_the_conda_package_speaks_where_both_are_there(tmp_path: Path) -> None:
     """conda's own packages have a dist-info, too."""
     env = prefix(tmp_path / "env", "pytorch-2.7.1-cpu_generic_py312_h1_0", pip=("torch-2.7.1",))
-    assert claim(env).frameworks["pytorch"].package == "pytorch 2.7.1 cpu_generic_py312_h1_0"
+    assert described(env).frameworks["pytorch"].package == "pytorch 2.7.1 cpu_generic_py312_h1_0"
 
 
 def test_a_target_is_what_the_option_says_else_the_mark(tmp_path: Path) -> None:
     env = prefix(tmp_path / "env", "pytorch-2.7.1-cpu_generic_py312_h1_0")
-    assert (claim(env).target, claim(env).meant) == ("", None)
+    assert (described(env).target, described(env).meant) == ("", None)
     (env / "conda-meta" / "envgen").write_text('{"project": "vision", "target": "cu126", "lock": "x", "platform": "linux-64"}')
-    assert claim(env).meant == Meant(gpu=True, cuda=Version("12.6"), because="target cu126 (conda-meta/envgen)")
-    assert claim(env, "cpu").meant == Meant(gpu=False, because="target cpu (--target)")
+    assert described(env).meant == Meant(gpu=True, cuda=Version("12.6"), because="target cu126 (conda-meta/envgen)")
+    assert described(env, "cpu").meant == Meant(gpu=False, because="target cpu (--target)")
 
 
 @pytest.mark.parametrize("target", ["gpu", "cu", "cu1", "cuda126", "cu1260", "CPU", "cu12.6"])
 def test_what_is_no_target_is_refused(tmp_path: Path, target: str) -> None:
     with pytest.raises(BadInput, match="is no target"):
-        claim(prefix(tmp_path / "env"), target)
+        described(prefix(tmp_path / "env"), target)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"cpu"', "{}", '{"target": 3}', '{"target": null}', "\udce9"])
@@ -257,16 +260,16 @@ def test_a_mark_that_names_no_target_is_an_error_with_its_place(tmp_path: Path, 
     env = prefix(tmp_path / "env")
     (env / "conda-meta" / "envgen").write_text(text, errors="surrogateescape")
     with pytest.raises(BadInput, match="this mark does not name a target") as error:
-        claim(env)
+        described(env)
     assert str(error.value.where).endswith("envgen")
 
 
 def test_what_is_no_environment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no conda-meta"):
-        claim(tmp_path)
+        described(tmp_path)
     (tmp_path / "conda-meta").mkdir()
     with pytest.raises(BadInput, match="no Python in this environment"):
-        claim(tmp_path)
+        described(tmp_path)
 
 
 # --- where libraries are from ---------------------------------------------------------------------------------------------

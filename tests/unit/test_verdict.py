@@ -15,9 +15,9 @@ from envgen.model import Gpu, Machine, Matrix
 from envgen.probing.answer import (
     STATES,
     Answer,
-    Claim,
     Device,
     Ended,
+    Environment,
     Installed,
     Library,
     Meant,
@@ -73,9 +73,9 @@ def facts(real: Matrix) -> Facts:
     return Facts(real)
 
 
-def claim(installed: Installed = CUDA_BUILD, target: str = "") -> Claim:
+def claim(installed: Installed = CUDA_BUILD, target: str = "") -> Environment:
     meant = {"": None, "cpu": Meant(gpu=False), "cu126": Meant(gpu=True, cuda=V("12.6")), "cu118": Meant(gpu=True, cuda=V("11.8"))}
-    return Claim(Path("/env"), target, meant[target], {"pytorch": installed})
+    return Environment(Path("/env"), target, meant[target], {"pytorch": installed})
 
 
 def rules(verdict: Verdict) -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ class Judge:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
-    def __call__(self, answer: Answer, says: Claim | None = None, machine: Machine = HOST, **around: object) -> Verdict:
+    def __call__(self, answer: Answer, says: Environment | None = None, machine: Machine = HOST, **around: object) -> Verdict:
         return judge(answer, says or claim(), machine, Surroundings(**around), self.facts.matrix)  # type: ignore[arg-type]
 
 
@@ -107,7 +107,7 @@ def test_a_cuda_build_that_computes_on_the_gpu_is_right(verdict: Judge) -> None:
 
 @pytest.mark.parametrize("machine", [BARE, HOST])
 @pytest.mark.parametrize("says", [claim(CPU_BUILD), claim(CPU_BUILD, "cpu")])
-def test_a_cpu_build_for_cpu_is_right_on_any_machine(verdict: Judge, machine: Machine, says: Claim) -> None:
+def test_a_cpu_build_for_cpu_is_right_on_any_machine(verdict: Judge, machine: Machine, says: Environment) -> None:
     found = verdict(CPU, says, machine)
     assert (found.state, found.issues, found.reason) == ("ok", (), "sees no GPU, as is right for CPU")
 
@@ -247,7 +247,7 @@ NO_ANSWER = {
 
 @pytest.mark.parametrize("rule", NO_ANSWER)
 @pytest.mark.parametrize("says", [claim(), claim(CPU_BUILD), claim(PLAIN_WHEEL)])
-def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_meant(verdict: Judge, rule: str, says: Claim) -> None:
+def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_meant(verdict: Judge, rule: str, says: Environment) -> None:
     answer, text = NO_ANSWER[rule]
     found = verdict(answer, says)
     assert rules(found) == [(rule, "error")]
@@ -268,7 +268,7 @@ def test_signals_have_names() -> None:
 OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign")
 FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign")
 TWO = replace(HOST, gpus=(T4, V100))
-FINDINGS: Mapping[str, tuple[Answer, Claim, Machine, tuple[str, str]]] = {
+FINDINGS: Mapping[str, tuple[Answer, Environment, Machine, tuple[str, str]]] = {
     "a GPU in a CPU target": (SEES, claim(CUDA_BUILD, "cpu"), HOST, ("gpu-in-cpu", "error")),
     "a CUDA build in a CPU target": (BLIND, claim(CUDA_BUILD, "cpu"), BARE, ("cuda-in-cpu", "warning")),
     "another version": (replace(SEES, version="2.6.0"), claim(), HOST, ("other-version", "error")),
@@ -454,7 +454,7 @@ surroundings = st.builds(
     st.sampled_from(["linux", "windows"]),
 )
 claims = st.builds(
-    lambda meant, installed: Claim(Path("/env"), "", meant, {found.framework: found for found in installed}),
+    lambda meant, installed: Environment(Path("/env"), "", meant, {found.framework: found for found in installed}),
     st.none() | meanings,
     st.lists(st.builds(Installed, st.sampled_from(["pytorch", "jax"]), texts, texts, meanings), max_size=2),
 )
@@ -462,7 +462,7 @@ claims = st.builds(
 
 @given(answers, claims, machines, surroundings)
 def test_any_answer_has_a_verdict_with_a_reason(
-    facts: Facts, answer: Answer, says: Claim, machine: Machine, around: Surroundings
+    facts: Facts, answer: Answer, says: Environment, machine: Machine, around: Surroundings
 ) -> None:
     found = judge(answer, says, machine, around, facts.matrix)
     assert found.state in STATES
@@ -489,7 +489,7 @@ def test_a_gpu_that_is_meant_and_not_seen_is_always_an_error(
 
 
 @given(st.lists(answers, max_size=4), claims, machines)
-def test_the_whole_is_as_bad_as_its_worst_part(facts: Facts, told: list[Answer], says: Claim, machine: Machine) -> None:
+def test_the_whole_is_as_bad_as_its_worst_part(facts: Facts, told: list[Answer], says: Environment, machine: Machine) -> None:
     verdicts = tuple(judge(answer, says, machine, Surroundings(), facts.matrix) for answer in told)
     states = {verdict.state for verdict in verdicts}
     whole = Probed(says, machine, verdicts).state
