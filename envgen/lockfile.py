@@ -12,7 +12,8 @@ import yaml
 
 from envgen.document import plain
 from envgen.errors import BadInput
-from envgen.model import Address, Lock, LockedPackage
+from envgen.model import Address
+from envgen.packages import Lock, LockedPackage
 from envgen.run import Download, Stamp
 
 _BODY = "\npackage:"

@@ -19,7 +19,8 @@ import yaml
 from envgen import lockfile
 from envgen.errors import BadInput, NoSolution
 from envgen.layout import LOCK, SPEC
-from envgen.model import Platform, Record, RenderedFile, Solution
+from envgen.model import Platform, RenderedFile
+from envgen.packages import Record, Solution
 from envgen.run import Solved, Stamp
 
 if TYPE_CHECKING:

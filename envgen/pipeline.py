@@ -18,9 +18,10 @@ from envgen import lockfile, render
 from envgen.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
-from envgen.model import Choice, Finding, Matrix, Obstacle, Platform, RenderedFile, Resolution, Target
+from envgen.model import Choice, Matrix, Obstacle, Platform, RenderedFile, Resolution, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
 from envgen.proof import verify
+from envgen.proof.nouns import Finding
 from envgen.recorded import names_of, read_recorded, recorded_files, recorded_names
 from envgen.resolve import resolve
 from envgen.run import Ask, Outcome, Solved, Talk

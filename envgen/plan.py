@@ -14,7 +14,8 @@ from envgen.errors import BadInput, Clash, closest
 from envgen.layout import LOCK, Layout
 from envgen.machine import gpu, surroundings
 from envgen.machine.fit import GPU, WORDS, best_for
-from envgen.model import Choice, Locked, Matrix, Platform, Project, RenderedFile, Resolution, Target
+from envgen.machine.nouns import Locked
+from envgen.model import Choice, Matrix, Platform, Project, RenderedFile, Resolution, Target
 from envgen.project import load_project
 from envgen.resolve import resolve
 from envgen.run import Ask, Stamp, Talk

@@ -13,7 +13,7 @@ from typing import Any
 
 from envgen.channel import place
 from envgen.errors import BadInput
-from envgen.model import Record
+from envgen.packages import Record
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
 _LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{', re.MULTILINE)

@@ -20,7 +20,8 @@ import yaml
 from envgen.document import parse, plain
 from envgen.errors import BadInput, addressed
 from envgen.layout import SPEC, VIRTUAL
-from envgen.model import Address, Choice, RenderedFile, Request, Resolution, Target, Variant
+from envgen.model import Address, Choice, RenderedFile, Resolution, Target, Variant
+from envgen.packages import Request
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment

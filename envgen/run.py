@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from packaging.version import Version
-
-from envgen.model import Claim, Finding, Fit, Lock, Machine, Platform, RenderedFile, Resolution, Solution, Symptom, System
+from envgen.model import Platform, RenderedFile, Resolution
+from envgen.packages import Solution
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,56 +71,6 @@ class Ask:
     offline: bool = False
     jobs: int = 1
     update: bool = False  # solve again although nothing changed
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """One platform of a lock, held against what it is meant to be. The drivers are the oldest that run it, and on which what is
-    compiled at run time works; None: not known, or not needed.
-    """
-
-    lock: Lock
-    platform: Platform
-    claim: Claim
-    packages: int
-    driver: Version | None
-    compiling: Version | None
-    findings: tuple[Finding, ...]
-
-    @property
-    def errors(self) -> int:
-        """How many findings make the check fail."""
-        return sum(found.severity == "error" for found in self.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class Checkup:
-    """The targets of one project on a machine. `chosen` is the locked target that fits, "" where none does; `why` says why.
-
-    `asked` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
-    """
-
-    project: str
-    verdicts: tuple[Fit, ...]
-    chosen: str
-    why: str
-    asked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """All that `envgen doctor` has to tell."""
-
-    machine: Machine
-    here: System
-    symptoms: tuple[Symptom, ...]
-    checkups: tuple[Checkup, ...]
-
-    @property
-    def ill(self) -> bool:
-        """An error was found, or a project that was named has no locked target that runs here."""
-        no_target = any(checkup.asked and not checkup.chosen for checkup in self.checkups)
-        return no_target or any(symptom.severity == "error" for symptom in self.symptoms)
 
 
 class Talk(Protocol):

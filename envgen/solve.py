@@ -14,7 +14,7 @@ from rattler.package.build_string import BuildString
 from envgen.channel import Place, place, redacted
 from envgen.errors import BadInput, EnvgenError, NoSolution
 from envgen.index import Index
-from envgen.model import Record, Request, Solution
+from envgen.packages import Record, Request, Solution
 
 Progress = Callable[[Request], None]
 

@@ -20,7 +20,8 @@ from rattler.package_streaming import download_bytes
 from envgen.channel import Place, bare, place, redacted
 from envgen.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.lockfile import read_lock
-from envgen.model import LockedPackage, Platform
+from envgen.model import Platform
+from envgen.packages import LockedPackage
 from envgen.run import Talk
 
 _MISMATCH = re.compile(r"hash mismatch when extracting .*?expected (\w+), got (\w+)", re.DOTALL)

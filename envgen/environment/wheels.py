@@ -21,7 +21,7 @@ from pathlib import Path
 from envgen.channel import redacted
 from envgen.environment.prefixes import Wheel
 from envgen.errors import BadInput, CheckFailed, EnvgenError, NoSolution
-from envgen.model import LockedPackage
+from envgen.packages import LockedPackage
 
 _OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
 # Of the user's own settings of pip only those count that help to reach an index; one like PIP_TARGET would lead it elsewhere.

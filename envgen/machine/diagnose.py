@@ -11,10 +11,10 @@ from packaging.version import Version
 from envgen.errors import BadInput
 from envgen.layout import Layout, starter
 from envgen.machine import fit, gpu, surroundings, symptoms
+from envgen.machine.nouns import Checkup, Diagnosis, Fit, Machine, System
 from envgen.matrix import load_matrix
-from envgen.model import Fit, Machine, Matrix, System
+from envgen.model import Matrix
 from envgen.plan import load, locked
-from envgen.run import Checkup, Diagnosis
 
 
 def diagnose(

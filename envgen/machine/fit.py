@@ -14,21 +14,8 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.errors import BadInput
-from envgen.model import (
-    Address,
-    Fit,
-    Gpu,
-    Locked,
-    Machine,
-    Matrix,
-    Platform,
-    Project,
-    System,
-    Target,
-    Toolkit,
-    Variant,
-    driver_text,
-)
+from envgen.machine.nouns import Fit, Locked, Machine, System
+from envgen.model import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 
 GPU, AUTO = "gpu", "auto"  # as target names: the newest CUDA target that fits; the same, or else the CPU target
 WORDS = (GPU, AUTO)

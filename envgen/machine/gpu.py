@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from packaging.version import Version
 
-from envgen.model import Gpu, Machine
+from envgen.machine.nouns import Machine
+from envgen.model import Gpu
 
 Answer = TypeVar("Answer")
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from envgen.model import Outsider
+from envgen.machine.nouns import Outsider
 
 HOMES = ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT")
 _LOCAL = "usr/local"

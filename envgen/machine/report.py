@@ -8,8 +8,8 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import Any
 
-from envgen.model import Fit, Gpu, Machine, Symptom, System, driver_text
-from envgen.run import Checkup, Diagnosis
+from envgen.machine.nouns import Checkup, Diagnosis, Fit, Machine, Symptom, System
+from envgen.model import Gpu, driver_text
 
 
 def page(found: Diagnosis, width: int) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.machine import outside
-from envgen.model import Platform, System
+from envgen.machine.nouns import System
+from envgen.model import Platform
 
 # Variables that CUDA programs, Python and the solvers of conda, mamba and pixi read; their values are shown to the user.
 READ = (

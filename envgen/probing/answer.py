@@ -8,7 +8,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.model import Machine, Matrix
+from envgen.machine.nouns import Machine
+from envgen.model import Matrix
 
 FRAMEWORKS = ("pytorch", "tensorflow", "jax", "cupy")
 MODULES = {"pytorch": "torch"}  # framework -> what Python imports, where that is another name

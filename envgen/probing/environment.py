@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.errors import BadInput
-from envgen.model import LockedPackage
+from envgen.packages import LockedPackage
 from envgen.probing.answer import Environment, Installed, Meant
 from envgen.proof.builds import CPU_WHEELS, NAMERS, PIP_TENSORFLOW, cuda_of, framework_cuda, is_cpu_build
 from envgen.proof.foreign import read_prefix

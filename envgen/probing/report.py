@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
 
-from envgen.model import Machine, driver_text
+from envgen.machine.nouns import Machine
+from envgen.model import driver_text
 from envgen.probing.answer import Answer, Probed, Verdict
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from signal import Signals
 
 from packaging.version import Version
 
-from envgen.model import Machine, Matrix
+from envgen.machine.nouns import Machine
+from envgen.model import Matrix
 from envgen.probing.answer import Answer, Case, Environment, Issue, Library, Meant, Rule, Surroundings, Verdict
 from envgen.probing.loaded import culprit, foreign, gpus, major_needed, major_of, without_code
 from envgen.probing.unseen import UNSEEN, last_line, no_code, one_line

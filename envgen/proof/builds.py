@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.version import InvalidVersion, Version
 
-from envgen.model import LockedPackage, Platform
+from envgen.model import Platform
+from envgen.packages import LockedPackage
 
 _BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?(\d+(?:\.\d+)+|\d{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
 _CPU_BUILD = re.compile(r"(?:^|_)cpu(?=_|py|h[0-9a-f]{7}|$)")

@@ -14,7 +14,8 @@ from packaging.version import InvalidVersion, Version
 
 from envgen import cell as facts
 from envgen.cell import Value
-from envgen.model import Constraint, LockedPackage, driver_text
+from envgen.model import Constraint, driver_text
+from envgen.packages import LockedPackage
 from envgen.proof.builds import cudnn_of, version_of
 from envgen.proof.rules import Case, rule, toolkit_of
 

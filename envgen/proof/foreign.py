@@ -13,7 +13,8 @@ from packaging.utils import canonicalize_name
 
 from envgen.errors import BadInput
 from envgen.lockfile import build_of, read_lock
-from envgen.model import Address, Lock, LockedPackage, Platform
+from envgen.model import Address, Platform
+from envgen.packages import Lock, LockedPackage
 
 if TYPE_CHECKING:
     from rattler import Environment

@@ -19,7 +19,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from envgen.channel import place, redacted
-from envgen.model import LockedPackage
+from envgen.packages import LockedPackage
 from envgen.proof.builds import applies, requirement_name
 from envgen.proof.demands import admits
 from envgen.proof.rules import Case, rule

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from packaging.version import Version
 
 from envgen import __version__
-from envgen.model import Finding, driver_text
+from envgen.model import driver_text
+from envgen.proof.nouns import Finding, Verified
 from envgen.proof.verify import RULES
-from envgen.run import Verified
 
 if TYPE_CHECKING:
     from rich.table import Table

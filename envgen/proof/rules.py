@@ -13,8 +13,10 @@ from functools import cached_property
 from packaging.version import Version
 
 from envgen.cell import system
-from envgen.model import Claim, Lock, LockedPackage, Matrix, Platform, Toolkit
+from envgen.model import Matrix, Platform, Toolkit
+from envgen.packages import Lock, LockedPackage
 from envgen.proof.builds import cuda_of, framework_cuda, framework_of
+from envgen.proof.nouns import Claim
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from envgen.document import read
 from envgen.errors import BadInput, closest
 from envgen.layout import VIRTUAL, Layout, starter
 from envgen.matrix import load_matrix
-from envgen.model import Claim, Lock, Matrix, Platform, Project, Target
+from envgen.model import Matrix, Platform, Project, Target
+from envgen.packages import Lock
 from envgen.project import load_project
 from envgen.proof import verify
 from envgen.proof.demands import driver_floors
 from envgen.proof.foreign import read_any
-from envgen.run import Verified
+from envgen.proof.nouns import Claim, Verified
 
 _STAMP = "conda-meta/envgen"  # what `envgen install` leaves in an environment: JSON with project and target
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.model import LockedPackage
+from envgen.packages import LockedPackage
 from envgen.proof.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is_library, runtime_of, tensorflow_loads, version_of
 from envgen.proof.rules import Case, rule
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from packaging.version import Version
 
 from envgen.cell import fleet
-from envgen.model import Claim, Finding, Lock, LockedPackage, Matrix, Platform, Resolution
+from envgen.model import Matrix, Platform, Resolution
+from envgen.packages import Lock, LockedPackage
 from envgen.proof import demands, integrity, truth  # noqa: F401 - they fill the registry
 from envgen.proof.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
+from envgen.proof.nouns import Claim, Finding
 from envgen.proof.rules import REGISTRY, Case, Rule
 
 RULES: tuple[Rule, ...] = tuple(REGISTRY.values())

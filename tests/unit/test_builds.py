@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples
 
-from envgen.model import LockedPackage
+from envgen.packages import LockedPackage
 from envgen.proof.builds import (
     applies,
     built_for,

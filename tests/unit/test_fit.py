@@ -12,7 +12,8 @@ from unit.small import examples, project_of, small_matrix
 
 from envgen.errors import BadInput
 from envgen.machine import fit
-from envgen.model import Fit, Gpu, Locked, Machine, Matrix, System, driver_text
+from envgen.machine.nouns import Fit, Locked, Machine, System
+from envgen.model import Gpu, Matrix, driver_text
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
 V100, B200, K40, A100 = (

@@ -14,7 +14,7 @@ from unit.small import examples, refused
 
 from envgen.errors import BadInput
 from envgen.lockfile import read_lock
-from envgen.model import LockedPackage
+from envgen.packages import LockedPackage
 from envgen.proof.foreign import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from envgen.errors import BadInput
-from envgen.model import Machine, Matrix
+from envgen.machine.nouns import Machine
+from envgen.model import Matrix
 from envgen.probing import inside, interview
 from envgen.probing.answer import Device, Ended, Environment, Meant, Probed
 from envgen.probing.environment import described

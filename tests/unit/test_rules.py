@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, small_matrix
 
-from envgen.model import Claim, Gpu, Lock, LockedPackage, Matrix
+from envgen.model import Gpu, Matrix
+from envgen.packages import Lock, LockedPackage
 from envgen.proof.demands import driver_floors
+from envgen.proof.nouns import Claim
 from envgen.proof.rules import REGISTRY
 from envgen.proof.verify import cases, check, claims_of, inferred
 from envgen.resolve import resolve

@@ -15,8 +15,8 @@ from unit.nobody import as_nobody
 from unit.small import examples
 
 from envgen.machine import outside
+from envgen.machine.nouns import Outsider, System
 from envgen.machine.surroundings import look, platform_here
-from envgen.model import Outsider, System
 
 CPUINFO = "processor\t: 0\nflags\t\t: {}\nbugs\t\t:\n"
 V2 = "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3"

@@ -14,9 +14,10 @@ from packaging.version import Version
 from unit.machines import build, toolkit
 
 from envgen.machine import symptoms
+from envgen.machine.nouns import Machine, Symptom
 from envgen.machine.surroundings import look
 from envgen.machine.symptoms import RULES, judge
-from envgen.model import Gpu, Machine, Symptom
+from envgen.model import Gpu
 
 V100, A100, H100 = (
     Gpu("Tesla V100-SXM2-16GB", Version("7.0")),

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from envgen.model import Gpu, Machine, Matrix
+from envgen.machine.nouns import Machine
+from envgen.model import Gpu, Matrix
 from envgen.probing.answer import (
     STATES,
     Answer,

@@ -14,10 +14,12 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from envgen.model import Claim, Gpu, Lock, Matrix
+from envgen.model import Gpu, Matrix
+from envgen.packages import Lock
 from envgen.proof import story as proof
 from envgen.proof import verify
 from envgen.proof.foreign import read_any
+from envgen.proof.nouns import Claim
 
 HERE = Path(__file__).parent
 
