@@ -315,3 +315,9 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
         "envgen.errors",
         "envgen.options",
     }
+
+
+def test_the_page_about_the_architecture_names_every_room() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    hidden = {"__main__", *(module for module in MODULES if module.endswith("__init__") or module.startswith("commands."))}
+    assert [module for module in MODULES if module not in hidden and f"`{module}`" not in page] == []
