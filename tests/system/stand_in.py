@@ -30,7 +30,8 @@ from rattler_build import assemble_package
 from system.channel import MADE
 from system.channel import Package as Described
 
-MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
+MINOR = "3.12"  # what the stand-in for Python says it is, whichever runs the tests: the facts have frameworks for it
+RUNS = f"python{sys.version_info.major}.{sys.version_info.minor}"
 SITE = f"lib/python{MINOR}/site-packages"
 SUBDIR = str(Subdir.current())
 PLACEHOLDER = "/opt/placeholder_" + "placeholder_" * 8  # what packages call the prefix that they are installed into
@@ -60,6 +61,7 @@ def python_package(version: str = f"{MINOR}.9") -> Package:
         f"bin/python{'.'.join(version.split('.')[:2])}": Path("python"),
         "pyvenv.cfg": f"home = {interpreter.parent}\ninclude-system-site-packages = false\n",
         f"{SITE}/README.txt": "packages\n",
+        **({} if RUNS == f"python{MINOR}" else {f"lib/{RUNS}": Path(f"python{MINOR}")}),  # where the interpreter looks
     }
     return Package("python", version, "h0123456_0_cpython", subdir=SUBDIR, files=files)
 
