@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from nvml.build import FakeNvml, fake_nvml
 
 REPO = Path(__file__).parent.parent
 SNAPSHOT = REPO.parent / "shared" / "channels"
@@ -104,3 +105,9 @@ def unpacked_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(tmp_path: Path, unpacked_cache: Path) -> Workspace:
     """An empty repository with this one's matrices and templates."""
     return repository(tmp_path / "workspace", {**clean_environment(tmp_path), "ENVGEN_CACHE": str(unpacked_cache)})
+
+
+@pytest.fixture(scope="session")
+def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
+    """A made-up NVML: call it with a machine's settings to get a child's whole environment."""
+    return fake_nvml(tmp_path_factory.mktemp("nvml"))

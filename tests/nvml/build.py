@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -60,3 +61,11 @@ def double_nvml() -> FakeNvml:
 def absent_nvml() -> dict[str, str]:
     """The environment of a child that finds no NVML, even on a machine that has one."""
     return double_nvml()(absent=1)
+
+
+def changes(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a made-up machine changes in the environment; this checkout stays importable."""
+    changed = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    if "PYTHONPATH" in changed:
+        changed["PYTHONPATH"] = os.pathsep.join((changed["PYTHONPATH"], str(HERE.parents[1])))
+    return changed

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, Run, Workspace, clean_environment
-from nvml.build import FakeNvml, absent_nvml, fake_nvml
+from nvml.build import FakeNvml, absent_nvml, changes
 
 from envgen.machine.surroundings import platform_here
 
@@ -20,11 +20,6 @@ from envgen.machine.surroundings import platform_here
 pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the example projects have CUDA targets for linux-64")
 
 V100, A100, H100 = "Tesla V100-SXM2-16GB:7.0", "NVIDIA A100-SXM4-40GB:8.0", "NVIDIA H100 80GB HBM3:9.0"
-
-
-@pytest.fixture(scope="module")
-def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    return fake_nvml(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +31,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(folder / "repository", clean_environment(folder))
 
 
-def changed(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a made-up machine changes in the environment; this checkout stays importable."""
-    found = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-    if "PYTHONPATH" in found:
-        found["PYTHONPATH"] = os.pathsep.join((found["PYTHONPATH"], str(REPO)))
-    return found
-
-
 def doctor(site: Workspace, machine: Mapping[str, str], *words: object) -> Run:
     """It reads, and never writes."""
     before = site.files()
-    done = site.envgen("doctor", *words, **changed(machine))
+    done = site.envgen("doctor", *words, **changes(machine))
     assert "Traceback" not in done.err
     assert site.files() == before
     return done
@@ -99,7 +86,7 @@ print(plan.best_locked("auto", layout, matrix, plan.load(layout, matrix, "fronti
 @pytest.mark.parametrize("gpus", [V100, H100, f"{V100},{H100}", ""])
 def test_what_installs_a_locked_target_makes_the_same_choice(site: Workspace, nvml: FakeNvml, gpus: str) -> None:
     machine = nvml(driver="580.65.06", cuda=13000, gpus=gpus)
-    environment = {**site.environment, **changed(machine)}
+    environment = {**site.environment, **changes(machine)}
     argv = [sys.executable, "-c", CHOICE]
     done = subprocess.run(argv, cwd=site.root, env=environment, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == chosen(site, machine, "frontier")

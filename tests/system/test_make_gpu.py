@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from conftest import REPO, Run, Workspace, clean_environment
-from nvml.build import FakeNvml, absent_nvml, fake_nvml
+from nvml.build import FakeNvml, absent_nvml, changes
 
 from envgen.machine.surroundings import platform_here
 
@@ -48,11 +47,6 @@ channels: [pytorch, conda-forge]
 
 
 @pytest.fixture(scope="module")
-def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    return fake_nvml(tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, records: Path) -> Workspace:
     """Projects on real records, all locked: what is then chosen is told without a solve."""
     folder = tmp_path_factory.mktemp("gpu")
@@ -68,18 +62,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, records: Path) -> Workspace:
     return site
 
 
-def variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a made-up machine changes in the environment; this checkout stays importable."""
-    changed = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-    if "PYTHONPATH" in changed:
-        changed["PYTHONPATH"] = os.pathsep.join((changed["PYTHONPATH"], str(REPO)))
-    return changed
-
-
 def on(site: Workspace, machine: Mapping[str, str], *words: object, target: str = "gpu") -> Run:
     """`make env-gpu` on a machine; it must leave every file as it is, because all is locked already."""
     before = site.files()
-    done = site.envgen("lock", "--target", target, *words, **variables(machine))
+    done = site.envgen("lock", "--target", target, *words, **changes(machine))
     assert "Traceback" not in done.err
     assert site.files() == before
     return done
@@ -247,7 +233,7 @@ def test_the_machine_chooses_a_target_and_leaves_no_other_trace(site: Workspace,
         shutil.copytree(site.root, tmp_path / "copy")
         copy = Workspace(tmp_path / "copy", site.environment)
         shutil.rmtree(copy.root / "environments" / "frontier" / "cu130")
-        done = copy.envgen("lock", "frontier", "--target", "gpu", **variables(machine))
+        done = copy.envgen("lock", "frontier", "--target", "gpu", **changes(machine))
         assert done.status == 0, done.err
         assert copy.files() == before
         shutil.rmtree(tmp_path / "copy")

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPO, Run, Workspace, clean_environment, repository
-from nvml.build import FakeNvml, absent_nvml, fake_nvml
+from conftest import Run, Workspace, clean_environment, repository
+from nvml.build import FakeNvml, absent_nvml, changes
 from system import frameworks, stand_in
 from system.processes import ends
 
@@ -25,11 +25,6 @@ needs_compiler = pytest.mark.skipif(frameworks.compiler() is None, reason="no C 
 T4, V100, RTX = "Tesla T4:7.5", "Tesla V100:7.0", "NVIDIA GeForce RTX 5090:12.0"
 Machine = Mapping[str, str]
 Make = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    return fake_nvml(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +56,8 @@ def torch(make: Make) -> Path:
 
 
 def machine(fake: Mapping[str, str], **more: str) -> dict[str, str]:
-    """What a made-up machine changes in the environment; this checkout stays importable."""
-    changed = {name: value for name, value in fake.items() if os.environ.get(name) != value}
-    if "PYTHONPATH" in changed:
-        changed["PYTHONPATH"] = os.pathsep.join((changed["PYTHONPATH"], str(REPO)))
-    return {**changed, **more}
+    """A made-up machine, with variables of its own."""
+    return {**changes(fake), **more}
 
 
 def bare() -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, clean_environment
-from nvml.build import FakeNvml, fake_nvml
+from nvml.build import FakeNvml, changes
 from system import frameworks, stand_in, walkthrough
 from system.channel import serve
 
@@ -30,11 +30,6 @@ MACHINES = {  # the page -> driver, CUDA, GPUs of the machine that it is told on
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="the pages are told on linux-64"
 )
-
-
-@pytest.fixture(scope="module")
-def nvml(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
-    return fake_nvml(tmp_path_factory.mktemp("nvml"))
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +66,9 @@ def test_a_walk_through_is_true(page: Path, tmp_path: Path, nvml: FakeNvml, chan
     for cuda in ("11.8", "12.1") if page.name[0] == "5" else ():  # two toolkits that somebody installed by hand
         frameworks.cudart(tmp_path / "repository" / "toolkits" / f"cuda-{cuda}" / "lib64", cuda)
     driver, cuda, gpus = MACHINES.get(page.name[0], ("560.35.05", 12060, T4))
-    machine = nvml(driver=driver, cuda=cuda, gpus=gpus)
-    made_up = {name: value for name, value in machine.items() if os.environ.get(name) != value}
     environment = {
         **clean_environment(tmp_path),
-        **made_up,
+        **changes(nvml(driver=driver, cuda=cuda, gpus=gpus)),
         "PATH": os.pathsep.join((str(command(tmp_path)), os.environ["PATH"])),
         "ENVGEN_INDEX": str(channels),
         "ENVGEN_MIRROR": mirror,
