@@ -895,3 +895,42 @@ def _record(site: Site, url: str, scratch: Path) -> RepoDataRecord:
     extract(archive, scratch / "unpacked" / archive.stem)
     record = PackageRecord.from_index_json(scratch / "unpacked" / archive.stem / "info" / "index.json", size=archive.stat().st_size)
     return RepoDataRecord(record, archive.name, url, url.rsplit("/", 2)[0])
+
+
+# --- a mirror -------------------------------------------------------------------------------------------------------------
+
+
+def canonical(site: Site) -> None:
+    """The project's lock, as if its channel were one that cannot be reached from here."""
+    lock = site.workspace.root / "environments/p/cpu/conda-lock.yml"
+    text = lock.read_text().replace(site.world.server.url("c"), "https://conda.example.invalid/c")
+    lock.write_text(re.sub(r"  custom_metadata:\n(    .*\n)+", "", text))
+
+
+def test_packages_come_from_a_mirror_and_are_known_by_their_own_urls(fresh: Site, tmp_path: Path) -> None:
+    canonical(fresh)
+    shutil.copytree(fresh.world.server.folder / "c", tmp_path / "mirror" / "conda.example.invalid" / "c")
+    with serve(tmp_path / "mirror") as mirror:
+        fresh.installed(ENVGEN_MIRROR=mirror.url("").rstrip("/"))
+        assert sum(".conda 200" in line for line in mirror.requests) == 3
+    records = [json.loads(path.read_text()) for path in (fresh.prefix / "conda-meta").glob("*.json")]
+    assert {record["url"].rsplit("/", 2)[0] for record in records} == {"https://conda.example.invalid/c"}
+
+
+def test_a_mirror_that_changes_a_package_is_found_out(fresh: Site, tmp_path: Path) -> None:
+    canonical(fresh)
+    shutil.copytree(fresh.world.server.folder / "c", tmp_path / "mirror" / "conda.example.invalid" / "c")
+    victim = next((tmp_path / "mirror").rglob("native-1.0-*.conda"))
+    victim.write_bytes(next((tmp_path / "mirror").rglob("large-1.0-*.conda")).read_bytes())
+    with serve(tmp_path / "mirror") as mirror:
+        done = fresh.install(ENVGEN_MIRROR=mirror.url("").rstrip("/"))
+    assert done.status == 1
+    assert "native is not what was locked" in done.err
+    assert (fresh.prefix.exists(), fresh.left()) == (False, [])
+
+
+@pytest.mark.parametrize("value", ["/mnt/mirror", "mirror.example.org", "ftp://mirror.example.org"])
+def test_a_mirror_is_a_url(fresh: Site, value: str) -> None:
+    done = fresh.install(ENVGEN_MIRROR=value)
+    assert (done.status, done.out) == (2, "")
+    assert f"ENVGEN_MIRROR is no url: {value}" in done.err
