@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from envgen import cell as facts
 from envgen.cell import Value
-from envgen.model import Constraint, driver_text
+from envgen.model import driver_text
 from envgen.packages import LockedPackage
 from envgen.proof.builds import cudnn_of, version_of
 from envgen.proof.rules import Case, rule, toolkit_of
@@ -190,7 +190,7 @@ def fact(case: Case) -> Found:
     for constraint in case.matrix.constraints:
         wants = {condition.axis for condition in constraint.need}
         if not constraint.warn and wants & _HARDWARE and facts.holds(constraint, known) is False:
-            yield None, _violated(constraint, known)
+            yield None, f"{facts.violated(constraint, known)} ({constraint.at})"
 
 
 def _known(case: Case) -> dict[str, tuple[Value, ...]]:
@@ -220,10 +220,3 @@ def _versions(case: Case) -> dict[str, tuple[Value, ...]]:
             if package.url.count("/") > 3:
                 found["provider"] = (package.url.split("/")[-3],)
     return found
-
-
-def _violated(constraint: Constraint, known: Mapping[str, tuple[Value, ...]]) -> str:
-    wants = {c.axis: str(c.versions) if c.versions is not None else " or ".join(sorted(c.names)) for c in constraint.need}
-    have = ", ".join(f"{axis} {', '.join(map(str, known[axis]))}" for axis in wants if axis in known)
-    needs = " and ".join(f"{axis} {text}" for axis, text in wants.items())
-    return f"needs {needs}, not {have} ({constraint.at}: {constraint.because})"
