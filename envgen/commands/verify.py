@@ -48,7 +48,6 @@ def verify(
         raise click.UsageError("--json, --sarif and --github exclude each other")
     from envgen.proof import report as report_verify
     from envgen.proof.story import Question, verified
-    from envgen.talk import print_table
 
     items = verified(_layout(context, root), Question(paths, target, project, virtual))
     if as_json or sarif or github:
@@ -56,9 +55,9 @@ def verify(
         text = printed(items)
         click.echo(text, nl=bool(text))
     else:
-        print_table(report_verify.verify_table(items))
+        click.echo(report_verify.verify_text(items))
         text = report_verify.findings_text(items)
-        click.echo(text, nl=bool(text))
+        click.echo(f"\n{text}" if text else "", nl=bool(text))
     if any(item.errors or (strict and item.findings) for item in items):
         context.exit(1)
 

@@ -1,10 +1,10 @@
-"""What `envgen verify` found: a table for people, JSON, SARIF for a code host's pull requests, annotations for its logs."""
+"""What `envgen verify` found: a page for people, JSON, SARIF for a code host's pull requests, annotations for its logs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from packaging.version import Version
@@ -14,9 +14,6 @@ from envgen.model import driver_text
 from envgen.proof.nouns import Finding, Verified
 from envgen.proof.verify import RULES
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 
 def verdict(item: Verified) -> str:
     """ok, or how much was found."""
@@ -25,28 +22,49 @@ def verdict(item: Verified) -> str:
     return ", ".join(told) or "ok"
 
 
-def drivers(item: Verified) -> str:
-    """The driver floor, and the one for run-time compilation where that is higher."""
-    if item.driver is None:
-        return "-"
-    floor = f">={driver_text(item.driver)}"
-    higher = item.compiling and item.compiling > item.driver
-    return f"{floor} (run-time compilation >={driver_text(item.compiling)})" if higher and item.compiling else floor
+_HEADINGS = ("platform", "holds", "as", "packages", "driver", "compiling", "verdict")
 
 
-def verify_table(items: Sequence[Verified]) -> Table:
-    """One row for each platform of each lock."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+def verify_text(items: Sequence[Verified]) -> str:
+    """Every lock, and below it a row for each of its platforms; narrow enough for a terminal.
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("lock", "platform", "holds", "as", "packages", "driver floor", "verdict"):
-        table.add_column(heading, justify="right" if heading == "packages" else "left", overflow="fold")
-    for item in items:
-        name = item.lock.shown if not item.lock.format.startswith("pixi") else f"{item.lock.shown} [{item.lock.environment}]"
-        row = (name, item.platform, str(item.claim), item.claim.source, str(item.packages), drivers(item), verdict(item))
-        table.add_row(*(text.replace("[", r"\[") for text in row))
-    return table
+    `driver` is the oldest that runs it; `compiling` the oldest on which what is compiled at run time works, where that is newer.
+    """
+    rows = [_HEADINGS, *(_cells(item) for item in items)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    lines, last = [_line(_HEADINGS, widths)], ""
+    for item, row in zip(items, rows[1:], strict=True):
+        name = item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
+        lines += [name] if name != last else []
+        lines.append(_line(row, widths))
+        last = name
+    return "\n".join(lines)
+
+
+def _cells(item: Verified) -> tuple[str, ...]:
+    newer = item.driver and item.compiling and item.compiling > item.driver
+    compiling = _least(item.compiling) if newer else "-"
+    return (
+        item.platform,
+        str(item.claim),
+        item.claim.source,
+        str(item.packages),
+        _least(item.driver),
+        compiling,
+        verdict(item),
+    )
+
+
+def _least(driver: Version | None) -> str:
+    return f">={driver_text(driver)}" if driver else "-"
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        cell.rjust(width) if heading == "packages" else cell.ljust(width)
+        for heading, cell, width in zip(_HEADINGS, row, widths, strict=True)
+    ]
+    return f"  {'   '.join(cells)}".rstrip()
 
 
 def findings_text(items: Iterable[Verified]) -> str:

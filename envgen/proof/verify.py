@@ -77,7 +77,7 @@ def inferred(packages: list[LockedPackage]) -> Claim:
         kind = "mixed" if any(package.name in NAMERS or is_library(package) for package, _ in cudas) else "cpu"
     else:
         kind = "cuda" if any(is_library(package) for package, _ in cudas) else "none"
-    return Claim(kind, _named(cudas, frameworks) if kind == "cuda" else None, "inferred from its packages")
+    return Claim(kind, _named(cudas, frameworks) if kind == "cuda" else None, "inferred")
 
 
 def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None]) -> Version | None:

@@ -122,7 +122,7 @@ OWNERS = {
     "pydantic_core": {"document", "project", "shapes"},
     "pynvml": {"machine.gpu"},
     "rattler": {"environment.linking", "index", "proof.demands", "proof.foreign", "solve"},
-    "rich": {"environment.inventory", "probing.report", "proof.report", "report", "talk"},
+    "rich": {"environment.inventory", "probing.report", "report", "talk"},
     "yaml": {"document", "environment.prefixes", "lockfile", "pin", "render", "starting"},
     "zstandard": {"index"},
 }
