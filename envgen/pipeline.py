@@ -160,12 +160,12 @@ def _pinned(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved
     name = render.environment_name(resolution)
     files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
     locked = pin.pin(name, item, files, wanted, chosen(resolution))
-    _read_back(layout, matrix, item, locked)
-    return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun)
+    warned = _read_back(layout, matrix, item, locked)
+    return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun, warned)
 
 
-def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFile) -> None:
-    """The new lock holds what was solved, and passes every rule of `verify`; pip packages may come on top."""
+def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFile) -> tuple[str, ...]:
+    """The new lock holds what was solved, and passes every rule of `verify`; pip packages may come on top. Returns its warnings."""
     shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
     lock = lockfile.read_lock(locked.text, shown)
     held = Counter(package.platform for package in lock.packages if package.manager == "conda")
@@ -178,6 +178,8 @@ def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFil
         lines = "\n".join(_told(found) for found in wrong)
         what = f"{render.environment_name(item.resolution)}: the solution is not what the target claims\n{lines}"
         raise CheckFailed(what, hint="nothing was written; docs/verify.md says what each rule means and what mends it")
+    # of drivers that cannot run what is compiled at run time the resolver has warned already
+    return tuple(f"warning: {_told(found).strip()}" for found in findings if found.rule != "run-time-compilation")
 
 
 def _told(found: Finding) -> str:
@@ -192,7 +194,7 @@ def _written(layout: Layout, found: Plan, item: Solved) -> Outcome:
     resolution, folder = item.resolution, layout.target(*_key(item.resolution))
     state = "relocked" if (folder / LOCK).is_file() else "locked"
     write_files(folder, item.files, layout)
-    notes = _changed_by_index(found.wanted[resolution.target.name], resolution)
+    notes = (*_changed_by_index(found.wanted[resolution.target.name], resolution), *item.notes)
     return Outcome(resolution, state, item.downloads, item.seconds, layout.shown(folder), notes)
 
 

@@ -28,6 +28,7 @@ class Solved:
     solutions: tuple[Solution, ...]
     files: tuple[RenderedFile, ...]
     seconds: float
+    notes: tuple[str, ...] = ()  # what `verify` warns of
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:

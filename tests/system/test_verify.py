@@ -409,3 +409,11 @@ def test_a_lock_that_fails_is_not_written_and_the_old_one_stays(workspace: Works
 
 def test_the_registry_is_filled_once() -> None:
     assert tuple(REGISTRY.values()) == RULES
+
+
+def test_a_lock_that_is_written_with_a_warning_says_so(workspace: Workspace) -> None:
+    shutil.copytree(REPO / "environments" / "index", workspace.root / "environments" / "index")
+    workspace.project("legacy", (REPO / "environments" / "legacy" / "project.yaml").read_text(encoding="utf-8"))
+    done = workspace.envgen("lock", "legacy", "--target", "cu116", "--offline")
+    assert done.status == 0, done.err
+    assert "legacy-cu116: warning: weak-hash: cudatoolkit 11.6.0 " in done.err
