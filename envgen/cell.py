@@ -156,6 +156,11 @@ def cudnn_pin(matrix: Matrix, project: Project, target: Target) -> tuple[str, Re
     return f"<{bound}", Reason(f"cuDNN {bound} and later have no code for {oldest.name} ({oldest.capability})", first.at)
 
 
+def cudnn_floor(matrix: Matrix, version: Version) -> Version | None:
+    """The lowest compute capability that a cuDNN has code for, by its minor; a minor between two rows is judged by the older."""
+    return max((row.floor for row in matrix.cudnn if row.version.release[:2] <= version.release[:2]), default=None)
+
+
 # --- constraints ----------------------------------------------------------------------------------------------------------
 
 

@@ -44,13 +44,17 @@ class Document:
 
 def read(path: Path, shown: str) -> Document:
     """Read one YAML document; `shown` is the file name that errors use. Raises BadInput."""
+    return parse(text_of(path, shown, absent="`envgen init` writes one"), shown)
+
+
+def text_of(path: Path, shown: str, absent: str) -> str:
+    """The text of a file that a user named or wrote; `absent` is what to do where there is none. Raises BadInput."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise BadInput("there is no such file", where=shown, hint="`envgen init` writes one") from None
+        raise BadInput("there is no such file", where=shown, hint=absent) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot be read: {error}", where=shown, hint="it must be a readable UTF-8 text file") from None
-    return parse(text, shown)
 
 
 def plain(text: str) -> Any:

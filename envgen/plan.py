@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +16,10 @@ from envgen.machine.fit import GPU, WORDS, best_for
 from envgen.machine.nouns import Locked
 from envgen.model import Choice, Matrix, Platform, Project, RenderedFile, Resolution, Target
 from envgen.project import load_project
+from envgen.proof.builds import cudnn_of
 from envgen.resolve import resolve
 from envgen.run import Ask, Stamp, Talk
 from envgen.search import Held
-
-_CUDNN = re.compile(r"(?:lib)?cudnn-(\d+(?:\.\d+)*)-")
 
 
 @dataclass(slots=True)
@@ -83,12 +81,10 @@ def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> 
 
 
 def _locked(path: Path, layout: Layout) -> Locked:
-    text = read(path, layout)
-    stamp = lockfile.read_stamp(text, layout.shown(path))
-    files = [url.rsplit("/", 2)[1:] for url in lockfile.urls(text)]
-    platforms = tuple(dict.fromkeys(platform for platform, _ in files if platform != "noarch"))
-    cudnn = {platform: Version(found[1]) for platform, name in files if (found := _CUDNN.match(name))}
-    return Locked(platforms, stamp.chosen if stamp else {}, cudnn)
+    text, shown = read(path, layout), layout.shown(path)
+    stamp, lock = lockfile.read_stamp(text, shown), lockfile.read_lock(text, shown)
+    cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(package))}
+    return Locked(lock.platforms, stamp.chosen if stamp else {}, cudnn)
 
 
 def read(path: Path, layout: Layout) -> str:

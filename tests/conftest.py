@@ -54,6 +54,13 @@ class Workspace:
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
+    def restore(self, files: Mapping[str, bytes]) -> None:
+        """Make files below environments/ what they were: the reverse of `files`."""
+        for name, data in files.items():
+            path = self.root / "environments" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
     def files(self) -> dict[str, bytes]:
         """Every file below environments/, by its path: to compare before and after."""
         top = self.root / "environments"

@@ -15,6 +15,7 @@ from envgen.environment.clean import clean
 from envgen.environment.prefixes import Mark, Wheel
 from envgen.errors import BadInput, CheckFailed, addressed
 from envgen.layout import Layout
+from envgen.machine.surroundings import platform_here
 from envgen.run import Talk
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _read(layout: Layout, asked: Wanted) -> Locked:
 
     shown, text = layout.shown(asked.file), prefixes.lock_text(layout, asked.project, asked.target)
     read_stamp(text, shown)  # says of a broken lock what is wrong with it
-    locked = linking.read(text, shown, prefixes.here())
+    locked = linking.read(text, shown, platform_here())
     wheels.check(locked.pip, shown)
     return locked
 
@@ -162,7 +163,7 @@ def _kept_wheels(prefix: Path, locked: Locked, change: Change) -> dict[str, Whee
 
 
 def _mark(asked: Wanted, locked: Locked, pip: Mapping[str, Wheel]) -> Mark:
-    return Mark(asked.project, asked.target, prefixes.here(), asked.lock, dict(sorted(locked.packages.items())), pip)
+    return Mark(asked.project, asked.target, platform_here(), asked.lock, dict(sorted(locked.packages.items())), pip)
 
 
 def _announce(layout: Layout, asked: Wanted) -> None:

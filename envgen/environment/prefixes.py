@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,8 +22,6 @@ from envgen.model import Platform
 
 META, MARK = "conda-meta", "envgen"  # the mark has no `.json`: conda reads every such file of the folder as a package
 OWN = ".envs"  # where environments go on a machine without conda, below the root
-_SYSTEMS = {"linux": "linux", "darwin": "osx", "win32": "win"}
-_MACHINES = {"x86_64": "64", "amd64": "64", "aarch64": "aarch64", "arm64": "arm64", "ppc64le": "ppc64le"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +53,17 @@ class Mark:
         return f"{self.project}-{self.target}"
 
 
-def here() -> Platform:
-    """The conda subdir of this machine, as conda names it: linux-64, osx-arm64."""
-    system, machine = _SYSTEMS.get(sys.platform, sys.platform), platform.machine().lower()
-    word = "arm64" if machine == "aarch64" and system != "linux" else _MACHINES.get(machine, machine)
-    return f"{system}-{'aarch64' if word == 'arm64' and system == 'linux' else word}"
-
-
 def digest(text: str) -> str:
     """sha256 of a lock's text, line ends as they are on Linux."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 # --- what is in one -------------------------------------------------------------------------------------------------------
+
+
+def python(prefix: Path) -> Path:
+    """The interpreter of an environment."""
+    return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
 def is_environment(prefix: Path) -> bool:
@@ -89,6 +84,21 @@ def read_mark(prefix: Path) -> Mark | None:
         return Mark(**{**data, "packages": dict(data["packages"].items()), "pip": wheels})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def made_for(prefix: Path) -> tuple[str, str] | None:
+    """The project and the target that the mark names; None without a mark. Raises BadInput about one that names none."""
+    place = prefix / META / MARK
+    if not place.exists():
+        return None
+    try:
+        data = json.loads(place.read_text(encoding="utf-8"))
+        project, target = data.get("project", ""), data["target"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        project = target = None
+    if not isinstance(project, str) or not isinstance(target, str):
+        raise BadInput("this mark does not name a target", where=place, hint="say with --target what is meant, or install again")
+    return project, target
 
 
 def write_mark(prefix: Path, mark: Mark) -> None:

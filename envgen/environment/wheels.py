@@ -13,13 +13,12 @@ import io
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from envgen.channel import redacted
-from envgen.environment.prefixes import Wheel
+from envgen.environment.prefixes import Wheel, python
 from envgen.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.packages import LockedPackage
 
@@ -41,11 +40,6 @@ _NETWORK = re.compile(
     r"HTTP error|Client Error|Server Error|Max retries|Connection (refused|reset|broken)|Errno -[23]|timed out", re.IGNORECASE
 )
 _FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded|Permission denied|Read-only file system")
-
-
-def python(prefix: Path) -> Path:
-    """The interpreter of an environment."""
-    return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
 def check(wheels: Iterable[LockedPackage], shown: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: 
 def platform_here() -> Platform:
     """The conda subdir of this process: linux-64, linux-aarch64, osx-arm64, win-64, ..."""
     machine = platform.machine().lower()
-    system = {"Darwin": "osx", "Windows": "win"}.get(platform.system(), platform.system().lower())
+    system = {"darwin": "osx", "win32": "win"}.get(sys.platform, sys.platform)
     if machine in ("x86_64", "amd64"):
         return f"{system}-64"
     arm = "aarch64" if system == "linux" else "arm64"

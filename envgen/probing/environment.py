@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.version import Version
 
+from envgen.environment.prefixes import MARK, META, made_for, python
 from envgen.errors import BadInput
 from envgen.packages import LockedPackage
 from envgen.probing.answer import Environment, Installed, Meant
 from envgen.proof.builds import CPU_WHEELS, NAMERS, PIP_TENSORFLOW, cuda_of, framework_cuda, is_cpu_build
 from envgen.proof.foreign import read_prefix
 
-MARK = "envgen"  # conda-meta/envgen: what `envgen install` made this environment from
 _SPEAKS = {  # framework -> the packages that say what it was made for, the first that is there
     "pytorch": (("conda", "pytorch"), ("pip", "torch")),
     "tensorflow": (("conda", "tensorflow-base"), ("conda", "tensorflow"), *(("pip", name) for name in PIP_TENSORFLOW)),
@@ -35,14 +33,9 @@ def described(prefix: Path, target: str = "") -> Environment:
         raise BadInput("not a conda environment: it has no conda-meta", where=prefix, hint="give the folder of an environment")
     if not python(prefix).exists():
         raise BadInput(f"no Python in this environment: there is no {python(prefix)}", where=prefix, hint="install python into it")
-    chosen, because = (target, "--target") if target else (_marked(prefix), f"conda-meta/{MARK}")
+    chosen, because = (target, "--target") if target else ((made_for(prefix) or ("", ""))[1], f"{META}/{MARK}")
     meant = _meant(chosen, because) if chosen else None
     return Environment(prefix, chosen, meant, {found.framework: found for found in _installed(prefix)})
-
-
-def python(prefix: Path) -> Path:
-    """The environment's interpreter."""
-    return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
 def _meant(target: str, because: str) -> Meant:
@@ -52,20 +45,6 @@ def _meant(target: str, because: str) -> Meant:
     if found is None:
         raise BadInput(f"`{target}` is no target ({because})", hint="cpu, or the CUDA version without its dot: cu126")
     return Meant(gpu=True, cuda=Version(f"{found[1]}.{found[2]}"), because=f"target {target} ({because})")
-
-
-def _marked(prefix: Path) -> str:
-    path = prefix / "conda-meta" / MARK
-    if not path.exists():
-        return ""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        target = found["target"]
-    except (ValueError, KeyError, TypeError):
-        target = None
-    if not isinstance(target, str):
-        raise BadInput("this mark does not name a target", where=path, hint="say with --target what is meant, or install again")
-    return target
 
 
 # --- packages -------------------------------------------------------------------------------------------------------------

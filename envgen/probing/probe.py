@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from envgen.environment.prefixes import python
 from envgen.errors import BadInput
 from envgen.layout import Layout, find_root, starter
 from envgen.machine import gpu
 from envgen.matrix import load_matrix
 from envgen.probing import interview
 from envgen.probing.answer import FRAMEWORKS, Answer, Environment, Probed, Surroundings
-from envgen.probing.environment import described, python
+from envgen.probing.environment import described
 from envgen.probing.verdict import judge
 from envgen.run import Talk
 

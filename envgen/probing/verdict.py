@@ -13,6 +13,7 @@ from signal import Signals
 
 from packaging.version import Version
 
+from envgen.cell import cudnn_floor
 from envgen.machine.nouns import Machine
 from envgen.model import Matrix
 from envgen.probing.answer import Answer, Case, Environment, Issue, Library, Meant, Rule, Surroundings, Verdict
@@ -205,7 +206,7 @@ def code_in_cudnn(case: Case) -> Iterator[Issue]:
     version = case.answer.cudnn
     if version is None or case.meant.gpu is False or not case.answer.sees_gpu:
         return
-    floor = max((row.floor for row in case.facts.cudnn if row.version.release[:2] <= version.release[:2]), default=None)
+    floor = cudnn_floor(case.facts, version)
     for gpu in gpus(case.answer, case.machine.gpus):
         if floor and len(version.release) > 1 and gpu.capability < floor:
             text = f"loads cuDNN {version}, which has no code for {gpu.name} (compute capability {gpu.capability})"

@@ -169,13 +169,13 @@ def gpu_without_code(case: Case) -> Found:
 
 @rule("cudnn-without-code", "This cuDNN has no code for a GPU of the fleet.")
 def cudnn_without_code(case: Case) -> Found:
-    """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml); a version between two rows is judged by the older."""
+    """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
     for package in case.packages:
         version = cudnn_of(package)
-        row = next((row for row in case.matrix.cudnn if version and row.version <= version), None)
-        for gpu in case.claim.gpus if row and case.claim.kind == "cuda" else ():
-            if row and gpu.capability < row.floor:
-                yield package, f"has code from compute capability {row.floor} on, not for {gpu.name} ({gpu.capability})"
+        floor = facts.cudnn_floor(case.matrix, version) if version else None
+        for gpu in case.claim.gpus if floor and case.claim.kind == "cuda" else ():
+            if floor and gpu.capability < floor:
+                yield package, f"has code from compute capability {floor} on, not for {gpu.name} ({gpu.capability})"
 
 
 _HARDWARE = {"gpu", "glibc", "archspec"}

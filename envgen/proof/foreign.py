@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from envgen.document import text_of
 from envgen.errors import BadInput
 from envgen.lockfile import build_of, read_lock
 from envgen.model import Address, Platform
@@ -41,12 +42,7 @@ def read_any(path: Path, shown: str) -> tuple[Lock, ...]:
 def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     if path.is_dir():
         return (read_prefix(path, shown),)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BadInput("there is no such file", where=shown, hint="give a lock, a list or an environment's folder") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=shown, hint="it must be a readable UTF-8 text file") from None
+    text = text_of(path, shown, absent="give a lock, a list or an environment's folder")
     if text.lstrip().startswith("["):
         return (read_list_json(text, shown),)
     if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from envgen.cell import fleet, with_overrides
 from envgen.document import read
+from envgen.environment import prefixes
 from envgen.errors import BadInput, closest
 from envgen.layout import VIRTUAL, Layout, starter
 from envgen.matrix import load_matrix
@@ -22,8 +22,6 @@ from envgen.proof import verify
 from envgen.proof.demands import driver_floors
 from envgen.proof.foreign import read_any
 from envgen.proof.nouns import Claim, Verified
-
-_STAMP = "conda-meta/envgen"  # what `envgen install` leaves in an environment: JSON with project and target
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +104,10 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
     if layout and path in layout.locks():
         return path.parent.parent.name, path.parent.name
     try:
-        stamp = json.loads((path / _STAMP).read_text(encoding="utf-8"))
-        project, target = str(stamp["project"]), str(stamp["target"])
-    except (OSError, ValueError, TypeError, KeyError):
+        named = prefixes.made_for(path)
+    except BadInput:  # a damaged mark claims nothing
         return None
-    return (project, target) if layout and project in layout.projects() else None
+    return named if named and layout and named[0] in layout.projects() else None
 
 
 def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matrix) -> dict[Platform, Claim]:

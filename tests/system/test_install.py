@@ -104,10 +104,7 @@ class Site:
 
     def take(self, lock: str) -> None:
         """Make the project's files those of one of the world's locks."""
-        for name, data in self.world.locks[lock].items():
-            path = self.workspace.root / "environments" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        self.workspace.restore(self.world.locks[lock])
 
     def install(self, *words: object, **variables: str) -> Run:
         done = self.workspace.envgen("install", "p", "--target", "cpu", *words, **variables)

@@ -56,10 +56,7 @@ class Site:
         return self.workspace.root / "environments/p/cpu/conda-lock.yml"
 
     def take(self, lock: str) -> None:
-        for name, data in self.locks[lock].items():
-            path = self.workspace.root / "environments" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        self.workspace.restore(self.locks[lock])
 
     def install(self, *words: object, **variables: str) -> Run:
         done = self.workspace.envgen("install", "p", "--target", "cpu", *words, **variables)

@@ -119,31 +119,6 @@ def test_where_conda_keeps_no_list_none_is_begun(tmp_path: Path) -> None:
     assert not prefixes.registry(tmp_path).exists()
 
 
-@pytest.mark.parametrize(
-    ("system", "machine", "subdir"),
-    [
-        ("linux", "x86_64", "linux-64"),
-        ("linux", "aarch64", "linux-aarch64"),
-        ("linux", "arm64", "linux-aarch64"),
-        ("linux", "ppc64le", "linux-ppc64le"),
-        ("darwin", "x86_64", "osx-64"),
-        ("darwin", "arm64", "osx-arm64"),
-        ("win32", "AMD64", "win-64"),
-        ("win32", "ARM64", "win-arm64"),
-    ],
-)
-def test_machines_have_condas_names(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, subdir: str) -> None:
-    monkeypatch.setattr("sys.platform", system)
-    monkeypatch.setattr("platform.machine", lambda: machine)
-    assert prefixes.here() == subdir
-
-
-def test_this_machine_has_the_name_that_rattler_gives_it() -> None:
-    from rattler import Subdir
-
-    assert prefixes.here() == str(Subdir.current())
-
-
 # --- what is in one -------------------------------------------------------------------------------------------------------
 
 

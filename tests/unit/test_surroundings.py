@@ -274,3 +274,28 @@ def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.Tem
     seen = look(root, environ, "linux-64")
     assert any(thing.via == "disk" for thing in seen.outside) or environ.get("CONDA_PREFIX")
     assert set(seen.variables) <= set(environ)
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "subdir"),
+    [
+        ("linux", "x86_64", "linux-64"),
+        ("linux", "aarch64", "linux-aarch64"),
+        ("linux", "arm64", "linux-aarch64"),
+        ("linux", "ppc64le", "linux-ppc64le"),
+        ("darwin", "x86_64", "osx-64"),
+        ("darwin", "arm64", "osx-arm64"),
+        ("win32", "AMD64", "win-64"),
+        ("win32", "ARM64", "win-arm64"),
+    ],
+)
+def test_machines_have_condas_names(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, subdir: str) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert platform_here() == subdir
+
+
+def test_this_machine_has_the_name_that_rattler_gives_it() -> None:
+    from rattler import Subdir
+
+    assert platform_here() == str(Subdir.current())
