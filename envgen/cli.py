@@ -18,6 +18,7 @@ from envgen import __version__
 from envgen.commands import doctor as cli_doctor
 from envgen.commands import install as cli_install
 from envgen.commands import lock as cli_lock
+from envgen.commands import matrix as cli_matrix
 from envgen.commands import probe as cli_probe
 from envgen.commands import verify as cli_verify
 from envgen.errors import BadInput, Clash, EnvgenError
@@ -38,8 +39,9 @@ def main(root: Path | None) -> None:
 
 _MAKE = (cli_lock.lock, cli_lock.resolve, cli_lock.init)
 _PROVE = (cli_verify.verify, cli_doctor.doctor, cli_probe.probe)
+_KNOW = (cli_matrix.matrix,)
 _USE = (cli_install.install, cli_install.run, cli_install.list_)
-for command in (*_MAKE, *_PROVE, *_USE):
+for command in (*_MAKE, *_KNOW, *_PROVE, *_USE):
     main.add_command(command)
 
 

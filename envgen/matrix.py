@@ -85,14 +85,23 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
                     f"provider `{build.provider}` has no entry in providers:", where=where, hint="add how it is spelled there"
                 )
     newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
-    return Framework(file.framework, providers, newest_first), _constraints(document, file.constraints)
+    return Framework(file.framework, providers, newest_first, file.because), _constraints(document, file.constraints)
 
 
 def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:
+    path = ("releases", index)
     builds = tuple(
-        Build(item.provider, frozenset(item.variants), frozenset(item.platforms), item.python, item.cudnn) for item in row.builds
+        Build(
+            item.provider,
+            frozenset(item.variants),
+            frozenset(item.platforms),
+            item.python,
+            document.at(*path, "builds", place),
+            item.cudnn,
+        )
+        for place, item in enumerate(row.builds)
     )
-    return Release(framework, row.version, row.companions, builds, document.at("releases", index))
+    return Release(framework, row.version, row.companions, builds, document.at(*path), row.note or "")
 
 
 def _spelling(row: SpellingRow, at: Address) -> Spelling:

@@ -45,6 +45,7 @@ class Build:
     variants: frozenset[Variant]
     platforms: frozenset[Platform]
     pythons: frozenset[Version]
+    at: Address
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
 
 
@@ -57,6 +58,7 @@ class Release:
     companions: Mapping[str, str]  # package -> version prefix, "0.22"
     builds: tuple[Build, ...]
     at: Address
+    note: str = ""  # what a person should know of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Framework:
     name: str
     providers: Mapping[str, tuple[Spelling, ...]]
     releases: tuple[Release, ...]
+    because: str
 
     @property
     def companions(self) -> frozenset[str]:

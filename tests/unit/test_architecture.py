@@ -21,6 +21,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "environment.__init__",
         "environment.clean",
         "errors",
+        "facts.__init__",
         "machine.__init__",
         "model",
         "probing.__init__",
@@ -105,6 +106,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "commands.doctor",
         "commands.install",
         "commands.lock",
+        "commands.matrix",
         "commands.probe",
         "commands.verify",
     ),
@@ -114,7 +116,16 @@ LEVELS: tuple[tuple[str, ...], ...] = (
 
 # Libraries, and the rooms that may know them.
 OWNERS = {
-    "click": {"cli", "commands.doctor", "commands.install", "commands.lock", "commands.probe", "commands.verify", "options"},
+    "click": {
+        "cli",
+        "commands.doctor",
+        "commands.install",
+        "commands.lock",
+        "commands.matrix",
+        "commands.probe",
+        "commands.verify",
+        "options",
+    },
     "conda_lock": {"pin"},
     "jinja2": {"render"},
     "platformdirs": {"index"},

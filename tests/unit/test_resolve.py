@@ -295,7 +295,7 @@ def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version 
                 platforms = frozenset(draw(st.sampled_from([PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]])))
                 pythons = frozenset(draw(st.sampled_from([PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1]])))
                 linked = None if cuda is None else draw(st.sampled_from([9, 8])) if mixed else major
-                rows.append(Build("conda-forge", frozenset({cuda}), platforms, pythons, linked))
+                rows.append(Build("conda-forge", frozenset({cuda}), platforms, pythons, AT, linked))
         found.append(Release(framework, Version(f"{number}.0"), {}, tuple(rows), Address(f"{framework}.yaml", 100 - number, 1)))
     return tuple(found)
 
@@ -341,7 +341,7 @@ def worlds(
         SpecifierSet(), ("x {version}.* cpu_*",), ("x {version}.* cuda{cu}*",), {}, ("conda-forge",), newer_minor, "x", AT
     )
     frameworks = {
-        name: Framework(name, {"conda-forge": (spelling,)}, draw(releases(name, mixed, cudas))) for name in ("alpha", "beta")
+        name: Framework(name, {"conda-forge": (spelling,)}, draw(releases(name, mixed, cudas)), "x") for name in ("alpha", "beta")
     }
     virtual = {"linux-64": {"__glibc": draw(st.sampled_from(["2.17", "2.28"]))}, "win-64": {"__win": "0"}}
     targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, virtual, AT) for cuda in CUDAS}
@@ -492,7 +492,7 @@ def test_a_platform_that_comes_back_when_a_demand_is_dropped_leaves_the_conflict
     """Found with ENVGEN_EXAMPLES=12. Without `beta >=2` linux-64 is served again, by another release than win-64."""
 
     def build(cuda: str, platforms: tuple[str, ...], *pythons: Version) -> Build:
-        return Build("conda-forge", frozenset({Version(cuda)}), frozenset(platforms), frozenset(pythons))
+        return Build("conda-forge", frozenset({Version(cuda)}), frozenset(platforms), frozenset(pythons), AT)
 
     alpha = Release(
         "alpha",
@@ -507,7 +507,7 @@ def test_a_platform_that_comes_back_when_a_demand_is_dropped_leaves_the_conflict
     )
     spelling = Spelling(SpecifierSet(), (), (), {}, ("conda-forge",), False, "x", AT)
     frameworks = {
-        name: Framework(name, {"conda-forge": (spelling,)}, rows) for name, rows in (("alpha", (alpha,)), ("beta", betas))
+        name: Framework(name, {"conda-forge": (spelling,)}, rows, "x") for name, rows in (("alpha", (alpha,)), ("beta", betas))
     }
     targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, {"linux-64": {}, "win-64": {}}, AT) for cuda in CUDAS[1:]}
     toolkits = {cuda: Toolkit(cuda, {}, {}, (Version("3.5"), Version("9.0")), (), "x", AT) for cuda in CUDAS[1:]}
