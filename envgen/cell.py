@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -83,6 +84,7 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
     """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
     virtual = target.virtual[platform]
     known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
+    known["provider"] = tuple(dict.fromkeys(provider(matrix, project, wish) for wish in project.frameworks))
     if "__glibc" in virtual:
         known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
     if "__archspec" in virtual:
@@ -183,7 +185,23 @@ def _true(condition: Condition, known: Known) -> bool:
     values = known[condition.axis]
     if condition.versions is None:
         return any(value in condition.names for value in values)
-    return any(isinstance(value, Version) and value in condition.versions for value in values)
+    return any(isinstance(value, Version) and within(condition.versions, value) for value in values)
+
+
+@cache
+def within(versions: SpecifierSet, version: Version) -> bool:
+    """Whether a version is in a range; remembered, because the same few are asked again and again."""
+    return version in versions
+
+
+def ranges(matrix: Matrix, project: Project) -> dict[str, tuple[SpecifierSet, ...]]:
+    """For each framework of a project every range of it that a constraint speaks of."""
+    found: dict[str, dict[SpecifierSet, None]] = {wish.framework: {} for wish in project.frameworks}
+    for constraint in matrix.constraints:
+        for condition in (*constraint.when, *constraint.need):
+            if condition.axis in found and condition.versions is not None and not constraint.warn:
+                found[condition.axis].setdefault(condition.versions)
+    return {framework: tuple(rows) for framework, rows in found.items()}
 
 
 def _may_change(constraint: Constraint, known: Known) -> bool:
@@ -196,10 +214,15 @@ def _possible(when: Iterable[Condition], known: Known) -> bool:
 
 def violated(constraint: Constraint, known: Known) -> str:
     """A constraint that does not hold, in words: what needs what, and what there is instead."""
+    have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
+    return f"{rule(constraint)}, not {have} ({constraint.because})"
+
+
+def rule(constraint: Constraint) -> str:
+    """A constraint in words: what needs what."""
     asked = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.need)
     given = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.when) or "everything"
-    have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
-    return f"{given} needs {asked}, not {have} ({constraint.because})"
+    return f"{given} needs {asked}"
 
 
 def _words(condition: Condition) -> str:
@@ -237,4 +260,4 @@ def broken(where: Cell, known: Known, candidates: Iterable[Version]) -> Iterator
 
 def minors_in(found: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:
     """The Python minors of a range."""
-    return frozenset(minor for minor in known if minor in found)
+    return frozenset(minor for minor in known if within(found, minor))

@@ -25,7 +25,7 @@ from envgen.errors import BadInput, Clash, EnvgenError
 from envgen.options import root_option
 
 if TYPE_CHECKING:
-    from envgen.model import Conflict
+    from envgen.resolve import Question
 
 INTERRUPTED = 130
 
@@ -47,9 +47,10 @@ for command in (*_MAKE, *_KNOW, *_PROVE, *_USE):
 
 def _say_error(error: EnvgenError) -> None:
     if isinstance(error, Clash):
-        from envgen.report import conflict_text
+        from envgen.why.report import conflict_text
+        from envgen.why.story import conflict
 
-        error.what = f"{error.what}\n{conflict_text(cast('Conflict', error.conflict))}"
+        error.what = f"{error.what}\n\n{conflict_text(conflict(cast('Question', error.question)))}"
     click.echo(f"error: {error}", err=True)
 
 

@@ -38,13 +38,13 @@ class CheckFailed(EnvgenError):
 
 
 class Clash(EnvgenError):
-    """No version satisfies every demand and every fact; `conflict` holds them as objects."""
+    """No version satisfies every demand and every fact; `question` is what was asked, as an object that `why` can explain."""
 
     exit_code = 3
 
-    def __init__(self, what: str, *, conflict: object, where: object = None, hint: str = "") -> None:
+    def __init__(self, what: str, *, question: object, where: object = None, hint: str = "") -> None:
         super().__init__(what, where=where, hint=hint)
-        self.conflict = conflict
+        self.question = question
 
 
 class NoSolution(EnvgenError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -128,8 +129,9 @@ class Toolkit:
     floor: Mapping[str, Version]
     capabilities: tuple[Version, Version]
     excludes: tuple[str, ...]  # packages that belong to another CUDA and may not come along
-    because: str
+    because: str  # of the floor
     at: Address
+    source: str = ""  # of the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Target:
     at: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: a cached property needs a place
 class Matrix:
     """All facts."""
 
@@ -181,7 +183,19 @@ class Matrix:
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
 
-    @property
+    @cached_property
+    def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
+        """How each release is asked for: by framework, provider and version; nothing where a provider does not publish one."""
+        return {
+            (framework.name, provider, release.version): spelling
+            for framework in self.frameworks.values()
+            for provider, spellings in framework.providers.items()
+            for spelling in reversed(spellings)  # the first that covers a release is the one
+            for release in framework.releases
+            if release.version in spelling.releases
+        }
+
+    @cached_property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
         return frozenset(
@@ -259,10 +273,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something is so: words, and where the words come from."""
+    """Why something is so: words, where that is written, and the source that is named there."""
 
     text: str
     at: Address | None = None
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,15 +332,6 @@ class Resolution:
     excluded: tuple[str, ...]  # packages of another CUDA
     warnings: tuple[Reason, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Demands of the project and facts of the matrix that cannot hold together; dropping any one demand would do."""
-
-    project: str
-    demands: tuple[Reason, ...]
-    facts: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from packaging.version import Version
 
@@ -29,6 +29,10 @@ from envgen.writing import remove_files, write_files
 
 if TYPE_CHECKING:
     from envgen.index import Index
+    from envgen.packages import Request, Solution
+    from envgen.resolve import Question
+
+_REFUTED = "`envgen matrix verify` holds every fact against the channels"
 
 
 def lock(layout: Layout, ask: Ask, talk: Talk) -> tuple[Outcome, ...]:
@@ -109,10 +113,25 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
     try:
         resolutions = resolve(matrix, project, as_locked(kept, held))
     except Clash:
-        if not kept:
-            raise
-        found.kept, resolutions = {}, resolve(matrix, project, held)  # one python for all: what was kept is done again
+        found.kept = {}  # one python for all: what was kept is done again
+        try:
+            resolutions = resolve(matrix, project, held)
+        except Clash as clash:
+            raise _refuted(found, clash, index) from None
     found.decided.update({resolution.target.name: resolution for resolution in resolutions})
+
+
+def _refuted(found: Plan, clash: Clash, index: Index) -> NoSolution:
+    """The matrices have an answer and the index leaves none: what it refutes, and what the solver says to the answer itself."""
+    from envgen.solve import Unsolvable, solve
+    from envgen.why.refuted import by_index
+
+    what = f"{found.project.name}: {by_index(cast('Question', clash.question), found.wanted.values())}"
+    try:
+        solve([request for resolution in found.wanted.values() for request in render.requests(resolution)], index, 1)
+    except Unsolvable as error:
+        what = f"{what}\n\nthe solver says of what the matrices chose:\n{error.what}"
+    return NoSolution(what, where=found.project.at("frameworks"), hint=_REFUTED)
 
 
 def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
@@ -137,19 +156,31 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
 def _solve(resolutions: Sequence[Resolution], index: Index, ask: Ask, talk: Talk) -> list[Solved]:
     """All cells at once; conda_lock is imported in the shadow of the solves."""
     from envgen import pin
-    from envgen.solve import solve
 
     begun = time.perf_counter()
     asked = [(resolution, render.requests(resolution)) for resolution in resolutions]
-    requests = [request for _, group in asked for request in group]
     with ThreadPoolExecutor(1) as aside:
         ready = aside.submit(pin.warm)
-        talk.begin("solving", len(requests))
-        found = iter(solve(requests, index, ask.jobs, lambda request: talk.step(f"{request.environment} {request.platform}")))
+        talk.begin("solving", sum(len(group) for _, group in asked))
+        found = iter(_solutions(asked, index, ask, talk))
         ready.result()
     talk.end()
     each = (time.perf_counter() - begun) / len(resolutions)
     return [Solved(resolution, tuple(next(found) for _ in group), (), each) for resolution, group in asked]
+
+
+def _solutions(asked: Sequence[tuple[Resolution, tuple[Request, ...]]], index: Index, ask: Ask, talk: Talk) -> tuple[Solution, ...]:
+    """All solutions; where there is none, the solver's words and which fact or which wishes they come from."""
+    from envgen.solve import Unsolvable, solvable, solve
+    from envgen.why.refuted import by_solver
+
+    requests = [request for _, group in asked for request in group]
+    try:
+        return solve(requests, index, ask.jobs, lambda request: talk.step(f"{request.environment} {request.platform}"))
+    except Unsolvable as error:
+        failed = [(resolution, request) for resolution, group in asked for request in group if request in error.requests]
+        told = by_solver(failed[:3], lambda request: solvable(request, index))
+        raise NoSolution(f"{error.what}\n\n{told}", hint=f"{error.hint}; {_REFUTED}") from None
 
 
 def _pinned(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved:

@@ -15,11 +15,11 @@ from envgen.machine import gpu, surroundings
 from envgen.machine.fit import GPU, WORDS, best_for
 from envgen.machine.nouns import Locked
 from envgen.model import Choice, Matrix, Platform, Project, RenderedFile, Resolution, Target
+from envgen.offers import Held
 from envgen.project import load_project
 from envgen.proof.builds import cudnn_of
 from envgen.resolve import resolve
 from envgen.run import Ask, Stamp, Talk
-from envgen.search import Held
 
 
 @dataclass(slots=True)

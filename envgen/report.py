@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from envgen.model import Conflict, Reason, Resolution
+from envgen.model import Reason, Resolution
 from envgen.run import Outcome
 
 if TYPE_CHECKING:
@@ -135,13 +135,3 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
         ],
         "warnings": [reason(item) for item in resolution.warnings],
     }
-
-
-def conflict_text(conflict: Conflict) -> str:
-    """The demands that clash, where they are written, and the facts that stood in the way."""
-    lines = ["these cannot all be met:"]
-    lines.extend(f"  {item.at}: {item.text}" for item in conflict.demands)
-    if conflict.facts:
-        lines.append("because:")
-        lines.extend(f"  {reason(item)}" for item in conflict.facts)
-    return "\n".join(lines)

@@ -1,81 +1,114 @@
-"""Matrix + Project -> one Resolution per target, each pin with its reason; or the demands and facts that clash. Pure."""
+"""Matrix + Project -> one Resolution per target, each pin with its reason; or a Clash that `why` can explain. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from functools import partial
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
 from envgen.errors import Clash
 from envgen.model import (
-    Address,
     Choice,
-    Conflict,
     Dropped,
     Matrix,
+    Obstacle,
     Pin,
     Platform,
     Project,
     Reason,
+    Release,
     Resolution,
     Target,
     Wish,
     driver_text,
 )
-from envgen.search import Assignment, Held, Search, named, unasked
+from envgen.offers import Held, Offers, named, unasked
+from envgen.search import Assignment, best, why_not
+from envgen.search import possible as servable
 
-# --- the project as a whole -----------------------------------------------------------------------------------------------
+Served = Mapping[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]]  # by target: the cells to serve, the platforms that none can
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the facts, the wishes, and what an index holds."""
+
+    matrix: Matrix
+    project: Project
+    held: Held = unasked
 
 
 def resolve(matrix: Matrix, project: Project, held: Held = unasked) -> tuple[Resolution, ...]:
     """The best choice for every target of the project, in the project's order.
 
-    Raises Clash with the smallest set of the project's demands that cannot be met together.
+    Raises Clash where there is none; it carries the Question, for whoever tells a person why (`envgen.why`).
     """
-    search = Search(matrix, project, held)
-    served = _served(search)
-    found = _best(search, served)
+    question = Question(matrix, project, held)
+    found = answer(question)
     if found is None:
-        raise _clash(matrix, project, held)
-    return tuple(_resolution(search, wish.name, *served[wish.name], found) for wish in project.targets)
+        hint = "change or drop one of these demands"
+        raise Clash(f"{project.name}: no choice meets every demand", question=question, where=project.at(""), hint=hint)
+    return found
 
 
-def _best(search: Search, served: Mapping[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]]) -> Assignment | None:
-    """The best assignment, when every target has a platform left."""
+def answer(question: Question) -> tuple[Resolution, ...] | None:
+    """The best choice for every target, or None."""
+    offers, served, found = _searched(question)
+    if found is None:
+        return None
+    return tuple(_resolution(offers, wish.name, *served[wish.name], found) for wish in question.project.targets)
+
+
+def possible(question: Question) -> bool:
+    """Whether there is any choice."""
+    return _searched(question)[2] is not None
+
+
+def seen(question: Question, wish: Wish) -> tuple[Release, ...]:
+    """The releases of a framework that a wish asks for, newest first."""
+    releases = question.matrix.frameworks[wish.framework].releases
+    return tuple(release for release in releases if facts.within(wish.versions, release.version))
+
+
+def obstacles(question: Question) -> tuple[Obstacle, ...]:
+    """What refused choices on the way to an answer, or to none."""
+    return tuple(_searched(question)[0].obstacles.values())
+
+
+def _searched(question: Question) -> tuple[Offers, Served, Assignment | None]:
+    offers = Offers(question.matrix, question.project, question.held)
+    served = _served(offers)
     cells = {name: cells for name, (cells, _) in served.items()}
-    return search.best(cells) if all(cells.values()) else None
+    return offers, served, best(offers, cells) if all(cells.values()) else None
 
 
-def _served(search: Search) -> dict[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]]:
+def _served(offers: Offers) -> Served:
     """For each target the cells that some choice can serve, and the platforms that none can."""
-    matrix, project = search.matrix, search.project
+    matrix, project = offers.matrix, offers.project
     result: dict[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]] = {}
     for wish in project.targets:
         target = facts.with_overrides(matrix.targets[wish.name], wish)
         platforms = wish.platforms or project.platforms
-        result[wish.name] = _cells(search, target, platforms, older=False)
+        result[wish.name] = _cells(offers, target, platforms, older=False)
         if target.cuda and not result[wish.name][0]:  # no build for just this CUDA anywhere: an older minor runs with it
-            older = _cells(search, target, platforms, older=True)
+            older = _cells(offers, target, platforms, older=True)
             result[wish.name] = older if older[0] else result[wish.name]
     return result
 
 
 def _cells(
-    search: Search, target: Target, platforms: tuple[Platform, ...], *, older: bool
+    offers: Offers, target: Target, platforms: tuple[Platform, ...], *, older: bool
 ) -> tuple[tuple[Cell, ...], tuple[Dropped, ...]]:
     cells, dropped = [], []
     for platform in platforms:
         if platform not in target.platforms:
             dropped.append(Dropped(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
             continue
-        where = facts.cell(search.matrix, search.project, target, platform, older=older)
-        reason = _unserved(search, target, where)
+        where = facts.cell(offers.matrix, offers.project, target, platform, older=older)
+        reason = _unserved(offers, target, where)
         if reason:
             dropped.append(Dropped(platform, reason))
         else:
@@ -83,30 +116,23 @@ def _cells(
     return tuple(cells), tuple(dropped)
 
 
-def _unserved(search: Search, target: Target, where: Cell) -> Reason | None:
-    if where.dead:
-        search.refuse(where.dead, target.name)
-        return where.dead
-    missing = next(filter(None, (search.never_built(wish, where) for wish in search.project.frameworks)), None)
-    if missing:
-        search.refuse(missing, target.name)
-        return missing
-    before = set(search.obstacles)
-    if search.walk({target.name: (where,)}, dict.fromkeys(search.project.frameworks, 0)):
-        return None
-    fresh = [reason for reason in search.obstacles if reason not in before] or list(search.obstacles)
-    return fresh[0] if fresh else Reason(f"python: nothing in {search.project.python_text}", search.project.at("python"))
+def _unserved(offers: Offers, target: Target, where: Cell) -> Reason | None:
+    reason = where.dead or next(filter(None, (offers.never_built(wish, where) for wish in offers.project.frameworks)), None)
+    if reason:
+        offers.refuse(reason, target.name)
+        return reason
+    return None if servable(offers, (where,)) else why_not(offers, (where,))
 
 
 def _resolution(
-    search: Search,
+    offers: Offers,
     name: str,
     cells: tuple[Cell, ...],
     dropped: tuple[Dropped, ...],
     found: Assignment,
 ) -> Resolution:
-    project, matrix, target, python = search.project, search.matrix, cells[0].target, found.python
-    choices = tuple(option.choice for (_, owner), option in found.options.items() if owner == name)
+    project, matrix, target, python = offers.project, offers.matrix, cells[0].target, found.python
+    choices = tuple(option.choice for option in found.environments[name])
     wish = next(row for row in project.targets if row.name == name)
     known: dict[str, tuple[Version | str, ...]] = {choice.release.framework: (choice.release.version,) for choice in choices}
     known |= {"python": (python,), "provider": tuple(choice.provider for choice in choices)}
@@ -118,21 +144,22 @@ def _resolution(
         dropped=dropped,
         python=python,
         choices=choices,
-        pins=tuple(_pins(search, target, choices, found)),
+        pins=tuple(_pins(offers, target, choices, python)),
         dependencies=(*project.dependencies, *wish.dependencies),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
         warnings=tuple(said),
-        obstacles=tuple(sorted(search.obstacles.values(), key=lambda obstacle: obstacle.target != name)),
+        obstacles=tuple(sorted(offers.obstacles.values(), key=lambda obstacle: obstacle.target != name)),
     )
 
 
-def _pins(search: Search, target: Target, choices: tuple[Choice, ...], found: Assignment) -> Iterator[Pin]:
-    project, matrix = search.project, search.matrix
+def _pins(offers: Offers, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
+    project, matrix = offers.project, offers.matrix
     shared = f"newest python that {', '.join(wish.name for wish in project.targets)} share within {project.python_text}"
-    yield Pin("python", str(found.python), (Reason(shared, project.at("python")),))
+    yield Pin("python", str(python), (Reason(shared, project.at("python")),))
     for choice in choices:
         wish = next(row for row in project.frameworks if row.framework == choice.release.framework)
-        yield Pin(choice.release.framework, str(choice.release.version), tuple(_why(search, target, wish, choice, found)))
+        reason = Reason(f"newest of {wish.framework} {wish.text} from {choice.provider} for {target.name}", wish.at)
+        yield Pin(choice.release.framework, str(choice.release.version), (reason,))
         if choice.variant != target.cuda:
             text = (
                 f"no build of {named(choice)} is for CUDA {target.cuda}; by minor-version compatibility one for an older minor runs"
@@ -149,97 +176,3 @@ def _pins(search: Search, target: Target, choices: tuple[Choice, ...], found: As
     bound = facts.cudnn_pin(matrix, project, target)
     if bound:
         yield Pin("cudnn", bound[0], (bound[1],))
-
-
-def _why(search: Search, target: Target, wish: Wish, choice: Choice, found: Assignment) -> Iterator[Reason]:
-    """The demand behind a choice, and what stopped the next newer release."""
-    yield Reason(f"newest of {wish.framework} {wish.text} from {choice.provider} for {target.name}", wish.at)
-    newer = [r for r in search.matrix.frameworks[wish.framework].releases if r.version > choice.release.version]
-    if not newer:
-        return
-    following = newer[-1]
-    if following.version not in wish.versions:
-        yield Reason(f"{wish.framework} {following.version} is outside {wish.text}", wish.at)
-        return
-    stopped = [obstacle for obstacle in search.obstacles.values() if obstacle.release == following.at]
-    mine = [obstacle.reason for obstacle in stopped if obstacle.target == target.name]
-    if stopped:
-        yield mine[0] if mine else Reason(f"{stopped[0].target}: {stopped[0].reason.text}", stopped[0].reason.at)
-        return
-    same = [name for (other, name), option in found.options.items() if other is wish and option.choice.release is choice.release]
-    others = ", ".join(name for name in same if name != target.name)
-    because = (
-        f"{others} cannot follow to {following.version} (align: true)" if others else "no python is shared with the other targets"
-    )
-    yield Reason(f"{wish.framework} {following.version}: {because}", search.project.at("align"))
-
-
-# --- conflicts ------------------------------------------------------------------------------------------------------------
-
-
-def _clash(matrix: Matrix, project: Project, held: Held) -> Clash:
-    """Drop demands one by one; those that cannot be dropped without making the project solvable are the conflict.
-
-    Until a round drops nothing: with one demand less a platform can come back, and with it what it asks for.
-    """
-    needed: list[Reason] = []
-    shrinking = True
-    while shrinking:
-        needed, shrinking = [], False
-        for reason, without in _demands(project):
-            smaller = without(project)
-            if _feasible(matrix, smaller, held):
-                needed.append(reason)
-            elif smaller != project:
-                project, shrinking = smaller, True
-    search = Search(matrix, project, held)
-    _best(search, _served(search))
-    conflict = Conflict(project.name, tuple(needed), _telling(matrix, project, search.obstacles))
-    return Clash(
-        f"{project.name}: no choice meets every demand",
-        conflict=conflict,
-        where=project.at(""),
-        hint="change or drop one of these demands",
-    )
-
-
-def _telling(matrix: Matrix, project: Project, obstacles: Iterable[Reason]) -> tuple[Reason, ...]:
-    """A handful of reasons: those about the project first, then facts about hardware, then single releases."""
-    releases = {release.at for framework in matrix.frameworks.values() for release in framework.releases}
-    own = set(project.addresses.values())
-    return tuple(sorted(obstacles, key=lambda reason: (reason.at not in own, reason.at in releases))[:6])
-
-
-def _feasible(matrix: Matrix, project: Project, held: Held) -> bool:
-    search = Search(matrix, project, held)
-    return _best(search, _served(search)) is not None
-
-
-Without = Callable[[Project], Project]
-
-
-def _demands(project: Project) -> Iterator[tuple[Reason, Without]]:
-    """Everything that a project could give up, and how it would look without."""
-    for target in project.targets:
-        yield Reason(f"target {target.name}", target.at), partial(_without_target, name=target.name)
-    for wish in project.frameworks:
-        if wish.companions:
-            what = f"{wish.framework} with {', '.join(wish.companions)}"
-            yield Reason(what, wish.at), partial(_with_wish, at=wish.at, companions=())
-        what = f"{wish.framework} {wish.text}"
-        yield Reason(what, wish.at), partial(_with_wish, at=wish.at, versions=SpecifierSet(), text="any version")
-    if project.driver:
-        yield Reason(f"driver {driver_text(project.driver)}", project.at("driver")), partial(replace, driver=None)
-    if project.gpus:
-        yield Reason(f"gpus {', '.join(project.gpus)}", project.at("gpus")), partial(replace, gpus=())
-    anything = partial(replace, python=SpecifierSet(), python_text="any python")
-    yield Reason(f"python {project.python_text}", project.at("python")), anything
-
-
-def _without_target(project: Project, name: str) -> Project:
-    return replace(project, targets=tuple(wish for wish in project.targets if wish.name != name))
-
-
-def _with_wish(project: Project, at: Address, **changes: Any) -> Project:
-    """The wish is found by its address: an earlier step may have changed it."""
-    return replace(project, frameworks=tuple(replace(w, **changes) if w.at == at else w for w in project.frameworks))

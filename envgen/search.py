@@ -1,233 +1,246 @@
 """The exact search: which release of each framework, for each target, and one Python for all. Pure.
 
-Choices are made in the order of what matters: newest framework, newest CUDA of its build, newest Python that all targets share;
-the first complete assignment of a depth-first walk in that order is therefore the best one. With `align:` as few targets as can
-be differ from the reference (the CPU target, or the first) in the version of a framework; that comes before newest.
+What matters, in this order: as few targets as can be differ from the reference (the CPU target, or the first) in the version of a
+framework (`align:`), framework by framework; the newest framework; the newest CUDA of its build; the newest Python.
+
+For one Python targets bind each other by `align:` alone. So each Python is searched by itself, framework by framework: every
+release that the reference can still have is tried, once for each kind of release that the facts tell apart; every other target
+takes the same release where it can be completed with it. What a target can still be completed with depends on few facts (`_State`)
+and is remembered: the cost grows with the releases, not with their combinations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
-from envgen.model import Address, Build, Choice, Matrix, Obstacle, Platform, Project, Reason, Release, Target, Variant, Wish
+from envgen.model import Choice, Reason
+from envgen.offers import Offers, Option, named
 
-Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
-"""Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
-
-
-def unasked(choice: Choice, target: Target, platform: Platform) -> None:
-    """The answer of no index at all: the matrix alone decides."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors that its builds link."""
-
-    choice: Choice
-    pythons: frozenset[Version]
-    cudnn: Mapping[tuple[Platform, Version], frozenset[int]]  # by platform and Python; nothing is known where one is missing
-
-
-Slot = tuple[Wish, str]  # a framework of one target: what one step of the search decides
+Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
+Environment = tuple[Option, ...]  # one option for each framework of the project, in its order
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A complete answer: an option for every slot, and the Python of all targets."""
+    """A complete answer: the environment of every target, and the Python of all. A smaller `rank` is better."""
 
-    options: Mapping[Slot, Option]
+    environments: Mapping[str, Environment]
     python: Version
+    rank: tuple[object, ...]  # how many targets are astray, then every choice's place from the newest
 
 
-class Search:
-    """One project against one matrix; remembers each option, because the search comes back to them."""
-
-    def __init__(self, matrix: Matrix, project: Project, held: Held) -> None:
-        self.matrix = matrix
-        self.project = project
-        self.held = held
-        self.pythons = facts.minors_in(project.python, matrix.pythons)
-        self.obstacles: dict[Reason, Obstacle] = {}
-        self._options: dict[tuple[str, tuple[Platform, ...], str, Version, Variant], Option | None] = {}
-
-    def candidates(self, wish: Wish, cells: tuple[Cell, ...]) -> Iterator[Option]:
-        """The options of a wish for one target, newest first."""
-        for release in self.matrix.frameworks[wish.framework].releases:
-            if release.version in wish.versions:
-                for variant in cells[0].variants:
-                    option = self._remembered(wish, release, variant, cells)
-                    if option:
-                        yield option
-
-    def _remembered(self, wish: Wish, release: Release, variant: Variant, cells: tuple[Cell, ...]) -> Option | None:
-        key = (cells[0].target.name, tuple(where.platform for where in cells), wish.framework, release.version, variant)
-        if key not in self._options:
-            self._options[key] = self._option(self._choice(wish, release, variant, cells[0].target), cells)
-        return self._options[key]
-
-    def _choice(self, wish: Wish, release: Release, variant: Variant, target: Target) -> Choice | Reason:
-        framework, version = self.matrix.frameworks[wish.framework], release.version
-        provider = facts.provider(self.matrix, self.project, wish)
-        spelling = next((row for row in framework.providers[provider] if version in row.releases), None)
-        named = f"{wish.framework} {version}"
-        if spelling is None:
-            return Reason(f"{named} is not published by {provider}", release.at)
-        missing = [channel for channel in spelling.channels if channel not in self.project.channels]
-        if missing:
-            what = f"{wish.framework} from {provider} needs channel {', '.join(missing)} in channels:"
-            return Reason(what, self.project.at("channels"))
-        for companion in wish.companions:
-            if companion not in release.companions or companion not in spelling.companions:
-                return Reason(f"{named} from {provider} has no {companion}", release.at)
-        if variant != target.cuda and not spelling.newer_minor:
-            return Reason(f"{named} from {provider} cannot be asked for beside another CUDA {target.cuda} than its own", release.at)
-        return Choice(release, provider, spelling, variant, wish.companions)
-
-    def never_built(self, wish: Wish, where: Cell) -> Reason | None:
-        """That no release of a wish was ever built for a cell, when there are several: one of them would be named at random."""
-        provider = facts.provider(self.matrix, self.project, wish)
-        asked = [release for release in self.matrix.frameworks[wish.framework].releases if release.version in wish.versions]
-        rows = [build for release in asked for build in release.builds if build.provider == provider]
-        if len(asked) < 2 or any(where.platform in row.platforms and row.variants.intersection(where.variants) for row in rows):
+def best(offers: Offers, targets: Cells) -> Assignment | None:
+    """The best assignment for all targets together, or None. The index is asked about nothing but what would be chosen."""
+    ordered = dict(sorted(targets.items(), key=lambda item: item[1][0].target.cuda is not None))  # the reference first
+    while True:
+        found = [answer for python in _newest_first(offers) if (answer := _one(offers, ordered, python).best())]
+        if not found:
             return None
-        what = f"no release of {wish.framework} {wish.text} from {provider} has a {_variant(where.target.cuda)} build"
-        return Reason(f"{what} for {where.platform}", wish.at)
+        first = min(found, key=lambda answer: answer.rank)  # of equals the first found: the newest python
+        if _granted(offers, ordered, first):
+            return first
 
-    def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Option | None:
-        target = cells[0].target.name
-        if isinstance(choice, Reason):
-            return self.refuse(choice, target, choice.at)
-        left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
-        for where in cells:
-            rows = facts.builds(choice, where)
-            if not rows:
-                what = f"{named(choice)} has no {_variant(choice.variant)} build for {where.platform}"
-                exact = choice.variant == where.target.cuda  # of the many older minors nobody wants to hear
-                return self.refuse(Reason(what, choice.release.at), target, choice.release.at) if exact else None
-            known: facts.Known = {choice.release.framework: (choice.release.version,), "provider": (choice.provider,)}
-            left = left.intersection(python for row in rows for python in row.pythons)
-            fit = facts.pythons(where, known, left)
-            held = self.held(choice, where.target, where.platform) if fit else None
-            left, before = (fit if held is None else fit & held), left
-            if not left:
-                return self.refuse(self._nothing_left(choice, where, known, before, bool(fit)), target, choice.release.at)
-            majors.update(_linked(rows, where.platform))
-        return Option(choice, left, majors)
 
-    def _nothing_left(self, choice: Choice, where: Cell, known: facts.Known, before: frozenset[Version], fit: bool) -> Reason:
-        """Why no python is left: the index, a constraint, or the platforms between them."""
-        company = f" with {', '.join(choice.companions)}" if choice.companions else ""
-        what = f"{_variant(choice.variant)} build of {named(choice)}{company} for {where.platform}"
-        if fit:
-            return Reason(f"the index holds no {what} that this project can use", choice.release.at)
-        broken = next(facts.broken(where, known, before), None)
-        return broken or Reason(
-            f"no {what} is for a python in {self.project.python_text} that the other platforms have", choice.release.at
-        )
+def possible(offers: Offers, cells: tuple[Cell, ...]) -> bool:
+    """Whether any choice whatever serves these cells of one target."""
+    targets = {cells[0].target.name: cells}
+    for python in _newest_first(offers):
+        while answer := _one(offers, targets, python).best():
+            if _granted(offers, targets, answer):
+                return True
+    return False
 
-    def refuse(self, reason: Reason, target: str, release: Address | None = None) -> Option | None:
-        """Remember why, the first time; the answer is always None."""
-        self.obstacles.setdefault(reason, Obstacle(reason, target, release))
-        return None
 
-    def best(self, targets: Mapping[str, tuple[Cell, ...]]) -> Assignment | None:
-        """The best assignment for all targets together, or None."""
-        ordered = dict(sorted(targets.items(), key=lambda item: item[1][0].target.cuda is not None))  # the reference first
-        wishes = self.project.frameworks
-        strays = dict.fromkeys(wishes, len(ordered) - 1)
-        found = self.walk(ordered, strays)
-        if found is None or not self.project.align:
-            return found
-        for wish in wishes:
-            for fewer in range(strays[wish]):
-                better = self.walk(ordered, {**strays, wish: fewer})
-                if better:
-                    strays[wish], found = fewer, better
-                    break
-        return found
+def _newest_first(offers: Offers) -> list[Version]:
+    return sorted(offers.pythons, reverse=True)
 
-    def walk(self, targets: Mapping[str, tuple[Cell, ...]], strays: Mapping[Wish, int]) -> Assignment | None:
-        """The first complete assignment in the order of preference.
 
-        `strays` is how many targets may have another version of a framework than the first target has.
-        """
-        slots = [(wish, name) for wish in self.project.frameworks for name in targets]
-        chosen: dict[Slot, Option] = {}
+def _one(offers: Offers, targets: Cells, python: Version) -> _One:
+    return _One(offers, targets, {name: offers.of(cells) for name, cells in targets.items()}, python)
 
-        def step(depth: int, pythons: frozenset[Version]) -> Version | None:
-            if depth == len(slots):
-                return max(pythons)
-            wish, name = slots[depth]
-            for option in self.candidates(wish, targets[name]):
-                chosen[slots[depth]] = option
-                if _strays(chosen, wish) <= strays[wish]:
-                    left = self._together(targets[name], [chosen[slot] for slot in chosen if slot[1] == name], pythons)
-                    found = step(depth + 1, left) if left else None
-                    if found:
-                        return found
-                del chosen[slots[depth]]
+
+def _granted(offers: Offers, targets: Cells, answer: Assignment) -> bool:
+    """Whether the index holds every option of an answer."""
+    rows = [(targets[name], option) for name, row in answer.environments.items() for option in row]
+    left = [offers.granted(cells, option) for cells, option in rows]  # of all at once, not up to the first that fails
+    return all(answer.python in pythons for pythons in left)
+
+
+def why_not(offers: Offers, cells: tuple[Cell, ...]) -> Reason:
+    """The most telling reason why no choice serves these cells: a framework without options, or two that do not go together."""
+    name, at = cells[0].target.name, offers.project.at("python")
+    if not offers.pythons:
+        return Reason(f"python: nothing in {offers.project.python_text}", at)
+    found = dict(zip((wish.framework for wish in offers.project.frameworks), offers.of(cells), strict=True))
+    met = [obstacle for obstacle in offers.obstacles.values() if obstacle.target == name]
+    for framework in (framework for framework, options in found.items() if not options):
+        releases = {release.at for release in offers.matrix.frameworks[framework].releases}
+        nothing = Reason(f"no release of {framework} has a build for {name} on {cells[0].platform}", cells[0].target.at)
+        return next((row.reason for row in met if row.release in releases or row.release is None), nothing)
+    pythons = [frozenset(chain.from_iterable(option.pythons for option in options)) for options in found.values()]
+    if pythons and not frozenset.intersection(*pythons):
+        listed = " and ".join(f"{one} (python {_listed(some)})" for one, some in zip(found, pythons, strict=True))
+        return Reason(f"{listed}: no python is left", at)
+    return met[-1].reason if met else Reason(f"no python in {offers.project.python_text} is left", at)
+
+
+# --- one Python -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the frameworks chosen so far mean for those that follow, in one target."""
+
+    known: facts.Known
+    marks: tuple[tuple[bool, ...], ...]  # for each framework, which ranges of constraints it is in
+    cudnn: tuple[frozenset[int] | None, ...]  # for each platform, the majors that all of them can link
+
+    @property
+    def key(self) -> object:
+        """States with the same key have the same future."""
+        return self.marks, self.cudnn
+
+
+@dataclass(frozen=True, slots=True)
+class _Partial:
+    """The reference's options so far; of every other target the states that are left, and for each framework if it is astray."""
+
+    row: Environment
+    state: _State
+    others: Mapping[str, tuple[_State, ...]]
+    astray: Mapping[str, tuple[bool, ...]]
+
+
+class _One:
+    """The search for one Python."""
+
+    def __init__(self, source: Offers, targets: Cells, offered: Mapping[str, Sequence[Environment]], python: Version) -> None:
+        self.source = source
+        self.targets = targets
+        self.python = python
+        self.offers = {
+            name: [[row for row in wished if python in row.pythons] for wished in rows] for name, rows in offered.items()
+        }
+        self.depth = len(source.project.frameworks)
+        self._completable: dict[tuple[str, int, object], bool] = {}
+
+    def best(self) -> Assignment | None:
+        """The best answer with this Python, or None."""
+        start = {name: _State({"python": (self.python,)}, (), (None,) * len(cells)) for name, cells in self.targets.items()}
+        if not all(self._bare(name) and self._completable_from(name, 0, state) for name, state in start.items()):
+            return None
+        if not self.source.project.align or len(start) < 2:
+            return self._answer({name: self._newest(name, state) for name, state in start.items()}, ())
+        reference, *others = start
+        found = [_Partial((), start[reference], {name: (start[name],) for name in others}, dict.fromkeys(others, ()))]
+        strays: list[int] = []
+        for depth in range(self.depth):
+            steps = [step for partial in found for step in self._steps(reference, depth, partial)]
+            counts = [sum(row[-1] for row in step.astray.values()) for step in steps]
+            strays.append(min(counts))
+            found = [step for step, count in zip(steps, counts, strict=True) if count == strays[-1]]
+        answers = [self._answer(self._environments(reference, partial, start), tuple(strays)) for partial in found]
+        return min(answers, key=lambda answer: answer.rank)
+
+    def _bare(self, name: str) -> bool:
+        """Whether this Python is possible at all, before any framework."""
+        return all(facts.pythons(where, {}, (self.python,)) for where in self.targets[name])
+
+    def _steps(self, reference: str, depth: int, partial: _Partial) -> Iterator[_Partial]:
+        """Every kind of release that the reference can take next, the newest of each kind, and what the others make of it."""
+        seen: set[object] = set()
+        for option, state in self._following(reference, depth, partial.state):
+            version = option.choice.release.version
+            kind = (option.choice.variant, *(self._kinds(name, depth, version) for name in self.targets))
+            if kind in seen:
+                continue
+            seen.add(kind)
+            others, astray = {}, {}
+            for name, states in partial.others.items():
+                reached = [reach for old in states for reach in self._following(name, depth, old)]
+                same = [after for row, after in reached if row.choice.release.version == version]
+                others[name] = tuple({after.key: after for after in same or [after for _, after in reached]}.values())
+                astray[name] = (*partial.astray[name], not same)
+            yield _Partial((*partial.row, option), state, others, astray)
+
+    def _environments(self, reference: str, partial: _Partial, start: Mapping[str, _State]) -> dict[str, Environment]:
+        versions = [option.choice.release.version for option in partial.row]
+        rest = {name: list(zip(versions, rows, strict=True)) for name, rows in partial.astray.items()}
+        return {reference: partial.row, **{name: self._newest(name, start[name], bound) for name, bound in rest.items()}}
+
+    def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version, bool]] = ()) -> Environment:
+        """The newest environment of one target; `bound` says for each framework which version it has or (astray) has not."""
+
+        def walk(depth: int, state: _State) -> Environment | None:
+            if depth == self.depth:
+                return ()
+            for option, after in self._following(name, depth, state):
+                if not bound or (option.choice.release.version != bound[depth][0]) == bound[depth][1]:
+                    rest = walk(depth + 1, after)
+                    if rest is not None:
+                        return (option, *rest)
             return None
 
-        python = step(0, self.pythons) if self.pythons else None
-        return Assignment(chosen, python) if python else None
+        return walk(0, state) or ()
 
-    def _together(self, cells: tuple[Cell, ...], options: list[Option], pythons: frozenset[Version]) -> frozenset[Version]:
-        """The Pythons left when these options share one environment; none when versions or cuDNN majors exclude each other."""
-        at, name = options[-1].choice.release.at, cells[0].target.name
-        left = pythons.intersection(*(option.pythons for option in options))
-        if not left:
-            both = " and ".join(f"{named(o.choice)} (python {_listed(o.pythons)})" for o in options)
-            self.refuse(Reason(f"{name}: {both}: no python is left of {_listed(pythons)}", at), name, at)
-        agreed = frozenset(python for python in left if all(_agree(options, where.platform, python) for where in cells))
-        if left and not agreed:
-            pair = " and ".join(
-                f"{named(o.choice)} (cuDNN {_listed(frozenset().union(*o.cudnn.values()))})" for o in options if o.cudnn
-            )
-            self.refuse(Reason(f"{name}: {pair}: one environment holds one cuDNN major", at), name, at)
-        left = agreed
-        known: dict[str, tuple[Version | str, ...]] = {o.choice.release.framework: (o.choice.release.version,) for o in options}
-        known["provider"] = tuple(dict.fromkeys(option.choice.provider for option in options))
-        for where in cells:
-            before, left = left, facts.pythons(where, known, left)
-            if before and not left:
-                broken = next(facts.broken(where, known, before), None)
-                self.refuse(broken or Reason(f"{name}, {where.platform}: no python is left", at), name, at)
-        return left
+    def _answer(self, environments: Mapping[str, Environment], strays: tuple[int, ...]) -> Assignment:
+        chosen = [environments[name][depth].choice for depth in range(self.depth) for name in self.targets]
+        return Assignment(environments, self.python, (*strays, *map(self._place, chosen)))
 
+    def _place(self, choice: Choice) -> tuple[int, ...]:
+        """Smaller is newer: by release, then by the CUDA of the build."""
+        place = self.source.places[choice.release.framework, choice.release.version]
+        return (place, *(-part for part in (choice.variant.release if choice.variant else ())))
 
-def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, Version], frozenset[int]]:
-    """The cuDNN majors of builds, for each Python that they are for."""
-    found: dict[tuple[Platform, Version], frozenset[int]] = {}
-    for row in rows:
-        for python in row.pythons if row.cudnn is not None else ():
-            found[platform, python] = found.get((platform, python), frozenset()) | {row.cudnn or 0}
-    return found
+    def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Option, _State]]:
+        """The options for the next framework with which the target can be completed, newest first."""
+        for option in self.offers[name][depth]:
+            after = self._after(name, state, option)
+            if after and self._completable_from(name, depth + 1, after):
+                yield option, after
 
+    def _completable_from(self, name: str, depth: int, state: _State) -> bool:
+        """Whether the frameworks from `depth` on can be added to a target in this state."""
+        key = (name, depth, state.key)
+        if key not in self._completable:
+            self._completable[key] = depth == self.depth or any(True for _ in self._following(name, depth, state))
+        return self._completable[key]
 
-def _agree(options: Iterable[Option], platform: Platform, python: Version) -> bool:
-    """Whether there is a cuDNN major that all of these can link."""
-    majors = [option.cudnn[platform, python] for option in options if (platform, python) in option.cudnn]
-    return not majors or bool(frozenset.intersection(*majors))
+    def _kinds(self, name: str, depth: int, version: Version) -> frozenset[object]:
+        """What the facts tell the builds of one release from those of another by, for one target."""
+        rows = [option for option in self.offers[name][depth] if option.choice.release.version == version]
+        return frozenset((row.choice.variant, self.source.marks(row.choice.release), self._majors(name, row)) for row in rows)
 
+    def _majors(self, name: str, option: Option) -> tuple[frozenset[int] | None, ...]:
+        return tuple(option.cudnn.get((where.platform, self.python)) for where in self.targets[name])
 
-def _strays(chosen: Mapping[Slot, Option], wish: Wish) -> int:
-    versions = [option.choice.release.version for slot, option in chosen.items() if slot[0] is wish]
-    return sum(version != versions[0] for version in versions)
-
-
-def named(choice: Choice) -> str:
-    """`pytorch 2.7.1`."""
-    return f"{choice.release.framework} {choice.release.version}"
-
-
-def _variant(variant: Variant) -> str:
-    return f"CUDA {variant}" if variant else "CPU"
+    def _after(self, name: str, state: _State, option: Option) -> _State | None:
+        """The state with one more framework; None where versions or cuDNN majors exclude each other."""
+        release = option.choice.release
+        cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, option), strict=True))
+        if frozenset() in cudnn:
+            others = " and ".join(f"{axis} {values[0]}" for axis, values in state.known.items() if axis != "python")
+            what = f"{named(option.choice)} links another cuDNN major than {others}: one environment holds one"
+            self.source.refuse(Reason(what, release.at), name, release.at)
+            return None
+        known = {**state.known, release.framework: (release.version,)}
+        for where in self.targets[name] if state.marks else ():  # what concerns one framework alone was asked with its options
+            broken = next(facts.broken(where, known, (self.python,)), None)
+            if broken:
+                self.source.refuse(broken, name, release.at)
+                return None
+        return _State(known, (*state.marks, self.source.marks(release)), cudnn)
 
 
-def _listed(values: Iterable[object] | None) -> str:
-    return ", ".join(map(str, sorted(values or (), key=lambda value: Version(str(value)))))
+def _both(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
+    return other if one is None else one if other is None else one & other
+
+
+def _listed(values: Iterable[Version]) -> str:
+    return ", ".join(map(str, sorted(values)))

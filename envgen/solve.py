@@ -19,14 +19,31 @@ from envgen.packages import Record, Request, Solution
 Progress = Callable[[Request], None]
 
 
+class Unsolvable(NoSolution):
+    """Requests that have no solution in the index, with the solver's own explanation."""
+
+    def __init__(self, what: str, *, requests: tuple[Request, ...], hint: str) -> None:
+        super().__init__(what, hint=hint)
+        self.requests = requests
+
+
 def _silent(_: Request) -> None:
     """Say nothing."""
+
+
+def solvable(request: Request, index: Index) -> bool:
+    """Whether one request has a solution."""
+    try:
+        solve((request,), index, 1)
+    except Unsolvable:
+        return False
+    return True
 
 
 def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
     """One solution for each request, in the order of the requests; `jobs` is how many run at once.
 
-    Raises NoSolution with the solver's own explanation of every request that has none.
+    Raises Unsolvable with the solver's own explanation of every request that has none, NoSolution where a channel is out of reach.
     """
     return asyncio.run(_all(requests, index, jobs, done))
 
@@ -55,7 +72,11 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
     bad = [error for error in failures if isinstance(error, BadInput)]
     if bad:
         return bad[0]
-    return NoSolution("\n\n".join(error.what for error in failures), hint=failures[0].hint)
+    unsolvable = [error for error in failures if isinstance(error, Unsolvable)]
+    if len(unsolvable) < len(failures):
+        return next(error for error in failures if error not in unsolvable)
+    requests = tuple(request for error in unsolvable for request in error.requests)
+    return Unsolvable("\n\n".join(error.what for error in failures), requests=requests, hint=failures[0].hint)
 
 
 async def _one(request: Request, index: Index) -> Solution:
@@ -74,7 +95,7 @@ async def _one(request: Request, index: Index) -> Solution:
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
     except SolverError as error:
-        raise NoSolution(_explained(request, index, error), hint=_hint(index)) from None
+        raise Unsolvable(_explained(request, index, error), requests=(request,), hint=_hint(index)) from None
     except GatewayError as error:
         if index.gateway is None:
             raise BadInput(f"{index.name}: not repodata: {error}", hint="fetch the index again") from None

@@ -35,9 +35,9 @@ def test_the_text_is_address_fact_and_next_step(where: object, hint: str, text: 
     assert str(BadInput("what", where=where, hint=hint)) == text
 
 
-def test_a_clash_carries_its_conflict_as_an_object() -> None:
-    conflict = object()
-    assert Clash("no", conflict=conflict).conflict is conflict
+def test_a_clash_carries_its_question_as_an_object() -> None:
+    question = object()
+    assert Clash("no", question=question).question is question
 
 
 def test_an_address_is_given_only_where_there_is_none() -> None:

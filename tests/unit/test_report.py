@@ -13,7 +13,7 @@ from rich.console import Console
 from unit.small import PROJECT, project_of, small_matrix
 
 from envgen import report
-from envgen.model import Address, Conflict, Reason, Resolution
+from envgen.model import Resolution
 from envgen.resolve import resolve
 from envgen.run import Download, Outcome
 
@@ -154,14 +154,3 @@ def test_the_json_of_a_resolution_holds_every_pin_with_its_reasons() -> None:
             {"name": p.name, "version": p.version, "because": [report.reason(r) for r in p.because]} for p in resolution.pins
         ]
         assert row["platforms"] == list(resolution.platforms)
-
-
-def test_a_conflict_names_demands_and_facts_with_their_places() -> None:
-    conflict = Conflict(
-        "demo", (Reason("gpus V100", Address("p.yaml", 6, 1)),), (Reason("a fact", Address("m.yaml", 2, 3)), Reason("another"))
-    )
-    assert (
-        report.conflict_text(conflict)
-        == "these cannot all be met:\n  p.yaml:6:1: gpus V100\nbecause:\n  a fact (m.yaml:2:3)\n  another"
-    )
-    assert report.conflict_text(Conflict("demo", (), ())) == "these cannot all be met:"

@@ -1,0 +1,1 @@
+"""Why this choice, why none, and what would work instead."""

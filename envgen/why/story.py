@@ -1,0 +1,24 @@
+"""Why there is no choice, from the Question that a Clash carries: the smallest conflict and the nearest ways out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from envgen.resolve import Question
+from envgen.why.conflict import smallest
+from envgen.why.nouns import Conflict
+from envgen.why.ways import ways_out
+
+
+def conflict(question: Question) -> Conflict:
+    """What clashes in a question that has no answer."""
+    parts, reduced = smallest(question)
+    seen = replace(question, project=reduced.project)  # the facts as they are, and only the wishes that matter
+    asked = {part.name.split(" ")[0] for part in parts if part.kind in ("version", "provider", "companion")}
+    demands = [part for part in parts if part.demand and not (part.kind == "framework" and part.name in asked)]
+    return Conflict(
+        question.project.name,
+        tuple(part.tell(seen) for part in demands),
+        tuple(part.tell(seen) for part in parts if not part.demand),
+        ways_out(question, parts, reduced),
+    )

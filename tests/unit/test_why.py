@@ -1,0 +1,302 @@
+"""Why there is no choice: laws about every conflict and every way out, and what a person reads about the real facts."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+from unit import oracle
+from unit.small import examples, project_of
+from unit.test_resolve import builds, project_text, shuffled
+from unit.worlds import AT, CUDAS, NAMES, PLATFORMS, PYTHONS, wish_of, worlds
+
+from envgen.errors import Clash
+from envgen.model import Address, Build, Framework, Matrix, Project, Release, Spelling, Target, TargetWish, Toolkit
+from envgen.resolve import Question, possible, resolve
+from envgen.why.conflict import smallest
+from envgen.why.demands import demands
+from envgen.why.limits import limits
+from envgen.why.nouns import Conflict
+from envgen.why.report import conflict_json, conflict_text
+from envgen.why.story import conflict
+from envgen.why.ways import ways_out
+
+
+def conflict_of(matrix: Matrix, project: Project) -> Conflict:
+    """What clashes, from the error that `resolve` raises."""
+    with pytest.raises(Clash) as caught:
+        resolve(matrix, project)
+    assert isinstance(caught.value.question, Question)
+    return conflict(caught.value.question)
+
+
+def demanded(found: Conflict) -> list[str]:
+    """The words of the demands."""
+    return [reason.text for reason in found.demands]
+
+
+def ways(found: Conflict) -> list[str]:
+    """The words of the ways out."""
+    return ["; ".join(change.text for change in way.changes) for way in found.ways]
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------------
+
+
+def assert_minimal(question: Question) -> None:
+    """Without everything else there is no answer; without any one part, there is one: so says the oracle, which tries everything."""
+    parts, reduced = smallest(question)
+    assert any(part.demand for part in parts)
+    assert oracle.best(reduced.matrix, reduced.project) is None
+    every = [*limits(question), *demands(question)]
+    names = [(part.kind, part.name) for part in every]
+    assert len(set(names)) == len(names)
+    kept = {(part.kind, part.name) for part in parts}
+    for spared in kept:
+        fewer = question
+        for part in every:
+            if (part.kind, part.name) not in kept - {spared}:
+                fewer = part.without(fewer)
+        assert not fewer.project.targets or oracle.best(fewer.matrix, fewer.project) is not None, f"{spared} is not needed"
+
+
+@examples(60)
+@given(worlds(platforms=("linux-64",)))
+def test_a_conflict_on_one_platform_is_minimal(world: tuple[Matrix, Project]) -> None:
+    assume(oracle.best(*world) is None)
+    assert_minimal(Question(*world))
+
+
+@examples(60)
+@given(worlds())
+def test_a_conflict_is_minimal(world: tuple[Matrix, Project]) -> None:
+    """On several platforms as well."""
+    assume(oracle.best(*world) is None)
+    assert_minimal(Question(*world))
+
+
+@examples(60)
+@given(worlds())
+def test_every_way_out_gives_what_the_oracle_says_of_the_changed_project(world: tuple[Matrix, Project]) -> None:
+    assume(oracle.best(*world) is None)
+    found = conflict(Question(*world))
+    order = [(len(way.changes), way.cost) for way in found.ways]
+    assert order == sorted(order)
+    for way in found.ways:
+        project = world[1]
+        for change in way.changes:
+            project = change.apply(project)
+        expected = oracle.best(world[0], project)
+        assert expected is not None
+        assert builds(way.gives) == dict(expected.versions)
+
+
+@examples(60)
+@given(worlds(platforms=("linux-64",)))
+def test_where_another_python_alone_would_do_the_nearest_such_is_a_way_out(world: tuple[Matrix, Project]) -> None:
+    matrix, project = world
+    assume(oracle.best(matrix, project) is None)
+    inside = [python for python in PYTHONS if python in project.python]
+    helping = [
+        python
+        for python in sorted(matrix.pythons)
+        if python not in inside and oracle.best(matrix, replace(project, python=SpecifierSet(f"=={python}.*")))
+    ]
+    found = conflict(Question(matrix, project))
+    if helping and inside and len(found.ways) < 6:
+        nearest = min(helping, key=lambda python: min(abs(python.minor - other.minor) for other in inside))
+        assert any(text.startswith("python") and text.endswith(str(nearest)) for text in ways(found))
+
+
+def test_a_platform_that_comes_back_when_a_demand_is_dropped_leaves_the_conflict_minimal() -> None:
+    """Found with ENVGEN_EXAMPLES=12. Without `beta >=2` linux-64 is served again, by another release than win-64."""
+
+    def build(cuda: str, platforms: tuple[str, ...], *pythons: Version) -> Build:
+        return Build("conda-forge", frozenset({Version(cuda)}), frozenset(platforms), frozenset(pythons), AT)
+
+    alpha = Release(
+        "alpha",
+        Version("2.0"),
+        {},
+        (build("11.8", PLATFORMS, *PYTHONS[:2]), build("12.6", PLATFORMS, *PYTHONS[:2]), build("12.6", PLATFORMS[1:], *PYTHONS)),
+        AT,
+    )
+    betas = (
+        Release("beta", Version("2.0"), {}, (build("11.8", PLATFORMS, *PYTHONS), build("12.6", PLATFORMS, PYTHONS[2])), AT),
+        Release("beta", Version("1.0"), {}, (build("12.6", PLATFORMS[:1], *PYTHONS),), AT),
+    )
+    spelling = Spelling(SpecifierSet(), (), (), {}, ("conda-forge",), False, "x", AT)
+    frameworks = {
+        name: Framework(name, {"conda-forge": (spelling,)}, rows, "x") for name, rows in (("alpha", (alpha,)), ("beta", betas))
+    }
+    targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, {"linux-64": {}, "win-64": {}}, AT) for cuda in CUDAS[1:]}
+    toolkits = {cuda: Toolkit(cuda, {}, {}, (Version("3.5"), Version("9.0")), (), "x", AT) for cuda in CUDAS[1:]}
+    matrix = Matrix(frameworks, targets, toolkits, (), {}, ())  # type: ignore[arg-type]
+    wishes = tuple(TargetWish(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(("cu118", "cu126")))
+    asked = replace(
+        project_of(project_text("{alpha: '*'}", "cpu")),
+        python=SpecifierSet(),
+        python_text="",
+        frameworks=(wish_of("beta", ">=2", 10), wish_of("alpha", "", 11)),
+        targets=wishes,
+        platforms=PLATFORMS,
+    )
+    assert_minimal(Question(matrix, asked))
+
+
+# --- what a person reads --------------------------------------------------------------------------------------------------
+
+REAL_CONFLICTS = {
+    "a hole in the channel": (
+        project_text("{pytorch: '2.2.*'}", "cpu, cu121"),
+        ["target cu121", "pytorch 2.2.*"],
+        ["conda-forge has no pytorch 2.2.*: it has 2.1.2 and 2.3.0"],
+        ["pytorch 2.2.* -> 2.3.0", "pytorch 2.2.* -> 2.1.2", "pytorch from provider pytorch and channels pytorch, nvidia"],
+    ),
+    "a CUDA that is gone": (
+        project_text("{pytorch: '>=2.6'}", "cu118"),
+        ["target cu118", "pytorch >=2.6"],
+        ["pytorch >=2.6 from conda-forge is built for CUDA 12.6, 12.8, 12.9, 13.0"],
+        ["pytorch >=2.6 -> 2.5.1", "target cu118 -> cu126"],
+    ),
+    "a driver that is too old": (
+        project_text("{pytorch: '>=2.6'}", "cu126", 'driver: ">=470.42.01"\n'),
+        ["target cu126", "driver 470.42.01"],
+        ["CUDA 12.6 needs driver 525.60.13 (linux) and 528.33 (windows) or newer"],
+        ["driver 470.42.01 -> 525.60.13 on every machine"],
+    ),
+    "one GPU of two": (
+        project_text("{pytorch: '>=2.10'}", "cu130", "gpus: [V100, A100]\n", python=">=3.10"),
+        ["target cu130", "gpus V100"],
+        ["CUDA 13.0 has code for compute capability 7.5 to 12.1"],
+        ["target cu130 -> cu129", "without V100 in gpus:"],
+    ),
+    "a python that is too new": (
+        project_text("{pytorch: '>=2.0', tensorflow: '>=2.16'}", "cpu, cu126", python=">=3.13"),
+        ["target cu126", "tensorflow", "python >=3.13"],
+        ["the CUDA 12.6 builds of tensorflow are for python 3.9-3.12"],
+        ["python >=3.13 -> 3.12", "tensorflow in a project of its own"],
+    ),
+    "two frameworks": (
+        project_text("{pytorch: '>=2.9', tensorflow: '2.18.*'}", "cpu, cu126"),
+        ["target cu126", "pytorch >=2.9", "tensorflow 2.18.*"],
+        ["tensorflow ==2.18.* and provider conda-forge needs pytorch <2.7,>=2.4.1"],
+        ["pytorch >=2.9 -> 2.6.0", "pytorch in a project of its own"],
+    ),
+    "a promise that is too small": (
+        project_text("{tensorflow: '2.19.*'}", "cu128"),
+        ["target cu128", "tensorflow 2.19.*"],
+        [
+            "tensorflow ==2.19.* and cuda >=12 and provider conda-forge needs archspec x86_64_v3 or x86_64_v4",
+            "target cu128 promises __archspec 1 x86_64",
+        ],
+        ["tensorflow 2.19.* -> 2.18.0", "target cu128: virtual-packages __archspec 1 x86_64_v3, if every machine has it"],
+    ),
+    "a release that nobody knows": (
+        project_text("{jax: '9.*'}", "cpu"),
+        ["target cpu", "jax 9.*"],
+        ["the matrices know jax 0.4.1 to 0.10.2"],
+        ["jax 9.* -> 0.10.2"],
+    ),
+    "a channel that is missing": (
+        project_text("{pytorch: {version: '2.1.0', provider: pytorch}}", "cu121"),
+        ["target cu121", "pytorch from provider pytorch", "channels conda-forge"],
+        ["pytorch from pytorch needs the channels pytorch, nvidia"],
+        ["pytorch from provider conda-forge", "pytorch from provider pytorch and channels pytorch, nvidia"],
+    ),
+    "a platform without CUDA": (
+        project_text("{pytorch: '*'}", "cu126", platforms="osx-arm64"),
+        ["target cu126", "platforms osx-arm64"],
+        ["target cu126 is for linux-64, linux-aarch64, win-64"],
+        ["platforms osx-arm64 -> linux-64 as well"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL_CONFLICTS)
+def test_a_conflict_of_the_real_facts_in_words(real: Matrix, name: str) -> None:
+    text, asked, facts, out = REAL_CONFLICTS[name]
+    found = conflict_of(real, project_of(text, real))
+    assert [reason.text for reason in found.demands if not reason.text.startswith("platforms linux-64")] == asked
+    assert [reason.text for reason in found.facts] == facts
+    assert ways(found) == out
+    for reason in (*found.demands, *found.facts):
+        assert reason.at and reason.at.line > 0
+    assert all(reason.because or "target" in reason.text for reason in found.facts)
+
+
+@pytest.mark.parametrize("name", REAL_CONFLICTS)
+def test_the_order_of_rows_and_keys_changes_no_conflict(real: Matrix, name: str) -> None:
+    project = project_of(REAL_CONFLICTS[name][0], real)
+    one, other = (conflict_of(matrix, project) for matrix in (real, shuffled(real, random.Random(3))))
+    assert (demanded(one), [fact.text for fact in one.facts], ways(one)) == (
+        demanded(other),
+        [fact.text for fact in other.facts],
+        ways(other),
+    )
+
+
+def test_an_old_glibc_refuses_cuda_13_and_the_way_out_is_to_promise_more(real: Matrix) -> None:
+    text = 'python: ">=3.10"\nframeworks: {pytorch: "*"}\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets:\n  cu130: {virtual-packages: {__glibc: "2.17"}}\n'
+    found = conflict_of(real, project_of(text, real))
+    assert "target cu130: virtual-packages __glibc 2.17" in demanded(found)
+    assert [(fact.text, fact.at.file) for fact in found.facts if fact.at] == [
+        ("cuda >=13 and provider conda-forge needs glibc >=2.28", "matrices/cuda.yaml")
+    ]
+    assert ways(found)[:2] == [
+        "target cu130: virtual-packages __glibc 2.28, if every machine has it",
+        "target cu130 -> cu129",
+    ]
+
+
+def test_two_conflicts_at_once_need_two_changes(real: Matrix) -> None:
+    """Python 3.13 is too new for tensorflow, the driver too old for CUDA 12: no single change helps."""
+    found = conflict_of(real, project_of(project_text("{tensorflow: '2.18.*'}", "cu126", 'driver: ">=470"\n', python="3.13"), real))
+    assert found.ways
+    assert all(len(way.changes) == 2 for way in found.ways)
+    assert "python 3.13 -> 3.12; driver 470 -> 525.60.13 on every machine" in {
+        "; ".join(sorted((change.text for change in way.changes), reverse=True)) for way in found.ways
+    }
+
+
+@pytest.mark.parametrize("target", ["cu118", "cu126"])
+def test_blackwell_needs_cuda_12_8(real: Matrix, target: str) -> None:
+    project = project_of(project_text("{pytorch: '*'}", target, "gpus: [B200]\n", platforms="linux-64, win-64"), real)
+    assert demanded(conflict_of(real, project)) == [f"target {target}", "gpus B200"]
+
+
+def test_an_older_build_without_code_for_the_fleet_is_not_taken(real: Matrix) -> None:
+    """conda-forge's jaxlib for a target of CUDA 12.8 is built with 12.6, which has no code for Blackwell."""
+    text = 'python: "3.12"\nframeworks: {jax: "*"}\ntargets: [cu128]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+    (found,) = resolve(real, project_of(f"{text}gpus: [A100]\n", real))
+    assert [str(choice.variant) for choice in found.choices] == ["12.6"]
+    assert "gpus B200" in demanded(conflict_of(real, project_of(f"{text}gpus: [A100, B200]\n", real)))
+
+
+def test_a_conflict_says_demand_fact_source_and_way_out_and_json_says_the_same(real: Matrix) -> None:
+    found = conflict_of(real, project_of(REAL_CONFLICTS["one GPU of two"][0], real))
+    page = conflict_text(found)
+    assert "  environments/demo/project.yaml:6:1: gpus V100\n" in page
+    assert f"  {real.toolkits[Version('13.0')].at}: CUDA 13.0 has code for compute capability 7.5 to 12.1\n      because: " in page
+    assert "  1. target cu130 -> cu129\n       cu129: pytorch 2.13.0, python 3.14" in page
+    data = json.loads(conflict_json(found))
+    assert [row["text"] for row in data["demands"]] == demanded(found)
+    assert [row["because"] for row in data["facts"]] == [fact.because for fact in found.facts]
+    assert data["ways_out"][0] == {
+        "changes": ["target cu130 -> cu129"],
+        "cost": 4.5,
+        "gives": {"cu129": {"python": "3.14", "pytorch": "2.13.0"}},
+    }
+
+
+def test_ways_out_are_looked_for_only_where_the_conflict_is(real: Matrix) -> None:
+    question = Question(real, project_of(REAL_CONFLICTS["a driver that is too old"][0], real))
+    parts, reduced = smallest(question)
+    assert not possible(question)
+    assert ways_out(question, (), reduced) == ()
+    assert {part.kind for part in parts} == {"target", "driver", "floor"}

@@ -1,0 +1,136 @@
+"""Random small worlds: a matrix of two frameworks and a project that may or may not be possible in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.model import (
+    Address,
+    Build,
+    Condition,
+    Constraint,
+    Framework,
+    Gpu,
+    Matrix,
+    Project,
+    Release,
+    Spelling,
+    Target,
+    TargetWish,
+    Toolkit,
+    Wish,
+)
+
+AT = Address("x.yaml", 1, 1)
+PLATFORMS = ("linux-64", "win-64")
+PYTHONS = tuple(map(Version, ("3.10", "3.11", "3.12")))
+CUDAS = (None, Version("11.8"), Version("12.6"))
+OLDER = Version("12.4")  # no target of its own; its builds run for cu126 where nothing is built for 12.6
+NAMES = {None: "cpu", CUDAS[1]: "cu118", CUDAS[2]: "cu126"}
+
+
+@st.composite
+def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version | None, ...]) -> tuple[Release, ...]:
+    """One to five releases; with `mixed`, rows of one release may link different cuDNN majors."""
+    found = []
+    for number in range(draw(st.sampled_from([3, 2, 4, 5, 1])), 0, -1):
+        major = draw(st.sampled_from([9, 9, 8, None]))
+        rows = []
+        for cuda in cudas:
+            for _ in range(draw(st.sampled_from([1, 2, 1, 1, 1, 0]))):
+                platforms = frozenset(draw(st.sampled_from([PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]])))
+                pythons = frozenset(draw(st.sampled_from([PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1]])))
+                linked = None if cuda is None else draw(st.sampled_from([9, 8])) if mixed else major
+                rows.append(Build("conda-forge", frozenset({cuda}), platforms, pythons, AT, linked))
+        found.append(Release(framework, Version(f"{number}.0"), {}, tuple(rows), Address(f"{framework}.yaml", 100 - number, 1)))
+    return tuple(found)
+
+
+@st.composite
+def constraints(draw: st.DrawFn) -> Constraint:
+    """One to two conditions on each side, on the axes that real rows use."""
+
+    def versions(axis: str, *texts: str) -> st.SearchStrategy[Condition]:
+        return st.sampled_from([Condition(axis, SpecifierSet(text)) for text in texts])
+
+    some = ("==1.*", ">=3", "<3", "==2.*", ">=2,<4")
+    when = st.one_of(
+        versions("alpha", *some),
+        versions("beta", *some),
+        versions("cuda", ">=12", "<12"),
+        st.sampled_from([Condition("platform", names=frozenset({p})) for p in PLATFORMS]),
+    )
+    need = st.one_of(
+        versions("alpha", *some),
+        versions("beta", *some),
+        versions("python", ">=3.11", "<3.12"),
+        versions("driver", ">=530"),
+        versions("gpu", ">=7.5"),
+        versions("cuda", "<12"),
+        versions("glibc", ">=2.28"),
+    )
+    left = draw(st.lists(when, min_size=1, max_size=2, unique_by=lambda c: c.axis))
+    right = draw(st.lists(need, min_size=1, max_size=2, unique_by=lambda c: c.axis))
+    return Constraint(tuple(left), tuple(right), "x", AT, None, draw(st.integers(0, 9)) == 0)
+
+
+@st.composite
+def worlds(
+    draw: st.DrawFn, mixed: bool = False, older: bool = False, platforms: tuple[str, ...] = PLATFORMS
+) -> tuple[Matrix, Project]:
+    """A small matrix and a project that may or may not be possible in it."""
+    cudas = (*CUDAS[:2], OLDER) if older else draw(st.sampled_from([CUDAS, (*CUDAS, OLDER)]))
+    newer_minor = draw(st.sampled_from([True, True, True, False]))
+    spelling = Spelling(
+        SpecifierSet(), ("x {version}.* cpu_*",), ("x {version}.* cuda{cu}*",), {}, ("conda-forge",), newer_minor, "x", AT
+    )
+    frameworks = {
+        name: Framework(name, {"conda-forge": (spelling,)}, draw(releases(name, mixed, cudas)), "x") for name in ("alpha", "beta")
+    }
+    virtual = {"linux-64": {"__glibc": draw(st.sampled_from(["2.17", "2.28"]))}, "win-64": {"__win": "0"}}
+    targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, virtual, AT) for cuda in CUDAS}
+    floors = {"linux": Version("525"), "windows": Version("528")}
+    toolkits = {
+        CUDAS[1]: Toolkit(Version("11.8"), {}, {"linux": Version("450")}, (Version("3.5"), Version("9.0")), (), "x", AT),
+        OLDER: Toolkit(OLDER, floors, floors, (Version("5.0"), Version("9.0")), (), "x", AT),
+        CUDAS[2]: Toolkit(Version("12.6"), floors, floors, (Version("5.0"), Version("9.0")), (), "x", AT),
+    }
+    gpus = {"k40": Gpu("K40", Version("3.5")), "v100": Gpu("V100", Version("7.0")), "a100": Gpu("A100", Version("8.0"))}
+    drawn = draw(st.lists(constraints(), max_size=draw(st.sampled_from([0, 1, 2, 3]))))
+    rows = tuple(replace(row, at=Address("c.yaml", line, 1)) for line, row in enumerate(drawn, 1))
+    matrix = Matrix(frameworks, targets, toolkits, (), gpus, rows)  # type: ignore[arg-type]
+    known = [NAMES[CUDAS[2]], "cpu"] if older else sorted(targets)
+    wished = draw(st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")]))
+    ranges = st.sampled_from(["", "", "", "", ">=2", "<4", "==3.*", ">=2,<5"])
+    wishes = tuple(wish_of(name, draw(ranges), line) for line, name in enumerate(wished, 10))
+    names = draw(st.permutations(known))[: draw(st.sampled_from([2, 2, 3, 3, 1]))]
+    return matrix, Project(
+        name="demo",
+        python=SpecifierSet(python := draw(st.sampled_from(["", "", "", ">=3.11", "<3.12", "==3.10.*"]))),
+        python_text=python,
+        frameworks=wishes,
+        targets=tuple(TargetWish(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(names)),
+        platforms=draw(st.sampled_from([platforms, platforms, platforms[:1], platforms[-1:]])),
+        channels=("conda-forge",),
+        dependencies=(),
+        pip=(),
+        driver=draw(st.sampled_from([None, None, None, None, Version("535"), Version("526"), Version("470")])),
+        gpus=draw(st.sampled_from([(), (), (), ("A100",), ("A100",), ("V100", "A100"), ("K40",)])),
+        align=draw(st.sampled_from([True, True, False])),
+        exclude_newer=None,
+        template="x",
+        addresses={
+            "": Address("p.yaml", 1, 1),
+            "driver": Address("p.yaml", 2, 1),
+            "gpus": Address("p.yaml", 3, 1),
+            "python": Address("p.yaml", 4, 1),
+        },
+    )
+
+
+def wish_of(name: str, text: str, line: int) -> Wish:
+    return Wish(name, SpecifierSet(text), text, None, (), Address("p.yaml", line, 1))
