@@ -79,8 +79,8 @@ def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
     return wish.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
 
 
-def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
-    """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
+def promised(matrix: Matrix, project: Project, target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """What is known of a target on one platform before anything is chosen."""
     virtual = target.virtual[platform]
     known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
     if "__glibc" in virtual:
@@ -90,9 +90,31 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
     if target.cuda:
         known["cuda"] = (target.cuda,)
         known["gpu"] = tuple(gpu.capability for gpu in fleet(matrix, project))
-        if project.driver:
-            known["driver"] = (project.driver,)
-    known = {axis: values for axis, values in known.items() if values}
+        known |= _driver(matrix.toolkits[target.cuda], project.driver, platform)
+    return {axis: values for axis, values in known.items() if values}
+
+
+def _driver(toolkit: Toolkit, driver: Version | None, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """A driver goes by its version and by a name: `toolkit` from the one that the CUDA toolkit came with on, `older` before it.
+
+    Where nobody names the toolkit's driver (CUDA 13 on Windows), none is older. `own` is no axis: it is for the words.
+    """
+    own = toolkit.driver.get(system(platform))
+    if driver is None:
+        return {}
+    return {"driver": (driver, "older" if own and driver < own else "toolkit"), "own": (own,) if own else ()}
+
+
+def decided(choices: Iterable[Choice], python: Version) -> Known:
+    """What is known once releases and Python are chosen."""
+    chosen = tuple(choices)
+    releases = {choice.release.framework: (choice.release.version,) for choice in chosen}
+    return {**releases, "python": (python,), "provider": tuple(choice.provider for choice in chosen)}
+
+
+def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
+    """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
+    known = promised(matrix, project, target, platform)
     undecided, dead = [], next(_hardware(matrix, project, target, platform), None)
     for constraint in matrix.constraints:
         verdict = holds(constraint, known)
@@ -196,14 +218,26 @@ def _possible(when: Iterable[Condition], known: Known) -> bool:
 
 def violated(constraint: Constraint, known: Known) -> str:
     """A constraint that does not hold, in words: what needs what, and what there is instead."""
-    asked = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.need)
-    given = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.when) or "everything"
-    have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
+    asked = " and ".join(f"{c.axis} {_words(c, known)}" for c in constraint.need)
+    given = " and ".join(f"{c.axis} {_words(c, known)}" for c in constraint.when) or "everything"
+    have = ", ".join(f"{c.axis} {_values(c.axis, known[c.axis])}" for c in constraint.need if c.axis in known)
     return f"{given} needs {asked}, not {have} ({constraint.because})"
 
 
-def _words(condition: Condition) -> str:
-    return str(condition.versions) if condition.versions is not None else " or ".join(sorted(condition.names))
+def _words(condition: Condition, known: Known) -> str:
+    if condition.versions is not None:
+        return str(condition.versions)
+    if condition.axis == "driver" and "own" in known:
+        own, where = _values("driver", known["own"]), " on Windows" if "win-64" in known["platform"] else ""
+        return f"{'<' if 'older' in condition.names else '>='}{own} (that of CUDA {known['cuda'][0]}{where})"
+    return " or ".join(sorted(condition.names))
+
+
+def _values(axis: str, values: Iterable[Value]) -> str:
+    """Values in words; of a driver the version alone, without its name."""
+    if axis == "driver":
+        return ", ".join(driver_text(value) for value in values if isinstance(value, Version))
+    return ", ".join(map(str, values))
 
 
 # --- builds ---------------------------------------------------------------------------------------------------------------

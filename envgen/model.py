@@ -13,6 +13,8 @@ from datetime import datetime
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.hearsay import Hearsay
+
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
 
@@ -148,12 +150,14 @@ class Gpu:
     """A GPU model, or a bare compute capability, with the capability as major.minor.
 
     Only a GPU of a machine has a `uuid` and, where it is cut into instances (MIG), their number; None where it is whole.
+    Only a model of gpus.yaml is known to be one for data centres, for which alone there is forward compatibility.
     """
 
     name: str
     capability: Version
     uuid: str = ""
     mig: int | None = None
+    data_centre: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,7 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
+    hearsay: tuple[tuple[Constraint, Hearsay], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
 
     @property
     def pythons(self) -> frozenset[Version]:
@@ -334,6 +339,3 @@ class RenderedFile:
 
     name: str
     text: str
-
-
-# --- machines -------------------------------------------------------------------------------------------------------------

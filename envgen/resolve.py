@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
@@ -108,8 +107,7 @@ def _resolution(
     project, matrix, target, python = search.project, search.matrix, cells[0].target, found.python
     choices = tuple(option.choice for (_, owner), option in found.options.items() if owner == name)
     wish = next(row for row in project.targets if row.name == name)
-    known: dict[str, tuple[Version | str, ...]] = {choice.release.framework: (choice.release.version,) for choice in choices}
-    known |= {"python": (python,), "provider": tuple(choice.provider for choice in choices)}
+    known = facts.decided(choices, python)
     said = dict.fromkeys(reason for where in cells for reason in facts.warnings(matrix, where, known))
     return Resolution(
         project=project,

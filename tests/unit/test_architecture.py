@@ -15,6 +15,7 @@ MODULES = sorted(TREES)
 
 # From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
 LEVELS: tuple[tuple[str, ...], ...] = (
+    ("hearsay",),
     (
         "__init__",
         "commands.__init__",
@@ -40,9 +41,10 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "packages",
     ),
     (
+        "advice",
         "environment.prefixes",
+        "hardware",
         "index",
-        "machine.fit",
         "machine.gpu",
         "machine.outside",
         "machine.report",
@@ -62,6 +64,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "environment.inventory",
         "environment.wheels",
         "lockfile",
+        "machine.fit",
         "machine.surroundings",
         "machine.symptoms",
         "matrix",
@@ -217,7 +220,10 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
 @pytest.mark.parametrize(
     "module",
     [
+        "advice",
         "cell",
+        "hardware",
+        "hearsay",
         "search",
         "resolve",
         "model",
