@@ -260,7 +260,8 @@ def _check_condition(matrix: Matrix, constraint: Constraint, condition: Conditio
         "provider": {name for framework in matrix.frameworks.values() for name in framework.providers},
     }.get(condition.axis, condition.names)
     for name in sorted(condition.names - known):
-        raise BadInput(f"there is no {condition.axis} `{name}`", where=constraint.at, hint=closest(name, known))
+        what = "platform" if condition.axis == "dropped" else condition.axis
+        raise BadInput(f"there is no {what} `{name}`", where=constraint.at, hint=closest(name, known))
 
 
 def _packages(matrix: Matrix) -> set[str]:
