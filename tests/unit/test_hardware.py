@@ -247,6 +247,21 @@ def test_code_of_12_8_runs_on_the_younger_blackwells_but_nothing_compiles_for_th
     assert len([reason for reason in said if "needs cuda >=12.9" in reason.text]) == count
 
 
+@pytest.mark.parametrize(
+    ("platforms", "driver", "said"),
+    [
+        ("linux-64", "535", ["gpu >=10 and platform linux-64 or linux-aarch64 needs driver >=570.26, not driver 535"]),
+        ("win-64", "570.30", ["gpu >=10 and platform win-64 needs driver >=570.65, not driver 570.30"]),
+        ("linux-64", "570.26", []),
+    ],
+)
+def test_blackwell_is_known_to_drivers_from_570_on(real: Matrix, platforms: str, driver: str, said: list[str]) -> None:
+    target = "cu129" if platforms == "linux-64" else "cu128"
+    told = Told("pytorch: '2.7.1'", target, platforms=platforms, more=f'driver: ">={driver}"\n{gpus("RTX 5090", "T4")}')
+    found = [reason.text.split(" (https")[0] for reason in resolved(real, told).warnings]
+    assert [text for text in found if text.startswith("gpu")] == said
+
+
 # --- forward compatibility ------------------------------------------------------------------------------------------------
 
 
