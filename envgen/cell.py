@@ -152,15 +152,23 @@ def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platfo
     if target.cuda is None:
         return
     toolkit = matrix.toolkits[target.cuda]
-    floor = toolkit.floor.get(system(platform))
+    floor = toolkit.floor.get(system(platform)) or newest_before(matrix, toolkit, system(platform))
     if project.driver and floor and project.driver < floor:
-        text = f"CUDA {target.cuda} needs driver {driver_text(floor)} or newer, the fleet's oldest is {driver_text(project.driver)}"
-        yield Reason(text, toolkit.at)
+        needs = f"{driver_text(floor)} or newer" if system(platform) in toolkit.floor else f"newer than {driver_text(floor)}"
+        yield Reason(f"CUDA {target.cuda} needs driver {needs}, the fleet's oldest is {driver_text(project.driver)}", toolkit.at)
     low, high = toolkit.capabilities
     for gpu in fleet(matrix, project):
         if not has_code(toolkit, gpu):
             text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, not for {gpu.name} ({gpu.capability})"
             yield Reason(text, toolkit.at)
+
+
+def newest_before(matrix: Matrix, toolkit: Toolkit, system: str) -> Version | None:
+    """The newest driver that an older toolkit came with; where NVIDIA names none for a toolkit, its own can only be newer."""
+    return max(
+        (row.driver[system] for row in matrix.toolkits.values() if row.version < toolkit.version and system in row.driver),
+        default=None,
+    )
 
 
 def cudnn_pin(matrix: Matrix, project: Project, target: Target) -> tuple[str, Reason] | None:

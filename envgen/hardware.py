@@ -31,14 +31,15 @@ def driver_notes(matrix: Matrix, resolution: Resolution) -> tuple[Reason, ...]:
         return ()
     toolkit = matrix.toolkits[resolution.target.cuda]
     systems = dict.fromkeys(facts.system(platform) for platform in resolution.platforms)
-    return tuple(Reason(_note(toolkit, resolution.project.driver, system), toolkit.at) for system in systems)
+    return tuple(Reason(_note(matrix, toolkit, resolution.project.driver, system), toolkit.at) for system in systems)
 
 
-def _note(toolkit: Toolkit, driver: Version | None, system: str) -> str:
+def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str) -> str:
     cuda, floor, own = toolkit.version, toolkit.floor.get(system), toolkit.driver.get(system)
     where = f"on {system.capitalize()} "
     if floor is None:
-        return f"{where}NVIDIA names no driver for CUDA {cuda.major}: nothing is checked"
+        before = facts.newest_before(matrix, toolkit, system)
+        return f"{where}NVIDIA names no driver for CUDA {cuda}{f'; it is newer than {driver_text(before)}' if before else ''}"
     minor = own is not None and floor < own
     if driver is None and minor:
         rule = f"driver {driver_text(floor)} or newer runs CUDA {cuda}, by minor-version compatibility of CUDA {cuda.major}"

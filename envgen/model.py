@@ -32,8 +32,8 @@ class Address:
 
 
 def driver_text(version: Version) -> str:
-    """A driver version as NVIDIA writes it: 450.80.02, where PEP 440 would say 450.80.2."""
-    return ".".join(f"{part:02d}" if place == 2 else str(part) for place, part in enumerate(version.release))
+    """A driver version as NVIDIA writes it: 450.80.02 and 576.02, where PEP 440 would say 450.80.2 and 576.2."""
+    return ".".join(f"{part:02d}" if place else str(part) for place, part in enumerate(version.release))
 
 
 # --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------

@@ -173,12 +173,20 @@ def test_without_a_driver_the_floor_is_told_and_by_which_rule(real: Matrix) -> N
     ]
     assert notes(real, Told("pytorch: '2.12.1'", "cu130", platforms=WINDOWS)) == [
         "on Linux driver 580.65.06 or newer runs CUDA 13.0: the floor of CUDA 13",
-        "on Windows NVIDIA names no driver for CUDA 13: nothing is checked",
+        "on Windows NVIDIA names no driver for CUDA 13.0; it is newer than 576.02",
     ]
     assert notes(real, Told("pytorch: '1.12.1'", "cu102", channels="pytorch, conda-forge")) == [
         "on Linux driver 440.33 or newer runs CUDA 10.2: the one that it came with; before CUDA 11 there is no minor-version compatibility"
     ]
     assert notes(real, Told("pytorch: '2.12.1'", "cpu")) == []
+
+
+@pytest.mark.parametrize(("driver", "fits"), [("550", False), ("576.01", False), ("576.02", True), ("580.88", True)])
+def test_a_windows_driver_older_than_that_of_cuda_12_9_is_none_for_cuda_13(real: Matrix, driver: str, fits: bool) -> None:
+    """NVIDIA names no Windows driver for CUDA 13."""
+    told = Told("pytorch: '2.12.1'", "cu130", platforms="win-64", more=f'driver: ">={driver}"\n')
+    expected = "" if fits else f"CUDA 13.0 needs driver newer than 576.02, the fleet's oldest is {driver}"
+    assert clash(real, told) == expected
 
 
 def warned(real: Matrix, told: Told) -> list[str]:
