@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -80,8 +81,8 @@ def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
     return wish.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
 
 
-def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
-    """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
+def promised(matrix: Matrix, project: Project, target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """What is known of a target on one platform before anything is chosen."""
     virtual = target.virtual[platform]
     known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
     known["provider"] = tuple(dict.fromkeys(provider(matrix, project, wish) for wish in project.frameworks))
@@ -92,9 +93,31 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
     if target.cuda:
         known["cuda"] = (target.cuda,)
         known["gpu"] = tuple(gpu.capability for gpu in fleet(matrix, project))
-        if project.driver:
-            known["driver"] = (project.driver,)
-    known = {axis: values for axis, values in known.items() if values}
+        known |= _driver(matrix.toolkits[target.cuda], project.driver, platform)
+    return {axis: values for axis, values in known.items() if values}
+
+
+def _driver(toolkit: Toolkit, driver: Version | None, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """A driver goes by its version and by a name: `toolkit` from the one that the CUDA toolkit came with on, `older` before it.
+
+    Where nobody names the toolkit's driver (CUDA 13 on Windows), none is older. `own` is no axis: it is for the words.
+    """
+    own = toolkit.driver.get(system(platform))
+    if driver is None:
+        return {}
+    return {"driver": (driver, "older" if own and driver < own else "toolkit"), "own": (own,) if own else ()}
+
+
+def decided(choices: Iterable[Choice], python: Version) -> Known:
+    """What is known once releases and Python are chosen."""
+    chosen = tuple(choices)
+    releases = {choice.release.framework: (choice.release.version,) for choice in chosen}
+    return {**releases, "python": (python,), "provider": tuple(choice.provider for choice in chosen)}
+
+
+def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
+    """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
+    known = promised(matrix, project, target, platform)
     undecided, dead = [], next(_hardware(matrix, project, target, platform), None)
     for constraint in matrix.constraints:
         verdict = holds(constraint, known)
@@ -132,15 +155,23 @@ def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platfo
     if target.cuda is None:
         return
     toolkit = matrix.toolkits[target.cuda]
-    floor = toolkit.floor.get(system(platform))
+    floor = toolkit.floor.get(system(platform)) or newest_before(matrix, toolkit, system(platform))
     if project.driver and floor and project.driver < floor:
-        text = f"CUDA {target.cuda} needs driver {driver_text(floor)} or newer, the fleet's oldest is {driver_text(project.driver)}"
-        yield Reason(text, toolkit.at)
+        needs = f"{driver_text(floor)} or newer" if system(platform) in toolkit.floor else f"newer than {driver_text(floor)}"
+        yield Reason(f"CUDA {target.cuda} needs driver {needs}, the fleet's oldest is {driver_text(project.driver)}", toolkit.at)
     low, high = toolkit.capabilities
     for gpu in fleet(matrix, project):
         if not has_code(toolkit, gpu):
             text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, not for {gpu.name} ({gpu.capability})"
             yield Reason(text, toolkit.at)
+
+
+def newest_before(matrix: Matrix, toolkit: Toolkit, system: str) -> Version | None:
+    """The newest driver that an older toolkit came with; where NVIDIA names none for a toolkit, its own can only be newer."""
+    return max(
+        (row.driver[system] for row in matrix.toolkits.values() if row.version < toolkit.version and system in row.driver),
+        default=None,
+    )
 
 
 def cudnn_pin(matrix: Matrix, project: Project, target: Target) -> tuple[str, Reason] | None:
@@ -214,19 +245,31 @@ def _possible(when: Iterable[Condition], known: Known) -> bool:
 
 def violated(constraint: Constraint, known: Known) -> str:
     """A constraint that does not hold, in words: what needs what, and what there is instead."""
-    have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
-    return f"{rule(constraint)}, not {have} ({constraint.because})"
+    have = ", ".join(f"{c.axis} {_values(c.axis, known[c.axis])}" for c in constraint.need if c.axis in known)
+    return f"{rule(constraint, known)}, not {have} ({constraint.because})"
 
 
-def rule(constraint: Constraint) -> str:
+def rule(constraint: Constraint, known: Known = MappingProxyType({})) -> str:
     """A constraint in words: what needs what."""
-    asked = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.need)
-    given = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.when) or "everything"
+    asked = " and ".join(f"{c.axis} {_words(c, known)}" for c in constraint.need)
+    given = " and ".join(f"{c.axis} {_words(c, known)}" for c in constraint.when) or "everything"
     return f"{given} needs {asked}"
 
 
-def _words(condition: Condition) -> str:
-    return str(condition.versions) if condition.versions is not None else " or ".join(sorted(condition.names))
+def _words(condition: Condition, known: Known) -> str:
+    if condition.versions is not None:
+        return str(condition.versions)
+    if condition.axis == "driver" and "own" in known:
+        own, where = _values("driver", known["own"]), " on Windows" if "win-64" in known["platform"] else ""
+        return f"{'<' if 'older' in condition.names else '>='}{own} (that of CUDA {known['cuda'][0]}{where})"
+    return " or ".join(sorted(condition.names))
+
+
+def _values(axis: str, values: Iterable[Value]) -> str:
+    """Values in words; of a driver the version alone, without its name."""
+    if axis == "driver":
+        return ", ".join(driver_text(value) for value in values if isinstance(value, Version))
+    return ", ".join(map(str, values))
 
 
 # --- builds ---------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` have a shape of their own; every other file is a framework.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and `advice.yaml` have a shape of their own; every other file is a framework.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from envgen.document import Document, checked, read, version_range
 from envgen.errors import BadInput, closest
+from envgen.hearsay import Hearsay, Trial
 from envgen.model import (
     Address,
     Build,
@@ -30,11 +31,25 @@ from envgen.model import (
     Toolkit,
     Variant,
 )
-from envgen.shapes import PLATFORMS, ConstraintRow, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
+from envgen.shapes import (
+    PLATFORMS,
+    AdviceFile,
+    AdviceRow,
+    ConstraintRow,
+    CudaFile,
+    CudnnFile,
+    FrameworkFile,
+    GpuFile,
+    ReleaseRow,
+    SpellingRow,
+    TargetFile,
+)
 
 AXES = ("archspec", "cuda", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
 _HOLE = re.compile(r"\{(\w*)\}")
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
+_ADVICE = "advice.yaml"  # the only one that need not be there: it decides nothing
+_DRIVERS = ("toolkit", "older")  # names of a driver beside its version: see cell.promised
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
@@ -43,7 +58,7 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    frameworks = {name: document for name, document in documents.items() if name not in _FACT_FILES}
+    frameworks = {name: document for name, document in documents.items() if name not in (*_FACT_FILES, _ADVICE)}
     found = [_framework(document) for document in frameworks.values()]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
@@ -59,6 +74,7 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
             *_constraints(cudnn, cudnn_file.constraints),
             *_constraints(targets, target_file.constraints),
         ),
+        hearsay=tuple(_hearsay(documents[_ADVICE])) if _ADVICE in documents else (),
     )
     _check_references(matrix)
     return matrix
@@ -139,10 +155,16 @@ def _cudnn(document: Document, file: CudnnFile) -> tuple[Cudnn, ...]:
 
 def _gpus(document: Document) -> Iterator[Gpu]:
     rows = checked(document, GpuFile).gpus
-    names = [(name.lower(), document.at("gpus", i, "models", j)) for i, row in enumerate(rows) for j, name in enumerate(row.models)]
+    names = [
+        (name.lower(), document.at("gpus", i, key, j))
+        for i, row in enumerate(rows)
+        for key, models in (("models", row.models), ("data-centre", row.data_centre))
+        for j, name in enumerate(models)
+    ]
     _no_repeats(names, "model")
     for row in rows:
         yield from (Gpu(name, row.capability) for name in row.models)
+        yield from (Gpu(name, row.capability, data_centre=True) for name in row.data_centre)
 
 
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:
@@ -169,15 +191,16 @@ def _constraints(document: Document, rows: Iterable[ConstraintRow]) -> tuple[Con
 
 
 def _constraint(document: Document, path: tuple[str | int, ...], row: ConstraintRow) -> Constraint:
-    def conditions(side: str, found: Mapping[str, Any]) -> tuple[Condition, ...]:
-        return tuple(_condition(axis, value, document.at(*path, side, axis)) for axis, value in found.items())
-
-    when, need = conditions("when", row.when), conditions("need", row.need)
+    when, need = _conditions(document, (*path, "when"), row.when), _conditions(document, (*path, "need"), row.need)
     return Constraint(when, need, row.because, document.at(*path), row.until, row.warn)
 
 
+def _conditions(document: Document, path: tuple[str | int, ...], found: Mapping[str, Any]) -> tuple[Condition, ...]:
+    return tuple(_condition(axis, value, document.at(*path, axis)) for axis, value in found.items())
+
+
 def _condition(axis: str, value: str | list[str], at: Address) -> Condition:
-    if axis in ("archspec", "platform", "provider", "target"):
+    if axis in ("archspec", "dropped", "platform", "provider", "target") or (axis == "driver" and value in _DRIVERS):
         return Condition(axis, names=frozenset([value] if isinstance(value, str) else value))
     if not isinstance(value, str):
         raise BadInput(f"{axis}: expected a version range", where=at, hint='write for instance ">=12.8"')
@@ -185,6 +208,21 @@ def _condition(axis: str, value: str | list[str], at: Address) -> Condition:
         return Condition(axis, version_range(value))
     except ValueError as error:
         raise BadInput(f"{axis}: {error}", where=at, hint='write for instance ">=12.8"') from None
+
+
+def _hearsay(document: Document) -> Iterator[tuple[Constraint, Hearsay]]:
+    """Where a piece of advice goes wrong, as a constraint that needs nothing, and the advice."""
+    for index, row in enumerate(checked(document, AdviceFile).advice):
+        path = ("advice", index)
+        when = _conditions(document, (*path, "when"), row.when)
+        yield Constraint(when, (), row.because, document.at(*path)), Hearsay(row.id, row.heard, row.but, _trial(row))
+
+
+def _trial(row: AdviceRow) -> Trial | None:
+    found = row.trial
+    if found is None:
+        return None
+    return Trial(tuple(found.specs), tuple(found.channels), found.platform, found.virtual, found.strict, found.gets)
 
 
 def _no_repeats(found: Iterable[tuple[Any, Address]], what: str) -> None:
@@ -199,7 +237,11 @@ def _check_references(matrix: Matrix) -> None:
     """What the files say of each other: names in constraints, toolkits behind targets, one spelling for each release."""
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
-            _check_condition(matrix, constraint, condition)
+            _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
+    for constraint, said in matrix.hearsay:
+        for condition in constraint.when:
+            _check_condition(matrix, constraint, condition, {*AXES, *_packages(matrix), "dropped"})
+        _check_advice(matrix, constraint, said)
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
@@ -208,17 +250,39 @@ def _check_references(matrix: Matrix) -> None:
             _check_spellings(framework, spellings)
 
 
-def _check_condition(matrix: Matrix, constraint: Constraint, condition: Condition) -> None:
-    axes = {*AXES, *matrix.frameworks}
+def _check_condition(matrix: Matrix, constraint: Constraint, condition: Condition, axes: set[str]) -> None:
     if condition.axis not in axes:
         raise BadInput(f"`{condition.axis}` is no axis", where=constraint.at, hint=f"one of {', '.join(sorted(axes))}")
     known = {
+        "dropped": set(PLATFORMS),
         "platform": set(PLATFORMS),
         "target": set(matrix.targets),
         "provider": {name for framework in matrix.frameworks.values() for name in framework.providers},
     }.get(condition.axis, condition.names)
     for name in sorted(condition.names - known):
-        raise BadInput(f"there is no {condition.axis} `{name}`", where=constraint.at, hint=closest(name, known))
+        what = "platform" if condition.axis == "dropped" else condition.axis
+        raise BadInput(f"there is no {what} `{name}`", where=constraint.at, hint=closest(name, known))
+
+
+def _packages(matrix: Matrix) -> set[str]:
+    """The frameworks, and what follows their versions."""
+    return {*matrix.frameworks}.union(*(framework.companions for framework in matrix.frameworks.values()))
+
+
+def _check_advice(matrix: Matrix, constraint: Constraint, said: Hearsay) -> None:
+    """Each hole of a text must be filled wherever `when` holds; a spec of a trial that is not filled is left out."""
+    given = {condition.axis for condition in constraint.when}
+    names = _packages(matrix)
+    filled = {"python", "target", "platform", *(given & {"cuda", "driver", "gpu", *names})}
+    filled |= {"cu", "major"} if "cuda" in given else set()
+    filled |= {"frameworks"} if given & {"provider", *matrix.frameworks} else set()
+    known = {*filled, *names, "cuda", "cu", "major", "driver", "gpu", "frameworks"}
+    tried = (*said.trial.specs, said.trial.gets) if said.trial else ()
+    for texts, holes in (((said.heard, said.but), filled), (tried, known)):
+        for hole in (hole for text in texts for hole in _HOLE.findall(text) if hole not in holes):
+            reason = "nothing in `when` says what fills it" if hole in known else "no such hole"
+            listed = ", ".join(f"{{{name}}}" for name in sorted(holes))
+            raise BadInput(f"{said.id}: {{{hole}}}: {reason}", where=constraint.at, hint=f"here are {listed}")
 
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:

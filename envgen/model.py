@@ -14,6 +14,8 @@ from functools import cached_property
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.hearsay import Hearsay
+
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
 
@@ -31,8 +33,8 @@ class Address:
 
 
 def driver_text(version: Version) -> str:
-    """A driver version as NVIDIA writes it: 450.80.02, where PEP 440 would say 450.80.2."""
-    return ".".join(f"{part:02d}" if place == 2 else str(part) for place, part in enumerate(version.release))
+    """A driver version as NVIDIA writes it: 450.80.02 and 576.02, where PEP 440 would say 450.80.2 and 576.2."""
+    return ".".join(f"{part:02d}" if place else str(part) for place, part in enumerate(version.release))
 
 
 # --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------
@@ -150,12 +152,14 @@ class Gpu:
     """A GPU model, or a bare compute capability, with the capability as major.minor.
 
     Only a GPU of a machine has a `uuid` and, where it is cut into instances (MIG), their number; None where it is whole.
+    Only a model of gpus.yaml is known to be one for data centres, for which alone there is forward compatibility.
     """
 
     name: str
     capability: Version
     uuid: str = ""
     mig: int | None = None
+    data_centre: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
+    hearsay: tuple[tuple[Constraint, Hearsay], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
@@ -340,6 +345,3 @@ class RenderedFile:
 
     name: str
     text: str
-
-
-# --- machines -------------------------------------------------------------------------------------------------------------

@@ -134,8 +134,7 @@ def _resolution(
     project, matrix, target, python = offers.project, offers.matrix, cells[0].target, found.python
     choices = tuple(option.choice for option in found.environments[name])
     wish = next(row for row in project.targets if row.name == name)
-    known: dict[str, tuple[Version | str, ...]] = {choice.release.framework: (choice.release.version,) for choice in choices}
-    known |= {"python": (python,), "provider": tuple(choice.provider for choice in choices)}
+    known = facts.decided(choices, python)
     said = dict.fromkeys(reason for where in cells for reason in facts.warnings(matrix, where, known))
     return Resolution(
         project=project,

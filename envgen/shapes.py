@@ -143,7 +143,8 @@ class CudnnFile(Row):
 
 class GpuRow(Row):
     capability: VersionText
-    models: list[Text]
+    models: list[Text] = []
+    data_centre: list[Text] = Field(default=[], alias="data-centre")
 
 
 class GpuFile(Row):
@@ -161,3 +162,25 @@ class TargetFile(Row):
     virtual_packages: dict[PlatformText, dict[Text, Text]] = Field(alias="virtual-packages")
     targets: dict[Text, TargetRow]
     constraints: list[ConstraintRow] = []
+
+
+class TrialRow(Row):
+    specs: list[Text] = Field(min_length=1)
+    channels: list[Text] = Field(min_length=1)
+    platform: PlatformText | None = None
+    virtual: dict[Text, Text | None] = {}
+    strict: bool = True
+    gets: Text
+
+
+class AdviceRow(Row):
+    id: Text
+    heard: Text
+    when: dict[Text, Text | list[Text]] = Field(min_length=1)
+    but: Text
+    because: Because
+    trial: TrialRow | None = None
+
+
+class AdviceFile(Row):
+    advice: list[AdviceRow]

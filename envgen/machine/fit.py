@@ -13,16 +13,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen import cell as facts
+from envgen import hardware
 from envgen.errors import BadInput
 from envgen.machine.nouns import Fit, Locked, Machine, System
 from envgen.model import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 
 GPU, AUTO = "gpu", "auto"  # as target names: the newest CUDA target that fits; the same, or else the CPU target
 WORDS = (GPU, AUTO)
-
-# Data-centre GPUs as NVML names them: Tesla V100-SXM2-16GB, NVIDIA A100-SXM4-40GB, NVIDIA GH200 480GB; not NVIDIA RTX A6000.
-_DATA_CENTRE = re.compile(r"(?:NVIDIA )?(?:Tesla\b|(?:[ABHL]|GH|GB)\d{1,3}[A-Z]?\b)")
-_WORKSTATION = re.compile(r"\bGB10\b")
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
 
 
@@ -175,9 +172,9 @@ class _Case:
     def _forward(self) -> Iterator[str]:
         """Forward compatibility is for data-centre GPUs, on Linux, and the next major of CUDA."""
         gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
-        applies = gpus and self.system == "linux" and all(_is_data_centre(gpu) for gpu in gpus)
-        if applies and brings and self.toolkit.version.major == brings.major + 1:
-            yield "instead, on data-centre GPUs: the package cuda-compat, its folder first on LD_LIBRARY_PATH"
+        known = [self.matrix.gpus.get(hardware.model(self.matrix, gpu.name)) for gpu in gpus]
+        if hardware.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
+            yield f"instead, on data-centre GPUs: {hardware.COMPAT}"
 
     def without_code(self, chosen: facts.Known, lock: Locked | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
@@ -240,18 +237,13 @@ def newest_native(matrix: Matrix, machine: Machine, system: str) -> Variant:
     """The newest CUDA that the driver runs natively: what NVML says, else the newest toolkit that came with it or before it."""
     if machine.cuda or machine.driver is None:
         return machine.cuda
-    older = (version for version, row in matrix.toolkits.items() if system in row.driver and row.driver[system] <= machine.driver)
-    return max(older, default=None)
+    return hardware.native(matrix, machine.driver, system)
 
 
 def _fleet(gpu: Gpu) -> Project:
     """A project that asks for nothing but this GPU: what a project says of its own fleet says nothing of this machine."""
     nothing = SpecifierSet()
     return Project("", nothing, "", (), (), (), (), (), (), None, (gpu.name,), False, None, "", {"": Address("", 1, 1)})
-
-
-def _is_data_centre(gpu: Gpu) -> bool:
-    return bool(_DATA_CENTRE.match(gpu.name)) and not _WORKSTATION.search(gpu.name)
 
 
 def _age(found: Fit) -> Version:

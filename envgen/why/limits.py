@@ -19,6 +19,7 @@ from envgen.why.demands import with_wish
 from envgen.why.nouns import Part
 from envgen.why.words import asked, builds_told, listed, offers_told, pythons_told
 
+_NO_FLOOR = {"linux": Version("0"), "windows": Version("0")}
 _ANY_CAPABILITY = (Version("0"), Version("999"))
 
 
@@ -34,7 +35,7 @@ def limits(question: Question) -> Iterator[Part]:
     for name in dict.fromkeys(target.name for target in question.project.targets):
         yield from _of_target(question.matrix.targets[name])
     for toolkit in _toolkits(question):
-        yield from _of_toolkit(toolkit)
+        yield from _of_toolkit(toolkit, question.matrix)
     if question.held is not unasked:
         yield Part("index", "", _index_told, lambda q: replace(q, held=unasked))
 
@@ -84,13 +85,10 @@ def _of_target(target: Target) -> Iterator[Part]:
         )
 
 
-def _of_toolkit(toolkit: Toolkit) -> Iterator[Part]:
-    cuda = toolkit.version
-    floors = " and ".join(f"{driver_text(floor)} ({system})" for system, floor in toolkit.floor.items())
-    low, high = toolkit.capabilities
-    if toolkit.floor:
-        told = Reason(f"CUDA {cuda} needs driver {floors} or newer", toolkit.at, toolkit.because)
-        yield Part("floor", str(cuda), lambda _: told, lambda q: _with_toolkit(q, cuda, lambda t: replace(t, floor={})))
+def _of_toolkit(toolkit: Toolkit, matrix: Matrix) -> Iterator[Part]:
+    cuda, (low, high) = toolkit.version, toolkit.capabilities
+    floor = Reason(f"CUDA {cuda} needs driver {_floors(toolkit, matrix)}", toolkit.at, toolkit.because)
+    yield Part("floor", str(cuda), lambda _: floor, lambda q: _with_toolkit(q, cuda, lambda t: replace(t, floor=_NO_FLOOR)))
     code = Reason(f"CUDA {cuda} has code for compute capability {low} to {high}", toolkit.at, toolkit.source)
     yield Part(
         "capabilities",
@@ -98,6 +96,15 @@ def _of_toolkit(toolkit: Toolkit) -> Iterator[Part]:
         lambda _: code,
         lambda q: _with_toolkit(q, cuda, lambda t: replace(t, capabilities=_ANY_CAPABILITY)),
     )
+
+
+def _floors(toolkit: Toolkit, matrix: Matrix) -> str:
+    """`525.60.13 or newer on Linux, 528.33 or newer on Windows`."""
+    found = {system: f"{driver_text(floor)} or newer" for system, floor in toolkit.floor.items()}
+    for system in {"linux", "windows"} - set(found):
+        before = facts.newest_before(matrix, toolkit, system)
+        found |= {system: f"newer than {driver_text(before)}"} if before else {}
+    return ", ".join(f"{text} on {system.capitalize()}" for system, text in sorted(found.items()))
 
 
 def _toolkits(question: Question) -> list[Toolkit]:

@@ -102,7 +102,7 @@ def test_a_page_says_why_and_what_would_unlock_the_others(site: Workspace, nvml:
         "> cu129    runs: by minor-version compatibility: CUDA 12 needs driver 525.60.13 or newer, this is 550.54.14\n"
         "           but what is compiled on the machine (torch.compile, Triton, XLA, numba) may fail before driver 575.51.03\n"
         "  cu130    no: needs driver 580.65.06 or newer, this machine has 550.54.14\n"
-        "           -> instead, on data-centre GPUs: the package cuda-compat, its folder first on LD_LIBRARY_PATH\n"
+        "           -> instead, on data-centre GPUs: conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH\n"
     )
 
 

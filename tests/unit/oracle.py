@@ -156,7 +156,9 @@ def _runs(matrix: Matrix, project: Project, target: Target, platform: Platform) 
     if target.cuda is None:
         return True
     toolkit = matrix.toolkits[target.cuda]
-    floor = toolkit.floor.get("windows" if platform.startswith("win") else "linux")
+    system = "windows" if platform.startswith("win") else "linux"
+    older = [row.driver[system] for row in matrix.toolkits.values() if row.version < toolkit.version and system in row.driver]
+    floor = toolkit.floor.get(system, max(older, default=None))  # a driver without a figure is newer than those before it
     if project.driver and floor and project.driver < floor:
         return False
     return _covered(matrix, project, target.cuda)

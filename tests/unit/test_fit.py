@@ -243,12 +243,12 @@ def test_a_lock_for_other_platforms_does_not_fit(real: Matrix) -> None:
 
 
 def test_a_locked_framework_without_code_for_the_gpu_does_not_fit(real: Matrix) -> None:
-    """TensorFlow 2.18 for CUDA 12.8 and later begins at 6.0; CUDA itself begins at 5.0."""
+    """TensorFlow of conda-forge for CUDA 12 begins at 6.0; CUDA itself begins at 5.0."""
     m60 = Gpu("Tesla M60", Version("5.2"))
     chosen = Locked(("linux-64",), {"python": "3.12", "tensorflow": "2.18.0"})
     assert one(real, "cu129", machine("580.65.06", m60)).fits
     found = one(real, "cu129", machine("580.65.06", m60), lock=chosen)
-    assert "Tesla M60: tensorflow >=2.18" in found.why[0]
+    assert "Tesla M60: tensorflow >=2.15" in found.why[0]
     assert one(real, "cu129", machine("580.65.06", V100), lock=chosen).fits
 
 

@@ -132,7 +132,7 @@ REAL = {path.name: path.read_text(encoding="utf-8") for path in sorted((REPO / "
 def _short(name: str) -> str:
     """A real file with few rows in its lists, so that many examples cost little."""
     data = yaml.safe_load(REAL[name])
-    for key in ("releases", "toolkits", "constraints", "gpus"):
+    for key in ("releases", "toolkits", "constraints", "gpus", "advice"):
         if key in data:
             data[key] = data[key][:2] + data[key][-1:]
     return str(yaml.safe_dump(data, sort_keys=False))

@@ -167,7 +167,7 @@ REAL_CONFLICTS = {
     "a driver that is too old": (
         project_text("{pytorch: '>=2.6'}", "cu126", 'driver: ">=470.42.01"\n'),
         ["target cu126", "driver 470.42.01"],
-        ["CUDA 12.6 needs driver 525.60.13 (linux) and 528.33 (windows) or newer"],
+        ["CUDA 12.6 needs driver 525.60.13 or newer on Linux, 528.33 or newer on Windows"],
         ["driver 470.42.01 -> 525.60.13 on every machine"],
     ),
     "one GPU of two": (

@@ -1,0 +1,35 @@
+"""The nouns of advice that is often heard: what is said, what is wrong with it, and how a solver can be asked to show it.
+
+They know nothing of the facts that say where the advice goes wrong: those are constraints (`model.Matrix.hearsay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a conda solver is asked to see a piece of advice go wrong, and what comes of it.
+
+    `specs` and `gets` have holes, like the texts of the advice. `virtual` is what the machine promises in place of the target;
+    None takes a promise away. `gets` is "cpu", "nothing" (no solution), "cuda12.9", or a conda spec that some package meets.
+    """
+
+    specs: tuple[str, ...]
+    channels: tuple[str, ...]
+    platform: str | None  # None: the one that the advice is given for
+    virtual: Mapping[str, str | None]
+    strict: bool  # whether the order of the channels is binding
+    gets: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hearsay:
+    """One piece of advice: `heard` as people give it, `but` what comes of it; both with holes, such as {pytorch} and {cuda}."""
+
+    id: str
+    heard: str
+    but: str
+    trial: Trial | None = None

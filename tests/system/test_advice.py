@@ -1,0 +1,109 @@
+"""What advice.yaml says of a conda solver, held against one: rattler is asked for what is advised, with real package records.
+
+Only rattler is claimed for. "nothing" means nothing in the snapshot, which is no full mirror.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import REPO
+from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord
+from rattler import Version as CondaVersion
+from rattler import solve as rattler_solve
+from rattler.exceptions import SolverError
+from rattler.package.build_string import BuildString
+from unit import heard
+
+from envgen.channel import place
+from envgen.hearsay import Trial
+from envgen.index import FolderIndex
+from envgen.matrix import load_matrix
+from envgen.model import Matrix
+from envgen.proof.builds import built_for
+
+NAMES = {"pytorch", "tensorflow", "jaxlib"}  # whose builds say CPU or CUDA
+MATRIX = load_matrix(REPO / "matrices")
+TRIALS = [name for name, (_, said) in zip(heard.rows(MATRIX), MATRIX.hearsay, strict=True) if said.trial]
+
+
+@pytest.fixture(scope="module")
+def index(snapshot: Path, unpacked_cache: Path) -> Iterator[FolderIndex]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENVGEN_CACHE", str(unpacked_cache))
+        yield FolderIndex(snapshot, "snapshot")
+
+
+def solved(index: FolderIndex, matrix: Matrix, told: heard.Told, trial: Trial) -> list[RepoDataRecord] | None:
+    """The packages that come, or None: the trial on its platform, with the target's promises but for what the trial says."""
+    resolution = heard.resolved(matrix, told)
+    platform = trial.platform or resolution.platforms[0]
+    base = next(target for target in (resolution.target, *matrix.targets.values()) if platform in target.virtual)
+    cuda = {"__cuda": str(resolution.target.cuda)} if resolution.target.cuda else {}
+    promised = {**{n: v for n, v in base.virtual[platform].items() if n != "__cuda"}, **cuda, **trial.virtual}
+    virtual = [
+        GenericVirtualPackage(PackageName(name), CondaVersion(value.split(" ")[0]), BuildString(value.partition(" ")[2] or "0"))
+        for name, value in promised.items()
+        if value is not None
+    ]
+
+    async def ask() -> list[RepoDataRecord]:
+        return await rattler_solve(
+            sources=index.sources([place(channel) for channel in trial.channels], platform),
+            specs=[MatchSpec(spec, strict=False) for spec in trial.specs],
+            gateway=None,  # type: ignore[arg-type]
+            platforms=[platform, "noarch"],  # type: ignore[list-item]
+            virtual_packages=virtual,
+            channel_priority=ChannelPriority.Strict if trial.strict else ChannelPriority.Disabled,
+        )
+
+    try:
+        return asyncio.run(ask())
+    except SolverError:
+        return None
+
+
+def outcome(found: list[RepoDataRecord] | None, expected: str) -> str:
+    """What came, in the words of `gets`: cpu, nothing, cuda (of any version), cuda12.9, or a conda spec that holds."""
+    if found is None:
+        return "nothing"
+    builds = {built_for(str(record.build)) for record in found if record.name.normalized in NAMES}
+    if expected == "cuda" and builds and None not in builds:
+        return "cuda"
+    if " " in expected:
+        return expected if any(MatchSpec(expected, strict=False).matches(record) for record in found) else "something else"
+    return ", ".join(sorted(f"cuda{build}" if build else "cpu" for build in builds)) or "no framework"
+
+
+def trial_of(name: str) -> Trial:
+    found = heard.given(MATRIX, heard.TOLD[name][0])[heard.rows(MATRIX)[name]].trial
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_the_advice_goes_wrong_as_is_said(index: FolderIndex, name: str) -> None:
+    trial = trial_of(name)
+    assert outcome(solved(index, MATRIX, heard.TOLD[name][0], trial), trial.gets) == trial.gets
+
+
+BLIND = ("G01/1", "G02/1", "G02/3", "G17/1", "G18/1", "G23/1")  # where the same request is right on a machine that says what it has
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_it_goes_wrong_for_the_reason_that_is_given(index: FolderIndex, name: str) -> None:
+    """The same specs get a CUDA build as soon as the machine's driver and glibc are told."""
+    trial = replace(trial_of(name), virtual={})
+    assert outcome(solved(index, MATRIX, heard.TOLD[name][0], trial), "cuda") == "cuda"
+
+
+def test_with_the_nvidia_channel_and_strict_order_the_pytorch_channel_gives_its_cuda_build(index: FolderIndex) -> None:
+    """Against G04, G05: what they leave out is what makes the difference."""
+    trial = trial_of("G05/1")
+    assert outcome(solved(index, MATRIX, heard.TOLD["G05/1"][0], replace(trial, strict=True)), "cuda") == "cuda"
+    missing = replace(trial_of("G04/2"), channels=("pytorch", "nvidia", "conda-forge"))
+    assert outcome(solved(index, MATRIX, heard.TOLD["G04/2"][0], missing), "cuda11.8") == "cuda11.8"
