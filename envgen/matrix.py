@@ -1,6 +1,7 @@
 """`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` have a shape of their own; every other file is a framework.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and, where there is one, `words.yaml` have a shape of their own; every
+other file is a framework.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envgen.document import Document, checked, read, version_range
@@ -29,12 +31,26 @@ from envgen.model import (
     Target,
     Toolkit,
     Variant,
+    Word,
 )
-from envgen.shapes import PLATFORMS, ConstraintRow, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
+from envgen.shapes import (
+    PLATFORMS,
+    WORD,
+    ConstraintRow,
+    CudaFile,
+    CudnnFile,
+    FrameworkFile,
+    GpuFile,
+    ReleaseRow,
+    SpellingRow,
+    TargetFile,
+    WordFile,
+)
 
 AXES = ("archspec", "cuda", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
 _HOLE = re.compile(r"\{(\w*)\}")
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
+_WORDS = "words.yaml"
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
@@ -43,7 +59,7 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    frameworks = {name: document for name, document in documents.items() if name not in _FACT_FILES}
+    frameworks = {name: document for name, document in documents.items() if name not in (*_FACT_FILES, _WORDS)}
     found = [_framework(document) for document in frameworks.values()]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
@@ -59,6 +75,7 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
             *_constraints(cudnn, cudnn_file.constraints),
             *_constraints(targets, target_file.constraints),
         ),
+        words=dict(_words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
     )
     _check_references(matrix)
     return matrix
@@ -143,6 +160,20 @@ def _gpus(document: Document) -> Iterator[Gpu]:
     _no_repeats(names, "model")
     for row in rows:
         yield from (Gpu(name, row.capability) for name in row.models)
+
+
+def _words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Word]]:
+    rows = checked(document, WordFile).words
+    keys = [tuple(canonicalize_name(part) for part in word.groups("")) for row in rows if (word := WORD.fullmatch(row.word))]
+    _no_repeats(((row.word, document.at("words", index)) for index, row in enumerate(rows)), "the word")
+    for index, (row, (name, extra)) in enumerate(zip(rows, keys, strict=True)):
+        at = document.at("words", index)
+        if row.framework is not None and row.framework not in frameworks:
+            raise BadInput(f"no framework `{row.framework}` in matrices/", where=at, hint=closest(row.framework, frameworks))
+        if row.version == "framework" and row.framework is None:
+            raise BadInput(f"`{row.word}` names no framework, so no version of one", where=at, hint="add framework:")
+        cuda = None if row.cuda in (None, "none") else version_range("*" if row.cuda == "newest" else str(row.cuda))
+        yield (name, extra), Word(row.framework or "", row.cuda == "none", cuda, row.version, row.because, at)
 
 
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:

@@ -171,6 +171,18 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word that people bring, and what it asks for: `cpu`, or a range of `cuda`; `version` is what its version is one of."""
+
+    framework: str  # "" for none
+    cpu: bool
+    cuda: SpecifierSet | None  # None: says nothing of CUDA
+    version: str  # framework, cuda or none
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Matrix:
     """All facts."""
 
@@ -180,17 +192,13 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
+    words: Mapping[tuple[str, str], Word] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
 
     @property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
-        return frozenset(
-            python
-            for framework in self.frameworks.values()
-            for release in framework.releases
-            for build in release.builds
-            for python in build.pythons
-        )
+        releases = (release for framework in self.frameworks.values() for release in framework.releases)
+        return frozenset(python for release in releases for build in release.builds for python in build.pythons)
 
 
 # --- wishes: what `project.yaml` holds -----------------------------------------------------------------------------------
@@ -248,6 +256,7 @@ class Project:
     template: str
     addresses: Mapping[str, Address]  # key of the file -> where it is written
     pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
+    notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
 
     def at(self, key: str) -> Address:
         """Where `key` is written, or the top of the file when it is not."""
@@ -334,6 +343,3 @@ class RenderedFile:
 
     name: str
     text: str
-
-
-# --- machines -------------------------------------------------------------------------------------------------------------

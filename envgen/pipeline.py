@@ -41,10 +41,10 @@ def lock(layout: Layout, ask: Ask, talk: Talk) -> tuple[Outcome, ...]:
     return tuple(done.get((found.project.name, name)) or _unchanged(layout, found, name) for found in plans for name in found.asked)
 
 
-def resolve_project(layout: Layout, name: str) -> tuple[Resolution, ...]:
+def resolve_project(layout: Layout, name: str, talk: Talk) -> tuple[Resolution, ...]:
     """What the matrices alone choose for a project: no records, no network."""
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    return resolve(matrix, load(layout, matrix, name))
+    return resolve(matrix, load(layout, matrix, name, talk))
 
 
 def _project_names(layout: Layout, ask: Ask) -> tuple[str, ...]:

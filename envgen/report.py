@@ -91,7 +91,7 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "packages": {platform: download.packages for platform, download in outcome.downloads.items()},
             "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
-            "notes": list(outcome.notes),
+            "notes": [*map(reason, outcome.resolution.project.notes), *outcome.notes],
         }
         for outcome in outcomes
     ]
@@ -134,6 +134,7 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
             {"name": pin.name, "version": pin.version, "because": [reason(item) for item in pin.because]} for pin in resolution.pins
         ],
         "warnings": [reason(item) for item in resolution.warnings],
+        "notes": [reason(item) for item in resolution.project.notes],
     }
 
 
