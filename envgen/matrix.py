@@ -164,8 +164,10 @@ def _gpus(document: Document) -> Iterator[Gpu]:
 
 def _words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Word]]:
     rows = checked(document, WordFile).words
-    keys = [tuple(canonicalize_name(part) for part in word.groups("")) for row in rows if (word := WORD.fullmatch(row.word))]
-    _no_repeats(((row.word, document.at("words", index)) for index, row in enumerate(rows)), "the word")
+    found = [(row, word.groups("")) for row in rows if (word := WORD.fullmatch(row.word))]
+    keys = [(str(canonicalize_name(name)), str(canonicalize_name(extra))) for _, (name, extra) in found]
+    spelled = (f"{name}[{extra}]" if extra else name for name, extra in keys)
+    _no_repeats(((word, document.at("words", index)) for index, word in enumerate(spelled)), "the word")
     for index, (row, (name, extra)) in enumerate(zip(rows, keys, strict=True)):
         at = document.at("words", index)
         if row.framework is not None and row.framework not in frameworks:

@@ -154,20 +154,22 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
     names = _Names(document, matrix)
     python = names.python(file.python)
     frameworks = tuple(wish for key, row in file.frameworks.items() if (wish := names.wish(key, row)))
-    targets = tuple(names.target(index, key, row) for index, (key, row) in enumerate(file.targets.items()))
+    targets = tuple(names.target(key, row) for key, row in file.targets.items())
+    gpus = names.gpus(file.gpus, "gpus")
+    more = names.gpus(file.cuda.gpus if file.cuda else [], "cuda", "gpus")
     project = Project(
         name=name,
         python=python,
         python_text=_raw(document, "python"),
         frameworks=frameworks,
-        targets=(*targets, *names.cuda(file.cuda)),
+        targets=(*targets, *names.cuda(file.cuda, more)),
         platforms=names.platforms(file.platforms, "platforms"),
         channels=tuple(file.channels),
         dependencies=names.dependencies(file.dependencies, "dependencies"),
         pip=names.pip(file.pip),
         pip_repositories=tuple(file.pip_repositories),
         driver=names.driver(file),
-        gpus=(*names.gpus(file.gpus, "gpus"), *names.gpus(file.cuda.gpus if file.cuda else [], "cuda", "gpus")),
+        gpus=(*gpus, *more),
         align=file.align,
         exclude_newer=file.exclude_newer,
         template=file.template,
@@ -231,7 +233,7 @@ class _Names:
             return replace(said, provider=row.provider or said.provider, companions=companions)
         return Wish(name, row.version, text, row.provider, tuple(row.companions), self.at(*path))
 
-    def target(self, index: int, key: str, row: TargetRow) -> TargetWish:
+    def target(self, key: str, row: TargetRow) -> TargetWish:
         listed = isinstance(self.document.data["targets"], list)
         path: tuple[str | int, ...] = ("targets", self.document.data["targets"].index(key) if listed else key)
         name = key if key in self.matrix.targets else self.heard.target(key, self.at(*path))
@@ -243,12 +245,12 @@ class _Names:
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=self.at(*path))
         return TargetWish(name, self.at(*path), platforms, row.virtual_packages, extra)
 
-    def cuda(self, row: CudaRow | None) -> Iterator[TargetWish]:
+    def cuda(self, row: CudaRow | None, gpus: tuple[str, ...]) -> Iterator[TargetWish]:
         """The target that the key `cuda:` asks for."""
         if row:
             at, data = self.at("cuda"), self.document.data["cuda"]
             also: tuple[str, ...] = (f'`driver: ">={driver_text(row.driver)}"`',) if row.driver else ()
-            also += (f"`gpus: [{', '.join(row.gpus)}]`",) if row.gpus else ()
+            also += (f"`gpus: [{', '.join(gpus)}]`",) if gpus else ()
             self.heard.cuda(row.version or "newest", data if isinstance(data, str) else _flow(data), at, also)
             yield TargetWish("", at)
 
