@@ -127,7 +127,7 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (changed('">=2"', "{provider: conda}"), "2:22: alpha has no provider `conda`\n\nhint: did you mean `conda-forge`?"),
         (changed('">=2"', "{with: [alphavison]}"), "2:29: `alphavison` does not follow alpha\n\nhint: did you mean `alphavision`?"),
         (changed("cu126", "cu127"), "3:16: no target `cu127` in matrices/targets.yaml\n\nhint: did you mean `cu126`?"),
-        (changed("[cpu, cu126]", "{cpu: {}, gpus: {}}"), "3:20: no target `gpus` in matrices/targets.yaml\n\nhint: did you mean `cpu`?"),
+        (changed("[cpu, cu126]", "{cpu: {}, cpuu: {}}"), "3:20: no target `cpuu` in matrices/targets.yaml\n\nhint: did you mean `cpu`?"),
         (changed("[cpu, cu126]", "[]"), "3:1: targets: Value should have at least 1 item after validation, not 0\n\nhint: see docs/matrices.md"),
         (changed("[cpu, cu126]", "cpu"), "3:1: targets: expected target names\n\nhint: write for instance [cpu, cu126]"),
         (changed("[cpu, cu126]", "{cpu: {plaforms: [win-64]}}"), "3:17: targets.cpu.plaforms: unknown key\n\nhint: did you mean `platforms`?"),

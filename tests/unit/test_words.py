@@ -587,3 +587,27 @@ def test_without_words_only_the_names_of_frameworks_are_words() -> None:
     project = project_of(text_of({"dependencies": ["cudatoolkit=11.8", "alpha=2.0", "alphavision"], "targets": ["cpu"]}))
     assert [d.spec for d in project.dependencies] == ["cudatoolkit=11.8"]
     assert [(w.framework, w.text, w.companions) for w in project.frameworks] == [("alpha", "2.0", ("alphavision",))]
+
+
+# --- the page -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_about_projects_has_a_row_for_every_word_and_means_the_same(repo: Path) -> None:
+    rows = yaml.safe_load((repo / "matrices" / "words.yaml").read_text(encoding="utf-8"))["words"]
+    cuda = {None: "", "none": "none: the CPU build", "newest": "the newest"}
+    version = {"framework": "of the framework", "cuda": "the CUDA", "none": "nothing"}
+    told = [
+        (f"`{r['word']}`", r.get("framework", ""), cuda.get(r.get("cuda"), f"the newest {r.get('cuda')}"), version[r["version"]])
+        for r in rows
+    ]
+    page = (repo / "docs" / "projects.md").read_text(encoding="utf-8")
+    table = page.partition("| word | framework | CUDA | its version is |\n|---|---|---|---|\n")[2].partition("\n\n")[0]
+    assert [tuple(part.strip() for part in line.strip("|").split("|")) for line in table.splitlines()] == told
+
+
+def test_the_example_on_the_page_prints_what_the_page_says(repo: Path, real: Matrix) -> None:
+    page = (repo / "docs" / "projects.md").read_text(encoding="utf-8").partition("## Words you may bring")[2]
+    project = project_of(page.partition("```yaml\n")[2].partition("```")[0].partition("\n")[2], real, name="vision")
+    printed = [f"    {note.at}: {note.text}" for note in project.notes]
+    shown = [line for line in page.splitlines() if line.startswith("    environments/")]
+    assert shown == [re.sub(r":(\d+):", lambda found: f":{int(found[1]) + 1}:", line, count=1) for line in printed[1:]]
