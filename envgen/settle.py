@@ -40,28 +40,18 @@ def _named(matrix: Matrix, project: Project, at: Address, cuda: SpecifierSet) ->
     trials = [_with_name(project, at, target.name) for target in candidates]
     if len(trials) == 1:
         return trials[0]
-    first: Clash | None = None
-    for target, trial in zip(candidates, trials, strict=True):
-        if _alive(matrix, trial, at, target):
-            try:
-                resolve(matrix, _known_part(trial))
-            except Clash as clash:
-                first = first or clash
-            else:
-                return trial
+    alive = [trial for target, trial in zip(candidates, trials, strict=True) if _alive(matrix, trial, at, target)]
+    clashes: list[Clash] = []
+    for trial in alive or trials[-1:]:  # what the oldest lacks is what all lack
+        try:
+            resolve(matrix, _known_part(trial))
+        except Clash as clash:
+            clashes.append(clash)
+        else:
+            return trial
     tried = f"none of {', '.join(target.name for target in candidates)} goes with the rest of the project"
-    if first is None:  # the oldest is the one that most machines can run: what it lacks is what all lack
-        first = _clash(matrix, _known_part(trials[-1]))
-    first.hint = f"{tried}; {first.hint}"
-    raise first
-
-
-def _clash(matrix: Matrix, project: Project) -> Clash:
-    try:
-        resolve(matrix, project)
-    except Clash as clash:
-        return clash
-    raise AssertionError("a target without a platform that is alive has no choice")
+    clashes[0].hint = f"{tried}; {clashes[0].hint}"
+    raise clashes[0]
 
 
 def _with_name(project: Project, at: Address, name: str) -> Project:
