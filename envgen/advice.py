@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from packaging.version import Version
 
 from envgen import cell as facts
+from envgen.decisions import Resolution
 from envgen.hearsay import Trial
-from envgen.model import Address, Constraint, Gpu, Matrix, Platform, Resolution, driver_text
+from envgen.model import Address, Constraint, Gpu, Matrix, Platform, driver_text
 
 _HOLE = re.compile(r"\{(\w+)\}")
 

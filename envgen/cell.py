@@ -10,9 +10,9 @@ from types import MappingProxyType
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.decisions import Choice
 from envgen.model import (
     Build,
-    Choice,
     Condition,
     Constraint,
     Gpu,

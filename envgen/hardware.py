@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from packaging.version import Version
 
 from envgen import cell as facts
-from envgen.model import Matrix, Platform, Project, Reason, Resolution, Target, Toolkit, Variant, driver_text
+from envgen.decisions import Resolution
+from envgen.model import Matrix, Platform, Project, Reason, Target, Toolkit, Variant, driver_text
 
 COMPAT = "conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH"
 _SOURCE = "https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html"

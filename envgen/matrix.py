@@ -1,6 +1,7 @@
 """`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and `advice.yaml` have a shape of their own; every other file is a framework.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and, where they are, `advice.yaml` and `words.yaml` have a shape of their
+own; every other file is a framework.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envgen.document import Document, checked, read, version_range
@@ -30,9 +32,11 @@ from envgen.model import (
     Target,
     Toolkit,
     Variant,
+    Word,
 )
 from envgen.shapes import (
     PLATFORMS,
+    WORD,
     AdviceFile,
     AdviceRow,
     ConstraintRow,
@@ -43,12 +47,13 @@ from envgen.shapes import (
     ReleaseRow,
     SpellingRow,
     TargetFile,
+    WordFile,
 )
 
 AXES = ("archspec", "cuda", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
 _HOLE = re.compile(r"\{(\w*)\}")
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
-_ADVICE = "advice.yaml"  # the only one that need not be there: it decides nothing
+_ADVICE, _WORDS = "advice.yaml", "words.yaml"  # need not be there: without them everything is decided as well
 _DRIVERS = ("toolkit", "older")  # names of a driver beside its version: see cell.promised
 
 
@@ -58,7 +63,7 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    frameworks = {name: document for name, document in documents.items() if name not in (*_FACT_FILES, _ADVICE)}
+    frameworks = {name: document for name, document in documents.items() if name not in (*_FACT_FILES, _ADVICE, _WORDS)}
     found = [_framework(document) for document in frameworks.values()]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
@@ -75,6 +80,7 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
             *_constraints(targets, target_file.constraints),
         ),
         hearsay=tuple(_hearsay(documents[_ADVICE])) if _ADVICE in documents else (),
+        words=dict(_words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
     )
     _check_references(matrix)
     return matrix
@@ -165,6 +171,22 @@ def _gpus(document: Document) -> Iterator[Gpu]:
     for row in rows:
         yield from (Gpu(name, row.capability) for name in row.models)
         yield from (Gpu(name, row.capability, data_centre=True) for name in row.data_centre)
+
+
+def _words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Word]]:
+    rows = checked(document, WordFile).words
+    found = [(row, word.groups("")) for row in rows if (word := WORD.fullmatch(row.word))]
+    keys = [(str(canonicalize_name(name)), str(canonicalize_name(extra))) for _, (name, extra) in found]
+    spelled = (f"{name}[{extra}]" if extra else name for name, extra in keys)
+    _no_repeats(((word, document.at("words", index)) for index, word in enumerate(spelled)), "the word")
+    for index, (row, (name, extra)) in enumerate(zip(rows, keys, strict=True)):
+        at = document.at("words", index)
+        if row.framework is not None and row.framework not in frameworks:
+            raise BadInput(f"no framework `{row.framework}` in matrices/", where=at, hint=closest(row.framework, frameworks))
+        if row.version == "framework" and row.framework is None:
+            raise BadInput(f"`{row.word}` names no framework, so no version of one", where=at, hint="add framework:")
+        cuda = None if row.cuda in (None, "none") else version_range("*" if row.cuda == "newest" else str(row.cuda))
+        yield (name, extra), Word(row.framework or "", row.cuda == "none", cuda, row.version, row.because, at)
 
 
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:

@@ -32,6 +32,15 @@ class Address:
         return f"{self.file}:{self.line}:{self.column}"
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is so: words, where that is written, and the source that is named there."""
+
+    text: str
+    at: Address | None = None
+    because: str = ""
+
+
 def driver_text(version: Version) -> str:
     """A driver version as NVIDIA writes it: 450.80.02 and 576.02, where PEP 440 would say 450.80.2 and 576.2."""
     return ".".join(f"{part:02d}" if place else str(part) for place, part in enumerate(version.release))
@@ -176,6 +185,18 @@ class Target:
     at: Address
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word that people bring, and what it asks for: `cpu`, or a range of `cuda`; `version` is what its version is one of."""
+
+    framework: str  # "" for none
+    cpu: bool
+    cuda: SpecifierSet | None  # None: says nothing of CUDA
+    version: str  # framework, cuda or none
+    because: str
+    at: Address
+
+
 @dataclass(frozen=True)  # without slots: a cached property needs a place
 class Matrix:
     """All facts."""
@@ -187,6 +208,7 @@ class Matrix:
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
     hearsay: tuple[tuple[Constraint, Hearsay], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
+    words: Mapping[tuple[str, str], Word] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
@@ -203,13 +225,8 @@ class Matrix:
     @cached_property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
-        return frozenset(
-            python
-            for framework in self.frameworks.values()
-            for release in framework.releases
-            for build in release.builds
-            for python in build.pythons
-        )
+        releases = (release for framework in self.frameworks.values() for release in framework.releases)
+        return frozenset(python for release in releases for build in release.builds for python in build.pythons)
 
 
 # --- wishes: what `project.yaml` holds -----------------------------------------------------------------------------------
@@ -267,81 +284,8 @@ class Project:
     template: str
     addresses: Mapping[str, Address]  # key of the file -> where it is written
     pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
+    notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
 
     def at(self, key: str) -> Address:
         """Where `key` is written, or the top of the file when it is not."""
         return self.addresses.get(key, self.addresses[""])
-
-
-# --- decisions ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why something is so: words, where that is written, and the source that is named there."""
-
-    text: str
-    at: Address | None = None
-    because: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Why the search did not take a release for a target; `release` is where it is written, None for all of a target."""
-
-    reason: Reason
-    target: str
-    release: Address | None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A framework release chosen for a target."""
-
-    release: Release
-    provider: str
-    spelling: Spelling
-    variant: Variant  # the CUDA of its build: the target's, or an older minor of the same major
-    companions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """One decided thing and every reason it is not something newer: (`python`, `3.12`), (`pytorch`, `2.7.1`)."""
-
-    name: str
-    version: str
-    because: tuple[Reason, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A platform that a target cannot serve, and why."""
-
-    platform: Platform
-    because: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What one target of a project will hold."""
-
-    project: Project
-    target: Target  # after the project's overrides
-    platforms: tuple[Platform, ...]
-    dropped: tuple[Dropped, ...]
-    python: Version
-    choices: tuple[Choice, ...]
-    pins: tuple[Pin, ...]
-    dependencies: tuple[Dependency, ...]
-    excluded: tuple[str, ...]  # packages of another CUDA
-    warnings: tuple[Reason, ...] = ()
-    obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedFile:
-    """The name of a file below its target's folder, and its text."""
-
-    name: str
-    text: str

@@ -10,7 +10,8 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
-from envgen.model import Address, Build, Choice, Matrix, Obstacle, Platform, Project, Reason, Release, Target, Variant, Wish
+from envgen.decisions import Choice, Obstacle
+from envgen.model import Address, Build, Matrix, Platform, Project, Reason, Release, Target, Variant, Wish
 
 Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from envgen import lockfile
+from envgen.decisions import RenderedFile
 from envgen.errors import BadInput, NoSolution
 from envgen.layout import LOCK, SPEC
-from envgen.model import Platform, RenderedFile
+from envgen.model import Platform
 from envgen.packages import Record, Solution
 from envgen.run import Solved, Stamp
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, cast
 from packaging.version import Version
 
 from envgen import lockfile, render
+from envgen.decisions import Choice, Obstacle, RenderedFile, Resolution
 from envgen.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
 from envgen.layout import LOCK, Layout
 from envgen.matrix import load_matrix
-from envgen.model import Choice, Matrix, Obstacle, Platform, RenderedFile, Resolution, Target
+from envgen.model import Matrix, Platform, Target
 from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
 from envgen.proof import verify
 from envgen.proof.nouns import Finding
@@ -45,10 +46,10 @@ def lock(layout: Layout, ask: Ask, talk: Talk) -> tuple[Outcome, ...]:
     return tuple(done.get((found.project.name, name)) or _unchanged(layout, found, name) for found in plans for name in found.asked)
 
 
-def resolve_project(layout: Layout, name: str) -> tuple[Resolution, ...]:
+def resolve_project(layout: Layout, name: str, talk: Talk) -> tuple[Resolution, ...]:
     """What the matrices alone choose for a project: no records, no network."""
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    return resolve(matrix, load(layout, matrix, name))
+    return resolve(matrix, load(layout, matrix, name, talk))
 
 
 def _project_names(layout: Layout, ask: Ask) -> tuple[str, ...]:

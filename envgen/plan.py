@@ -9,12 +9,13 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen import lockfile, render
+from envgen.decisions import Choice, RenderedFile, Resolution
 from envgen.errors import BadInput, Clash, closest
 from envgen.layout import LOCK, Layout
 from envgen.machine import gpu, surroundings
 from envgen.machine.fit import GPU, WORDS, best_for
 from envgen.machine.nouns import Locked
-from envgen.model import Choice, Matrix, Platform, Project, RenderedFile, Resolution, Target
+from envgen.model import Matrix, Platform, Project, Target
 from envgen.offers import Held
 from envgen.project import load_project
 from envgen.proof.builds import cudnn_of
@@ -42,7 +43,7 @@ class Plan:
 
 def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk) -> Plan | None:
     """The plan of one project; None when none of the asked targets is one of its own."""
-    project = load(layout, matrix, name)
+    project = load(layout, matrix, name, talk)
     asked = _targets(project, matrix, ask, talk)
     if not asked:
         return None
@@ -55,10 +56,14 @@ def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk) -> Pla
     return Plan(project, wanted, digests, stamps, _kept(layout, matrix, project, fresh), asked)
 
 
-def load(layout: Layout, matrix: Matrix, name: str) -> Project:
-    """The project of that name, or BadInput that says which projects there are."""
+def load(layout: Layout, matrix: Matrix, name: str, talk: Talk | None = None) -> Project:
+    """The project of that name, or BadInput that says which projects there are; `talk` is told how its words were read."""
     path = layout.known_project(name)
-    return load_project(path, layout.shown(path), matrix)
+    project = load_project(path, layout.shown(path), matrix)
+    if talk:
+        for note in project.notes:
+            talk.say(f"{note.at}: {note.text}")
+    return project
 
 
 def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, RenderedFile]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +16,12 @@ from pydantic_core import PydanticCustomError
 
 from envgen.document import Document, RangeText, Row, Text, checked, read
 from envgen.errors import BadInput, closest
+from envgen.hearing import CUDA_HINT, Hearing
 from envgen.layout import TEMPLATE
-from envgen.model import Address, Dependency, Framework, Matrix, Platform, Project, TargetWish, Wish
+from envgen.model import Address, Dependency, Matrix, Platform, Project, TargetWish, Wish, driver_text
+from envgen.settle import settled
+from envgen.wishes import Draft
+from envgen.words import ANY, conda_phrase, pip_phrase
 
 _SPEC = re.compile(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[].*)?")
 _CREDENTIALS = re.compile(r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+")
@@ -82,6 +87,15 @@ def _targets(value: object) -> object:
     raise PydanticCustomError("targets", "expected target names", {"hint": "write for instance [cpu, cu126]"})
 
 
+def _cuda(value: object) -> object:
+    """A text is the version alone."""
+    if value is not None and not isinstance(value, str | dict):
+        raise PydanticCustomError("expected_text", "expected a string")
+    if value == {}:
+        raise PydanticCustomError("cuda", "says nothing", {"hint": CUDA_HINT})
+    return {"version": value} if isinstance(value, str) else value
+
+
 DependencyText = Annotated[str, BeforeValidator(_dependency)]
 ChannelText = Annotated[str, BeforeValidator(_channel)]
 RequirementText = Annotated[str, BeforeValidator(_requirement)]
@@ -101,10 +115,19 @@ class TargetRow(Row):
     dependencies: list[DependencyText] = []
 
 
+class CudaRow(Row):
+    version: Text | None = Field(default=None, description="newest, a major, a minor, a range or the name of a target")
+    driver: DriverText | None = Field(default=None, description="The oldest driver, as in the project's own driver:")
+    gpus: list[Text] = Field(default=[], description="GPU models, as in the project's own gpus:")
+
+
 class ProjectFile(Row):
     python: RangeText
     frameworks: dict[Text, Annotated[FrameworkRow, BeforeValidator(_framework)]] = {}
-    targets: Annotated[dict[Text, TargetRow], BeforeValidator(_targets), Field(min_length=1)]
+    targets: Annotated[dict[Text, TargetRow], BeforeValidator(_targets), Field(min_length=1)] = {}
+    cuda: Annotated[CudaRow | None, BeforeValidator(_cuda)] = Field(
+        default=None, description="One more target: newest, a CUDA version, or the newest that a driver and GPUs can run"
+    )
     platforms: list[Text] = Field(min_length=1)
     channels: list[ChannelText] = Field(min_length=1)
     dependencies: list[DependencyText] = []
@@ -118,29 +141,42 @@ class ProjectFile(Row):
 
 
 def load_project(path: Path, shown: str, matrix: Matrix) -> Project:
-    """Read one project file and hold every name in it against the matrix. Raises BadInput with file:line:column."""
-    document = read(path, shown)
+    """Read one project file, hold every name in it against the matrix, and settle what was said in other words than ours.
+
+    Raises BadInput with file:line:column; Clash where no CUDA target goes with the rest, and the newest such was asked for.
+    """
+    return project_of(read(path, shown), path.parent.name, matrix)
+
+
+def project_of(document: Document, name: str, matrix: Matrix) -> Project:
+    """The same for a document that was read."""
     file = checked(document, ProjectFile)
     names = _Names(document, matrix)
-    platforms = names.platforms(file.platforms, "platforms")
-    return Project(
-        name=path.parent.name,
-        python=names.python(file.python),
+    python = names.python(file.python)
+    frameworks = tuple(wish for key, row in file.frameworks.items() if (wish := names.wish(key, row)))
+    targets = tuple(names.target(key, row) for key, row in file.targets.items())
+    gpus = names.gpus(file.gpus, "gpus")
+    more = names.gpus(file.cuda.gpus if file.cuda else [], "cuda", "gpus")
+    project = Project(
+        name=name,
+        python=python,
         python_text=_raw(document, "python"),
-        frameworks=tuple(names.wish(name, row) for name, row in file.frameworks.items()),
-        targets=tuple(names.target(index, name, row) for index, (name, row) in enumerate(file.targets.items())),
-        platforms=platforms,
+        frameworks=frameworks,
+        targets=(*targets, *names.cuda(file.cuda, more)),
+        platforms=names.platforms(file.platforms, "platforms"),
         channels=tuple(file.channels),
         dependencies=names.dependencies(file.dependencies, "dependencies"),
-        pip=tuple(file.pip),
+        pip=names.pip(file.pip),
         pip_repositories=tuple(file.pip_repositories),
-        driver=file.driver,
-        gpus=names.gpus(file.gpus),
+        driver=names.driver(file),
+        gpus=(*gpus, *more),
         align=file.align,
         exclude_newer=file.exclude_newer,
         template=file.template,
         addresses={"": document.at(), **{key: document.at(key) for key in document.data}},
+        notes=tuple(names.heard.notes),
     )
+    return settled(matrix, Draft(project, tuple(names.heard.words), names.heard.open))
 
 
 def _raw(document: Document, *path: str) -> str:
@@ -156,7 +192,7 @@ class _Names:
     def __init__(self, document: Document, matrix: Matrix) -> None:
         self.document = document
         self.matrix = matrix
-        self.owners = {name: framework for framework in matrix.frameworks.values() for name in framework.companions}
+        self.heard = Hearing(matrix)
 
     def at(self, *path: str | int) -> Address:
         return self.document.at(*path)
@@ -172,8 +208,16 @@ class _Names:
             raise BadInput(f"python: no known minor is in {_raw(self.document, 'python')}", where=self.at("python"), hint=hint)
         return found
 
-    def wish(self, name: str, row: FrameworkRow) -> Wish:
-        path = ("frameworks", name)
+    def wish(self, key: str, row: FrameworkRow) -> Wish | None:
+        """The wish that a key of frameworks: makes; None for a word that asks for a target alone."""
+        path = ("frameworks", key)
+        text = _raw(self.document, *path, "version") or _raw(self.document, *path)
+        text = text if row.version != SpecifierSet() else ANY
+        heard = None if key in self.matrix.frameworks else self.heard.framework(key, text, self.at(*path))
+        if heard and heard.wish is None:
+            return None
+        said = heard.wish if heard else None
+        name = said.framework if said else key
         framework = self.matrix.frameworks.get(name)
         if framework is None:
             raise BadInput(f"no framework `{name}` in matrices/", where=self.at(*path), hint=closest(name, self.matrix.frameworks))
@@ -184,24 +228,38 @@ class _Names:
             if companion not in framework.companions:
                 hint = closest(companion, framework.companions)
                 raise BadInput(f"`{companion}` does not follow {name}", where=self.at(*path, "with", index), hint=hint)
-        text = _raw(self.document, *path, "version") or _raw(self.document, *path)
-        text = text if row.version != SpecifierSet() else "any version"
+        if said:
+            companions = tuple(dict.fromkeys((*said.companions, *row.companions)))
+            return replace(said, provider=row.provider or said.provider, companions=companions)
         return Wish(name, row.version, text, row.provider, tuple(row.companions), self.at(*path))
 
-    def target(self, index: int, name: str, row: TargetRow) -> TargetWish:
+    def target(self, key: str, row: TargetRow) -> TargetWish:
         listed = isinstance(self.document.data["targets"], list)
-        path: tuple[str | int, ...] = ("targets", index if listed else name)
-        if name not in self.matrix.targets:
-            raise BadInput(
-                f"no target `{name}` in matrices/targets.yaml", where=self.at(*path), hint=closest(name, self.matrix.targets)
-            )
+        path: tuple[str | int, ...] = ("targets", self.document.data["targets"].index(key) if listed else key)
+        name = key if key in self.matrix.targets else self.heard.target(key, self.at(*path))
         wrong = [key for key in row.virtual_packages if not key.startswith("__")]
         if wrong:
             where = self.at(*path, "virtual-packages", wrong[0])
             raise BadInput(f"`{wrong[0]}` is no virtual package", where=where, hint='write for instance __glibc: "2.35"')
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
-        extra = self.dependencies(row.dependencies, *path, "dependencies")
+        extra = self.dependencies(row.dependencies, *path, "dependencies", inside=self.at(*path))
         return TargetWish(name, self.at(*path), platforms, row.virtual_packages, extra)
+
+    def cuda(self, row: CudaRow | None, gpus: tuple[str, ...]) -> Iterator[TargetWish]:
+        """The target that the key `cuda:` asks for."""
+        if row:
+            at, data = self.at("cuda"), self.document.data["cuda"]
+            also: tuple[str, ...] = (f'`driver: ">={driver_text(row.driver)}"`',) if row.driver else ()
+            also += (f"`gpus: [{', '.join(gpus)}]`",) if gpus else ()
+            self.heard.cuda(row.version or "newest", data if isinstance(data, str) else _flow(data), at, also)
+            yield TargetWish("", at)
+
+    def driver(self, file: ProjectFile) -> Version | None:
+        other = file.cuda.driver if file.cuda else None
+        if file.driver and other and file.driver != other:
+            what = f"cuda.driver: {driver_text(other)}, and {driver_text(file.driver)} at {self.at('driver')}"
+            raise BadInput(what, where=self.at("cuda", "driver"), hint="keep the older one")
+        return file.driver or other
 
     def platforms(self, found: list[str], *path: str | int) -> tuple[Platform, ...]:
         known = {platform for target in self.matrix.targets.values() for platform in target.platforms}
@@ -210,24 +268,28 @@ class _Names:
                 raise BadInput(f"no target serves `{platform}`", where=self.at(*path, index), hint=closest(platform, known))
         return tuple(sorted(set(found)))
 
-    def dependencies(self, found: list[str], *path: str | int) -> tuple[Dependency, ...]:
-        return tuple(self.dependency(spec, self.at(*path, index)) for index, spec in enumerate(found))
+    def dependencies(self, found: list[str], *path: str | int, inside: Address | None = None) -> tuple[Dependency, ...]:
+        """The conda specs that are no words."""
+        specs = [(spec, self.at(*path, index)) for index, spec in enumerate(found)]
+        return tuple(self.dependency(spec, at) for spec, at in specs if not self.heard.phrase(conda_phrase(spec), at, inside))
 
     def dependency(self, spec: str, at: Address) -> Dependency:
         match = _SPEC.fullmatch(spec)
         name = match["name"].lower() if match else spec
-        owner: Framework | None = self.owners.get(name)
-        if owner:
-            hint = f"write it as `{owner.name}: {{version: ..., with: [{name}]}}`, so that it gets the same CPU or CUDA build"
-            raise BadInput(f"`{name}` follows {owner.name} and belongs to frameworks:", where=at, hint=hint)
-        if name in self.matrix.frameworks or name == "python":
+        if name == "python":
             hint = "envgen chooses its build for every target; write only the version there"
-            raise BadInput(f"`{name}` belongs to {'python:' if name == 'python' else 'frameworks:'}", where=at, hint=hint)
+            raise BadInput("`python` belongs to python:", where=at, hint=hint)
         return Dependency(spec, name, at)
 
-    def gpus(self, found: list[str]) -> tuple[str, ...]:
-        for index, name in enumerate(found):
-            if name.lower() not in self.matrix.gpus and not re.fullmatch(r"\d+\.\d", name):
-                hint = f'{closest(name.lower(), self.matrix.gpus)} A compute capability such as "8.0" will do as well.'
-                raise BadInput(f"no GPU `{name}` in matrices/gpus.yaml", where=self.at("gpus", index), hint=hint)
-        return tuple(found)
+    def pip(self, found: list[str]) -> tuple[str, ...]:
+        """The requirements that are no words."""
+        return tuple(line for i, line in enumerate(found) if not self.heard.phrase(pip_phrase(line), self.at("pip", i)))
+
+    def gpus(self, found: list[str], *path: str) -> tuple[str, ...]:
+        return tuple(self.heard.gpu(name, self.at(*path, index)) for index, name in enumerate(found))
+
+
+def _flow(data: Mapping[str, Any]) -> str:
+    """A mapping on one line."""
+    values = (f"[{', '.join(value)}]" if isinstance(value, list) else f'"{value}"' for value in data.values())
+    return f"{{{', '.join(f'{key}: {value}' for key, value in zip(data, values, strict=True))}}}"

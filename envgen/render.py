@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from envgen.decisions import Choice, RenderedFile, Resolution
 from envgen.document import parse, plain
 from envgen.errors import BadInput, addressed
 from envgen.layout import SPEC, VIRTUAL
-from envgen.model import Address, Choice, RenderedFile, Resolution, Target, Variant
+from envgen.model import Address, Target, Variant
 from envgen.packages import Request
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from envgen.model import Reason, Resolution
+from envgen.decisions import Resolution
+from envgen.model import Reason
 from envgen.run import Outcome
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "packages": {platform: download.packages for platform, download in outcome.downloads.items()},
             "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
-            "notes": list(outcome.notes),
+            "notes": [*map(reason, outcome.resolution.project.notes), *outcome.notes],
         }
         for outcome in outcomes
     ]
@@ -134,4 +135,5 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
             {"name": pin.name, "version": pin.version, "because": [reason(item) for item in pin.because]} for pin in resolution.pins
         ],
         "warnings": [reason(item) for item in resolution.warnings],
+        "notes": [reason(item) for item in resolution.project.notes],
     }

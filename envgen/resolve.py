@@ -9,22 +9,9 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
+from envgen.decisions import Choice, Dropped, Obstacle, Pin, Resolution
 from envgen.errors import Clash
-from envgen.model import (
-    Choice,
-    Dropped,
-    Matrix,
-    Obstacle,
-    Pin,
-    Platform,
-    Project,
-    Reason,
-    Release,
-    Resolution,
-    Target,
-    Wish,
-    driver_text,
-)
+from envgen.model import Matrix, Platform, Project, Reason, Release, Target, Wish, driver_text
 from envgen.offers import Held, Offers, named, unasked
 from envgen.search import Assignment, best, why_not
 from envgen.search import possible as servable

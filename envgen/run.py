@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from envgen.model import Platform, RenderedFile, Resolution
+from envgen.decisions import RenderedFile, Resolution
+from envgen.model import Platform
 from envgen.packages import Solution
 
 

@@ -19,7 +19,8 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.cell import Cell
-from envgen.model import Choice, Reason
+from envgen.decisions import Choice
+from envgen.model import Reason
 from envgen.offers import Offers, Option, named
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name

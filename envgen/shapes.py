@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -14,6 +14,8 @@ from envgen.model import Platform, Variant
 
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 _MINOR = re.compile(r"(\d+)\.(\d+)")
+_CUDA = re.compile(r"\d+(\.\d+)?")
+WORD = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[(?P<extra>[A-Za-z0-9][A-Za-z0-9._-]*)\])?")
 
 
 def _because(value: object) -> str:
@@ -54,9 +56,26 @@ def _platform(value: object) -> str:
     return str(value)
 
 
+def _word(value: object) -> str:
+    if isinstance(value, str) and WORD.fullmatch(value):
+        return value
+    kind = "word" if isinstance(value, str) else "expected_text"
+    raise PydanticCustomError(kind, "not a word", {"hint": 'write for instance cudatoolkit or "jax[cuda12]"'})
+
+
+def _asked(value: object) -> str:
+    """What a word says of CUDA: none, newest, a major or a minor."""
+    if isinstance(value, str) and (value in ("none", "newest") or _CUDA.fullmatch(value)):
+        return value
+    kind = "asked" if isinstance(value, str) else "expected_text"
+    raise PydanticCustomError(kind, "not a wish for CUDA", {"hint": 'write none, newest, "12" or "12.6"'})
+
+
 Because = Annotated[str, BeforeValidator(_because)]
 Minors = Annotated[frozenset[Version], BeforeValidator(_minors), WithJsonSchema({"type": "string"})]
 VariantText = Annotated[Version | None, BeforeValidator(_variant), WithJsonSchema({"type": "string"})]
+WordText = Annotated[str, BeforeValidator(_word)]
+AskedText = Annotated[str, BeforeValidator(_asked)]
 PlatformText = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
 
 
@@ -184,3 +203,16 @@ class AdviceRow(Row):
 
 class AdviceFile(Row):
     advice: list[AdviceRow]
+
+
+class WordRow(Row):
+    word: WordText = Field(description="The word as people write it: a package, or a package with one extra in brackets")
+    framework: Text | None = Field(default=None, description="The framework that it asks for")
+    cuda: AskedText | None = Field(default=None, description="The CUDA that it asks for: none, newest, a major or a minor")
+    version: Literal["framework", "cuda", "none"] = Field(description="What the version behind the word is a version of")
+    because: Because
+
+
+class WordFile(Row):
+    because: Because
+    words: list[WordRow]

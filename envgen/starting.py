@@ -7,10 +7,14 @@ from pathlib import Path
 
 import yaml
 
+from envgen.decisions import RenderedFile
+from envgen.document import parse
 from envgen.errors import BadInput, closest
 from envgen.layout import Layout, starter
 from envgen.matrix import load_matrix
-from envgen.model import Matrix, RenderedFile
+from envgen.model import Address, Matrix, Wish
+from envgen.project import project_of
+from envgen.words import ANY, conda_phrase, hear
 from envgen.writing import write_files
 
 _MAKE = """\
@@ -45,7 +49,8 @@ def start(
     path = layout.project(project)
     source = Layout(starter())
     own = layout.matrices if layout.matrices.is_dir() else source.matrices
-    text = _project_text(load_matrix(own), frameworks, targets, platforms)
+    text, said = _project_text(load_matrix(own), frameworks, targets, platforms)
+    yield from said
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
     yield from _write(layout, layout.root / "envgen.mk", _MAKE)
@@ -67,34 +72,52 @@ def _write(layout: Layout, path: Path, text: str) -> Iterator[str]:
     yield f"wrote {layout.shown(path)}"
 
 
-def _project_text(matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]) -> str:
-    """A project file that says what was asked for and leaves the versions to the resolver."""
+def _project_text(
+    matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]
+) -> tuple[str, tuple[str, ...]]:
+    """A project file that says in envgen's own words what was asked for, versions left open; and what was translated."""
     known = {platform for target in matrix.targets.values() for platform in target.platforms}
-    for kind, names, all_names in (
-        ("framework", frameworks, matrix.frameworks),
-        ("target", targets, matrix.targets),
-        ("platform", platforms, known),
-    ):
-        for name in names:
-            if name not in all_names:
-                raise BadInput(f"no {kind} `{name}` in the matrices", hint=closest(name, all_names))
-    channels = dict.fromkeys(channel for name in frameworks for channel in _channels(matrix, name)) or {"conda-forge": None}
+    for name in platforms:
+        if name not in known:
+            raise BadInput(f"no platform `{name}` in the matrices", hint=closest(name, known))
+    channels = [channel for word in frameworks for channel in _channels(matrix, _wish(matrix, word))]
     data = {
         "python": ">=3.10",
-        "frameworks": dict.fromkeys(frameworks, "*"),
+        "frameworks": {},
         "targets": list(targets),
         "platforms": list(platforms),
-        "channels": list(channels),
-        "dependencies": [],
+        "channels": list(dict.fromkeys([*channels, "conda-forge"])),
+        "dependencies": list(frameworks),
     }
-    return "# What this project wants; `envgen lock` turns it into one environment for each target.\n" + yaml.safe_dump(
-        data, sort_keys=False
-    )
+    try:
+        project = project_of(parse(yaml.safe_dump(data), "init"), "init", matrix)
+    except BadInput as error:
+        error.where = None  # what was typed has no line
+        raise
+    data |= {"frameworks": {wish.framework: _version(wish) for wish in project.frameworks}, "dependencies": []}
+    data["targets"] = [wish.name for wish in project.targets]
+    text = yaml.safe_dump(data, sort_keys=False)
+    notes = (note.text.rpartition("; ")[0] for note in project.notes)  # what to write instead has been written
+    said = tuple(note for note in notes if note.split("`")[1] not in matrix.frameworks)
+    return f"# What this project wants; `envgen lock` turns it into one environment for each target.\n{text}", said
 
 
-def _channels(matrix: Matrix, framework: str) -> tuple[str, ...]:
-    """The channels of the newest spelling of the first provider."""
-    spellings = next(iter(matrix.frameworks[framework].providers.values()))
-    return max(
-        spellings, key=lambda row: sum(release.version in row.releases for release in matrix.frameworks[framework].releases)
-    ).channels
+def _wish(matrix: Matrix, word: str) -> Wish:
+    """The framework that a word asks for."""
+    heard = hear(matrix, conda_phrase(word), Address("init", 1, 1))
+    if heard is None or heard.wish is None:
+        raise BadInput(f"no framework `{word}` in the matrices", hint=closest(word, matrix.frameworks))
+    return heard.wish
+
+
+def _version(wish: Wish) -> object:
+    version = "*" if wish.text == ANY else wish.text
+    more = {"provider": wish.provider} if wish.provider else {}
+    return {"version": version, **more, "with": list(wish.companions)} if more or wish.companions else version
+
+
+def _channels(matrix: Matrix, wish: Wish) -> tuple[str, ...]:
+    """The channels of the spelling of most releases, of the provider that is asked for or the first."""
+    framework = matrix.frameworks[wish.framework]
+    spellings = framework.providers[wish.provider or next(iter(framework.providers))]
+    return max(spellings, key=lambda row: sum(release.version in row.releases for release in framework.releases)).channels

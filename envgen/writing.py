@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from envgen.decisions import RenderedFile
 from envgen.errors import BadInput
 from envgen.layout import Layout
-from envgen.model import RenderedFile
 
 _MARK = ".envgen-tmp"
 

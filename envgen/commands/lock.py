@@ -81,8 +81,10 @@ def resolve(
 ) -> None:
     """Show the choice and the reason of each pin, without solving: the matrices alone decide."""
     from envgen import pipeline, report
+    from envgen.talk import Terminal
 
-    found = pipeline.resolve_project(layout_of(context, root), project)
+    with Terminal() as talk:
+        found = pipeline.resolve_project(layout_of(context, root), project, talk)
     unknown = [name for name in targets if name not in {resolution.target.name for resolution in found}]
     if unknown:
         from envgen.errors import closest

@@ -62,7 +62,7 @@ def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk:
     layout.known_project(project)
     locked = locked_targets(layout, project)
     if target in (AUTO, GPU):
-        target, why = _target(layout, project, target)
+        target, why = _target(layout, project, target, talk)
         talk.say(f"{project}: {target} ({why})")
     elif target not in locked:
         hint = f"locked are {', '.join(locked)}; " if locked else ""
@@ -106,10 +106,10 @@ def here(layout: Layout) -> Places:
     return prefixes.places(layout, os.environ, Path.home())
 
 
-def _target(layout: Layout, project: str, word: str) -> tuple[str, str]:
+def _target(layout: Layout, project: str, word: str, talk: Talk) -> tuple[str, str]:
     """The locked target that fits this machine, and why: doctor's own choice."""
     from envgen.matrix import load_matrix
     from envgen.plan import best_locked, load
 
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    return best_locked(word, layout, matrix, load(layout, matrix, project))
+    return best_locked(word, layout, matrix, load(layout, matrix, project, talk))

@@ -17,7 +17,7 @@ from envgen.layout import VIRTUAL, Layout, starter
 from envgen.matrix import load_matrix
 from envgen.model import Matrix, Platform, Project, Target
 from envgen.packages import Lock
-from envgen.project import load_project
+from envgen.plan import load
 from envgen.proof import verify
 from envgen.proof.demands import driver_floors
 from envgen.proof.foreign import read_any
@@ -111,8 +111,7 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
 
 
 def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matrix) -> dict[Platform, Claim]:
-    path = layout.known_project(name)
-    project = load_project(path, layout.shown(path), matrix)
+    project = load(layout, matrix, name)
     wish = next((wish for wish in project.targets if wish.name == target), None)
     if wish is None:
         known = [wish.name for wish in project.targets]

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from packaging.version import Version
 
 from envgen.cell import fleet
-from envgen.model import Matrix, Platform, Resolution
+from envgen.decisions import Resolution
+from envgen.model import Matrix, Platform
 from envgen.packages import Lock, LockedPackage
 from envgen.proof import demands, integrity, truth  # noqa: F401 - they fill the registry
 from envgen.proof.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from envgen.model import Project, Reason, Resolution
+from envgen.decisions import Resolution
+from envgen.model import Project, Reason
 from envgen.resolve import Question
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from envgen import render
-from envgen.model import Build, Choice, Platform, Reason, Resolution
+from envgen.decisions import Choice, Resolution
+from envgen.model import Build, Platform, Reason
 from envgen.offers import named, variant_text
 from envgen.packages import Request
 from envgen.resolve import Question

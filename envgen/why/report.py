@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from envgen.model import Reason, Resolution
+from envgen.decisions import Resolution
+from envgen.model import Reason
 from envgen.why.nouns import Conflict, WayOut
 
 

@@ -138,7 +138,12 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             f"{FILE}:6:16: no channel of conda-forge has a package `nunpy`",
             "did you mean `numpy`?",
         ),
-        (replaced(("numpy, ", "pytorch, ")), f"{FILE}:6:16: `pytorch` belongs to frameworks:", "write only the version there"),
+        (replaced(("numpy, ", "python, ")), f"{FILE}:6:16: `python` belongs to python:", "write only the version there"),
+        (
+            replaced(("numpy, ", "cudatoolkit=12.3, ")),
+            f"{FILE}:6:16: `cudatoolkit=12.3`: no target has such a CUDA",
+            "the nearest are",
+        ),
         (
             replaced(("[cpu, cu126]", "{cpu: {}, cu126: {dependencies: [enops]}}")),
             f"{FILE}:3:43: no channel of conda-forge has a package `enops`",

@@ -11,9 +11,10 @@ from packaging.version import Version
 from rattler import MatchSpec, RepoDataRecord
 
 from envgen.channel import place
+from envgen.decisions import Choice
 from envgen.index import FolderIndex, runs_on
 from envgen.matrix import load_matrix
-from envgen.model import Choice, Matrix, Release, Target, Variant
+from envgen.model import Matrix, Release, Target, Variant
 from envgen.proof.builds import built_for
 from envgen.render import spelled
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from unit.small import project_of
 
 from envgen.advice import Advice, advice
-from envgen.model import Matrix, Resolution
+from envgen.decisions import Resolution
+from envgen.model import Matrix
 from envgen.resolve import resolve
 
 FORGE, VENDOR, VENDOR_OLD = "conda-forge", "pytorch, nvidia, conda-forge", "pytorch, conda-forge"

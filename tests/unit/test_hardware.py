@@ -12,8 +12,9 @@ from unit.small import project_of
 
 from envgen import cell as facts
 from envgen import hardware
+from envgen.decisions import Resolution
 from envgen.errors import Clash
-from envgen.model import Matrix, Project, Resolution, Target
+from envgen.model import Matrix, Project, Target
 from envgen.resolve import Question, resolve
 from envgen.why.story import conflict
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import FILES, examples, refused, small_matrix, with_change, write_matrix
 
+from envgen.decisions import Choice
 from envgen.errors import BadInput
 from envgen.matrix import AXES, load_matrix
-from envgen.model import Choice, Constraint, Matrix, Release, Target, Variant
+from envgen.model import Constraint, Matrix, Release, Target, Variant
 from envgen.render import spelled
 from envgen.shapes import PLATFORMS
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import PROJECT, examples, project_of, small_matrix
 
+from envgen.decisions import Pin, RenderedFile, Resolution
 from envgen.errors import BadInput
-from envgen.model import Matrix, Pin, Reason, RenderedFile, Resolution
+from envgen.model import Matrix, Reason
 from envgen.render import digest, environment_name, groups, render, requests, same_data
 from envgen.resolve import resolve
 

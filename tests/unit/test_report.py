@@ -13,7 +13,7 @@ from rich.console import Console
 from unit.small import PROJECT, project_of, small_matrix
 
 from envgen import report
-from envgen.model import Resolution
+from envgen.decisions import Resolution
 from envgen.resolve import resolve
 from envgen.run import Download, Outcome
 

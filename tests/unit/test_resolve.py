@@ -15,13 +15,9 @@ from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, worlds
 
+from envgen.decisions import Resolution
 from envgen.errors import Clash
-from envgen.model import (
-    Address,
-    Matrix,
-    Project,
-    Resolution,
-)
+from envgen.model import Address, Matrix, Project
 from envgen.resolve import resolve
 
 AT = Address("x.yaml", 1, 1)

@@ -1,0 +1,613 @@
+"""Words that people bring: what each means wherever it stands, and that it is the project that envgen's own terms would make."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from unit.small import FILES, examples, project_of, refused, write_matrix
+
+from envgen.errors import Clash
+from envgen.fleet import model_of
+from envgen.matrix import load_matrix
+from envgen.model import Matrix, Project
+from envgen.render import groups
+from envgen.resolve import resolve
+from envgen.words import conda_phrase, hear, pip_phrase
+
+FILE = "environments/demo/project.yaml"
+Words = dict[str, Any]
+
+
+def text_of(words: Words) -> str:
+    """A project file of a few keys; Python, platform and channel are always the same."""
+    base = {"python": ">=3.9", "platforms": ["linux-64"], "channels": ["conda-forge"]}
+    return yaml.safe_dump({**base, **words}, sort_keys=False)
+
+
+def read(matrix: Matrix, words: Words) -> Project:
+    """The project that is read of it."""
+    return project_of(text_of(words), matrix)
+
+
+def meant(matrix: Matrix, words: Words) -> tuple[dict[str, tuple[str, str | None, tuple[str, ...]]], list[str]]:
+    """What a project asks for: frameworks with version, provider and companions, and targets."""
+    project = read(matrix, words)
+    frameworks = {wish.framework: (wish.text, wish.provider, wish.companions) for wish in project.frameworks}
+    return frameworks, [wish.name for wish in project.targets]
+
+
+def chosen(matrix: Matrix, words: Words) -> list[tuple[object, ...]]:
+    """All of a project's Resolutions that reaches a file."""
+    return [
+        (r.target.name, r.target.virtual, r.platforms, r.python, r.choices, r.excluded, [group.specs for group in groups(r)], r.project.pip)
+        for r in resolve(matrix, read(matrix, words))
+    ]  # fmt: skip
+
+
+def by_name(found: list[tuple[object, ...]]) -> dict[object, tuple[object, ...]]:
+    """Resolutions by their target, whatever the order of targets."""
+    return {row[0]: row for row in found}
+
+
+# A project in the words of people, and the same in envgen's own terms.
+SAME: dict[str, tuple[Words, Words]] = {
+    # dependencies
+    "cpuonly": ({"dependencies": ["pytorch=2.5", "cpuonly"]}, {"frameworks": {"pytorch": "2.5"}, "targets": ["cpu"]}),
+    "cpuonly alone": ({"dependencies": ["cpuonly=2.0"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cpu"]}),
+    "cudatoolkit=11.8": (
+        {"frameworks": {"pytorch": "2.*"}, "dependencies": ["numpy", "cudatoolkit=11.8"]},
+        {"frameworks": {"pytorch": "2.*"}, "dependencies": ["numpy"], "targets": ["cu118"]},
+    ),
+    "cudatoolkit as it is exported": (
+        {"frameworks": {"pytorch": "2.*"}, "dependencies": ["cudatoolkit=11.8.0=h37601d7_11"]},
+        {"frameworks": {"pytorch": "2.*"}, "targets": ["cu118"]},
+    ),
+    "cudatoolkit beside cpu": (
+        {"frameworks": {"pytorch": "2.*"}, "dependencies": ["cudatoolkit=11.8"], "targets": ["cpu"]},
+        {"frameworks": {"pytorch": "2.*"}, "targets": ["cpu", "cu118"]},
+    ),
+    "cudatoolkit that is there": (
+        {"frameworks": {"pytorch": "2.*"}, "dependencies": ["cudatoolkit=11.8"], "targets": ["cpu", "cu118"]},
+        {"frameworks": {"pytorch": "2.*"}, "targets": ["cpu", "cu118"]},
+    ),
+    "cudatoolkit that never was": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cudatoolkit=12.1"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cu121"]},
+    ),
+    "cudatoolkit of no version": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cudatoolkit"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cu130"]},
+    ),
+    "cpuonly for cpu and CUDA": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cpuonly"], "targets": ["cpu", "cu126"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cu126"]},
+    ),
+    "cpuonly beside CUDA": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cpuonly"], "targets": ["cu126"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cu126"]},
+    ),
+    "both commands of the install page": (
+        {"dependencies": ["pytorch", "cpuonly", "pytorch-cuda=12.1"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cu121"]},
+    ),
+    "the command of the install page": (
+        {
+            "channels": ["pytorch", "nvidia", "conda-forge"],
+            "dependencies": ["pytorch==2.1.0", "torchvision==0.16.0", "torchaudio==2.1.0", "pytorch-cuda=12.1"],
+        },
+        {
+            "channels": ["pytorch", "nvidia", "conda-forge"],
+            "frameworks": {"pytorch": {"version": "==2.1.0", "with": ["torchvision", "torchaudio"]}},
+            "targets": ["cu121"],
+        },
+    ),
+    "pytorch::pytorch-cuda": (
+        {"channels": ["conda-forge", "pytorch", "nvidia"], "dependencies": ["pytorch::pytorch-cuda=12.1"]},
+        {
+            "channels": ["conda-forge", "pytorch", "nvidia"],
+            "frameworks": {"pytorch": {"provider": "pytorch"}},
+            "targets": ["cu121"],
+        },
+    ),
+    "conda-forge::pytorch": (
+        {"channels": ["pytorch", "conda-forge"], "dependencies": ["conda-forge::pytorch-gpu=2.5"]},
+        {
+            "channels": ["pytorch", "conda-forge"],
+            "frameworks": {"pytorch": {"version": "2.5", "provider": "conda-forge"}},
+            "targets": ["cu129"],
+        },
+    ),
+    "cuda-version=12": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cuda-version=12"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cu129"]},
+    ),
+    "cuda-version as a range": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cuda-version >=12,<12.7"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cu126"]},
+    ),
+    "cuda-version without a framework": ({"dependencies": ["cuda-version=12.6"]}, {"targets": ["cu126"]}),
+    "tensorflow-gpu": (
+        {"dependencies": ["tensorflow-gpu=2.10"]},
+        {"frameworks": {"tensorflow": "2.10"}, "targets": ["cu112"]},
+    ),
+    "tensorflow==2.15.*": (
+        {"dependencies": ["tensorflow==2.15.*"], "targets": ["cpu"]},
+        {"frameworks": {"tensorflow": "==2.15.*"}, "targets": ["cpu"]},
+    ),
+    "jaxlib by its build": (
+        {"dependencies": ["jax", "jaxlib=*=*cuda12*"]},
+        {"frameworks": {"jax": "*"}, "targets": ["cu129"]},
+    ),
+    "pytorch by its build": (
+        {"dependencies": ["pytorch=2.5.1=cpu_mkl_py312_h60fbbf7_110"]},
+        {"frameworks": {"pytorch": "2.5.1"}, "targets": ["cpu"]},
+    ),
+    "torchvision says which pytorch": (
+        {"dependencies": ["torchvision=0.20"], "targets": ["cpu"]},
+        {"frameworks": {"pytorch": {"version": ">=2.5.0,<2.6", "with": ["torchvision"]}}, "targets": ["cpu"]},
+    ),
+    # pip
+    "tensorflow[and-cuda]": (
+        {"pip": ["tensorflow[and-cuda]==2.15", "einops"]},
+        {"frameworks": {"tensorflow": "==2.15"}, "targets": ["cu129"], "pip": ["einops"]},
+    ),
+    "jax[cuda12]": ({"pip": ["jax[cuda12]"]}, {"frameworks": {"jax": "*"}, "targets": ["cu129"]}),
+    "jax[cuda12_pip]": ({"pip": ["jax[cuda12_pip] >=0.6"]}, {"frameworks": {"jax": ">=0.6"}, "targets": ["cu129"]}),
+    "jax[cuda]": ({"pip": ["jax[cuda]"]}, {"frameworks": {"jax": "*"}, "targets": ["cu129"]}),
+    "torch==": (
+        {"pip": ["torch==2.5.1", "torchvision"], "targets": ["cpu"]},
+        {"frameworks": {"pytorch": {"version": "==2.5.1", "with": ["torchvision"]}}, "targets": ["cpu"]},
+    ),
+    "torch with a label": (
+        {"pip": ["torch==2.5.1+cu118"]},
+        {"frameworks": {"pytorch": "==2.5.1"}, "targets": ["cu118"]},
+    ),
+    "torch with the label of CPU": ({"pip": ["torch==2.5.1+cpu"]}, {"frameworks": {"pytorch": "==2.5.1"}, "targets": ["cpu"]}),
+    "torch in conda's spelling": ({"pip": ["torch=2.5"], "targets": ["cpu"]}, {"frameworks": {"pytorch": "2.5"}, "targets": ["cpu"]}),
+    "tensorflow-cpu": ({"pip": ["tensorflow-cpu"]}, {"frameworks": {"tensorflow": "*"}, "targets": ["cpu"]}),
+    # frameworks
+    "a key that is a word": (
+        {"frameworks": {"tensorflow-gpu": "2.10"}, "targets": ["cpu"]},
+        {"frameworks": {"tensorflow": "2.10"}, "targets": ["cpu", "cu112"]},
+    ),
+    "a key with an extra": ({"frameworks": {"tensorflow[and-cuda]": "2.18"}}, {"frameworks": {"tensorflow": "2.18"}, "targets": ["cu129"]}),
+    "a key with more to it": (
+        {"frameworks": {"torch": {"version": "2.5", "with": ["torchvision"]}}, "targets": ["cpu"]},
+        {"frameworks": {"pytorch": {"version": "2.5", "with": ["torchvision"]}}, "targets": ["cpu"]},
+    ),
+    "the order of keys": (
+        {"frameworks": {"torch": "2.5", "tensorflow": "2.18"}, "targets": ["cpu"]},
+        {"frameworks": {"pytorch": "2.5", "tensorflow": "2.18"}, "targets": ["cpu"]},
+    ),
+    "a wish and a word": (
+        {"frameworks": {"pytorch": "2.5.*"}, "dependencies": ["pytorch-cuda=12.1"]},
+        {"frameworks": {"pytorch": "2.5.*"}, "targets": ["cu121"]},
+    ),
+    "two wishes": (
+        {"frameworks": {"pytorch": ">=2.3"}, "dependencies": ["torchaudio", "pytorch <2.6"], "targets": ["cpu"]},
+        {"frameworks": {"pytorch": {"version": ">=2.3,<2.6", "with": ["torchaudio"]}}, "targets": ["cpu"]},
+    ),
+    # targets, cuda
+    "target cuda": ({"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cuda"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cu130"]}),
+    "target GPU": ({"frameworks": {"jax": "*"}, "targets": ["CPU", "GPU"]}, {"frameworks": {"jax": "*"}, "targets": ["cpu", "cu129"]}),
+    "target cuda-version=12": ({"frameworks": {"pytorch": "*"}, "targets": ["cuda-version=12"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cu129"]}),
+    "target cuda12": ({"frameworks": {"pytorch": "*"}, "targets": ["cuda12"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cu129"]}),
+    "target cuda12.1": ({"frameworks": {"pytorch": "*"}, "targets": ["cuda12.1"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cu121"]}),
+    "target cuda121": ({"frameworks": {"pytorch": "*"}, "targets": ["cuda121"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cu121"]}),
+    "target 12.6": ({"frameworks": {"pytorch": "*"}, "targets": ["12.6"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cu126"]}),
+    "target with overrides": (
+        {"frameworks": {"pytorch": "*"}, "targets": {"cpu": None, "cuda": {"virtual-packages": {"__glibc": "2.35"}}}},
+        {"frameworks": {"pytorch": "*"}, "targets": {"cpu": None, "cu130": {"virtual-packages": {"__glibc": "2.35"}}}},
+    ),
+    "a target and its newest": (
+        {"frameworks": {"pytorch": "*"}, "targets": ["cuda", "cu126", "cu130"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cu130", "cu126"]},
+    ),
+    "a target, narrowed": (
+        {"frameworks": {"pytorch": "*"}, "targets": ["cuda"], "dependencies": ["cuda-version=12"]},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cu129"]},
+    ),
+    "words below targets": (
+        {"targets": {"cpu": {"dependencies": ["tensorflow-cpu"]}, "cu126": {"dependencies": ["tensorflow-gpu", "cuda-version=12.6"]}}},
+        {"frameworks": {"tensorflow": "*"}, "targets": ["cpu", "cu126"]},
+    ),
+    "cuda newest": (
+        {"frameworks": {"pytorch": "*"}, "targets": ["cpu"], "cuda": "newest"},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cu130"]},
+    ),
+    "cuda 12": ({"frameworks": {"pytorch": "*"}, "cuda": "12"}, {"frameworks": {"pytorch": "*"}, "targets": ["cu129"]}),
+    "cuda 12.1": ({"frameworks": {"pytorch": "*"}, "cuda": "12.1"}, {"frameworks": {"pytorch": "*"}, "targets": ["cu121"]}),
+    "cuda driver": (
+        {"frameworks": {"pytorch": "*"}, "cuda": {"driver": "535"}},
+        {"frameworks": {"pytorch": "*"}, "driver": "535", "targets": ["cu129"]},
+    ),
+    "cuda driver and gpus": (
+        {"frameworks": {"pytorch": "*"}, "cuda": {"driver": "580", "gpus": ["Tesla V100-SXM2-32GB"]}},
+        {"frameworks": {"pytorch": "*"}, "driver": "580", "gpus": ["V100"], "targets": ["cu129"]},
+    ),
+    "two frameworks share a CUDA": (
+        {"pip": ["jax[cuda12]", "tensorflow-gpu==2.18.*"]},
+        {"frameworks": {"jax": "*", "tensorflow": "==2.18.*"}, "targets": ["cu129"]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", SAME)
+def test_words_make_the_project_that_own_terms_make(words: str, real: Matrix) -> None:
+    brought, own = SAME[words]
+    assert chosen(real, brought) == chosen(real, own)
+    assert [wish.companions for wish in read(real, brought).frameworks] == [wish.companions for wish in read(real, own).frameworks]
+    assert read(real, brought).notes
+    assert not read(real, own).notes
+
+
+@pytest.mark.parametrize("words", SAME)
+def test_what_a_note_says_to_write_is_the_same_project_without_notes(words: str, real: Matrix) -> None:
+    """Every word goes, and what the notes name takes its place."""
+    brought = deepcopy(SAME[words][0])
+    project = read(real, brought)
+    rest = {key: value for key, value in brought.items() if key not in ("cuda", "dependencies", "pip", "frameworks", "gpus")}
+    rest |= {"dependencies": [d.spec for d in project.dependencies], "pip": list(project.pip)}
+    rest["frameworks"] = {key: value for key, value in brought.get("frameworks", {}).items() if key in real.frameworks}
+    if isinstance(brought.get("targets"), dict):
+        rest["targets"] = {name: brought["targets"].get(name) for name in [wish.name for wish in project.targets]}
+        if "cuda" in brought["targets"]:
+            rest["targets"]["cu130"] = brought["targets"]["cuda"]
+        for row in rest["targets"].values():
+            (row or {}).pop("dependencies", None)
+    elif "targets" in brought:
+        rest["targets"] = [name for name in brought["targets"] if name in real.targets]
+    for note in project.notes:
+        for line in re.findall(r"`(\w+: [^`]*)`", note.text.rpartition("; ")[2]):
+            said = yaml.safe_load(line)
+            if not ("targets" in said and isinstance(rest.get("targets"), dict)):
+                rest |= {key: {**rest.get(key, {}), **value} if isinstance(value, dict) else value for key, value in said.items()}
+    rest["frameworks"] = {wish.framework: rest["frameworks"][wish.framework] for wish in project.frameworks}  # as they stood
+    assert read(real, rest).notes == ()
+    assert by_name(chosen(real, rest)) == by_name(chosen(real, SAME[words][0]))
+
+
+NOTES = {
+    "cpuonly": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cpuonly"], "targets": ["cpu", "cu126"]},
+        "is read as pytorch for target cpu (",
+        "; leave it out, all it says is said already",
+    ),
+    "cudatoolkit=11.8": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ["cudatoolkit=11.8"], "targets": ["cpu"]},
+        "is read as target cu118 (",
+        "; write `targets: [cpu, cu118]` instead",
+    ),
+    "cuda: newest": ({"frameworks": {"jax": "*"}, "cuda": "newest"}, "is read as target cu129 (", "; write `targets: [cu129]` instead"),
+    'cuda: {driver: "535"}': (
+        {"frameworks": {"jax": "*"}, "cuda": {"driver": "535"}},
+        "is read as target cu129 (",
+        '; write `driver: ">=535"` and `targets: [cu129]` instead',
+    ),
+    "Tesla V100-SXM2-32GB": (
+        {"frameworks": {"jax": "*"}, "targets": ["cpu"], "gpus": ["Tesla V100-SXM2-32GB"]},
+        "is read as Tesla V100 (compute capability 7.0)",
+        "; write `gpus: [Tesla V100]` instead",
+    ),
+    "sm_90": ({"targets": ["cpu"], "gpus": ["sm_90"]}, "is read as compute capability 9.0", '; write `gpus: ["9.0"]` instead'),
+    "tensorflow-gpu": (
+        {"pip": ["tensorflow-gpu"], "targets": ["cu126", "cu128"]},
+        "is read as tensorflow for targets cu126 and cu128 (",
+        '; write `frameworks: {tensorflow: "*"}` instead',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", NOTES)
+def test_a_note_says_what_was_read_why_and_what_to_write(word: str, real: Matrix) -> None:
+    words, middle, end = NOTES[word]
+    (note,) = read(real, words).notes
+    assert note.text.startswith(f"`{word}` {middle}")
+    assert note.text.endswith(end)
+    assert str(note.at).startswith(f"{FILE}:")
+
+
+WRONG: dict[str, tuple[Words, str]] = {
+    "two CUDAs": (
+        {"dependencies": ["cudatoolkit=11.8", "pytorch-cuda=12.1"]},
+        "8:3: `pytorch-cuda=12.1` and `cudatoolkit=11.8` (environments/demo/project.yaml:7:3) are two CUDAs",
+    ),
+    "another CUDA than the target": (
+        {"dependencies": ["cudatoolkit=11.8"], "targets": ["cu126"]},
+        "`cudatoolkit=11.8` is another CUDA than that of cu126",
+    ),
+    "two versions": (
+        {"frameworks": {"pytorch": "2.5.*"}, "dependencies": ["pytorch=2.1"], "targets": ["cpu"]},
+        "pytorch 2.1 is asked for, and 2.5.* at environments/demo/project.yaml:",
+    ),
+    "a version of another companion": (
+        {"dependencies": ["pytorch=2.1", "torchvision=0.20"], "targets": ["cpu"]},
+        "pytorch >=2.5.0,<=2.5.1 is asked for, and 2.1 at environments/demo/project.yaml:",
+    ),
+    "two providers": (
+        {"dependencies": ["pytorch::pytorch", "conda-forge::pytorch"], "targets": ["cpu"]},
+        "pytorch provider conda-forge is asked for, and provider pytorch at environments/demo/project.yaml:",
+    ),
+    "no such provider": ({"dependencies": ["defaults::pytorch"], "targets": ["cpu"]}, "pytorch has no provider `defaults`"),
+    "no such companion": ({"dependencies": ["torchvision=0.99"], "targets": ["cpu"]}, "no pytorch has a companion `torchvision=0.99`"),
+    "CUDA 99": ({"dependencies": ["cuda-version=99"]}, "`cuda-version=99`: no target has such a CUDA"),
+    "CUDA without a target": ({"dependencies": ["cudatoolkit=12.3"]}, "`cudatoolkit=12.3`: no target has such a CUDA"),
+    "no CUDA": ({"cuda": "maybe"}, "6:1: cuda: 'maybe' is no CUDA version"),
+    "no driver": ({"cuda": {"driver": "abc"}}, "cuda.driver: not the oldest driver"),
+    "nothing": ({"cuda": {}}, "6:1: cuda: says nothing"),
+    "a number": ({"cuda": 12.1}, "cuda: expected a string, got the number 12.1"),
+    "two drivers": ({"cuda": {"driver": "535"}, "driver": ">=550"}, "cuda.driver: 535, and 550 at environments/demo/project.yaml:"),
+    "an unknown key": ({"cuda": {"drivers": "535"}}, "cuda.drivers: unknown key"),
+    "no targets": ({"frameworks": {"pytorch": "*"}}, "1:1: targets is missing"),
+    "no targets by a word": ({"pip": ["torch"]}, "1:1: targets is missing"),
+    "a marker": (
+        {"pip": ['tensorflow[and-cuda]; platform_system == "Linux"']},
+        '`tensorflow[and-cuda]; platform_system == "Linux"` holds in some places alone',
+    ),
+    "an unknown extra": ({"pip": ["tensorflow[and-cuda,foo]"]}, "`foo` is no extra of tensorflow that envgen knows"),
+    "an extra of a framework": ({"pip": ["torch[opt-einsum]"]}, "`opt-einsum` is no extra of torch that envgen knows"),
+    "a build that tells nothing": ({"dependencies": ["pytorch=2.1=py310_0"]}, "`pytorch=2.1=py310_0` names a build"),
+    "CUDA and none": ({"dependencies": ["pytorch-gpu=2.1=cpu_py310"]}, "`pytorch-gpu=2.1=cpu_py310` asks for CUDA and for none"),
+    "no range": ({"dependencies": ["cudatoolkit=eleven"]}, "`cudatoolkit=eleven`: "),
+    "not readable": ({"dependencies": ["cudatoolkit[version='11.8']"]}, "`cudatoolkit[version='11.8']` cannot be read"),
+    "an empty range": ({"frameworks": {"torch": ">=3,<2"}}, "frameworks.torch: the range '>=3,<2' is empty"),
+    "a framework for one target": (
+        {"targets": {"cpu": None, "cu126": {"dependencies": ["tensorflow-gpu"]}}},
+        "`tensorflow-gpu` stands below one target, but all targets of a project share its frameworks",
+    ),
+    "cpuonly below CUDA": (
+        {"frameworks": {"pytorch": "*"}, "targets": {"cu126": {"dependencies": ["cpuonly"]}}},
+        "`cpuonly` stands below target cu126, which is for something else",
+    ),
+    "CUDA below cpu": (
+        {"frameworks": {"pytorch": "*"}, "targets": {"cpu": {"dependencies": ["cudatoolkit=11.8"]}}},
+        "`cudatoolkit=11.8` stands below target cpu, which is for something else",
+    ),
+    "a target with overrides twice": (
+        {"frameworks": {"pytorch": "*"}, "targets": {"cuda": {"platforms": ["linux-64"]}, "cu130": {"platforms": ["win-64"]}}},
+        "target cu130 is meant here, and at environments/demo/project.yaml:",
+    ),
+    "a GPU that is none": ({"targets": ["cpu"], "gpus": ["Tesla V1000"]}, "no GPU `Tesla V1000` in matrices/gpus.yaml"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_cannot_be_meant_is_an_error_with_an_address_and_a_next_step(words: str, real: Matrix) -> None:
+    error = refused(lambda: read(real, WRONG[words][0]))
+    assert error is not None
+    assert re.match(rf"{FILE}:\d+:\d+: ", str(error))
+    assert WRONG[words][1] in str(error)
+    assert error.hint
+
+
+def test_the_nearest_targets_are_named(real: Matrix) -> None:
+    error = refused(lambda: read(real, {"dependencies": ["cuda-version=12.7"]}))
+    assert error is not None
+    assert error.hint == "the nearest are cu126, cu128, cu129"
+
+
+def test_where_no_target_goes_with_the_rest_the_newest_that_runs_is_explained(real: Matrix) -> None:
+    with pytest.raises(Clash) as caught:
+        read(real, {"frameworks": {"tensorflow": "*"}, "platforms": ["win-64"], "cuda": "newest"})
+    assert "none of cu130, cu129, " in caught.value.hint
+    with pytest.raises(Clash) as caught:
+        read(real, {"frameworks": {"pytorch": ">=2.10"}, "cuda": {"driver": "390"}})
+    assert "goes with the rest of the project" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["numpy", "cudnn=8.9", "cuda-nvcc=12.1", "cuda-toolkit", "cuda", "pytorch-lightning", "tensorflow-datasets", "jaxtyping", "nccl", "x[version='>=2']"],
+)  # fmt: skip
+def test_other_packages_are_left_alone(line: str, real: Matrix) -> None:
+    project = read(real, {"targets": ["cpu"], "dependencies": [line]})
+    assert ([d.spec for d in project.dependencies], project.notes, project.frameworks) == ([line], (), ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["einops>=0.8", 'einops; python_version < "3.11"', "torch @ https://host.example/torch.whl", "-e .", "--no-binary torch", "./torch", "torchmetrics", "flax[testing]"],
+)  # fmt: skip
+def test_other_requirements_are_left_alone(line: str, real: Matrix) -> None:
+    project = read(real, {"targets": ["cpu"], "pip": [line]})
+    assert (project.pip, project.notes) == ((line,), ())
+
+
+def test_python_still_belongs_to_its_own_key(real: Matrix) -> None:
+    error = refused(lambda: read(real, {"targets": ["cpu"], "dependencies": ["python=3.10"]}))
+    assert error is not None and "`python` belongs to python:" in error.what
+
+
+# --- any spelling ---------------------------------------------------------------------------------------------------------
+
+
+def _cased(text: str, choices: list[bool]) -> str:
+    return "".join(letter.upper() if up else letter for letter, up in zip(text, choices, strict=False)) + text[len(choices) :]
+
+
+SPELLINGS = st.tuples(
+    st.sampled_from(["cudatoolkit", "cuda-version", "pytorch-cuda"]),
+    st.lists(st.booleans(), max_size=14),
+    st.sampled_from(["=", "==", " ", " =", " ==", " = ", "~="]),
+    st.sampled_from(["11.8", "11.8.*", "11.8.0", "11.8.89"]),
+    st.sampled_from(["", " "]),
+)
+
+
+@examples(200)
+@given(SPELLINGS)
+def test_any_case_and_spacing_of_an_exact_version_is_its_target(real: Matrix, parts: tuple[str, list[bool], str, str, str]) -> None:
+    name, cases, sign, version, space = parts
+    if (sign.strip(), version) == ("~=", "11.8.*") or (sign, version) == ("~=", "11.8"):
+        return  # no such range, and one of every 11.x from 11.8 on
+    phrase = conda_phrase(f"{space}{_cased(name, cases)}{sign}{version}{space}")
+    heard = hear(real, phrase, next(iter(real.targets.values())).at)
+    assert heard and heard.cuda is not None
+    assert [target for target in real.targets if real.targets[target].cuda and real.targets[target].cuda in heard.cuda] == ["cu118"]
+
+
+@examples(300)
+@given(st.text(alphabet="tensorflow-gpu[]cud12_.=<>!~*, :;@+'\"", max_size=40) | st.text(max_size=30))
+def test_any_text_is_a_word_no_word_or_bad_input(real: Matrix, text: str) -> None:
+    at = next(iter(real.targets.values())).at
+    for phrase in (conda_phrase(text), pip_phrase(text)):
+        error = refused(lambda phrase=phrase: hear(real, phrase, at))  # type: ignore[misc]
+        assert error is None or (error.where == at and error.hint)
+
+
+VALUES = st.sampled_from(["cuda", "gpu", "newest", "12", "12.1", "cu118", "cpu", "cpuonly", "cudatoolkit", "cudatoolkit=11.8", "jax[cuda12]", "torch", "pytorch=2.5", "cuda-version>=12", "tensorflow-gpu", "numpy", "", "=", "pytorch-cuda=12.1"])  # fmt: skip
+PROJECTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "targets": st.lists(VALUES, min_size=1, max_size=2, unique=True),
+        "dependencies": st.lists(VALUES, max_size=3),
+        "pip": st.lists(VALUES, max_size=2),
+        "frameworks": st.dictionaries(VALUES, st.sampled_from(["*", "2.5", ">=2"]), max_size=2),
+        "cuda": VALUES | st.just({"driver": "535"}),
+    },
+)
+
+
+@examples(150)
+@given(PROJECTS)
+def test_any_mixture_is_a_project_whose_own_terms_are_the_same_project(real: Matrix, words: Words) -> None:
+    """Translation is idempotent: what was read, written down in envgen's own terms, is read as itself, without a note."""
+    found: list[Project] = []
+    try:
+        error = refused(lambda: found.append(read(real, words)))
+    except Clash:
+        return
+    assert error is None or (re.match(rf"{FILE}:\d+:\d+: .", str(error)) and error.hint)
+    for project in found:
+        own = {
+            "frameworks": {
+                wish.framework: {
+                    "version": "*" if wish.text == "any version" else wish.text,
+                    "with": list(wish.companions),
+                    **({"provider": wish.provider} if wish.provider else {}),
+                }
+                for wish in project.frameworks
+            },
+            "targets": [wish.name for wish in project.targets],
+            "dependencies": [d.spec for d in project.dependencies],
+            "pip": list(project.pip),
+        }
+        again = read(real, own)
+        assert again.notes == ()
+        plain = replace(again, notes=(), addresses={})
+        assert [(w.framework, w.versions, w.companions) for w in plain.frameworks] == [
+            (w.framework, w.versions, w.companions) for w in project.frameworks
+        ]
+        assert [w.name for w in plain.targets] == [w.name for w in project.targets]
+
+
+# --- GPUs -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("v100", "V100"), ("NVIDIA V100", "V100"), ("Tesla V100", "Tesla V100"), ("Tesla V100-SXM2-32GB", "Tesla V100"),
+        ("A100-SXM4-80GB", "A100"), ("NVIDIA A100 80GB PCIe", "A100"), ("a100-40gb", "A100"), ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "A100"),
+        ("RTX 4090", "RTX 4090"), ("GeForce RTX 4090", "RTX 4090"), ("rtx4090", "RTX 4090"), ("rtx-4090", "RTX 4090"), ("NVIDIA GeForce RTX 4090 Laptop GPU", "RTX 4090"),
+        ("NVIDIA GeForce RTX 2080 Ti", "RTX 2080 Ti"), ("RTX A6000", "RTX A6000"), ("NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada"),
+        ("NVIDIA H100 80GB HBM3", "H100"), ("NVIDIA GH200 480GB", "GH200"), ("NVIDIA L40S", "L40S"), ("Tesla T4", "Tesla T4"), ("NVIDIA A10G", "A10G"),
+        ("7.0", "7.0"), ("sm_70", "7.0"), ("sm70", "7.0"), ("SM_90a", "9.0"), ("sm_120", "12.0"), ("compute_86", "8.6"), ("cc 8.6", "8.6"),
+        ("V1000", None), ("RTX", None), ("", None), ("80", None), ("RTX 6000", None), ("RTX 4090 and V100", None), ("T40", None), ("Radeon VII", None),
+    ],
+)  # fmt: skip
+def test_a_gpu_is_known_by_the_names_that_people_and_drivers_give_it(text: str, model: str | None, real: Matrix) -> None:
+    found = model_of(real, text)
+    shortest = {"Tesla V100": "V100", "Tesla T4": "T4"}
+    assert shortest.get(found or "", found) == shortest.get(model or "", model)
+
+
+@examples(100)
+@given(st.data())
+def test_every_model_is_found_in_what_nvml_would_call_it(real: Matrix, data: st.DataObject) -> None:
+    gpu = data.draw(st.sampled_from(sorted(real.gpus.values(), key=lambda gpu: gpu.name)))
+    before, behind = (
+        data.draw(st.sampled_from(["", "NVIDIA ", "nvidia-"])),
+        data.draw(st.sampled_from(["", " 80GB", "-SXM4-40GB", " PCIe"])),
+    )
+    found = model_of(real, f"{before}{gpu.name}{behind}")
+    assert found is not None and real.gpus[found.lower()].capability == gpu.capability
+
+
+# --- words.yaml -----------------------------------------------------------------------------------------------------------
+
+
+def words_of(tmp_path: Path, *rows: str) -> Matrix:
+    """The small matrix with a file of words."""
+    text = "because: https://words.example\nwords:\n" + "".join(f"  - {row}\n" for row in rows)
+    return load_matrix(write_matrix(tmp_path / "matrices", {**FILES, "words.yaml": text}))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{word: gamma, framework: gamma, version: framework, because: x}", "3:5: no framework `gamma` in matrices/"),
+        ("{word: gamma, version: framework, because: x}", "3:5: `gamma` names no framework, so no version of one"),
+        ("{word: gamma, version: cuda}", "3:5: words[0].because is missing"),
+        ("{word: gamma, because: x}", "3:5: words[0].version is missing"),
+        ("{word: 'a b', version: cuda, because: x}", "3:6: words[0].word: not a word"),
+        ("{word: gamma, cuda: maybe, version: none, because: x}", "3:19: words[0].cuda: not a wish for CUDA"),
+        ("{word: gamma, cuda: 12.1, version: none, because: x}", "3:19: words[0].cuda: expected a string, got the number 12.1"),
+        ("{word: gamma, version: kuda, because: x}", "3:19: words[0].version: expected 'framework', 'cuda' or 'none'"),
+    ],
+)
+def test_a_wrong_row_is_named_with_its_place(tmp_path: Path, row: str, message: str) -> None:
+    error = refused(lambda: words_of(tmp_path, row))
+    assert error is not None
+    assert str(error).startswith(f"matrices/words.yaml:{message}")
+
+
+def test_a_word_that_is_written_twice_is_refused_however_it_is_spelled(tmp_path: Path) -> None:
+    error = refused(
+        lambda: words_of(tmp_path, "{word: al_gpu, version: cuda, because: x}", "{word: AL-gpu, version: cuda, because: x}")
+    )
+    assert error is not None and error.what == "the word al-gpu is written twice"
+
+
+def test_a_word_of_another_matrix_works_without_a_line_of_code(tmp_path: Path) -> None:
+    matrix = words_of(tmp_path, "{word: 'alef[gpu]', framework: alpha, cuda: newest, version: framework, because: x}")
+    assert meant(matrix, {"pip": ["alef[gpu]>=2"]}) == ({"alpha": (">=2", None, ())}, ["cu126"])
+    assert read(matrix, {"pip": ["alef"], "targets": ["cpu"]}).pip == ("alef",)
+
+
+def test_without_words_only_the_names_of_frameworks_are_words() -> None:
+    project = project_of(text_of({"dependencies": ["cudatoolkit=11.8", "alpha=2.0", "alphavision"], "targets": ["cpu"]}))
+    assert [d.spec for d in project.dependencies] == ["cudatoolkit=11.8"]
+    assert [(w.framework, w.text, w.companions) for w in project.frameworks] == [("alpha", "2.0", ("alphavision",))]
+
+
+# --- the page -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_about_projects_has_a_row_for_every_word_and_means_the_same(repo: Path) -> None:
+    rows = yaml.safe_load((repo / "matrices" / "words.yaml").read_text(encoding="utf-8"))["words"]
+    cuda = {None: "", "none": "none: the CPU build", "newest": "the newest"}
+    version = {"framework": "of the framework", "cuda": "the CUDA", "none": "nothing"}
+    told = [
+        (f"`{r['word']}`", r.get("framework", ""), cuda.get(r.get("cuda"), f"the newest {r.get('cuda')}"), version[r["version"]])
+        for r in rows
+    ]
+    page = (repo / "docs" / "projects.md").read_text(encoding="utf-8")
+    table = page.partition("| word | framework | CUDA | its version is |\n|---|---|---|---|\n")[2].partition("\n\n")[0]
+    assert [tuple(part.strip() for part in line.strip("|").split("|")) for line in table.splitlines()] == told
+
+
+def test_the_example_on_the_page_prints_what_the_page_says(repo: Path, real: Matrix) -> None:
+    page = (repo / "docs" / "projects.md").read_text(encoding="utf-8").partition("## Words you may bring")[2]
+    project = project_of(page.partition("```yaml\n")[2].partition("```")[0].partition("\n")[2], real, name="vision")
+    printed = [f"    {note.at}: {note.text}" for note in project.notes]
+    shown = [line for line in page.splitlines() if line.startswith("    environments/")]
+    assert shown == [re.sub(r":(\d+):", lambda found: f":{int(found[1]) + 1}:", line, count=1) for line in printed[1:]]
