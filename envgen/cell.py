@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -70,7 +71,12 @@ def system(platform: Platform) -> str:
 
 def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
     """The project's GPUs, by model or by bare compute capability."""
-    return tuple(matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name)) for name in project.gpus)
+    return tuple(gpu_named(matrix, name) for name in project.gpus)
+
+
+def gpu_named(matrix: Matrix, name: str) -> Gpu:
+    """A GPU by its model, in any case of letters, or by its bare compute capability ("7.0")."""
+    return matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name))
 
 
 def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
@@ -81,14 +87,8 @@ def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
 
 def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
     """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
-    virtual = target.virtual[platform]
-    known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
-    if "__glibc" in virtual:
-        known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
-    if "__archspec" in virtual:
-        known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
+    known = promised(target, platform)
     if target.cuda:
-        known["cuda"] = (target.cuda,)
         known["gpu"] = tuple(gpu.capability for gpu in fleet(matrix, project))
         if project.driver:
             known["driver"] = (project.driver,)
@@ -103,6 +103,17 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
     return Cell(target, platform, _variants(matrix, project, target, older), known, tuple(undecided), dead)
 
 
+def promised(target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """What is known of a target on one of its platforms, whatever a project says: the axes of constraints, and their values."""
+    virtual = target.virtual[platform]
+    known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
+    if "__glibc" in virtual:
+        known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
+    if "__archspec" in virtual:
+        known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
+    return {**known, "cuda": (target.cuda,)} if target.cuda else known
+
+
 def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> tuple[Variant, ...]:
     """The target's CUDA, and older minors of its major whose toolkits have code for the project's GPUs, too."""
     if target.cuda is None or not older:
@@ -114,9 +125,14 @@ def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> 
 
 
 def has_code(toolkit: Toolkit, gpu: Gpu) -> bool:
-    """Whether a toolkit has code for a GPU: what is made for X.Y runs on X.Z, Z >= Y, of the same major."""
-    low, high = toolkit.capabilities
-    return low <= gpu.capability and gpu.capability.major <= high.major
+    """Whether a toolkit has code for a GPU."""
+    return gpu.capability in code(*toolkit.capabilities)
+
+
+@cache
+def code(first: Version, last: Version) -> SpecifierSet:
+    """The compute capabilities that code for these serves: what is made for X.Y runs on X.Z, Z >= Y, of the same major."""
+    return SpecifierSet(f">={first},<{last.major + 1}", prereleases=True)
 
 
 def warnings(matrix: Matrix, where: Cell, known: Known) -> Iterator[Reason]:
@@ -174,12 +190,13 @@ def holds(constraint: Constraint, known: Known) -> bool | None:
 
 
 def _holds(constraint: Constraint, known: Known) -> bool | None:
-    if not all(condition.axis in known and _true(condition, known) for condition in constraint.when):
+    if not all(condition.axis in known and fulfilled(condition, known) for condition in constraint.when):
         return None
-    return all(condition.axis not in known or _true(condition, known) for condition in constraint.need)
+    return all(condition.axis not in known or fulfilled(condition, known) for condition in constraint.need)
 
 
-def _true(condition: Condition, known: Known) -> bool:
+def fulfilled(condition: Condition, known: Known) -> bool:
+    """Whether a known axis has a value that a condition admits."""
     values = known[condition.axis]
     if condition.versions is None:
         return any(value in condition.names for value in values)
@@ -191,18 +208,24 @@ def _may_change(constraint: Constraint, known: Known) -> bool:
 
 
 def _possible(when: Iterable[Condition], known: Known) -> bool:
-    return all(condition.axis not in known or _true(condition, known) for condition in when)
+    return all(condition.axis not in known or fulfilled(condition, known) for condition in when)
 
 
 def violated(constraint: Constraint, known: Known) -> str:
     """A constraint that does not hold, in words: what needs what, and what there is instead."""
-    asked = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.need)
-    given = " and ".join(f"{c.axis} {_words(c)}" for c in constraint.when) or "everything"
     have = ", ".join(f"{c.axis} {', '.join(map(str, known[c.axis]))}" for c in constraint.need if c.axis in known)
-    return f"{given} needs {asked}, not {have} ({constraint.because})"
+    return f"{demanded(constraint)}, not {have} ({constraint.because})"
 
 
-def _words(condition: Condition) -> str:
+def demanded(constraint: Constraint) -> str:
+    """A constraint in words: what needs what."""
+    asked = " and ".join(f"{c.axis} {words(c)}" for c in constraint.need)
+    given = " and ".join(f"{c.axis} {words(c)}" for c in constraint.when) or "everything"
+    return f"{given} needs {asked}"
+
+
+def words(condition: Condition) -> str:
+    """The values that a condition admits, in words."""
     return str(condition.versions) if condition.versions is not None else " or ".join(sorted(condition.names))
 
 

@@ -121,7 +121,7 @@ def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
         because = family.because if family else file.because
         low, high = row.capabilities
         excludes = tuple(family.excludes) if family else ()
-        yield Toolkit(row.version, driver, floor, (low, high), excludes, because, document.at("toolkits", index))
+        yield Toolkit(row.version, driver, floor, (low, high), excludes, because, document.at("toolkits", index), file.because)
 
 
 def _by_system(linux: Version | None, windows: Version | None) -> dict[str, Version]:

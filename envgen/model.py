@@ -128,8 +128,9 @@ class Toolkit:
     floor: Mapping[str, Version]
     capabilities: tuple[Version, Version]
     excludes: tuple[str, ...]  # packages that belong to another CUDA and may not come along
-    because: str
+    because: str  # of the floor
     at: Address
+    source: str = ""  # of the driver it came with and of the GPUs
 
 
 @dataclass(frozen=True, slots=True)
