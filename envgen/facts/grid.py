@@ -149,7 +149,7 @@ def _site(
     known |= facts.promised(target, platform) if target and served else {}
     known |= {framework.name: (release.version,), "provider": (provider,) if spelling else ()}
     demands = [_python(framework, builds, variant, platform)]
-    demands += [] if served else [_targeted(matrix, target, builds[0].at, variant, platform)]
+    demands += [] if served else [_targeted(target, builds[0].at, variant, platform)]
     demands += [] if spelling else [_published(framework, release, provider)]
     demands += [*_driver(toolkit, platform), *_code(toolkit)] if toolkit else []
     demands += [_said(constraint, known) for constraint in matrix.constraints if _speaks(matrix, constraint, known)]
@@ -161,15 +161,9 @@ def _serves(matrix: Matrix, release: Release, provider: str, variant: Variant, p
     rows = (build for build in release.builds if build.provider == provider and platform in build.platforms)
     built = {other for build in rows for other in build.variants if other}
     for target in matrix.targets.values():
-        if (
-            variant
-            and target.cuda
-            and variant < target.cuda
-            and target.cuda.major == variant.major
-            and platform in target.platforms
-        ):
-            if not any(variant < other <= target.cuda for other in built):
-                yield target.name
+        newer = variant and target.cuda and variant < target.cuda and variant.major == target.cuda.major
+        if newer and platform in target.platforms and not any(variant < other <= target.cuda for other in built):
+            yield target.name
 
 
 # --- what a build asks for ------------------------------------------------------------------------------------------------
@@ -203,7 +197,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
     )
 
 
-def _targeted(matrix: Matrix, target: Target | None, at: Address, variant: Variant, platform: Platform) -> Demand:
+def _targeted(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Demand:
     if target is None:
         name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
         none = Constraint((), (Condition("target", names=frozenset({name})),), "", at)

@@ -155,7 +155,14 @@
     return found;
   }
 
-  const remember = () => history.replaceState(null, "", `#${words()}`);
+  /** Not at once: browsers refuse to change an address as often as an arrow key that is held down would. */
+  let writing = 0;
+  function remember() {
+    writing ||= setTimeout(() => {
+      writing = 0;
+      history.replaceState(null, "", `#${words()}`);
+    }, 150);
+  }
 
   // --- elements ---------------------------------------------------------------------------------------------------------
 
@@ -481,6 +488,8 @@
   }
 
   function follow() {
+    clearTimeout(writing);
+    writing = 0;
     const found = new URLSearchParams(location.hash.slice(1));
     const meant = found.size ? found : startWords();
     pick = picked(meant);
@@ -510,7 +519,7 @@
   byId("grid").addEventListener("focusin", (event) => { if (event.target.dataset.key && event.target.dataset.key !== open) show(event.target.dataset.key, false); });
   byId("grid").addEventListener("click", (event) => { const found = event.target.closest("[data-key]"); if (found) show(found.dataset.key, false); });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && open) show("", false); });
-  byId("link").addEventListener("click", () => copy(location.href, byId("link"), "Copied"));
+  byId("link").addEventListener("click", () => copy(`${location.href.split("#")[0]}#${words()}`, byId("link"), "Copied"));
   byId("reset").addEventListener("click", () => {
     open = byId("gpu").value = byId("driver").value = byId("gpu-says").textContent = "";
     change(picked(new URLSearchParams({ framework: pick.framework, platform: pick.platform })));

@@ -25,11 +25,6 @@ class Question:
     python: Version | None = None
     platform: Platform | None = None
 
-    @property
-    def narrows(self) -> bool:
-        """Whether anything was said that can refuse a build."""
-        return bool(self.driver or self.gpus or self.python)
-
 
 def asked(
     matrix: Matrix, frameworks: Sequence[str], driver: str | None, gpus: Sequence[str], python: str | None, platform: str | None

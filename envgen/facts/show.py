@@ -95,7 +95,7 @@ def _blocks(rows: list[tuple[str, tuple[str, ...]]], columns: Sequence[Variant],
     first = 0
     while first < len(heads):
         last = first + 1
-        while last < len(heads) and label + sum(widths[first : last + 1]) <= width + _GAP:
+        while last < len(heads) and label + sum(widths[first : last + 1]) <= width:
             last += 1
         yield _line("", label, heads[first:last], widths[first:last])
         for name, texts in rows:
@@ -126,7 +126,7 @@ def _reasons(cells: Iterable[GridCell], status: str, width: int, *, everything: 
 
 
 def _reason(group: list[tuple[GridCell, Told]], width: int) -> Iterator[str]:
-    (cell, told), site = group[0], group[0][0].site
+    told, site = group[0][1], group[0][0].site
     demand, many = told.demand, f" and {len(group) - 1} more" if len(group) > 1 else ""
     yield from _wrapped(f"x {demand.axis}" if told.status == "out" else f"! {demand.axis}", demand.text, width)
     yield from _wrapped("", f"for {site.release.framework} {site.release.version} {named(site.variant)}{many}", width)

@@ -41,6 +41,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "environment.prefixes",
+        "facts.axes",
+        "facts.question",
         "index",
         "machine.fit",
         "machine.gpu",
@@ -61,6 +63,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     (
         "environment.inventory",
         "environment.wheels",
+        "facts.grid",
         "lockfile",
         "machine.surroundings",
         "machine.symptoms",
@@ -75,6 +78,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "environment.linking",
+        "facts.page",
+        "facts.show",
         "pin",
         "plan",
         "probing.interview",
@@ -218,6 +223,10 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
     "module",
     [
         "cell",
+        "facts.axes",
+        "facts.grid",
+        "facts.question",
+        "facts.show",
         "search",
         "resolve",
         "model",
