@@ -161,9 +161,9 @@ def _serves(matrix: Matrix, release: Release, provider: str, variant: Variant, p
     rows = (build for build in release.builds if build.provider == provider and platform in build.platforms)
     built = {other for build in rows for other in build.variants if other}
     for target in matrix.targets.values():
-        newer = variant and target.cuda and variant < target.cuda and variant.major == target.cuda.major
-        if newer and platform in target.platforms and not any(variant < other <= target.cuda for other in built):
-            yield target.name
+        cuda = target.cuda
+        if variant and cuda and variant < cuda and variant.major == cuda.major and platform in target.platforms:
+            yield from () if any(variant < other <= cuda for other in built) else (target.name,)
 
 
 # --- what a build asks for ------------------------------------------------------------------------------------------------
@@ -239,11 +239,9 @@ def _speaks(matrix: Matrix, constraint: Constraint, known: Known) -> bool:
 
 
 def _said(constraint: Constraint, known: Known) -> Demand:
-    undecided = [c for c in (*constraint.need, *constraint.when) if c.axis not in known] or [
-        c for c in constraint.need if not facts.fulfilled(c, known)
-    ]
     missing = [c for c in constraint.need if c.axis not in known or not facts.fulfilled(c, known)]
-    axis = undecided[0].axis if undecided else constraint.need[0].axis
+    undecided = [c for c in (*constraint.need, *constraint.when) if c.axis not in known]
+    axis = (undecided or missing or constraint.need)[0].axis
     text = _EVERY.sub(r"\1", facts.demanded(constraint))
     return Demand(constraint, axis, text, " and ".join(map(_unlock, missing)))
 

@@ -279,6 +279,10 @@
   const answer = () => best(judged.filter((row) => row.cell.cuda)) || best(judged);
 
   function showAnswer() {
+    if (!judged.length) {
+      byId("answer").replaceChildren(make("p", { class: "result" }, `No build of ${pick.framework} was made for ${pick.platform}.`));
+      return;
+    }
     const cuda = judged.filter((row) => row.cell.cuda);
     const found = best(cuda);
     const cpu = best(judged.filter((row) => !row.cell.cuda));
@@ -328,7 +332,7 @@
       columns.map((cuda) => make("th", { scope: "col", role: "columnheader" }, make("small", {}, cuda ? "CUDA" : " "), cuda || "CPU")));
     const body = [...rows.values()].map((found) => line(found, columns));
     byId("grid").replaceChildren(...(shown.length ? [make("thead", { role: "rowgroup" }, head), make("tbody", { role: "rowgroup" }, body)]
-      : [make("tbody", {}, make("tr", {}, make("td", { class: "nothing" }, "Nothing is left.")))]));
+      : [make("tbody", {}, make("tr", {}, make("td", { class: "nothing" }, judged.length ? "Nothing is left." : "There is none.")))]));
     const all = [...byId("grid").querySelectorAll("td button")];
     (all.find((button) => button.dataset.key === current()) || all[0])?.setAttribute("tabindex", "0");
   }

@@ -33,6 +33,8 @@ def page(cells: Sequence[GridCell], question: Question, width: int, *, everythin
                 _table(f"{framework} from {provider} on {platform}: release by CUDA", list(group), width, everything=everything)
             )
         )
+    absent = [name for name in question.frameworks if name not in {cell.site.release.framework for cell in cells}]
+    blocks += [f"no build of {name} was made for {question.platform or 'any platform'}" for name in absent]
     blocks.append("\n".join(f"  {mark:<11} {meaning}" for mark, meaning in _LEGEND))
     for status, title in (("warn", "warnings"), ("out", "why the rest is out")):
         lines = list(_reasons(cells, status, width, everything=everything))

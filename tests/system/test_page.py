@@ -13,10 +13,9 @@ import pytest
 from system.browser import chromium, complaints, requested
 from unit.odd import odd_matrix
 
-from envgen.errors import BadInput
 from envgen.facts import show
 from envgen.facts.grid import grid
-from envgen.facts.page import html, write_page
+from envgen.facts.page import html
 from envgen.facts.question import Question, asked, platforms_of
 from envgen.matrix import load_matrix
 from envgen.model import Matrix
@@ -245,6 +244,22 @@ def test_nonsense_in_the_address_means_nothing_was_picked(real: Matrix, opened: 
     assert page.find_element("id", "driver").get_attribute("value") == ""
 
 
+def test_a_framework_without_a_build_for_a_platform_says_so(real: Matrix, opened: Callable[..., Any]) -> None:
+    page = opened(real, words="framework=tensorflow&platform=win-64")
+    assert page.find_element("id", "answer").text == "No build of tensorflow was made for win-64."
+    mac = opened(real, words="framework=tensorflow&platform=osx-arm64&driver=470")
+    answer = mac.find_element("id", "answer").text
+    assert answer.startswith(
+        "No CUDA build of tensorflow was made for osx-arm64. Newest that fits: tensorflow 2.19.1 for CPU, python"
+    )
+
+
+def test_without_a_cuda_build_the_closest_is_named(real: Matrix, opened: Callable[..., Any]) -> None:
+    answer = opened(real, words="framework=pytorch&platform=linux-64&driver=390&gpu=A100").find_element("id", "answer").text
+    assert "No CUDA build of pytorch is left. Newest that fits: pytorch 2.13.0 for CPU" in answer
+    assert "Closest is 2.13.0 for CUDA 13.0: it takes driver 580.65.06 or newer." in answer
+
+
 @pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440])
 def test_nothing_sticks_out_of_the_window(real: Matrix, opened: Callable[..., Any], width: int) -> None:
     page = opened(
@@ -315,16 +330,3 @@ def test_an_answer_comes_at_once(real: Matrix, opened: Callable[..., Any]) -> No
         });
     """)
     assert min(took) < 50, took
-
-
-def test_only_a_page_of_envgen_is_overwritten(real: Matrix, tmp_path: Path) -> None:
-    mine, other = tmp_path / "mine.html", tmp_path / "other.html"
-    other.write_text("<p>thesis</p>", encoding="utf-8")
-    question = asked(real, (), None, (), None, None)
-    write_page(mine, real, question)
-    first = mine.read_bytes()
-    write_page(mine, real, question)
-    assert mine.read_bytes() == first
-    with pytest.raises(BadInput, match="no page of envgen"):
-        write_page(other, real, question)
-    assert other.read_text(encoding="utf-8") == "<p>thesis</p>"

@@ -277,6 +277,11 @@ def test_with_all_the_cells_that_are_out_say_by_what() -> None:
     assert "  ! driver   cuda 12.6 and beta >=3 needs driver >=560\n" in warned
 
 
+def test_a_framework_without_a_build_for_a_platform_is_named(real: Matrix) -> None:
+    text = show.page(*ask(real, "tensorflow", "jax", platform="win-64"), 80, everything=False)
+    assert "no build of tensorflow was made for win-64\n\nno build of jax was made for win-64\n" in text
+
+
 def test_a_bare_branch_is_explained(real: Matrix) -> None:
     first = "the first 580 driver that came with a CUDA is 580.65.06"
     assert bare_branch(real, ask(real, driver="580")[1]) == f"driver 580 is read as 580.0; {first}"
