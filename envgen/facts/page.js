@@ -29,6 +29,13 @@
   }
 
   const pythonPlaces = Object.fromEntries(facts.pythons.map((text) => [text, place("python", text)]));
+
+  let lastDriver = ["", 0];
+  function driverPlace(text) {
+    if (lastDriver[0] !== text) lastDriver = [text, place("driver", text)];
+    return lastDriver[1];
+  }
+
   const driverText = (text) => parts(text).map((part, at) => (at === 2 ? String(part).padStart(2, "0") : part)).join(".");
 
   /** 3.9–3.11, 3.13 */
@@ -79,7 +86,7 @@
 
   function judge(cell, pick) {
     const gpus = cell.cuda ? pick.gpus : [];
-    const known = cell.cuda && pick.driver ? { driver: place("driver", pick.driver) } : {};
+    const known = cell.cuda && pick.driver ? { driver: driverPlace(pick.driver) } : {};
     const hard = cell.demands.filter((demand) => !demand.warn);
     const fine = (python) => hard.every((demand) => holds(demand, { ...known, python: pythonPlaces[python] }, gpus) !== false);
     const left = cell.built.filter((python) => (!pick.python || pick.python === python) && fine(python));
