@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify doctor install-cpu install-gpu test lint format bench clean
+.PHONY: help setup env-cpu env-gpu env verify doctor install-cpu install-gpu browser test lint format bench clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,14 @@ install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of ever
 install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run
 	$(ENVGEN) install $(PROJECT) --target gpu
 
-test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed
+browser:  ## Install Chromium and its driver, which some tests drive, where there are none and root may
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-driver >/dev/null && exit 0; \
+	fi; \
+	echo "no chromium and chromedriver here: the tests of the page are skipped; as root on Debian: apt-get install chromium chromium-driver"
+
+test: $(VENV)/.ready-dev browser  ## Run all tests; no network, conda or GPU needed
 	$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 lint: $(VENV)/.ready-dev  ## Check style and types

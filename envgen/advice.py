@@ -49,7 +49,7 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[Advice, ...]:
 
 def _known(matrix: Matrix, resolution: Resolution, platform: Platform) -> facts.Known:
     """What constraints know of a cell, and what only advice asks for: companions, and the platforms that were dropped."""
-    promised = facts.promised(matrix, resolution.project, resolution.target, platform)
+    promised = facts.given(matrix, resolution.project, resolution.target, platform)
     companions = {name: (Version(version),) for name, version in _companions(resolution).items()}
     dropped = {"dropped": tuple(dropped.platform for dropped in resolution.dropped)}
     return {**promised, **facts.decided(resolution.choices, resolution.python), **companions, **dropped}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 
@@ -72,7 +72,12 @@ def system(platform: Platform) -> str:
 
 def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
     """The project's GPUs, by model or by bare compute capability."""
-    return tuple(matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name)) for name in project.gpus)
+    return tuple(gpu_named(matrix, name) for name in project.gpus)
+
+
+def gpu_named(matrix: Matrix, name: str) -> Gpu:
+    """A GPU by its model, in any case of letters, or by its bare compute capability ("7.0")."""
+    return matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name))
 
 
 def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
@@ -81,17 +86,22 @@ def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
     return wish.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
 
 
-def promised(matrix: Matrix, project: Project, target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
-    """What is known of a target on one platform before anything is chosen."""
+def promised(target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """What is known of a target on one of its platforms, whatever a project says: the axes of constraints, and their values."""
     virtual = target.virtual[platform]
     known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
-    known["provider"] = tuple(dict.fromkeys(provider(matrix, project, wish) for wish in project.frameworks))
     if "__glibc" in virtual:
         known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
     if "__archspec" in virtual:
         known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
+    return {**known, "cuda": (target.cuda,)} if target.cuda else known
+
+
+def given(matrix: Matrix, project: Project, target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """What is known of a target of a project on one platform before anything is chosen."""
+    known = promised(target, platform)
+    known["provider"] = tuple(dict.fromkeys(provider(matrix, project, wish) for wish in project.frameworks))
     if target.cuda:
-        known["cuda"] = (target.cuda,)
         known["gpu"] = tuple(gpu.capability for gpu in fleet(matrix, project))
         known |= _driver(matrix.toolkits[target.cuda], project.driver, platform)
     return {axis: values for axis, values in known.items() if values}
@@ -108,6 +118,20 @@ def _driver(toolkit: Toolkit, driver: Version | None, platform: Platform) -> dic
     return {"driver": (driver, "older" if own and driver < own else "toolkit"), "own": (own,) if own else ()}
 
 
+def by_version(constraint: Constraint, toolkit: Toolkit, platform: Platform) -> Constraint:
+    """A constraint in which the names of a driver (see `given`) are versions, as they are for one toolkit on one platform."""
+    own = toolkit.driver.get(system(platform)) or Version("0")
+
+    def plain(condition: Condition) -> Condition:
+        if condition.axis != "driver" or condition.versions is not None:
+            return condition
+        return Condition(
+            "driver", SpecifierSet(f"{'<' if 'older' in condition.names else '>='}{driver_text(own)}", prereleases=True)
+        )
+
+    return replace(constraint, when=tuple(map(plain, constraint.when)), need=tuple(map(plain, constraint.need)))
+
+
 def decided(choices: Iterable[Choice], python: Version) -> Known:
     """What is known once releases and Python are chosen."""
     chosen = tuple(choices)
@@ -117,7 +141,7 @@ def decided(choices: Iterable[Choice], python: Version) -> Known:
 
 def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
     """One cell of a project, with everything decided that the facts alone decide; with `older` it takes older minors, too."""
-    known = promised(matrix, project, target, platform)
+    known = given(matrix, project, target, platform)
     undecided, dead = [], next(_hardware(matrix, project, target, platform), None)
     for constraint in matrix.constraints:
         verdict = holds(constraint, known)
@@ -139,9 +163,14 @@ def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> 
 
 
 def has_code(toolkit: Toolkit, gpu: Gpu) -> bool:
-    """Whether a toolkit has code for a GPU: what is made for X.Y runs on X.Z, Z >= Y, of the same major."""
-    low, high = toolkit.capabilities
-    return low <= gpu.capability and gpu.capability.major <= high.major
+    """Whether a toolkit has code for a GPU."""
+    return gpu.capability in code(*toolkit.capabilities)
+
+
+@cache
+def code(first: Version, last: Version) -> SpecifierSet:
+    """The compute capabilities that code for these serves: what is made for X.Y runs on X.Z, Z >= Y, of the same major."""
+    return SpecifierSet(f">={first},<{last.major + 1}", prereleases=True)
 
 
 def warnings(matrix: Matrix, where: Cell, known: Known) -> Iterator[Reason]:
@@ -207,12 +236,13 @@ def holds(constraint: Constraint, known: Known) -> bool | None:
 
 
 def _holds(constraint: Constraint, known: Known) -> bool | None:
-    if not all(condition.axis in known and _true(condition, known) for condition in constraint.when):
+    if not all(condition.axis in known and fulfilled(condition, known) for condition in constraint.when):
         return None
-    return all(condition.axis not in known or _true(condition, known) for condition in constraint.need)
+    return all(condition.axis not in known or fulfilled(condition, known) for condition in constraint.need)
 
 
-def _true(condition: Condition, known: Known) -> bool:
+def fulfilled(condition: Condition, known: Known) -> bool:
+    """Whether a known axis has a value that a condition admits."""
     values = known[condition.axis]
     if condition.versions is None:
         return any(value in condition.names for value in values)
@@ -240,23 +270,24 @@ def _may_change(constraint: Constraint, known: Known) -> bool:
 
 
 def _possible(when: Iterable[Condition], known: Known) -> bool:
-    return all(condition.axis not in known or _true(condition, known) for condition in when)
+    return all(condition.axis not in known or fulfilled(condition, known) for condition in when)
 
 
 def violated(constraint: Constraint, known: Known) -> str:
     """A constraint that does not hold, in words: what needs what, and what there is instead."""
     have = ", ".join(f"{c.axis} {_values(c.axis, known[c.axis])}" for c in constraint.need if c.axis in known)
-    return f"{rule(constraint, known)}, not {have} ({constraint.because})"
+    return f"{demanded(constraint, known)}, not {have} ({constraint.because})"
 
 
-def rule(constraint: Constraint, known: Known = MappingProxyType({})) -> str:
+def demanded(constraint: Constraint, known: Known = MappingProxyType({})) -> str:
     """A constraint in words: what needs what."""
-    asked = " and ".join(f"{c.axis} {_words(c, known)}" for c in constraint.need)
-    given = " and ".join(f"{c.axis} {_words(c, known)}" for c in constraint.when) or "everything"
+    asked = " and ".join(f"{c.axis} {words(c, known)}" for c in constraint.need)
+    given = " and ".join(f"{c.axis} {words(c, known)}" for c in constraint.when) or "everything"
     return f"{given} needs {asked}"
 
 
-def _words(condition: Condition, known: Known) -> str:
+def words(condition: Condition, known: Known = MappingProxyType({})) -> str:
+    """The values that a condition admits, in words; of a driver that goes by a name the version, where the toolkit is known."""
     if condition.versions is not None:
         return str(condition.versions)
     if condition.axis == "driver" and "own" in known:

@@ -142,7 +142,7 @@ class Toolkit:
     excludes: tuple[str, ...]  # packages that belong to another CUDA and may not come along
     because: str  # of the floor
     at: Address
-    source: str = ""  # of the rest
+    source: str = ""  # of the driver it came with and of the GPUs
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def limits(question: Question) -> Iterator[Part]:
             yield Part("known", wish.framework, lambda q, name=wish.framework: _known_told(q, name), _unbound(wish.framework))  # type: ignore[misc]
     names = {wish.framework for wish in question.project.frameworks}
     rows = [row for row in question.matrix.constraints if not row.warn and _about(question, row) <= names]
-    yield from (_of_constraint(row) for row in sorted(rows, key=facts.rule))  # in an order that no file decides
+    yield from (_of_constraint(row) for row in sorted(rows, key=facts.demanded))  # in an order that no file decides
     for name in dict.fromkeys(target.name for target in question.project.targets):
         yield from _of_target(question.matrix.targets[name])
     for toolkit in _toolkits(question):
@@ -61,7 +61,7 @@ def _of_framework(wish: Wish) -> Iterator[Part]:
 
 
 def _of_constraint(constraint: Constraint) -> Part:
-    reason = Reason(facts.rule(constraint), constraint.at, constraint.because)
+    reason = Reason(facts.demanded(constraint), constraint.at, constraint.because)
 
     def without(question: Question) -> Question:
         rows = tuple(row for row in question.matrix.constraints if row != constraint)

@@ -67,6 +67,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "advice",
+        "facts.axes",
+        "facts.question",
         "hardware",
         "hearing",
         "lockfile",
@@ -83,6 +85,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "environment.linking",
+        "facts.grid",
         "machine.fit",
         "pin",
         "probing.interview",
@@ -93,6 +96,8 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "search",
     ),
     (
+        "facts.page",
+        "facts.show",
         "probing.environment",
         "probing.verdict",
         "proof.integrity",
@@ -250,6 +255,10 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "advice",
         "cell",
         "offers",
+        "facts.axes",
+        "facts.grid",
+        "facts.question",
+        "facts.show",
         "search",
         "resolve",
         "why.nouns",

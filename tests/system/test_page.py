@@ -1,0 +1,332 @@
+"""The page in a real browser: it says what `envgen matrix show --json` says, asks nobody, and can be used and read by anyone."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from system.browser import chromium, complaints, requested
+from unit.odd import odd_matrix
+
+from envgen.facts import show
+from envgen.facts.grid import grid
+from envgen.facts.page import html
+from envgen.facts.question import Question, asked, platforms_of
+from envgen.matrix import load_matrix
+from envgen.model import Matrix
+from envgen.project import load_project
+from envgen.resolve import resolve
+
+OWN = ("file://", "data:", "chrome://", "chrome-untrusted://")  # the page, and the browser's own first page
+
+
+@pytest.fixture(scope="module")
+def real(repo: Path) -> Matrix:
+    return load_matrix(repo / "matrices")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def silent(browser: Any) -> Iterator[None]:
+    """After every test: the page asked for nothing but itself, and nothing was complained of."""
+    yield
+    assert [url for url in requested(browser) if not url.startswith(OWN)] == []
+    assert complaints(browser) == []
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Open the page of a matrix, at an address and in a window of some width."""
+
+    def open_page(
+        matrix: Matrix, question: Question | None = None, words: str = "", width: int = 1440, theme: str = "light"
+    ) -> Any:
+        path = tmp_path / "page.html"
+        path.write_text(html(matrix, question or asked(matrix, (), None, (), None, None)), encoding="utf-8")
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        browser.get("about:blank")
+        browser.get(f"{path.as_uri()}#{words}")
+        return browser
+
+    return open_page
+
+
+def words_of(question: Question) -> str:
+    """A question as the address of the page says it."""
+    pairs = [("framework", question.frameworks[0]), ("platform", question.platform or "")]
+    pairs += [("driver", str(question.driver))] if question.driver else []
+    pairs += [("gpu", gpu.name.removeprefix("compute capability ")) for gpu in question.gpus]
+    return urlencode([*pairs, *([("python", str(question.python))] if question.python else [])])
+
+
+# Goes to an address, and reads of every cell what it looks like and every row of its panel.
+READ = """
+const [words, done] = arguments;
+const answer = (cells) => setTimeout(() => done(cells), 200);  // until the address is written
+window.addEventListener("hashchange", () => setTimeout(() => answer([...document.querySelectorAll("td button")].map((cell) => {
+  cell.click();
+  const rows = [...document.querySelectorAll("#panel .reasons li")].map(({ dataset: { status, text, given, at } }) => [status, text, given, at]);
+  const sources = [...document.querySelectorAll("#panel .reasons span.source")].map((source) => source.textContent);
+  return { key: cell.dataset.key, verdict: cell.dataset.verdict, pythons: cell.dataset.pythons, reasons: rows, sources,
+           shown: cell.textContent, name: cell.getAttribute("aria-label") };
+})), 0), { once: true });
+location.hash = words;
+"""
+ORDER = ("out", "warn", "met", "open")
+
+
+def said(matrix: Matrix, question: Question) -> dict[str, Any]:
+    """What --json says of the cells that the page shows for a question, in the page's form."""
+    found = json.loads(show.as_json(grid(matrix, question), question))["cells"]
+    return {f"{cell['release']},{cell['provider']},{cell['cuda'] or 'cpu'}": cell for cell in found}
+
+
+def assert_same(seen: list[dict[str, Any]], told: dict[str, Any]) -> None:
+    assert {cell["key"] for cell in seen} == set(told)
+    for cell in seen:
+        wanted = told[cell["key"]]
+        reasons = sorted(wanted["reasons"], key=lambda reason: ORDER.index(reason["status"]))
+        assert (cell["verdict"], cell["pythons"].split()) == (wanted["verdict"], wanted["pythons"]), cell["key"]
+        assert cell["reasons"] == [[r["status"], r["text"], r["given"] or "", r["at"]] for r in reasons], cell["key"]
+        assert cell["sources"] == [r["because"] or "" for r in reasons]
+        assert cell["shown"].startswith({"in": "✓", "warn": "!", "out": "✕"}[cell["verdict"]])  # without colour, too
+        assert {"in": ": fits, python", "warn": "with a warning: ", "out": "does not fit: "}[cell["verdict"]] in cell["name"]
+
+
+@pytest.mark.parametrize(("kind", "count"), [("real", 15), ("odd", 40)])
+def test_the_page_says_what_json_says(kind: str, count: int, real: Matrix, opened: Callable[..., Any]) -> None:
+    matrix, chance = {"real": real, "odd": odd_matrix()}[kind], random.Random(7)
+    page = opened(matrix)
+    drivers = [
+        None,
+        "390",
+        "470.42.01",
+        "470.42.1",
+        "525",
+        "525.60.12",
+        "525.60.13",
+        "535.104.05",
+        "560.28.03",
+        "580",
+        "580.65.06",
+        "999.1.2.3",
+    ]
+    gpus = [*matrix.gpus, "2.0", "7.0", "11.0", "99.0"]
+    for _ in range(count):
+        question = asked(
+            matrix,
+            [chance.choice(list(matrix.frameworks))],
+            chance.choice(drivers),
+            chance.sample(gpus, chance.choice([0, 0, 1, 1, 2])),
+            chance.choice([None, None, *sorted(map(str, matrix.pythons))]),
+            chance.choice([*platforms_of(matrix), "linux-64", "linux-64"]),
+        )
+        seen = page.execute_async_script(READ, f"{words_of(question)}&n={_}")
+        assert_same(seen, said(matrix, question))
+
+
+def test_the_command_writes_the_page_and_says_the_same(workspace: Any, real: Matrix, browser: Any) -> None:
+    options = ("--framework", "pytorch", "--driver", "535.104.05", "--gpu", "v100", "--python", "3.11", "--platform", "win-64")
+    told = workspace.envgen("matrix", "show", "--json", *options)
+    done = workspace.envgen("matrix", "show", "--html", "sub/page.html", *options)
+    assert (told.status, done.status, done.out) == (0, 0, ""), told.err + done.err
+    path = workspace.root / "sub" / "page.html"
+    assert done.err == f"wrote sub/page.html ({len(path.read_bytes()) // 1000} kB): open it in a browser, or send it\n"
+    browser.get(path.as_uri())
+    assert browser.execute_script("return document.getElementById('driver').value") == "535.104.05"
+    seen = browser.execute_async_script(READ, words_of(asked(real, ["pytorch"], "535.104.05", ["V100"], "3.11", "win-64")))
+    cells = json.loads(told.out)["cells"]
+    assert_same(seen, {f"{c['release']},{c['provider']},{c['cuda'] or 'cpu'}": c for c in cells})
+
+
+def test_what_it_says_to_write_into_a_project_is_what_the_resolver_takes(
+    real: Matrix, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    page, chance = opened(real), random.Random(3)
+    for number in range(8):
+        framework = chance.choice(list(real.frameworks))
+        question = asked(
+            real, [framework], "575.51.03", chance.sample(["V100", "A100", "8.9"], 2), chance.choice([None, "3.11"]), "linux-64"
+        )
+        seen = page.execute_async_script(READ, f"{words_of(question)}&n={number}")
+        cell = chance.choice([cell for cell in seen if cell["verdict"] != "out"])
+        page.execute_script("document.querySelector(`[data-key='${arguments[0]}']`).click()", cell["key"])
+        path = tmp_path / str(number) / "project.yaml"
+        path.parent.mkdir()
+        path.write_text(page.find_element("id", "project").get_attribute("textContent"), encoding="utf-8")
+        found = resolve(real, load_project(path, "project.yaml", real))[0]
+        release, provider, variant = cell["key"].split(",")
+        choice = found.choices[0]
+        assert (str(choice.release.version), choice.provider, str(choice.variant or "cpu")) == (release, provider, variant)
+        assert str(found.python) == cell["pythons"].split()[-1]
+
+
+def test_a_hostile_matrix_is_only_text(opened: Callable[..., Any]) -> None:
+    page = opened(odd_matrix(), words="framework=alpha&platform=linux-64&gpu=A100&driver=525.60.13&cell=2.1.0,conda-forge,12.6")
+    assert page.execute_script("return document.querySelectorAll('img, [onclick], [onerror]').length") == 0
+    sources = page.execute_script("return [...document.querySelectorAll('#panel .source')].map((found) => found.textContent)")
+    assert "</script><img src=x onerror=alert(1)><!-- {{ script }} \u2028" in sources
+    assert 'https://odd.example/<b>?a=1&b=2"onclick=alert(1)' in sources
+    links = page.execute_script(
+        "return [...document.querySelectorAll('a')].map((found) => [found.protocol, found.rel, found.href])"
+    )
+    assert links and all(row[:2] == ["https:", "noopener noreferrer"] for row in links)
+    assert "https://odd.example/" in {row[2] for row in links}
+
+
+def address(page: Any, *parts: str) -> None:
+    """The address holds these parts, a moment later."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    WebDriverWait(page, 10).until(lambda found: all(part in f"{found.current_url}\n" for part in parts))
+
+
+def test_it_can_be_used_with_a_keyboard_alone(real: Matrix, opened: Callable[..., Any]) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    page = opened(real, words="framework=pytorch&platform=linux-64")
+    driver, gpu = page.find_element("id", "driver"), page.find_element("id", "gpu")
+    driver.send_keys("580")
+    assert page.find_element("id", "driver-says").text.startswith("580 alone is read as 580.0")
+    page.find_element("css selector", "#driver-says button").send_keys(Keys.ENTER)
+    assert driver.get_attribute("value") == "580.65.06"
+    gpu.send_keys("rtx 4090", Keys.ENTER)
+    gpu.send_keys("8.0", Keys.ENTER)
+    assert [chip.text for chip in page.find_elements("css selector", "#chips button")] == [
+        "RTX 4090 (8.9) ×",
+        "compute capability 8.0 ×",
+    ]
+    gpu.send_keys("RTX 9999", Keys.ENTER)
+    assert "No GPU “RTX 9999” is known here" in page.find_element("id", "gpu-says").text
+    address(page, "driver=580.65.06", "gpu=RTX+4090&gpu=8.0")
+
+    stops = page.find_elements("css selector", "#grid [tabindex='0']")
+    assert [stop.get_attribute("data-key") for stop in stops] == ["2.13.0,conda-forge,13.0"]  # one stop: the answer
+    page.execute_script("arguments[0].focus()", stops[0])
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.HOME, Keys.END):
+        page.switch_to.active_element.send_keys(key)
+    assert page.switch_to.active_element.get_attribute("data-key") == "2.12.1,conda-forge,12.9"
+    assert page.find_element("css selector", "#panel h2").text == "pytorch 2.12.1, CUDA 12.9"
+    address(page, "cell=2.12.1%2Cconda-forge%2C12.9")
+
+
+def test_a_choice_can_be_sent(real: Matrix, opened: Callable[..., Any]) -> None:
+    words = "framework=jax&platform=linux-64&driver=450.80.02&gpu=V100&python=3.10&fits=1&cell=0.4.14%2Cconda-forge%2C11.2"
+    page = opened(real, words=words)
+    assert page.find_element("css selector", "#panel h2").text == "jax 0.4.14, CUDA 11.2"
+    assert page.find_elements("css selector", "td .out, td button.out") == []
+    before = page.find_element("id", "panel").text
+    page.find_element("css selector", "#panel").click()
+    page.get(page.current_url)
+    page.refresh()
+    assert page.find_element("id", "panel").text == before
+    assert page.current_url.endswith(f"#{words}")
+    page.find_element("id", "reset").click()
+    address(page, "#framework=jax&platform=linux-64\n")
+
+
+def test_nonsense_in_the_address_means_nothing_was_picked(real: Matrix, opened: Callable[..., Any]) -> None:
+    page = opened(real, words="framework=<b>&platform=plan9&driver=x&gpu=%00&python=4&cell=1,2,3&fits=maybe")
+    assert page.find_element("id", "caption").text == "pytorch on linux-64: release by CUDA"
+    assert page.find_element("id", "driver").get_attribute("value") == ""
+
+
+def test_a_framework_without_a_build_for_a_platform_says_so(real: Matrix, opened: Callable[..., Any]) -> None:
+    page = opened(real, words="framework=tensorflow&platform=win-64")
+    assert page.find_element("id", "answer").text == "No build of tensorflow was made for win-64."
+    mac = opened(real, words="framework=tensorflow&platform=osx-arm64&driver=470")
+    answer = mac.find_element("id", "answer").text
+    assert answer.startswith(
+        "No CUDA build of tensorflow was made for osx-arm64. Newest that fits: tensorflow 2.19.1 for CPU, python"
+    )
+
+
+def test_without_a_cuda_build_the_closest_is_named(real: Matrix, opened: Callable[..., Any]) -> None:
+    answer = opened(real, words="framework=pytorch&platform=linux-64&driver=390&gpu=A100").find_element("id", "answer").text
+    assert "No CUDA build of pytorch is left. Newest that fits: pytorch 2.13.0 for CPU" in answer
+    assert "Closest is 2.13.0 for CUDA 13.0: it takes driver 580.65.06 or newer." in answer
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440])
+def test_nothing_sticks_out_of_the_window(real: Matrix, opened: Callable[..., Any], width: int) -> None:
+    page = opened(
+        real, words="framework=pytorch&platform=linux-64&driver=580&gpu=V100&gpu=B200&cell=2.13.0,conda-forge,13.0", width=width
+    )
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert page.find_element("id", "panel").is_displayed()
+
+
+# WCAG 2: the ratio of luminances of a text and of what lies behind it, the lowest of all texts that are shown.
+CONTRAST = """
+const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+const part = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+const light = ([red, green, blue]) => 0.2126 * part(red) + 0.7152 * part(green) + 0.0722 * part(blue);
+function behind(element) {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = rgb(getComputedStyle(at).backgroundColor);
+    if (colour.length === 3 || colour[3] === 1) return colour;
+  }
+  return rgb(getComputedStyle(document.body).backgroundColor);
+}
+const texts = [...document.querySelectorAll("body *")].filter((element) =>
+  element.checkVisibility() && [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+return texts.map((element) => {
+  const [high, low] = [light(rgb(getComputedStyle(element).color)), light(behind(element))].sort((left, right) => right - left);
+  return [(high + 0.05) / (low + 0.05), element.outerHTML.slice(0, 120)];
+}).sort((left, right) => left[0] - right[0])[0];
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_can_be_read(real: Matrix, opened: Callable[..., Any], theme: str) -> None:
+    words = "framework=pytorch&platform=linux-64&driver=535&gpu=V100&cell="
+    other = "light" if theme == "dark" else "dark"
+    for cell in ("2.13.0,conda-forge,13.0", "2.13.0,conda-forge,12.9", "2.5.1,conda-forge,12.0"):
+        ratio, where = opened(real, words=words + cell, theme=theme).execute_script(CONTRAST)
+        assert ratio >= 4.5, where
+    page = opened(real, words=words, theme=other)
+    button = page.find_element("id", "theme")
+    while button.accessible_name != f"Theme: {theme}":
+        button.click()
+    ratio, where = page.execute_script(CONTRAST)
+    assert ratio >= 4.5, where
+    paper = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert paper == {"light": "rgb(247, 247, 245)", "dark": "rgb(19, 22, 25)"}[theme]
+
+
+def test_every_control_has_a_name_and_a_role(real: Matrix, opened: Callable[..., Any]) -> None:
+    page = opened(real, words="framework=jax&platform=linux-64&gpu=V100")
+    controls = page.find_elements("css selector", "header button, form input, form select, form button, #answer button, #fits")
+    assert [control.get_attribute("outerHTML") for control in controls if not control.accessible_name] == []
+    table = page.find_element("id", "grid")
+    assert (table.aria_role, table.accessible_name) == ("grid", "jax on linux-64: release by CUDA")
+    assert page.find_element("css selector", "tbody th").aria_role == "rowheader"
+
+
+def test_an_answer_comes_at_once(real: Matrix, opened: Callable[..., Any]) -> None:
+    """A pick, judged, drawn and laid out: the quickest of ten, because other tests run beside this one."""
+    page = opened(real, words="framework=pytorch&platform=linux-64&gpu=V100&python=3.11")
+    took = page.execute_script("""
+        const field = document.getElementById("driver");
+        return ["470", "525", "535", "550", "570", "575", "580", "590", "390", ""].map((driver) => {
+          const before = performance.now();
+          field.value = driver;
+          field.dispatchEvent(new Event("input"));
+          document.body.getBoundingClientRect();
+          return performance.now() - before;
+        });
+    """)
+    assert min(took) < 50, took

@@ -1,0 +1,53 @@
+"""`envgen matrix show` as a command: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+
+def test_a_pipe_gets_plain_tables_of_at_most_120_columns(workspace: Any) -> None:
+    done = workspace.envgen("matrix", "show", "--driver", "580", "--gpu", "rtx 4090")
+    assert done.status == 0 and "\x1b" not in done.out
+    assert done.err == "note: driver 580 is read as 580.0; the first 580 driver that came with a CUDA is 580.65.06\n"
+    assert done.out.startswith("driver 580, RTX 4090 (8.9), any python\n")
+    assert max(map(len, done.out.splitlines())) <= 120
+
+
+def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
+    found = [workspace.envgen("matrix", "show", "--framework", "jax", "--json", *more) for more in ((), ("--platform", "linux-64"))]
+    every, one = ({cell["platform"] for cell in json.loads(done.out)["cells"]} for done in found)
+    assert one == {"linux-64"} < every
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--gpu", "V10O"), "error: --gpu: no GPU `V10O` in matrices/gpus.yaml\n\nhint: did you mean `v100`?"),
+        (("--framework", "torch"), "error: --framework: no framework `torch` in matrices/\n\nhint: did you mean `pytorch`?"),
+        (("--platform", "win"), "error: --platform: no platform `win` in matrices/\n\nhint: did you mean `win-64`?"),
+        (("--driver", "latest"), "error: --driver: 'latest' is no version\n\nhint: a driver is written"),
+        (("--python", "3"), "error: --python: '3' is no version\n\nhint: a python is written 3.12"),
+        (("--html", "matrices/cuda.yaml"), "error: matrices/cuda.yaml: is there, and is no page of envgen\n\nhint: choose another"),
+        (("--html", "page.html", "--json"), "--html writes the whole page"),
+    ],
+)
+def test_what_cannot_be_meant_ends_in_2(workspace: Any, words: tuple[str, ...], said: str) -> None:
+    done = workspace.envgen("matrix", "show", *words)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert not (workspace.root / "page.html").exists()
+
+
+def test_only_a_page_of_envgen_is_overwritten(workspace: Any) -> None:
+    other = workspace.root / "other.html"
+    other.write_text("<p>thesis</p>", encoding="utf-8")
+    pages = []
+    for _ in range(2):
+        assert workspace.envgen("matrix", "show", "--html", "mine.html").status == 0
+        pages.append((workspace.root / "mine.html").read_bytes())
+    assert pages[0] == pages[1]
+    assert workspace.envgen("matrix", "show", "--html", "other.html").status == 2
+    assert other.read_text(encoding="utf-8") == "<p>thesis</p>"
