@@ -24,14 +24,13 @@ from envgen.plan import Plan, as_locked, chosen, load, plan, read, rendered
 from envgen.proof import verify
 from envgen.proof.nouns import Finding
 from envgen.recorded import names_of, read_recorded, recorded_files, recorded_names
-from envgen.resolve import resolve
+from envgen.resolve import Question, resolve
 from envgen.run import Ask, Outcome, Solved, Talk
 from envgen.writing import remove_files, write_files
 
 if TYPE_CHECKING:
     from envgen.index import Index
     from envgen.packages import Request, Solution
-    from envgen.resolve import Question
 
 _REFUTED = "`envgen matrix verify` holds every fact against the channels"
 
@@ -46,10 +45,11 @@ def lock(layout: Layout, ask: Ask, talk: Talk) -> tuple[Outcome, ...]:
     return tuple(done.get((found.project.name, name)) or _unchanged(layout, found, name) for found in plans for name in found.asked)
 
 
-def resolve_project(layout: Layout, name: str, talk: Talk) -> tuple[Resolution, ...]:
-    """What the matrices alone choose for a project: no records, no network."""
+def resolve_project(layout: Layout, name: str, talk: Talk) -> tuple[Question, tuple[Resolution, ...]]:
+    """What is asked for a project, and what the matrices alone choose: no records, no network."""
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    return resolve(matrix, load(layout, matrix, name, talk))
+    question = Question(matrix, load(layout, matrix, name, talk))
+    return question, resolve(question.matrix, question.project)
 
 
 def _project_names(layout: Layout, ask: Ask) -> tuple[str, ...]:

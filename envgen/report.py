@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from envgen.decisions import Resolution
@@ -104,22 +104,23 @@ def reason(found: Reason) -> str:
     return f"{found.text} ({found.at})" if found.at else found.text
 
 
-def resolutions_text(resolutions: Sequence[Resolution], explain: bool) -> str:
-    """What `envgen resolve` prints: per target the pins; with `explain` every reason of each."""
+def resolutions_text(resolutions: Sequence[Resolution]) -> str:
+    """What `envgen resolve` prints: per target the pins, each with its first reason."""
     lines: list[str] = []
     for resolution in resolutions:
         lines.append(f"{resolution.project.name}-{resolution.target.name}: {', '.join(resolution.platforms)}")
         for pin in resolution.pins:
             lines.append(f"  {pin.name} {pin.version}")
-            lines.extend(f"      {reason(item)}" for item in (pin.because if explain else pin.because[:1]))
+            lines.append(f"      {reason(pin.because[0])}")
         lines.extend(f"  dropped {dropped.platform}: {reason(dropped.because)}" for dropped in resolution.dropped)
         lines.extend(f"  warning: {reason(item)}" for item in resolution.warnings)
     return "\n".join(lines)
 
 
-def resolutions_json(resolutions: Sequence[Resolution]) -> str:
-    """The same for a machine."""
-    return json.dumps([_resolution(resolution) for resolution in resolutions], indent=2)
+def resolutions_json(resolutions: Sequence[Resolution], more: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The same for a machine; `more` is what else is to be said of each."""
+    rows = [_resolution(resolution) for resolution in resolutions]
+    return json.dumps([{**row, **said} for row, said in zip(rows, more or [{}] * len(rows), strict=True)], indent=2)
 
 
 def _resolution(resolution: Resolution) -> dict[str, Any]:

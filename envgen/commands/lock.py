@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from envgen.errors import BadInput
+from envgen.errors import BadInput, Clash, closest
 from envgen.options import json_option, layout_of, root_option
+
+if TYPE_CHECKING:
+    from envgen.resolve import Question
 
 
 @click.command(short_help="Lock projects: one conda-lock.yml for each target.")
@@ -72,26 +78,48 @@ def lock(
 @click.command(short_help="Show the choice and its reasons, without solving.")
 @click.argument("project")
 @click.option("--target", "targets", multiple=True, help="Show only this target.")
-@click.option("--explain", is_flag=True, help="Show every reason of each pin.")
+@click.option("--explain", is_flag=True, help="Say why, and what stopped what would be better.")
 @json_option
 @root_option
 @click.pass_context
 def resolve(
     context: click.Context, project: str, targets: tuple[str, ...], explain: bool, as_json: bool, root: Path | None
 ) -> None:
-    """Show the choice and the reason of each pin, without solving: the matrices alone decide."""
+    """Show the choice and the reason of each pin, without solving: the matrices alone decide.
+
+    With --explain also the next better choice of each pin and what stopped it, by which rule drivers run it, and which advice
+    that is commonly found would have gone wrong. Where nothing fits: the smallest conflict, and the nearest ways out (exit 3).
+    """
     from envgen import pipeline, report
     from envgen.talk import Terminal
+    from envgen.why.choice import explained
+    from envgen.why.report import explained_data, explained_text
 
-    with Terminal() as talk:
-        found = pipeline.resolve_project(layout_of(context, root), project, talk)
+    try:
+        with Terminal() as talk:
+            question, found = pipeline.resolve_project(layout_of(context, root), project, talk)
+    except Clash as clash:
+        if not as_json:
+            raise
+        click.echo(_conflict_json(clash))
+        context.exit(clash.exit_code)
     unknown = [name for name in targets if name not in {resolution.target.name for resolution in found}]
     if unknown:
-        from envgen.errors import closest
-
         raise BadInput(f"{project} has no target `{unknown[0]}`", hint=closest(unknown[0], (r.target.name for r in found)))
     shown = [resolution for resolution in found if not targets or resolution.target.name in targets]
-    click.echo(report.resolutions_json(shown) if as_json else report.resolutions_text(shown, explain))
+    if not explain:
+        click.echo(report.resolutions_json(shown) if as_json else report.resolutions_text(shown))
+        return
+    why = [one for one in explained(question, found) if one.resolution in shown]
+    width = max(60, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 120
+    click.echo(report.resolutions_json(shown, [explained_data(one) for one in why]) if as_json else explained_text(why, width))
+
+
+def _conflict_json(clash: Clash) -> str:
+    from envgen.why.report import conflict_json
+    from envgen.why.story import conflict
+
+    return conflict_json(conflict(cast("Question", clash.question)))
 
 
 @click.command(short_help="Start in a repository of your own.")

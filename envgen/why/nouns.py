@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from envgen.advice import Advice
 from envgen.decisions import Resolution
 from envgen.model import Project, Reason
 from envgen.resolve import Question
@@ -62,7 +63,20 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Better:
-    """The next better choice for a pin, and what stopped it; `better` is empty where there is none."""
+    """The next better choice for a pin, and what stopped it."""
 
     better: str
     stopped: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One target with what explains it: the next better choice by the name of a pin, which driver runs it and by which rule,
+    what of common advice goes wrong for it, and the specs that its frameworks are asked for with.
+    """
+
+    resolution: Resolution
+    better: Mapping[str, Better]
+    drivers: tuple[Reason, ...]
+    advice: tuple[Advice, ...]
+    specs: tuple[str, ...]

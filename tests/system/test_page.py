@@ -314,19 +314,3 @@ def test_every_control_has_a_name_and_a_role(real: Matrix, opened: Callable[...,
     table = page.find_element("id", "grid")
     assert (table.aria_role, table.accessible_name) == ("grid", "jax on linux-64: release by CUDA")
     assert page.find_element("css selector", "tbody th").aria_role == "rowheader"
-
-
-def test_an_answer_comes_at_once(real: Matrix, opened: Callable[..., Any]) -> None:
-    """A pick, judged, drawn and laid out: the quickest of ten, because other tests run beside this one."""
-    page = opened(real, words="framework=pytorch&platform=linux-64&gpu=V100&python=3.11")
-    took = page.execute_script("""
-        const field = document.getElementById("driver");
-        return ["470", "525", "535", "550", "570", "575", "580", "590", "390", ""].map((driver) => {
-          const before = performance.now();
-          field.value = driver;
-          field.dispatchEvent(new Event("input"));
-          document.body.getBoundingClientRect();
-          return performance.now() - before;
-        });
-    """)
-    assert min(took) < 50, took
