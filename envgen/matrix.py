@@ -16,6 +16,7 @@ from packaging.version import Version
 from envgen.document import Document, checked, read, version_range
 from envgen.errors import BadInput, closest
 from envgen.model import (
+    PLATFORMS,
     Address,
     Build,
     Condition,
@@ -30,7 +31,17 @@ from envgen.model import (
     Toolkit,
     Variant,
 )
-from envgen.shapes import PLATFORMS, ConstraintRow, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
+from envgen.shapes import (
+    KINDS,
+    ConstraintRow,
+    CudaFile,
+    CudnnFile,
+    FrameworkFile,
+    GpuFile,
+    ReleaseRow,
+    SpellingRow,
+    TargetFile,
+)
 
 AXES = ("archspec", "cuda", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
 _HOLE = re.compile(r"\{(\w*)\}")
@@ -39,11 +50,20 @@ _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     """Read every matrix file. Raises BadInput with file:line:column."""
-    documents = {path.name: read(path, f"{shown}/{path.name}") for path in sorted(folder.glob("*.yaml"))}
+    return matrix_of({path.name: read(path, f"{shown}/{path.name}") for path in matrix_files(folder)}, shown)
+
+
+def matrix_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder that are matrix files, in their order."""
+    return tuple(sorted(folder.glob("*.yaml")))
+
+
+def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
+    """All facts of documents by file name. Raises BadInput with file:line:column."""
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    frameworks = {name: document for name, document in documents.items() if name not in _FACT_FILES}
+    frameworks = {name: document for name, document in documents.items() if name not in KINDS}
     found = [_framework(document) for document in frameworks.values()]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
@@ -71,6 +91,9 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
         raise BadInput(
             f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal"
         )
+    if file.framework in AXES:
+        hint = f"constraints know these words: {', '.join(AXES)}"
+        raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
     releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
     _no_repeats(((release.version, release.at) for release in releases), "version")
     providers = {
@@ -113,6 +136,7 @@ def _spelling(row: SpellingRow, at: Address) -> Spelling:
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
     """The driver floor of a toolkit is its family's where minor-version compatibility holds, else the driver it came with."""
     families = {row.major: row for row in file.families}
+    _no_repeats(((row.major, document.at("families", i)) for i, row in enumerate(file.families)), "major")
     _no_repeats(((row.version, document.at("toolkits", i)) for i, row in enumerate(file.toolkits)), "version")
     for index, row in enumerate(file.toolkits):
         family = families.get(row.version.major)
@@ -120,6 +144,9 @@ def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
         floor = {**driver, **(_by_system(family.linux, family.windows) if family else {})}
         because = family.because if family else file.because
         low, high = row.capabilities
+        if low > high:
+            where = document.at("toolkits", index, "capabilities")
+            raise BadInput(f"no compute capability is from {low} to {high}", where=where, hint="write the first, then the last")
         excludes = tuple(family.excludes) if family else ()
         yield Toolkit(row.version, driver, floor, (low, high), excludes, because, document.at("toolkits", index))
 

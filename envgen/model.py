@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
+PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
 
 
@@ -111,7 +112,7 @@ class Constraint:
     need: tuple[Condition, ...]
     because: str
     at: Address
-    until: str | None = None
+    until: date | None = None  # from this day on it may be otherwise
     warn: bool = False  # worth saying, not worth refusing
 
 

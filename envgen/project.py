@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.document import Document, RangeText, Row, Text, checked, read
+from envgen.document import RANGE, VERSION, Document, RangeText, Row, Text, VirtualName, VirtualText, checked, read
 from envgen.errors import BadInput, closest
 from envgen.layout import TEMPLATE
-from envgen.model import Address, Dependency, Framework, Matrix, Platform, Project, TargetWish, Wish
+from envgen.model import PLATFORMS, Address, Dependency, Framework, Matrix, Platform, Project, TargetWish, Wish
 
-_SPEC = re.compile(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[].*)?")
-_CREDENTIALS = re.compile(r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+")
+_SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
+_CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
+_CHANNEL = r"[^\s?#]+"
+_DRIVER = rf" *(?:>= *)?({VERSION}) *"
+_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+_TARGET = {"type": "string", "pattern": r"^(?:cpu|cu[0-9]{2,6})$"}
 
 
 def _dependency(value: object) -> str:
-    if isinstance(value, str) and _SPEC.fullmatch(value) and "#" not in value and value.isprintable():
+    if isinstance(value, str) and re.fullmatch(_SPEC, value) and value.isprintable():
         return value
     kind = "dependency" if isinstance(value, str) else "expected_text"
     raise PydanticCustomError(kind, "not a conda spec", {"hint": 'write for instance numpy, "pandas >=2" or conda-forge::numpy'})
@@ -31,10 +36,10 @@ def _dependency(value: object) -> str:
 
 def _channel(value: object) -> str:
     """Channels may hold `$NAME` where a credential belongs, never the credential itself (which is not repeated here)."""
-    odd = not isinstance(value, str) or not value or any(c.isspace() or c in "?#" for c in value)
+    odd = not isinstance(value, str) or not re.fullmatch(_CHANNEL, value)
     if not isinstance(value, str) or odd or ("@" in value and "://" not in value):
         raise PydanticCustomError("channel", "not a channel", {"hint": "write conda-forge, or the url of a channel"})
-    if _CREDENTIALS.search(value):
+    if re.search(_CREDENTIALS, value):
         hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
         raise PydanticCustomError("channel", "a password or token stands in this url", {"hint": hint})
     return value
@@ -44,18 +49,18 @@ def _requirement(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or "#" in value:
         kind = "requirement" if isinstance(value, str) else "expected_text"
         raise PydanticCustomError(kind, "not a requirement", {"hint": 'write for instance "einops >=0.8"'})
-    if _CREDENTIALS.search(value):
+    if re.search(_CREDENTIALS, value):
         hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
         raise PydanticCustomError("requirement", "a password or token stands in this url", {"hint": hint})
     return value
 
 
 def _driver(value: object) -> Version:
-    try:
-        return Version(str(value if isinstance(value, str) else "").removeprefix(">=").strip())
-    except InvalidVersion:
-        kind = "driver" if isinstance(value, str) else "expected_text"
-        raise PydanticCustomError(kind, "not the oldest driver", {"hint": 'write for instance ">=535"'}) from None
+    found = re.fullmatch(_DRIVER, value) if isinstance(value, str) else None
+    if found:
+        return Version(found[1])
+    kind = "driver" if isinstance(value, str) else "expected_text"
+    raise PydanticCustomError(kind, "not the oldest driver", {"hint": 'write for instance ">=535"'})
 
 
 def _moment(value: object) -> datetime:
@@ -63,7 +68,8 @@ def _moment(value: object) -> datetime:
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
     try:
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        text = value if isinstance(value, str) and re.fullmatch(_MOMENT, value) else ""
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise PydanticCustomError("date", "not a date", {"hint": "write for instance 2026-06-01"}) from None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
@@ -82,39 +88,87 @@ def _targets(value: object) -> object:
     raise PydanticCustomError("targets", "expected target names", {"hint": "write for instance [cpu, cu126]"})
 
 
-DependencyText = Annotated[str, BeforeValidator(_dependency)]
-ChannelText = Annotated[str, BeforeValidator(_channel)]
-RequirementText = Annotated[str, BeforeValidator(_requirement)]
-DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string"})]
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date"})]
+@dataclass(frozen=True, slots=True)
+class _Short:
+    """A shape that may also be written in a shorter way; `way` makes the schema of both from that of the whole shape."""
+
+    way: Callable[[dict[str, Any]], dict[str, Any]]
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return self.way(handler(schema))
+
+
+def _version_or(row: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string", "pattern": RANGE}, row]}
+
+
+def _names_or(mapping: dict[str, Any]) -> dict[str, Any]:
+    """A target whose row is left empty changes nothing."""
+    (pattern,) = mapping["patternProperties"]
+    rows = {pattern: {"anyOf": [mapping["patternProperties"][pattern], {"type": "null"}]}}
+    names = {"type": "array", "items": _TARGET, "minItems": 1}
+    return {"anyOf": [names, {**mapping, "patternProperties": rows}]}
+
+
+def _without_credentials(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "not": {"pattern": _CREDENTIALS}})
+
+
+DependencyText = Annotated[str, BeforeValidator(_dependency), WithJsonSchema({"type": "string", "pattern": f"^{_SPEC}$"})]
+ChannelText = Annotated[str, BeforeValidator(_channel), _without_credentials(f"^{_CHANNEL}$")]
+RequirementText = Annotated[str, BeforeValidator(_requirement), _without_credentials("^[^#]*$")]
+DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string", "pattern": f"^{_DRIVER}$"})]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT}$"})]
+TargetName = Annotated[Text, WithJsonSchema(_TARGET)]
+PlatformName = Annotated[Text, WithJsonSchema({"enum": list(PLATFORMS)})]
 
 
 class FrameworkRow(Row):
-    version: RangeText = SpecifierSet()
-    provider: Text | None = None
-    companions: list[Text] = Field(default=[], alias="with")
+    """What the project wants of one framework."""
+
+    version: RangeText = Field(default=SpecifierSet(), description="A range such as '>=2.5,<3' or '2.7.*'. Left out: any.")
+    provider: Text | None = Field(default=None, description="Who shall have built it: a provider in the framework's matrix file.")
+    companions: list[Text] = Field(default=[], alias="with", description="Companions that come along: [torchvision].")
 
 
 class TargetRow(Row):
-    platforms: list[Text] | None = Field(default=None, min_length=1)
-    virtual_packages: dict[Text, Text] = Field(default={}, alias="virtual-packages")
-    dependencies: list[DependencyText] = []
+    """What the project changes about one target."""
+
+    platforms: list[PlatformName] | None = Field(default=None, min_length=1, description="Only these of the target's platforms.")
+    virtual_packages: dict[VirtualName, VirtualText] = Field(
+        default={}, alias="virtual-packages", description="What the project's machines promise on top: {__glibc: '2.35'}."
+    )
+    dependencies: list[DependencyText] = Field(default=[], description="Conda specs that only this target has.")
 
 
 class ProjectFile(Row):
-    python: RangeText
-    frameworks: dict[Text, Annotated[FrameworkRow, BeforeValidator(_framework)]] = {}
-    targets: Annotated[dict[Text, TargetRow], BeforeValidator(_targets), Field(min_length=1)]
-    platforms: list[Text] = Field(min_length=1)
-    channels: list[ChannelText] = Field(min_length=1)
-    dependencies: list[DependencyText] = []
-    pip: list[RequirementText] = []
-    pip_repositories: list[RequirementText] = Field(default=[], alias="pip-repositories")
-    driver: DriverText | None = None
-    gpus: list[Text] = []
-    align: bool = True
-    exclude_newer: Moment | None = Field(default=None, alias="exclude-newer")
-    template: Text = TEMPLATE
+    """What a project wants; `envgen lock` turns it into one environment for each target."""
+
+    python: RangeText = Field(description="A range of minors, such as '>=3.10,<3.13'; one minor is chosen for all targets.")
+    frameworks: dict[Text, Annotated[FrameworkRow, BeforeValidator(_framework), _Short(_version_or)]] = Field(
+        default={}, description="Frameworks of the matrices, each with a range or with more wishes; all share one environment."
+    )
+    targets: Annotated[dict[TargetName, TargetRow], BeforeValidator(_targets), Field(min_length=1), _Short(_names_or)] = Field(
+        description="Targets of matrices/targets.yaml: names, or name and what is changed about it."
+    )
+    platforms: list[PlatformName] = Field(min_length=1, description="Platforms to lock for; a target takes those it can serve.")
+    channels: list[ChannelText] = Field(
+        min_length=1, description="Conda channels; their order is meaning. $NAME stands for a credential, never write one out."
+    )
+    dependencies: list[DependencyText] = Field(default=[], description="The project's own conda specs: numpy, 'pandas >=2'.")
+    pip: list[RequirementText] = Field(default=[], description="Requirements for pip, which are locked, too.")
+    pip_repositories: list[RequirementText] = Field(
+        default=[], alias="pip-repositories", description="Where pip packages come from, instead of the public index."
+    )
+    driver: DriverText | None = Field(default=None, description="The oldest NVIDIA driver of the fleet, such as '>=535'.")
+    gpus: list[Text] = Field(
+        default=[], description="GPUs of the fleet: models in matrices/gpus.yaml, or compute capabilities such as '8.0'."
+    )
+    align: bool = Field(default=True, description="true: CPU and GPU targets share versions wherever that is possible.")
+    exclude_newer: Moment | None = Field(
+        default=None, alias="exclude-newer", description="The channels as they were on that day: 2026-06-01."
+    )
+    template: Text = Field(default=TEMPLATE, description="The template in templates/ that lays out environment.yml.")
 
 
 def load_project(path: Path, shown: str, matrix: Matrix) -> Project:
@@ -195,10 +249,6 @@ class _Names:
             raise BadInput(
                 f"no target `{name}` in matrices/targets.yaml", where=self.at(*path), hint=closest(name, self.matrix.targets)
             )
-        wrong = [key for key in row.virtual_packages if not key.startswith("__")]
-        if wrong:
-            where = self.at(*path, "virtual-packages", wrong[0])
-            raise BadInput(f"`{wrong[0]}` is no virtual package", where=where, hint='write for instance __glibc: "2.35"')
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
         extra = self.dependencies(row.dependencies, *path, "dependencies")
         return TargetWish(name, self.at(*path), platforms, row.virtual_packages, extra)
@@ -214,8 +264,8 @@ class _Names:
         return tuple(self.dependency(spec, self.at(*path, index)) for index, spec in enumerate(found))
 
     def dependency(self, spec: str, at: Address) -> Dependency:
-        match = _SPEC.fullmatch(spec)
-        name = match["name"].lower() if match else spec
+        match = re.fullmatch(_SPEC, spec)
+        name = match[1].lower() if match else spec
         owner: Framework | None = self.owners.get(name)
         if owner:
             hint = f"write it as `{owner.name}: {{version: ..., with: [{name}]}}`, so that it gets the same CPU or CUDA build"
@@ -227,7 +277,7 @@ class _Names:
 
     def gpus(self, found: list[str]) -> tuple[str, ...]:
         for index, name in enumerate(found):
-            if name.lower() not in self.matrix.gpus and not re.fullmatch(r"\d+\.\d", name):
+            if name.lower() not in self.matrix.gpus and not re.fullmatch(r"[0-9]{1,3}\.[0-9]", name):
                 hint = f'{closest(name.lower(), self.matrix.gpus)} A compute capability such as "8.0" will do as well.'
                 raise BadInput(f"no GPU `{name}` in matrices/gpus.yaml", where=self.at("gpus", index), hint=hint)
         return tuple(found)

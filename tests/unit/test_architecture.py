@@ -32,13 +32,14 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     (
         "cell",
         "channel",
-        "document",
         "environment.running",
         "environment.staging",
         "layout",
         "machine.nouns",
         "packages",
+        "reader",
     ),
+    ("document",),
     (
         "environment.prefixes",
         "index",
@@ -134,7 +135,7 @@ OWNERS = {
     "pynvml": {"machine.gpu"},
     "rattler": {"environment.linking", "index", "proof.demands", "proof.foreign", "solve"},
     "rich": {"environment.inventory", "probing.report", "report", "talk"},
-    "yaml": {"document", "environment.prefixes", "lockfile", "pin", "render", "starting"},
+    "yaml": {"document", "environment.prefixes", "lockfile", "pin", "reader", "render", "starting"},
     "zstandard": {"index"},
 }
 EVERYWHERE = {"packaging"}

@@ -19,7 +19,7 @@ from envgen.errors import BadInput
 from envgen.matrix import AXES, load_matrix
 from envgen.model import Choice, Constraint, Matrix, Release, Target, Variant
 from envgen.render import spelled
-from envgen.shapes import PLATFORMS
+from envgen.model import PLATFORMS
 
 REPO = Path(__file__).parents[2]
 ADDRESS = re.compile(r"(?s)matrices/[a-z]+\.yaml:[1-9]\d*:[1-9]\d*: .")

@@ -133,7 +133,7 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (changed("[cpu, cu126]", "{cpu: {plaforms: [win-64]}}"), "3:17: targets.cpu.plaforms: unknown key\n\nhint: did you mean `platforms`?"),
         (changed("[cpu, cu126]", "{cpu: {platforms: [win-46]}}"), "3:29: no target serves `win-46`\n\nhint: did you mean `win-64`?"),
         (changed("[cpu, cu126]", "{cpu: {platforms: []}}"), "3:17: targets.cpu.platforms: List should have at least 1 item after validation, not 0\n\nhint: see docs/matrices.md"),
-        (changed("[cpu, cu126]", '{cpu: {virtual-packages: {glibc: "2.35"}}}'), '3:36: `glibc` is no virtual package\n\nhint: write for instance __glibc: "2.35"'),
+        (changed("[cpu, cu126]", '{cpu: {virtual-packages: {glibc: "2.35"}}}'), '3:36: targets.cpu.virtual-packages.glibc: no name of a virtual package\n\nhint: write for instance __glibc: "2.35"'),
         (changed("[cpu, cu126]", "{cpu: {virtual-packages: {__glibc: 2.30}}}"), '3:36: targets.cpu.virtual-packages.__glibc: expected a string, got the number 2.3\n\nhint: put it in quotes: "2.30"'),
         (changed("[linux-64]", "[linux-46]"), "4:13: no target serves `linux-46`\n\nhint: did you mean `linux-64`?"),
         (changed("[conda-forge]", "[]"), "5:1: channels: List should have at least 1 item after validation, not 0\n\nhint: see docs/matrices.md"),
