@@ -187,8 +187,7 @@ def _spell(path: KeyPath) -> str:
 
 # What a version is here: the plain part of PEP 440. Numbers end at nine digits, which is where mistakes begin.
 VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}(?:(?:a|b|rc)[0-9]{1,9})?(?:\.post[0-9]{1,9})?(?:\.dev[0-9]{1,9})?"
-_PART = rf"(?:\*|=?=? *{VERSION}(?:\.\*)?|!= *{VERSION}(?:\.\*)?|(?:<=|>=|<|>|~=) *{VERSION})"
-RANGE = rf"^ *{_PART}(?: *, *{_PART})* *$"
+RANGE = rf"^(?!,)(?:(?:^|,) *(?:\*|(?:==?|!=|<=|>=|<|>|~=)? *{VERSION}(?:\.\*)?) *)+$"
 RANGE_HINT = 'write for instance ">=2.5,<3" or "2.7.*"'
 
 
@@ -255,6 +254,8 @@ def _range(value: object) -> SpecifierSet:
 Text = Annotated[str, BeforeValidator(_text)]
 VersionText = Annotated[Version, BeforeValidator(_version), WithJsonSchema({"type": "string", "pattern": f"^{VERSION}$"})]
 RangeText = Annotated[SpecifierSet, BeforeValidator(_range), WithJsonSchema({"type": "string", "pattern": RANGE})]
+TARGET = r"^(?:cpu|cu[0-9]{2,6})$"
+TargetName = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "pattern": TARGET})]
 VirtualName = Annotated[str, Written(r"__[a-z0-9_]{1,60}", "no name of a virtual package", 'write for instance __glibc: "2.35"')]
 _VIRTUAL = rf"{VERSION}(?: [A-Za-z0-9_.+-]{{1,60}})?"
 VirtualText = Annotated[

@@ -33,6 +33,8 @@ from envgen.model import (
 )
 from envgen.shapes import (
     KINDS,
+    NAMED,
+    RANGED,
     ConstraintRow,
     CudaFile,
     CudnnFile,
@@ -43,7 +45,7 @@ from envgen.shapes import (
     TargetFile,
 )
 
-AXES = ("archspec", "cuda", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
+AXES = tuple(sorted((*NAMED, *RANGED)))
 _HOLE = re.compile(r"\{(\w*)\}")
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 
@@ -204,7 +206,7 @@ def _constraint(document: Document, path: tuple[str | int, ...], row: Constraint
 
 
 def _condition(axis: str, value: str | list[str], at: Address) -> Condition:
-    if axis in ("archspec", "platform", "provider", "target"):
+    if axis in NAMED:
         return Condition(axis, names=frozenset([value] if isinstance(value, str) else value))
     if not isinstance(value, str):
         raise BadInput(f"{axis}: expected a version range", where=at, hint='write for instance ">=12.8"')

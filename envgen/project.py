@@ -14,7 +14,20 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.document import RANGE, VERSION, Document, RangeText, Row, Text, VirtualName, VirtualText, checked, read
+from envgen.document import (
+    RANGE,
+    TARGET,
+    VERSION,
+    Document,
+    RangeText,
+    Row,
+    TargetName,
+    Text,
+    VirtualName,
+    VirtualText,
+    checked,
+    read,
+)
 from envgen.errors import BadInput, closest
 from envgen.layout import TEMPLATE
 from envgen.model import PLATFORMS, Address, Dependency, Framework, Matrix, Platform, Project, TargetWish, Wish
@@ -24,7 +37,6 @@ _CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
 _CHANNEL = r"[^\s?#]+"
 _DRIVER = rf" *(?:>= *)?({VERSION}) *"
 _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
-_TARGET = {"type": "string", "pattern": r"^(?:cpu|cu[0-9]{2,6})$"}
 
 
 def _dependency(value: object) -> str:
@@ -106,7 +118,7 @@ def _names_or(mapping: dict[str, Any]) -> dict[str, Any]:
     """A target whose row is left empty changes nothing."""
     (pattern,) = mapping["patternProperties"]
     rows = {pattern: {"anyOf": [mapping["patternProperties"][pattern], {"type": "null"}]}}
-    names = {"type": "array", "items": _TARGET, "minItems": 1}
+    names = {"type": "array", "items": {"type": "string", "pattern": TARGET}, "minItems": 1}
     return {"anyOf": [names, {**mapping, "patternProperties": rows}]}
 
 
@@ -119,14 +131,13 @@ ChannelText = Annotated[str, BeforeValidator(_channel), _without_credentials(f"^
 RequirementText = Annotated[str, BeforeValidator(_requirement), _without_credentials("^[^#]*$")]
 DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string", "pattern": f"^{_DRIVER}$"})]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT}$"})]
-TargetName = Annotated[Text, WithJsonSchema(_TARGET)]
 PlatformName = Annotated[Text, WithJsonSchema({"enum": list(PLATFORMS)})]
 
 
 class FrameworkRow(Row):
     """What the project wants of one framework."""
 
-    version: RangeText = Field(default=SpecifierSet(), description="A range such as '>=2.5,<3' or '2.7.*'. Left out: any.")
+    version: RangeText = Field(default_factory=SpecifierSet, description="A range such as '>=2.5,<3' or '2.7.*'. Left out: any.")
     provider: Text | None = Field(default=None, description="Who shall have built it: a provider in the framework's matrix file.")
     companions: list[Text] = Field(default=[], alias="with", description="Companions that come along: [torchvision].")
 
@@ -148,7 +159,7 @@ class ProjectFile(Row):
     frameworks: dict[Text, Annotated[FrameworkRow, BeforeValidator(_framework), _Short(_version_or)]] = Field(
         default={}, description="Frameworks of the matrices, each with a range or with more wishes; all share one environment."
     )
-    targets: Annotated[dict[TargetName, TargetRow], BeforeValidator(_targets), Field(min_length=1), _Short(_names_or)] = Field(
+    targets: Annotated[dict[TargetName, TargetRow], Field(min_length=1), BeforeValidator(_targets), _Short(_names_or)] = Field(
         description="Targets of matrices/targets.yaml: names, or name and what is changed about it."
     )
     platforms: list[PlatformName] = Field(min_length=1, description="Platforms to lock for; a target takes those it can serve.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.document import RangeText, Row, Text, VersionText, VirtualName, VirtualText, Written
+from envgen.document import RANGE, RangeText, Row, TargetName, Text, VersionText, VirtualName, VirtualText, Written
 from envgen.model import PLATFORMS, Variant
 
 _MINOR = r"[0-9]{1,3}\.[0-9]{1,3}"
@@ -88,6 +88,7 @@ VariantText = Annotated[
     WithJsonSchema({"anyOf": [{"const": "cpu"}, {"type": "string", "pattern": f"^{_MINOR}$"}]}),
 ]
 PlatformText = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
+PlatformKey = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"pattern": f"^(?:{'|'.join(PLATFORMS)})$"})]
 _PREFIX = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}"
 PrefixText = Annotated[str, Written(_PREFIX, "not the beginning of a version", 'write for instance "0.22"')]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY}$"})]
@@ -95,13 +96,51 @@ Major = Annotated[int, Field(ge=1, le=999)]
 Names = Annotated[list[Text], Field(min_length=1)]
 
 
+# The axes of constraints that have names, and those that have ranges; a framework is an axis with a range as well.
+NAMED: Mapping[str, str] = {
+    "archspec": "Processor level that the target promises: x86_64_v3, or a list of them.",
+    "platform": "Platform, or a list of them.",
+    "provider": "Provider of one of the frameworks, or a list of them.",
+    "target": "Target, or a list of them.",
+}
+RANGED: Mapping[str, str] = {
+    "cuda": "CUDA of the target; nothing in CPU targets.",
+    "driver": "The oldest driver that the project names.",
+    "glibc": "glibc that the target promises.",
+    "gpu": "Compute capability; each of the project's GPUs is judged by itself.",
+    "python": "Python minor.",
+}
+
+
+class _Axes:
+    """The schema of `when` and `need`: each axis with its kind of value."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        made: dict[str, Any] = handler(schema)
+        platform = {"enum": list(PLATFORMS)}
+        names = {axis: platform if axis == "platform" else {"type": "string"} for axis in NAMED}
+        several = {axis: {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}]} for axis, name in names.items()}
+        ranged = {"type": "string", "pattern": RANGE}
+        made["properties"] = {
+            **{axis: {**several[axis], "description": text} for axis, text in NAMED.items()},
+            **{axis: {**ranged, "description": text} for axis, text in RANGED.items()},
+        }
+        made["additionalProperties"] = {**ranged, "description": "A framework, and a range of its releases."}
+        return made
+
+
+Conditions = Annotated[dict[Text, Text | Names], _Axes()]
+
+
 class ConstraintRow(Row):
     """Where all of `when` holds, all of `need` must hold."""
 
-    when: dict[Text, Text | Names] = Field(
+    when: Conditions = Field(
         default={}, description="Applies where all of these hold: axis and value, such as {cuda: '>=12', platform: linux-64}."
     )
-    need: dict[Text, Text | Names] = Field(min_length=1, description="What must then hold, written as `when` is.")
+    need: Annotated[dict[Text, Text | Names], Field(min_length=1), _Axes()] = Field(
+        description="What must then hold, written as `when` is."
+    )
     because: Because
     until: Day | None = Field(
         default=None, description="The day from which this need no longer be so; `envgen matrix lint` asks again then."
@@ -239,11 +278,11 @@ class TargetFile(Row):
     """Targets: what an environment is made for, and what its machine promises to the solver."""
 
     because: Because
-    virtual_packages: dict[PlatformText, dict[VirtualName, VirtualText]] = Field(
+    virtual_packages: dict[PlatformKey, dict[VirtualName, VirtualText]] = Field(
         alias="virtual-packages",
         description="What every machine of a platform is taken to have: a version, or a version and a build.",
     )
-    targets: dict[Text, TargetRow] = Field(description="`cpu`, or `cu` and the digits of the CUDA.")
+    targets: dict[TargetName, TargetRow] = Field(description="`cpu`, or `cu` and the digits of the CUDA.")
     constraints: list[ConstraintRow] = Field(default=[], description="What holds of targets whatever the framework.")
 
 

@@ -1,4 +1,7 @@
-"""Starting in a repository of one's own: matrices, templates, a Makefile include and a first project. Overwrites nothing."""
+"""Starting in a repository of one's own: matrices, templates, schemas, a Makefile include and a first project.
+
+Overwrites nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from envgen.errors import BadInput, closest
+from envgen.facts.schemas import PROJECT, first_line, schemas
 from envgen.layout import Layout, starter
 from envgen.matrix import load_matrix
 from envgen.model import Matrix, RenderedFile
@@ -45,9 +49,12 @@ def start(
     path = layout.project(project)
     source = Layout(starter())
     own = layout.matrices if layout.matrices.is_dir() else source.matrices
-    text = _project_text(load_matrix(own), frameworks, targets, platforms)
+    line = first_line(layout.shown(path.parent), PROJECT)
+    text = f"{line}\n{_project_text(load_matrix(own), frameworks, targets, platforms)}"
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
+    for file in schemas():
+        yield from _write(layout, layout.schemas / file.name, file.text)
     yield from _write(layout, layout.root / "envgen.mk", _MAKE)
     yield from _write(layout, layout.root / "Makefile", "include envgen.mk\n")
     yield from _write(layout, path, text)

@@ -60,7 +60,10 @@ def refusal(text: str) -> str:
         ("name: a\nrows: [1]\n", "f.yaml:2:8: rows[0]: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
         ("name: a\nname: b\n", "f.yaml:2:1: `name` is written twice\n\nhint: keep one of them"),
         ("name: &a x\nversion: *a\n", "f.yaml:2:10: aliases (`*name`) are not used here\n\nhint: write the value out"),
-        ("name: a\nrows:\n  - <<: {size: 1}\n", "f.yaml:3:5: a key must be plain text\n\nhint: there are no includes and no merges (`<<`): write the keys out"),
+        (
+            "name: a\nrows:\n  - <<: {size: 1}\n",
+            "f.yaml:3:5: a key must be plain text\n\nhint: there are no includes and no merges (`<<`): write the keys out",
+        ),
         ("? [a]\n: b\n", "f.yaml:1:3: a key must be plain text\n\nhint: write the keys out"),
         ("name: 3.10\n", 'f.yaml:1:1: name: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
         ("name: 1_0\n", 'f.yaml:1:1: name: expected a string, got the number 10\n\nhint: put it in quotes: "1_0"'),

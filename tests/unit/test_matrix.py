@@ -17,9 +17,8 @@ from unit.small import FILES, examples, refused, small_matrix, with_change, writ
 
 from envgen.errors import BadInput
 from envgen.matrix import AXES, load_matrix
-from envgen.model import Choice, Constraint, Matrix, Release, Target, Variant
+from envgen.model import PLATFORMS, Choice, Constraint, Matrix, Release, Target, Variant
 from envgen.render import spelled
-from envgen.model import PLATFORMS
 
 REPO = Path(__file__).parents[2]
 ADDRESS = re.compile(r"(?s)matrices/[a-z]+\.yaml:[1-9]\d*:[1-9]\d*: .")
