@@ -23,7 +23,7 @@ from envgen.model import Address
 from envgen.reader import NO_INCLUDES, KeyPath, Reader, quoted
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_LARGEST = 4_000_000  # bytes; sixty times all files of this repository together, and read in three seconds
+_LARGEST = 1_000_000  # bytes; forty times the largest file of this repository, and read in two seconds
 _INCLUDES = ("include", "includes", "import", "imports", "extends", "inherit", "$include", "$ref")
 
 
@@ -53,7 +53,7 @@ def source(path: Path, shown: str) -> str:
     if path.exists() and not path.is_file():
         raise BadInput("cannot be read: it is not a file", where=shown, hint="move it away; a file belongs here")
     if path.is_file() and path.stat().st_size > _LARGEST:
-        what = f"{path.stat().st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB are read"
+        what = f"{path.stat().st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB is read"
         raise BadInput(what, where=Address(shown, 1, 1), hint="it holds one row for each fact; is this the right file?")
     return text_of(path, shown, absent="`envgen init` writes one")
 
@@ -139,7 +139,8 @@ def checked(document: Document, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate(document.data)
     except ValidationError as error:
-        raise _problems(document, error)[0] from None
+        items = error.errors(include_url=False)
+        raise _problem(document, min(items, key=lambda item: document.at(*_path(document, item)))) from None
 
 
 def problems(document: Document, shape: type[Row]) -> tuple[BadInput, ...]:
@@ -159,17 +160,23 @@ def _problems(document: Document, error: ValidationError) -> tuple[BadInput, ...
     return tuple(first.values())
 
 
-def _problem(document: Document, item: Any) -> BadInput:
+def _path(document: Document, item: Any) -> KeyPath:
+    """Where pydantic means: it adds the names of union members, and the marks know which parts are keys."""
     path: KeyPath = ()
-    for part in item["loc"]:  # pydantic adds the names of union members; the marks know which parts are keys
+    for part in item["loc"]:
         path = (*path, part) if (*path, part) in document.marks else path
+    if item["type"] == "unknown_key":
+        return (*path, item["ctx"]["key"])
+    return path
+
+
+def _problem(document: Document, item: Any) -> BadInput:
+    path = _path(document, item)
     context = item.get("ctx", {})
     kind, hint = item["type"], context.get("hint", "")
     if kind == "missing":
         return BadInput(f"{_spell((*path, item['loc'][-1]))} is missing", where=document.at(*path), hint="add it")
-    if kind == "unknown_key":
-        path = (*path, context["key"])
-    elif path in document.numbers and kind in ("string_type", "expected_text"):
+    if path in document.numbers and kind in ("string_type", "expected_text"):
         raw = document.numbers[path]
         text = f"expected a string, got the number {item['input']}"
         return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint=f'put it in quotes: "{raw}"')

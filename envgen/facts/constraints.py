@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, permutations
 
-from envgen.facts.reach import apart, possible, within
+from envgen.facts.reach import apart, floors, possible, within
 from envgen.facts.rules import Facts, Found, rule
 from envgen.model import Condition, Constraint, driver_text
 
@@ -64,14 +64,9 @@ def driver_floor(facts: Facts) -> Found:
     """A driver that a constraint needs below the floor of the toolkits that it is about."""
     for constraint, condition in _needs(facts):
         if condition.axis == "driver" and not possible(facts, constraint.when, condition):
-            floors = [spot.floor for spot in facts.spots if spot.floor and _about(spot.target.cuda, constraint)]
-            least = f"driver {driver_text(min(floors))} or newer" if floors else "a driver in this range"
-            text = f"{words(condition)} is below what CUDA needs: {least}"
+            least = min(floors(facts, constraint.when), default=None)
+            text = f"{words(condition)} is below what CUDA needs" + (f": driver {driver_text(least)} or newer" if least else "")
             yield facts.at(constraint.at, "need", "driver"), text, "write the newer driver, or remove the row"
-
-
-def _about(cuda: object, constraint: Constraint) -> bool:
-    return all(c.axis != "cuda" or (c.versions is not None and c.versions.contains(str(cuda))) for c in constraint.when)
 
 
 def _needs(facts: Facts) -> Iterator[tuple[Constraint, Condition]]:
@@ -115,7 +110,7 @@ def shadowed_constraint(facts: Facts) -> Found:
     """Of two rows that say the same, the later one."""
     rows = facts.matrix.constraints
     for (first, one), (second, other) in permutations(enumerate(rows), 2):
-        if _implies(one, other) and (first < second or not _implies(other, one)):
+        if _implies(one, other) and (first < second or not _implies(other, one)) and possible(facts, other.when):
             yield other.at, f"it adds nothing to {one.at}", "remove it"
 
 

@@ -51,6 +51,11 @@ def possible(facts: Facts, conditions: Sequence[Condition], broken: Condition | 
     return any(_possible(facts.matrix, spot, conditions, broken) for spot in facts.spots)
 
 
+def floors(facts: Facts, conditions: Sequence[Condition]) -> list[Version]:
+    """The driver floors of all toolkits where the conditions can hold."""
+    return [spot.floor for spot in facts.spots if spot.floor and _possible(facts.matrix, spot, conditions, None)]
+
+
 def _possible(matrix: Matrix, spot: Spot, conditions: Sequence[Condition], broken: Condition | None) -> bool:
     asked = {condition.axis for condition in (*conditions, *((broken,) if broken else ()))}
     chosen = asked & {*matrix.frameworks, "provider", "python"}

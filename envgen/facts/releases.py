@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations, permutations
 
 from envgen.facts.reach import final
-from envgen.facts.rules import Facts, Found, rule, serves, spelling_of
+from envgen.facts.rules import Facts, Found, rule
 from envgen.model import Build, Framework, Platform, Release, Spelling, Variant
 
 
@@ -94,7 +94,7 @@ def contradicting_builds(facts: Facts) -> Found:
 @rule("build-cudnn", "All frameworks of an environment share one cuDNN: each CUDA build says which, from those that there are.")
 def build_cudnn(facts: Facts) -> Found:
     """A CPU build that names one; a CUDA build that names none; a major that cudnn.yaml has not for that CUDA."""
-    for _, _, build in facts.builds:
+    for _, build in facts.builds:
         cudas = sorted(variant for variant in build.variants if variant)
         if build.cudnn is None and cudas:
             yield build.at, f"nothing says which cuDNN the build for CUDA {cudas[-1]} links", "add `cudnn:` with its major"
@@ -110,13 +110,13 @@ def build_cudnn(facts: Facts) -> Found:
 def unreachable_builds(facts: Facts) -> Found:
     """A CUDA without toolkit; a platform that no target has for it. What is older than any CUDA target may stay: it is history."""
     oldest = min((target.cuda for target in facts.matrix.targets.values() if target.cuda), default=None)
-    for framework, release, build in facts.builds:
+    for release, build in facts.builds:
         unknown = sorted(cuda for cuda in build.variants if cuda and cuda not in facts.matrix.toolkits)
         for cuda in unknown:
             yield facts.at(build.at, "variants"), f"CUDA {cuda} is not in cuda.yaml", "correct it, or add the toolkit there"
         for variant, platform in sorted(_cells(build), key=str):
             old = variant is not None and (oldest is None or variant < oldest)
-            if variant not in unknown and not old and not _used(facts, framework, release, build, variant, platform):
+            if variant not in unknown and not old and not _used(facts, release, build, variant, platform):
                 text = f"no target is for {_variant(variant)} on {platform}"
                 yield facts.at(build.at, "platforms"), text, "add the platform to a target in targets.yaml, or the target"
 
@@ -125,11 +125,11 @@ def _cells(build: Build) -> Iterator[tuple[Variant, Platform]]:
     return ((variant, platform) for variant in build.variants for platform in build.platforms)
 
 
-def _used(facts: Facts, framework: Framework, release: Release, build: Build, variant: Variant, platform: Platform) -> bool:
+def _used(facts: Facts, release: Release, build: Build, variant: Variant, platform: Platform) -> bool:
     alone = Build(build.provider, frozenset({variant}), build.platforms, build.pythons, build.at)
-    unspelled = spelling_of(framework, release, build.provider) is None  # a rule of its own
+    unspelled = (release.at, build.provider) not in facts.spellings  # a rule of its own
     return unspelled or any(
-        platform in target.platforms and serves(framework, release, alone, target) for target in facts.matrix.targets.values()
+        platform in target.platforms and facts.serves(release, alone, target) for target in facts.matrix.targets.values()
     )
 
 
@@ -140,8 +140,8 @@ def _used(facts: Facts, framework: Framework, release: Release, build: Build, va
 def unspelled(facts: Facts) -> Found:
     """A release with builds of a provider none of whose rows has it in its range."""
     seen = set()
-    for framework, release, build in facts.builds:
-        if spelling_of(framework, release, build.provider) is None and (release.at, build.provider) not in seen:
+    for release, build in facts.builds:
+        if (release.at, build.provider) not in facts.spellings and (release.at, build.provider) not in seen:
             seen.add((release.at, build.provider))
             text = f"no row of providers.{build.provider} is for {release.version}"
             yield facts.at(build.at, "provider"), text, "widen the `releases:` of one, or add a row"
@@ -171,8 +171,7 @@ def overlapping_ranges(facts: Facts) -> Found:
 def companions(facts: Facts) -> Found:
     """Both directions."""
     for release in _releases(facts):
-        framework = facts.matrix.frameworks[release.framework]
-        rows = [spelling_of(framework, release, build.provider) for build in release.builds]
+        rows = [facts.spellings.get((release.at, build.provider)) for build in release.builds]
         for name in release.companions:
             if rows and not any(row and name in row.companions for row in rows):
                 where = facts.at(release.at, "with", name)

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from envgen.cell import system
 from envgen.document import Document
-from envgen.model import Address, Build, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit
+from envgen.model import Address, Build, Matrix, Platform, Release, Spelling, Target, Toolkit
 from envgen.reader import KeyPath
 
 
@@ -64,20 +64,40 @@ class Facts:
     def _spot(self, target: Target, platform: Platform) -> Spot:
         rows = tuple(
             Reach(release, build)
-            for framework, release, build in self.builds
-            if platform in build.platforms and serves(framework, release, build, target)
+            for release, build in self.builds
+            if platform in build.platforms and self.serves(release, build, target)
         )
         return Spot(target, platform, self.matrix.toolkits[target.cuda] if target.cuda else None, rows)
 
     @cached_property
-    def builds(self) -> tuple[tuple[Framework, Release, Build], ...]:
+    def builds(self) -> tuple[tuple[Release, Build], ...]:
         """Every row of builds, and what it is a row of."""
         return tuple(
-            (framework, release, build)
+            (release, build)
             for framework in self.matrix.frameworks.values()
             for release in framework.releases
             for build in release.builds
         )
+
+    @cached_property
+    def spellings(self) -> Mapping[tuple[Address, str], Spelling]:
+        """(where a release is written, provider) -> the row that says how it is asked for there."""
+        return {
+            (release.at, provider): row
+            for framework in self.matrix.frameworks.values()
+            for provider, rows in framework.providers.items()
+            for row in rows
+            for release in framework.releases
+            if release.version in row.releases
+        }
+
+    def serves(self, release: Release, build: Build, target: Target) -> bool:
+        """Whether a row has builds for a target's CUDA: for just that, or for an older minor where the dialect allows it."""
+        spelling, cuda = self.spellings.get((release.at, build.provider)), target.cuda
+        if spelling is None or cuda in build.variants or cuda is None:
+            return spelling is not None and cuda in build.variants
+        older = (variant for variant in build.variants if variant and variant.major == cuda.major and variant < cuda)
+        return spelling.newer_minor and any(older)
 
     @cached_property
     def items(self) -> Mapping[Address, tuple[Document, KeyPath]]:
@@ -93,21 +113,6 @@ class Facts:
         """Where a part of an item is written."""
         document, keys = self.items[item]
         return document.at(*keys, *path)
-
-
-def spelling_of(framework: Framework, release: Release, provider: str) -> Spelling | None:
-    """The row that says how a release is asked for at a provider."""
-    return next((row for row in framework.providers[provider] if release.version in row.releases), None)
-
-
-def serves(framework: Framework, release: Release, build: Build, target: Target) -> bool:
-    """Whether a row has builds for a target's CUDA: for just that, or for an older minor where the dialect allows it."""
-    spelling = spelling_of(framework, release, build.provider)
-    cuda = target.cuda
-    if spelling is None or cuda in build.variants or cuda is None:
-        return spelling is not None and cuda in build.variants
-    older = (variant for variant in build.variants if variant and variant.major == cuda.major and variant < cuda)
-    return spelling.newer_minor and any(older)
 
 
 Found = Iterator[tuple[Address, str, str]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class _Draft7(GenerateJsonSchema):
         return False
 
 
+@cache
 def schemas() -> tuple[RenderedFile, ...]:
     """Every schema file, sorted by name."""
     return tuple(RenderedFile(f"{kind}{ENDING}", _text(kind, shape)) for kind, shape in sorted(SHAPES.items()))

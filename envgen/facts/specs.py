@@ -49,10 +49,10 @@ def _wrong(text: str) -> str:
     from rattler.exceptions import InvalidMatchSpecError
 
     try:
-        name = MatchSpec(text, strict=False).name
+        found = MatchSpec(text, strict=False)
     except InvalidMatchSpecError as error:
         return str(error)
-    return "" if name is not None and name.as_package_name() is not None else "it names no package"
+    return f"there is a blank in the build `{found.build}`" if " " in str(found.build or "") else ""
 
 
 @rule("spec-cuda", "A CUDA spelling that names no CUDA takes whatever build comes first, perhaps the one for CPU.")

@@ -64,6 +64,8 @@ def _version(text: str) -> str:
 
 def _driver(text: str) -> str:
     """As NVIDIA writes it: 450.80.02 on Linux, 576.02 on Windows."""
+    if not text.replace(".", "").isdecimal():
+        return _version(text)
     first, *others = text.split(".")
     return ".".join([str(int(first)), *(part if part == "0" else f"{int(part):02d}" for part in others)])
 
