@@ -21,7 +21,7 @@ _MAKE = """\
 # The verbs of envgen; written by `envgen init`. Use it with `include envgen.mk`.
 ENVGEN ?= envgen
 
-.PHONY: env-cpu env-gpu env verify doctor install-cpu install-gpu
+.PHONY: env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu
 env-cpu:  ## Lock the CPU target of PROJECT, or of every project
 	$(ENVGEN) lock $(PROJECT) --target cpu
 env-gpu:  ## Lock the newest CUDA target that this machine can run
@@ -30,6 +30,10 @@ env:  ## Lock TARGET (cpu, cu126, ...) of PROJECT; without them everything
 	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
 verify:  ## Hold every lock of PROJECT, or of every project, against the rules
 	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
+matrix-lint:  ## Hold matrices/ against the rules
+	$(ENVGEN) matrix lint --strict
+schemas:  ## Write schemas/, by which editors check project.yaml and matrices/
+	$(ENVGEN) matrix schemas
 doctor:  ## Say what this machine has, what gets in the way, and which locked target fits
 	$(ENVGEN) doctor $(PROJECT)
 install-cpu:  ## Install the locked CPU environment of PROJECT, or of every project
