@@ -180,6 +180,10 @@ def _problem(document: Document, item: Any) -> BadInput:
         raw = document.numbers[path]
         text = f"expected a string, got the number {item['input']}"
         return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint=f'put it in quotes: "{raw}"')
+    if kind in ("too_short", "too_long"):
+        few, count = kind == "too_short", context.get("min_length", context.get("max_length"))
+        text = f"expected at {'least' if few else 'most'} {count} item{'s' if count > 1 else ''}, not {context['actual_length']}"
+        return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint="add what belongs here" if few else "remove one")
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     message = f"expected {message}" if item["msg"].startswith("Input should be ") else message
     return BadInput(f"{_spell(path)}: {message}", where=document.at(*path), hint=hint or "see docs/matrices.md")
