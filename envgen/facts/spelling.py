@@ -125,10 +125,16 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], str] | None:
         case ("releases", "builds", "variants"):
             return (lambda text: (text != "cpu", Version("0" if text == "cpu" else text))), "cpu, then the oldest CUDA first"
         case ("releases", "builds", "platforms") | ("targets", _, "platforms"):
-            return PLATFORMS.index, f"as in {', '.join(PLATFORMS)}"
+            return PLATFORMS.index, ", ".join(PLATFORMS)
         case ("releases", "cuda"):
             return (lambda major: major), "the lowest first"
     return None
+
+
+def _label(item: Any) -> str:
+    """What a person calls a row, or the item itself."""
+    named = (item[key] for key in ("version", "capability", "major") if key in item) if isinstance(item, dict) else iter((item,))
+    return str(next(named))
 
 
 def _back(version: Version) -> tuple[int, ...]:
@@ -154,7 +160,7 @@ def order(facts: Facts) -> Found:
             ordered = _order(_keys(path))
             for place, (one, other) in enumerate(pairwise(items), 1):
                 if ordered and ordered[0](other) < ordered[0](one):
-                    yield document.at(*path, place), f"it is out of order: {ordered[1]}", "move it"
+                    yield document.at(*path, place), f"{_label(other)} stands behind {_label(one)}", f"the order is {ordered[1]}"
                     break
             yield from _twice(document, path, items)
     yield from _targets(facts)
@@ -172,7 +178,7 @@ def _targets(facts: Facts) -> Found:
     targets = list(facts.matrix.targets.values())
     for one, other in pairwise(targets):
         if one.cuda is not None and (other.cuda is None or other.cuda < one.cuda):
-            yield other.at, "it is out of order: cpu, then the oldest CUDA first", "move it"
+            yield other.at, f"{other.name} stands behind {one.name}", "the order is cpu, then the oldest CUDA first"
             return
 
 
