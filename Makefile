@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify doctor install-cpu install-gpu browser test lint format bench clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test lint format bench clean
 
 help:  ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,12 @@ env: setup  ## Lock TARGET of PROJECT; without them everything
 
 verify: setup  ## Hold every lock of PROJECT, or of every project, against the rules of docs/verify.md
 	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
+
+matrix-lint: setup  ## Hold matrices/ against the rules of docs/matrices.md
+	$(ENVGEN) matrix lint --strict
+
+schemas: setup  ## Write schemas/, by which editors check project.yaml and matrices/
+	$(ENVGEN) matrix schemas
 
 doctor: setup  ## Say what this machine has, what gets in the way, and which locked target fits
 	$(ENVGEN) doctor $(PROJECT)

@@ -120,16 +120,16 @@ def _driver(toolkit: Toolkit, driver: Version | None, platform: Platform) -> dic
 
 def by_version(constraint: Constraint, toolkit: Toolkit, platform: Platform) -> Constraint:
     """A constraint in which the names of a driver (see `given`) are versions, as they are for one toolkit on one platform."""
-    own = toolkit.driver.get(system(platform)) or Version("0")
+    when, need = ([driver_version(c, toolkit, platform) for c in side] for side in (constraint.when, constraint.need))
+    return replace(constraint, when=tuple(when), need=tuple(need))
 
-    def plain(condition: Condition) -> Condition:
-        if condition.axis != "driver" or condition.versions is not None:
-            return condition
-        return Condition(
-            "driver", SpecifierSet(f"{'<' if 'older' in condition.names else '>='}{driver_text(own)}", prereleases=True)
-        )
 
-    return replace(constraint, when=tuple(map(plain, constraint.when)), need=tuple(map(plain, constraint.need)))
+def driver_version(condition: Condition, toolkit: Toolkit, platform: Platform) -> Condition:
+    """A condition about a driver's name as one about its version; every other condition as it is."""
+    if condition.axis != "driver" or condition.versions is not None:
+        return condition
+    own = driver_text(toolkit.driver.get(system(platform)) or Version("0"))
+    return Condition("driver", SpecifierSet(f"{'<' if 'older' in condition.names else '>='}{own}", prereleases=True))
 
 
 def decided(choices: Iterable[Choice], python: Version) -> Known:

@@ -6,6 +6,7 @@ not fit into a BadInput that names file, line and column, the path of keys, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,17 @@ from typing import Annotated, Any, TypeVar
 
 import yaml
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from envgen.errors import BadInput, closest
 from envgen.model import Address
+from envgen.reader import NO_INCLUDES, KeyPath, Reader, quoted
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-KeyPath = tuple[str | int, ...]
-_DEEPEST = 20
-_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_LARGEST = 1_000_000  # bytes; forty times the largest file of this repository, and read in two seconds
+_INCLUDES = ("include", "includes", "import", "imports", "extends", "inherit", "$include", "$ref")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,17 @@ class Document:
 
 def read(path: Path, shown: str) -> Document:
     """Read one YAML document; `shown` is the file name that errors use. Raises BadInput."""
-    return parse(text_of(path, shown, absent="`envgen init` writes one"), shown)
+    return parse(source(path, shown), shown)
+
+
+def source(path: Path, shown: str) -> str:
+    """The text of a YAML file that a person wrote, which is never large. Raises BadInput."""
+    if path.exists() and not path.is_file():
+        raise BadInput("cannot be read: it is not a file", where=shown, hint="move it away; a file belongs here")
+    if path.is_file() and path.stat().st_size > _LARGEST:
+        what = f"{path.stat().st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB is read"
+        raise BadInput(what, where=Address(shown, 1, 1), hint="it holds one row for each fact; is this the right file?")
+    return text_of(path, shown, absent="`envgen init` writes one")
 
 
 def text_of(path: Path, shown: str, absent: str) -> str:
@@ -53,8 +64,18 @@ def text_of(path: Path, shown: str, absent: str) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BadInput("there is no such file", where=shown, hint=absent) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=shown, hint="it must be a readable UTF-8 text file") from None
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", where=shown, hint="it must be a readable text file") from None
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8 text: byte 0x{error.object[error.start]:02x}, {error.reason}"
+        where = _place(shown, bytes(error.object), error.start)
+        raise BadInput(what, where=where, hint="save it as UTF-8; some editors write UTF-16 or Latin-1") from None
+
+
+def _place(shown: str, data: bytes, offset: int) -> Address:
+    """The line and column of a byte."""
+    before = data[:offset].decode("utf-8", errors="replace").split("\n")
+    return Address(shown, len(before), len(before[-1]) + 1)
 
 
 def plain(text: str) -> Any:
@@ -66,15 +87,15 @@ def parse(text: str, shown: str) -> Document:
     """Read one YAML document from text. Raises BadInput with an address."""
     loader = _Loader(text)
     try:
-        node = loader.get_single_node()
-        reader = _Reader(loader, shown)
-        top = Address(shown, 1, 1)
-        data = {} if node is None else reader.value(node, ())
-        return Document(shown, data, {**reader.marks, (): top}, reader.numbers)
+        reader = Reader(loader, shown)
+        data = reader.document()
+        return Document(shown, data, {**reader.marks, (): Address(shown, 1, 1)}, reader.numbers)
     except yaml.MarkedYAMLError as error:
         raise _yaml_error(error, text, shown) from None
     except yaml.YAMLError as error:
-        raise BadInput(f"not YAML: {error}", where=Address(shown, 1, 1), hint="it must be a UTF-8 text file") from None
+        where = _place(shown, text.encode("utf-8", errors="replace"), getattr(error, "position", 0) or 0)
+        what = f"not YAML: {getattr(error, 'reason', '') or error}"
+        raise BadInput(what, where=where, hint="remove that character; it must be a UTF-8 text file") from None
     finally:
         loader.dispose()
 
@@ -92,57 +113,6 @@ def _yaml_error(error: yaml.MarkedYAMLError, text: str, shown: str) -> BadInput:
     return BadInput(f"not YAML: {error.problem or error.context}", where=where, hint="mend the line and run again")
 
 
-class _Reader:
-    """Walks the nodes of one document; refuses what a reviewer would read wrongly: repeated keys, aliases, non-text keys."""
-
-    def __init__(self, loader: Any, shown: str) -> None:
-        self.loader = loader
-        self.shown = shown
-        self.marks: dict[KeyPath, Address] = {}
-        self.numbers: dict[KeyPath, str] = {}
-        self.seen: set[int] = set()
-
-    def address(self, node: Any) -> Address:
-        return Address(self.shown, node.start_mark.line + 1, node.start_mark.column + 1)
-
-    def value(self, node: Any, path: KeyPath) -> Any:
-        self.marks.setdefault(path, self.address(node))
-        if id(node) in self.seen:
-            raise BadInput("aliases (`*name`) are not used here", where=self.address(node), hint="write the value out")
-        self.seen.add(id(node))
-        if len(path) > _DEEPEST:
-            raise BadInput("nested too deeply", where=self.address(node), hint="no file here needs more than a few levels")
-        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
-            raise BadInput(f"the tag {node.tag} is not used here", where=self.address(node), hint="remove it")
-        if isinstance(node, yaml.MappingNode):
-            return self.mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-        if node.tag in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:int"):
-            self.numbers[path] = node.value
-        return self.scalar(node)
-
-    def scalar(self, node: Any) -> Any:
-        try:
-            return self.loader.construct_object(node)
-        except ValueError as error:
-            raise BadInput(f"{node.value!r}: {error}", where=self.address(node), hint="put it in quotes") from None
-        except (LookupError, AttributeError):  # of PyYAML's constructors, about a value that its tag does not fit
-            raise BadInput(f"{node.value!r} does not fit its tag", where=self.address(node), hint="put it in quotes") from None
-
-    def mapping(self, node: Any, path: KeyPath) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = key_node.value
-            if not isinstance(key, str) or key_node.tag == "tag:yaml.org,2002:merge":
-                raise BadInput("a key must be plain text", where=self.address(key_node), hint="write the keys out")
-            if key in found:
-                raise BadInput(f"`{key}` is written twice", where=self.address(key_node), hint="keep one of them")
-            self.marks[(*path, key)] = self.address(key_node)
-            found[key] = self.value(value_node, (*path, key))
-        return found
-
-
 class Row(BaseModel):
     """The shape of one mapping in a file: strict, frozen, unknown keys refused with a suggestion."""
 
@@ -156,7 +126,7 @@ class Row(BaseModel):
         known = {info.alias or name for name, info in cls.model_fields.items()}
         for key in data:
             if key not in known:
-                context = {"key": key, "hint": closest(key, known)}
+                context = {"key": key, "hint": NO_INCLUDES if key in _INCLUDES else closest(key, known)}
                 raise PydanticCustomError("unknown_key", "unknown key", context)
         return data
 
@@ -169,24 +139,51 @@ def checked(document: Document, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate(document.data)
     except ValidationError as error:
-        problems = [_problem(document, item) for item in error.errors(include_url=False)]
-    raise min(problems, key=lambda problem: problem.where)
+        items = error.errors(include_url=False)
+        raise _problem(document, min(items, key=lambda item: document.at(*_path(document, item)))) from None
 
 
-def _problem(document: Document, item: Any) -> Any:
+def problems(document: Document, shape: type[Row]) -> tuple[BadInput, ...]:
+    """Everything in the file that does not fit, in its order; one problem for each place."""
+    try:
+        shape.model_validate(document.data)
+    except ValidationError as error:
+        return _problems(document, error)
+    return ()
+
+
+def _problems(document: Document, error: ValidationError) -> tuple[BadInput, ...]:
+    """In the order of the file; a union of shapes complains once for each of them, and its first complaint will do."""
+    first: dict[Any, BadInput] = {}
+    for problem in sorted((_problem(document, item) for item in error.errors(include_url=False)), key=lambda found: found.where):  # type: ignore[arg-type, return-value]
+        first.setdefault((problem.where, problem.what.partition(": ")[0]), problem)
+    return tuple(first.values())
+
+
+def _path(document: Document, item: Any) -> KeyPath:
+    """Where pydantic means: it adds the names of union members, and the marks know which parts are keys."""
     path: KeyPath = ()
-    for part in item["loc"]:  # pydantic adds the names of union members; the marks know which parts are keys
+    for part in item["loc"]:
         path = (*path, part) if (*path, part) in document.marks else path
+    if item["type"] == "unknown_key":
+        return (*path, item["ctx"]["key"])
+    return path
+
+
+def _problem(document: Document, item: Any) -> BadInput:
+    path = _path(document, item)
     context = item.get("ctx", {})
     kind, hint = item["type"], context.get("hint", "")
     if kind == "missing":
         return BadInput(f"{_spell((*path, item['loc'][-1]))} is missing", where=document.at(*path), hint="add it")
-    if kind == "unknown_key":
-        path = (*path, context["key"])
-    elif path in document.numbers and kind in ("string_type", "expected_text"):
+    if path in document.numbers and kind in ("string_type", "expected_text"):
         raw = document.numbers[path]
         text = f"expected a string, got the number {item['input']}"
         return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint=f'put it in quotes: "{raw}"')
+    if kind in ("too_short", "too_long"):
+        few, count = kind == "too_short", context.get("min_length", context.get("max_length"))
+        text = f"expected at {'least' if few else 'most'} {count} item{'s' if count > 1 else ''}, not {context['actual_length']}"
+        return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint="add what belongs here" if few else "remove one")
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     message = f"expected {message}" if item["msg"].startswith("Input should be ") else message
     return BadInput(f"{_spell(path)}: {message}", where=document.at(*path), hint=hint or "see docs/matrices.md")
@@ -199,6 +196,31 @@ def _spell(path: KeyPath) -> str:
 
 # --- values that both kinds of file use -----------------------------------------------------------------------------------
 
+# What a version is here: the plain part of PEP 440. Numbers end at nine digits, which is where mistakes begin.
+VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}(?:(?:a|b|rc)[0-9]{1,9})?(?:\.post[0-9]{1,9})?(?:\.dev[0-9]{1,9})?"
+RANGE = rf"^(?!,)(?:(?:^|,) *(?:\*|(?:==?|!=|<=|>=|<|>|~=)? *{VERSION}(?:\.\*)?) *)+$"
+RANGE_HINT = 'write for instance ">=2.5,<3" or "2.7.*"'
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Text that is wholly of a pattern, for the loader and for editors alike; `what` says what was wrong with another."""
+
+    pattern: str
+    what: str
+    hint: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.pattern}$"}
+
+    def _check(self, value: object) -> str:
+        if re.fullmatch(self.pattern, _text(value)):
+            return str(value)
+        raise PydanticCustomError("written", "{text}", {"text": self.what, "hint": self.hint})
+
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
@@ -207,24 +229,24 @@ def _text(value: object) -> str:
 
 
 def _version(value: object) -> Version:
-    try:
-        return Version(_text(value))
-    except InvalidVersion:
-        raise PydanticCustomError("version", "not a version, such as 2.7.1", {"hint": "write digits and dots"}) from None
+    if re.fullmatch(VERSION, _text(value)):
+        return Version(str(value))
+    raise PydanticCustomError("version", "not a version, such as 2.7.1", {"hint": "write digits and dots"})
 
 
 def _specifier(part: str) -> str:
     """One comma-separated part in PEP 440 spelling; `2.7`, `=2.7` and `2.7.*` are all conda's way to say 2.7.x."""
     if part[:1] in ("<", ">", "!", "~") or part.startswith("=="):
         return part
-    return "" if part == "*" else f"=={part.lstrip('=').removesuffix('.*')}.*"
+    return "" if part == "*" else f"=={part.lstrip('= ').removesuffix('.*')}.*"
 
 
 def version_range(text: str) -> SpecifierSet:
     """A range as people write it: ">=2,<3", "2.7.*", or "2.7" for every 2.7.x. Raises ValueError when it is not one or is empty."""
-    parts = [part.strip() for part in text.split(",")]
+    if not re.fullmatch(RANGE, text):
+        raise ValueError(f"{quoted(text)} is not a version range")
     try:
-        found = SpecifierSet(",".join(map(_specifier, parts)), prereleases=True)
+        found = SpecifierSet(",".join(_specifier(part.strip()) for part in text.split(",")), prereleases=True)
     except InvalidSpecifier:
         raise ValueError(f"{text!r} is not a version range") from None
     if found.is_unsatisfiable():
@@ -233,13 +255,20 @@ def version_range(text: str) -> SpecifierSet:
 
 
 def _range(value: object) -> SpecifierSet:
-    hint, text = {"hint": 'write for instance ">=2.5,<3" or "2.7.*"'}, _text(value)
+    text = _text(value)
     try:
         return version_range(text)
     except ValueError as error:
-        raise PydanticCustomError("version_range", "{text}", {"text": str(error), **hint}) from None
+        raise PydanticCustomError("version_range", "{text}", {"text": str(error), "hint": RANGE_HINT}) from None
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-VersionText = Annotated[Version, BeforeValidator(_version), WithJsonSchema({"type": "string", "pattern": r"^[0-9][0-9a-z.]*$"})]
-RangeText = Annotated[SpecifierSet, BeforeValidator(_range), WithJsonSchema({"type": "string"})]
+VersionText = Annotated[Version, BeforeValidator(_version), WithJsonSchema({"type": "string", "pattern": f"^{VERSION}$"})]
+RangeText = Annotated[SpecifierSet, BeforeValidator(_range), WithJsonSchema({"type": "string", "pattern": RANGE})]
+TARGET = r"^(?:cpu|cu[0-9]{2,6})$"
+TargetName = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "pattern": TARGET})]
+VirtualName = Annotated[str, Written(r"__[a-z0-9_]{1,60}", "no name of a virtual package", 'write for instance __glibc: "2.35"')]
+_VIRTUAL = rf"{VERSION}(?: [A-Za-z0-9_.+-]{{1,60}})?"
+VirtualText = Annotated[
+    str, Written(_VIRTUAL, "not a version, nor a version and a build", 'write for instance "2.35" or "1 x86_64_v3"')
+]

@@ -40,6 +40,11 @@ class Layout:
         return self.root / "templates"
 
     @property
+    def schemas(self) -> Path:
+        """JSON Schemas of the files that people write; editors read them."""
+        return self.root / "schemas"
+
+    @property
     def environments(self) -> Path:
         return self.root / "environments"
 

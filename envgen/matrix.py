@@ -19,6 +19,7 @@ from envgen.document import Document, checked, read, version_range
 from envgen.errors import BadInput, closest
 from envgen.hearsay import Hearsay, Trial
 from envgen.model import (
+    PLATFORMS,
     Address,
     Build,
     Condition,
@@ -35,8 +36,7 @@ from envgen.model import (
     Word,
 )
 from envgen.shapes import (
-    PLATFORMS,
-    WORD,
+    KINDS,
     AdviceFile,
     AdviceRow,
     ConstraintRow,
@@ -49,21 +49,30 @@ from envgen.shapes import (
     TargetFile,
     WordFile,
 )
+from envgen.values import ADVISED, DRIVERS, NAMED, RANGED, WORD
 
-AXES = ("archspec", "cuda", "driver", "glibc", "gpu", "platform", "provider", "python", "target")
+AXES = tuple(sorted((*NAMED, *RANGED)))
 _HOLE = re.compile(r"\{(\w*)\}")
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # need not be there: without them everything is decided as well
-_DRIVERS = ("toolkit", "older")  # names of a driver beside its version: see cell.promised
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     """Read every matrix file. Raises BadInput with file:line:column."""
-    documents = {path.name: read(path, f"{shown}/{path.name}") for path in sorted(folder.glob("*.yaml"))}
+    return matrix_of({path.name: read(path, f"{shown}/{path.name}") for path in matrix_files(folder)}, shown)
+
+
+def matrix_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder that are matrix files, in their order."""
+    return tuple(sorted(folder.glob("*.yaml")))
+
+
+def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
+    """All facts of documents by file name. Raises BadInput with file:line:column."""
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    frameworks = {name: document for name, document in documents.items() if name not in (*_FACT_FILES, _ADVICE, _WORDS)}
+    frameworks = {name: document for name, document in documents.items() if name not in KINDS}
     found = [_framework(document) for document in frameworks.values()]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
@@ -93,6 +102,9 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
         raise BadInput(
             f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal"
         )
+    if file.framework in AXES:
+        hint = f"constraints know these words: {', '.join(AXES)}"
+        raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
     releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
     _no_repeats(((release.version, release.at) for release in releases), "version")
     providers = {
@@ -135,6 +147,7 @@ def _spelling(row: SpellingRow, at: Address) -> Spelling:
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
     """The driver floor of a toolkit is its family's where minor-version compatibility holds, else the driver it came with."""
     families = {row.major: row for row in file.families}
+    _no_repeats(((row.major, document.at("families", i)) for i, row in enumerate(file.families)), "major")
     _no_repeats(((row.version, document.at("toolkits", i)) for i, row in enumerate(file.toolkits)), "version")
     for index, row in enumerate(file.toolkits):
         family = families.get(row.version.major)
@@ -142,6 +155,9 @@ def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
         floor = {**driver, **(_by_system(family.linux, family.windows) if family else {})}
         because = family.because if family else file.because
         low, high = row.capabilities
+        if low > high:
+            where = document.at("toolkits", index, "capabilities")
+            raise BadInput(f"no compute capability is from {low} to {high}", where=where, hint="write the first, then the last")
         excludes = tuple(family.excludes) if family else ()
         yield Toolkit(row.version, driver, floor, (low, high), excludes, because, document.at("toolkits", index), file.because)
 
@@ -175,7 +191,7 @@ def _gpus(document: Document) -> Iterator[Gpu]:
 
 def _words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Word]]:
     rows = checked(document, WordFile).words
-    found = [(row, word.groups("")) for row in rows if (word := WORD.fullmatch(row.word))]
+    found = [(row, word.groups("")) for row in rows if (word := re.fullmatch(WORD, row.word))]
     keys = [(str(canonicalize_name(name)), str(canonicalize_name(extra))) for _, (name, extra) in found]
     spelled = (f"{name}[{extra}]" if extra else name for name, extra in keys)
     _no_repeats(((word, document.at("words", index)) for index, word in enumerate(spelled)), "the word")
@@ -222,7 +238,7 @@ def _conditions(document: Document, path: tuple[str | int, ...], found: Mapping[
 
 
 def _condition(axis: str, value: str | list[str], at: Address) -> Condition:
-    if axis in ("archspec", "dropped", "platform", "provider", "target") or (axis == "driver" and value in _DRIVERS):
+    if axis in (*NAMED, *ADVISED) or (axis == "driver" and value in DRIVERS):
         return Condition(axis, names=frozenset([value] if isinstance(value, str) else value))
     if not isinstance(value, str):
         raise BadInput(f"{axis}: expected a version range", where=at, hint='write for instance ">=12.8"')
@@ -262,7 +278,7 @@ def _check_references(matrix: Matrix) -> None:
             _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
     for constraint, said in matrix.hearsay:
         for condition in constraint.when:
-            _check_condition(matrix, constraint, condition, {*AXES, *_packages(matrix), "dropped"})
+            _check_condition(matrix, constraint, condition, {*AXES, *_packages(matrix), *ADVISED})
         _check_advice(matrix, constraint, said)
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 
 from packaging.specifiers import SpecifierSet
@@ -17,6 +17,7 @@ from packaging.version import Version
 from envgen.hearsay import Hearsay
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
+PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
 
 
@@ -123,7 +124,7 @@ class Constraint:
     need: tuple[Condition, ...]
     because: str
     at: Address
-    until: str | None = None
+    until: date | None = None  # from this day on it may be otherwise
     warn: bool = False  # worth saying, not worth refusing
 
 

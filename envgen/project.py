@@ -5,139 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from packaging.version import Version
 
-from envgen.document import Document, RangeText, Row, Text, checked, read
+from envgen.document import Document, checked, read
 from envgen.errors import BadInput, closest
-from envgen.hearing import CUDA_HINT, Hearing
-from envgen.layout import TEMPLATE
+from envgen.hearing import Hearing
 from envgen.model import Address, Dependency, Matrix, Platform, Project, TargetWish, Wish, driver_text
+from envgen.projectfile import SPEC, CudaRow, FrameworkRow, ProjectFile, TargetRow
 from envgen.settle import settled
 from envgen.wishes import Draft
 from envgen.words import ANY, conda_phrase, pip_phrase
-
-_SPEC = re.compile(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[].*)?")
-_CREDENTIALS = re.compile(r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+")
-
-
-def _dependency(value: object) -> str:
-    if isinstance(value, str) and _SPEC.fullmatch(value) and "#" not in value and value.isprintable():
-        return value
-    kind = "dependency" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a conda spec", {"hint": 'write for instance numpy, "pandas >=2" or conda-forge::numpy'})
-
-
-def _channel(value: object) -> str:
-    """Channels may hold `$NAME` where a credential belongs, never the credential itself (which is not repeated here)."""
-    odd = not isinstance(value, str) or not value or any(c.isspace() or c in "?#" for c in value)
-    if not isinstance(value, str) or odd or ("@" in value and "://" not in value):
-        raise PydanticCustomError("channel", "not a channel", {"hint": "write conda-forge, or the url of a channel"})
-    if _CREDENTIALS.search(value):
-        hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
-        raise PydanticCustomError("channel", "a password or token stands in this url", {"hint": hint})
-    return value
-
-
-def _requirement(value: object) -> str:
-    if not isinstance(value, str) or not value.isprintable() or "#" in value:
-        kind = "requirement" if isinstance(value, str) else "expected_text"
-        raise PydanticCustomError(kind, "not a requirement", {"hint": 'write for instance "einops >=0.8"'})
-    if _CREDENTIALS.search(value):
-        hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
-        raise PydanticCustomError("requirement", "a password or token stands in this url", {"hint": hint})
-    return value
-
-
-def _driver(value: object) -> Version:
-    try:
-        return Version(str(value if isinstance(value, str) else "").removeprefix(">=").strip())
-    except InvalidVersion:
-        kind = "driver" if isinstance(value, str) else "expected_text"
-        raise PydanticCustomError(kind, "not the oldest driver", {"hint": 'write for instance ">=535"'}) from None
-
-
-def _moment(value: object) -> datetime:
-    """A date means its first second, UTC."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
-    try:
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError:
-        raise PydanticCustomError("date", "not a date", {"hint": "write for instance 2026-06-01"}) from None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
-
-
-def _framework(value: object) -> object:
-    return value if isinstance(value, dict) else {"version": value}
-
-
-def _targets(value: object) -> object:
-    """A list of names is a mapping without overrides."""
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return {name: {} for name in value}
-    if isinstance(value, dict):
-        return {name: {} if row is None else row for name, row in value.items()}
-    raise PydanticCustomError("targets", "expected target names", {"hint": "write for instance [cpu, cu126]"})
-
-
-def _cuda(value: object) -> object:
-    """A text is the version alone."""
-    if value is not None and not isinstance(value, str | dict):
-        raise PydanticCustomError("expected_text", "expected a string")
-    if value == {}:
-        raise PydanticCustomError("cuda", "says nothing", {"hint": CUDA_HINT})
-    return {"version": value} if isinstance(value, str) else value
-
-
-DependencyText = Annotated[str, BeforeValidator(_dependency)]
-ChannelText = Annotated[str, BeforeValidator(_channel)]
-RequirementText = Annotated[str, BeforeValidator(_requirement)]
-DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string"})]
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date"})]
-
-
-class FrameworkRow(Row):
-    version: RangeText = SpecifierSet()
-    provider: Text | None = None
-    companions: list[Text] = Field(default=[], alias="with")
-
-
-class TargetRow(Row):
-    platforms: list[Text] | None = Field(default=None, min_length=1)
-    virtual_packages: dict[Text, Text] = Field(default={}, alias="virtual-packages")
-    dependencies: list[DependencyText] = []
-
-
-class CudaRow(Row):
-    version: Text | None = Field(default=None, description="newest, a major, a minor, a range or the name of a target")
-    driver: DriverText | None = Field(default=None, description="The oldest driver, as in the project's own driver:")
-    gpus: list[Text] = Field(default=[], description="GPU models, as in the project's own gpus:")
-
-
-class ProjectFile(Row):
-    python: RangeText
-    frameworks: dict[Text, Annotated[FrameworkRow, BeforeValidator(_framework)]] = {}
-    targets: Annotated[dict[Text, TargetRow], BeforeValidator(_targets), Field(min_length=1)] = {}
-    cuda: Annotated[CudaRow | None, BeforeValidator(_cuda)] = Field(
-        default=None, description="One more target: newest, a CUDA version, or the newest that a driver and GPUs can run"
-    )
-    platforms: list[Text] = Field(min_length=1)
-    channels: list[ChannelText] = Field(min_length=1)
-    dependencies: list[DependencyText] = []
-    pip: list[RequirementText] = []
-    pip_repositories: list[RequirementText] = Field(default=[], alias="pip-repositories")
-    driver: DriverText | None = None
-    gpus: list[Text] = []
-    align: bool = True
-    exclude_newer: Moment | None = Field(default=None, alias="exclude-newer")
-    template: Text = TEMPLATE
 
 
 def load_project(path: Path, shown: str, matrix: Matrix) -> Project:
@@ -237,10 +118,6 @@ class _Names:
         listed = isinstance(self.document.data["targets"], list)
         path: tuple[str | int, ...] = ("targets", self.document.data["targets"].index(key) if listed else key)
         name = key if key in self.matrix.targets else self.heard.target(key, self.at(*path))
-        wrong = [key for key in row.virtual_packages if not key.startswith("__")]
-        if wrong:
-            where = self.at(*path, "virtual-packages", wrong[0])
-            raise BadInput(f"`{wrong[0]}` is no virtual package", where=where, hint='write for instance __glibc: "2.35"')
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=self.at(*path))
         return TargetWish(name, self.at(*path), platforms, row.virtual_packages, extra)
@@ -274,8 +151,8 @@ class _Names:
         return tuple(self.dependency(spec, at) for spec, at in specs if not self.heard.phrase(conda_phrase(spec), at, inside))
 
     def dependency(self, spec: str, at: Address) -> Dependency:
-        match = _SPEC.fullmatch(spec)
-        name = match["name"].lower() if match else spec
+        match = re.fullmatch(SPEC, spec)
+        name = match[1].lower() if match else spec
         if name == "python":
             hint = "envgen chooses its build for every target; write only the version there"
             raise BadInput("`python` belongs to python:", where=at, hint=hint)

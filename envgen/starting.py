@@ -1,4 +1,7 @@
-"""Starting in a repository of one's own: matrices, templates, a Makefile include and a first project. Overwrites nothing."""
+"""Starting in a repository of one's own: matrices, templates, schemas, a Makefile include and a first project.
+
+Overwrites nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import yaml
 from envgen.decisions import RenderedFile
 from envgen.document import parse
 from envgen.errors import BadInput, closest
+from envgen.facts.schemas import PROJECT, first_line, schemas
 from envgen.layout import Layout, starter
 from envgen.matrix import load_matrix
 from envgen.model import Address, Matrix, Wish
@@ -21,7 +25,7 @@ _MAKE = """\
 # The verbs of envgen; written by `envgen init`. Use it with `include envgen.mk`.
 ENVGEN ?= envgen
 
-.PHONY: env-cpu env-gpu env verify doctor install-cpu install-gpu
+.PHONY: env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu
 env-cpu:  ## Lock the CPU target of PROJECT, or of every project
 	$(ENVGEN) lock $(PROJECT) --target cpu
 env-gpu:  ## Lock the newest CUDA target that this machine can run
@@ -30,6 +34,10 @@ env:  ## Lock TARGET (cpu, cu126, ...) of PROJECT; without them everything
 	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
 verify:  ## Hold every lock of PROJECT, or of every project, against the rules
 	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
+matrix-lint:  ## Hold matrices/ against the rules
+	$(ENVGEN) matrix lint --strict
+schemas:  ## Write schemas/, by which editors check project.yaml and matrices/
+	$(ENVGEN) matrix schemas
 doctor:  ## Say what this machine has, what gets in the way, and which locked target fits
 	$(ENVGEN) doctor $(PROJECT)
 install-cpu:  ## Install the locked CPU environment of PROJECT, or of every project
@@ -49,10 +57,14 @@ def start(
     path = layout.project(project)
     source = Layout(starter())
     own = layout.matrices if layout.matrices.is_dir() else source.matrices
+    line = first_line(layout.shown(path.parent), PROJECT)
     text, said = _project_text(load_matrix(own), frameworks, targets, platforms)
     yield from said
+    text = f"{line}\n{text}"
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
+    for file in schemas():
+        yield from _write(layout, layout.schemas / file.name, file.text)
     yield from _write(layout, layout.root / "envgen.mk", _MAKE)
     yield from _write(layout, layout.root / "Makefile", "include envgen.mk\n")
     yield from _write(layout, path, text)

@@ -99,7 +99,7 @@ def written(data: str | bytes, file: str = FILE) -> Change:
         (replaced(("platforms", "\tplatforms")), f"{FILE}:4:1: not YAML: ", "mend the line"),
         (written(""), f"{FILE}:1:1: python is missing", "add it"),
         (written("- a\n- b\n"), f"{FILE}:1:1: the file: expected a mapping", ""),
-        (written(b"\xff\xfe\x00"), f"{FILE}: cannot be read: ", "UTF-8"),
+        (written(b"\xff\xfe\x00"), f"{FILE}:1:1: not UTF-8 text: byte 0xff", "UTF-8"),
         (
             added("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n"),
             f"{FILE}:7:1: a merge conflict was left in this file",

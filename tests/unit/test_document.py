@@ -59,8 +59,11 @@ def refusal(text: str) -> str:
         ("name: a\nrows:\n  - siez: 1\n", "f.yaml:3:5: rows[0].siez: unknown key\n\nhint: did you mean `size`?"),
         ("name: a\nrows: [1]\n", "f.yaml:2:8: rows[0]: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
         ("name: a\nname: b\n", "f.yaml:2:1: `name` is written twice\n\nhint: keep one of them"),
-        ("name: &a x\nversion: *a\n", "f.yaml:1:7: aliases (`*name`) are not used here\n\nhint: write the value out"),
-        ("name: a\nrows:\n  - <<: {size: 1}\n", "f.yaml:3:5: a key must be plain text\n\nhint: write the keys out"),
+        ("name: &a x\nversion: *a\n", "f.yaml:2:10: aliases (`*name`) are not used here\n\nhint: write the value out"),
+        (
+            "name: a\nrows:\n  - <<: {size: 1}\n",
+            "f.yaml:3:5: a key must be plain text\n\nhint: there are no includes and no merges (`<<`): write the keys out",
+        ),
         ("? [a]\n: b\n", "f.yaml:1:3: a key must be plain text\n\nhint: write the keys out"),
         ("name: 3.10\n", 'f.yaml:1:1: name: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
         ("name: 1_0\n", 'f.yaml:1:1: name: expected a string, got the number 10\n\nhint: put it in quotes: "1_0"'),
@@ -135,7 +138,7 @@ def test_a_file_that_is_not_utf8_says_so(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         read(tmp_path / "x", "f.yaml")
     assert str(caught.value) == (
-        "f.yaml: cannot be read: 'utf-8' codec can't decode byte 0xff in position 6: invalid start byte\n\nhint: it must be a readable UTF-8 text file"
+        "f.yaml:1:7: not UTF-8 text: byte 0xff, invalid start byte\n\nhint: save it as UTF-8; some editors write UTF-16 or Latin-1"
     )
 
 
@@ -198,9 +201,16 @@ def test_deep_nesting_is_bad_input_too() -> None:
         parse("[" * 3000, "f.yaml")
 
 
+@pytest.mark.parametrize("text", ["[", "{a: ", "- "])
+def test_deep_nesting_is_told_at_once_however_deep_it_is(text: str) -> None:
+    """PyYAML's composer in C would end the process: it calls itself once for each level."""
+    with pytest.raises(BadInput, match=r"^f\.yaml:1:\d+: nested too deeply\n\nhint: "):
+        parse(text * 300_000, "f.yaml")
+
+
 def test_deep_nesting_that_closes_is_bad_input_too() -> None:
-    with pytest.raises(BadInput):
-        parse("[" * 3000 + "]" * 3000, "f.yaml")
+    with pytest.raises(BadInput, match=r"^f\.yaml:1:22: nested too deeply\n\nhint: "):
+        parse("[" * 300_000 + "]" * 300_000, "f.yaml")
 
 
 @examples(200)

@@ -411,7 +411,7 @@ def save(folder: Path, content: bytes | str) -> Path:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"\xff\xfe\x00", "file: cannot be read: "),
+        (b"\xff\xfe\x00", "file:1:1: not UTF-8 text: byte 0xff"),
         (b"\x00\x01\x02", "file:1:1: not YAML: "),
         ("", "file:1:1: this file is empty"),
         ("hello", "file:1:1: not a lock: expected a mapping here"),

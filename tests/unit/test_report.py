@@ -132,19 +132,15 @@ def test_the_json_of_a_lock_says_what_the_table_says() -> None:
     assert len(cuda["warnings"]) == 1
 
 
-def test_a_resolution_shows_one_reason_and_all_with_explain() -> None:
-    found = resolutions(PROJECT.replace('">=2"', '"2.0"'))
-    short, long = (report.resolutions_text(found, explain) for explain in (False, True))
-    assert short.splitlines()[:5] == [
+def test_a_resolution_shows_every_pin_with_one_reason() -> None:
+    text = report.resolutions_text(resolutions(PROJECT.replace('">=2"', '"2.0"')))
+    assert text.splitlines()[:5] == [
         "demo-cpu: linux-64",
         "  python 3.11",
         "      newest python that cpu, cu126 share within >=3.9 (environments/demo/project.yaml:1:1)",
         "  alpha 2.0.0",
         "      newest of alpha 2.0 from conda-forge for cpu (environments/demo/project.yaml:2:14)",
     ]
-    assert "      alpha 2.1.0 is outside 2.0 (environments/demo/project.yaml:2:14)" in long.splitlines()
-    assert "is outside" not in short
-    assert set(short.splitlines()) < set(long.splitlines())
 
 
 def test_the_json_of_a_resolution_holds_every_pin_with_its_reasons() -> None:

@@ -1,0 +1,245 @@
+"""Lint: a clean matrix is silent; each slip of the pen gets its rule, its place and its words; what is right but looks odd is silent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+from unit.small import FILES, write_matrix
+
+from envgen.facts.lint import RULES, linted
+from envgen.facts.report import lint_json, lint_summary, lint_text
+from envgen.facts.rules import Finding
+from envgen.facts.schemas import first_line, kind_of, write_schemas
+from envgen.layout import Layout
+
+REPO = Path(__file__).parents[2]
+TODAY = date(2026, 11, 21)
+
+Change = tuple[str, str, str]  # file, old, new
+
+
+def _clean() -> dict[str, str]:
+    """The small matrix, as lint would have it."""
+    changes: tuple[Change, ...] = (
+        ("alpha.yaml", 'variants: [cpu, "11.8"], platforms: [linux-64], python: "3.9, 3.10"}', 'variants: [cpu], platforms: [linux-64], python: "3.9-3.10"}\n      - {provider: vendor, variants: ["11.8"], platforms: [linux-64], python: "3.9-3.10", cudnn: 8}'),
+        ("cudnn.yaml", '"9.10.2.21", cuda: [11, 12], capability: "5.0"}\n', '"9.10.2.21", cuda: [11, 12], capability: "5.0"}\n  - {version: "8.9.7.29", cuda: [11, 12], capability: "3.5"}\n'),
+        ("gpus.yaml", '  - capability: "10.0"\n    models: [B200]\n', '  - capability: "9.0"\n    models: [H100, H200]\n'),
+    )  # fmt: skip
+    files = dict(FILES)
+    for file, old, new in changes:
+        assert old in files[file]
+        files[file] = files[file].replace(old, new, 1)
+    return {name: f"{first_line('matrices', kind_of(name))}\n{text}" for name, text in files.items()}
+
+
+CLEAN = _clean()
+
+
+def lint(folder: Path, files: Mapping[str, str], today: date = TODAY) -> tuple[Finding, ...]:
+    """What lint finds in a repository with these matrix files."""
+    layout = Layout(folder)
+    write_matrix(layout.matrices, files)
+    write_schemas(layout)
+    findings, refused = linted(layout, today)
+    assert refused == ()
+    return findings
+
+
+def changed(*changes: Change) -> dict[str, str]:
+    """The clean matrix with some texts replaced; a new text at the end of a file where there is no old one."""
+    files = dict(CLEAN)
+    for file, old, new in changes:
+        assert old in files[file], old
+        files[file] = files[file].replace(old, new, 1) if old else files[file] + new
+    return files
+
+
+def needs(row: str, file: str = "beta.yaml") -> Change:
+    """One more constraint, in the last line of a file."""
+    return (file, "", f"  - {{{row}, because: https://x.example}}\n")
+
+
+BUILD = "      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64], python: "
+BETA31 = f'{BUILD}"3.11-3.12"}}\n'
+GPU_ROW = '      - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64], python: "3.11-3.12", cudnn: 9}\n'
+SLIPS = [
+    # --- constraints
+    ("never-applies", needs('when: {cuda: ">=13"}, need: {glibc: ">=2.28"}'), "beta.yaml:23:13: nothing in the matrices can have cuda >=13"),
+    ("never-applies", needs('when: {beta: ">=9"}, need: {alpha: ">=2"}'), "beta.yaml:23:13: nothing in the matrices can have beta >=9"),
+    ("never-applies", needs('when: {python: "2.7"}, need: {beta: ">=3.1"}'), "beta.yaml:23:13: nothing in the matrices can have python ==2.7.*"),
+    ("never-applies", needs('when: {cuda: "12.6", platform: osx-arm64}, need: {beta: ">=3.1"}'), "beta.yaml:23:6: nothing in the matrices can have cuda ==12.6.* and platform osx-arm64 together"),
+    ("never-applies", needs('when: {beta: "3.0", python: "3.12"}, need: {glibc: ">=2.28"}'), "beta.yaml:23:6: nothing in the matrices can have beta ==3.0.* and python ==3.12.* together"),
+    ("never-applies", needs('when: {provider: vendor, platform: win-64}, need: {glibc: ">=2.28"}'), "beta.yaml:23:6: nothing in the matrices can have provider vendor and platform win-64 together"),
+    ("never-applies", needs('when: {driver: "<525", cuda: ">=12"}, need: {beta: ">=3.1"}'), "beta.yaml:23:6: nothing in the matrices can have driver <525 and cuda >=12 together"),
+    ("never-applies", needs('when: {target: cpu, gpu: ">=8.0"}, need: {beta: ">=3.1"}'), "beta.yaml:23:6: nothing in the matrices can have target cpu and gpu >=8.0 together"),
+    ("unknown-gpu", needs('when: {gpu: "8.8"}, need: {cuda: ">=12"}'), "beta.yaml:23:13: no GPU in gpus.yaml has gpu ==8.8.*"),
+    ("unknown-gpu", needs('when: {beta: ">=3"}, need: {gpu: ">=12"}'), "beta.yaml:23:34: no GPU in gpus.yaml has gpu >=12"),
+    ("says-nothing", needs('when: {beta: ">=3"}, need: {python: ">=3.10"}'), "beta.yaml:23:34: python >=3.10 holds in any case"),
+    ("says-nothing", needs('when: {beta: "3.0"}, need: {alpha: ">=1"}'), "beta.yaml:23:34: alpha >=1 holds in any case"),
+    ("says-nothing", needs("when: {platform: win-64}, need: {provider: conda-forge}"), "beta.yaml:23:39: provider conda-forge holds in any case"),
+    ("driver-floor", needs('when: {cuda: "12.6"}, need: {driver: ">=450.80.02"}'), "beta.yaml:23:35: driver >=450.80.02 is below what CUDA needs: driver 525.60.13 or newer"),
+    ("contradiction", needs('when: {beta: "3.1"}, need: {alpha: "<2.1"}'), "beta.yaml:23:34: it needs alpha <2.1 where matrices/beta.yaml:21:5 needs alpha >=2.1"),
+    ("contradiction", needs('when: {beta: "3.1"}, need: {beta: "3.0"}'), "beta.yaml:23:34: it applies to beta ==3.1.* and needs beta ==3.0.*"),
+    ("contradiction", needs('when: {cuda: "11.8", alpha: "2"}, need: {cuda: "12"}'), "beta.yaml:23:47: it applies to cuda ==11.8.* and needs cuda ==12.*"),
+    ("shadowed-constraint", needs('when: {beta: ">=3.1"}, need: {alpha: ">=2.1"}'), "beta.yaml:23:5: it adds nothing to matrices/beta.yaml:21:5"),
+    ("shadowed-constraint", needs('when: {beta: "3.1.0", python: "3.11"}, need: {alpha: ">=2.0.1"}'), "beta.yaml:23:5: it adds nothing to matrices/beta.yaml:21:5"),
+    ("overlapping-constraints", needs('when: {beta: ">=3,<3.2"}, need: {alpha: ">=2.0,<9"}'), None),
+    ("until-passed", needs('when: {beta: "3.0"}, need: {alpha: "2.0"}, until: 2026-11-21'), "beta.yaml:23:49: 2026-11-21 has passed"),
+    # --- releases
+    ("no-builds", ("beta.yaml", "releases:\n", 'releases:\n  - version: "3.2.0"\n    builds: []\n'), "beta.yaml:12:5: beta 3.2.0 has no builds"),
+    ("shadowed-builds", ("beta.yaml", BETA31, BETA31 + BETA31), "beta.yaml:15:9: it adds nothing to matrices/beta.yaml:14:9"),
+    ("shadowed-builds", ("beta.yaml", BETA31, f'{BETA31}      - {{provider: conda-forge, variants: [cpu], platforms: [linux-64], python: "3.12"}}\n'), "beta.yaml:15:9: it adds nothing to matrices/beta.yaml:14:9"),
+    ("overlapping-builds", ("beta.yaml", BETA31, f'{BETA31}{BUILD}"3.12-3.13"}}\n'), "beta.yaml:15:9: cpu for linux-64 and Python 3.12 is at matrices/beta.yaml:14:9, too"),
+    ("contradicting-builds build-cudnn", ("beta.yaml", GPU_ROW, GPU_ROW + GPU_ROW.replace(", cudnn: 9", "")), None),
+    ("build-cudnn", ("beta.yaml", ", cudnn: 9}", "}"), "beta.yaml:15:9: nothing says which cuDNN the build for CUDA 12.6 links"),
+    ("build-cudnn", ("beta.yaml", '"3.11-3.12"}', '"3.11-3.12", cudnn: 9}'), "beta.yaml:14:105: a CPU build links no cuDNN"),
+    ("build-cudnn", ("beta.yaml", "cudnn: 9", "cudnn: 7"), "beta.yaml:15:97: cudnn.yaml has no cuDNN 7 for CUDA 12"),
+    ("unreachable-builds", ("beta.yaml", 'variants: ["12.6"]', 'variants: ["12.6", "12.7"]'), "beta.yaml:15:33: CUDA 12.7 is not in cuda.yaml"),
+    ("unreachable-builds", ("beta.yaml", "platforms: [linux-64, osx-arm64]", "platforms: [linux-64, osx-64, osx-arm64]"), "beta.yaml:14:50: no target is for cpu on osx-64"),
+    ("unreachable-builds", ("alpha.yaml", 'variants: ["11.8", "12.6"], platforms: [linux-64]', 'variants: ["11.8", "12.6"], platforms: [linux-64, win-64]'), "alpha.yaml:29:61: no target is for CUDA 11.8 on win-64"),
+    ("unspelled", ("beta.yaml", 'releases: ">=3"', 'releases: ">=3.1"'), "beta.yaml:18:10: no row of providers.conda-forge is for 3.0.0"),
+    ("unused-spelling", ("alpha.yaml", "  vendor:\n", '    - {releases: "<1", channels: [conda-forge], cpu: [alpha], cuda: ["alpha * cuda{cu}*"], because: https://x.example}\n  vendor:\n'), "alpha.yaml:13:8: no release <1 has builds of conda-forge"),
+    ("overlapping-ranges unused-spelling", ("alpha.yaml", "  vendor:\n", '    - {releases: ">=2.2", channels: [conda-forge], cpu: [alpha], cuda: ["alpha * cuda{cu}*"], because: https://x.example}\n  vendor:\n'), "alpha.yaml:13:8: >=2.2 overlaps >=2 at matrices/alpha.yaml:6:7"),
+    ("companions", ("alpha.yaml", 'with: {alphavision: "0.21"}', 'with: {alphavision: "0.21", alphaudio: "2"}'), "alpha.yaml:21:33: no spelling of 2.1.0 knows alphaudio"),
+    ("companions", ("alpha.yaml", "      companions:\n", "      companions:\n        alphaudio: {cpu: alphaudio, cuda: alphaudio}\n"), "alpha.yaml:11:9: no release >=2 has alphaudio in `with`"),
+    ("spec", ("beta.yaml", '"betalib {version}.* cpu_*"', '"betalib >={version}.* cpu_* x"'), "beta.yaml:6:7: `betalib >=3.1.0.* cpu_* x` is not a spec: there is a blank in the build `cpu_* x`"),
+    ("spec", ("beta.yaml", '"betalib {version}.* cpu_*"', '"* {version}.*"'), None),
+    ("spec-cuda", ("beta.yaml", '["beta {version}.*", "betalib {version}.* cuda{cu}*", "cuda-version {cuda}.*"]', '["beta {version}.*", "betalib {version}.* cuda*"]'), "beta.yaml:9:7: nothing pins the target's CUDA"),
+    ("spec-cuda", [("beta.yaml", "      cpu: ", "      newer-minor: true\n      cpu: "), ("beta.yaml", "cuda{cu}*", "cuda*")], "beta.yaml:10:7: nothing names the build's CUDA"),
+    # --- hardware
+    ("target-unserved", [("targets.yaml", "  cu126:", '  cu125: {cuda: "12.5", platforms: [linux-64]}\n  cu126:'), ("cuda.yaml", '  - {version: "11.8"', '  - {version: "12.5", linux: "555.42.02", windows: "555.85", capabilities: ["5.0", "9.0"]}\n  - {version: "11.8"')], "targets.yaml:10:3: no release of any framework has CUDA 12.5 builds for it"),
+    ("target-unserved", ("targets.yaml", '"11.8", platforms: [linux-64]', '"11.8", platforms: [linux-64, win-64]'), "targets.yaml:9:47: no release of any framework has CUDA 11.8 builds for win-64"),
+    ("toolkit-order", ("cuda.yaml", '"560.28.03"', '"519.28.03"'), None),
+    ("toolkit-order", ("cuda.yaml", '["5.0", "9.0"]', '["3.0", "9.0"]'), "cuda.yaml:6:62: CUDA 12.6 begins at 3.0, 11.8 at 3.5"),
+    ("family-floor", [("cuda.yaml", '"525.60.13"', '"555"'), ("cuda.yaml", '  - {version: "11.8"', '  - {version: "12.0", linux: "525.60.13", windows: "527.41", capabilities: ["5.0", "9.0"]}\n  - {version: "11.8"'), ("cuda.yaml", '"560.28.03"', '"550.54.14"')], "cuda.yaml:4:17: 555 is above driver 550.54.14 that CUDA 12.6 came with"),
+    ("family-floor", ("cuda.yaml", "toolkits:\n", '  - {major: 10, linux: "410.48", windows: null, because: https://x.example}\ntoolkits:\n'), "cuda.yaml:5:5: no toolkit is of CUDA 10"),
+    ("cudnn", ("cudnn.yaml", '"9.12.0.1", cuda: [12]', '"9.12.0.1", cuda: [12, 13]'), "cudnn.yaml:4:27: no toolkit of cuda.yaml is of CUDA 13"),
+    ("cudnn", ("cudnn.yaml", '"9.12.0.1", cuda: [12], capability: "7.5"', '"9.12.0.1", cuda: [12], capability: "5.0"'), "cudnn.yaml:4:39: cuDNN 9.12.0.1 begins at 5.0, the older 9.11.0.98 at 7.5"),
+    ("gpu-without-code", ("gpus.yaml", '"3.5"', '"2.0"'), "gpus.yaml:10:5: no toolkit has code for 2.0"),
+    ("virtual-packages says-nothing", ("targets.yaml", ' __glibc: "2.28",', ""), "targets.yaml:4:3: nothing is promised of __glibc"),
+    ("virtual-packages", ("targets.yaml", '__win: "0"', '__win: "0", __glibc: "2.28"'), "targets.yaml:6:24: __glibc: win-64 never has it"),
+    ("virtual-packages", ("targets.yaml", '__unix: "0", __linux', '__cuda: "12", __unix: "0", __linux'), "targets.yaml:4:14: __cuda: every CUDA target promises its own"),
+    ("virtual-packages", ("targets.yaml", "targets:\n", '  osx-64: {__unix: "0", __osx: "13.0", __archspec: "1 x86_64"}\ntargets:\n'), "targets.yaml:7:3: no target is for osx-64"),
+    # --- spelling
+    ("spelling", ("cuda.yaml", '"12.6"', '"12.06"'), 'cuda.yaml:6:6: "12.06" is written "12.6"'),
+    ("spelling", ("cuda.yaml", '"525.60.13"', '"525.60.3"'), 'cuda.yaml:4:17: "525.60.3" is written "525.60.03"'),
+    ("spelling", ("beta.yaml", '"3.11-3.12"', '"3.11, 3.12"'), 'beta.yaml:14:84: "3.11, 3.12" is written "3.11-3.12"'),
+    ("spelling", ("beta.yaml", '"3.1.0"', '"3.01.0"'), 'beta.yaml:12:5: "3.01.0" is written "3.1.0"'),
+    ("spelling", ("gpus.yaml", "A100", '"A 100 "'), 'gpus.yaml:7:14: "A 100" is written "A 100"'),
+    ("spelling", ("beta.yaml", '">=3"', '">= 3"'), 'beta.yaml:6:7: ">= 3" is written ">=3"'),
+    ("spelling", ("beta.yaml", '">=560"', '">=560.8"'), 'beta.yaml:22:48: ">=560.8" is written ">=560.08"'),
+    ("order", ("beta.yaml", "[linux-64, osx-arm64]", "[osx-arm64, linux-64]"), "beta.yaml:14:73: linux-64 stands behind osx-arm64"),
+    ("order", ("alpha.yaml", '["11.8", "12.6"]', '["12.6", "11.8"]'), "alpha.yaml:29:52: 11.8 stands behind 12.6"),
+    ("order", ("gpus.yaml", '"8.0"', '"6.0"'), "gpus.yaml:8:5: 7.0 stands behind 6.0"),
+    ("order", ("cudnn.yaml", "[11, 12]", "[12, 11]"), "cudnn.yaml:6:39: 11 stands behind 12"),
+    ("order", ("alpha.yaml", "[vendor, conda-forge]", "[vendor, conda-forge, vendor]"), "alpha.yaml:15:39: vendor is written twice"),
+    ("order", [("targets.yaml", "  cpu: {platforms: [linux-64, osx-arm64, win-64]}\n", ""), ("targets.yaml", "", "  cpu: {platforms: [linux-64, osx-arm64, win-64]}\n")], "targets.yaml:10:3: cpu stands behind cu126"),
+    ("source", ("beta.yaml", "because: https://beta.example\n", "because: TODO\n"), "beta.yaml:3:1: `TODO` is no source"),
+    ("source", ("beta.yaml", "because: https://beta.example\n", "because: http://beta.example\n"), "beta.yaml:3:1: http:// can be changed on its way"),
+    ("schema", ("beta.yaml", "# yaml-language-server", "# yaml"), "beta.yaml:1:1: the first line names no schema"),
+    ("schema", ("beta.yaml", "framework.schema", "beta.schema"), "beta.yaml:1:1: there is no schema schemas/beta.schema.json"),
+]  # fmt: skip
+
+
+def test_a_clean_matrix_is_silent(tmp_path: Path) -> None:
+    assert lint(tmp_path, CLEAN) == ()
+
+
+@pytest.mark.parametrize(("rule", "change", "said"), SLIPS)
+def test_a_slip_is_found_at_its_place_and_nothing_else_is(
+    tmp_path: Path, rule: str, change: Change | list[Change], said: str | None
+) -> None:
+    findings = lint(tmp_path, changed(*(change if isinstance(change, list) else [change])))
+    assert {found.rule for found in findings} == set(rule.split())
+    assert said is None or f"matrices/{said}" in [f"{found.at}: {found.text}" for found in findings]
+    assert all(found.hint for found in findings)
+
+
+def test_every_rule_has_a_slip() -> None:
+    assert {name for rules, _, _ in SLIPS for name in rules.split()} == {rule.name for rule in RULES}
+
+
+TOOLKITS = '  - {version: "11.8"'
+RIGHT = {
+    "two builds of one release, each with its cuDNN": [("beta.yaml", GPU_ROW, GPU_ROW + GPU_ROW.replace("cudnn: 9", "cudnn: 8"))],
+    "two frameworks that need two Pythons never share an environment": [
+        needs('when: {beta: "3.1"}, need: {python: "3.11"}'),
+        needs('when: {alpha: "2.1"}, need: {python: "3.12"}'),
+    ],
+    "two rows about the same, side by side": [
+        needs('when: {beta: "3.0"}, need: {gpu: ">=8.0"}'),
+        needs('when: {alpha: ">=2"}, need: {gpu: ">=8.0"}'),
+    ],
+    "a warning above what another row needs": [needs('when: {beta: ">=3.1"}, need: {alpha: ">=2.1.5"}, warn: true')],
+    "a day that has not come": [needs('when: {beta: "3.0"}, need: {alpha: "2.0"}, until: "2026-11-22"')],
+    "the first toolkit of a family, older than its floor": [
+        ("cuda.yaml", TOOLKITS, f'  - {{version: "12.0", linux: "525.50", windows: null, capabilities: ["5.0", "9.0"]}}\n{TOOLKITS}')
+    ],
+    "builds older than every target": [
+        ("cuda.yaml", "constraints:", '  - {version: "10.2", linux: "440.33", windows: null, capabilities: ["3.0", "7.5"]}\nconstraints:'),
+        ("cudnn.yaml", '"8.9.7.29", cuda: [11, 12]', '"8.9.7.29", cuda: [10, 11, 12]'),
+        ("alpha.yaml", 'variants: ["11.8"], platforms: [linux-64], python: "3.9-3.10"', 'variants: ["10.2", "11.8"], platforms: [linux-64], python: "3.9-3.10"'),
+    ],
+    "a target that builds for an older minor serve": [
+        ("beta.yaml", "      cpu: ", "      newer-minor: true\n      cpu: "),
+        ("cuda.yaml", "  - {version: \"12.6\"", '  - {version: "12.9", linux: "575.51.03", windows: "576.02", capabilities: ["5.0", "12.1"]}\n  - {version: "12.6"'),
+        ("targets.yaml", "", '  cu129: {cuda: "12.9", platforms: [linux-64]}\n'),
+    ],
+    "a need that forbids": [needs('when: {beta: "3.0"}, need: {cuda: "<12"}')],
+    "a schema somewhere else": [("beta.yaml", "$schema=../schemas/", "$schema=https://schemas.example/")],
+    "Windows line ends": [("beta.yaml", "framework.schema.json\n", "framework.schema.json\r\n")],
+    "a byte order mark": [("beta.yaml", "# yaml-language", "\ufeff# yaml-language")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_silent(tmp_path: Path, name: str) -> None:
+    assert [(found.rule, str(found.at), found.text) for found in lint(tmp_path, changed(*RIGHT[name]))] == []
+
+
+def test_the_matrices_of_this_repository_are_clean() -> None:
+    findings, refused = linted(Layout(REPO), TODAY)
+    assert (lint_text(findings), refused) == ("", ())
+
+
+def test_every_file_is_read_and_everything_in_it_is_told_before_a_rule_is_asked(tmp_path: Path) -> None:
+    files = changed(
+        ("beta.yaml", "because: https://beta.example\n", 'because: "\u200b"\n'),
+        ("beta.yaml", '"3.1.0"', "3.1"),
+        ("cuda.yaml", "major: 12", "major: twelve"),
+        ("gpus.yaml", "gpus:", "gpus: ["),
+    )
+    write_matrix(tmp_path / "matrices", files)
+    findings, refused = linted(Layout(tmp_path), TODAY)
+    assert findings == ()
+    assert [str(error).partition("\n")[0].partition("YAML: ")[0] for error in refused] == [
+        "matrices/beta.yaml:3:1: because: expected the source of this fact",
+        "matrices/beta.yaml:12:5: releases[0].version: expected a string, got the number 3.1",
+        "matrices/cuda.yaml:4:6: families[0].major: expected a valid integer",
+        "matrices/gpus.yaml:4:3: not ",
+    ]
+
+
+def test_what_is_found_is_told_line_by_line_and_to_a_machine(tmp_path: Path) -> None:
+    findings = lint(
+        tmp_path, changed(("beta.yaml", "# yaml-language-server", "# yaml"), needs('when: {beta: ">=9"}, need: {alpha: "2"}'))
+    )
+    assert lint_text(findings) == (
+        "matrices/beta.yaml:1:1: schema (warning): the first line names no schema\n"
+        "    write above all else: # yaml-language-server: $schema=../schemas/framework.schema.json\n"
+        "matrices/beta.yaml:23:13: never-applies: nothing in the matrices can have beta >=9\n"
+        "    correct it, or remove the row"
+    )
+    assert lint_summary(findings) == f"1 error and 1 warning; {len(RULES)} rules, see docs/matrices.md"
+    assert lint_summary(()) == f"nothing found; {len(RULES)} rules, see docs/matrices.md"
+    assert '"file": "matrices/beta.yaml",\n    "line": 23,\n    "column": 13,' in lint_json(findings)
+
+
+def test_the_page_has_a_row_for_every_rule_and_for_no_other() -> None:
+    page = (REPO / "docs" / "matrices.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \| (.*) \|$", page, re.MULTILINE)
+    assert sorted(rows) == sorted((rule.name, rule.severity, rule.because) for rule in RULES)
