@@ -98,10 +98,18 @@ class SpellingRow(Row):
     because: Because
 
 
+class LeftOutRow(Row):
+    provider: Text
+    platforms: list[PlatformText] = []
+    releases: RangeText | None = None
+    because: Because
+
+
 class FrameworkFile(Row):
     framework: Text
     because: Because
     providers: dict[Text, list[SpellingRow]]
+    left_out: list[LeftOutRow] = Field(default=[], alias="left-out")
     releases: list[ReleaseRow]
     constraints: list[ConstraintRow] = []
 

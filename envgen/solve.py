@@ -19,6 +19,14 @@ from envgen.packages import Record, Request, Solution
 Progress = Callable[[Request], None]
 
 
+class Unsolvable(NoSolution):
+    """The solver found no set of packages; `explanation` is its own, a tree of what would require what."""
+
+    def __init__(self, what: str, *, explanation: str, hint: str) -> None:
+        super().__init__(what, hint=hint)
+        self.explanation = explanation
+
+
 def _silent(_: Request) -> None:
     """Say nothing."""
 
@@ -28,10 +36,19 @@ def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress =
 
     Raises NoSolution with the solver's own explanation of every request that has none.
     """
+    found = attempts(requests, index, jobs, done)
+    failures = [item for item in found if isinstance(item, EnvgenError)]
+    if failures:
+        raise _together(failures)
+    return tuple(item for item in found if isinstance(item, Solution))
+
+
+def attempts(requests: Sequence[Request], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution | EnvgenError, ...]:
+    """What each request comes to, in their order: its solution, or why it has none. Raises nothing of the two kinds itself."""
     return asyncio.run(_all(requests, index, jobs, done))
 
 
-async def _all(requests: Sequence[Request], index: Index, jobs: int, done: Progress) -> tuple[Solution, ...]:
+async def _all(requests: Sequence[Request], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
 
     async def one(request: Request) -> Solution | EnvgenError:
@@ -43,11 +60,7 @@ async def _all(requests: Sequence[Request], index: Index, jobs: int, done: Progr
             finally:
                 done(request)
 
-    found = await asyncio.gather(*(one(request) for request in requests))
-    failures = [item for item in found if isinstance(item, EnvgenError)]
-    if failures:
-        raise _together(failures)
-    return tuple(item for item in found if isinstance(item, Solution))
+    return tuple(await asyncio.gather(*(one(request) for request in requests)))
 
 
 def _together(failures: list[EnvgenError]) -> EnvgenError:
@@ -74,7 +87,8 @@ async def _one(request: Request, index: Index) -> Solution:
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
     except SolverError as error:
-        raise NoSolution(_explained(request, index, error), hint=_hint(index)) from None
+        explanation = redacted(str(error)).rstrip()
+        raise Unsolvable(_explained(request, index, explanation), explanation=explanation, hint=_hint(index)) from None
     except GatewayError as error:
         if index.gateway is None:
             raise BadInput(f"{index.name}: not repodata: {error}", hint="fetch the index again") from None
@@ -83,11 +97,11 @@ async def _one(request: Request, index: Index) -> Solution:
     return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
-def _explained(request: Request, index: Index, error: SolverError) -> str:
+def _explained(request: Request, index: Index, explanation: str) -> str:
     asked = "\n".join(f"  - {spec}" for spec in request.specs)
     promised = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
     return (
-        f"{request.environment} on {request.platform}: no solution in {index.name}\n{redacted(str(error)).rstrip()}\n\n"
+        f"{request.environment} on {request.platform}: no solution in {index.name}\n{explanation}\n\n"
         f"asked for:\n{asked}\nwith {promised}"
     )
 
