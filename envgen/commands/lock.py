@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from envgen.errors import BadInput
-from envgen.options import json_option, layout_of, root_option
+from envgen.options import chosen_folder, index_options, json_option, layout_of, root_option
 
 
 @click.command(short_help="Lock projects: one conda-lock.yml for each target.")
@@ -19,14 +19,7 @@ from envgen.options import json_option, layout_of, root_option
     multiple=True,
     help="Only this target (cpu, cu126, ...); `gpu`: the newest CUDA target that this machine can run; `auto`: that, or else cpu.",
 )
-@click.option(
-    "--index",
-    "index_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="ENVGEN_INDEX",
-    help="Folder <channel>/<subdir>/repodata.json[.zst] to solve from, instead of live channels.",
-)
-@click.option("--offline", is_flag=True, help="Solve from the recorded index, environments/index/.")
+@index_options
 @click.option("--update", is_flag=True, help="Solve again although nothing changed here, to take what is new in the channels.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at once (default: one for each processor).")
 @json_option
@@ -47,14 +40,13 @@ def lock(
 
     Without PROJECTS all projects, without --target all targets of each.
     """
-    if offline and index_folder and context.get_parameter_source("index_folder") is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("--offline and --index exclude each other")
+    folder = chosen_folder(context, index_folder, offline=offline)
     layout = layout_of(context, root)
     from envgen import pipeline, report
     from envgen.run import Ask
     from envgen.talk import Terminal, print_table
 
-    ask = Ask(projects, targets, None if offline else index_folder, offline, jobs or os.cpu_count() or 1, update)
+    ask = Ask(projects, targets, folder, offline, jobs or os.cpu_count() or 1, update)
     with Terminal() as talk:
         outcomes = pipeline.lock(layout, ask, talk)
     if as_json:

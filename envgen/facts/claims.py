@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from envgen.cell import Value, holds
 from envgen.facts.nouns import Fact, Published, Source
-from envgen.model import Choice, Condition, Framework, LeftOut, Matrix, Platform, Spelling, Target, Variant
+from envgen.model import Choice, Condition, Framework, LeftOut, Matrix, Platform, Release, Spelling, Target, Variant
 from envgen.packages import Request
 from envgen.render import spelled
 
@@ -73,6 +73,13 @@ def specs(fact: Fact, spelling: Spelling) -> tuple[str, ...]:
     return spelled(choice, Target("", fact.variant, (fact.platform,), {}, fact.at))
 
 
+def specs_for(framework: Framework, provider: str, spelling: Spelling, build: Published) -> tuple[str, ...]:
+    """The same for a build that the matrix need not have."""
+    release = Release(framework.name, build.version, {}, (), spelling.at)
+    choice = Choice(release, provider, spelling, build.variant, ())
+    return spelled(choice, Target("", build.variant, (build.platform,), {}, spelling.at))
+
+
 def target_of(matrix: Matrix, variant: Variant, platform: Platform) -> Target | None:
     """The target of targets.yaml for a variant on a platform."""
     return next((target for target in matrix.targets.values() if target.cuda == variant and platform in target.platforms), None)
@@ -99,7 +106,7 @@ def _raised(matrix: Matrix, fact: Fact, virtual: dict[str, str]) -> dict[str, st
         if constraint.warn or holds(constraint, _known(fact, virtual)) is not False:
             continue
         for need in constraint.need:
-            if need.axis == "archspec" and virtual.get("__archspec", "1 ").split(" ")[-1] not in need.names:
+            if need.axis == "archspec" and virtual.get("__archspec", "").rpartition(" ")[2] not in need.names:
                 virtual["__archspec"] = f"1 {min(need.names)}"
             elif need.axis == "glibc" and "__glibc" in virtual:
                 virtual["__glibc"] = _least(need, virtual["__glibc"])
@@ -127,7 +134,7 @@ def _least(need: Condition, promised: str) -> str:
     """The promised version, or the lowest one named in the range that is in it."""
     wanted = need.versions or SpecifierSet()
     named = sorted(Version(spec.version.removesuffix(".*")) for spec in wanted)
-    return next((str(version) for version in (Version(promised.split(" ")[0]), *named) if version in wanted), promised)
+    return next((str(version) for version in (Version(promised.split(" ", maxsplit=1)[0]), *named) if version in wanted), promised)
 
 
 def request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence[str]) -> Request:
@@ -138,5 +145,5 @@ def request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence
         specs=(f"python {fact.python}.*", *asked),
         channels=tuple(channels),
         virtual=promise(matrix, fact),
-        excluded=matrix.toolkits[fact.variant].excludes if fact.variant in matrix.toolkits else (),
+        excluded=matrix.toolkits[fact.variant].excludes if fact.variant and fact.variant in matrix.toolkits else (),
     )

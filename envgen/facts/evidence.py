@@ -11,11 +11,12 @@ from rattler import MatchSpec, RepoDataRecord
 
 from envgen.channel import place
 from envgen.errors import NoSolution
-from envgen.facts.claims import specs
+from envgen.facts.claims import specs, specs_for
 from envgen.facts.nouns import UNTOLD, Carrier, Fact, Published, Shelf
 from envgen.index import Index, admits, fitting, match_spec, name_of, runs_on
-from envgen.model import Platform, Spelling, Variant
+from envgen.model import Framework, Platform, Spelling, Variant
 from envgen.proof.builds import NAMERS, built_for
+from envgen.shapes import PLATFORMS
 
 _FIRST = re.compile(r"(\d+\.\d+)")
 _CUDNN_IN_BUILD = re.compile(r"cudnn(\d+)")
@@ -50,6 +51,12 @@ class Evidence:
             self._shelves[key] = tuple((record, build) for record, build in found if build)
         return self._shelves[key]
 
+    def builds_of(self, framework: Framework, provider: str, platforms: Iterable[Platform]) -> list[Published]:
+        """Every build of a framework that a provider publishes: of the packages that its spellings name, for CPU and for CUDA."""
+        rows = framework.providers[provider]
+        carriers = dict.fromkeys(carrier(framework.name, row, variant) for row in rows for variant in (None, UNTOLD))
+        return [build for platform in platforms for carried in carriers for _, build in self.published(carried, platform)]
+
     def _published(self, record: RepoDataRecord, channel: str, platform: Platform) -> Published | None:
         try:
             version = Version(str(record.version))
@@ -82,6 +89,13 @@ class Evidence:
                 todo += pinned.depends if pinned else ()
                 needs.update(dict.fromkeys(pinned.depends if pinned else ()))
         return tuple(needs)
+
+    def selects(self, framework: Framework, provider: str, spelling: Spelling, build: Published) -> bool:
+        """Whether a spelling would choose a build."""
+        carried = carrier(framework.name, spelling, build.variant)
+        asked = specs_for(framework, provider, spelling, build)
+        wanted = match_spec(next(spec for spec in asked if name_of(match_spec(spec)) == carried.package))
+        return any(wanted.matches(record) for record, other in self.published(carried, build.platform) if other == build)
 
     def records(self, name: str, channel: str, platform: Platform) -> Sequence[RepoDataRecord]:
         """The records of a package; none where the index does not have the channel."""
@@ -124,13 +138,39 @@ def carrier(framework: str, spelling: Spelling, variant: Variant) -> Carrier:
     asked = {name_of(spec): spec for spec in map(_without_holes, own)}
     told = [name_of(spec) for spec in map(_without_holes, (*own, *other)) if spec.build is not None]
     name = next((name for name in (*told, framework) if name in asked), next(iter(asked)))
-    channel = asked[name].channel
-    named = [text for text in spelling.channels if channel and place(text).url == channel.base_url.rstrip("/")]
-    return Carrier(name, next(iter(named), spelling.channels[0]))
+    return Carrier(name, _channel(asked[name], spelling))
 
 
 def _without_holes(spec: str) -> MatchSpec:
     return match_spec(re.sub(r"\{\w+\}", "0", spec))
+
+
+def belongs(evidence: Evidence, package: str, version: Version, spelling: Spelling, spec: str) -> str:
+    """The oldest prefix (0.22) of a companion that was made for a release of a package; "" where no record tells.
+
+    The oldest: later releases of a companion are built for older ones of its framework, too (torchvision 0.26 for PyTorch 2.10).
+    """
+    wanted = _without_holes(spec)
+    found = []
+    for platform in PLATFORMS:
+        for record in evidence.records(name_of(wanted), _channel(wanted, spelling), platform):
+            numbers = str(record.version).split(".")
+            if len(numbers) > 1 and all(number.isdigit() for number in numbers[:2]) and _made_for(record, package, version):
+                found.append((int(numbers[0]), int(numbers[1])))
+    return ".".join(map(str, min(found))) if found else ""
+
+
+def _made_for(record: RepoDataRecord, package: str, version: Version) -> bool:
+    """Whether what a record needs of a package admits this version, and neither every older nor every newer one."""
+    asked = [words[1] for need in record.depends if (words := need.split())[0] == package and len(words) > 1]
+    narrow = any(not admits(need, "0.1") for need in asked) and any(not admits(need, "9999") for need in asked)
+    return narrow and all(admits(need, str(version)) for need in asked)
+
+
+def _channel(spec: MatchSpec, spelling: Spelling) -> str:
+    """The channel that a spec names, as the spelling writes it; else the first of the spelling."""
+    named = [text for text in spelling.channels if spec.channel and place(text).url == spec.channel.base_url.rstrip("/")]
+    return next(iter(named), spelling.channels[0])
 
 
 def variant_of(build: str, needs: Iterable[str]) -> Variant:
@@ -166,9 +206,9 @@ def refuses(build: Published, asked: Iterable[str], promised: Mapping[str, str])
         name, _, wanted = need.partition(" ")
         if name.startswith("__") and not _given(name, wanted, promised):
             return f"needs `{need}`, and the target promises {f'{name} {promised[name]}' if name in promised else f'no {name}'}"
-        if name in pinned and re.fullmatch(r"[\d.]+", pinned[name]) and wanted:
-            if not any(admits(wanted.split()[0], pinned[name] + probe) for probe in _PROBES):
-                return f"needs `{need}`, and the spelling asks for {name} {pinned[name]}"
+        asks = pinned.get(name, "") if wanted else ""
+        if re.fullmatch(r"[\d.]+", asks) and not any(admits(wanted.split()[0], asks + probe) for probe in _PROBES):
+            return f"needs `{need}`, and the spelling asks for {name} {asks}"
     return ""
 
 

@@ -90,7 +90,7 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Aspect:
-    """One thing that was asked of a fact: `exists`, `spelling`, `cudnn`, `solves` or `cuda`; `kind` is why, short, `text` in full."""
+    """One thing that was asked of a fact: `exists`, `spelling`, `cudnn`, `solves` or `cuda`; `kind` says why, `text` all."""
 
     name: str
     verdict: str
@@ -136,6 +136,26 @@ class Unclaimed:
     source: Source
     builds: tuple[Published, ...]
     why: LeftOut | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What came of it. `solves` is how many were run, None where none was asked for; `homeless` are CUDA versions of builds that
+    no target is for.
+    """
+
+    index: str
+    complete: bool
+    sources: tuple[Source, ...]
+    judged: tuple[Judged, ...]
+    unclaimed: tuple[Unclaimed, ...]
+    homeless: tuple[Variant, ...]
+    solves: int | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is refuted, or published and unknown."""
+        return any(item.verdict == REFUTED for item in self.judged) or any(item.why is None for item in self.unclaimed)
 
 
 def variant_text(variant: Variant) -> str:

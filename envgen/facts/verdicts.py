@@ -21,7 +21,7 @@ _BLOCKED = re.compile(r"^(?P<name>[\w.-]+) .*cannot be installed because there a
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What absence means: a complete index holds every published build. `majors` are the cuDNN majors that rows claim of a build."""
+    """What absence means: a complete index holds every published build."""
 
     complete: bool
 
@@ -30,7 +30,10 @@ class Judge:
         return Aspect(name, REFUTED if self.complete else UNDECIDABLE, kind, text)
 
     def records(self, fact: Fact, shelf: Shelf, majors: Collection[int]) -> tuple[Aspect, ...]:
-        """What records say without a solve: is there such a build, does the spelling select it alone, which cuDNN does it link."""
+        """What records say without a solve: whether there is such a build, the spelling selects it alone, and it links that cuDNN.
+
+        `majors` are all the cuDNN majors that rows claim of this build.
+        """
         aspects = [self._exists(fact, shelf), self._spelling(fact, shelf)]
         if fact.cudnn is not None and fact.variant is not None:
             aspects.append(self._cudnn(fact, shelf, majors))
@@ -63,7 +66,8 @@ class Judge:
             needs = ", ".join(need for need in for_several[0].needs if need.split()[0] in ("python", "python_abi"))
             return Aspect("exists", REFUTED, "the record is for other Pythons", f"{for_several[0]} needs `{needs}`")
         told = ", ".join(map(str, sorted({python for build in builds for python in build.pythons})))
-        text = f"records of {builds[0].package} {fact.version} for {variant_text(fact.variant)} on {fact.platform} are for Python {told}"
+        which = f"{builds[0].package} {fact.version} for {variant_text(fact.variant)} on {fact.platform}"
+        text = f"records of {which} are for Python {told}"
         return self.absent("exists", "records of the variant, none for the Python", text)
 
     def _spelling(self, fact: Fact, shelf: Shelf) -> Aspect | None:
@@ -102,8 +106,7 @@ class Judge:
 
     def unasked(self, missing: Sequence[str]) -> Aspect:
         """Nothing to solve: no record fits something that the spelling asks for."""
-        names = ", ".join(missing)
-        return self.absent("solves", f"no record of {names}", f"no record of {names}")
+        return self.absent("solves", f"no record of {missing[0]}", f"no record of {', '.join(missing)}")
 
     def solved(self, fact: Fact, package: str, build: Published | None, findings: Iterable[Finding]) -> tuple[Aspect, ...]:
         """What came out: the build itself and what names its CUDA prove; what else came along depends on what the records hold."""
@@ -131,7 +134,7 @@ def culprit_of(explanation: str) -> str:
         names = [found["name"] for text in branch if (found := _BLOCKED.match(text))]
         leaf = branch[-1].split()[0] if branch else ""
         if leaf not in ("python", "python_abi"):
-            return (names or [leaf] or chain)[-1]
+            return (names or [leaf])[-1]
     return chain[-1] if chain else "something"
 
 

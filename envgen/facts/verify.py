@@ -1,94 +1,45 @@
-"""The story of `envgen matrix verify`: every cell of the matrix held against package records, and every record against the matrix."""
+"""The story of `envgen matrix verify`: each cell of the matrix against package records, and each record against the matrix."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from packaging.version import Version
 
-from envgen.errors import BadInput, closest
 from envgen.facts import claims
-from envgen.facts.evidence import Evidence, carrier
-from envgen.facts.nouns import REFUTED, UNTOLD, Fact, Judged, Published, Shelf, Source, Unclaimed
+from envgen.facts.asked import Asked, opened
+from envgen.facts.evidence import Evidence
+from envgen.facts.nouns import Fact, Judged, Published, Shelf, Source, Unclaimed, Verdicts
 from envgen.facts.solving import solved
 from envgen.facts.verdicts import NO_SPELLING, Judge
-from envgen.index import Index, Wanted, open_index
 from envgen.layout import Layout
-from envgen.matrix import load_matrix
-from envgen.model import Matrix, Platform, Variant
+from envgen.model import Matrix, Platform
 from envgen.run import Talk
 from envgen.shapes import PLATFORMS
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What one run is asked: against which index, of which frameworks and platforms (none: all), with solves or without.
-
-    `complete` says that a folder holds every published build; live channels do by themselves.
-    """
-
-    wanted: Wanted
-    frameworks: tuple[str, ...] = ()
-    platforms: tuple[Platform, ...] = ()
-    complete: bool = False
-    solve: bool = True
-    jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What came of it. `solves` is how many solves were run; `homeless` are CUDA versions of builds that no target is for."""
-
-    index: str
-    complete: bool
-    asked: Asked
-    sources: tuple[Source, ...]
-    judged: tuple[Judged, ...]
-    unclaimed: tuple[Unclaimed, ...]
-    homeless: tuple[Variant, ...]
-    solves: int
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything is refuted, or published and unknown."""
-        return any(item.verdict == REFUTED for item in self.judged) or any(item.why is None for item in self.unclaimed)
-
-
-def verified(layout: Layout, asked: Asked, talk: Talk) -> Verdicts:
-    """Hold the matrix against the records. Raises BadInput, and NoSolution where live channels cannot be reached."""
+def verified(layout: Layout, asked: Asked, talk: Talk, *, solve: bool, jobs: int) -> Verdicts:
+    """Hold the matrix against the records, `jobs` solves at once. Raises BadInput, and NoSolution without a live channel."""
     matrix, index = opened(layout, asked)
-    frameworks, platforms = asked.frameworks or tuple(matrix.frameworks), asked.platforms or PLATFORMS
-    return compared(matrix, index, asked, claims.facts(matrix, frameworks, platforms), claims.sources(matrix, frameworks), talk)
-
-
-def opened(layout: Layout, asked: Asked) -> tuple[Matrix, Index]:
-    """The matrix and the index of a run, frameworks checked."""
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    for name in asked.frameworks:
-        if name not in matrix.frameworks:
-            raise BadInput(f"the matrix has no framework `{name}`", hint=closest(name, matrix.frameworks))
-    platform = next(iter(asked.platforms or PLATFORMS))
-    index, _ = open_index(asked.wanted, layout, claims.channels_of(matrix), platform)
-    return matrix, index
-
-
-def compared(matrix: Matrix, index: Index, asked: Asked, facts: Sequence[Fact], sources: Sequence[Source], talk: Talk) -> Verdicts:
-    """Facts and records, both ways."""
+    platforms = asked.platforms or PLATFORMS
+    sources = claims.sources(matrix, asked.frameworks or tuple(matrix.frameworks))
     evidence = Evidence(index, sorted(matrix.pythons))
     judge = Judge(asked.complete or index.gateway is not None)
-    recorded = _by_records(judge, evidence, facts)
-    judged, solves = solved(matrix, judge, evidence, recorded, asked.jobs, talk) if asked.solve else (recorded, 0)
+    judged, solves = (
+        _by_records(judge, evidence, claims.facts(matrix, asked.frameworks or tuple(matrix.frameworks), platforms)),
+        None,
+    )
+    if solve:
+        judged, solves = solved(matrix, judge, evidence, judged, jobs, talk)
     variants = {(item.fact.variant, item.fact.platform) for item in judged}
     homeless = {variant for variant, platform in variants if not claims.target_of(matrix, variant, platform)}
     return Verdicts(
         index=index.name,
         complete=judge.complete,
-        asked=asked,
-        sources=tuple(sources),
+        sources=sources,
         judged=tuple(judged),
-        unclaimed=unclaimed(matrix, evidence, sources, asked.platforms or PLATFORMS),
+        unclaimed=unclaimed(matrix, evidence, sources, platforms),
         homeless=tuple(sorted(homeless, key=lambda found: found or Version("0"))),
         solves=solves,
     )
@@ -121,16 +72,9 @@ def unclaimed(
     for source in sources:
         framework = matrix.frameworks[source.framework]
         known = {fact.build for fact in claims.facts(matrix, [framework.name], PLATFORMS) if fact.provider == source.provider}
-        for build in _published(matrix, evidence, source, platforms):
+        for build in evidence.builds_of(framework, source.provider, platforms):
             if not any((build.version, build.platform, build.variant, python) not in known for python in build.pythons):
                 continue
             why = "older" if build.version < source.since else claims.left_out(framework, source.provider, build)
             found[source, why].append(build)
     return tuple(Unclaimed(source, tuple(builds), why) for (source, why), builds in found.items())  # type: ignore[arg-type]
-
-
-def _published(matrix: Matrix, evidence: Evidence, source: Source, platforms: Iterable[Platform]) -> list[Published]:
-    """Every build of a provider: of the packages that its spellings name, in their channels, CPU or CUDA."""
-    spellings = matrix.frameworks[source.framework].providers[source.provider]
-    carriers = dict.fromkeys(carrier(source.framework, row, v) for row in spellings for v in (None, UNTOLD))
-    return [build for platform in platforms for carried in carriers for _, build in evidence.published(carried, platform)]

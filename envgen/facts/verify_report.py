@@ -5,30 +5,30 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import Any
 
 from packaging.version import Version
 
-from envgen.facts.nouns import CONFIRMED, REFUTED, UNDECIDABLE, Judged, Published, Source, Unclaimed, variant_text
+from envgen.facts.nouns import CONFIRMED, REFUTED, UNDECIDABLE, Judged, Published, Source, Unclaimed, Verdicts, variant_text
 from envgen.facts.rows import minors_text, variant_name
-from envgen.facts.verify import Verdicts
 from envgen.model import LeftOut
 
 _HEADINGS = ("framework", "provider", "claimed", "confirmed", "refuted", "undecidable", "unknown")
-_PARTIAL = (
-    "These records are a part of the channels: what is absent here is undecidable, not refuted\n"
-    "(`--complete` says that an index is whole)."
-)
+_PARTIAL = "They are a part of the channels, so what is absent is undecidable, not refuted; --complete says that they are all."
 
 
-def verdicts_text(found: Verdicts, *, verbose: bool) -> str:
-    """The table; then every refuted fact, every unknown build, and the undecidable by reason: all of them, if `verbose`."""
+def verdicts_text(found: Verdicts, width: int, *, verbose: bool) -> str:
+    """The table; then every refuted fact, every unknown build, and the undecidable by reason: all of them, if `verbose`.
+
+    `width` is how many columns its notes may take.
+    """
     blocks = [
         _table(found),
         _refuted(found.judged),
         _unknown(found.unclaimed),
         _undecidable(found, verbose=verbose),
-        "\n".join(_notes(found)),
+        "\n".join(fill(note, width, subsequent_indent="  ", break_on_hyphens=False) for note in _notes(found)),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -50,7 +50,9 @@ def _numbers(found: Verdicts, sources: Sequence[Source]) -> tuple[int, ...]:
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+    cells = [
+        cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
     return "  ".join(cells).rstrip()
 
 
@@ -102,15 +104,19 @@ def _undecidable(found: Verdicts, *, verbose: bool) -> str:
     doubtful = [item for item in found.judged if item.verdict == UNDECIDABLE]
     if not doubtful:
         return ""
-    kinds = Counter(item.first.kind for item in doubtful if item.first)
+    kinds = Counter(_kind(item) for item in doubtful)
     width = len(str(max(kinds.values())))
     lines = ["undecidable, by reason:"]
     for kind, count in sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])):
         lines.append(f"  {count:>{width}}  {kind}")
         if verbose:
-            for head, texts in _grouped(item for item in doubtful if item.first and item.first.kind == kind):
+            for head, texts in _grouped(item for item in doubtful if _kind(item) == kind):
                 lines += [f"  {'':>{width}}    {head}", *(_indented(text, width + 8) for text in texts)]
     return "\n".join(lines)
+
+
+def _kind(item: Judged) -> str:
+    return f"{item.first.name}: {item.first.kind}" if item.first else ""
 
 
 def _indented(text: str, by: int) -> str:
@@ -121,16 +127,17 @@ def _notes(found: Verdicts) -> list[str]:
     """What the numbers do not count, and on what they rest."""
     older = sum(len(item.builds) for item in found.unclaimed if item.why == "older")
     floors = ", ".join(f"{source.framework} {source.since} ({source.provider})" for source in found.sources)
-    lines = [f"Held against {found.index}" + (f", with {found.solves} solves." if found.asked.solve else ", without a solve.")]
+    how = "without a solve" if found.solves is None else f"with {found.solves} solves"
+    lines = [f"Held against the records of {found.index}, {how}."]
     lines += [] if found.complete else [_PARTIAL]
     lines += [f"Nothing is claimed before {floors}" + (f": {older} older builds were passed over." if older else ".")]
     for item in found.unclaimed:
         if isinstance(item.why, LeftOut):
             text = f"Left out on purpose: {len(item.builds)} builds of {item.source.framework} ({item.source.provider})"
             lines.append(f"{text}: {item.why.because} ({item.why.at})")
-    if found.homeless and found.asked.solve:
+    if found.homeless and found.solves is not None:
         told = ", ".join(str(variant) for variant in found.homeless)
-        lines.append(f"No target is for CUDA {told} on every platform: solved with what such a target would promise.")
+        lines.append(f"No target is for CUDA {told} where there are builds for it: solved with what such a target would promise.")
     return lines
 
 
