@@ -48,7 +48,8 @@ class Evidence:
         if key not in self._shelves:
             records = self.records(carried.package, carried.channel, platform)
             found = ((record, self._published(record, carried.channel, platform)) for record in records)
-            self._shelves[key] = tuple((record, build) for record, build in found if build)
+            kept = [(record, build) for record, build in found if build]
+            self._shelves[key] = tuple(sorted(kept, key=lambda pair: (pair[1].version, pair[1].build)))
         return self._shelves[key]
 
     def builds_of(self, framework: Framework, provider: str, platforms: Iterable[Platform]) -> list[Published]:
