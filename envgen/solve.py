@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 
-from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
+from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 from rattler.package.build_string import BuildString
@@ -50,11 +50,12 @@ def attempts(requests: Sequence[Request], index: Index, jobs: int, done: Progres
 
 async def _all(requests: Sequence[Request], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
+    gateway = index.gateway or Gateway()  # without one rattler would make one for each solve, for 13 ms
 
     async def one(request: Request) -> Solution | EnvgenError:
         async with gate:
             try:
-                return await _one(request, index)
+                return await _one(request, index, gateway)
             except EnvgenError as error:
                 return error
             finally:
@@ -71,13 +72,13 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
     return NoSolution("\n\n".join(error.what for error in failures), hint=failures[0].hint)
 
 
-async def _one(request: Request, index: Index) -> Solution:
+async def _one(request: Request, index: Index, gateway: Gateway) -> Solution:
     channels = [place(channel) for channel in request.channels]
     try:
         records = await rattler_solve(
             sources=index.sources(channels, request.platform),
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
-            gateway=index.gateway,
+            gateway=gateway,
             platforms=[request.platform, "noarch"],  # type: ignore[list-item]
             virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
             channel_priority=ChannelPriority.Strict,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packaging.version import Version
@@ -96,19 +97,14 @@ def _follow(rows: list[_Row], held: Held, spots: frozenset[Spot]) -> None:
     _correct_cudnn(own, spots)
     if held.complete:
         for item in own:
-            _shrink(rows, item, _gone(item.line, spots) if item.line else frozenset())
-    missing = _missing([item.line for item in rows if item.provider == held.provider and item.line], spots)
+            _shrink(rows, item, _alone(item.line.spots, spots) if item.line else frozenset())
+    lines_now = [item.line for item in rows if item.provider == held.provider and item.line]
+    missing = _alone(spots, [spot for line in lines_now for spot in line.spots])
     for item in own:
         if item.line:
             item.line, missing = _widened(item.line, missing)
     for line in lines(missing):
         rows.insert(_position(rows, held.provider, line), _Row(None, held.provider, None, line))
-
-
-def _majors(spots: Collection[Spot], spot: Spot) -> set[int | None]:
-    """The cuDNN majors among spots of the same build."""
-    key = (spot.variant, spot.platform, spot.python)
-    return {other.cudnn for other in spots if (other.variant, other.platform, other.python) == key}
 
 
 def _correct_cudnn(own: Sequence[_Row], spots: frozenset[Spot]) -> None:
@@ -117,36 +113,23 @@ def _correct_cudnn(own: Sequence[_Row], spots: frozenset[Spot]) -> None:
     for item in own:
         if item.line is None or item.line.cudnn is None:
             continue
-        linked = {major for spot in item.line.spots for major in _majors(spots, spot) if major is not None}
-        unclaimed = {
-            major
-            for spot in item.line.spots
-            for major in _majors(spots, spot) - _majors(claimed, spot)
-            if major is not None
-        }  # fmt: skip
+        builds = {spot.build for spot in item.line.spots}
+        linked = {spot.cudnn for spot in spots if spot.build in builds and spot.cudnn is not None}
+        unclaimed = {spot.cudnn for spot in _alone(spots, claimed) if spot.build in builds and spot.cudnn is not None}
         if unclaimed and item.line.cudnn not in linked:
-            item.line = Line(item.line.variants, item.line.platforms, item.line.pythons, max(unclaimed))
+            item.line = replace(item.line, cudnn=max(unclaimed))
 
 
-def _missing(own: Sequence[Line], spots: frozenset[Spot]) -> frozenset[Spot]:
-    """What is held and claimed by no row; a row without cuDNN, and a record without one, agree with every other."""
-    claimed = frozenset(spot for line in own for spot in line.spots)
-    found = set()
-    for spot in spots:
-        majors = _majors(claimed, spot)
-        if not majors or (spot.cudnn is not None and None not in majors and spot.cudnn not in majors):
-            found.add(spot)
-    return frozenset(found)
+def _alone(spots: Collection[Spot], others: Collection[Spot]) -> frozenset[Spot]:
+    """The spots that agree with none of the others; one that names no cuDNN agrees with every one of the same build."""
+    majors: dict[object, set[int | None]] = defaultdict(set)
+    for other in others:
+        majors[other.build].add(other.cudnn)
+    return frozenset(spot for spot in spots if not _agrees(spot.cudnn, majors.get(spot.build, set())))
 
 
-def _gone(line: Line, spots: frozenset[Spot]) -> frozenset[Spot]:
-    """The cells of a row that a complete index does not hold."""
-    found = set()
-    for spot in line.spots:
-        majors = _majors(spots, spot)
-        if not majors or (spot.cudnn is not None and None not in majors and spot.cudnn not in majors):
-            found.add(spot)
-    return frozenset(found)
+def _agrees(cudnn: int | None, majors: Collection[int | None]) -> bool:
+    return bool(majors) and (cudnn is None or None in majors or cudnn in majors)
 
 
 def _shrink(rows: list[_Row], item: _Row, gone: frozenset[Spot]) -> None:
@@ -162,26 +145,31 @@ def _shrink(rows: list[_Row], item: _Row, gone: frozenset[Spot]) -> None:
 def _widened(line: Line, missing: frozenset[Spot]) -> tuple[Line, frozenset[Spot]]:
     """The row with every value added whose cells are all missing, and what is missing then."""
     while True:
-        wider = next((found for found in _wider(line, missing) if found.spots - line.spots <= missing), None)
-        if wider is None:
+        fitting = frozenset(spot for spot in missing if line.cudnn in (None, spot.cudnn))
+        builds = {spot.build for spot in fitting}
+        for wider in _wider(line, fitting):
+            come = {spot.build for spot in wider.spots - line.spots}
+            if come <= builds:
+                break
+        else:
             return line, missing
-        missing -= wider.spots
+        missing = frozenset(s for s in missing if s not in fitting or s.build not in come)
         line = wider
 
 
 def _wider(line: Line, missing: frozenset[Spot]) -> Iterator[Line]:
     """The row with one more Python, platform or variant, of those that are missing; CPU and CUDA do not mix."""
-    is_cpu = None in line.variants
-    fitting = sorted((spot for spot in missing if (spot.variant is None) == is_cpu and spot.cudnn == line.cudnn), key=_order)
+    kinds = {variant is None for variant in line.variants}
+    fitting = sorted((spot for spot in missing if (spot.variant is None) in kinds), key=_order)
     for spot in fitting:
         if spot.python not in line.pythons:
-            yield Line(line.variants, line.platforms, line.pythons | {spot.python}, line.cudnn)
+            yield replace(line, pythons=line.pythons | {spot.python})
     for spot in fitting:
         if spot.platform not in line.platforms:
-            yield Line(line.variants, line.platforms | {spot.platform}, line.pythons, line.cudnn)
+            yield replace(line, platforms=line.platforms | {spot.platform})
     for spot in fitting:
         if spot.variant not in line.variants:
-            yield Line(line.variants | {spot.variant}, line.platforms, line.pythons, line.cudnn)
+            yield replace(line, variants=line.variants | {spot.variant})
 
 
 def _order(spot: Spot) -> tuple[Version, int, Version]:

@@ -90,8 +90,8 @@ def _framework(
 
 def _told(spots: set[Spot]) -> frozenset[Spot]:
     """Without those that name no cuDNN where another record of the same build does."""
-    told = {(spot.variant, spot.platform, spot.python) for spot in spots if spot.cudnn is not None}
-    return frozenset(s for s in spots if s.cudnn is not None or (s.variant, s.platform, s.python) not in told)
+    told = {spot.build for spot in spots if spot.cudnn is not None}
+    return frozenset(spot for spot in spots if spot.cudnn is not None or spot.build not in told)
 
 
 def _fitting(framework: Framework, evidence: Evidence, source: Source, notes: list[str]) -> Iterator[Published]:

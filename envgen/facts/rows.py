@@ -23,6 +23,11 @@ class Spot:
     python: Version
     cudnn: int | None
 
+    @property
+    def build(self) -> tuple[Variant, Platform, Version]:
+        """The build, whatever cuDNN it links."""
+        return self.variant, self.platform, self.python
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

@@ -25,8 +25,9 @@ def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
     """The text with the edits. Raises BadInput where the file is written in a way that they do not fit."""
     if not edits:
         return text
-    whole = text if text.endswith("\n") else text + "\n"
-    canvas = _Canvas(whole, spans(whole))
+    newline = "\r\n" if "\r\n" in text else "\n"
+    whole = text if text.endswith("\n") else text + newline
+    canvas = _Canvas(whole, spans(whole), newline)
     lists: dict[KeyPath, list[Edit]] = defaultdict(list)
     for edit in edits:
         if edit.kind in ("insert", "remove"):
@@ -36,10 +37,10 @@ def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
             canvas.replace(span.start, span.end, scalar(edit.value))
         else:
             _add(canvas, edit)
-    for path, group in lists.items():
+    for path, group in sorted(lists.items(), key=lambda item: -len(item[0])):  # the inner first: an outer one takes their text
         (_flow_list if canvas.spans[path].flow else _block_list)(canvas, path, group)
-    new = canvas.text()
-    new = new if text.endswith("\n") else new.removesuffix("\n").removesuffix("\r")
+    new = canvas.taken(0, len(whole))
+    new = new if text.endswith("\n") else new.removesuffix(newline)
     if parse(new, shown).data != applied(parse(text, shown).data, edits):
         hint = "change it by hand: " + "; ".join(dict.fromkeys(edit.why for edit in edits))
         raise BadInput("the change does not fit how this file is written; nothing was written", where=shown, hint=hint)
@@ -82,16 +83,12 @@ def _coming(edits: Iterable[Edit]) -> Mapping[int, list[Any]]:
 
 @dataclass
 class _Canvas:
-    """A text that ends in a newline, where its values stand, and the replacements that were asked for."""
+    """A text that ends in a newline, where its values stand, how its lines end, and the replacements that were asked for."""
 
     old: str
     spans: Mapping[KeyPath, Span]
+    newline: str
     changes: list[tuple[int, int, str]] = field(default_factory=list)
-
-    @property
-    def newline(self) -> str:
-        """How lines end in this file."""
-        return "\r\n" if "\r\n" in self.old else "\n"
 
     def replace(self, start: int, end: int, text: str) -> None:
         self.changes.append((start, end, text))
@@ -109,13 +106,15 @@ class _Canvas:
     def column(self, at: int) -> int:
         return at - self.line_start(at)
 
-    def text(self) -> str:
-        """The text with all replacements; those at one place in the order in which they were asked for."""
-        parts, at = [], 0
-        for start, end, new in sorted(self.changes, key=lambda change: change[:2]):
-            parts += [self.old[at:start], new]
-            at = max(at, end)
-        return "".join((*parts, self.old[at:]))
+    def taken(self, start: int, end: int) -> str:
+        """A part of the text with the replacements in it, which are done then; those at one place in the order of asking."""
+        inside = [change for change in self.changes if start <= change[0] and change[1] <= end]
+        self.changes = [change for change in self.changes if change not in inside]
+        parts, at = [], start
+        for first, last, new in sorted(inside, key=lambda change: change[:2]):
+            parts += [self.old[at:first], new]
+            at = last
+        return "".join((*parts, self.old[at:end]))
 
 
 def _flow_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
@@ -131,7 +130,7 @@ def _flow_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
         for value in come.get(n, ()):
             parts += [", " if parts else leads[0] if leads else "", flow(value)]
         if n < len(items) and n not in gone:
-            parts += [(leads[n] if n else ", ") if parts else leads[0], canvas.old[items[n].start : items[n].end]]
+            parts += [(leads[n] if n else ", ") if parts else leads[0], canvas.taken(items[n].start, items[n].end)]
     canvas.replace(span.start + 1, ends[-1], "".join(parts))
 
 
@@ -143,9 +142,8 @@ def _block_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
             span = canvas.spans[edit.path]
             canvas.replace(canvas.line_start(span.start), canvas.line_end(span.end), "")
     for n, values in _coming(edits).items():
-        first = canvas.spans[(*path, 0)]
-        dash = canvas.old.rindex("-", canvas.line_start(first.start), first.start) - canvas.line_start(first.start)
-        at = _behind(canvas, (*path, n - 1), dash) if n else _below_key(canvas, first, dash)
+        dash = canvas.column(canvas.spans[path].start)
+        at = _behind(canvas, (*path, n - 1), dash) if n else _below_key(canvas, canvas.spans[path], dash)
         lines = [line for value in values for line in _item(canvas, path, value, dash, min(n, count - 1))]
         canvas.insert_lines(at, lines)
 
@@ -179,9 +177,7 @@ def _item(canvas: _Canvas, path: KeyPath, value: Any, dash: int, like: int) -> l
         return [lead + flow(value)]
     indent = canvas.column(neighbour.start)
     builds = canvas.spans.get((*path, like, "builds"))
-    inner = indent + 2
-    if builds and not builds.flow:
-        inner = canvas.old.rindex("-", 0, canvas.spans[(*path, like, "builds", 0)].start) - canvas.line_start(builds.start)
+    inner = canvas.column(builds.start) if builds and not builds.flow else indent + 2
     pad = " " * indent
     keys = [f"{key}: {flow(found)}" for key, found in value.items() if key != "builds"]
     head = [lead.ljust(indent) + keys[0], *(pad + key for key in keys[1:]), f"{pad}builds:"]

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.version import Version
-
 from envgen.facts.claims import facts
 from envgen.facts.nouns import Fact
 from envgen.model import Matrix
@@ -53,7 +51,9 @@ def record_of(fact: Fact) -> Entry:
     needs = of_python(minor)
     if fact.variant:
         major = fact.variant.major
-        toolkit = f"cuda-version >={fact.variant},<{major + 1}" if fact.provider == "conda-forge" else f"cudatoolkit {fact.variant}.*"
+        toolkit = (
+            f"cuda-version >={fact.variant},<{major + 1}" if fact.provider == "conda-forge" else f"cudatoolkit {fact.variant}.*"
+        )
         if fact.provider == "conda-forge" and major < 12:
             toolkit = f"cuda-version >={fact.variant},<{major + 1}.0a0"
         needs = (*needs, "__cuda", toolkit, *([f"cudnn >={fact.cudnn}.1,<{fact.cudnn + 1}.0a0"] if fact.cudnn else []))
@@ -61,7 +61,7 @@ def record_of(fact: Fact) -> Entry:
     if fact.provider == "conda-forge":
         build = f"cuda{cu}_py{py}_{fact.cudnn or 0}" if fact.variant else f"cpu_py{py}_0"
     else:
-        build = f"py{minor}_cuda{fact.variant}_cudnn8_0" if fact.variant else f"py{minor}_cpu_0"
+        build = f"py{minor}_cuda{fact.variant}_0" if fact.variant else f"py{minor}_cpu_0"
     return Entry(PACKAGES.get(fact.framework, fact.framework), str(fact.version), build, needs, fact.provider, fact.platform)
 
 
@@ -71,7 +71,7 @@ def world(matrix: Matrix) -> list[Entry]:
     beside = [
         *(Entry("python", f"{minor}.9", "0_cpython", subdir=p) for minor in PYTHONS for p in PLATFORMS),
         *(Entry("python_abi", minor, f"1_cp{minor.replace('.', '')}", (f"python {minor}.*",)) for minor in PYTHONS),
-        *(Entry("cuda-version", version, "0") for version in ("11.8", "12.6", "12.8", "12.9")),
+        *(Entry("cuda-version", version, "0") for version in ("11.8", "12.6")),
         *(Entry("cudatoolkit", f"{version}.0", "0", subdir=p) for version in ("11.8",) for p in PLATFORMS),
         *(Entry("cudnn", version, "0", subdir=p) for version in ("8.9.7.29", "9.10.2.21") for p in PLATFORMS),
         Entry("cpuonly", "2.0", "0", channel="vendor"),
@@ -90,7 +90,9 @@ def publish(folder: Path, entries: Iterable[Entry], channels: Iterable[str] = ("
             path = folder / channel / subdir / "repodata.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             packages = {f"{entry.name}-{entry.version}-{entry.build}.conda": _row(entry) for entry in here}
-            path.write_text(json.dumps({"info": {"subdir": subdir}, "packages": {}, "packages.conda": packages, "repodata_version": 1}))
+            path.write_text(
+                json.dumps({"info": {"subdir": subdir}, "packages": {}, "packages.conda": packages, "repodata_version": 1})
+            )
     return folder
 
 
@@ -108,7 +110,3 @@ def _row(entry: Entry) -> dict[str, object]:
         "subdir": entry.subdir,
         "timestamp": 1_700_000_000_000,
     }
-
-
-def minors(*texts: str) -> frozenset[Version]:
-    return frozenset(map(Version, texts))
