@@ -173,7 +173,7 @@ def _below_key(canvas: _Canvas, first: Span, dash: int) -> int:
 def _item(canvas: _Canvas, path: KeyPath, value: Any, dash: int, like: int) -> list[str]:
     """The lines of a new item: a release as a block where its neighbour is one, anything else on one line."""
     lead, neighbour = " " * dash + "- ", canvas.spans[(*path, like)]
-    if not isinstance(value, dict) or "builds" not in value or neighbour.flow:
+    if not isinstance(value, dict) or not value.get("builds") or neighbour.flow:
         return [lead + flow(value)]
     indent = canvas.column(neighbour.start)
     builds = canvas.spans.get((*path, like, "builds"))
