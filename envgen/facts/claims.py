@@ -27,8 +27,8 @@ def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Pla
 def _facts_of(framework: Framework) -> Iterator[Fact]:
     for release in framework.releases:
         for build in release.builds:
-            spelling = spelling_of(framework, build.provider, release.version)
             for variant in sorted(build.variants, key=lambda found: found or Version("0")):
+                spelling = asking(framework, build.provider, release.version, variant)
                 for platform in sorted(build.platforms):
                     for python in sorted(build.pythons):
                         yield Fact(release, build.provider, platform, python, variant, build.cudnn, spelling, build.at)
@@ -37,6 +37,12 @@ def _facts_of(framework: Framework) -> Iterator[Fact]:
 def spelling_of(framework: Framework, provider: str, version: Version) -> Spelling | None:
     """The row of a provider that covers a release."""
     return next((row for row in framework.providers[provider] if version in row.releases), None)
+
+
+def asking(framework: Framework, provider: str, version: Version, variant: Variant) -> Spelling | None:
+    """The same, where it has specs for such a variant."""
+    row = spelling_of(framework, provider, version)
+    return row if row and (row.cuda if variant else row.cpu) else None
 
 
 def sources(matrix: Matrix, frameworks: Collection[str]) -> tuple[Source, ...]:

@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 from rattler import MatchSpec, RepoDataRecord
 
 from envgen.channel import place
-from envgen.errors import NoSolution
+from envgen.errors import NoSolution, addressed
 from envgen.facts.claims import specs, specs_for
 from envgen.facts.nouns import UNTOLD, Carrier, Fact, Published, Shelf
 from envgen.index import Index, admits, fitting, match_spec, name_of, runs_on
@@ -134,10 +134,14 @@ def _coming(pythons: Sequence[Version]) -> tuple[Version, ...]:
 
 
 def carrier(framework: str, spelling: Spelling, variant: Variant) -> Carrier:
-    """The package that is the build: the one whose build string a spelling names, for CUDA or for CPU; else the framework's own."""
+    """The package that is the build: the one whose build string a spelling names, for CUDA or for CPU; else the framework's own.
+
+    Raises BadInput with the address of a spelling that is not made of conda specs.
+    """
     own, other = (spelling.cuda, spelling.cpu) if variant else (spelling.cpu, spelling.cuda)
-    asked = {name_of(spec): spec for spec in map(_without_holes, own)}
-    told = [name_of(spec) for spec in map(_without_holes, (*own, *other)) if spec.build is not None]
+    with addressed(spelling.at):
+        asked = {name_of(spec): spec for spec in map(_without_holes, own or other)}
+        told = [name_of(spec) for spec in map(_without_holes, (*own, *other)) if spec.build is not None]
     name = next((name for name in (*told, framework) if name in asked), next(iter(asked)))
     return Carrier(name, _channel(asked[name], spelling))
 

@@ -16,8 +16,8 @@ UNTOLD = Version("0")  # the CUDA of a CUDA build that says nowhere which one it
 class Fact:
     """One cell of the matrix, the smallest thing that it claims: this build was published. `at` is the row that says so.
 
-    `cudnn` is the major that the row names, None where it names none; `spelling` is None where no row of `providers` covers
-    the release.
+    `cudnn` is the major that the row names, None where it names none; `spelling` is None where no row of `providers` asks
+    for such a build.
     """
 
     release: Release

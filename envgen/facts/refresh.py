@@ -13,7 +13,7 @@ from envgen.document import checked, parse, text_of
 from envgen.facts import claims
 from envgen.facts.asked import Asked, opened
 from envgen.facts.evidence import Evidence, belongs, carrier
-from envgen.facts.nouns import UNTOLD, Published, Source
+from envgen.facts.nouns import UNTOLD, Published, Source, variant_text
 from envgen.facts.proposal import Edit, Held, edits
 from envgen.facts.rows import Spot
 from envgen.facts.splice import spliced
@@ -100,10 +100,10 @@ def _fitting(framework: Framework, evidence: Evidence, source: Source, notes: li
         passed_over = build.version < source.since or build.version.is_prerelease
         if passed_over or claims.left_out(framework, source.provider, build):
             continue
-        spelling = claims.spelling_of(framework, source.provider, build.version)
+        spelling = claims.asking(framework, source.provider, build.version, build.variant)
         if spelling is None:
-            what = f"no row of `providers` covers {framework.name} {build.version} of {source.provider}"
-            notes.append(f"{what}: how is it asked for?")
+            what = f"no row of `providers` has specs for {variant_text(build.variant)} of {framework.name} {build.version}"
+            notes.append(f"{what} from {source.provider}: how is it asked for?")
         elif build.variant == UNTOLD or not build.pythons:
             notes.append(f"{build} for {build.platform} does not say for which {'Python' if build.variant != UNTOLD else 'CUDA'}")
         elif not evidence.selects(framework, source.provider, spelling, build):

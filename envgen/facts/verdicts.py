@@ -14,7 +14,9 @@ from envgen.facts.nouns import CONFIRMED, REFUTED, UNDECIDABLE, Aspect, Fact, Pu
 from envgen.proof.builds import NAMERS
 from envgen.proof.nouns import Finding
 
-NO_SPELLING = Aspect("spelling", REFUTED, "no row of providers: covers the release", "no row under providers: covers this release")
+NO_SPELLING = Aspect(
+    "spelling", REFUTED, "nothing asks for the build", "no row of `providers` has specs for such a build of this release"
+)
 _NODE = re.compile(r"^(?P<indent>(?:[│ ]  )*)(?P<last>[├└]─ )?(?P<text>.*)$")
 _BLOCKED = re.compile(r"^(?P<name>[\w.-]+) .*cannot be installed because there are no viable options:?$")
 

@@ -73,7 +73,7 @@ def unclaimed(
         framework = matrix.frameworks[source.framework]
         known = {fact.build for fact in claims.facts(matrix, [framework.name], PLATFORMS) if fact.provider == source.provider}
         for build in evidence.builds_of(framework, source.provider, platforms):
-            if not any((build.version, build.platform, build.variant, python) not in known for python in build.pythons):
+            if build.pythons and all((build.version, build.platform, build.variant, python) in known for python in build.pythons):
                 continue
             why = "older" if build.version < source.since else claims.left_out(framework, source.provider, build)
             found[source, why].append(build)

@@ -14,6 +14,7 @@ from system.channel import serve
 from system.publishing import Entry, publish, world
 from unit.small import FILES, write_matrix
 
+from envgen.errors import BadInput
 from envgen.facts.asked import Asked
 from envgen.facts.nouns import Judged, Verdicts
 from envgen.facts.verify import verified
@@ -135,6 +136,19 @@ def test_a_spelling_that_misses_a_build_is_refuted(site: Site) -> None:
 def test_a_release_that_no_row_spells_is_refuted(site: Site) -> None:
     site.edit("alpha.yaml", 'releases: ">=2"', 'releases: ">=2.1"')
     assert {verdict[:2] for verdict in others(site.verify()).values()} == {("refuted", "spelling")}
+
+
+def test_a_variant_that_its_row_has_no_specs_for_is_refuted(site: Site) -> None:
+    site.edit("beta.yaml", 'cpu: ["beta {version}.*", "betalib {version}.* cpu_*"]', "cpu: []")
+    found = others(site.verify())
+    assert set(found.values()) == {("refuted", "spelling", "no row of `providers` has specs for such a build of this release")}
+    assert all("cpu" in fact for fact in found)
+
+
+def test_a_spelling_that_is_no_conda_spec_is_an_error_with_its_address(site: Site) -> None:
+    site.edit("beta.yaml", '"betalib {version}.* cpu_*"', '"betalib >>{version}"')
+    with pytest.raises(BadInput, match=r"^matrices/beta\.yaml:5:7: not a conda spec: "):
+        site.verify()
 
 
 def test_another_cudnn_is_refuted_and_an_untold_one_is_not_decidable(site: Site) -> None:
@@ -295,12 +309,14 @@ def test_a_build_that_no_fact_claims_is_unknown(site: Site) -> None:
     site.entries += [
         replace(cpu, version="2.2.0"),
         replace(cpu, build="cpu_py315_0", depends=("python >=3.15,<3.16.0a0",)),
+        replace(cpu, build="cpu_py27_0", depends=("python >=2.7,<2.8.0a0",)),
         replace(cuda, build="cuda129_py310_9").needing("cuda-version", "cuda-version >=12.9,<13"),
         replace(cpu, build="py310_0", subdir="linux-aarch64"),
         replace(cpu, version="1.8", channel="vendor"),
     ]
     found = site.verify()
     assert unknown(found) == [
+        "alpha 2.1.0 cpu_py27_0 linux-64",
         "alpha 2.1.0 cpu_py315_0 linux-64",
         "alpha 2.1.0 cuda129_py310_9 linux-64",
         "alpha 2.2.0 cpu_py310_0 linux-64",
@@ -313,7 +329,11 @@ def test_a_build_that_no_fact_claims_is_unknown(site: Site) -> None:
         "  - {provider: conda-forge, platforms: [linux-aarch64], because: a test}\n"
         '  - {provider: conda-forge, releases: ">=2.2", because: a test}\n'
     )
-    assert unknown(site.verify()) == ["alpha 2.1.0 cpu_py315_0 linux-64", "alpha 2.1.0 cuda129_py310_9 linux-64"]
+    assert unknown(site.verify()) == [
+        "alpha 2.1.0 cpu_py27_0 linux-64",
+        "alpha 2.1.0 cpu_py315_0 linux-64",
+        "alpha 2.1.0 cuda129_py310_9 linux-64",
+    ]
 
 
 def test_a_framework_of_any_name_is_verified(site: Site) -> None:
