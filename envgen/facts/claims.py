@@ -34,6 +34,11 @@ def _facts_of(framework: Framework) -> Iterator[Fact]:
                         yield Fact(release, build.provider, platform, python, variant, build.cudnn, spelling, build.at)
 
 
+def builds(framework: Framework, provider: str) -> frozenset[tuple[Version, Platform, Variant, Version]]:
+    """Every build that is claimed of a provider, whatever its cuDNN: release, platform, variant, Python."""
+    return frozenset(fact.build for fact in _facts_of(framework) if fact.provider == provider)
+
+
 def spelling_of(framework: Framework, provider: str, version: Version) -> Spelling | None:
     """The row of a provider that covers a release."""
     return next((row for row in framework.providers[provider] if version in row.releases), None)

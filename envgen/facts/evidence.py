@@ -32,6 +32,7 @@ class Evidence:
     index: Index
     pythons: Sequence[Version]
     _shelves: dict[tuple[str, Platform], tuple[tuple[RepoDataRecord, Published], ...]] = field(default_factory=dict)
+    _record: dict[int, RepoDataRecord] = field(default_factory=dict)
     _channels: dict[str, bool] = field(default_factory=dict)
 
     def shelf(self, fact: Fact, spelling: Spelling) -> Shelf:
@@ -48,8 +49,10 @@ class Evidence:
         if key not in self._shelves:
             records = self.records(carried.package, carried.channel, platform)
             found = ((record, self._published(record, carried.channel, platform)) for record in records)
-            kept = [(record, build) for record, build in found if build]
+            once = {build: record for record, build in found if build}  # a build may be published as .tar.bz2 and as .conda
+            kept = [(record, build) for build, record in once.items()]
             self._shelves[key] = tuple(sorted(kept, key=lambda pair: (pair[1].version, pair[1].build)))
+            self._record.update((id(build), record) for build, record in once.items())
         return self._shelves[key]
 
     def builds_of(self, framework: Framework, provider: str, platforms: Iterable[Platform]) -> list[Published]:
@@ -96,7 +99,7 @@ class Evidence:
         carried = carrier(framework.name, spelling, build.variant)
         asked = specs_for(framework, provider, spelling, build)
         wanted = match_spec(next(spec for spec in asked if name_of(match_spec(spec)) == carried.package))
-        return any(wanted.matches(record) for record, other in self.published(carried, build.platform) if other == build)
+        return wanted.matches(self._record[id(build)])
 
     def records(self, name: str, channel: str, platform: Platform) -> Sequence[RepoDataRecord]:
         """The records of a package; none where the index does not have the channel."""

@@ -95,21 +95,30 @@ def _told(spots: set[Spot]) -> frozenset[Spot]:
 
 
 def _fitting(framework: Framework, evidence: Evidence, source: Source, notes: list[str]) -> Iterator[Published]:
-    """The builds of a provider that may be facts; of the others a person is told."""
+    """The builds of a provider that may be facts, or are; of the others a person is told."""
+    known = claims.builds(framework, source.provider)
     for build in evidence.builds_of(framework, source.provider, PLATFORMS):
+        claimed = any((build.version, build.platform, build.variant, python) in known for python in build.pythons)
         passed_over = build.version < source.since or build.version.is_prerelease
-        if passed_over or claims.left_out(framework, source.provider, build):
+        if not claimed and (passed_over or claims.left_out(framework, source.provider, build)):
             continue
-        spelling = claims.asking(framework, source.provider, build.version, build.variant)
-        if spelling is None:
-            what = f"no row of `providers` has specs for {variant_text(build.variant)} of {framework.name} {build.version}"
-            notes.append(f"{what} from {source.provider}: how is it asked for?")
-        elif build.variant == UNTOLD or not build.pythons:
-            notes.append(f"{build} for {build.platform} does not say for which {'Python' if build.variant != UNTOLD else 'CUDA'}")
-        elif not evidence.selects(framework, source.provider, spelling, build):
-            notes.append(f"the spelling at {spelling.at} does not select {build}: as what is it asked for?")
-        else:
+        problem = _problem(framework, evidence, source.provider, build)
+        notes += [problem] if problem else []
+        if claimed or not problem:  # what is claimed and published stays, whoever has to mend how it is asked for
             yield build
+
+
+def _problem(framework: Framework, evidence: Evidence, provider: str, build: Published) -> str:
+    """Why a build cannot become a fact by itself; "" where it can."""
+    spelling = claims.asking(framework, provider, build.version, build.variant)
+    if spelling is None:
+        what = f"no row of `providers` has specs for {variant_text(build.variant)} of {framework.name} {build.version}"
+        return f"{what} from {provider}: how is it asked for?"
+    if build.variant == UNTOLD or not build.pythons:
+        return f"{build} for {build.platform} does not say for which {'Python' if build.variant != UNTOLD else 'CUDA'}"
+    if not evidence.selects(framework, provider, spelling, build):
+        return f"the spelling at {spelling.at} does not select {build}: as what is it asked for?"
+    return ""
 
 
 def _companions(framework: Framework, version: Version, held: Sequence[Held], evidence: Evidence) -> Mapping[str, str]:

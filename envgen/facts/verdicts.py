@@ -74,8 +74,9 @@ class Judge:
 
     def _spelling(self, fact: Fact, shelf: Shelf) -> Aspect | None:
         meant = [b for b in shelf.builds if (b.version, b.variant) == (fact.version, fact.variant)]
-        foreign = [b for b in shelf.selected if b not in meant]
-        missed = [b for b in meant if b not in shelf.selected]
+        foreign = [b for b in shelf.selected if (b.version, b.variant) != (fact.version, fact.variant)]
+        selected = {id(build) for build in shelf.selected}
+        missed = [b for b in meant if id(b) not in selected]
         if foreign:
             text = f"`{shelf.spec}` also selects {foreign[0]}, a build for {variant_text(foreign[0].variant)}"
             return Aspect("spelling", REFUTED, "the spelling selects another build", text + _more(foreign))

@@ -71,7 +71,7 @@ def unclaimed(
     found: dict[tuple[Source, object], list[Published]] = defaultdict(list)
     for source in sources:
         framework = matrix.frameworks[source.framework]
-        known = {fact.build for fact in claims.facts(matrix, [framework.name], PLATFORMS) if fact.provider == source.provider}
+        known = claims.builds(framework, source.provider)
         for build in evidence.builds_of(framework, source.provider, platforms):
             if build.pythons and all((build.version, build.platform, build.variant, python) in known for python in build.pythons):
                 continue

@@ -19,7 +19,7 @@ from conftest import REPO, Workspace, clean_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from system.channel import serve
-from system.publishing import Entry, of_python, publish, world
+from system.publishing import Entry, of_python, publish, record_of, world
 from unit.small import ALPHA, FILES, examples, write_matrix
 
 from envgen.channel import place
@@ -29,6 +29,7 @@ from envgen.facts.asked import Asked
 from envgen.facts.claims import facts
 from envgen.facts.refresh import Refreshed, refreshed
 from envgen.facts.refresh_report import diff_text
+from envgen.facts.verify import verified
 from envgen.index import FolderIndex, Wanted
 from envgen.layout import Layout
 from envgen.matrix import load_matrix
@@ -283,6 +284,23 @@ def test_what_is_left_out_is_not_proposed(root: Path, tmp_path: Path) -> None:
     assert (found.changed, found.by_hand) == ((), ())
 
 
+def test_what_is_left_out_and_claimed_all_the_same_stays(root: Path, index: Path) -> None:
+    path = root / "matrices" / "alpha.yaml"
+    path.write_text(ALPHA + "left-out:\n  - {provider: conda-forge, platforms: [linux-64], because: a test}\n")
+    assert refresh(root, index, complete=True).changed == ()
+
+
+def test_a_claimed_build_that_its_spelling_misses_stays_and_is_named(root: Path, tmp_path: Path) -> None:
+    entries = [
+        replace(e, build=f"new_{e.build}") if e.build == "cuda126_py312_9" and e.name == "alpha" else e for e in entries_of(root)
+    ]
+    found = refresh(root, publish(tmp_path / "index", entries), complete=True)
+    assert found.changed == ()
+    assert [text.partition(": ")[0] for text in found.by_hand] == [
+        "the spelling at matrices/alpha.yaml:5:7 does not select alpha 2.1.0 new_cuda126_py312_9"
+    ]
+
+
 def test_a_channel_without_any_build_of_a_framework_is_no_evidence_against_it(root: Path, tmp_path: Path) -> None:
     entries = [e for e in entries_of(root) if e.name != "betalib"]
     assert refresh(root, publish(tmp_path / "index", entries), complete=True).changed == ()
@@ -388,6 +406,22 @@ def real(tmp_path: Path, snapshot: Path, unpacked_cache: Path, monkeypatch: pyte
 def test_the_matrices_of_this_repository_say_what_the_snapshot_holds(real: Path, snapshot: Path) -> None:
     found = refresh(real, snapshot)
     assert (found.changed, found.by_hand) == ((), ())
+
+
+def test_channels_made_of_all_that_this_repository_claims_confirm_it_and_change_nothing(tmp_path: Path) -> None:
+    """Needs no snapshot: one made-up record for each cell, named as its provider names builds."""
+    shutil.copytree(REPO / "matrices", tmp_path / "matrices")
+    matrix = load_matrix(tmp_path / "matrices")
+    entries = []
+    for fact in facts(matrix, tuple(matrix.frameworks), PLATFORMS):
+        entry = replace(record_of(fact), name={"jax": "jaxlib"}.get(fact.framework, fact.framework))
+        old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
+        entries.append(replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry)
+    index = publish(tmp_path / "index", entries, ("conda-forge", "pytorch", "nvidia"))
+    found = verified(Layout(tmp_path), Asked(Wanted(index), complete=True), Terminal(), solve=False, jobs=1)
+    assert {(item.first.text, str(item.fact.at)) for item in found.judged if item.first} == set()
+    assert (found.failed, len(found.judged) > 2800) == (False, True)
+    assert refresh(tmp_path, index, complete=True).changed == ()
 
 
 @pytest.mark.parametrize("name", ["pytorch", "tensorflow", "jax"])
