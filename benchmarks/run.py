@@ -6,6 +6,7 @@ channels beside the checkout, or the recorded index of this repository (whose fe
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -158,6 +159,85 @@ def verify_rows() -> list[tuple[str, str, str]]:
     ]
 
 
+def facts_rows(index: Path) -> list[tuple[str, str, str]]:
+    """`envgen matrix verify` on this repository's matrices, in one process, against the same solves with rattler alone."""
+    import asyncio
+    import gc
+
+    from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version
+    from rattler import solve as rattler_solve
+    from rattler.package.build_string import BuildString
+
+    from envgen.channel import place
+    from envgen.facts import solving
+    from envgen.facts.asked import Asked
+    from envgen.facts.verify import verified
+    from envgen.index import FolderIndex, Wanted
+    from envgen.layout import Layout
+    from envgen.talk import Terminal
+
+    jobs, asked, whole = os.cpu_count() or 1, [], solving.attempts
+
+    def kept(requests, *rest):
+        asked[:] = requests
+        return whole(requests, *rest)
+
+    solving.attempts = kept
+
+    def verify() -> Sample:
+        begun = time.perf_counter()
+        found.append(verified(Layout(REPO), Asked(Wanted(index)), Terminal(), solve=True, jobs=jobs))
+        return Sample(time.perf_counter() - begun, 0)
+
+    async def all_solves(records: FolderIndex) -> None:
+        gate, gateway = asyncio.Semaphore(jobs), Gateway()
+
+        async def one(request) -> None:
+            async with gate:
+                with contextlib.suppress(Exception):  # no solution is an answer, too
+                    await rattler_solve(
+                        sources=records.sources([place(channel) for channel in request.channels], request.platform),
+                        specs=[MatchSpec(spec, strict=False) for spec in request.specs],
+                        gateway=gateway,
+                        platforms=[request.platform, "noarch"],
+                        virtual_packages=[
+                            GenericVirtualPackage(
+                                PackageName(name), Version(value.split()[0]), BuildString((*value.split(), "0")[1])
+                            )
+                            for name, value in request.virtual.items()
+                        ],
+                        channel_priority=ChannelPriority.Strict,
+                        constraints=[f"{name} <0a0" for name in request.excluded],
+                    )
+
+        await asyncio.gather(*(one(request) for request in asked))
+
+    def alone() -> Sample:
+        begun = time.perf_counter()
+        asyncio.run(all_solves(FolderIndex(index, "bench")))
+        return Sample(time.perf_counter() - begun, 0)
+
+    found: list = []
+    gc.disable()  # as the command line does
+    taken = in_turns(2, verify=verify, rattler=alone)
+    gc.enable()
+    solving.attempts = whole
+    verdicts = [item.verdict for item in found[-1].judged]
+    told = {verdict: verdicts.count(verdict) for verdict in ("confirmed", "refuted", "undecidable")}
+    seconds = median(taken["verify"])
+    return [
+        ("matrix verify: confirmed / claimed facts", f"{told['confirmed']} / {len(verdicts)}", "-"),
+        (
+            "matrix verify: refuted facts / unknown builds",
+            f"{told['refuted']} / {sum(u.why is None for u in found[-1].unclaimed)}",
+            "0 / 0",
+        ),
+        (f"matrix verify, {len(asked)} solves", f"{seconds:.0f} s", "below 120 s"),
+        ("the same, facts a second", f"{len(verdicts) / seconds:.0f}", "-"),
+        ("the same / the same solves with rattler alone", f"{ratio(taken['verify'], taken['rattler']):.2f}", "below 2"),
+    ]
+
+
 def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
     """What is measured, what it gave, what it should give."""
     os.environ["ENVGEN_CACHE"] = str(scratch / "cache")
@@ -184,6 +264,7 @@ def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
         ("rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
         *verify_rows(),
+        *facts_rows(index),
     ]
 
 

@@ -28,6 +28,15 @@ _INCLUDES = ("include", "includes", "import", "imports", "extends", "inherit", "
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Where a value stands in a text, in characters, from its first one to behind its last; `flow`: in `[...]` or `{...}` style."""
+
+    start: int
+    end: int
+    flow: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Plain data, the address of every key and item, and the spelling of every unquoted number."""
 
@@ -58,10 +67,14 @@ def source(path: Path, shown: str) -> str:
     return text_of(path, shown, absent="`envgen init` writes one")
 
 
-def text_of(path: Path, shown: str, absent: str) -> str:
-    """The text of a file that a user named or wrote; `absent` is what to do where there is none. Raises BadInput."""
+def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:
+    """The text of a file that a user named or wrote; `absent` is what to do where there is none. Raises BadInput.
+
+    `exact` keeps the ends of its lines as they are; else each is a newline.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline="" if exact else None) as file:
+            return file.read()
     except FileNotFoundError:
         raise BadInput("there is no such file", where=shown, hint=absent) from None
     except OSError as error:
@@ -76,6 +89,29 @@ def _place(shown: str, data: bytes, offset: int) -> Address:
     """The line and column of a byte."""
     before = data[:offset].decode("utf-8", errors="replace").split("\n")
     return Address(shown, len(before), len(before[-1]) + 1)
+
+
+def spans(text: str) -> dict[KeyPath, Span]:
+    """Where every value of a YAML text stands; a text that `parse` accepts. A block ends with its last value, comments aside."""
+    found: dict[KeyPath, Span] = {}
+
+    def visit(node: Any, path: KeyPath) -> int:
+        children: list[tuple[str | int, Any]] = []
+        if isinstance(node, yaml.MappingNode):
+            children = [(key.value, value) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            children = list(enumerate(node.value))
+        ends = [visit(child, (*path, name)) for name, child in children]
+        flow = isinstance(node, yaml.ScalarNode) or bool(node.flow_style)
+        end = node.end_mark.index if flow or not ends else ends[-1]
+        end -= len(text[node.start_mark.index : end]) - len(text[node.start_mark.index : end].rstrip("\r\n"))
+        found[path] = Span(node.start_mark.index, end, flow)
+        return end
+
+    visit(
+        yaml.compose(text, Loader=yaml.SafeLoader), ()
+    )  # the loader in Python: it counts characters, the one in C may count bytes
+    return found
 
 
 def plain(text: str) -> Any:

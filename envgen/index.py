@@ -186,6 +186,7 @@ class Wanted:
 
     folder: Path | None = None
     offline: bool = False
+    fallback: bool = True  # whether the recorded index may stand in for live channels that cannot be reached
 
 
 def open_index(wanted: Wanted, layout: Layout, channels: Sequence[str], platform: Platform) -> tuple[Index, str]:
@@ -204,7 +205,7 @@ def open_index(wanted: Wanted, layout: Layout, channels: Sequence[str], platform
         for channel in places:
             live.records("python", channel, platform)
     except Unreachable as error:
-        if not layout.index.is_dir():
+        if not wanted.fallback or not layout.index.is_dir():
             error.hint = "give --index DIR, or run where the channel can be reached"
             raise
         said = f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."
@@ -224,16 +225,25 @@ def held_pythons(
     exclude_newer: datetime | None = None,
 ) -> frozenset[Version]:
     """The Python minors for which the index holds a record of a spec on a platform, under strict channel priority."""
+    fit = [record for record in fitting(index, text, channels, platform) if _old_enough(record, exclude_newer)]
+    if name_of(match_spec(text)) == "python":
+        found = {".".join(str(record.version).split(".")[:2]) for record in fit}
+        return frozenset(minor for minor in minors if str(minor) in found)
+    return frozenset(minor for minor in minors if any(runs_on(record, minor) for record in fit))
+
+
+def fitting(index: Index, text: str, channels: Sequence[str], platform: Platform) -> list[RepoDataRecord]:
+    """The records that fit a spec, of the first channel that has its package; of the channel that the spec names, if it does."""
     spec, places = match_spec(text), [place(channel) for channel in channels]
-    name = str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
     if spec.channel:
         places = [channel for channel in places if channel.url == spec.channel.base_url.rstrip("/")]
-    records = next(filter(None, (index.records(name, channel, platform) for channel in places)), ())
-    fitting = [record for record in records if spec.matches(record) and _old_enough(record, exclude_newer)]
-    if name == "python":
-        found = {".".join(str(record.version).split(".")[:2]) for record in fitting}
-        return frozenset(minor for minor in minors if str(minor) in found)
-    return frozenset(minor for minor in minors if any(runs_on(record, minor) for record in fitting))
+    records = next(filter(None, (index.records(name_of(spec), channel, platform) for channel in places)), ())
+    return [record for record in records if spec.matches(record)]
+
+
+def name_of(spec: MatchSpec) -> str:
+    """The package that a spec names."""
+    return str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
 
 
 def match_spec(spec: str) -> MatchSpec:
@@ -252,12 +262,13 @@ def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:
     """Whether the record's `python` and `python_abi` dependencies admit a minor."""
     wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]
-    return all(_admits(words[1], words[0], str(minor)) for words in wanted if len(words) > 1)
+    return all(admits(words[1], str(minor) if words[0] == "python_abi" else f"{minor}.99") for words in wanted if len(words) > 1)
 
 
 @cache
-def _admits(versions: str, package: str, minor: str) -> bool:
-    return VersionSpec(versions).matches(CondaVersion(minor if package == "python_abi" else f"{minor}.99"))
+def admits(versions: str, version: str) -> bool:
+    """Whether a conda range holds a version: `>=3.9,<3.10.0a0` and `3.9.99`."""
+    return VersionSpec(versions).matches(CondaVersion(version))
 
 
 def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str], platforms: Sequence[Platform]) -> dict[str, str]:

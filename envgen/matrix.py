@@ -27,6 +27,7 @@ from envgen.model import (
     Cudnn,
     Framework,
     Gpu,
+    LeftOut,
     Matrix,
     Release,
     Spelling,
@@ -111,15 +112,21 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
         name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
         for name, rows in file.providers.items()
     }
-    for index, row in enumerate(file.releases):
-        for place, build in enumerate(row.builds):
-            if build.provider not in providers:
-                where = document.at("releases", index, "builds", place, "provider")
-                raise BadInput(
-                    f"provider `{build.provider}` has no entry in providers:", where=where, hint="add how it is spelled there"
-                )
+    named = [
+        (build.provider, ("releases", index, "builds", place))
+        for index, row in enumerate(file.releases)
+        for place, build in enumerate(row.builds)
+    ]
+    for provider, path in (*named, *((row.provider, ("left-out", index)) for index, row in enumerate(file.left_out))):
+        if provider not in providers:
+            what = f"provider `{provider}` has no entry in providers:"
+            raise BadInput(what, where=document.at(*path, "provider"), hint="add how it is spelled there")
     newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
-    return Framework(file.framework, providers, newest_first, file.because), _constraints(document, file.constraints)
+    left_out = tuple(
+        LeftOut(row.provider, frozenset(row.platforms), row.releases, row.because, document.at("left-out", index))
+        for index, row in enumerate(file.left_out)
+    )
+    return Framework(file.framework, providers, newest_first, file.because, left_out), _constraints(document, file.constraints)
 
 
 def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:

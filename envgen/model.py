@@ -93,13 +93,25 @@ class Spelling:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Builds of a provider that are published and deliberately no facts here; without platforms, or releases, those of all."""
+
+    provider: str
+    platforms: frozenset[Platform]
+    releases: SpecifierSet | None
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Framework:
-    """A matrix file: releases, newest first, and the spelling of each provider."""
+    """A matrix file: releases, newest first, the spelling of each provider, and what of theirs is left out."""
 
     name: str
     providers: Mapping[str, tuple[Spelling, ...]]
     releases: tuple[Release, ...]
     because: str
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def companions(self) -> frozenset[str]:

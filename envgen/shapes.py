@@ -89,12 +89,24 @@ class SpellingRow(Row):
     because: Because
 
 
+class LeftOutRow(Row):
+    """Builds that are published, and that the matrix leaves out."""
+
+    provider: Text = Field(description="The provider that published them.")
+    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+    releases: RangeText | None = Field(default=None, description="Only of these releases; left out: of all.")
+    because: Because
+
+
 class FrameworkFile(Row):
     """One framework: releases, builds, and how they are asked for."""
 
     framework: Text = Field(description="Its name; the file is called so.")
     because: Because
     providers: dict[Text, list[SpellingRow]] = Field(description="Provider, and how it spells its builds.")
+    left_out: list[LeftOutRow] = Field(
+        default=[], alias="left-out", description="Builds that are published and deliberately no facts."
+    )
     releases: list[ReleaseRow] = Field(description="Every known release, newest first.")
     constraints: list[ConstraintRow] = Field(
         default=[], description="What does not go together, and is not said by the rows above."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from envgen.errors import BadInput, Clash, closest
-from envgen.options import json_option, layout_of, root_option
+from envgen.options import chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
     from envgen.resolve import Question
@@ -25,14 +25,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Only this target (cpu, cu126, ...); `gpu`: the newest CUDA target that this machine can run; `auto`: that, or else cpu.",
 )
-@click.option(
-    "--index",
-    "index_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="ENVGEN_INDEX",
-    help="Folder <channel>/<subdir>/repodata.json[.zst] to solve from, instead of live channels.",
-)
-@click.option("--offline", is_flag=True, help="Solve from the recorded index, environments/index/.")
+@index_options
 @click.option("--update", is_flag=True, help="Solve again although nothing changed here, to take what is new in the channels.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at once (default: one for each processor).")
 @json_option
@@ -53,14 +46,13 @@ def lock(
 
     Without PROJECTS all projects, without --target all targets of each.
     """
-    if offline and index_folder and context.get_parameter_source("index_folder") is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("--offline and --index exclude each other")
+    folder = chosen_folder(context, index_folder, offline=offline)
     layout = layout_of(context, root)
     from envgen import pipeline, report
     from envgen.run import Ask
     from envgen.talk import Terminal, print_table
 
-    ask = Ask(projects, targets, None if offline else index_folder, offline, jobs or os.cpu_count() or 1, update)
+    ask = Ask(projects, targets, folder, offline, jobs or os.cpu_count() or 1, update)
     with Terminal() as talk:
         outcomes = pipeline.lock(layout, ask, talk)
     if as_json:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from envgen.options import json_option, layout_of, root_option
+from envgen.options import chosen_folder, index_options, json_option, layout_of, root_option
+
+if TYPE_CHECKING:
+    from envgen.facts.asked import Asked
+
+WIDTH, NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, and of one on a small terminal
 
 
 @click.group(short_help="Keep the facts true: lint, verify, refresh, show.")
 def matrix() -> None:
     """Look at matrices/: is it well written, do the channels confirm it, what is new there, what does it say."""
-
-
-WIDTH, NARROWEST = 120, 60  # columns of a table that goes to a file or a pipe, and of one on a small terminal
 
 
 @matrix.command(short_help="The grid: framework release by CUDA, and what of it a machine leaves.")
@@ -107,3 +111,102 @@ def schemas(context: click.Context, root: Path | None) -> None:
         click.echo(f"wrote {name}")
     if not written:
         click.echo("every schema is as it should be", err=True)
+
+
+_FRAMEWORK = click.option("--framework", "frameworks", multiple=True, help="Only this framework: pytorch, tensorflow, ...")
+_COMPLETE = click.option("--complete", is_flag=True, help="The index holds every published build: what is absent is not there.")
+
+
+@matrix.command(short_help="Hold every fact against package records, and every record against the facts.")
+@index_options
+@_FRAMEWORK
+@click.option("--platform", "platforms", multiple=True, help="Only this platform: linux-64, win-64, ...")
+@_COMPLETE
+@click.option("--no-solve", is_flag=True, help="Judge by records alone.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at once (default: one for each processor).")
+@click.option("--verbose", "-v", is_flag=True, help="List what is undecidable, too.")
+@json_option
+@root_option
+@click.pass_context
+def verify(
+    context: click.Context,
+    index_folder: Path | None,
+    offline: bool,
+    frameworks: tuple[str, ...],
+    platforms: tuple[str, ...],
+    complete: bool,
+    no_solve: bool,
+    jobs: int | None,
+    verbose: bool,
+    as_json: bool,
+    root: Path | None,
+) -> None:
+    """Hold every cell of the matrix against package records, and every record against the matrix.
+
+    Is there such a build, does its spelling select it alone, does it solve with what its target promises, is what comes out of the
+    right CUDA? And is there any build that the matrix does not know?
+
+    A folder is a part of the channels: what it lacks is undecidable. Live channels, and a folder with --complete, refute what they
+    lack. Ends in 1 when a fact is refuted or a build is unknown.
+    """
+    layout = layout_of(context, root)
+    from envgen.facts.verify import verified
+    from envgen.facts.verify_report import verdicts_json, verdicts_text
+    from envgen.talk import Terminal
+
+    asked = _asked(chosen_folder(context, index_folder, offline=offline), frameworks, platforms, offline=offline, complete=complete)
+    with Terminal() as talk:
+        found = verified(layout, asked, talk, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
+    width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
+    click.echo(verdicts_json(found) if as_json else verdicts_text(found, width, verbose=verbose))
+    if found.failed:
+        context.exit(1)
+
+
+@matrix.command(short_help="Propose what package records say and the matrices do not.")
+@index_options
+@_FRAMEWORK
+@_COMPLETE
+@click.option("--write", is_flag=True, help="Write the change; without it the diff is printed, and nothing else happens.")
+@click.option("--exit-code", is_flag=True, help="End in 1 when there is a change.")
+@json_option
+@root_option
+@click.pass_context
+def refresh(
+    context: click.Context,
+    index_folder: Path | None,
+    offline: bool,
+    frameworks: tuple[str, ...],
+    complete: bool,
+    write: bool,
+    exit_code: bool,
+    as_json: bool,
+    root: Path | None,
+) -> None:
+    """Read package records and propose the change to matrices/*.yaml: releases, variants, platforms and Pythons, new or gone.
+
+    What is gone is only proposed from live channels, or with --complete. Everything that does not change stays byte for byte.
+    """
+    layout = layout_of(context, root)
+    from envgen.facts.refresh import refreshed
+    from envgen.facts.refresh_report import diff_text, refresh_json, summary_lines
+    from envgen.talk import Terminal
+
+    asked = _asked(chosen_folder(context, index_folder, offline=offline), frameworks, (), offline=offline, complete=complete)
+    with Terminal() as talk:
+        found = refreshed(layout, asked, talk, write=write)
+    if as_json:
+        click.echo(refresh_json(found))
+    else:
+        click.echo(diff_text(found), nl=False)
+        click.echo("\n".join(summary_lines(found)), err=True)
+    if exit_code and found.changed:
+        context.exit(1)
+
+
+def _asked(folder: Path | None, frameworks: tuple[str, ...], platforms: tuple[str, ...], *, offline: bool, complete: bool) -> Asked:
+    """Which records, and what of them; where live channels cannot be reached, the few recorded ones are no answer."""
+    from envgen.facts.asked import Asked
+    from envgen.index import Wanted
+
+    return Asked(Wanted(folder, offline, fallback=False), frameworks, platforms, complete)

@@ -35,12 +35,12 @@ def add(root: Path, file: str, text: str) -> int:
 def test_schemas_are_written_once_and_then_lint_finds_nothing(workspace: Workspace) -> None:
     bare = workspace.envgen("matrix", "lint")
     assert bare.status == 0
-    assert bare.out.splitlines()[0] == "matrices/cuda.yaml:1:1: schema (warning): there is no schema schemas/cuda.schema.json"
+    assert bare.out.splitlines()[0] == "matrices/advice.yaml:1:1: schema (warning): there is no schema schemas/advice.schema.json"
     assert "    run `envgen matrix schemas`" in bare.out.splitlines()[1]
-    assert bare.err.startswith("7 warnings; ")
+    assert bare.err.startswith("9 warnings; ")
     assert workspace.envgen("matrix", "lint", "--strict").status == 1
     written = workspace.envgen("matrix", "schemas")
-    assert (written.status, written.out.splitlines()[0]) == (0, "wrote schemas/cuda.schema.json")
+    assert (written.status, written.out.splitlines()[0]) == (0, "wrote schemas/advice.schema.json")
     again = workspace.envgen("matrix", "schemas")
     assert (again.status, again.out, again.err) == (0, "", "every schema is as it should be\n")
     before = state(workspace.root)
@@ -81,7 +81,7 @@ def test_files_that_cannot_be_read_are_told_together(workspace: Workspace) -> No
     assert (done.status, done.out) == (2, "")
     assert [line for line in done.err.splitlines() if line.startswith("error: ")] == [
         "error: matrices/cuda.yaml:15:6: toolkits[0].version: expected a string, got the number 13.3",
-        "error: matrices/gpus.yaml:7:5: gpus[0].modles: unknown key",
+        "error: matrices/gpus.yaml:11:5: gpus[0].modles: unknown key",
         "error: matrices/x.yaml:1:22: nested too deeply",
     ]
     assert "Traceback" not in done.err

@@ -1,0 +1,293 @@
+"""The pure half of matrix verify and refresh: rows, proposals, the splicing of text, what a promise is, what a solver's words name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+from unit.small import ALPHA, examples, small_matrix
+
+from envgen.document import checked, parse, spans
+from envgen.errors import BadInput
+from envgen.facts import claims
+from envgen.facts.proposal import Edit, Held, edits
+from envgen.facts.rows import Line, Spot, lines, minors_text
+from envgen.facts.splice import applied, flow, scalar, spliced
+from envgen.facts.verdicts import culprit_of
+from envgen.model import PLATFORMS
+from envgen.shapes import FrameworkFile
+from envgen.values import _minors
+
+PYTHONS = [Version(f"3.{minor}") for minor in range(8, 14)]
+SPOTS = st.builds(
+    lambda variant, platform, python, cudnn: Spot(variant, platform, python, cudnn if variant else None),
+    st.sampled_from([None, Version("11.8"), Version("12.6")]),
+    st.sampled_from(PLATFORMS),
+    st.sampled_from(PYTHONS),
+    st.sampled_from([None, 8, 9]),
+)
+
+
+TEXT = st.text(st.characters(exclude_categories=("C", "Zl", "Zp"), codec="utf-8"), min_size=1, max_size=6)
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------------
+
+
+@examples(200)
+@given(st.frozensets(SPOTS))
+def test_rows_claim_just_the_cells_that_they_are_made_of_each_once(spots: frozenset[Spot]) -> None:
+    found = [spot for line in lines(spots) for spot in line.spots]
+    assert (frozenset(found), len(found)) == (spots, len(spots))
+
+
+@examples(100)
+@given(st.frozensets(st.sampled_from(PYTHONS), min_size=1))
+def test_minors_are_read_back_as_they_were(minors: frozenset[Version]) -> None:
+    assert _minors(minors_text(minors)) == minors
+
+
+def test_rows_are_what_a_person_would_write() -> None:
+    pythons, linux, cuda = frozenset(PYTHONS[2:]), ("linux-64", "linux-aarch64"), (Version("12.6"), Version("12.9"))
+    spots = {Spot(None, p, y, None) for p in PLATFORMS for y in pythons}
+    spots |= {Spot(v, p, y, 9) for v in cuda for p in linux for y in pythons}
+    spots |= {Spot(cuda[0], "win-64", y, 9) for y in pythons}
+    assert lines(spots) == (
+        Line(frozenset({None}), frozenset(PLATFORMS), pythons, None),
+        Line(frozenset(cuda), frozenset(linux), pythons, 9),
+        Line(frozenset(cuda[:1]), frozenset({"win-64"}), pythons, 9),
+    )
+
+
+# --- proposals ------------------------------------------------------------------------------------------------------------
+
+
+def file_of(rows: list[str]) -> FrameworkFile:
+    body = "".join(f"      - {{provider: p, {row}}}\n" for row in rows)
+    head = "framework: f\nbecause: b\nproviders: {p: [{releases: '>=1', channels: [c], cpu: [f], cuda: [f], because: b}]}\n"
+    return checked(parse(f'{head}releases:\n  - version: "1.0"\n    builds:\n{body}', "f.yaml"), FrameworkFile)
+
+
+def proposed(rows: list[str], held: set[Spot], *, complete: bool = False) -> list[tuple[str, Any, Any]]:
+    found = edits(file_of(rows), [Held("p", {Version("1.0"): frozenset(held)}, complete)], {})
+    return [(edit.kind, edit.path[3:], edit.value) for edit in found]
+
+
+CUDA = 'variants: ["12.6"], platforms: [linux-64], python: "3.10-3.11"'
+
+
+def cuda(*pythons: str, cudnn: int | None = 9, variant: str = "12.6") -> set[Spot]:
+    return {Spot(Version(variant), "linux-64", Version(python), cudnn) for python in pythons}
+
+
+def test_a_row_that_names_no_cudnn_agrees_with_every_record_and_grows_with_them() -> None:
+    assert proposed([CUDA], cuda("3.10", "3.11", cudnn=9)) == []
+    assert proposed([CUDA], cuda("3.12", cudnn=9)) == [("set", (0, "python"), "3.10-3.12")]
+
+
+def test_a_record_that_names_no_cudnn_agrees_with_every_row() -> None:
+    assert proposed([CUDA + ", cudnn: 9"], cuda("3.10", cudnn=None)) == []
+
+
+def test_a_cudnn_that_a_record_denies_is_corrected_and_one_more_that_it_links_gets_a_row() -> None:
+    assert proposed([CUDA + ", cudnn: 8"], cuda("3.10")) == [("set", (0, "cudnn"), 9)]
+    ((kind, path, row),) = proposed([CUDA + ", cudnn: 8"], cuda("3.10", cudnn=8) | cuda("3.10"))
+    assert (kind, path, row["python"], row["cudnn"]) == ("insert", (1,), "3.10", 9)
+
+
+def test_a_row_whose_cudnn_no_record_shows_stays_where_another_row_claims_what_they_link() -> None:
+    rows = [CUDA + ", cudnn: 9", CUDA + ", cudnn: 8"]
+    assert proposed(rows, cuda("3.10", "3.11", cudnn=8)) == []
+    assert proposed(rows, cuda("3.10", "3.11", cudnn=8), complete=True) == [("remove", (0,), None)]
+
+
+def test_what_is_gone_shrinks_a_row_along_its_lists_or_splits_it() -> None:
+    row = 'variants: [cpu], platforms: [linux-64, win-64], python: "3.10-3.11"'
+    cpu = {Spot(None, p, Version(y), None) for p in ("linux-64", "win-64") for y in ("3.10", "3.11")}
+    one = Spot(None, "win-64", Version("3.11"), None)
+    assert proposed([row], {s for s in cpu if s.platform != "win-64"}, complete=True) == [("remove", (0, "platforms", 1), None)]
+    found = proposed([row], cpu - {one}, complete=True)
+    assert [(kind, path) for kind, path, _ in found] == [("remove", (0, "platforms", 1)), ("insert", (1,))]
+    assert found[1][2] == {"provider": "p", "variants": ["cpu"], "platforms": ["win-64"], "python": "3.10"}
+    assert proposed([row], cpu - {one}) == []
+
+
+def test_a_new_row_for_the_cpu_comes_before_those_for_cuda() -> None:
+    ((_, path, _),) = proposed([CUDA], {Spot(None, "osx-64", Version("3.10"), None), *cuda("3.10", "3.11")})
+    assert path == (0,)
+
+
+# --- text -----------------------------------------------------------------------------------------------------------------
+
+FILE = """\
+releases:
+  # the newest
+  - version: "2"   # two
+
+    builds: []
+  # about one
+  - version: "1"
+    builds:
+      # first
+      - {variants: [cpu,
+                    "12.6"], python: '3.9'}  # first row
+      - variants:
+          - cpu  # a
+          # b
+          - "11.8"
+        python: "3.9"
+      # the end
+other: text
+"""
+
+
+def done(*changes: Edit) -> str:
+    return spliced(FILE, changes, "f.yaml")
+
+
+def test_scalars_lists_rows_and_releases_are_changed_where_they_stand() -> None:
+    assert done(Edit("set", ("releases", 1, "builds", 0, "python"), "3.10")) == FILE.replace("'3.9'", '"3.10"')
+    assert done(Edit("insert", ("releases", 1, "builds", 0, "variants", 1), "11.8")) == FILE.replace("[cpu,", '[cpu, "11.8",')
+    assert done(Edit("insert", ("releases", 1, "builds", 0, "variants", 0), "11.8")) == FILE.replace("[cpu,", '["11.8", cpu,')
+    assert done(Edit("remove", ("releases", 1, "builds", 0, "variants", 0))) == FILE.replace(
+        '[cpu,\n                    "12.6"]', '["12.6"]'
+    )
+    assert done(Edit("insert", ("releases", 1, "builds", 1, "variants", 2), "12.6")) == FILE.replace(
+        '          - "11.8"\n', '          - "11.8"\n          - "12.6"\n'
+    )
+    assert done(Edit("remove", ("releases", 1, "builds", 1, "variants", 0))) == FILE.replace("          - cpu  # a\n", "")
+    assert done(Edit("insert", ("releases", 0, "builds", 0), {"python": "3.9"})) == FILE.replace("[]", '[{python: "3.9"}]')
+    assert done(Edit("insert", ("releases", 1, "builds", 2), {"python": "3.8"})) == FILE.replace(
+        "      # the end\n", '      - {python: "3.8"}\n      # the end\n'
+    )
+    assert done(Edit("add", ("releases", 1, "with"), {"a": "0.1"})) == FILE.replace(
+        '  - version: "1"\n', '  - version: "1"\n    with: {a: "0.1"}\n'
+    )
+
+
+def test_comments_stay_with_what_they_are_about() -> None:
+    new = done(Edit("insert", ("releases", 1), {"version": "1.5", "builds": [{"python": "3.9"}]}))
+    assert new == FILE.replace("  # about one\n", '  - version: "1.5"\n    builds:\n      - {python: "3.9"}\n  # about one\n')
+    first = done(Edit("insert", ("releases", 0), {"version": "3", "builds": []}))
+    assert first == FILE.replace("  # the newest\n", '  - {version: "3", builds: []}\n  # the newest\n')
+    assert done(Edit("remove", ("releases", 1))).endswith("  # about one\n      # the end\nother: text\n")
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_the_last_line_ends_as_it_did(ending: str) -> None:
+    newline = "\r\n" if ending == "\r\n" else "\n"
+    text = f"releases:{newline}  - {{a: b}}{ending}"
+    new = spliced(text, [Edit("insert", ("releases", 1), {"c": "d"})], "f.yaml")
+    assert new == f"releases:{newline}  - {{a: b}}{newline}  - {{c: d}}{ending}"
+    assert spliced(new, [Edit("remove", ("releases", 1))], "f.yaml") == text
+
+
+def test_a_change_that_does_not_fit_the_text_is_refused_with_what_to_do() -> None:
+    text = 'releases:\n  -\n    a: "1"\n  - {a: "2"}\n'
+    with pytest.raises(BadInput, match=r"f\.yaml: the change does not fit .*\n\nhint: change it by hand: because"):
+        spliced(text, [Edit("remove", ("releases", 0), why="because")], "f.yaml")
+
+
+def test_inner_and_outer_changes_of_one_line_go_together() -> None:
+    text = '{releases: [{builds: [{v: ["1"]}]}, {builds: []}]}\n'
+    changes = [
+        Edit("insert", ("releases", 0), {"builds": []}),
+        Edit("insert", ("releases", 0, "builds", 1), {"v": ["2"]}),
+        Edit("insert", ("releases", 0, "builds", 0, "v", 1), "3"),
+        Edit("remove", ("releases", 1)),
+    ]
+    assert spliced(text, changes, "f.yaml") == '{releases: [{builds: []}, {builds: [{v: ["1", "3"]}, {v: ["2"]}]}]}\n'
+
+
+def test_applied_edits_are_by_the_paths_of_the_old_data() -> None:
+    data = {"l": ["a", "b", "c"]}
+    changes = [Edit("remove", ("l", 0)), Edit("insert", ("l", 1), "x"), Edit("insert", ("l", 3), "y"), Edit("remove", ("l", 2))]
+    assert applied(data, changes) == {"l": ["x", "b", "y"]}
+    assert data == {"l": ["a", "b", "c"]}
+
+
+@examples(200)
+@given(st.recursive(TEXT | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
+def test_a_value_on_one_line_is_read_back_as_it_was(value: Any) -> None:
+    assert parse(f"k: {flow(value)}\n", "f.yaml").data == {"k": value}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("cpu", "cpu"), ("12.6", '"12.6"'), ("no", '"no"'), (9, "9"), ("linux-64", "linux-64")]
+)
+def test_a_scalar_is_quoted_where_yaml_would_read_something_else(value: Any, text: str) -> None:
+    assert scalar(value) == text
+
+
+def test_spans_are_where_values_stand() -> None:
+    found = spans(ALPHA)
+    data = parse(ALPHA, "alpha.yaml").data
+    assert ALPHA[found[("framework",)].start : found[("framework",)].end] == "alpha"
+    for place, release in enumerate(data["releases"]):
+        span = found[("releases", place)]
+        assert ALPHA[span.start : span.end].startswith(f'version: "{release["version"]}"')
+        assert ALPHA[span.start : span.end].endswith("}")
+        assert (span.flow, found[("releases", place, "builds", 0)].flow) == (False, True)
+
+
+# --- what is asked for ----------------------------------------------------------------------------------------------------
+
+
+def test_every_cell_of_the_matrix_is_one_fact() -> None:
+    matrix = small_matrix()
+    found = claims.facts(matrix, ("alpha", "beta"), PLATFORMS)
+    count = sum(
+        len(b.variants) * len(b.platforms) * len(b.pythons)
+        for f in matrix.frameworks.values()
+        for r in f.releases
+        for b in r.builds
+    )  # fmt: skip
+    assert len({(f.framework, f.provider, *f.build, f.cudnn) for f in found}) == len(found) == count
+
+
+def test_a_fact_is_asked_for_as_lock_asks_with_the_promise_of_its_target() -> None:
+    matrix = small_matrix()
+    fact = next(f for f in claims.facts(matrix, ["alpha"], ["win-64"]) if f.variant)
+    assert fact.spelling
+    asked = claims.specs(fact, fact.spelling)
+    assert asked == ("alpha 2.1.0.* cuda126*", "cuda-version 12.6.*")
+    request = claims.request(matrix, fact, fact.spelling.channels, asked)
+    assert request.specs == ("python 3.10.*", *asked)
+    assert request.virtual == matrix.targets["cu126"].virtual["win-64"]
+    assert request.excluded == ("cudatoolkit",)
+    cpu = replace(fact, variant=None)
+    assert "__cuda" not in claims.promise(matrix, cpu)
+
+
+# --- the solver's words ---------------------------------------------------------------------------------------------------
+
+WORDS = {
+    "python 3.7.*": "Cannot solve the request because of: No candidates were found for python 3.7.*.",
+    "cuda-nvtx": """\
+Cannot solve the request because of: jaxlib 0.4.28.* cuda120* cannot be installed because there are no viable options:
+├─ jaxlib 0.4.28 would require
+│  └─ python >=3.12,<3.13.0a0, for which no candidates were found.
+└─ jaxlib 0.4.28 would require
+   └─ cuda-nvtx >=12.0.76,<13.0a0, which cannot be installed because there are no viable options:
+      ├─ cuda-nvtx 12.9.19 | 12.9.79 would require
+      │  └─ cuda-version >=12.9,<12.10.0a0, for which no candidates were found.
+      └─ cuda-nvtx 12.1.105 would require
+         └─ cuda-version >=12.1,<12.2.0a0, for which no candidates were found.
+""",
+    "libmissing": """\
+Cannot solve the request because of: beta 1.* cannot be installed because there are no viable options:
+└─ beta 1.0 would require
+   └─ libmissing >=1, for which no candidates were found.
+""",
+    "beta": "Cannot solve the request because of: beta 1.* cannot be installed because there are no viable options:\n",
+    "something": "",
+}
+
+
+@pytest.mark.parametrize("culprit", WORDS)
+def test_the_package_that_the_solver_ends_at_is_named(culprit: str) -> None:
+    assert culprit_of(WORDS[culprit]) == culprit
