@@ -6,7 +6,7 @@ a framework was built (for CPU, or for one CUDA version).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -45,6 +45,27 @@ class Reason:
 def driver_text(version: Version) -> str:
     """A driver version as NVIDIA writes it: 450.80.02 and 576.02, where PEP 440 would say 450.80.2 and 576.2."""
     return ".".join(f"{part:02d}" if place else str(part) for place, part in enumerate(version.release))
+
+
+def variant_text(variant: Variant) -> str:
+    """`CUDA 12.6`, or `CPU`."""
+    return f"CUDA {variant}" if variant else "CPU"
+
+
+def by_cuda(variants: Iterable[Variant]) -> list[Variant]:
+    """CPU first, then by CUDA."""
+    return sorted(variants, key=lambda variant: variant or Version("0"))
+
+
+def minors_text(minors: Iterable[Version], to: str = "-") -> str:
+    """Python minors as the matrices write them: `3.9-3.12, 3.14`."""
+    runs: list[list[Version]] = []
+    for minor in sorted(set(minors)):
+        if runs and (runs[-1][-1].major, runs[-1][-1].minor + 1) == (minor.major, minor.minor):
+            runs[-1].append(minor)
+        else:
+            runs.append([minor])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}{to}{run[-1]}" for run in runs)
 
 
 # --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from packaging.version import Version
 from envgen import cell as facts
 from envgen.cell import Cell
 from envgen.decisions import Choice, Obstacle
-from envgen.model import Address, Build, Matrix, Platform, Project, Reason, Release, Target, Variant, Wish
+from envgen.model import Address, Build, Matrix, Platform, Project, Reason, Release, Target, Variant, Wish, variant_text
 
 Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
@@ -161,11 +161,6 @@ def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, V
 def named(choice: Choice) -> str:
     """`pytorch 2.7.1`."""
     return f"{choice.release.framework} {choice.release.version}"
-
-
-def variant_text(variant: Variant) -> str:
-    """`CUDA 12.6`, or `CPU`."""
-    return f"CUDA {variant}" if variant else "CPU"
 
 
 def _company(choice: Choice) -> str:

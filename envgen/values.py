@@ -160,3 +160,4 @@ class Axes:
 
 
 Conditions = Annotated[dict[Text, Text | Names], Axes()]
+AXES = tuple(sorted((*NAMED, *RANGED)))

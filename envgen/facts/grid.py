@@ -33,6 +33,8 @@ from envgen.model import (
     Toolkit,
     Variant,
     driver_text,
+    minors_text,
+    variant_text,
 )
 
 _EVERY, _FROM_ON = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is 2.19 in a matrix, too
@@ -172,31 +174,18 @@ def _serves(matrix: Matrix, release: Release, provider: str, variant: Variant, p
 # --- what a build asks for ------------------------------------------------------------------------------------------------
 
 
-def named(variant: Variant) -> str:
-    """`CUDA 12.6`, or `CPU`."""
-    return f"CUDA {variant}" if variant else "CPU"
-
-
-def span(pythons: Iterable[Version], to: str = "-") -> str:
-    """Python minors as a person writes them: 3.9-3.11, 3.13."""
-    runs: list[list[Version]] = []
-    for python in sorted(pythons):
-        if runs and (runs[-1][-1].major, runs[-1][-1].minor + 1) == (python.major, python.minor):
-            runs[-1].append(python)
-        else:
-            runs.append([python])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}{to}{run[-1]}" for run in runs)
-
-
 def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, platform: Platform) -> Demand:
     pythons = sorted({python for build in builds for python in build.pythons})
     between = {Version(f"{python.major}.{python.minor + 1}") for python in pythons[:-1]} - set(pythons)
     holes = "".join(f",!={python}" for python in sorted(between))
     versions = SpecifierSet(f">={pythons[0]},<={pythons[-1]}{holes}", prereleases=True)
     built = Constraint((), (Condition("python", versions),), framework.because, builds[0].at)
-    shown = span(pythons, " to ")
+    shown = minors_text(pythons, " to ")
     return Demand(
-        built, "python", f"{builds[0].provider} has {named(variant)} builds for {platform}: python {shown}", f"python {shown}"
+        built,
+        "python",
+        f"{builds[0].provider} has {variant_text(variant)} builds for {platform}: python {shown}",
+        f"python {shown}",
     )
 
 
@@ -204,7 +193,7 @@ def _targeted(target: Target | None, at: Address, variant: Variant, platform: Pl
     if target is None:
         name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
         none = Constraint((), (Condition("target", names=frozenset({name})),), "", at)
-        return Demand(none, "target", f"no target is for {named(variant)}", f"a target {name} in matrices/targets.yaml")
+        return Demand(none, "target", f"no target is for {variant_text(variant)}", f"a target {name} in matrices/targets.yaml")
     elsewhere = Constraint((), (Condition("platform", names=frozenset(target.platforms)),), "", target.at)
     return Demand(elsewhere, "platform", f"target {target.name} is not for {platform}", f"platform {', '.join(target.platforms)}")
 

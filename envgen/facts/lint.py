@@ -7,12 +7,13 @@ from datetime import date
 from envgen.document import Document, parse, problems, source
 from envgen.errors import BadInput
 from envgen.facts import constraints, hardware, releases, specs, spelling  # noqa: F401 - they fill the registry
-from envgen.facts.rules import REGISTRY, Facts, Finding, Rule
+from envgen.facts.rules import REGISTRY, Facts, Finding, Judge
 from envgen.facts.schemas import SHAPES, kind_of, schemas
 from envgen.layout import Layout
 from envgen.matrix import matrix_files, matrix_of
+from envgen.registry import Rule
 
-RULES: tuple[Rule, ...] = tuple(REGISTRY.values())
+RULES: tuple[Rule[Judge], ...] = tuple(REGISTRY.values())
 
 
 def linted(layout: Layout, today: date) -> tuple[tuple[Finding, ...], tuple[BadInput, ...]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from envgen.model import Address, LeftOut, Platform, Release, Spelling, Variant
+from envgen.model import Address, LeftOut, Platform, Release, Spelling, Variant, variant_text
 
 CONFIRMED, REFUTED, UNDECIDABLE = "confirmed", "refuted", "undecidable"
 UNTOLD = Version("0")  # the CUDA of a CUDA build that says nowhere which one it is for
@@ -158,8 +158,6 @@ class Verdicts:
         return any(item.verdict == REFUTED for item in self.judged) or any(item.why is None for item in self.unclaimed)
 
 
-def variant_text(variant: Variant) -> str:
+def told_variant(variant: Variant) -> str:
     """CPU, CUDA 12.6, or CUDA of no told version."""
-    if variant is None:
-        return "CPU"
-    return "CUDA of no told version" if variant == UNTOLD else f"CUDA {variant}"
+    return "CUDA of no told version" if variant == UNTOLD else variant_text(variant)

@@ -9,8 +9,8 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.facts.rows import Line, Spot, lines, minors_text, row, variant_name
-from envgen.model import PLATFORMS, Platform, Variant
+from envgen.facts.rows import Line, Spot, lines, row, variant_name
+from envgen.model import PLATFORMS, Platform, Variant, by_cuda, minors_text
 from envgen.reader import KeyPath
 from envgen.shapes import BuildRow, FrameworkFile, ReleaseRow
 
@@ -232,6 +232,6 @@ def _name(value: Variant | Platform) -> str:
 
 
 def _words(line: Line) -> str:
-    variants = ", ".join(variant_name(v) for v in sorted(line.variants, key=lambda found: found or Version("0")))
+    variants = ", ".join(variant_name(v) for v in by_cuda(line.variants))
     platforms = ", ".join(platform for platform in PLATFORMS if platform in line.platforms)
     return f"{variants} for {platforms}, Python {minors_text(line.pythons)}"

@@ -14,7 +14,7 @@ from envgen.document import checked, parse, text_of
 from envgen.facts import claims
 from envgen.facts.asked import Asked, opened
 from envgen.facts.evidence import Evidence, belongs, carrier
-from envgen.facts.nouns import UNTOLD, Published, Source, variant_text
+from envgen.facts.nouns import UNTOLD, Published, Source, told_variant
 from envgen.facts.proposal import Edit, Held, edits
 from envgen.facts.rows import Spot
 from envgen.facts.splice import spliced
@@ -113,7 +113,7 @@ def _problem(framework: Framework, evidence: Evidence, provider: str, build: Pub
     """Why a build cannot become a fact by itself; "" where it can."""
     spelling = claims.asking(framework, provider, build.version, build.variant)
     if spelling is None:
-        what = f"no row of `providers` has specs for {variant_text(build.variant)} of {framework.name} {build.version}"
+        what = f"no row of `providers` has specs for {told_variant(build.variant)} of {framework.name} {build.version}"
         return f"{what} from {provider}: how is it asked for?"
     if build.variant == UNTOLD or not build.pythons:
         return f"{build} for {build.platform} does not say for which {'Python' if build.variant != UNTOLD else 'CUDA'}"

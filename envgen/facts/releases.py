@@ -7,7 +7,7 @@ from itertools import combinations, permutations
 
 from envgen.facts.reach import final
 from envgen.facts.rules import Facts, Found, rule
-from envgen.model import Build, Framework, Platform, Release, Spelling, Variant
+from envgen.model import Build, Framework, Platform, Release, Spelling, Variant, variant_text
 
 
 def _releases(facts: Facts) -> Iterator[Release]:
@@ -29,10 +29,6 @@ def covered(framework: Framework, provider: str, spelling: Spelling) -> list[Rel
     ]
 
 
-def _variant(variant: Variant) -> str:
-    return f"CUDA {variant}" if variant else "cpu"
-
-
 # --- builds ---------------------------------------------------------------------------------------------------------------
 
 
@@ -49,7 +45,7 @@ def _shared(one: Build, other: Build) -> str:
     variants, platforms, pythons = one.variants & other.variants, one.platforms & other.platforms, one.pythons & other.pythons
     if one.provider != other.provider or not (variants and platforms and pythons):
         return ""
-    variant = _variant(max(variants, key=lambda found: (found is not None, found)))
+    variant = variant_text(max(variants, key=lambda found: (found is not None, found)))
     return f"{variant} for {min(platforms)} and Python {max(pythons)}"
 
 
@@ -117,7 +113,7 @@ def unreachable_builds(facts: Facts) -> Found:
         for variant, platform in sorted(_cells(build), key=str):
             old = variant is not None and (oldest is None or variant < oldest)
             if variant not in unknown and not old and not _used(facts, release, build, variant, platform):
-                text = f"no target is for {_variant(variant)} on {platform}"
+                text = f"no target is for {variant_text(variant)} on {platform}"
                 yield facts.at(build.at, "platforms"), text, "add the platform to a target in targets.yaml, or the target"
 
 
@@ -182,3 +178,19 @@ def companions(facts: Facts) -> Found:
             if releases and not any(name in release.companions for release in releases):
                 where = facts.at(spelling.at, "companions", name)
                 yield where, f"no release {spelling.releases} has {name} in `with`", "add it there, or remove it here"
+
+
+@rule(
+    "unheard",
+    "Advice or a word about what the matrices do not have is never said: a slip, or a file that is gone.",
+    severity="warning",
+)
+def unheard(facts: Facts) -> Found:
+    """Rows of advice.yaml and words.yaml that name a framework, a companion, a provider or a target that is not there."""
+    said = {constraint.at for constraint, _ in facts.matrix.hearsay} | {word.at for word in facts.matrix.words.values()}
+    for kind in ("advice", "words"):
+        document = facts.documents.get(f"{kind}.yaml")
+        for index in range(len(document.data[kind])) if document else ():
+            at = document.at(kind, index) if document else None
+            if at and at not in said:
+                yield at, "it names what the matrices do not have", "correct it, or remove the row"

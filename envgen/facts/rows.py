@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.model import PLATFORMS, Platform, Variant
+from envgen.model import PLATFORMS, Platform, Variant, by_cuda, minors_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def row(provider: str, line: Line) -> dict[str, Any]:
     """The row as data, its keys in the order in which rows are written."""
     found: dict[str, Any] = {
         "provider": provider,
-        "variants": [variant_name(variant) for variant in _variants(line.variants)],
+        "variants": [variant_name(variant) for variant in by_cuda(line.variants)],
         "platforms": _platforms(line.platforms),
         "python": minors_text(line.pythons),
     }
@@ -80,21 +80,5 @@ def variant_name(variant: Variant) -> str:
     return str(variant) if variant else "cpu"
 
 
-def _variants(variants: Collection[Variant]) -> list[Variant]:
-    return sorted(variants, key=lambda variant: variant or Version("0"))
-
-
 def _platforms(platforms: Collection[Platform]) -> list[Platform]:
     return [platform for platform in PLATFORMS if platform in platforms]
-
-
-def minors_text(minors: Iterable[Version]) -> str:
-    """Python minors as a row writes them: 3.9-3.12, 3.14."""
-    runs: list[list[Version]] = []
-    for minor in sorted(set(minors)):
-        follows = runs and runs[-1][-1].major == minor.major and runs[-1][-1].minor + 1 == minor.minor
-        if follows:
-            runs[-1].append(minor)
-        else:
-            runs.append([minor])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

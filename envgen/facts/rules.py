@@ -17,6 +17,7 @@ from envgen.cell import system
 from envgen.document import Document
 from envgen.model import Address, Build, Matrix, Platform, Release, Spelling, Target, Toolkit
 from envgen.reader import KeyPath
+from envgen.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +121,6 @@ Judge = Callable[[Facts], Found]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A registered rule; `because` is the one line that says what it is for."""
-
-    name: str
-    severity: str  # "error": lint fails; "warning": worth a look
-    because: str
-    judge: Judge
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that a rule found in the matrices: where, what, and what to do."""
 
@@ -140,14 +131,5 @@ class Finding:
     hint: str
 
 
-REGISTRY: dict[str, Rule] = {}
-
-
-def rule(name: str, because: str, *, severity: str = "error") -> Callable[[Judge], Judge]:
-    """Register a rule under its id."""
-
-    def registered(judge: Judge) -> Judge:
-        REGISTRY[name] = Rule(name, severity, because, judge)
-        return judge
-
-    return registered
+REGISTRY: Registry[Judge] = Registry()
+rule = REGISTRY.rule

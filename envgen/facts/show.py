@@ -8,9 +8,9 @@ from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
-from envgen.facts.grid import GridCell, Told, gpu_text, named, newest_first, span
+from envgen.facts.grid import GridCell, Told, gpu_text, newest_first
 from envgen.facts.question import Question
-from envgen.model import Variant, driver_text
+from envgen.model import Variant, driver_text, minors_text, variant_text
 
 _REASONS = 6  # of those against; more are in --json and with --all
 _GAP = 2
@@ -64,7 +64,7 @@ def _table(title: str, cells: list[GridCell], width: int, *, everything: bool) -
         yield "  nothing is left"
         return
     yield from _blocks([(_between(labels), texts) for texts, labels in _alike(rows)], columns, width)
-    hidden = [named(variant) for variant in newest_first({cell.site.variant for cell in cells} - set(columns))]
+    hidden = [variant_text(variant) for variant in newest_first({cell.site.variant for cell in cells} - set(columns))]
     fewer = len({cell.site.release.version for cell in cells}) - len(releases)
     gone = [*hidden, *([f"{fewer} release{'s' if fewer > 1 else ''}"] if fewer else [])]
     if gone:
@@ -76,7 +76,7 @@ def _table(title: str, cells: list[GridCell], width: int, *, everything: bool) -
 def _mark(cell: GridCell) -> str:
     if cell.verdict == "out":
         return f"x {next(row.demand.axis for row in cell.told if row.status == 'out')}"
-    return span(cell.pythons).replace(" ", "") + ("!" if cell.verdict == "warn" else "")
+    return minors_text(cell.pythons).replace(" ", "") + ("!" if cell.verdict == "warn" else "")
 
 
 def _alike(rows: list[tuple[str, tuple[str, ...]]]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
@@ -131,7 +131,7 @@ def _reason(group: list[tuple[GridCell, Told]], width: int) -> Iterator[str]:
     told, site = group[0][1], group[0][0].site
     demand, many = told.demand, f" and {len(group) - 1} more" if len(group) > 1 else ""
     yield from _wrapped(f"x {demand.axis}" if told.status == "out" else f"! {demand.axis}", demand.text, width)
-    yield from _wrapped("", f"for {site.release.framework} {site.release.version} {named(site.variant)}{many}", width)
+    yield from _wrapped("", f"for {site.release.framework} {site.release.version} {variant_text(site.variant)}{many}", width)
     yield from _wrapped("", f"given: {told.given}" if told.given else "", width)
     yield from _wrapped("", f"source: {_source(told)}", width)
     yield from _wrapped("", f"-> {demand.unlock}" if demand.unlock else "", width)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envgen.decisions import Choice
 from envgen.facts.releases import covered
 from envgen.facts.rules import Facts, Found, rule
-from envgen.model import Framework, Release, Spelling, Target, Variant
+from envgen.model import Framework, Release, Spelling, Target, Variant, by_cuda
 from envgen.render import spelled
 
 
@@ -15,12 +15,6 @@ def _spellings(facts: Facts) -> Iterator[tuple[Framework, str, Spelling, list[Re
     for framework in facts.matrix.frameworks.values():
         for provider, rows in framework.providers.items():
             yield from ((framework, provider, row, covered(framework, provider, row)) for row in rows)
-
-
-def _variants(release: Release, provider: str) -> list[Variant]:
-    """Every variant of a release at a provider, CPU first."""
-    found = {variant for build in release.builds if build.provider == provider for variant in build.variants}
-    return sorted(found, key=lambda variant: (variant is not None, variant))
 
 
 @rule("spec", "What is asked of the solver must be a conda spec that names one package.")
@@ -36,6 +30,11 @@ def spec(facts: Facts) -> Found:
         wrong = next(((text, why) for text in dict.fromkeys(asked) if (why := _wrong(text))), None)
         if wrong:
             yield spelling.at, f"`{wrong[0]}` is not a spec: {wrong[1]}", "write name, version and build: pytorch {version}.* cpu_*"
+
+
+def _variants(release: Release, provider: str) -> list[Variant]:
+    """Every variant of a release at a provider."""
+    return by_cuda({variant for build in release.builds if build.provider == provider for variant in build.variants})
 
 
 def _filled(release: Release, provider: str, spelling: Spelling, variant: Variant) -> tuple[str, ...]:

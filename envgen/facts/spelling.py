@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ from packaging.version import Version
 from envgen.document import VERSION, Document
 from envgen.facts.rules import Facts, Found, rule
 from envgen.facts.schemas import first_line, kind_of, referred
-from envgen.model import PLATFORMS, Address
+from envgen.model import PLATFORMS, Address, minors_text
 from envgen.reader import KeyPath
 
 _PLACEHOLDERS = {"", "-", "?", "...", "because", "fixme", "me", "n/a", "na", "none", "source", "tbd", "todo", "unknown", "x", "xxx"}
@@ -39,23 +39,12 @@ def _keys(path: KeyPath) -> tuple[str, ...]:
 # --- one spelling ---------------------------------------------------------------------------------------------------------
 
 
-def minors_text(pythons: Sequence[Version]) -> str:
-    """Python minors as runs: 3.9-3.11, 3.13."""
-    runs: list[list[Version]] = []
-    for python in sorted(pythons):
-        if runs and python.release[:1] == runs[-1][-1].release[:1] and python.minor == runs[-1][-1].minor + 1:
-            runs[-1].append(python)
-        else:
-            runs.append([python])
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-
-
 def _python(text: str) -> str:
     found: set[Version] = set()
     for part in text.split(","):
         first, last = (Version(end.strip()) for end in (part.split("-")[0], part.split("-")[-1]))
         found |= {Version(f"{first.major}.{minor}") for minor in range(first.minor, last.minor + 1)}
-    return minors_text(sorted(found))
+    return minors_text(found)
 
 
 def _version(text: str) -> str:

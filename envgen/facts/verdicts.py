@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from envgen.facts.nouns import CONFIRMED, REFUTED, UNDECIDABLE, Aspect, Fact, Published, Shelf, variant_text
+from envgen.facts.nouns import CONFIRMED, REFUTED, UNDECIDABLE, Aspect, Fact, Published, Shelf, told_variant
 from envgen.proof.builds import NAMERS
 from envgen.proof.nouns import Finding
 
@@ -54,7 +54,7 @@ class Judge:
             )
         variant = [build for build in release if build.variant == fact.variant]
         if not variant:
-            told = ", ".join(sorted({variant_text(build.variant) for build in release}))
+            told = ", ".join(sorted({told_variant(build.variant) for build in release}))
             text = f"records of {package} {fact.version} {where} are for {told}"
             return self.absent("exists", "records of the release, none of the variant", text)
         if not any(fact.python in build.pythons for build in variant):
@@ -68,7 +68,7 @@ class Judge:
             needs = ", ".join(need for need in for_several[0].needs if need.split()[0] in ("python", "python_abi"))
             return Aspect("exists", REFUTED, "the record is for other Pythons", f"{for_several[0]} needs `{needs}`")
         told = ", ".join(map(str, sorted({python for build in builds for python in build.pythons})))
-        which = f"{builds[0].package} {fact.version} for {variant_text(fact.variant)} on {fact.platform}"
+        which = f"{builds[0].package} {fact.version} for {told_variant(fact.variant)} on {fact.platform}"
         text = f"records of {which} are for Python {told}"
         return self.absent("exists", "records of the variant, none for the Python", text)
 
@@ -78,7 +78,7 @@ class Judge:
         selected = {id(build) for build in shelf.selected}
         missed = [b for b in meant if id(b) not in selected]
         if foreign:
-            text = f"`{shelf.spec}` also selects {foreign[0]}, a build for {variant_text(foreign[0].variant)}"
+            text = f"`{shelf.spec}` also selects {foreign[0]}, a build for {told_variant(foreign[0].variant)}"
             return Aspect("spelling", REFUTED, "the spelling selects another build", text + _more(foreign))
         if missed:
             text = f"`{shelf.spec}` does not select {missed[0]}{_more(missed)}"

@@ -10,9 +10,9 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.facts.nouns import CONFIRMED, REFUTED, UNDECIDABLE, Judged, Published, Source, Unclaimed, Verdicts, variant_text
-from envgen.facts.rows import minors_text, variant_name
-from envgen.model import LeftOut
+from envgen.facts.nouns import CONFIRMED, REFUTED, UNDECIDABLE, Judged, Published, Source, Unclaimed, Verdicts, told_variant
+from envgen.facts.rows import variant_name
+from envgen.model import LeftOut, minors_text
 
 _HEADINGS = ("framework", "provider", "claimed", "confirmed", "refuted", "undecidable", "unknown")
 _PARTIAL = "They are a part of the channels, so what is absent is undecidable, not refuted; --complete says that they are all."
@@ -76,7 +76,7 @@ def _grouped(judged: Iterable[Judged]) -> list[tuple[str, list[str]]]:
     found = []
     for (at, framework, version, variant, platform, texts), items in groups.items():
         pythons = minors_text(item.fact.python for item in items)
-        found.append((f"{at}: {framework} {version}, {variant_text(variant)}, {platform}, Python {pythons}", list(texts)))
+        found.append((f"{at}: {framework} {version}, {told_variant(variant)}, {platform}, Python {pythons}", list(texts)))
     return found
 
 
@@ -96,7 +96,7 @@ def _builds(item: Unclaimed) -> list[str]:
     for (package, version, _, platform, variant), builds in sorted(groups.items(), key=lambda group: group[0][:4]):
         pythons = minors_text(python for build in builds for python in build.pythons) or "of no known minor"
         example = builds[0].build + (f" and {len(builds) - 1} more" if len(builds) > 1 else "")
-        told.append(f"{package} {version}, {variant_text(variant)}, {platform}, Python {pythons} ({example})")
+        told.append(f"{package} {version}, {told_variant(variant)}, {platform}, Python {pythons} ({example})")
     return told
 
 

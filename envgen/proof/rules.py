@@ -17,6 +17,7 @@ from envgen.model import Matrix, Platform, Toolkit
 from envgen.packages import Lock, LockedPackage
 from envgen.proof.builds import cuda_of, framework_cuda, framework_of
 from envgen.proof.nouns import Claim
+from envgen.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -75,24 +76,5 @@ def toolkit_of(matrix: Matrix, cuda: Version | None) -> Toolkit | None:
 Judge = Callable[[Case], Iterator[tuple[LockedPackage | None, str]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A registered rule; `because` is the one line that says what it is for."""
-
-    name: str
-    severity: str
-    because: str
-    judge: Judge
-
-
-REGISTRY: dict[str, Rule] = {}
-
-
-def rule(name: str, because: str, *, severity: str = "error") -> Callable[[Judge], Judge]:
-    """Register a rule under its id."""
-
-    def registered(judge: Judge) -> Judge:
-        REGISTRY[name] = Rule(name, severity, because, judge)
-        return judge
-
-    return registered
+REGISTRY: Registry[Judge] = Registry()
+rule = REGISTRY.rule

@@ -16,9 +16,10 @@ from envgen.packages import Lock, LockedPackage
 from envgen.proof import demands, integrity, truth  # noqa: F401 - they fill the registry
 from envgen.proof.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
 from envgen.proof.nouns import Claim, Finding
-from envgen.proof.rules import REGISTRY, Case, Rule
+from envgen.proof.rules import REGISTRY, Case, Judge
+from envgen.registry import Rule
 
-RULES: tuple[Rule, ...] = tuple(REGISTRY.values())
+RULES: tuple[Rule[Judge], ...] = tuple(REGISTRY.values())
 
 
 def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
@@ -42,7 +43,7 @@ def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
     )
 
 
-def _finding(rule: Rule, case: Case, package: LockedPackage | None, text: str) -> Finding:
+def _finding(rule: Rule[Judge], case: Case, package: LockedPackage | None, text: str) -> Finding:
     name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
     chain = _chain(case, package) if package and case.lock.linked else ()
     return Finding(rule.name, rule.severity, case.platform, name, text, chain, package.at if package else None)

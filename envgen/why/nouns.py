@@ -53,12 +53,16 @@ class WayOut:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Demands of the project and facts that cannot hold together; without any one of them they could. `ways`: nearest first."""
+    """Demands of the project and facts that cannot hold together; without any one of them they could.
+
+    `ways`: the nearest first. `beside`: what is no way out by itself, and worth knowing (forward compatibility).
+    """
 
     project: str
     demands: tuple[Reason, ...]
     facts: tuple[Reason, ...]
     ways: tuple[WayOut, ...] = ()
+    beside: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

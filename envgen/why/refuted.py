@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from envgen import render
 from envgen.decisions import Choice, Resolution
-from envgen.model import Build, Platform, Reason
-from envgen.offers import named, variant_text
+from envgen.model import Build, Platform, Reason, variant_text
+from envgen.offers import named
 from envgen.packages import Request
 from envgen.resolve import Question
 from envgen.why.report import conflict_text, part_lines

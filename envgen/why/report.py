@@ -23,6 +23,7 @@ def conflict_text(conflict: Conflict) -> str:
         one = len(conflict.ways[0].changes) == 1
         lines.extend(("", f"nearest ways out{_BEHIND if not one else ''}, each resolved again:"))
         lines.extend(line for number, way in enumerate(conflict.ways, 1) for line in _way(number, way))
+    lines.extend(f"  besides: {item.text}" for item in conflict.beside)
     return "\n".join(lines)
 
 
@@ -56,6 +57,7 @@ def _conflict(conflict: Conflict) -> dict[str, Any]:
         "project": conflict.project,
         "demands": [reason_data(reason) for reason in conflict.demands],
         "facts": [reason_data(reason) for reason in conflict.facts],
+        "besides": [reason_data(reason) for reason in conflict.beside],
         "ways_out": [
             {
                 "changes": [change.text for change in way.changes],
@@ -87,7 +89,8 @@ def explained_text(found: Sequence[Explained], width: int) -> str:
         lines.extend(line for piece, names in advised for line in _piece(piece, names, width))
         lines.append("")
         lines.append("what envgen asks for")
-        lines.extend(f"  {one.resolution.target.name}: {', '.join(one.specs)}" for one in found if one.specs)
+        asked = {one.resolution.target.name: ", ".join(one.specs) for one in found if one.specs}
+        lines.extend(line for name, specs in asked.items() for line in _wrapped(f"{name}: {specs}", width, "  "))
     return "\n".join(lines).rstrip()
 
 
@@ -130,7 +133,7 @@ def _advised(found: Sequence[Explained]) -> list[tuple[Advice, list[str]]]:
 def _piece(piece: Advice, names: Sequence[str], width: int) -> Iterator[str]:
     yield from _wrapped(f"{piece.id}  {piece.heard}  [{', '.join(names)}]", width, "  ", "       ")
     yield from _wrapped(f"-> {piece.but}", width, "       ", "          ")
-    yield f"          {piece.because}"
+    yield from _wrapped(piece.because, width, "          ")
 
 
 def _wrapped(text: str, width: int, indent: str, further: str = "") -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from envgen.cell import with_overrides
+from envgen.hardware import forward_note
+from envgen.model import Reason
 from envgen.resolve import Question
 from envgen.why.conflict import smallest
 from envgen.why.nouns import Conflict
@@ -21,4 +25,14 @@ def conflict(question: Question) -> Conflict:
         tuple(part.tell(seen) for part in demands),
         tuple(part.tell(seen) for part in parts if not part.demand),
         ways_out(question, parts, reduced),
+        tuple(_forward(question)) if any(part.kind == "driver" for part in parts) else (),
     )
+
+
+def _forward(question: Question) -> Iterator[Reason]:
+    """What forward compatibility would do for the targets that the project's driver is too old for."""
+    matrix, project = question.matrix, question.project
+    for wish in project.targets:
+        target = with_overrides(matrix.targets[wish.name], wish)
+        asked = [platform for platform in wish.platforms or project.platforms if platform in target.platforms]
+        yield from dict.fromkeys(note for p in asked if (note := forward_note(matrix, project, target, p)))

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from packaging.version import Version
 
 from envgen import cell as facts
-from envgen.model import Build, Platform, Reason, Release, Variant, Wish
-from envgen.offers import variant_text
+from envgen.model import Build, Platform, Reason, Release, Wish, by_cuda, minors_text, variant_text
 from envgen.resolve import Question, seen
 
 
@@ -55,7 +54,7 @@ def pythons_told(question: Question, wish: Wish) -> Reason:
     every = [row for row in _rows(question, wish) if row.platforms.intersection(_platforms(question))]
     rows = [row for row in every if row.variants & cudas] or every
     variants = " and ".join(map(variant_text, by_cuda({cuda for row in rows for cuda in row.variants & cudas})))
-    pythons = span({python for row in rows for python in row.pythons}) or "none"
+    pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
     what = f"the {variants + ' ' if variants else ''}builds of {asked(wish)} are for python {pythons}"
     return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
 
@@ -83,22 +82,6 @@ def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) ->
     return " and ".join(filter(None, ("CPU" if cpu and None in found else "", f"CUDA {cudas}" if cudas else ""))) or "no CUDA"
 
 
-def by_cuda(found: Iterable[Variant]) -> list[Variant]:
-    """CPU first, then by CUDA."""
-    return sorted(found, key=lambda variant: variant or Version("0"))
-
-
 def listed(values: Iterable[object]) -> str:
     """`11.8, 12.0, 12.6`."""
     return ", ".join(map(str, values))
-
-
-def span(pythons: Iterable[Version]) -> str:
-    """Minors as the matrices write them: `3.9-3.12`, `3.9, 3.11`."""
-    runs: list[list[Version]] = []
-    for minor in sorted(pythons):
-        if runs and (runs[-1][-1].major, runs[-1][-1].minor + 1) == (minor.major, minor.minor):
-            runs[-1].append(minor)
-        else:
-            runs.append([minor])
-    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

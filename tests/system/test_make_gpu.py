@@ -110,7 +110,7 @@ def test_a_driver_that_does_not_start_says_why_and_counts_as_none(site: Workspac
         ("580.65.06", 13000, f"{A100},{V100}", "cu129"),  # every GPU of the machine counts
         ("580.65.06", 13000, f"{V100},{H100}", "cu129"),
         ("579.99", 12090, A100, "cu129"),
-        ("999.1", 13110, A100, "cu130"),
+        ("999.10", 13110, A100, "cu130"),
     ],
 )
 def test_the_newest_target_that_driver_and_gpus_can_run_is_taken(

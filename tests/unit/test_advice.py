@@ -88,7 +88,6 @@ ROW = 'advice:\n  - {{id: A1, heard: "ask for {heard}", when: {{{when}}}, but: w
         ('alpha: ">=2"', "{alhpa}", "", "2:5: A1: {alhpa}: no such hole\n\nhint: here are {alpha}, {frameworks}, {platform}, {python}, {target}"),
         ("target: cpu", "{cuda}", "", "2:5: A1: {cuda}: nothing in `when` says what fills it\n\nhint: here are {platform}, {python}, {target}"),
         ('driver: ">=535"', "{gpu}", "", "2:5: A1: {gpu}: nothing in `when` says what fills it\n\nhint: here are {driver}, {platform}, {python}, {target}"),
-        ('cudnn: ">=9"', "it", "", "2:5: `cudnn` is no axis\n\nhint: one of alpha, alphavision, archspec, beta, cuda, driver, dropped, glibc, gpu, platform, provider, python, target"),
         ("dropped: win-46", "it", "", "2:5: there is no platform `win-46`\n\nhint: did you mean `win-64`?"),
         ("driver: old", "it", "", "2:42: driver: 'old' is not a version range\n\nhint: write for instance \">=12.8\""),
         ('alpha: ">=2"', "it", ", trial: {specs: [\"alpha {alhpa}\"], channels: [conda-forge], gets: cpu}", "2:5: A1: {alhpa}: no such hole\n\nhint: here are {alpha}, {alphavision}, {beta}, {cu}, {cuda}, {driver}, {frameworks}, {gpu}, {major}, {platform}, {python}, {target}"),

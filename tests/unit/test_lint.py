@@ -29,7 +29,11 @@ def _clean() -> dict[str, str]:
         ("cudnn.yaml", '"9.10.2.21", cuda: [11, 12], capability: "5.0"}\n', '"9.10.2.21", cuda: [11, 12], capability: "5.0"}\n  - {version: "8.9.7.29", cuda: [11, 12], capability: "3.5"}\n'),
         ("gpus.yaml", '  - capability: "10.0"\n    models: [B200]\n', '  - capability: "9.0"\n    models: [H100, H200]\n'),
     )  # fmt: skip
-    files = dict(FILES)
+    files = {
+        **FILES,
+        "advice.yaml": "advice:\n  - {id: A1, heard: it, when: {alpha: '>=2'}, but: it is not, because: https://x.example}\n",
+        "words.yaml": "because: https://x.example\nwords:\n  - {word: al, framework: alpha, version: framework, because: https://x.example}\n",
+    }
     for file, old, new in changes:
         assert old in files[file]
         files[file] = files[file].replace(old, new, 1)
@@ -93,13 +97,13 @@ SLIPS = [
     ("no-builds", ("beta.yaml", "releases:\n", 'releases:\n  - version: "3.2.0"\n    builds: []\n'), "beta.yaml:12:5: beta 3.2.0 has no builds"),
     ("shadowed-builds", ("beta.yaml", BETA31, BETA31 + BETA31), "beta.yaml:15:9: it adds nothing to matrices/beta.yaml:14:9"),
     ("shadowed-builds", ("beta.yaml", BETA31, f'{BETA31}      - {{provider: conda-forge, variants: [cpu], platforms: [linux-64], python: "3.12"}}\n'), "beta.yaml:15:9: it adds nothing to matrices/beta.yaml:14:9"),
-    ("overlapping-builds", ("beta.yaml", BETA31, f'{BETA31}{BUILD}"3.12-3.13"}}\n'), "beta.yaml:15:9: cpu for linux-64 and Python 3.12 is at matrices/beta.yaml:14:9, too"),
+    ("overlapping-builds", ("beta.yaml", BETA31, f'{BETA31}{BUILD}"3.12-3.13"}}\n'), "beta.yaml:15:9: CPU for linux-64 and Python 3.12 is at matrices/beta.yaml:14:9, too"),
     ("contradicting-builds build-cudnn", ("beta.yaml", GPU_ROW, GPU_ROW + GPU_ROW.replace(", cudnn: 9", "")), None),
     ("build-cudnn", ("beta.yaml", ", cudnn: 9}", "}"), "beta.yaml:15:9: nothing says which cuDNN the build for CUDA 12.6 links"),
     ("build-cudnn", ("beta.yaml", '"3.11-3.12"}', '"3.11-3.12", cudnn: 9}'), "beta.yaml:14:105: a CPU build links no cuDNN"),
     ("build-cudnn", ("beta.yaml", "cudnn: 9", "cudnn: 7"), "beta.yaml:15:97: cudnn.yaml has no cuDNN 7 for CUDA 12"),
     ("unreachable-builds", ("beta.yaml", 'variants: ["12.6"]', 'variants: ["12.6", "12.7"]'), "beta.yaml:15:33: CUDA 12.7 is not in cuda.yaml"),
-    ("unreachable-builds", ("beta.yaml", "platforms: [linux-64, osx-arm64]", "platforms: [linux-64, osx-64, osx-arm64]"), "beta.yaml:14:50: no target is for cpu on osx-64"),
+    ("unreachable-builds", ("beta.yaml", "platforms: [linux-64, osx-arm64]", "platforms: [linux-64, osx-64, osx-arm64]"), "beta.yaml:14:50: no target is for CPU on osx-64"),
     ("unreachable-builds", ("alpha.yaml", 'variants: ["11.8", "12.6"], platforms: [linux-64]', 'variants: ["11.8", "12.6"], platforms: [linux-64, win-64]'), "alpha.yaml:29:61: no target is for CUDA 11.8 on win-64"),
     ("unspelled", ("beta.yaml", 'releases: ">=3"', 'releases: ">=3.1"'), "beta.yaml:18:10: no row of providers.conda-forge is for 3.0.0"),
     ("unused-spelling", ("alpha.yaml", "  vendor:\n", '    - {releases: "<1", channels: [conda-forge], cpu: [alpha], cuda: ["alpha * cuda{cu}*"], because: https://x.example}\n  vendor:\n'), "alpha.yaml:13:8: no release <1 has builds of conda-forge"),
@@ -110,6 +114,9 @@ SLIPS = [
     ("spec", ("beta.yaml", '"betalib {version}.* cpu_*"', '"* {version}.*"'), None),
     ("spec-cuda", ("beta.yaml", '["beta {version}.*", "betalib {version}.* cuda{cu}*", "cuda-version {cuda}.*"]', '["beta {version}.*", "betalib {version}.* cuda*"]'), "beta.yaml:9:7: nothing pins the target's CUDA"),
     ("spec-cuda", [("beta.yaml", "      cpu: ", "      newer-minor: true\n      cpu: "), ("beta.yaml", "cuda{cu}*", "cuda*")], "beta.yaml:10:7: nothing names the build's CUDA"),
+    ("unheard", ("advice.yaml", "{alpha:", "{alhpa:"), "advice.yaml:3:5: it names what the matrices do not have"),
+    ("unheard", ("advice.yaml", "{alpha:", "{provider: nobody, alpha:"), "advice.yaml:3:5: it names what the matrices do not have"),
+    ("unheard", ("words.yaml", "framework: alpha", "framework: gamma"), "words.yaml:4:5: it names what the matrices do not have"),
     # --- hardware
     ("target-unserved", [("targets.yaml", "  cu126:", '  cu125: {cuda: "12.5", platforms: [linux-64]}\n  cu126:'), ("cuda.yaml", '  - {version: "11.8"', '  - {version: "12.5", linux: "555.42.02", windows: "555.85", capabilities: ["5.0", "9.0"]}\n  - {version: "11.8"')], "targets.yaml:10:3: no release of any framework has CUDA 12.5 builds for it"),
     ("target-unserved", ("targets.yaml", '"11.8", platforms: [linux-64]', '"11.8", platforms: [linux-64, win-64]'), "targets.yaml:9:47: no release of any framework has CUDA 11.8 builds for win-64"),

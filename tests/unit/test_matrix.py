@@ -17,9 +17,10 @@ from unit.small import FILES, examples, refused, small_matrix, with_change, writ
 
 from envgen.decisions import Choice
 from envgen.errors import BadInput
-from envgen.matrix import AXES, load_matrix
+from envgen.matrix import load_matrix
 from envgen.model import PLATFORMS, Constraint, Matrix, Release, Target, Variant
 from envgen.render import spelled
+from envgen.values import AXES
 
 REPO = Path(__file__).parents[2]
 ADDRESS = re.compile(r"(?s)matrices/[a-z]+\.yaml:[1-9]\d*:[1-9]\d*: .")

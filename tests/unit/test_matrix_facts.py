@@ -15,10 +15,10 @@ from envgen.document import checked, parse, spans
 from envgen.errors import BadInput
 from envgen.facts import claims
 from envgen.facts.proposal import Edit, Held, edits
-from envgen.facts.rows import Line, Spot, lines, minors_text
+from envgen.facts.rows import Line, Spot, lines
 from envgen.facts.splice import applied, flow, scalar, spliced
 from envgen.facts.verdicts import culprit_of
-from envgen.model import PLATFORMS
+from envgen.model import PLATFORMS, minors_text
 from envgen.shapes import FrameworkFile
 from envgen.values import _minors
 
@@ -33,6 +33,7 @@ SPOTS = st.builds(
 
 
 TEXT = st.text(st.characters(exclude_categories=("C", "Zl", "Zp"), codec="utf-8"), min_size=1, max_size=6)
+KEY = TEXT.filter(lambda text: text != "<<")  # of a merge, which no file of ours has
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------------

@@ -554,7 +554,6 @@ def words_of(tmp_path: Path, *rows: str) -> Matrix:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("{word: gamma, framework: gamma, version: framework, because: x}", "3:5: no framework `gamma` in matrices/"),
         ("{word: gamma, version: framework, because: x}", "3:5: `gamma` names no framework, so no version of one"),
         ("{word: gamma, version: cuda}", "3:5: words[0].because is missing"),
         ("{word: gamma, because: x}", "3:5: words[0].version is missing"),

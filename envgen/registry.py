@@ -1,0 +1,32 @@
+"""A registry of rules: small functions that judge one thing, each with a name, a severity and the line that says what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Judge = TypeVar("Judge")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Judge]):
+    """A registered rule; `because` is the one line that says what it is for. `severity` is "error" or "warning"."""
+
+    name: str
+    severity: str
+    because: str
+    judge: Judge
+
+
+class Registry(dict[str, Rule[Judge]]):
+    """Rules by name, in the order in which they were written."""
+
+    def rule(self, name: str, because: str, *, severity: str = "error") -> Callable[[Judge], Judge]:
+        """Register a rule under its id."""
+
+        def registered(judge: Judge) -> Judge:
+            self[name] = Rule(name, severity, because, judge)
+            return judge
+
+        return registered

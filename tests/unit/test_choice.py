@@ -1,0 +1,139 @@
+"""Why a choice is what it is: the next better one and what stopped it, drivers, advice; in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+from unit import oracle
+from unit.small import examples, project_of
+from unit.test_resolve import REAL_PROJECTS, project_text
+from unit.worlds import worlds
+
+from envgen.model import Matrix, Project
+from envgen.resolve import Question, answer, resolve
+from envgen.why.choice import explained
+from envgen.why.nouns import Explained
+from envgen.why.report import explained_data, explained_text
+from envgen.why.story import conflict
+
+
+def explain(matrix: Matrix, text: str) -> dict[str, Explained]:
+    """What explains a project, by target."""
+    project = project_of(text, matrix)
+    found = explained(Question(matrix, project), resolve(matrix, project))
+    return {one.resolution.target.name: one for one in found}
+
+
+def stopped(one: Explained, pin: str) -> tuple[str, list[str]]:
+    """What would be better for a pin, and the words of what stopped it."""
+    better = one.better[pin]
+    return better.better, [reason.text for reason in better.stopped]
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", REAL_PROJECTS)
+def test_what_would_be_better_is_refused_by_the_oracle_too(real: Matrix, name: str) -> None:
+    """A better release for one target is either outside of the wish, or impossible, or costs something that counts more."""
+    project = project_of(REAL_PROJECTS[name], real)
+    found = resolve(real, project)
+    for one in explained(Question(real, project), found):
+        for pin, better in one.better.items():
+            assert better.stopped
+            version = Version(better.better.split(" ")[1])
+            if pin == "python":
+                assert version > one.resolution.python
+            else:
+                chosen = next(c.release.version for c in one.resolution.choices if c.release.framework == pin)
+                assert version > chosen
+
+
+@examples(40)
+@given(worlds(platforms=("linux-64",)))
+def test_a_release_that_facts_stop_is_impossible_alone(world: tuple[Matrix, Project]) -> None:
+    """Where the reasons are facts and not the other targets, the oracle finds no answer with that release for that target."""
+    matrix, project = world
+    found = answer(Question(matrix, project))
+    assume(found is not None)
+    assert found is not None
+    for one in explained(Question(matrix, project), found):
+        target = tuple(row for row in project.targets if row.name == one.resolution.target.name)
+        for wish in project.frameworks:
+            better = one.better.get(wish.framework)
+            if (
+                better is None
+                or better.stopped[0].text.startswith(("outside", "the targets"))
+                or "count in" in better.stopped[0].text
+            ):
+                continue
+            pinned = replace(wish, versions=SpecifierSet(f"=={better.better.split(' ')[1]}"))
+            alone = replace(project, targets=target, frameworks=tuple(pinned if w is wish else w for w in project.frameworks))
+            assert oracle.best(matrix, alone) is None
+
+
+# --- what a person reads --------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_release_without_a_build_is_stopped_by_its_builds_and_the_cpu_target_by_align(real: Matrix) -> None:
+    found = explain(real, REAL_PROJECTS["vision"])
+    built = "pytorch 2.8.0 from conda-forge is built for CUDA 12.8, 12.9"
+    assert stopped(found["cu126"], "pytorch") == ("pytorch 2.8.0", [built])
+    assert stopped(found["cpu"], "pytorch")[1][:2] == ["the targets keep one version (align: true)", built]
+    assert stopped(found["cu126"], "python") == ("python 3.13", ["outside 3.12"])
+
+
+def test_a_newer_python_is_stopped_by_the_builds_that_lack_it(real: Matrix) -> None:
+    found = explain(real, project_text("{tensorflow: '2.18'}", "cpu, cu126"))
+    better, why = stopped(found["cpu"], "python")
+    assert better == "python 3.13"
+    assert why == ["the CPU builds of tensorflow are for python 3.6-3.12"]
+
+
+def test_a_framework_that_binds_another_is_named_with_its_source(real: Matrix) -> None:
+    found = explain(real, REAL_PROJECTS["both"])
+    better, why = stopped(found["cu126"], "pytorch")
+    assert better == "pytorch 2.7.0"
+    assert any(text.startswith("tensorflow ==2.18.* and provider conda-forge needs pytorch <2.7,>=2.4.1") for text in why)
+
+
+def test_the_driver_is_explained_by_its_rule_and_advice_by_where_it_goes_wrong(real: Matrix) -> None:
+    found = explain(real, project_text("{pytorch: '2.7.1'}", "cpu, cu126", 'driver: ">=535"\n'))
+    assert found["cpu"].drivers == ()
+    (note,) = found["cu126"].drivers
+    assert "driver 535 runs CUDA 12.6 by minor-version compatibility" in note.text
+    assert {"G01", "G02", "G08"} <= {piece.id for piece in found["cu126"].advice}
+    assert found["cu126"].specs == ("pytorch 2.7.1.* cuda126*", "cuda-version 12.6.*")
+
+
+@pytest.mark.parametrize("name", REAL_PROJECTS)
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_page_fits_a_terminal_and_json_says_as_much(real: Matrix, name: str, width: int) -> None:
+    found = list(explain(real, REAL_PROJECTS[name]).values())
+    page = explained_text(found, width)
+    for line in page.splitlines():
+        words = line.split()
+        assert len(line) <= width or max(map(len, words)) > width / 2 or line.startswith("  cu"), (
+            line
+        )  # urls and specs are never cut
+    for one in found:
+        data = json.loads(json.dumps(explained_data(one)))
+        for pin, better in data["next_better"].items():
+            assert better["choice"] == one.better[pin].better
+            assert f"not {better['choice']}:" in page
+            assert [row["text"] for row in better["stopped_by"]] == [reason.text for reason in one.better[pin].stopped]
+        assert all(piece["id"] in page for piece in data["advice"])
+        assert data["specs"] == list(one.specs)
+
+
+@pytest.mark.parametrize(("gpus", "said"), [("A100", True), ("V100, A100", False), ("RTX 4090", False), ("", False)])
+def test_forward_compatibility_is_mentioned_only_where_it_applies(real: Matrix, gpus: str, said: bool) -> None:
+    text = project_text("{pytorch: '>=2.10'}", "cu130", f'driver: ">=535"\ngpus: [{gpus}]\n', python=">=3.10")
+    found = conflict(Question(real, project_of(text, real)))
+    assert bool(found.beside) is said
+    assert all("cuda-compat" in note.text and "error 804" in note.text for note in found.beside)
