@@ -20,6 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+from resolver import resolver_rows
+
 REPO = Path(__file__).parent.parent
 ROUNDS = 9
 PROJECTS = {  # 8 cells: cpu, cu126, cu128, cu129 x linux-64, linux-aarch64; two pythons, because no snapshot has one for all
@@ -265,6 +268,7 @@ def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
         *verify_rows(),
         *facts_rows(index),
+        *resolver_rows(),
     ]
 
 

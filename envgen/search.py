@@ -20,7 +20,7 @@ from packaging.version import Version
 from envgen import cell as facts
 from envgen.cell import Cell
 from envgen.decisions import Choice
-from envgen.model import Reason
+from envgen.model import Reason, Release
 from envgen.offers import Offers, Option, named
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
@@ -130,6 +130,8 @@ class _One:
         }
         self.depth = len(source.project.frameworks)
         self._completable: dict[tuple[str, int, object], bool] = {}
+        self._agreed: dict[tuple[str, tuple[tuple[bool, ...], ...]], bool] = {}
+        self._by_version: dict[tuple[str, int], dict[Version, frozenset[object]]] = {}
 
     def best(self) -> Assignment | None:
         """The best answer with this Python, or None."""
@@ -215,8 +217,13 @@ class _One:
 
     def _kinds(self, name: str, depth: int, version: Version) -> frozenset[object]:
         """What the facts tell the builds of one release from those of another by, for one target."""
-        rows = [option for option in self.offers[name][depth] if option.choice.release.version == version]
-        return frozenset((row.choice.variant, self.source.marks(row.choice.release), self._majors(name, row)) for row in rows)
+        if (name, depth) not in self._by_version:
+            kinds: dict[Version, set[object]] = {}
+            for row in self.offers[name][depth]:
+                kind = (row.choice.variant, self.source.marks(row.choice.release), self._majors(name, row))
+                kinds.setdefault(row.choice.release.version, set()).add(kind)
+            self._by_version[name, depth] = {version: frozenset(found) for version, found in kinds.items()}
+        return self._by_version[name, depth].get(version, frozenset())
 
     def _majors(self, name: str, option: Option) -> tuple[frozenset[int] | None, ...]:
         return tuple(option.cudnn.get((where.platform, self.python)) for where in self.targets[name])
@@ -230,13 +237,20 @@ class _One:
             what = f"{named(option.choice)} links another cuDNN major than {others}: one environment holds one"
             self.source.refuse(Reason(what, release.at), name, release.at)
             return None
-        known = {**state.known, release.framework: (release.version,)}
-        for where in self.targets[name] if state.marks else ():  # what concerns one framework alone was asked with its options
-            broken = next(facts.broken(where, known, (self.python,)), None)
+        after = _State({**state.known, release.framework: (release.version,)}, (*state.marks, self.source.marks(release)), cudnn)
+        return after if self._agree(name, after, release) else None
+
+    def _agree(self, name: str, state: _State, release: Release) -> bool:
+        """Whether constraints let the frameworks share an environment; what concerns one alone was asked with its options."""
+        if len(state.marks) < 2:
+            return True
+        if (name, state.marks) not in self._agreed:
+            cells = self.targets[name]
+            broken = next((why for where in cells for why in facts.broken(where, state.known, (self.python,))), None)
+            self._agreed[name, state.marks] = broken is None
             if broken:
                 self.source.refuse(broken, name, release.at)
-                return None
-        return _State(known, (*state.marks, self.source.marks(release)), cudnn)
+        return self._agreed[name, state.marks]
 
 
 def _both(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:

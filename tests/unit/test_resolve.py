@@ -255,3 +255,9 @@ def test_the_answer_is_the_oracles_where_a_target_must_take_builds_for_an_older_
 def test_the_answer_is_the_oracles_where_one_release_has_builds_for_two_cudnn_majors(world: tuple[Matrix, Project]) -> None:
     """Python and cuDNN belong to one build: a build for python 3.10 with cuDNN 8 beside one for 3.11 with cuDNN 9 is not a build for 3.10 with 9."""
     assert_exact(*world)
+
+
+@examples(150)
+@given(worlds(three=True))
+def test_the_answer_is_the_oracles_with_three_frameworks_that_bind_each_other(world: tuple[Matrix, Project]) -> None:
+    assert_exact(*world)

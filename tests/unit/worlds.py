@@ -34,10 +34,10 @@ NAMES = {None: "cpu", CUDAS[1]: "cu118", CUDAS[2]: "cu126"}
 
 
 @st.composite
-def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version | None, ...]) -> tuple[Release, ...]:
+def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version | None, ...], most: int = 5) -> tuple[Release, ...]:
     """One to five releases; with `mixed`, rows of one release may link different cuDNN majors."""
     found = []
-    for number in range(draw(st.sampled_from([3, 2, 4, 5, 1])), 0, -1):
+    for number in range(min(most, draw(st.sampled_from([3, 2, 4, 5, 1]))), 0, -1):
         major = draw(st.sampled_from([9, 9, 8, None]))
         rows = []
         for cuda in cudas:
@@ -51,22 +51,25 @@ def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version 
 
 
 @st.composite
-def constraints(draw: st.DrawFn) -> Constraint:
+def constraints(draw: st.DrawFn, three: bool = False) -> Constraint:
     """One to two conditions on each side, on the axes that real rows use."""
 
     def versions(axis: str, *texts: str) -> st.SearchStrategy[Condition]:
         return st.sampled_from([Condition(axis, SpecifierSet(text)) for text in texts])
 
     some = ("==1.*", ">=3", "<3", "==2.*", ">=2,<4")
+    gamma = [versions("gamma", "==1.*", ">=2")] if three else []
     when = st.one_of(
         versions("alpha", *some),
         versions("beta", *some),
+        *gamma,
         versions("cuda", ">=12", "<12"),
         st.sampled_from([Condition("platform", names=frozenset({p})) for p in PLATFORMS]),
     )
     need = st.one_of(
         versions("alpha", *some),
         versions("beta", *some),
+        *gamma,
         versions("python", ">=3.11", "<3.12"),
         versions("driver", ">=530"),
         versions("gpu", ">=7.5"),
@@ -80,16 +83,18 @@ def constraints(draw: st.DrawFn) -> Constraint:
 
 @st.composite
 def worlds(
-    draw: st.DrawFn, mixed: bool = False, older: bool = False, platforms: tuple[str, ...] = PLATFORMS
+    draw: st.DrawFn, mixed: bool = False, older: bool = False, platforms: tuple[str, ...] = PLATFORMS, three: bool = False
 ) -> tuple[Matrix, Project]:
-    """A small matrix and a project that may or may not be possible in it."""
+    """A small matrix and a project that may or may not be possible in it; with `three` frameworks there are fewer releases."""
+    names_of = ("alpha", "beta", "gamma") if three else ("alpha", "beta")
     cudas = (*CUDAS[:2], OLDER) if older else draw(st.sampled_from([CUDAS, (*CUDAS, OLDER)]))
     newer_minor = draw(st.sampled_from([True, True, True, False]))
     spelling = Spelling(
         SpecifierSet(), ("x {version}.* cpu_*",), ("x {version}.* cuda{cu}*",), {}, ("conda-forge",), newer_minor, "x", AT
     )
     frameworks = {
-        name: Framework(name, {"conda-forge": (spelling,)}, draw(releases(name, mixed, cudas)), "x") for name in ("alpha", "beta")
+        name: Framework(name, {"conda-forge": (spelling,)}, draw(releases(name, mixed, cudas, 2 if three else 5)), "x")
+        for name in names_of
     }
     virtual = {"linux-64": {"__glibc": draw(st.sampled_from(["2.17", "2.28"]))}, "win-64": {"__win": "0"}}
     targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, virtual, AT) for cuda in CUDAS}
@@ -100,14 +105,15 @@ def worlds(
         CUDAS[2]: Toolkit(Version("12.6"), floors, floors, (Version("5.0"), Version("9.0")), (), "x", AT),
     }
     gpus = {"k40": Gpu("K40", Version("3.5")), "v100": Gpu("V100", Version("7.0")), "a100": Gpu("A100", Version("8.0"))}
-    drawn = draw(st.lists(constraints(), max_size=draw(st.sampled_from([0, 1, 2, 3]))))
+    drawn = draw(st.lists(constraints(three), max_size=draw(st.sampled_from([0, 1, 2, 3]))))
     rows = tuple(replace(row, at=Address("c.yaml", line, 1)) for line, row in enumerate(drawn, 1))
     matrix = Matrix(frameworks, targets, toolkits, (), gpus, rows)  # type: ignore[arg-type]
     known = [NAMES[CUDAS[2]], "cpu"] if older else sorted(targets)
-    wished = draw(st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")]))
+    some = st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")])
+    wished = draw(st.permutations(names_of) if three else some)
     ranges = st.sampled_from(["", "", "", "", ">=2", "<4", "==3.*", ">=2,<5"])
     wishes = tuple(wish_of(name, draw(ranges), line) for line, name in enumerate(wished, 10))
-    names = draw(st.permutations(known))[: draw(st.sampled_from([2, 2, 3, 3, 1]))]
+    names = draw(st.permutations(known))[: draw(st.sampled_from([2, 2, 3, 3, 1])) if not three else 2]
     return matrix, Project(
         name="demo",
         python=SpecifierSet(python := draw(st.sampled_from(["", "", "", ">=3.11", "<3.12", "==3.10.*"]))),
