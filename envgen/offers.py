@@ -150,12 +150,12 @@ def _key(cells: tuple[Cell, ...], release: Release, variant: Variant) -> _Key:
 
 
 def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, Version], frozenset[int]]:
-    """The cuDNN majors of builds, for each Python that they are for."""
-    found: dict[tuple[Platform, Version], frozenset[int]] = {}
+    """The cuDNN majors of builds, for each Python that they are for; nothing where one of the builds links none."""
+    found: dict[tuple[Platform, Version], set[int | None]] = {}
     for row in rows:
-        for python in row.pythons if row.cudnn is not None else ():
-            found[platform, python] = found.get((platform, python), frozenset()) | {row.cudnn or 0}
-    return found
+        for python in row.pythons:
+            found.setdefault((platform, python), set()).add(row.cudnn)
+    return {place: frozenset(major for major in majors if major) for place, majors in found.items() if None not in majors}
 
 
 def named(choice: Choice) -> str:

@@ -44,7 +44,7 @@ def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version 
             for _ in range(draw(st.sampled_from([1, 2, 1, 1, 1, 0]))):
                 platforms = frozenset(draw(st.sampled_from([PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]])))
                 pythons = frozenset(draw(st.sampled_from([PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1]])))
-                linked = None if cuda is None else draw(st.sampled_from([9, 8])) if mixed else major
+                linked = None if cuda is None else draw(st.sampled_from([9, 8, 9, 8, None])) if mixed else major
                 rows.append(Build("conda-forge", frozenset({cuda}), platforms, pythons, AT, linked))
         found.append(Release(framework, Version(f"{number}.0"), {}, tuple(rows), Address(f"{framework}.yaml", 100 - number, 1)))
     return tuple(found)
