@@ -16,6 +16,7 @@ class Obstacle:
     reason: Reason
     target: str
     release: Address | None
+    index: bool = False  # it is the index that lacks the release; the matrix has it
 
 
 @dataclass(frozen=True, slots=True)

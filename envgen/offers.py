@@ -16,7 +16,6 @@ from envgen.model import Address, Build, Matrix, Platform, Project, Reason, Rele
 Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
 _Key = tuple[str, tuple[Platform, ...], str, Version, Variant]  # target, platforms, framework, release, build
-INDEX_LACKS = "the index holds no"
 
 
 def unasked(choice: Choice, target: Target, platform: Platform) -> None:
@@ -70,8 +69,8 @@ class Offers:
             held = self.held(option.choice, where.target, where.platform)
             left, before = (left if held is None else left & held), left
             if before and not left:
-                what = f"{INDEX_LACKS} {_company(option.choice)} for {where.platform} that this project can use"
-                self.refuse(Reason(what, option.choice.release.at), where.target.name, option.choice.release.at)
+                what = f"the index holds no {_company(option.choice)} for {where.platform} that this project can use"
+                self.refuse(Reason(what, option.choice.release.at), where.target.name, option.choice.release.at, index=True)
         self._options[_key(cells, option.choice.release, option.choice.variant)] = replace(option, pythons=left) if left else None
         return left
 
@@ -139,9 +138,9 @@ class Offers:
             majors.update(_linked(rows, where.platform))
         return Option(choice, left, majors)
 
-    def refuse(self, reason: Reason, target: str, release: Address | None = None) -> Option | None:
+    def refuse(self, reason: Reason, target: str, release: Address | None = None, *, index: bool = False) -> Option | None:
         """Remember why, the first time; the answer is always None."""
-        self.obstacles.setdefault(reason, Obstacle(reason, target, release))
+        self.obstacles.setdefault(reason, Obstacle(reason, target, release, index))
         return None
 
 

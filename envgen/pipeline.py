@@ -246,7 +246,7 @@ def _because(why: Sequence[Obstacle], target: str) -> str:
     """The most telling of several obstacles: what the index lacks, for this target before others."""
     if not why:
         return "so that all targets agree"
-    first = min(why, key=lambda obstacle: ("index" not in obstacle.reason.text, obstacle.target != target))
+    first = min(why, key=lambda obstacle: (not obstacle.index, obstacle.target != target))
     return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"
 
 

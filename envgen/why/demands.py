@@ -72,8 +72,17 @@ def _of_wish(wish: Wish) -> Iterator[Part]:
         yield _demand("companion", f"{name} {companion}", reason, lambda p, c=companion: without_companion(p, name, c))  # type: ignore[misc]
     if wish.versions != SpecifierSet():
         reason = Reason(f"{name} {wish.text}", wish.at)
-        anything = {"versions": SpecifierSet(), "text": "any version"}
-        yield _demand("version", name, reason, lambda p: with_wish(p, name, lambda w: replace(w, **anything)))  # type: ignore[arg-type]
+        yield _demand("version", name, reason, lambda p: any_version(p, name))
+
+
+def wish_of(project: Project, framework: str) -> Wish:
+    """What a project asks of a framework that it has."""
+    return next(wish for wish in project.frameworks if wish.framework == framework)
+
+
+def any_version(project: Project, framework: str) -> Project:
+    """The project with no word about the version of a framework."""
+    return with_wish(project, framework, lambda wish: replace(wish, versions=SpecifierSet(), text="any version"))
 
 
 def with_target(project: Project, name: str, change: Callable[[TargetWish], TargetWish]) -> Project:

@@ -13,9 +13,9 @@ from packaging.version import Version
 
 from envgen import cell as facts
 from envgen.model import Build, Constraint, Framework, Matrix, Reason, Release, Spelling, Target, Toolkit, Wish, driver_text
-from envgen.offers import INDEX_LACKS, unasked
+from envgen.offers import unasked
 from envgen.resolve import Question, obstacles, seen
-from envgen.why.demands import with_wish
+from envgen.why.demands import any_version, wish_of
 from envgen.why.nouns import Part
 from envgen.why.words import asked, builds_told, listed, offers_told, pythons_told
 
@@ -49,7 +49,9 @@ def _of_framework(wish: Wish) -> Iterator[Part]:
     name = wish.framework
 
     def part(kind: str, tell: Callable[[Question, Wish], Reason], change: Callable[[Framework, Question], Framework]) -> Part:
-        return Part(kind, name, lambda q: tell(q, _wish(q, name)), lambda q: _with_framework(q, name, lambda f: change(f, q)))
+        return Part(
+            kind, name, lambda q: tell(q, wish_of(q.project, name)), lambda q: _with_framework(q, name, lambda f: change(f, q))
+        )
 
     yield part("companions", _companions_told, lambda f, _: _with_companions(f, wish.companions))
     yield part("needed channels", _channels_told, lambda f, _: _with_spellings(f, lambda s: replace(s, channels=())))
@@ -119,10 +121,7 @@ def _toolkits(question: Question) -> list[Toolkit]:
 
 def _unbound(framework: str) -> Callable[[Question], Question]:
     """As if there were every release that anybody could name."""
-    anything = SpecifierSet()
-    return lambda q: replace(
-        q, project=with_wish(q.project, framework, lambda w: replace(w, versions=anything, text="any version"))
-    )
+    return lambda q: replace(q, project=any_version(q.project, framework))
 
 
 # --- the matrix without a fact --------------------------------------------------------------------------------------------
@@ -203,10 +202,6 @@ def _unpromised(target: Target, package: str) -> Target:
 # --- in words -------------------------------------------------------------------------------------------------------------
 
 
-def _wish(question: Question, framework: str) -> Wish:
-    return next(wish for wish in question.project.frameworks if wish.framework == framework)
-
-
 def _known_told(question: Question, name: str) -> Reason:
     framework = question.matrix.frameworks[name]
     newest, oldest = framework.releases[0], framework.releases[-1]
@@ -248,7 +243,7 @@ def _cudnn_told(question: Question, wish: Wish) -> Reason:
 
 def _index_told(question: Question) -> Reason:
     """What the index lacks, in the words of the search."""
-    lacking = [row.reason for row in obstacles(question) if row.reason.text.startswith(INDEX_LACKS)]
+    lacking = [row.reason for row in obstacles(question) if row.index]
     if not lacking:
         return Reason("the index does not hold every package that the matrices know")
     more = f" (nor {len(lacking) - 1} others)" if len(lacking) > 1 else ""

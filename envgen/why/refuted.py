@@ -15,6 +15,7 @@ from envgen.offers import named
 from envgen.packages import Request
 from envgen.resolve import Question
 from envgen.why.report import conflict_text, part_lines
+from envgen.why.sparing import unsparable
 from envgen.why.story import conflict
 
 Solvable = Callable[[Request], bool]
@@ -56,18 +57,11 @@ def _row(choice: Choice, resolution: Resolution, platform: Platform) -> Build | 
 
 def culprits(resolution: Resolution, request: Request, solvable: Solvable) -> tuple[Piece, ...]:
     """The smallest set of pieces that has no solution: without any one of them there is one."""
-    kept = list(pieces(resolution, request.platform))
-    size = max(1, len(kept) // 2)
-    while size:
-        place = 0
-        while place < len(kept):
-            fewer = kept[:place] + kept[place + size :]
-            if fewer and not solvable(replace(request, specs=_specs(fewer))):
-                kept = fewer
-            else:
-                place += size
-        size //= 2
-    return tuple(kept)
+
+    def unsolvable(some: Sequence[Piece]) -> bool:
+        return bool(some) and not solvable(replace(request, specs=_specs(some)))
+
+    return unsparable(pieces(resolution, request.platform), unsolvable)
 
 
 def _specs(found: Iterable[Piece]) -> tuple[str, ...]:

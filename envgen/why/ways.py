@@ -13,7 +13,7 @@ from envgen import cell as facts
 from envgen.model import Project, TargetWish, Wish, driver_text
 from envgen.resolve import Question, answer, possible, seen
 from envgen.why.conflict import smallest
-from envgen.why.demands import with_target, with_wish, without_companion
+from envgen.why.demands import wish_of, with_target, with_wish, without_companion
 from envgen.why.nouns import Change, Part, WayOut
 from envgen.why.words import asked
 
@@ -90,7 +90,7 @@ def _pythons(question: Question, _: str) -> Iterator[Change]:
 
 def _versions(question: Question, name: str) -> Iterator[Change]:
     """Another release: the next one costs 1.5, each further one half as much again."""
-    wish, releases = _wish(question, name), question.matrix.frameworks[name].releases
+    wish, releases = wish_of(question.project, name), question.matrix.frameworks[name].releases
     places = [float(releases.index(row)) for row in seen(question, wish)] or [_gap(question, wish)]
     for place, release in enumerate(releases):
         if place not in places:
@@ -112,7 +112,7 @@ def _gap(question: Question, wish: Wish) -> float:
 
 
 def _providers(question: Question, name: str) -> Iterator[Change]:
-    wish, project = _wish(question, name), question.project
+    wish, project = wish_of(question.project, name), question.project
     now = facts.provider(question.matrix, project, wish)
     for provider, spellings in question.matrix.frameworks[name].providers.items():
         needed = tuple(
@@ -226,10 +226,6 @@ def _promises(question: Question, name: str) -> Iterator[Change]:
 
 def _promising(target: TargetWish, package: str, value: str) -> TargetWish:
     return replace(target, virtual={**target.virtual, package: value})
-
-
-def _wish(question: Question, name: str) -> Wish:
-    return next(wish for wish in question.project.frameworks if wish.framework == name)
 
 
 _CHANGES: dict[str, Callable[[Question, str], Iterator[Change]]] = {

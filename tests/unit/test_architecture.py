@@ -30,6 +30,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "registry",
         "talk",
         "why.__init__",
+        "why.sparing",
     ),
     (
         "channel",
@@ -331,6 +332,7 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "why.limits",
         "why.nouns",
         "why.refuted",
+        "why.sparing",
         "why.story",
         "why.ways",
         "why.words",
