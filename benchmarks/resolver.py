@@ -12,12 +12,12 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.errors import Clash
-from envgen.matrix import load_matrix
-from envgen.model import Framework, Matrix, Project
-from envgen.project import load_project
-from envgen.resolve import Question, answer, possible
-from envgen.why.story import conflict
+from envgen.explain.explain import conflict
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import Clash
+from envgen.model.facts import Framework, Matrix, Project
+from envgen.project.load import load_project
+from envgen.resolver.resolve import Question, answer, possible
 
 REPO = Path(__file__).parent.parent
 ROUNDS = 5

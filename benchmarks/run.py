@@ -98,12 +98,12 @@ def workspace(folder: Path) -> Path:
 
 def requests_of(root: Path, index: Path) -> str:
     """What the 8 cells ask the solver, as JSON for the process that only solves."""
-    from envgen.index import cache_folder
-    from envgen.layout import Layout
-    from envgen.pipeline import lock
-    from envgen.render import requests
-    from envgen.run import Ask
-    from envgen.talk import Terminal
+    from envgen.channels.index import cache_folder
+    from envgen.cli.console import Terminal
+    from envgen.lock.pipeline import lock
+    from envgen.lock.render import requests
+    from envgen.model.layout import Layout
+    from envgen.model.run import Ask
 
     outcomes = lock(Layout(root), Ask(index_folder=index, jobs=os.cpu_count() or 1), Terminal())
     asked = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
@@ -131,9 +131,9 @@ def verify_rows() -> list[tuple[str, str, str]]:
     """`envgen verify` in one process, after start-up, and its corpus."""
     import yaml
 
-    from envgen.lockfile import read_lock
-    from envgen.matrix import load_matrix
-    from envgen.proof.verify import check
+    from envgen.formats.conda_lock import read_lock
+    from envgen.matrix.load import load_matrix
+    from envgen.verify.check import check
 
     sys.path.insert(0, str(REPO / "tests"))
     from verify.corpus import score
@@ -171,21 +171,21 @@ def facts_rows(index: Path) -> list[tuple[str, str, str]]:
     from rattler import solve as rattler_solve
     from rattler.package.build_string import BuildString
 
-    from envgen.channel import place
-    from envgen.facts import solving
-    from envgen.facts.asked import Asked
-    from envgen.facts.verify import verified
-    from envgen.index import FolderIndex, Wanted
-    from envgen.layout import Layout
-    from envgen.talk import Terminal
+    from envgen.channels.channel import place
+    from envgen.channels.index import FolderIndex, Wanted
+    from envgen.cli.console import Terminal
+    from envgen.curate.records import solve
+    from envgen.curate.records.request import Asked
+    from envgen.curate.records.verify import verified
+    from envgen.model.layout import Layout
 
-    jobs, asked, whole = os.cpu_count() or 1, [], solving.attempts
+    jobs, asked, whole = os.cpu_count() or 1, [], solve.attempts
 
     def kept(requests, *rest):
         asked[:] = requests
         return whole(requests, *rest)
 
-    solving.attempts = kept
+    solve.attempts = kept
 
     def verify() -> Sample:
         begun = time.perf_counter()
@@ -224,7 +224,7 @@ def facts_rows(index: Path) -> list[tuple[str, str, str]]:
     gc.disable()  # as the command line does
     taken = in_turns(2, verify=verify, rattler=alone)
     gc.enable()
-    solving.attempts = whole
+    solve.attempts = whole
     verdicts = [item.verdict for item in found[-1].judged]
     told = {verdict: verdicts.count(verdict) for verdict in ("confirmed", "refuted", "undecidable")}
     seconds = median(taken["verify"])

@@ -1,5 +1,5 @@
 """`python -m envgen`."""
 
-from envgen.cli import run
+from envgen.cli.main import run
 
 run()

@@ -11,8 +11,8 @@ import pytest
 from nvml.build import FakeNvml, absent_nvml, build_fake_nvml, double_nvml
 from packaging.version import Version
 
-from envgen.machine.nouns import Machine
-from envgen.model import Gpu
+from envgen.model.facts import Gpu
+from envgen.model.machine import Machine
 
 ROOT = Path(__file__).parent.parent
 V100 = Gpu("Tesla V100-SXM2-16GB", Version("7.0"))

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen import cell as facts
-from envgen import hardware
-from envgen.errors import BadInput
-from envgen.machine.nouns import Fit, Locked, Machine, System
-from envgen.model import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
+from envgen.matrix import drivers
+from envgen.model.errors import BadInput
+from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
+from envgen.model.machine import Fit, Locked, Machine, System
+from envgen.resolver import constraints
 
 GPU, AUTO = "gpu", "auto"  # as target names: the newest CUDA target that fits; the same, or else the CPU target
 WORDS = (GPU, AUTO)
@@ -72,7 +72,7 @@ def verdicts(
     locks: Mapping[str, Locked] | None = None,
 ) -> tuple[Fit, ...]:
     """A verdict for every target of a project, in the project's order; `locks` are those there are, None where nobody looked."""
-    providers = tuple(dict.fromkeys(facts.provider(matrix, project, wish) for wish in project.frameworks))
+    providers = tuple(dict.fromkeys(constraints.provider(matrix, project, wish) for wish in project.frameworks))
     return tuple(
         verdict(machine, matrix, target, here, providers, (locks or {}).get(target.name), asked=locks is not None)
         for target in _targets(matrix, project)
@@ -111,11 +111,11 @@ def verdict(
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
     """The project's targets as it wants them, on the platforms that it names."""
     for wish in project.targets:
-        target = facts.with_overrides(matrix.targets[wish.name], wish)
+        target = constraints.with_overrides(matrix.targets[wish.name], wish)
         yield replace(target, platforms=tuple(p for p in target.platforms if wish.platforms or p in project.platforms))
 
 
-def _known(matrix: Matrix, providers: Sequence[str], lock: Locked | None) -> facts.Known:
+def _known(matrix: Matrix, providers: Sequence[str], lock: Locked | None) -> constraints.Known:
     chosen = {name: (Version(version),) for name, version in (lock.chosen if lock else {}).items() if name in matrix.frameworks}
     return {**chosen, "provider": tuple(providers)} if chosen and providers else chosen
 
@@ -172,28 +172,28 @@ class _Case:
     def _forward(self) -> Iterator[str]:
         """Forward compatibility is for data-centre GPUs, on Linux, and the next major of CUDA."""
         gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
-        known = [self.matrix.gpus.get(hardware.model(self.matrix, gpu.name)) for gpu in gpus]
-        if hardware.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
-            yield f"instead, on data-centre GPUs: {hardware.COMPAT}"
+        known = [self.matrix.gpus.get(drivers.model(self.matrix, gpu.name)) for gpu in gpus]
+        if drivers.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
+            yield f"instead, on data-centre GPUs: {drivers.COMPAT}"
 
-    def without_code(self, chosen: facts.Known, lock: Locked | None) -> Against:
+    def without_code(self, chosen: constraints.Known, lock: Locked | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
         kinds = tuple(dict.fromkeys(Gpu(gpu.name, gpu.capability) for gpu in self.machine.gpus))
         bad = [(gpu, found) for gpu in kinds if (found := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))]
         for gpu, (what, cures) in bad:
             yield what, (*cures, *((f"CUDA_VISIBLE_DEVICES without the {gpu.name}",) if len(bad) < len(kinds) else ()))
 
-    def _no_code(self, gpu: Gpu, chosen: facts.Known) -> tuple[str, tuple[str, ...]] | None:
+    def _no_code(self, gpu: Gpu, chosen: constraints.Known) -> tuple[str, tuple[str, ...]] | None:
         where = self._cell(gpu, self.target)
         if where.dead:
             return where.dead.text, self._served(gpu)
         known = {**where.known, **chosen}
         hard = (rule for rule in where.open if not rule.warn and any(axis.axis == "gpu" for axis in (*rule.when, *rule.need)))
-        broken = next((rule for rule in hard if facts.holds(rule, known) is False), None)
-        return (f"{gpu.name}: {facts.violated(broken, known)}", ()) if broken else None
+        broken = next((rule for rule in hard if constraints.holds(rule, known) is False), None)
+        return (f"{gpu.name}: {constraints.violated(broken, known)}", ()) if broken else None
 
-    def _cell(self, gpu: Gpu, target: Target) -> facts.Cell:
-        return facts.cell(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), target, self.platform)
+    def _cell(self, gpu: Gpu, target: Target) -> constraints.Cell:
+        return constraints.cell(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), target, self.platform)
 
     def _served(self, gpu: Gpu) -> tuple[str, ...]:
         """The targets of the matrices whose CUDA has code for a GPU."""
@@ -206,7 +206,7 @@ class _Case:
 
     def _no_cudnn(self, gpu: Gpu, lock: Locked | None) -> tuple[str, tuple[str, ...]] | None:
         locked = lock.cudnn.get(self.platform) if lock else None
-        pin = facts.cudnn_pin(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target)
+        pin = constraints.cudnn_pin(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):
             return None
         cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
@@ -229,7 +229,7 @@ def _case(machine: Machine, matrix: Matrix, target: Target, platform: Platform, 
     """None for a CPU target. WSL runs Linux programs on the Windows driver, and NVML tells that driver's version there."""
     if target.cuda is None:
         return None
-    system = "windows" if here and here.wsl else facts.system(platform)
+    system = "windows" if here and here.wsl else constraints.system(platform)
     return _Case(machine, matrix, target, matrix.toolkits[target.cuda], platform, system)
 
 
@@ -237,7 +237,7 @@ def newest_native(matrix: Matrix, machine: Machine, system: str) -> Variant:
     """The newest CUDA that the driver runs natively: what NVML says, else the newest toolkit that came with it or before it."""
     if machine.cuda or machine.driver is None:
         return machine.cuda
-    return hardware.native(matrix, machine.driver, system)
+    return drivers.native(matrix, machine.driver, system)
 
 
 def _fleet(gpu: Gpu) -> Project:

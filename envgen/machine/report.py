@@ -8,8 +8,8 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import Any
 
-from envgen.machine.nouns import Checkup, Diagnosis, Fit, Machine, Symptom, System
-from envgen.model import Gpu, driver_text
+from envgen.model.facts import Gpu, driver_text
+from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, Symptom, System
 
 
 def page(found: Diagnosis, width: int) -> str:

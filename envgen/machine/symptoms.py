@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from envgen.machine.nouns import Machine, Outsider, Symptom, System
-from envgen.machine.outside import HOMES
+from envgen.machine.cuda_paths import HOMES
+from envgen.model.machine import Machine, Outsider, Symptom, System
 
 
 @dataclass(frozen=True, slots=True)

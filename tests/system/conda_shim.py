@@ -20,7 +20,7 @@ from typing import Any
 from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, Version, solve
 from rattler.package.build_string import BuildString
 
-from envgen.index import FolderIndex, place
+from envgen.channels.index import FolderIndex, place
 
 
 def virtual_packages(channel: str, platform: str) -> list[GenericVirtualPackage]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envgen.facts.claims import facts
-from envgen.facts.nouns import Fact
-from envgen.model import PLATFORMS, Matrix
+from envgen.curate.records.facts import facts
+from envgen.curate.records.model import Fact
+from envgen.model.facts import PLATFORMS, Matrix
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 PACKAGES = {"alpha": "alpha", "beta": "betalib"}

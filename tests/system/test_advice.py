@@ -19,12 +19,12 @@ from rattler.exceptions import SolverError
 from rattler.package.build_string import BuildString
 from unit import heard
 
-from envgen.channel import place
-from envgen.hearsay import Trial
-from envgen.index import FolderIndex
-from envgen.matrix import load_matrix
-from envgen.model import Matrix
-from envgen.proof.builds import built_for
+from envgen.channels.channel import place
+from envgen.channels.index import FolderIndex
+from envgen.formats.builds import built_for
+from envgen.matrix.load import load_matrix
+from envgen.model.advice import Trial
+from envgen.model.facts import Matrix
 
 NAMES = {"pytorch", "tensorflow", "jaxlib"}  # whose builds say CPU or CUDA
 MATRIX = load_matrix(REPO / "matrices")

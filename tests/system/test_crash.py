@@ -216,7 +216,7 @@ def test_what_a_killed_run_left_lying_is_swept_by_a_later_one(site: Workspace, i
 
 
 @pytest.mark.parametrize(
-    "module", ["envgen.pipeline", "envgen.resolve", "envgen.index", "rattler", "conda_lock.lockfile", "rich.table"]
+    "module", ["envgen.lock.pipeline", "envgen.resolver.resolve", "envgen.channels.index", "rattler", "conda_lock.lockfile", "rich.table"]
 )
 def test_ctrl_c_while_thinking_leaves_all_files_as_they_are(
     site: Workspace, old: Workspace, new: Mapping[str, bytes], index: Path, module: str
@@ -313,7 +313,7 @@ def test_a_disk_that_takes_no_more_leaves_the_old_files(site: Workspace, index: 
 
 def test_a_temporary_folder_that_takes_no_more_is_no_traceback(site: Workspace, index: Path) -> None:
     before = site.files()
-    done = struck(site, index, 1, STRIKE_LIMIT="10", STRIKE_BELOW="/no such folder/", STRIKE_IMPORT="envgen.index")
+    done = struck(site, index, 1, STRIKE_LIMIT="10", STRIKE_BELOW="/no such folder/", STRIKE_IMPORT="envgen.channels.index")
     assert "Traceback" not in done.err
     assert done.err.startswith("error: ")
     assert "File too large" in done.err

@@ -14,7 +14,7 @@ import pytest
 from conftest import REPO, Run, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, changes
 
-from envgen.machine.surroundings import platform_here
+from envgen.machine.system import platform_here
 
 # NVML can be made up, the rest of the machine is what it is
 pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the example projects have CUDA targets for linux-64")

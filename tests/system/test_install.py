@@ -331,7 +331,7 @@ def test_nothing_to_do_is_known_without_rattler_network_or_yaml(site: Site) -> N
     )
     assert done.stdout == f"p-cpu: nothing to do in {site.prefix}\n"
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "envgen.environment.install" in imported
+    assert "envgen.install.install" in imported
     assert not imported & {"rattler", "yaml", "pydantic", "conda_lock", "rich", "pynvml"}
     assert site.world.server.requests == []
     assert {path: path.stat().st_mtime_ns for path in site.prefix.rglob("*")} == before

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from system.processes import ends
 
-from envgen.errors import BadInput
-from envgen.probing import interview
-from envgen.probing.answer import Answer
+from envgen.model.errors import BadInput
+from envgen.probe import runner
+from envgen.probe.model import Answer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 
@@ -36,7 +36,7 @@ def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, limit: float =
     """What a `torch` that runs `code` when it is imported answers to the interpreter of the tests."""
     (folder / "torch.py").write_text(code, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    return interview.ask(Path(sys.executable), "pytorch", folder, limit)
+    return runner.ask(Path(sys.executable), "pytorch", folder, limit)
 
 
 def test_a_framework_is_asked_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_an_interpreter_that_does_not_start_is_bad_input(tmp_path: Path, mode: i
     python.write_bytes(b"\x00not a program")
     python.chmod(mode)
     with pytest.raises(BadInput, match="cannot start"):
-        interview.ask(python, "pytorch", tmp_path, 60)
+        runner.ask(python, "pytorch", tmp_path, 60)
 
 
 @pytest.mark.skipif(
@@ -150,7 +150,7 @@ def test_a_real_torch_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     named = Path(os.environ["ENVGEN_REAL_TORCH"]).absolute()
     python = named / "bin" / "python" if named.is_dir() else named
     monkeypatch.delenv("PYTHONWARNINGS", raising=False)
-    answer = interview.ask(python, "pytorch", python.parent.parent, 600)
+    answer = runner.ask(python, "pytorch", python.parent.parent, 600)
     assert (answer.done, answer.problems, answer.agrees) == (True, (), True), answer
     assert answer.built == (answer.cuda is not None)
     assert answer.ran_on == ("gpu" if answer.available else "cpu")

@@ -11,7 +11,7 @@ import pytest
 from conftest import REPO, Run, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, changes
 
-from envgen.machine.surroundings import platform_here
+from envgen.machine.system import platform_here
 
 pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the projects here are for linux-64")
 

@@ -22,19 +22,19 @@ from system.channel import serve
 from system.publishing import Entry, of_python, publish, record_of, world
 from unit.small import ALPHA, FILES, examples, write_matrix
 
-from envgen.channel import place
-from envgen.document import plain
-from envgen.errors import BadInput
-from envgen.facts.asked import Asked
-from envgen.facts.claims import facts
-from envgen.facts.refresh import Refreshed, refreshed
-from envgen.facts.refresh_report import diff_text
-from envgen.facts.verify import verified
-from envgen.index import FolderIndex, Wanted
-from envgen.layout import Layout
-from envgen.matrix import load_matrix
-from envgen.model import PLATFORMS
-from envgen.talk import Terminal
+from envgen.channels.channel import place
+from envgen.channels.index import FolderIndex, Wanted
+from envgen.cli.console import Terminal
+from envgen.curate.records.facts import facts
+from envgen.curate.records.request import Asked
+from envgen.curate.records.verify import verified
+from envgen.curate.refresh.refresh import Refreshed, refreshed
+from envgen.curate.refresh.report import diff_text
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput
+from envgen.model.facts import PLATFORMS
+from envgen.model.layout import Layout
+from envgen.yamlfile.document import plain
 
 
 def claimed(folder: Path) -> set[tuple[object, ...]]:

@@ -14,14 +14,14 @@ from system.channel import serve
 from system.publishing import Entry, publish, world
 from unit.small import FILES, write_matrix
 
-from envgen.errors import BadInput
-from envgen.facts.asked import Asked
-from envgen.facts.nouns import Judged, Verdicts
-from envgen.facts.verify import verified
-from envgen.index import Wanted
-from envgen.layout import Layout
-from envgen.matrix import load_matrix
-from envgen.talk import Terminal
+from envgen.channels.index import Wanted
+from envgen.cli.console import Terminal
+from envgen.curate.records.model import Judged, Verdicts
+from envgen.curate.records.request import Asked
+from envgen.curate.records.verify import verified
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput
+from envgen.model.layout import Layout
 
 Change = Callable[[list[Entry]], list[Entry]]
 

@@ -13,14 +13,14 @@ import pytest
 from system.browser import chromium, complaints, requested
 from unit.odd import odd_matrix
 
-from envgen.facts import show
-from envgen.facts.grid import grid
-from envgen.facts.page import html
-from envgen.facts.question import Question, asked, platforms_of
-from envgen.matrix import load_matrix
-from envgen.model import Matrix
-from envgen.project import load_project
-from envgen.resolve import resolve
+from envgen.curate.show import table as show
+from envgen.curate.show.grid import grid
+from envgen.curate.show.page import html
+from envgen.curate.show.query import Question, asked, platforms_of
+from envgen.matrix.load import load_matrix
+from envgen.model.facts import Matrix
+from envgen.project.load import load_project
+from envgen.resolver.resolve import resolve
 
 OWN = ("file://", "data:", "chrome://", "chrome-untrusted://")  # the page, and the browser's own first page
 

@@ -13,8 +13,8 @@ import pytest
 from conftest import REPO, Run, Workspace
 from system.channel import PROJECT, Package, build, pure
 
-from envgen.proof.rules import REGISTRY
-from envgen.proof.verify import RULES
+from envgen.verify.check import RULES
+from envgen.verify.registry import REGISTRY
 
 LOCKS = REPO / "tests" / "verify" / "locks"
 COMMITTED = sorted((REPO / "environments").glob("*/*/conda-lock.yml"))

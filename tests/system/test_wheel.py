@@ -47,7 +47,7 @@ def test_the_wheel_carries_matrices_and_templates_and_nothing_of_the_examples(bu
     assert starter | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"} <= names
     modules = {path.relative_to(REPO).as_posix() for path in (REPO / "envgen").rglob("*.py")}
     packaged = {name for name in names if not name.startswith("conda_envgen-")}
-    page = {f"envgen/facts/page.{kind}" for kind in ("html", "css", "js")}
+    page = {f"envgen/curate/show/page.{kind}" for kind in ("html", "css", "js")}
     assert packaged == starter | modules | page | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"}
 
 

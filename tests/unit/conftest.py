@@ -11,8 +11,8 @@ from typing import NoReturn
 import pytest
 from hypothesis import settings
 
-from envgen.matrix import load_matrix
-from envgen.model import Matrix
+from envgen.matrix.load import load_matrix
+from envgen.model.facts import Matrix
 
 # The same examples in every run; ENVGEN_EXAMPLES=10 makes ten times as many, and other ones each time. Nothing is written here.
 settings.register_profile("envgen", deadline=None, database=None, derandomize="ENVGEN_EXAMPLES" not in os.environ, print_blob=False)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from unit.small import project_of
 
-from envgen.advice import Advice, advice
-from envgen.decisions import Resolution
-from envgen.model import Matrix
-from envgen.resolve import resolve
+from envgen.explain.advice import Advice, advice
+from envgen.model.facts import Matrix
+from envgen.model.resolution import Resolution
+from envgen.resolver.resolve import resolve
 
 FORGE, VENDOR, VENDOR_OLD = "conda-forge", "pytorch, nvidia, conda-forge", "pytorch, conda-forge"
 

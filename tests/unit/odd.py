@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from unit.small import FILES, write_matrix
 
-from envgen.matrix import load_matrix
-from envgen.model import Matrix
+from envgen.matrix.load import load_matrix
+from envgen.model.facts import Matrix
 
 CONSTRAINTS = """\
 constraints:

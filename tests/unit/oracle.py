@@ -15,7 +15,7 @@ from itertools import product
 
 from packaging.version import Version
 
-from envgen.model import Build, Condition, Constraint, Matrix, Platform, Project, Release, Target, TargetWish, Variant, Wish
+from envgen.model.facts import Build, Condition, Constraint, Matrix, Platform, Project, Release, Target, TargetWish, Variant, Wish
 
 Environment = Mapping[str, tuple[Version, Variant]]
 

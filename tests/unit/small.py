@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import settings
 
-from envgen.errors import BadInput
-from envgen.matrix import load_matrix
-from envgen.model import Matrix, Project
-from envgen.project import load_project
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix, Project
+from envgen.project.load import load_project
 
 ALPHA = """\
 framework: alpha

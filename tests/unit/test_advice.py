@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from unit import heard
 from unit.small import FILES, PROJECT, examples, project_of, write_matrix
 
-from envgen.advice import advice
-from envgen.errors import BadInput, Clash
-from envgen.matrix import load_matrix
-from envgen.model import Matrix
-from envgen.resolve import resolve
+from envgen.explain.advice import advice
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput, Clash
+from envgen.model.facts import Matrix
+from envgen.resolver.resolve import resolve
 
 
 def test_every_trap_has_a_row_and_every_row_a_project(real: Matrix) -> None:

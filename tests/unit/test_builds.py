@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples
 
-from envgen.packages import LockedPackage
-from envgen.proof.builds import (
+from envgen.formats.builds import (
     applies,
     built_for,
     cuda_of,
@@ -21,6 +20,7 @@ from envgen.proof.builds import (
     requirement_name,
     runtime_of,
 )
+from envgen.model.packages import LockedPackage
 
 
 def conda(name: str, version: str = "1", build: str = "h1234567_0", platform: str = "linux-64") -> LockedPackage:

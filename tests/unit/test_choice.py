@@ -14,12 +14,12 @@ from unit.small import examples, project_of
 from unit.test_resolve import REAL_PROJECTS, project_text
 from unit.worlds import worlds
 
-from envgen.model import Matrix, Project
-from envgen.resolve import Question, answer, resolve
-from envgen.why.choice import explained
-from envgen.why.nouns import Explained
-from envgen.why.report import explained_data, explained_text
-from envgen.why.story import conflict
+from envgen.explain.alternatives import explained
+from envgen.explain.explain import conflict
+from envgen.explain.model import Explained
+from envgen.explain.report import explained_data, explained_text
+from envgen.model.facts import Matrix, Project
+from envgen.resolver.resolve import Question, answer, resolve
 
 
 def explain(matrix: Matrix, text: str) -> dict[str, Explained]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envgen.environment.clean import SEARCHED, Dropped, clean, within
+from envgen.install.clean_env import SEARCHED, Dropped, clean, within
 
 PREFIX = "/home/me/envs/vision-cu126"
 FOREIGN = {"/usr/local/cuda/lib64", "/usr/local/cuda-11.2/lib64", "/opt/cudnn/lib", "/usr/local/cuda/bin"}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import examples, refused
 
-from envgen.document import RangeText, Row, Text, VersionText, checked, parse, read, version_range
-from envgen.errors import BadInput
+from envgen.model.errors import BadInput
+from envgen.yamlfile.document import RangeText, Row, Text, VersionText, checked, parse, read, version_range
 
 ADDRESS = re.compile(r"f\.yaml:[1-9]\d*:[1-9]\d*: .")
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envgen import errors
-from envgen.errors import BadInput, CheckFailed, Clash, EnvgenError, NoSolution, addressed, closest
-from envgen.model import Address
+from envgen.model import errors
+from envgen.model.errors import BadInput, CheckFailed, Clash, EnvgenError, NoSolution, addressed, closest
+from envgen.model.facts import Address
 
 
 @pytest.mark.parametrize(("kind", "code"), [(EnvgenError, 2), (BadInput, 2), (Clash, 3), (NoSolution, 4), (CheckFailed, 1)])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import examples, project_of, small_matrix
 
-from envgen.errors import BadInput
 from envgen.machine import fit
-from envgen.machine.nouns import Fit, Locked, Machine, System
-from envgen.model import Gpu, Matrix, driver_text
+from envgen.model.errors import BadInput
+from envgen.model.facts import Gpu, Matrix, driver_text
+from envgen.model.machine import Fit, Locked, Machine, System
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
 V100, B200, K40, A100 = (

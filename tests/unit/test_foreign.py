@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
-from envgen.errors import BadInput
-from envgen.lockfile import read_lock
-from envgen.packages import LockedPackage
-from envgen.proof.foreign import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
+from envgen.formats.conda_lock import read_lock
+from envgen.formats.others import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
+from envgen.model.errors import BadInput
+from envgen.model.packages import LockedPackage
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"
 TORCH = f"{CHANNEL}/linux-64/pytorch-2.7.0-cuda126_mkl_py312_h30b5a27_300.conda"

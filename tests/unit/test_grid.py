@@ -13,16 +13,16 @@ from packaging.version import Version
 from unit.odd import odd_matrix
 from unit.small import examples, refused, small_matrix
 
-from envgen.decisions import Resolution
-from envgen.document import version_range
-from envgen.errors import Clash
-from envgen.facts import show
-from envgen.facts.axes import cuts, spans
-from envgen.facts.grid import GridCell, Site, grid, judge, sites
-from envgen.facts.page import html
-from envgen.facts.question import Question, asked, bare_branch
-from envgen.model import Address, Condition, Gpu, Matrix, Project, Target, TargetWish, Wish
-from envgen.resolve import resolve
+from envgen.curate.show import table
+from envgen.curate.show.axes import cuts, spans
+from envgen.curate.show.grid import GridCell, Site, grid, judge, sites
+from envgen.curate.show.page import html
+from envgen.curate.show.query import Question, asked, bare_branch
+from envgen.model.errors import Clash
+from envgen.model.facts import Address, Condition, Gpu, Matrix, Project, Target, TargetWish, Wish
+from envgen.model.resolution import Resolution
+from envgen.resolver.resolve import resolve
+from envgen.yamlfile.document import version_range
 
 HERE = Address("project.yaml", 1, 1)
 DRIVERS = (
@@ -220,7 +220,7 @@ def test_a_model_is_known_in_any_case_and_a_capability_as_well(real: Matrix) -> 
 @pytest.mark.parametrize("everything", [False, True])
 def test_a_table_is_as_wide_as_the_terminal(real: Matrix, width: int, everything: bool) -> None:
     for words in ({}, {"driver": "535", "gpus": ("V100",), "python": "3.11"}, {"driver": "1"}):
-        text = show.page(*ask(real, **words), width, everything=everything)
+        text = table.page(*ask(real, **words), width, everything=everything)
         long = [
             line for line in text.splitlines() if len(line) > width and not any(len(word) > width - 13 for word in line.split())
         ]
@@ -228,7 +228,7 @@ def test_a_table_is_as_wide_as_the_terminal(real: Matrix, width: int, everything
 
 
 def test_a_table_says_what_is_left_and_why_the_rest_is_not() -> None:
-    text = show.page(*ask(small_matrix(), "alpha", driver="470.42.01", gpus=("K40",)), 100, everything=False)
+    text = table.page(*ask(small_matrix(), "alpha", driver="470.42.01", gpus=("K40",)), 100, everything=False)
     assert (
         text
         == """\
@@ -270,16 +270,16 @@ why the rest is out
 
 
 def test_with_all_the_cells_that_are_out_say_by_what() -> None:
-    text = show.page(*ask(small_matrix(), "alpha", "beta", gpus=("B200",), driver="550"), 100, everything=True)
+    text = table.page(*ask(small_matrix(), "alpha", "beta", gpus=("B200",), driver="550"), 100, everything=True)
     assert "  2.1.0  3.10-3.12  x gpu\n" in text
     assert "  1.9.0  3.9-3.10  x gpu\n" in text
-    warned = show.page(*ask(small_matrix(), "beta", driver="550"), 100, everything=False)
+    warned = table.page(*ask(small_matrix(), "beta", driver="550"), 100, everything=False)
     assert "  3.1.0  3.11-3.12  3.11-3.12!\n" in warned
     assert "  ! driver   cuda 12.6 and beta >=3 needs driver >=560\n" in warned
 
 
 def test_a_framework_without_a_build_for_a_platform_is_named(real: Matrix) -> None:
-    text = show.page(*ask(real, "tensorflow", "jax", platform="win-64"), 80, everything=False)
+    text = table.page(*ask(real, "tensorflow", "jax", platform="win-64"), 80, everything=False)
     assert "no build of tensorflow was made for win-64\n\nno build of jax was made for win-64\n" in text
 
 
@@ -293,7 +293,7 @@ def test_a_bare_branch_is_explained(real: Matrix) -> None:
 
 def test_json_holds_every_cell_with_its_reasons_and_their_sources(real: Matrix) -> None:
     cells, question = ask(real, platform=None, driver="470.42.01", gpus=("V100",))
-    found = json.loads(show.as_json(cells, question))
+    found = json.loads(table.as_json(cells, question))
     assert found["question"]["gpus"] == [{"name": "V100", "capability": "7.0"}]
     assert len(found["cells"]) == len(list(sites(real, real.frameworks)))
     for cell in found["cells"]:

@@ -10,13 +10,13 @@ from packaging.version import Version
 from unit.heard import AARCH, B200, FORGE, V100, VENDOR, WINDOWS, Told, resolved
 from unit.small import project_of
 
-from envgen import cell as facts
-from envgen import hardware
-from envgen.decisions import Resolution
-from envgen.errors import Clash
-from envgen.model import Matrix, Project, Target
-from envgen.resolve import Question, resolve
-from envgen.why.story import conflict
+from envgen.explain.explain import conflict
+from envgen.matrix import drivers
+from envgen.model.errors import Clash
+from envgen.model.facts import Matrix, Project, Target
+from envgen.model.resolution import Resolution
+from envgen.resolver import constraints
+from envgen.resolver.resolve import Question, resolve
 
 # First and last capability that each toolkit compiles for; what is made for X.Y runs on X.Z, Z >= Y, of the same major.
 COMPILES = {
@@ -44,7 +44,7 @@ def dead(real: Matrix, cuda: str, platform: str, more: str) -> str:
     """Why the facts refuse a cell, before any release is looked at; "" where they do not."""
     target = real.targets[f"cu{cuda.replace('.', '')}"]
     project = project_of(Told("pytorch: '*'", target.name, more=more).text(), real)
-    found = facts.cell(real, project, target, platform).dead
+    found = constraints.cell(real, project, target, platform).dead
     return found.text if found else ""
 
 
@@ -127,7 +127,7 @@ def test_what_the_builds_of_a_framework_hold_narrows_what_the_toolkit_can(real: 
 )
 def test_cudnn_is_held_to_versions_with_code_for_the_oldest_gpu(real: Matrix, model: str, target: str, pin: str) -> None:
     project = project_of(Told("pytorch: '*'", target, more=gpus("RTX 3090" if model == "T4" else model, model)).text(), real)
-    found = facts.cudnn_pin(real, project, real.targets[target])
+    found = constraints.cudnn_pin(real, project, real.targets[target])
     assert (found[0] if found else "") == pin
 
 
@@ -152,7 +152,7 @@ def test_cuda_13_needs_glibc_2_28(real: Matrix, cuda: str, platform: str, glibc:
 
 
 def notes(real: Matrix, told: Told) -> list[str]:
-    return [reason.text for reason in hardware.driver_notes(real, resolved(real, told))]
+    return [reason.text for reason in drivers.driver_notes(real, resolved(real, told))]
 
 
 COMPILED = "what is compiled at run time (torch.compile, Triton, XLA, numba) and what is new in"
@@ -281,7 +281,7 @@ def asked(real: Matrix, target: str, more: str) -> Project:
 
 
 def offered(real: Matrix, target: str, platform: str, more: str) -> str:
-    found = hardware.forward_note(real, asked(real, target, more), real.targets[target], platform)
+    found = drivers.forward_note(real, asked(real, target, more), real.targets[target], platform)
     return found.text if found else ""
 
 
@@ -344,11 +344,11 @@ def test_the_models_for_data_centres_are_those(real: Matrix) -> None:
     ],
 )
 def test_a_gpu_is_known_by_the_name_that_nvml_gives_it(real: Matrix, name: str, model: str) -> None:
-    assert hardware.model(real, name) == model
+    assert drivers.model(real, name) == model
 
 
 def test_a_resolution_on_aarch64_asks_the_linux_driver(real: Matrix) -> None:
     found: Resolution = resolve(real, project_of(Told("pytorch: '2.12.1'", "cu129", platforms=AARCH, more=V100).text(), real))[0]
     assert found.platforms == ("linux-64", "linux-aarch64")
-    assert len(hardware.driver_notes(real, found)) == 1
+    assert len(drivers.driver_notes(real, found)) == 1
     assert found.project.channels == (FORGE,)

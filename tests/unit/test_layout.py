@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envgen.errors import BadInput
-from envgen.layout import Layout, checked_name, find_root, starter
+from envgen.model.errors import BadInput
+from envgen.model.layout import Layout, checked_name, find_root, starter
 
 BAD = ["", ".", "..", "a/b", "/a", "/", "../x", "a\\b", "C:\\x", "C:", "\\\\host", "a\0", "a\nb", "a b", " a", "a ", "-a", ".a", "_a", "a..b", "index", "é", "~", "$HOME", "a*", "a\n"]  # fmt: skip
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from unit.small import FILES, write_matrix
 
-from envgen.facts.lint import RULES, linted
-from envgen.facts.report import lint_json, lint_summary, lint_text
-from envgen.facts.rules import Finding
-from envgen.facts.schemas import first_line, kind_of, write_schemas
-from envgen.layout import Layout
+from envgen.curate.json_schema import first_line, kind_of, write_schemas
+from envgen.curate.lint.lint import RULES, linted
+from envgen.curate.lint.registry import Finding
+from envgen.curate.lint.report import lint_json, lint_summary, lint_text
+from envgen.model.layout import Layout
 
 REPO = Path(__file__).parents[2]
 TODAY = date(2026, 11, 21)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
-from envgen.errors import BadInput
-from envgen.lockfile import build_of, digest, metadata, read_lock, read_stamp, urls
-from envgen.run import Download, Stamp
+from envgen.formats.conda_lock import build_of, digest, metadata, read_lock, read_stamp, urls
+from envgen.model.errors import BadInput
+from envgen.model.run import Download, Stamp
 
 HINT = "\n\nhint: take it from git again (`git checkout -- FILE`), or delete it and run `envgen lock`"
 BODY = """\

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.nobody import NOBODY, as_nobody
 
-from envgen.environment import prefixes, staging
-from envgen.environment.prefixes import Mark, Wheel
-from envgen.errors import BadInput
-from envgen.layout import Layout
+from envgen.install import prefixes, transaction
+from envgen.install.prefixes import Mark, Wheel
+from envgen.model.errors import BadInput
+from envgen.model.layout import Layout
 
 NAME = "vision-cpu"
 WORDS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)
@@ -185,31 +185,31 @@ def test_a_stage_takes_the_place_of_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool, old: Mapping[str, str] | None
 ) -> None:
     if not exchange:
-        monkeypatch.setattr(staging, "_exchanged", lambda *_: False)
+        monkeypatch.setattr(transaction, "_exchanged", lambda *_: False)
     prefix = tmp_path / "env"
     if old is not None:
         prefix.mkdir()
         filled(prefix, old)
-    with staging.staged(prefix) as stage:
+    with transaction.staged(prefix) as stage:
         filled(stage, {"a": "new"})
         assert (held(prefix) if old is not None else not prefix.exists()) == (old if old is not None else True)
-        staging.put(stage, prefix)
+        transaction.put(stage, prefix)
     assert held(tmp_path) == {"env/a": "new"}
 
 
 def test_a_place_that_cannot_be_taken_leaves_the_old_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two renames, where folders cannot be exchanged."""
-    monkeypatch.setattr(staging, "_exchanged", lambda *_: False)
+    monkeypatch.setattr(transaction, "_exchanged", lambda *_: False)
     prefix = filled(tmp_path / "env", {"a": "old"})
-    with pytest.raises(BadInput, match="cannot be written"), staging.staged(prefix):
-        staging.put(tmp_path / "no such stage", prefix)
+    with pytest.raises(BadInput, match="cannot be written"), transaction.staged(prefix):
+        transaction.put(tmp_path / "no such stage", prefix)
     assert held(tmp_path) == {"env/a": "old"}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, BadInput("no")])
 def test_whatever_happens_the_stage_is_gone_and_the_old_stays(tmp_path: Path, error: BaseException | type[BaseException]) -> None:
     filled(tmp_path / "env", {"a": "old"})
-    with pytest.raises(BaseException) as caught, staging.staged(tmp_path / "env") as stage:  # noqa: PT011, PT012
+    with pytest.raises(BaseException) as caught, transaction.staged(tmp_path / "env") as stage:  # noqa: PT011, PT012
         filled(stage, {"a": "new", "b/c": "new"})
         raise error
     assert isinstance(caught.value, error if isinstance(error, type) else type(error))
@@ -217,12 +217,12 @@ def test_whatever_happens_the_stage_is_gone_and_the_old_stays(tmp_path: Path, er
 
 
 def test_two_at_once_are_one_too_many(tmp_path: Path) -> None:
-    with staging.staged(tmp_path / "env"):
-        with pytest.raises(BadInput, match="another envgen works on this environment"), staging.staged(tmp_path / "env"):
+    with transaction.staged(tmp_path / "env"):
+        with pytest.raises(BadInput, match="another envgen works on this environment"), transaction.staged(tmp_path / "env"):
             pass
-        with staging.staged(tmp_path / "env2"):  # another place is another matter
+        with transaction.staged(tmp_path / "env2"):  # another place is another matter
             pass
-    with staging.staged(tmp_path / "env"):
+    with transaction.staged(tmp_path / "env"):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -231,13 +231,13 @@ def test_what_killed_runs_left_is_swept_and_nothing_else(tmp_path: Path) -> None
     mine = {".env.1.envgen-tmp/a": "", ".env.22.envgen-tmp/b/c": "", ".env.envgen-lock": ""}
     others = {".env.2.3.envgen-tmp/a": "", ".env2.1.envgen-tmp/a": "", ".environment.yml.1.envgen-tmp": "", "env/a": ""}
     filled(tmp_path, {**mine, **others})
-    staging.sweep(tmp_path / "env")
+    transaction.sweep(tmp_path / "env")
     assert held(tmp_path) == others
 
 
 def test_an_environment_that_had_stepped_aside_is_put_back(tmp_path: Path) -> None:
     filled(tmp_path, {".env.old.envgen-tmp/a": "old", ".env.1.envgen-tmp/a": "half"})
-    staging.sweep(tmp_path / "env")
+    transaction.sweep(tmp_path / "env")
     assert held(tmp_path) == {"env/a": "old"}
 
 
@@ -254,7 +254,7 @@ def test_a_clone_shares_its_bytes_but_for_what_is_written_anew(tmp_path: Path) -
     (old / "lib" / "dangling").symlink_to("nowhere")
     (old / "dir").symlink_to("lib")
     (old / "lib" / "a.so").chmod(0o755)
-    staging.clone(old, tmp_path / "new", {"lib/m/__pycache__/kept.pyc"})
+    transaction.clone(old, tmp_path / "new", {"lib/m/__pycache__/kept.pyc"})
     new = tmp_path / "new"
     same = {name: (old / name).stat().st_ino == (new / name).stat().st_ino for name in files if (new / name).exists()}
     assert same == {"lib/a.so": True, "conda-meta/a.json": False, "top.txt": False, "lib/m/__pycache__/kept.pyc": True}
@@ -268,5 +268,5 @@ def test_a_clone_is_made_where_there_are_no_hard_links(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(os, "link", refused)
     old = filled(tmp_path / "old", {"lib/a": "a", "b": "b"})
-    staging.clone(old, tmp_path / "new", frozenset())
+    transaction.clone(old, tmp_path / "new", frozenset())
     assert held(tmp_path / "new") == held(old)

@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from envgen.errors import BadInput
-from envgen.machine.nouns import Machine
-from envgen.model import Matrix
-from envgen.probing import inside, interview
-from envgen.probing.answer import Device, Ended, Environment, Meant, Probed
-from envgen.probing.environment import described
-from envgen.probing.journal import cuda_version, cudnn_version, read
-from envgen.probing.report import probe_json, probe_lines
+from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
+from envgen.model.machine import Machine
+from envgen.probe import child, runner
+from envgen.probe.environment import described
+from envgen.probe.journal import cuda_version, cudnn_version, read
+from envgen.probe.model import Device, Ended, Environment, Meant, Probed
+from envgen.probe.report import probe_json, probe_lines
 
-PACKAGE = Path(inside.__file__).parent
+PACKAGE = Path(child.__file__).parent
 
 
 # --- inside ---------------------------------------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ MAPS = """\
 
 
 def test_the_cuda_libraries_are_found_in_the_maps_of_a_process() -> None:
-    assert inside.cuda_libraries(MAPS) == [
+    assert child.cuda_libraries(MAPS) == [
         "/env/lib/libcudart.so.12.6.77",
         "/a folder/with spaces/libcublasLt.so.12",
         "/old/libcudnn.so.8",
@@ -65,16 +65,16 @@ def test_the_cuda_libraries_are_found_in_the_maps_of_a_process() -> None:
     "libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.560 libcufile.so.0 libcutensor.so.2 libnvToolsExt.so.1 libcuda.so".split(),
 )
 def test_a_library_of_cuda_is_known_by_its_name(name: str) -> None:
-    assert inside.cuda_libraries(f"1-2 r-xp 0 08:01 1 /x/{name}\n") == [f"/x/{name}"]
+    assert child.cuda_libraries(f"1-2 r-xp 0 08:01 1 /x/{name}\n") == [f"/x/{name}"]
 
 
 @given(st.text() | st.text("/ \t\nabco.sudl12()"))
 def test_no_text_upsets_the_parser_of_maps(text: str) -> None:
-    assert all(isinstance(path, str) for path in inside.cuda_libraries(text))
+    assert all(isinstance(path, str) for path in child.cuda_libraries(text))
 
 
 def test_the_script_is_python_3_6_and_needs_nothing() -> None:
-    source = (PACKAGE / "inside.py").read_text(encoding="utf-8")
+    source = (PACKAGE / "child.py").read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=(3, 6))
     imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -94,23 +94,23 @@ def test_a_question_that_fails_does_not_keep_the_next_from_being_asked() -> None
 
     file = io.StringIO()
     steps = (("one", leave), ("two", lambda it: {"version": it.__name__}))
-    inside.interview("json", steps, inside.Journal(file))
+    child.interview("json", steps, child.Journal(file))
     answer = read("pytorch", file.getvalue(), Ended(0))
     assert (answer.problems, answer.version, answer.done) == ((("one", "SystemExit: 3"),), "json", True)
 
 
 def test_what_cannot_be_imported_is_asked_nothing() -> None:
     file = io.StringIO()
-    inside.interview("no_such_framework", (("build", lambda _: {"version": "1"}),), inside.Journal(file))
+    child.interview("no_such_framework", (("build", lambda _: {"version": "1"}),), child.Journal(file))
     answer = read("pytorch", file.getvalue(), Ended(0))
     assert answer.problem("import") == "ModuleNotFoundError: No module named 'no_such_framework'"
     assert (answer.version, answer.done) == ("", True)
 
 
 def test_every_framework_can_be_asked() -> None:
-    from envgen.probing.answer import FRAMEWORKS, MODULES
+    from envgen.probe.model import FRAMEWORKS, MODULES
 
-    assert {MODULES.get(name, name) for name in FRAMEWORKS} == set(inside.STEPS)
+    assert {MODULES.get(name, name) for name in FRAMEWORKS} == set(child.STEPS)
 
 
 # --- journal --------------------------------------------------------------------------------------------------------------
@@ -162,8 +162,8 @@ journals = st.lists(st.text() | st.dictionaries(keys, values, max_size=4).map(js
 def test_any_journal_is_read_and_can_be_printed(real: Matrix, journal: str) -> None:
     answer = read("pytorch", journal, Ended(0))
     says = Environment(Path("/env"), "", None, {})
-    from envgen.probing.answer import Surroundings
-    from envgen.probing.verdict import judge
+    from envgen.probe.model import Surroundings
+    from envgen.probe.verdict import judge
 
     probed = Probed(says, Machine(), (judge(answer, says, Machine(), Surroundings(), real),))
     assert json.loads(probe_json(probed))["frameworks"][0]["framework"] == "pytorch"
@@ -284,20 +284,20 @@ def test_a_library_is_of_the_environment_also_where_its_package_is_linked_from_a
         (store / name).touch()
     (env / "lib" / "libcudart.so.12.6.77").symlink_to(store / "libcudart.so.12.6.77")
     (env / "lib" / "libcudart.so.12").symlink_to("libcudart.so.12.6.77")
-    assert interview.origin(str(store / "libcudart.so.12.6.77"), env) == "environment"
-    assert interview.origin(str(store / "libcublas.so.12"), env) == "foreign"
+    assert runner.origin(str(store / "libcudart.so.12.6.77"), env) == "environment"
+    assert runner.origin(str(store / "libcublas.so.12"), env) == "foreign"
 
 
 def test_an_environment_is_known_by_its_real_path_too(tmp_path: Path) -> None:
     (tmp_path / "real" / "lib").mkdir(parents=True)
     (tmp_path / "env").symlink_to(tmp_path / "real")
     for name in ("real", "env"):
-        assert interview.origin(f"{tmp_path}/{name}/lib/libcudart.so.12", tmp_path / "env") == "environment"
+        assert runner.origin(f"{tmp_path}/{name}/lib/libcudart.so.12", tmp_path / "env") == "environment"
 
 
 def test_an_environment_below_another_is_another(tmp_path: Path) -> None:
-    assert interview.origin(str(tmp_path / "envs" / "other" / "lib" / "libcudart.so.12"), tmp_path) == "foreign"
-    assert interview.origin(str(tmp_path / "pkgs" / "cuda-cudart" / "libcudart.so.12"), tmp_path) == "environment"
+    assert runner.origin(str(tmp_path / "envs" / "other" / "lib" / "libcudart.so.12"), tmp_path) == "foreign"
+    assert runner.origin(str(tmp_path / "pkgs" / "cuda-cudart" / "libcudart.so.12"), tmp_path) == "environment"
 
 
 @pytest.mark.parametrize(
@@ -311,12 +311,12 @@ def test_an_environment_below_another_is_another(tmp_path: Path) -> None:
     ],
 )
 def test_the_driver_is_always_from_outside_and_rightly_so(tmp_path: Path, path: str, expected: str) -> None:
-    assert interview.origin(path, tmp_path) == expected
+    assert runner.origin(path, tmp_path) == expected
 
 
 def test_only_path_is_changed_in_what_a_framework_inherits(tmp_path: Path) -> None:
     before = {"PATH": "/usr/bin", "LD_LIBRARY_PATH": "/usr/local/cuda/lib64", "PYTHONPATH": "x"}
-    after = interview.surrounded(before, tmp_path)
+    after = runner.surrounded(before, tmp_path)
     assert after["PATH"].startswith(str(tmp_path)) and after["PATH"].endswith("/usr/bin")
     assert {**after, "PATH": ""} == {**before, "PATH": ""}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, refused
 
-from envgen.errors import BadInput
+from envgen.model.errors import BadInput
 
 FILE = "environments/demo/project.yaml"
 SPEC_HINT = 'write for instance numpy, "pandas >=2" or conda-forge::numpy'

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from unit.small import PROJECT, project_of, small_matrix
 
-from envgen import report
-from envgen.decisions import Resolution
-from envgen.resolve import resolve
-from envgen.run import Download, Outcome
+from envgen.cli import lock_report
+from envgen.model.resolution import Resolution
+from envgen.model.run import Download, Outcome
+from envgen.resolver.resolve import resolve
 
 TEXT = PROJECT.replace("[linux-64]", "[linux-64, osx-arm64]") + 'driver: ">=530"\n'
 PAIR = TEXT.replace('{alpha: ">=2"}', '{alpha: ">=2", beta: ">=3"}')
@@ -50,28 +50,28 @@ def outcomes() -> list[Outcome]:
     ],
 )
 def test_sizes_are_written_as_people_read_them(count: int, text: str) -> None:
-    assert report.size(count) == text
+    assert lock_report.size(count) == text
 
 
 @given(st.integers(0, 10**12))
 def test_a_size_is_never_more_than_four_letters_and_a_unit(count: int) -> None:
-    assert re.fullmatch(r"\d{1,4}(\.\d)? (B|kB|MB|GB)", report.size(count))
+    assert re.fullmatch(r"\d{1,4}(\.\d)? (B|kB|MB|GB)", lock_report.size(count))
 
 
 @pytest.mark.parametrize(("count", "text"), [(999_999, "1.0 MB"), (9_960, "10 kB"), (999_500_000, "1.0 GB")])
 def test_a_size_is_rounded_before_its_unit_is_chosen(count: int, text: str) -> None:
-    assert report.size(count) == text
+    assert lock_report.size(count) == text
 
 
 def test_the_driver_floor_is_the_oldest_linux_driver() -> None:
     cpu, cuda = resolutions()
-    assert (report.driver_floor(cpu), report.driver_floor(cuda)) == ("-", ">=525.60.13")
+    assert (lock_report.driver_floor(cpu), lock_report.driver_floor(cuda)) == ("-", ">=525.60.13")
 
 
 def drawn(width: int = 200) -> list[list[str]]:
     """The cells of the table, line by line."""
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(report.lock_table(outcomes()))
+    Console(file=out, width=width, color_system=None).print(lock_report.lock_table(outcomes()))
     return [re.split(r" {2,}", line.strip()) for line in out.getvalue().splitlines() if line.strip()]
 
 
@@ -107,7 +107,7 @@ def test_the_table_has_one_row_for_each_target_with_all_that_matters() -> None:
 
 def test_the_notes_say_each_thing_once_with_its_address() -> None:
     twice = [*outcomes(), *outcomes()]
-    assert report.lock_notes(twice) == [
+    assert lock_report.lock_notes(twice) == [
         "demo-cpu: alpha 2.0.0, not 2.1.0: because",
         "demo-cu126: osx-arm64 dropped: target cu126 is not for osx-arm64 (matrices/targets.yaml:9:3)",
         "demo-cu126: warning: cuda ==12.6.* and beta >=3 needs driver >=560, not driver 530 (https://beta.example/ptx) (matrices/beta.yaml:21:5)",
@@ -115,7 +115,7 @@ def test_the_notes_say_each_thing_once_with_its_address() -> None:
 
 
 def test_the_json_of_a_lock_says_what_the_table_says() -> None:
-    cpu, cuda = json.loads(report.lock_json(outcomes()))
+    cpu, cuda = json.loads(lock_report.lock_json(outcomes()))
     assert (cpu["project"], cpu["target"], cpu["cuda"], cpu["state"], cpu["path"]) == (
         "demo",
         "cpu",
@@ -133,7 +133,7 @@ def test_the_json_of_a_lock_says_what_the_table_says() -> None:
 
 
 def test_a_resolution_shows_every_pin_with_one_reason() -> None:
-    text = report.resolutions_text(resolutions(PROJECT.replace('">=2"', '"2.0"')))
+    text = lock_report.resolutions_text(resolutions(PROJECT.replace('">=2"', '"2.0"')))
     assert text.splitlines()[:5] == [
         "demo-cpu: linux-64",
         "  python 3.11",
@@ -144,9 +144,9 @@ def test_a_resolution_shows_every_pin_with_one_reason() -> None:
 
 
 def test_the_json_of_a_resolution_holds_every_pin_with_its_reasons() -> None:
-    rows = json.loads(report.resolutions_json(resolutions()))
+    rows = json.loads(lock_report.resolutions_json(resolutions()))
     for row, resolution in zip(rows, resolutions(), strict=True):
         assert row["pins"] == [
-            {"name": p.name, "version": p.version, "because": [report.reason(r) for r in p.because]} for p in resolution.pins
+            {"name": p.name, "version": p.version, "because": [lock_report.reason(r) for r in p.because]} for p in resolution.pins
         ]
         assert row["platforms"] == list(resolution.platforms)

@@ -15,10 +15,10 @@ from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, worlds
 
-from envgen.decisions import Resolution
-from envgen.errors import Clash
-from envgen.model import Address, Matrix, Project
-from envgen.resolve import resolve
+from envgen.model.errors import Clash
+from envgen.model.facts import Address, Matrix, Project
+from envgen.model.resolution import Resolution
+from envgen.resolver.resolve import resolve
 
 AT = Address("x.yaml", 1, 1)
 

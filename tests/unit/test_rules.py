@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, small_matrix
 
-from envgen.model import Gpu, Matrix
-from envgen.packages import Lock, LockedPackage
-from envgen.proof.demands import driver_floors
-from envgen.proof.nouns import Claim
-from envgen.proof.rules import REGISTRY
-from envgen.proof.verify import cases, check, claims_of, inferred
-from envgen.resolve import resolve
+from envgen.model.facts import Gpu, Matrix
+from envgen.model.findings import Claim
+from envgen.model.packages import Lock, LockedPackage
+from envgen.resolver.resolve import resolve
+from envgen.verify.check import cases, check, claims_of, inferred
+from envgen.verify.registry import REGISTRY
+from envgen.verify.rules_promises import driver_floors
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"
 SHA, MD5 = "ab" * 32, "cd" * 16

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
-from envgen.document import Document, parse, problems
-from envgen.facts.schemas import ENDING, SHAPES, first_line, kind_of, referred, schemas, write_schemas
-from envgen.layout import Layout
-from envgen.matrix import load_matrix, matrix_of
-from envgen.project import load_project
+from envgen.curate.json_schema import ENDING, SHAPES, first_line, kind_of, referred, schemas, write_schemas
+from envgen.matrix.load import load_matrix, matrix_of
+from envgen.model.layout import Layout
+from envgen.project.load import load_project
+from envgen.yamlfile.document import Document, parse, problems
 
 REPO = Path(__file__).parents[2]
 FILES = {

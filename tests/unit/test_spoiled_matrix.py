@@ -14,11 +14,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from unit.small import FILES, examples, refused, with_change, write_matrix
 
-from envgen.errors import BadInput
-from envgen.facts.lint import linted
-from envgen.layout import Layout
-from envgen.matrix import load_matrix
-from envgen.model import Address
+from envgen.curate.lint.lint import linted
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput
+from envgen.model.facts import Address
+from envgen.model.layout import Layout
 
 REPO = Path(__file__).parents[2]
 

@@ -14,9 +14,9 @@ from unit.machines import build, toolkit
 from unit.nobody import as_nobody
 from unit.small import examples
 
-from envgen.machine import outside
-from envgen.machine.nouns import Outsider, System
-from envgen.machine.surroundings import look, platform_here
+from envgen.machine import cuda_paths
+from envgen.machine.system import look, platform_here
+from envgen.model.machine import Outsider, System
 
 CPUINFO = "processor\t: 0\nflags\t\t: {}\nbugs\t\t:\n"
 V2 = "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3"
@@ -264,7 +264,7 @@ VALUES = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
 @examples(80)
 @given(
     st.dictionaries(
-        st.sampled_from(("LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", *outside.HOMES, "HOME", "PYTHONPATH", "CONDA_PREFIX")), VALUES
+        st.sampled_from(("LD_LIBRARY_PATH", "LD_PRELOAD", "PATH", *cuda_paths.HOMES, "HOME", "PYTHONPATH", "CONDA_PREFIX")), VALUES
     )
 )
 def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]) -> None:

@@ -14,10 +14,10 @@ from packaging.version import Version
 from unit.machines import build, toolkit
 
 from envgen.machine import symptoms
-from envgen.machine.nouns import Machine, Symptom
-from envgen.machine.surroundings import look
 from envgen.machine.symptoms import RULES, judge
-from envgen.model import Gpu
+from envgen.machine.system import look
+from envgen.model.facts import Gpu
+from envgen.model.machine import Machine, Symptom
 
 V100, A100, H100 = (
     Gpu("Tesla V100-SXM2-16GB", Version("7.0")),

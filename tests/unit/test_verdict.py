@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from envgen.machine.nouns import Machine
-from envgen.model import Gpu, Matrix
-from envgen.probing.answer import (
+from envgen.model.facts import Gpu, Matrix
+from envgen.model.machine import Machine
+from envgen.probe.libraries import has_code, major_of
+from envgen.probe.model import (
     STATES,
     Answer,
     Device,
@@ -27,9 +28,8 @@ from envgen.probing.answer import (
     Verdict,
     worst,
 )
-from envgen.probing.loaded import has_code, major_of
-from envgen.probing.unseen import UNSEEN
-from envgen.probing.verdict import ALWAYS, BROKEN, judge, signal_name
+from envgen.probe.rules_no_gpu import UNSEEN
+from envgen.probe.verdict import ALWAYS, BROKEN, judge, signal_name
 
 V = Version
 T4, V100 = Gpu("Tesla T4", V("7.5")), Gpu("Tesla V100", V("7.0"))

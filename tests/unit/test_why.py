@@ -15,16 +15,16 @@ from unit.small import examples, project_of
 from unit.test_resolve import builds, project_text, shuffled
 from unit.worlds import AT, CUDAS, NAMES, PLATFORMS, PYTHONS, wish_of, worlds
 
-from envgen.errors import Clash
-from envgen.model import Address, Build, Framework, Matrix, Project, Release, Spelling, Target, TargetWish, Toolkit
-from envgen.resolve import Question, possible, resolve
-from envgen.why.conflict import smallest
-from envgen.why.demands import demands
-from envgen.why.limits import limits
-from envgen.why.nouns import Conflict
-from envgen.why.report import conflict_json, conflict_text
-from envgen.why.story import conflict
-from envgen.why.ways import ways_out
+from envgen.explain.conflict import smallest
+from envgen.explain.demands import demands
+from envgen.explain.explain import conflict
+from envgen.explain.facts import limits
+from envgen.explain.model import Conflict
+from envgen.explain.repairs import ways_out
+from envgen.explain.report import conflict_json, conflict_text
+from envgen.model.errors import Clash
+from envgen.model.facts import Address, Build, Framework, Matrix, Project, Release, Spelling, Target, TargetWish, Toolkit
+from envgen.resolver.resolve import Question, possible, resolve
 
 
 def conflict_of(matrix: Matrix, project: Project) -> Conflict:

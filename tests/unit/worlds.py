@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model import (
+from envgen.model.facts import (
     Address,
     Build,
     Condition,

@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from envgen.model import Gpu, Matrix
-from envgen.packages import Lock
-from envgen.proof import story as proof
-from envgen.proof import verify
-from envgen.proof.foreign import read_any
-from envgen.proof.nouns import Claim
+from envgen.formats.others import read_any
+from envgen.model.facts import Gpu, Matrix
+from envgen.model.findings import Claim
+from envgen.model.packages import Lock
+from envgen.verify import check
+from envgen.verify import verify as proof
 
 HERE = Path(__file__).parent
 
@@ -50,7 +50,7 @@ def fired(entry: Entry, matrix: Matrix) -> dict[str, set[str]]:
     """Platform -> the rules that fire on it."""
     found: dict[str, set[str]] = {}
     for lock in read_any(entry.path, entry.path.name):
-        for finding in verify.check(lock, claims(entry, lock, matrix), matrix):
+        for finding in check.check(lock, claims(entry, lock, matrix), matrix):
             found.setdefault(finding.platform, set()).add(finding.rule)
     return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from conftest import REPO
 
-from envgen.matrix import load_matrix
-from envgen.model import Matrix
-from envgen.proof.rules import REGISTRY
+from envgen.matrix.load import load_matrix
+from envgen.model.facts import Matrix
+from envgen.verify.registry import REGISTRY
 from verify.corpus import HERE, Entry, entries, false_alarms, fired, misses
 
 

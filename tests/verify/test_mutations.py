@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import REPO
 
-from envgen.layout import LOCK
-from envgen.lockfile import read_lock
-from envgen.matrix import load_matrix
-from envgen.model import Matrix
-from envgen.proof.story import claims_for
-from envgen.proof.verify import check
+from envgen.formats.conda_lock import read_lock
+from envgen.matrix.load import load_matrix
+from envgen.model.facts import Matrix
+from envgen.model.layout import LOCK
+from envgen.verify.check import check
+from envgen.verify.verify import claims_for
 
 LOCKS = sorted((REPO / "environments").glob(f"*/*/{LOCK}"))
 FRAMEWORK = r"- name: (?:pytorch|tensorflow|tensorflow-base|jaxlib)\n(?:  .*\n)+"

@@ -1,0 +1,74 @@
+"""A channel's name or url, its place in an index folder, and what of it may be shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+from envgen.model.errors import BadInput
+
+ALIAS = "https://conda.anaconda.org"  # where conda looks for a channel that is only a name
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_USER = re.compile(r"(://)[^/@\s]+@")
+_TOKEN = re.compile(r"/t/[^/\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One channel: as the project writes it, as a lock writes it, without any credential, and its folder in an index."""
+
+    text: str
+    canonical: str  # `${NAME}` where a credential belongs
+    url: str
+    folder: str
+
+
+@cache
+def place(text: str) -> Place:
+    """A channel's places, from its name or its url."""
+    text = text.rstrip("/")
+    if "://" not in text:
+        return Place(text, f"{ALIAS}/{text}", f"{ALIAS}/{text}", text)
+    canonical = _VARIABLE.sub(lambda name: f"${{{name[1] or name[2]}}}", text)
+    url = bare(text)
+    if url.startswith(f"{ALIAS}/"):
+        return Place(text, canonical, url, url.removeprefix(f"{ALIAS}/"))
+    parts = urlsplit(url)
+    return Place(text, canonical, url, "/".join(filter(None, (parts.netloc.replace(":", "_"), parts.path.strip("/")))))
+
+
+def bare(url: str) -> str:
+    """`url` without a login and without a token."""
+    return _USER.sub(r"\1", _TOKEN.sub("", url))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What opens a private channel: where it really is, and the login for its host. Never shown, never written."""
+
+    url: str
+    host: str
+    login: tuple[str, str] | None
+
+
+def access(channel: Place) -> Access | None:
+    """The credentials that `$NAME` stands for; None for a public channel. Raises BadInput about a variable that is not set."""
+    names = [found[1] or found[2] for found in _VARIABLE.finditer(channel.text)]
+    for name in names:
+        if not os.environ.get(name):
+            what = f"channel `{channel.text}` needs the environment variable {name}, which is not set"
+            raise BadInput(what, hint=f"export {name}=..., or solve with --offline or --index DIR")
+    if not names:
+        return None
+    live = urlsplit(_VARIABLE.sub(lambda name: os.environ[name[1] or name[2]], channel.text))
+    login = (unquote(live.username), unquote(live.password or "")) if live.username else None
+    netloc = live.netloc.rpartition("@")[2]
+    return Access(f"{live.scheme}://{netloc}{live.path}", live.hostname or "", login)
+
+
+def redacted(text: str) -> str:
+    """`text` without passwords and tokens of urls."""
+    return _TOKEN.sub("/t/***", _USER.sub(r"\1***@", text))

@@ -1,0 +1,155 @@
+"""rattler: specs + virtual packages + index -> records. All requests run at once; the solver holds no GIL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
+from rattler import solve as rattler_solve
+from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
+from rattler.package.build_string import BuildString
+
+from envgen.channels.channel import Place, place, redacted
+from envgen.channels.index import Index
+from envgen.model.errors import BadInput, EnvgenError, NoSolution
+from envgen.model.packages import Record, Request, Solution
+
+Progress = Callable[[Request], None]
+
+
+class Unsolvable(NoSolution):
+    """Requests that have no solution in the index; `explanation` is the solver's own, a tree of what would require what."""
+
+    def __init__(self, what: str, *, explanation: str, requests: tuple[Request, ...], hint: str) -> None:
+        super().__init__(what, hint=hint)
+        self.explanation = explanation
+        self.requests = requests
+
+
+def _silent(_: Request) -> None:
+    """Say nothing."""
+
+
+def solvable(request: Request, index: Index) -> bool:
+    """Whether one request has a solution."""
+    try:
+        solve((request,), index, 1)
+    except Unsolvable:
+        return False
+    return True
+
+
+def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
+    """One solution for each request, in the order of the requests; `jobs` is how many run at once.
+
+    Raises Unsolvable with the solver's own explanation of every request that has none, NoSolution where a channel is out of reach.
+    """
+    found = attempts(requests, index, jobs, done)
+    failures = [item for item in found if isinstance(item, EnvgenError)]
+    if failures:
+        raise _together(failures)
+    return tuple(item for item in found if isinstance(item, Solution))
+
+
+def attempts(requests: Sequence[Request], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution | EnvgenError, ...]:
+    """What each request comes to, in their order: its solution, or why it has none. Raises nothing of the two kinds itself."""
+    return asyncio.run(_all(requests, index, jobs, done))
+
+
+async def _all(requests: Sequence[Request], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
+    gate = asyncio.Semaphore(jobs)
+    gateway = index.gateway or Gateway()  # without one rattler would make one for each solve, for 13 ms
+
+    async def one(request: Request) -> Solution | EnvgenError:
+        async with gate:
+            try:
+                return await _one(request, index, gateway)
+            except EnvgenError as error:
+                return error
+            finally:
+                done(request)
+
+    return tuple(await asyncio.gather(*(one(request) for request in requests)))
+
+
+def _together(failures: list[EnvgenError]) -> EnvgenError:
+    """Bad input before no solution: it is the cause that can be mended at once."""
+    bad = [error for error in failures if isinstance(error, BadInput)]
+    if bad:
+        return bad[0]
+    unsolvable = [error for error in failures if isinstance(error, Unsolvable)]
+    if len(unsolvable) < len(failures):
+        return next(error for error in failures if error not in unsolvable)
+    return Unsolvable(
+        "\n\n".join(error.what for error in failures),
+        explanation="\n\n".join(error.explanation for error in unsolvable),
+        requests=tuple(request for error in unsolvable for request in error.requests),
+        hint=failures[0].hint,
+    )
+
+
+async def _one(request: Request, index: Index, gateway: Gateway) -> Solution:
+    channels = [place(channel) for channel in request.channels]
+    try:
+        records = await rattler_solve(
+            sources=index.sources(channels, request.platform),
+            specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
+            gateway=gateway,
+            platforms=[request.platform, "noarch"],  # type: ignore[list-item]
+            virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
+            channel_priority=ChannelPriority.Strict,
+            exclude_newer=request.exclude_newer,
+            constraints=[f"{name} <0a0" for name in request.excluded],
+        )
+    except InvalidMatchSpecError as error:
+        raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
+    except SolverError as error:
+        explanation = redacted(str(error)).rstrip()
+        raise Unsolvable(
+            _explained(request, index, explanation), explanation=explanation, requests=(request,), hint=_hint(index)
+        ) from None
+    except GatewayError as error:
+        if index.gateway is None:
+            raise BadInput(f"{index.name}: not repodata: {error}", hint="fetch the index again") from None
+        what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
+        raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
+    return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
+
+
+def _explained(request: Request, index: Index, explanation: str) -> str:
+    asked = "\n".join(f"  - {spec}" for spec in request.specs)
+    promised = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
+    return (
+        f"{request.environment} on {request.platform}: no solution in {index.name}\n{explanation}\n\n"
+        f"asked for:\n{asked}\nwith {promised}"
+    )
+
+
+def _hint(index: Index) -> str:
+    return f"loosen a dependency, or try another index: {index.name} may not hold every published package"
+
+
+def _virtual(name: str, value: str) -> GenericVirtualPackage:
+    version, _, build = value.partition(" ")
+    return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
+
+
+def _record(record: RepoDataRecord, channels: Sequence[Place]) -> Record:
+    origin = next(channel for channel in channels if record.channel and channel.url == record.channel.rstrip("/"))
+    source = json.loads(record.to_json())
+    return Record(
+        name=record.name.normalized,
+        version=str(record.version),
+        build=str(record.build),
+        channel=origin.canonical,
+        subdir=record.subdir,
+        file=record.file_name,
+        url=f"{origin.canonical}/{record.subdir}/{record.file_name}",
+        md5=source.get("md5"),
+        sha256=source.get("sha256"),
+        size=source.get("size"),
+        depends=tuple(record.depends),
+        source=source,
+    )

@@ -1,0 +1,53 @@
+"""What the commands of the command line share: the options that several have, and the repository that they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from envgen.model.layout import Layout
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def root_option(command: Command) -> Command:
+    """`--root DIR`, accepted before the command and after it."""
+    help_text = "Folder that holds matrices/ and environments/ (default: the nearest one from here upwards)."
+    return click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), help=help_text)(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`, where a machine may read what a command found."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def index_options(command: Command) -> Command:
+    """`--index DIR` and `--offline`: package records from elsewhere than live channels."""
+    folder = click.option(
+        "--index",
+        "index_folder",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="ENVGEN_INDEX",
+        help="Folder <channel>/<subdir>/repodata.json[.zst] to read instead of live channels.",
+    )
+    return folder(click.option("--offline", is_flag=True, help="Read the recorded index, environments/index/.")(command))
+
+
+def chosen_folder(context: click.Context, index_folder: Path | None, *, offline: bool) -> Path | None:
+    """The folder that `--index` or its variable names; None with `--offline`, which only excludes the option itself."""
+    told = context.get_parameter_source("index_folder") is click.core.ParameterSource.COMMANDLINE
+    if offline and index_folder and told:
+        raise click.UsageError("--offline and --index exclude each other")
+    return None if offline else index_folder
+
+
+def layout_of(context: click.Context, root: Path | None) -> Layout:
+    """The repository that `--root` names, or the nearest one from here upwards; BadInput when there is none."""
+    from envgen.model.layout import Layout, find_root
+
+    chosen = root or context.find_root().params.get("root")
+    return Layout(chosen.resolve() if chosen else find_root(Path.cwd()))

@@ -1,0 +1,77 @@
+"""The command that asks: probe."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from envgen.cli.options import json_option, layout_of, root_option
+from envgen.model.errors import BadInput
+
+
+@click.command(short_help="Ask the frameworks of an environment what they see, and judge it.")
+@click.argument("project", required=False)
+@click.option(
+    "--prefix",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The environment's folder (default: the active environment, CONDA_PREFIX).",
+)
+@click.option("--target", default="", help="What it is meant for: cpu, cu126, ... (default: what it says of itself, or `auto`).")
+@click.option(
+    "--framework",
+    "frameworks",
+    multiple=True,
+    type=click.Choice(["pytorch", "tensorflow", "jax", "cupy"]),
+    help="Ask only this one (default: all that are installed).",
+)
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 86_400),
+    default=120,
+    show_default=True,
+    help="Seconds for each framework.",
+)
+@json_option
+@root_option
+@click.pass_context
+def probe(
+    context: click.Context,
+    project: str | None,
+    prefix: Path | None,
+    target: str,
+    frameworks: tuple[str, ...],
+    timeout: int,
+    as_json: bool,
+    root: Path | None,
+) -> None:
+    """Ask torch, tensorflow, jax and cupy inside an environment which GPU they see and where they compute, and judge it.
+
+    The environment is that of PROJECT and --target, the one at --prefix, or the active one.
+    Exit status 1 where something is wrong: a GPU that is meant and not seen, a CUDA build in an environment for CPU, a crash.
+    """
+    from envgen.cli.console import Terminal, print_table
+    from envgen.probe import report
+    from envgen.probe.probe import probe as ask
+
+    with Terminal() as talk:
+        if project:
+            from envgen.install.select import installed
+
+            prefix, target = installed(layout_of(context, root), project, target or "auto", prefix, talk), ""
+        found = ask(_prefix_of(prefix), talk, target=target, frameworks=frameworks, timeout=timeout)
+    if as_json:
+        click.echo(report.probe_json(found))
+    else:
+        print_table(report.probe_table(found))
+        for line in report.probe_lines(found):
+            click.echo(line)
+    context.exit(1 if found.state == "error" else 0)
+
+
+def _prefix_of(prefix: Path | None) -> Path:
+    active = os.environ.get("CONDA_PREFIX")
+    if prefix is None and not active:
+        raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix FOLDER")
+    return prefix or Path(active or "")

@@ -1,0 +1,99 @@
+"""The matrix says yes and the channels say no: which fact is refuted, or what does not go together. Pure.
+
+The solver is a function here, `Solvable`: whether each of some requests has a solution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from envgen.explain.explain import conflict
+from envgen.explain.minimize import unsparable
+from envgen.explain.report import conflict_text, part_lines
+from envgen.lock import render
+from envgen.model.facts import Build, Platform, Reason, variant_text
+from envgen.model.packages import Request
+from envgen.model.resolution import Choice, Resolution
+from envgen.resolver.candidates import named
+from envgen.resolver.resolve import Question
+
+Solvable = Callable[[Request], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Specs of a request that were decided together, and where: a fact of the matrix, or a line of the project."""
+
+    reason: Reason
+    specs: tuple[str, ...]
+    fact: bool
+
+
+def pieces(resolution: Resolution, platform: Platform) -> tuple[Piece, ...]:
+    """What the request for one platform consists of."""
+    project, target = resolution.project, resolution.target
+    python = Piece(Reason(f"python {resolution.python}", project.at("python")), (f"python {resolution.python}.*",), fact=False)
+    chosen = [_chosen(choice, resolution, platform) for choice in resolution.choices]
+    own = [Piece(Reason(row.spec, row.at), (row.spec,), fact=False) for row in resolution.dependencies]
+    known = {spec for piece in (python, *chosen, *own) for spec in piece.specs}
+    rest = tuple(spec for group in render.groups(resolution) for spec in group.specs if spec not in known)
+    others = [Piece(Reason(spec, target.at), (spec,), fact=False) for spec in rest]
+    return (*own, *others, python, *chosen)
+
+
+def _chosen(choice: Choice, resolution: Resolution, platform: Platform) -> Piece:
+    specs = render.spelled(choice, resolution.target)
+    row = _row(choice, resolution, platform)
+    what = f"{named(choice)} for {variant_text(choice.variant)} on {platform} with python {resolution.python}: {', '.join(specs)}"
+    return Piece(Reason(what, row.at if row else choice.release.at, choice.spelling.because), specs, fact=True)
+
+
+def _row(choice: Choice, resolution: Resolution, platform: Platform) -> Build | None:
+    """The row of the matrix that says that such a build was published."""
+    rows = (row for row in choice.release.builds if row.provider == choice.provider and choice.variant in row.variants)
+    return next((row for row in rows if platform in row.platforms and resolution.python in row.pythons), None)
+
+
+def culprits(resolution: Resolution, request: Request, solvable: Solvable) -> tuple[Piece, ...]:
+    """The smallest set of pieces that has no solution: without any one of them there is one."""
+
+    def unsolvable(some: Sequence[Piece]) -> bool:
+        return bool(some) and not solvable(replace(request, specs=_specs(some)))
+
+    return unsparable(pieces(resolution, request.platform), unsolvable)
+
+
+def _specs(found: Iterable[Piece]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(spec for piece in found for spec in piece.specs))
+
+
+def by_solver(asked: Sequence[tuple[Resolution, Request]], solvable: Solvable) -> str:
+    """What a person should know beside the solver's own words about requests without a solution."""
+    return "\n\n".join(_told(request, culprits(resolution, request, solvable)) for resolution, request in asked)
+
+
+def _told(request: Request, found: Sequence[Piece]) -> str:
+    facts = [piece for piece in found if piece.fact]
+    named_too = [piece for piece in found if not piece.fact and not piece.specs[0].startswith("python ")]
+    if facts and not named_too:
+        head = f"{request.environment} on {request.platform}: the channel refutes what the matrix says"
+    else:
+        head = f"{request.environment} on {request.platform}: these have no solution together; without any one of them there is one"
+    return "\n".join((f"{head}:", *(f"  {line}" for piece in found for line in part_lines(piece.reason))))
+
+
+def by_index(question: Question, wanted: Iterable[Resolution]) -> str:
+    """Which facts the records refute, where the matrices alone have an answer and the index leaves none."""
+    facts = [line for reason in dict.fromkeys(_lacking(question, wanted)) for line in part_lines(reason)]
+    head = "the matrices have an answer; the channel refutes what it rests on:"
+    return "\n".join((head, *(f"  {line}" for line in facts), "", conflict_text(conflict(question))))
+
+
+def _lacking(question: Question, wanted: Iterable[Resolution]) -> Iterator[Reason]:
+    for resolution in wanted:
+        for choice in resolution.choices:
+            for platform in resolution.platforms:
+                held = question.held(choice, resolution.target, platform)
+                if held is not None and resolution.python not in held:
+                    yield _chosen(choice, resolution, platform).reason

@@ -1,1 +1,0 @@
-"""The facts themselves: are they well written, do the channels confirm them, what do they say at a glance."""

@@ -1,0 +1,256 @@
+"""What other tools leave behind, read into a Lock: explicit files, pixi.lock, `conda list`, and an installed prefix itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from envgen.formats.conda_lock import build_of, read_lock
+from envgen.model.errors import BadInput
+from envgen.model.facts import Address, Platform
+from envgen.model.packages import Lock, LockedPackage
+from envgen.yamlfile.document import text_of
+
+if TYPE_CHECKING:
+    from rattler import Environment
+
+_PIP_LINE = re.compile(r"#\s*pip\s+(\S+)\s+@\s+(\S+?)(?:#sha256=([0-9a-f]+))?$")  # as conda-lock renders it
+_EXPORT = re.compile(r"^[A-Za-z0-9_.-]+=[^=\s]+=[^=\s]+$")
+_PLATFORM = re.compile(r"^#\s*(?:platform|subdir):\s*(\S+)", re.MULTILINE)
+_PIXI = re.compile(r"^environments:|^  dependencies:(?: \[\]|\n  - )", re.MULTILINE)  # in version 1: conda-lock writes a mapping
+_METADATA = re.compile(r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO)$")
+_URL = re.compile(r"(https?|file)://\S+|\S+\.whl")
+
+
+def read_any(path: Path, shown: str) -> tuple[Lock, ...]:
+    """Whatever `path` is: a prefix, or one of the files; a pixi.lock gives one Lock for each of its environments.
+
+    Raises BadInput that says what it is not.
+    """
+    locks = _read(path, shown)
+    if not any(lock.packages for lock in locks):
+        raise BadInput("there is no package in it", where=shown, hint="an empty lock or environment proves nothing")
+    return locks
+
+
+def _read(path: Path, shown: str) -> tuple[Lock, ...]:
+    if path.is_dir():
+        return (read_prefix(path, shown),)
+    text = text_of(path, shown, absent="give a lock, a list or an environment's folder")
+    if text.lstrip().startswith("["):
+        return (read_list_json(text, shown),)
+    if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
+        return (read_explicit(text, shown),)
+    version = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
+    if version and (version[1] != "1" or _PIXI.search(text)):
+        return read_pixi(path, text, shown)
+    if version:
+        return (read_lock(text, shown),)
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if lines and all(_EXPORT.match(line) for line in lines):
+        return (read_export(text, shown),)
+    return (read_lock(text, shown),)  # says where it stops being one
+
+
+# --- explicit -------------------------------------------------------------------------------------------------------------
+
+
+def read_explicit(text: str, shown: str) -> Lock:
+    """An `@EXPLICIT` file: urls with `#md5` or `#sha256:...`; conda-lock adds its pip packages as comments."""
+    told = _PLATFORM.search(text)
+    lines = [(Address(shown, number, 1), line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    urls = [(at, line) for at, line in lines if line and not line.startswith(("#", "@"))]
+    for at, line in urls:
+        if not build_of(line.partition("#")[0]) or line.count("/") < 3:
+            raise BadInput(f"not the url of a conda package: {line}", where=at, hint="an explicit file holds one url a line")
+    platform = told[1] if told else _subdir(line for _, line in urls)
+    conda = [_of_url(line, platform, at) for at, line in urls]
+    pip = [_of_pip(found, platform, at) for at, line in lines if (found := _PIP_LINE.match(line))]
+    return Lock(shown, "explicit", "", (*conda, *pip), linked=False)
+
+
+def _subdir(urls: Iterable[str]) -> Platform:
+    """The platform that urls belong to: their subdir that is not `noarch`."""
+    return next((subdir for url in urls if (subdir := url.rsplit("/", 2)[-2]) != "noarch"), "noarch")
+
+
+def _of_url(line: str, platform: Platform, at: Address) -> LockedPackage:
+    url, _, digest = line.partition("#")
+    kind, _, hexadecimal = digest.rpartition(":")
+    sha256 = hexadecimal if kind == "sha256" or len(hexadecimal) == 64 else None
+    name, version, build = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
+    md5 = hexadecimal if hexadecimal and not sha256 else None
+    return LockedPackage(name, version, build, "conda", platform, url, md5, sha256, at=at)
+
+
+def _of_pip(found: re.Match[str], platform: Platform, at: Address) -> LockedPackage:
+    name, url, sha256 = canonicalize_name(found[1]), found[2], found[3]
+    wheel = url.rsplit("/", 1)[-1].replace("%2B", "+").split("-")
+    return LockedPackage(name, wheel[1] if len(wheel) > 1 else "", "", "pip", platform, url, None, sha256, at=at)
+
+
+# --- pixi -----------------------------------------------------------------------------------------------------------------
+
+
+def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
+    """A pixi.lock of any version that rattler reads."""
+    from rattler import LockFile
+    from rattler.exceptions import ParseCondaLockError
+
+    conflict = re.search(r"^(<<<<<<< |>>>>>>> )", text, re.MULTILINE)
+    if conflict:
+        where = Address(shown, text.count("\n", 0, conflict.start()) + 1, 1)
+        raise BadInput("a merge conflict was left in this lock", where=where, hint="take one side, or run `pixi lock` again")
+    try:
+        found = LockFile.from_path(path).environments()
+    except (ParseCondaLockError, ValueError, OSError) as error:
+        told = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
+        line = re.search(r"at line (\d+) column (\d+)", str(error))
+        where = Address(shown, int(line[1]), int(line[2])) if line else Address(shown, 1, 1)
+        what = f"a lock of version {told[1] if told else '?'} that cannot be read: {error}"
+        raise BadInput(what, where=where, hint="write it again with the tool that made it, or update envgen") from None
+    lines = {url[0]: number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if (url := _URL.search(line))}
+    version = re.search(r"^version:\s*(\d+)", text, re.MULTILINE)
+    environments = sorted(found, key=lambda item: (item[0] != "default", item[0]))  # rattler gives them in no order
+    return tuple(_environment(name, each, f"pixi {version[1] if version else '?'}", shown, lines) for name, each in environments)
+
+
+def _environment(name: str, environment: Environment, kind: str, shown: str, lines: Mapping[str, int]) -> Lock:
+    packages = [
+        _pixi_package(item, str(platform), Address(shown, lines.get(item.location, 1), 1))
+        for platform in environment.platforms()
+        for item in environment.packages(platform) or ()
+    ]
+    return Lock(shown, kind, name, tuple(packages), tuple(str(channel) for channel in _channels(environment)))
+
+
+def _channels(environment: Environment) -> Iterator[str]:
+    for channel in environment.channels():
+        found = re.search(r'url: "([^"]+)"|"([^"]+)"', repr(channel))
+        yield (found[1] or found[2]).rstrip("/") if found else str(channel)
+
+
+def _pixi_package(item: Any, platform: Platform, at: Address) -> LockedPackage:
+    record = getattr(item, "package_record", None)
+    hashes = item.hashes if getattr(item.hashes, "_hashes", None) else None  # rattler wraps "none" as well
+    return LockedPackage(
+        name=item.name if hasattr(item, "package_record") else canonicalize_name(item.name),
+        version=str(item.version or ""),
+        build=str(record.build) if record else "",
+        manager="conda" if hasattr(item, "package_record") else "pip",
+        platform=platform,
+        url=item.location,
+        md5=hashes.md5.hex() if hashes and hashes.md5 else None,
+        sha256=hashes.sha256.hex() if hashes and hashes.sha256 else None,
+        depends=tuple(record.depends if record else getattr(item, "requires_dist", ())),
+        constrains=tuple(record.constrains if record else ()),
+        at=at,
+    )
+
+
+# --- conda list -----------------------------------------------------------------------------------------------------------
+
+
+def read_list_json(text: str, shown: str) -> Lock:
+    """The output of `conda list --json`, or of mamba's or micromamba's: names, versions, builds, channels."""
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = Address(shown, error.lineno, error.colno)
+        raise BadInput(f"not JSON: {error.msg}", where=where, hint="write it again: conda list --json > FILE") from None
+    if not all(isinstance(row, dict) and {"name", "version"} <= row.keys() for row in rows):
+        raise BadInput("not what `conda list --json` prints", where=Address(shown, 1, 1), hint="write it again")
+    platform = next((str(p) for row in rows if (p := row.get("platform")) and p not in ("noarch", "pypi")), "noarch")
+    return Lock(shown, "conda list", "", tuple(_listed(row, platform) for row in rows), linked=False, hashed=False)
+
+
+def _listed(row: Mapping[str, Any], platform: Platform) -> LockedPackage:
+    pip = row.get("channel") == "pypi" or str(row.get("build_string", "")).startswith("pypi")
+    build = "" if pip else str(row.get("build_string") or row.get("build") or "")
+    name = canonicalize_name(str(row["name"])) if pip else str(row["name"])
+    return LockedPackage(name, str(row["version"]), build, "pip" if pip else "conda", platform)
+
+
+def read_export(text: str, shown: str) -> Lock:
+    """The output of `conda list --export`: one name=version=build a line, `pypi_0` for what pip installed."""
+    told = _PLATFORM.search(text)
+    packages = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            name, version, build = line.strip().split("=")
+            pip = build.startswith("pypi_")
+            row = {"name": name, "version": version, "build_string": build, "channel": "pypi" if pip else ""}
+            found = _listed(row, told[1] if told else "noarch")
+            packages.append(
+                LockedPackage(
+                    *(found.name, found.version, found.build, found.manager, found.platform), at=Address(shown, number, 1)
+                )
+            )
+    return Lock(shown, "conda list", "", tuple(packages), linked=False, hashed=False)
+
+
+# --- an installed environment ---------------------------------------------------------------------------------------------
+
+
+def read_prefix(prefix: Path, shown: str) -> Lock:
+    """What an environment's `conda-meta/` says is installed, and what pip put beside it."""
+    meta = prefix / "conda-meta"
+    if not meta.is_dir():
+        hint = "give the folder of an environment (the one with bin/ and conda-meta/), or a lock"
+        raise BadInput("not a conda environment: it has no conda-meta/", where=shown, hint=hint)
+    records = [_record(path, f"{shown}/conda-meta/{path.name}") for path in sorted(meta.glob("*.json"))]
+    platform = next((str(subdir) for record in records if (subdir := record.get("subdir")) not in (None, "noarch")), "noarch")
+    conda = [_installed(record, platform, f"{shown}/conda-meta") for record in records]
+    owned = {str(file) for record in records for file in record.get("files", ()) if _METADATA.search(str(file))}
+    return Lock(shown, "prefix", prefix.name, (*conda, *_by_pip(prefix, platform, owned, shown)))
+
+
+def _record(path: Path, shown: str) -> Mapping[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadInput(f"not a package record: {error}", where=shown, hint="reinstall that package, or the environment") from None
+    if not isinstance(record, dict) or not {"name", "version", "build"} <= record.keys():
+        raise BadInput("not a package record: it has no name, version and build", where=shown, hint="reinstall that package")
+    return record
+
+
+def _installed(record: Mapping[str, Any], platform: Platform, folder: str) -> LockedPackage:
+    return LockedPackage(
+        name=str(record["name"]),
+        version=str(record["version"]),
+        build=str(record["build"]),
+        manager="conda",
+        platform=platform,
+        url=str(record.get("url") or ""),
+        md5=record.get("md5"),
+        sha256=record.get("sha256"),
+        depends=tuple(record.get("depends", ())),
+        constrains=tuple(record.get("constrains", ())),
+        at=Address(f"{folder}/{record['name']}-{record['version']}-{record['build']}.json", 1, 1),
+    )
+
+
+def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> Iterator[LockedPackage]:
+    """Distributions in site-packages whose metadata no conda package brought."""
+    folders = [*prefix.glob("lib/python3.*/site-packages"), *prefix.glob("Lib/site-packages")]
+    folders = [folder for folder in folders if not folder.parent.is_symlink()]  # conda's python has lib/python3.1 -> python3.12
+    for found in distributions(path=[str(folder) for folder in folders]):
+        home = _home(found)
+        inside = home.relative_to(prefix).as_posix() if home.is_relative_to(prefix) else str(home)
+        named = found.metadata["Name"] if home.is_dir() else None  # a file is distutils' own: only conda's packages have those
+        if named and not any(file.startswith(f"{inside}/") for file in owned):
+            needs = tuple(need for need in found.requires or () if "extra ==" not in need)
+            name = canonicalize_name(named)
+            yield LockedPackage(name, found.version, "", "pip", platform, depends=needs, at=Address(f"{shown}/{inside}", 1, 1))
+
+
+def _home(found: Distribution) -> Path:
+    """The folder of a distribution's metadata."""
+    return Path(str(getattr(found, "_path", "")))

@@ -1,0 +1,82 @@
+"""Which projects and targets there are, which are locked, and which are installed where: the rows of `envgen list`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.install import prefixes
+from envgen.model.errors import BadInput
+from envgen.model.layout import LOCK, Layout
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_WORDS = {"absent": "-", "changed": "changed by hand", "stale": "stale: the lock changed since", "installed": "installed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One target of a project. `state` is that of `prefixes.state`; `prefix` "" where it is not installed."""
+
+    project: str
+    target: str
+    locked: bool
+    state: str
+    prefix: str = ""
+
+
+def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[Row, ...]:
+    """Every target of the projects, of all without one; a target that is installed in two places has two rows."""
+    for name in projects:
+        layout.known_project(name)
+    names = projects or layout.projects()
+    return tuple(row for name in names for target in _targets(layout, name) for row in _rows(layout, name, target))
+
+
+def _targets(layout: Layout, project: str) -> tuple[str, ...]:
+    """The targets that the project file names, then those that only have a lock; the file is read without judging it."""
+    from envgen.yamlfile.document import read
+
+    path = layout.project(project)
+    data = read(path, layout.shown(path)).data
+    listed = data.get("targets") if isinstance(data, dict) else None
+    if not isinstance(listed, list | dict):
+        hint = "write for instance `targets: [cpu, cu126]`"
+        raise BadInput("targets must be a list, or a mapping", where=layout.shown(path), hint=hint)
+    wished = [next(iter(item), "") if isinstance(item, dict) else item for item in listed]
+    locked = [lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project]
+    return tuple(dict.fromkeys(name for name in (*wished, *locked) if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)))
+
+
+def _rows(layout: Layout, project: str, target: str) -> Iterator[Row]:
+    locked = (layout.target(project, target) / LOCK).is_file()
+    lock = prefixes.digest(prefixes.lock_text(layout, project, target)) if locked else None
+    where, home = prefixes.places(layout, os.environ, Path.home()), Path.home()
+    found = prefixes.find(f"{project}-{target}", where, home)
+    yield from (Row(project, target, locked, prefixes.state(prefix, lock), str(prefix)) for prefix in found)
+    if not found:
+        yield Row(project, target, locked, "absent")
+
+
+def table(found: Sequence[Row]) -> Table:
+    """The rows for people."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("project", "target", "locked", "installed", "where"):
+        shown.add_column(heading, overflow="fold")
+    for row in found:
+        shown.add_row(row.project, row.target, "yes" if row.locked else "no", _WORDS[row.state], row.prefix or "-")
+    return shown
+
+
+def as_json(found: Sequence[Row]) -> str:
+    """The rows for machines."""
+    return json.dumps([asdict(row) for row in found], indent=2)

@@ -1,0 +1,167 @@
+"""What a run has to do: wishes, locks and files held against each other. Reads, never writes; asks no index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.version import Version
+
+from envgen.formats import conda_lock
+from envgen.formats.builds import cudnn_of
+from envgen.lock import render
+from envgen.machine import nvml, system
+from envgen.machine.fit import GPU, WORDS, best_for
+from envgen.model.errors import BadInput, Clash, closest
+from envgen.model.facts import Matrix, Platform, Project, Target
+from envgen.model.layout import LOCK, Layout
+from envgen.model.machine import Locked
+from envgen.model.resolution import Choice, RenderedFile, Resolution
+from envgen.model.run import Ask, Stamp, Talk
+from envgen.project.load import load_project
+from envgen.resolver.candidates import Held
+from envgen.resolver.resolve import resolve
+
+
+@dataclass(slots=True)
+class Plan:
+    """One project of a run. `wanted` is what the matrices alone choose, `kept` the targets whose files say just that already."""
+
+    project: Project
+    wanted: Mapping[str, Resolution]
+    digests: Mapping[str, str]
+    stamps: Mapping[str, Stamp]
+    kept: Mapping[str, Resolution]
+    asked: tuple[str, ...]
+    decided: dict[str, Resolution] = field(default_factory=dict)  # by the index, for the targets to do
+
+    @property
+    def todo(self) -> tuple[str, ...]:
+        """The asked targets that need a new lock."""
+        return tuple(name for name in self.asked if name not in self.kept)
+
+
+def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk) -> Plan | None:
+    """The plan of one project; None when none of the asked targets is one of its own."""
+    project = load(layout, matrix, name, talk)
+    asked = _targets(project, matrix, ask, talk)
+    if not asked:
+        return None
+    wanted = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
+    digests = {
+        target: render.digest(resolution, rendered(layout, resolution), layout.templates) for target, resolution in wanted.items()
+    }
+    stamps = {target: found for target in wanted if (found := _stamp(layout, name, target, ask, asked))}
+    fresh = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target]}
+    return Plan(project, wanted, digests, stamps, _kept(layout, matrix, project, fresh), asked)
+
+
+def load(layout: Layout, matrix: Matrix, name: str, talk: Talk | None = None) -> Project:
+    """The project of that name, or BadInput that says which projects there are; `talk` is told how its words were read."""
+    path = layout.known_project(name)
+    project = load_project(path, layout.shown(path), matrix)
+    if talk:
+        for note in project.notes:
+            talk.say(f"{note.at}: {note.text}")
+    return project
+
+
+def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, RenderedFile]:
+    """The two files of a target that are rendered."""
+    source = layout.shown(layout.project(resolution.project.name))
+    return render.render(resolution, layout.templates, layout.shown(layout.templates), source)
+
+
+def locked(layout: Layout, project: Project) -> dict[str, Locked]:
+    """What the locks of a project say to a machine, by target; a target without a lock is not in it."""
+    paths = {wish.name: layout.target(project.name, wish.name) / LOCK for wish in project.targets}
+    return {target: _locked(path, layout) for target, path in paths.items() if path.is_file()}
+
+
+def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The locked target that `word` (`gpu` or `auto`) means on this machine, and why; BadInput when there is none."""
+    here, locks = system.look(), locked(layout, project)
+    machine = nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES"))
+    return best_for(word, machine, matrix, project, locks, here, locks)
+
+
+def _locked(path: Path, layout: Layout) -> Locked:
+    text, shown = read(path, layout), layout.shown(path)
+    stamp, lock = conda_lock.read_stamp(text, shown), conda_lock.read_lock(text, shown)
+    cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(package))}
+    return Locked(lock.platforms, stamp.chosen if stamp else {}, cudnn)
+
+
+def read(path: Path, layout: Layout) -> str:
+    """A file of ours as text, or BadInput."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot be read: {error}", where=layout.shown(path), hint="take it from git again, or delete it") from None
+
+
+def chosen(resolution: Resolution) -> dict[str, str]:
+    """The versions that the search decided, as a lock's stamp keeps them."""
+    versions = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
+    return {"python": str(resolution.python), **versions}
+
+
+def as_locked(stamps: Mapping[str, Stamp], otherwise: Held | None = None) -> Held:
+    """An index that holds just what the locks hold; of targets without a lock it says what `otherwise` says."""
+
+    def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
+        stamp = stamps.get(target.name)
+        if stamp is None:
+            return otherwise(choice, target, platform) if otherwise else None
+        same = stamp.chosen.get(choice.release.framework) == str(choice.release.version)
+        return frozenset({Version(stamp.chosen["python"])}) if same else frozenset()
+
+    return held
+
+
+def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[str, ...]:
+    """The targets that this run is about. One that a project lacks is an error where the project was named, else it is skipped."""
+    known = [wish.name for wish in project.targets]
+    found: list[str] = []
+    for asked in ask.targets or known:
+        name = asked
+        if name not in WORDS and name not in matrix.targets:
+            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, *WORDS)))
+        if name in WORDS and (name != GPU or ask.projects or any(matrix.targets[target].cuda for target in known)):
+            here = system.look()
+            name, why = best_for(name, nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, here=here)
+            talk.say(f"{project.name}: {name} ({why})")
+        if name in known:
+            found.append(name)
+        elif ask.projects:
+            raise BadInput(f"{project.name} has no target `{name}`", where=project.at("targets"), hint=closest(name, known))
+        else:
+            talk.say(f"{project.name}: has no {'CUDA target' if name == GPU else name}, skipped")
+    return tuple(dict.fromkeys(found))
+
+
+def _stamp(layout: Layout, project: str, target: str, ask: Ask, asked: Sequence[str]) -> Stamp | None:
+    path = layout.target(project, target) / LOCK
+    if not path.is_file() or (ask.update and target in asked):
+        return None
+    return conda_lock.read_stamp(read(path, layout), layout.shown(path))
+
+
+def _kept(layout: Layout, matrix: Matrix, project: Project, fresh: Mapping[str, Stamp]) -> dict[str, Resolution]:
+    """The targets whose files on disk say what their locks say was chosen, and whose choice the matrix still allows."""
+    if not fresh:
+        return {}
+    try:
+        resolutions = resolve(matrix, project, as_locked(fresh))
+    except Clash:
+        return {}
+    return {r.target.name: r for r in resolutions if r.target.name in fresh and _on_disk(layout, r)}
+
+
+def _on_disk(layout: Layout, resolution: Resolution) -> bool:
+    folder = layout.target(resolution.project.name, resolution.target.name)
+    return all(
+        (folder / file.name).is_file() and render.same_data(read(folder / file.name, layout), file.text)
+        for file in rendered(layout, resolution)
+    )

@@ -1,0 +1,258 @@
+"""Resolution -> file text. The only writer of conda spec syntax.
+
+Templates arrive in pull requests, so they run in Jinja's sandbox, with undefined names as errors, and can read nothing
+outside `templates/`. What a template renders is read back: it may lay out what was decided, not change it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from envgen.model.errors import BadInput, addressed
+from envgen.model.facts import Address, Target, Variant
+from envgen.model.layout import SPEC, VIRTUAL
+from envgen.model.packages import Request
+from envgen.model.resolution import Choice, RenderedFile, Resolution
+from envgen.yamlfile.document import parse, plain
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
+
+_SELECTOR = re.compile(r"\s*[^\s#].*#.*\[[^\[\]]+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Specs that stand together in the file, and the one line that says why they are there."""
+
+    specs: tuple[str, ...]
+    because: str
+
+
+def spelled(choice: Choice, target: Target) -> tuple[str, ...]:
+    """The conda specs of one choice for a target's variant, companions included."""
+    spelling, version = choice.spelling, str(choice.release.version)
+    lines = [_filled(spec, version, target, choice.variant) for spec in (spelling.cuda if target.cuda else spelling.cpu)]
+    for name in choice.companions:
+        cpu, cuda = spelling.companions[name]
+        lines.append(_filled(cuda if target.cuda else cpu, choice.release.companions[name], target, choice.variant))
+    return tuple(lines)
+
+
+def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
+    built_for = str(variant or "").replace(".", "")
+    return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
+
+
+def groups(resolution: Resolution) -> tuple[Group, ...]:
+    """Everything that goes into `dependencies:`, in the order of the decisions; no spec stands twice."""
+    pins = {pin.name: pin for pin in resolution.pins}
+    found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
+    for choice in resolution.choices:
+        found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
+    if resolution.target.cuda and not resolution.choices:
+        found.append(Group((f"cuda-version {resolution.target.cuda}.*",), f"target {resolution.target.name}"))
+    if "cudnn" in pins:
+        found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
+    if resolution.project.pip:
+        found.append(Group(("pip",), "installs the pip section"))
+    own = tuple(dependency.spec for dependency in resolution.dependencies)
+    if own:
+        found.append(Group(own, "the project's own dependencies"))
+    seen: set[str] = set()
+    unique = [Group(tuple(s for s in group.specs if not (s in seen or seen.add(s))), group.because) for group in found]  # type: ignore[func-returns-value]
+    return tuple(group for group in unique if group.specs)
+
+
+def requests(resolution: Resolution) -> tuple[Request, ...]:
+    """What the solver is asked, one request for each platform."""
+    specs = tuple(spec for group in groups(resolution) for spec in group.specs)
+    return tuple(
+        Request(
+            environment=environment_name(resolution),
+            platform=platform,
+            specs=specs,
+            channels=resolution.project.channels,
+            virtual=resolution.target.virtual[platform],
+            excluded=resolution.excluded,
+            exclude_newer=resolution.project.exclude_newer,
+        )
+        for platform in resolution.platforms
+    )
+
+
+def render(resolution: Resolution, templates: Path, shown: str, source: str) -> tuple[RenderedFile, RenderedFile]:
+    """`environment.yml` and `virtual-packages.yml` of one target. Raises BadInput that names the template's line."""
+    return _environment_file(resolution, templates, shown, source), _virtual_file(resolution, source)
+
+
+def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: Path) -> str:
+    """What is wanted, as sha256: the data of the files, the channel state asked for, and the template's own text."""
+    data: dict[str, Any] = {file.name: plain(file.text) for file in files}
+    moment = resolution.project.exclude_newer
+    data["exclude-newer"] = moment.isoformat() if moment else None
+    data["template"] = _text(templates, resolution.project.template)
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def same_data(one: str, other: str) -> bool:
+    """Whether two rendered files say the same, comments aside."""
+    try:
+        return bool(plain(one) == plain(other))
+    except yaml.YAMLError:
+        return False
+
+
+def _virtual_file(resolution: Resolution, source: str) -> RenderedFile:
+    """`__cuda` is the target's own CUDA, never this machine's; a CPU target has none."""
+    subdirs = {
+        platform: {"packages": dict(sorted(resolution.target.virtual[platform].items()))} for platform in resolution.platforms
+    }
+    head = f"# What a machine promises to {environment_name(resolution)}: matrices/targets.yaml and {source}. Made by envgen.\n"
+    return RenderedFile(VIRTUAL, head + yaml.safe_dump({"subdirs": subdirs}, sort_keys=False))
+
+
+def _environment_file(resolution: Resolution, templates: Path, shown: str, source: str) -> RenderedFile:
+    project = resolution.project
+    decided = groups(resolution)
+    values = {
+        "name": environment_name(resolution),
+        "title": f"CUDA {resolution.target.cuda}" if resolution.target.cuda else "CPU",
+        "project": project.name,
+        "target": resolution.target.name,
+        "source": source,
+        "channels": project.channels,
+        "platforms": resolution.platforms,
+        "groups": [{"specs": group.specs, "because": _one_line(group.because)} for group in decided],
+        "pip": project.pip,
+        "pip_repositories": project.pip_repositories,
+    }
+    with addressed(project.at("template")):
+        _text(templates, project.template)
+    text = _run(templates, project.template, shown, values)
+    _same_decisions(text, values, f"{shown}/{project.template}")
+    return RenderedFile(SPEC, text)
+
+
+def environment_name(resolution: Resolution) -> str:
+    """What a user activates: `vision-cu126`."""
+    return f"{resolution.project.name}-{resolution.target.name}"
+
+
+def _one_line(text: str) -> str:
+    """A comment that ends where its line ends, whatever it says."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) -> str:
+    import jinja2
+
+    jinja = _sandbox(templates)
+    try:
+        return jinja.get_template(template).render(values)
+    except jinja2.TemplateSyntaxError as error:
+        where = Address(f"{shown}/{error.name or template}", error.lineno, 1)
+        raise BadInput(f"not a template: {error.message}", where=where, hint="mend the line and run again") from None
+    except BadInput as error:  # of an included template
+        where = Address(f"{shown}/{template}", _template_line(error), 1)
+        raise BadInput(error.what, where=where, hint=error.hint) from None
+    except (
+        jinja2.TemplateError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+        OSError,
+        RecursionError,
+        AttributeError,
+    ) as error:
+        where = Address(f"{shown}/{template}", _template_line(error), 1)
+        what = f"cannot be rendered: {error or type(error).__name__}"
+        hint = f"a template can use {', '.join(sorted(values))} and the filter `scalar`"
+        raise BadInput(what, where=where, hint=hint) from None
+
+
+@cache
+def _sandbox(templates: Path) -> SandboxedEnvironment:
+    from jinja2 import FunctionLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    jinja = ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(lambda name: _text(templates, name)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    jinja.filters = {"scalar": _scalar, "join": jinja.filters["join"], "sort": jinja.filters["sort"]}
+    return jinja
+
+
+def _text(templates: Path, name: str) -> str:
+    """The text of one template; links and `..` that lead out of the folder are refused."""
+    path = (templates / name).resolve()
+    if not path.is_relative_to(templates.resolve()):
+        raise BadInput(f"template {name!r} lies outside templates/", hint="move it into templates/")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"there is no readable template {name!r}", hint="`envgen init` writes environment.yml.j2") from None
+
+
+def _template_line(error: BaseException) -> int:
+    """The last line of template code in the traceback; Jinja names compiled templates `<template>`."""
+    line, trace = 1, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _scalar(value: object) -> str:
+    """A string as YAML would write it: quoted only where it must be."""
+    return yaml.safe_dump(str(value), width=10**6).removesuffix("\n").removesuffix("\n...")
+
+
+def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
+    """Read the rendered text back; it must be a conda environment that says what was decided, and nothing else."""
+    data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
+    selector = next((line.strip() for line in text.splitlines() if _SELECTOR.match(line)), None)
+    if selector:
+        what = f"it renders `{selector}`, which conda-lock would read as a platform selector"
+        raise BadInput(what, where=where, hint="put the comment on a line of its own")
+    if not isinstance(data, dict) or not isinstance(data.get("dependencies"), list):
+        hint = "it must render name:, channels:, platforms: and dependencies:"
+        raise BadInput("what it renders is not a conda environment", where=where, hint=hint)
+    decided: dict[str, Any] = {
+        "name": values["name"],
+        "channels": list(values["channels"]),
+        "platforms": list(values["platforms"]),
+        "dependencies": [spec for group in values["groups"] for spec in group["specs"]],
+        **({"pip": [{"pip": list(values["pip"])}]} if values["pip"] else {}),
+        **(
+            {"pip-repositories": list(values["pip_repositories"]), "allow-pypi-requests": False}
+            if values["pip_repositories"]
+            else {}
+        ),
+    }
+    said = {**data, "dependencies": [item for item in data["dependencies"] if not _is_pip(item)]}
+    said.update({"pip": pip} if (pip := [item for item in data["dependencies"] if _is_pip(item)]) else {})
+    for key in (*decided, *(key for key in said if key not in decided)):
+        if said.get(key) != decided.get(key):
+            what = f"it renders another {key}: than was decided ({said.get(key)!r}, not {decided.get(key)!r})"
+            raise BadInput(what, where=where, hint="a template may lay out and comment, not change")
+
+
+def _is_pip(item: object) -> bool:
+    return isinstance(item, dict) and list(item) == ["pip"]

@@ -1,0 +1,171 @@
+"""What the system around an environment is, beside what NVML says: libc, processor, container, device files, variables.
+
+Everything is read below `root`, from `environ`, without starting a process; a test makes a machine in a temporary folder.
+What cannot be read is not there. Nothing is judged here (`symptoms` does that).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from packaging.version import Version
+
+from envgen.machine import cuda_paths
+from envgen.model.facts import Platform
+from envgen.model.machine import System
+
+# Variables that CUDA programs, Python and the solvers of conda, mamba and pixi read; their values are shown to the user.
+READ = (
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "CONDA_OVERRIDE_CUDA",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "CONDA_PREFIX",
+    *cuda_paths.HOMES,
+    "PYTHONPATH",
+    "PYTHONNOUSERSITE",
+)
+FRAMEWORKS = ("torch", "tensorflow", "jax", "jaxlib", "cupy", "nvidia")
+
+_LIBC = ("lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "usr/lib64", "usr/lib/x86_64-linux-gnu", "usr/lib", "lib")
+_STABLE = re.compile(rb"GNU C Library [^\n]*?version (\d+\.\d+)")
+_DRIVER_FOLDERS = (
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+    "usr/lib64",
+    "usr/lib",
+    "usr/lib/wsl/lib",
+    "usr/local/nvidia/lib64",
+    "usr/local/nvidia/lib",
+)
+_DRIVER = re.compile(r"lib(?:cuda|nvidia-ml)\.so\.\d")
+_MODULE = re.compile(r"Kernel Module.*?(\d+\.\d+(?:\.\d+)?)")
+# https://gitlab.com/x86-psABIs/x86-64-ABI: what each level has on top of the one before, as /proc/cpuinfo spells it
+_LEVELS = (
+    ("x86_64_v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),
+    ("x86_64_v3", {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}),
+    ("x86_64_v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+)
+
+
+def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: Platform | None = None) -> System:
+    """The system under `root` as a process with `environ` meets it; `here` is its platform, where it is not this process's."""
+    subdir = here or platform_here()
+    linux = subdir.startswith("linux")
+    return System(
+        platform=subdir,
+        glibc=_glibc(root) if linux else None,
+        musl=linux and any(name.startswith("ld-musl-") for name in cuda_paths.names(root / "lib")),
+        archspec=_archspec(root, subdir),
+        wsl="microsoft" in cuda_paths.text_of(root / "proc/version").lower(),
+        container=_container(root, environ),
+        devices=tuple(_devices(root)),
+        libraries=tuple(_libraries(root, environ)),
+        module=_module(root),
+        outside=cuda_paths.find(root, environ),
+        mamba=cuda_paths.version_json(root, "/usr/local/cuda"),
+        leaks=tuple(_leaks(root, environ)),
+        stray=_stray(environ),
+        variables={name: environ[name] for name in READ if name in environ},
+    )
+
+
+def platform_here() -> Platform:
+    """The conda subdir of this process: linux-64, linux-aarch64, osx-arm64, win-64, ..."""
+    machine = platform.machine().lower()
+    system = {"darwin": "osx", "win32": "win"}.get(sys.platform, sys.platform)
+    if machine in ("x86_64", "amd64"):
+        return f"{system}-64"
+    arm = "aarch64" if system == "linux" else "arm64"
+    return f"{system}-{arm if machine in ('aarch64', 'arm64') else machine}"
+
+
+def _glibc(root: Path) -> Version | None:
+    """The version that glibc's own file tells; musl and unusual systems (NixOS) have no such file in these places."""
+    for place in _LIBC:
+        try:
+            found = _STABLE.search((root / place / "libc.so.6").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if found:
+            return Version(found[1].decode())
+    return None
+
+
+def _archspec(root: Path, subdir: Platform) -> str:
+    """The level of an x86 processor as archspec names it, from its flags on Linux; the plain architecture elsewhere."""
+    architecture = subdir.split("-")[-1]
+    if architecture != "64":
+        return architecture
+    line = re.search(r"^flags\s*:(.*)$", cuda_paths.text_of(root / "proc/cpuinfo")[:100_000], re.MULTILINE)
+    if line is None:
+        return ""
+    flags, level = set(line[1].split()), "x86_64"
+    for name, needs in _LEVELS:
+        if not needs <= flags:
+            break
+        level = name
+    return level
+
+
+def _container(root: Path, environ: Mapping[str, str]) -> str:
+    group = cuda_paths.text_of(root / "proc/1/cgroup")
+    marks = {
+        "kubernetes": "KUBERNETES_SERVICE_HOST" in environ or "kubepods" in group,
+        "apptainer": "APPTAINER_CONTAINER" in environ or "SINGULARITY_CONTAINER" in environ,
+        "podman": _exists(root / "run/.containerenv") or "libpod" in group,
+        "docker": _exists(root / ".dockerenv") or "docker" in group,
+    }
+    return next((name for name, found in marks.items() if found), "")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _devices(root: Path) -> Iterator[str]:
+    yield from (f"/dev/{name}" for name in cuda_paths.names(root / "dev") if re.fullmatch(r"nvidia(\d+|ctl)|dxg", name))
+
+
+def _libraries(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    """Folders with the driver's own libraries, the usual ones and those of LD_LIBRARY_PATH; a toolkit's stubs are none."""
+    for place in dict.fromkeys(
+        (*(f"/{usual}" for usual in _DRIVER_FOLDERS), *cuda_paths.entries(environ.get("LD_LIBRARY_PATH", "")))
+    ):
+        if any(_DRIVER.match(name) for name in cuda_paths.names(cuda_paths.below(root, place))):
+            yield place
+
+
+def _module(root: Path) -> str:
+    found = _MODULE.search(cuda_paths.text_of(root / "proc/driver/nvidia/version"))
+    return found[1] if found else ""
+
+
+def _leaks(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    """Frameworks in the user's own site-packages and on PYTHONPATH: both come before what an environment holds."""
+    for entry in cuda_paths.entries(environ.get("PYTHONPATH", "")):
+        yield from (
+            f"{name} in {entry} (PYTHONPATH)" for name in cuda_paths.names(cuda_paths.below(root, entry)) if name in FRAMEWORKS
+        )
+    if environ.get("PYTHONNOUSERSITE"):
+        return
+    base = environ.get("PYTHONUSERBASE") or f"{environ.get('HOME', '').rstrip('/')}/.local"
+    for python in cuda_paths.names(cuda_paths.below(root, base) / "lib"):
+        if re.fullmatch(r"python3\.\d+", python):
+            place = f"{base}/lib/{python}/site-packages"
+            yield from (f"{name} in {place}" for name in cuda_paths.names(cuda_paths.below(root, place)) if name in FRAMEWORKS)
+
+
+def _stray(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Entries of LD_LIBRARY_PATH that mean the current folder or one below it; an empty one does, too."""
+    value = environ.get("LD_LIBRARY_PATH", "")
+    return tuple(entry for entry in value.split(os.pathsep) if not Path(entry).is_absolute()) if value else ()

@@ -1,0 +1,92 @@
+"""What people say: `advice.yaml` and `words.yaml` to nouns. Without them everything is decided as well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from packaging.utils import canonicalize_name
+
+from envgen.matrix.conditions import conditions, no_repeats
+from envgen.matrix.fields import ADVISED, AXES, WORD
+from envgen.matrix.schema import AdviceFile, AdviceRow, WordFile
+from envgen.model.advice import Hearsay, Trial
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import PLATFORMS, Condition, Constraint, Matrix, Word
+from envgen.yamlfile.document import Document, checked, version_range
+
+HOLE = re.compile(r"\{(\w*)\}")
+
+
+def heard(matrix: Matrix, rows: Iterator[tuple[Constraint, Hearsay]]) -> Iterator[tuple[Constraint, Hearsay]]:
+    """The advice that is about what the matrices have: what is about another framework or provider is never said."""
+    for constraint, said in rows:
+        for condition in constraint.when:
+            _check_platforms(constraint, condition)
+        if all(_known(matrix, condition) for condition in constraint.when):
+            check_advice(matrix, constraint, said)
+            yield constraint, said
+
+
+def _check_platforms(constraint: Constraint, condition: Condition) -> None:
+    for name in sorted(condition.names - set(PLATFORMS)) if condition.axis in ("platform", "dropped") else ():
+        raise BadInput(f"there is no platform `{name}`", where=constraint.at, hint=closest(name, PLATFORMS))
+
+
+def _known(matrix: Matrix, condition: Condition) -> bool:
+    providers = {name for framework in matrix.frameworks.values() for name in framework.providers}
+    known = {"provider": providers, "target": set(matrix.targets)}.get(condition.axis, condition.names)
+    return condition.axis in {*AXES, *ADVISED, *packages(matrix)} and not condition.names - known
+
+
+def packages(matrix: Matrix) -> set[str]:
+    """The frameworks, and what follows their versions."""
+    return {*matrix.frameworks}.union(*(framework.companions for framework in matrix.frameworks.values()))
+
+
+def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Word]]:
+    """By name and extra, as PEP 503 spells them, what each word asks for. Raises BadInput."""
+    rows = checked(document, WordFile).words
+    found = [(row, word.groups("")) for row in rows if (word := re.fullmatch(WORD, row.word))]
+    keys = [(str(canonicalize_name(name)), str(canonicalize_name(extra))) for _, (name, extra) in found]
+    spelled = (f"{name}[{extra}]" if extra else name for name, extra in keys)
+    no_repeats(((word, document.at("words", index)) for index, word in enumerate(spelled)), "the word")
+    for index, (row, (name, extra)) in enumerate(zip(rows, keys, strict=True)):
+        at = document.at("words", index)
+        if row.framework is not None and row.framework not in frameworks:
+            continue  # about what the matrices do not have; lint says so
+        if row.version == "framework" and row.framework is None:
+            raise BadInput(f"`{row.word}` names no framework, so no version of one", where=at, hint="add framework:")
+        cuda = None if row.cuda in (None, "none") else version_range("*" if row.cuda == "newest" else str(row.cuda))
+        yield (name, extra), Word(row.framework or "", row.cuda == "none", cuda, row.version, row.because, at)
+
+
+def hearsay(document: Document) -> Iterator[tuple[Constraint, Hearsay]]:
+    """Where a piece of advice goes wrong, as a constraint that needs nothing, and the advice."""
+    for index, row in enumerate(checked(document, AdviceFile).advice):
+        path = ("advice", index)
+        when = conditions(document, (*path, "when"), row.when)
+        yield Constraint(when, (), row.because, document.at(*path)), Hearsay(row.id, row.heard, row.but, _trial(row))
+
+
+def _trial(row: AdviceRow) -> Trial | None:
+    found = row.trial
+    if found is None:
+        return None
+    return Trial(tuple(found.specs), tuple(found.channels), found.platform, found.virtual, found.strict, found.gets)
+
+
+def check_advice(matrix: Matrix, constraint: Constraint, said: Hearsay) -> None:
+    """Each hole of a text must be filled wherever `when` holds; a spec of a trial that is not filled is left out."""
+    given = {condition.axis for condition in constraint.when}
+    names = packages(matrix)
+    filled = {"python", "target", "platform", *(given & {"cuda", "driver", "gpu", *names})}
+    filled |= {"cu", "major"} if "cuda" in given else set()
+    filled |= {"frameworks"} if given & {"provider", *matrix.frameworks} else set()
+    known = {*filled, *names, "cuda", "cu", "major", "driver", "gpu", "frameworks"}
+    tried = (*said.trial.specs, said.trial.gets) if said.trial else ()
+    for texts, holes in (((said.heard, said.but), filled), (tried, known)):
+        for hole in (hole for text in texts for hole in HOLE.findall(text) if hole not in holes):
+            reason = "nothing in `when` says what fills it" if hole in known else "no such hole"
+            listed = ", ".join(f"{{{name}}}" for name in sorted(holes))
+            raise BadInput(f"{said.id}: {{{hole}}}: {reason}", where=constraint.at, hint=f"here are {listed}")

@@ -1,0 +1,49 @@
+"""Rows of `when` and `need` to constraints, and what they may name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from envgen.matrix.fields import ADVISED, DRIVERS, NAMED
+from envgen.matrix.schema import ConstraintRow
+from envgen.model.errors import BadInput
+from envgen.model.facts import Address, Condition, Constraint
+from envgen.yamlfile.document import Document, version_range
+
+
+def constraints(document: Document, rows: Iterable[ConstraintRow]) -> tuple[Constraint, ...]:
+    """The rows below `constraints:` of a file."""
+    return tuple(constraint(document, ("constraints", index), row) for index, row in enumerate(rows))
+
+
+def constraint(document: Document, path: tuple[str | int, ...], row: ConstraintRow) -> Constraint:
+    """One row, by its path in the file."""
+    when, need = conditions(document, (*path, "when"), row.when), conditions(document, (*path, "need"), row.need)
+    return Constraint(when, need, row.because, document.at(*path), row.until, row.warn)
+
+
+def conditions(document: Document, path: tuple[str | int, ...], found: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """One side of a row: a condition for each axis."""
+    return tuple(condition(axis, value, document.at(*path, axis)) for axis, value in found.items())
+
+
+def condition(axis: str, value: str | list[str], at: Address) -> Condition:
+    """Names for some axes, a range for the others. Raises BadInput."""
+    if axis in (*NAMED, *ADVISED) or (axis == "driver" and value in DRIVERS):
+        return Condition(axis, names=frozenset([value] if isinstance(value, str) else value))
+    if not isinstance(value, str):
+        raise BadInput(f"{axis}: expected a version range", where=at, hint='write for instance ">=12.8"')
+    try:
+        return Condition(axis, version_range(value))
+    except ValueError as error:
+        raise BadInput(f"{axis}: {error}", where=at, hint='write for instance ">=12.8"') from None
+
+
+def no_repeats(found: Iterable[tuple[Any, Address]], what: str) -> None:
+    """Refuse a value that is written twice. Raises BadInput that names both places."""
+    first: dict[Any, Address] = {}
+    for value, at in found:
+        if value in first:
+            raise BadInput(f"{what} {value} is written twice", where=at, hint=f"it is also at {first[value]}; keep one")
+        first[value] = at

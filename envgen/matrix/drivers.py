@@ -1,0 +1,111 @@
+"""By which rule a driver runs a target's CUDA, and what stands in where it cannot. Pure.
+
+Three rules (https://docs.nvidia.com/deploy/cuda-compatibility/): a driver runs every toolkit up to the one that it came with; from
+CUDA 11 on also newer minors of the same major (minor-version compatibility); on GPUs for data centres and Linux, with a package of
+its own, also the next major (forward compatibility).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from packaging.version import Version
+
+from envgen.model.facts import Matrix, Platform, Project, Reason, Target, Toolkit, Variant, driver_text
+from envgen.model.resolution import Resolution
+from envgen.resolver import constraints
+
+COMPAT = "conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH"
+_SOURCE = "https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html"
+
+
+def native(matrix: Matrix, driver: Version, system: str) -> Variant:
+    """The newest toolkit that came with this driver or before it, on "linux" or "windows"; None where none did."""
+    return max(
+        (version for version, row in matrix.toolkits.items() if system in row.driver and row.driver[system] <= driver), default=None
+    )
+
+
+def driver_notes(matrix: Matrix, resolution: Resolution) -> tuple[Reason, ...]:
+    """By which rule the fleet's oldest driver runs a target, or from which driver on it runs; one for each system of drivers."""
+    if resolution.target.cuda is None:
+        return ()
+    toolkit = matrix.toolkits[resolution.target.cuda]
+    systems = dict.fromkeys(constraints.system(platform) for platform in resolution.platforms)
+    return tuple(Reason(_note(matrix, toolkit, resolution.project.driver, system), toolkit.at) for system in systems)
+
+
+def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str) -> str:
+    cuda, floor, own = toolkit.version, toolkit.floor.get(system), toolkit.driver.get(system)
+    where = f"on {system.capitalize()} "
+    if floor is None:
+        before = constraints.newest_before(matrix, toolkit, system)
+        return f"{where}NVIDIA names no driver for CUDA {cuda}{f'; it is newer than {driver_text(before)}' if before else ''}"
+    minor = own is not None and floor < own
+    if driver is None and minor:
+        rule = f"driver {driver_text(floor)} or newer runs CUDA {cuda}, by minor-version compatibility of CUDA {cuda.major}"
+        return f"{where}{rule}; {_compiled(toolkit, system)}"
+    if driver is None:
+        return f"{where}driver {driver_text(floor)} or newer runs CUDA {cuda}: {_no_lower(toolkit)}"
+    have = f"{where}driver {driver_text(driver)} runs CUDA {cuda}"
+    if minor and own and driver < own:
+        rule = f"by minor-version compatibility: any CUDA {cuda.major} runs on {driver_text(floor)} or newer"
+        return f"{have} {rule}; {_compiled(toolkit, system)}"
+    return f"{have} natively: {cuda} came with {driver_text(own or floor)}"
+
+
+def _compiled(toolkit: Toolkit, system: str) -> str:
+    """What minor-version compatibility leaves out."""
+    own = driver_text(toolkit.driver[system])
+    return f"what is compiled at run time (torch.compile, Triton, XLA, numba) and what is new in {toolkit.version} need {own}"
+
+
+def _no_lower(toolkit: Toolkit) -> str:
+    """Why no older driver will do: there is no such rule before CUDA 11, and the first toolkit of a major came with its floor."""
+    if toolkit.version.major < 11:
+        return "the one that it came with; before CUDA 11 there is no minor-version compatibility"
+    return f"the floor of CUDA {toolkit.version.major}"
+
+
+def forward_note(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Reason | None:
+    """What stands in where the project's driver is below the floor of a target; None wherever forward compatibility does not apply.
+
+    It applies on Linux, for the next major of CUDA, where every GPU of the project is one for data centres and has code there.
+    """
+    gpus, system = constraints.fleet(matrix, project), constraints.system(platform)
+    if target.cuda is None or project.driver is None or not gpus:
+        return None
+    toolkit = matrix.toolkits[target.cuda]
+    floor = toolkit.floor.get(system)
+    serves = all(gpu.data_centre and constraints.has_code(toolkit, gpu) for gpu in gpus)
+    if (
+        floor is None
+        or project.driver >= floor
+        or not serves
+        or not forward(native(matrix, project.driver, system), toolkit, system)
+    ):
+        return None
+    limits = "envgen does not add it, and `__cuda` stays what the driver says; on other GPUs CUDA ends with error 804"
+    return Reason(
+        f"forward compatibility can run CUDA {target.cuda} on driver {driver_text(project.driver)}: {COMPAT}; {limits} ({_SOURCE})",
+        toolkit.at,
+    )
+
+
+def forward(native: Variant, toolkit: Toolkit, system: str) -> bool:
+    """Whether forward compatibility reaches from the CUDA that a driver runs natively to a toolkit, the GPUs aside."""
+    return system == "linux" and native is not None and toolkit.version.major == native.major + 1
+
+
+def model(matrix: Matrix, name: str) -> str:
+    """The name under which gpus.yaml knows a GPU that NVML calls `name` ("NVIDIA A100-SXM4-40GB"), in small letters; "" if none."""
+    words = [word for word in name.lower().replace("-", " ").split() if word not in ("nvidia", "geforce")]
+    return next(_candidates(matrix, words), "")
+
+
+def _candidates(matrix: Matrix, words: Sequence[str]) -> Iterator[str]:
+    """The longest first: an RTX 3080 Ti is no RTX 3080."""
+    for length in range(len(words), 0, -1):
+        name = " ".join(words[:length])
+        if name in matrix.gpus:
+            yield name

@@ -1,0 +1,238 @@
+"""`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
+
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and, where they are, `advice.yaml` and `words.yaml` have a shape of their
+own; every other file is a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from packaging.version import Version
+
+from envgen.matrix.advice import HOLE, heard, hearsay, words
+from envgen.matrix.conditions import constraints, no_repeats
+from envgen.matrix.fields import AXES
+from envgen.matrix.schema import KINDS, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import (
+    PLATFORMS,
+    Address,
+    Build,
+    Condition,
+    Constraint,
+    Cudnn,
+    Framework,
+    Gpu,
+    LeftOut,
+    Matrix,
+    Release,
+    Spelling,
+    Target,
+    Toolkit,
+    Variant,
+)
+from envgen.yamlfile.document import Document, checked, read
+
+_FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
+_ADVICE, _WORDS = "advice.yaml", "words.yaml"  # need not be there: without them everything is decided as well
+
+
+def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
+    """Read every matrix file. Raises BadInput with file:line:column."""
+    return matrix_of({path.name: read(path, f"{shown}/{path.name}") for path in matrix_files(folder)}, shown)
+
+
+def matrix_files(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder that are matrix files, in their order."""
+    return tuple(sorted(folder.glob("*.yaml")))
+
+
+def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
+    """All facts of documents by file name. Raises BadInput with file:line:column."""
+    for name in _FACT_FILES:
+        if name not in documents:
+            raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
+    frameworks = {name: document for name, document in documents.items() if name not in KINDS}
+    found = [_framework(document) for document in frameworks.values()]
+    cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
+    cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
+    matrix = Matrix(
+        frameworks={framework.name: framework for framework, _ in found},
+        targets=dict(_targets(targets, target_file)),
+        toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
+        cudnn=_cudnn(cudnn, cudnn_file),
+        gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
+        constraints=(
+            *chain.from_iterable(rows for _, rows in found),
+            *constraints(cuda, cuda_file.constraints),
+            *constraints(cudnn, cudnn_file.constraints),
+            *constraints(targets, target_file.constraints),
+        ),
+        words=dict(words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
+    )
+    _check_references(matrix)
+    said = hearsay(documents[_ADVICE]) if _ADVICE in documents else iter(())
+    return replace(matrix, hearsay=tuple(heard(matrix, said)))
+
+
+def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
+    file = checked(document, FrameworkFile)
+    stem = Path(document.file).stem
+    if file.framework != stem:
+        raise BadInput(
+            f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal"
+        )
+    if file.framework in AXES:
+        hint = f"constraints know these words: {', '.join(AXES)}"
+        raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
+    releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
+    no_repeats(((release.version, release.at) for release in releases), "version")
+    providers = {
+        name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
+        for name, rows in file.providers.items()
+    }
+    named = [
+        (build.provider, ("releases", index, "builds", place))
+        for index, row in enumerate(file.releases)
+        for place, build in enumerate(row.builds)
+    ]
+    for provider, path in (*named, *((row.provider, ("left-out", index)) for index, row in enumerate(file.left_out))):
+        if provider not in providers:
+            what = f"provider `{provider}` has no entry in providers:"
+            raise BadInput(what, where=document.at(*path, "provider"), hint="add how it is spelled there")
+    newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
+    left_out = tuple(
+        LeftOut(row.provider, frozenset(row.platforms), row.releases, row.because, document.at("left-out", index))
+        for index, row in enumerate(file.left_out)
+    )
+    return Framework(file.framework, providers, newest_first, file.because, left_out), constraints(document, file.constraints)
+
+
+def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:
+    path = ("releases", index)
+    builds = tuple(
+        Build(
+            item.provider,
+            frozenset(item.variants),
+            frozenset(item.platforms),
+            item.python,
+            document.at(*path, "builds", place),
+            item.cudnn,
+        )
+        for place, item in enumerate(row.builds)
+    )
+    return Release(framework, row.version, row.companions, builds, document.at(*path), row.note or "")
+
+
+def _spelling(row: SpellingRow, at: Address) -> Spelling:
+    companions = {name: (pair.cpu, pair.cuda) for name, pair in row.companions.items()}
+    channels = tuple(row.channels)
+    return Spelling(row.releases, tuple(row.cpu), tuple(row.cuda), companions, channels, row.newer_minor, row.because, at)
+
+
+def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
+    """The driver floor of a toolkit is its family's where minor-version compatibility holds, else the driver it came with."""
+    families = {row.major: row for row in file.families}
+    no_repeats(((row.major, document.at("families", i)) for i, row in enumerate(file.families)), "major")
+    no_repeats(((row.version, document.at("toolkits", i)) for i, row in enumerate(file.toolkits)), "version")
+    for index, row in enumerate(file.toolkits):
+        family = families.get(row.version.major)
+        driver = _by_system(row.linux, row.windows)
+        floor = {**driver, **(_by_system(family.linux, family.windows) if family else {})}
+        because = family.because if family else file.because
+        low, high = row.capabilities
+        if low > high:
+            where = document.at("toolkits", index, "capabilities")
+            raise BadInput(f"no compute capability is from {low} to {high}", where=where, hint="write the first, then the last")
+        excludes = tuple(family.excludes) if family else ()
+        yield Toolkit(row.version, driver, floor, (low, high), excludes, because, document.at("toolkits", index), file.because)
+
+
+def _by_system(linux: Version | None, windows: Version | None) -> dict[str, Version]:
+    return {system: version for system, version in (("linux", linux), ("windows", windows)) if version}
+
+
+def _cudnn(document: Document, file: CudnnFile) -> tuple[Cudnn, ...]:
+    rows = [
+        Cudnn(row.version, frozenset(row.cuda), row.capability, file.because, document.at("releases", index))
+        for index, row in enumerate(file.releases)
+    ]
+    no_repeats(((row.version, row.at) for row in rows), "version")
+    return tuple(sorted(rows, key=lambda row: row.version, reverse=True))
+
+
+def _gpus(document: Document) -> Iterator[Gpu]:
+    rows = checked(document, GpuFile).gpus
+    names = [
+        (name.lower(), document.at("gpus", i, key, j))
+        for i, row in enumerate(rows)
+        for key, models in (("models", row.models), ("data-centre", row.data_centre))
+        for j, name in enumerate(models)
+    ]
+    no_repeats(names, "model")
+    for row in rows:
+        yield from (Gpu(name, row.capability) for name in row.models)
+        yield from (Gpu(name, row.capability, data_centre=True) for name in row.data_centre)
+
+
+def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:
+    for name, row in file.targets.items():
+        at = document.at("targets", name)
+        expected = "cpu" if row.cuda is None else f"cu{row.cuda.major}{row.cuda.minor}"
+        if name != expected:
+            raise BadInput(
+                f"a target for CUDA {row.cuda or 'none'} is called `{expected}`", where=at, hint="rename it, or correct cuda:"
+            )
+        missing = [platform for platform in row.platforms if platform not in file.virtual_packages]
+        if missing:
+            raise BadInput(f"virtual-packages: says nothing about {', '.join(missing)}", where=at, hint="add them")
+        virtual = {platform: _promise(file.virtual_packages[platform], row.cuda) for platform in row.platforms}
+        yield name, Target(name, row.cuda, tuple(row.platforms), virtual, at)
+
+
+def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
+    return {**base, "__cuda": str(cuda)} if cuda else dict(base)
+
+
+def _check_references(matrix: Matrix) -> None:
+    """What the files say of each other: names in constraints, toolkits behind targets, one spelling for each release."""
+    for constraint in matrix.constraints:
+        for condition in (*constraint.when, *constraint.need):
+            _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
+    for target in matrix.targets.values():
+        if target.cuda and target.cuda not in matrix.toolkits:
+            raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
+    for framework in matrix.frameworks.values():
+        for spellings in framework.providers.values():
+            _check_spellings(framework, spellings)
+
+
+def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:
+    for spelling in spellings:
+        holes = [
+            hole for spec in (*spelling.cpu, *spelling.cuda, *sum(spelling.companions.values(), ())) for hole in HOLE.findall(spec)
+        ]
+        for hole in holes:
+            if hole not in ("version", "cuda", "cu"):
+                raise BadInput(f"nothing fills {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")
+    for release in framework.releases:
+        fitting = [spelling for spelling in spellings if release.version in spelling.releases]
+        if len(fitting) > 1:
+            what = f"{framework.name} {release.version} has another spelling at {fitting[0].at}"
+            raise BadInput(what, where=fitting[1].at, hint="make the ranges of `releases` exclude each other")
+
+
+def _check_condition(matrix: Matrix, constraint: Constraint, condition: Condition, axes: set[str]) -> None:
+    if condition.axis not in axes:
+        raise BadInput(f"`{condition.axis}` is no axis", where=constraint.at, hint=f"one of {', '.join(sorted(axes))}")
+    known = {
+        "platform": set(PLATFORMS),
+        "target": set(matrix.targets),
+        "provider": {name for framework in matrix.frameworks.values() for name in framework.providers},
+    }.get(condition.axis, condition.names)
+    for name in sorted(condition.names - known):
+        raise BadInput(f"there is no {condition.axis} `{name}`", where=constraint.at, hint=closest(name, known))

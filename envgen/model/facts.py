@@ -1,0 +1,325 @@
+"""The nouns, frozen. Every other module takes one of these and hands on the next.
+
+A *target* is what an environment is made for (`cpu`, `cu126`); a *cell* is one target on one platform; a *variant* is how
+a framework was built (for CPU, or for one CUDA version).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.model.advice import Hearsay
+
+Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
+PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
+Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """Where something is written; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is so: words, where that is written, and the source that is named there."""
+
+    text: str
+    at: Address | None = None
+    because: str = ""
+
+
+def driver_text(version: Version) -> str:
+    """A driver version as NVIDIA writes it: 450.80.02 and 576.02, where PEP 440 would say 450.80.2 and 576.2."""
+    return ".".join(f"{part:02d}" if place else str(part) for place, part in enumerate(version.release))
+
+
+def variant_text(variant: Variant) -> str:
+    """`CUDA 12.6`, or `CPU`."""
+    return f"CUDA {variant}" if variant else "CPU"
+
+
+def by_cuda(variants: Iterable[Variant]) -> list[Variant]:
+    """CPU first, then by CUDA."""
+    return sorted(variants, key=lambda variant: variant or Version("0"))
+
+
+def minors_text(minors: Iterable[Version], to: str = "-") -> str:
+    """Python minors as the matrices write them: `3.9-3.12, 3.14`."""
+    runs: list[list[Version]] = []
+    for minor in sorted(set(minors)):
+        if runs and (runs[-1][-1].major, runs[-1][-1].minor + 1) == (minor.major, minor.minor):
+            runs[-1].append(minor)
+        else:
+            runs.append([minor])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}{to}{run[-1]}" for run in runs)
+
+
+# --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One row of a release: on these platforms, for these variants and Python minors, a package was published."""
+
+    provider: str
+    variants: frozenset[Variant]
+    platforms: frozenset[Platform]
+    pythons: frozenset[Version]
+    at: Address
+    cudnn: int | None = None  # cuDNN major that the CUDA builds link
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One published version of a framework, the companions that belong to it, and its builds."""
+
+    framework: str
+    version: Version
+    companions: Mapping[str, str]  # package -> version prefix, "0.22"
+    builds: tuple[Build, ...]
+    at: Address
+    note: str = ""  # what a person should know of it
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How one provider names the CPU and the CUDA build of a range of releases.
+
+    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (the target's, 12.6) and {cu} (the build's, 126);
+    `companions` likewise.
+    """
+
+    releases: SpecifierSet
+    cpu: tuple[str, ...]
+    cuda: tuple[str, ...]
+    companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
+    channels: tuple[str, ...]  # must all be in the project, because builds depend on them
+    newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Builds of a provider that are published and deliberately no facts here; without platforms, or releases, those of all."""
+
+    provider: str
+    platforms: frozenset[Platform]
+    releases: SpecifierSet | None
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """A matrix file: releases, newest first, the spelling of each provider, and what of theirs is left out."""
+
+    name: str
+    providers: Mapping[str, tuple[Spelling, ...]]
+    releases: tuple[Release, ...]
+    because: str
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def companions(self) -> frozenset[str]:
+        """Every package that follows this framework's version."""
+        return frozenset(name for rows in self.providers.values() for row in rows for name in row.companions)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One axis of a constraint: `cuda: ">=13"`, `gpu: ">=7.5"`, `platform: [linux-64]`."""
+
+    axis: str
+    versions: SpecifierSet | None = None
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """Where all of `when` holds, all of `need` must hold; `because` names the source."""
+
+    when: tuple[Condition, ...]
+    need: tuple[Condition, ...]
+    because: str
+    at: Address
+    until: date | None = None  # from this day on it may be otherwise
+    warn: bool = False  # worth saying, not worth refusing
+
+
+@dataclass(frozen=True, slots=True)
+class Toolkit:
+    """A CUDA toolkit, major.minor: the driver it came with, the driver it can run on, the GPUs it has code for.
+
+    `driver` and `floor` map "linux" and "windows" to driver versions; `floor` is lower where minor-version compatibility
+    holds (CUDA 11 and later). `capabilities` is the first and last compute capability.
+    """
+
+    version: Version
+    driver: Mapping[str, Version]
+    floor: Mapping[str, Version]
+    capabilities: tuple[Version, Version]
+    excludes: tuple[str, ...]  # packages that belong to another CUDA and may not come along
+    because: str  # of the floor
+    at: Address
+    source: str = ""  # of the driver it came with and of the GPUs
+
+
+@dataclass(frozen=True, slots=True)
+class Cudnn:
+    """A cuDNN version: the CUDA majors it is built for and the lowest compute capability it has code for."""
+
+    version: Version
+    cuda_majors: frozenset[int]
+    floor: Version
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU model, or a bare compute capability, with the capability as major.minor.
+
+    Only a GPU of a machine has a `uuid` and, where it is cut into instances (MIG), their number; None where it is whole.
+    Only a model of gpus.yaml is known to be one for data centres, for which alone there is forward compatibility.
+    """
+
+    name: str
+    capability: Version
+    uuid: str = ""
+    mig: int | None = None
+    data_centre: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an environment is made for, and what each of its platforms promises to the solver.
+
+    `virtual` maps platform -> virtual package -> "version" or "version build".
+    """
+
+    name: str
+    cuda: Variant
+    platforms: tuple[Platform, ...]
+    virtual: Mapping[Platform, Mapping[str, str]]
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word that people bring, and what it asks for: `cpu`, or a range of `cuda`; `version` is what its version is one of."""
+
+    framework: str  # "" for none
+    cpu: bool
+    cuda: SpecifierSet | None  # None: says nothing of CUDA
+    version: str  # framework, cuda or none
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True)  # without slots: a cached property needs a place
+class Matrix:
+    """All facts."""
+
+    frameworks: Mapping[str, Framework]
+    targets: Mapping[str, Target]
+    toolkits: Mapping[Version, Toolkit]
+    cudnn: tuple[Cudnn, ...]  # newest first
+    gpus: Mapping[str, Gpu]
+    constraints: tuple[Constraint, ...]
+    hearsay: tuple[tuple[Constraint, Hearsay], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
+    words: Mapping[tuple[str, str], Word] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
+
+    @cached_property
+    def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
+        """How each release is asked for: by framework, provider and version; nothing where a provider does not publish one."""
+        return {
+            (framework.name, provider, release.version): spelling
+            for framework in self.frameworks.values()
+            for provider, spellings in framework.providers.items()
+            for spelling in reversed(spellings)  # the first that covers a release is the one
+            for release in framework.releases
+            if release.version in spelling.releases
+        }
+
+    @cached_property
+    def pythons(self) -> frozenset[Version]:
+        """Every Python minor that some build was made for."""
+        releases = (release for framework in self.frameworks.values() for release in framework.releases)
+        return frozenset(python for release in releases for build in release.builds for python in build.pythons)
+
+
+# --- wishes: what `project.yaml` holds -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A framework that a project asks for."""
+
+    framework: str
+    versions: SpecifierSet
+    text: str
+    provider: str | None
+    companions: tuple[str, ...]
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A conda spec of the project's own, as written, and the package that it names."""
+
+    spec: str
+    name: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class TargetWish:
+    """A target that a project asks for, with what it changes about it."""
+
+    name: str
+    at: Address
+    platforms: tuple[Platform, ...] | None = None
+    virtual: Mapping[str, str] = field(default_factory=dict)
+    dependencies: tuple[Dependency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One `environments/<name>/project.yaml`."""
+
+    name: str
+    python: SpecifierSet
+    python_text: str
+    frameworks: tuple[Wish, ...]
+    targets: tuple[TargetWish, ...]
+    platforms: tuple[Platform, ...]
+    channels: tuple[str, ...]
+    dependencies: tuple[Dependency, ...]
+    pip: tuple[str, ...]
+    driver: Version | None  # oldest driver in the fleet
+    gpus: tuple[str, ...]
+    align: bool
+    exclude_newer: datetime | None
+    template: str
+    addresses: Mapping[str, Address]  # key of the file -> where it is written
+    pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
+    notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
+
+    def at(self, key: str) -> Address:
+        """Where `key` is written, or the top of the file when it is not."""
+        return self.addresses.get(key, self.addresses[""])

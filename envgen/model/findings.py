@@ -1,0 +1,66 @@
+"""The nouns of a proof: what a lock is meant to be, what was found, and both together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from packaging.version import Version
+
+from envgen.model.facts import Address, Gpu, Platform, Variant
+from envgen.model.packages import Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lock is meant to be on one platform; `source` says who says so.
+
+    A claim about a target comes with what its machines promise (`virtual`), one that was inferred from the packages alone has
+    None there. `builds` maps a package to the CUDA that was chosen for it and whether it must be just that.
+    """
+
+    kind: str  # "cpu", "cuda", "mixed" or "none"; the last two only when inferred
+    cuda: Variant
+    source: str
+    virtual: Mapping[str, str] | None = None
+    frameworks: tuple[str, ...] = ()  # those that must be there
+    builds: Mapping[str, tuple[Version, bool]] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()  # where packages may come from; empty: not said
+    driver: Version | None = None  # oldest of the fleet
+    gpus: tuple[Gpu, ...] = ()
+
+    def __str__(self) -> str:
+        return f"cuda {self.cuda}" if self.kind == "cuda" and self.cuda else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a check found: which rule, about which package, what it means, and what brought the package there."""
+
+    rule: str
+    severity: str  # "error": the check fails; "warning": worth a look
+    platform: Platform
+    package: str
+    text: str
+    chain: tuple[str, ...] = ()  # from a package that nothing depends on, down to this one
+    at: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One platform of a lock, held against what it is meant to be. The drivers are the oldest that run it, and on which what is
+    compiled at run time works; None: not known, or not needed.
+    """
+
+    lock: Lock
+    platform: Platform
+    claim: Claim
+    packages: int
+    driver: Version | None
+    compiling: Version | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        """How many findings make the check fail."""
+        return sum(found.severity == "error" for found in self.findings)

@@ -1,0 +1,96 @@
+"""Where every file lies under a root. No other module writes a folder name of the repository."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from envgen.model.errors import BadInput, closest
+
+SPEC, VIRTUAL, LOCK = "environment.yml", "virtual-packages.yml", "conda-lock.yml"
+TEMPLATE = "environment.yml.j2"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_RESERVED = {"index"}
+
+
+def checked_name(kind: str, name: str) -> str:
+    """Return `name` when it can be a folder below `environments/` and nothing else; raise BadInput otherwise."""
+    if not _NAME.fullmatch(name) or ".." in name or name.lower() in _RESERVED:
+        raise BadInput(
+            f"{kind} name {name!r} cannot be used",
+            hint="letters, digits, `.`, `_` and `-`, beginning with a letter or a digit; `index` is taken",
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The places of one repository."""
+
+    root: Path
+
+    @property
+    def matrices(self) -> Path:
+        return self.root / "matrices"
+
+    @property
+    def templates(self) -> Path:
+        return self.root / "templates"
+
+    @property
+    def schemas(self) -> Path:
+        """JSON Schemas of the files that people write; editors read them."""
+        return self.root / "schemas"
+
+    @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
+    def index(self) -> Path:
+        """The recorded index: full records of all packages that the committed locks hold."""
+        return self.environments / "index"
+
+    def project(self, name: str) -> Path:
+        return self.environments / checked_name("project", name) / "project.yaml"
+
+    def target(self, project: str, target: str) -> Path:
+        return self.environments / checked_name("project", project) / checked_name("target", target)
+
+    def shown(self, path: Path) -> str:
+        """`path` as a person reads it: below the root, with forward slashes."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    def projects(self) -> tuple[str, ...]:
+        """Names of the projects under this root, sorted."""
+        return tuple(sorted(path.parent.name for path in self.environments.glob("*/project.yaml")))
+
+    def locks(self) -> tuple[Path, ...]:
+        """Every lock under this root, sorted."""
+        return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file()))
+
+    def known_project(self, name: str) -> Path:
+        """The project file of `name`, or BadInput that says which projects there are."""
+        path = self.project(name)
+        if not path.is_file():
+            raise BadInput(f"there is no project `{name}`", where=self.shown(path), hint=closest(name, self.projects()))
+        return path
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, that holds `matrices/`."""
+    for folder in (start, *start.parents):
+        if (folder / "matrices").is_dir():
+            return folder
+    raise BadInput(
+        f"no `matrices/` in {start} or above it",
+        hint="run `envgen init --project NAME --framework pytorch --target cpu` here, or give --root DIR",
+    )
+
+
+def starter() -> Path:
+    """The matrices and templates that `envgen init` copies: inside the wheel, or the checkout that this code runs from."""
+    packaged = Path(str(files("envgen"))) / "starter"
+    return packaged if packaged.is_dir() else packaged.parent.parent

@@ -1,0 +1,92 @@
+"""The nouns of packages: as a channel has them, as the solver is asked for them, as a lock holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from envgen.model.facts import Address, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One package record of a channel index, as the solver chose it. `size` is in bytes, where it is known; hashes are hex."""
+
+    name: str
+    version: str
+    build: str
+    channel: str  # canonical url of the channel, no credentials
+    subdir: str
+    file: str
+    url: str
+    md5: str | None
+    sha256: str | None
+    size: int | None
+    depends: tuple[str, ...]
+    source: Mapping[str, object]  # the record as the index holds it
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the solver is asked for one cell. `virtual` maps virtual package -> "version" or "version build"."""
+
+    environment: str  # vision-cu126
+    platform: Platform
+    specs: tuple[str, ...]
+    channels: tuple[str, ...]
+    virtual: Mapping[str, str]
+    excluded: tuple[str, ...] = ()  # packages that may not be in the solution
+    exclude_newer: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The packages of one cell."""
+
+    platform: Platform
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPackage:
+    """One package of a lock, a list or an installed environment. Hashes are hex; what its source does not tell is "" or None.
+
+    `depends` are conda specs for a conda package, requirements (PEP 508) for a pip package.
+    """
+
+    name: str
+    version: str
+    build: str
+    manager: str  # "conda" or "pip"
+    platform: Platform
+    url: str = ""
+    md5: str | None = None
+    sha256: str | None = None
+    depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()  # a conda-lock.yml does not have them
+    at: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What one file, or one installed environment, holds.
+
+    `linked` says whether it tells what depends on what, `hashed` whether it tells urls and hashes; `intact` is False when its
+    stamp says that packages were changed after envgen wrote them.
+    """
+
+    shown: str  # its path, as a person reads it
+    format: str  # "conda-lock 1", "pixi 6", "explicit", "conda list", "prefix"
+    environment: str  # vision-cu126, or the name of an environment in a pixi.lock; "" where nothing says
+    packages: tuple[LockedPackage, ...]
+    channels: tuple[str, ...] = ()  # those that it declares
+    linked: bool = True
+    hashed: bool = True
+    intact: bool = True
+    declared: tuple[Platform, ...] = ()  # the platforms that it says it is for
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """Every platform that it has packages for, in their order."""
+        return tuple(dict.fromkeys(package.platform for package in self.packages))

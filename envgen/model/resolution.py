@@ -1,0 +1,72 @@
+"""The nouns of a decision, frozen: what was chosen for each target, why, and what it is rendered to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from envgen.model.facts import Address, Dependency, Platform, Project, Reason, Release, Spelling, Target, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why the search did not take a release for a target; `release` is where it is written, None for all of a target."""
+
+    reason: Reason
+    target: str
+    release: Address | None
+    index: bool = False  # it is the index that lacks the release; the matrix has it
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A framework release chosen for a target."""
+
+    release: Release
+    provider: str
+    spelling: Spelling
+    variant: Variant  # the CUDA of its build: the target's, or an older minor of the same major
+    companions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One decided thing and every reason it is not something newer: (`python`, `3.12`), (`pytorch`, `2.7.1`)."""
+
+    name: str
+    version: str
+    because: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A platform that a target cannot serve, and why."""
+
+    platform: Platform
+    because: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What one target of a project will hold."""
+
+    project: Project
+    target: Target  # after the project's overrides
+    platforms: tuple[Platform, ...]
+    dropped: tuple[Dropped, ...]
+    python: Version
+    choices: tuple[Choice, ...]
+    pins: tuple[Pin, ...]
+    dependencies: tuple[Dependency, ...]
+    excluded: tuple[str, ...]  # packages of another CUDA
+    warnings: tuple[Reason, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """The name of a file below its target's folder, and its text."""
+
+    name: str
+    text: str

@@ -1,1 +1,0 @@
-"""What the frameworks inside an environment see, and what follows from it."""

@@ -1,0 +1,82 @@
+"""What was heard while a project file was read: words of its lists and keys, targets without a name, names of GPUs. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from packaging.specifiers import SpecifierSet
+
+from envgen.matrix.gpu_names import model_of
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import Address, Matrix, Reason
+from envgen.project.aliases import ANY, Heard, Phrase, conda_phrase, cuda_word, hear, served
+
+CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
+
+
+class Hearing:
+    """Remembers each word of one project file, which targets are the newest of a range, by address, and what to say of GPUs."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        self.matrix = matrix
+        self.words: list[Heard] = []
+        self.open: dict[Address, SpecifierSet] = {}
+        self.notes: list[Reason] = []
+
+    def phrase(self, phrase: Phrase, at: Address, inside: Address | None = None) -> Heard | None:
+        """What a line of `dependencies:` or `pip:` asks for; None where it is no word."""
+        heard = hear(self.matrix, phrase, at, inside)
+        self.words.extend([heard] if heard else [])
+        return heard
+
+    def framework(self, key: str, version: str, at: Address) -> Heard | None:
+        """What a key of `frameworks:` asks for, with the version behind it; None where it is no word."""
+        phrase = conda_phrase(key)
+        if version != ANY:
+            phrase = replace(phrase, text=f'{key}: "{version}"', rest=version)
+        return self.phrase(phrase, at)
+
+    def target(self, key: str, at: Address) -> str:
+        """The target that a word in the place of its name means: its name, or "" where it is the newest of a range."""
+        plain, cuda = key.strip().lower(), cuda_word(self.matrix, key)
+        if cuda is not None or plain in self.matrix.targets:
+            self.words.append(Heard(key, at, _because(self.matrix, cuda), cpu=cuda is None, cuda=cuda))
+        else:
+            heard = self.phrase(conda_phrase(key), at)
+            if heard is None or (heard.cuda is None and not heard.cpu):
+                raise BadInput(f"no target `{key}` in matrices/targets.yaml", where=at, hint=closest(key, self.matrix.targets))
+            cuda = heard.cuda
+        if cuda is None:
+            return next(target.name for target in self.matrix.targets.values() if target.cuda is None)
+        self.open[at] = cuda
+        return ""
+
+    def cuda(self, version: str, text: str, at: Address, also: tuple[str, ...]) -> None:
+        """The newest target of what the key `cuda:` says; `also` is what else to write in its place."""
+        cuda = cuda_word(self.matrix, version)
+        if cuda is None:
+            raise BadInput(f"cuda: {version!r} is no CUDA version", where=at, hint=CUDA_HINT)
+        self.words.append(Heard(f"cuda: {text}", at, _because(self.matrix, cuda), cuda=cuda, also=also))
+        self.open[at] = cuda
+
+    def gpu(self, name: str, at: Address) -> str:
+        """A GPU as the matrix names it, or a compute capability."""
+        if name.lower() in self.matrix.gpus or re.fullmatch(r"\d+\.\d", name):
+            return name
+        model = model_of(self.matrix, name)
+        if model is None:
+            hint = f'{closest(name.lower(), self.matrix.gpus)} A compute capability such as "8.0" will do as well.'
+            raise BadInput(f"no GPU `{name}` in matrices/gpus.yaml", where=at, hint=hint)
+        known = self.matrix.gpus.get(model.lower())
+        what = f"{model} (compute capability {known.capability})" if known else f"compute capability {model}"
+        write = model if known else f'"{model}"'
+        self.notes.append(Reason(f"`{name}` is read as {what}; write `gpus: [{write}]` instead", at))
+        return model
+
+
+def _because(matrix: Matrix, cuda: SpecifierSet | None) -> str:
+    if cuda is None:
+        return "names of targets are written in small letters"
+    found = served(matrix, cuda)
+    return f"CUDA {found[0].cuda}" if len(found) == 1 else "the newest that goes with the rest of the project"

@@ -1,0 +1,123 @@
+"""Is this lock what it is meant to be? Pure: no network, no solve, no disk.
+
+`check` runs every rule of the registry over every platform. What a lock is meant to be is a Claim; without one it is inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from packaging.version import Version
+
+from envgen.formats.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
+from envgen.model.facts import Matrix, Platform
+from envgen.model.findings import Claim, Finding
+from envgen.model.packages import Lock, LockedPackage
+from envgen.model.resolution import Resolution
+from envgen.model.rules import Rule
+from envgen.resolver.constraints import fleet
+from envgen.verify import rules_builds, rules_integrity, rules_promises  # noqa: F401 - they fill the registry
+from envgen.verify.registry import REGISTRY, Case, Judge
+
+RULES: tuple[Rule[Judge], ...] = tuple(REGISTRY.values())
+
+
+def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
+    """Everything that is wrong with a lock; a platform without a claim is held against what it seems to be."""
+    found: list[Finding] = []
+    for case in cases(lock, claims, matrix):
+        for rule in RULES:
+            for package, text in rule.judge(case):
+                found.append(_finding(rule, case, package, text))
+    return tuple(found)
+
+
+def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:
+    """One Case for each platform of a lock."""
+    by_platform: dict[Platform, list[LockedPackage]] = {}
+    for package in lock.packages:
+        by_platform.setdefault(package.platform, []).append(package)
+    return tuple(
+        Case(lock, platform, claims.get(platform) or inferred(packages), matrix, tuple(packages))
+        for platform, packages in by_platform.items()
+    )
+
+
+def _finding(rule: Rule[Judge], case: Case, package: LockedPackage | None, text: str) -> Finding:
+    name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
+    chain = _chain(case, package) if package and case.lock.linked else ()
+    return Finding(rule.name, rule.severity, case.platform, name, text, chain, package.at if package else None)
+
+
+def _chain(case: Case, package: LockedPackage) -> tuple[str, ...]:
+    """The shortest way from a package that nothing depends on down to this one; () when nothing depends on it."""
+    needed_by: dict[str, list[str]] = {}
+    for other in case.packages:
+        for need in other.depends:
+            needed_by.setdefault(need.split(" ")[0], []).append(other.name)
+    ways: list[tuple[str, ...]] = [(package.name,)]
+    seen = {package.name}
+    for way in ways:  # grows while it is walked: breadth first
+        above = [name for name in needed_by.get(way[0], ()) if name not in seen]
+        if not needed_by.get(way[0]):
+            return way if len(way) > 1 else ()
+        seen.update(above)
+        ways.extend((name, *way) for name in above)
+    return ()
+
+
+# --- what a lock is meant to be -------------------------------------------------------------------------------------------
+
+
+def inferred(packages: list[LockedPackage]) -> Claim:
+    """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework)."""
+    frameworks = [framework_cuda(package, packages) for package in packages if framework_of(package)]
+    cudas = [(package, cuda) for package in packages if (cuda := cuda_of(package)) is not None]
+    if any(cuda is not None for cuda in frameworks):
+        kind = "mixed" if None in frameworks else "cuda"
+    elif frameworks:
+        kind = "mixed" if any(package.name in NAMERS or is_library(package) for package, _ in cudas) else "cpu"
+    else:
+        kind = "cuda" if any(is_library(package) for package, _ in cudas) else "none"
+    return Claim(kind, _named(cudas, frameworks) if kind == "cuda" else None, "inferred")
+
+
+def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None]) -> Version | None:
+    """The CUDA that the environment names, by what binds most; a bare major where nothing tells a minor."""
+    by_name = {package.name: cuda for package, cuda in cudas if cuda}
+    told = [by_name[name] for name in NAMERS if name in by_name]
+    told += [cuda for cuda in frameworks if cuda and "." in cuda]
+    told += [cuda for package, cuda in cudas if package.name.startswith("nvidia-cuda-runtime") and cuda]
+    told += [cuda for _, cuda in cudas if cuda]
+    return Version(told[0]) if told else None
+
+
+def claims_of(resolution: Resolution, matrix: Matrix | None = None) -> dict[Platform, Claim]:
+    """What a resolution decided, for each of its platforms; with the matrix, the project's GPUs count, too."""
+    target, project = resolution.target, resolution.project
+    return {
+        platform: Claim(
+            kind="cuda" if target.cuda else "cpu",
+            cuda=target.cuda,
+            source=f"target {target.name}",
+            virtual=target.virtual[platform],
+            frameworks=tuple(choice.release.framework for choice in resolution.choices),
+            builds=_chosen(resolution),
+            channels=project.channels,
+            driver=project.driver,
+            gpus=fleet(matrix, project) if matrix else (),
+        )
+        for platform in resolution.platforms
+    }
+
+
+def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
+    """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that."""
+    found: dict[str, tuple[Version, bool]] = {}
+    for choice in resolution.choices if resolution.target.cuda else ():
+        own, beside = choice.spelling.cuda, [choice.spelling.companions[name][1] for name in choice.companions]
+        for spec in (*beside, *own):
+            name, *rest = spec.split("::")[-1].split()
+            if choice.variant and len(rest) == 2:
+                found[name] = (choice.variant, spec in own)
+    return found

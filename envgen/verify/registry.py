@@ -1,0 +1,80 @@
+"""What a rule is, and what it looks at: one platform of a lock, what that is meant to be, and the facts.
+
+A rule is a generator over a Case, a few lines long: it yields the package that is wrong (None: the whole) and what that means.
+`@rule` puts it into REGISTRY; `docs/verify.md` has a section for every id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from packaging.version import Version
+
+from envgen.formats.builds import cuda_of, framework_cuda, framework_of
+from envgen.model.facts import Matrix, Platform, Toolkit
+from envgen.model.findings import Claim
+from envgen.model.packages import Lock, LockedPackage
+from envgen.model.rules import Registry
+from envgen.resolver.constraints import system
+
+
+@dataclass(frozen=True)
+class Case:
+    """One platform of a lock. Not slotted: what several rules ask is worked out once."""
+
+    lock: Lock
+    platform: Platform
+    claim: Claim
+    matrix: Matrix
+    packages: tuple[LockedPackage, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, str], LockedPackage]:
+        """(manager, name) -> package."""
+        return {(package.manager, package.name): package for package in self.packages}
+
+    @cached_property
+    def cudas(self) -> tuple[tuple[LockedPackage, str], ...]:
+        """Every package that has to do with CUDA, and which CUDA."""
+        return tuple((package, cuda) for package in self.packages if (cuda := cuda_of(package)) is not None)
+
+    @cached_property
+    def frameworks(self) -> tuple[tuple[LockedPackage, str, str | None], ...]:
+        """Every framework package, its framework, and the CUDA that it was built for; None for a CPU build."""
+        named = [(package, name) for package in self.packages if (name := framework_of(package))]
+        return tuple((package, name, framework_cuda(package, self.packages)) for package, name in named)
+
+    def conda(self, name: str) -> LockedPackage | None:
+        """The conda package of that name."""
+        return self.by_name.get(("conda", name))
+
+    @property
+    def toolkit(self) -> Toolkit | None:
+        """The facts of the environment's CUDA; the newest of its major where only that is known."""
+        return toolkit_of(self.matrix, self.claim.cuda) if self.claim.kind == "cuda" else None
+
+    @property
+    def told(self) -> str:
+        """The claim's CUDA in words: CUDA 12.6, or CUDA where nothing tells a version."""
+        return f"CUDA {self.claim.cuda}" if self.claim.cuda else "CUDA"
+
+    @property
+    def system(self) -> str:
+        """The driver family of the platform: linux or windows."""
+        return system(self.platform)
+
+
+def toolkit_of(matrix: Matrix, cuda: Version | None) -> Toolkit | None:
+    """The toolkit of a CUDA version; where the matrix has none, the nearest older one of its major, or its oldest."""
+    same = sorted((version for version in matrix.toolkits if cuda and version.major == cuda.major), reverse=True)
+    older = [version for version in same if cuda and version <= cuda]
+    return matrix.toolkits[(older or same[-1:])[0]] if same else None
+
+
+Judge = Callable[[Case], Iterator[tuple[LockedPackage | None, str]]]
+
+
+REGISTRY: Registry[Judge] = Registry()
+rule = REGISTRY.rule

@@ -1,0 +1,174 @@
+"""What `envgen verify` found: a page for people, JSON, SARIF for a code host's pull requests, annotations for its logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from packaging.version import Version
+
+from envgen import __version__
+from envgen.model.facts import driver_text
+from envgen.model.findings import Finding, Verified
+from envgen.verify.check import RULES
+
+
+def verdict(item: Verified) -> str:
+    """ok, or how much was found."""
+    warnings = len(item.findings) - item.errors
+    told = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in ((item.errors, "error"), (warnings, "warning")) if count]
+    return ", ".join(told) or "ok"
+
+
+_HEADINGS = ("platform", "holds", "as", "packages", "driver", "compiling", "verdict")
+
+
+def verify_text(items: Sequence[Verified]) -> str:
+    """Every lock, and below it a row for each of its platforms; narrow enough for a terminal.
+
+    `driver` is the oldest that runs it; `compiling` the oldest on which what is compiled at run time works, where that is newer.
+    """
+    rows = [_HEADINGS, *(_cells(item) for item in items)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    lines, last = [_line(_HEADINGS, widths)], ""
+    for item, row in zip(items, rows[1:], strict=True):
+        name = item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
+        lines += [name] if name != last else []
+        lines.append(_line(row, widths))
+        last = name
+    return "\n".join(lines)
+
+
+def _cells(item: Verified) -> tuple[str, ...]:
+    newer = item.driver and item.compiling and item.compiling > item.driver
+    compiling = _least(item.compiling) if newer else "-"
+    return (
+        item.platform,
+        str(item.claim),
+        item.claim.source,
+        str(item.packages),
+        _least(item.driver),
+        compiling,
+        verdict(item),
+    )
+
+
+def _least(driver: Version | None) -> str:
+    return f">={driver_text(driver)}" if driver else "-"
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        cell.rjust(width) if heading == "packages" else cell.ljust(width)
+        for heading, cell, width in zip(_HEADINGS, row, widths, strict=True)
+    ]
+    return f"  {'   '.join(cells)}".rstrip()
+
+
+def findings_text(items: Iterable[Verified]) -> str:
+    """Every finding: what, where, what brought it, why it matters."""
+    because = {rule.name: rule.because for rule in RULES}
+    blocks = []
+    for item in items:
+        for found in item.findings:
+            lines = [f"{found.severity}: {found.rule} ({found.platform}): {': '.join(filter(None, (found.package, found.text)))}"]
+            lines.append(f"    at {found.at or item.lock.shown}")
+            lines += [f"    brought by {' > '.join(found.chain)}"] if found.chain else []
+            lines.append(f"    {because[found.rule]}")
+            blocks.append("\n".join(lines))
+    return "\n".join(blocks)
+
+
+def verify_json(items: Iterable[Verified]) -> str:
+    """All of it for a machine."""
+    return json.dumps([_row(item) for item in items], indent=2)
+
+
+def _row(item: Verified) -> dict[str, Any]:
+    return {
+        "lock": item.lock.shown,
+        "format": item.lock.format,
+        "environment": item.lock.environment,
+        "platform": item.platform,
+        "kind": item.claim.kind,
+        "cuda": str(item.claim.cuda) if item.claim.cuda else None,
+        "source": item.claim.source,
+        "packages": item.packages,
+        "driver": _driver(item.driver),
+        "driver_for_compilation": _driver(item.compiling),
+        "verdict": "failed" if item.errors else "passed",
+        "findings": [_finding(found) for found in item.findings],
+    }
+
+
+def _driver(version: Version | None) -> str | None:
+    return driver_text(version) if version else None
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    return {
+        "rule": found.rule,
+        "severity": found.severity,
+        "package": found.package,
+        "text": found.text,
+        "chain": list(found.chain),
+        "line": found.at.line if found.at else None,
+    }
+
+
+def verify_sarif(items: Iterable[Verified]) -> str:
+    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/), as code hosts read it for pull requests."""
+    order = {rule.name: place for place, rule in enumerate(RULES)}
+    results = [_result(item, found, order[found.rule]) for item in items for found in item.findings]
+    rules = [
+        {
+            "id": rule.name,
+            "shortDescription": {"text": rule.because},
+            "help": {"text": f"docs/verify.md, section {rule.name}"},
+            "defaultConfiguration": {"level": rule.severity},
+        }
+        for rule in RULES
+    ]
+    driver = {"name": "envgen", "version": __version__, "rules": rules}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _result(item: Verified, found: Finding, place: int) -> dict[str, Any]:
+    file = found.at.file if found.at else item.lock.shown
+    region = {"startLine": found.at.line, "startColumn": found.at.column} if found.at else {"startLine": 1}
+    return {
+        "ruleId": found.rule,
+        "ruleIndex": place,
+        "level": found.severity,
+        "message": {"text": _sentence(found)},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}, "region": region}}],
+        "partialFingerprints": {"envgen/v1": f"{found.rule}:{found.platform}:{found.package.split(' ')[0]}"},
+    }
+
+
+def _sentence(found: Finding) -> str:
+    chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
+    return f"{found.platform}: {': '.join(filter(None, (found.package, found.text)))}{chain}"
+
+
+def verify_github(items: Iterable[Verified]) -> str:
+    """Workflow commands: one annotation for each finding, at its line."""
+    return "\n".join(_annotation(item, found) for item in items for found in item.findings)
+
+
+def _annotation(item: Verified, found: Finding) -> str:
+    file, line = (found.at.file, found.at.line) if found.at else (item.lock.shown, 1)
+    where = f"file={_property(file)},line={line},title={_property(f'envgen {found.rule}')}"
+    return f"::{found.severity} {where}::{_data(_sentence(found))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

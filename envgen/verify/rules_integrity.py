@@ -1,0 +1,217 @@
+"""The rules about the lock itself: every package once, whole, from where it should come, and everything that it needs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from urllib.parse import unquote
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from envgen.channels.channel import place, redacted
+from envgen.formats.builds import applies, requirement_name
+from envgen.model.packages import LockedPackage
+from envgen.verify.registry import Case, rule
+from envgen.verify.rules_promises import admits
+
+Found = Iterator[tuple[LockedPackage | None, str]]
+
+# user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
+_SECRET = re.compile(
+    r"://[^/@\s:]+:(?!\$)[^/@\s]+@|://(?!\$)[^/@\s:]{20,}@"
+    r"|[?&](?:access_token|token|api_?key|sig|signature|X-Amz-Signature)=(?!\$)[^&\s]+",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(r"/t/(?![$%<])[^/\s]+/")  # conda's; wheels may lie in a folder t/
+_COMMIT = re.compile(r"^git\+.*[@#=][0-9a-f]{40}\b")
+_NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)  # channel::name, with or without a blank before the range
+_DEFAULTS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2", "free", "pro"))
+
+
+def _locked(case: Case) -> Iterable[LockedPackage]:
+    """The packages that tell where they are downloaded from; one that is built from a folder or from git is none of them."""
+    pip_too = case.lock.format != "prefix"
+    packages = case.packages if case.lock.hashed else ()
+    return [package for package in packages if (pip_too or package.manager == "conda") and _downloaded(package)]
+
+
+def _downloaded(package: LockedPackage) -> bool:
+    file = package.url.partition("#")[0]
+    return "://" in file and (package.manager == "pip" or file.endswith((".conda", ".tar.bz2")))
+
+
+@rule("no-hash", "Without a hash nothing says that what is downloaded is what was locked.")
+def no_hash(case: Case) -> Found:
+    """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none."""
+    for package in _locked(case):
+        if not package.sha256 and not package.md5 and not _COMMIT.search(package.url):
+            yield package, "has no hash"
+        for kind, text, length in (("sha256", package.sha256, 64), ("md5", package.md5, 32)):
+            if text and not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", text):
+                yield package, f"its {kind} is none: {text}"
+
+
+@rule("weak-hash", "md5 tells an accident, not an attack.", severity="warning")
+def weak_hash(case: Case) -> Found:
+    """md5 alone. Some old channel records have nothing better."""
+    for package in _locked(case):
+        if package.md5 and not package.sha256:
+            yield package, "has an md5 and no sha256"
+
+
+@rule("platform-missing", "The lock says that it is for a platform, and has nothing for it: it ends early, or was cut.")
+def platform_missing(case: Case) -> Found:
+    """The platforms in a lock's metadata against those of its packages."""
+    for platform in case.lock.declared if case.platform == case.lock.platforms[0] else ():
+        if platform not in case.lock.platforms:
+            yield None, f"{platform} is declared, and has no package"
+
+
+@rule("edited", "The packages are not those that envgen wrote.")
+def edited(case: Case) -> Found:
+    """The stamp in the lock's metadata holds the digest of the package list."""
+    if not case.lock.intact and case.platform == case.lock.platforms[0]:
+        yield None, "packages of this lock were changed after envgen wrote them"
+
+
+@rule("foreign-channel", "A package from a channel that the project does not use.")
+def foreign_channel(case: Case) -> Found:
+    """Conda's packages against the project's channels, or those that the lock declares."""
+    allowed = case.claim.channels or case.lock.channels
+    bases = {base for channel in allowed for base in _bases(channel)}
+    for package in _locked(case) if bases else ():
+        base = package.url.rsplit("/", 2)[0]
+        if package.manager == "conda" and not bases & set(_bases(base)):
+            yield package, f"comes from {redacted(base)}, which is none of {', '.join(redacted(channel) for channel in allowed)}"
+
+
+def _bases(channel: str) -> tuple[str, ...]:
+    """The urls that mean a channel: without credentials, and as a lock writes it."""
+    if channel == "defaults":
+        return _DEFAULTS
+    found = place(channel)
+    return (found.url, found.canonical)
+
+
+@rule("credentials", "A lock is committed: whoever can read it has the password.")
+def credentials(case: Case) -> Found:
+    """User and password, or a token, in a url; `$NAME` in their place is right."""
+    for package in _locked(case):
+        if _SECRET.search(package.url) or (package.manager == "conda" and _TOKEN.search(package.url)):
+            yield package, f"its url holds a password or a token: {redacted(package.url)}"
+    for channel in case.lock.channels if case.platform == case.lock.platforms[0] else ():
+        if _SECRET.search(channel) or _TOKEN.search(f"{channel}/"):
+            yield None, f"the url of a channel holds a password or a token: {redacted(channel)}"
+
+
+@rule("url-mismatch", "The entry says one package, its url another: the installer takes the url's.")
+def url_mismatch(case: Case) -> Found:
+    """Name, version, build and platform of every entry against its url."""
+    for package in _locked(case):
+        text = _conda_mismatch(package) if package.manager == "conda" else _pip_mismatch(package)
+        if text:
+            yield package, text
+
+
+def _conda_mismatch(package: LockedPackage) -> str:
+    _, _, rest = package.url.partition("://")
+    subdir, _, file = rest.partition("#")[0].rpartition("/")
+    parts = unquote(file).removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
+    if parts != [package.name, package.version, package.build]:
+        return f"its url is that of {' '.join(parts)}"
+    subdir = subdir.rsplit("/", 1)[-1]
+    return "" if subdir in (package.platform, "noarch") else f"its url is for {subdir}, the entry for {package.platform}"
+
+
+def _pip_mismatch(package: LockedPackage) -> str:
+    file = unquote(package.url.partition("#")[0].rsplit("/", 1)[-1])
+    try:
+        if file.endswith(".whl"):
+            name, version, *_ = parse_wheel_filename(file)
+        elif file.endswith((".tar.gz", ".zip")):
+            name, version = parse_sdist_filename(file)
+        else:
+            return ""
+        same = name == canonicalize_name(package.name) and version == Version(package.version)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+        return ""  # an old or a private file name: pip will judge it
+    if not same:
+        return f"its url is that of {name} {version}"
+    return "" if not file.endswith(".whl") or _runs(file, package.platform) else f"its url is for another platform: {file}"
+
+
+def _runs(wheel: str, platform: str) -> bool:
+    """Whether a wheel's platform tags fit a subdir; a subdir or a tag that is not known here fits."""
+    known = {"linux-64": "linux.*_x86_64", "linux-aarch64": "linux.*_aarch64", "win-64": "win_amd64"}
+    mac = {"osx-64": "macosx_.*_(x86_64|intel|universal2?|fat.*)", "osx-arm64": "macosx_.*_(arm64|universal2)"}
+    fits = {**known, **mac}.get(platform)
+    tags = wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
+    told = [tag for tag in tags if re.match(r"(many|musl)?linux|macosx|win_", tag)]
+    return fits is None or not told or any(re.fullmatch(f"(many|musl)?{fits}", tag) for tag in told)
+
+
+@rule("package-twice", "Two entries for one package: which one is installed depends on the installer.")
+def package_twice(case: Case) -> Found:
+    """By manager and name, on one platform."""
+    counts = Counter((package.manager, package.name) for package in case.packages)
+    for package in case.packages:
+        if counts[package.manager, package.name] > 1:
+            versions = ", ".join(p.version for p in case.packages if (p.manager, p.name) == (package.manager, package.name))
+            yield package, f"is in the lock {counts[package.manager, package.name]} times ({versions})"
+            counts[package.manager, package.name] = 0
+
+
+@rule("missing-dependency", "A package that is needed is not in the lock: installers that take it as it is break.")
+def missing_dependency(case: Case) -> Found:
+    """Conda's packages, and CUDA's libraries that a wheel needs; what else it needs may be there under conda's name."""
+    names = {package.name for package in case.packages if package.manager == "conda"}
+    for package in case.packages if case.lock.linked else ():
+        for need in package.depends if package.manager == "conda" else ():
+            name = _named(need)[0]
+            if name and not name.startswith("__") and name not in names:
+                yield package, f"needs {need}, which is not here"
+        for need in package.depends if package.manager == "pip" else ():
+            name = canonicalize_name(requirement_name(need))
+            if name.startswith("nvidia-") and ("pip", name) not in case.by_name and applies(need, case.platform):
+                yield package, f"needs {need}, which is not here"
+
+
+@cache
+def _named(need: str) -> tuple[str, str]:
+    """The name in a conda spec, and the rest; ("", "") for one in brackets or with a condition, which solvers alone judge."""
+    found = _NAME.fullmatch(need.strip())
+    return (found[1].lower(), found[2]) if found and not set("[;") & set(need) else ("", "")
+
+
+@rule("unmet-dependency", "A package is locked in a version that another one does not work with.")
+def unmet_dependency(case: Case) -> Found:
+    """Versions and builds of conda's packages, and their constraints where the source tells them."""
+    for package in case.packages if case.lock.linked else ():
+        for need in package.depends if package.manager == "conda" else ():
+            text = _refused(case, need)
+            if text:
+                yield package, f"needs {need}; {text}"
+        for need in package.constrains:
+            text = _refused(case, need)
+            if text:
+                yield package, f"does not go with anything but {need}; {text}"
+
+
+def _refused(case: Case, need: str) -> str:
+    name, rest = _named(need)
+    found = case.conda(name)
+    words = rest.split()
+    if found is None or not words:
+        return ""
+    fits = admits(words[0], found.version) and (len(words) < 2 or fnmatchcase(found.build, words[1]))
+    return "" if fits else f"{found.name} {found.version} {found.build} is locked"

@@ -1,0 +1,222 @@
+"""The rules about promises: what the locked packages demand of a machine, held against what the target promises.
+
+Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from envgen.formats.builds import cudnn_of, version_of
+from envgen.model.facts import driver_text
+from envgen.model.packages import LockedPackage
+from envgen.resolver import constraints
+from envgen.resolver.constraints import Value
+from envgen.verify.registry import Case, rule, toolkit_of
+
+if TYPE_CHECKING:
+    from rattler import VersionSpec
+
+Found = Iterator[tuple[LockedPackage | None, str]]
+_IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
+
+# They hand the driver code of this toolkit to compile at run time (PTX): https://docs.nvidia.com/deploy/cuda-compatibility/
+_COMPILERS = {"triton", "torchtriton", "jaxlib", "tensorflow", "tensorflow-base", "numba-cuda", "cupy", "cupy-core", "torch"}
+
+
+@cache
+def version_spec(text: str) -> VersionSpec | None:
+    """A conda version range; None where it is none."""
+    from rattler import VersionSpec
+    from rattler.exceptions import InvalidVersionSpecError
+
+    try:
+        return VersionSpec(text)
+    except InvalidVersionSpecError:
+        return None
+
+
+@cache
+def admits(spec: str, version: str) -> bool:
+    """Whether a conda version lies in a range; what cannot be read is not held against anybody."""
+    from rattler import Version as CondaVersion
+    from rattler.exceptions import InvalidVersionError
+
+    if spec in ("", "*"):
+        return True
+    found = version_spec(spec)
+    try:
+        return found is None or found.matches(CondaVersion(version))
+    except InvalidVersionError:
+        return True
+
+
+@rule("virtual-package", "The package cannot be installed where the target's promises hold, and nothing more.")
+def virtual_package(case: Case) -> Found:
+    """`__glibc`, `__cuda`, `__archspec` ... of every locked package; `__cuda` in a CPU target is `cuda-in-cpu`."""
+    promised = case.claim.virtual
+    if promised is None:
+        return
+    for package in case.packages:
+        for need in package.depends:
+            name, _, spec = need.partition(" ")
+            if name.startswith("__") and not (name == "__cuda" and case.claim.cuda is None):
+                text = _unmet(case, name, spec.split(" ")[0], promised)
+                if text:
+                    yield package, text
+
+
+def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str:
+    have = promised.get(name)
+    if have is None:
+        implied = name in _IMPLIED.get(case.platform.split("-")[0], ())
+        return "" if implied else f"needs {name}{f' {spec}' if spec else ''}, which {case.claim.source} does not promise"
+    version = have.split(" ")[0]
+    return "" if admits(spec, version) else f"needs {name} {spec}; {case.claim.source} promises {version}"
+
+
+@rule("wheel-glibc", "A wheel for a newer glibc than the promised one does not install there.")
+def wheel_glibc(case: Case) -> Found:
+    """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
+    promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
+    for package in case.packages if promised else ():
+        tags = re.findall(r"manylinux_2_(\d+)_", package.url) if package.url.endswith(".whl") else []
+        older = re.search(r"manylinux(1|2010|2014)_", package.url)
+        if tags and not older and not admits(f">=2.{min(map(int, tags))}", promised):
+            yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
+
+
+@rule("microarchitecture", "The build uses instructions that the promised processor does not have: it ends with SIGILL.")
+def microarchitecture(case: Case) -> Found:
+    """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
+    level = case.conda("_x86_64-microarch-level")
+    promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
+    have = re.fullmatch(r"x86_64(?:_v(\d))?", promised)
+    needs = version_of(level) if level else None
+    if level and needs and have and needs.major > int(have[1] or 1):
+        wanted = f"x86_64_v{needs.major}"
+        yield level, f"needs a processor of level {wanted}; {case.claim.source} promises {promised}"
+
+
+@rule("cuda-promise", "conda-forge's `cuda-version` demands a driver for its major; a conda-lock.yml does not repeat that.")
+def cuda_promise(case: Case) -> Found:
+    """`cuda-version X.Y` constrains `__cuda >=X` (https://github.com/conda-forge/cuda-version-feedstock)."""
+    found = case.conda("cuda-version")
+    version = version_of(found) if found else None
+    promised = (case.claim.virtual or {}).get("__cuda")
+    if found and version and promised and not admits(f">={version.major}", promised.split(" ")[0]):
+        yield found, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
+
+
+# --- driver ---------------------------------------------------------------------------------------------------------------
+
+
+def driver_floors(case: Case) -> tuple[Version | None, Version | None]:
+    """The oldest driver that runs the environment, and the oldest on which its run-time compilation works; None: not known.
+
+    The first follows from minor-version compatibility; the second is None where nothing compiles at run time.
+    """
+    toolkit = case.toolkit
+    if toolkit is None:
+        return None, None
+    compiles = any(package.name in _COMPILERS for package in case.packages)
+    return toolkit.floor.get(case.system), toolkit.driver.get(case.system) if compiles else None
+
+
+@rule("driver-too-old", "The fleet's oldest driver cannot run this CUDA at all.")
+def driver_too_old(case: Case) -> Found:
+    """The project's `driver:` against the floor of the family (minor-version compatibility), or of the toolkit before CUDA 11."""
+    floor, _ = driver_floors(case)
+    have = case.claim.driver
+    if floor and have and have < floor:
+        yield None, f"{case.told} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
+
+
+@rule("run-time-compilation", "The driver runs the build, but not what is compiled at run time for it.", severity="warning")
+def run_time_compilation(case: Case) -> Found:
+    """Between the floor of the family and the toolkit's own driver, Triton, XLA and torch.compile may fail."""
+    floor, compiling = driver_floors(case)
+    have = case.claim.driver
+    if compiling and have and (floor is None or have >= floor) and have < compiling:
+        yield None, f"code compiled at run time needs driver {driver_text(compiling)} or newer; the oldest is {driver_text(have)}"
+
+
+# --- GPUs -----------------------------------------------------------------------------------------------------------------
+
+
+@rule("gpu-without-code", "The build has no code for a GPU of the fleet: no kernel image is available.")
+def gpu_without_code(case: Case) -> Found:
+    """The range of the target's toolkit, and of the one that a framework's build was made with, which may be an older minor.
+
+    Code for X.Y runs on X.Z, Z >= Y, of the same major.
+    """
+    if case.claim.kind != "cuda" or case.claim.cuda is None:
+        return
+    built = {case.claim.cuda: None, **{Version(cuda): package for package, _, cuda in case.frameworks if cuda and "." in cuda}}
+    for cuda, package in built.items():
+        toolkit = toolkit_of(case.matrix, cuda)
+        for gpu in case.claim.gpus if toolkit else ():
+            if toolkit and not constraints.has_code(toolkit, gpu):
+                low, high = toolkit.capabilities
+                held = f"has code for compute capability {low} to {high}"
+                yield package, f"CUDA {cuda} {held}, not for {gpu.name} ({gpu.capability})"
+
+
+@rule("cudnn-without-code", "This cuDNN has no code for a GPU of the fleet.")
+def cudnn_without_code(case: Case) -> Found:
+    """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
+    for package in case.packages:
+        version = cudnn_of(package)
+        floor = constraints.cudnn_floor(case.matrix, version) if version else None
+        for gpu in case.claim.gpus if floor and case.claim.kind == "cuda" else ():
+            if floor and gpu.capability < floor:
+                yield package, f"has code from compute capability {floor} on, not for {gpu.name} ({gpu.capability})"
+
+
+_HARDWARE = {"gpu", "glibc", "archspec"}
+
+
+@rule("fact", "A fact of matrices/ about these builds says that they need more than is promised.")
+def fact(case: Case) -> Found:
+    """Constraints of the matrices on GPUs, glibc and processors; `because` names their source."""
+    known = _known(case)
+    if case.claim.kind != "cuda" or not known:
+        return
+    for constraint in case.matrix.constraints:
+        wants = {condition.axis for condition in constraint.need}
+        if not constraint.warn and wants & _HARDWARE and constraints.holds(constraint, known) is False:
+            yield None, f"{constraints.violated(constraint, known)} ({constraint.at})"
+
+
+def _known(case: Case) -> dict[str, tuple[Value, ...]]:
+    virtual = case.claim.virtual or {}
+    known: dict[str, tuple[Value, ...]] = {"platform": (case.platform,), **_versions(case)}
+    if case.claim.cuda:
+        known["cuda"] = (case.claim.cuda,)
+    if case.claim.gpus:
+        known["gpu"] = tuple(gpu.capability for gpu in case.claim.gpus)
+    glibc = virtual.get("__glibc", "").split(" ")[0]
+    if re.fullmatch(r"\d+(\.\d+)*", glibc):
+        known["glibc"] = (Version(glibc),)
+    if "__archspec" in virtual:
+        known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
+    return known
+
+
+def _versions(case: Case) -> dict[str, tuple[Value, ...]]:
+    """Each framework's version, and the provider that conda's builds come from."""
+    found: dict[str, tuple[Value, ...]] = {}
+    for package, framework, _ in case.frameworks:
+        if package.manager == "conda":
+            try:
+                found[framework] = (Version(package.version),)
+            except InvalidVersion:
+                continue
+            if package.url.count("/") > 3:
+                found["provider"] = (package.url.split("/")[-3],)
+    return found

@@ -1,0 +1,193 @@
+"""`envgen verify`, in order: read each path, find out what it is meant to be, hold it against the rules. Writes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+from envgen.formats.others import read_any
+from envgen.install import prefixes
+from envgen.lock.plan import load
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import Matrix, Platform, Project, Target
+from envgen.model.findings import Claim, Verified
+from envgen.model.layout import VIRTUAL, Layout, starter
+from envgen.model.packages import Lock
+from envgen.resolver.constraints import fleet, with_overrides
+from envgen.verify import check
+from envgen.verify.rules_promises import driver_floors
+from envgen.yamlfile.document import read
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be."""
+
+    paths: tuple[Path, ...]
+    target: str | None = None
+    project: str | None = None
+    virtual: Path | None = None
+
+
+def verified(layout: Layout | None, asked: Question) -> tuple[Verified, ...]:
+    """Every platform of every path; without a path, of the repository's locks.
+
+    Outside a repository the facts that came with envgen are used. Raises BadInput about a path that cannot be read.
+    """
+    facts = layout or Layout(starter())
+    matrix = load_matrix(facts.matrices, facts.shown(facts.matrices))
+    paths = asked.paths or (_own(layout, asked) if layout else ())
+    if not paths:
+        raise BadInput(
+            "nothing to verify", hint="give a lock, a list or an environment's folder, or run in a repository with locks"
+        )
+    return tuple(
+        item
+        for path in paths
+        for lock in read_any(path, _shown(path, layout))
+        for item in _judged(lock, path, layout, asked, matrix)
+    )
+
+
+def _own(layout: Layout, asked: Question) -> tuple[Path, ...]:
+    """The locks of the repository, of the asked project and target alone where they are named."""
+    if asked.project:
+        layout.known_project(asked.project)
+    places = [(path, path.parent.parent.name, path.parent.name) for path in layout.locks()]
+    return tuple(path for path, project, target in places if asked.project in (None, project) and asked.target in (None, target))
+
+
+def _shown(path: Path, layout: Layout | None) -> str:
+    """The path below the repository, as a code host knows the file; any other as it was given."""
+    whole = path.absolute()
+    return layout.shown(whole) if layout and whole.is_relative_to(layout.root) else str(path)
+
+
+def _judged(lock: Lock, path: Path, layout: Layout | None, asked: Question, matrix: Matrix) -> Iterable[Verified]:
+    claims = _claims(lock, path.absolute(), layout, asked, matrix)
+    findings = check.check(lock, claims, matrix)
+    for case in check.cases(lock, claims, matrix):
+        mine = tuple(found for found in findings if found.platform == case.platform)
+        yield Verified(lock, case.platform, case.claim, len(case.packages), *driver_floors(case), mine)
+
+
+# --- what a path is meant to be -------------------------------------------------------------------------------------------
+
+
+def _claims(lock: Lock, path: Path, layout: Layout | None, asked: Question, matrix: Matrix) -> Mapping[Platform, Claim]:
+    """By what was said on the command line, by the project whose lock it is, by the file beside it; else none: it is inferred."""
+    place = _place(path, layout)
+    project = asked.project or (place[0] if place else None)
+    target = asked.target or (place[1] if place else None)
+    if project and layout and target:
+        return _of_project(lock, layout, project, target, matrix)
+    if asked.project:
+        hint = "give --target NAME as well" if layout else "run it in the repository of that project"
+        raise BadInput(f"of project {asked.project}, but of which target is {lock.shown}?", hint=hint)
+    if target:
+        claims = claims_for(lock, named_target(target, matrix))
+        promised = _promises(asked.virtual) if asked.virtual else {}
+        return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
+    virtual = asked.virtual or path.parent / VIRTUAL
+    if asked.virtual or virtual.is_file():
+        return _of_promise(lock, virtual)
+    return {}
+
+
+def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
+    """Project and target of a lock in its place in the repository, or of an environment that envgen installed."""
+    if layout and path in layout.locks():
+        return path.parent.parent.name, path.parent.name
+    try:
+        named = prefixes.made_for(path)
+    except BadInput:  # a damaged mark claims nothing
+        return None
+    return named if named and layout and named[0] in layout.projects() else None
+
+
+def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matrix) -> dict[Platform, Claim]:
+    project = load(layout, matrix, name)
+    wish = next((wish for wish in project.targets if wish.name == target), None)
+    if wish is None:
+        known = [wish.name for wish in project.targets]
+        raise BadInput(f"{name} has no target `{target}`", where=project.at("targets"), hint=closest(target, known))
+    claims = claims_for(lock, with_overrides(matrix.targets[target], wish))
+    return {platform: _for_project(claim, project, matrix) for platform, claim in claims.items()}
+
+
+def _for_project(claim: Claim, project: Project, matrix: Matrix) -> Claim:
+    return replace(
+        claim,
+        frameworks=tuple(wish.framework for wish in project.frameworks),
+        channels=project.channels,
+        driver=project.driver,
+        gpus=fleet(matrix, project),
+    )
+
+
+def named_target(name: str, matrix: Matrix) -> Target:
+    """A target of the matrices, or one that its name describes: cu127 is CUDA 12.7."""
+    known = matrix.targets.get(name)
+    if known:
+        return known
+    digits = re.fullmatch(r"cu(\d{1,2})(\d)", name)
+    if digits is None:
+        raise BadInput(f"no target `{name}`", hint=closest(name, matrix.targets))
+    return Target(name, Version(f"{digits[1]}.{digits[2]}"), (), {}, next(iter(matrix.targets.values())).at)
+
+
+def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
+    """One claim for each platform; there is no CUDA on macOS, whatever the target."""
+    return {
+        platform: Claim(
+            kind="cuda" if target.cuda and not platform.startswith("osx") else "cpu",
+            cuda=None if platform.startswith("osx") else target.cuda,
+            source=f"target {target.name}",
+            virtual=target.virtual.get(platform),
+        )
+        for platform in lock.platforms
+    }
+
+
+def _of_promise(lock: Lock, path: Path) -> dict[Platform, Claim]:
+    """What a `virtual-packages.yml` makes of a lock: where it promises `__cuda`, a CUDA environment that this driver runs."""
+    promised = _promises(path)
+    claims = {}
+    for platform in (platform for platform in lock.platforms if platform in promised):
+        seems = check.inferred([package for package in lock.packages if package.platform == platform])
+        virtual = promised[platform]
+        claims[platform] = Claim("cuda" if "__cuda" in virtual else "cpu", _cuda(virtual, seems, path), path.name, virtual)
+    return claims
+
+
+def _promises(path: Path) -> dict[Platform, dict[str, str]]:
+    """A `virtual-packages.yml`: platform -> virtual package -> "version" or "version build"."""
+    data = read(path, str(path)).data
+    subdirs = data.get("subdirs") if isinstance(data, dict) else None
+    if not isinstance(subdirs, dict):
+        raise BadInput("no `subdirs:` in it", where=path, hint="see docs/projects.md for what such a file holds")
+    return {str(platform): _packages(found, path) for platform, found in subdirs.items()}
+
+
+def _packages(found: object, path: Path) -> dict[str, str]:
+    packages = found.get("packages") if isinstance(found, dict) else None
+    if not isinstance(packages, dict):
+        raise BadInput("a subdir without `packages:`", where=path, hint="see docs/projects.md for what such a file holds")
+    return {str(name): str(value) for name, value in packages.items()}
+
+
+def _cuda(virtual: Mapping[str, str], seems: Claim, path: Path) -> Version | None:
+    """The CUDA that the packages name, when the promised driver runs it; else the promised one."""
+    if "__cuda" not in virtual:
+        return None
+    try:
+        promised = Version(virtual["__cuda"].split(" ")[0])
+    except InvalidVersion:
+        raise BadInput(f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint='write for instance "12.6"') from None
+    fits = seems.cuda is not None and seems.cuda.major == promised.major and seems.cuda <= promised
+    return seems.cuda if fits else promised

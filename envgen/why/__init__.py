@@ -1,1 +1,0 @@
-"""Why this choice, why none, and what would work instead."""

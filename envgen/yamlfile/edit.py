@@ -1,0 +1,223 @@
+"""Edits into the text of a YAML file: what an edit does not touch stays as it is, byte for byte. Pure.
+
+The result is read back: its data must be the old data with the edits, else nothing comes of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from envgen.curate.refresh.diff import Edit
+from envgen.model.errors import BadInput
+from envgen.yamlfile.document import Span, parse, spans
+from envgen.yamlfile.events import KeyPath
+
+_PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # that YAML does not read as text
+
+
+def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
+    """The text with the edits. Raises BadInput where the file is written in a way that they do not fit."""
+    if not edits:
+        return text
+    newline = "\r\n" if "\r\n" in text else "\n"
+    whole = text if text.endswith("\n") else text + newline
+    canvas = _Canvas(whole, spans(whole), newline)
+    lists: dict[KeyPath, list[Edit]] = defaultdict(list)
+    for edit in edits:
+        if edit.kind in ("insert", "remove"):
+            lists[edit.path[:-1]].append(edit)
+        elif edit.kind == "set":
+            span = canvas.spans[edit.path]
+            canvas.replace(span.start, span.end, scalar(edit.value))
+        else:
+            _add(canvas, edit)
+    for path, group in sorted(lists.items(), key=lambda item: -len(item[0])):  # the inner first: an outer one takes their text
+        (_flow_list if canvas.spans[path].flow else _block_list)(canvas, path, group)
+    new = canvas.taken(0, len(whole))
+    new = new if text.endswith("\n") else new.removesuffix(newline)
+    if parse(new, shown).data != applied(parse(text, shown).data, edits):
+        hint = "change it by hand: " + "; ".join(dict.fromkeys(edit.why for edit in edits))
+        raise BadInput("the change does not fit how this file is written; nothing was written", where=shown, hint=hint)
+    return new
+
+
+def applied(data: Any, edits: Iterable[Edit]) -> Any:
+    """The data of a file with the edits; their paths are those of the data as it was."""
+    data = copy.deepcopy(data)
+    lists: dict[KeyPath, list[Edit]] = defaultdict(list)
+    for edit in edits:
+        if edit.kind in ("insert", "remove"):
+            lists[edit.path[:-1]].append(edit)
+        else:
+            _at(data, edit.path[:-1])[edit.path[-1]] = edit.value
+    for path in sorted(lists, key=len, reverse=True):  # the inner lists first: an outer one may move them
+        old, gone = _at(data, path), {edit.path[-1] for edit in lists[path] if edit.kind == "remove"}
+        come = _coming(lists[path])
+        old[:] = [item for n in range(len(old) + 1) for item in (*come.get(n, ()), *(old[n : n + 1] if n not in gone else ()))]
+    return data
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def _coming(edits: Iterable[Edit]) -> Mapping[int, list[Any]]:
+    """What comes before which item."""
+    found: dict[int, list[Any]] = defaultdict(list)
+    for edit in edits:
+        if edit.kind == "insert":
+            found[int(edit.path[-1])].append(edit.value)
+    return found
+
+
+# --- the text -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Canvas:
+    """A text that ends in a newline, where its values stand, how its lines end, and the replacements that were asked for."""
+
+    old: str
+    spans: Mapping[KeyPath, Span]
+    newline: str
+    changes: list[tuple[int, int, str]] = field(default_factory=list)
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        self.changes.append((start, end, text))
+
+    def insert_lines(self, at: int, lines: Iterable[str]) -> None:
+        self.replace(at, at, "".join(line + self.newline for line in lines))
+
+    def line_start(self, at: int) -> int:
+        return self.old.rfind("\n", 0, at) + 1
+
+    def line_end(self, at: int) -> int:
+        """The first character of the next line."""
+        return self.old.index("\n", at) + 1
+
+    def column(self, at: int) -> int:
+        return at - self.line_start(at)
+
+    def taken(self, start: int, end: int) -> str:
+        """A part of the text with the replacements in it, which are done then; those at one place in the order of asking."""
+        inside = [change for change in self.changes if start <= change[0] and change[1] <= end]
+        self.changes = [change for change in self.changes if change not in inside]
+        parts, at = [], start
+        for first, last, new in sorted(inside, key=lambda change: change[:2]):
+            parts += [self.old[at:first], new]
+            at = last
+        return "".join((*parts, self.old[at:end]))
+
+
+def _flow_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
+    """`[a, b]`: the items that stay keep their text, and what stands before it."""
+    span = canvas.spans[path]
+    items = [canvas.spans[(*path, n)] for n in range(_length(canvas, path))]
+    gone = {edit.path[-1] for edit in edits if edit.kind == "remove"}
+    come = _coming(edits)
+    ends = [span.start + 1, *(item.end for item in items)]
+    leads = [canvas.old[end : item.start] for end, item in zip(ends, items, strict=False)]
+    parts: list[str] = []
+    for n in range(len(items) + 1):
+        for value in come.get(n, ()):
+            parts += [", " if parts else leads[0] if leads else "", flow(value)]
+        if n < len(items) and n not in gone:
+            parts += [(leads[n] if n else ", ") if parts else leads[0], canvas.taken(items[n].start, items[n].end)]
+    canvas.replace(span.start + 1, ends[-1], "".join(parts))
+
+
+def _block_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
+    """`- a` on lines of its own: whole lines come and go."""
+    count = _length(canvas, path)
+    for edit in edits:
+        if edit.kind == "remove":
+            span = canvas.spans[edit.path]
+            canvas.replace(canvas.line_start(span.start), canvas.line_end(span.end), "")
+    for n, values in _coming(edits).items():
+        dash = canvas.column(canvas.spans[path].start)
+        at = _behind(canvas, (*path, n - 1), dash) if n else _below_key(canvas, canvas.spans[path], dash)
+        lines = [line for value in values for line in _item(canvas, path, value, dash, min(n, count - 1))]
+        canvas.insert_lines(at, lines)
+
+
+def _behind(canvas: _Canvas, path: KeyPath, dash: int) -> int:
+    """Behind an item of a block list, and behind comment lines that are indented as part of it."""
+    at = canvas.line_end(canvas.spans[path].end)
+    while at < len(canvas.old):
+        line = canvas.old[at : canvas.line_end(at)]
+        if not line.lstrip(" ").startswith("#") or len(line) - len(line.lstrip(" ")) <= dash:
+            return at
+        at = canvas.line_end(at)
+    return at
+
+
+def _below_key(canvas: _Canvas, first: Span, dash: int) -> int:
+    """Before the first item of a block list, and before the comment lines that stand directly above it, at its indent."""
+    at = canvas.line_start(first.start)
+    while at:
+        line = canvas.old[canvas.line_start(at - 1) : at]
+        if line[:dash].strip() or not line[dash:].startswith("#"):
+            return at
+        at = canvas.line_start(at - 1)
+    return at
+
+
+def _item(canvas: _Canvas, path: KeyPath, value: Any, dash: int, like: int) -> list[str]:
+    """The lines of a new item: a release as a block where its neighbour is one, anything else on one line."""
+    lead, neighbour = " " * dash + "- ", canvas.spans[(*path, like)]
+    if not isinstance(value, dict) or not value.get("builds") or neighbour.flow:
+        return [lead + flow(value)]
+    indent = canvas.column(neighbour.start)
+    builds = canvas.spans.get((*path, like, "builds"))
+    inner = canvas.column(builds.start) if builds and not builds.flow else indent + 2
+    pad = " " * indent
+    keys = [f"{key}: {flow(found)}" for key, found in value.items() if key != "builds"]
+    head = [lead.ljust(indent) + keys[0], *(pad + key for key in keys[1:]), f"{pad}builds:"]
+    return [*head, *(" " * inner + "- " + flow(row) for row in value["builds"])]
+
+
+def _add(canvas: _Canvas, edit: Edit) -> None:
+    """A key into a mapping: behind its first one; in a mapping without any, alone."""
+    path, key = edit.path[:-1], f"{edit.path[-1]}: {flow(edit.value)}"
+    span = canvas.spans[path]
+    inside = [found for name, found in canvas.spans.items() if len(name) == len(path) + 1 and name[:-1] == path]
+    first = min(inside, key=lambda found: found.start, default=None)
+    if first is None:
+        canvas.replace(span.start + 1, span.start + 1, key)
+    elif span.flow:
+        last = max(inside, key=lambda found: found.end) if edit.path[-2] == "with" else first
+        canvas.replace(last.end, last.end, f", {key}")
+    else:
+        canvas.insert_lines(canvas.line_end(first.end), [" " * canvas.column(span.start) + key])
+
+
+def _length(canvas: _Canvas, path: KeyPath) -> int:
+    return sum(len(name) == len(path) + 1 and name[:-1] == path for name in canvas.spans)
+
+
+# --- values ---------------------------------------------------------------------------------------------------------------
+
+
+def flow(value: Any) -> str:
+    """A value on one line, as the matrices write it: {provider: conda-forge, variants: ["12.6"]}."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key)}: {flow(found)}" for key, found in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    return scalar(value)
+
+
+def scalar(value: Any) -> str:
+    """A number as it is; a text in quotes, unless it is a plain word."""
+    if isinstance(value, int):
+        return str(value)
+    return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else json.dumps(value, ensure_ascii=False)
