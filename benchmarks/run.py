@@ -101,9 +101,9 @@ def requests_of(root: Path, index: Path) -> str:
     from envgen.channels.index import cache_folder
     from envgen.cli.console import Terminal
     from envgen.lock.pipeline import lock
-    from envgen.lock.render import requests
     from envgen.model.layout import Layout
     from envgen.model.run import Ask
+    from envgen.resolver.specs import requests
 
     outcomes = lock(Layout(root), Ask(index_folder=index, jobs=os.cpu_count() or 1), Terminal())
     asked = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
@@ -175,8 +175,8 @@ def facts_rows(index: Path) -> list[tuple[str, str, str]]:
     from envgen.channels.index import FolderIndex, Wanted
     from envgen.cli.console import Terminal
     from envgen.curate.records import solve
-    from envgen.curate.records.request import Asked
     from envgen.curate.records.verify import verified
+    from envgen.curate.request import Asked
     from envgen.model.layout import Layout
 
     jobs, asked, whole = os.cpu_count() or 1, [], solve.attempts

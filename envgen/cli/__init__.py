@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: options in, one call, one print, and errors mapped to exit codes. May import every package."""

@@ -51,11 +51,12 @@ def lock(
     from envgen.cli import lock_report
     from envgen.cli.console import Terminal, print_table
     from envgen.lock import pipeline
+    from envgen.machine.locked import best_here
     from envgen.model.run import Ask
 
     ask = Ask(projects, targets, folder, offline, jobs or os.cpu_count() or 1, update)
     with Terminal() as talk:
-        outcomes = pipeline.lock(layout, ask, talk)
+        outcomes = pipeline.lock(layout, ask, talk, best_here)
     if as_json:
         click.echo(lock_report.lock_json(outcomes))
         return

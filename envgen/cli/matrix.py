@@ -13,7 +13,7 @@ import click
 from envgen.cli.options import chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
-    from envgen.curate.records.request import Asked
+    from envgen.curate.request import Asked
 
 WIDTH, NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, and of one on a small terminal
 
@@ -207,6 +207,6 @@ def refresh(
 def _asked(folder: Path | None, frameworks: tuple[str, ...], platforms: tuple[str, ...], *, offline: bool, complete: bool) -> Asked:
     """Which records, and what of them; where live channels cannot be reached, the few recorded ones are no answer."""
     from envgen.channels.index import Wanted
-    from envgen.curate.records.request import Asked
+    from envgen.curate.request import Asked
 
     return Asked(Wanted(folder, offline, fallback=False), frameworks, platforms, complete)

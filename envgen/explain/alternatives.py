@@ -13,11 +13,10 @@ from envgen.explain.conflict import smallest
 from envgen.explain.demands import with_wish
 from envgen.explain.model import Better, Explained
 from envgen.explain.phrases import asked
-from envgen.lock import render
 from envgen.matrix import drivers
 from envgen.model.facts import Project, Reason, Release, Wish
 from envgen.model.resolution import Resolution
-from envgen.resolver import constraints
+from envgen.resolver import constraints, specs
 from envgen.resolver.resolve import Question, answer, possible
 
 
@@ -29,7 +28,7 @@ def explained(question: Question, resolutions: Sequence[Resolution]) -> tuple[Ex
             dict(_better(question, resolution, resolutions)),
             drivers.driver_notes(question.matrix, resolution),
             advice(question.matrix, resolution),
-            tuple(spec for choice in resolution.choices for spec in render.spelled(choice, resolution.target)),
+            tuple(spec for choice in resolution.choices for spec in specs.spelled(choice, resolution.target)),
         )
         for resolution in resolutions
     )

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from envgen.explain.explain import conflict
 from envgen.explain.minimize import unsparable
 from envgen.explain.report import conflict_text, part_lines
-from envgen.lock import render
 from envgen.model.facts import Build, Platform, Reason, variant_text
 from envgen.model.packages import Request
 from envgen.model.resolution import Choice, Resolution
+from envgen.resolver import specs
 from envgen.resolver.candidates import named
 from envgen.resolver.resolve import Question
 
@@ -37,16 +37,16 @@ def pieces(resolution: Resolution, platform: Platform) -> tuple[Piece, ...]:
     chosen = [_chosen(choice, resolution, platform) for choice in resolution.choices]
     own = [Piece(Reason(row.spec, row.at), (row.spec,), fact=False) for row in resolution.dependencies]
     known = {spec for piece in (python, *chosen, *own) for spec in piece.specs}
-    rest = tuple(spec for group in render.groups(resolution) for spec in group.specs if spec not in known)
+    rest = tuple(spec for group in specs.groups(resolution) for spec in group.specs if spec not in known)
     others = [Piece(Reason(spec, target.at), (spec,), fact=False) for spec in rest]
     return (*own, *others, python, *chosen)
 
 
 def _chosen(choice: Choice, resolution: Resolution, platform: Platform) -> Piece:
-    specs = render.spelled(choice, resolution.target)
+    own = specs.spelled(choice, resolution.target)
     row = _row(choice, resolution, platform)
-    what = f"{named(choice)} for {variant_text(choice.variant)} on {platform} with python {resolution.python}: {', '.join(specs)}"
-    return Piece(Reason(what, row.at if row else choice.release.at, choice.spelling.because), specs, fact=True)
+    what = f"{named(choice)} for {variant_text(choice.variant)} on {platform} with python {resolution.python}: {', '.join(own)}"
+    return Piece(Reason(what, row.at if row else choice.release.at, choice.spelling.because), own, fact=True)
 
 
 def _row(choice: Choice, resolution: Resolution, platform: Platform) -> Build | None:

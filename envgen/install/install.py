@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envgen.formats import installed
+from envgen.formats.installed import Mark, Wheel
 from envgen.install import prefixes, transaction, wheels
 from envgen.install.clean_env import clean
-from envgen.install.prefixes import Mark, Wheel
 from envgen.install.select import Wanted, here
 from envgen.machine.system import platform_here
 from envgen.model.errors import BadInput, CheckFailed, addressed
@@ -86,13 +87,13 @@ def _judged(asked: Wanted, force: bool) -> str:
         state = prefixes.state(prefix, asked.lock)
     if prefix.exists() and not prefix.is_dir():
         raise BadInput("a file is in this place", where=prefix, hint="give another place with --prefix DIR")
-    if state == "foreign" and not prefixes.is_environment(prefix):
+    if state == "foreign" and not installed.is_environment(prefix):
         raise BadInput(
             "this folder is not empty and no conda environment", where=prefix, hint="give another place with --prefix DIR"
         )
     if (prefix / "condabin").is_dir():
         raise BadInput("this is conda's own installation", where=prefix, hint="give another place with --prefix DIR")
-    mark = prefixes.read_mark(prefix)
+    mark = installed.read_mark(prefix)
     if not force and (state == "foreign" or (mark and mark.name != asked.name)):
         whose = f"envgen made this environment for {mark.name}" if mark else "envgen did not make this environment"
         hint = "give another place with --prefix DIR; or --force: its packages become those of the lock, other files stay"
@@ -113,8 +114,8 @@ def _read(layout: Layout, asked: Wanted) -> Locked:
 
 def _change(prefix: Path, locked: Locked) -> Change:
     """What differs between a prefix, which need not be there, and a lock."""
-    mark = prefixes.read_mark(prefix)
-    have, hashes = prefixes.packages(prefix), mark.packages if mark else {}
+    mark = installed.read_mark(prefix)
+    have, hashes = installed.packages(prefix), mark.packages if mark else {}
     old = {name: wheel for name, wheel in mark.pip.items() if (prefix / wheel.info).is_dir()} if mark else {}
     want = {wheel.name: wheel for wheel in locked.pip}
     moved = _python(have) != _python(locked.packages)  # site-packages has another path then
@@ -140,13 +141,13 @@ def _build(layout: Layout, asked: Wanted, locked: Locked, change: Change, stage:
     from envgen.install import link
 
     environ, _ = clean(os.environ, str(stage), lambda _: False, os.path)
-    if prefixes.is_environment(asked.prefix):
+    if installed.is_environment(asked.prefix):
         transaction.clone(asked.prefix, stage, link.files(asked.prefix))
-        (stage / prefixes.META / prefixes.MARK).unlink(missing_ok=True)
+        (stage / installed.META / installed.MARK).unlink(missing_ok=True)
         wheels.uninstall(stage, tuple(change.pip_removed), environ)
     link.link(locked, stage, asked.prefix, cache_folder() / "packages", set(change.again), client(locked.channels), talk)
-    if prefixes.packages(stage) != locked.packages.keys():
-        odd = ", ".join(sorted(prefixes.packages(stage) ^ locked.packages.keys()))
+    if installed.packages(stage) != locked.packages.keys():
+        odd = ", ".join(sorted(installed.packages(stage) ^ locked.packages.keys()))
         raise CheckFailed(f"what was installed is not what is locked: {odd}", where=asked.prefix, hint="please report this")
     new = [wheel for wheel in locked.pip if wheel.name in change.pip_added]
     if new:
@@ -158,7 +159,7 @@ def _build(layout: Layout, asked: Wanted, locked: Locked, change: Change, stage:
 
 def _kept_wheels(prefix: Path, locked: Locked, change: Change) -> dict[str, Wheel]:
     """The pip packages of an environment that stay as they are."""
-    mark, stay = prefixes.read_mark(prefix), {wheel.name for wheel in locked.pip} - change.pip_added.keys()
+    mark, stay = installed.read_mark(prefix), {wheel.name for wheel in locked.pip} - change.pip_added.keys()
     return {name: wheel for name, wheel in (mark.pip if mark else {}).items() if name in stay}
 
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from envgen.formats.installed import read_mark
 from envgen.install import prefixes
 from envgen.install.prefixes import Places
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
 from envgen.model.run import Talk
-
-AUTO, GPU = "auto", "gpu"  # as a target: what fits this machine; its newest CUDA target
+from envgen.targets import AUTO, GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk:
 def installed(layout: Layout, project: str, target: str, prefix: Path | None, talk: Talk) -> Path:
     """The environment that `envgen install` made for a target, or BadInput with the line that makes it."""
     found = wanted(layout, project, target, prefix, talk)
-    mark = prefixes.read_mark(found.prefix)
+    mark = read_mark(found.prefix)
     if mark and mark.name == found.name:
         return found.prefix
     elsewhere = prefixes.find(found.name, here(layout), Path.home()) if prefix is None else ()
@@ -108,8 +108,9 @@ def here(layout: Layout) -> Places:
 
 def _target(layout: Layout, project: str, word: str, talk: Talk) -> tuple[str, str]:
     """The locked target that fits this machine, and why: doctor's own choice."""
-    from envgen.lock.plan import best_locked, load
+    from envgen.machine.locked import best_locked
     from envgen.matrix.load import load_matrix
+    from envgen.project.load import load
 
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
     return best_locked(word, layout, matrix, load(layout, matrix, project, talk))

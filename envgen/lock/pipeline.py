@@ -17,8 +17,7 @@ from packaging.version import Version
 from envgen.channels.recorded import names_of, read_recorded, recorded_files, recorded_names
 from envgen.files import remove_files, write_files
 from envgen.formats import conda_lock
-from envgen.lock import render
-from envgen.lock.plan import Plan, as_locked, chosen, load, plan, read, rendered
+from envgen.lock.plan import Best, Plan, as_locked, chosen, plan, rendered
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
 from envgen.model.facts import Matrix, Platform, Target
@@ -26,6 +25,8 @@ from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Choice, Obstacle, RenderedFile, Resolution
 from envgen.model.run import Ask, Outcome, Solved, Talk
+from envgen.project.load import load
+from envgen.resolver import specs
 from envgen.resolver.resolve import Question, resolve
 from envgen.verify import check
 
@@ -36,10 +37,13 @@ if TYPE_CHECKING:
 _REFUTED = "`envgen matrix verify` holds every fact against the channels"
 
 
-def lock(layout: Layout, ask: Ask, talk: Talk) -> tuple[Outcome, ...]:
-    """Lock the asked targets of the asked projects; nothing is solved or written where inputs are unchanged."""
+def lock(layout: Layout, ask: Ask, talk: Talk, best: Best) -> tuple[Outcome, ...]:
+    """Lock the asked targets of the asked projects; nothing is solved or written where inputs are unchanged.
+
+    `best` says which target a word that depends on the machine (`gpu`, `auto`) means.
+    """
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    plans = [found for name in _project_names(layout, ask) if (found := plan(layout, matrix, name, ask, talk))]
+    plans = [found for name in _project_names(layout, ask) if (found := plan(layout, matrix, name, ask, talk, best))]
     busy = [found for found in plans if found.todo]
     done = _lock(layout, matrix, busy, ask, talk) if busy else {}
     _record(layout, (), talk)
@@ -109,7 +113,7 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
         return remembered[key]
 
     def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-        return frozenset.intersection(*(one(spec, platform) for spec in ("python", *render.spelled(choice, target))))
+        return frozenset.intersection(*(one(spec, platform) for spec in ("python", *specs.spelled(choice, target))))
 
     kept = {name: found.stamps[name] for name in found.kept}
     try:
@@ -130,7 +134,7 @@ def _refuted(found: Plan, clash: Clash, index: Index) -> NoSolution:
 
     what = f"{found.project.name}: {by_index(cast('Question', clash.question), found.wanted.values())}"
     try:
-        solve([request for resolution in found.wanted.values() for request in render.requests(resolution)], index, 1)
+        solve([request for resolution in found.wanted.values() for request in specs.requests(resolution)], index, 1)
     except Unsolvable as error:
         what = f"{what}\n\nthe solver says of what the matrices chose:\n{error.what}"
     return NoSolution(what, where=found.project.at("frameworks"), hint=_REFUTED)
@@ -160,7 +164,7 @@ def _solve(resolutions: Sequence[Resolution], index: Index, ask: Ask, talk: Talk
     from envgen.lock import condalock
 
     begun = time.perf_counter()
-    asked = [(resolution, render.requests(resolution)) for resolution in resolutions]
+    asked = [(resolution, specs.requests(resolution)) for resolution in resolutions]
     with ThreadPoolExecutor(1) as aside:
         ready = aside.submit(condalock.warm)
         talk.begin("solving", sum(len(group) for _, group in asked))
@@ -190,7 +194,7 @@ def _pinned(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved
     from envgen.lock import condalock
 
     begun, resolution = time.perf_counter(), item.resolution
-    name = render.environment_name(resolution)
+    name = specs.environment_name(resolution)
     files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
     locked = condalock.pin(name, item, files, wanted, chosen(resolution))
     warned = _read_back(layout, matrix, item, locked)
@@ -209,7 +213,7 @@ def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFil
     wrong = [found for found in findings if found.severity == "error"]
     if wrong:
         lines = "\n".join(_told(found) for found in wrong)
-        what = f"{render.environment_name(item.resolution)}: the solution is not what the target claims\n{lines}"
+        what = f"{specs.environment_name(item.resolution)}: the solution is not what the target claims\n{lines}"
         raise CheckFailed(what, hint="nothing was written; docs/verify.md says what each rule means and what mends it")
     # of drivers that cannot run what is compiled at run time the resolver has warned already
     return tuple(f"warning: {_told(found).strip()}" for found in findings if found.rule != "run-time-compilation")
@@ -256,7 +260,7 @@ def _record(layout: Layout, coming: Sequence[Solved], talk: Talk) -> None:
 
     Called before locks are written and after: a run that is killed in between loses no record, and the next one tidies up.
     """
-    urls = [url for path in layout.locks() for url in conda_lock.urls(read(path, layout))]
+    urls = [url for path in layout.locks() for url in conda_lock.urls(layout.read(path))]
     fresh = [record for item in coming for solution in item.solutions for record in solution.records]
     if not coming and recorded_names(layout.index) == names_of(urls):
         return
@@ -264,7 +268,7 @@ def _record(layout: Layout, coming: Sequence[Solved], talk: Talk) -> None:
     files, unknown = recorded_files([*urls, *(record.url for record in fresh)], fresh, old)
     for name, text in files.items():
         path = layout.index / name
-        if not path.is_file() or read(path, layout) != text:
+        if not path.is_file() or layout.read(path) != text:
             write_files(path.parent, (RenderedFile(path.name, text),), layout)
     remove_files([path for path in layout.index.glob("**/repodata.json") if path.relative_to(layout.index).as_posix() not in files])
     if unknown and not coming:

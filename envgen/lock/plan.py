@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from packaging.version import Version
 
 from envgen.formats import conda_lock
-from envgen.formats.builds import cudnn_of
 from envgen.lock import render
-from envgen.machine import nvml, system
-from envgen.machine.fit import GPU, WORDS, best_for
 from envgen.model.errors import BadInput, Clash, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.layout import LOCK, Layout
-from envgen.model.machine import Locked
 from envgen.model.resolution import Choice, RenderedFile, Resolution
 from envgen.model.run import Ask, Stamp, Talk
-from envgen.project.load import load_project
+from envgen.project.load import load
 from envgen.resolver.candidates import Held
 from envgen.resolver.resolve import resolve
+from envgen.targets import GPU, WORDS
+
+Best = Callable[[str, Matrix, Project], tuple[str, str]]  # a word that depends on the machine -> the target it means, and why
 
 
 @dataclass(slots=True)
@@ -42,10 +40,10 @@ class Plan:
         return tuple(name for name in self.asked if name not in self.kept)
 
 
-def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk) -> Plan | None:
+def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk, best: Best) -> Plan | None:
     """The plan of one project; None when none of the asked targets is one of its own."""
     project = load(layout, matrix, name, talk)
-    asked = _targets(project, matrix, ask, talk)
+    asked = _targets(project, matrix, ask, talk, best)
     if not asked:
         return None
     wanted = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
@@ -57,48 +55,10 @@ def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk) -> Pla
     return Plan(project, wanted, digests, stamps, _kept(layout, matrix, project, fresh), asked)
 
 
-def load(layout: Layout, matrix: Matrix, name: str, talk: Talk | None = None) -> Project:
-    """The project of that name, or BadInput that says which projects there are; `talk` is told how its words were read."""
-    path = layout.known_project(name)
-    project = load_project(path, layout.shown(path), matrix)
-    if talk:
-        for note in project.notes:
-            talk.say(f"{note.at}: {note.text}")
-    return project
-
-
 def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, RenderedFile]:
     """The two files of a target that are rendered."""
     source = layout.shown(layout.project(resolution.project.name))
     return render.render(resolution, layout.templates, layout.shown(layout.templates), source)
-
-
-def locked(layout: Layout, project: Project) -> dict[str, Locked]:
-    """What the locks of a project say to a machine, by target; a target without a lock is not in it."""
-    paths = {wish.name: layout.target(project.name, wish.name) / LOCK for wish in project.targets}
-    return {target: _locked(path, layout) for target, path in paths.items() if path.is_file()}
-
-
-def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The locked target that `word` (`gpu` or `auto`) means on this machine, and why; BadInput when there is none."""
-    here, locks = system.look(), locked(layout, project)
-    machine = nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES"))
-    return best_for(word, machine, matrix, project, locks, here, locks)
-
-
-def _locked(path: Path, layout: Layout) -> Locked:
-    text, shown = read(path, layout), layout.shown(path)
-    stamp, lock = conda_lock.read_stamp(text, shown), conda_lock.read_lock(text, shown)
-    cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(package))}
-    return Locked(lock.platforms, stamp.chosen if stamp else {}, cudnn)
-
-
-def read(path: Path, layout: Layout) -> str:
-    """A file of ours as text, or BadInput."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=layout.shown(path), hint="take it from git again, or delete it") from None
 
 
 def chosen(resolution: Resolution) -> dict[str, str]:
@@ -120,7 +80,7 @@ def as_locked(stamps: Mapping[str, Stamp], otherwise: Held | None = None) -> Hel
     return held
 
 
-def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[str, ...]:
+def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk, best: Best) -> tuple[str, ...]:
     """The targets that this run is about. One that a project lacks is an error where the project was named, else it is skipped."""
     known = [wish.name for wish in project.targets]
     found: list[str] = []
@@ -129,8 +89,7 @@ def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk) -> tuple[st
         if name not in WORDS and name not in matrix.targets:
             raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, *WORDS)))
         if name in WORDS and (name != GPU or ask.projects or any(matrix.targets[target].cuda for target in known)):
-            here = system.look()
-            name, why = best_for(name, nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, here=here)
+            name, why = best(name, matrix, project)
             talk.say(f"{project.name}: {name} ({why})")
         if name in known:
             found.append(name)
@@ -145,7 +104,7 @@ def _stamp(layout: Layout, project: str, target: str, ask: Ask, asked: Sequence[
     path = layout.target(project, target) / LOCK
     if not path.is_file() or (ask.update and target in asked):
         return None
-    return conda_lock.read_stamp(read(path, layout), layout.shown(path))
+    return conda_lock.read_stamp(layout.read(path), layout.shown(path))
 
 
 def _kept(layout: Layout, matrix: Matrix, project: Project, fresh: Mapping[str, Stamp]) -> dict[str, Resolution]:
@@ -162,6 +121,6 @@ def _kept(layout: Layout, matrix: Matrix, project: Project, fresh: Mapping[str, 
 def _on_disk(layout: Layout, resolution: Resolution) -> bool:
     folder = layout.target(resolution.project.name, resolution.target.name)
     return all(
-        (folder / file.name).is_file() and render.same_data(read(folder / file.name, layout), file.text)
+        (folder / file.name).is_file() and render.same_data(layout.read(folder / file.name), file.text)
         for file in rendered(layout, resolution)
     )

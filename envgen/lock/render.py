@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from envgen.model.errors import BadInput, addressed
-from envgen.model.facts import Address, Target, Variant
+from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
-from envgen.model.packages import Request
-from envgen.model.resolution import Choice, RenderedFile, Resolution
+from envgen.model.resolution import RenderedFile, Resolution
+from envgen.resolver.specs import environment_name, groups
 from envgen.yamlfile.document import parse, plain
 
 if TYPE_CHECKING:
@@ -29,66 +28,6 @@ if TYPE_CHECKING:
 
 
 _SELECTOR = re.compile(r"\s*[^\s#].*#.*\[[^\[\]]+\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Specs that stand together in the file, and the one line that says why they are there."""
-
-    specs: tuple[str, ...]
-    because: str
-
-
-def spelled(choice: Choice, target: Target) -> tuple[str, ...]:
-    """The conda specs of one choice for a target's variant, companions included."""
-    spelling, version = choice.spelling, str(choice.release.version)
-    lines = [_filled(spec, version, target, choice.variant) for spec in (spelling.cuda if target.cuda else spelling.cpu)]
-    for name in choice.companions:
-        cpu, cuda = spelling.companions[name]
-        lines.append(_filled(cuda if target.cuda else cpu, choice.release.companions[name], target, choice.variant))
-    return tuple(lines)
-
-
-def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
-    built_for = str(variant or "").replace(".", "")
-    return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
-
-
-def groups(resolution: Resolution) -> tuple[Group, ...]:
-    """Everything that goes into `dependencies:`, in the order of the decisions; no spec stands twice."""
-    pins = {pin.name: pin for pin in resolution.pins}
-    found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
-    for choice in resolution.choices:
-        found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
-    if resolution.target.cuda and not resolution.choices:
-        found.append(Group((f"cuda-version {resolution.target.cuda}.*",), f"target {resolution.target.name}"))
-    if "cudnn" in pins:
-        found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
-    if resolution.project.pip:
-        found.append(Group(("pip",), "installs the pip section"))
-    own = tuple(dependency.spec for dependency in resolution.dependencies)
-    if own:
-        found.append(Group(own, "the project's own dependencies"))
-    seen: set[str] = set()
-    unique = [Group(tuple(s for s in group.specs if not (s in seen or seen.add(s))), group.because) for group in found]  # type: ignore[func-returns-value]
-    return tuple(group for group in unique if group.specs)
-
-
-def requests(resolution: Resolution) -> tuple[Request, ...]:
-    """What the solver is asked, one request for each platform."""
-    specs = tuple(spec for group in groups(resolution) for spec in group.specs)
-    return tuple(
-        Request(
-            environment=environment_name(resolution),
-            platform=platform,
-            specs=specs,
-            channels=resolution.project.channels,
-            virtual=resolution.target.virtual[platform],
-            excluded=resolution.excluded,
-            exclude_newer=resolution.project.exclude_newer,
-        )
-        for platform in resolution.platforms
-    )
 
 
 def render(resolution: Resolution, templates: Path, shown: str, source: str) -> tuple[RenderedFile, RenderedFile]:
@@ -142,11 +81,6 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
     text = _run(templates, project.template, shown, values)
     _same_decisions(text, values, f"{shown}/{project.template}")
     return RenderedFile(SPEC, text)
-
-
-def environment_name(resolution: Resolution) -> str:
-    """What a user activates: `vision-cu126`."""
-    return f"{resolution.project.name}-{resolution.target.name}"
 
 
 def _one_line(text: str) -> str:

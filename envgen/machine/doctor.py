@@ -8,13 +8,15 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.lock.plan import load, locked
 from envgen.machine import fit, nvml, symptoms, system
+from envgen.machine.locked import locked
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout, starter
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
+from envgen.project.load import load
+from envgen.targets import AUTO
 
 
 def diagnose(
@@ -42,7 +44,7 @@ def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: S
     if not locks:
         return Checkup(name, verdicts, "", f"no target is locked: run `envgen lock {name}`", asked)
     try:
-        chosen, why = fit.choose(fit.AUTO, verdicts, machine, project, locks)
+        chosen, why = fit.choose(AUTO, verdicts, machine, project, locks)
     except BadInput as error:
         return Checkup(name, verdicts, "", error.what, asked)
     if not _of(verdicts, chosen).fits:

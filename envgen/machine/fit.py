@@ -17,9 +17,8 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.machine import Fit, Locked, Machine, System
 from envgen.resolver import constraints
+from envgen.targets import AUTO, GPU
 
-GPU, AUTO = "gpu", "auto"  # as target names: the newest CUDA target that fits; the same, or else the CPU target
-WORDS = (GPU, AUTO)
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
 
 

@@ -71,6 +71,14 @@ class Layout:
         """Every lock under this root, sorted."""
         return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file()))
 
+    def read(self, path: Path) -> str:
+        """The text of a file of this repository. Raises BadInput where it cannot be read."""
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            hint = "restore it from git, or delete it"
+            raise BadInput(f"cannot be read: {error}", where=self.shown(path), hint=hint) from None
+
     def known_project(self, name: str) -> Path:
         """The project file of `name`, or BadInput that says which projects there are."""
         path = self.project(name)

@@ -9,8 +9,9 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.formats.builds import CPU_WHEELS, NAMERS, PIP_TENSORFLOW, cuda_of, framework_cuda, is_cpu_build
+from envgen.formats.installed import MARK, META, made_for
 from envgen.formats.others import read_prefix
-from envgen.install.prefixes import MARK, META, made_for, python
+from envgen.install.prefixes import python
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.probe.model import Environment, Installed, Meant

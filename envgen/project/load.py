@@ -13,6 +13,8 @@ from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Dependency, Matrix, Platform, Project, TargetWish, Wish, driver_text
+from envgen.model.layout import Layout
+from envgen.model.run import Talk
 from envgen.project.aliases import ANY, conda_phrase, pip_phrase
 from envgen.project.collect import Hearing
 from envgen.project.merge import Draft
@@ -170,3 +172,13 @@ def _flow(data: Mapping[str, Any]) -> str:
     """A mapping on one line."""
     values = (f"[{', '.join(value)}]" if isinstance(value, list) else f'"{value}"' for value in data.values())
     return f"{{{', '.join(f'{key}: {value}' for key, value in zip(data, values, strict=True))}}}"
+
+
+def load(layout: Layout, matrix: Matrix, name: str, talk: Talk | None = None) -> Project:
+    """The project of that name, or BadInput that says which projects there are; `talk` is told how its words were read."""
+    path = layout.known_project(name)
+    project = load_project(path, layout.shown(path), matrix)
+    if talk:
+        for note in project.notes:
+            talk.say(f"{note.at}: {note.text}")
+    return project

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from envgen.formats.installed import made_for
 from envgen.formats.others import read_any
-from envgen.install import prefixes
-from envgen.lock.plan import load
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout, starter
 from envgen.model.packages import Lock
+from envgen.project.load import load
 from envgen.resolver.constraints import fleet, with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
@@ -104,7 +104,7 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
     if layout and path in layout.locks():
         return path.parent.parent.name, path.parent.name
     try:
-        named = prefixes.made_for(path)
+        named = made_for(path)
     except BadInput:  # a damaged mark claims nothing
         return None
     return named if named and layout and named[0] in layout.projects() else None

@@ -13,13 +13,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from envgen.curate.refresh.diff import Edit
 from envgen.model.errors import BadInput
 from envgen.yamlfile.document import Span, parse, spans
 from envgen.yamlfile.events import KeyPath
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # that YAML does not read as text
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to a file, by paths into it as it was.
+
+    `set`: the scalar at `path` becomes `value`. `insert`: `value` comes into the list at `path[:-1]`, before its item `path[-1]`.
+    `remove`: the item at `path` goes. `add`: the mapping at `path[:-1]` gets the key `path[-1]`.
+    """
+
+    kind: str
+    path: KeyPath
+    value: Any = None
+    why: str = ""
 
 
 def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:

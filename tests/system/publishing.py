@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envgen.curate.records.facts import facts
-from envgen.curate.records.model import Fact
+from envgen.curate.claims import facts
+from envgen.curate.model import Fact
 from envgen.model.facts import PLATFORMS, Matrix
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")

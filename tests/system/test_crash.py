@@ -216,7 +216,8 @@ def test_what_a_killed_run_left_lying_is_swept_by_a_later_one(site: Workspace, i
 
 
 @pytest.mark.parametrize(
-    "module", ["envgen.lock.pipeline", "envgen.resolver.resolve", "envgen.channels.index", "rattler", "conda_lock.lockfile", "rich.table"]
+    "module",
+    ["envgen.lock.pipeline", "envgen.resolver.resolve", "envgen.channels.index", "rattler", "conda_lock.lockfile", "rich.table"],
 )
 def test_ctrl_c_while_thinking_leaves_all_files_as_they_are(
     site: Workspace, old: Workspace, new: Mapping[str, bytes], index: Path, module: str

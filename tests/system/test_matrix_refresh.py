@@ -25,11 +25,11 @@ from unit.small import ALPHA, FILES, examples, write_matrix
 from envgen.channels.channel import place
 from envgen.channels.index import FolderIndex, Wanted
 from envgen.cli.console import Terminal
-from envgen.curate.records.facts import facts
-from envgen.curate.records.request import Asked
+from envgen.curate.claims import facts
 from envgen.curate.records.verify import verified
 from envgen.curate.refresh.refresh import Refreshed, refreshed
 from envgen.curate.refresh.report import diff_text
+from envgen.curate.request import Asked
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS

@@ -16,9 +16,9 @@ from unit.small import FILES, write_matrix
 
 from envgen.channels.index import Wanted
 from envgen.cli.console import Terminal
-from envgen.curate.records.model import Judged, Verdicts
-from envgen.curate.records.request import Asked
+from envgen.curate.model import Judged, Verdicts
 from envgen.curate.records.verify import verified
+from envgen.curate.request import Asked
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout

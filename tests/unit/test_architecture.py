@@ -13,201 +13,79 @@ FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."):
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in FILES.items()}
 MODULES = sorted(TREES)
 
-# From the ground up. A room imports only from rooms below its own, never from its neighbours on the same floor.
-LEVELS: tuple[tuple[str, ...], ...] = (
-    (
-        "__init__",
-        "commands.__init__",
-        "environment.__init__",
-        "environment.clean",
-        "errors",
-        "facts.__init__",
-        "hearsay",
-        "machine.__init__",
-        "probing.__init__",
-        "probing.inside",
-        "proof.__init__",
-        "registry",
-        "talk",
-        "why.__init__",
-        "why.sparing",
-    ),
-    (
-        "channel",
-        "environment.running",
-        "environment.staging",
-        "layout",
-        "model",
-    ),
-    (
-        "decisions",
-        "environment.prefixes",
-        "facts.nouns",
-        "facts.rows",
-        "fleet",
-        "index",
-        "machine.nouns",
-        "options",
-        "packages",
-        "reader",
-    ),
-    (
-        "cell",
-        "document",
-        "environment.wheels",
-        "facts.verify_report",
-        "machine.gpu",
-        "machine.outside",
-        "machine.report",
-        "probing.answer",
-        "proof.builds",
-        "proof.nouns",
-        "recorded",
-        "run",
-        "solve",
-        "writing",
-    ),
-    (
-        "advice",
-        "environment.inventory",
-        "facts.axes",
-        "facts.question",
-        "facts.rules",
-        "facts.verdicts",
-        "hardware",
-        "lockfile",
-        "machine.surroundings",
-        "machine.symptoms",
-        "offers",
-        "probing.journal",
-        "probing.loaded",
-        "probing.report",
-        "proof.rules",
-        "render",
-        "report",
-        "values",
-        "words",
-    ),
-    (
-        "environment.linking",
-        "facts.claims",
-        "facts.grid",
-        "facts.hardware",
-        "facts.reach",
-        "hearing",
-        "machine.fit",
-        "pin",
-        "probing.interview",
-        "probing.unseen",
-        "proof.demands",
-        "proof.foreign",
-        "proof.truth",
-        "search",
-        "shapes",
-        "wishes",
-    ),
-    (
-        "conditions",
-        "facts.constraints",
-        "facts.evidence",
-        "facts.page",
-        "facts.proposal",
-        "facts.releases",
-        "facts.show",
-        "probing.environment",
-        "probing.verdict",
-        "projectfile",
-        "proof.integrity",
-        "resolve",
-    ),
-    (
-        "facts.schemas",
-        "facts.specs",
-        "facts.splice",
-        "proof.verify",
-        "sayings",
-        "settle",
-        "why.nouns",
-        "why.words",
-    ),
-    (
-        "facts.solving",
-        "facts.spelling",
-        "matrix",
-        "project",
-        "proof.report",
-        "why.demands",
-        "why.report",
-    ),
-    (
-        "facts.asked",
-        "facts.lint",
-        "plan",
-        "probing.probe",
-        "starting",
-        "why.limits",
-    ),
-    (
-        "environment.asked",
-        "facts.refresh",
-        "facts.report",
-        "facts.verify",
-        "machine.diagnose",
-        "proof.story",
-        "why.conflict",
-    ),
-    (
-        "environment.install",
-        "facts.refresh_report",
-        "why.choice",
-        "why.ways",
-    ),
-    (
-        "environment.guide",
-        "why.story",
-    ),
-    ("why.refuted",),
-    ("pipeline",),
-    (
-        "commands.doctor",
-        "commands.install",
-        "commands.lock",
-        "commands.matrix",
-        "commands.probe",
-        "commands.verify",
-    ),
-    ("cli",),
-    ("__main__",),
-)
+# Package -> the packages that it may import, beside `model`. A module at the top level is a package of its own.
+ARROWS: dict[str, set[str]] = {
+    "model": set(),
+    "targets": set(),
+    "files": set(),
+    "yamlfile": set(),
+    "channels": set(),
+    "resolver": set(),
+    "matrix": {"resolver", "yamlfile"},
+    "formats": {"yamlfile"},
+    "project": {"matrix", "resolver", "yamlfile"},
+    "explain": {"matrix", "resolver"},
+    "verify": {"channels", "formats", "matrix", "project", "resolver", "yamlfile"},
+    "machine": {"formats", "matrix", "project", "resolver", "targets"},
+    "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
+    "install": {"channels", "formats", "machine", "matrix", "project", "targets", "yamlfile"},
+    "probe": {"formats", "install", "machine", "matrix", "resolver"},
+    "curate": {"channels", "files", "formats", "matrix", "project", "resolver", "yamlfile"},
+    "curate.lint": {"curate", "matrix", "resolver", "yamlfile"},
+    "curate.records": {"channels", "curate", "formats", "matrix", "verify"},
+    "curate.refresh": {"curate", "files", "formats", "matrix", "yamlfile"},
+    "curate.show": {"files", "resolver"},
+    "cli": {
+        *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
+        *("lock", "machine", "matrix", "probe", "project", "resolver", "verify", "yamlfile"),
+    },
+    "__main__": {"cli"},
+}
 
 # Libraries, and the rooms that may know them.
 OWNERS = {
     "click": {
-        "cli",
-        "commands.doctor",
-        "commands.install",
-        "commands.lock",
-        "commands.matrix",
-        "commands.probe",
-        "commands.verify",
-        "options",
+        "cli.main",
+        "cli.doctor",
+        "cli.install",
+        "cli.lock",
+        "cli.matrix",
+        "cli.probe",
+        "cli.verify",
+        "cli.options",
     },
-    "conda_lock": {"pin"},
-    "jinja2": {"render"},
-    "platformdirs": {"index"},
-    "pydantic": {"document", "facts.schemas", "projectfile", "shapes", "values"},
-    "pydantic_core": {"document", "projectfile", "values"},
-    "pynvml": {"machine.gpu"},
-    "rattler": {"environment.linking", "facts.evidence", "facts.specs", "index", "proof.demands", "proof.foreign", "solve"},
-    "rich": {"environment.inventory", "probing.report", "report", "talk"},
-    "yaml": {"document", "environment.prefixes", "lockfile", "pin", "reader", "render", "starting"},
-    "zstandard": {"index"},
+    "conda_lock": {"lock.condalock"},
+    "jinja2": {"lock.render"},
+    "platformdirs": {"channels.index"},
+    "pydantic": {"yamlfile.document", "curate.json_schema", "project.schema", "matrix.schema", "matrix.fields"},
+    "pydantic_core": {"yamlfile.document", "project.schema", "matrix.fields"},
+    "pynvml": {"machine.nvml"},
+    "rattler": {
+        "install.link",
+        "curate.published",
+        "curate.lint.rules_specs",
+        "channels.index",
+        "verify.rules_promises",
+        "formats.others",
+        "channels.solve",
+    },
+    "rich": {"install.inventory", "probe.report", "cli.lock_report", "cli.console"},
+    "yaml": {
+        "yamlfile.document",
+        "install.prefixes",
+        "formats.conda_lock",
+        "lock.condalock",
+        "yamlfile.events",
+        "lock.render",
+        "cli.init",
+    },
+    "zstandard": {"channels.index"},
 }
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
 CATCH_ALL = {
-    "pin": "conda_lock raises what it likes",
-    "probing.inside": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
+    "lock.condalock": "conda_lock raises what it likes",
+    "probe.child": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
 }
 
 
@@ -246,15 +124,41 @@ def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     yield from (node for node in ast.walk(TREES[module]) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def test_every_module_has_its_floor() -> None:
-    assert sorted(name for floor in LEVELS for name in floor) == MODULES
+def package(module: str) -> str:
+    """The package whose boundary a module stands behind; each program of `curate` is one of its own."""
+    head, *rest = module.split(".")
+    return f"{head}.{rest[0]}" if f"{head}.{'.'.join(rest[:1])}" in ARROWS else head
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_from_below(module: str) -> None:
-    floor = next(number for number, names in enumerate(LEVELS) if module in names)
-    below = {name for names in LEVELS[:floor] for name in names}
-    assert rooms(module) <= below
+def arrows() -> dict[str, set[str]]:
+    """Package -> the packages that it imports."""
+    found: dict[str, set[str]] = {package(module): set() for module in MODULES if module != "__init__"}
+    for module in MODULES:
+        if module != "__init__":
+            found[package(module)] |= {package(other) for other in rooms(module) if other != "__init__"} - {
+                package(module),
+                "model",
+            }
+    return found
+
+
+def test_packages_import_just_what_the_list_allows() -> None:
+    """Both ways: nothing that is not listed, and nothing listed that is not used."""
+    assert arrows() == ARROWS
+
+
+def test_no_package_is_in_a_circle() -> None:
+    left = {name: needs & set(ARROWS) for name, needs in ARROWS.items()}
+    while free := {name for name, needs in left.items() if not needs & set(left)}:
+        left = {name: needs for name, needs in left.items() if name not in free}
+    assert not left
+
+
+@pytest.mark.parametrize("name", sorted(set(ARROWS) - {"__main__", "targets", "files"}))
+def test_every_package_says_what_comes_in_and_what_goes_out(name: str) -> None:
+    told = ast.get_docstring(TREES[f"{name}.__init__"])
+    assert told
+    assert len(told) > 60
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
@@ -283,61 +187,61 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "advice",
-        "cell",
-        "decisions",
-        "environment.clean",
-        "errors",
-        "facts.axes",
-        "facts.claims",
-        "facts.constraints",
-        "facts.grid",
-        "facts.hardware",
-        "facts.nouns",
-        "facts.proposal",
-        "facts.question",
-        "facts.reach",
-        "facts.releases",
-        "facts.rows",
-        "facts.rules",
-        "facts.show",
-        "facts.specs",
-        "facts.spelling",
-        "facts.splice",
-        "facts.verdicts",
-        "fleet",
-        "hardware",
-        "hearing",
-        "hearsay",
+        "explain.advice",
+        "resolver.constraints",
+        "model.resolution",
+        "install.clean_env",
+        "model.errors",
+        "curate.show.axes",
+        "curate.claims",
+        "curate.lint.rules_constraints",
+        "curate.show.grid",
+        "curate.lint.rules_hardware",
+        "curate.model",
+        "curate.refresh.diff",
+        "curate.show.query",
+        "curate.lint.satisfiable",
+        "curate.lint.rules_builds",
+        "matrix.rows",
+        "curate.lint.registry",
+        "curate.show.table",
+        "curate.lint.rules_specs",
+        "curate.lint.rules_style",
+        "yamlfile.edit",
+        "curate.records.verdicts",
+        "matrix.gpu_names",
+        "matrix.drivers",
+        "project.collect",
+        "model.advice",
         "machine.fit",
         "machine.symptoms",
-        "model",
-        "offers",
-        "probing.answer",
-        "probing.loaded",
-        "probing.unseen",
-        "probing.verdict",
-        "proof.builds",
-        "proof.demands",
-        "proof.integrity",
-        "proof.rules",
-        "proof.truth",
-        "proof.verify",
-        "resolve",
-        "search",
-        "settle",
-        "why.choice",
-        "why.conflict",
-        "why.demands",
-        "why.limits",
-        "why.nouns",
-        "why.refuted",
-        "why.sparing",
-        "why.story",
-        "why.ways",
-        "why.words",
-        "wishes",
-        "words",
+        "model.facts",
+        "resolver.candidates",
+        "probe.model",
+        "probe.libraries",
+        "probe.rules_no_gpu",
+        "probe.verdict",
+        "formats.builds",
+        "verify.rules_promises",
+        "verify.rules_integrity",
+        "verify.registry",
+        "verify.rules_builds",
+        "verify.check",
+        "resolver.resolve",
+        "resolver.search",
+        "project.newest",
+        "explain.alternatives",
+        "explain.conflict",
+        "explain.demands",
+        "explain.facts",
+        "explain.model",
+        "explain.refuted",
+        "explain.minimize",
+        "explain.explain",
+        "explain.repairs",
+        "explain.phrases",
+        "project.merge",
+        "project.aliases",
     ],
 )
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) -> None:
@@ -348,7 +252,7 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process(module: str) ->
 
 
 def test_only_one_room_knows_the_folder_names() -> None:
-    for module in set(MODULES) - {"layout"}:
+    for module in set(MODULES) - {"model.layout"}:
         texts = {node.value for node in ast.walk(TREES[module]) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
         assert not texts & {
             "matrices",
@@ -360,7 +264,7 @@ def test_only_one_room_knows_the_folder_names() -> None:
             "virtual-packages.yml",
             "project.yaml",
         } - (
-            {"matrices", "templates"} if module in ("matrix", "plan", "pipeline") else set()  # as text in addresses
+            {"matrices", "templates"} if module in ("matrix.load", "lock.plan", "lock.pipeline") else set()  # as text in addresses
         ), module
 
 
@@ -409,12 +313,12 @@ def test_no_shell_no_eval_no_exit_from_the_middle(module: str) -> None:
                 f"{module}:{node.lineno}"
             )
             if name in {"sys.exit", "exit", "quit", "os._exit"}:
-                assert module == "cli", f"{module}:{node.lineno}: only the command line exits"
+                assert module == "cli.main", f"{module}:{node.lineno}: only the command line exits"
 
 
 def test_importing_the_nouns_loads_nothing_heavy() -> None:
     """`envgen --help` pays for what it imports: click and the errors, at the head of the file."""
-    loaded = ["cli", "options", *(module for module in MODULES if module.startswith("commands."))]
+    loaded = [f"cli.{name}" for name in ("main", "options", "doctor", "install", "lock", "matrix", "probe", "verify")]
     heads = {
         name.split(".")[0]
         for module in loaded
@@ -426,13 +330,12 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
     tops = {node.module for module in loaded for node in TREES[module].body if isinstance(node, ast.ImportFrom)}
     assert {name for name in tops if name and name.startswith("envgen")} <= {
         "envgen",
-        "envgen.commands",
-        "envgen.errors",
-        "envgen.options",
+        "envgen.cli",
+        "envgen.cli.options",
+        "envgen.model.errors",
     }
 
 
-def test_the_page_about_the_architecture_names_every_room() -> None:
+def test_the_page_about_the_architecture_names_every_package() -> None:
     page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
-    hidden = {"__main__", *(module for module in MODULES if module.endswith("__init__") or module.startswith("commands."))}
-    assert [module for module in MODULES if module not in hidden and f"`{module}`" not in page] == []
+    assert [name for name in ARROWS if name != "__main__" and f"`{name.replace('.', '/')}" not in page] == []

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import FILES, examples, refused, small_matrix, with_change, write_matrix
 
-from envgen.lock.render import spelled
 from envgen.matrix.fields import AXES
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, Constraint, Matrix, Release, Target, Variant
 from envgen.model.resolution import Choice
+from envgen.resolver.specs import spelled
 
 REPO = Path(__file__).parents[2]
 ADDRESS = re.compile(r"(?s)matrices/[a-z]+\.yaml:[1-9]\d*:[1-9]\d*: .")

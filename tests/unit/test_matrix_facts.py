@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import ALPHA, examples, small_matrix
 
-from envgen.curate.records import facts
+from envgen.curate import claims
 from envgen.curate.records.verdicts import culprit_of
-from envgen.curate.refresh.diff import Edit, Held, edits
+from envgen.curate.refresh.diff import Held, edits
 from envgen.matrix.fields import _minors
 from envgen.matrix.rows import Line, Spot, lines
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, minors_text
 from envgen.yamlfile.document import checked, parse, spans
-from envgen.yamlfile.edit import applied, flow, scalar, spliced
+from envgen.yamlfile.edit import Edit, applied, flow, scalar, spliced
 
 PYTHONS = [Version(f"3.{minor}") for minor in range(8, 14)]
 SPOTS = st.builds(
@@ -240,7 +240,7 @@ def test_spans_are_where_values_stand() -> None:
 
 def test_every_cell_of_the_matrix_is_one_fact() -> None:
     matrix = small_matrix()
-    found = facts.facts(matrix, ("alpha", "beta"), PLATFORMS)
+    found = claims.facts(matrix, ("alpha", "beta"), PLATFORMS)
     count = sum(
         len(b.variants) * len(b.platforms) * len(b.pythons)
         for f in matrix.frameworks.values()
@@ -252,16 +252,16 @@ def test_every_cell_of_the_matrix_is_one_fact() -> None:
 
 def test_a_fact_is_asked_for_as_lock_asks_with_the_promise_of_its_target() -> None:
     matrix = small_matrix()
-    fact = next(f for f in facts.facts(matrix, ["alpha"], ["win-64"]) if f.variant)
+    fact = next(f for f in claims.facts(matrix, ["alpha"], ["win-64"]) if f.variant)
     assert fact.spelling
-    asked = facts.specs(fact, fact.spelling)
+    asked = claims.specs(fact, fact.spelling)
     assert asked == ("alpha 2.1.0.* cuda126*", "cuda-version 12.6.*")
-    request = facts.request(matrix, fact, fact.spelling.channels, asked)
+    request = claims.request(matrix, fact, fact.spelling.channels, asked)
     assert request.specs == ("python 3.10.*", *asked)
     assert request.virtual == matrix.targets["cu126"].virtual["win-64"]
     assert request.excluded == ("cudatoolkit",)
     cpu = replace(fact, variant=None)
-    assert "__cuda" not in facts.promise(matrix, cpu)
+    assert "__cuda" not in claims.promise(matrix, cpu)
 
 
 # --- the solver's words ---------------------------------------------------------------------------------------------------

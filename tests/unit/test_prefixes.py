@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.nobody import NOBODY, as_nobody
 
+from envgen.formats import installed
+from envgen.formats.installed import Mark, Wheel
 from envgen.install import prefixes, transaction
-from envgen.install.prefixes import Mark, Wheel
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 
@@ -126,8 +127,8 @@ def test_where_conda_keeps_no_list_none_is_begun(tmp_path: Path) -> None:
 def test_a_mark_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, found: Mark) -> None:
     prefix = environment(tmp_path_factory.mktemp("env") / "env")
     prefixes.write_mark(prefix, found)
-    assert prefixes.read_mark(prefix) == found
-    assert prefixes.packages(prefix) == frozenset()  # no package is called envgen
+    assert installed.read_mark(prefix) == found
+    assert installed.packages(prefix) == frozenset()  # no package is called envgen
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_mark_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFacto
 def test_a_mark_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     environment(tmp_path / "env")
     (tmp_path / "env" / "conda-meta" / "envgen").write_text(text)
-    assert prefixes.read_mark(tmp_path / "env") is None
+    assert installed.read_mark(tmp_path / "env") is None
     assert prefixes.state(tmp_path / "env", "lock") == "foreign"
 
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import PROJECT, examples, project_of, small_matrix
 
-from envgen.lock.render import digest, environment_name, groups, render, requests, same_data
+from envgen.lock.render import digest, render, same_data
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Reason
 from envgen.model.resolution import Pin, RenderedFile, Resolution
 from envgen.resolver.resolve import resolve
+from envgen.resolver.specs import environment_name, groups, requests
 
 REPO = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from envgen.curate.lint.registry import Facts, Found, rule
 from envgen.curate.lint.rules_builds import covered
-from envgen.lock.render import spelled
 from envgen.model.facts import Framework, Release, Spelling, Target, Variant, by_cuda
 from envgen.model.resolution import Choice
+from envgen.resolver.specs import spelled
 
 
 def _spellings(facts: Facts) -> Iterator[tuple[Framework, str, Spelling, list[Release]]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.curate.records.model import (
+from envgen.curate.model import (
     CONFIRMED,
     REFUTED,
     UNDECIDABLE,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from envgen.channels.index import Index
 from envgen.channels.solve import Unsolvable, attempts
-from envgen.curate.records import facts
-from envgen.curate.records.model import CONFIRMED, Aspect, Judged, Shelf
-from envgen.curate.records.published import Evidence, refuses
+from envgen.curate import claims
+from envgen.curate.model import CONFIRMED, Aspect, Judged, Shelf
+from envgen.curate.published import Evidence, refuses
 from envgen.curate.records.verdicts import Judge
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform
@@ -59,8 +59,8 @@ def solved(
 def _question(matrix: Matrix, evidence: Evidence, item: Judged) -> Question:
     fact, spelling = item.fact, item.fact.spelling
     assert spelling is not None  # noqa: S101 - without one there is no `exists` aspect
-    channels = evidence.channels(spelling, facts.channels_of(matrix), fact.platform)
-    return Question(item, evidence.shelf(fact, spelling), facts.request(matrix, fact, channels, facts.specs(fact, spelling)))
+    channels = evidence.channels(spelling, claims.channels_of(matrix), fact.platform)
+    return Question(item, evidence.shelf(fact, spelling), claims.request(matrix, fact, channels, claims.specs(fact, spelling)))
 
 
 def _attempted(requests: Sequence[Request], index: Index, jobs: int, talk: Talk) -> list[Solution | Unsolvable]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from envgen.curate.records.model import CONFIRMED, REFUTED, UNDECIDABLE, Aspect, Fact, Published, Shelf, told_variant
+from envgen.curate.model import CONFIRMED, REFUTED, UNDECIDABLE, Aspect, Fact, Published, Shelf, told_variant
 from envgen.formats.builds import NAMERS
 from envgen.model.findings import Finding
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from packaging.version import Version
 
-from envgen.curate.records import facts as claims
-from envgen.curate.records.model import Fact, Judged, Published, Shelf, Source, Unclaimed, Verdicts
-from envgen.curate.records.published import Evidence
-from envgen.curate.records.request import Asked, opened
+from envgen.curate import claims
+from envgen.curate.model import Fact, Judged, Published, Shelf, Source, Unclaimed, Verdicts
+from envgen.curate.published import Evidence
 from envgen.curate.records.solve import solved
 from envgen.curate.records.verdicts import NO_SPELLING, Judge
+from envgen.curate.request import Asked, opened
 from envgen.model.facts import PLATFORMS, Matrix, Platform
 from envgen.model.layout import Layout
 from envgen.model.run import Talk

@@ -12,21 +12,8 @@ from packaging.version import Version
 from envgen.matrix.rows import Line, Spot, lines, row, variant_name
 from envgen.matrix.schema import BuildRow, FrameworkFile, ReleaseRow
 from envgen.model.facts import PLATFORMS, Platform, Variant, by_cuda, minors_text
+from envgen.yamlfile.edit import Edit
 from envgen.yamlfile.events import KeyPath
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One change to a file, by paths into it as it was.
-
-    `set`: the scalar at `path` becomes `value`. `insert`: `value` comes into the list at `path[:-1]`, before its item `path[-1]`.
-    `remove`: the item at `path` goes. `add`: the mapping at `path[:-1]` gets the key `path[-1]`.
-    """
-
-    kind: str
-    path: KeyPath
-    value: Any = None
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

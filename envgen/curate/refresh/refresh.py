@@ -9,11 +9,11 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from envgen.curate.records import facts
-from envgen.curate.records.model import UNTOLD, Published, Source, told_variant
-from envgen.curate.records.published import Evidence, belongs, carrier
-from envgen.curate.records.request import Asked, opened
-from envgen.curate.refresh.diff import Edit, Held, edits
+from envgen.curate import claims
+from envgen.curate.model import UNTOLD, Published, Source, told_variant
+from envgen.curate.published import Evidence, belongs, carrier
+from envgen.curate.refresh.diff import Held, edits
+from envgen.curate.request import Asked, opened
 from envgen.files import write_files
 from envgen.formats.builds import NAMERS
 from envgen.matrix.rows import Spot
@@ -23,7 +23,7 @@ from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Talk
 from envgen.yamlfile.document import checked, parse, text_of
-from envgen.yamlfile.edit import spliced
+from envgen.yamlfile.edit import Edit, spliced
 
 _CUDNN = ("cudnn", "libcudnn")
 
@@ -76,7 +76,7 @@ def _framework(
     text = text_of(path, shown, absent="`envgen init` writes one", exact=True)
     held: list[Held] = []
     notes: list[str] = []
-    for source in facts.sources(matrix, [framework.name]):
+    for source in claims.sources(matrix, [framework.name]):
         spots: dict[Version, set[Spot]] = defaultdict(set)
         for build in _fitting(framework, evidence, source, notes):
             spots[build.version].update(Spot(build.variant, build.platform, python, build.cudnn) for python in build.pythons)
@@ -97,11 +97,11 @@ def _told(spots: set[Spot]) -> frozenset[Spot]:
 
 def _fitting(framework: Framework, evidence: Evidence, source: Source, notes: list[str]) -> Iterator[Published]:
     """The builds of a provider that may be facts, or are; of the others a person is told."""
-    known = facts.builds(framework, source.provider)
+    known = claims.builds(framework, source.provider)
     for build in evidence.builds_of(framework, source.provider, PLATFORMS):
         claimed = any((build.version, build.platform, build.variant, python) in known for python in build.pythons)
         passed_over = build.version < source.since or build.version.is_prerelease
-        if not claimed and (passed_over or facts.left_out(framework, source.provider, build)):
+        if not claimed and (passed_over or claims.left_out(framework, source.provider, build)):
             continue
         problem = _problem(framework, evidence, source.provider, build)
         notes += [problem] if problem else []
@@ -111,7 +111,7 @@ def _fitting(framework: Framework, evidence: Evidence, source: Source, notes: li
 
 def _problem(framework: Framework, evidence: Evidence, provider: str, build: Published) -> str:
     """Why a build cannot become a fact by itself; "" where it can."""
-    spelling = facts.asking(framework, provider, build.version, build.variant)
+    spelling = claims.asking(framework, provider, build.version, build.variant)
     if spelling is None:
         what = f"no row of `providers` has specs for {told_variant(build.variant)} of {framework.name} {build.version}"
         return f"{what} from {provider}: how is it asked for?"
@@ -126,7 +126,7 @@ def _companions(framework: Framework, version: Version, held: Sequence[Held], ev
     """The prefix of each companion that was made for a release, as far as records tell."""
     found: dict[str, str] = {}
     for item in held:
-        spelling = facts.spelling_of(framework, item.provider, version)
+        spelling = claims.spelling_of(framework, item.provider, version)
         if version not in item.spots or spelling is None:
             continue
         package = carrier(framework.name, spelling, None).package
@@ -178,7 +178,7 @@ def _cudnn(matrix: Matrix, evidence: Evidence) -> list[str]:
 
 def _versions(matrix: Matrix, evidence: Evidence, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
     """Every version of some packages in the channels of the matrix that PEP 440 knows, and what it needs."""
-    for channel in facts.channels_of(matrix):
+    for channel in claims.channels_of(matrix):
         for name in names:
             for platform in PLATFORMS:
                 for record in evidence.records(name, channel, platform):

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.curate.records.model import Fact, Published, Source
-from envgen.lock.render import spelled
+from envgen.curate.model import Fact, Published, Source
 from envgen.model.facts import Condition, Framework, LeftOut, Matrix, Platform, Release, Spelling, Target, Variant
 from envgen.model.packages import Request
 from envgen.model.resolution import Choice
 from envgen.resolver.constraints import Value, holds
+from envgen.resolver.specs import spelled
 
 
 def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Platform]) -> tuple[Fact, ...]:

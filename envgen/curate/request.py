@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from envgen.channels.index import Index, Wanted, open_index
-from envgen.curate.records.facts import channels_of
+from envgen.curate.claims import channels_of
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import PLATFORMS, Matrix, Platform

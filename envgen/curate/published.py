@@ -11,8 +11,8 @@ from rattler import MatchSpec, RepoDataRecord
 
 from envgen.channels.channel import place
 from envgen.channels.index import Index, admits, fitting, match_spec, name_of, runs_on
-from envgen.curate.records.facts import specs, specs_for
-from envgen.curate.records.model import UNTOLD, Carrier, Fact, Published, Shelf
+from envgen.curate.claims import specs, specs_for
+from envgen.curate.model import UNTOLD, Carrier, Fact, Published, Shelf
 from envgen.formats.builds import NAMERS, built_for
 from envgen.model.errors import NoSolution, addressed
 from envgen.model.facts import PLATFORMS, Framework, Platform, Spelling, Variant
