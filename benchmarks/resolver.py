@@ -14,10 +14,10 @@ from packaging.version import Version
 
 from envgen.explain.explain import conflict
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import Clash
+from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Framework, Matrix, Project
 from envgen.project.load import load_project
-from envgen.resolver.resolve import Question, answer, possible
+from envgen.resolver.resolve import Problem, answer, possible
 
 REPO = Path(__file__).parent.parent
 ROUNDS = 5
@@ -58,7 +58,7 @@ def resolver_rows() -> list[tuple[str, str, str]]:
     """What is measured, what it gave, what it should give."""
     matrix = load_matrix(REPO / "matrices")
     every = [
-        Question(matrix, project(matrix, f'{{{framework}: "*"}}', target, str(python)))
+        Problem(matrix, project(matrix, f'{{{framework}: "*"}}', target, str(python)))
         for framework in matrix.frameworks
         for target in matrix.targets
         for python in sorted(matrix.pythons)
@@ -67,7 +67,7 @@ def resolver_rows() -> list[tuple[str, str, str]]:
     three = [(times, _grown(matrix, times)) for times in (1, 2, 4, 8)]
     taken = [(times, best_of(lambda question=question: answer(question))) for times, question in three]
     growth = math.log(taken[-1][1] / taken[0][1]) / math.log(taken[-1][0])
-    clash = Question(matrix, project(matrix, '{pytorch: ">=2.9", tensorflow: "2.18.*"}', "cpu, cu126", ">=3.9"))
+    clash = Problem(matrix, project(matrix, '{pytorch: ">=2.9", tensorflow: "2.18.*"}', "cpu, cu126", ">=3.9"))
     return [
         (f"resolve: {len(every)} questions, every framework x target x python, one core", f"{whole:.2f} s", "below 1 s"),
         ("resolve: three frameworks, four targets", f"{taken[0][1] * 1000:.0f} ms", "-"),
@@ -76,11 +76,11 @@ def resolver_rows() -> list[tuple[str, str, str]]:
     ]
 
 
-def _grown(matrix: Matrix, times: int) -> Question:
+def _grown(matrix: Matrix, times: int) -> Problem:
     grown = replace(matrix, frameworks={name: more_releases(row, times) for name, row in matrix.frameworks.items()})
     try:
-        return Question(grown, project(grown, THREE, "cpu, cu118, cu126, cu129", ">=3.9"))
-    except Clash as error:
+        return Problem(grown, project(grown, THREE, "cpu, cu118, cu126, cu129", ">=3.9"))
+    except Unsatisfiable as error:
         raise SystemExit(str(error)) from None
 
 

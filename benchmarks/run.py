@@ -102,10 +102,10 @@ def requests_of(root: Path, index: Path) -> str:
     from envgen.cli.console import Terminal
     from envgen.lock.pipeline import lock
     from envgen.model.layout import Layout
-    from envgen.model.run import Ask
+    from envgen.model.run import LockRequest
     from envgen.resolver.specs import requests
 
-    outcomes = lock(Layout(root), Ask(index_folder=index, jobs=os.cpu_count() or 1), Terminal())
+    outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal())
     asked = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
     unpacked = sorted(str(path) for path in (cache_folder() / "repodata").glob("*.json"))
     return json.dumps({"requests": asked, "index": str(index), "cache": unpacked}, default=str)
@@ -172,11 +172,11 @@ def facts_rows(index: Path) -> list[tuple[str, str, str]]:
     from rattler.package.build_string import BuildString
 
     from envgen.channels.channel import place
-    from envgen.channels.index import FolderIndex, Wanted
+    from envgen.channels.index import FolderIndex, IndexOptions
     from envgen.cli.console import Terminal
     from envgen.curate.records import solve
     from envgen.curate.records.verify import verified
-    from envgen.curate.request import Asked
+    from envgen.curate.request import CurateRequest
     from envgen.model.layout import Layout
 
     jobs, asked, whole = os.cpu_count() or 1, [], solve.attempts
@@ -189,7 +189,7 @@ def facts_rows(index: Path) -> list[tuple[str, str, str]]:
 
     def verify() -> Sample:
         begun = time.perf_counter()
-        found.append(verified(Layout(REPO), Asked(Wanted(index)), Terminal(), solve=True, jobs=jobs))
+        found.append(verified(Layout(REPO), CurateRequest(IndexOptions(index)), Terminal(), solve=True, jobs=jobs))
         return Sample(time.perf_counter() - begun, 0)
 
     async def all_solves(records: FolderIndex) -> None:

@@ -181,7 +181,7 @@ class Unreachable(NoSolution):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class IndexOptions:
     """Which index a run was told to use: a folder, the recorded one (`offline`), or neither: live channels."""
 
     folder: Path | None = None
@@ -189,7 +189,7 @@ class Wanted:
     fallback: bool = True  # whether the recorded index may stand in for live channels that cannot be reached
 
 
-def open_index(wanted: Wanted, layout: Layout, channels: Sequence[str], platform: Platform) -> tuple[Index, str]:
+def open_index(wanted: IndexOptions, layout: Layout, channels: Sequence[str], platform: Platform) -> tuple[Index, str]:
     """The index of a run, and what must be said aloud about it; `channels` are those of all its projects.
 
     Live channels that cannot be reached give way to the recorded index; that is said, because it may be old.

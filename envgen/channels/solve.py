@@ -14,25 +14,25 @@ from rattler.package.build_string import BuildString
 from envgen.channels.channel import Place, place, redacted
 from envgen.channels.index import Index
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
-from envgen.model.packages import Record, Request, Solution
+from envgen.model.packages import Record, Solution, SolveRequest
 
-Progress = Callable[[Request], None]
+Progress = Callable[[SolveRequest], None]
 
 
 class Unsolvable(NoSolution):
     """Requests that have no solution in the index; `explanation` is the solver's own, a tree of what would require what."""
 
-    def __init__(self, what: str, *, explanation: str, requests: tuple[Request, ...], hint: str) -> None:
+    def __init__(self, what: str, *, explanation: str, requests: tuple[SolveRequest, ...], hint: str) -> None:
         super().__init__(what, hint=hint)
         self.explanation = explanation
         self.requests = requests
 
 
-def _silent(_: Request) -> None:
+def _silent(_: SolveRequest) -> None:
     """Say nothing."""
 
 
-def solvable(request: Request, index: Index) -> bool:
+def solvable(request: SolveRequest, index: Index) -> bool:
     """Whether one request has a solution."""
     try:
         solve((request,), index, 1)
@@ -41,7 +41,7 @@ def solvable(request: Request, index: Index) -> bool:
     return True
 
 
-def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
+def solve(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
     """One solution for each request, in the order of the requests; `jobs` is how many run at once.
 
     Raises Unsolvable with the solver's own explanation of every request that has none, NoSolution where a channel is out of reach.
@@ -53,16 +53,18 @@ def solve(requests: Sequence[Request], index: Index, jobs: int, done: Progress =
     return tuple(item for item in found if isinstance(item, Solution))
 
 
-def attempts(requests: Sequence[Request], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution | EnvgenError, ...]:
+def attempts(
+    requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent
+) -> tuple[Solution | EnvgenError, ...]:
     """What each request comes to, in their order: its solution, or why it has none. Raises nothing of the two kinds itself."""
     return asyncio.run(_all(requests, index, jobs, done))
 
 
-async def _all(requests: Sequence[Request], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
+async def _all(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
     gateway = index.gateway or Gateway()  # without one rattler would make one for each solve, for 13 ms
 
-    async def one(request: Request) -> Solution | EnvgenError:
+    async def one(request: SolveRequest) -> Solution | EnvgenError:
         async with gate:
             try:
                 return await _one(request, index, gateway)
@@ -90,7 +92,7 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
     )
 
 
-async def _one(request: Request, index: Index, gateway: Gateway) -> Solution:
+async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solution:
     channels = [place(channel) for channel in request.channels]
     try:
         records = await rattler_solve(
@@ -118,7 +120,7 @@ async def _one(request: Request, index: Index, gateway: Gateway) -> Solution:
     return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
-def _explained(request: Request, index: Index, explanation: str) -> str:
+def _explained(request: SolveRequest, index: Index, explanation: str) -> str:
     asked = "\n".join(f"  - {spec}" for spec in request.specs)
     promised = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
     return (

@@ -14,7 +14,7 @@ from envgen.curate.json_schema import PROJECT, first_line, schemas
 from envgen.files import write_files
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Matrix, Wish
+from envgen.model.facts import Address, Matrix, RequestedFramework
 from envgen.model.layout import Layout, starter
 from envgen.model.resolution import RenderedFile
 from envgen.project.aliases import ANY, conda_phrase, hear
@@ -114,7 +114,7 @@ def _project_text(
     return f"# What this project wants; `envgen lock` turns it into one environment for each target.\n{text}", said
 
 
-def _wish(matrix: Matrix, word: str) -> Wish:
+def _wish(matrix: Matrix, word: str) -> RequestedFramework:
     """The framework that a word asks for."""
     heard = hear(matrix, conda_phrase(word), Address("init", 1, 1))
     if heard is None or heard.wish is None:
@@ -122,13 +122,13 @@ def _wish(matrix: Matrix, word: str) -> Wish:
     return heard.wish
 
 
-def _version(wish: Wish) -> object:
+def _version(wish: RequestedFramework) -> object:
     version = "*" if wish.text == ANY else wish.text
     more = {"provider": wish.provider} if wish.provider else {}
     return {"version": version, **more, "with": list(wish.companions)} if more or wish.companions else version
 
 
-def _channels(matrix: Matrix, wish: Wish) -> tuple[str, ...]:
+def _channels(matrix: Matrix, wish: RequestedFramework) -> tuple[str, ...]:
     """The channels of the spelling of most releases, of the provider that is asked for or the first."""
     framework = matrix.frameworks[wish.framework]
     spellings = framework.providers[wish.provider or next(iter(framework.providers))]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from envgen.cli.options import chosen_folder, index_options, json_option, layout_of, root_option
-from envgen.model.errors import BadInput, Clash, closest
+from envgen.model.errors import BadInput, Unsatisfiable, closest
 
 if TYPE_CHECKING:
-    from envgen.resolver.resolve import Question
+    from envgen.resolver.resolve import Problem
 
 
 @click.command(short_help="Lock projects: one conda-lock.yml for each target.")
@@ -52,9 +52,9 @@ def lock(
     from envgen.cli.console import Terminal, print_table
     from envgen.lock import pipeline
     from envgen.machine.locked import best_here
-    from envgen.model.run import Ask
+    from envgen.model.run import LockRequest
 
-    ask = Ask(projects, targets, folder, offline, jobs or os.cpu_count() or 1, update)
+    ask = LockRequest(projects, targets, folder, offline, jobs or os.cpu_count() or 1, update)
     with Terminal() as talk:
         outcomes = pipeline.lock(layout, ask, talk, best_here)
     if as_json:
@@ -93,7 +93,7 @@ def resolve(
     try:
         with Terminal() as talk:
             question, found = pipeline.resolve_project(layout_of(context, root), project, talk)
-    except Clash as clash:
+    except Unsatisfiable as clash:
         if not as_json:
             raise
         click.echo(_conflict_json(clash))
@@ -110,11 +110,11 @@ def resolve(
     click.echo(lock_report.resolutions_json(shown, [explained_data(one) for one in why]) if as_json else explained_text(why, width))
 
 
-def _conflict_json(clash: Clash) -> str:
+def _conflict_json(clash: Unsatisfiable) -> str:
     from envgen.explain.explain import conflict
     from envgen.explain.report import conflict_json
 
-    return conflict_json(conflict(cast("Question", clash.question)))
+    return conflict_json(conflict(cast("Problem", clash.question)))
 
 
 @click.command(short_help="Start in a repository of your own.")

@@ -17,10 +17,10 @@ import click
 from envgen import __version__
 from envgen.cli import doctor, install, lock, matrix, probe, verify
 from envgen.cli.options import root_option
-from envgen.model.errors import BadInput, Clash, EnvgenError
+from envgen.model.errors import BadInput, EnvgenError, Unsatisfiable
 
 if TYPE_CHECKING:
-    from envgen.resolver.resolve import Question
+    from envgen.resolver.resolve import Problem
 
 INTERRUPTED = 130
 
@@ -41,11 +41,11 @@ for command in (*_MAKE, *_KNOW, *_PROVE, *_USE):
 
 
 def _say_error(error: EnvgenError) -> None:
-    if isinstance(error, Clash):
+    if isinstance(error, Unsatisfiable):
         from envgen.explain.explain import conflict
         from envgen.explain.report import conflict_text
 
-        error.what = f"{error.what}\n\n{conflict_text(conflict(cast('Question', error.question)))}"
+        error.what = f"{error.what}\n\n{conflict_text(conflict(cast('Problem', error.question)))}"
     click.echo(f"error: {error}", err=True)
 
 

@@ -13,7 +13,7 @@ import click
 from envgen.cli.options import chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
-    from envgen.curate.request import Asked
+    from envgen.curate.request import CurateRequest
 
 WIDTH, NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, and of one on a small terminal
 
@@ -204,9 +204,11 @@ def refresh(
         context.exit(1)
 
 
-def _asked(folder: Path | None, frameworks: tuple[str, ...], platforms: tuple[str, ...], *, offline: bool, complete: bool) -> Asked:
+def _asked(
+    folder: Path | None, frameworks: tuple[str, ...], platforms: tuple[str, ...], *, offline: bool, complete: bool
+) -> CurateRequest:
     """Which records, and what of them; where live channels cannot be reached, the few recorded ones are no answer."""
-    from envgen.channels.index import Wanted
-    from envgen.curate.request import Asked
+    from envgen.channels.index import IndexOptions
+    from envgen.curate.request import CurateRequest
 
-    return Asked(Wanted(folder, offline, fallback=False), frameworks, platforms, complete)
+    return CurateRequest(IndexOptions(folder, offline, fallback=False), frameworks, platforms, complete)

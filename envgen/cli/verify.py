@@ -47,9 +47,9 @@ def verify(
     if as_json + sarif + github > 1:
         raise click.UsageError("--json, --sarif and --github exclude each other")
     from envgen.verify import report
-    from envgen.verify.verify import Question, verified
+    from envgen.verify.verify import VerifyRequest, verified
 
-    items = verified(_layout(context, root), Question(paths, target, project, virtual))
+    items = verified(_layout(context, root), VerifyRequest(paths, target, project, virtual))
     if as_json or sarif or github:
         printed = report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github
         text = printed(items)

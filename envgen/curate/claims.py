@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from envgen.curate.model import Fact, Published, Source
 from envgen.model.facts import Condition, Framework, LeftOut, Matrix, Platform, Release, Spelling, Target, Variant
-from envgen.model.packages import Request
+from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
 from envgen.resolver.constraints import Value, holds
 from envgen.resolver.specs import spelled
@@ -149,9 +149,9 @@ def _least(need: Condition, promised: str) -> str:
     return next((str(version) for version in (Version(promised.split(" ", maxsplit=1)[0]), *named) if version in wanted), promised)
 
 
-def request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence[str]) -> Request:
+def request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence[str]) -> SolveRequest:
     """What the solver is asked, to get a fact's build and nothing else that is not needed."""
-    return Request(
+    return SolveRequest(
         environment=f"{fact.framework} {fact.version}",
         platform=fact.platform,
         specs=(f"python {fact.python}.*", *asked),

@@ -19,10 +19,10 @@ from envgen.matrix.schema import KINDS, FrameworkFile
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.project.schema import ProjectFile
-from envgen.yamlfile.document import Row
+from envgen.yamlfile.document import FileModel
 
 PROJECT, FRAMEWORK, ENDING = "project", "framework", ".schema.json"
-SHAPES: dict[str, type[Row]] = {
+SHAPES: dict[str, type[FileModel]] = {
     PROJECT: ProjectFile,
     FRAMEWORK: FrameworkFile,
     **{name.removesuffix(".yaml"): shape for name, shape in KINDS.items()},
@@ -74,7 +74,7 @@ def _found(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _text(kind: str, shape: type[Row]) -> str:
+def _text(kind: str, shape: type[FileModel]) -> str:
     made = shape.model_json_schema(by_alias=True, schema_generator=_Draft7)
     named = {"$schema": _DRAFT, "$comment": "Made by `make schemas` from the models of envgen.", "title": f"envgen: {kind}"}
     return json.dumps({**named, **_plain(made)}, indent=2) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envgen.channels.index import Index, Wanted, open_index
+from envgen.channels.index import Index, IndexOptions, open_index
 from envgen.curate.claims import channels_of
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, closest
@@ -13,19 +13,19 @@ from envgen.model.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CurateRequest:
     """Which records a run reads, and of which frameworks and platforms (none: all).
 
     `complete` says that a folder holds every published build; live channels do by themselves.
     """
 
-    wanted: Wanted
+    wanted: IndexOptions
     frameworks: tuple[str, ...] = ()
     platforms: tuple[Platform, ...] = ()
     complete: bool = False
 
 
-def opened(layout: Layout, asked: Asked) -> tuple[Matrix, Index]:
+def opened(layout: Layout, asked: CurateRequest) -> tuple[Matrix, Index]:
     """The matrix and the index of a run; BadInput about a framework or a platform that there is not."""
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
     for kind, names, known in (("framework", asked.frameworks, matrix.frameworks), ("platform", asked.platforms, PLATFORMS)):

@@ -17,7 +17,7 @@ _HOLE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class AppliedAdvice:
     """Advice that goes wrong for a resolution on these platforms, with its holes filled; `because` is the source.
 
     `platforms` is empty where the advice is about platforms that the target had to drop.
@@ -32,10 +32,10 @@ class Advice:
     trial: Trial | None = None
 
 
-def advice(matrix: Matrix, resolution: Resolution) -> tuple[Advice, ...]:
+def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
     """Every piece of advice in the matrix that does not hold for a resolution, by its id, each text once."""
     known = {platform: _known(matrix, resolution, platform) for platform in resolution.platforms}
-    found: dict[tuple[str, str, str], Advice] = {}
+    found: dict[tuple[str, str, str], AppliedAdvice] = {}
     for rule, said in matrix.hearsay:
         where = tuple(platform for platform, values in known.items() if constraints.holds(rule, values))
         if where:
@@ -43,7 +43,7 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[Advice, ...]:
             heard, but = _filled(said.heard, holes), _filled(said.but, holes)
             about = () if any(condition.axis == "dropped" for condition in rule.when) else where
             trial = _tried(said.trial, holes) if said.trial else None
-            found.setdefault((said.id, heard, but), Advice(said.id, heard, but, rule.because, rule.at, about, trial))
+            found.setdefault((said.id, heard, but), AppliedAdvice(said.id, heard, but, rule.because, rule.at, about, trial))
     return tuple(sorted(found.values(), key=lambda item: item.id))
 
 

@@ -11,16 +11,16 @@ from packaging.version import Version
 from envgen.explain.advice import advice
 from envgen.explain.conflict import smallest
 from envgen.explain.demands import with_wish
-from envgen.explain.model import Better, Explained
+from envgen.explain.model import Alternative, Explained
 from envgen.explain.phrases import asked
 from envgen.matrix import drivers
-from envgen.model.facts import Project, Reason, Release, Wish
+from envgen.model.facts import Project, Reason, Release, RequestedFramework
 from envgen.model.resolution import Resolution
 from envgen.resolver import constraints, specs
-from envgen.resolver.resolve import Question, answer, possible
+from envgen.resolver.resolve import Problem, answer, possible
 
 
-def explained(question: Question, resolutions: Sequence[Resolution]) -> tuple[Explained, ...]:
+def explained(question: Problem, resolutions: Sequence[Resolution]) -> tuple[Explained, ...]:
     """Every resolution of a question with what explains it."""
     return tuple(
         Explained(
@@ -34,7 +34,7 @@ def explained(question: Question, resolutions: Sequence[Resolution]) -> tuple[Ex
     )
 
 
-def _better(question: Question, resolution: Resolution, resolutions: Sequence[Resolution]) -> Iterator[tuple[str, Better]]:
+def _better(question: Problem, resolution: Resolution, resolutions: Sequence[Resolution]) -> Iterator[tuple[str, Alternative]]:
     python = _better_python(question, resolution, resolutions)
     if python:
         yield "python", python
@@ -48,19 +48,19 @@ def _better(question: Question, resolution: Resolution, resolutions: Sequence[Re
 # --- python ---------------------------------------------------------------------------------------------------------------
 
 
-def _better_python(question: Question, resolution: Resolution, resolutions: Sequence[Resolution]) -> Better | None:
+def _better_python(question: Problem, resolution: Resolution, resolutions: Sequence[Resolution]) -> Alternative | None:
     newer = sorted(python for python in question.matrix.pythons if python > resolution.python)
     if not newer:
         return None
     text = f"python {newer[0]}"
     if not constraints.within(question.project.python, newer[0]):
-        return Better(text, (Reason(f"outside {question.project.python_text}", question.project.at("python")),))
+        return Alternative(text, (Reason(f"outside {question.project.python_text}", question.project.at("python")),))
     for other in (resolution, *(row for row in resolutions if row is not resolution)):
         chosen = _alone(question, other, _versions(other))
         stopped = _stopped(replace(chosen, project=_with_python(chosen.project, newer[0])))
         if stopped:
-            return Better(text, stopped)
-    return Better(text, (Reason("a newer framework counts more than a newer python", None),))
+            return Alternative(text, stopped)
+    return Alternative(text, (Reason("a newer framework counts more than a newer python", None),))
 
 
 def _with_python(project: Project, python: Version) -> Project:
@@ -70,22 +70,22 @@ def _with_python(project: Project, python: Version) -> Project:
 # --- a release ------------------------------------------------------------------------------------------------------------
 
 
-def _better_release(question: Question, resolution: Resolution, newer: Release, resolutions: Sequence[Resolution]) -> Better:
+def _better_release(question: Problem, resolution: Resolution, newer: Release, resolutions: Sequence[Resolution]) -> Alternative:
     project, name = question.project, newer.framework
     wish = next(row for row in project.frameworks if row.framework == name)
     text = f"{name} {newer.version}"
     if not constraints.within(wish.versions, newer.version):
-        return Better(text, (Reason(f"outside {wish.text}", wish.at),))
+        return Alternative(text, (Reason(f"outside {wish.text}", wish.at),))
     alone = _stopped(_alone(question, resolution, {name: newer.version}))
     if alone:
-        return Better(text, alone)
+        return Alternative(text, alone)
     pinned = replace(question, project=_pinned(project, name, newer.version))
     if project.align and not possible(pinned):
-        return Better(text, (Reason("the targets keep one version (align: true)", project.at("align")), *_stopped(pinned)))
-    return Better(text, (_dearer(question, pinned, resolution, wish, resolutions),))
+        return Alternative(text, (Reason("the targets keep one version (align: true)", project.at("align")), *_stopped(pinned)))
+    return Alternative(text, (_dearer(question, pinned, resolution, wish, resolutions),))
 
 
-def _alone(question: Question, resolution: Resolution, versions: Mapping[str, Version]) -> Question:
+def _alone(question: Problem, resolution: Resolution, versions: Mapping[str, Version]) -> Problem:
     """The question for one target, with the versions of some frameworks fixed."""
     project = question.project
     project = replace(project, targets=tuple(row for row in project.targets if row.name == resolution.target.name))
@@ -98,7 +98,7 @@ def _pinned(project: Project, name: str, version: Version) -> Project:
     return with_wish(project, name, lambda wish: replace(wish, versions=SpecifierSet(f"=={version}"), text=str(version)))
 
 
-def _stopped(question: Question) -> tuple[Reason, ...]:
+def _stopped(question: Problem) -> tuple[Reason, ...]:
     """The facts, and the demands beside what is tried, that leave a question without an answer; none where it has one."""
     if possible(question):
         return ()
@@ -110,7 +110,9 @@ def _stopped(question: Question) -> tuple[Reason, ...]:
     return tuple(part.tell(seen) for part in told if not part.demand or part.kind != "target" or several)
 
 
-def _dearer(question: Question, pinned: Question, resolution: Resolution, wish: Wish, resolutions: Sequence[Resolution]) -> Reason:
+def _dearer(
+    question: Problem, pinned: Problem, resolution: Resolution, wish: RequestedFramework, resolutions: Sequence[Resolution]
+) -> Reason:
     """What a newer release would cost that counts more: a framework named earlier, or targets that agree."""
     then = {row.target.name: _versions(row) for row in answer(pinned) or ()}
     for other in question.project.frameworks:

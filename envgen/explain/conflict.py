@@ -8,10 +8,10 @@ from envgen.explain.demands import demands
 from envgen.explain.facts import limits
 from envgen.explain.minimize import unsparable
 from envgen.explain.model import Part
-from envgen.resolver.resolve import Question, possible
+from envgen.resolver.resolve import Problem, possible
 
 
-def smallest(question: Question) -> tuple[tuple[Part, ...], Question]:
+def smallest(question: Problem) -> tuple[tuple[Part, ...], Problem]:
     """The parts of one minimal conflict, and the question in which nothing else is left. `question` must have no answer.
 
     What is left has no answer, and has one without any one of its parts. With one demand less a platform can come back, and with
@@ -22,7 +22,7 @@ def smallest(question: Question) -> tuple[tuple[Part, ...], Question]:
     return kept, _only(question, every, kept)
 
 
-def _only(question: Question, every: Sequence[Part], kept: Sequence[Part]) -> Question:
+def _only(question: Problem, every: Sequence[Part], kept: Sequence[Part]) -> Problem:
     for part in every:
         if part not in kept:
             question = part.without(question)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from packaging.specifiers import SpecifierSet
 
 from envgen.explain.model import Part
-from envgen.model.facts import Project, Reason, TargetWish, Wish, driver_text
-from envgen.resolver.resolve import Question
+from envgen.model.facts import Project, Reason, RequestedFramework, RequestedTarget, driver_text
+from envgen.resolver.resolve import Problem
 
 Without = Callable[[Project], Project]
 
 
-def demands(question: Question) -> Iterator[Part]:
+def demands(question: Problem) -> Iterator[Part]:
     """Every demand of the project, those first that a person gives up last."""
     project = question.project
     yield from (part for target in project.targets for part in _of_target(target))
@@ -38,7 +38,7 @@ def _demand(kind: str, name: str, reason: Reason, without: Without) -> Part:
     return Part(kind, name, lambda _: reason, lambda question: replace(question, project=without(question.project)), demand=True)
 
 
-def _of_target(target: TargetWish) -> Iterator[Part]:
+def _of_target(target: RequestedTarget) -> Iterator[Part]:
     name = target.name
     yield _demand(
         "target",
@@ -55,7 +55,7 @@ def _of_target(target: TargetWish) -> Iterator[Part]:
         yield _demand("promise", name, reason, lambda p: with_target(p, name, lambda t: replace(t, virtual={})))
 
 
-def _of_wish(wish: Wish) -> Iterator[Part]:
+def _of_wish(wish: RequestedFramework) -> Iterator[Part]:
     name = wish.framework
     others = _demand(
         "framework",
@@ -75,7 +75,7 @@ def _of_wish(wish: Wish) -> Iterator[Part]:
         yield _demand("version", name, reason, lambda p: any_version(p, name))
 
 
-def wish_of(project: Project, framework: str) -> Wish:
+def wish_of(project: Project, framework: str) -> RequestedFramework:
     """What a project asks of a framework that it has."""
     return next(wish for wish in project.frameworks if wish.framework == framework)
 
@@ -85,12 +85,12 @@ def any_version(project: Project, framework: str) -> Project:
     return with_wish(project, framework, lambda wish: replace(wish, versions=SpecifierSet(), text="any version"))
 
 
-def with_target(project: Project, name: str, change: Callable[[TargetWish], TargetWish]) -> Project:
+def with_target(project: Project, name: str, change: Callable[[RequestedTarget], RequestedTarget]) -> Project:
     """The project with one of its targets changed; as it is where it has no such target."""
     return replace(project, targets=tuple(change(row) if row.name == name else row for row in project.targets))
 
 
-def with_wish(project: Project, framework: str, change: Callable[[Wish], Wish]) -> Project:
+def with_wish(project: Project, framework: str, change: Callable[[RequestedFramework], RequestedFramework]) -> Project:
     """The project with one of its frameworks changed; as it is where it has no such framework."""
     return replace(project, frameworks=tuple(change(row) if row.framework == framework else row for row in project.frameworks))
 
@@ -104,7 +104,7 @@ def _without_gpu(name: str) -> Without:
     return lambda project: replace(project, gpus=tuple(gpu for gpu in project.gpus if gpu != name))
 
 
-def _every_channel(question: Question) -> Iterator[str]:
+def _every_channel(question: Problem) -> Iterator[str]:
     """Every channel that a spelling of one of the project's frameworks needs."""
     for wish in question.project.frameworks:
         for spellings in question.matrix.frameworks[wish.framework].providers.values():

@@ -11,10 +11,10 @@ from envgen.explain.repairs import ways_out
 from envgen.matrix.drivers import forward_note
 from envgen.model.facts import Reason
 from envgen.resolver.constraints import with_overrides
-from envgen.resolver.resolve import Question
+from envgen.resolver.resolve import Problem
 
 
-def conflict(question: Question) -> Conflict:
+def conflict(question: Problem) -> Conflict:
     """What clashes in a question that has no answer."""
     parts, reduced = smallest(question)
     seen = replace(question, project=reduced.project)  # the facts as they are, and only the wishes that matter
@@ -29,7 +29,7 @@ def conflict(question: Question) -> Conflict:
     )
 
 
-def _forward(question: Question) -> Iterator[Reason]:
+def _forward(question: Problem) -> Iterator[Reason]:
     """What forward compatibility would do for the targets that the project's driver is too old for."""
     matrix, project = question.matrix, question.project
     for wish in project.targets:

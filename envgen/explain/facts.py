@@ -14,16 +14,28 @@ from packaging.version import Version
 from envgen.explain.demands import any_version, wish_of
 from envgen.explain.model import Part
 from envgen.explain.phrases import asked, builds_told, listed, offers_told, pythons_told
-from envgen.model.facts import Build, Constraint, Framework, Matrix, Reason, Release, Spelling, Target, Toolkit, Wish, driver_text
+from envgen.model.facts import (
+    Build,
+    Constraint,
+    Framework,
+    Matrix,
+    Reason,
+    Release,
+    RequestedFramework,
+    Spelling,
+    Target,
+    Toolkit,
+    driver_text,
+)
 from envgen.resolver import constraints
 from envgen.resolver.candidates import unasked
-from envgen.resolver.resolve import Question, obstacles, seen
+from envgen.resolver.resolve import Problem, obstacles, seen
 
 _NO_FLOOR = {"linux": Version("0"), "windows": Version("0")}
 _ANY_CAPABILITY = (Version("0"), Version("999"))
 
 
-def limits(question: Question) -> Iterator[Part]:
+def limits(question: Problem) -> Iterator[Part]:
     """Every fact that can hold this project back, those first that say least."""
     for wish in question.project.frameworks:
         yield from _of_framework(wish)
@@ -40,15 +52,17 @@ def limits(question: Question) -> Iterator[Part]:
         yield Part("index", "", _index_told, lambda q: replace(q, held=unasked))
 
 
-def _about(question: Question, constraint: Constraint) -> set[str]:
+def _about(question: Problem, constraint: Constraint) -> set[str]:
     """The frameworks without which a constraint does not apply."""
     return {condition.axis for condition in constraint.when if condition.axis in question.matrix.frameworks}
 
 
-def _of_framework(wish: Wish) -> Iterator[Part]:
+def _of_framework(wish: RequestedFramework) -> Iterator[Part]:
     name = wish.framework
 
-    def part(kind: str, tell: Callable[[Question, Wish], Reason], change: Callable[[Framework, Question], Framework]) -> Part:
+    def part(
+        kind: str, tell: Callable[[Problem, RequestedFramework], Reason], change: Callable[[Framework, Problem], Framework]
+    ) -> Part:
         return Part(
             kind, name, lambda q: tell(q, wish_of(q.project, name)), lambda q: _with_framework(q, name, lambda f: change(f, q))
         )
@@ -65,7 +79,7 @@ def _of_framework(wish: Wish) -> Iterator[Part]:
 def _of_constraint(constraint: Constraint) -> Part:
     reason = Reason(constraints.demanded(constraint), constraint.at, constraint.because)
 
-    def without(question: Question) -> Question:
+    def without(question: Problem) -> Problem:
         rows = tuple(row for row in question.matrix.constraints if row != constraint)
         return _with(question, constraints=rows)
 
@@ -109,7 +123,7 @@ def _floors(toolkit: Toolkit, matrix: Matrix) -> str:
     return ", ".join(f"{text} on {system.capitalize()}" for system, text in sorted(found.items()))
 
 
-def _toolkits(question: Question) -> list[Toolkit]:
+def _toolkits(question: Problem) -> list[Toolkit]:
     """The toolkits of the project's targets, and older ones of their majors: builds may be for those."""
     wanted = [cuda for target in question.project.targets if (cuda := question.matrix.targets[target.name].cuda)]
     return [
@@ -119,7 +133,7 @@ def _toolkits(question: Question) -> list[Toolkit]:
     ]
 
 
-def _unbound(framework: str) -> Callable[[Question], Question]:
+def _unbound(framework: str) -> Callable[[Problem], Problem]:
     """As if there were every release that anybody could name."""
     return lambda q: replace(q, project=any_version(q.project, framework))
 
@@ -127,21 +141,21 @@ def _unbound(framework: str) -> Callable[[Question], Question]:
 # --- the matrix without a fact --------------------------------------------------------------------------------------------
 
 
-def _with(question: Question, **changes: object) -> Question:
+def _with(question: Problem, **changes: object) -> Problem:
     return replace(question, matrix=replace(question.matrix, **changes))  # type: ignore[arg-type]
 
 
-def _with_framework(question: Question, name: str, change: Callable[[Framework], Framework]) -> Question:
+def _with_framework(question: Problem, name: str, change: Callable[[Framework], Framework]) -> Problem:
     frameworks = question.matrix.frameworks
     return _with(question, frameworks={**frameworks, name: change(frameworks[name])})
 
 
-def _with_target(question: Question, name: str, change: Callable[[Target], Target]) -> Question:
+def _with_target(question: Problem, name: str, change: Callable[[Target], Target]) -> Problem:
     targets = question.matrix.targets
     return _with(question, targets={**targets, name: change(targets[name])})
 
 
-def _with_toolkit(question: Question, version: Version, change: Callable[[Toolkit], Toolkit]) -> Question:
+def _with_toolkit(question: Problem, version: Version, change: Callable[[Toolkit], Toolkit]) -> Problem:
     toolkits = question.matrix.toolkits
     return _with(question, toolkits={**toolkits, version: change(toolkits[version])})
 
@@ -163,7 +177,7 @@ def _with_companions(framework: Framework, names: Iterable[str]) -> Framework:
     return replace(spelled, releases=releases)
 
 
-def _built_for_all(framework: Framework, question: Question) -> Framework:
+def _built_for_all(framework: Framework, question: Problem) -> Framework:
     """Every build row is for every variant and on every platform."""
     platforms = frozenset(platform for target in question.matrix.targets.values() for platform in target.platforms)
     variants = frozenset((None, *question.matrix.toolkits))
@@ -202,46 +216,46 @@ def _unpromised(target: Target, package: str) -> Target:
 # --- in words -------------------------------------------------------------------------------------------------------------
 
 
-def _known_told(question: Question, name: str) -> Reason:
+def _known_told(question: Problem, name: str) -> Reason:
     framework = question.matrix.frameworks[name]
     newest, oldest = framework.releases[0], framework.releases[-1]
     return Reason(f"the matrices know {name} {oldest.version} to {newest.version}", newest.at, framework.because)
 
 
-def _companions_told(question: Question, wish: Wish) -> Reason:
+def _companions_told(question: Problem, wish: RequestedFramework) -> Reason:
     framework = question.matrix.frameworks[wish.framework]
     what = f"{asked(wish)} from {constraints.provider(question.matrix, question.project, wish)} has no"
     return Reason(f"{what} {' and '.join(wish.companions)}", framework.releases[0].at, framework.because)
 
 
-def _spelling(question: Question, wish: Wish) -> Spelling:
+def _spelling(question: Problem, wish: RequestedFramework) -> Spelling:
     """The spelling that matters: that of the newest release asked for."""
     provider = constraints.provider(question.matrix, question.project, wish)
     found = (question.matrix.spellings.get((wish.framework, provider, row.version)) for row in seen(question, wish))
     return next((row for row in found if row), question.matrix.frameworks[wish.framework].providers[provider][0])
 
 
-def _channels_told(question: Question, wish: Wish) -> Reason:
+def _channels_told(question: Problem, wish: RequestedFramework) -> Reason:
     spelling = _spelling(question, wish)
     provider = constraints.provider(question.matrix, question.project, wish)
     what = f"{wish.framework} from {provider} needs the channels {', '.join(spelling.channels)}"
     return Reason(what, spelling.at, spelling.because)
 
 
-def _newer_minor_told(question: Question, wish: Wish) -> Reason:
+def _newer_minor_told(question: Problem, wish: RequestedFramework) -> Reason:
     spelling = _spelling(question, wish)
     what = f"{wish.framework} {spelling.releases}: a build for an older CUDA minor cannot be asked for beside the target's own"
     return Reason(what, spelling.at, spelling.because)
 
 
-def _cudnn_told(question: Question, wish: Wish) -> Reason:
+def _cudnn_told(question: Problem, wish: RequestedFramework) -> Reason:
     rows = [(release, row) for release in seen(question, wish) for row in release.builds if row.cudnn]
     majors = listed(sorted({row.cudnn for _, row in rows if row.cudnn}))
     at = rows[0][1].at if rows else None
     return Reason(f"{asked(wish)} links cuDNN {majors}", at, question.matrix.frameworks[wish.framework].because)
 
 
-def _index_told(question: Question) -> Reason:
+def _index_told(question: Problem) -> Reason:
     """What the index lacks, in the words of the search."""
     lacking = [row.reason for row in obstacles(question) if row.index]
     if not lacking:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from envgen.explain.advice import Advice
+from envgen.explain.advice import AppliedAdvice
 from envgen.model.facts import Project, Reason
 from envgen.model.resolution import Resolution
-from envgen.resolver.resolve import Question
+from envgen.resolver.resolve import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Part:
 
     kind: str  # target, version, provider, python ...; for a fact the kind of fact
     name: str  # which of them: the target's name, the framework's, the GPU's
-    tell: Callable[[Question], Reason]
-    without: Callable[[Question], Question]
+    tell: Callable[[Problem], Reason]
+    without: Callable[[Problem], Problem]
     demand: bool = False
 
 
@@ -39,7 +39,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class WayOut:
+class Repair:
     """Changes that end a conflict, and what the project then resolves to."""
 
     changes: tuple[Change, ...]
@@ -61,12 +61,12 @@ class Conflict:
     project: str
     demands: tuple[Reason, ...]
     facts: tuple[Reason, ...]
-    ways: tuple[WayOut, ...] = ()
+    ways: tuple[Repair, ...] = ()
     beside: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Better:
+class Alternative:
     """The next better choice for a pin, and what stopped it."""
 
     better: str
@@ -80,7 +80,7 @@ class Explained:
     """
 
     resolution: Resolution
-    better: Mapping[str, Better]
+    better: Mapping[str, Alternative]
     drivers: tuple[Reason, ...]
-    advice: tuple[Advice, ...]
+    advice: tuple[AppliedAdvice, ...]
     specs: tuple[str, ...]

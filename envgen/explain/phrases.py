@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from packaging.version import Version
 
-from envgen.model.facts import Build, Platform, Reason, Release, Wish, by_cuda, minors_text, variant_text
+from envgen.model.facts import Build, Platform, Reason, Release, RequestedFramework, by_cuda, minors_text, variant_text
 from envgen.resolver import constraints
-from envgen.resolver.resolve import Question, seen
+from envgen.resolver.resolve import Problem, seen
 
 
-def offers_told(question: Question, wish: Wish) -> Reason:
+def offers_told(question: Problem, wish: RequestedFramework) -> Reason:
     """Which of the releases asked for the provider does not publish, and what it has instead."""
     framework = question.matrix.frameworks[wish.framework]
     provider = constraints.provider(question.matrix, question.project, wish)
@@ -27,13 +27,13 @@ def offers_told(question: Question, wish: Wish) -> Reason:
     return Reason(what, near[0].at if near else None, framework.because)
 
 
-def _above(release: Release, wish: Wish) -> bool:
+def _above(release: Release, wish: RequestedFramework) -> bool:
     """Whether a release lies above a range that it is not in."""
     bounds = [Version(part.version.removesuffix(".*")) for part in wish.versions]
     return bool(bounds) and release.version > max(bounds)
 
 
-def builds_told(question: Question, wish: Wish) -> Reason:
+def builds_told(question: Problem, wish: RequestedFramework) -> Reason:
     """For which variants the releases asked for are built, on the platforms asked for, with the pythons asked for."""
     framework, project = question.matrix.frameworks[wish.framework], question.project
     provider = constraints.provider(question.matrix, project, wish)
@@ -47,7 +47,7 @@ def builds_told(question: Question, wish: Wish) -> Reason:
     return Reason(f"{asked(wish)} from {provider} is built{python}{built}", at, framework.because)
 
 
-def pythons_told(question: Question, wish: Wish) -> Reason:
+def pythons_told(question: Problem, wish: RequestedFramework) -> Reason:
     """For which pythons the builds are that serve the targets asked for."""
     framework = question.matrix.frameworks[wish.framework]
     cudas = {question.matrix.targets[target.name].cuda for target in question.project.targets}
@@ -59,17 +59,17 @@ def pythons_told(question: Question, wish: Wish) -> Reason:
     return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
 
 
-def asked(wish: Wish) -> str:
+def asked(wish: RequestedFramework) -> str:
     """`pytorch 2.7.*`, or `pytorch` where any version will do."""
     return f"{wish.framework} {wish.text}" if wish.versions else wish.framework
 
 
-def _rows(question: Question, wish: Wish) -> list[Build]:
+def _rows(question: Problem, wish: RequestedFramework) -> list[Build]:
     provider = constraints.provider(question.matrix, question.project, wish)
     return [row for release in seen(question, wish) for row in release.builds if row.provider == provider]
 
 
-def _platforms(question: Question) -> tuple[Platform, ...]:
+def _platforms(question: Problem) -> tuple[Platform, ...]:
     """The platforms asked for that a target has."""
     targets = [(wish, question.matrix.targets[wish.name]) for wish in question.project.targets]
     asked_for = [p for wish, target in targets for p in wish.platforms or question.project.platforms if p in target.platforms]

@@ -11,17 +11,17 @@ from packaging.version import Version
 
 from envgen.explain.conflict import smallest
 from envgen.explain.demands import wish_of, with_target, with_wish, without_companion
-from envgen.explain.model import Change, Part, WayOut
+from envgen.explain.model import Change, Part, Repair
 from envgen.explain.phrases import asked
-from envgen.model.facts import Project, TargetWish, Wish, driver_text
+from envgen.model.facts import Project, RequestedFramework, RequestedTarget, driver_text
 from envgen.resolver import constraints
-from envgen.resolver.resolve import Question, answer, possible, seen
+from envgen.resolver.resolve import Problem, answer, possible, seen
 
 SHOWN = 6  # ways out that a person is shown
 _STARTS = 8  # single changes that a second change is looked for beside
 
 
-def ways_out(question: Question, parts: Iterable[Part], reduced: Question) -> tuple[WayOut, ...]:
+def ways_out(question: Problem, parts: Iterable[Part], reduced: Problem) -> tuple[Repair, ...]:
     """The nearest ways out of the conflict that `parts` are, fewest changes first, then the cheapest.
 
     `reduced` is the question in which nothing but that conflict is left. Where no single change helps, there is another conflict
@@ -39,7 +39,7 @@ def _cost(found: tuple[Change, ...]) -> float:
     return sum(change.cost for change in found)
 
 
-def _pairs(question: Question, start: Change) -> Iterator[tuple[Change, ...]]:
+def _pairs(question: Problem, start: Change) -> Iterator[tuple[Change, ...]]:
     """A change, and each that may end the conflict which it leaves."""
     after = replace(question, project=start.apply(question.project))
     if after.project.targets and not possible(after):
@@ -47,10 +47,10 @@ def _pairs(question: Question, start: Change) -> Iterator[tuple[Change, ...]]:
             yield from ((start, change) for change in changes(after, part) if change.path != start.path)
 
 
-def _helping(question: Question, candidates: Iterable[tuple[Change, ...]]) -> list[WayOut]:
+def _helping(question: Problem, candidates: Iterable[tuple[Change, ...]]) -> list[Repair]:
     """Those that help; of the changes along one path only the nearest, and each set of changes once."""
     done: set[frozenset[tuple[str, ...]]] = set()
-    found: list[WayOut] = []
+    found: list[Repair] = []
     for candidate in candidates:
         paths = frozenset(change.path for change in candidate)
         if paths in done:
@@ -61,21 +61,21 @@ def _helping(question: Question, candidates: Iterable[tuple[Change, ...]]) -> li
         gives = answer(replace(question, project=project)) if project.targets else None
         if gives:
             done.add(paths)
-            found.append(WayOut(candidate, gives))
+            found.append(Repair(candidate, gives))
     return found
 
 
 # --- what could be changed ------------------------------------------------------------------------------------------------
 
 
-def changes(question: Question, part: Part) -> Iterator[Change]:
+def changes(question: Problem, part: Part) -> Iterator[Change]:
     """The changes of one part of a conflict, for the facts and wishes of `question`."""
     found = _CHANGES.get(part.kind)
     if found:
         yield from found(question, part.name)
 
 
-def _pythons(question: Question, _: str) -> Iterator[Change]:
+def _pythons(question: Problem, _: str) -> Iterator[Change]:
     """Another minor: a step costs 1."""
     project, known = question.project, sorted(question.matrix.pythons)
     inside = [known.index(minor) for minor in constraints.minors_in(project.python, known)] or [len(known)]
@@ -88,7 +88,7 @@ def _pythons(question: Question, _: str) -> Iterator[Change]:
             yield Change(("python", "down" if lower else "up"), text, distance, lambda p, only=only: replace(p, **only))  # type: ignore[misc]
 
 
-def _versions(question: Question, name: str) -> Iterator[Change]:
+def _versions(question: Problem, name: str) -> Iterator[Change]:
     """Another release: the next one costs 1.5, each further one half as much again."""
     wish, releases = wish_of(question.project, name), question.matrix.frameworks[name].releases
     places = [float(releases.index(row)) for row in seen(question, wish)] or [_gap(question, wish)]
@@ -105,13 +105,13 @@ def _versions(question: Question, name: str) -> Iterator[Change]:
             )
 
 
-def _gap(question: Question, wish: Wish) -> float:
+def _gap(question: Problem, wish: RequestedFramework) -> float:
     """Where a release that the matrices do not know would stand in their list: between two places."""
     bounds = [Version(part.version.removesuffix(".*")) for part in wish.versions]
     return -0.5 + sum(1 for row in question.matrix.frameworks[wish.framework].releases if row.version > max(bounds))
 
 
-def _providers(question: Question, name: str) -> Iterator[Change]:
+def _providers(question: Problem, name: str) -> Iterator[Change]:
     wish, project = wish_of(question.project, name), question.project
     now = constraints.provider(question.matrix, project, wish)
     for provider, spellings in question.matrix.frameworks[name].providers.items():
@@ -131,16 +131,16 @@ def _providers(question: Question, name: str) -> Iterator[Change]:
             )
 
 
-def _covers(question: Question, wish: Wish, releases: SpecifierSet) -> bool:
+def _covers(question: Problem, wish: RequestedFramework, releases: SpecifierSet) -> bool:
     return any(constraints.within(releases, row.version) for row in seen(question, wish))
 
 
-def _channels(question: Question, _: str) -> Iterator[Change]:
+def _channels(question: Problem, _: str) -> Iterator[Change]:
     for wish in question.project.frameworks:
         yield from _providers(question, wish.framework)
 
 
-def _targets(question: Question, name: str) -> Iterator[Change]:
+def _targets(question: Problem, name: str) -> Iterator[Change]:
     """Another CUDA: the next target costs 2.5, another major 2 more; and, dearest of all, one target less."""
     project, targets = question.project, question.matrix.targets
     cudas = sorted((row for row in targets.values() if row.cuda), key=lambda row: row.cuda or Version("0"))
@@ -164,7 +164,7 @@ def _without_target(project: Project, name: str) -> Project:
     return replace(project, targets=tuple(row for row in project.targets if row.name != name))
 
 
-def _drivers(question: Question, _: str) -> Iterator[Change]:
+def _drivers(question: Problem, _: str) -> Iterator[Change]:
     """A newer driver, as new as a fact asks for: it must be put on every machine."""
     project, matrix = question.project, question.matrix
     asked = {floor for toolkit in matrix.toolkits.values() for floor in (*toolkit.floor.values(), *toolkit.driver.values())}
@@ -173,25 +173,25 @@ def _drivers(question: Question, _: str) -> Iterator[Change]:
         yield Change(("driver",), text, 6, lambda p, to=driver: replace(p, driver=to))  # type: ignore[misc]
 
 
-def _gpus(question: Question, name: str) -> Iterator[Change]:
+def _gpus(question: Problem, name: str) -> Iterator[Change]:
     if len(question.project.gpus) > 1:
         left = f"without {name} in gpus:"
         yield Change(("gpu", name), left, 7, lambda p: replace(p, gpus=tuple(gpu for gpu in p.gpus if gpu != name)))
 
 
-def _companions(_: Question, name: str) -> Iterator[Change]:
+def _companions(_: Problem, name: str) -> Iterator[Change]:
     framework, companion = name.split(" ")
     yield Change(("companion", name), f"{framework} without {companion}", 5, lambda p: without_companion(p, framework, companion))
 
 
-def _frameworks(question: Question, name: str) -> Iterator[Change]:
+def _frameworks(question: Problem, name: str) -> Iterator[Change]:
     if len(question.project.frameworks) > 1:
         text = f"{name} in a project of its own"
         others = tuple(wish for wish in question.project.frameworks if wish.framework != name)
         yield Change(("framework", name), text, 9, lambda p: replace(p, frameworks=others))
 
 
-def _platforms(question: Question, _: str) -> Iterator[Change]:
+def _platforms(question: Problem, _: str) -> Iterator[Change]:
     project = question.project
     known = sorted({platform for target in question.matrix.targets.values() for platform in target.platforms})
     for platform in (platform for platform in known if platform not in project.platforms):
@@ -200,12 +200,12 @@ def _platforms(question: Question, _: str) -> Iterator[Change]:
         yield Change(("platforms",), text, 6, lambda p, to=added: replace(p, platforms=to))  # type: ignore[misc]
 
 
-def _target_platforms(_: Question, name: str) -> Iterator[Change]:
+def _target_platforms(_: Problem, name: str) -> Iterator[Change]:
     text = f"target {name} without platforms: of its own"
     yield Change(("target platforms", name), text, 4, lambda p: with_target(p, name, lambda t: replace(t, platforms=None)))
 
 
-def _promises(question: Question, name: str) -> Iterator[Change]:
+def _promises(question: Problem, name: str) -> Iterator[Change]:
     """Promise more of the machines: what a constraint asks for."""
     target = name.split(" ", maxsplit=1)[0]
     needs = [need for row in question.matrix.constraints if not row.warn for need in row.need]
@@ -224,11 +224,11 @@ def _promises(question: Question, name: str) -> Iterator[Change]:
         )
 
 
-def _promising(target: TargetWish, package: str, value: str) -> TargetWish:
+def _promising(target: RequestedTarget, package: str, value: str) -> RequestedTarget:
     return replace(target, virtual={**target.virtual, package: value})
 
 
-_CHANGES: dict[str, Callable[[Question, str], Iterator[Change]]] = {
+_CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {
     "python": _pythons,
     "version": _versions,
     "provider": _providers,

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from envgen.explain.advice import Advice
-from envgen.explain.model import Better, Conflict, Explained, WayOut
+from envgen.explain.advice import AppliedAdvice
+from envgen.explain.model import Alternative, Conflict, Explained, Repair
 from envgen.model.facts import Reason
 from envgen.model.resolution import Resolution
 
@@ -34,7 +34,7 @@ def part_lines(part: Reason) -> Iterator[str]:
         yield f"    because: {part.because}"
 
 
-def _way(number: int, way: WayOut) -> Iterator[str]:
+def _way(number: int, way: Repair) -> Iterator[str]:
     yield f"  {number}. {'; '.join(change.text for change in way.changes)}"
     told: dict[str, list[str]] = {}
     for resolution in way.gives:
@@ -109,7 +109,7 @@ def _target(one: Explained, width: int) -> Iterator[str]:
         yield from _wrapped(f"warning: {reason_text(item)}", width, "  ")
 
 
-def _next(better: Better, width: int) -> Iterator[str]:
+def _next(better: Alternative, width: int) -> Iterator[str]:
     """What would be better, and a line for each thing that stopped it."""
     first, *rest = better.stopped
     if not rest:
@@ -120,9 +120,9 @@ def _next(better: Better, width: int) -> Iterator[str]:
         yield from _wrapped(f"- {reason_text(item)}", width, "        ", "          ")
 
 
-def _advised(found: Sequence[Explained]) -> list[tuple[Advice, list[str]]]:
+def _advised(found: Sequence[Explained]) -> list[tuple[AppliedAdvice, list[str]]]:
     """Each piece of advice once, in the words of the first target that it is about, with all such targets."""
-    told: dict[tuple[str, str], tuple[Advice, list[str]]] = {}
+    told: dict[tuple[str, str], tuple[AppliedAdvice, list[str]]] = {}
     for one in found:
         for piece in one.advice:
             _, names = told.setdefault((piece.id, str(piece.at)), (piece, []))
@@ -130,7 +130,7 @@ def _advised(found: Sequence[Explained]) -> list[tuple[Advice, list[str]]]:
     return sorted(told.values(), key=lambda row: row[0].id)
 
 
-def _piece(piece: Advice, names: Sequence[str], width: int) -> Iterator[str]:
+def _piece(piece: AppliedAdvice, names: Sequence[str], width: int) -> Iterator[str]:
     yield from _wrapped(f"{piece.id}  {piece.heard}  [{', '.join(names)}]", width, "  ", "       ")
     yield from _wrapped(f"-> {piece.but}", width, "       ", "          ")
     yield from _wrapped(piece.because, width, "          ")

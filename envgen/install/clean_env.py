@@ -18,7 +18,7 @@ _PYTHON = ("PYTHONPATH", "PYTHONHOME")
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedVariable:
     """One entry of a search path, or the whole value of a variable, that is not passed on."""
 
     variable: str
@@ -27,7 +27,7 @@ class Dropped:
 
 def clean(
     environ: Mapping[str, str], prefix: str, looks_foreign: Callable[[str], bool], rules: ModuleType = posixpath
-) -> tuple[dict[str, str], tuple[Dropped, ...]]:
+) -> tuple[dict[str, str], tuple[DroppedVariable, ...]]:
     """`environ` without foreign CUDA paths and without Python's own search variables, and what was dropped.
 
     `rules` are those of paths: posixpath or ntpath. `looks_foreign(folder)` says whether a folder holds a CUDA toolkit or cuDNN;
@@ -35,14 +35,14 @@ def clean(
     one would mean the current folder.
     """
     kept: dict[str, str] = {}
-    dropped: list[Dropped] = []
+    dropped: list[DroppedVariable] = []
     for name, value in environ.items():
         if name in _PYTHON or (_POINTS.fullmatch(name) and _is_path(value) and not within(value, prefix, rules)):
-            dropped.append(Dropped(name, value))
+            dropped.append(DroppedVariable(name, value))
         elif name in SEARCHED:
             entries = value.split(rules.pathsep)
             foreign = [entry for entry in entries if entry and not within(entry, prefix, rules) and looks_foreign(entry)]
-            dropped += [Dropped(name, entry) for entry in dict.fromkeys(foreign)]
+            dropped += [DroppedVariable(name, entry) for entry in dict.fromkeys(foreign)]
             if len(foreign) < len(entries):
                 kept[name] = rules.pathsep.join(entry for entry in entries if entry not in foreign)
         else:

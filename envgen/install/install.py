@@ -13,18 +13,18 @@ from envgen.formats import installed
 from envgen.formats.installed import Mark, Wheel
 from envgen.install import prefixes, transaction, wheels
 from envgen.install.clean_env import clean
-from envgen.install.select import Wanted, here
+from envgen.install.select import EnvironmentRef, here
 from envgen.machine.system import platform_here
 from envgen.model.errors import BadInput, CheckFailed, addressed
 from envgen.model.layout import Layout
-from envgen.model.run import Talk
+from envgen.model.run import Reporter
 
 if TYPE_CHECKING:
     from envgen.install.link import Locked
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class InstallPlan:
     """What an installation changes: conda packages by name-version-build, pip packages as name -> version.
 
     `again` has the same version and build, and another archive.
@@ -44,15 +44,15 @@ class Change:
 class Installed:
     """How one came out. `state` is installed, updated, unchanged; or, of a dry run, what it would be."""
 
-    wanted: Wanted
+    wanted: EnvironmentRef
     state: str
-    change: Change = Change()
+    change: InstallPlan = InstallPlan()
 
 
 # --- the story ------------------------------------------------------------------------------------------------------------
 
 
-def install(layout: Layout, asked: Wanted, talk: Talk, *, force: bool = False, dry: bool = False) -> Installed:
+def install(layout: Layout, asked: EnvironmentRef, talk: Reporter, *, force: bool = False, dry: bool = False) -> Installed:
     """Make the environment at its prefix hold just what the lock says, or leave everything as it is.
 
     Costs a listing where there is nothing to do. Raises BadInput for a place that is not ours to change, and what linking and
@@ -80,7 +80,7 @@ def install(layout: Layout, asked: Wanted, talk: Talk, *, force: bool = False, d
     return Installed(asked, "installed" if state == "absent" else "updated", change)
 
 
-def _judged(asked: Wanted, force: bool) -> str:
+def _judged(asked: EnvironmentRef, force: bool) -> str:
     """The state of the prefix, or BadInput when it is not ours to change."""
     prefix = asked.prefix
     with transaction.refusals(prefix):
@@ -101,7 +101,7 @@ def _judged(asked: Wanted, force: bool) -> str:
     return "stale" if mark and state == "installed" and mark.name != asked.name else state
 
 
-def _read(layout: Layout, asked: Wanted) -> Locked:
+def _read(layout: Layout, asked: EnvironmentRef) -> Locked:
     from envgen.formats.conda_lock import read_stamp
     from envgen.install import link
 
@@ -112,7 +112,7 @@ def _read(layout: Layout, asked: Wanted) -> Locked:
     return locked
 
 
-def _change(prefix: Path, locked: Locked) -> Change:
+def _change(prefix: Path, locked: Locked) -> InstallPlan:
     """What differs between a prefix, which need not be there, and a lock."""
     mark = installed.read_mark(prefix)
     have, hashes = installed.packages(prefix), mark.packages if mark else {}
@@ -120,7 +120,7 @@ def _change(prefix: Path, locked: Locked) -> Change:
     want = {wheel.name: wheel for wheel in locked.pip}
     moved = _python(have) != _python(locked.packages)  # site-packages has another path then
     kept = {n for n in old.keys() & want.keys() if old[n].sha256 == want[n].sha256 and not moved}
-    return Change(
+    return InstallPlan(
         added=tuple(sorted(locked.packages.keys() - have)),
         removed=tuple(sorted(have - locked.packages.keys())),
         again=tuple(sorted(name for name in have & locked.packages.keys() if hashes.get(name) != locked.packages[name])),
@@ -135,7 +135,7 @@ def _python(packages: Mapping[str, str] | frozenset[str]) -> str:
     return ".".join(found.removeprefix("python-").split("-")[0].split(".")[:2])
 
 
-def _build(layout: Layout, asked: Wanted, locked: Locked, change: Change, stage: Path, talk: Talk) -> None:
+def _build(layout: Layout, asked: EnvironmentRef, locked: Locked, change: InstallPlan, stage: Path, talk: Reporter) -> None:
     """Make the stage what the prefix shall be: the old environment without what goes, with what comes."""
     from envgen.channels.index import cache_folder, client
     from envgen.install import link
@@ -157,17 +157,17 @@ def _build(layout: Layout, asked: Wanted, locked: Locked, change: Change, stage:
     prefixes.write_mark(stage, _mark(asked, locked, {**_kept_wheels(asked.prefix, locked, change), **found}))
 
 
-def _kept_wheels(prefix: Path, locked: Locked, change: Change) -> dict[str, Wheel]:
+def _kept_wheels(prefix: Path, locked: Locked, change: InstallPlan) -> dict[str, Wheel]:
     """The pip packages of an environment that stay as they are."""
     mark, stay = installed.read_mark(prefix), {wheel.name for wheel in locked.pip} - change.pip_added.keys()
     return {name: wheel for name, wheel in (mark.pip if mark else {}).items() if name in stay}
 
 
-def _mark(asked: Wanted, locked: Locked, pip: Mapping[str, Wheel]) -> Mark:
+def _mark(asked: EnvironmentRef, locked: Locked, pip: Mapping[str, Wheel]) -> Mark:
     return Mark(asked.project, asked.target, platform_here(), asked.lock, dict(sorted(locked.packages.items())), pip)
 
 
-def _announce(layout: Layout, asked: Wanted) -> None:
+def _announce(layout: Layout, asked: EnvironmentRef) -> None:
     """Tell git and conda of a new environment: git leaves ours alone, conda lists one outside its folders."""
     where = here(layout)
     if asked.prefix.parent == where.own:

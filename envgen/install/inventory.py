@@ -21,7 +21,7 @@ _WORDS = {"absent": "-", "changed": "changed by hand", "stale": "stale: the lock
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class InventoryRow:
     """One target of a project. `state` is that of `prefixes.state`; `prefix` "" where it is not installed."""
 
     project: str
@@ -31,7 +31,7 @@ class Row:
     prefix: str = ""
 
 
-def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[Row, ...]:
+def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[InventoryRow, ...]:
     """Every target of the projects, of all without one; a target that is installed in two places has two rows."""
     for name in projects:
         layout.known_project(name)
@@ -54,17 +54,17 @@ def _targets(layout: Layout, project: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*wished, *locked) if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)))
 
 
-def _rows(layout: Layout, project: str, target: str) -> Iterator[Row]:
+def _rows(layout: Layout, project: str, target: str) -> Iterator[InventoryRow]:
     locked = (layout.target(project, target) / LOCK).is_file()
     lock = prefixes.digest(prefixes.lock_text(layout, project, target)) if locked else None
     where, home = prefixes.places(layout, os.environ, Path.home()), Path.home()
     found = prefixes.find(f"{project}-{target}", where, home)
-    yield from (Row(project, target, locked, prefixes.state(prefix, lock), str(prefix)) for prefix in found)
+    yield from (InventoryRow(project, target, locked, prefixes.state(prefix, lock), str(prefix)) for prefix in found)
     if not found:
-        yield Row(project, target, locked, "absent")
+        yield InventoryRow(project, target, locked, "absent")
 
 
-def table(found: Sequence[Row]) -> Table:
+def table(found: Sequence[InventoryRow]) -> Table:
     """The rows for people."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -77,6 +77,6 @@ def table(found: Sequence[Row]) -> Table:
     return shown
 
 
-def as_json(found: Sequence[Row]) -> str:
+def as_json(found: Sequence[InventoryRow]) -> str:
     """The rows for machines."""
     return json.dumps([asdict(row) for row in found], indent=2)

@@ -22,7 +22,7 @@ from envgen.formats.conda_lock import read_lock
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
-from envgen.model.run import Talk
+from envgen.model.run import Reporter
 
 _MISMATCH = re.compile(r"hash mismatch when extracting .*?expected (\w+), got (\w+)", re.DOTALL)
 _FAILED = re.compile(r"failed to (?:fetch|link) (\S+)")
@@ -84,7 +84,7 @@ def _record(package: LockedPackage) -> RepoDataRecord:
     return RepoDataRecord(record, file_name=file, url=url, channel=channel)
 
 
-def link(locked: Locked, stage: Path, prefix: Path, cache: Path, again: Collection[str], client: Client, talk: Talk) -> None:
+def link(locked: Locked, stage: Path, prefix: Path, cache: Path, again: Collection[str], client: Client, talk: Reporter) -> None:
     """Make `stage` hold just these packages, as an environment that will stand at `prefix`; only the difference is fetched.
 
     `again` names packages (name-version-build) to replace although their version is the same. Every archive is checked against
@@ -140,7 +140,7 @@ def _hex(found: bytes | None) -> str | None:
 class _Progress(InstallerReporter):
     """rattler's events as one bar: a step for each package that is in its place."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: Reporter) -> None:
         self._talk = talk
         self._names: dict[int, str] = {}
 

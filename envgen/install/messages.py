@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from envgen.install.install import Installed
-from envgen.install.select import Wanted, here, quoted
+from envgen.install.select import EnvironmentRef, here, quoted
 from envgen.model.layout import Layout
 
 _WORDS = {
@@ -62,13 +62,13 @@ def _plain(layout: Layout, done: Installed) -> dict[str, object]:
     }
 
 
-def hints_text(layout: Layout, asked: Wanted) -> str:
+def hints_text(layout: Layout, asked: EnvironmentRef) -> str:
     """How to use a new environment, and the lines that make the same one with other tools."""
     same = "\n".join(f"  {line}" for line in commands(layout, asked))
     return f"  {activation(layout, asked)}\nthe same with other tools:\n{same}"
 
 
-def activation(layout: Layout, asked: Wanted) -> str:
+def activation(layout: Layout, asked: EnvironmentRef) -> str:
     """How to use an environment, in one line."""
     where = here(layout)
     if where.named(asked.prefix):
@@ -78,13 +78,13 @@ def activation(layout: Layout, asked: Wanted) -> str:
     return f"{run_line(layout, asked)} -- python"
 
 
-def run_line(layout: Layout, asked: Wanted) -> str:
+def run_line(layout: Layout, asked: EnvironmentRef) -> str:
     """The `envgen run` that means this environment."""
     elsewhere = asked.prefix not in {folder / asked.name for folder in here(layout).folders}
     return f"envgen run {asked.project} --target {asked.target}" + (f" --prefix {quoted(asked.prefix)}" if elsewhere else "")
 
 
-def commands(layout: Layout, asked: Wanted) -> tuple[str, ...]:
+def commands(layout: Layout, asked: EnvironmentRef) -> tuple[str, ...]:
     """The same environment with other tools, to be typed in the root; mamba is mamba 2."""
     named = asked.prefix.name == asked.name and asked.prefix.parent in here(layout).folders[:-1]
     place = f"--name {quoted(asked.name)}" if named else f"--prefix {quoted(asked.prefix)}"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from envgen.install.clean_env import Dropped, clean
+from envgen.install.clean_env import DroppedVariable, clean
 from envgen.model.errors import BadInput
 
 # Constant: no word of a user is ever read as shell. The scripts are those of the environment's own packages.
@@ -32,7 +32,7 @@ _DRIVER = "libcuda.so.1"  # the driver's own folder stays: /usr/lib/wsl/lib, /us
 _SYSTEM = re.compile(r"(/usr(/local)?)?/(s?bin|lib|lib64|lib/\w+-linux-gnu|include)")
 
 
-def environment(prefix: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[Dropped, ...]]:
+def environment(prefix: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[DroppedVariable, ...]]:
     """The variables of a command that runs in an environment, and what of `environ` was dropped for it."""
     kept, dropped = clean(environ, str(prefix), looks_foreign, os.path)
     path = os.pathsep.join((*map(str, _programs(prefix)), *filter(None, [kept.get("PATH")])))
@@ -102,7 +102,7 @@ def _become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     os.execve(shell, [shell, "-c", _ACTIVATE, "envgen", *command], dict(environ))  # noqa: S606 - an argv list
 
 
-def told(dropped: Sequence[Dropped]) -> str:
+def told(dropped: Sequence[DroppedVariable]) -> str:
     """What was dropped, in one line; "" for nothing."""
     words = (f"{item.variable}={item.value}" for item in dropped)
     return f"left out, not of this environment: {', '.join(words)}" if dropped else ""

@@ -15,12 +15,12 @@ from envgen.install import prefixes
 from envgen.install.prefixes import Places
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
-from envgen.model.run import Talk
+from envgen.model.run import Reporter
 from envgen.targets import AUTO, GPU
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EnvironmentRef:
     """One environment that is asked for. `lock` is the digest of its lock, `file` where that lies."""
 
     project: str
@@ -35,7 +35,7 @@ class Wanted:
         return f"{self.project}-{self.target}"
 
 
-def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | None, talk: Talk) -> tuple[Wanted, ...]:
+def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | None, talk: Reporter) -> tuple[EnvironmentRef, ...]:
     """The environments of the named projects; of all that can be meant without a name, and of the others it is said why not."""
     if projects:
         return tuple(wanted(layout, project, target, prefix, talk) for project in dict.fromkeys(projects))
@@ -57,7 +57,7 @@ def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | N
     return tuple(found)
 
 
-def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk: Talk) -> Wanted:
+def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk: Reporter) -> EnvironmentRef:
     """The environment of a project's target: which one, and where it is or goes. Raises BadInput; reads no lock but this one."""
     layout.known_project(project)
     locked = locked_targets(layout, project)
@@ -73,10 +73,10 @@ def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk:
     place = Path(os.path.realpath(place) if place.is_symlink() else os.path.abspath(place))  # noqa: PTH100 - `..` goes, links stay
     if not place.name:
         raise BadInput("the root of a file system is no place for an environment", where=place, hint="give a folder below it")
-    return Wanted(project, target, place, layout.target(project, target) / LOCK, prefixes.digest(text))
+    return EnvironmentRef(project, target, place, layout.target(project, target) / LOCK, prefixes.digest(text))
 
 
-def installed(layout: Layout, project: str, target: str, prefix: Path | None, talk: Talk) -> Path:
+def installed(layout: Layout, project: str, target: str, prefix: Path | None, talk: Reporter) -> Path:
     """The environment that `envgen install` made for a target, or BadInput with the line that makes it."""
     found = wanted(layout, project, target, prefix, talk)
     mark = read_mark(found.prefix)
@@ -106,7 +106,7 @@ def here(layout: Layout) -> Places:
     return prefixes.places(layout, os.environ, Path.home())
 
 
-def _target(layout: Layout, project: str, word: str, talk: Talk) -> tuple[str, str]:
+def _target(layout: Layout, project: str, word: str, talk: Reporter) -> tuple[str, str]:
     """The locked target that fits this machine, and why: doctor's own choice."""
     from envgen.machine.locked import best_locked
     from envgen.matrix.load import load_matrix

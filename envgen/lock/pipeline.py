@@ -19,25 +19,25 @@ from envgen.files import remove_files, write_files
 from envgen.formats import conda_lock
 from envgen.lock.plan import Best, Plan, as_locked, chosen, plan, rendered
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import BadInput, CheckFailed, Clash, NoSolution, addressed
+from envgen.model.errors import BadInput, CheckFailed, NoSolution, Unsatisfiable, addressed
 from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Choice, Obstacle, RenderedFile, Resolution
-from envgen.model.run import Ask, Outcome, Solved, Talk
+from envgen.model.run import LockRequest, Outcome, Reporter, Solved
 from envgen.project.load import load
 from envgen.resolver import specs
-from envgen.resolver.resolve import Question, resolve
+from envgen.resolver.resolve import Problem, resolve
 from envgen.verify import check
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
-    from envgen.model.packages import Request, Solution
+    from envgen.model.packages import Solution, SolveRequest
 
 _REFUTED = "`envgen matrix verify` holds every fact against the channels"
 
 
-def lock(layout: Layout, ask: Ask, talk: Talk, best: Best) -> tuple[Outcome, ...]:
+def lock(layout: Layout, ask: LockRequest, talk: Reporter, best: Best) -> tuple[Outcome, ...]:
     """Lock the asked targets of the asked projects; nothing is solved or written where inputs are unchanged.
 
     `best` says which target a word that depends on the machine (`gpu`, `auto`) means.
@@ -50,14 +50,14 @@ def lock(layout: Layout, ask: Ask, talk: Talk, best: Best) -> tuple[Outcome, ...
     return tuple(done.get((found.project.name, name)) or _unchanged(layout, found, name) for found in plans for name in found.asked)
 
 
-def resolve_project(layout: Layout, name: str, talk: Talk) -> tuple[Question, tuple[Resolution, ...]]:
+def resolve_project(layout: Layout, name: str, talk: Reporter) -> tuple[Problem, tuple[Resolution, ...]]:
     """What is asked for a project, and what the matrices alone choose: no records, no network."""
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    question = Question(matrix, load(layout, matrix, name, talk))
+    question = Problem(matrix, load(layout, matrix, name, talk))
     return question, resolve(question.matrix, question.project)
 
 
-def _project_names(layout: Layout, ask: Ask) -> tuple[str, ...]:
+def _project_names(layout: Layout, ask: LockRequest) -> tuple[str, ...]:
     names = ask.projects or layout.projects()
     if not names:
         hint = "write environments/NAME/project.yaml, or run `envgen init --project NAME`"
@@ -70,12 +70,12 @@ def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
     return Outcome(found.kept[target], "unchanged", found.stamps[target].downloads, 0.0, path)
 
 
-def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: Ask, talk: Talk) -> dict[tuple[str, str], Outcome]:
-    from envgen.channels.index import Wanted, open_index
+def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: LockRequest, talk: Reporter) -> dict[tuple[str, str], Outcome]:
+    from envgen.channels.index import IndexOptions, open_index
 
     channels = tuple(dict.fromkeys(channel for found in busy for channel in found.project.channels))
     talk.begin("reading the index", 1)
-    index, said = open_index(Wanted(ask.index_folder, ask.offline), layout, channels, busy[0].project.platforms[0])
+    index, said = open_index(IndexOptions(ask.index_folder, ask.offline), layout, channels, busy[0].project.platforms[0])
     talk.end()
     if said:
         talk.say(f"WARNING: {said}")
@@ -118,21 +118,21 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
     kept = {name: found.stamps[name] for name in found.kept}
     try:
         resolutions = resolve(matrix, project, as_locked(kept, held))
-    except Clash:
+    except Unsatisfiable:
         found.kept = {}  # one python for all: what was kept is done again
         try:
             resolutions = resolve(matrix, project, held)
-        except Clash as clash:
+        except Unsatisfiable as clash:
             raise _refuted(found, clash, index) from None
     found.decided.update({resolution.target.name: resolution for resolution in resolutions})
 
 
-def _refuted(found: Plan, clash: Clash, index: Index) -> NoSolution:
+def _refuted(found: Plan, clash: Unsatisfiable, index: Index) -> NoSolution:
     """The matrices have an answer and the index leaves none: what it refutes, and what the solver says to the answer itself."""
     from envgen.channels.solve import Unsolvable, solve
     from envgen.explain.refuted import by_index
 
-    what = f"{found.project.name}: {by_index(cast('Question', clash.question), found.wanted.values())}"
+    what = f"{found.project.name}: {by_index(cast('Problem', clash.question), found.wanted.values())}"
     try:
         solve([request for resolution in found.wanted.values() for request in specs.requests(resolution)], index, 1)
     except Unsolvable as error:
@@ -159,7 +159,7 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
 # --- solve, verify, pin ---------------------------------------------------------------------------------------------------
 
 
-def _solve(resolutions: Sequence[Resolution], index: Index, ask: Ask, talk: Talk) -> list[Solved]:
+def _solve(resolutions: Sequence[Resolution], index: Index, ask: LockRequest, talk: Reporter) -> list[Solved]:
     """All cells at once; conda_lock is imported in the shadow of the solves."""
     from envgen.lock import condalock
 
@@ -175,7 +175,9 @@ def _solve(resolutions: Sequence[Resolution], index: Index, ask: Ask, talk: Talk
     return [Solved(resolution, tuple(next(found) for _ in group), (), each) for resolution, group in asked]
 
 
-def _solutions(asked: Sequence[tuple[Resolution, tuple[Request, ...]]], index: Index, ask: Ask, talk: Talk) -> tuple[Solution, ...]:
+def _solutions(
+    asked: Sequence[tuple[Resolution, tuple[SolveRequest, ...]]], index: Index, ask: LockRequest, talk: Reporter
+) -> tuple[Solution, ...]:
     """All solutions; where there is none, the solver's words and which fact or which wishes they come from."""
     from envgen.channels.solve import Unsolvable, solvable, solve
     from envgen.explain.refuted import by_solver
@@ -255,7 +257,7 @@ def _because(why: Sequence[Obstacle], target: str) -> str:
     return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"
 
 
-def _record(layout: Layout, coming: Sequence[Solved], talk: Talk) -> None:
+def _record(layout: Layout, coming: Sequence[Solved], talk: Reporter) -> None:
     """Keep the full records of the packages that the locks under this root name, and of those that `coming` locks will.
 
     Called before locks are written and after: a run that is killed in between loses no record, and the next one tidies up.

@@ -9,13 +9,13 @@ from packaging.version import Version
 
 from envgen.formats import conda_lock
 from envgen.lock import render
-from envgen.model.errors import BadInput, Clash, closest
+from envgen.model.errors import BadInput, Unsatisfiable, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Choice, RenderedFile, Resolution
-from envgen.model.run import Ask, Stamp, Talk
+from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.project.load import load
-from envgen.resolver.candidates import Held
+from envgen.resolver.candidates import Availability
 from envgen.resolver.resolve import resolve
 from envgen.targets import GPU, WORDS
 
@@ -40,7 +40,7 @@ class Plan:
         return tuple(name for name in self.asked if name not in self.kept)
 
 
-def plan(layout: Layout, matrix: Matrix, name: str, ask: Ask, talk: Talk, best: Best) -> Plan | None:
+def plan(layout: Layout, matrix: Matrix, name: str, ask: LockRequest, talk: Reporter, best: Best) -> Plan | None:
     """The plan of one project; None when none of the asked targets is one of its own."""
     project = load(layout, matrix, name, talk)
     asked = _targets(project, matrix, ask, talk, best)
@@ -67,7 +67,7 @@ def chosen(resolution: Resolution) -> dict[str, str]:
     return {"python": str(resolution.python), **versions}
 
 
-def as_locked(stamps: Mapping[str, Stamp], otherwise: Held | None = None) -> Held:
+def as_locked(stamps: Mapping[str, Stamp], otherwise: Availability | None = None) -> Availability:
     """An index that holds just what the locks hold; of targets without a lock it says what `otherwise` says."""
 
     def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
@@ -80,7 +80,7 @@ def as_locked(stamps: Mapping[str, Stamp], otherwise: Held | None = None) -> Hel
     return held
 
 
-def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk, best: Best) -> tuple[str, ...]:
+def _targets(project: Project, matrix: Matrix, ask: LockRequest, talk: Reporter, best: Best) -> tuple[str, ...]:
     """The targets that this run is about. One that a project lacks is an error where the project was named, else it is skipped."""
     known = [wish.name for wish in project.targets]
     found: list[str] = []
@@ -100,7 +100,7 @@ def _targets(project: Project, matrix: Matrix, ask: Ask, talk: Talk, best: Best)
     return tuple(dict.fromkeys(found))
 
 
-def _stamp(layout: Layout, project: str, target: str, ask: Ask, asked: Sequence[str]) -> Stamp | None:
+def _stamp(layout: Layout, project: str, target: str, ask: LockRequest, asked: Sequence[str]) -> Stamp | None:
     path = layout.target(project, target) / LOCK
     if not path.is_file() or (ask.update and target in asked):
         return None
@@ -113,7 +113,7 @@ def _kept(layout: Layout, matrix: Matrix, project: Project, fresh: Mapping[str, 
         return {}
     try:
         resolutions = resolve(matrix, project, as_locked(fresh))
-    except Clash:
+    except Unsatisfiable:
         return {}
     return {r.target.name: r for r in resolutions if r.target.name in fresh and _on_disk(layout, r)}
 

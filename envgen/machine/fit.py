@@ -15,7 +15,7 @@ from packaging.version import Version
 from envgen.matrix import drivers
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
-from envgen.model.machine import Fit, Locked, Machine, System
+from envgen.model.machine import Fit, LockedTarget, Machine, System
 from envgen.resolver import constraints
 from envgen.targets import AUTO, GPU
 
@@ -29,7 +29,7 @@ def best_for(
     project: Project,
     only: Collection[str] | None = None,
     here: System | None = None,
-    locks: Mapping[str, Locked] | None = None,
+    locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[str, str]:
     """The target of a project that `word` (`gpu` or `auto`) means on this machine, and why; `only` of these, where they are given.
 
@@ -68,7 +68,7 @@ def verdicts(
     matrix: Matrix,
     project: Project,
     here: System | None = None,
-    locks: Mapping[str, Locked] | None = None,
+    locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[Fit, ...]:
     """A verdict for every target of a project, in the project's order; `locks` are those there are, None where nobody looked."""
     providers = tuple(dict.fromkeys(constraints.provider(matrix, project, wish) for wish in project.frameworks))
@@ -84,7 +84,7 @@ def verdict(
     target: Target,
     here: System | None = None,
     providers: Sequence[str] = (),
-    lock: Locked | None = None,
+    lock: LockedTarget | None = None,
     *,
     asked: bool = False,
 ) -> Fit:
@@ -114,7 +114,7 @@ def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
         yield replace(target, platforms=tuple(p for p in target.platforms if wish.platforms or p in project.platforms))
 
 
-def _known(matrix: Matrix, providers: Sequence[str], lock: Locked | None) -> constraints.Known:
+def _known(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> constraints.Known:
     chosen = {name: (Version(version),) for name, version in (lock.chosen if lock else {}).items() if name in matrix.frameworks}
     return {**chosen, "provider": tuple(providers)} if chosen and providers else chosen
 
@@ -175,7 +175,7 @@ class _Case:
         if drivers.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
             yield f"instead, on data-centre GPUs: {drivers.COMPAT}"
 
-    def without_code(self, chosen: constraints.Known, lock: Locked | None) -> Against:
+    def without_code(self, chosen: constraints.Known, lock: LockedTarget | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
         kinds = tuple(dict.fromkeys(Gpu(gpu.name, gpu.capability) for gpu in self.machine.gpus))
         bad = [(gpu, found) for gpu in kinds if (found := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))]
@@ -203,7 +203,7 @@ class _Case:
         (_, first), (_, last) = min(serving), max(serving)
         return (f"{f'a target from {first} to {last}' if first != last else first}: these have code for it",)
 
-    def _no_cudnn(self, gpu: Gpu, lock: Locked | None) -> tuple[str, tuple[str, ...]] | None:
+    def _no_cudnn(self, gpu: Gpu, lock: LockedTarget | None) -> tuple[str, tuple[str, ...]] | None:
         locked = lock.cudnn.get(self.platform) if lock else None
         pin = constraints.cudnn_pin(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):

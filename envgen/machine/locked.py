@@ -10,10 +10,10 @@ from envgen.machine import nvml, system
 from envgen.machine.fit import best_for
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import LOCK, Layout
-from envgen.model.machine import Locked
+from envgen.model.machine import LockedTarget
 
 
-def locked(layout: Layout, project: Project) -> dict[str, Locked]:
+def locked(layout: Layout, project: Project) -> dict[str, LockedTarget]:
     """What the locks of a project say to a machine, by target; a target without a lock is not in it."""
     paths = {wish.name: layout.target(project.name, wish.name) / LOCK for wish in project.targets}
     return {target: _locked(path, layout) for target, path in paths.items() if path.is_file()}
@@ -35,8 +35,8 @@ def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> 
     return best_for(word, machine, matrix, project, locks, here, locks)
 
 
-def _locked(path: Path, layout: Layout) -> Locked:
+def _locked(path: Path, layout: Layout) -> LockedTarget:
     text, shown = layout.read(path), layout.shown(path)
     stamp, lock = conda_lock.read_stamp(text, shown), conda_lock.read_lock(text, shown)
     cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(package))}
-    return Locked(lock.platforms, stamp.chosen if stamp else {}, cudnn)
+    return LockedTarget(lock.platforms, stamp.chosen if stamp else {}, cudnn)

@@ -9,16 +9,16 @@ from packaging.utils import canonicalize_name
 
 from envgen.matrix.conditions import conditions, no_repeats
 from envgen.matrix.fields import ADVISED, AXES, WORD
-from envgen.matrix.schema import AdviceFile, AdviceRow, WordFile
-from envgen.model.advice import Hearsay, Trial
+from envgen.matrix.schema import AdviceFile, AdviceRow, AliasFile
+from envgen.model.advice import Advice, Trial
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS, Condition, Constraint, Matrix, Word
+from envgen.model.facts import PLATFORMS, Alias, Condition, Constraint, Matrix
 from envgen.yamlfile.document import Document, checked, version_range
 
 HOLE = re.compile(r"\{(\w*)\}")
 
 
-def heard(matrix: Matrix, rows: Iterator[tuple[Constraint, Hearsay]]) -> Iterator[tuple[Constraint, Hearsay]]:
+def heard(matrix: Matrix, rows: Iterator[tuple[Constraint, Advice]]) -> Iterator[tuple[Constraint, Advice]]:
     """The advice that is about what the matrices have: what is about another framework or provider is never said."""
     for constraint, said in rows:
         for condition in constraint.when:
@@ -44,9 +44,9 @@ def packages(matrix: Matrix) -> set[str]:
     return {*matrix.frameworks}.union(*(framework.companions for framework in matrix.frameworks.values()))
 
 
-def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Word]]:
+def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Alias]]:
     """By name and extra, as PEP 503 spells them, what each word asks for. Raises BadInput."""
-    rows = checked(document, WordFile).words
+    rows = checked(document, AliasFile).words
     found = [(row, word.groups("")) for row in rows if (word := re.fullmatch(WORD, row.word))]
     keys = [(str(canonicalize_name(name)), str(canonicalize_name(extra))) for _, (name, extra) in found]
     spelled = (f"{name}[{extra}]" if extra else name for name, extra in keys)
@@ -58,15 +58,15 @@ def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str,
         if row.version == "framework" and row.framework is None:
             raise BadInput(f"`{row.word}` names no framework, so no version of one", where=at, hint="add framework:")
         cuda = None if row.cuda in (None, "none") else version_range("*" if row.cuda == "newest" else str(row.cuda))
-        yield (name, extra), Word(row.framework or "", row.cuda == "none", cuda, row.version, row.because, at)
+        yield (name, extra), Alias(row.framework or "", row.cuda == "none", cuda, row.version, row.because, at)
 
 
-def hearsay(document: Document) -> Iterator[tuple[Constraint, Hearsay]]:
+def hearsay(document: Document) -> Iterator[tuple[Constraint, Advice]]:
     """Where a piece of advice goes wrong, as a constraint that needs nothing, and the advice."""
     for index, row in enumerate(checked(document, AdviceFile).advice):
         path = ("advice", index)
         when = conditions(document, (*path, "when"), row.when)
-        yield Constraint(when, (), row.because, document.at(*path)), Hearsay(row.id, row.heard, row.but, _trial(row))
+        yield Constraint(when, (), row.because, document.at(*path)), Advice(row.id, row.heard, row.but, _trial(row))
 
 
 def _trial(row: AdviceRow) -> Trial | None:
@@ -76,7 +76,7 @@ def _trial(row: AdviceRow) -> Trial | None:
     return Trial(tuple(found.specs), tuple(found.channels), found.platform, found.virtual, found.strict, found.gets)
 
 
-def check_advice(matrix: Matrix, constraint: Constraint, said: Hearsay) -> None:
+def check_advice(matrix: Matrix, constraint: Constraint, said: Advice) -> None:
     """Each hole of a text must be filled wherever `when` holds; a spec of a trial that is not filled is left out."""
     given = {condition.axis for condition in constraint.when}
     names = packages(matrix)

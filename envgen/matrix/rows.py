@@ -14,7 +14,7 @@ from envgen.model.facts import PLATFORMS, Platform, Variant, by_cuda, minors_tex
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class BuildCell:
     """One cell of a release of one provider: where the facts of refresh and the records of a channel meet."""
 
     variant: Variant
@@ -38,12 +38,12 @@ class Line:
     cudnn: int | None
 
     @property
-    def spots(self) -> frozenset[Spot]:
+    def spots(self) -> frozenset[BuildCell]:
         """The cells that it claims."""
-        return frozenset(Spot(v, p, y, self.cudnn) for v, p, y in product(self.variants, self.platforms, self.pythons))
+        return frozenset(BuildCell(v, p, y, self.cudnn) for v, p, y in product(self.variants, self.platforms, self.pythons))
 
 
-def lines(spots: Iterable[Spot]) -> tuple[Line, ...]:
+def lines(spots: Iterable[BuildCell]) -> tuple[Line, ...]:
     """Rows that claim just these cells, as a person would write them: CPU first, a row for the platforms that agree."""
     pythons: dict[tuple[Variant, Platform, int | None], set[Version]] = defaultdict(set)
     for spot in spots:

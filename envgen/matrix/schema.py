@@ -24,10 +24,10 @@ from envgen.matrix.fields import (
     VariantText,
     WordText,
 )
-from envgen.yamlfile.document import RangeText, Row, TargetName, Text, VersionText, VirtualName, VirtualText
+from envgen.yamlfile.document import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
-class ConstraintRow(Row):
+class ConstraintRow(FileModel):
     """Where all of `when` holds, all of `need` must hold."""
 
     when: Conditions = Field(
@@ -43,7 +43,7 @@ class ConstraintRow(Row):
     warn: bool = Field(default=False, description="true: only say so, choose all the same.")
 
 
-class BuildRow(Row):
+class BuildRow(FileModel):
     """One fact: these variants exist, each for all of these platforms and Python minors."""
 
     provider: Text = Field(description="Who publishes it: a name under `providers`.")
@@ -53,7 +53,7 @@ class BuildRow(Row):
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
 
 
-class ReleaseRow(Row):
+class ReleaseRow(FileModel):
     """One published version and its builds."""
 
     version: VersionText = Field(description="The release, in full.")
@@ -64,14 +64,14 @@ class ReleaseRow(Row):
     note: Text | None = Field(default=None, description="What a person should know of this release.")
 
 
-class CompanionRow(Row):
+class CompanionRow(FileModel):
     """One conda spec for a CPU target, one for a CUDA target."""
 
     cpu: Text = Field(description="The spec for a CPU target; {version} is the prefix in the release's `with`.")
     cuda: Text = Field(description="The spec for a CUDA target; holes: {version}, {cuda}, {cu}.")
 
 
-class SpellingRow(Row):
+class SpellingRow(FileModel):
     """How a provider names the builds of a range of releases."""
 
     releases: RangeText = Field(description="The releases that are asked for in this way. No release may be in two rows.")
@@ -89,7 +89,7 @@ class SpellingRow(Row):
     because: Because
 
 
-class LeftOutRow(Row):
+class LeftOutRow(FileModel):
     """Builds that are published, and that the matrix leaves out."""
 
     provider: Text = Field(description="The provider that published them.")
@@ -98,7 +98,7 @@ class LeftOutRow(Row):
     because: Because
 
 
-class FrameworkFile(Row):
+class FrameworkFile(FileModel):
     """One framework: releases, builds, and how they are asked for."""
 
     framework: Text = Field(description="Its name; the file is called so.")
@@ -113,7 +113,7 @@ class FrameworkFile(Row):
     )
 
 
-class FamilyRow(Row):
+class FamilyRow(FileModel):
     """All toolkits of one CUDA major: minor-version compatibility."""
 
     major: Major = Field(description="The CUDA major.")
@@ -123,7 +123,7 @@ class FamilyRow(Row):
     because: Because
 
 
-class ToolkitRow(Row):
+class ToolkitRow(FileModel):
     """One CUDA toolkit."""
 
     version: MinorText = Field(description="CUDA as major.minor.")
@@ -135,7 +135,7 @@ class ToolkitRow(Row):
     note: Text | None = Field(default=None, description="What a person should know of this toolkit.")
 
 
-class CudaFile(Row):
+class CudaFile(FileModel):
     """CUDA: which driver a toolkit needs, and which GPUs it has code for."""
 
     because: Because
@@ -144,7 +144,7 @@ class CudaFile(Row):
     constraints: list[ConstraintRow] = Field(default=[], description="What holds of CUDA whatever the framework.")
 
 
-class CudnnRow(Row):
+class CudnnRow(FileModel):
     """One cuDNN version in conda-forge."""
 
     version: VersionText = Field(description="cuDNN, in full.")
@@ -152,7 +152,7 @@ class CudnnRow(Row):
     capability: MinorText = Field(description="Lowest compute capability that it has code for.")
 
 
-class CudnnFile(Row):
+class CudnnFile(FileModel):
     """cuDNN: for which CUDA, for which GPUs."""
 
     because: Because
@@ -160,7 +160,7 @@ class CudnnFile(Row):
     constraints: list[ConstraintRow] = Field(default=[], description="What holds of cuDNN whatever the framework.")
 
 
-class GpuRow(Row):
+class GpuRow(FileModel):
     """The models of one compute capability."""
 
     capability: MinorText = Field(description="Compute capability as major.minor.")
@@ -170,21 +170,21 @@ class GpuRow(Row):
     )
 
 
-class GpuFile(Row):
+class GpuFile(FileModel):
     """GPU models by compute capability."""
 
     because: Because
     gpus: list[GpuRow] = Field(description="One row for each compute capability, newest first.")
 
 
-class TargetRow(Row):
+class TargetRow(FileModel):
     """What one environment is made for."""
 
     cuda: MinorText | None = Field(default=None, description="Its CUDA; without it a CPU target.")
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms with any build for it.")
 
 
-class TargetFile(Row):
+class TargetFile(FileModel):
     """Targets: what an environment is made for, and what its machine promises to the solver."""
 
     because: Because
@@ -196,7 +196,7 @@ class TargetFile(Row):
     constraints: list[ConstraintRow] = Field(default=[], description="What holds of targets whatever the framework.")
 
 
-class TrialRow(Row):
+class TrialRow(FileModel):
     """How a conda solver can be asked to show what comes of a piece of advice."""
 
     specs: Names = Field(description="What is asked for, with holes; a spec about a package that was not chosen is left out.")
@@ -209,7 +209,7 @@ class TrialRow(Row):
     gets: Text = Field(description="cpu, nothing, cuda, cuda12.6, or a conda spec that one of the packages meets.")
 
 
-class AdviceRow(Row):
+class AdviceRow(FileModel):
     """Advice that people find, and that would have gone wrong."""
 
     id: Text = Field(description="Several rows may share one; rows are shown in the order of their ids.")
@@ -222,13 +222,13 @@ class AdviceRow(Row):
     trial: TrialRow | None = Field(default=None, description="How a solver shows it; left out where none can.")
 
 
-class AdviceFile(Row):
+class AdviceFile(FileModel):
     """Advice that is commonly found, where it goes wrong, and what comes of it. It decides nothing."""
 
     advice: list[AdviceRow] = Field(description="Pieces of advice.")
 
 
-class WordRow(Row):
+class AliasRow(FileModel):
     """A word that people bring."""
 
     word: WordText = Field(description="The word as people write it: a package, or a package with one extra in brackets.")
@@ -238,19 +238,19 @@ class WordRow(Row):
     because: Because
 
 
-class WordFile(Row):
+class AliasFile(FileModel):
     """Words that people bring, and what they ask for."""
 
     because: Because
-    words: list[WordRow] = Field(description="Words.")
+    words: list[AliasRow] = Field(description="Words.")
 
 
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.
-KINDS: Mapping[str, type[Row]] = {
+KINDS: Mapping[str, type[FileModel]] = {
     "cuda.yaml": CudaFile,
     "cudnn.yaml": CudnnFile,
     "gpus.yaml": GpuFile,
     "targets.yaml": TargetFile,
     "advice.yaml": AdviceFile,
-    "words.yaml": WordFile,
+    "words.yaml": AliasFile,
 }

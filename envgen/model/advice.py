@@ -26,7 +26,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Hearsay:
+class Advice:
     """One piece of advice: `heard` as people give it, `but` what comes of it; both with holes, such as {pytorch} and {cuda}."""
 
     id: str

@@ -37,7 +37,7 @@ class CheckFailed(EnvgenError):
     exit_code = 1
 
 
-class Clash(EnvgenError):
+class Unsatisfiable(EnvgenError):
     """No version satisfies every demand and every fact; `question` is what was asked, as an object that `why` can explain."""
 
     exit_code = 3

@@ -14,7 +14,7 @@ from functools import cached_property
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.advice import Hearsay
+from envgen.model.advice import Advice
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -220,7 +220,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Alias:
     """A word that people bring, and what it asks for: `cpu`, or a range of `cuda`; `version` is what its version is one of."""
 
     framework: str  # "" for none
@@ -241,8 +241,8 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
-    hearsay: tuple[tuple[Constraint, Hearsay], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
-    words: Mapping[tuple[str, str], Word] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
+    hearsay: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
+    words: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
@@ -267,7 +267,7 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RequestedFramework:
     """A framework that a project asks for."""
 
     framework: str
@@ -288,7 +288,7 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetWish:
+class RequestedTarget:
     """A target that a project asks for, with what it changes about it."""
 
     name: str
@@ -305,8 +305,8 @@ class Project:
     name: str
     python: SpecifierSet
     python_text: str
-    frameworks: tuple[Wish, ...]
-    targets: tuple[TargetWish, ...]
+    frameworks: tuple[RequestedFramework, ...]
+    targets: tuple[RequestedTarget, ...]
     platforms: tuple[Platform, ...]
     channels: tuple[str, ...]
     dependencies: tuple[Dependency, ...]

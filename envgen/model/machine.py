@@ -72,7 +72,7 @@ class Symptom:
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockedTarget:
     """What the lock of one target tells a machine: its platforms, the versions chosen, and the cuDNN that it holds on each."""
 
     platforms: tuple[Platform, ...]

@@ -28,7 +28,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SolveRequest:
     """What the solver is asked for one cell. `virtual` maps virtual package -> "version" or "version build"."""
 
     environment: str  # vision-cu126

@@ -40,7 +40,7 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedPlatform:
     """A platform that a target cannot serve, and why."""
 
     platform: Platform
@@ -54,7 +54,7 @@ class Resolution:
     project: Project
     target: Target  # after the project's overrides
     platforms: tuple[Platform, ...]
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[DroppedPlatform, ...]
     python: Version
     choices: tuple[Choice, ...]
     pins: tuple[Pin, ...]

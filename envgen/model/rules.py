@@ -6,26 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Judge = TypeVar("Judge")
+Check = TypeVar("Check")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[Judge]):
+class Rule(Generic[Check]):
     """A registered rule; `because` is the one line that says what it is for. `severity` is "error" or "warning"."""
 
     name: str
     severity: str
     because: str
-    judge: Judge
+    judge: Check
 
 
-class Registry(dict[str, Rule[Judge]]):
+class Registry(dict[str, Rule[Check]]):
     """Rules by name, in the order in which they were written."""
 
-    def rule(self, name: str, because: str, *, severity: str = "error") -> Callable[[Judge], Judge]:
+    def rule(self, name: str, because: str, *, severity: str = "error") -> Callable[[Check], Check]:
         """Register a rule under its id."""
 
-        def registered(judge: Judge) -> Judge:
+        def registered(judge: Check) -> Check:
             self[name] = Rule(name, severity, because, judge)
             return judge
 

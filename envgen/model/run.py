@@ -64,7 +64,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LockRequest:
     """What one `envgen lock` is asked. No projects: all; no targets: all of each project."""
 
     projects: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Ask:
     update: bool = False  # solve again although nothing changed
 
 
-class Talk(Protocol):
+class Reporter(Protocol):
     """What the story says while it goes on; the command line decides what that looks like."""
 
     def say(self, text: str) -> None:

@@ -23,7 +23,7 @@ import sys
 from typing import IO, Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 Answers = Dict[str, Any]
-Question = Callable[[Any], Answers]
+FrameworkProbe = Callable[[Any], Answers]
 
 # What comes with CUDA, cuDNN, NCCL or the driver, as files: libcublasLt.so.12, libcudart-d0da41ae.so.11.0, libcuda.so.1
 _CUDA_LIBRARY = re.compile(
@@ -228,7 +228,7 @@ def libraries() -> Answers:
         return {"libraries": cuda_libraries(file.read())}
 
 
-def interview(name: str, steps: Iterable[Tuple[str, Question]], journal: Journal) -> None:
+def interview(name: str, steps: Iterable[Tuple[str, FrameworkProbe]], journal: Journal) -> None:
     """Import a framework and ask it everything; a question that fails does not keep the next from being asked."""
     loaded = {}  # type: Dict[str, Any]
 

@@ -14,7 +14,7 @@ from envgen.formats.others import read_prefix
 from envgen.install.prefixes import python
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
-from envgen.probe.model import Environment, Installed, Meant
+from envgen.probe.model import InstalledFramework, Meant, ProbedEnvironment
 
 _SPEAKS = {  # framework -> the packages that say what it was made for, the first that is there
     "pytorch": (("conda", "pytorch"), ("pip", "torch")),
@@ -25,7 +25,7 @@ _SPEAKS = {  # framework -> the packages that say what it was made for, the firs
 _TARGET = re.compile(r"cu(\d{1,2})(\d)")
 
 
-def described(prefix: Path, target: str = "") -> Environment:
+def described(prefix: Path, target: str = "") -> ProbedEnvironment:
     """What is installed in `prefix` and what it is meant to be: by `target`, else by its own mark, else by its build strings.
 
     Raises BadInput for what is no environment, or one without Python, and for a target that is none.
@@ -36,7 +36,7 @@ def described(prefix: Path, target: str = "") -> Environment:
         raise BadInput(f"no Python in this environment: there is no {python(prefix)}", where=prefix, hint="install python into it")
     chosen, because = (target, "--target") if target else ((made_for(prefix) or ("", ""))[1], f"{META}/{MARK}")
     meant = _meant(chosen, because) if chosen else None
-    return Environment(prefix, chosen, meant, {found.framework: found for found in _installed(prefix)})
+    return ProbedEnvironment(prefix, chosen, meant, {found.framework: found for found in _installed(prefix)})
 
 
 def _meant(target: str, because: str) -> Meant:
@@ -51,14 +51,14 @@ def _meant(target: str, because: str) -> Meant:
 # --- packages -------------------------------------------------------------------------------------------------------------
 
 
-def _installed(prefix: Path) -> Iterator[Installed]:
+def _installed(prefix: Path) -> Iterator[InstalledFramework]:
     packages = read_prefix(prefix, str(prefix)).packages
     there = {(package.manager, package.name): package for package in packages}
     for framework, names in _SPEAKS.items():
         found = next((there[key] for key in names if key in there), None) or _cupy(packages, framework)
         if found:
             label = f"{found.name} {found.version} {found.build or '(pip)'}"
-            yield Installed(framework, label, found.version, _meant_by_package(framework, found, packages))
+            yield InstalledFramework(framework, label, found.version, _meant_by_package(framework, found, packages))
 
 
 def _cupy(packages: Sequence[LockedPackage], framework: str) -> LockedPackage | None:

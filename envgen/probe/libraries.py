@@ -7,7 +7,7 @@ import re
 from packaging.version import Version
 
 from envgen.model.facts import Gpu
-from envgen.probe.model import Answer, Case, Library
+from envgen.probe.model import Answer, Library, ProbeCase
 
 # --- GPU code -------------------------------------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ def _runs(kind: str, made: tuple[int, int], suffix: str, wanted: tuple[int, int]
     return made[0] == wanted[0] and made <= wanted and not exception
 
 
-def without_code(case: Case) -> tuple[Gpu, ...]:
+def without_code(case: ProbeCase) -> tuple[Gpu, ...]:
     """The GPUs that the build has no code for, by its own word, else those that its CUDA cannot make any for."""
     answer, machine, first = case.answer, case.machine, first_capability(case)
 
@@ -47,7 +47,7 @@ def without_code(case: Case) -> tuple[Gpu, ...]:
     return tuple(gpu for gpu in gpus(answer, machine.gpus) if bare(gpu))
 
 
-def first_capability(case: Case) -> Version | None:
+def first_capability(case: ProbeCase) -> Version | None:
     """The lowest compute capability that the build's CUDA has code for; above its highest one PTX may help."""
     toolkit = case.facts.toolkits.get(case.answer.cuda) if case.answer.cuda else None
     return toolkit.capabilities[0] if toolkit else None
@@ -91,7 +91,7 @@ def major_needed(answer: Answer, library: Library) -> int | None:
     return version.major if version else None
 
 
-def culprit(case: Case, folder: str) -> str:
+def culprit(case: ProbeCase, folder: str) -> str:
     """What led to a library's folder: the entry of LD_LIBRARY_PATH that holds it, else the system's own search."""
     for entry, real in case.around.library_path:
         if any(f"{folder}/".startswith(f"{place.rstrip('/')}/") for place in (entry, real)):

@@ -106,7 +106,7 @@ class Meant:
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
+class InstalledFramework:
     """A framework in an environment, as its package names it; `cuda` and `gpu` as in Meant."""
 
     framework: str
@@ -116,13 +116,13 @@ class Installed:
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class ProbedEnvironment:
     """What an environment says of itself: its target ("" where nothing names one), from where, and its frameworks."""
 
     prefix: Path
     target: str
     meant: Meant | None  # by the target; None without one
-    frameworks: Mapping[str, Installed]
+    frameworks: Mapping[str, InstalledFramework]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +140,11 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ProbeCase:
     """One framework's answer, and everything that it is held against; of the facts, those about CUDA and cuDNN."""
 
     answer: Answer
-    installed: Installed | None
+    installed: InstalledFramework | None
     meant: Meant
     machine: Machine
     around: Surroundings
@@ -176,7 +176,7 @@ class Issue:
     hint: str = ""
 
 
-Rule = Callable[[Case], Iterator[Issue]]
+ProbeRule = Callable[[ProbeCase], Iterator[Issue]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Verdict:
 class Probed:
     """An environment judged."""
 
-    environment: Environment
+    environment: ProbedEnvironment
     machine: Machine
     verdicts: tuple[Verdict, ...]
 

@@ -12,16 +12,16 @@ from envgen.machine import nvml
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout, find_root, starter
-from envgen.model.run import Talk
+from envgen.model.run import Reporter
 from envgen.probe import runner
 from envgen.probe.environment import described
-from envgen.probe.model import FRAMEWORKS, Answer, Environment, Probed, Surroundings
+from envgen.probe.model import FRAMEWORKS, Answer, Probed, ProbedEnvironment, Surroundings
 from envgen.probe.verdict import judge
 
 TIMEOUT = 120.0  # seconds; the first import of a framework from a cold disk takes tens of them
 
 
-def probe(prefix: Path, talk: Talk, *, target: str = "", frameworks: Iterable[str] = (), timeout: float = TIMEOUT) -> Probed:
+def probe(prefix: Path, talk: Reporter, *, target: str = "", frameworks: Iterable[str] = (), timeout: float = TIMEOUT) -> Probed:
     """Ask the frameworks of an environment what they see, each for `timeout` seconds at most, and judge it.
 
     `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word), `frameworks` those to ask (all that
@@ -41,7 +41,7 @@ def surroundings() -> Surroundings:
     return Surroundings(os.environ.get("CUDA_VISIBLE_DEVICES"), tuple((name, os.path.realpath(name)) for name in folders), system)
 
 
-def _chosen(found: Environment, asked: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen(found: ProbedEnvironment, asked: tuple[str, ...]) -> tuple[str, ...]:
     there = tuple(name for name in FRAMEWORKS if name in found.frameworks)
     if not there:
         what = f"none of {', '.join(FRAMEWORKS)} is installed: there is nothing to ask"
@@ -52,7 +52,7 @@ def _chosen(found: Environment, asked: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in there if not asked or name in asked)
 
 
-def _answers(found: Environment, frameworks: tuple[str, ...], timeout: float, talk: Talk) -> tuple[Answer, ...]:
+def _answers(found: ProbedEnvironment, frameworks: tuple[str, ...], timeout: float, talk: Reporter) -> tuple[Answer, ...]:
     answers = []
     talk.begin("asking the frameworks", len(frameworks))
     for name in frameworks:  # one after another: they share the GPU's memory

@@ -9,26 +9,26 @@ from packaging.version import Version
 
 from envgen.model.facts import Gpu, driver_text
 from envgen.probe.libraries import culprit, first_capability, foreign, newest_code, without_code
-from envgen.probe.model import Case, Issue, Rule
+from envgen.probe.model import Issue, ProbeCase, ProbeRule
 
 _LINE = 300  # letters of a framework's own words in a reason; the whole is in the JSON
 
 
-def cpu_build(case: Case) -> Iterator[Issue]:
+def cpu_build(case: ProbeCase) -> Iterator[Issue]:
     """A CPU build sees no GPU on any machine."""
     if case.answer.built is False and case.meant.gpu:
         hint = "lock the target again so that its build string names CUDA; `envgen verify` finds such locks"
         yield Issue("cpu-build", "error", f"is a CPU build ({case.package}): it sees no GPU on any machine", hint)
 
 
-def no_driver(case: Case) -> Iterator[Issue]:
+def no_driver(case: ProbeCase) -> Iterator[Issue]:
     """Nothing answers for the driver."""
     if case.answer.built is not False and case.machine.driver is None and case.machine.cuda is None:
         note = case.machine.note or "no NVIDIA driver here"
         yield Issue("no-driver", case.graver, f"sees no GPU: {note}", "install the driver; in a container, start it with GPUs")
 
 
-def driver_too_old(case: Case) -> Iterator[Issue]:
+def driver_too_old(case: ProbeCase) -> Iterator[Issue]:
     """The driver cannot run the CUDA of the build; by cuda.yaml, minor-version compatibility included."""
     cuda, driver, newest = case.answer.cuda, case.machine.driver, case.machine.cuda
     if cuda is None:
@@ -43,21 +43,21 @@ def driver_too_old(case: Case) -> Iterator[Issue]:
         yield Issue("driver-too-old", case.graver, text, hint)
 
 
-def _floor(case: Case, cuda: Version) -> Version | None:
+def _floor(case: ProbeCase, cuda: Version) -> Version | None:
     toolkit = case.facts.toolkits.get(cuda)
     if toolkit is None and cuda.major > 10:  # a minor that the facts do not hold: its family's floor is that of any minor
         toolkit = next((row for version, row in case.facts.toolkits.items() if version.major == cuda.major), None)
     return toolkit.floor.get(case.around.system) if toolkit else None
 
 
-def no_gpu(case: Case) -> Iterator[Issue]:
+def no_gpu(case: ProbeCase) -> Iterator[Issue]:
     """There is a driver, and no GPU."""
     if case.answer.built is not False and case.machine.driver and not case.machine.gpus:
         note = case.machine.note or "the driver lists no GPU"
         yield Issue("no-gpu", case.graver, f"sees no GPU: {note}", "look at `nvidia-smi -L`; in a container, start it with GPUs")
 
 
-def hidden(case: Case) -> Iterator[Issue]:
+def hidden(case: ProbeCase) -> Iterator[Issue]:
     """CUDA_VISIBLE_DEVICES hides every GPU: CUDA reads it up to the first that is not there."""
     visible = case.around.visible
     if case.answer.built is not False and visible is not None and _first_is_invalid(visible, len(case.machine.gpus)):
@@ -72,7 +72,7 @@ def _first_is_invalid(visible: str, count: int) -> bool:
     return not re.fullmatch(r"\d{1,9}", first) or int(first) >= count
 
 
-def stub(case: Case) -> Iterator[Issue]:
+def stub(case: ProbeCase) -> Iterator[Issue]:
     """The driver's library for linking, which only says that it is none."""
     for library in case.answer.libraries:
         if "/stubs/" in library.path and library.name.startswith(("libcuda.so", "libnvidia-ml")):
@@ -80,14 +80,14 @@ def stub(case: Case) -> Iterator[Issue]:
             yield Issue("stub-driver", case.graver, text, f"{culprit(case, library.folder)}: take that folder out")
 
 
-def unseen_without_code(case: Case) -> Iterator[Issue]:
+def unseen_without_code(case: ProbeCase) -> Iterator[Issue]:
     """No GPU of the machine has code in the build."""
     bare = without_code(case)
     if bare and len(bare) == len(case.machine.gpus):
         yield no_code(case, bare[0])
 
 
-def unseen_foreign(case: Case) -> Iterator[Issue]:
+def unseen_foreign(case: ProbeCase) -> Iterator[Issue]:
     """A library from outside was loaded in the place of the environment's own."""
     for folder, libraries in list(foreign(case.answer).items())[:1]:
         text = f"sees no GPU, and loaded {libraries[0].name} from outside the environment: {folder}"
@@ -97,7 +97,7 @@ def unseen_foreign(case: Case) -> Iterator[Issue]:
 _UNLOADED = re.compile(r"Could not load dynamic library '([^']+)'|(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 
 
-def unseen_missing(case: Case) -> Iterator[Issue]:
+def unseen_missing(case: ProbeCase) -> Iterator[Issue]:
     """TensorFlow goes on without a GPU where it finds no library, and says which on stderr."""
     names = [one or two for one, two in _UNLOADED.findall(case.answer.ended.said)]
     if case.answer.built is not False and names:
@@ -106,7 +106,7 @@ def unseen_missing(case: Case) -> Iterator[Issue]:
         yield Issue("missing-library", case.graver, text, hint)
 
 
-def unexplained(case: Case) -> Iterator[Issue]:
+def unexplained(case: ProbeCase) -> Iterator[Issue]:
     """None of the known reasons."""
     if case.answer.built is False or (case.answer.built is None and case.meant.gpu is None):
         return
@@ -117,7 +117,7 @@ def unexplained(case: Case) -> Iterator[Issue]:
     yield Issue("unexplained", case.graver, text, "look at `nvidia-smi`, /dev/nvidia* and the container's GPU settings")
 
 
-def no_code(case: Case, gpu: Gpu) -> Issue:
+def no_code(case: ProbeCase, gpu: Gpu) -> Issue:
     """The build has no code for this GPU: too young for it, or too old."""
     code = " ".join(case.answer.code)
     has = f"only {code}" if code else f"CUDA {case.answer.cuda} begins at {first_capability(case)}"
@@ -141,7 +141,7 @@ def one_line(said: str) -> str:
     return text if len(text) <= _LINE else f"{text[:_LINE]} ..."
 
 
-UNSEEN: tuple[Rule, ...] = (
+UNSEEN: tuple[ProbeRule, ...] = (
     cpu_build,
     no_driver,
     driver_too_old,

@@ -16,16 +16,16 @@ from packaging.version import Version
 from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
 from envgen.probe.libraries import culprit, foreign, gpus, major_needed, major_of, without_code
-from envgen.probe.model import Answer, Case, Environment, Issue, Library, Meant, Rule, Surroundings, Verdict
+from envgen.probe.model import Answer, Issue, Library, Meant, ProbeCase, ProbedEnvironment, ProbeRule, Surroundings, Verdict
 from envgen.probe.rules_no_gpu import UNSEEN, last_line, no_code, one_line
 from envgen.resolver.constraints import cudnn_floor
 
 
-def judge(answer: Answer, environment: Environment, machine: Machine, around: Surroundings, facts: Matrix) -> Verdict:
+def judge(answer: Answer, environment: ProbedEnvironment, machine: Machine, around: Surroundings, facts: Matrix) -> Verdict:
     """The verdict on one framework; `facts` are those of a repository, or those that come with envgen."""
     installed = environment.frameworks.get(answer.framework)
     meant = environment.meant or (installed.meant if installed else Meant(gpu=None))
-    case = Case(answer, installed, meant, machine, around, facts)
+    case = ProbeCase(answer, installed, meant, machine, around, facts)
     broken = _first(BROKEN, case)
     if broken:
         issues = broken
@@ -35,11 +35,11 @@ def judge(answer: Answer, environment: Environment, machine: Machine, around: Su
     return Verdict(answer, meant, issues, _reason(case, issues))
 
 
-def _first(rules: tuple[Rule, ...], case: Case) -> tuple[Issue, ...]:
+def _first(rules: tuple[ProbeRule, ...], case: ProbeCase) -> tuple[Issue, ...]:
     return next((found for rule in rules if (found := tuple(rule(case)))), ())
 
 
-def _reason(case: Case, issues: tuple[Issue, ...]) -> str:
+def _reason(case: ProbeCase, issues: tuple[Issue, ...]) -> str:
     for severity in ("error", "warning"):
         for issue in issues:
             if issue.severity == severity:
@@ -56,7 +56,7 @@ def _reason(case: Case, issues: tuple[Issue, ...]) -> str:
 _MISSING = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file|Library not loaded: (\S+)")
 
 
-def timed_out(case: Case) -> Iterator[Issue]:
+def timed_out(case: ProbeCase) -> Iterator[Issue]:
     """It did not answer within the time limit."""
     answer = case.answer
     if answer.ended.status is None and not answer.done:
@@ -64,7 +64,7 @@ def timed_out(case: Case) -> Iterator[Issue]:
         yield Issue("timed-out", "error", text, "a first start can be slow: try --timeout 600; a GPU that hangs is in `nvidia-smi`")
 
 
-def crashed(case: Case) -> Iterator[Issue]:
+def crashed(case: ProbeCase) -> Iterator[Issue]:
     """A signal ended it."""
     answer = case.answer
     status = answer.ended.status
@@ -74,7 +74,7 @@ def crashed(case: Case) -> Iterator[Issue]:
         yield Issue("crashed", "error", text, _crash_hint(case, -status))
 
 
-def _crash_hint(case: Case, number: int) -> str:
+def _crash_hint(case: ProbeCase, number: int) -> str:
     folders = list(foreign(case.answer))
     if folders:
         return f"{culprit(case, folders[0])}: try without it"
@@ -85,7 +85,7 @@ def _crash_hint(case: Case, number: int) -> str:
     return "try without LD_LIBRARY_PATH and LD_PRELOAD; then install the environment again"
 
 
-def import_failed(case: Case) -> Iterator[Issue]:
+def import_failed(case: ProbeCase) -> Iterator[Issue]:
     """Python cannot import it."""
     problem = case.answer.problem("import")
     if not problem:
@@ -104,7 +104,7 @@ def import_failed(case: Case) -> Iterator[Issue]:
         yield Issue("import-failed", "error", text, "install the environment again from its lock")
 
 
-def no_answer(case: Case) -> Iterator[Issue]:
+def no_answer(case: ProbeCase) -> Iterator[Issue]:
     """It ended without a word, or before its end."""
     answer = case.answer
     if not answer.done:
@@ -128,7 +128,7 @@ def signal_name(number: int) -> str:
 # --- always ---------------------------------------------------------------------------------------------------------------
 
 
-def gpu_in_cpu(case: Case) -> Iterator[Issue]:
+def gpu_in_cpu(case: ProbeCase) -> Iterator[Issue]:
     """A CPU target sees no GPU; a CUDA build in it is worth a word even where there is none to see."""
     if case.meant.gpu is not False:
         return
@@ -139,7 +139,7 @@ def gpu_in_cpu(case: Case) -> Iterator[Issue]:
         yield Issue("cuda-in-cpu", "warning", f"is a CUDA build in an environment for CPU ({case.package})", hint)
 
 
-def other_version(case: Case) -> Iterator[Issue]:
+def other_version(case: ProbeCase) -> Iterator[Issue]:
     """What was imported is of another version than the package that is installed."""
     installed, version = case.installed, case.answer.version
     if installed and version and _release(version) != _release(installed.version):
@@ -153,7 +153,7 @@ def _release(version: str) -> str:
     return found[0] if found else version
 
 
-def other_cuda(case: Case) -> Iterator[Issue]:
+def other_cuda(case: ProbeCase) -> Iterator[Issue]:
     """The build's CUDA is the one that its package names, and of the target's major."""
     cuda = case.answer.cuda
     if cuda is None:
@@ -172,7 +172,7 @@ def _agree(one: Version, other: Version) -> bool:
     return one.release[:short] == other.release[:short]
 
 
-def outside(case: Case) -> Iterator[Issue]:
+def outside(case: ProbeCase) -> Iterator[Issue]:
     """What was imported is not the environment's own."""
     if case.answer.outside:
         text = f"was imported from outside the environment: {case.answer.origin}"
@@ -180,7 +180,7 @@ def outside(case: Case) -> Iterator[Issue]:
         yield Issue("foreign-framework", "error", text, hint)
 
 
-def foreign_libraries(case: Case) -> Iterator[Issue]:
+def foreign_libraries(case: ProbeCase) -> Iterator[Issue]:
     """CUDA libraries from outside, by folder: a warning, and an error where one is of another major than the build."""
     for folder, libraries in foreign(case.answer).items():
         other = [library for library in libraries if _of_another_major(case, library)]
@@ -190,18 +190,18 @@ def foreign_libraries(case: Case) -> Iterator[Issue]:
         yield Issue("foreign-library", "error" if other else "warning", text, f"{culprit(case, folder)}: try without it")
 
 
-def _of_another_major(case: Case, library: Library) -> bool:
+def _of_another_major(case: ProbeCase, library: Library) -> bool:
     need, have = major_needed(case.answer, library), major_of(library)
     return need is not None and have is not None and need != have
 
 
-def code_for_gpus(case: Case) -> Iterator[Issue]:
+def code_for_gpus(case: ProbeCase) -> Iterator[Issue]:
     """Every GPU that is seen has code in the build."""
     if case.meant.gpu is not False and case.answer.sees_gpu:
         yield from (no_code(case, gpu) for gpu in without_code(case))
 
 
-def code_in_cudnn(case: Case) -> Iterator[Issue]:
+def code_in_cudnn(case: ProbeCase) -> Iterator[Issue]:
     """Every GPU that is seen has code in cuDNN: a matmul runs without it, a convolution does not."""
     version = case.answer.cudnn
     if version is None or case.meant.gpu is False or not case.answer.sees_gpu:
@@ -213,7 +213,7 @@ def code_in_cudnn(case: Case) -> Iterator[Issue]:
             yield Issue("no-code-in-cudnn", "warning", text, "name the GPU under `gpus:` in the project, and lock it again")
 
 
-def newer_than_driver(case: Case) -> Iterator[Issue]:
+def newer_than_driver(case: ProbeCase) -> Iterator[Issue]:
     """A build for a newer minor than the driver's runs; code that is compiled while it runs may not."""
     cuda, newest = case.answer.cuda, case.machine.cuda
     if case.answer.sees_gpu and cuda and newest and cuda.major == newest.major and cuda > newest:
@@ -221,7 +221,7 @@ def newer_than_driver(case: Case) -> Iterator[Issue]:
         yield Issue("newer-than-driver", "note", text, "update the driver if it does")
 
 
-def some_hidden(case: Case) -> Iterator[Issue]:
+def some_hidden(case: ProbeCase) -> Iterator[Issue]:
     """Fewer GPUs are seen than the machine has."""
     seen, there = len(case.answer.devices), len(case.machine.gpus)
     if case.answer.sees_gpu and seen < there:
@@ -230,7 +230,7 @@ def some_hidden(case: Case) -> Iterator[Issue]:
         yield Issue("some-hidden", "note", f"sees {seen} of {there} GPUs: {because}")
 
 
-def matmul(case: Case) -> Iterator[Issue]:
+def matmul(case: ProbeCase) -> Iterator[Issue]:
     """A small matmul ran, where it should, and came out right."""
     answer, problem = case.answer, case.answer.problem("matmul")
     wanted = case.meant.gpu is not False and answer.sees_gpu
@@ -248,15 +248,15 @@ def matmul(case: Case) -> Iterator[Issue]:
         yield Issue("wrong-result", "error", text, "a broken GPU, driver or build: run the vendor's diagnosis (`dcgmi diag`)")
 
 
-def nothing_said(case: Case) -> Iterator[Issue]:
+def nothing_said(case: ProbeCase) -> Iterator[Issue]:
     """Nothing names what the environment is meant to be."""
     if case.meant.gpu is None:
         hint = "name it with --target cpu or --target cu126"
         yield Issue("no-target", "note", "nothing says whether it is meant for CPU or GPU", hint)
 
 
-BROKEN: tuple[Rule, ...] = (timed_out, crashed, import_failed, no_answer)
-ALWAYS: tuple[Rule, ...] = (
+BROKEN: tuple[ProbeRule, ...] = (timed_out, crashed, import_failed, no_answer)
+ALWAYS: tuple[ProbeRule, ...] = (
     gpu_in_cpu,
     other_version,
     other_cuda,

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Matrix, Target, Wish, Word
+from envgen.model.facts import Address, Alias, Matrix, RequestedFramework, Target
 from envgen.yamlfile.document import version_range
 
 ANY = "any version"
@@ -47,7 +47,7 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AliasMeaning:
     """What a phrase asks for. `cuda` is a range of CUDA versions, None where it says nothing of one; `cpu` that there is none.
 
     `inside` is the address of the one target below which it stands, None where it is said of the whole project. `also` is
@@ -57,7 +57,7 @@ class Heard:
     text: str
     at: Address
     because: str
-    wish: Wish | None = None
+    wish: RequestedFramework | None = None
     cpu: bool = False
     cuda: SpecifierSet | None = None
     inside: Address | None = None
@@ -84,7 +84,7 @@ def pip_phrase(text: str) -> Phrase:
     return Phrase(text.strip(), name, tuple(sorted(found.extras)), str(found.specifier), marked=found.marker is not None)
 
 
-def hear(matrix: Matrix, phrase: Phrase, at: Address, inside: Address | None = None) -> Heard | None:
+def hear(matrix: Matrix, phrase: Phrase, at: Address, inside: Address | None = None) -> AliasMeaning | None:
     """What a phrase asks for; None where it is no word. Raises BadInput about a word that cannot be meant as it stands."""
     rows = _rows(matrix, phrase, at)
     owner = _owner(matrix, phrase)
@@ -105,7 +105,7 @@ def hear(matrix: Matrix, phrase: Phrase, at: Address, inside: Address | None = N
         raise BadInput(f"`{phrase.text}` asks for CUDA and for none", where=at, hint="keep one of both")
     wish = _wish(matrix, framework, phrase, version if kind == "framework" else "", at) if framework else None
     because = "; ".join(dict.fromkeys(row.because for row in rows)) or _ours(wish)
-    return Heard(phrase.text, at, because, wish, cpu, _all(ranges), inside)
+    return AliasMeaning(phrase.text, at, because, wish, cpu, _all(ranges), inside)
 
 
 # --- CUDA -----------------------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def _place(version: Version | None) -> int:
 # --- the parts of a phrase ------------------------------------------------------------------------------------------------
 
 
-def _rows(matrix: Matrix, phrase: Phrase, at: Address) -> list[Word]:
+def _rows(matrix: Matrix, phrase: Phrase, at: Address) -> list[Alias]:
     """What words.yaml says of the name and of each extra. An extra that it does not know is an error, if the name is a word."""
     name = canonicalize_name(phrase.name)
     extras = [str(canonicalize_name(extra)) for extra in phrase.extras]
@@ -225,7 +225,7 @@ def _built(sign: str, phrase: Phrase, at: Address) -> SpecifierSet | None:
     raise BadInput(f"`{phrase.text}` names a build", where=at, hint=hint)
 
 
-def _wish(matrix: Matrix, framework: str, phrase: Phrase, version: str, at: Address) -> Wish:
+def _wish(matrix: Matrix, framework: str, phrase: Phrase, version: str, at: Address) -> RequestedFramework:
     known = matrix.frameworks[framework]
     if phrase.channel and phrase.channel not in known.providers:
         raise BadInput(f"{framework} has no provider `{phrase.channel}`", where=at, hint=closest(phrase.channel, known.providers))
@@ -237,7 +237,7 @@ def _wish(matrix: Matrix, framework: str, phrase: Phrase, version: str, at: Addr
         companions = (name,)
         if text != ANY:
             found, text = _followed(matrix, framework, name, found, phrase, at)
-    return Wish(framework, found, text, phrase.channel or None, companions, at)
+    return RequestedFramework(framework, found, text, phrase.channel or None, companions, at)
 
 
 def _followed(
@@ -256,7 +256,7 @@ def _followed(
     return version_range(text), text
 
 
-def _ours(wish: Wish | None) -> str:
+def _ours(wish: RequestedFramework | None) -> str:
     if wish and wish.companions:
         return f"it follows {wish.framework} and gets the same CPU or CUDA build"
     return "envgen chooses its build for every target"

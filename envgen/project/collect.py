@@ -10,27 +10,27 @@ from packaging.specifiers import SpecifierSet
 from envgen.matrix.gpu_names import model_of
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix, Reason
-from envgen.project.aliases import ANY, Heard, Phrase, conda_phrase, cuda_word, hear, served
+from envgen.project.aliases import ANY, AliasMeaning, Phrase, conda_phrase, cuda_word, hear, served
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 
 
-class Hearing:
+class AliasCollector:
     """Remembers each word of one project file, which targets are the newest of a range, by address, and what to say of GPUs."""
 
     def __init__(self, matrix: Matrix) -> None:
         self.matrix = matrix
-        self.words: list[Heard] = []
+        self.words: list[AliasMeaning] = []
         self.open: dict[Address, SpecifierSet] = {}
         self.notes: list[Reason] = []
 
-    def phrase(self, phrase: Phrase, at: Address, inside: Address | None = None) -> Heard | None:
+    def phrase(self, phrase: Phrase, at: Address, inside: Address | None = None) -> AliasMeaning | None:
         """What a line of `dependencies:` or `pip:` asks for; None where it is no word."""
         heard = hear(self.matrix, phrase, at, inside)
         self.words.extend([heard] if heard else [])
         return heard
 
-    def framework(self, key: str, version: str, at: Address) -> Heard | None:
+    def framework(self, key: str, version: str, at: Address) -> AliasMeaning | None:
         """What a key of `frameworks:` asks for, with the version behind it; None where it is no word."""
         phrase = conda_phrase(key)
         if version != ANY:
@@ -41,7 +41,7 @@ class Hearing:
         """The target that a word in the place of its name means: its name, or "" where it is the newest of a range."""
         plain, cuda = key.strip().lower(), cuda_word(self.matrix, key)
         if cuda is not None or plain in self.matrix.targets:
-            self.words.append(Heard(key, at, _because(self.matrix, cuda), cpu=cuda is None, cuda=cuda))
+            self.words.append(AliasMeaning(key, at, _because(self.matrix, cuda), cpu=cuda is None, cuda=cuda))
         else:
             heard = self.phrase(conda_phrase(key), at)
             if heard is None or (heard.cuda is None and not heard.cpu):
@@ -57,7 +57,7 @@ class Hearing:
         cuda = cuda_word(self.matrix, version)
         if cuda is None:
             raise BadInput(f"cuda: {version!r} is no CUDA version", where=at, hint=CUDA_HINT)
-        self.words.append(Heard(f"cuda: {text}", at, _because(self.matrix, cuda), cuda=cuda, also=also))
+        self.words.append(AliasMeaning(f"cuda: {text}", at, _because(self.matrix, cuda), cuda=cuda, also=also))
         self.open[at] = cuda
 
     def gpu(self, name: str, at: Address) -> str:

@@ -12,14 +12,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Dependency, Matrix, Platform, Project, TargetWish, Wish, driver_text
+from envgen.model.facts import Address, Dependency, Matrix, Platform, Project, RequestedFramework, RequestedTarget, driver_text
 from envgen.model.layout import Layout
-from envgen.model.run import Talk
+from envgen.model.run import Reporter
 from envgen.project.aliases import ANY, conda_phrase, pip_phrase
-from envgen.project.collect import Hearing
+from envgen.project.collect import AliasCollector
 from envgen.project.merge import Draft
 from envgen.project.newest import settled
-from envgen.project.schema import SPEC, CudaRow, FrameworkRow, ProjectFile, TargetRow
+from envgen.project.schema import SPEC, CudaRow, ProjectFile, RequestedTargetRow, RequirementRow
 from envgen.yamlfile.document import Document, checked, read
 
 
@@ -75,7 +75,7 @@ class _Names:
     def __init__(self, document: Document, matrix: Matrix) -> None:
         self.document = document
         self.matrix = matrix
-        self.heard = Hearing(matrix)
+        self.heard = AliasCollector(matrix)
 
     def at(self, *path: str | int) -> Address:
         return self.document.at(*path)
@@ -91,7 +91,7 @@ class _Names:
             raise BadInput(f"python: no known minor is in {_raw(self.document, 'python')}", where=self.at("python"), hint=hint)
         return found
 
-    def wish(self, key: str, row: FrameworkRow) -> Wish | None:
+    def wish(self, key: str, row: RequirementRow) -> RequestedFramework | None:
         """The wish that a key of frameworks: makes; None for a word that asks for a target alone."""
         path = ("frameworks", key)
         text = _raw(self.document, *path, "version") or _raw(self.document, *path)
@@ -114,24 +114,24 @@ class _Names:
         if said:
             companions = tuple(dict.fromkeys((*said.companions, *row.companions)))
             return replace(said, provider=row.provider or said.provider, companions=companions)
-        return Wish(name, row.version, text, row.provider, tuple(row.companions), self.at(*path))
+        return RequestedFramework(name, row.version, text, row.provider, tuple(row.companions), self.at(*path))
 
-    def target(self, key: str, row: TargetRow) -> TargetWish:
+    def target(self, key: str, row: RequestedTargetRow) -> RequestedTarget:
         listed = isinstance(self.document.data["targets"], list)
         path: tuple[str | int, ...] = ("targets", self.document.data["targets"].index(key) if listed else key)
         name = key if key in self.matrix.targets else self.heard.target(key, self.at(*path))
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=self.at(*path))
-        return TargetWish(name, self.at(*path), platforms, row.virtual_packages, extra)
+        return RequestedTarget(name, self.at(*path), platforms, row.virtual_packages, extra)
 
-    def cuda(self, row: CudaRow | None, gpus: tuple[str, ...]) -> Iterator[TargetWish]:
+    def cuda(self, row: CudaRow | None, gpus: tuple[str, ...]) -> Iterator[RequestedTarget]:
         """The target that the key `cuda:` asks for."""
         if row:
             at, data = self.at("cuda"), self.document.data["cuda"]
             also: tuple[str, ...] = (f'`driver: ">={driver_text(row.driver)}"`',) if row.driver else ()
             also += (f"`gpus: [{', '.join(gpus)}]`",) if gpus else ()
             self.heard.cuda(row.version or "newest", data if isinstance(data, str) else _flow(data), at, also)
-            yield TargetWish("", at)
+            yield RequestedTarget("", at)
 
     def driver(self, file: ProjectFile) -> Version | None:
         other = file.cuda.driver if file.cuda else None
@@ -174,7 +174,7 @@ def _flow(data: Mapping[str, Any]) -> str:
     return f"{{{', '.join(f'{key}: {value}' for key, value in zip(data, values, strict=True))}}}"
 
 
-def load(layout: Layout, matrix: Matrix, name: str, talk: Talk | None = None) -> Project:
+def load(layout: Layout, matrix: Matrix, name: str, talk: Reporter | None = None) -> Project:
     """The project of that name, or BadInput that says which projects there are; `talk` is told how its words were read."""
     path = layout.known_project(name)
     project = load_project(path, layout.shown(path), matrix)

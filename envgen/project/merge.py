@@ -9,8 +9,8 @@ from functools import reduce
 from packaging.specifiers import SpecifierSet
 
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, Project, TargetWish, Wish
-from envgen.project.aliases import ANY, Heard, exactly, nearest, served
+from envgen.model.facts import Address, Matrix, Project, RequestedFramework, RequestedTarget
+from envgen.project.aliases import ANY, AliasMeaning, exactly, nearest, served
 
 Open = Mapping[Address, SpecifierSet]
 
@@ -20,7 +20,7 @@ class Draft:
     """A project that is not settled: a target in `open`, by its address, has no name yet but the newest CUDA of a range."""
 
     project: Project
-    heard: tuple[Heard, ...] = ()
+    heard: tuple[AliasMeaning, ...] = ()
     open: Open = field(default_factory=dict)
 
 
@@ -39,7 +39,7 @@ def heed(matrix: Matrix, draft: Draft) -> Draft:
 # --- frameworks -----------------------------------------------------------------------------------------------------------
 
 
-def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[TargetWish]) -> tuple[Wish, ...]:
+def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[RequestedTarget]) -> tuple[RequestedFramework, ...]:
     """One wish for each framework, in the order in which they are first named."""
     written = draft.project.frameworks
     there = {wish.at for wish in written}
@@ -48,13 +48,13 @@ def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[TargetWish]) -> 
     for one in draft.heard:
         if one.wish and one.wish.framework not in everywhere:
             _for_all_targets(draft, targets, one, one.wish)
-    found: dict[str, Wish] = {}
+    found: dict[str, RequestedFramework] = {}
     for wish in (*written, *(one.wish for one in draft.heard if one.wish and one.wish.at not in there)):
         found[wish.framework] = _both(matrix, found[wish.framework], wish) if wish.framework in found else wish
     return tuple(found.values())
 
 
-def _for_all_targets(draft: Draft, targets: Sequence[TargetWish], one: Heard, wish: Wish) -> None:
+def _for_all_targets(draft: Draft, targets: Sequence[RequestedTarget], one: AliasMeaning, wish: RequestedFramework) -> None:
     """A framework that no target lacks may stand below each of them; one that is for some of them cannot be had."""
     inside = {other.inside for other in draft.heard if other.wish and other.wish.framework == wish.framework}
     lacking = [target.name or "the newest CUDA" for target in targets if target.at not in inside]
@@ -64,16 +64,16 @@ def _for_all_targets(draft: Draft, targets: Sequence[TargetWish], one: Heard, wi
         raise BadInput(what, where=one.at, hint=hint)
 
 
-def _both(matrix: Matrix, one: Wish, other: Wish) -> Wish:
+def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) -> RequestedFramework:
     """What two wishes for one framework say together. Raises BadInput where no release is in both, or no provider."""
     if one.provider and other.provider and one.provider != other.provider:
         _contradiction(f"provider {one.provider}", one.at, f"provider {other.provider}", other.at, one.framework)
     versions, text = _versions(matrix, one, other)
     companions = tuple(dict.fromkeys((*one.companions, *other.companions)))
-    return Wish(one.framework, versions, text, one.provider or other.provider, companions, one.at)
+    return RequestedFramework(one.framework, versions, text, one.provider or other.provider, companions, one.at)
 
 
-def _versions(matrix: Matrix, one: Wish, other: Wish) -> tuple[SpecifierSet, str]:
+def _versions(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) -> tuple[SpecifierSet, str]:
     """The range of both, as it was written where one of them says nothing new."""
     releases = [release.version for release in matrix.frameworks[one.framework].releases]
     first, second = ({version for version in releases if version in wish.versions} for wish in (one, other))
@@ -94,7 +94,7 @@ def _contradiction(one: str, here: Address, other: str, there: Address, what: st
 # --- targets --------------------------------------------------------------------------------------------------------------
 
 
-def _targets(matrix: Matrix, draft: Draft) -> tuple[tuple[TargetWish, ...], Open]:
+def _targets(matrix: Matrix, draft: Draft) -> tuple[tuple[RequestedTarget, ...], Open]:
     """Every target that is written or follows from words; the CPU target that words add comes first, a CUDA target last."""
     targets, unnamed = draft.project.targets, dict(draft.open)
     own = {target.at for target in targets}
@@ -113,7 +113,7 @@ def _targets(matrix: Matrix, draft: Draft) -> tuple[tuple[TargetWish, ...], Open
     return targets, unnamed
 
 
-def _fits_inside(matrix: Matrix, one: Heard, target: TargetWish, unnamed: dict[Address, SpecifierSet]) -> None:
+def _fits_inside(matrix: Matrix, one: AliasMeaning, target: RequestedTarget, unnamed: dict[Address, SpecifierSet]) -> None:
     """What stands below a target is about this target: it may narrow which CUDA it is, not say another."""
     cuda = _cuda_of(matrix, target, unnamed)
     name = target.name or "the newest CUDA"
@@ -125,7 +125,7 @@ def _fits_inside(matrix: Matrix, one: Heard, target: TargetWish, unnamed: dict[A
         unnamed[target.at] = cuda & one.cuda
 
 
-def _one_cuda(matrix: Matrix, found: SpecifierSet, one: Heard, claims: Iterable[Heard]) -> SpecifierSet:
+def _one_cuda(matrix: Matrix, found: SpecifierSet, one: AliasMeaning, claims: Iterable[AliasMeaning]) -> SpecifierSet:
     """The CUDA that all claims up to this one share: an environment has one."""
     together = found & (one.cuda or SpecifierSet())
     if not served(matrix, together):
@@ -136,19 +136,23 @@ def _one_cuda(matrix: Matrix, found: SpecifierSet, one: Heard, claims: Iterable[
     return together
 
 
-def _with_cpu(matrix: Matrix, targets: tuple[TargetWish, ...], at: Address) -> tuple[TargetWish, ...]:
+def _with_cpu(matrix: Matrix, targets: tuple[RequestedTarget, ...], at: Address) -> tuple[RequestedTarget, ...]:
     name = next(target.name for target in matrix.targets.values() if target.cuda is None)
-    return targets if any(target.name == name for target in targets) else (TargetWish(name, at), *targets)
+    return targets if any(target.name == name for target in targets) else (RequestedTarget(name, at), *targets)
 
 
 def _with_cuda(
-    matrix: Matrix, targets: tuple[TargetWish, ...], unnamed: dict[Address, SpecifierSet], claim: Heard, cuda: SpecifierSet
-) -> tuple[TargetWish, ...]:
+    matrix: Matrix,
+    targets: tuple[RequestedTarget, ...],
+    unnamed: dict[Address, SpecifierSet],
+    claim: AliasMeaning,
+    cuda: SpecifierSet,
+) -> tuple[RequestedTarget, ...]:
     """A CUDA target that is there already, named or not, will do if it can be one of the range; else there must be none."""
     there = [(target, found) for target in targets if (found := _cuda_of(matrix, target, unnamed)) is not None]
     if not there:
         unnamed[claim.at] = cuda
-        return (*targets, TargetWish("", claim.at))
+        return (*targets, RequestedTarget("", claim.at))
     fits = [target for target, found in there if served(matrix, found & cuda)]
     if not fits:
         names = ", ".join(target.name for target, _ in there if target.name) or "the newest CUDA"
@@ -159,6 +163,6 @@ def _with_cuda(
     return targets
 
 
-def _cuda_of(matrix: Matrix, target: TargetWish, unnamed: Open) -> SpecifierSet | None:
+def _cuda_of(matrix: Matrix, target: RequestedTarget, unnamed: Open) -> SpecifierSet | None:
     """The range of CUDA versions that a target can still be; None for CPU."""
     return unnamed[target.at] if target.at in unnamed else exactly(matrix.targets[target.name])

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from packaging.specifiers import SpecifierSet
 
-from envgen.model.errors import BadInput, Clash
-from envgen.model.facts import Address, Matrix, Project, Reason, Target, TargetWish, Wish
-from envgen.project.aliases import ANY, Heard, served
+from envgen.model.errors import BadInput, Unsatisfiable
+from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework, RequestedTarget, Target
+from envgen.project.aliases import ANY, AliasMeaning, served
 from envgen.project.merge import Draft, heed
 from envgen.resolver import constraints
 from envgen.resolver.resolve import resolve
@@ -41,11 +41,11 @@ def _named(matrix: Matrix, project: Project, at: Address, cuda: SpecifierSet) ->
     if len(trials) == 1:
         return trials[0]
     alive = [trial for target, trial in zip(candidates, trials, strict=True) if _alive(matrix, trial, at, target)]
-    clashes: list[Clash] = []
+    clashes: list[Unsatisfiable] = []
     for trial in alive or trials[-1:]:  # what the oldest lacks is what all lack
         try:
             resolve(matrix, _known_part(trial))
-        except Clash as clash:
+        except Unsatisfiable as clash:
             clashes.append(clash)
         else:
             return trial
@@ -71,9 +71,9 @@ def _alive(matrix: Matrix, project: Project, at: Address, candidate: Target) -> 
     return any(constraints.cell(matrix, project, target, p).dead is None for p in target.platforms if p in asked)
 
 
-def _once(targets: Sequence[TargetWish]) -> tuple[TargetWish, ...]:
+def _once(targets: Sequence[RequestedTarget]) -> tuple[RequestedTarget, ...]:
     """Each target once, with the overrides of the wish that has some. Raises BadInput where two have."""
-    found: dict[str, TargetWish] = {}
+    found: dict[str, RequestedTarget] = {}
     for wish in targets:
         there = found.setdefault(wish.name or str(wish.at), wish)
         if there is wish or not _overrides(wish):
@@ -85,14 +85,14 @@ def _once(targets: Sequence[TargetWish]) -> tuple[TargetWish, ...]:
     return tuple(found.values())
 
 
-def _overrides(wish: TargetWish) -> bool:
+def _overrides(wish: RequestedTarget) -> bool:
     return bool(wish.platforms or wish.virtual or wish.dependencies)
 
 
 # --- notes ----------------------------------------------------------------------------------------------------------------
 
 
-def _note(matrix: Matrix, draft: Draft, project: Project, one: Heard) -> Reason:
+def _note(matrix: Matrix, draft: Draft, project: Project, one: AliasMeaning) -> Reason:
     """What a word was read as, why, and what to write to be rid of the note."""
     heard_at = {other.at for other in draft.heard}
     wish = next((wish for wish in project.frameworks if one.wish and wish.framework == one.wish.framework), None)
@@ -112,7 +112,7 @@ def _note(matrix: Matrix, draft: Draft, project: Project, one: Heard) -> Reason:
     return Reason(f"`{one.text}` is read as {' for '.join(parts)} ({one.because}); {todo}", one.at)
 
 
-def _meant(matrix: Matrix, project: Project, one: Heard) -> list[str]:
+def _meant(matrix: Matrix, project: Project, one: AliasMeaning) -> list[str]:
     """The targets of a settled project that a word is about."""
     if one.cuda is None and not one.cpu:
         return []
@@ -123,13 +123,13 @@ def _meant(matrix: Matrix, project: Project, one: Heard) -> list[str]:
     return [name for name, cuda in cudas.items() if (cuda is None if one.cuda is None else cuda is not None and cuda in one.cuda)]
 
 
-def _named_wish(wish: Wish) -> str:
+def _named_wish(wish: RequestedFramework) -> str:
     version = "" if wish.text == ANY else f" {wish.text}"
     company = f"{' and '.join(wish.companions)} of " if wish.companions else ""
     return f"{company}{wish.framework}{version}{f' from {wish.provider}' if wish.provider else ''}"
 
 
-def spelled(wish: Wish) -> str:
+def spelled(wish: RequestedFramework) -> str:
     """A wish as it stands below `frameworks:`."""
     version = '"*"' if wish.text == ANY else f'"{wish.text}"'
     more = [f"provider: {wish.provider}"] if wish.provider else []

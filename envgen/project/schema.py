@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.project.collect import CUDA_HINT
-from envgen.yamlfile.document import RANGE, VERSION, RangeText, Row, Text, VirtualName, VirtualText
+from envgen.yamlfile.document import RANGE, VERSION, FileModel, RangeText, Text, VirtualName, VirtualText
 
 SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
 _CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
@@ -132,7 +132,7 @@ Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "
 PlatformName = Annotated[Text, WithJsonSchema({"enum": list(PLATFORMS)})]
 
 
-class FrameworkRow(Row):
+class RequirementRow(FileModel):
     """What the project wants of one framework."""
 
     version: RangeText = Field(default_factory=SpecifierSet, description="A range such as '>=2.5,<3' or '2.7.*'. Left out: any.")
@@ -140,7 +140,7 @@ class FrameworkRow(Row):
     companions: list[Text] = Field(default=[], alias="with", description="Companions that come along: [torchvision].")
 
 
-class TargetRow(Row):
+class RequestedTargetRow(FileModel):
     """What the project changes about one target."""
 
     platforms: list[PlatformName] | None = Field(default=None, min_length=1, description="Only these of the target's platforms.")
@@ -150,7 +150,7 @@ class TargetRow(Row):
     dependencies: list[DependencyText] = Field(default=[], description="Conda specs that only this target has.")
 
 
-class CudaRow(Row):
+class CudaRow(FileModel):
     """One more target, by what it shall run on."""
 
     version: Text | None = Field(default=None, description="newest, a major, a minor, a range or the name of a target.")
@@ -158,14 +158,14 @@ class CudaRow(Row):
     gpus: list[Text] = Field(default=[], description="GPU models, as in the project's own gpus:.")
 
 
-class ProjectFile(Row):
+class ProjectFile(FileModel):
     """What a project wants; `envgen lock` turns it into one environment for each target."""
 
     python: RangeText = Field(description="A range of minors, such as '>=3.10,<3.13'; one minor is chosen for all targets.")
-    frameworks: dict[Text, Annotated[FrameworkRow, BeforeValidator(_framework), _Short(_version_or)]] = Field(
+    frameworks: dict[Text, Annotated[RequirementRow, BeforeValidator(_framework), _Short(_version_or)]] = Field(
         default={}, description="Frameworks of the matrices, each with a range or with more wishes; all share one environment."
     )
-    targets: Annotated[dict[Text, TargetRow], Field(min_length=1), BeforeValidator(_targets), _Short(_names_or)] = Field(
+    targets: Annotated[dict[Text, RequestedTargetRow], Field(min_length=1), BeforeValidator(_targets), _Short(_names_or)] = Field(
         default={}, description="Targets of matrices/targets.yaml: names, or name and what is changed about it."
     )
     cuda: Annotated[CudaRow | None, BeforeValidator(_cuda), _Short(_text_or)] = Field(

@@ -8,12 +8,24 @@ from itertools import chain
 
 from packaging.version import Version
 
-from envgen.model.facts import Address, Build, Matrix, Platform, Project, Reason, Release, Target, Variant, Wish, variant_text
+from envgen.model.facts import (
+    Address,
+    Build,
+    Matrix,
+    Platform,
+    Project,
+    Reason,
+    Release,
+    RequestedFramework,
+    Target,
+    Variant,
+    variant_text,
+)
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver import constraints
 from envgen.resolver.constraints import Cell
 
-Held = Callable[[Choice, Target, Platform], frozenset[Version] | None]
+Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
 _Key = tuple[str, tuple[Platform, ...], str, Version, Variant]  # target, platforms, framework, release, build
 
@@ -23,7 +35,7 @@ def unasked(choice: Choice, target: Target, platform: Platform) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class Candidate:
     """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors that its builds link."""
 
     choice: Choice
@@ -31,10 +43,10 @@ class Option:
     cudnn: Mapping[tuple[Platform, Version], frozenset[int]]  # by platform and Python; nothing is known where one is missing
 
 
-class Offers:
+class Candidates:
     """One project against one matrix; remembers each option, because the search comes back to them."""
 
-    def __init__(self, matrix: Matrix, project: Project, held: Held) -> None:
+    def __init__(self, matrix: Matrix, project: Project, held: Availability) -> None:
         self.matrix = matrix
         self.project = project
         self.held = held
@@ -48,7 +60,7 @@ class Offers:
             )
             for wish in project.frameworks
         }
-        self._options: dict[_Key, Option | None] = {}
+        self._options: dict[_Key, Candidate | None] = {}
         self.places = {
             (name, release.version): place
             for name in matrix.frameworks
@@ -62,7 +74,7 @@ class Offers:
             self._marks[key] = tuple(constraints.within(versions, release.version) for versions in self._ranges[release.framework])
         return self._marks[key]
 
-    def granted(self, cells: tuple[Cell, ...], option: Option) -> frozenset[Version]:
+    def granted(self, cells: tuple[Cell, ...], option: Candidate) -> frozenset[Version]:
         """The Pythons of an option that the index holds; what it says is remembered in the options."""
         left = option.pythons
         for where in cells:
@@ -74,11 +86,11 @@ class Offers:
         self._options[_key(cells, option.choice.release, option.choice.variant)] = replace(option, pythons=left) if left else None
         return left
 
-    def of(self, cells: tuple[Cell, ...]) -> tuple[tuple[Option, ...], ...]:
+    def of(self, cells: tuple[Cell, ...]) -> tuple[tuple[Candidate, ...], ...]:
         """For each framework of the project its options for one target, newest first."""
         return tuple(self._offered(wish, cells) for wish in self.project.frameworks)
 
-    def _offered(self, wish: Wish, cells: tuple[Cell, ...]) -> tuple[Option, ...]:
+    def _offered(self, wish: RequestedFramework, cells: tuple[Cell, ...]) -> tuple[Candidate, ...]:
         """The options of a wish for one target, newest first."""
         found = []
         for release in self.asked[wish.framework]:
@@ -89,7 +101,7 @@ class Offers:
                 found.append(self._options[key])
         return tuple(option for option in found if option)
 
-    def _choice(self, wish: Wish, release: Release, variant: Variant, target: Target) -> Choice | Reason:
+    def _choice(self, wish: RequestedFramework, release: Release, variant: Variant, target: Target) -> Choice | Reason:
         provider, version = constraints.provider(self.matrix, self.project, wish), release.version
         spelling = self.matrix.spellings.get((wish.framework, provider, version))
         if spelling is None:
@@ -106,7 +118,7 @@ class Offers:
             return Reason(what, release.at)
         return Choice(release, provider, spelling, variant, wish.companions)
 
-    def never_built(self, wish: Wish, where: Cell) -> Reason | None:
+    def never_built(self, wish: RequestedFramework, where: Cell) -> Reason | None:
         """That no release of a wish was ever built for a cell, when there are several: one of them would be named at random."""
         provider = constraints.provider(self.matrix, self.project, wish)
         asked = self.asked[wish.framework]
@@ -116,7 +128,7 @@ class Offers:
         what = f"no release of {wish.framework} {wish.text} from {provider} has a {variant_text(where.target.cuda)} build"
         return Reason(f"{what} for {where.platform}", wish.at)
 
-    def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Option | None:
+    def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Candidate | None:
         target = cells[0].target.name
         if isinstance(choice, Reason):
             return self.refuse(choice, target, choice.at)
@@ -136,9 +148,9 @@ class Offers:
                 nothing = Reason(f"{what} that the other platforms have", choice.release.at)
                 return self.refuse(broken or nothing, target, choice.release.at)
             majors.update(_linked(rows, where.platform))
-        return Option(choice, left, majors)
+        return Candidate(choice, left, majors)
 
-    def refuse(self, reason: Reason, target: str, release: Address | None = None, *, index: bool = False) -> Option | None:
+    def refuse(self, reason: Reason, target: str, release: Address | None = None, *, index: bool = False) -> Candidate | None:
         """Remember why, the first time; the answer is always None."""
         self.obstacles.setdefault(reason, Obstacle(reason, target, release, index))
         return None

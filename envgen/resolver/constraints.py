@@ -19,11 +19,11 @@ from envgen.model.facts import (
     Platform,
     Project,
     Reason,
+    RequestedFramework,
+    RequestedTarget,
     Target,
-    TargetWish,
     Toolkit,
     Variant,
-    Wish,
     driver_text,
 )
 from envgen.model.resolution import Choice
@@ -48,7 +48,7 @@ class Cell:
     dead: Reason | None  # why no choice whatever can serve this cell
 
 
-def with_overrides(target: Target, wish: TargetWish) -> Target:
+def with_overrides(target: Target, wish: RequestedTarget) -> Target:
     """The target as the project wants it: fewer platforms, other promises to the solver."""
     platforms = target.platforms if wish.platforms is None else tuple(p for p in target.platforms if p in wish.platforms)
     virtual = {platform: {**target.virtual[platform], **_fitting(wish.virtual, platform)} for platform in platforms}
@@ -80,7 +80,7 @@ def gpu_named(matrix: Matrix, name: str) -> Gpu:
     return matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name))
 
 
-def provider(matrix: Matrix, project: Project, wish: Wish) -> str:
+def provider(matrix: Matrix, project: Project, wish: RequestedFramework) -> str:
     """Who publishes a framework for a project: the one asked for, or the first of the project's channels that publishes it."""
     known = matrix.frameworks[wish.framework].providers
     return wish.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))

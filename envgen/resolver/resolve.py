@@ -7,41 +7,43 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from envgen.model.errors import Clash
-from envgen.model.facts import Matrix, Platform, Project, Reason, Release, Target, Wish, driver_text
-from envgen.model.resolution import Choice, Dropped, Obstacle, Pin, Resolution
+from envgen.model.errors import Unsatisfiable
+from envgen.model.facts import Matrix, Platform, Project, Reason, Release, RequestedFramework, Target, driver_text
+from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver import constraints
-from envgen.resolver.candidates import Held, Offers, named, unasked
+from envgen.resolver.candidates import Availability, Candidates, named, unasked
 from envgen.resolver.constraints import Cell
 from envgen.resolver.search import Assignment, best, why_not
 from envgen.resolver.search import possible as servable
 
-Served = Mapping[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]]  # by target: the cells to serve, the platforms that none can
+Served = Mapping[
+    str, tuple[tuple[Cell, ...], tuple[DroppedPlatform, ...]]
+]  # by target: the cells to serve, the platforms that none can
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Problem:
     """What is asked: the facts, the wishes, and what an index holds."""
 
     matrix: Matrix
     project: Project
-    held: Held = unasked
+    held: Availability = unasked
 
 
-def resolve(matrix: Matrix, project: Project, held: Held = unasked) -> tuple[Resolution, ...]:
+def resolve(matrix: Matrix, project: Project, held: Availability = unasked) -> tuple[Resolution, ...]:
     """The best choice for every target of the project, in the project's order.
 
     Raises Clash where there is none; it carries the Question, for whoever tells a person why (`envgen.explain`).
     """
-    question = Question(matrix, project, held)
+    question = Problem(matrix, project, held)
     found = answer(question)
     if found is None:
         hint = "change or drop one of these demands"
-        raise Clash(f"{project.name}: no choice meets every demand", question=question, where=project.at(""), hint=hint)
+        raise Unsatisfiable(f"{project.name}: no choice meets every demand", question=question, where=project.at(""), hint=hint)
     return found
 
 
-def answer(question: Question) -> tuple[Resolution, ...] | None:
+def answer(question: Problem) -> tuple[Resolution, ...] | None:
     """The best choice for every target, or None."""
     offers, served, found = _searched(question)
     if found is None:
@@ -49,33 +51,33 @@ def answer(question: Question) -> tuple[Resolution, ...] | None:
     return tuple(_resolution(offers, wish.name, *served[wish.name], found) for wish in question.project.targets)
 
 
-def possible(question: Question) -> bool:
+def possible(question: Problem) -> bool:
     """Whether there is any choice."""
     return _searched(question)[2] is not None
 
 
-def seen(question: Question, wish: Wish) -> tuple[Release, ...]:
+def seen(question: Problem, wish: RequestedFramework) -> tuple[Release, ...]:
     """The releases of a framework that a wish asks for, newest first."""
     releases = question.matrix.frameworks[wish.framework].releases
     return tuple(release for release in releases if constraints.within(wish.versions, release.version))
 
 
-def obstacles(question: Question) -> tuple[Obstacle, ...]:
+def obstacles(question: Problem) -> tuple[Obstacle, ...]:
     """What refused choices on the way to an answer, or to none."""
     return tuple(_searched(question)[0].obstacles.values())
 
 
-def _searched(question: Question) -> tuple[Offers, Served, Assignment | None]:
-    offers = Offers(question.matrix, question.project, question.held)
+def _searched(question: Problem) -> tuple[Candidates, Served, Assignment | None]:
+    offers = Candidates(question.matrix, question.project, question.held)
     served = _served(offers)
     cells = {name: cells for name, (cells, _) in served.items()}
     return offers, served, best(offers, cells) if all(cells.values()) else None
 
 
-def _served(offers: Offers) -> Served:
+def _served(offers: Candidates) -> Served:
     """For each target the cells that some choice can serve, and the platforms that none can."""
     matrix, project = offers.matrix, offers.project
-    result: dict[str, tuple[tuple[Cell, ...], tuple[Dropped, ...]]] = {}
+    result: dict[str, tuple[tuple[Cell, ...], tuple[DroppedPlatform, ...]]] = {}
     for wish in project.targets:
         target = constraints.with_overrides(matrix.targets[wish.name], wish)
         platforms = wish.platforms or project.platforms
@@ -87,23 +89,23 @@ def _served(offers: Offers) -> Served:
 
 
 def _cells(
-    offers: Offers, target: Target, platforms: tuple[Platform, ...], *, older: bool
-) -> tuple[tuple[Cell, ...], tuple[Dropped, ...]]:
+    offers: Candidates, target: Target, platforms: tuple[Platform, ...], *, older: bool
+) -> tuple[tuple[Cell, ...], tuple[DroppedPlatform, ...]]:
     cells, dropped = [], []
     for platform in platforms:
         if platform not in target.platforms:
-            dropped.append(Dropped(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
+            dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
             continue
         where = constraints.cell(offers.matrix, offers.project, target, platform, older=older)
         reason = _unserved(offers, target, where)
         if reason:
-            dropped.append(Dropped(platform, reason))
+            dropped.append(DroppedPlatform(platform, reason))
         else:
             cells.append(where)
     return tuple(cells), tuple(dropped)
 
 
-def _unserved(offers: Offers, target: Target, where: Cell) -> Reason | None:
+def _unserved(offers: Candidates, target: Target, where: Cell) -> Reason | None:
     reason = where.dead or next(filter(None, (offers.never_built(wish, where) for wish in offers.project.frameworks)), None)
     if reason:
         offers.refuse(reason, target.name)
@@ -112,10 +114,10 @@ def _unserved(offers: Offers, target: Target, where: Cell) -> Reason | None:
 
 
 def _resolution(
-    offers: Offers,
+    offers: Candidates,
     name: str,
     cells: tuple[Cell, ...],
-    dropped: tuple[Dropped, ...],
+    dropped: tuple[DroppedPlatform, ...],
     found: Assignment,
 ) -> Resolution:
     project, matrix, target, python = offers.project, offers.matrix, cells[0].target, found.python
@@ -138,7 +140,7 @@ def _resolution(
     )
 
 
-def _pins(offers: Offers, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
+def _pins(offers: Candidates, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
     project, matrix = offers.project, offers.matrix
     shared = f"newest python that {', '.join(wish.name for wish in project.targets)} share within {project.python_text}"
     yield Pin("python", str(python), (Reason(shared, project.at("python")),))

@@ -20,23 +20,23 @@ from packaging.version import Version
 from envgen.model.facts import Reason, Release
 from envgen.model.resolution import Choice
 from envgen.resolver import constraints
-from envgen.resolver.candidates import Offers, Option, named
+from envgen.resolver.candidates import Candidate, Candidates, named
 from envgen.resolver.constraints import Cell
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
-Environment = tuple[Option, ...]  # one option for each framework of the project, in its order
+Combination = tuple[Candidate, ...]  # one option for each framework of the project, in its order
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """A complete answer: the environment of every target, and the Python of all. A smaller `rank` is better."""
 
-    environments: Mapping[str, Environment]
+    environments: Mapping[str, Combination]
     python: Version
     rank: tuple[object, ...]  # how many targets are astray, then every choice's place from the newest
 
 
-def best(offers: Offers, targets: Cells) -> Assignment | None:
+def best(offers: Candidates, targets: Cells) -> Assignment | None:
     """The best assignment for all targets together, or None. The index is asked about nothing but what would be chosen."""
     ordered = dict(sorted(targets.items(), key=lambda item: item[1][0].target.cuda is not None))  # the reference first
     while True:
@@ -48,7 +48,7 @@ def best(offers: Offers, targets: Cells) -> Assignment | None:
             return first
 
 
-def possible(offers: Offers, cells: tuple[Cell, ...]) -> bool:
+def possible(offers: Candidates, cells: tuple[Cell, ...]) -> bool:
     """Whether any choice whatever serves these cells of one target."""
     targets = {cells[0].target.name: cells}
     for python in _newest_first(offers):
@@ -58,22 +58,22 @@ def possible(offers: Offers, cells: tuple[Cell, ...]) -> bool:
     return False
 
 
-def _newest_first(offers: Offers) -> list[Version]:
+def _newest_first(offers: Candidates) -> list[Version]:
     return sorted(offers.pythons, reverse=True)
 
 
-def _one(offers: Offers, targets: Cells, python: Version) -> _One:
+def _one(offers: Candidates, targets: Cells, python: Version) -> _One:
     return _One(offers, targets, {name: offers.of(cells) for name, cells in targets.items()}, python)
 
 
-def _granted(offers: Offers, targets: Cells, answer: Assignment) -> bool:
+def _granted(offers: Candidates, targets: Cells, answer: Assignment) -> bool:
     """Whether the index holds every option of an answer."""
     rows = [(targets[name], option) for name, row in answer.environments.items() for option in row]
     left = [offers.granted(cells, option) for cells, option in rows]  # of all at once, not up to the first that fails
     return all(answer.python in pythons for pythons in left)
 
 
-def why_not(offers: Offers, cells: tuple[Cell, ...]) -> Reason:
+def why_not(offers: Candidates, cells: tuple[Cell, ...]) -> Reason:
     """The most telling reason why no choice serves these cells: a framework without options, or two that do not go together."""
     name, at = cells[0].target.name, offers.project.at("python")
     if not offers.pythons:
@@ -112,7 +112,7 @@ class _State:
 class _Partial:
     """The reference's options so far; of every other target the states that are left, and for each framework if it is astray."""
 
-    row: Environment
+    row: Combination
     state: _State
     others: Mapping[str, tuple[_State, ...]]
     astray: Mapping[str, tuple[bool, ...]]
@@ -121,7 +121,7 @@ class _Partial:
 class _One:
     """The search for one Python."""
 
-    def __init__(self, source: Offers, targets: Cells, offered: Mapping[str, Sequence[Environment]], python: Version) -> None:
+    def __init__(self, source: Candidates, targets: Cells, offered: Mapping[str, Sequence[Combination]], python: Version) -> None:
         self.source = source
         self.targets = targets
         self.python = python
@@ -172,15 +172,15 @@ class _One:
                 astray[name] = (*partial.astray[name], not same)
             yield _Partial((*partial.row, option), state, others, astray)
 
-    def _environments(self, reference: str, partial: _Partial, start: Mapping[str, _State]) -> dict[str, Environment]:
+    def _environments(self, reference: str, partial: _Partial, start: Mapping[str, _State]) -> dict[str, Combination]:
         versions = [option.choice.release.version for option in partial.row]
         rest = {name: list(zip(versions, rows, strict=True)) for name, rows in partial.astray.items()}
         return {reference: partial.row, **{name: self._newest(name, start[name], bound) for name, bound in rest.items()}}
 
-    def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version, bool]] = ()) -> Environment:
+    def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version, bool]] = ()) -> Combination:
         """The newest environment of one target; `bound` says for each framework which version it has or (astray) has not."""
 
-        def walk(depth: int, state: _State) -> Environment | None:
+        def walk(depth: int, state: _State) -> Combination | None:
             if depth == self.depth:
                 return ()
             for option, after in self._following(name, depth, state):
@@ -192,7 +192,7 @@ class _One:
 
         return walk(0, state) or ()
 
-    def _answer(self, environments: Mapping[str, Environment], strays: tuple[int, ...]) -> Assignment:
+    def _answer(self, environments: Mapping[str, Combination], strays: tuple[int, ...]) -> Assignment:
         chosen = [environments[name][depth].choice for depth in range(self.depth) for name in self.targets]
         return Assignment(environments, self.python, (*strays, *map(self._place, chosen)))
 
@@ -201,7 +201,7 @@ class _One:
         place = self.source.places[choice.release.framework, choice.release.version]
         return (place, *(-part for part in (choice.variant.release if choice.variant else ())))
 
-    def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Option, _State]]:
+    def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Candidate, _State]]:
         """The options for the next framework with which the target can be completed, newest first."""
         for option in self.offers[name][depth]:
             after = self._after(name, state, option)
@@ -225,10 +225,10 @@ class _One:
             self._by_version[name, depth] = {version: frozenset(found) for version, found in kinds.items()}
         return self._by_version[name, depth].get(version, frozenset())
 
-    def _majors(self, name: str, option: Option) -> tuple[frozenset[int] | None, ...]:
+    def _majors(self, name: str, option: Candidate) -> tuple[frozenset[int] | None, ...]:
         return tuple(option.cudnn.get((where.platform, self.python)) for where in self.targets[name])
 
-    def _after(self, name: str, state: _State, option: Option) -> _State | None:
+    def _after(self, name: str, state: _State, option: Candidate) -> _State | None:
         """The state with one more framework; None where versions or cuDNN majors exclude each other."""
         release = option.choice.release
         cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, option), strict=True))

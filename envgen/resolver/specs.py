@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from envgen.model.facts import Target, Variant
-from envgen.model.packages import Request
+from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice, Resolution
 
 
@@ -52,11 +52,11 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     return tuple(group for group in unique if group.specs)
 
 
-def requests(resolution: Resolution) -> tuple[Request, ...]:
+def requests(resolution: Resolution) -> tuple[SolveRequest, ...]:
     """What the solver is asked, one request for each platform."""
     specs = tuple(spec for group in groups(resolution) for spec in group.specs)
     return tuple(
-        Request(
+        SolveRequest(
             environment=environment_name(resolution),
             platform=platform,
             specs=specs,

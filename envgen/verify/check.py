@@ -17,9 +17,9 @@ from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
 from envgen.resolver.constraints import fleet
 from envgen.verify import rules_builds, rules_integrity, rules_promises  # noqa: F401 - they fill the registry
-from envgen.verify.registry import REGISTRY, Case, Judge
+from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 
-RULES: tuple[Rule[Judge], ...] = tuple(REGISTRY.values())
+RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
 
 
 def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
@@ -43,7 +43,7 @@ def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
     )
 
 
-def _finding(rule: Rule[Judge], case: Case, package: LockedPackage | None, text: str) -> Finding:
+def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None, text: str) -> Finding:
     name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
     chain = _chain(case, package) if package and case.lock.linked else ()
     return Finding(rule.name, rule.severity, case.platform, name, text, chain, package.at if package else None)

@@ -73,8 +73,8 @@ def toolkit_of(matrix: Matrix, cuda: Version | None) -> Toolkit | None:
     return matrix.toolkits[(older or same[-1:])[0]] if same else None
 
 
-Judge = Callable[[Case], Iterator[tuple[LockedPackage | None, str]]]
+VerifyCheck = Callable[[Case], Iterator[tuple[LockedPackage | None, str]]]
 
 
-REGISTRY: Registry[Judge] = Registry()
+REGISTRY: Registry[VerifyCheck] = Registry()
 rule = REGISTRY.rule

@@ -15,7 +15,7 @@ from envgen.formats.builds import COMPANIONS, NAMERS, cudnn_of, is_cpu_build, is
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, rule
 
-Found = Iterator[tuple[LockedPackage | None, str]]
+Violations = Iterator[tuple[LockedPackage | None, str]]
 
 
 def said(packages: Iterable[LockedPackage], most: int = 3) -> str:
@@ -37,7 +37,7 @@ def _newer(cuda: str, wanted: Version) -> bool:
 
 
 @rule("cpu-build", "A CPU build in a CUDA target imports and runs, slowly: nobody gets an error.")
-def cpu_build(case: Case) -> Found:
+def cpu_build(case: Case) -> Violations:
     """Frameworks, their companions, and whatever a CUDA build was chosen for."""
     if case.claim.kind != "cuda":
         return
@@ -86,7 +86,7 @@ def _never_built(case: Case, package: LockedPackage) -> str:
 
 
 @rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target promises.")
-def wrong_cuda(case: Case) -> Found:
+def wrong_cuda(case: Case) -> Violations:
     """Builds of frameworks, held against what was chosen for them, else against the target."""
     wanted = case.claim.cuda
     if case.claim.kind != "cuda" or wanted is None:
@@ -101,7 +101,7 @@ def wrong_cuda(case: Case) -> Found:
 
 
 @rule("cpu-selector", "A package that exists to select CPU builds keeps every later solve on the CPU.")
-def cpu_selector(case: Case) -> Found:
+def cpu_selector(case: Case) -> Violations:
     """`cpuonly`, and the mutex of the pytorch channel, in a CUDA target."""
     if case.claim.kind != "cuda":
         return
@@ -111,7 +111,7 @@ def cpu_selector(case: Case) -> Found:
 
 
 @rule("framework-missing", "A lock without the framework that its project asks for is of no use to it.")
-def framework_missing(case: Case) -> Found:
+def framework_missing(case: Case) -> Violations:
     """Frameworks that the claim names, and packages whose build was chosen."""
     there = {framework for _, framework, _ in case.frameworks}
     for name in case.claim.frameworks:
@@ -124,7 +124,7 @@ def framework_missing(case: Case) -> Found:
 
 
 @rule("stub-package", "The package of that name holds nothing and fails on purpose.")
-def stub_package(case: Case) -> Found:
+def stub_package(case: Case) -> Violations:
     """Pip's tensorflow-gpu from 2.12 on (its own description says so)."""
     found = case.by_name.get(("pip", "tensorflow-gpu"))
     version = version_of(found) if found else None
@@ -136,7 +136,7 @@ def stub_package(case: Case) -> Found:
 
 
 @rule("silent-cpu", "A CPU build beside CUDA's libraries is what is left when a CUDA build was asked for and not found.")
-def silent_cpu(case: Case) -> Found:
+def silent_cpu(case: Case) -> Violations:
     """CPU builds of frameworks in an environment that also holds CUDA, whatever it calls itself."""
     if case.claim.kind not in ("cpu", "mixed"):
         return
@@ -148,7 +148,7 @@ def silent_cpu(case: Case) -> Found:
 
 
 @rule("cuda-in-cpu", "A CUDA build in a CPU target is gigabytes of libraries that nothing uses, or a GPU that nobody expects.")
-def cuda_in_cpu(case: Case) -> Found:
+def cuda_in_cpu(case: Case) -> Violations:
     """CUDA builds, parts of CUDA, and whatever needs a driver."""
     if case.claim.kind != "cpu":
         return
@@ -167,7 +167,7 @@ def cuda_in_cpu(case: Case) -> Found:
 
 
 @rule("other-cuda", "What names the environment's CUDA names another one than the target's.")
-def other_cuda(case: Case) -> Found:
+def other_cuda(case: Case) -> Violations:
     """`pytorch-cuda`, `cudatoolkit`, `cuda-version`: the most binding one says just the target's, the others agree with it.
 
     Beside pytorch-cuda they say nothing: see `_HELPERS`.
@@ -194,7 +194,7 @@ _HELPERS = frozenset({"cuda-version", "cuda-opencl"})
 
 
 @rule("two-cuda-majors", "Libraries of two CUDA majors in one process: which one is loaded is chance.")
-def two_cuda_majors(case: Case) -> Found:
+def two_cuda_majors(case: Case) -> Violations:
     """Conda's and pip's packages together; the larger group is taken for the environment's own."""
     groups: dict[int, list[LockedPackage]] = {}
     ignored = _HELPERS if case.conda("pytorch-cuda") else frozenset()
@@ -207,7 +207,7 @@ def two_cuda_majors(case: Case) -> Found:
 
 
 @rule("two-cuda-minors", "Before CUDA 12 a toolkit's libraries are for one minor; two of them do not mix.")
-def two_cuda_minors(case: Case) -> Found:
+def two_cuda_minors(case: Case) -> Violations:
     """What names a minor of CUDA 11 or older. Build strings do not count: conda-forge's for 11.2 also run with newer ones."""
     named: dict[str, list[LockedPackage]] = {}
     for package, cuda in case.cudas:
@@ -220,7 +220,7 @@ def two_cuda_minors(case: Case) -> Found:
 
 
 @rule("two-cudnn-majors", "A framework links libcudnn.so.8 or libcudnn.so.9: the majors do not replace each other.")
-def two_cudnn_majors(case: Case) -> Found:
+def two_cudnn_majors(case: Case) -> Violations:
     """Conda's and pip's cuDNN together."""
     found = {version.major: package for package in case.packages if (version := cudnn_of(package))}
     if len(found) > 1:
@@ -228,7 +228,7 @@ def two_cudnn_majors(case: Case) -> Found:
 
 
 @rule("cudnn-for-cuda", "This cuDNN was not built for the environment's CUDA.")
-def cudnn_for_cuda(case: Case) -> Found:
+def cudnn_for_cuda(case: Case) -> Violations:
     """Conda's cuDNN against the majors that conda-forge built it for."""
     wanted = case.claim.cuda
     rows = {row.version: row for row in case.matrix.cudnn}
@@ -249,7 +249,7 @@ _WANTS = {
 
 
 @rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one that is here.")
-def cudnn_for_framework(case: Case) -> Found:
+def cudnn_for_framework(case: Case) -> Violations:
     """Wheels of TensorFlow and JAX, whatever brings cuDNN; conda's builds state their demand as a dependency."""
     for name, rows in _WANTS.items():
         framework = case.by_name.get(("pip", name))
@@ -262,7 +262,7 @@ def cudnn_for_framework(case: Case) -> Found:
 
 
 @rule("plugin-mismatch", "JAX leaves a CUDA plugin of another version alone, and runs on the CPU.")
-def plugin_mismatch(case: Case) -> Found:
+def plugin_mismatch(case: Case) -> Violations:
     """The plugin and its PJRT against jaxlib: major.minor.micro are the same."""
     jaxlib = case.by_name.get(("pip", "jaxlib"))
     wanted = version_of(jaxlib) if jaxlib else None
@@ -277,7 +277,7 @@ def plugin_mismatch(case: Case) -> Found:
 
 
 @rule("framework-twice", "conda and pip both bring the framework: the later one overwrites files of the other.")
-def framework_twice(case: Case) -> Found:
+def framework_twice(case: Case) -> Violations:
     """The pip package is named."""
     conda = {framework: package for package, framework, _ in case.frameworks if package.manager == "conda"}
     for package, framework, _ in case.frameworks:
@@ -286,7 +286,7 @@ def framework_twice(case: Case) -> Found:
 
 
 @rule("cuda-libraries-twice", "conda and pip both bring CUDA's libraries: which one is loaded depends on the order of imports.")
-def cuda_libraries_twice(case: Case) -> Found:
+def cuda_libraries_twice(case: Case) -> Violations:
     """Shared libraries only; tools and headers do no harm."""
     brought: dict[str, dict[str, LockedPackage]] = {"conda": {}, "pip": {}}
     for package in case.packages:
@@ -303,7 +303,7 @@ _LINKED = ("torchvision", "torchaudio", "xformers", "torchcodec")  # compiled ag
 
 
 @rule("companion-elsewhere", "What was compiled against another build of torch may fail at import.", severity="warning")
-def companion_elsewhere(case: Case) -> Found:
+def companion_elsewhere(case: Case) -> Violations:
     """Wheels of companions beside conda's pytorch, and the reverse."""
     torch = {package.manager: package for package, framework, _ in case.frameworks if framework == "pytorch"}
     for package in case.packages:

@@ -24,7 +24,7 @@ from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, rule
 from envgen.verify.rules_promises import admits
 
-Found = Iterator[tuple[LockedPackage | None, str]]
+Violations = Iterator[tuple[LockedPackage | None, str]]
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
 _SECRET = re.compile(
@@ -51,7 +51,7 @@ def _downloaded(package: LockedPackage) -> bool:
 
 
 @rule("no-hash", "Without a hash nothing says that what is downloaded is what was locked.")
-def no_hash(case: Case) -> Found:
+def no_hash(case: Case) -> Violations:
     """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none."""
     for package in _locked(case):
         if not package.sha256 and not package.md5 and not _COMMIT.search(package.url):
@@ -62,7 +62,7 @@ def no_hash(case: Case) -> Found:
 
 
 @rule("weak-hash", "md5 tells an accident, not an attack.", severity="warning")
-def weak_hash(case: Case) -> Found:
+def weak_hash(case: Case) -> Violations:
     """md5 alone. Some old channel records have nothing better."""
     for package in _locked(case):
         if package.md5 and not package.sha256:
@@ -70,7 +70,7 @@ def weak_hash(case: Case) -> Found:
 
 
 @rule("platform-missing", "The lock says that it is for a platform, and has nothing for it: it ends early, or was cut.")
-def platform_missing(case: Case) -> Found:
+def platform_missing(case: Case) -> Violations:
     """The platforms in a lock's metadata against those of its packages."""
     for platform in case.lock.declared if case.platform == case.lock.platforms[0] else ():
         if platform not in case.lock.platforms:
@@ -78,14 +78,14 @@ def platform_missing(case: Case) -> Found:
 
 
 @rule("edited", "The packages are not those that envgen wrote.")
-def edited(case: Case) -> Found:
+def edited(case: Case) -> Violations:
     """The stamp in the lock's metadata holds the digest of the package list."""
     if not case.lock.intact and case.platform == case.lock.platforms[0]:
         yield None, "packages of this lock were changed after envgen wrote them"
 
 
 @rule("foreign-channel", "A package from a channel that the project does not use.")
-def foreign_channel(case: Case) -> Found:
+def foreign_channel(case: Case) -> Violations:
     """Conda's packages against the project's channels, or those that the lock declares."""
     allowed = case.claim.channels or case.lock.channels
     bases = {base for channel in allowed for base in _bases(channel)}
@@ -104,7 +104,7 @@ def _bases(channel: str) -> tuple[str, ...]:
 
 
 @rule("credentials", "A lock is committed: whoever can read it has the password.")
-def credentials(case: Case) -> Found:
+def credentials(case: Case) -> Violations:
     """User and password, or a token, in a url; `$NAME` in their place is right."""
     for package in _locked(case):
         if _SECRET.search(package.url) or (package.manager == "conda" and _TOKEN.search(package.url)):
@@ -115,7 +115,7 @@ def credentials(case: Case) -> Found:
 
 
 @rule("url-mismatch", "The entry says one package, its url another: the installer takes the url's.")
-def url_mismatch(case: Case) -> Found:
+def url_mismatch(case: Case) -> Violations:
     """Name, version, build and platform of every entry against its url."""
     for package in _locked(case):
         text = _conda_mismatch(package) if package.manager == "conda" else _pip_mismatch(package)
@@ -161,7 +161,7 @@ def _runs(wheel: str, platform: str) -> bool:
 
 
 @rule("package-twice", "Two entries for one package: which one is installed depends on the installer.")
-def package_twice(case: Case) -> Found:
+def package_twice(case: Case) -> Violations:
     """By manager and name, on one platform."""
     counts = Counter((package.manager, package.name) for package in case.packages)
     for package in case.packages:
@@ -172,7 +172,7 @@ def package_twice(case: Case) -> Found:
 
 
 @rule("missing-dependency", "A package that is needed is not in the lock: installers that take it as it is break.")
-def missing_dependency(case: Case) -> Found:
+def missing_dependency(case: Case) -> Violations:
     """Conda's packages, and CUDA's libraries that a wheel needs; what else it needs may be there under conda's name."""
     names = {package.name for package in case.packages if package.manager == "conda"}
     for package in case.packages if case.lock.linked else ():
@@ -194,7 +194,7 @@ def _named(need: str) -> tuple[str, str]:
 
 
 @rule("unmet-dependency", "A package is locked in a version that another one does not work with.")
-def unmet_dependency(case: Case) -> Found:
+def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
     for package in case.packages if case.lock.linked else ():
         for need in package.depends if package.manager == "conda" else ():

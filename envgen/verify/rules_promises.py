@@ -22,7 +22,7 @@ from envgen.verify.registry import Case, rule, toolkit_of
 if TYPE_CHECKING:
     from rattler import VersionSpec
 
-Found = Iterator[tuple[LockedPackage | None, str]]
+Violations = Iterator[tuple[LockedPackage | None, str]]
 _IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
 
 # They hand the driver code of this toolkit to compile at run time (PTX): https://docs.nvidia.com/deploy/cuda-compatibility/
@@ -57,7 +57,7 @@ def admits(spec: str, version: str) -> bool:
 
 
 @rule("virtual-package", "The package cannot be installed where the target's promises hold, and nothing more.")
-def virtual_package(case: Case) -> Found:
+def virtual_package(case: Case) -> Violations:
     """`__glibc`, `__cuda`, `__archspec` ... of every locked package; `__cuda` in a CPU target is `cuda-in-cpu`."""
     promised = case.claim.virtual
     if promised is None:
@@ -81,7 +81,7 @@ def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str
 
 
 @rule("wheel-glibc", "A wheel for a newer glibc than the promised one does not install there.")
-def wheel_glibc(case: Case) -> Found:
+def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
     for package in case.packages if promised else ():
@@ -92,7 +92,7 @@ def wheel_glibc(case: Case) -> Found:
 
 
 @rule("microarchitecture", "The build uses instructions that the promised processor does not have: it ends with SIGILL.")
-def microarchitecture(case: Case) -> Found:
+def microarchitecture(case: Case) -> Violations:
     """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
     level = case.conda("_x86_64-microarch-level")
     promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
@@ -104,7 +104,7 @@ def microarchitecture(case: Case) -> Found:
 
 
 @rule("cuda-promise", "conda-forge's `cuda-version` demands a driver for its major; a conda-lock.yml does not repeat that.")
-def cuda_promise(case: Case) -> Found:
+def cuda_promise(case: Case) -> Violations:
     """`cuda-version X.Y` constrains `__cuda >=X` (https://github.com/conda-forge/cuda-version-feedstock)."""
     found = case.conda("cuda-version")
     version = version_of(found) if found else None
@@ -129,7 +129,7 @@ def driver_floors(case: Case) -> tuple[Version | None, Version | None]:
 
 
 @rule("driver-too-old", "The fleet's oldest driver cannot run this CUDA at all.")
-def driver_too_old(case: Case) -> Found:
+def driver_too_old(case: Case) -> Violations:
     """The project's `driver:` against the floor of the family (minor-version compatibility), or of the toolkit before CUDA 11."""
     floor, _ = driver_floors(case)
     have = case.claim.driver
@@ -138,7 +138,7 @@ def driver_too_old(case: Case) -> Found:
 
 
 @rule("run-time-compilation", "The driver runs the build, but not what is compiled at run time for it.", severity="warning")
-def run_time_compilation(case: Case) -> Found:
+def run_time_compilation(case: Case) -> Violations:
     """Between the floor of the family and the toolkit's own driver, Triton, XLA and torch.compile may fail."""
     floor, compiling = driver_floors(case)
     have = case.claim.driver
@@ -150,7 +150,7 @@ def run_time_compilation(case: Case) -> Found:
 
 
 @rule("gpu-without-code", "The build has no code for a GPU of the fleet: no kernel image is available.")
-def gpu_without_code(case: Case) -> Found:
+def gpu_without_code(case: Case) -> Violations:
     """The range of the target's toolkit, and of the one that a framework's build was made with, which may be an older minor.
 
     Code for X.Y runs on X.Z, Z >= Y, of the same major.
@@ -168,7 +168,7 @@ def gpu_without_code(case: Case) -> Found:
 
 
 @rule("cudnn-without-code", "This cuDNN has no code for a GPU of the fleet.")
-def cudnn_without_code(case: Case) -> Found:
+def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
     for package in case.packages:
         version = cudnn_of(package)
@@ -182,7 +182,7 @@ _HARDWARE = {"gpu", "glibc", "archspec"}
 
 
 @rule("fact", "A fact of matrices/ about these builds says that they need more than is promised.")
-def fact(case: Case) -> Found:
+def fact(case: Case) -> Violations:
     """Constraints of the matrices on GPUs, glibc and processors; `because` names their source."""
     known = _known(case)
     if case.claim.kind != "cuda" or not known:

@@ -25,7 +25,7 @@ from envgen.yamlfile.document import read
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class VerifyRequest:
     """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be."""
 
     paths: tuple[Path, ...]
@@ -34,7 +34,7 @@ class Question:
     virtual: Path | None = None
 
 
-def verified(layout: Layout | None, asked: Question) -> tuple[Verified, ...]:
+def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...]:
     """Every platform of every path; without a path, of the repository's locks.
 
     Outside a repository the facts that came with envgen are used. Raises BadInput about a path that cannot be read.
@@ -54,7 +54,7 @@ def verified(layout: Layout | None, asked: Question) -> tuple[Verified, ...]:
     )
 
 
-def _own(layout: Layout, asked: Question) -> tuple[Path, ...]:
+def _own(layout: Layout, asked: VerifyRequest) -> tuple[Path, ...]:
     """The locks of the repository, of the asked project and target alone where they are named."""
     if asked.project:
         layout.known_project(asked.project)
@@ -68,7 +68,7 @@ def _shown(path: Path, layout: Layout | None) -> str:
     return layout.shown(whole) if layout and whole.is_relative_to(layout.root) else str(path)
 
 
-def _judged(lock: Lock, path: Path, layout: Layout | None, asked: Question, matrix: Matrix) -> Iterable[Verified]:
+def _judged(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest, matrix: Matrix) -> Iterable[Verified]:
     claims = _claims(lock, path.absolute(), layout, asked, matrix)
     findings = check.check(lock, claims, matrix)
     for case in check.cases(lock, claims, matrix):
@@ -79,7 +79,7 @@ def _judged(lock: Lock, path: Path, layout: Layout | None, asked: Question, matr
 # --- what a path is meant to be -------------------------------------------------------------------------------------------
 
 
-def _claims(lock: Lock, path: Path, layout: Layout | None, asked: Question, matrix: Matrix) -> Mapping[Platform, Claim]:
+def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest, matrix: Matrix) -> Mapping[Platform, Claim]:
     """By what was said on the command line, by the project whose lock it is, by the file beside it; else none: it is inferred."""
     place = _place(path, layout)
     project = asked.project or (place[0] if place else None)

@@ -149,7 +149,7 @@ def _yaml_error(error: yaml.MarkedYAMLError, text: str, shown: str) -> BadInput:
     return BadInput(f"not YAML: {error.problem or error.context}", where=where, hint="mend the line and run again")
 
 
-class Row(BaseModel):
+class FileModel(BaseModel):
     """The shape of one mapping in a file: strict, frozen, unknown keys refused with a suggestion."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -167,7 +167,7 @@ class Row(BaseModel):
         return data
 
 
-Shape = TypeVar("Shape", bound=Row)
+Shape = TypeVar("Shape", bound=FileModel)
 
 
 def checked(document: Document, shape: type[Shape]) -> Shape:
@@ -179,7 +179,7 @@ def checked(document: Document, shape: type[Shape]) -> Shape:
         raise _problem(document, min(items, key=lambda item: document.at(*_path(document, item)))) from None
 
 
-def problems(document: Document, shape: type[Row]) -> tuple[BadInput, ...]:
+def problems(document: Document, shape: type[FileModel]) -> tuple[BadInput, ...]:
     """Everything in the file that does not fit, in its order; one problem for each place."""
     try:
         shape.model_validate(document.data)

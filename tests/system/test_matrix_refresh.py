@@ -23,13 +23,13 @@ from system.publishing import Entry, of_python, publish, record_of, world
 from unit.small import ALPHA, FILES, examples, write_matrix
 
 from envgen.channels.channel import place
-from envgen.channels.index import FolderIndex, Wanted
+from envgen.channels.index import FolderIndex, IndexOptions
 from envgen.cli.console import Terminal
 from envgen.curate.claims import facts
 from envgen.curate.records.verify import verified
 from envgen.curate.refresh.refresh import Refreshed, refreshed
 from envgen.curate.refresh.report import diff_text
-from envgen.curate.request import Asked
+from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
@@ -45,7 +45,7 @@ def claimed(folder: Path) -> set[tuple[object, ...]]:
 
 
 def refresh(root: Path, index: Path, *, complete: bool = False, write: bool = True) -> Refreshed:
-    return refreshed(Layout(root), Asked(Wanted(index), complete=complete), Terminal(), write=write)
+    return refreshed(Layout(root), CurateRequest(IndexOptions(index), complete=complete), Terminal(), write=write)
 
 
 @pytest.fixture(scope="module")
@@ -418,7 +418,7 @@ def test_channels_made_of_all_that_this_repository_claims_confirm_it_and_change_
         old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
         entries.append(replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry)
     index = publish(tmp_path / "index", entries, ("conda-forge", "pytorch", "nvidia"))
-    found = verified(Layout(tmp_path), Asked(Wanted(index), complete=True), Terminal(), solve=False, jobs=1)
+    found = verified(Layout(tmp_path), CurateRequest(IndexOptions(index), complete=True), Terminal(), solve=False, jobs=1)
     assert {(item.first.text, str(item.fact.at)) for item in found.judged if item.first} == set()
     assert (found.failed, len(found.judged) > 2800) == (False, True)
     assert refresh(tmp_path, index, complete=True).changed == ()

@@ -14,11 +14,11 @@ from system.channel import serve
 from system.publishing import Entry, publish, world
 from unit.small import FILES, write_matrix
 
-from envgen.channels.index import Wanted
+from envgen.channels.index import IndexOptions
 from envgen.cli.console import Terminal
 from envgen.curate.model import Judged, Verdicts
 from envgen.curate.records.verify import verified
-from envgen.curate.request import Asked
+from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
@@ -57,7 +57,7 @@ class Site:
         return publish(self.root / "index", self.entries, self.channels)
 
     def verify(self, *, complete: bool = False, solve: bool = True) -> Verdicts:
-        asked = Asked(Wanted(self.write()), complete=complete)
+        asked = CurateRequest(IndexOptions(self.write()), complete=complete)
         return verified(Layout(self.root), asked, Terminal(), solve=solve, jobs=2)
 
 
@@ -434,7 +434,7 @@ def test_no_fact_of_this_repository_is_refuted_and_no_build_in_the_snapshot_is_u
     snapshot: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENVGEN_CACHE", str(unpacked_cache))
-    found = verified(Layout(REPO), Asked(Wanted(snapshot)), Terminal(), solve=True, jobs=2)
+    found = verified(Layout(REPO), CurateRequest(IndexOptions(snapshot)), Terminal(), solve=True, jobs=2)
     assert {name(item): item.first for item in found.judged if item.verdict == "refuted"} == {}
     assert (unknown(found), found.failed) == ([], False)
     since = {(source.framework, source.provider): source.since for source in found.sources}

@@ -16,7 +16,7 @@ from unit.odd import odd_matrix
 from envgen.curate.show import table as show
 from envgen.curate.show.grid import grid
 from envgen.curate.show.page import html
-from envgen.curate.show.query import Question, asked, platforms_of
+from envgen.curate.show.query import Query, asked, platforms_of
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.project.load import load_project
@@ -48,9 +48,7 @@ def silent(browser: Any) -> Iterator[None]:
 def opened(browser: Any, tmp_path: Path) -> Callable[..., Any]:
     """Open the page of a matrix, at an address and in a window of some width."""
 
-    def open_page(
-        matrix: Matrix, question: Question | None = None, words: str = "", width: int = 1440, theme: str = "light"
-    ) -> Any:
+    def open_page(matrix: Matrix, question: Query | None = None, words: str = "", width: int = 1440, theme: str = "light") -> Any:
         path = tmp_path / "page.html"
         path.write_text(html(matrix, question or asked(matrix, (), None, (), None, None)), encoding="utf-8")
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -64,7 +62,7 @@ def opened(browser: Any, tmp_path: Path) -> Callable[..., Any]:
     return open_page
 
 
-def words_of(question: Question) -> str:
+def words_of(question: Query) -> str:
     """A question as the address of the page says it."""
     pairs = [("framework", question.frameworks[0]), ("platform", question.platform or "")]
     pairs += [("driver", str(question.driver))] if question.driver else []
@@ -88,7 +86,7 @@ location.hash = words;
 ORDER = ("out", "warn", "met", "open")
 
 
-def said(matrix: Matrix, question: Question) -> dict[str, Any]:
+def said(matrix: Matrix, question: Query) -> dict[str, Any]:
     """What --json says of the cells that the page shows for a question, in the page's form."""
     found = json.loads(show.as_json(grid(matrix, question), question))["cells"]
     return {f"{cell['release']},{cell['provider']},{cell['cuda'] or 'cpu'}": cell for cell in found}

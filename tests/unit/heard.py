@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from unit.small import project_of
 
-from envgen.explain.advice import Advice, advice
+from envgen.explain.advice import AppliedAdvice, advice
 from envgen.model.facts import Matrix
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import resolve
@@ -136,6 +136,6 @@ def resolved(matrix: Matrix, told: Told) -> Resolution:
     return found
 
 
-def given(matrix: Matrix, told: Told) -> dict[int, Advice]:
+def given(matrix: Matrix, told: Told) -> dict[int, AppliedAdvice]:
     """The advice that goes wrong for a project, by its line in advice.yaml."""
     return {item.at.line: item for item in advice(matrix, resolved(matrix, told))}

@@ -15,7 +15,19 @@ from itertools import product
 
 from packaging.version import Version
 
-from envgen.model.facts import Build, Condition, Constraint, Matrix, Platform, Project, Release, Target, TargetWish, Variant, Wish
+from envgen.model.facts import (
+    Build,
+    Condition,
+    Constraint,
+    Matrix,
+    Platform,
+    Project,
+    Release,
+    RequestedFramework,
+    RequestedTarget,
+    Target,
+    Variant,
+)
 
 Environment = Mapping[str, tuple[Version, Variant]]
 
@@ -65,7 +77,7 @@ def _same_major(matrix: Matrix, cuda: Variant) -> tuple[Variant, ...]:
     return tuple(version for version in matrix.toolkits if cuda and version.major == cuda.major and version <= cuda)
 
 
-def _rank(project: Project, order: list[TargetWish], chosen: Mapping[str, Environment], python: Version) -> tuple[object, ...]:
+def _rank(project: Project, order: list[RequestedTarget], chosen: Mapping[str, Environment], python: Version) -> tuple[object, ...]:
     """Smaller is better."""
     names, frameworks = [wish.name for wish in order], [wish.framework for wish in project.frameworks]
     strays = [sum(chosen[name][f][0] != chosen[names[0]][f][0] for name in names) if project.align else 0 for f in frameworks]
@@ -92,12 +104,12 @@ def _environments(
     ]
 
 
-def _provider(matrix: Matrix, project: Project, wish: Wish) -> str:
+def _provider(matrix: Matrix, project: Project, wish: RequestedFramework) -> str:
     known = list(matrix.frameworks[wish.framework].providers)
     return wish.provider or next((channel for channel in project.channels if channel in known), known[0])
 
 
-def _offered(matrix: Matrix, project: Project, wish: Wish, release: Release, own: bool) -> bool:
+def _offered(matrix: Matrix, project: Project, wish: RequestedFramework, release: Release, own: bool) -> bool:
     if release.version not in wish.versions:
         return False
     rows = [

@@ -13,7 +13,7 @@ from unit.small import FILES, PROJECT, examples, project_of, write_matrix
 
 from envgen.explain.advice import advice
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import BadInput, Clash
+from envgen.model.errors import BadInput, Unsatisfiable
 from envgen.model.facts import Matrix
 from envgen.resolver.resolve import resolve
 
@@ -118,7 +118,7 @@ def test_advice_is_given_for_whatever_can_be_resolved(real: Matrix, data: st.Dat
     project = project_of(told.text(), real)
     try:
         resolutions = resolve(real, project)
-    except Clash:
+    except Unsatisfiable:
         assume(False)
     for found in (item for resolution in resolutions for item in advice(real, resolution)):
         assert not re.search(r"[{}]", found.heard + found.but)

@@ -339,3 +339,13 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
 def test_the_page_about_the_architecture_names_every_package() -> None:
     page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert [name for name in ARROWS if name != "__main__" and f"`{name.replace('.', '/')}" not in page] == []
+
+
+def test_a_noun_has_one_name() -> None:
+    """No two classes or type aliases of the program share a name: whoever reads one knows which it is."""
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in TREES[module].body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

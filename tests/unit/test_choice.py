@@ -19,13 +19,13 @@ from envgen.explain.explain import conflict
 from envgen.explain.model import Explained
 from envgen.explain.report import explained_data, explained_text
 from envgen.model.facts import Matrix, Project
-from envgen.resolver.resolve import Question, answer, resolve
+from envgen.resolver.resolve import Problem, answer, resolve
 
 
 def explain(matrix: Matrix, text: str) -> dict[str, Explained]:
     """What explains a project, by target."""
     project = project_of(text, matrix)
-    found = explained(Question(matrix, project), resolve(matrix, project))
+    found = explained(Problem(matrix, project), resolve(matrix, project))
     return {one.resolution.target.name: one for one in found}
 
 
@@ -43,7 +43,7 @@ def test_what_would_be_better_is_refused_by_the_oracle_too(real: Matrix, name: s
     """A better release for one target is either outside of the wish, or impossible, or costs something that counts more."""
     project = project_of(REAL_PROJECTS[name], real)
     found = resolve(real, project)
-    for one in explained(Question(real, project), found):
+    for one in explained(Problem(real, project), found):
         for pin, better in one.better.items():
             assert better.stopped
             version = Version(better.better.split(" ")[1])
@@ -59,10 +59,10 @@ def test_what_would_be_better_is_refused_by_the_oracle_too(real: Matrix, name: s
 def test_a_release_that_facts_stop_is_impossible_alone(world: tuple[Matrix, Project]) -> None:
     """Where the reasons are facts and not the other targets, the oracle finds no answer with that release for that target."""
     matrix, project = world
-    found = answer(Question(matrix, project))
+    found = answer(Problem(matrix, project))
     assume(found is not None)
     assert found is not None
-    for one in explained(Question(matrix, project), found):
+    for one in explained(Problem(matrix, project), found):
         target = tuple(row for row in project.targets if row.name == one.resolution.target.name)
         for wish in project.frameworks:
             better = one.better.get(wish.framework)
@@ -134,6 +134,6 @@ def test_the_page_fits_a_terminal_and_json_says_as_much(real: Matrix, name: str,
 @pytest.mark.parametrize(("gpus", "said"), [("A100", True), ("V100, A100", False), ("RTX 4090", False), ("", False)])
 def test_forward_compatibility_is_mentioned_only_where_it_applies(real: Matrix, gpus: str, said: bool) -> None:
     text = project_text("{pytorch: '>=2.10'}", "cu130", f'driver: ">=535"\ngpus: [{gpus}]\n', python=">=3.10")
-    found = conflict(Question(real, project_of(text, real)))
+    found = conflict(Problem(real, project_of(text, real)))
     assert bool(found.beside) is said
     assert all("cuda-compat" in note.text and "error 804" in note.text for note in found.beside)

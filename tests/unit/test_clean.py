@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envgen.install.clean_env import SEARCHED, Dropped, clean, within
+from envgen.install.clean_env import SEARCHED, DroppedVariable, clean, within
 
 PREFIX = "/home/me/envs/vision-cu126"
 FOREIGN = {"/usr/local/cuda/lib64", "/usr/local/cuda-11.2/lib64", "/opt/cudnn/lib", "/usr/local/cuda/bin"}
@@ -62,7 +62,10 @@ def test_what_lies_in_the_environment_is_never_asked_about(environ: dict[str, st
     ["CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "CUDA_PATH_V12_6", "CUDNN_ROOT", "CUDNN_INCLUDE_DIR", "PYTHONPATH", "PYTHONHOME"],
 )
 def test_variables_that_point_outside_go(name: str) -> None:
-    assert clean({name: "/usr/local/cuda"}, PREFIX, foreign) == ({"PYTHONNOUSERSITE": "1"}, (Dropped(name, "/usr/local/cuda"),))
+    assert clean({name: "/usr/local/cuda"}, PREFIX, foreign) == (
+        {"PYTHONNOUSERSITE": "1"},
+        (DroppedVariable(name, "/usr/local/cuda"),),
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +96,7 @@ def test_windows_has_its_own_separator_and_no_case() -> None:
     prefix = r"C:\Envs\vision"
     kept, dropped = clean({"PATH": r"c:\envs\VISION\bin;C:\CUDA\bin;C:\Windows"}, prefix, lambda folder: "CUDA" in folder, ntpath)
     assert kept["PATH"] == r"c:\envs\VISION\bin;C:\Windows"
-    assert dropped == (Dropped("PATH", r"C:\CUDA\bin"),)
+    assert dropped == (DroppedVariable("PATH", r"C:\CUDA\bin"),)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,16 @@ from packaging.version import Version
 from unit.small import examples, refused
 
 from envgen.model.errors import BadInput
-from envgen.yamlfile.document import RangeText, Row, Text, VersionText, checked, parse, read, version_range
+from envgen.yamlfile.document import FileModel, RangeText, Text, VersionText, checked, parse, read, version_range
 
 ADDRESS = re.compile(r"f\.yaml:[1-9]\d*:[1-9]\d*: .")
 
 
-class Inner(Row):
+class Inner(FileModel):
     size: int = 0
 
 
-class Shape(Row):
+class Shape(FileModel):
     """A file as the tests below would have it."""
 
     name: Text

@@ -13,7 +13,7 @@ from unit.small import examples, project_of, small_matrix
 from envgen.machine import fit
 from envgen.model.errors import BadInput
 from envgen.model.facts import Gpu, Matrix, driver_text
-from envgen.model.machine import Fit, Locked, Machine, System
+from envgen.model.machine import Fit, LockedTarget, Machine, System
 from envgen.targets import AUTO, GPU, WORDS
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
@@ -33,7 +33,7 @@ def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: str = GPU) -
     return fit.best_for(word, here, small_matrix(), project_of(TEXT.format(targets=targets)))
 
 
-def one(real: Matrix, target: str, has: Machine, here: System = LINUX, lock: Locked | None = None) -> Fit:
+def one(real: Matrix, target: str, has: Machine, here: System = LINUX, lock: LockedTarget | None = None) -> Fit:
     """The verdict about one target of this repository's matrices."""
     return fit.verdict(has, real, real.targets[target], here, ("conda-forge",), lock)
 
@@ -240,13 +240,13 @@ def test_another_platform_does_not_fit_and_says_whether_it_could(real: Matrix, p
 def test_a_lock_for_other_platforms_does_not_fit(real: Matrix) -> None:
     aarch = System("linux-aarch64", Version("2.36"))
     assert one(real, "cpu", machine(), aarch).fits
-    assert not one(real, "cpu", machine(), aarch, Locked(("linux-64",))).fits
+    assert not one(real, "cpu", machine(), aarch, LockedTarget(("linux-64",))).fits
 
 
 def test_a_locked_framework_without_code_for_the_gpu_does_not_fit(real: Matrix) -> None:
     """TensorFlow of conda-forge for CUDA 12 begins at 6.0; CUDA itself begins at 5.0."""
     m60 = Gpu("Tesla M60", Version("5.2"))
-    chosen = Locked(("linux-64",), {"python": "3.12", "tensorflow": "2.18.0"})
+    chosen = LockedTarget(("linux-64",), {"python": "3.12", "tensorflow": "2.18.0"})
     assert one(real, "cu129", machine("580.65.06", m60)).fits
     found = one(real, "cu129", machine("580.65.06", m60), lock=chosen)
     assert "Tesla M60: tensorflow >=2.15" in found.why[0]
@@ -254,7 +254,7 @@ def test_a_locked_framework_without_code_for_the_gpu_does_not_fit(real: Matrix) 
 
 
 def test_a_locked_cudnn_without_code_for_the_gpu_does_not_fit(real: Matrix) -> None:
-    new, old = (Locked(("linux-64",), cudnn={"linux-64": Version(version)}) for version in ("9.13.1.26", "9.10.2.21"))
+    new, old = (LockedTarget(("linux-64",), cudnn={"linux-64": Version(version)}) for version in ("9.13.1.26", "9.10.2.21"))
     found = one(real, "cu129", machine("580.65.06", V100), lock=new)
     assert found.why[0].startswith("its lock holds cuDNN 9.13.1.26, and cuDNN 9.11 and later have no code for V100 (7.0)")
     assert found.unlock == ('`gpus: ["7.0"]` in the project, then `envgen lock`',)

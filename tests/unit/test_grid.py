@@ -17,9 +17,9 @@ from envgen.curate.show import table
 from envgen.curate.show.axes import cuts, spans
 from envgen.curate.show.grid import GridCell, Site, grid, judge, sites
 from envgen.curate.show.page import html
-from envgen.curate.show.query import Question, asked, bare_branch
-from envgen.model.errors import Clash
-from envgen.model.facts import Address, Condition, Gpu, Matrix, Project, Target, TargetWish, Wish
+from envgen.curate.show.query import Query, asked, bare_branch
+from envgen.model.errors import Unsatisfiable
+from envgen.model.facts import Address, Condition, Gpu, Matrix, Project, RequestedFramework, RequestedTarget, Target
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import resolve
 from envgen.yamlfile.document import version_range
@@ -41,7 +41,7 @@ DRIVERS = (
 )
 
 
-def alone(site: Site, question: Question) -> Project:
+def alone(site: Site, question: Query) -> Project:
     """The project that asks for one cell of the grid and nothing else."""
     name = site.target.name if site.target else ""
     version = SpecifierSet(f"=={site.release.version}")
@@ -49,8 +49,8 @@ def alone(site: Site, question: Question) -> Project:
         name="one",
         python=SpecifierSet(f"=={question.python}.*" if question.python else ""),
         python_text=str(question.python or "any"),
-        frameworks=(Wish(site.release.framework, version, str(version), site.provider, (), HERE),),
-        targets=(TargetWish(name, HERE),),
+        frameworks=(RequestedFramework(site.release.framework, version, str(version), site.provider, (), HERE),),
+        targets=(RequestedTarget(name, HERE),),
         platforms=(site.platform,),
         channels=site.spelling.channels if site.spelling else (),
         dependencies=(),
@@ -64,22 +64,22 @@ def alone(site: Site, question: Question) -> Project:
     )
 
 
-def resolved(matrix: Matrix, site: Site, question: Question) -> Resolution | None:
+def resolved(matrix: Matrix, site: Site, question: Query) -> Resolution | None:
     """What the resolver makes of a cell: None where it refuses it, or takes another build than the cell's."""
     if site.target is None:
         return None
     try:
         found = resolve(matrix, alone(site, question))[0]
-    except Clash:
+    except Unsatisfiable:
         return None
     return found if found.choices[0].variant == site.variant else None
 
 
-def questions(matrix: Matrix) -> st.SearchStrategy[Question]:
+def questions(matrix: Matrix) -> st.SearchStrategy[Query]:
     capabilities = [Gpu(f"compute capability {text}", Version(text)) for text in ("2.0", "5.2", "11.0", "99.0")]
     pythons = [*sorted(matrix.pythons), Version("2.7"), Version("3.99")]
     return st.builds(
-        Question,
+        Query,
         frameworks=st.just(tuple(matrix.frameworks)),
         driver=st.sampled_from(DRIVERS).map(lambda text: Version(text) if text else None),
         gpus=st.lists(st.sampled_from([*matrix.gpus.values(), *capabilities]), max_size=2, unique=True).map(tuple),
@@ -94,7 +94,7 @@ def test_a_cell_is_in_exactly_when_the_resolver_takes_its_build(kind: str, real:
 
     @examples(500)
     @given(st.sampled_from(everywhere), questions(matrix))
-    def law(site: Site, question: Question) -> None:
+    def law(site: Site, question: Query) -> None:
         cell, found = judge(site, question), resolved(matrix, site, question)
         assert (cell.verdict != "out") == bool(cell.pythons) == (found is not None)
         if found:
@@ -129,9 +129,9 @@ def test_a_build_serves_exactly_the_newer_targets_that_the_resolver_gives_it(rea
     def law(pair: tuple[Site, Target]) -> None:
         site, target = pair
         try:
-            found = resolve(real, replace(alone(site, Question(())), targets=(TargetWish(target.name, HERE),)))[0]
-        except Clash:
-            assert target.name not in site.serves or any(told.status == "out" for told in judge(site, Question(())).told)
+            found = resolve(real, replace(alone(site, Query(())), targets=(RequestedTarget(target.name, HERE),)))[0]
+        except Unsatisfiable:
+            assert target.name not in site.serves or any(told.status == "out" for told in judge(site, Query(())).told)
         else:
             assert (found.choices[0].variant == site.variant) == (target.name in site.serves)
 
@@ -192,7 +192,7 @@ def test_a_version_is_in_a_range_exactly_when_its_place_is(texts: list[str], ver
 # --- words ----------------------------------------------------------------------------------------------------------------
 
 
-def ask(matrix: Matrix, *frameworks: str, **words: object) -> tuple[tuple[GridCell, ...], Question]:
+def ask(matrix: Matrix, *frameworks: str, **words: object) -> tuple[tuple[GridCell, ...], Query]:
     given = {"driver": None, "gpus": (), "python": None, "platform": "linux-64", **words}
     question = asked(matrix, frameworks, **given)  # type: ignore[arg-type]
     return grid(matrix, question), question

@@ -12,11 +12,11 @@ from unit.small import project_of
 
 from envgen.explain.explain import conflict
 from envgen.matrix import drivers
-from envgen.model.errors import Clash
+from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Matrix, Project, Target
 from envgen.model.resolution import Resolution
 from envgen.resolver import constraints
-from envgen.resolver.resolve import Question, resolve
+from envgen.resolver.resolve import Problem, resolve
 
 # First and last capability that each toolkit compiles for; what is made for X.Y runs on X.Z, Z >= Y, of the same major.
 COMPILES = {
@@ -52,8 +52,8 @@ def clash(real: Matrix, told: Told) -> str:
     """The facts that refuse a project; "" where it can be resolved."""
     try:
         resolved(real, told)
-    except Clash as error:
-        return "; ".join(reason.text for reason in conflict(cast("Question", error.question)).facts)
+    except Unsatisfiable as error:
+        return "; ".join(reason.text for reason in conflict(cast("Problem", error.question)).facts)
     return ""
 
 

@@ -12,7 +12,7 @@ from unit.small import FILES, write_matrix
 
 from envgen.curate.json_schema import first_line, kind_of, write_schemas
 from envgen.curate.lint.lint import RULES, linted
-from envgen.curate.lint.registry import Finding
+from envgen.curate.lint.registry import LintFinding
 from envgen.curate.lint.report import lint_json, lint_summary, lint_text
 from envgen.model.layout import Layout
 
@@ -43,7 +43,7 @@ def _clean() -> dict[str, str]:
 CLEAN = _clean()
 
 
-def lint(folder: Path, files: Mapping[str, str], today: date = TODAY) -> tuple[Finding, ...]:
+def lint(folder: Path, files: Mapping[str, str], today: date = TODAY) -> tuple[LintFinding, ...]:
     """What lint finds in a repository with these matrix files."""
     layout = Layout(folder)
     write_matrix(layout.matrices, files)

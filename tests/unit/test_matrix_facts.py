@@ -13,9 +13,9 @@ from unit.small import ALPHA, examples, small_matrix
 
 from envgen.curate import claims
 from envgen.curate.records.verdicts import culprit_of
-from envgen.curate.refresh.diff import Held, edits
+from envgen.curate.refresh.diff import RecordedBuilds, edits
 from envgen.matrix.fields import _minors
-from envgen.matrix.rows import Line, Spot, lines
+from envgen.matrix.rows import BuildCell, Line, lines
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, minors_text
@@ -24,7 +24,7 @@ from envgen.yamlfile.edit import Edit, applied, flow, scalar, spliced
 
 PYTHONS = [Version(f"3.{minor}") for minor in range(8, 14)]
 SPOTS = st.builds(
-    lambda variant, platform, python, cudnn: Spot(variant, platform, python, cudnn if variant else None),
+    lambda variant, platform, python, cudnn: BuildCell(variant, platform, python, cudnn if variant else None),
     st.sampled_from([None, Version("11.8"), Version("12.6")]),
     st.sampled_from(PLATFORMS),
     st.sampled_from(PYTHONS),
@@ -41,7 +41,7 @@ KEY = TEXT.filter(lambda text: text != "<<")  # of a merge, which no file of our
 
 @examples(200)
 @given(st.frozensets(SPOTS))
-def test_rows_claim_just_the_cells_that_they_are_made_of_each_once(spots: frozenset[Spot]) -> None:
+def test_rows_claim_just_the_cells_that_they_are_made_of_each_once(spots: frozenset[BuildCell]) -> None:
     found = [spot for line in lines(spots) for spot in line.spots]
     assert (frozenset(found), len(found)) == (spots, len(spots))
 
@@ -54,9 +54,9 @@ def test_minors_are_read_back_as_they_were(minors: frozenset[Version]) -> None:
 
 def test_rows_are_what_a_person_would_write() -> None:
     pythons, linux, cuda = frozenset(PYTHONS[2:]), ("linux-64", "linux-aarch64"), (Version("12.6"), Version("12.9"))
-    spots = {Spot(None, p, y, None) for p in PLATFORMS for y in pythons}
-    spots |= {Spot(v, p, y, 9) for v in cuda for p in linux for y in pythons}
-    spots |= {Spot(cuda[0], "win-64", y, 9) for y in pythons}
+    spots = {BuildCell(None, p, y, None) for p in PLATFORMS for y in pythons}
+    spots |= {BuildCell(v, p, y, 9) for v in cuda for p in linux for y in pythons}
+    spots |= {BuildCell(cuda[0], "win-64", y, 9) for y in pythons}
     assert lines(spots) == (
         Line(frozenset({None}), frozenset(PLATFORMS), pythons, None),
         Line(frozenset(cuda), frozenset(linux), pythons, 9),
@@ -73,16 +73,16 @@ def file_of(rows: list[str]) -> FrameworkFile:
     return checked(parse(f'{head}releases:\n  - version: "1.0"\n    builds:\n{body}', "f.yaml"), FrameworkFile)
 
 
-def proposed(rows: list[str], held: set[Spot], *, complete: bool = False) -> list[tuple[str, Any, Any]]:
-    found = edits(file_of(rows), [Held("p", {Version("1.0"): frozenset(held)}, complete)], {})
+def proposed(rows: list[str], held: set[BuildCell], *, complete: bool = False) -> list[tuple[str, Any, Any]]:
+    found = edits(file_of(rows), [RecordedBuilds("p", {Version("1.0"): frozenset(held)}, complete)], {})
     return [(edit.kind, edit.path[3:], edit.value) for edit in found]
 
 
 CUDA = 'variants: ["12.6"], platforms: [linux-64], python: "3.10-3.11"'
 
 
-def cuda(*pythons: str, cudnn: int | None = 9, variant: str = "12.6") -> set[Spot]:
-    return {Spot(Version(variant), "linux-64", Version(python), cudnn) for python in pythons}
+def cuda(*pythons: str, cudnn: int | None = 9, variant: str = "12.6") -> set[BuildCell]:
+    return {BuildCell(Version(variant), "linux-64", Version(python), cudnn) for python in pythons}
 
 
 def test_a_row_that_names_no_cudnn_agrees_with_every_record_and_grows_with_them() -> None:
@@ -108,8 +108,8 @@ def test_a_row_whose_cudnn_no_record_shows_stays_where_another_row_claims_what_t
 
 def test_what_is_gone_shrinks_a_row_along_its_lists_or_splits_it() -> None:
     row = 'variants: [cpu], platforms: [linux-64, win-64], python: "3.10-3.11"'
-    cpu = {Spot(None, p, Version(y), None) for p in ("linux-64", "win-64") for y in ("3.10", "3.11")}
-    one = Spot(None, "win-64", Version("3.11"), None)
+    cpu = {BuildCell(None, p, Version(y), None) for p in ("linux-64", "win-64") for y in ("3.10", "3.11")}
+    one = BuildCell(None, "win-64", Version("3.11"), None)
     assert proposed([row], {s for s in cpu if s.platform != "win-64"}, complete=True) == [("remove", (0, "platforms", 1), None)]
     found = proposed([row], cpu - {one}, complete=True)
     assert [(kind, path) for kind, path, _ in found] == [("remove", (0, "platforms", 1)), ("insert", (1,))]
@@ -118,7 +118,7 @@ def test_what_is_gone_shrinks_a_row_along_its_lists_or_splits_it() -> None:
 
 
 def test_a_new_row_for_the_cpu_comes_before_those_for_cuda() -> None:
-    ((_, path, _),) = proposed([CUDA], {Spot(None, "osx-64", Version("3.10"), None), *cuda("3.10", "3.11")})
+    ((_, path, _),) = proposed([CUDA], {BuildCell(None, "osx-64", Version("3.10"), None), *cuda("3.10", "3.11")})
     assert path == (0,)
 
 

@@ -20,7 +20,7 @@ from envgen.model.machine import Machine
 from envgen.probe import child, runner
 from envgen.probe.environment import described
 from envgen.probe.journal import cuda_version, cudnn_version, read
-from envgen.probe.model import Device, Ended, Environment, Meant, Probed
+from envgen.probe.model import Device, Ended, Meant, Probed, ProbedEnvironment
 from envgen.probe.report import probe_json, probe_lines
 
 PACKAGE = Path(child.__file__).parent
@@ -161,7 +161,7 @@ journals = st.lists(st.text() | st.dictionaries(keys, values, max_size=4).map(js
 @given(journals)
 def test_any_journal_is_read_and_can_be_printed(real: Matrix, journal: str) -> None:
     answer = read("pytorch", journal, Ended(0))
-    says = Environment(Path("/env"), "", None, {})
+    says = ProbedEnvironment(Path("/env"), "", None, {})
     from envgen.probe.model import Surroundings
     from envgen.probe.verdict import judge
 

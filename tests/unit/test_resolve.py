@@ -15,7 +15,7 @@ from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, worlds
 
-from envgen.model.errors import Clash
+from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Address, Matrix, Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import resolve
@@ -229,7 +229,7 @@ def assert_exact(matrix: Matrix, project: Project) -> None:
     expected = oracle.best(matrix, project)
     try:
         found = resolve(matrix, project)
-    except Clash:
+    except Unsatisfiable:
         assert expected is None, f"resolve found nothing, the oracle found {expected}"
         return
     assert expected is not None, f"resolve found {chosen(found)}, the oracle nothing"

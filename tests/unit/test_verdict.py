@@ -19,11 +19,11 @@ from envgen.probe.model import (
     Answer,
     Device,
     Ended,
-    Environment,
-    Installed,
+    InstalledFramework,
     Library,
     Meant,
     Probed,
+    ProbedEnvironment,
     Surroundings,
     Verdict,
     worst,
@@ -56,9 +56,11 @@ SEES = Answer(
 )
 BLIND = replace(SEES, available=False, devices=(), ran_on="cpu")
 CPU = replace(BLIND, built=False, cuda=None, cudnn=None, code=(), libraries=())
-CPU_BUILD = Installed("pytorch", "pytorch 2.7.1 cpu_generic_py312_0", "2.7.1", Meant(gpu=False, because="its build string"))
-CUDA_BUILD = Installed("pytorch", "pytorch 2.7.1 cuda126_py312_200", "2.7.1", Meant(gpu=True, cuda=V("12.6")))
-PLAIN_WHEEL = Installed("pytorch", "torch 2.7.1 (pip)", "2.7.1", Meant(gpu=None))
+CPU_BUILD = InstalledFramework(
+    "pytorch", "pytorch 2.7.1 cpu_generic_py312_0", "2.7.1", Meant(gpu=False, because="its build string")
+)
+CUDA_BUILD = InstalledFramework("pytorch", "pytorch 2.7.1 cuda126_py312_200", "2.7.1", Meant(gpu=True, cuda=V("12.6")))
+PLAIN_WHEEL = InstalledFramework("pytorch", "torch 2.7.1 (pip)", "2.7.1", Meant(gpu=None))
 FOREIGN = Library("/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127", "foreign")
 
 
@@ -74,9 +76,9 @@ def facts(real: Matrix) -> Facts:
     return Facts(real)
 
 
-def claim(installed: Installed = CUDA_BUILD, target: str = "") -> Environment:
+def claim(installed: InstalledFramework = CUDA_BUILD, target: str = "") -> ProbedEnvironment:
     meant = {"": None, "cpu": Meant(gpu=False), "cu126": Meant(gpu=True, cuda=V("12.6")), "cu118": Meant(gpu=True, cuda=V("11.8"))}
-    return Environment(Path("/env"), target, meant[target], {"pytorch": installed})
+    return ProbedEnvironment(Path("/env"), target, meant[target], {"pytorch": installed})
 
 
 def rules(verdict: Verdict) -> list[tuple[str, str]]:
@@ -89,7 +91,7 @@ class Judge:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
-    def __call__(self, answer: Answer, says: Environment | None = None, machine: Machine = HOST, **around: object) -> Verdict:
+    def __call__(self, answer: Answer, says: ProbedEnvironment | None = None, machine: Machine = HOST, **around: object) -> Verdict:
         return judge(answer, says or claim(), machine, Surroundings(**around), self.facts.matrix)  # type: ignore[arg-type]
 
 
@@ -108,7 +110,7 @@ def test_a_cuda_build_that_computes_on_the_gpu_is_right(verdict: Judge) -> None:
 
 @pytest.mark.parametrize("machine", [BARE, HOST])
 @pytest.mark.parametrize("says", [claim(CPU_BUILD), claim(CPU_BUILD, "cpu")])
-def test_a_cpu_build_for_cpu_is_right_on_any_machine(verdict: Judge, machine: Machine, says: Environment) -> None:
+def test_a_cpu_build_for_cpu_is_right_on_any_machine(verdict: Judge, machine: Machine, says: ProbedEnvironment) -> None:
     found = verdict(CPU, says, machine)
     assert (found.state, found.issues, found.reason) == ("ok", (), "sees no GPU, as is right for CPU")
 
@@ -248,7 +250,7 @@ NO_ANSWER = {
 
 @pytest.mark.parametrize("rule", NO_ANSWER)
 @pytest.mark.parametrize("says", [claim(), claim(CPU_BUILD), claim(PLAIN_WHEEL)])
-def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_meant(verdict: Judge, rule: str, says: Environment) -> None:
+def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_meant(verdict: Judge, rule: str, says: ProbedEnvironment) -> None:
     answer, text = NO_ANSWER[rule]
     found = verdict(answer, says)
     assert rules(found) == [(rule, "error")]
@@ -269,7 +271,7 @@ def test_signals_have_names() -> None:
 OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign")
 FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign")
 TWO = replace(HOST, gpus=(T4, V100))
-FINDINGS: Mapping[str, tuple[Answer, Environment, Machine, tuple[str, str]]] = {
+FINDINGS: Mapping[str, tuple[Answer, ProbedEnvironment, Machine, tuple[str, str]]] = {
     "a GPU in a CPU target": (SEES, claim(CUDA_BUILD, "cpu"), HOST, ("gpu-in-cpu", "error")),
     "a CUDA build in a CPU target": (BLIND, claim(CUDA_BUILD, "cpu"), BARE, ("cuda-in-cpu", "warning")),
     "another version": (replace(SEES, version="2.6.0"), claim(), HOST, ("other-version", "error")),
@@ -455,15 +457,15 @@ surroundings = st.builds(
     st.sampled_from(["linux", "windows"]),
 )
 claims = st.builds(
-    lambda meant, installed: Environment(Path("/env"), "", meant, {found.framework: found for found in installed}),
+    lambda meant, installed: ProbedEnvironment(Path("/env"), "", meant, {found.framework: found for found in installed}),
     st.none() | meanings,
-    st.lists(st.builds(Installed, st.sampled_from(["pytorch", "jax"]), texts, texts, meanings), max_size=2),
+    st.lists(st.builds(InstalledFramework, st.sampled_from(["pytorch", "jax"]), texts, texts, meanings), max_size=2),
 )
 
 
 @given(answers, claims, machines, surroundings)
 def test_any_answer_has_a_verdict_with_a_reason(
-    facts: Facts, answer: Answer, says: Environment, machine: Machine, around: Surroundings
+    facts: Facts, answer: Answer, says: ProbedEnvironment, machine: Machine, around: Surroundings
 ) -> None:
     found = judge(answer, says, machine, around, facts.matrix)
     assert found.state in STATES
@@ -490,7 +492,7 @@ def test_a_gpu_that_is_meant_and_not_seen_is_always_an_error(
 
 
 @given(st.lists(answers, max_size=4), claims, machines)
-def test_the_whole_is_as_bad_as_its_worst_part(facts: Facts, told: list[Answer], says: Environment, machine: Machine) -> None:
+def test_the_whole_is_as_bad_as_its_worst_part(facts: Facts, told: list[Answer], says: ProbedEnvironment, machine: Machine) -> None:
     verdicts = tuple(judge(answer, says, machine, Surroundings(), facts.matrix) for answer in told)
     states = {verdict.state for verdict in verdicts}
     whole = Probed(says, machine, verdicts).state

@@ -22,16 +22,16 @@ from envgen.explain.facts import limits
 from envgen.explain.model import Conflict
 from envgen.explain.repairs import ways_out
 from envgen.explain.report import conflict_json, conflict_text
-from envgen.model.errors import Clash
-from envgen.model.facts import Address, Build, Framework, Matrix, Project, Release, Spelling, Target, TargetWish, Toolkit
-from envgen.resolver.resolve import Question, possible, resolve
+from envgen.model.errors import Unsatisfiable
+from envgen.model.facts import Address, Build, Framework, Matrix, Project, Release, RequestedTarget, Spelling, Target, Toolkit
+from envgen.resolver.resolve import Problem, possible, resolve
 
 
 def conflict_of(matrix: Matrix, project: Project) -> Conflict:
     """What clashes, from the error that `resolve` raises."""
-    with pytest.raises(Clash) as caught:
+    with pytest.raises(Unsatisfiable) as caught:
         resolve(matrix, project)
-    assert isinstance(caught.value.question, Question)
+    assert isinstance(caught.value.question, Problem)
     return conflict(caught.value.question)
 
 
@@ -48,7 +48,7 @@ def ways(found: Conflict) -> list[str]:
 # --- laws -----------------------------------------------------------------------------------------------------------------
 
 
-def assert_minimal(question: Question) -> None:
+def assert_minimal(question: Problem) -> None:
     """Without everything else there is no answer; without any one part, there is one: so says the oracle, which tries everything."""
     parts, reduced = smallest(question)
     assert any(part.demand for part in parts)
@@ -69,7 +69,7 @@ def assert_minimal(question: Question) -> None:
 @given(worlds(platforms=("linux-64",)))
 def test_a_conflict_on_one_platform_is_minimal(world: tuple[Matrix, Project]) -> None:
     assume(oracle.best(*world) is None)
-    assert_minimal(Question(*world))
+    assert_minimal(Problem(*world))
 
 
 @examples(60)
@@ -77,14 +77,14 @@ def test_a_conflict_on_one_platform_is_minimal(world: tuple[Matrix, Project]) ->
 def test_a_conflict_is_minimal(world: tuple[Matrix, Project]) -> None:
     """On several platforms as well."""
     assume(oracle.best(*world) is None)
-    assert_minimal(Question(*world))
+    assert_minimal(Problem(*world))
 
 
 @examples(60)
 @given(worlds())
 def test_every_way_out_gives_what_the_oracle_says_of_the_changed_project(world: tuple[Matrix, Project]) -> None:
     assume(oracle.best(*world) is None)
-    found = conflict(Question(*world))
+    found = conflict(Problem(*world))
     order = [(len(way.changes), way.cost) for way in found.ways]
     assert order == sorted(order)
     for way in found.ways:
@@ -107,7 +107,7 @@ def test_where_another_python_alone_would_do_the_nearest_such_is_a_way_out(world
         for python in sorted(matrix.pythons)
         if python not in inside and oracle.best(matrix, replace(project, python=SpecifierSet(f"=={python}.*")))
     ]
-    found = conflict(Question(matrix, project))
+    found = conflict(Problem(matrix, project))
     if helping and inside and len(found.ways) < 6:
         nearest = min(helping, key=lambda python: min(abs(python.minor - other.minor) for other in inside))
         assert any(text.startswith("python") and text.endswith(str(nearest)) for text in ways(found))
@@ -137,7 +137,7 @@ def test_a_platform_that_comes_back_when_a_demand_is_dropped_leaves_the_conflict
     targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, {"linux-64": {}, "win-64": {}}, AT) for cuda in CUDAS[1:]}
     toolkits = {cuda: Toolkit(cuda, {}, {}, (Version("3.5"), Version("9.0")), (), "x", AT) for cuda in CUDAS[1:]}
     matrix = Matrix(frameworks, targets, toolkits, (), {}, ())  # type: ignore[arg-type]
-    wishes = tuple(TargetWish(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(("cu118", "cu126")))
+    wishes = tuple(RequestedTarget(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(("cu118", "cu126")))
     asked = replace(
         project_of(project_text("{alpha: '*'}", "cpu")),
         python=SpecifierSet(),
@@ -146,7 +146,7 @@ def test_a_platform_that_comes_back_when_a_demand_is_dropped_leaves_the_conflict
         targets=wishes,
         platforms=PLATFORMS,
     )
-    assert_minimal(Question(matrix, asked))
+    assert_minimal(Problem(matrix, asked))
 
 
 # --- what a person reads --------------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def test_a_conflict_says_demand_fact_source_and_way_out_and_json_says_the_same(r
 
 
 def test_ways_out_are_looked_for_only_where_the_conflict_is(real: Matrix) -> None:
-    question = Question(real, project_of(REAL_CONFLICTS["a driver that is too old"][0], real))
+    question = Problem(real, project_of(REAL_CONFLICTS["a driver that is too old"][0], real))
     parts, reduced = smallest(question)
     assert not possible(question)
     assert ways_out(question, (), reduced) == ()

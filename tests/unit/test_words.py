@@ -16,7 +16,7 @@ from unit.small import FILES, examples, project_of, refused, write_matrix
 
 from envgen.matrix.gpu_names import model_of
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import Clash
+from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Matrix, Project
 from envgen.project.aliases import conda_phrase, hear, pip_phrase
 from envgen.resolver.resolve import resolve
@@ -395,10 +395,10 @@ def test_the_nearest_targets_are_named(real: Matrix) -> None:
 
 
 def test_where_no_target_goes_with_the_rest_the_newest_that_runs_is_explained(real: Matrix) -> None:
-    with pytest.raises(Clash) as caught:
+    with pytest.raises(Unsatisfiable) as caught:
         read(real, {"frameworks": {"tensorflow": "*"}, "platforms": ["win-64"], "cuda": "newest"})
     assert "none of cu130, cu129, " in caught.value.hint
-    with pytest.raises(Clash) as caught:
+    with pytest.raises(Unsatisfiable) as caught:
         read(real, {"frameworks": {"pytorch": ">=2.10"}, "cuda": {"driver": "390"}})
     assert "goes with the rest of the project" in caught.value.hint
 
@@ -483,7 +483,7 @@ def test_any_mixture_is_a_project_whose_own_terms_are_the_same_project(real: Mat
     found: list[Project] = []
     try:
         error = refused(lambda: found.append(read(real, words)))
-    except Clash:
+    except Unsatisfiable:
         return
     assert error is None or (re.match(rf"{FILE}:\d+:\d+: .", str(error)) and error.hint)
     for project in found:

@@ -18,11 +18,11 @@ from envgen.model.facts import (
     Matrix,
     Project,
     Release,
+    RequestedFramework,
+    RequestedTarget,
     Spelling,
     Target,
-    TargetWish,
     Toolkit,
-    Wish,
 )
 
 AT = Address("x.yaml", 1, 1)
@@ -119,7 +119,7 @@ def worlds(
         python=SpecifierSet(python := draw(st.sampled_from(["", "", "", ">=3.11", "<3.12", "==3.10.*"]))),
         python_text=python,
         frameworks=wishes,
-        targets=tuple(TargetWish(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(names)),
+        targets=tuple(RequestedTarget(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(names)),
         platforms=draw(st.sampled_from([platforms, platforms, platforms[:1], platforms[-1:]])),
         channels=("conda-forge",),
         dependencies=(),
@@ -138,5 +138,5 @@ def worlds(
     )
 
 
-def wish_of(name: str, text: str, line: int) -> Wish:
-    return Wish(name, SpecifierSet(text), text, None, (), Address("p.yaml", line, 1))
+def wish_of(name: str, text: str, line: int) -> RequestedFramework:
+    return RequestedFramework(name, SpecifierSet(text), text, None, (), Address("p.yaml", line, 1))

@@ -6,17 +6,17 @@ from datetime import date
 
 from envgen.curate.json_schema import SHAPES, kind_of, schemas
 from envgen.curate.lint import rules_builds, rules_constraints, rules_hardware, rules_specs, rules_style  # noqa: F401 - they fill the registry
-from envgen.curate.lint.registry import REGISTRY, Facts, Finding, Judge
+from envgen.curate.lint.registry import REGISTRY, Facts, LintCheck, LintFinding
 from envgen.matrix.load import matrix_files, matrix_of
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.model.rules import Rule
 from envgen.yamlfile.document import Document, parse, problems, source
 
-RULES: tuple[Rule[Judge], ...] = tuple(REGISTRY.values())
+RULES: tuple[Rule[LintCheck], ...] = tuple(REGISTRY.values())
 
 
-def linted(layout: Layout, today: date) -> tuple[tuple[Finding, ...], tuple[BadInput, ...]]:
+def linted(layout: Layout, today: date) -> tuple[tuple[LintFinding, ...], tuple[BadInput, ...]]:
     """What the rules found, and what keeps the matrices from being read at all: then no rule was asked."""
     documents, heads, refused = _read(layout)
     if refused:
@@ -29,9 +29,9 @@ def linted(layout: Layout, today: date) -> tuple[tuple[Finding, ...], tuple[BadI
     return lint(Facts(matrix, documents, heads, _schemas(layout), today)), ()
 
 
-def lint(facts: Facts) -> tuple[Finding, ...]:
+def lint(facts: Facts) -> tuple[LintFinding, ...]:
     """Everything that is wrong with the facts, in the order of files and lines."""
-    found = [Finding(rule.name, rule.severity, *what) for rule in RULES for what in rule.judge(facts)]
+    found = [LintFinding(rule.name, rule.severity, *what) for rule in RULES for what in rule.judge(facts)]
     return tuple(sorted(found, key=lambda finding: (finding.at, finding.rule, finding.text)))
 
 

@@ -29,7 +29,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Location:
     """A target on one platform, its toolkit (None: CPU), and all rows that can serve it for some project."""
 
     target: Target
@@ -58,17 +58,17 @@ class Facts:
     today: date
 
     @cached_property
-    def spots(self) -> tuple[Spot, ...]:
+    def spots(self) -> tuple[Location, ...]:
         """Every target on each of its platforms."""
         return tuple(self._spot(target, platform) for target in self.matrix.targets.values() for platform in target.platforms)
 
-    def _spot(self, target: Target, platform: Platform) -> Spot:
+    def _spot(self, target: Target, platform: Platform) -> Location:
         rows = tuple(
             Reach(release, build)
             for release, build in self.builds
             if platform in build.platforms and self.serves(release, build, target)
         )
-        return Spot(target, platform, self.matrix.toolkits[target.cuda] if target.cuda else None, rows)
+        return Location(target, platform, self.matrix.toolkits[target.cuda] if target.cuda else None, rows)
 
     @cached_property
     def builds(self) -> tuple[tuple[Release, Build], ...]:
@@ -116,12 +116,12 @@ class Facts:
         return document.at(*keys, *path)
 
 
-Found = Iterator[tuple[Address, str, str]]
-Judge = Callable[[Facts], Found]
+LintResults = Iterator[tuple[Address, str, str]]
+LintCheck = Callable[[Facts], LintResults]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """Something that a rule found in the matrices: where, what, and what to do."""
 
     rule: str
@@ -131,5 +131,5 @@ class Finding:
     hint: str
 
 
-REGISTRY: Registry[Judge] = Registry()
+REGISTRY: Registry[LintCheck] = Registry()
 rule = REGISTRY.rule

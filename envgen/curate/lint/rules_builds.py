@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, permutations
 
-from envgen.curate.lint.registry import Facts, Found, rule
+from envgen.curate.lint.registry import Facts, LintResults, rule
 from envgen.curate.lint.satisfiable import final
 from envgen.model.facts import Build, Framework, Platform, Release, Spelling, Variant, variant_text
 
@@ -33,7 +33,7 @@ def covered(framework: Framework, provider: str, spelling: Spelling) -> list[Rel
 
 
 @rule("no-builds", "A release without builds can never be chosen.")
-def no_builds(facts: Facts) -> Found:
+def no_builds(facts: Facts) -> LintResults:
     """A release whose `builds` is empty."""
     for release in _releases(facts):
         if not release.builds:
@@ -59,7 +59,7 @@ def _covers(one: Build, other: Build) -> bool:
 
 
 @rule("shadowed-builds", "Another row of the release has all these builds.")
-def shadowed_builds(facts: Facts) -> Found:
+def shadowed_builds(facts: Facts) -> LintResults:
     """Of two rows that say the same, the later one."""
     for release in _releases(facts):
         for (first, one), (second, other) in permutations(enumerate(release.builds), 2):
@@ -68,7 +68,7 @@ def shadowed_builds(facts: Facts) -> Found:
 
 
 @rule("overlapping-builds", "A build that stands in two rows is changed in one of them one day.")
-def overlapping_builds(facts: Facts) -> Found:
+def overlapping_builds(facts: Facts) -> LintResults:
     """Rows that share builds in part and link the same cuDNN. With another cuDNN they are two builds, and both are facts."""
     for release in _releases(facts):
         for one, other in combinations(release.builds, 2):
@@ -78,7 +78,7 @@ def overlapping_builds(facts: Facts) -> Found:
 
 
 @rule("contradicting-builds", "One build either links cuDNN or does not.")
-def contradicting_builds(facts: Facts) -> Found:
+def contradicting_builds(facts: Facts) -> LintResults:
     """Rows that share builds, of which one names a cuDNN major and the other none."""
     for release in _releases(facts):
         for one, other in combinations(release.builds, 2):
@@ -88,7 +88,7 @@ def contradicting_builds(facts: Facts) -> Found:
 
 
 @rule("build-cudnn", "All frameworks of an environment share one cuDNN: each CUDA build says which, from those that there are.")
-def build_cudnn(facts: Facts) -> Found:
+def build_cudnn(facts: Facts) -> LintResults:
     """A CPU build that names one; a CUDA build that names none; a major that cudnn.yaml has not for that CUDA."""
     for _, build in facts.builds:
         cudas = sorted(variant for variant in build.variants if variant)
@@ -103,7 +103,7 @@ def build_cudnn(facts: Facts) -> Found:
 
 
 @rule("unreachable-builds", "Builds that no target can use are never chosen.")
-def unreachable_builds(facts: Facts) -> Found:
+def unreachable_builds(facts: Facts) -> LintResults:
     """A CUDA without toolkit; a platform that no target has for it. What is older than any CUDA target may stay: it is history."""
     oldest = min((target.cuda for target in facts.matrix.targets.values() if target.cuda), default=None)
     for release, build in facts.builds:
@@ -133,7 +133,7 @@ def _used(facts: Facts, release: Release, build: Build, variant: Variant, platfo
 
 
 @rule("unspelled", "Without a spelling nobody knows how to ask for a release.")
-def unspelled(facts: Facts) -> Found:
+def unspelled(facts: Facts) -> LintResults:
     """A release with builds of a provider none of whose rows has it in its range."""
     seen = set()
     for release, build in facts.builds:
@@ -144,7 +144,7 @@ def unspelled(facts: Facts) -> Found:
 
 
 @rule("unused-spelling", "A spelling is for releases that there are.")
-def unused_spelling(facts: Facts) -> Found:
+def unused_spelling(facts: Facts) -> LintResults:
     """A row of a provider in whose range no release with its builds lies."""
     for framework, provider, spelling in _spellings(facts):
         if not covered(framework, provider, spelling):
@@ -153,7 +153,7 @@ def unused_spelling(facts: Facts) -> Found:
 
 
 @rule("overlapping-ranges", "A release is asked for in one way: the next release may lie in both ranges.")
-def overlapping_ranges(facts: Facts) -> Found:
+def overlapping_ranges(facts: Facts) -> LintResults:
     """Two rows of one provider. Where a release lies in both already, nothing can be locked at all (exit code 2)."""
     for framework in facts.matrix.frameworks.values():
         for rows in framework.providers.values():
@@ -164,7 +164,7 @@ def overlapping_ranges(facts: Facts) -> Found:
 
 
 @rule("companions", "A companion has a version in `with` and a spec in `companions`; one without the other is never used.")
-def companions(facts: Facts) -> Found:
+def companions(facts: Facts) -> LintResults:
     """Both directions."""
     for release in _releases(facts):
         rows = [facts.spellings.get((release.at, build.provider)) for build in release.builds]
@@ -185,7 +185,7 @@ def companions(facts: Facts) -> Found:
     "Advice or a word about what the matrices do not have is never said: a slip, or a file that is gone.",
     severity="warning",
 )
-def unheard(facts: Facts) -> Found:
+def unheard(facts: Facts) -> LintResults:
     """Rows of advice.yaml and words.yaml that name a framework, a companion, a provider or a target that is not there."""
     said = {constraint.at for constraint, _ in facts.matrix.hearsay} | {word.at for word in facts.matrix.words.values()}
     for kind in ("advice", "words"):

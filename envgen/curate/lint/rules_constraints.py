@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, permutations
 
-from envgen.curate.lint.registry import Facts, Found, rule
+from envgen.curate.lint.registry import Facts, LintResults, rule
 from envgen.curate.lint.satisfiable import apart, floors, possible, within
 from envgen.model.facts import Condition, Constraint, driver_text
 
@@ -28,7 +28,7 @@ def _unknown(facts: Facts, condition: Condition) -> bool:
 
 
 @rule("never-applies", "A constraint that no target, release or machine can meet is a slip of the pen, or is about what is gone.")
-def never_applies(facts: Facts) -> Found:
+def never_applies(facts: Facts) -> LintResults:
     """`when` as a whole; the message names the first condition that fails alone, if one does."""
     for constraint in facts.matrix.constraints:
         if any(_unknown(facts, condition) for condition in constraint.when) or possible(facts, constraint.when):
@@ -40,7 +40,7 @@ def never_applies(facts: Facts) -> Found:
 
 
 @rule("unknown-gpu", "No model of gpus.yaml has such a compute capability.")
-def unknown_gpu(facts: Facts) -> Found:
+def unknown_gpu(facts: Facts) -> LintResults:
     """On either side of a constraint."""
     for constraint in facts.matrix.constraints:
         for side, conditions in (("when", constraint.when), ("need", constraint.need)):
@@ -51,7 +51,7 @@ def unknown_gpu(facts: Facts) -> Found:
 
 
 @rule("says-nothing", "A need that holds wherever it applies holds nothing back.")
-def says_nothing(facts: Facts) -> Found:
+def says_nothing(facts: Facts) -> LintResults:
     """Each condition of `need` by itself; drivers have a rule of their own."""
     for constraint, condition in _needs(facts):
         if condition.axis != "driver" and not possible(facts, constraint.when, condition):
@@ -60,7 +60,7 @@ def says_nothing(facts: Facts) -> Found:
 
 
 @rule("driver-floor", "The toolkit needs a newer driver already.")
-def driver_floor(facts: Facts) -> Found:
+def driver_floor(facts: Facts) -> LintResults:
     """A driver that a constraint needs below the floor of the toolkits that it is about."""
     for constraint, condition in _needs(facts):
         if condition.axis == "driver" and not possible(facts, constraint.when, condition):
@@ -77,7 +77,7 @@ def _needs(facts: Facts) -> Iterator[tuple[Constraint, Condition]]:
 
 
 @rule("contradiction", "Two constraints that can apply together, and cannot both hold.")
-def contradiction(facts: Facts) -> Found:
+def contradiction(facts: Facts) -> LintResults:
     """Only of those about the same frameworks: two frameworks may well need two releases of a third, and then never meet it."""
     for constraint in facts.matrix.constraints:
         for given, asked in _pairs(constraint.when, constraint.need):
@@ -106,7 +106,7 @@ def _implies(one: Constraint, other: Constraint) -> bool:
 
 
 @rule("shadowed-constraint", "Another row says the same, or more, wherever this one applies.")
-def shadowed_constraint(facts: Facts) -> Found:
+def shadowed_constraint(facts: Facts) -> LintResults:
     """Of two rows that say the same, the later one."""
     rows = facts.matrix.constraints
     for (first, one), (second, other) in permutations(enumerate(rows), 2):
@@ -115,7 +115,7 @@ def shadowed_constraint(facts: Facts) -> Found:
 
 
 @rule("overlapping-constraints", "Two rows about the same apply together: both must hold.", severity="warning")
-def overlapping_constraints(facts: Facts) -> Found:
+def overlapping_constraints(facts: Facts) -> LintResults:
     """Rows with the same axes on both sides, whose ranges overlap in part."""
     for one, other in combinations(facts.matrix.constraints, 2):
         if one.warn != other.warn or _axes(one) != _axes(other) or _implies(one, other) or _implies(other, one):
@@ -130,7 +130,7 @@ def _axes(constraint: Constraint) -> tuple[frozenset[str], frozenset[str]]:
 
 
 @rule("until-passed", "A constraint was to hold until a day that has passed.")
-def until_passed(facts: Facts) -> Found:
+def until_passed(facts: Facts) -> LintResults:
     """The day itself is the first on which it need no longer hold."""
     for constraint in facts.matrix.constraints:
         if constraint.until and constraint.until <= facts.today:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from packaging.version import Version
 
-from envgen.curate.lint.registry import Facts, Found, rule
+from envgen.curate.lint.registry import Facts, LintResults, rule
 from envgen.model.facts import Gpu, Toolkit, driver_text
 from envgen.resolver.constraints import has_code
 
@@ -24,7 +24,7 @@ def _toolkits(facts: Facts) -> list[Toolkit]:
 
 
 @rule("target-unserved", "A target, or a platform of one, that no release can serve leads nowhere.")
-def target_unserved(facts: Facts) -> Found:
+def target_unserved(facts: Facts) -> LintResults:
     """Platforms without a build for its CUDA, or for an older minor that may stand in."""
     document = facts.documents["targets.yaml"]
     for target in facts.matrix.targets.values():
@@ -39,7 +39,7 @@ def target_unserved(facts: Facts) -> Found:
 
 
 @rule("toolkit-order", "A newer toolkit came with a newer driver, and never for older GPUs.")
-def toolkit_order(facts: Facts) -> Found:
+def toolkit_order(facts: Facts) -> LintResults:
     """Drivers of each system, and the first compute capability, from toolkit to toolkit."""
     for older, newer in pairwise(_toolkits(facts)):
         for system in _SYSTEMS:
@@ -53,7 +53,7 @@ def toolkit_order(facts: Facts) -> Found:
 
 
 @rule("family-floor", "A family's driver floor runs all its toolkits: it cannot be above what a later one came with.")
-def family_floor(facts: Facts) -> Found:
+def family_floor(facts: Facts) -> LintResults:
     """But for the first toolkit of a family: its floor was promised with an update of that (450.80.02 with 11.0 Update 1)."""
     document = facts.documents["cuda.yaml"]
     for index, row in enumerate(document.data["families"]):
@@ -70,7 +70,7 @@ def family_floor(facts: Facts) -> Found:
 
 
 @rule("cudnn", "A cuDNN is for toolkits that there are, and a newer one never has code for older GPUs.")
-def cudnn(facts: Facts) -> Found:
+def cudnn(facts: Facts) -> LintResults:
     """CUDA majors without a toolkit; floors that fall within a major."""
     majors = {version.major for version in facts.matrix.toolkits}
     for row in facts.matrix.cudnn:
@@ -83,7 +83,7 @@ def cudnn(facts: Facts) -> Found:
 
 
 @rule("gpu-without-code", "No toolkit has code for this GPU, so no CUDA target can be for it.")
-def gpu_without_code(facts: Facts) -> Found:
+def gpu_without_code(facts: Facts) -> LintResults:
     """By the range of compute capabilities of every toolkit."""
     document = facts.documents["gpus.yaml"]
     for index, row in enumerate(document.data["gpus"]):
@@ -95,7 +95,7 @@ def gpu_without_code(facts: Facts) -> Found:
 
 
 @rule("virtual-packages", "A machine has what its system has: a promise too few hides packages, one too many breaks them.")
-def virtual_packages(facts: Facts) -> Found:
+def virtual_packages(facts: Facts) -> LintResults:
     """Each platform of targets.yaml: what is missing, what is another system's, and what is no target's."""
     document = facts.documents["targets.yaml"]
     used = {spot.platform for spot in facts.spots}

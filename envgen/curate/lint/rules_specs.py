@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envgen.curate.lint.registry import Facts, Found, rule
+from envgen.curate.lint.registry import Facts, LintResults, rule
 from envgen.curate.lint.rules_builds import covered
 from envgen.model.facts import Framework, Release, Spelling, Target, Variant, by_cuda
 from envgen.model.resolution import Choice
@@ -18,7 +18,7 @@ def _spellings(facts: Facts) -> Iterator[tuple[Framework, str, Spelling, list[Re
 
 
 @rule("spec", "What is asked of the solver must be a conda spec that names one package.")
-def spec(facts: Facts) -> Found:
+def spec(facts: Facts) -> LintResults:
     """Every spec of every release and variant, filled, by rattler's own reading. The first that is none, for each row."""
     for _, provider, spelling, releases in _spellings(facts):
         asked = (
@@ -56,7 +56,7 @@ def _wrong(text: str) -> str:
 
 
 @rule("spec-cuda", "A CUDA spelling that names no CUDA takes whatever build comes first, perhaps the one for CPU.")
-def spec_cuda(facts: Facts) -> Found:
+def spec_cuda(facts: Facts) -> LintResults:
     """Rows with CUDA builds: the target's CUDA must be pinned, and with `newer-minor` that of the build as well."""
     for _, provider, spelling, releases in _spellings(facts):
         text = " ".join(spelling.cuda)

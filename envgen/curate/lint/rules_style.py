@@ -11,7 +11,7 @@ from typing import Any
 from packaging.version import Version
 
 from envgen.curate.json_schema import first_line, kind_of, referred
-from envgen.curate.lint.registry import Facts, Found, rule
+from envgen.curate.lint.registry import Facts, LintResults, rule
 from envgen.model.facts import PLATFORMS, Address, minors_text
 from envgen.yamlfile.document import VERSION, Document
 from envgen.yamlfile.events import KeyPath
@@ -89,7 +89,7 @@ def _speller(keys: tuple[str, ...]) -> Callable[[str], str] | None:
 
 
 @rule("spelling", "One fact, one spelling: a search finds all of them, and a diff shows only what changed.")
-def spelling(facts: Facts) -> Found:
+def spelling(facts: Facts) -> LintResults:
     """Versions without leading zeros, drivers as NVIDIA writes them, Python minors as runs, ranges and names without odd blanks."""
     for document in facts.documents.values():
         for path, value in sorted(_leaves(document), key=lambda leaf: document.at(*leaf[0])):
@@ -142,7 +142,7 @@ def _lists(document: Document) -> Iterator[tuple[KeyPath, list[Any]]]:
 
 
 @rule("order", "One order: a new fact has one place, and nothing stands twice.")
-def order(facts: Facts) -> Found:
+def order(facts: Facts) -> LintResults:
     """Rows from the newest on, platforms and variants in one order, no item of a list twice."""
     for document in facts.documents.values():
         for path, items in sorted(_lists(document), key=lambda found: document.at(*found[0])):
@@ -155,14 +155,14 @@ def order(facts: Facts) -> Found:
     yield from _targets(facts)
 
 
-def _twice(document: Document, path: KeyPath, items: list[Any]) -> Found:
+def _twice(document: Document, path: KeyPath, items: list[Any]) -> LintResults:
     plain = [item for item in items if isinstance(item, str | int)]
     for place, item in enumerate(plain):
         if item in plain[:place]:
             yield document.at(*path, place), f"{item} is written twice", "remove one"
 
 
-def _targets(facts: Facts) -> Found:
+def _targets(facts: Facts) -> LintResults:
     """A mapping has an order as well: that in which people read it."""
     targets = list(facts.matrix.targets.values())
     for one, other in pairwise(targets):
@@ -175,7 +175,7 @@ def _targets(facts: Facts) -> Found:
 
 
 @rule("source", "A fact is as good as the place where it can be looked up.", severity="warning")
-def source(facts: Facts) -> Found:
+def source(facts: Facts) -> LintResults:
     """Every `because:`: a word that only fills the place, or an address without encryption."""
     for document in facts.documents.values():
         for path, value in sorted(_leaves(document), key=lambda leaf: document.at(*leaf[0])):
@@ -188,7 +188,7 @@ def source(facts: Facts) -> Found:
 
 
 @rule("schema", "The first line of a file names its schema, so that an editor checks it while it is written.", severity="warning")
-def schema(facts: Facts) -> Found:
+def schema(facts: Facts) -> LintResults:
     """The line is missing, names what is not there, or what another envgen wrote."""
     for name, document in facts.documents.items():
         where, folder = Address(document.file, 1, 1), str(PurePosixPath(document.file).parent)

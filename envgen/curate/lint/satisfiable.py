@@ -12,7 +12,7 @@ from operator import and_
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.curate.lint.registry import Facts, Reach, Spot
+from envgen.curate.lint.registry import Facts, Location, Reach
 from envgen.model.facts import Condition, Matrix
 from envgen.resolver.constraints import driver_version, has_code
 
@@ -56,7 +56,7 @@ def floors(facts: Facts, conditions: Sequence[Condition]) -> list[Version]:
     return [spot.floor for spot in facts.spots if spot.floor and _possible(facts.matrix, spot, conditions, None)]
 
 
-def _possible(matrix: Matrix, spot: Spot, conditions: Sequence[Condition], broken: Condition | None) -> bool:
+def _possible(matrix: Matrix, spot: Location, conditions: Sequence[Condition], broken: Condition | None) -> bool:
     if spot.toolkit:  # a driver's names are versions there
         conditions = [driver_version(condition, spot.toolkit, spot.platform) for condition in conditions]
         broken = driver_version(broken, spot.toolkit, spot.platform) if broken else None
@@ -73,7 +73,7 @@ def _about(axis: str, conditions: Iterable[Condition], broken: Condition | None)
     return tuple(c for c in conditions if c.axis == axis), broken if broken and broken.axis == axis else None
 
 
-def _told(matrix: Matrix, spot: Spot, axis: str, conditions: tuple[Condition, ...], broken: Condition | None) -> bool:
+def _told(matrix: Matrix, spot: Location, axis: str, conditions: tuple[Condition, ...], broken: Condition | None) -> bool:
     """Whether an axis that no choice decides has a value that will do."""
     if axis in ("driver", "glibc"):
         return _free_range(spot, axis, conditions, broken)
@@ -82,7 +82,7 @@ def _told(matrix: Matrix, spot: Spot, axis: str, conditions: tuple[Condition, ..
     return any(_fits(value, conditions, broken) for value in _values(matrix, spot, axis))
 
 
-def _values(matrix: Matrix, spot: Spot, axis: str) -> Iterator[Value]:
+def _values(matrix: Matrix, spot: Location, axis: str) -> Iterator[Value]:
     if axis == "target":
         yield spot.target.name
     elif axis == "platform":
@@ -97,7 +97,7 @@ def _fits(value: Value, conditions: Iterable[Condition], broken: Condition | Non
     return all(meets(condition, value) for condition in conditions) and not (broken and meets(broken, value))
 
 
-def _free_range(spot: Spot, axis: str, conditions: Iterable[Condition], broken: Condition | None) -> bool:
+def _free_range(spot: Location, axis: str, conditions: Iterable[Condition], broken: Condition | None) -> bool:
     """A driver from the toolkit's floor on, or any glibc on Linux."""
     if (axis == "driver" and not spot.toolkit) or (axis == "glibc" and "__glibc" not in spot.target.virtual[spot.platform]):
         return False
@@ -113,7 +113,9 @@ def _free_names(conditions: Sequence[Condition], broken: Condition | None) -> bo
     return bool(left - broken.names if broken else left)
 
 
-def _chosen(spot: Spot, python: Version, axes: Iterable[str], conditions: Sequence[Condition], broken: Condition | None) -> bool:
+def _chosen(
+    spot: Location, python: Version, axes: Iterable[str], conditions: Sequence[Condition], broken: Condition | None
+) -> bool:
     """Whether with this Python some choice of releases will do."""
     rows = [row for row in spot.rows if python in row.build.pythons]
     return all(_axis_of_choice(axis, rows, python, *_about(axis, conditions, broken)) for axis in axes)

@@ -10,22 +10,22 @@ from envgen.channels.solve import Unsolvable, attempts
 from envgen.curate import claims
 from envgen.curate.model import CONFIRMED, Aspect, Judged, Shelf
 from envgen.curate.published import Evidence, refuses
-from envgen.curate.records.verdicts import Judge
+from envgen.curate.records.verdicts import FactJudge
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, Finding
-from envgen.model.packages import Lock, LockedPackage, Record, Request, Solution
-from envgen.model.run import Talk
+from envgen.model.packages import Lock, LockedPackage, Record, Solution, SolveRequest
+from envgen.model.run import Reporter
 from envgen.verify.check import check
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SolveCheck:
     """A fact that can be solved for: what there is of its package, and what the solver is asked."""
 
     item: Judged
     shelf: Shelf
-    request: Request
+    request: SolveRequest
 
     @property
     def key(self) -> Hashable:
@@ -35,11 +35,11 @@ class Question:
 
 
 def solved(
-    matrix: Matrix, judge: Judge, evidence: Evidence, recorded: Sequence[Judged], jobs: int, talk: Talk
+    matrix: Matrix, judge: FactJudge, evidence: Evidence, recorded: Sequence[Judged], jobs: int, talk: Reporter
 ) -> tuple[list[Judged], int]:
     """The facts with what the solver makes of them, and how many solves that took. What has no build is not solved for."""
     answers: dict[int, tuple[Aspect, ...]] = {}
-    questions: dict[int, Question] = {}
+    questions: dict[int, SolveCheck] = {}
     for number, item in enumerate(recorded):
         if not any(aspect.name == "exists" and aspect.verdict == CONFIRMED for aspect in item.aspects):
             continue
@@ -56,14 +56,14 @@ def solved(
     return [Judged(item.fact, (*item.aspects, *answers.get(n, ()))) for n, item in enumerate(recorded)], len(unique)
 
 
-def _question(matrix: Matrix, evidence: Evidence, item: Judged) -> Question:
+def _question(matrix: Matrix, evidence: Evidence, item: Judged) -> SolveCheck:
     fact, spelling = item.fact, item.fact.spelling
     assert spelling is not None  # noqa: S101 - without one there is no `exists` aspect
     channels = evidence.channels(spelling, claims.channels_of(matrix), fact.platform)
-    return Question(item, evidence.shelf(fact, spelling), claims.request(matrix, fact, channels, claims.specs(fact, spelling)))
+    return SolveCheck(item, evidence.shelf(fact, spelling), claims.request(matrix, fact, channels, claims.specs(fact, spelling)))
 
 
-def _attempted(requests: Sequence[Request], index: Index, jobs: int, talk: Talk) -> list[Solution | Unsolvable]:
+def _attempted(requests: Sequence[SolveRequest], index: Index, jobs: int, talk: Reporter) -> list[Solution | Unsolvable]:
     """A solution or the solver's reason for each request; any other error ends the run."""
     talk.begin("solving", len(requests))
     found = attempts(requests, index, jobs, lambda request: talk.step(f"{request.environment} {request.platform}"))
@@ -74,7 +74,7 @@ def _attempted(requests: Sequence[Request], index: Index, jobs: int, talk: Talk)
     return [item for item in found if isinstance(item, Solution | Unsolvable)]
 
 
-def _answer(matrix: Matrix, judge: Judge, question: Question, outcome: Solution | Unsolvable) -> tuple[Aspect, ...]:
+def _answer(matrix: Matrix, judge: FactJudge, question: SolveCheck, outcome: Solution | Unsolvable) -> tuple[Aspect, ...]:
     fact, shelf, request = question.item.fact, question.shelf, question.request
     if isinstance(outcome, Unsolvable):
         builds = [build for build in shelf.selected if fact.python in build.pythons]
@@ -86,7 +86,7 @@ def _answer(matrix: Matrix, judge: Judge, question: Question, outcome: Solution 
     return judge.solved(fact, shelf.carrier.package, build, _findings(matrix, question, outcome))
 
 
-def _findings(matrix: Matrix, question: Question, solution: Solution) -> Iterable[Finding]:
+def _findings(matrix: Matrix, question: SolveCheck, solution: Solution) -> Iterable[Finding]:
     """What the rules of `envgen verify` hold against a solution, were it a lock for this variant."""
     fact, platform = question.item.fact, solution.platform
     packages = tuple(_package(record, platform) for record in solution.records)

@@ -22,7 +22,7 @@ _BLOCKED = re.compile(r"^(?P<name>[\w.-]+) .*cannot be installed because there a
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class FactJudge:
     """What absence means: a complete index holds every published build."""
 
     complete: bool

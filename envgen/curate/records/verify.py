@@ -11,20 +11,20 @@ from envgen.curate import claims
 from envgen.curate.model import Fact, Judged, Published, Shelf, Source, Unclaimed, Verdicts
 from envgen.curate.published import Evidence
 from envgen.curate.records.solve import solved
-from envgen.curate.records.verdicts import NO_SPELLING, Judge
-from envgen.curate.request import Asked, opened
+from envgen.curate.records.verdicts import NO_SPELLING, FactJudge
+from envgen.curate.request import CurateRequest, opened
 from envgen.model.facts import PLATFORMS, Matrix, Platform
 from envgen.model.layout import Layout
-from envgen.model.run import Talk
+from envgen.model.run import Reporter
 
 
-def verified(layout: Layout, asked: Asked, talk: Talk, *, solve: bool, jobs: int) -> Verdicts:
+def verified(layout: Layout, asked: CurateRequest, talk: Reporter, *, solve: bool, jobs: int) -> Verdicts:
     """Hold the matrix against the records, `jobs` solves at once. Raises BadInput, and NoSolution without a live channel."""
     matrix, index = opened(layout, asked)
     platforms = asked.platforms or PLATFORMS
     sources = claims.sources(matrix, asked.frameworks or tuple(matrix.frameworks))
     evidence = Evidence(index, sorted(matrix.pythons))
-    judge = Judge(asked.complete or index.gateway is not None)
+    judge = FactJudge(asked.complete or index.gateway is not None)
     judged, solves = (
         _by_records(judge, evidence, claims.facts(matrix, asked.frameworks or tuple(matrix.frameworks), platforms)),
         None,
@@ -47,7 +47,7 @@ def verified(layout: Layout, asked: Asked, talk: Talk, *, solve: bool, jobs: int
 # --- what records say -----------------------------------------------------------------------------------------------------
 
 
-def _by_records(judge: Judge, evidence: Evidence, facts: Sequence[Fact]) -> list[Judged]:
+def _by_records(judge: FactJudge, evidence: Evidence, facts: Sequence[Fact]) -> list[Judged]:
     majors: dict[object, set[int]] = defaultdict(set)
     for fact in facts:
         majors[fact.framework, fact.provider, fact.build].update([fact.cudnn] if fact.cudnn is not None else [])

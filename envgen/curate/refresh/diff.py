@@ -9,7 +9,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.matrix.rows import Line, Spot, lines, row, variant_name
+from envgen.matrix.rows import BuildCell, Line, lines, row, variant_name
 from envgen.matrix.schema import BuildRow, FrameworkFile, ReleaseRow
 from envgen.model.facts import PLATFORMS, Platform, Variant, by_cuda, minors_text
 from envgen.yamlfile.edit import Edit
@@ -17,11 +17,11 @@ from envgen.yamlfile.events import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class RecordedBuilds:
     """What the records hold of one provider: cells by release; all that there are, where it is `complete`."""
 
     provider: str
-    spots: Mapping[Version, frozenset[Spot]]
+    spots: Mapping[Version, frozenset[BuildCell]]
     complete: bool
 
 
@@ -35,7 +35,7 @@ class _Row:
     line: Line | None
 
 
-def edits(file: FrameworkFile, held: Sequence[Held], companions: Mapping[Version, Mapping[str, str]]) -> tuple[Edit, ...]:
+def edits(file: FrameworkFile, held: Sequence[RecordedBuilds], companions: Mapping[Version, Mapping[str, str]]) -> tuple[Edit, ...]:
     """The changes that make a file claim what the records hold; none where it does."""
     found: list[Edit] = []
     for place, release in enumerate(file.releases):
@@ -48,7 +48,7 @@ def edits(file: FrameworkFile, held: Sequence[Held], companions: Mapping[Version
     return tuple(found)
 
 
-def _release(version: Version, held: Sequence[Held], companions: Mapping[str, str]) -> dict[str, Any]:
+def _release(version: Version, held: Sequence[RecordedBuilds], companions: Mapping[str, str]) -> dict[str, Any]:
     rows = [row(item.provider, line) for item in held for line in lines(item.spots.get(version, ()))]
     return {"version": str(version), **({"with": dict(companions)} if companions else {}), "builds": rows}
 
@@ -56,7 +56,9 @@ def _release(version: Version, held: Sequence[Held], companions: Mapping[str, st
 # --- a release that is known ----------------------------------------------------------------------------------------------
 
 
-def _known(place: int, release: ReleaseRow, held: Sequence[Held], companions: Mapping[str, str], framework: str) -> Iterator[Edit]:
+def _known(
+    place: int, release: ReleaseRow, held: Sequence[RecordedBuilds], companions: Mapping[str, str], framework: str
+) -> Iterator[Edit]:
     told = f"{framework} {release.version}"
     rows = [
         _Row(number, item.provider, line, line)
@@ -78,7 +80,7 @@ def _known(place: int, release: ReleaseRow, held: Sequence[Held], companions: Ma
     yield from _row_edits(("releases", place, "builds"), release.builds, rows, told)
 
 
-def _follow(rows: list[_Row], held: Held, spots: frozenset[Spot]) -> None:
+def _follow(rows: list[_Row], held: RecordedBuilds, spots: frozenset[BuildCell]) -> None:
     """Change one provider's rows of a release, in place, to what is held: first the cuDNN, then what is gone, then what is new."""
     own = [item for item in rows if item.provider == held.provider]
     _correct_cudnn(own, spots)
@@ -94,7 +96,7 @@ def _follow(rows: list[_Row], held: Held, spots: frozenset[Spot]) -> None:
         rows.insert(_position(rows, held.provider, line), _Row(None, held.provider, None, line))
 
 
-def _correct_cudnn(own: Sequence[_Row], spots: frozenset[Spot]) -> None:
+def _correct_cudnn(own: Sequence[_Row], spots: frozenset[BuildCell]) -> None:
     """Where the records of a row's builds all link a cuDNN that no row claims of them, the row was wrong: the record wins."""
     claimed = {spot for item in own if item.line for spot in item.line.spots}
     for item in own:
@@ -107,7 +109,7 @@ def _correct_cudnn(own: Sequence[_Row], spots: frozenset[Spot]) -> None:
             item.line = replace(item.line, cudnn=max(unclaimed))
 
 
-def _alone(spots: Collection[Spot], others: Collection[Spot]) -> frozenset[Spot]:
+def _alone(spots: Collection[BuildCell], others: Collection[BuildCell]) -> frozenset[BuildCell]:
     """The spots that agree with none of the others; one that names no cuDNN agrees with every one of the same build."""
     majors: dict[object, set[int | None]] = defaultdict(set)
     for other in others:
@@ -119,7 +121,7 @@ def _agrees(cudnn: int | None, majors: Collection[int | None]) -> bool:
     return bool(majors) and (cudnn is None or None in majors or cudnn in majors)
 
 
-def _shrink(rows: list[_Row], item: _Row, gone: frozenset[Spot]) -> None:
+def _shrink(rows: list[_Row], item: _Row, gone: frozenset[BuildCell]) -> None:
     """Take cells out of a row; what is left may need several rows."""
     if not gone or item.line is None:
         return
@@ -129,7 +131,7 @@ def _shrink(rows: list[_Row], item: _Row, gone: frozenset[Spot]) -> None:
     rows[after:after] = [_Row(None, item.provider, None, line) for line in left[1:]]
 
 
-def _widened(line: Line, missing: frozenset[Spot]) -> tuple[Line, frozenset[Spot]]:
+def _widened(line: Line, missing: frozenset[BuildCell]) -> tuple[Line, frozenset[BuildCell]]:
     """The row with every value added whose cells are all missing, and what is missing then."""
     while True:
         fitting = frozenset(spot for spot in missing if line.cudnn in (None, spot.cudnn))
@@ -144,7 +146,7 @@ def _widened(line: Line, missing: frozenset[Spot]) -> tuple[Line, frozenset[Spot
         line = wider
 
 
-def _wider(line: Line, missing: frozenset[Spot]) -> Iterator[Line]:
+def _wider(line: Line, missing: frozenset[BuildCell]) -> Iterator[Line]:
     """The row with one more Python, platform or variant, of those that are missing; CPU and CUDA do not mix."""
     kinds = {variant is None for variant in line.variants}
     fitting = sorted((spot for spot in missing if (spot.variant is None) in kinds), key=_order)
@@ -159,7 +161,7 @@ def _wider(line: Line, missing: frozenset[Spot]) -> Iterator[Line]:
             yield replace(line, variants=line.variants | {spot.variant})
 
 
-def _order(spot: Spot) -> tuple[Version, int, Version]:
+def _order(spot: BuildCell) -> tuple[Version, int, Version]:
     return spot.variant or Version("0"), PLATFORMS.index(spot.platform), spot.python
 
 

@@ -12,16 +12,16 @@ from packaging.version import InvalidVersion, Version
 from envgen.curate import claims
 from envgen.curate.model import UNTOLD, Published, Source, told_variant
 from envgen.curate.published import Evidence, belongs, carrier
-from envgen.curate.refresh.diff import Held, edits
-from envgen.curate.request import Asked, opened
+from envgen.curate.refresh.diff import RecordedBuilds, edits
+from envgen.curate.request import CurateRequest, opened
 from envgen.files import write_files
 from envgen.formats.builds import NAMERS
-from envgen.matrix.rows import Spot
+from envgen.matrix.rows import BuildCell
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.facts import PLATFORMS, Framework, Matrix
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
-from envgen.model.run import Talk
+from envgen.model.run import Reporter
 from envgen.yamlfile.document import checked, parse, text_of
 from envgen.yamlfile.edit import Edit, spliced
 
@@ -50,7 +50,7 @@ class Refreshed:
     by_hand: tuple[str, ...]
 
 
-def refreshed(layout: Layout, asked: Asked, talk: Talk, *, write: bool) -> Refreshed:
+def refreshed(layout: Layout, asked: CurateRequest, talk: Reporter, *, write: bool) -> Refreshed:
     """Read the records, propose, and write where that is asked. Raises BadInput, and NoSolution without a channel."""
     matrix, index = opened(layout, asked)
     evidence, complete = Evidence(index, sorted(matrix.pythons)), asked.complete or index.gateway is not None
@@ -74,14 +74,14 @@ def _framework(
     path = layout.matrices / f"{framework.name}.yaml"
     shown = layout.shown(path)
     text = text_of(path, shown, absent="`envgen init` writes one", exact=True)
-    held: list[Held] = []
+    held: list[RecordedBuilds] = []
     notes: list[str] = []
     for source in claims.sources(matrix, [framework.name]):
-        spots: dict[Version, set[Spot]] = defaultdict(set)
+        spots: dict[Version, set[BuildCell]] = defaultdict(set)
         for build in _fitting(framework, evidence, source, notes):
-            spots[build.version].update(Spot(build.variant, build.platform, python, build.cudnn) for python in build.pythons)
+            spots[build.version].update(BuildCell(build.variant, build.platform, python, build.cudnn) for python in build.pythons)
         found = {version: _told(group) for version, group in spots.items()}
-        held.append(Held(source.provider, found, complete and bool(found)))  # a channel without any build is no evidence
+        held.append(RecordedBuilds(source.provider, found, complete and bool(found)))  # a channel without any build is no evidence
     companions = {version: _companions(framework, version, held, evidence) for item in held for version in item.spots}
     file = checked(parse(text, shown), FrameworkFile)
     changes = edits(file, held, companions)
@@ -89,7 +89,7 @@ def _framework(
     return Changed(path.name, shown, text, spliced(text, changes, shown), changes), notes
 
 
-def _told(spots: set[Spot]) -> frozenset[Spot]:
+def _told(spots: set[BuildCell]) -> frozenset[BuildCell]:
     """Without those that name no cuDNN where another record of the same build does."""
     told = {spot.build for spot in spots if spot.cudnn is not None}
     return frozenset(spot for spot in spots if spot.cudnn is not None or spot.build not in told)
@@ -122,7 +122,7 @@ def _problem(framework: Framework, evidence: Evidence, provider: str, build: Pub
     return ""
 
 
-def _companions(framework: Framework, version: Version, held: Sequence[Held], evidence: Evidence) -> Mapping[str, str]:
+def _companions(framework: Framework, version: Version, held: Sequence[RecordedBuilds], evidence: Evidence) -> Mapping[str, str]:
     """The prefix of each companion that was made for a release, as far as records tell."""
     found: dict[str, str] = {}
     for item in held:
@@ -140,7 +140,7 @@ def _companions(framework: Framework, version: Version, held: Sequence[Held], ev
 # --- what a person has to write -------------------------------------------------------------------------------------------
 
 
-def _homeless(matrix: Matrix, framework: Framework, held: Sequence[Held]) -> list[str]:
+def _homeless(matrix: Matrix, framework: Framework, held: Sequence[RecordedBuilds]) -> list[str]:
     """New CUDA versions that no target and no toolkit is for."""
     claimed = {variant for release in framework.releases for build in release.builds for variant in build.variants}
     found = {spot.variant for item in held for spots in item.spots.values() for spot in spots} - claimed

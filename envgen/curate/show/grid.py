@@ -15,7 +15,7 @@ from typing import Literal
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.curate.show.query import Question, platforms_of
+from envgen.curate.show.query import Query, platforms_of
 from envgen.model.facts import (
     Address,
     Build,
@@ -117,7 +117,7 @@ class GridCell:
         return "out" if "out" in found else "warn" if "warn" in found else "in"
 
 
-def grid(matrix: Matrix, question: Question) -> tuple[GridCell, ...]:
+def grid(matrix: Matrix, question: Query) -> tuple[GridCell, ...]:
     """Every cell that a question is about: by framework, newest release first; providers, variants and platforms in order."""
     return tuple(judge(site, question) for site in sites(matrix, question.frameworks, question.platform))
 
@@ -264,7 +264,7 @@ def _unlock(condition: Condition) -> str:
 # --- what a question leaves -----------------------------------------------------------------------------------------------
 
 
-def judge(site: Site, question: Question) -> GridCell:
+def judge(site: Site, question: Query) -> GridCell:
     """One cell: demands are held against the newest Python that is left, which is the one that a project would get."""
     known = {**site.known, **(_machine(question) if site.variant else {})}
     hard = [demand.constraint for demand in site.demands if not demand.constraint.warn]
@@ -275,7 +275,7 @@ def judge(site: Site, question: Question) -> GridCell:
     return GridCell(site, left, tuple(row for row in told if row))
 
 
-def _machine(question: Question) -> Known:
+def _machine(question: Query) -> Known:
     known: dict[str, tuple[constraints.Value, ...]] = (
         {"gpu": tuple(gpu.capability for gpu in question.gpus)} if question.gpus else {}
     )

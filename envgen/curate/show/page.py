@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from envgen.curate.show.axes import cuts, spans
 from envgen.curate.show.grid import Demand, Site, sites
-from envgen.curate.show.query import Question, platforms_of
+from envgen.curate.show.query import Query, platforms_of
 from envgen.files import write_files
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, driver_text
@@ -29,7 +29,7 @@ _GENERATOR = '<meta name="generator" content="envgen">'
 _PLACE = re.compile(r"\{\{ ([a-z. -]+) \}\}")
 
 
-def write_page(path: Path, matrix: Matrix, question: Question) -> str:
+def write_page(path: Path, matrix: Matrix, question: Query) -> str:
     """Write the page that opens with a question; returns what was done, in words. Raises BadInput where it cannot be written."""
     if path.exists() and _GENERATOR not in path.read_text(encoding="utf-8", errors="replace"):
         raise BadInput("is there, and is no page of envgen", where=path, hint="choose another name, or remove it")
@@ -38,7 +38,7 @@ def write_page(path: Path, matrix: Matrix, question: Question) -> str:
     return f"wrote {path} ({len(text.encode()) // 1000} kB): open it in a browser, or send it"
 
 
-def html(matrix: Matrix, question: Question) -> str:
+def html(matrix: Matrix, question: Query) -> str:
     """The whole page; the same bytes for the same facts and question."""
     known = facts(matrix)
     digest = sha256(_json(known).encode()).hexdigest()[:12]
@@ -67,7 +67,7 @@ def _json(data: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _start(matrix: Matrix, question: Question) -> dict[str, Any]:
+def _start(matrix: Matrix, question: Query) -> dict[str, Any]:
     """What is picked when the page opens; of several frameworks the one with the most to look at."""
     return {
         "framework": max(question.frameworks, key=lambda name: sum(len(row.builds) for row in matrix.frameworks[name].releases)),

@@ -16,7 +16,7 @@ _DRIVER, _MINOR, _CAPABILITY = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """What is known of the machine and the wish; None and () stand for anything, and refuse nothing."""
 
     frameworks: tuple[str, ...]
@@ -28,14 +28,14 @@ class Question:
 
 def asked(
     matrix: Matrix, frameworks: Sequence[str], driver: str | None, gpus: Sequence[str], python: str | None, platform: str | None
-) -> Question:
+) -> Query:
     """A question from the words of a command line; without `frameworks` all of them. Raises BadInput with a suggestion."""
     platforms = platforms_of(matrix)
     for name in frameworks:
         _known("framework", name, matrix.frameworks)
     if platform is not None:
         _known("platform", platform, platforms)
-    return Question(
+    return Query(
         frameworks=tuple(dict.fromkeys(frameworks or matrix.frameworks)),
         driver=_version(driver, _DRIVER, "--driver", "a driver is written 535 or 535.104.05, as nvidia-smi prints it"),
         gpus=tuple(dict.fromkeys(_gpu(matrix, name) for name in gpus)),
@@ -44,7 +44,7 @@ def asked(
     )
 
 
-def bare_branch(matrix: Matrix, question: Question) -> str | None:
+def bare_branch(matrix: Matrix, question: Query) -> str | None:
     """That a bare branch (580) is its very first driver, and which of it came with a CUDA; None where there is nothing to say."""
     driver, family = question.driver, system(question.platform or "linux-64")
     came = (kit.driver[family] for kit in matrix.toolkits.values() if family in kit.driver)

@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from envgen.curate.show.grid import GridCell, Told, gpu_text, newest_first
-from envgen.curate.show.query import Question
+from envgen.curate.show.query import Query
 from envgen.model.facts import Variant, driver_text, minors_text, variant_text
 
 _REASONS = 6  # of those against; more are in --json and with --all
@@ -21,7 +21,7 @@ _LEGEND = (
 )
 
 
-def page(cells: Sequence[GridCell], question: Question, width: int, *, everything: bool) -> str:
+def page(cells: Sequence[GridCell], question: Query, width: int, *, everything: bool) -> str:
     """A table for each framework and provider, what the marks mean, and why the rest is out; no line is wider than `width`.
 
     Rows and columns in which nothing is left are not shown without `everything`.
@@ -42,7 +42,7 @@ def page(cells: Sequence[GridCell], question: Question, width: int, *, everythin
     return "\n\n".join(blocks)
 
 
-def _asked(question: Question) -> str:
+def _asked(question: Query) -> str:
     said = [f"driver {driver_text(question.driver)}" if question.driver else "any driver"]
     said.append(" and ".join(map(gpu_text, question.gpus)) or "any GPU")
     said.append(f"python {question.python}" if question.python else "any python")
@@ -151,12 +151,12 @@ def _wrapped(label: str, text: str, width: int) -> list[str]:
 # --- for a machine --------------------------------------------------------------------------------------------------------
 
 
-def as_json(cells: Iterable[GridCell], question: Question) -> str:
+def as_json(cells: Iterable[GridCell], question: Query) -> str:
     """The question and every cell with its reasons; versions are strings, what is not known is null."""
     return json.dumps({"question": _question(question), "cells": [_cell(cell) for cell in cells]}, indent=2)
 
 
-def _question(question: Question) -> dict[str, Any]:
+def _question(question: Query) -> dict[str, Any]:
     return {
         "frameworks": list(question.frameworks),
         "driver": driver_text(question.driver) if question.driver else None,
