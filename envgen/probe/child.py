@@ -213,7 +213,7 @@ STEPS = {
     "tensorflow": (("build", tensorflow_build), ("devices", tensorflow_devices), ("matmul", tensorflow_matmul)),
     "jax": (("build", jax_build), ("devices", jax_devices), ("matmul", jax_matmul)),
     "cupy": (("build", cupy_build), ("devices", cupy_devices), ("matmul", cupy_matmul)),
-}  # type: Dict[str, Tuple[Tuple[str, Question], ...]]
+}  # type: Dict[str, Tuple[Tuple[str, FrameworkProbe], ...]]
 
 
 # --- all of them ----------------------------------------------------------------------------------------------------------
