@@ -1,0 +1,40 @@
+"""Tables for reports: drawn by rich, one style everywhere; as text where a report has lines around the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Align = Literal["left", "right"]
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
+    """A table with one line below the headings. Columns named in `right` are flush right; those in `fold` wrap, others do not.
+
+    Cells are plain text: square brackets in them are no markup.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        justify: Align = "right" if heading in right else "left"
+        drawn.add_column(heading, justify=justify, no_wrap=heading not in fold, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
+def lines(drawn: Table, width: int) -> tuple[str, ...]:
+    """The lines of a table, without colour, no wider than `width` columns; trailing blanks are cut."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    out = StringIO()
+    Console(file=out, width=width, color_system=None, force_terminal=False).print(drawn)
+    return tuple(line.rstrip() for line in out.getvalue().splitlines() if line.strip())
