@@ -54,7 +54,9 @@ def lock(
     from envgen.machine.locked import best_here
     from envgen.model.run import LockRequest
 
-    ask = LockRequest(projects, targets, folder, offline, jobs or os.cpu_count() or 1, update)
+    ask = LockRequest(
+        projects=projects, targets=targets, index_folder=folder, offline=offline, jobs=jobs or os.cpu_count() or 1, update=update
+    )
     with Terminal() as talk:
         outcomes = pipeline.lock(layout, ask, talk, best_here)
     if as_json:

@@ -67,7 +67,9 @@ def _project_names(layout: Layout, ask: LockRequest) -> tuple[str, ...]:
 
 def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
     path = layout.shown(layout.target(found.project.name, target))
-    return Outcome(found.kept[target], "unchanged", found.stamps[target].downloads, 0.0, path)
+    return Outcome(
+        resolution=found.kept[target], state="unchanged", downloads=found.stamps[target].downloads, seconds=0.0, path=path
+    )
 
 
 def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: LockRequest, talk: Reporter) -> dict[tuple[str, str], Outcome]:
@@ -172,7 +174,10 @@ def _solve(resolutions: Sequence[Resolution], index: Index, ask: LockRequest, ta
         ready.result()
     talk.end()
     each = (time.perf_counter() - begun) / len(resolutions)
-    return [Solved(resolution, tuple(next(found) for _ in group), (), each) for resolution, group in asked]
+    return [
+        Solved(resolution=resolution, solutions=tuple(next(found) for _ in group), files=(), seconds=each)
+        for resolution, group in asked
+    ]
 
 
 def _solutions(
@@ -200,7 +205,13 @@ def _pinned(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved
     files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
     locked = condalock.pin(name, item, files, wanted, chosen(resolution))
     warned = _read_back(layout, matrix, item, locked)
-    return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun, warned)
+    return Solved(
+        resolution=resolution,
+        solutions=item.solutions,
+        files=(*files, locked),
+        seconds=item.seconds + time.perf_counter() - begun,
+        notes=warned,
+    )
 
 
 def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFile) -> tuple[str, ...]:
@@ -234,7 +245,9 @@ def _written(layout: Layout, found: Plan, item: Solved) -> Outcome:
     state = "relocked" if (folder / LOCK).is_file() else "locked"
     write_files(folder, item.files, layout)
     notes = (*_changed_by_index(found.wanted[resolution.target.name], resolution), *item.notes)
-    return Outcome(resolution, state, item.downloads, item.seconds, layout.shown(folder), notes)
+    return Outcome(
+        resolution=resolution, state=state, downloads=item.downloads, seconds=item.seconds, path=layout.shown(folder), notes=notes
+    )
 
 
 def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...]:

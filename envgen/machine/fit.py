@@ -102,9 +102,17 @@ def verdict(
     locked = lock is not None or not asked
     if against:
         cures = tuple(dict.fromkeys(cure for _, cures in against for cure in cures))
-        return Fit(target.name, target.cuda, "", tuple(what for what, _ in against), (), cures, locked)
+        return Fit(
+            target=target.name,
+            cuda=target.cuda,
+            how="",
+            why=tuple(what for what, _ in against),
+            cautions=(),
+            unlock=cures,
+            locked=locked,
+        )
     how, why, cautions = case.manner() if case else ("cpu", "needs no GPU", ())
-    return Fit(target.name, target.cuda, how, (why,), cautions, (), locked)
+    return Fit(target=target.name, cuda=target.cuda, how=how, why=(why,), cautions=cautions, unlock=(), locked=locked)
 
 
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
@@ -177,7 +185,7 @@ class _Case:
 
     def without_code(self, chosen: constraints.Known, lock: LockedTarget | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
-        kinds = tuple(dict.fromkeys(Gpu(gpu.name, gpu.capability) for gpu in self.machine.gpus))
+        kinds = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.gpus))
         bad = [(gpu, found) for gpu in kinds if (found := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))]
         for gpu, (what, cures) in bad:
             yield what, (*cures, *((f"CUDA_VISIBLE_DEVICES without the {gpu.name}",) if len(bad) < len(kinds) else ()))
@@ -242,7 +250,23 @@ def newest_native(matrix: Matrix, machine: Machine, system: str) -> Variant:
 def _fleet(gpu: Gpu) -> Project:
     """A project that asks for nothing but this GPU: what a project says of its own fleet says nothing of this machine."""
     nothing = SpecifierSet()
-    return Project("", nothing, "", (), (), (), (), (), (), None, (gpu.name,), False, None, "", {"": Address("", 1, 1)})
+    return Project(
+        name="",
+        python=nothing,
+        python_text="",
+        frameworks=(),
+        targets=(),
+        platforms=(),
+        channels=(),
+        dependencies=(),
+        pip=(),
+        driver=None,
+        gpus=(gpu.name,),
+        align=False,
+        exclude_newer=None,
+        template="",
+        addresses={"": Address("", 1, 1)},
+    )
 
 
 def _age(found: Fit) -> Version:

@@ -40,7 +40,7 @@ def _machine(machine: Machine, here: System, width: int) -> Iterator[str]:
 
 
 def _counted(gpus: Iterable[Gpu]) -> dict[Gpu, int]:
-    kinds = [Gpu(gpu.name, gpu.capability, mig=gpu.mig) for gpu in gpus]
+    kinds = [Gpu(name=gpu.name, capability=gpu.capability, mig=gpu.mig) for gpu in gpus]
     return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
 

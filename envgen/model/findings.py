@@ -11,7 +11,7 @@ from envgen.model.facts import Address, Gpu, Platform, Variant
 from envgen.model.packages import Lock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a lock is meant to be on one platform; `source` says who says so.
 
@@ -33,7 +33,7 @@ class Claim:
         return f"cuda {self.cuda}" if self.kind == "cuda" and self.cuda else self.kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something a check found: which rule, about which package, what it means, and what brought the package there."""
 
@@ -46,7 +46,7 @@ class Finding:
     at: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """One platform of a lock, held against what it is meant to be. The drivers are the oldest that run it, and on which what is
     compiled at run time works; None: not known, or not needed.

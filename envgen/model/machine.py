@@ -10,7 +10,7 @@ from packaging.version import Version
 from envgen.model.facts import Gpu, Platform, Variant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What NVML says this machine has; empty where there is no driver. `cuda` is what the driver can run.
 
@@ -24,7 +24,7 @@ class Machine:
     hidden: tuple[Gpu, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outsider:
     """CUDA or cuDNN that lies outside of every environment. `version` is as exact as its files tell, "" where they do not.
 
@@ -37,7 +37,7 @@ class Outsider:
     via: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """The system beside what NVML says: what packages may expect of it, and what may get in their way.
 
@@ -80,7 +80,7 @@ class LockedTarget:
     cudnn: Mapping[Platform, Version] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """Whether a machine can run a target: `how` is "cpu", "native" or "minor" where it can, "" where it cannot.
 
@@ -101,7 +101,7 @@ class Fit:
         return self.how != ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
     """The targets of one project on a machine. `chosen` is the locked target that fits, "" where none does; `why` says why.
 
@@ -115,7 +115,7 @@ class Checkup:
     asked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """All that `envgen doctor` has to tell."""
 

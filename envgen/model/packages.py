@@ -9,7 +9,7 @@ from datetime import datetime
 from envgen.model.facts import Address, Platform
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One package record of a channel index, as the solver chose it. `size` is in bytes, where it is known; hashes are hex."""
 
@@ -27,7 +27,7 @@ class Record:
     source: Mapping[str, object]  # the record as the index holds it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SolveRequest:
     """What the solver is asked for one cell. `virtual` maps virtual package -> "version" or "version build"."""
 
@@ -48,7 +48,7 @@ class Solution:
     records: tuple[Record, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
     """One package of a lock, a list or an installed environment. Hashes are hex; what its source does not tell is "" or None.
 
@@ -68,7 +68,7 @@ class LockedPackage:
     at: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """What one file, or one installed environment, holds.
 

@@ -237,7 +237,9 @@ def _wish(matrix: Matrix, framework: str, phrase: Phrase, version: str, at: Addr
         companions = (name,)
         if text != ANY:
             found, text = _followed(matrix, framework, name, found, phrase, at)
-    return RequestedFramework(framework, found, text, phrase.channel or None, companions, at)
+    return RequestedFramework(
+        framework=framework, versions=found, text=text, provider=phrase.channel or None, companions=companions, at=at
+    )
 
 
 def _followed(

@@ -46,7 +46,15 @@ def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
 def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None, text: str) -> Finding:
     name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
     chain = _chain(case, package) if package and case.lock.linked else ()
-    return Finding(rule.name, rule.severity, case.platform, name, text, chain, package.at if package else None)
+    return Finding(
+        rule=rule.name,
+        severity=rule.severity,
+        platform=case.platform,
+        package=name,
+        text=text,
+        chain=chain,
+        at=package.at if package else None,
+    )
 
 
 def _chain(case: Case, package: LockedPackage) -> tuple[str, ...]:
@@ -79,7 +87,7 @@ def inferred(packages: list[LockedPackage]) -> Claim:
         kind = "mixed" if any(package.name in NAMERS or is_library(package) for package, _ in cudas) else "cpu"
     else:
         kind = "cuda" if any(is_library(package) for package, _ in cudas) else "none"
-    return Claim(kind, _named(cudas, frameworks) if kind == "cuda" else None, "inferred")
+    return Claim(kind=kind, cuda=_named(cudas, frameworks) if kind == "cuda" else None, source="inferred")
 
 
 def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None]) -> Version | None:

@@ -235,7 +235,10 @@ def newer(real: Matrix) -> Matrix:
     base = real.targets["cu130"]
     cuda = Version("13.1")
     virtual = {platform: {**promised, "__cuda": "13.1"} for platform, promised in base.virtual.items()}
-    return replace(real, targets={**real.targets, "cu131": Target("cu131", cuda, base.platforms, virtual, base.at)})
+    return replace(
+        real,
+        targets={**real.targets, "cu131": Target(name="cu131", cuda=cuda, platforms=base.platforms, virtual=virtual, at=base.at)},
+    )
 
 
 def test_a_newer_minor_of_cuda_13_on_the_driver_of_13_0(real: Matrix) -> None:

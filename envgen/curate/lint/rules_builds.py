@@ -122,7 +122,9 @@ def _cells(build: Build) -> Iterator[tuple[Variant, Platform]]:
 
 
 def _used(facts: Facts, release: Release, build: Build, variant: Variant, platform: Platform) -> bool:
-    alone = Build(build.provider, frozenset({variant}), build.platforms, build.pythons, build.at)
+    alone = Build(
+        provider=build.provider, variants=frozenset({variant}), platforms=build.platforms, pythons=build.pythons, at=build.at
+    )
     unspelled = (release.at, build.provider) not in facts.spellings  # a rule of its own
     return unspelled or any(
         platform in target.platforms and facts.serves(release, alone, target) for target in facts.matrix.targets.values()
