@@ -36,7 +36,7 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
     """Every piece of advice in the matrix that does not hold for a resolution, by its id, each text once."""
     known = {platform: _known(matrix, resolution, platform) for platform in resolution.platforms}
     found: dict[tuple[str, str, str], AppliedAdvice] = {}
-    for rule, said in matrix.hearsay:
+    for rule, said in matrix.advice:
         where = tuple(platform for platform, values in known.items() if constraints.holds(rule, values))
         if where:
             holes = _holes(matrix, resolution, rule, where)

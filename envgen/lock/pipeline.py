@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -19,7 +19,7 @@ from envgen.files import remove_files, write_files
 from envgen.formats import conda_lock
 from envgen.lock.plan import Best, Plan, as_locked, chosen, plan, rendered
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import BadInput, CheckFailed, NoSolution, Unsatisfiable, addressed
+from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
@@ -27,7 +27,7 @@ from envgen.model.resolution import Choice, Obstacle, RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, Reporter, Solved
 from envgen.project.load import load
 from envgen.resolver import specs
-from envgen.resolver.resolve import Problem, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, resolve
 from envgen.verify import check
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _refuted(found: Plan, clash: Unsatisfiable, index: Index) -> NoSolution:
     from envgen.channels.solve import Unsolvable, solve
     from envgen.explain.refuted import by_index
 
-    what = f"{found.project.name}: {by_index(cast('Problem', clash.question), found.wanted.values())}"
+    what = f"{found.project.name}: {by_index(clash.problem, found.wanted.values())}"
     try:
         solve([request for resolution in found.wanted.values() for request in specs.requests(resolution)], index, 1)
     except Unsolvable as error:

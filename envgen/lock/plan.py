@@ -9,14 +9,14 @@ from packaging.version import Version
 
 from envgen.formats import conda_lock
 from envgen.lock import render
-from envgen.model.errors import BadInput, Unsatisfiable, closest
+from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Choice, RenderedFile, Resolution
 from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.project.load import load
 from envgen.resolver.candidates import Availability
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import GPU, WORDS
 
 Best = Callable[[str, Matrix, Project], tuple[str, str]]  # a word that depends on the machine -> the target it means, and why

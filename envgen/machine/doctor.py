@@ -35,7 +35,7 @@ def diagnose(
     checkups = [checkup(layout, matrix, name, machine, here, asked=bool(projects)) for name in names] if layout else []
     return Diagnosis(
         machine=machine,
-        here=here,
+        system=here,
         symptoms=symptoms.judge(machine, here),
         checkups=tuple(checkups) or (_described(matrix, machine, here),),
     )
@@ -48,21 +48,21 @@ def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: S
     verdicts = fit.verdicts(machine, matrix, project, here, locks)
     if not locks:
         return Checkup(
-            project=name, verdicts=verdicts, chosen="", why=f"no target is locked: run `envgen lock {name}`", asked=asked
+            project=name, fits=verdicts, chosen="", why=f"no target is locked: run `envgen lock {name}`", requested=asked
         )
     try:
         chosen, why = fit.choose(AUTO, verdicts, machine, project, locks)
     except BadInput as error:
-        return Checkup(project=name, verdicts=verdicts, chosen="", why=error.what, asked=asked)
+        return Checkup(project=name, fits=verdicts, chosen="", why=error.what, requested=asked)
     if not _of(verdicts, chosen).fits:
         return Checkup(
             project=name,
-            verdicts=verdicts,
+            fits=verdicts,
             chosen="",
             why=f"no locked target runs here; {chosen}: {'; '.join(_of(verdicts, chosen).why)}",
-            asked=asked,
+            requested=asked,
         )
-    return Checkup(project=name, verdicts=verdicts, chosen=chosen, why=why, asked=asked)
+    return Checkup(project=name, fits=verdicts, chosen=chosen, why=why, requested=asked)
 
 
 def _of(verdicts: Sequence[Fit], target: str) -> Fit:
@@ -76,8 +76,8 @@ def _described(matrix: Matrix, machine: Machine, here: System) -> Checkup:
     verdicts = tuple(fit.verdict(machine, matrix, target, here) for target in newest)
     return Checkup(
         project="",
-        verdicts=verdicts,
+        fits=verdicts,
         chosen=next((verdict.target for verdict in verdicts if verdict.fits), ""),
         why="",
-        asked=False,
+        requested=False,
     )

@@ -59,7 +59,7 @@ def choose(
     raise BadInput(
         f"driver {_driver(machine)} can run no CUDA target of {project.name} {_refused(cuda[-1])}",
         where=project.at("targets"),
-        hint=f"it takes {next(iter(cuda[-1].unlock), 'another machine')}; or add an older CUDA target, or use `--target cpu`",
+        hint=f"it takes {next(iter(cuda[-1].fixes), 'another machine')}; or add an older CUDA target, or use `--target cpu`",
     )
 
 
@@ -108,11 +108,11 @@ def verdict(
             how="",
             why=tuple(what for what, _ in against),
             cautions=(),
-            unlock=cures,
+            fixes=cures,
             locked=locked,
         )
     how, why, cautions = case.manner() if case else ("cpu", "needs no GPU", ())
-    return Fit(target=target.name, cuda=target.cuda, how=how, why=(why,), cautions=cautions, unlock=(), locked=locked)
+    return Fit(target=target.name, cuda=target.cuda, how=how, why=(why,), cautions=cautions, fixes=(), locked=locked)
 
 
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:

@@ -72,11 +72,11 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
-        words=dict(words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
+        aliases=dict(words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
     )
     _check_references(matrix)
     said = hearsay(documents[_ADVICE]) if _ADVICE in documents else iter(())
-    return replace(matrix, hearsay=tuple(heard(matrix, said)))
+    return replace(matrix, advice=tuple(heard(matrix, said)))
 
 
 def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:

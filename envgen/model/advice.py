@@ -1,6 +1,6 @@
 """The nouns of advice that is often heard: what is said, what is wrong with it, and how a solver can be asked to show it.
 
-They know nothing of the facts that say where the advice goes wrong: those are constraints (`model.Matrix.hearsay`).
+They know nothing of the facts that say where the advice goes wrong: those are constraints (`model.Matrix.advice`).
 """
 
 from __future__ import annotations

@@ -241,8 +241,8 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
-    hearsay: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
-    words: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
+    advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
+    aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:

@@ -68,7 +68,7 @@ class Symptom:
     rule: str
     severity: str  # "error", "warning" or "note"
     text: str
-    cure: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class LockedTarget:
 class Fit:
     """Whether a machine can run a target: `how` is "cpu", "native" or "minor" where it can, "" where it cannot.
 
-    `why` says it in words, one reason each; `cautions` what may fail although it runs; `unlock` what it would take.
+    `why` says it in words, one reason each; `cautions` what may fail although it runs; `fixes` what it would take.
     """
 
     target: str
@@ -92,7 +92,7 @@ class Fit:
     how: str
     why: tuple[str, ...]
     cautions: tuple[str, ...] = ()
-    unlock: tuple[str, ...] = ()
+    fixes: tuple[str, ...] = ()
     locked: bool = True  # whether its lock is there, where that was asked
 
     @property
@@ -105,14 +105,14 @@ class Fit:
 class Checkup:
     """The targets of one project on a machine. `chosen` is the locked target that fits, "" where none does; `why` says why.
 
-    `asked` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
+    `requested` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
     """
 
     project: str
-    verdicts: tuple[Fit, ...]
+    fits: tuple[Fit, ...]
     chosen: str
     why: str
-    asked: bool
+    requested: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +120,12 @@ class Diagnosis:
     """All that `envgen doctor` has to tell."""
 
     machine: Machine
-    here: System
+    system: System
     symptoms: tuple[Symptom, ...]
     checkups: tuple[Checkup, ...]
 
     @property
-    def ill(self) -> bool:
+    def failed(self) -> bool:
         """An error was found, or a project that was named has no locked target that runs here."""
-        no_target = any(checkup.asked and not checkup.chosen for checkup in self.checkups)
+        no_target = any(checkup.requested and not checkup.chosen for checkup in self.checkups)
         return no_target or any(symptom.severity == "error" for symptom in self.symptoms)

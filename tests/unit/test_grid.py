@@ -18,10 +18,9 @@ from envgen.curate.show.axes import cuts, spans
 from envgen.curate.show.grid import GridCell, Site, grid, judge, sites
 from envgen.curate.show.page import html
 from envgen.curate.show.query import Query, asked, bare_branch
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Address, Condition, Gpu, Matrix, Project, RequestedFramework, RequestedTarget, Target
 from envgen.model.resolution import Resolution
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.yamlfile.document import version_range
 
 HERE = Address("project.yaml", 1, 1)

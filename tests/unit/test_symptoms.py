@@ -81,7 +81,7 @@ def test_a_toolkit_on_the_disk_alone_is_no_symptom(tmp_path: Path) -> None:
 def test_a_driver_that_does_not_answer(tmp_path: Path, files: dict[str, str], rule: str, severity: str, words: str) -> None:
     (symptom,) = found(tmp_path, NOTHING, files).values()
     assert (symptom.rule, symptom.severity) == (rule, severity)
-    assert words in symptom.cure
+    assert words in symptom.fix
 
 
 def test_the_driver_of_the_kernel_is_told_in_a_container(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_stub_and_a_preloaded_library_are_errors_where_there_is_a_driver(tmp_p
 )
 def test_a_toolkit_that_extensions_are_compiled_with(tmp_path: Path, ways: dict[str, str], severity: str, cure: str) -> None:
     symptom = found(tmp_path, SERVER, {**toolkit("11.8"), **toolkit("12.2")}, **ways)["toolkit"]
-    assert (symptom.severity, cure in symptom.cure) == (severity, True)
+    assert (symptom.severity, cure in symptom.fix) == (severity, True)
 
 
 def test_a_cuda_home_that_leads_nowhere_is_a_warning(tmp_path: Path) -> None:

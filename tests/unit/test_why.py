@@ -22,17 +22,15 @@ from envgen.explain.facts import limits
 from envgen.explain.model import Conflict
 from envgen.explain.repairs import ways_out
 from envgen.explain.report import conflict_json, conflict_text
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Address, Build, Framework, Matrix, Project, Release, RequestedTarget, Spelling, Target, Toolkit
-from envgen.resolver.resolve import Problem, possible, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, possible, resolve
 
 
 def conflict_of(matrix: Matrix, project: Project) -> Conflict:
     """What clashes, from the error that `resolve` raises."""
     with pytest.raises(Unsatisfiable) as caught:
         resolve(matrix, project)
-    assert isinstance(caught.value.question, Problem)
-    return conflict(caught.value.question)
+    return conflict(caught.value.problem)
 
 
 def demanded(found: Conflict) -> list[str]:

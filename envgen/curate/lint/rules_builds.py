@@ -189,7 +189,7 @@ def companions(facts: Facts) -> LintResults:
 )
 def unheard(facts: Facts) -> LintResults:
     """Rows of advice.yaml and words.yaml that name a framework, a companion, a provider or a target that is not there."""
-    said = {constraint.at for constraint, _ in facts.matrix.hearsay} | {word.at for word in facts.matrix.words.values()}
+    said = {constraint.at for constraint, _ in facts.matrix.advice} | {word.at for word in facts.matrix.aliases.values()}
     for kind in ("advice", "words"):
         document = facts.documents.get(f"{kind}.yaml")
         for index in range(len(document.data[kind])) if document else ():
