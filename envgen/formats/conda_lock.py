@@ -226,7 +226,7 @@ def _package(
         name=name,
         version=version,
         build=build_of(url) if manager == "conda" else "",
-        manager=manager,
+        manager="pip" if manager == "pip" else "conda",
         platform=platform,
         url=url,
         md5=hashes.get("md5"),
@@ -278,6 +278,8 @@ class _Reader:
     def package(self, node: Any, fields: Mapping[str, Any]) -> LockedPackage:
         """One entry."""
         name, version, manager, platform, url = [self.text(fields, key, node) for key in _FIELDS]
+        if manager not in ("conda", "pip"):
+            raise _broken(f"expected `manager: conda` or `manager: pip`, not {manager!r}", self.address(fields["manager"]))
         needs = self.texts(fields, "dependencies")
         hashes = self.texts(fields, "hash")
         return _package((name, version, manager, platform, url), needs, hashes, self.address(node))

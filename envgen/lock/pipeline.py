@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from packaging.version import Version
 
@@ -242,7 +242,7 @@ def _told(found: Finding) -> str:
 
 def _written(layout: Layout, found: Plan, item: Solved) -> Outcome:
     resolution, folder = item.resolution, layout.target(*_key(item.resolution))
-    state = "relocked" if (folder / LOCK).is_file() else "locked"
+    state: Literal["locked", "relocked"] = "relocked" if (folder / LOCK).is_file() else "locked"
     write_files(folder, item.files, layout)
     notes = (*_changed_by_index(found.wanted[resolution.target.name], resolution), *item.notes)
     return Outcome(

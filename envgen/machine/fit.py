@@ -15,7 +15,7 @@ from packaging.version import Version
 from envgen.matrix import drivers
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
-from envgen.model.machine import Fit, LockedTarget, Machine, System
+from envgen.model.machine import Fit, LockedTarget, Machine, Manner, System
 from envgen.resolver import constraints
 from envgen.targets import AUTO, GPU
 
@@ -111,6 +111,7 @@ def verdict(
             fixes=cures,
             locked=locked,
         )
+    how: Manner
     how, why, cautions = case.manner() if case else ("cpu", "needs no GPU", ())
     return Fit(target=target.name, cuda=target.cuda, how=how, why=(why,), cautions=cautions, fixes=(), locked=locked)
 
@@ -219,7 +220,7 @@ class _Case:
         cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
         return f"its lock holds cuDNN {locked}, and {pin[1].text}", (cure,)
 
-    def manner(self) -> tuple[str, str, tuple[str, ...]]:
+    def manner(self) -> tuple[Manner, str, tuple[str, ...]]:
         """How the machine runs a target that it can run: the manner, in words, and what may fail all the same."""
         cuda, driver = self.toolkit.version, _driver(self.machine)
         brings = newest_native(self.matrix, self.machine, self.system)

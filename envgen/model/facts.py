@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
+from typing import Literal
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -226,7 +227,7 @@ class Alias:
     framework: str  # "" for none
     cpu: bool
     cuda: SpecifierSet | None  # None: says nothing of CUDA
-    version: str  # framework, cuda or none
+    version: Literal["framework", "cuda", "none"]
     because: str
     at: Address
 

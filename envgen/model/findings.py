@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packaging.version import Version
 
 from envgen.model.facts import Address, Gpu, Platform, Variant
 from envgen.model.packages import Lock
+from envgen.model.rules import Severity
+
+ClaimKind = Literal["cpu", "cuda", "mixed", "none"]  # mixed (CPU frameworks beside CUDA) and none (no framework) only when inferred
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,7 @@ class Claim:
     None there. `builds` maps a package to the CUDA that was chosen for it and whether it must be just that.
     """
 
-    kind: str  # "cpu", "cuda", "mixed" or "none"; the last two only when inferred
+    kind: ClaimKind
     cuda: Variant
     source: str
     virtual: Mapping[str, str] | None = None
@@ -38,7 +42,7 @@ class Finding:
     """Something a check found: which rule, about which package, what it means, and what brought the package there."""
 
     rule: str
-    severity: str  # "error": the check fails; "warning": worth a look
+    severity: Severity  # an error makes the check fail
     platform: Platform
     package: str
     text: str

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packaging.version import Version
 
 from envgen.model.facts import Gpu, Platform, Variant
+
+Manner = Literal["cpu", "native", "minor"]  # how a machine runs a target; minor: by minor-version compatibility
+SymptomSeverity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ class Outsider:
     `via` is what leads there: LD_LIBRARY_PATH, LD_PRELOAD, PATH, CUDA_HOME (a variable); "disk" where only the place does.
     """
 
-    kind: str  # "CUDA", "cuDNN", or "driver stub": a libcuda that is only there to link against
+    kind: Literal["CUDA", "cuDNN", "driver stub"]  # the last: a libcuda that is only there to link against
     version: str
     folder: str
     via: str
@@ -66,7 +70,7 @@ class Symptom:
     """Something about a machine that a person should know: which rule says so, how bad it is, what it is and what to do."""
 
     rule: str
-    severity: str  # "error", "warning" or "note"
+    severity: SymptomSeverity
     text: str
     fix: str
 
@@ -89,7 +93,7 @@ class Fit:
 
     target: str
     cuda: Variant
-    how: str
+    how: Manner | Literal[""]
     why: tuple[str, ...]
     cautions: tuple[str, ...] = ()
     fixes: tuple[str, ...] = ()

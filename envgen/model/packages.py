@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from envgen.model.facts import Address, Platform
+
+Manager = Literal["conda", "pip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class LockedPackage:
     name: str
     version: str
     build: str
-    manager: str  # "conda" or "pip"
+    manager: Manager
     platform: Platform
     url: str = ""
     md5: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from envgen.model.facts import Platform
 from envgen.model.packages import Solution
@@ -56,7 +56,7 @@ class Outcome:
     """One row of the final table; `seconds` is how long the target took, 0 when there was nothing to do."""
 
     resolution: Resolution
-    state: str  # locked, relocked or unchanged
+    state: Literal["locked", "relocked", "unchanged"]
     downloads: Mapping[Platform, Download]
     seconds: float
     path: str

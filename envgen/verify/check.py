@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from envgen.formats.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
 from envgen.model.facts import Matrix, Platform
-from envgen.model.findings import Claim, Finding
+from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
@@ -81,6 +81,7 @@ def inferred(packages: list[LockedPackage]) -> Claim:
     """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework)."""
     frameworks = [framework_cuda(package, packages) for package in packages if framework_of(package)]
     cudas = [(package, cuda) for package in packages if (cuda := cuda_of(package)) is not None]
+    kind: ClaimKind
     if any(cuda is not None for cuda in frameworks):
         kind = "mixed" if None in frameworks else "cuda"
     elif frameworks:

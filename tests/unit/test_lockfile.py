@@ -269,6 +269,7 @@ def test_every_shorter_lock_with_a_package_cut_is_refused() -> None:
         ("package:\n", "packages:\n", "f.yml:1:1: not a lock: expected a list `package`"),
         ("    sha256: " + "ef" * 32 + "\n  category: main\n  optional: false\n", "    - x\n", "f.yml:24:5: not YAML: "),
         ("  channels:\n  - url", "  channels:\n  - uri", "f.yml:6:5: `url` is missing: this lock ends early, or is none"),
+        ("manager: pip\n", "manager: npm\n", "f.yml:39:12: expected `manager: conda` or `manager: pip`, not 'npm'"),
     ],
 )
 def test_a_broken_lock_says_where_and_how(old: str, new: str, said: str) -> None:
