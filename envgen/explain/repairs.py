@@ -176,7 +176,7 @@ def _drivers(question: Problem, _: str) -> Iterator[Change]:
 def _gpus(question: Problem, name: str) -> Iterator[Change]:
     if len(question.project.gpus) > 1:
         left = f"without {name} in gpus:"
-        yield Change(("gpu", name), left, 7, lambda p: replace(p, gpus=tuple(gpu for gpu in p.gpus if gpu != name)))
+        yield Change(("gpu", name), left, 7, lambda p: replace(p, gpus=tuple(gpu for gpu in p.gpus if gpu.written != name)))
 
 
 def _companions(_: Problem, name: str) -> Iterator[Change]:

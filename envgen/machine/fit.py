@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix import drivers
+from envgen.matrix.gpu_names import gpu_named
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.machine import Fit, LockedTarget, Machine, System
@@ -171,7 +172,7 @@ class _Case:
     def _forward(self) -> Iterator[str]:
         """Forward compatibility is for data-centre GPUs, on Linux, and the next major of CUDA."""
         gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
-        known = [self.matrix.gpus.get(drivers.model(self.matrix, gpu.name)) for gpu in gpus]
+        known = [gpu_named(self.matrix, gpu.name) for gpu in gpus]
         if drivers.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
             yield f"instead, on data-centre GPUs: {drivers.COMPAT}"
 
@@ -192,7 +193,7 @@ class _Case:
         return (f"{gpu.name}: {constraints.violated(broken, known)}", ()) if broken else None
 
     def _cell(self, gpu: Gpu, target: Target) -> constraints.Cell:
-        return constraints.cell(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), target, self.platform)
+        return constraints.cell(self.matrix, _fleet(gpu), target, self.platform)
 
     def _served(self, gpu: Gpu) -> tuple[str, ...]:
         """The targets of the matrices whose CUDA has code for a GPU."""
@@ -205,7 +206,7 @@ class _Case:
 
     def _no_cudnn(self, gpu: Gpu, lock: LockedTarget | None) -> tuple[str, tuple[str, ...]] | None:
         locked = lock.cudnn.get(self.platform) if lock else None
-        pin = constraints.cudnn_pin(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target)
+        pin = constraints.cudnn_pin(self.matrix, _fleet(gpu), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):
             return None
         cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
@@ -242,7 +243,7 @@ def newest_native(matrix: Matrix, machine: Machine, system: str) -> Variant:
 def _fleet(gpu: Gpu) -> Project:
     """A project that asks for nothing but this GPU: what a project says of its own fleet says nothing of this machine."""
     nothing = SpecifierSet()
-    return Project("", nothing, "", (), (), (), (), (), (), None, (gpu.name,), False, None, "", {"": Address("", 1, 1)})
+    return Project("", nothing, "", (), (), (), (), (), (), None, (gpu,), False, None, "", {"": Address("", 1, 1)})
 
 
 def _age(found: Fit) -> Version:
