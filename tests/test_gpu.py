@@ -1,4 +1,4 @@
-"""What `gpu.inspect` owes its callers, over real pynvml code and a made-up NVML, in child processes with warnings as errors."""
+"""What `nvml.inspect` owes its callers, over real pynvml code and a made-up NVML, in child processes with warnings as errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ A100 = Gpu(name="NVIDIA A100-SXM4-40GB", capability=Version("8.0"))
 TWO = "Tesla V100-SXM2-16GB:7.0,NVIDIA A100-SXM4-40GB:8.0"
 TELL = """
 import json
-from envgen.machine.gpu import inspect
+from envgen.machine.nvml import inspect
 m = inspect()
 gpus = [[gpu.name, str(gpu.capability)] for gpu in m.gpus]
 print(json.dumps({"driver": m.driver and str(m.driver), "cuda": m.cuda and str(m.cuda), "gpus": gpus, "note": m.note}))
@@ -130,7 +130,7 @@ pynvml.nvmlDeviceGetName = as_bytes(pynvml.nvmlDeviceGetName)
 
 
 DEVICES = """
-from envgen.machine.gpu import inspect
+from envgen.machine.nvml import inspect
 m = inspect({visible!r})
 print([(gpu.uuid[:12], gpu.mig) for gpu in m.gpus], [(gpu.uuid[:12], gpu.mig) for gpu in m.hidden])
 """
@@ -291,9 +291,9 @@ def test_a_failing_shutdown_takes_no_answer_away(nvml: FakeNvml) -> None:
 
 
 def test_asking_twice_gives_the_same(nvml: FakeNvml) -> None:
-    assert ask(nvml(gpus=TWO), "from envgen.machine.gpu import inspect; inspect()") == ask(nvml(gpus=TWO))
+    assert ask(nvml(gpus=TWO), "from envgen.machine.nvml import inspect; inspect()") == ask(nvml(gpus=TWO))
 
 
 def test_importing_the_room_does_not_import_pynvml() -> None:
-    done = child("import sys, envgen.machine.gpu; print('pynvml' in sys.modules)", absent_nvml())
+    done = child("import sys, envgen.machine.nvml; print('pynvml' in sys.modules)", absent_nvml())
     assert (done.returncode, done.stdout.strip()) == (0, "False")
