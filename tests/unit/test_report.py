@@ -150,9 +150,9 @@ def test_a_resolution_shows_every_pin_with_one_reason() -> None:
     assert text.splitlines()[:5] == [
         "demo-cpu: linux-64",
         "  python 3.11",
-        "      newest python that cpu, cu126 share within >=3.9 (environments/demo/project.yaml:1:1)",
+        "      newest python >=3.9 for all of cpu, cu126 (environments/demo/project.yaml:1:1)",
         "  alpha 2.0.0",
-        "      newest of alpha 2.0 from conda-forge for cpu (environments/demo/project.yaml:2:14)",
+        "      newest alpha 2.0 from conda-forge for cpu (environments/demo/project.yaml:2:14)",
     ]
 
 
