@@ -99,7 +99,7 @@ def test_a_framework_that_binds_another_is_named_with_its_source(real: Matrix) -
     found = explain(real, REAL_PROJECTS["both"])
     better, why = stopped(found["cu126"], "pytorch")
     assert better == "pytorch 2.7.0"
-    assert any(text.startswith("tensorflow ==2.18.* and provider conda-forge needs pytorch <2.7,>=2.4.1") for text in why)
+    assert any(text.startswith("tensorflow ==2.18.* with provider conda-forge needs pytorch <2.7,>=2.4.1") for text in why)
 
 
 def test_the_driver_is_explained_by_its_rule_and_advice_by_where_it_goes_wrong(real: Matrix) -> None:

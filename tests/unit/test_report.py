@@ -123,7 +123,7 @@ def test_the_notes_say_each_thing_once_with_its_address() -> None:
     assert lock_report.lock_notes(twice) == [
         "demo-cpu: alpha 2.0.0, not 2.1.0: because",
         "demo-cu126: osx-arm64 dropped: target cu126 is not for osx-arm64 (matrices/targets.yaml:9:3)",
-        "demo-cu126: warning: cuda ==12.6.* and beta >=3 needs driver >=560, not driver 530 (https://beta.example/ptx) (matrices/beta.yaml:21:5)",
+        "demo-cu126: warning: cuda ==12.6.* with beta >=3 needs driver >=560, not driver 530 (https://beta.example/ptx) (matrices/beta.yaml:21:5)",
     ]
 
 

@@ -245,14 +245,14 @@ REAL_CONFLICTS = {
     "two frameworks": (
         project_text("{pytorch: '>=2.9', tensorflow: '2.18.*'}", "cpu, cu126"),
         ["target cu126", "pytorch >=2.9", "tensorflow 2.18.*"],
-        ["tensorflow ==2.18.* and provider conda-forge needs pytorch <2.7,>=2.4.1"],
+        ["tensorflow ==2.18.* with provider conda-forge needs pytorch <2.7,>=2.4.1"],
         ["pytorch >=2.9 -> 2.6.0", "move pytorch to a project of its own"],
     ),
     "a promise that is too small": (
         project_text("{tensorflow: '2.19.*'}", "cu128"),
         ["target cu128", "tensorflow 2.19.*"],
         [
-            "tensorflow ==2.19.* and cuda >=12 and provider conda-forge needs archspec x86_64_v3 or x86_64_v4",
+            "tensorflow ==2.19.* with cuda >=12 and provider conda-forge needs archspec x86_64_v3 or x86_64_v4",
             "target cu128 promises __archspec 1 x86_64",
         ],
         ["tensorflow 2.19.* -> 2.18.0", "target cu128: virtual-packages __archspec 1 x86_64_v3, if every machine has it"],
@@ -306,7 +306,7 @@ def test_an_old_glibc_refuses_cuda_13_and_the_repair_is_to_promise_more(real: Ma
     found = conflict_of(real, project_of(text, real))
     assert "target cu130: virtual-packages __glibc 2.17" in required(found)
     assert [(fact.text, fact.at.file) for fact in found.facts if fact.at] == [
-        ("cuda >=13 and provider conda-forge needs glibc >=2.28", "matrices/cuda.yaml")
+        ("cuda >=13 with provider conda-forge needs glibc >=2.28", "matrices/cuda.yaml")
     ]
     assert changes(found)[:2] == [
         "target cu130: virtual-packages __glibc 2.28, if every machine has it",
