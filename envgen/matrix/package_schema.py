@@ -78,10 +78,8 @@ class PackageRow(FileModel):
     beside_tells: Literal["minor", "major"] = Field(
         default="minor", alias="beside-tells", description="How much of the CUDA of those packages is its own."
     )
-    pins_runtime: bool = Field(
-        default=False,
-        alias="pins-runtime",
-        description="true where it pins the CUDA runtime that it was built with, which then tells the minor.",
+    runtime: PackageText | None = Field(
+        default=None, description="The CUDA runtime, where it pins just the one that it was built with; that tells the minor."
     )
     built_with: list[BuiltWithRow] = Field(default=[], alias="built-with", description="What it was built with, newest first.")
     same_version_as: PackageText | None = Field(

@@ -110,7 +110,7 @@ def _row(row: PackageRow, framework: str, role: Role) -> KnownPackage:
         linked=row.linked,
         beside={manager: tuple(names) for manager, names in row.beside.items()},
         beside_tells=row.beside_tells,
-        pins_runtime=row.pins_runtime,
+        runtime=row.runtime or "",
         built_with=tuple(
             BuiltWith(since=made.since, cuda=made.cuda or "", cudnn=made.cudnn, inside=made.inside) for made in row.built_with
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cached_property
 from typing import Literal, Protocol, TypeVar
 
@@ -81,7 +81,7 @@ class KnownPackage:
     linked: bool = False  # whether it is compiled against one build of its framework
     beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # manager -> packages that make it a CUDA build
     beside_tells: Precision = "minor"  # how much of the CUDA of those packages is its own
-    pins_runtime: bool = False  # whether the CUDA runtime beside it is of the minor that it was built for
+    runtime: str = ""  # the CUDA runtime that it pins, whose version tells the minor that it was built for
     built_with: tuple[BuiltWith, ...] = ()  # newest first
     same_version_as: str = ""  # the package of its manager whose version it must have
     stub: bool = False  # whether it holds nothing and fails on purpose
@@ -123,9 +123,10 @@ class Catalogue:
 
     def named(self, manager: str, name: str) -> tuple[KnownPackage, ...]:
         """The rows that name a package, whatever their conditions; a wheel also by its name without the CUDA at its end."""
-        names = {name, _OF_A_CUDA.sub("", name) if manager == "pip" else name}
+        names = set(_spelled(manager, name))
         places = {place for each in names for place in self._plain.get((manager, each), ())}
-        places |= {place for place, glob in self._globs[manager] if any(fnmatchcase(each, glob) for each in names)}
+        if any(self._any_glob[manager].match(each) for each in names):
+            places |= {place for place, glob in self._globs[manager] if any(fnmatchcase(each, glob) for each in names)}
         return tuple(self.packages[place] for place in sorted(places))
 
     @cached_property
@@ -146,6 +147,11 @@ class Catalogue:
             )
             for manager in ("conda", "pip")
         }
+
+    @cached_property
+    def _any_glob(self) -> Mapping[str, re.Pattern[str]]:
+        """Manager -> a pattern that fits what any of its globs fits: most names fit none."""
+        return {manager: re.compile("|".join(translate(glob) for _, glob in globs) or r"(?!)") for manager, globs in self._globs.items()}
 
     @cached_property
     def namers(self) -> tuple[str, ...]:
@@ -184,6 +190,16 @@ class Catalogue:
     def bringing(self, library: str, manager: str) -> tuple[str, ...]:
         """The names of the packages that bring a shared library, such as cudnn."""
         return tuple(dict.fromkeys(name for row in self.packages if library in row.brings for name in row.names(manager)))
+
+
+def named_by(names: Iterable[str], package: Package) -> bool:
+    """Whether one of the names, which may hold `*`, is that of a package."""
+    return any(fnmatchcase(spelled, name) for spelled in _spelled(package.manager, package.name) for name in names)
+
+
+def _spelled(manager: str, name: str) -> tuple[str, ...]:
+    """A name, and that of a wheel without the CUDA at its end."""
+    return (name, _OF_A_CUDA.sub("", name)) if manager == "pip" else (name,)
 
 
 def parsed(version: str) -> Version | None:

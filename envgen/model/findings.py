@@ -1,17 +1,21 @@
-"""The nouns of a proof: what a lock is meant to be, what was found, and both together."""
+"""The nouns of `verify`: what a lock is meant to be, what was found, and both together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packaging.version import Version
 
 from envgen.model.facts import Address, Gpu, Platform, Variant
 from envgen.model.packages import Lock
+from envgen.model.rules import Severity
+
+Kind = Literal["cpu", "cuda", "mixed", "none"]  # the last two only where it was inferred
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a lock is meant to be on one platform; `source` says who says so.
 
@@ -19,13 +23,13 @@ class Claim:
     None there. `builds` maps a package to the CUDA that was chosen for it and whether it must be just that.
     """
 
-    kind: str  # "cpu", "cuda", "mixed" or "none"; the last two only when inferred
+    kind: Kind
     cuda: Variant
     source: str
     virtual: Mapping[str, str] | None = None
-    frameworks: tuple[str, ...] = ()  # those that must be there
+    frameworks: tuple[str, ...] = ()  # those that must be in it
     builds: Mapping[str, tuple[Version, bool]] = field(default_factory=dict)
-    channels: tuple[str, ...] = ()  # where packages may come from; empty: not said
+    channels: tuple[str, ...] = ()  # where packages may come from; () where nobody says
     driver: Version | None = None  # oldest of the fleet
     gpus: tuple[Gpu, ...] = ()
 
@@ -33,12 +37,12 @@ class Claim:
         return f"cuda {self.cuda}" if self.kind == "cuda" and self.cuda else self.kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something a check found: which rule, about which package, what it means, and what brought the package there."""
 
     rule: str
-    severity: str  # "error": the check fails; "warning": worth a look
+    severity: Severity
     platform: Platform
     package: str
     text: str
@@ -46,10 +50,12 @@ class Finding:
     at: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """One platform of a lock, held against what it is meant to be. The drivers are the oldest that run it, and on which what is
-    compiled at run time works; None: not known, or not needed.
+    """One platform of a lock, checked against what it is meant to be.
+
+    `driver` is the oldest driver that runs it, `compiling` the oldest on which code compiled at run time works; None where that is
+    not known, or not needed.
     """
 
     lock: Lock

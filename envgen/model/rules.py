@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
+Severity = Literal["error", "warning"]  # an error makes the check fail, a warning is worth a look
 Check = TypeVar("Check")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule(Generic[Check]):
-    """A registered rule; `because` is the one line that says what it is for. `severity` is "error" or "warning"."""
+    """A registered rule; `because` is the one line that says what it is for."""
 
     name: str
-    severity: str
+    severity: Severity
     because: str
     judge: Check
 
@@ -22,7 +23,7 @@ class Rule(Generic[Check]):
 class Registry(dict[str, Rule[Check]]):
     """Rules by name, in the order in which they were written."""
 
-    def rule(self, name: str, because: str, *, severity: str = "error") -> Callable[[Check], Check]:
+    def rule(self, name: str, because: str, *, severity: Severity = "error") -> Callable[[Check], Check]:
         """Register a rule under its id."""
 
         def registered(judge: Check) -> Check:
