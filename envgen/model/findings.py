@@ -12,7 +12,7 @@ from envgen.model.facts import Address, Gpu, Platform, Variant
 from envgen.model.packages import Lock
 from envgen.model.rules import Severity
 
-Kind = Literal["cpu", "cuda", "mixed", "none"]  # the last two only where it was inferred
+ClaimKind = Literal["cpu", "cuda", "mixed", "none"]  # mixed (CPU frameworks beside CUDA) and none (no framework) only when inferred
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Claim:
     None there. `builds` maps a package to the CUDA that was chosen for it and whether it must be just that.
     """
 
-    kind: Kind
+    kind: ClaimKind
     cuda: Variant
     source: str
     virtual: Mapping[str, str] | None = None
@@ -42,7 +42,7 @@ class Finding:
     """Something a check found: which rule, about which package, what it means, and what brought the package there."""
 
     rule: str
-    severity: Severity
+    severity: Severity  # an error makes the check fail
     platform: Platform
     package: str
     text: str

@@ -10,7 +10,7 @@ Severity = Literal["error", "warning"]  # an error makes the check fail, a warni
 Check = TypeVar("Check")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Generic[Check]):
     """A registered rule; `because` is the one line that says what it is for."""
 
@@ -27,7 +27,7 @@ class Registry(dict[str, Rule[Check]]):
         """Register a rule under its id."""
 
         def registered(judge: Check) -> Check:
-            self[name] = Rule(name, severity, because, judge)
+            self[name] = Rule(name=name, severity=severity, because=because, judge=judge)
             return judge
 
         return registered

@@ -12,11 +12,10 @@ from packaging.version import Version
 from envgen.formats.builds import cuda_of, framework_cuda, framework_of, needs_cuda
 from envgen.model.catalogue import Catalogue
 from envgen.model.facts import Matrix, Platform
-from envgen.model.findings import Claim, Finding, Kind
+from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
-from envgen.resolver.constraints import fleet
 from envgen.verify import rules_builds, rules_integrity, rules_promises  # noqa: F401 - they fill the registry
 from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 
@@ -88,7 +87,7 @@ def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> Claim:
     """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework)."""
     frameworks = [framework_cuda(catalogue, package, packages) for package in packages if framework_of(catalogue, package)]
     with_cuda = any(needs_cuda(catalogue, package) for package in packages)
-    kind: Kind
+    kind: ClaimKind
     if any(cuda is not None for cuda in frameworks):
         kind = "mixed" if None in frameworks else "cuda"
     elif frameworks:
@@ -110,8 +109,8 @@ def _named(catalogue: Catalogue, packages: Sequence[LockedPackage], frameworks: 
     return Version(told[0]) if told else None
 
 
-def claims_of(resolution: Resolution, matrix: Matrix | None = None) -> dict[Platform, Claim]:
-    """What a resolution decided, for each of its platforms; with the matrix, the project's GPUs count, too."""
+def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
+    """What a resolution decided, for each of its platforms."""
     target, project = resolution.target, resolution.project
     return {
         platform: Claim(
@@ -123,7 +122,7 @@ def claims_of(resolution: Resolution, matrix: Matrix | None = None) -> dict[Plat
             builds=_chosen(resolution),
             channels=project.channels,
             driver=project.driver,
-            gpus=fleet(matrix, project) if matrix else (),
+            gpus=project.gpus,
         )
         for platform in resolution.platforms
     }
