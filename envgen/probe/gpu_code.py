@@ -7,7 +7,7 @@ import re
 from packaging.version import Version
 
 from envgen.model.facts import Gpu
-from envgen.probe.model import Answer, Evidence
+from envgen.probe.model import Answer, Comparison
 
 _CODE = re.compile(r"(sm|compute)_(\d{1,3})(\d)([af]?)")
 
@@ -34,7 +34,7 @@ def _runs(kind: str, made: tuple[int, int], suffix: str, wanted: tuple[int, int]
     return made[0] == wanted[0] and made <= wanted and not exception
 
 
-def without_code(case: Evidence) -> tuple[Gpu, ...]:
+def without_code(case: Comparison) -> tuple[Gpu, ...]:
     """The GPUs that the build has no code for: by the code it lists, else by what its CUDA version can generate."""
     answer, machine, first = case.answer, case.machine, first_capability(case)
 
@@ -45,7 +45,7 @@ def without_code(case: Evidence) -> tuple[Gpu, ...]:
     return tuple(gpu for gpu in gpus(answer, machine.gpus) if lacks(gpu))
 
 
-def first_capability(case: Evidence) -> Version | None:
+def first_capability(case: Comparison) -> Version | None:
     """The lowest compute capability that the build's CUDA version generates code for; above its highest one PTX may help."""
     toolkit = case.matrix.toolkits.get(case.answer.cuda) if case.answer.cuda else None
     return toolkit.capabilities[0] if toolkit else None

@@ -6,7 +6,7 @@ import re
 
 from packaging.version import Version
 
-from envgen.probe.model import Answer, Evidence, Library
+from envgen.probe.model import Answer, Comparison, Library
 
 # What comes with CUDA, cuDNN, NCCL or the driver, as files: libcublasLt.so.12, libcudart-d0da41ae.so.11.0, libcuda.so.1
 _CUDA = re.compile(
@@ -30,7 +30,7 @@ def foreign(answer: Answer) -> dict[str, tuple[Library, ...]]:
     return {folder: tuple(library for library in found if library.folder == folder) for folder in folders}
 
 
-def of_another_major(case: Evidence, library: Library) -> bool:
+def of_another_major(case: Comparison, library: Library) -> bool:
     """Whether a library's name tells another major version of CUDA, or of cuDNN, than the build needs."""
     need, have = _major_needed(case, library), major_of(library)
     return need is not None and have is not None and need != have
@@ -42,12 +42,12 @@ def major_of(library: Library) -> int | None:
     return int(found[1]) if found else None
 
 
-def _major_needed(case: Evidence, library: Library) -> int | None:
+def _major_needed(case: Comparison, library: Library) -> int | None:
     version: Version | None = case.answer.cudnn if library.name.startswith("libcudnn") else case.cuda
     return version.major if version else None
 
 
-def found_through(case: Evidence, folder: str) -> str:
+def found_through(case: Comparison, folder: str) -> str:
     """What led the loader to a folder: the entry of LD_LIBRARY_PATH that holds it, else the rest of its search."""
     for entry, real in case.launch.library_path:
         if any(f"{folder}/".startswith(f"{place.rstrip('/')}/") for place in (entry, real)):

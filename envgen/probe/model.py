@@ -146,7 +146,7 @@ class LaunchEnvironment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Comparison:
     """One framework's answer, and everything that it is compared with."""
 
     answer: Answer
@@ -194,7 +194,7 @@ class Issue:
     hint: str = ""
 
 
-ProbeRule = Callable[[Evidence], Iterator[Issue]]
+ProbeRule = Callable[[Comparison], Iterator[Issue]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from envgen.probe.gpu_code import gpus, without_code
 from envgen.probe.libraries import foreign, found_through, of_another_major
-from envgen.probe.model import Evidence, Issue, ProbeRule, Severity
+from envgen.probe.model import Comparison, Issue, ProbeRule, Severity
 from envgen.probe.quote import appended, one_line
 from envgen.probe.rules_no_gpu import no_code
 from envgen.resolver.constraints import cudnn_floor
@@ -15,7 +15,7 @@ from envgen.resolver.constraints import cudnn_floor
 _TWICE = "conda and pip both installed it, or it comes from elsewhere; reinstall the environment"
 
 
-def cuda_in_cpu(case: Evidence) -> Iterator[Issue]:
+def cuda_in_cpu(case: Comparison) -> Iterator[Issue]:
     """A CPU target sees no GPU; a CUDA build in it is worth a warning even if there is none to see."""
     if case.expected.build != "cpu":
         return
@@ -33,7 +33,7 @@ def cuda_in_cpu(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="cuda-in-cpu", severity="warning", text=text, hint=hint)
 
 
-def other_version(case: Evidence) -> Iterator[Issue]:
+def other_version(case: Comparison) -> Iterator[Issue]:
     """The version that was imported is not that of the package; a module without a probe script may have numbers of its own."""
     installed, version = case.installed, case.answer.version
     if installed and version and not _agree(_release(version), _release(installed.version)):
@@ -53,7 +53,7 @@ def _agree(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
     return all(left == right for left, right in zip(one, other, strict=False))
 
 
-def other_cuda(case: Evidence) -> Iterator[Issue]:
+def other_cuda(case: Comparison) -> Iterator[Issue]:
     """The build's CUDA version is not the one that its package names, or not of the target's major."""
     reported, cuda = case.answer.cuda, case.cuda
     package = case.installed.expected.cuda if case.installed else None
@@ -66,7 +66,7 @@ def other_cuda(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="other-cuda", severity="error", text=text, hint=hint)
 
 
-def foreign_framework(case: Evidence) -> Iterator[Issue]:
+def foreign_framework(case: Comparison) -> Iterator[Issue]:
     """What was imported is not the environment's own."""
     if case.answer.outside:
         text = f"was imported from outside the environment: {case.answer.file}"
@@ -74,7 +74,7 @@ def foreign_framework(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="foreign-framework", severity="error", text=text, hint=hint)
 
 
-def foreign_libraries(case: Evidence) -> Iterator[Issue]:
+def foreign_libraries(case: Comparison) -> Iterator[Issue]:
     """CUDA libraries from outside, folder by folder: a warning, or an error if one is of another major version than the build."""
     for folder, libraries in foreign(case.answer).items():
         other = [library for library in libraries if of_another_major(case, library)]
@@ -86,13 +86,13 @@ def foreign_libraries(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint)
 
 
-def no_code_for_one(case: Evidence) -> Iterator[Issue]:
+def no_code_for_one(case: Comparison) -> Iterator[Issue]:
     """The build has no code for a GPU that is seen."""
     if case.expected.build != "cpu" and case.answer.sees_gpu:
         yield from (no_code(case, gpu) for gpu in without_code(case))
 
 
-def no_code_in_cudnn(case: Evidence) -> Iterator[Issue]:
+def no_code_in_cudnn(case: Comparison) -> Iterator[Issue]:
     """The cuDNN has no code for a GPU that is seen: a matmul runs without it, a convolution does not."""
     version = case.answer.cudnn
     if version is None or case.expected.build == "cpu" or not case.answer.sees_gpu:
@@ -105,7 +105,7 @@ def no_code_in_cudnn(case: Evidence) -> Iterator[Issue]:
             yield Issue(rule="no-code-in-cudnn", severity="warning", text=text, hint=hint)
 
 
-def newer_than_driver(case: Evidence) -> Iterator[Issue]:
+def newer_than_driver(case: Comparison) -> Iterator[Issue]:
     """A build for a newer minor than the driver's runs, but code that is compiled at run time may not."""
     cuda, newest = case.answer.cuda, case.machine.cuda
     if case.answer.sees_gpu and cuda and newest and cuda.major == newest.major and cuda > newest:
@@ -113,7 +113,7 @@ def newer_than_driver(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="newer-than-driver", severity="note", text=text, hint="update the driver if it does")
 
 
-def some_hidden(case: Evidence) -> Iterator[Issue]:
+def some_hidden(case: Comparison) -> Iterator[Issue]:
     """Fewer GPUs are seen than the machine has."""
     seen, there = len(case.answer.devices), len(case.machine.gpus)
     if case.answer.sees_gpu and seen < there:
@@ -122,7 +122,7 @@ def some_hidden(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="some-hidden", severity="note", text=f"sees {seen} of {there} GPUs: {because}")
 
 
-def matmul(case: Evidence) -> Iterator[Issue]:
+def matmul(case: Comparison) -> Iterator[Issue]:
     """A small matmul failed, ran elsewhere than on the GPU, or came out wrong."""
     answer, problem = case.answer, case.answer.problem("matmul")
     if problem and "no kernel image" in problem and not without_code(case):
@@ -141,14 +141,14 @@ def matmul(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="wrong-result", severity="error", text=text, hint=hint)
 
 
-def import_only(case: Evidence) -> Iterator[Issue]:
+def import_only(case: Comparison) -> Iterator[Issue]:
     """There is no probe script for it."""
     if not case.answer.asked_for_gpu:
         text = "was only imported: envgen has no probe script for it, so its GPUs and results were not checked"
         yield Issue(rule="import-only", severity="note", text=text)
 
 
-def no_target(case: Evidence) -> Iterator[Issue]:
+def no_target(case: Comparison) -> Iterator[Issue]:
     """Nothing names what the environment is meant for."""
     if case.expected.build == "unknown":
         hint = "name it with --target cpu or --target cu126"

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from signal import Signals
 
 from envgen.probe.libraries import foreign, found_through
-from envgen.probe.model import Answer, Evidence, Issue, ProbeRule
+from envgen.probe.model import Answer, Comparison, Issue, ProbeRule
 from envgen.probe.quote import appended, last_line, one_line
 
 _MISSING = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file|Library not loaded: (\S+)")
 
 
-def timed_out(case: Evidence) -> Iterator[Issue]:
+def timed_out(case: Comparison) -> Iterator[Issue]:
     """It was stopped at the time limit."""
     answer = case.answer
     if answer.process.status is None and not answer.done:
@@ -22,7 +22,7 @@ def timed_out(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="timed-out", severity="error", text=text, hint=hint)
 
 
-def crashed(case: Evidence) -> Iterator[Issue]:
+def crashed(case: Comparison) -> Iterator[Issue]:
     """A signal ended it."""
     answer, status = case.answer, case.answer.process.status
     if status is not None and status < 0 and not answer.done:
@@ -30,7 +30,7 @@ def crashed(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="crashed", severity="error", text=text, hint=_crash_hint(case, -status))
 
 
-def _crash_hint(case: Evidence, number: int) -> str:
+def _crash_hint(case: Comparison, number: int) -> str:
     folders = list(foreign(case.answer))
     if folders:
         return f"{found_through(case, folders[0])}; try without it"
@@ -41,7 +41,7 @@ def _crash_hint(case: Evidence, number: int) -> str:
     return "try without LD_LIBRARY_PATH and LD_PRELOAD, then reinstall the environment"
 
 
-def import_failed(case: Evidence) -> Iterator[Issue]:
+def import_failed(case: Comparison) -> Iterator[Issue]:
     """Python cannot import it."""
     problem = case.answer.problem("import")
     if not problem:
@@ -60,7 +60,7 @@ def import_failed(case: Evidence) -> Iterator[Issue]:
     yield Issue(rule=rule, severity="error", text=text, hint=hint)
 
 
-def no_answer(case: Evidence) -> Iterator[Issue]:
+def no_answer(case: Comparison) -> Iterator[Issue]:
     """It ended by itself before it was done."""
     answer = case.answer
     if not answer.done:

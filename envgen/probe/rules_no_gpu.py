@@ -10,11 +10,11 @@ from packaging.version import Version
 from envgen.model.facts import Gpu, driver_text
 from envgen.probe.gpu_code import first_capability, newest_code, without_code
 from envgen.probe.libraries import foreign, found_through
-from envgen.probe.model import Evidence, Issue, ProbeRule
+from envgen.probe.model import Comparison, Issue, ProbeRule
 from envgen.probe.quote import last_line, one_line
 
 
-def cpu_build(case: Evidence) -> Iterator[Issue]:
+def cpu_build(case: Comparison) -> Iterator[Issue]:
     """A CPU build sees no GPU on any machine."""
     if case.build == "cpu" and case.expected.build == "cuda":
         text = f"is a CPU build ({case.package}), which sees no GPU on any machine"
@@ -22,7 +22,7 @@ def cpu_build(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="cpu-build", severity="error", text=text, hint=hint)
 
 
-def no_driver(case: Evidence) -> Iterator[Issue]:
+def no_driver(case: Comparison) -> Iterator[Issue]:
     """There is no driver."""
     if case.build != "cpu" and case.machine.driver is None and case.machine.cuda is None:
         text = f"sees no GPU: {case.machine.note or 'no NVIDIA driver here'}"
@@ -30,7 +30,7 @@ def no_driver(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="no-driver", severity=case.missing_gpu, text=text, hint=hint)
 
 
-def driver_too_old(case: Evidence) -> Iterator[Issue]:
+def driver_too_old(case: Comparison) -> Iterator[Issue]:
     """The driver cannot run the build's CUDA version, by the floors of cuda.yaml, which allow for minor-version compatibility."""
     cuda, driver, newest = case.cuda, case.machine.driver, case.machine.cuda
     if cuda is None:
@@ -46,7 +46,7 @@ def driver_too_old(case: Evidence) -> Iterator[Issue]:
     yield Issue(rule="driver-too-old", severity=case.missing_gpu, text=text, hint=hint)
 
 
-def _floor(case: Evidence, cuda: Version) -> Version | None:
+def _floor(case: Comparison, cuda: Version) -> Version | None:
     """The oldest driver that runs a CUDA version; for a minor that the matrix does not list, that of any minor of its major."""
     toolkits = case.matrix.toolkits
     toolkit = toolkits.get(cuda)
@@ -55,7 +55,7 @@ def _floor(case: Evidence, cuda: Version) -> Version | None:
     return toolkit.floor.get(case.launch.system) if toolkit else None
 
 
-def no_gpu(case: Evidence) -> Iterator[Issue]:
+def no_gpu(case: Comparison) -> Iterator[Issue]:
     """There is a driver, but no GPU."""
     if case.build != "cpu" and case.machine.driver and not case.machine.gpus:
         text = f"sees no GPU: {case.machine.note or 'the driver lists none'}"
@@ -63,7 +63,7 @@ def no_gpu(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="no-gpu", severity=case.missing_gpu, text=text, hint=hint)
 
 
-def hidden(case: Evidence) -> Iterator[Issue]:
+def hidden(case: Comparison) -> Iterator[Issue]:
     """CUDA_VISIBLE_DEVICES hides every GPU: CUDA reads it up to the first entry that names none."""
     visible = case.launch.visible_devices
     if case.build != "cpu" and visible is not None and _first_is_invalid(visible, len(case.machine.gpus)):
@@ -79,7 +79,7 @@ def _first_is_invalid(visible: str, count: int) -> bool:
     return not re.fullmatch(r"\d{1,9}", first) or int(first) >= count
 
 
-def stub_driver(case: Evidence) -> Iterator[Issue]:
+def stub_driver(case: Comparison) -> Iterator[Issue]:
     """It loaded a toolkit's stand-in for the driver, which is only there to link against."""
     for library in case.answer.libraries:
         if "/stubs/" in library.path and library.name.startswith(("libcuda.so", "libnvidia-ml")):
@@ -88,14 +88,14 @@ def stub_driver(case: Evidence) -> Iterator[Issue]:
             yield Issue(rule="stub-driver", severity=case.missing_gpu, text=text, hint=hint)
 
 
-def no_code_for_any(case: Evidence) -> Iterator[Issue]:
+def no_code_for_any(case: Comparison) -> Iterator[Issue]:
     """The build has no code for any GPU of the machine."""
     lacking = without_code(case)
     if lacking and len(lacking) == len(case.machine.gpus):
         yield no_code(case, lacking[0])
 
 
-def foreign_library(case: Evidence) -> Iterator[Issue]:
+def foreign_library(case: Comparison) -> Iterator[Issue]:
     """A library from outside was loaded instead of the environment's own."""
     for folder, libraries in list(foreign(case.answer).items())[:1]:
         text = f"sees no GPU, and loaded {libraries[0].name} from outside the environment: {folder}"
@@ -106,7 +106,7 @@ def foreign_library(case: Evidence) -> Iterator[Issue]:
 _NOT_LOADED = re.compile(r"Could not load dynamic library '([^']+)'|(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 
 
-def missing_library(case: Evidence) -> Iterator[Issue]:
+def missing_library(case: Comparison) -> Iterator[Issue]:
     """Some frameworks go on without a GPU if a library is missing, and name it on stderr."""
     names = [one or two for one, two in _NOT_LOADED.findall(case.answer.process.stderr)]
     if case.build != "cpu" and names:
@@ -115,7 +115,7 @@ def missing_library(case: Evidence) -> Iterator[Issue]:
         yield Issue(rule="missing-library", severity=case.missing_gpu, text=text, hint=hint)
 
 
-def unexplained(case: Evidence) -> Iterator[Issue]:
+def unexplained(case: Comparison) -> Iterator[Issue]:
     """None of the known reasons applies; what may have selected another device is shown."""
     if case.build == "cpu" or (case.build == "unknown" and case.expected.build == "unknown"):
         return
@@ -130,7 +130,7 @@ def unexplained(case: Evidence) -> Iterator[Issue]:
     yield Issue(rule="unexplained", severity=case.missing_gpu, text=text, hint=hint)
 
 
-def no_code(case: Evidence, gpu: Gpu) -> Issue:
+def no_code(case: Comparison, gpu: Gpu) -> Issue:
     """The issue that the build has no code for a GPU: it is too old for the GPU, or too new."""
     code = " ".join(case.answer.code)
     has = f"only {code}" if code else f"CUDA {case.answer.cuda} begins at {first_capability(case)}"

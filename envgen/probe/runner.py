@@ -46,7 +46,7 @@ def run_probe(python: Path, framework: str, module: str, prefix: Path, limit: fl
 def script(module: str) -> tuple[str, ...]:
     """The path of the probe script for an import name; none for a module that has no script."""
     path = SCRIPTS / f"{module}.py"
-    return (str(path),) if not module.startswith("_") and path.is_file() else ()
+    return (str(path),) if module.isidentifier() and not module.startswith("_") and path.is_file() else ()
 
 
 def with_path(environment: Mapping[str, str], prefix: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
-from envgen.probe.model import Answer, Evidence, Expectation, InstalledEnvironment, Issue, LaunchEnvironment, ProbeRule, Verdict
+from envgen.probe.model import Answer, Comparison, Expectation, InstalledEnvironment, Issue, LaunchEnvironment, ProbeRule, Verdict
 from envgen.probe.rules_answer import ANSWER
 from envgen.probe.rules_no_answer import NO_ANSWER
 from envgen.probe.rules_no_gpu import NO_GPU, cpu_build
@@ -21,23 +21,23 @@ def evaluate(
     """The verdict on one framework."""
     installed = environment.frameworks.get(answer.framework)
     expected = environment.expected or (installed.expected if installed else Expectation("unknown"))
-    case = Evidence(answer=answer, installed=installed, expected=expected, machine=machine, launch=launch, matrix=matrix)
+    case = Comparison(answer=answer, installed=installed, expected=expected, machine=machine, launch=launch, matrix=matrix)
     issues = _first(NO_ANSWER, case) or (*_missing_gpu(case), *(issue for rule in ANSWER for issue in rule(case)))
     return Verdict(answer=answer, expected=expected, issues=issues, reason=_reason(case, issues))
 
 
-def _missing_gpu(case: Evidence) -> tuple[Issue, ...]:
+def _missing_gpu(case: Comparison) -> tuple[Issue, ...]:
     """Why an expected GPU is not seen; if the framework was not asked for GPUs, only what its build says."""
     if case.expected.build == "cpu" or case.answer.sees_gpu:
         return ()
     return _first(NO_GPU if case.answer.asked_for_gpu else (cpu_build,), case)
 
 
-def _first(rules: tuple[ProbeRule, ...], case: Evidence) -> tuple[Issue, ...]:
+def _first(rules: tuple[ProbeRule, ...], case: Comparison) -> tuple[Issue, ...]:
     return next((found for rule in rules if (found := tuple(rule(case)))), ())
 
 
-def _reason(case: Evidence, issues: tuple[Issue, ...]) -> str:
+def _reason(case: Comparison, issues: tuple[Issue, ...]) -> str:
     for severity in ("error", "warning"):
         for issue in issues:
             if issue.severity == severity:
