@@ -1,9 +1,9 @@
 """What one package says of CUDA: by its build string, its version, its name, what it needs and what is beside it. Pure.
 
-Which packages there are, a Catalogue says; this module reads the spellings that all of them share. A build string names its CUDA
-in many dialects: `cuda126_mkl_py312_h0_300` and `cuda112py310h0_0` (conda-forge), `py3.10_cuda11.6_cudnn8.3.2_0` and `py310_cu116`
-(pytorch channel), `gpu_py39h0_0` (defaults), `py312h0_0_cuda129` (as a suffix). A wheel says it in its version (`2.1.0+cu118`), in its
-name (`nvidia-cudnn-cu12`, `cupy-cuda12x`) or not at all.
+Which packages there are, a Catalogue says; this module reads what all of them share. A build string names its CUDA in many
+dialects: `cuda126_mkl_py312_h0_300` and `cuda112py310h0_0` (conda-forge), `py312h0_0_cuda129` (there, too), `gpu_py39h0_0`
+(defaults), `py3.10_cuda11.6_cudnn8.3.2_0` and `py310_cu116` (pytorch channel). A wheel says it in its version (`2.1.0+cu118`), in
+its name (`nvidia-cudnn-cu12`, `cupy-cuda12x`) or not at all.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _any(globs: Iterable[str], build: str) -> bool:
 def framework_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
     """The framework that a package is: `pytorch` for conda's libtorch and for pip's torch."""
     known = catalogue.of(package)
-    return known.framework if known and known.role == "framework" else None
+    return known.framework if known and known.role == "framework" and not known.stub else None
 
 
 def cuda_of(catalogue: Catalogue, package: LockedPackage) -> str | None:

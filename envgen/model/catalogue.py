@@ -151,7 +151,9 @@ class Catalogue:
     @cached_property
     def _any_glob(self) -> Mapping[str, re.Pattern[str]]:
         """Manager -> a pattern that fits what any of its globs fits: most names fit none."""
-        return {manager: re.compile("|".join(translate(glob) for _, glob in globs) or r"(?!)") for manager, globs in self._globs.items()}
+        return {
+            manager: re.compile("|".join(translate(glob) for _, glob in globs) or "(?!)") for manager, globs in self._globs.items()
+        }
 
     @cached_property
     def namers(self) -> tuple[str, ...]:

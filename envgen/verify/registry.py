@@ -59,7 +59,7 @@ class Case:
 
     @cached_property
     def namers(self) -> Mapping[str, LockedPackage]:
-        """The conda packages that name the environment's CUDA, by name, the most binding first; not those that another overrules."""
+        """The conda packages that name the environment's CUDA, by name, the most binding first; none that another overrules."""
         overruled = self.overruled
         found = ((name, self.conda(name)) for name in self.catalogue.namers if name not in overruled)
         return {name: package for name, package in found if package}

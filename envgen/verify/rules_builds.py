@@ -110,9 +110,12 @@ def wrong_cuda(case: Case) -> Violations:
     wanted = case.claim.cuda
     if case.claim.kind != "cuda" or wanted is None:
         return
-    companions = {id(package) for package, known in case.known if known.role == "companion"}
-    told = [(package, cuda) for package, cuda in case.cudas if id(package) in companions or package.name in case.claim.builds]
-    for package, cuda in [*((package, cuda) for package, _, cuda in case.frameworks), *told]:
+    found = [(package, cuda) for package, _, cuda in case.frameworks]
+    judged = {id(package) for package, _ in found}
+    follow = {id(package) for package, known in case.known if known.role == "companion"}
+    follow |= {id(package) for package in case.packages if package.name in case.claim.builds}
+    found += [(package, cuda) for package, cuda in case.cudas if id(package) in follow - judged]
+    for package, cuda in found:
         chosen, exact = case.claim.builds.get(package.name, (wanted, False))
         if exact and cuda is not None and cuda != str(chosen):
             yield package, f"built for CUDA {cuda or 'without a version'}, where one for {chosen} was chosen"
@@ -283,16 +286,15 @@ def framework_twice(case: Case) -> Violations:
 
 @rule("cuda-libraries-twice", "conda and pip both bring CUDA's libraries: which one is loaded depends on the order of imports.")
 def cuda_libraries_twice(case: Case) -> Violations:
-    """Shared libraries of one name and soname; tools and headers do no harm."""
+    """Shared libraries of one name; tools and headers do no harm."""
     conda = {
-        (library, soname): package
+        library: package
         for package in reversed(case.packages)
         if package.manager == "conda"
-        for library, soname in libraries_of(case.catalogue, package).items()
+        for library in libraries_of(case.catalogue, package)
     }
     for package in (package for package in case.packages if package.manager == "pip"):
-        found = libraries_of(case.catalogue, package).items()
-        both = {library: conda[library, soname] for library, soname in found if (library, soname) in conda}
+        both = {library: conda[library] for library in libraries_of(case.catalogue, package) if library in conda}
         if both:
             yield package, f"{' and '.join(both)} from pip and from conda ({said(dict.fromkeys(both.values()))})"
 

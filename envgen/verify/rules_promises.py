@@ -15,7 +15,6 @@ from packaging.version import InvalidVersion, Version
 from envgen.formats.builds import cudnn_of
 from envgen.model.catalogue import parsed
 from envgen.model.facts import driver_text
-from envgen.model.packages import LockedPackage
 from envgen.resolver import constraints
 from envgen.resolver.constraints import Value
 from envgen.verify.registry import Case, Violations, rule, toolkit_of

@@ -7,15 +7,15 @@ from conftest import REPO
 from unit.small import FILES, refused, small_matrix, write_matrix
 
 from envgen.matrix.load import load_matrix
-from envgen.model.catalogue import Catalogue, KnownPackage
+from envgen.model.catalogue import Catalogue, KnownPackage, Manager
 from envgen.model.packages import LockedPackage
 
 KNOWN = load_matrix(REPO / "matrices").catalogue
 SMALL = small_matrix().catalogue
 
 
-def package(manager: str, name: str, version: str = "1", platform: str = "linux-64", build: str = "0") -> LockedPackage:
-    return LockedPackage(name, version, build, manager, platform)
+def package(manager: Manager, name: str, version: str = "1", platform: str = "linux-64", build: str = "0") -> LockedPackage:
+    return LockedPackage(name=name, version=version, build=build, manager=manager, platform=platform)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def package(manager: str, name: str, version: str = "1", platform: str = "linux-
         ("conda", "numpy", None, ""),
     ],
 )
-def test_a_package_is_known_by_manager_and_name(manager: str, name: str, role: str | None, framework: str) -> None:
+def test_a_package_is_known_by_manager_and_name(manager: Manager, name: str, role: str | None, framework: str) -> None:
     found = KNOWN.of(package(manager, name))
     assert (found.role if found else None, found.framework if found else "") == (role, framework)
 
