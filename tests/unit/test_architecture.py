@@ -33,8 +33,8 @@ ARROWS: dict[str, set[str]] = {
     "probe": {"formats", "install", "machine", "matrix", "resolver", "table"},
     "curate": {"channels", "files", "formats", "matrix", "project", "resolver", "yamlfile"},
     "curate.lint": {"curate", "matrix", "resolver", "yamlfile"},
-    "curate.records": {"channels", "curate", "formats", "matrix", "verify"},
-    "curate.refresh": {"curate", "files", "formats", "matrix", "yamlfile"},
+    "curate.records": {"channels", "curate", "matrix", "verify"},
+    "curate.refresh": {"curate", "files", "matrix", "yamlfile"},
     "curate.show": {"files", "matrix", "resolver"},
     "cli": {
         *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
