@@ -15,10 +15,9 @@ from packaging.version import Version
 
 from envgen.explain.explain import conflict
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Framework, Matrix, Project
 from envgen.project.load import load_project
-from envgen.resolver.resolve import Problem, answer, possible
+from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible
 
 REPO = Path(__file__).parent.parent
 ROUNDS = 5
