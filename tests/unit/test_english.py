@@ -38,15 +38,15 @@ PROSE = {
     r"prov(e|es|ed|en|ing) (a|the|each|every) locks?": "say verify",
     r"(an?|the|its|their|each|every|these|those|no|other|of|about) promises?": "say virtual package; the verb is fine",
     # grammatical, and nobody says it
-    r"(?<!there )(is|are|was|were|be) no (?!longer|more|less|fewer|better|worse|different|\w+er than)\S+": "say is not a ...",
-    r"(?<!there )(is|are|was|were|be) (?-i:none)(?! of)": "say is not one, or is missing",
+    r"(?<!there )(is|are|was|were) no (?!longer|more|less|fewer|better|worse|different|\w+er than)\S+": "say is not a ...",
+    r"(?<!there )(is|are|was|were) (?-i:none)(?! of)": "say is not one, or is missing",
     r"no told": "say unknown",
     r"nothing is both": "say what contradicts what",
     r"(is|are) as (it|they) (was|were)": "say is unchanged",
     r"(stands?|stood) (at|on|here|there|twice|above|below|before|behind|between|together|against|to)": "say is, or is written",
     r"(stands?|stood) in (an?|the|no|this|that|which|what|one|two|three)": "say is, or is written",
     r"where ([\w`']+ ){1,6}(stands?|stood)(?! (for|in|side))": "say where something is",
-    # of another century, or of one author
+    # old-fashioned, or jargon of this project
     r"shall": "say must, should or will",
     r"anew": "say again",
     r"be rid of": "say to remove or to silence",
@@ -56,8 +56,38 @@ PROSE = {
 # Words of the glossary's third column that are good English with another meaning.
 AMBIGUOUS = {"better", "dead", "held", "impossible", "offer", "option", "promise", "prove", "saying", "system", "word"}
 
-# Findings in areas that have not been revised yet; a finding more is an error.
-ALLOWED: dict[str, int] = {}
+# Areas that are not revised yet, with the findings that are left; more are an error, in any other area one is.
+ALLOWED = {
+    "CHANGELOG.md": 9,
+    "README.md": 9,
+    "docs/architecture.md": 2,
+    "docs/decisions.md": 2,
+    "docs/doctor.md": 2,
+    "docs/install.md": 1,
+    "docs/matrices.md": 13,
+    "docs/probe.md": 2,
+    "docs/projects.md": 18,
+    "docs/scenarios": 6,
+    "docs/verify.md": 41,
+    "envgen/channels": 8,
+    "envgen/cli": 19,
+    "envgen/curate": 98,
+    "envgen/explain": 54,
+    "envgen/files.py": 1,
+    "envgen/formats": 4,
+    "envgen/install": 21,
+    "envgen/lock": 13,
+    "envgen/machine": 14,
+    "envgen/matrix": 11,
+    "envgen/model": 11,
+    "envgen/probe": 13,
+    "envgen/project": 40,
+    "envgen/resolver": 21,
+    "envgen/table.py": 1,
+    "envgen/verify": 13,
+    "envgen/yamlfile": 5,
+    "matrices": 4,
+}
 
 READ = ("*.md", "Makefile", "benchmarks/*", "docs/**/*.md", "envgen/**/*.py", "envgen/**/*.js", "matrices/*.yaml", "templates/*")
 FILES = sorted({path.relative_to(REPO).as_posix() for pattern in READ for path in REPO.glob(pattern) if path.is_file()})
@@ -189,7 +219,7 @@ def test_a_phrase_is_found_with_its_line(phrase: str) -> None:
     "phrase",
     [
         "there is no build, and there are none to come",
-        "it is no longer published, and is no older than 2.6",
+        "it is no longer published, is no older than 2.6, and there must be none",
         "`cudnn` is None where no row names one",
         "it is none of the packages",
         "the target promises `__cuda 12.6`",
