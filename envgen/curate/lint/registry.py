@@ -13,9 +13,9 @@ from functools import cached_property
 
 from packaging.version import Version
 
+from envgen.matrix.hardware import driver_os
 from envgen.model.facts import Address, Build, Matrix, Platform, Release, Spelling, Target, Toolkit
 from envgen.model.rules import Registry
-from envgen.resolver.constraints import system
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.events import KeyPath
 
@@ -40,7 +40,7 @@ class Location:
     @property
     def floor(self) -> Version | None:
         """The oldest driver that runs its CUDA, where there is a figure."""
-        return self.toolkit.floor.get(system(self.platform)) if self.toolkit else None
+        return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
 
 @dataclass(frozen=True)
