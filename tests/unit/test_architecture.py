@@ -76,7 +76,7 @@ OWNERS = {
         "install.prefixes",
         "formats.conda_lock",
         "lock.condalock",
-        "yamlfile.events",
+        "yamlfile.nodes",
         "lock.render",
         "cli.init",
     },

@@ -17,7 +17,7 @@ from envgen.matrix.hardware import driver_os
 from envgen.model.facts import Address, Build, Matrix, Platform, Release, Spelling, Target, Toolkit
 from envgen.model.rules import Registry
 from envgen.yamlfile.document import Document
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,9 @@ class Facts:
     def items(self) -> Mapping[Address, tuple[Document, KeyPath]]:
         """Every item of every list by its address: its file and its path of keys."""
         return {
-            at: (document, path)
+            document.at(*path): (document, path)
             for document in self.documents.values()
-            for path, at in document.marks.items()
+            for path in document.marks
             if path and isinstance(path[-1], int)
         }
 
