@@ -34,6 +34,7 @@ from envgen.model.facts import (
     minors_text,
     variant_text,
 )
+from envgen.model.target_names import target_name
 from envgen.resolver import constraints
 from envgen.resolver.constraints import Known
 
@@ -195,7 +196,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
 
 def _targeted(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Demand:
     if target is None:
-        name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
+        name = target_name(variant)
         none = Constraint((), (Condition("target", names=frozenset({name})),), "", at)
         return Demand(none, "target", f"no target is for {variant_text(variant)}", f"a target {name} in matrices/targets.yaml")
     elsewhere = Constraint((), (Condition("platform", names=frozenset(target.platforms)),), "", target.at)
