@@ -100,7 +100,7 @@ def on_any_machine(word: str, matrix: Matrix, why: str) -> TargetRange:
 
 def _unknown(word: str, matrix: Matrix) -> BadInput:
     name = str(canonicalize_name(re.split(r"[^\w.-]", word.strip(), maxsplit=1)[0]))
-    if name in matrix.frameworks or any(name == alias for alias, _ in matrix.words):
+    if name in matrix.frameworks or any(name == alias for alias, _ in matrix.aliases):
         hint = f"write the target alone: {CPU}, cu126, or a CUDA version such as 12.6"
         return BadInput(f"`{word}` names a package; --target takes a target", where="--target", hint=hint)
     words = (*matrix.targets, NEWEST[0], *(machine.value for machine in MachineWord))
@@ -108,8 +108,8 @@ def _unknown(word: str, matrix: Matrix) -> BadInput:
 
 
 def _cuda_names(matrix: Matrix) -> set[str]:
-    """What may stand before a CUDA version: also each alias whose version is one, and which requests nothing else."""
-    rows = matrix.words.items()
+    """The names that may precede a CUDA version: also each alias whose version is one, and which requests nothing else."""
+    rows = matrix.aliases.items()
     packages = {name for (name, extra), row in rows if row.version == "cuda" and not row.framework and not extra}
     return {"cuda", "cu", "gpu", *packages}
 
@@ -171,7 +171,9 @@ def described(wanted: TargetRange, matrix: Matrix) -> Target | None:
     known = newest_first(wanted, matrix)
     if known or wanted.minor is None:
         return next(iter(known), None)
-    return Target(target_name(wanted.minor), wanted.minor, (), {}, next(iter(matrix.targets.values())).at)
+    return Target(
+        name=target_name(wanted.minor), cuda=wanted.minor, platforms=(), virtual={}, at=next(iter(matrix.targets.values())).at
+    )
 
 
 def required(wanted: TargetRange, word: str, matrix: Matrix) -> TargetRange:

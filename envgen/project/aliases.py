@@ -112,12 +112,12 @@ def _rows(matrix: Matrix, spec: PackageSpec, at: Address) -> list[Alias]:
     """The rows of words.yaml for the name and for each extra. Raises BadInput for an extra that is not known of a known name."""
     name = canonicalize_name(spec.name)
     extras = [str(canonicalize_name(extra)) for extra in spec.extras]
-    known = {extra for alias, extra in matrix.words if alias == name}
+    known = {extra for alias, extra in matrix.aliases if alias == name}
     unknown = [extra for extra in extras if extra not in known]
     if unknown and (known or _framework(matrix, spec)):
         hint = f"list what it brings under `dependencies:`; {closest(unknown[0], known - {''})}"
         raise BadInput(f"envgen does not know the extra `{unknown[0]}` of {name}", where=at, hint=hint)
-    return [matrix.words[name, extra] for extra in ("", *extras) if extra in known]
+    return [matrix.aliases[name, extra] for extra in ("", *extras) if extra in known]
 
 
 def _framework(matrix: Matrix, spec: PackageSpec) -> str:
@@ -188,7 +188,9 @@ def _requested(matrix: Matrix, framework: str, spec: PackageSpec, version: str, 
     companions = (name,) if name in known.companions and name != framework else ()
     if companions and text != ANY:
         versions, text = _releases_with(matrix, framework, name, versions, spec, at)
-    return RequestedFramework(framework, versions, text, spec.channel or None, companions, at)
+    return RequestedFramework(
+        framework=framework, versions=versions, text=text, provider=spec.channel or None, companions=companions, at=at
+    )
 
 
 def _releases_with(

@@ -70,7 +70,9 @@ def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) ->
         versions, text = one.versions, one.text
     elif one.text == ANY or (second and second <= first):
         versions, text = other.versions, other.text
-    return RequestedFramework(one.framework, versions, text, provider, companions, one.at)
+    return RequestedFramework(
+        framework=one.framework, versions=versions, text=text, provider=provider, companions=companions, at=one.at
+    )
 
 
 def _contradiction(one: RequestedFramework, first: str, other: RequestedFramework, second: str) -> BadInput:
@@ -111,7 +113,7 @@ def _with_cpu(targets: tuple[DraftTarget, ...], at: Address | None) -> tuple[Dra
     """The targets with the CPU target, if an alias at `at` requests it and it is not listed."""
     if at is None or any(target.allowed.cuda is None for target in targets):
         return targets
-    return (DraftTarget(RequestedTarget(CPU, at), TargetRange(None)), *targets)
+    return (DraftTarget(RequestedTarget(name=CPU, at=at), TargetRange(None)), *targets)
 
 
 def _with_cuda(matrix: Matrix, targets: tuple[DraftTarget, ...], aliases: Sequence[AliasMeaning]) -> tuple[DraftTarget, ...]:
@@ -120,7 +122,7 @@ def _with_cuda(matrix: Matrix, targets: tuple[DraftTarget, ...], aliases: Sequen
         return targets
     wanted, there = _together(matrix, aliases), [target for target in targets if target.allowed.cuda is not None]
     if not there:
-        return (*targets, DraftTarget(RequestedTarget("", aliases[0].at), wanted))
+        return (*targets, DraftTarget(RequestedTarget(name="", at=aliases[0].at), wanted))
     fitting = [target for target in there if _exists(matrix, target.allowed, wanted)]
     if not fitting:
         names = " and ".join(map(_shown, there))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from envgen.model.errors import BadInput, Unsatisfiable
+from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix, Project, RequestedTarget, Target
 from envgen.project.draft import Draft, DraftTarget
 from envgen.project.merge import merged
 from envgen.project.notes import note
 from envgen.resolver import constraints
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import newest_first
 
 

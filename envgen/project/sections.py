@@ -99,7 +99,14 @@ class Sections:
             raise BadInput(f"no framework `{name}` in matrices/", where=at, hint=closest(name, self.matrix.frameworks))
         self._check(key, name, row)
         if read is None:
-            return RequestedFramework(name, row.version, self._version(key, row), row.provider, tuple(row.companions), at)
+            return RequestedFramework(
+                framework=name,
+                versions=row.version,
+                text=self._version(key, row),
+                provider=row.provider,
+                companions=tuple(row.companions),
+                at=at,
+            )
         companions = tuple(dict.fromkeys((*read.companions, *row.companions)))
         return replace(read, provider=row.provider or read.provider, companions=companions)
 
@@ -128,7 +135,7 @@ class Sections:
         name = own.name if own else CPU if allowed.cuda is None else ""
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=at)
-        requested = RequestedTarget(name, at, platforms, row.virtual_packages, extra.items)
+        requested = RequestedTarget(name=name, at=at, platforms=platforms, virtual=row.virtual_packages, dependencies=extra.items)
         return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases))
 
     def _target_alias(self, key: str, at: Address) -> AliasMeaning:
@@ -153,7 +160,7 @@ class Sections:
         also += (f"`gpus: [{', '.join(gpus)}]`",) if gpus else ()
         text = f"cuda: {written if isinstance(written, str) else _on_one_line(written)}"
         alias = AliasMeaning(text=text, at=at, because=self._because(allowed), target=allowed, also=also)
-        return Section((DraftTarget(RequestedTarget("", at), allowed),), (alias,))
+        return Section((DraftTarget(RequestedTarget(name="", at=at), allowed),), (alias,))
 
     def _because(self, allowed: TargetRange) -> str:
         if allowed.cuda is None:
