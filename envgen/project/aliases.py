@@ -23,7 +23,7 @@ from envgen.yamlfile.document import version_range
 
 ANY = "any version"
 _LONGEST = 200  # letters of an alias
-_EXAMPLE = 'write for instance "name >=2.5,<3"'
+_EXAMPLE = 'for example "name >=2.5,<3"'
 
 _HEAD = re.compile(
     r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[(?P<extras>[^\]=]*)\]\s*)?(?P<rest>(?:[\s=<>!~\[].*)?)"

@@ -13,7 +13,7 @@ from envgen.model.facts import Address, Matrix, Project, RequestedTarget, Target
 from envgen.project.draft import Draft, DraftTarget
 from envgen.project.merge import merged
 from envgen.project.notes import note
-from envgen.resolver import constraints
+from envgen.resolver.cells import cell_of, with_overrides
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import newest_first
 
@@ -64,9 +64,9 @@ def _named_part(project: Project) -> Project:
 def _usable(matrix: Matrix, project: Project, at: Address, candidate: Target) -> bool:
     """Whether the project's driver and GPUs can run a target on any platform; if not, there is no need to resolve it."""
     requested = next(row for row in project.targets if row.at == at)
-    target = constraints.with_overrides(candidate, requested)
+    target = with_overrides(candidate, requested)
     platforms = requested.platforms or project.platforms
-    return any(constraints.cell(matrix, project, target, p).dead is None for p in target.platforms if p in platforms)
+    return any(cell_of(matrix, project, target, p).unsatisfiable is None for p in target.platforms if p in platforms)
 
 
 def _once(targets: Sequence[RequestedTarget]) -> tuple[RequestedTarget, ...]:

@@ -29,7 +29,7 @@ def _dependency(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(SPEC, value) and value.isprintable():
         return value
     kind = "dependency" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a conda spec", {"hint": 'write for instance numpy, "pandas >=2" or conda-forge::numpy'})
+    raise PydanticCustomError(kind, "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'})
 
 
 def _channel(value: object) -> str:
@@ -45,7 +45,7 @@ def _channel(value: object) -> str:
 def _requirement(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or "#" in value:
         kind = "requirement" if isinstance(value, str) else "expected_text"
-        raise PydanticCustomError(kind, "not a requirement", {"hint": 'write for instance "einops >=0.8"'})
+        raise PydanticCustomError(kind, "not a requirement", {"hint": 'for example "einops >=0.8"'})
     if re.search(_CREDENTIALS, value):
         hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
         raise PydanticCustomError("requirement", "this URL contains a password or token", {"hint": hint})
@@ -57,7 +57,7 @@ def _driver(value: object) -> Version:
     if found:
         return Version(found[1])
     kind = "driver" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a driver version", {"hint": 'write for instance ">=535"'})
+    raise PydanticCustomError(kind, "not a driver version", {"hint": 'for example ">=535"'})
 
 
 def _moment(value: object) -> datetime:
@@ -68,7 +68,7 @@ def _moment(value: object) -> datetime:
         text = value if isinstance(value, str) and re.fullmatch(_MOMENT, value) else ""
         found = value if isinstance(value, datetime) else datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise PydanticCustomError("date", "not a date", {"hint": "write for instance 2026-06-01"}) from None
+        raise PydanticCustomError("date", "not a date", {"hint": "for example 2026-06-01"}) from None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
@@ -82,7 +82,7 @@ def _targets(value: object) -> object:
         return {name: {} for name in value}
     if isinstance(value, dict):
         return {name: {} if row is None else row for name, row in value.items()}
-    raise PydanticCustomError("targets", "expected target names", {"hint": "write for instance [cpu, cu126]"})
+    raise PydanticCustomError("targets", "expected target names", {"hint": "for example [cpu, cu126]"})
 
 
 def _cuda(value: object) -> object:

@@ -1,4 +1,4 @@
-"""The keys of `project.yaml`, each to nouns and to the aliases that are written in it, or to which line is wrong. Pure."""
+"""The keys of `project.yaml`, each read into values and into the aliases that are written in it, or the line that is wrong. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Section(Generic[Item]):
-    """What one key holds: envgen's own nouns, and the aliases."""
+    """What one key holds: values in the terms of envgen, and the aliases."""
 
     items: tuple[Item, ...] = ()
     aliases: tuple[AliasMeaning, ...] = ()

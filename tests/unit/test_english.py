@@ -74,7 +74,7 @@ ALLOWED = {
     "envgen/curate": 98,
     "envgen/explain": 54,
     "envgen/files.py": 1,
-    "envgen/formats": 4,
+    "envgen/formats": 3,
     "envgen/install": 21,
     "envgen/lock": 13,
     "envgen/machine": 14,
@@ -85,7 +85,6 @@ ALLOWED = {
     "envgen/resolver": 21,
     "envgen/table.py": 1,
     "envgen/verify": 13,
-    "envgen/yamlfile": 5,
     "matrices": 4,
 }
 

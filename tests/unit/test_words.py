@@ -357,7 +357,7 @@ WRONG: dict[str, tuple[Words, str]] = {
     "CUDA and none": ({"dependencies": ["pytorch-gpu=2.1=cpu_py310"]}, "`pytorch-gpu=2.1=cpu_py310` requests a CPU build and a CUDA build"),
     "no range": ({"dependencies": ["cudatoolkit=eleven"]}, "`cudatoolkit=eleven`: "),
     "not readable": ({"dependencies": ["cudatoolkit[version='11.8']"]}, "`cudatoolkit[version='11.8']` cannot be parsed"),
-    "an empty range": ({"frameworks": {"torch": ">=3,<2"}}, "frameworks.torch: the range '>=3,<2' is empty"),
+    "an empty range": ({"frameworks": {"torch": ">=3,<2"}}, "frameworks.torch: no version is in the range '>=3,<2'"),
     "a framework for one target": (
         {"targets": {"cpu": None, "cu126": {"dependencies": ["tensorflow-gpu"]}}},
         "`tensorflow-gpu` is listed under one target, but all targets of a project share its frameworks",
@@ -599,12 +599,12 @@ def test_the_page_about_projects_has_a_row_for_every_word_and_means_the_same(rep
         for r in rows
     ]
     page = (repo / "docs" / "projects.md").read_text(encoding="utf-8")
-    table = page.partition("| word | framework | CUDA | its version is |\n|---|---|---|---|\n")[2].partition("\n\n")[0]
+    table = page.partition("| alias | framework | CUDA | its version is |\n|---|---|---|---|\n")[2].partition("\n\n")[0]
     assert [tuple(part.strip() for part in line.strip("|").split("|")) for line in table.splitlines()] == told
 
 
 def test_the_example_on_the_page_prints_what_the_page_says(repo: Path, real: Matrix) -> None:
-    page = (repo / "docs" / "projects.md").read_text(encoding="utf-8").partition("## Words you may bring")[2]
+    page = (repo / "docs" / "projects.md").read_text(encoding="utf-8").partition("## Aliases")[2]
     project = project_of(page.partition("```yaml\n")[2].partition("```")[0].partition("\n")[2], real, name="vision")
     printed = [f"    {note.at}: {note.text}" for note in project.notes]
     shown = [line for line in page.splitlines() if line.startswith("    environments/")]
