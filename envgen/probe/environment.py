@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from envgen.formats.others import read_prefix
 from envgen.install.prefixes import python
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
+from envgen.model.target_names import CPU, named_cuda
 from envgen.probe.model import InstalledFramework, Meant, ProbedEnvironment
 
 _SPEAKS = {  # framework -> the packages that say what it was made for, the first that is there
@@ -22,7 +22,6 @@ _SPEAKS = {  # framework -> the packages that say what it was made for, the firs
     "jax": (("conda", "jaxlib"), ("pip", "jaxlib")),
     "cupy": (("conda", "cupy-core"), ("conda", "cupy")),
 }
-_TARGET = re.compile(r"cu(\d{1,2})(\d)")
 
 
 def described(prefix: Path, target: str = "") -> ProbedEnvironment:
@@ -40,12 +39,12 @@ def described(prefix: Path, target: str = "") -> ProbedEnvironment:
 
 
 def _meant(target: str, because: str) -> Meant:
-    if target == "cpu":
+    if target == CPU:
         return Meant(gpu=False, because=f"target cpu ({because})")
-    found = _TARGET.fullmatch(target)
-    if found is None:
-        raise BadInput(f"`{target}` is no target ({because})", hint="cpu, or the CUDA version without its dot: cu126")
-    return Meant(gpu=True, cuda=Version(f"{found[1]}.{found[2]}"), because=f"target {target} ({because})")
+    cuda = named_cuda(target)
+    if cuda is None:
+        raise BadInput(f"`{target}` is not a target ({because})", hint="name one with --target: cpu, or cu126 for CUDA 12.6")
+    return Meant(gpu=True, cuda=cuda, because=f"target {target} ({because})")
 
 
 # --- packages -------------------------------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from envgen import targets
 from envgen.install.prefixes import python
 from envgen.machine import nvml
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
 from envgen.model.layout import Layout, find_root, starter
 from envgen.model.run import Reporter
 from envgen.probe import runner
@@ -24,11 +26,11 @@ TIMEOUT = 120.0  # seconds; the first import of a framework from a cold disk tak
 def probe(prefix: Path, talk: Reporter, *, target: str = "", frameworks: Iterable[str] = (), timeout: float = TIMEOUT) -> Probed:
     """Ask the frameworks of an environment what they see, each for `timeout` seconds at most, and judge it.
 
-    `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word), `frameworks` those to ask (all that
+    `target` is the word for what the environment is meant for ("" to take its own), `frameworks` those to ask (all that
     are installed). Raises BadInput for what cannot be asked: no environment, no Python, no framework.
     """
-    found = described(prefix.absolute(), target)
     facts = load_matrix(_facts())
+    found = described(prefix.absolute(), _named(target, facts) if target else "")
     answers = _answers(found, _chosen(found, tuple(frameworks)), timeout, talk)
     machine, around = nvml.inspect(), surroundings()
     return Probed(found, machine, tuple(judge(answer, found, machine, around, facts) for answer in answers))
@@ -60,6 +62,14 @@ def _answers(found: ProbedEnvironment, frameworks: tuple[str, ...], timeout: flo
         talk.step(name)
     talk.end()
     return tuple(answers)
+
+
+def _named(word: str, matrix: Matrix) -> str:
+    """The name of the target that a word means. Raises BadInput where it means none, or one that depends on the machine."""
+    found = targets.described(targets.on_any_machine(word, matrix, "an environment was made for one target"), matrix)
+    if found is None:
+        raise BadInput(f"no target `{word}`", hint=targets.nearest(word, matrix))
+    return found.name
 
 
 def _facts() -> Path:

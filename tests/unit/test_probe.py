@@ -252,7 +252,7 @@ def test_a_target_is_what_the_option_says_else_the_mark(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["gpu", "cu", "cu1", "cuda126", "cu1260", "CPU", "cu12.6"])
 def test_what_is_no_target_is_refused(tmp_path: Path, target: str) -> None:
-    with pytest.raises(BadInput, match="is no target"):
+    with pytest.raises(BadInput, match="is not a target"):
         described(prefix(tmp_path / "env"), target)
 
 

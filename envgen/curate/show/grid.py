@@ -36,6 +36,7 @@ from envgen.model.facts import (
     minors_text,
     variant_text,
 )
+from envgen.model.target_names import target_name
 
 _EVERY, _FROM_ON = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is 2.19 in a matrix, too
 
@@ -195,7 +196,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
 
 def _targeted(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Demand:
     if target is None:
-        name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
+        name = target_name(variant)
         none = Constraint(when=(), need=(Condition("target", names=frozenset({name})),), because="", at=at)
         return Demand(none, "target", f"no target is for {variant_text(variant)}", f"a target {name} in matrices/targets.yaml")
     elsewhere = Constraint(when=(), need=(Condition("platform", names=frozenset(target.platforms)),), because="", at=target.at)
