@@ -7,7 +7,7 @@ from pathlib import Path
 from envgen.probe.model import Origin
 
 _DRIVER = ("libcuda.so", "libnvidia-", "libcudadebugger.so")
-_FOLDERS = ("lib", "lib/python*/site-packages/nvidia/*/lib", "lib/python*/site-packages/*/lib", "targets/*/lib")
+_FOLDERS = ("lib", "lib/python*/site-packages/*/lib", "lib/python*/site-packages/*/*/lib", "targets/*/lib")
 
 
 def origin(path: str, prefix: Path) -> Origin:
