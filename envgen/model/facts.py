@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.advice import Advice
+from envgen.model.catalogue import Catalogue
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -134,6 +135,7 @@ class Framework:
     releases: tuple[Release, ...]
     because: str
     left_out: tuple[LeftOut, ...] = ()
+    import_name: str = ""  # what Python imports for it; every loaded framework has one
 
     @property
     def companions(self) -> frozenset[str]:
@@ -191,6 +193,9 @@ class Cudnn:
     at: Address
 
 
+_BARE = "compute capability "
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
     """A GPU model, or a bare compute capability, with the capability as major.minor.
@@ -204,6 +209,16 @@ class Gpu:
     uuid: str = ""
     mig: int | None = None
     data_centre: bool = False
+
+    @classmethod
+    def bare(cls, capability: Version) -> Gpu:
+        """Any GPU of a compute capability."""
+        return cls(name=f"{_BARE}{capability}", capability=capability)
+
+    @property
+    def written(self) -> str:
+        """What `gpus:` of a project calls it: `V100`, or the compute capability `7.0`."""
+        return self.name.removeprefix(_BARE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +259,7 @@ class Matrix:
     constraints: tuple[Constraint, ...]
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
@@ -313,7 +329,7 @@ class Project:
     dependencies: tuple[Dependency, ...]
     pip: tuple[str, ...]
     driver: Version | None  # oldest driver in the fleet
-    gpus: tuple[str, ...]
+    gpus: tuple[Gpu, ...]
     align: bool
     exclude_newer: datetime | None
     template: str

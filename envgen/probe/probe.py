@@ -31,8 +31,8 @@ def probe(
     if there is nothing to probe: no environment, no Python in it, no framework, an unknown target.
     """
     matrix = load_matrix(_matrices())
-    environment = read_environment(prefix.absolute(), target)
-    modules = _modules(environment, matrix.frameworks, tuple(frameworks))
+    environment = read_environment(prefix.absolute(), matrix.catalogue, target)
+    modules = _modules(environment, matrix.catalogue.frameworks, tuple(frameworks))
     answers = _answers(environment, modules, timeout, reporter)
     machine, launch = nvml.inspect(), launch_environment()
     return ProbeResult(environment, machine, tuple(evaluate(answer, environment, machine, launch, matrix) for answer in answers))

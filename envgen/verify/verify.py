@@ -12,13 +12,14 @@ from packaging.version import InvalidVersion, Version
 from envgen.formats.installed import made_for
 from envgen.formats.others import read_any
 from envgen.matrix.load import load_matrix
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout, starter
 from envgen.model.packages import Lock
 from envgen.project.load import load
-from envgen.resolver.constraints import fleet, with_overrides
+from envgen.resolver.constraints import with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
 from envgen.yamlfile.document import read
@@ -104,7 +105,7 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
         return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
     virtual = asked.virtual or path.parent / VIRTUAL
     if asked.virtual or virtual.is_file():
-        return _of_promise(lock, virtual)
+        return _of_promise(lock, virtual, matrix.catalogue)
     return {}
 
 
@@ -126,16 +127,16 @@ def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matr
         known = [wish.name for wish in project.targets]
         raise BadInput(f"{name} has no target `{target}`", where=project.at("targets"), hint=closest(target, known))
     claims = claims_for(lock, with_overrides(matrix.targets[target], wish))
-    return {platform: _for_project(claim, project, matrix) for platform, claim in claims.items()}
+    return {platform: _for_project(claim, project) for platform, claim in claims.items()}
 
 
-def _for_project(claim: Claim, project: Project, matrix: Matrix) -> Claim:
+def _for_project(claim: Claim, project: Project) -> Claim:
     return replace(
         claim,
         frameworks=tuple(wish.framework for wish in project.frameworks),
         channels=project.channels,
         driver=project.driver,
-        gpus=fleet(matrix, project),
+        gpus=project.gpus,
     )
 
 
@@ -165,12 +166,12 @@ def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
     }
 
 
-def _of_promise(lock: Lock, path: Path) -> dict[Platform, Claim]:
+def _of_promise(lock: Lock, path: Path, catalogue: Catalogue) -> dict[Platform, Claim]:
     """What a `virtual-packages.yml` makes of a lock: where it promises `__cuda`, a CUDA environment that this driver runs."""
     promised = _promises(path)
     claims = {}
     for platform in (platform for platform in lock.platforms if platform in promised):
-        seems = check.inferred([package for package in lock.packages if package.platform == platform])
+        seems = check.inferred(catalogue, [package for package in lock.packages if package.platform == platform])
         virtual = promised[platform]
         claims[platform] = Claim(
             kind="cuda" if "__cuda" in virtual else "cpu", cuda=_cuda(virtual, seems, path), source=path.name, virtual=virtual

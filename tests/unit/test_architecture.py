@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "curate.lint": {"curate", "matrix", "resolver", "yamlfile"},
     "curate.records": {"channels", "curate", "formats", "matrix", "verify"},
     "curate.refresh": {"curate", "files", "formats", "matrix", "yamlfile"},
-    "curate.show": {"files", "resolver"},
+    "curate.show": {"files", "matrix", "resolver"},
     "cli": {
         *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
         *("lock", "machine", "matrix", "probe", "project", "resolver", "verify", "yamlfile"),
@@ -58,7 +58,14 @@ OWNERS = {
     "conda_lock": {"lock.condalock"},
     "jinja2": {"lock.render"},
     "platformdirs": {"channels.index"},
-    "pydantic": {"yamlfile.document", "curate.json_schema", "project.schema", "matrix.schema", "matrix.fields"},
+    "pydantic": {
+        "yamlfile.document",
+        "curate.json_schema",
+        "project.schema",
+        "matrix.schema",
+        "matrix.package_schema",
+        "matrix.fields",
+    },
     "pydantic_core": {"yamlfile.document", "project.schema", "matrix.fields"},
     "pynvml": {"machine.nvml"},
     "rattler": {
@@ -214,6 +221,8 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "matrix.drivers",
         "project.collect",
         "model.advice",
+        "model.catalogue",
+        "matrix.packages",
         "machine.fit",
         "machine.symptoms",
         "model.facts",

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from conftest import REPO
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
+from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
@@ -39,6 +41,7 @@ from envgen.probe.verdict import evaluate
 PACKAGE = Path(child.__file__).parent
 SCRIPTS = sorted((PACKAGE / "scripts").glob("*.py"))
 ENDED = ProcessResult(0)
+KNOWN = load_matrix(REPO / "matrices").catalogue
 
 
 # --- inside ---------------------------------------------------------------------------------------------------------------
@@ -311,7 +314,7 @@ def prefix(folder: Path, *packages: str, pip: tuple[str, ...] = ()) -> Path:
 def test_a_build_string_says_what_a_conda_package_is_for(
     tmp_path: Path, packages: str, framework: str, build: str, cuda: str | None
 ) -> None:
-    found = read_environment(prefix(tmp_path / "env", *packages.split())).frameworks
+    found = read_environment(prefix(tmp_path / "env", *packages.split()), KNOWN).frameworks
     assert list(found) == [framework]
     assert (found[framework].expected.build, found[framework].expected.cuda) == (build, Version(cuda) if cuda else None)
 
@@ -333,7 +336,7 @@ def test_a_build_string_says_what_a_conda_package_is_for(
     ],
 )
 def test_a_wheel_says_what_it_is_for_where_it_does(tmp_path: Path, pip: str, framework: str, build: str, cuda: str | None) -> None:
-    found = read_environment(prefix(tmp_path / "env", pip=tuple(pip.split()))).frameworks
+    found = read_environment(prefix(tmp_path / "env", pip=tuple(pip.split())), KNOWN).frameworks
     assert list(found) == [framework]
     assert (found[framework].expected.build, found[framework].expected.cuda) == (build, Version(cuda) if cuda else None)
 
@@ -341,21 +344,23 @@ def test_a_wheel_says_what_it_is_for_where_it_does(tmp_path: Path, pip: str, fra
 def test_the_conda_package_speaks_where_both_are_there(tmp_path: Path) -> None:
     """conda's own packages have a dist-info, too."""
     env = prefix(tmp_path / "env", "pytorch-2.7.1-cpu_generic_py312_h1_0", pip=("torch-2.7.1",))
-    assert read_environment(env).frameworks["pytorch"].package == "pytorch 2.7.1 cpu_generic_py312_h1_0"
+    assert read_environment(env, KNOWN).frameworks["pytorch"].package == "pytorch 2.7.1 cpu_generic_py312_h1_0"
 
 
 def test_a_target_is_what_the_option_says_else_the_mark(tmp_path: Path) -> None:
     env = prefix(tmp_path / "env", "pytorch-2.7.1-cpu_generic_py312_h1_0")
-    assert (read_environment(env).target, read_environment(env).expected) == ("", None)
+    assert (read_environment(env, KNOWN).target, read_environment(env, KNOWN).expected) == ("", None)
     (env / "conda-meta" / "envgen").write_text('{"project": "vision", "target": "cu126", "lock": "x", "platform": "linux-64"}')
-    assert read_environment(env).expected == Expectation("cuda", cuda=Version("12.6"), because="target cu126 (conda-meta/envgen)")
-    assert read_environment(env, "cpu").expected == Expectation("cpu", because="target cpu (--target)")
+    assert read_environment(env, KNOWN).expected == Expectation(
+        "cuda", cuda=Version("12.6"), because="target cu126 (conda-meta/envgen)"
+    )
+    assert read_environment(env, KNOWN, "cpu").expected == Expectation("cpu", because="target cpu (--target)")
 
 
 @pytest.mark.parametrize("target", ["gpu", "cu", "cu1", "cuda126", "cu1260", "CPU", "cu12.6"])
 def test_what_is_no_target_is_refused(tmp_path: Path, target: str) -> None:
     with pytest.raises(BadInput, match="is no target"):
-        read_environment(prefix(tmp_path / "env"), target)
+        read_environment(prefix(tmp_path / "env"), KNOWN, target)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"cpu"', "{}", '{"target": 3}', '{"target": null}', "\udce9"])
@@ -363,16 +368,16 @@ def test_a_mark_that_names_no_target_is_an_error_with_its_place(tmp_path: Path, 
     env = prefix(tmp_path / "env")
     (env / "conda-meta" / "envgen").write_text(text, errors="surrogateescape")
     with pytest.raises(BadInput, match="this mark does not name a target") as error:
-        read_environment(env)
+        read_environment(env, KNOWN)
     assert str(error.value.where).endswith("envgen")
 
 
 def test_what_is_no_environment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no conda-meta"):
-        read_environment(tmp_path)
+        read_environment(tmp_path, KNOWN)
     (tmp_path / "conda-meta").mkdir()
     with pytest.raises(BadInput, match="this environment has no Python"):
-        read_environment(tmp_path)
+        read_environment(tmp_path, KNOWN)
 
 
 # --- where libraries are from ---------------------------------------------------------------------------------------------
