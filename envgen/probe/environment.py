@@ -25,14 +25,13 @@ def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> In
 
     Raises BadInput for a folder that is not an environment, an environment without Python, and an unknown target.
     """
-    if not (prefix / "conda-meta").is_dir():
-        raise BadInput("not a conda environment: it has no conda-meta", where=prefix, hint="give the folder of an environment")
+    packages = read_prefix(prefix, str(prefix)).packages
     if not python(prefix).exists():
         hint = f"install python into it; expected {python(prefix)}"
         raise BadInput("this environment has no Python", where=prefix, hint=hint)
     chosen, because = (target, "--target") if target else ((made_for(prefix) or ("", ""))[1], f"{META}/{MARK}")
     expected = _meant(chosen, because) if chosen else None
-    frameworks = {found.framework: found for found in _installed(prefix, catalogue)}
+    frameworks = {found.framework: found for found in _installed(packages, catalogue)}
     return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=frameworks)
 
 
@@ -48,8 +47,7 @@ def _meant(target: str, because: str) -> Expectation:
 # --- packages -------------------------------------------------------------------------------------------------------------
 
 
-def _installed(prefix: Path, catalogue: Catalogue) -> Iterator[InstalledFramework]:
-    packages = read_prefix(prefix, str(prefix)).packages
+def _installed(packages: Sequence[LockedPackage], catalogue: Catalogue) -> Iterator[InstalledFramework]:
     for framework, module in catalogue.frameworks.items():
         found = catalogue.speaker(framework, packages)
         if found:
