@@ -11,6 +11,7 @@ from envgen import targets
 from envgen.install.prefixes import python
 from envgen.machine import nvml
 from envgen.matrix.load import load_matrix
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout, find_root, starter
@@ -35,7 +36,7 @@ def probe(
     matrix = load_matrix(_matrices())
     environment = read_environment(prefix.absolute(), matrix.catalogue, _named(target, matrix) if target else "")
     modules = _modules(environment, matrix.catalogue.frameworks, tuple(frameworks))
-    answers = _answers(environment, modules, timeout, reporter)
+    answers = _answers(environment, modules, matrix.catalogue, timeout, reporter)
     machine, launch = nvml.inspect(), launch_environment()
     return ProbeResult(environment, machine, tuple(evaluate(answer, environment, machine, launch, matrix) for answer in answers))
 
@@ -64,12 +65,12 @@ def _modules(environment: InstalledEnvironment, known: Iterable[str], asked: tup
 
 
 def _answers(
-    environment: InstalledEnvironment, modules: Mapping[str, str], timeout: float, reporter: Reporter
+    environment: InstalledEnvironment, modules: Mapping[str, str], catalogue: Catalogue, timeout: float, reporter: Reporter
 ) -> tuple[Answer, ...]:
     answers = []
     reporter.begin("probing the frameworks", len(modules))
     for name, module in modules.items():  # one after another: they share the GPU's memory
-        answer = run_probe(python(environment.prefix), name, module, environment.prefix, timeout)
+        answer = run_probe(python(environment.prefix), name, module, environment.prefix, catalogue, timeout)
         if name not in environment.frameworks and answer.problem("import") == f"ModuleNotFoundError: No module named '{module}'":
             raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
         answers.append(answer)
