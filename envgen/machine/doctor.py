@@ -16,7 +16,7 @@ from envgen.model.facts import Matrix
 from envgen.model.layout import Layout, starter
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
 from envgen.project.load import load
-from envgen.targets import AUTO
+from envgen.targets import MachineWord
 
 
 def diagnose(
@@ -51,7 +51,7 @@ def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: S
             project=name, fits=verdicts, chosen="", why=f"no target is locked: run `envgen lock {name}`", requested=asked
         )
     try:
-        chosen, why = fit.choose(AUTO, verdicts, machine, project, locks)
+        chosen, why = fit.choose(MachineWord.AUTO, verdicts, machine, project, locks)
     except BadInput as error:
         return Checkup(project=name, fits=verdicts, chosen="", why=error.what, requested=asked)
     if not _of(verdicts, chosen).fits:

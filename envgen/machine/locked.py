@@ -11,6 +11,7 @@ from envgen.machine.fit import best_for
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import LOCK, Layout
 from envgen.model.machine import LockedTarget
+from envgen.targets import MachineWord
 
 
 def locked(layout: Layout, matrix: Matrix, project: Project) -> dict[str, LockedTarget]:
@@ -19,8 +20,8 @@ def locked(layout: Layout, matrix: Matrix, project: Project) -> dict[str, Locked
     return {target: _locked(path, layout, matrix) for target, path in paths.items() if path.is_file()}
 
 
-def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The target that `word` (`gpu` or `auto`) means on this machine, and why, judged by what it may become when it is locked.
+def best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The target that `word` means on this machine, and why, judged by what it may become when it is locked.
 
     Raises BadInput where there is no CUDA target to take, or none that this machine can run.
     """
@@ -28,8 +29,8 @@ def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
     return best_for(word, nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, here=here)
 
 
-def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The locked target that `word` (`gpu` or `auto`) means on this machine, and why; BadInput when there is none."""
+def best_locked(word: MachineWord, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The locked target that `word` means on this machine, and why; BadInput when there is none."""
     here, locks = system.look(), locked(layout, matrix, project)
     machine = nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES"))
     return best_for(word, machine, matrix, project, locks, here, locks)

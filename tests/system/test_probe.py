@@ -365,6 +365,26 @@ def test_a_module_that_raises_when_it_is_imported_is_an_error(site: Workspace, m
     assert row["reason"] == "cannot be imported: ModuleNotFoundError: No module named 'shuttle'"
 
 
+@pytest.fixture
+def known(site: Workspace) -> Iterator[Workspace]:
+    """A repository whose matrices know the framework `loom`; envgen itself does not."""
+    path = site.root / "matrices" / "loom.yaml"
+    path.write_text("framework: loom\nbecause: https://loom.example\npackages:\n  - {conda: [loom]}\n", encoding="utf-8")
+    yield site
+    path.unlink()
+
+
+def test_a_framework_that_only_the_matrices_know_is_probed_like_any_other(known: Workspace, make: Make) -> None:
+    env = make(*frameworks.unscripted("loom", "3.1.4"), *frameworks.torch("2.7.1"))
+    status, found = probe(known, env, bare())
+    assert (status, states(found)) == (0, {"loom": "note", "pytorch": "ok"})
+    status, found = probe(known, env, bare(), "--target", "cu126")
+    assert (status, states(found)) == (1, {"loom": "error", "pytorch": "error"})
+    assert rules(found) == [["cpu-build", "import-only"], ["cpu-build"]]
+    loom = found["frameworks"][0]
+    assert loom["reason"] == f"is a CPU build ({loom['package']}), which sees no GPU on any machine"
+
+
 @needs_compiler
 def test_a_library_that_a_module_loads_from_outside_is_named(site: Workspace, make: Make, tmp_path: Path) -> None:
     foreign = frameworks.cudart(tmp_path / "cuda-12.4" / "lib64", "12.4")
@@ -402,7 +422,10 @@ def test_what_cannot_be_asked_is_bad_input(site: Workspace, cpu: Path, make: Mak
         "`mxnet` is not installed",
         "installed here: jax, pytorch, ten",
     )
-    refused(site.envgen("probe", "--prefix", cpu, "--target", "gpu"), "`gpu` is no target")
+    refused(
+        site.envgen("probe", "--prefix", cpu, "--target", "gpu"),
+        "--target: `gpu` depends on the machine, and an environment was made for one",
+    )
     for timeout in ("0", "-1", "0.5", "soon", "nan", "86401"):
         refused(site.envgen("probe", "--prefix", cpu, "--timeout", timeout), "--timeout")
 
