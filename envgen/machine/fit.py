@@ -185,7 +185,7 @@ class _Case:
         gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
         known = [gpu_named(self.matrix, gpu.name) for gpu in gpus]
         if drivers.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
-            yield f"instead, on data-centre GPUs: {drivers.COMPAT}"
+            yield f"instead, on data-centre GPUs: {drivers.compat(self.matrix)}"
 
     def without_code(self, chosen: Known, lock: LockedTarget | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""

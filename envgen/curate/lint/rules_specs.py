@@ -20,7 +20,7 @@ def _spellings(facts: Facts) -> Iterator[tuple[Framework, str, Spelling, list[Re
 @rule("spec", "What is asked of the solver must be a conda spec that names one package.")
 def spec(facts: Facts) -> LintResults:
     """Every spec of every release and variant, filled, by rattler's own reading. The first that is none, for each row."""
-    for _, provider, spelling, releases in _spellings(facts):
+    for framework, provider, spelling, releases in _spellings(facts):
         asked = (
             text
             for release in releases
@@ -29,7 +29,11 @@ def spec(facts: Facts) -> LintResults:
         )
         wrong = next(((text, why) for text in dict.fromkeys(asked) if (why := _wrong(text))), None)
         if wrong:
-            yield spelling.at, f"`{wrong[0]}` is not a spec: {wrong[1]}", "write name, version and build: pytorch {version}.* cpu_*"
+            yield (
+                spelling.at,
+                f"`{wrong[0]}` is not a spec: {wrong[1]}",
+                f"write name, version and build: {framework.name} {{version}}.* cpu_*",
+            )
 
 
 def _variants(release: Release, provider: str) -> list[Variant]:
@@ -63,6 +67,6 @@ def spec_cuda(facts: Facts) -> LintResults:
         if not any(variant for release in releases for variant in _variants(release, provider)):
             continue
         if "{cuda}" not in text and (spelling.newer_minor or "{cu}" not in text):
-            yield facts.at(spelling.at, "cuda"), "nothing pins the target's CUDA", "add for instance cuda-version {cuda}.*"
+            yield facts.at(spelling.at, "cuda"), "nothing pins the target's CUDA", "add the package that names it, with {cuda}.*"
         elif spelling.newer_minor and "{cu}" not in text:
             yield facts.at(spelling.at, "cuda"), "nothing names the build's CUDA", "add {cu} to its build: cuda{cu}*"
