@@ -103,7 +103,7 @@ def written(data: str | bytes, file: str = FILE) -> Change:
         (
             added("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n"),
             f"{FILE}:7:1: this file has an unresolved merge conflict",
-            "choose one",
+            "keep one side",
         ),
         (replaced(("dependencies", "dependancies")), f"{FILE}:6:1: dependancies: unknown key", "did you mean `dependencies`?"),
         (added('python: "3.12"\n'), f"{FILE}:7:1: `python` is written twice", "keep one"),
@@ -114,7 +114,7 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             "did you mean `linux-64`?",
         ),
         (replaced(("pytorch", "pytroch")), f"{FILE}:2:14: no framework `pytroch` in matrices/", "did you mean `pytorch`?"),
-        (replaced(('">=3.11,<3.13"', '"3.99"')), f"{FILE}:1:1: python: no known minor is in 3.99", "the matrices know python 3."),
+        (replaced(('">=3.11,<3.13"', '"3.99"')), f"{FILE}:1:1: python: the matrices know no minor in 3.99", "the matrices know Python 3."),
         (replaced(('">=3.11,<3.13"', '"3.12.4"')), f"{FILE}:1:1: python: ", "write minors, 3.12 and not 3.12.4"),
         (
             replaced(('">=3.11,<3.13"', "3.10")),
@@ -123,18 +123,18 @@ def written(data: str | bytes, file: str = FILE) -> Change:
         ),
         (
             replaced(('">=3.11,<3.13"', '">=3.12,<3.11"')),
-            f"{FILE}:1:1: python: the range '>=3.12,<3.11' is empty",
-            "write for instance",
+            f"{FILE}:1:1: python: no version is in the range '>=3.12,<3.11'",
+            "for example",
         ),
         (
             replaced(('"2.7"', '">=2.7,<2.6"')),
-            f"{FILE}:2:14: frameworks.pytorch: the range '>=2.7,<2.6' is empty",
-            "write for instance",
+            f"{FILE}:2:14: frameworks.pytorch: no version is in the range '>=2.7,<2.6'",
+            "for example",
         ),
         (
             replaced(('"2.7"', '"banana"')),
             f"{FILE}:2:14: frameworks.pytorch: 'banana' is not a version range",
-            "write for instance",
+            "for example",
         ),
         (replaced(("numpy, ", '"numpy >=>1", ')), f"{FILE}:6:16: ", ""),
         (
