@@ -25,7 +25,13 @@ from envgen.model.errors import BadInput
     metavar="TARGET",
     help=f"What it is meant for: {HERE} (default: auto with PROJECT, else what the environment says of itself).",
 )
-@click.option("--framework", "frameworks", multiple=True, metavar="NAME", help="Probe only this framework. May be repeated.")
+@click.option(
+    "--framework",
+    "frameworks",
+    multiple=True,
+    metavar="NAME",
+    help="Probe only this framework, or this module (default: every framework of the matrices that is installed).",
+)
 @click.option("--timeout", type=click.IntRange(1, 86_400), default=120, show_default=True, help="Seconds for each framework.")
 @json_option
 @root_option

@@ -44,7 +44,7 @@ def diagnose(
 def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: System, *, asked: bool = True) -> Checkup:
     """A verdict for every target of a project, and the locked one that `auto` takes on this machine."""
     project = load(layout, matrix, name)
-    locks = locked(layout, project)
+    locks = locked(layout, matrix, project)
     verdicts = fit.verdicts(machine, matrix, project, here, locks)
     if not locks:
         return Checkup(
