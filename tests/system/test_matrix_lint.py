@@ -42,7 +42,7 @@ def test_schemas_are_written_once_and_then_lint_finds_nothing(workspace: Workspa
     written = workspace.envgen("matrix", "schemas")
     assert (written.status, written.out.splitlines()[0]) == (0, "wrote schemas/advice.schema.json")
     again = workspace.envgen("matrix", "schemas")
-    assert (again.status, again.out, again.err) == (0, "", "every schema is as it should be\n")
+    assert (again.status, again.out, again.err) == (0, "", "every schema is up to date\n")
     before = state(workspace.root)
     clean = workspace.envgen("--root", workspace.root, "matrix", "lint", "--strict")
     assert (clean.status, clean.out) == (0, "")
