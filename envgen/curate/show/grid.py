@@ -1,8 +1,8 @@
-"""The grid: what each build asks for, and what of it a question leaves. Pure.
+"""The grid: what each build needs, and which builds a query leaves. Pure.
 
-A *site* is where builds stand in the grid: one release, by one provider, for one variant, on one platform. What it asks for are
-constraints, whether a matrix writes them as such or not, and they are judged as the search judges them: a cell is in exactly
-when `resolve` takes that build for a project that asks for nothing else.
+A cell of the grid is a group of builds: one release by one provider, for one variant, on one platform. What it needs are
+constraints, whether the matrix writes them as such or not, and the resolver's code judges them. So a cell fits exactly when
+`envgen resolve` takes that build for a project that asks for nothing else.
 """
 
 from __future__ import annotations
@@ -35,47 +35,51 @@ from envgen.model.facts import (
     variant_text,
 )
 from envgen.resolver import constraints
-from envgen.resolver.constraints import Known
+from envgen.resolver.constraints import Known, Value
 
-_EVERY, _FROM_ON = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is 2.19 in a matrix, too
+_PREFIX, _FROM = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is written 2.19 in a matrix
 
-Status = Literal["out", "warn", "met", "open"]  # refused; in all the same; held; would hold or not, if one knew more
+Status = Literal["out", "warn", "met", "open"]  # violated; violated, but only a warning; met; not known
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What a build asks for, in words; `axis` is what of a question it is about, `unlock` what would meet it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConstraint:
+    """What a build needs, in words. `axis` is what it is about, `fix` what would meet it."""
 
-    constraint: Constraint
+    rule: Constraint
     axis: str
     text: str
-    unlock: str
+    fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """The builds of one place of the grid, what is known there whatever is asked, and what they ask for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildGroup:
+    """The builds of one cell, what is known of it without a query, and what they need.
+
+    `target` is None where no target is for this CUDA, `toolkit` for CPU builds. `serves` are targets for newer minors that have no
+    build of their own and get this one.
+    """
 
     release: Release
     provider: str
     variant: Variant
     platform: Platform
-    target: Target | None  # None where no target is for this CUDA
-    toolkit: Toolkit | None  # None for CPU builds
+    target: Target | None
+    toolkit: Toolkit | None
     spelling: Spelling | None
     builds: tuple[Build, ...]
     known: Known
-    demands: tuple[Demand, ...]
-    serves: tuple[str, ...]  # targets for newer minors that have no build of their own, and get this one
+    constraints: tuple[BuildConstraint, ...]
+    serves: tuple[str, ...]
 
     @property
     def pythons(self) -> tuple[Version, ...]:
-        """The Python minors that there are builds for, oldest first."""
+        """The Pythons that there are builds for, oldest first."""
         return tuple(sorted({python for build in self.builds for python in build.pythons}))
 
     @property
     def floor(self) -> Version | None:
-        """The oldest driver that runs it; None for CPU builds, and where nobody names one."""
+        """The oldest driver that runs it; None for CPU builds, and where NVIDIA names none."""
         return self.toolkit.floor.get(constraints.system(self.platform)) if self.toolkit else None
 
     @property
@@ -85,85 +89,96 @@ class Site:
 
     @property
     def compiling(self) -> Version | None:
-        """The oldest driver on which what is compiled at run time is known to work: the highest figure of what only warns."""
-        rules = (demand.constraint for demand in self.demands if demand.constraint.warn)
+        """The oldest driver on which code compiled at run time is known to work: the newest that a warning for any GPU asks for."""
+        rules = (item.rule for item in self.constraints if item.rule.warn)
         any_gpu = (rule for rule in rules if not any(c.axis == "gpu" for c in rule.when))
-        soft = (c for rule in any_gpu for c in rule.need if c.axis == "driver")
-        found = [Version(s.version) for c in soft for s in c.versions or () if s.operator == ">="]
-        return max(found, default=None)
+        ranges = (c.versions or () for rule in any_gpu for c in rule.need if c.axis == "driver")
+        return max((Version(part.version) for found in ranges for part in found if part.operator == ">="), default=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A demand as it stands for a question; `given` is what did not meet it: "driver 470", "V100 (7.0)"."""
+class ConstraintResult:
+    """A constraint judged for a query. `given` is what violates it: `driver 470`, `V100 (7.0)`."""
 
     status: Status
-    demand: Demand
+    constraint: BuildConstraint
     given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GridCell:
-    """A site, judged: the Pythons that are left, and every demand that has something to say."""
+    """A group of builds judged for a query: the Pythons that are left, and every constraint that applies."""
 
-    site: Site
+    group: BuildGroup
     pythons: tuple[Version, ...]
-    told: tuple[Told, ...]
+    results: tuple[ConstraintResult, ...]
 
     @property
     def verdict(self) -> Literal["in", "warn", "out"]:
-        """Whether a project may have it: in, in with a warning, or out."""
-        found = {row.status for row in self.told}
-        return "out" if "out" in found else "warn" if "warn" in found else "in"
+        """Whether a project can have it: yes, with a warning, or no."""
+        statuses = {result.status for result in self.results}
+        return "out" if "out" in statuses else "warn" if "warn" in statuses else "in"
 
 
-def grid(matrix: Matrix, question: Query) -> tuple[GridCell, ...]:
-    """Every cell that a question is about: by framework, newest release first; providers, variants and platforms in order."""
-    return tuple(judge(site, question) for site in sites(matrix, question.frameworks, question.platform))
+def grid(matrix: Matrix, query: Query) -> tuple[GridCell, ...]:
+    """Every cell that a query is about: by framework, newest release first, then by provider, variant and platform."""
+    return tuple(judge(group, query) for group in build_groups(matrix, query.frameworks, query.platform))
 
 
-def sites(matrix: Matrix, frameworks: Iterable[str], platform: Platform | None = None) -> Iterator[Site]:
-    """The sites of some frameworks on one platform, or on all: a place that no row of a release speaks of is none."""
+def build_groups(matrix: Matrix, frameworks: Iterable[str], platform: Platform | None = None) -> Iterator[BuildGroup]:
+    """The builds of some frameworks by release, provider, variant and platform; on one platform, or on all."""
     platforms = (platform,) if platform else platforms_of(matrix)
     for framework in (matrix.frameworks[name] for name in frameworks):
         for release in framework.releases:
             for provider in framework.providers:
                 rows = [build for build in release.builds if build.provider == provider]
-                for variant in newest_first({variant for build in rows for variant in build.variants}):
+                for variant in cpu_then_newest({variant for build in rows for variant in build.variants}):
                     for where in platforms:
-                        found = tuple(build for build in rows if variant in build.variants and where in build.platforms)
-                        if found:
-                            yield _site(matrix, framework, release, found, variant, where)
+                        builds = tuple(build for build in rows if variant in build.variants and where in build.platforms)
+                        if builds:
+                            yield _group(matrix, framework, release, builds, variant, where)
 
 
-def newest_first(variants: Iterable[Variant]) -> list[Variant]:
-    """Variants as columns: CPU, then CUDA from the newest on."""
+def cpu_then_newest(variants: Iterable[Variant]) -> list[Variant]:
+    """Variants in the order of columns: CPU, then the newest CUDA first."""
     return sorted(variants, key=lambda variant: (variant is None, variant or Version("0")), reverse=True)
 
 
-def _site(
+def _group(
     matrix: Matrix, framework: Framework, release: Release, builds: tuple[Build, ...], variant: Variant, platform: Platform
-) -> Site:
+) -> BuildGroup:
     provider = builds[0].provider
     target = next((target for target in matrix.targets.values() if target.cuda == variant), None)
     toolkit = matrix.toolkits.get(variant) if variant else None
-    spelling = next((row for row in framework.providers[provider] if release.version in row.releases), None)
-    served = target is not None and platform in target.virtual
-    known: dict[str, tuple[constraints.Value, ...]] = {
-        "target": (),
-        "platform": (platform,),
-        **({"cuda": (variant,)} if variant else {}),
-    }
-    known |= constraints.promised(target, platform) if target and served else {}
-    known |= {framework.name: (release.version,), "provider": (provider,) if spelling else ()}
-    demands = [_python(framework, builds, variant, platform)]
-    demands += [] if served else [_targeted(target, builds[0].at, variant, platform)]
-    demands += [] if spelling else [_published(framework, release, provider)]
-    demands += [*_driver(matrix, toolkit, platform), *_code(toolkit)] if toolkit else []
-    rules = [constraints.by_version(rule, toolkit, platform) for rule in matrix.constraints] if toolkit else matrix.constraints
-    demands += [_said(rule, known) for rule in rules if _speaks(matrix, rule, known)]
-    serves = tuple(_serves(matrix, release, provider, variant, platform)) if spelling and spelling.newer_minor else ()
-    return Site(release, provider, variant, platform, target, toolkit, spelling, builds, known, tuple(demands), serves)
+    spelling = matrix.spellings.get((framework.name, provider, release.version))
+    known = _known(target, variant, platform) | {framework.name: (release.version,), "provider": (provider,) if spelling else ()}
+    found = [
+        _python(framework, builds, variant, platform),
+        *_target(target, builds[0].at, variant, platform),
+        *(() if spelling else (_spelling(framework, release, provider),)),
+        *((*_driver(matrix, toolkit, platform), _code(toolkit)) if toolkit else ()),
+        *_constraints(matrix, toolkit, platform, known),
+    ]
+    return BuildGroup(
+        release=release,
+        provider=provider,
+        variant=variant,
+        platform=platform,
+        target=target,
+        toolkit=toolkit,
+        spelling=spelling,
+        builds=builds,
+        known=known,
+        constraints=tuple(found),
+        serves=tuple(_serves(matrix, release, provider, variant, platform)) if spelling and spelling.newer_minor else (),
+    )
+
+
+def _known(target: Target | None, variant: Variant, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """What is known of a cell before its release: by its target, or by its platform and CUDA alone where it has none."""
+    if target and platform in target.virtual:
+        return constraints.promised(target, platform)
+    return {"target": (), "platform": (platform,), **({"cuda": (variant,)} if variant else {})}
 
 
 def _serves(matrix: Matrix, release: Release, provider: str, variant: Variant, platform: Platform) -> Iterator[str]:
@@ -175,134 +190,167 @@ def _serves(matrix: Matrix, release: Release, provider: str, variant: Variant, p
             yield from () if any(variant < other <= cuda for other in built) else (target.name,)
 
 
-# --- what a build asks for ------------------------------------------------------------------------------------------------
+# --- what a build needs ---------------------------------------------------------------------------------------------------
 
 
-def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, platform: Platform) -> Demand:
+def _needs(condition: Condition, because: str, at: Address) -> Constraint:
+    """A constraint that always applies."""
+    return Constraint(when=(), need=(condition,), because=because, at=at)
+
+
+def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, platform: Platform) -> BuildConstraint:
     pythons = sorted({python for build in builds for python in build.pythons})
     between = {Version(f"{python.major}.{python.minor + 1}") for python in pythons[:-1]} - set(pythons)
-    holes = "".join(f",!={python}" for python in sorted(between))
-    versions = SpecifierSet(f">={pythons[0]},<={pythons[-1]}{holes}", prereleases=True)
-    built = Constraint((), (Condition("python", versions),), framework.because, builds[0].at)
-    shown = minors_text(pythons, " to ")
-    return Demand(
-        built,
-        "python",
-        f"{builds[0].provider} has {variant_text(variant)} builds for {platform}: python {shown}",
-        f"python {shown}",
+    gaps = "".join(f",!={python}" for python in sorted(between))
+    versions = SpecifierSet(f">={pythons[0]},<={pythons[-1]}{gaps}", prereleases=True)
+    text = f"python {minors_text(pythons, ' to ')}"
+    return BuildConstraint(
+        rule=_needs(Condition("python", versions), framework.because, builds[0].at),
+        axis="python",
+        text=f"{builds[0].provider} has {variant_text(variant)} builds for {platform}: {text}",
+        fix=text,
     )
 
 
-def _targeted(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Demand:
+def _target(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Iterator[BuildConstraint]:
+    """That a target must be for the build's CUDA and platform; nothing where one is."""
     if target is None:
         name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
-        none = Constraint((), (Condition("target", names=frozenset({name})),), "", at)
-        return Demand(none, "target", f"no target is for {variant_text(variant)}", f"a target {name} in matrices/targets.yaml")
-    elsewhere = Constraint((), (Condition("platform", names=frozenset(target.platforms)),), "", target.at)
-    return Demand(elsewhere, "platform", f"target {target.name} is not for {platform}", f"platform {', '.join(target.platforms)}")
+        yield BuildConstraint(
+            rule=_needs(Condition("target", names=frozenset({name})), "", at),
+            axis="target",
+            text=f"no target is for {variant_text(variant)}",
+            fix=f"a target {name} in matrices/targets.yaml",
+        )
+    elif platform not in target.virtual:
+        yield BuildConstraint(
+            rule=_needs(Condition("platform", names=frozenset(target.platforms)), "", target.at),
+            axis="platform",
+            text=f"target {target.name} is not for {platform}",
+            fix=f"platform {', '.join(target.platforms)}",
+        )
 
 
-def _published(framework: Framework, release: Release, provider: str) -> Demand:
-    unspelled = Constraint((), (Condition("provider", names=frozenset({provider})),), framework.because, release.at)
-    text = f"{framework.name} {release.version} is not published by {provider}"
-    return Demand(unspelled, "provider", text, f"how {provider} spells it, in providers:")
+def _spelling(framework: Framework, release: Release, provider: str) -> BuildConstraint:
+    return BuildConstraint(
+        rule=_needs(Condition("provider", names=frozenset({provider})), framework.because, release.at),
+        axis="provider",
+        text=f"no row of `providers` covers {framework.name} {release.version} from {provider}",
+        fix=f"a row in providers.{provider} that covers {release.version}",
+    )
 
 
-def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[Demand]:
+def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[BuildConstraint]:
     system = constraints.system(platform)
     floor, native = toolkit.floor.get(system), toolkit.driver.get(system)
     if floor is None:
         yield from _unnamed_driver(matrix, toolkit, system)
         return
     cuda, least = toolkit.version, f"driver {driver_text(floor)} or newer"
-    came = f"; {cuda} itself came with {driver_text(native)}" if native else ""
-    rule = "the one it came with" if floor == native else f"every CUDA {cuda.major}.x runs from there on{came}"
+    came_with = f"; {cuda} itself came with {driver_text(native)}" if native else ""
+    rule = "the driver that it came with" if floor == native else f"it runs every CUDA {cuda.major}.x{came_with}"
     needed = Condition("driver", SpecifierSet(f">={floor}", prereleases=True))
-    yield Demand(Constraint((), (needed,), toolkit.because, toolkit.at), "driver", f"CUDA {cuda} needs {least}: {rule}", least)
+    yield BuildConstraint(
+        rule=_needs(needed, toolkit.because, toolkit.at), axis="driver", text=f"CUDA {cuda} needs {least}: {rule}", fix=least
+    )
 
 
-def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[Demand]:
+def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[BuildConstraint]:
+    """NVIDIA names no driver for the toolkit, so it can only be newer than those of older toolkits."""
     before = constraints.newest_before(matrix, toolkit, system)
     if before:
-        newer = Condition("driver", SpecifierSet(f">={before}", prereleases=True))
-        text = f"NVIDIA names no {system.capitalize()} driver for CUDA {toolkit.version}; it is newer than {driver_text(before)}"
-        yield Demand(
-            Constraint((), (newer,), toolkit.source, toolkit.at), "driver", text, f"a driver newer than {driver_text(before)}"
+        needed = Condition("driver", SpecifierSet(f">={before}", prereleases=True))
+        least = f"newer than {driver_text(before)}"
+        yield BuildConstraint(
+            rule=_needs(needed, toolkit.source, toolkit.at),
+            axis="driver",
+            text=f"NVIDIA names no {system.capitalize()} driver for CUDA {toolkit.version}; it is {least}",
+            fix=f"a driver {least}",
         )
 
 
-def _code(toolkit: Toolkit) -> Iterator[Demand]:
+def _code(toolkit: Toolkit) -> BuildConstraint:
     first, last = toolkit.capabilities
-    kinds = f"compute capability {first} to {last}"
-    compiled = Constraint((), (Condition("gpu", constraints.code(first, last)),), toolkit.source, toolkit.at)
-    yield Demand(compiled, "gpu", f"CUDA {toolkit.version} has code for {kinds}", f"a GPU of {kinds}")
+    range_ = f"compute capability {first} to {last}"
+    return BuildConstraint(
+        rule=_needs(Condition("gpu", constraints.code(first, last)), toolkit.source, toolkit.at),
+        axis="gpu",
+        text=f"CUDA {toolkit.version} has code for {range_}",
+        fix=f"a GPU of {range_}",
+    )
 
 
-def _speaks(matrix: Matrix, constraint: Constraint, known: Known) -> bool:
-    """Whether a constraint can say anything of a site: what it is about is true there, or a question may make it true."""
-    asks = {"python", "driver", "gpu"} if "cuda" in known else {"python"}
+def _constraints(matrix: Matrix, toolkit: Toolkit | None, platform: Platform, known: Known) -> Iterator[BuildConstraint]:
+    """The constraints of the matrix that can apply."""
+    rules = (constraints.by_version(rule, toolkit, platform) if toolkit else rule for rule in matrix.constraints)
+    return (_in_words(rule, known) for rule in rules if _can_apply(matrix, rule, known))
+
+
+def _can_apply(matrix: Matrix, rule: Constraint, known: Known) -> bool:
+    """Whether a constraint can say anything about a cell: its `when` is met, or a query may meet it."""
+    queried = {"python", "driver", "gpu"} if "cuda" in known else {"python"}
     beside = {name for name in matrix.frameworks if name not in known}
-    when = all(c.axis in asks or (c.axis in known and constraints.fulfilled(c, known)) for c in constraint.when)
-    return when and any(c.axis in asks or c.axis in known or c.axis in beside for c in constraint.need)
+    when = all(c.axis in queried or (c.axis in known and constraints.fulfilled(c, known)) for c in rule.when)
+    return when and any(c.axis in queried or c.axis in known or c.axis in beside for c in rule.need)
 
 
-def _said(constraint: Constraint, known: Known) -> Demand:
-    missing = [c for c in constraint.need if c.axis not in known or not constraints.fulfilled(c, known)]
-    undecided = [c for c in (*constraint.need, *constraint.when) if c.axis not in known]
-    axis = (undecided or missing or constraint.need)[0].axis
-    text = _EVERY.sub(r"\1", constraints.demanded(constraint))
-    return Demand(constraint, axis, text, " and ".join(map(_unlock, missing)))
+def _in_words(rule: Constraint, known: Known) -> BuildConstraint:
+    unmet = [c for c in rule.need if c.axis not in known or not constraints.fulfilled(c, known)]
+    undecided = [c for c in (*rule.need, *rule.when) if c.axis not in known]
+    return BuildConstraint(
+        rule=rule,
+        axis=(undecided or unmet or rule.need)[0].axis,
+        text=_PREFIX.sub(r"\1", constraints.demanded(rule)),
+        fix=" and ".join(map(_fix, unmet)),
+    )
 
 
-def _unlock(condition: Condition) -> str:
-    words = _FROM_ON.sub(r"\1 or newer", _EVERY.sub(r"\1", constraints.words(condition)))
+def _fix(condition: Condition) -> str:
+    words = _FROM.sub(r"\1 or newer", _PREFIX.sub(r"\1", constraints.words(condition)))
     if condition.axis in ("archspec", "glibc"):
         return f"a target that promises __{condition.axis} {words}"
     return f"a GPU of compute capability {words}" if condition.axis == "gpu" else f"{condition.axis} {words}"
 
 
-# --- what a question leaves -----------------------------------------------------------------------------------------------
+# --- which builds a query leaves ------------------------------------------------------------------------------------------
 
 
-def judge(site: Site, question: Query) -> GridCell:
-    """One cell: demands are held against the newest Python that is left, which is the one that a project would get."""
-    known = {**site.known, **(_machine(question) if site.variant else {})}
-    hard = [demand.constraint for demand in site.demands if not demand.constraint.warn]
-    candidates = [python for python in site.pythons if question.python in (None, python)]
-    left = tuple(p for p in candidates if all(constraints.holds(c, {**known, "python": (p,)}) is not False for c in hard))
-    python = question.python or (left or site.pythons)[-1]
-    told = (_told(demand, {**known, "python": (python,)}, question.gpus) for demand in site.demands)
-    return GridCell(site, left, tuple(row for row in told if row))
+def judge(group: BuildGroup, query: Query) -> GridCell:
+    """One cell, with constraints judged for the newest Python that is left, which is the one that a project gets."""
+    known = {**group.known, **(_machine(query) if group.variant else {})}
+    hard = [item.rule for item in group.constraints if not item.rule.warn]
+    candidates = [python for python in group.pythons if query.python in (None, python)]
+    left = tuple(p for p in candidates if all(constraints.holds(rule, {**known, "python": (p,)}) is not False for rule in hard))
+    python = query.python or (left or group.pythons)[-1]
+    results = (_result(item, {**known, "python": (python,)}, query.gpus) for item in group.constraints)
+    return GridCell(group, left, tuple(result for result in results if result))
 
 
-def _machine(question: Query) -> Known:
-    known: dict[str, tuple[constraints.Value, ...]] = (
-        {"gpu": tuple(gpu.capability for gpu in question.gpus)} if question.gpus else {}
-    )
-    return {**known, "driver": (question.driver,)} if question.driver else known
+def _machine(query: Query) -> dict[str, tuple[Value, ...]]:
+    gpus: tuple[Value, ...] = tuple(gpu.capability for gpu in query.gpus)
+    driver: tuple[Value, ...] = (query.driver,) if query.driver else ()
+    return {axis: values for axis, values in (("gpu", gpus), ("driver", driver)) if values}
 
 
-def _told(demand: Demand, known: Known, gpus: tuple[Gpu, ...]) -> Told | None:
-    verdict = constraints.holds(demand.constraint, known)
-    if verdict is None:
+def _result(item: BuildConstraint, known: Known, gpus: tuple[Gpu, ...]) -> ConstraintResult | None:
+    """None where the constraint does not apply."""
+    holds = constraints.holds(item.rule, known)
+    if holds is None:
         return None
-    if verdict:
-        return Told("met" if all(c.axis in known for c in demand.constraint.need) else "open", demand)
-    return Told("warn" if demand.constraint.warn else "out", demand, _given(demand, known, gpus))
+    if holds:
+        return ConstraintResult("met" if all(c.axis in known for c in item.rule.need) else "open", item)
+    return ConstraintResult("warn" if item.rule.warn else "out", item, ", ".join(_given(item.rule, known, gpus)))
 
 
-def _given(demand: Demand, known: Known, gpus: tuple[Gpu, ...]) -> str:
-    """What of a question a demand refuses: the driver, each GPU that is refused by itself, the Python."""
-    axes = {c.axis for c in (*demand.constraint.when, *demand.constraint.need)}
-    said = []
+def _given(rule: Constraint, known: Known, gpus: tuple[Gpu, ...]) -> Iterator[str]:
+    """What of a query violates a constraint: the driver, each GPU that does by itself, the Python."""
+    axes = {c.axis for c in (*rule.when, *rule.need)}
     if "driver" in axes and "driver" in known:
-        said.append(f"driver {driver_text(Version(str(known['driver'][0])))}")
+        yield f"driver {driver_text(Version(str(known['driver'][0])))}"
     if "gpu" in axes and "gpu" in known:
-        bad = [gpu for gpu in gpus if constraints.holds(demand.constraint, {**known, "gpu": (gpu.capability,)}) is False]
-        said += [gpu_text(gpu) for gpu in bad]
+        yield from (gpu_text(gpu) for gpu in gpus if constraints.holds(rule, {**known, "gpu": (gpu.capability,)}) is False)
     if "python" in axes:
-        said.append(f"python {known['python'][0]}")
-    return ", ".join(said)
+        yield f"python {known['python'][0]}"
 
 
 def gpu_text(gpu: Gpu) -> str:
