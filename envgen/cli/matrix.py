@@ -57,22 +57,22 @@ def show(
     from envgen.curate.show import table
     from envgen.curate.show.grid import grid
     from envgen.curate.show.page import write_page
-    from envgen.curate.show.query import asked, bare_branch
+    from envgen.curate.show.query import branch_note, parse_query
     from envgen.matrix.load import load_matrix
 
     facts = load_matrix(layout_of(context, root).matrices)
-    question = asked(facts, frameworks, driver, gpus, python, platform)
-    note = bare_branch(facts, question)
+    query = parse_query(facts, frameworks, driver, gpus, python, platform)
+    note = branch_note(facts, query)
     if note:
         click.echo(f"note: {note}", err=True)
     if html:
-        click.echo(write_page(html, facts, question), err=True)
+        click.echo(write_page(html, facts, query), err=True)
     elif as_json:
-        click.echo(table.as_json(grid(facts, question), question))
+        click.echo(table.grid_json(grid(facts, query), query))
     else:
-        question = replace(question, platform=platform or "linux-64")
+        query = replace(query, platform=platform or "linux-64")
         width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
-        click.echo(table.page(grid(facts, question), question, width, everything=everything))
+        click.echo(table.grid_text(grid(facts, query), query, width, everything=everything))
 
 
 @matrix.command(short_help="Are the facts well written, and do they go together?")
@@ -85,13 +85,13 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
     from datetime import datetime, timezone
 
     from envgen.curate.lint import report
-    from envgen.curate.lint.lint import linted
+    from envgen.curate.lint.lint import lint_matrices
 
-    findings, refused = linted(layout_of(context, root), datetime.now(timezone.utc).date())
-    for error in refused[:-1]:
+    findings, errors = lint_matrices(layout_of(context, root), datetime.now(timezone.utc).date())
+    for error in errors[:-1]:
         click.echo(f"error: {error}\n", err=True)
-    if refused:
-        raise refused[-1]
+    if errors:
+        raise errors[-1]
     text = report.lint_json(findings) if as_json else report.lint_text(findings)
     click.echo(text, nl=bool(text))
     click.echo(report.lint_summary(findings), err=True)
@@ -104,7 +104,7 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
 @click.pass_context
 def schemas(context: click.Context, root: Path | None) -> None:
     """Write the JSON Schemas of project.yaml and of every matrix file into schemas/, as this envgen reads them."""
-    from envgen.curate.json_schema import write_schemas
+    from envgen.curate.lint.json_schema import write_schemas
 
     written = write_schemas(layout_of(context, root))
     for name in written:
@@ -151,14 +151,15 @@ def verify(
     """
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
-    from envgen.curate.records.report import verdicts_json, verdicts_text
-    from envgen.curate.records.verify import verified
+    from envgen.curate.records.compare import compare
+    from envgen.curate.records.report import comparison_json, comparison_text
 
-    asked = _asked(chosen_folder(context, index_folder, offline=offline), frameworks, platforms, offline=offline, complete=complete)
+    folder = chosen_folder(context, index_folder, offline=offline)
+    request = _request(folder, frameworks, platforms, offline=offline, complete=complete)
     with Terminal() as talk:
-        found = verified(layout, asked, talk, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
+        found = compare(layout, request, talk, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
     width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
-    click.echo(verdicts_json(found) if as_json else verdicts_text(found, width, verbose=verbose))
+    click.echo(comparison_json(found) if as_json else comparison_text(found, width, verbose=verbose))
     if found.failed:
         context.exit(1)
 
@@ -189,26 +190,28 @@ def refresh(
     """
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
-    from envgen.curate.refresh.refresh import refreshed
-    from envgen.curate.refresh.report import diff_text, refresh_json, summary_lines
+    from envgen.curate.refresh.refresh import refresh_matrices
+    from envgen.curate.refresh.report import diff_text, refresh_json, summary
 
-    asked = _asked(chosen_folder(context, index_folder, offline=offline), frameworks, (), offline=offline, complete=complete)
+    folder = chosen_folder(context, index_folder, offline=offline)
+    request = _request(folder, frameworks, (), offline=offline, complete=complete)
     with Terminal() as talk:
-        found = refreshed(layout, asked, talk, write=write)
+        found = refresh_matrices(layout, request, talk, write=write)
     if as_json:
         click.echo(refresh_json(found))
     else:
         click.echo(diff_text(found), nl=False)
-        click.echo("\n".join(summary_lines(found)), err=True)
+        click.echo("\n".join(summary(found)), err=True)
     if exit_code and found.changed:
         context.exit(1)
 
 
-def _asked(
+def _request(
     folder: Path | None, frameworks: tuple[str, ...], platforms: tuple[str, ...], *, offline: bool, complete: bool
 ) -> CurateRequest:
     """Which records, and what of them; where live channels cannot be reached, the few recorded ones are no answer."""
     from envgen.channels.index import IndexOptions
     from envgen.curate.request import CurateRequest
 
-    return CurateRequest(IndexOptions(folder, offline, fallback=False), frameworks, platforms, complete)
+    index = IndexOptions(folder, offline, fallback=False)
+    return CurateRequest(index=index, frameworks=frameworks, platforms=platforms, complete=complete)

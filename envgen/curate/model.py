@@ -63,7 +63,7 @@ class PublishedBuild:
     """One build in the package records.
 
     `pythons` are the Pythons that it runs on, of those that the matrix knows; `one_python` says that it was built for a single one.
-    `needs` are its dependencies, with those of packages that it pins to one build. `cudnn` is the major version among them, or None.
+    `needs` are its dependencies, with those of packages that it pins to one build; `cudnn` is the major version among them.
     """
 
     package: str
@@ -87,7 +87,7 @@ class PublishedBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """All builds of a package on one platform, and those that a spec selects. `has_channel` is False where the index lacks the channel."""
+    """All builds of a package on one platform, and those that a spec selects. `has_channel`: the index has the channel at all."""
 
     package: VariantPackage
     spec: str
@@ -147,8 +147,8 @@ class UnclaimedBuilds:
 class Comparison:
     """The matrix compared with the package records of an index.
 
-    `complete` says whether the index holds every published build. `without_target` are the CUDA versions of builds that no target is
-    for. `solves` is how many environments were solved, None where that was not requested.
+    `complete` says whether the index holds every published build. `without_target` are the variants of facts that no target is for.
+    `solves` is how many environments were solved, None where that was not requested.
     """
 
     index: str

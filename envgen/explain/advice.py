@@ -16,7 +16,7 @@ from envgen.resolver import constraints
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedAdvice:
     """Advice that goes wrong for a resolution on these platforms, with its holes filled; `because` is the source.
 
@@ -36,14 +36,17 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
     """Every piece of advice in the matrix that does not hold for a resolution, by its id, each text once."""
     known = {platform: _known(matrix, resolution, platform) for platform in resolution.platforms}
     found: dict[tuple[str, str, str], AppliedAdvice] = {}
-    for rule, said in matrix.hearsay:
+    for rule, said in matrix.advice:
         where = tuple(platform for platform, values in known.items() if constraints.holds(rule, values))
         if where:
-            holes = _holes(matrix, resolution, rule, where)
+            holes = _holes(resolution, rule, where)
             heard, but = _filled(said.heard, holes), _filled(said.but, holes)
             about = () if any(condition.axis == "dropped" for condition in rule.when) else where
             trial = _tried(said.trial, holes) if said.trial else None
-            found.setdefault((said.id, heard, but), AppliedAdvice(said.id, heard, but, rule.because, rule.at, about, trial))
+            found.setdefault(
+                (said.id, heard, but),
+                AppliedAdvice(id=said.id, heard=heard, but=but, because=rule.because, at=rule.at, platforms=about, trial=trial),
+            )
     return tuple(sorted(found.values(), key=lambda item: item.id))
 
 
@@ -59,7 +62,7 @@ def _companions(resolution: Resolution) -> dict[str, str]:
     return {name: choice.release.companions[name] for choice in resolution.choices for name in choice.companions}
 
 
-def _holes(matrix: Matrix, resolution: Resolution, rule: Constraint, platforms: tuple[Platform, ...]) -> Mapping[str, str]:
+def _holes(resolution: Resolution, rule: Constraint, platforms: tuple[Platform, ...]) -> Mapping[str, str]:
     """The values of all holes that this resolution can fill."""
     target, driver = resolution.target, resolution.project.driver
     releases = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
@@ -67,7 +70,7 @@ def _holes(matrix: Matrix, resolution: Resolution, rule: Constraint, platforms: 
     holes |= {**_companions(resolution), **releases, "frameworks": " ".join(f"{name}={text}" for name, text in releases.items())}
     if target.cuda:
         holes |= {"cuda": str(target.cuda), "cu": f"{target.cuda.major}{target.cuda.minor}", "major": str(target.cuda.major)}
-        gpus = [gpu for gpu in constraints.fleet(matrix, resolution.project) if _meant(rule, gpu)]
+        gpus = [gpu for gpu in resolution.project.gpus if _meant(rule, gpu)]
         holes |= {"gpu": ", ".join(gpu.name for gpu in gpus)} if gpus else {}
         holes |= {"driver": driver_text(driver)} if driver else {}
     return holes

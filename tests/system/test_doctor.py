@@ -74,12 +74,13 @@ def test_the_locked_target_that_fits_is_chosen(
 
 CHOICE = """
 from pathlib import Path
-from envgen import plan
-from envgen.layout import Layout
-from envgen.matrix import load_matrix
+from envgen.machine.locked import best_locked
+from envgen.matrix.load import load_matrix
+from envgen.model.layout import Layout
+from envgen.project.load import load
 layout = Layout(Path.cwd())
 matrix = load_matrix(layout.matrices)
-print(plan.best_locked("auto", layout, matrix, plan.load(layout, matrix, "frontier"))[0])
+print(best_locked("auto", layout, matrix, load(layout, matrix, "frontier"))[0])
 """
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 from conftest import REPO, Workspace, clean_environment
+from envgen.curate.facts import facts
+from envgen.curate.records.compare import compare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from system.channel import serve
@@ -25,9 +27,7 @@ from unit.small import ALPHA, FILES, examples, write_matrix
 from envgen.channels.channel import place
 from envgen.channels.index import FolderIndex, IndexOptions
 from envgen.cli.console import Terminal
-from envgen.curate.claims import facts
-from envgen.curate.records.verify import verified
-from envgen.curate.refresh.refresh import Refreshed, refreshed
+from envgen.curate.refresh.refresh import Refreshed, refresh_matrices
 from envgen.curate.refresh.report import diff_text
 from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
@@ -45,7 +45,7 @@ def claimed(folder: Path) -> set[tuple[object, ...]]:
 
 
 def refresh(root: Path, index: Path, *, complete: bool = False, write: bool = True) -> Refreshed:
-    return refreshed(Layout(root), CurateRequest(IndexOptions(index), complete=complete), Terminal(), write=write)
+    return refresh_matrices(Layout(root), CurateRequest(index=IndexOptions(index), complete=complete), Terminal(), write=write)
 
 
 @pytest.fixture(scope="module")
@@ -418,9 +418,9 @@ def test_channels_made_of_all_that_this_repository_claims_confirm_it_and_change_
         old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
         entries.append(replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry)
     index = publish(tmp_path / "index", entries, ("conda-forge", "pytorch", "nvidia"))
-    found = verified(Layout(tmp_path), CurateRequest(IndexOptions(index), complete=True), Terminal(), solve=False, jobs=1)
-    assert {(item.first.text, str(item.fact.at)) for item in found.judged if item.first} == set()
-    assert (found.failed, len(found.judged) > 2800) == (False, True)
+    found = compare(Layout(tmp_path), CurateRequest(index=IndexOptions(index), complete=True), Terminal(), solve=False, jobs=1)
+    assert {(item.decisive.text, str(item.fact.at)) for item in found.facts if item.decisive} == set()
+    assert (found.failed, len(found.facts) > 2800) == (False, True)
     assert refresh(tmp_path, index, complete=True).changed == ()
 
 

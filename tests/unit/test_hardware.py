@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
 import pytest
 from packaging.version import Version
@@ -12,11 +11,11 @@ from unit.small import project_of
 
 from envgen.explain.explain import conflict
 from envgen.matrix import drivers
-from envgen.model.errors import Unsatisfiable
+from envgen.matrix.gpu_names import gpu_named
 from envgen.model.facts import Matrix, Project, Target
 from envgen.model.resolution import Resolution
 from envgen.resolver import constraints
-from envgen.resolver.resolve import Problem, resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 
 # First and last capability that each toolkit compiles for; what is made for X.Y runs on X.Z, Z >= Y, of the same major.
 COMPILES = {
@@ -53,7 +52,7 @@ def clash(real: Matrix, told: Told) -> str:
     try:
         resolved(real, told)
     except Unsatisfiable as error:
-        return "; ".join(reason.text for reason in conflict(cast("Problem", error.question)).facts)
+        return "; ".join(reason.text for reason in conflict(error.problem).facts)
     return ""
 
 
@@ -235,7 +234,10 @@ def newer(real: Matrix) -> Matrix:
     base = real.targets["cu130"]
     cuda = Version("13.1")
     virtual = {platform: {**promised, "__cuda": "13.1"} for platform, promised in base.virtual.items()}
-    return replace(real, targets={**real.targets, "cu131": Target("cu131", cuda, base.platforms, virtual, base.at)})
+    return replace(
+        real,
+        targets={**real.targets, "cu131": Target(name="cu131", cuda=cuda, platforms=base.platforms, virtual=virtual, at=base.at)},
+    )
 
 
 def test_a_newer_minor_of_cuda_13_on_the_driver_of_13_0(real: Matrix) -> None:
@@ -339,12 +341,12 @@ def test_the_models_for_data_centres_are_those(real: Matrix) -> None:
         ("NVIDIA H100 80GB HBM3", "h100"),
         ("NVIDIA GH200 480GB", "gh200"),
         ("NVIDIA GB10", "gb10"),
-        ("Orin (nvgpu)", ""),
-        ("", ""),
+        ("Orin (nvgpu)", None),
+        ("", None),
     ],
 )
-def test_a_gpu_is_known_by_the_name_that_nvml_gives_it(real: Matrix, name: str, model: str) -> None:
-    assert drivers.model(real, name) == model
+def test_a_gpu_is_known_by_the_name_that_nvml_gives_it(real: Matrix, name: str, model: str | None) -> None:
+    assert gpu_named(real, name) == (real.gpus[model] if model else None)
 
 
 def test_a_resolution_on_aarch64_asks_the_linux_driver(real: Matrix) -> None:

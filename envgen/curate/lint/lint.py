@@ -16,7 +16,7 @@ from envgen.yamlfile.document import Document, parse, problems, source
 RULES: tuple[Rule[LintCheck], ...] = tuple(REGISTRY.values())
 
 
-def lint(layout: Layout, today: date) -> tuple[tuple[LintFinding, ...], tuple[BadInput, ...]]:
+def lint_matrices(layout: Layout, today: date) -> tuple[tuple[LintFinding, ...], tuple[BadInput, ...]]:
     """What the rules find, and the errors that keep the matrices from being read. If there are errors, no rule runs."""
     documents, first_lines, errors = _read(layout)
     if errors:

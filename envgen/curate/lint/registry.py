@@ -14,7 +14,7 @@ from functools import cached_property
 from packaging.version import Version
 
 from envgen.model.facts import Address, Build, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
-from envgen.model.rules import Registry
+from envgen.model.rules import Registry, Severity
 from envgen.resolver.constraints import system
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.events import KeyPath
@@ -105,7 +105,7 @@ class LintContext:
         return self.matrix.spellings.get((release.framework, provider, release.version))
 
     def serves(self, release: Release, provider: str, variants: frozenset[Variant], target: Target) -> bool:
-        """Whether builds for some variants can serve a target: made for its CUDA, or for an older minor where the spelling allows it."""
+        """Whether builds for some variants can serve a target: made for its CUDA, or for an older minor if the spelling allows."""
         spelling, cuda = self.spelling(release, provider), target.cuda
         if spelling is None or cuda in variants or cuda is None:
             return spelling is not None and cuda in variants
@@ -142,7 +142,7 @@ class LintFinding:
     """Something that a rule found: where, what, and what to do."""
 
     rule: str
-    severity: str
+    severity: Severity
     at: Address
     text: str
     hint: str

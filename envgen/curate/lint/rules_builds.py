@@ -67,7 +67,7 @@ def contradicting_builds(context: LintContext) -> LintResults:
                 yield other.at, text, "correct one of the rows"
 
 
-@rule("build-cudnn", "All frameworks in an environment share one cuDNN, so every CUDA build names its cuDNN, and cudnn.yaml has it.")
+@rule("build-cudnn", "All frameworks in an environment share one cuDNN, so every CUDA build names one that cudnn.yaml has.")
 def build_cudnn(context: LintContext) -> LintResults:
     """A CPU build that names cuDNN, a CUDA build that does not, or a version that cudnn.yaml does not have for that CUDA."""
     for build in (row.build for row in context.builds):
@@ -91,7 +91,11 @@ def unreachable_builds(context: LintContext) -> LintResults:
         build = row.build
         unknown = sorted(cuda for cuda in build.variants if cuda and cuda not in context.matrix.toolkits)
         for cuda in unknown:
-            yield context.at(build.at, "variants"), f"CUDA {cuda} is not in cuda.yaml", "correct it, or add the toolkit to cuda.yaml"
+            yield (
+                context.at(build.at, "variants"),
+                f"CUDA {cuda} is not in cuda.yaml",
+                "correct it, or add the toolkit there",
+            )
         for variant, platform in sorted(((v, p) for v in build.variants for p in build.platforms), key=str):
             old = variant is not None and (oldest is None or variant < oldest)
             if variant not in unknown and not old and not _used(context, row, variant, platform):
@@ -164,7 +168,7 @@ def companions(context: LintContext) -> LintResults:
 )
 def unheard(context: LintContext) -> LintResults:
     """Rows of advice.yaml and words.yaml that name a framework, companion, provider or target that does not exist."""
-    used = {constraint.at for constraint, _ in context.matrix.hearsay} | {word.at for word in context.matrix.words.values()}
+    used = {constraint.at for constraint, _ in context.matrix.advice} | {word.at for word in context.matrix.aliases.values()}
     for kind in ("advice", "words"):
         document = context.documents.get(f"{kind}.yaml")
         for index in range(len(document.data[kind])) if document else ():

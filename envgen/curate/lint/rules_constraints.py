@@ -28,7 +28,7 @@ def _no_such_gpu(context: LintContext, condition: Condition) -> bool:
     return condition.axis == "gpu" and versions is not None and not any(capability in versions for capability in known)
 
 
-@rule("never-applies", "A constraint that no target, release or machine can meet has a typo, or is about something that was removed.")
+@rule("never-applies", "A constraint that no target, release or machine can meet is a typo, or about something that was removed.")
 def never_applies(context: LintContext) -> LintResults:
     """`when` as a whole. The message names the first condition that is impossible by itself, if there is one."""
     for constraint in context.matrix.constraints:

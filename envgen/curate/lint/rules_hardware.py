@@ -53,9 +53,9 @@ def toolkit_order(context: LintContext) -> LintResults:
             yield context.at(newer.at, "capabilities"), text, _LOOK_UP
 
 
-@rule("family-floor", "The driver floor of a family runs all its toolkits, so it is not above the driver that a later one came with.")
+@rule("family-floor", "The driver floor of a family runs all its toolkits, so it cannot be above what a later one came with.")
 def family_floor(context: LintContext) -> LintResults:
-    """All toolkits but the first of a family: its floor was introduced with an update of that one (450.80.02 with 11.0 Update 1)."""
+    """All toolkits but the first of a family: the floor came with an update of that one (450.80.02 with 11.0 Update 1)."""
     document = context.documents["cuda.yaml"]
     for index, row in enumerate(document.data["families"]):
         toolkits = [toolkit for toolkit in _toolkits(context) if toolkit.version.major == row["major"]]
@@ -89,7 +89,7 @@ def gpu_without_code(context: LintContext) -> LintResults:
     """Compute capabilities outside the range of every toolkit."""
     document = context.documents["gpus.yaml"]
     for index, row in enumerate(document.data["gpus"]):
-        gpu = Gpu(name="", capability=Version(row["capability"]))
+        gpu = Gpu.bare(Version(row["capability"]))
         if not any(has_code(toolkit, gpu) for toolkit in context.matrix.toolkits.values()):
             where = document.at("gpus", index, "capability")
             yield where, f"no toolkit has code for {gpu.capability}", "correct it, or add the toolkit to cuda.yaml"

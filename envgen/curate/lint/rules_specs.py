@@ -30,9 +30,7 @@ def _filled(row: ProviderRow) -> Iterator[str]:
     for release in row.releases:
         companions = tuple(name for name in row.spelling.companions if name in release.companions)
         for variant in _variants(release, row.provider):
-            choice = Choice(
-                release=release, provider=row.provider, spelling=row.spelling, variant=variant, companions=companions
-            )
+            choice = Choice(release=release, provider=row.provider, spelling=row.spelling, variant=variant, companions=companions)
             yield from spelled(choice, Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at))
 
 

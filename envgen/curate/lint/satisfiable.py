@@ -89,8 +89,9 @@ def _satisfiable(matrix: Matrix, cell: TargetCell, conditions: Sequence[Conditio
         for axis in axes
     }
     chosen = {axis for axis in axes if axis in (*matrix.frameworks, "provider", "python")}
-    given = all(_given(matrix, cell, axis, wanted[axis]) for axis in axes if axis not in chosen)
-    return given and (not chosen or any(_chosen(cell, python, {axis: wanted[axis] for axis in chosen}) for python in matrix.pythons))
+    if not all(_given(matrix, cell, axis, wanted[axis]) for axis in axes if axis not in chosen):
+        return False
+    return not chosen or any(_chosen(cell, python, {axis: wanted[axis] for axis in chosen}) for python in matrix.pythons)
 
 
 # --- axes that the cell or the machine decides ----------------------------------------------------------------------------

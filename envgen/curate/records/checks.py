@@ -1,6 +1,6 @@
 """The checks of a fact against package records: each aspect is confirmed, refuted or undecidable, with its reason. Pure.
 
-A partial index proves that something exists, never that it does not. What is absent therefore refutes a fact only where the index is
+A partial index proves that something exists, never that it does not. So what is absent refutes a fact only where the index is
 complete; a record that says otherwise refutes it anywhere.
 """
 
@@ -29,7 +29,7 @@ class FactChecker:
     complete: bool
 
     def by_records(self, fact: Fact, selection: Selection, majors: Collection[int]) -> tuple[Aspect, ...]:
-        """What records say without a solve: does the build exist, does its spelling select it alone, does it link that cuDNN?
+        """What records say without a solve: whether the build exists, its spelling selects it alone, and it links that cuDNN.
 
         `majors` are the cuDNN versions that all rows together claim of this build.
         """
@@ -100,7 +100,7 @@ class FactChecker:
         return Aspect(name="solves", verdict="undecidable", reason=reason, text=explanation)
 
     def solved(self, fact: Fact, package: str, build: PublishedBuild | None, findings: Iterable[Finding]) -> tuple[Aspect, ...]:
-        """There is a solution: is it the right build, and is everything beside it for the same CUDA?
+        """There is a solution: whether it has the right build, and everything else in it is for the same CUDA.
 
         The build, and packages that name a CUDA version, prove something in any index. Other packages depend on what it holds.
         """
@@ -114,7 +114,9 @@ class FactChecker:
         name = found.package.partition(" ")[0]
         text = f"{found.rule}: {found.package}{', ' if found.package else ''}{found.text}"
         if name in ("", package, *NAMERS):
-            return solves, Aspect(name="cuda", verdict="refuted", reason=f"the solution is for another CUDA ({found.rule})", text=text)
+            return solves, Aspect(
+                name="cuda", verdict="refuted", reason=f"the solution is for another CUDA ({found.rule})", text=text
+            )
         return solves, self._absent("cuda", f"a dependency is for another CUDA ({name})", text)
 
     def _absent(self, name: AspectName, reason: str, text: str) -> Aspect:

@@ -24,7 +24,9 @@ from envgen.model.facts import LeftOut, minors_text
 from envgen.table import lines, table
 
 _COUNTS = ("claimed", "confirmed", "refuted", "undecidable", "unknown")
-_PARTIAL = "They are only a part of the channels, so what is absent is undecidable. Use --complete if they hold every published build."
+_PARTIAL = (
+    "They are only a part of the channels, so what is absent is undecidable. Use --complete if they hold every published build."
+)
 
 
 def comparison_text(found: Comparison, width: int, *, verbose: bool) -> str:
@@ -54,7 +56,8 @@ def _counts(found: Comparison, providers: Sequence[FrameworkProvider]) -> Mappin
     names = {(item.framework, item.name) for item in providers}
     verdicts = Counter(item.verdict for item in found.facts if (item.fact.framework, item.fact.provider) in names)
     unknown = sum(len(item.builds) for item in found.unclaimed if item.reason == "unknown" and item.provider in providers)
-    return {"claimed": verdicts.total(), **{name: verdicts[name] for name in ("confirmed", "refuted", "undecidable")}, "unknown": unknown}
+    counts = (verdicts.total(), verdicts["confirmed"], verdicts["refuted"], verdicts["undecidable"], unknown)
+    return dict(zip(_COUNTS, counts, strict=True))
 
 
 # --- what lies behind the counts ------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class RecordedBuilds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row of `builds`: its place in the file (None: new), what it claims there (None: new) and what it shall (None: remove it)."""
+    """A row of `builds`: its place in the file and what it claims there (None: new), and what it is to claim (None: remove it)."""
 
     provider: str
     place: int | None = None
@@ -68,9 +68,7 @@ def edits(
     )
 
 
-def _new_release(
-    file: FrameworkFile, version: Version, recorded: Sequence[RecordedBuilds], companions: Mapping[str, str]
-) -> Edit:
+def _new_release(file: FrameworkFile, version: Version, recorded: Sequence[RecordedBuilds], companions: Mapping[str, str]) -> Edit:
     place = next((n for n, release in enumerate(file.releases) if release.version < version), len(file.releases))
     rows = [row(item.provider, found) for item in recorded for found in build_sets(item.of(version))]
     data = {"version": str(version), **({"with": dict(companions)} if companions else {}), "builds": rows}
@@ -225,7 +223,7 @@ def _cuda(variant: Variant) -> Version:
 
 
 def _place_for(rows: Sequence[_Row], provider: str, new: BuildSet) -> int:
-    """Where a new row goes: behind the provider's other rows, a CPU row behind its CPU rows or before all others; else at the end."""
+    """Where a new row goes: after the provider's rows, a CPU row after its CPU rows or before all others; else at the end."""
     own = [number for number, item in enumerate(rows) if item.provider == provider]
     same = [number for number in own if rows[number].cpu] if new.cpu else own
     if same:

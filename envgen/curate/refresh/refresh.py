@@ -50,7 +50,7 @@ class Refreshed:
     by_hand: tuple[str, ...]
 
 
-def refresh(layout: Layout, request: CurateRequest, reporter: Reporter, *, write: bool) -> Refreshed:
+def refresh_matrices(layout: Layout, request: CurateRequest, reporter: Reporter, *, write: bool) -> Refreshed:
     """Read the records and propose changes; write them if `write`.
 
     Raises BadInput, and NoSolution where a live channel cannot be reached.
@@ -91,9 +91,7 @@ def _proposal(layout: Layout, inputs: Inputs, name: str, reporter: Reporter) -> 
     return file, [*notes, *_without_target(inputs.matrix, framework, recorded)]
 
 
-def _usable(
-    framework: Framework, builds: BuildIndex, provider: FrameworkProvider
-) -> tuple[list[PublishedBuild], list[str]]:
+def _usable(framework: Framework, builds: BuildIndex, provider: FrameworkProvider) -> tuple[list[PublishedBuild], list[str]]:
     """The builds of a provider that are facts or can become facts, and why others cannot.
 
     A build that the matrix claims stays, even if its spelling does not select it: then the spelling is wrong.
@@ -184,8 +182,8 @@ def _cudnn(inputs: Inputs) -> Iterator[str]:
     """Releases of cuDNN newer than every row. No record tells their GPUs."""
     newest = max((row.version for row in inputs.matrix.cudnn), default=Version("0"))
     majors: dict[Version, set[str]] = defaultdict(set)
-    for version, needs in _versions(inputs, _CUDNN):
-        majors[Version(version)] |= {words[1].lstrip(">=")[:2] for need in needs if (words := need.split())[0] == "cuda-version"}
+    for text, needs in _versions(inputs, _CUDNN):
+        majors[Version(text)] |= {words[1].lstrip(">=")[:2] for need in needs if (words := need.split())[0] == "cuda-version"}
     for version in sorted(version for version in majors if version > newest):
         cuda = " and ".join(sorted(majors[version])) or "?"
         yield f"cuDNN {version} for CUDA {cuda} is published, and cudnn.yaml has no row for it: add its GPUs"

@@ -74,7 +74,7 @@ def _start(matrix: Matrix, query: Query) -> Mapping[str, Any]:
         "framework": max(query.frameworks, key=lambda name: sum(len(row.builds) for row in matrix.frameworks[name].releases)),
         "platform": query.platform or "linux-64",
         "driver": driver_text(query.driver) if query.driver else "",
-        "gpus": [gpu.name.removeprefix("compute capability ") for gpu in query.gpus],
+        "gpus": [gpu.written for gpu in query.gpus],
         "python": str(query.python or ""),
     }
 
@@ -145,7 +145,7 @@ def _cell(group: BuildGroup, shared: _Shared, axes: Mapping[str, tuple[Version, 
 def _constraint(
     item: BuildConstraint, group: BuildGroup, shared: _Shared, axes: Mapping[str, tuple[Version, ...]]
 ) -> Mapping[str, Any]:
-    """A constraint in which only driver, GPU, Python and other frameworks are open; the rest is judged. Empty values are left out."""
+    """A constraint, judged but for driver, GPU, Python and other frameworks. Empty values are left out."""
     rule, known = item.rule, group.known
     unmet = [c for c in rule.need if not (c.axis in known and constraints.fulfilled(c, known))]
     row = {

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.matrix.gpu_names import required_gpu
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Gpu, Matrix, Platform, driver_text
-from envgen.resolver.constraints import gpu_named, system
+from envgen.resolver.constraints import system
 
-_DRIVER, _MINOR, _CAPABILITY = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+"), re.compile(r"\d+\.\d")
+_DRIVER, _MINOR = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +39,14 @@ def parse_query(
     return Query(
         frameworks=tuple(dict.fromkeys(frameworks or matrix.frameworks)),
         driver=_version(driver, _DRIVER, "--driver", "write it as nvidia-smi prints it: 535 or 535.104.05"),
-        gpus=tuple(dict.fromkeys(_gpu(matrix, name) for name in gpus)),
+        gpus=tuple(dict.fromkeys(required_gpu(matrix, name, "--gpu") for name in gpus)),
         python=_version(python, _MINOR, "--python", "write major and minor, without the patch release: 3.12"),
         platform=platform,
     )
 
 
 def branch_note(matrix: Matrix, query: Query) -> str | None:
-    """How a bare driver branch (580) is read, and the first driver of that branch that came with a CUDA; None for a full version."""
+    """How a bare driver branch (580) is read, and its first driver that came with a CUDA; None for a full version."""
     driver, family = query.driver, system(query.platform or "linux-64")
     came_with = (toolkit.driver[family] for toolkit in matrix.toolkits.values() if family in toolkit.driver)
     first = min((version for version in came_with if driver and version.major == driver.major), default=None)
@@ -70,10 +71,3 @@ def _version(text: str | None, shape: re.Pattern[str], where: str, hint: str) ->
     if not shape.fullmatch(text.strip()):
         raise BadInput(f"`{text}` is not a version", where=where, hint=hint)
     return Version(text.strip())
-
-
-def _gpu(matrix: Matrix, name: str) -> Gpu:
-    if name.lower() not in matrix.gpus and not _CAPABILITY.fullmatch(name):
-        hint = f'{closest(name.lower(), matrix.gpus)} Or use a compute capability such as "8.0".'
-        raise BadInput(f"no GPU `{name}` in matrices/gpus.yaml", where="--gpu", hint=hint)
-    return gpu_named(matrix, name)
