@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envgen.curate.facts import facts
-
 from envgen.curate.model import Fact
 from envgen.model.facts import PLATFORMS, Matrix
 

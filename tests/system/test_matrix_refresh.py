@@ -16,8 +16,6 @@ from typing import Any
 import pytest
 import yaml
 from conftest import REPO, Workspace, clean_environment
-from envgen.curate.facts import facts
-from envgen.curate.records.compare import compare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from system.channel import serve
@@ -27,6 +25,8 @@ from unit.small import ALPHA, FILES, examples, write_matrix
 from envgen.channels.channel import place
 from envgen.channels.index import FolderIndex, IndexOptions
 from envgen.cli.console import Terminal
+from envgen.curate.facts import facts
+from envgen.curate.records.compare import compare
 from envgen.curate.refresh.refresh import Refreshed, refresh_matrices
 from envgen.curate.refresh.report import diff_text
 from envgen.curate.request import CurateRequest
@@ -273,7 +273,7 @@ def test_a_new_cuda_without_a_target_is_proposed_and_said(root: Path, tmp_path: 
     cuda = new_build(entries, build="cuda128_py312_9").needing("cuda-version", "cuda-version >=12.8,<13")
     found = refresh(root, publish(tmp_path / "index", [*entries, cuda]))
     assert words(found) == ["alpha 2.1.0, conda-forge: 12.8 for linux-64, Python 3.12"]
-    assert found.by_hand == ("there are builds of alpha for CUDA 12.8, and targets.yaml has no target for it",)
+    assert found.by_hand == ("alpha has builds for CUDA 12.8, and targets.yaml has no target for it",)
 
 
 def test_what_is_left_out_is_not_proposed(root: Path, tmp_path: Path) -> None:
@@ -335,13 +335,13 @@ def test_a_dry_run_prints_a_diff_that_git_takes_and_writes_nothing(workspace: Wo
     assert (dry.status, path.read_bytes()) == (0, before)
     assert dry.out.startswith("--- a/matrices/alpha.yaml\n+++ b/matrices/alpha.yaml\n@@ ")
     assert dry.err == (
-        "matrices/alpha.yaml: alpha 2.1.0: a new release\nnot written: matrices/alpha.yaml. `--write` writes\n"
+        "matrices/alpha.yaml: alpha 2.1.0: a new release\nnot written: matrices/alpha.yaml; use --write to apply the changes\n"
     )  # fmt: skip
     assert workspace.envgen("matrix", "refresh", "--index", index, "--exit-code").status == 1
     written = workspace.envgen("matrix", "refresh", "--index", index, "--write")
     after = path.read_bytes()
     assert (written.status, written.out, after.decode()) == (0, dry.out, ALPHA)
-    assert written.err.splitlines()[-1].startswith("written: matrices/alpha.yaml. ")
+    assert written.err.splitlines()[-1].startswith("wrote matrices/alpha.yaml; ")
     path.write_bytes(before)
     subprocess.run(["git", "apply", "-p1", "-"], cwd=workspace.root, input=dry.out.encode(), check=True)
     assert path.read_bytes() == after

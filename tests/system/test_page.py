@@ -247,9 +247,7 @@ def test_a_framework_without_a_build_for_a_platform_says_so(real: Matrix, opened
     assert page.find_element("id", "answer").text == "tensorflow has no builds for win-64."
     mac = opened(real, words="framework=tensorflow&platform=osx-arm64&driver=470")
     answer = mac.find_element("id", "answer").text
-    assert answer.startswith(
-        "tensorflow has no CUDA builds for osx-arm64. Newest that fits: tensorflow 2.19.1 for CPU, python"
-    )
+    assert answer.startswith("tensorflow has no CUDA builds for osx-arm64. Newest that fits: tensorflow 2.19.1 for CPU, python")
 
 
 def test_without_a_cuda_build_the_closest_is_named(real: Matrix, opened: Callable[..., Any]) -> None:

@@ -197,6 +197,7 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "curate.facts",
         "curate.lint.rules_constraints",
         "curate.show.grid",
+        "curate.show.groups",
         "curate.lint.rules_hardware",
         "curate.model",
         "curate.refresh.edits",

@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from envgen.curate.lint.json_schema import first_line, kind_of, write_schemas
 from unit.small import FILES, write_matrix
 
+from envgen.curate.lint.json_schema import first_line, kind_of, write_schemas
 from envgen.curate.lint.lint import RULES, lint_matrices
 from envgen.curate.lint.registry import LintFinding
 from envgen.curate.lint.report import lint_json, lint_summary, lint_text

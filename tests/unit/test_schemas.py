@@ -12,11 +12,11 @@ from typing import Any
 import fastjsonschema
 import pytest
 import yaml
-from envgen.curate.lint.json_schema import ENDING, MODELS, first_line, kind_of, named_schema, schemas, write_schemas
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
+from envgen.curate.lint.json_schema import ENDING, MODELS, first_line, kind_of, named_schema, schemas, write_schemas
 from envgen.matrix.load import load_matrix, matrix_of
 from envgen.model.layout import Layout
 from envgen.project.load import load_project

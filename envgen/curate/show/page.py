@@ -17,7 +17,7 @@ from typing import Any
 from packaging.version import Version
 
 from envgen.curate.show.axes import cuts, spans
-from envgen.curate.show.grid import BuildConstraint, BuildGroup, build_groups
+from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query, platforms_of
 from envgen.files import write_files
 from envgen.model.errors import BadInput

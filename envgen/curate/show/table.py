@@ -10,17 +10,18 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.curate.show.grid import ConstraintResult, GridCell, Status, cpu_then_newest, gpu_text
+from envgen.curate.show.grid import ConstraintResult, GridCell, Status, gpu_text
+from envgen.curate.show.groups import cpu_then_newest
 from envgen.curate.show.query import Query
 from envgen.model.facts import Variant, driver_text, minors_text, variant_text
 from envgen.table import lines, table
 
 _REASONS = 6  # how many of each kind are shown without --all
-_GAP = 3  # between the columns of a table
+_RELEASE, _GAP = "release", 3  # the first column of a table, and the space between its columns
 _LEGEND = (
-    ("3.10-3.13", "there is a build for these Pythons, and it fits"),
-    ("3.10-3.13!", "it fits, with a warning that is listed below"),
-    ("x driver", "there is a build, but it does not fit, because of this"),
+    ("3.10-3.13", "a build that fits, with these Pythons"),
+    ("3.10-3.13!", "a build that fits, with a warning: see below"),
+    ("x driver", "a build that does not fit, because of this"),
 )
 _TITLES: tuple[tuple[Status, str], ...] = (("warn", "warnings"), ("out", "why the rest does not fit"))
 
@@ -95,13 +96,13 @@ def _drawn(rows: Sequence[tuple[str, ...]], columns: Sequence[Variant], width: i
     """As many columns side by side as fit; the others below, in tables with the rows that have a mark there."""
     headings = [str(column or "cpu") for column in columns]
     widths = [max(map(len, texts)) + _GAP for texts in zip(headings, *(row[1:] for row in rows), strict=True)]
-    first, room = 0, width - max(len(row[0]) for row in rows) - _GAP
+    first, room = 0, width - max(len(name) for name in (_RELEASE, *(row[0] for row in rows))) - _GAP
     while first < len(headings):
         last = first + 1
         while last < len(headings) and sum(widths[first : last + 1]) <= room:
             last += 1
         part = [(row[0], *row[first + 1 : last + 1]) for row in rows if any(row[first + 1 : last + 1])]
-        yield from lines(table(("release", *headings[first:last]), part), width)
+        yield from lines(table((_RELEASE, *headings[first:last]), part), width)
         first = last
 
 
