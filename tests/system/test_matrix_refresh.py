@@ -264,7 +264,7 @@ def test_what_no_record_tells_is_named_and_not_proposed(root: Path, tmp_path: Pa
         "the spelling at matrices/alpha.yaml:5:7 does not select alpha 2.1.0 new_cuda126_py312_9",
         "no row of `providers` has specs for CPU of alpha 2.5 from vendor",
         "CUDA 13.9 is published, and cuda.yaml has no such toolkit",
-        "cuDNN 10.1.0.5 for CUDA 13 is published, and cudnn.yaml has no row",
+        "cuDNN 10.1.0.5 for CUDA 13 is published, and cudnn.yaml has no row for it",
     ]
 
 
