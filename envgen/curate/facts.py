@@ -8,6 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.model import BuildKey, Fact, FrameworkProvider, PublishedBuild
+from envgen.matrix.constraints import Value, holds, known_of_target
 from envgen.model.facts import (
     Condition,
     Framework,
@@ -22,7 +23,6 @@ from envgen.model.facts import (
 )
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
-from envgen.resolver.constraints import Value, holds, promised
 from envgen.resolver.specs import spelled
 
 
@@ -145,7 +145,7 @@ def virtual_packages(matrix: Matrix, fact: Fact) -> dict[str, str]:
 def _known(fact: Fact, virtual: Mapping[str, str]) -> dict[str, tuple[Value, ...]]:
     """What a constraint can be judged by for a fact alone: not its GPUs, its driver or other frameworks."""
     target = Target(name="", cuda=fact.variant, platforms=(fact.platform,), virtual={fact.platform: virtual}, at=fact.at)
-    known = {axis: values for axis, values in promised(target, fact.platform).items() if axis != "target"}
+    known = {axis: values for axis, values in known_of_target(target, fact.platform).items() if axis != "target"}
     return {**known, "provider": (fact.provider,), "python": (fact.python,), fact.framework: (fact.version,)}
 
 

@@ -13,11 +13,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix import drivers
+from envgen.matrix.constraints import Known, holds, known_of_target, violation_text
 from envgen.matrix.gpu_names import gpu_named
+from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
+from envgen.model.facts import Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.machine import Fit, LockedTarget, Machine, Manner, System
-from envgen.resolver import constraints
+from envgen.resolver.cells import provider_of, with_overrides
 from envgen.targets import AUTO, GPU
 
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
@@ -72,7 +74,7 @@ def verdicts(
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[Fit, ...]:
     """A verdict for every target of a project, in the project's order; `locks` are those there are, None where nobody looked."""
-    providers = tuple(dict.fromkeys(constraints.provider(matrix, project, wish) for wish in project.frameworks))
+    providers = tuple(dict.fromkeys(provider_of(matrix, project, wish) for wish in project.frameworks))
     return tuple(
         verdict(machine, matrix, target, here, providers, (locks or {}).get(target.name), asked=locks is not None)
         for target in _targets(matrix, project)
@@ -120,11 +122,11 @@ def verdict(
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
     """The project's targets as it wants them, on the platforms that it names."""
     for wish in project.targets:
-        target = constraints.with_overrides(matrix.targets[wish.name], wish)
+        target = with_overrides(matrix.targets[wish.name], wish)
         yield replace(target, platforms=tuple(p for p in target.platforms if wish.platforms or p in project.platforms))
 
 
-def _known(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> constraints.Known:
+def _known(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> Known:
     chosen = {name: (Version(version),) for name, version in (lock.chosen if lock else {}).items() if name in matrix.frameworks}
     return {**chosen, "provider": tuple(providers)} if chosen and providers else chosen
 
@@ -185,29 +187,36 @@ class _Case:
         if drivers.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
             yield f"instead, on data-centre GPUs: {drivers.COMPAT}"
 
-    def without_code(self, chosen: constraints.Known, lock: LockedTarget | None) -> Against:
+    def without_code(self, chosen: Known, lock: LockedTarget | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
         kinds = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.gpus))
         bad = [(gpu, found) for gpu in kinds if (found := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))]
         for gpu, (what, cures) in bad:
             yield what, (*cures, *((f"CUDA_VISIBLE_DEVICES without the {gpu.name}",) if len(bad) < len(kinds) else ()))
 
-    def _no_code(self, gpu: Gpu, chosen: constraints.Known) -> tuple[str, tuple[str, ...]] | None:
-        where = self._cell(gpu, self.target)
-        if where.dead:
-            return where.dead.text, self._served(gpu)
-        known = {**where.known, **chosen}
-        hard = (rule for rule in where.open if not rule.warn and any(axis.axis == "gpu" for axis in (*rule.when, *rule.need)))
-        broken = next((rule for rule in hard if constraints.holds(rule, known) is False), None)
-        return (f"{gpu.name}: {constraints.violated(broken, known)}", ()) if broken else None
+    def _no_code(self, gpu: Gpu, chosen: Known) -> tuple[str, tuple[str, ...]] | None:
+        toolkit_lacks = self._without_code(gpu, self.target)
+        if toolkit_lacks:
+            return toolkit_lacks, self._served(gpu)
+        build_lacks = self._violated(gpu, self.target, chosen)
+        return (f"{gpu.name}: {build_lacks}", ()) if build_lacks else None
 
-    def _cell(self, gpu: Gpu, target: Target) -> constraints.Cell:
-        return constraints.cell(self.matrix, _fleet(gpu), target, self.platform)
+    def _without_code(self, gpu: Gpu, target: Target) -> str:
+        """Why the CUDA of a target does not serve a GPU, whatever is built with it; "" where it does."""
+        toolkit = self.matrix.toolkits[target.cuda] if target.cuda else self.toolkit
+        return self._violated(gpu, target, {}) if has_code(toolkit, gpu) else no_code_text(toolkit, gpu)
+
+    def _violated(self, gpu: Gpu, target: Target, chosen: Known) -> str:
+        """The first constraint on GPUs that does not hold for one; "" where all hold."""
+        known = {**known_of_target(target, self.platform), "gpu": (gpu.capability,), **chosen}
+        about_gpus = (rule for rule in self.matrix.constraints if any(c.axis == "gpu" for c in (*rule.when, *rule.need)))
+        broken = (rule for rule in about_gpus if not rule.warn and holds(rule, known) is False)
+        return next((violation_text(rule, known) for rule in broken), "")
 
     def _served(self, gpu: Gpu) -> tuple[str, ...]:
         """The targets of the matrices whose CUDA has code for a GPU."""
         described = (row for row in self.matrix.targets.values() if row.cuda and self.platform in row.platforms)
-        serving = [(row.cuda or Version("0"), row.name) for row in described if not self._cell(gpu, row).dead]
+        serving = [(row.cuda or Version("0"), row.name) for row in described if not self._without_code(gpu, row)]
         if not serving:
             return ()
         (_, first), (_, last) = min(serving), max(serving)
@@ -215,7 +224,7 @@ class _Case:
 
     def _no_cudnn(self, gpu: Gpu, lock: LockedTarget | None) -> tuple[str, tuple[str, ...]] | None:
         locked = lock.cudnn.get(self.platform) if lock else None
-        pin = constraints.cudnn_pin(self.matrix, _fleet(gpu), self.target)
+        pin = cudnn_pin(self.matrix, (gpu,), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):
             return None
         cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
@@ -238,7 +247,7 @@ def _case(machine: Machine, matrix: Matrix, target: Target, platform: Platform, 
     """None for a CPU target. WSL runs Linux programs on the Windows driver, and NVML tells that driver's version there."""
     if target.cuda is None:
         return None
-    system = "windows" if here and here.wsl else constraints.system(platform)
+    system = "windows" if here and here.wsl else driver_os(platform)
     return _Case(machine, matrix, target, matrix.toolkits[target.cuda], platform, system)
 
 
@@ -247,28 +256,6 @@ def newest_native(matrix: Matrix, machine: Machine, system: str) -> Variant:
     if machine.cuda or machine.driver is None:
         return machine.cuda
     return drivers.native(matrix, machine.driver, system)
-
-
-def _fleet(gpu: Gpu) -> Project:
-    """A project that asks for nothing but this GPU: what a project says of its own fleet says nothing of this machine."""
-    nothing = SpecifierSet()
-    return Project(
-        name="",
-        python=nothing,
-        python_text="",
-        frameworks=(),
-        targets=(),
-        platforms=(),
-        channels=(),
-        dependencies=(),
-        pip=(),
-        driver=None,
-        gpus=(gpu,),
-        align=False,
-        exclude_newer=None,
-        template="",
-        addresses={"": Address("", 1, 1)},
-    )
 
 
 def _age(found: Fit) -> Version:

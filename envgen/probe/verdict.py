@@ -13,12 +13,12 @@ from signal import Signals
 
 from packaging.version import Version
 
+from envgen.matrix.hardware import cudnn_floor
 from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
 from envgen.probe.libraries import culprit, foreign, gpus, major_needed, major_of, without_code
 from envgen.probe.model import Answer, Issue, Library, Meant, ProbeCase, ProbedEnvironment, ProbeRule, Surroundings, Verdict
 from envgen.probe.rules_no_gpu import UNSEEN, last_line, no_code, one_line
-from envgen.resolver.constraints import cudnn_floor
 
 
 def judge(answer: Answer, environment: ProbedEnvironment, machine: Machine, around: Surroundings, facts: Matrix) -> Verdict:

@@ -14,7 +14,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework, RequestedTarget, Target
 from envgen.project.aliases import ANY, AliasMeaning, served
 from envgen.project.merge import Draft, heed
-from envgen.resolver import constraints
+from envgen.resolver.cells import cell_of, with_overrides
 from envgen.resolver.resolve import Unsatisfiable, resolve
 
 
@@ -66,9 +66,9 @@ def _known_part(project: Project) -> Project:
 def _alive(matrix: Matrix, project: Project, at: Address, candidate: Target) -> bool:
     """Whether the fleet can run a target at all; spares the search for why it cannot."""
     wish = next(wish for wish in project.targets if wish.at == at)
-    target = constraints.with_overrides(candidate, wish)
+    target = with_overrides(candidate, wish)
     asked = wish.platforms or project.platforms
-    return any(constraints.cell(matrix, project, target, p).dead is None for p in target.platforms if p in asked)
+    return any(cell_of(matrix, project, target, p).unsatisfiable is None for p in target.platforms if p in asked)
 
 
 def _once(targets: Sequence[RequestedTarget]) -> tuple[RequestedTarget, ...]:

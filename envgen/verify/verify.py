@@ -18,7 +18,7 @@ from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout, starter
 from envgen.model.packages import Lock
 from envgen.project.load import load
-from envgen.resolver.constraints import with_overrides
+from envgen.resolver.cells import with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
 from envgen.yamlfile.document import read

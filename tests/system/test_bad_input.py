@@ -95,14 +95,14 @@ def written(data: str | bytes, file: str = FILE) -> Change:
 @pytest.mark.parametrize(
     ("change", "start", "hint"),
     [
-        (replaced(("cu126]", "cu126")), f"{FILE}:4:10: not YAML: ", "mend the line"),
-        (replaced(("platforms", "\tplatforms")), f"{FILE}:4:1: not YAML: ", "mend the line"),
+        (replaced(("cu126]", "cu126")), f"{FILE}:4:10: not YAML: ", "fix the line"),
+        (replaced(("platforms", "\tplatforms")), f"{FILE}:4:1: not YAML: ", "fix the line"),
         (written(""), f"{FILE}:1:1: python is missing", "add it"),
         (written("- a\n- b\n"), f"{FILE}:1:1: the file: expected a mapping", ""),
         (written(b"\xff\xfe\x00"), f"{FILE}:1:1: not UTF-8 text: byte 0xff", "UTF-8"),
         (
             added("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n"),
-            f"{FILE}:7:1: a merge conflict was left in this file",
+            f"{FILE}:7:1: this file has an unresolved merge conflict",
             "choose one",
         ),
         (replaced(("dependencies", "dependancies")), f"{FILE}:6:1: dependancies: unknown key", "did you mean `dependencies`?"),
@@ -422,20 +422,20 @@ def test_a_half_written_lock_is_never_taken_for_a_lock(site: Workspace, index: P
     text = (site.root / file).read_text()
     written(text[: int(len(text) * part)].rstrip("\n"), file)(site.root)
     done = refused(site, 2, f"{file}:", "lock", "--index", index)
-    assert done.err.startswith(f"error: {file}:{(site.root / file).read_text().count(chr(10)) + 1}:1: this lock ends early\n")
+    assert done.err.startswith(f"error: {file}:{(site.root / file).read_text().count(chr(10)) + 1}:1: this lock is truncated\n")
 
 
 def test_a_lock_that_lost_its_last_package_is_not_taken_for_a_lock(site: Workspace, index: Path) -> None:
     text = (site.root / LOCK).read_text()
     written(text[: text.rindex("- name: ")], LOCK)(site.root)
-    start = f"{LOCK}:{_line(text, 'package:')}:1: the packages of this lock are not those that were written"
+    start = f"{LOCK}:{_line(text, 'package:')}:1: the packages of this lock were changed after it was written"
     refused(site, 2, start, "lock", "--index", index)
 
 
 def test_a_merge_conflict_in_a_lock_is_told_by_its_line(site: Workspace, index: Path) -> None:
     text = (site.root / LOCK).read_text()
     replaced(("- name: numpy\n", "<<<<<<< HEAD\n- name: numpy\n=======\n- name: numpi\n>>>>>>> other\n"), file=LOCK)(site.root)
-    start = f"{LOCK}:{_line(text, '- name: numpy')}:1: a merge conflict was left in this lock"
+    start = f"{LOCK}:{_line(text, '- name: numpy')}:1: this lock has an unresolved merge conflict"
     done = refused(site, 2, start, "lock", "--index", index)
     assert "git checkout" in done.err
 
@@ -443,7 +443,7 @@ def test_a_merge_conflict_in_a_lock_is_told_by_its_line(site: Workspace, index: 
 def test_a_lock_edited_by_hand_is_refused(site: Workspace, index: Path) -> None:
     text = (site.root / LOCK).read_text()
     replaced(("2.2.6", "2.2.5"), file=LOCK)(site.root)
-    start = f"{LOCK}:{_line(text, 'package:')}:1: the packages of this lock are not those that were written"
+    start = f"{LOCK}:{_line(text, 'package:')}:1: the packages of this lock were changed after it was written"
     refused(site, 2, start, "lock", "--index", index)
 
 

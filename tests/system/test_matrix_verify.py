@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO, Workspace, clean_environment
-from envgen.curate.records.compare import compare
 from packaging.version import Version
 from system.channel import serve
 from system.publishing import Entry, publish, world
@@ -18,6 +17,7 @@ from unit.small import FILES, write_matrix
 from envgen.channels.index import IndexOptions
 from envgen.cli.console import Terminal
 from envgen.curate.model import CheckedFact, Comparison
+from envgen.curate.records.compare import compare
 from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput

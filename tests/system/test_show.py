@@ -30,7 +30,10 @@ def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
         (("--platform", "win"), "error: --platform: no platform `win` in matrices/\n\nhint: did you mean `win-64`?"),
         (("--driver", "latest"), "error: --driver: `latest` is not a version\n\nhint: write it as nvidia-smi prints it: 535"),
         (("--python", "3"), "error: --python: `3` is not a version\n\nhint: write major and minor"),
-        (("--html", "matrices/cuda.yaml"), "error: matrices/cuda.yaml: exists, and envgen did not write it\n\nhint: choose another"),
+        (
+            ("--html", "matrices/cuda.yaml"),
+            "error: matrices/cuda.yaml: exists, and envgen did not write it\n\nhint: choose another",
+        ),
         (("--html", "page.html", "--json"), "--html writes the whole page"),
     ],
 )

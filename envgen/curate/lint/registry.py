@@ -13,11 +13,11 @@ from functools import cached_property
 
 from packaging.version import Version
 
+from envgen.matrix.hardware import driver_os
 from envgen.model.facts import Address, Build, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
 from envgen.model.rules import Registry, Severity
-from envgen.resolver.constraints import system
 from envgen.yamlfile.document import Document
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class TargetCell:
     @property
     def floor(self) -> Version | None:
         """The oldest driver that runs its CUDA; None where NVIDIA names none."""
-        return self.toolkit.floor.get(system(self.platform)) if self.toolkit else None
+        return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
@@ -116,9 +116,9 @@ class LintContext:
     def _items(self) -> Mapping[Address, tuple[Document, KeyPath]]:
         """Every item of every list by its address: its file and its path of keys."""
         return {
-            at: (document, path)
+            document.at(*path): (document, path)
             for document in self.documents.values()
-            for path, at in document.marks.items()
+            for path in document.marks
             if path and isinstance(path[-1], int)
         }
 

@@ -14,8 +14,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
+from envgen.matrix.constraints import Value, driver_version
+from envgen.matrix.hardware import has_code
 from envgen.model.facts import Condition, Matrix
-from envgen.resolver.constraints import Value, driver_version, has_code
 
 
 @cache

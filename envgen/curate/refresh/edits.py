@@ -17,7 +17,7 @@ from envgen.curate.refresh.rows import BuildSet, SingleBuild, build_sets, row
 from envgen.matrix.schema import BuildRow, FrameworkFile, ReleaseRow
 from envgen.model.facts import PLATFORMS, Variant, minors_text
 from envgen.yamlfile.edit import Edit
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 
 @dataclass(frozen=True, slots=True)

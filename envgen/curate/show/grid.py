@@ -14,9 +14,8 @@ from packaging.version import Version
 
 from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query
+from envgen.matrix.constraints import Known, Value, holds
 from envgen.model.facts import Constraint, Gpu, Matrix, driver_text
-from envgen.resolver import constraints
-from envgen.resolver.constraints import Known, Value
 
 Status = Literal["out", "warn", "met", "open"]  # violated; violated, but only a warning; met; not known
 
@@ -55,7 +54,7 @@ def judge(group: BuildGroup, query: Query) -> GridCell:
     known = {**group.known, **(_machine(query) if group.variant else {})}
     hard = [item.rule for item in group.constraints if not item.rule.warn]
     candidates = [python for python in group.pythons if query.python in (None, python)]
-    left = tuple(p for p in candidates if all(constraints.holds(rule, {**known, "python": (p,)}) is not False for rule in hard))
+    left = tuple(p for p in candidates if all(holds(rule, {**known, "python": (p,)}) is not False for rule in hard))
     python = query.python or (left or group.pythons)[-1]
     results = (_result(item, {**known, "python": (python,)}, query.gpus) for item in group.constraints)
     return GridCell(group, left, tuple(result for result in results if result))
@@ -69,10 +68,10 @@ def _machine(query: Query) -> dict[str, tuple[Value, ...]]:
 
 def _result(item: BuildConstraint, known: Known, gpus: tuple[Gpu, ...]) -> ConstraintResult | None:
     """None where the constraint does not apply."""
-    holds = constraints.holds(item.rule, known)
-    if holds is None:
+    met = holds(item.rule, known)
+    if met is None:
         return None
-    if holds:
+    if met:
         return ConstraintResult("met" if all(c.axis in known for c in item.rule.need) else "open", item)
     return ConstraintResult("warn" if item.rule.warn else "out", item, ", ".join(_given(item.rule, known, gpus)))
 
@@ -83,7 +82,7 @@ def _given(rule: Constraint, known: Known, gpus: tuple[Gpu, ...]) -> Iterator[st
     if "driver" in axes and "driver" in known:
         yield f"driver {driver_text(Version(str(known['driver'][0])))}"
     if "gpu" in axes and "gpu" in known:
-        yield from (gpu_text(gpu) for gpu in gpus if constraints.holds(rule, {**known, "gpu": (gpu.capability,)}) is False)
+        yield from (gpu_text(gpu) for gpu in gpus if holds(rule, {**known, "gpu": (gpu.capability,)}) is False)
     if "python" in axes:
         yield f"python {known['python'][0]}"
 

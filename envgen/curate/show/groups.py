@@ -14,6 +14,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.show.query import platforms_of
+from envgen.matrix.constraints import Known, Value, by_version, condition_text, constraint_text, fulfilled, known_of_target
+from envgen.matrix.hardware import code_range, driver_os, newest_driver_before
 from envgen.model.facts import (
     Address,
     Build,
@@ -31,8 +33,6 @@ from envgen.model.facts import (
     minors_text,
     variant_text,
 )
-from envgen.resolver import constraints
-from envgen.resolver.constraints import Known, Value
 
 _PREFIX, _FROM = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is written 2.19 in a matrix
 
@@ -75,12 +75,12 @@ class BuildGroup:
     @property
     def floor(self) -> Version | None:
         """The oldest driver that runs it; None for CPU builds, and where NVIDIA names none."""
-        return self.toolkit.floor.get(constraints.system(self.platform)) if self.toolkit else None
+        return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
     @property
     def native(self) -> Version | None:
         """The driver that its CUDA came with."""
-        return self.toolkit.driver.get(constraints.system(self.platform)) if self.toolkit else None
+        return self.toolkit.driver.get(driver_os(self.platform)) if self.toolkit else None
 
     @property
     def compiling(self) -> Version | None:
@@ -143,7 +143,7 @@ def _group(
 def _known(target: Target | None, variant: Variant, platform: Platform) -> dict[str, tuple[Value, ...]]:
     """What is known of a cell before its release: by its target, or by its platform and CUDA alone where it has none."""
     if target and platform in target.virtual:
-        return constraints.promised(target, platform)
+        return known_of_target(target, platform)
     return {"target": (), "platform": (platform,), **({"cuda": (variant,)} if variant else {})}
 
 
@@ -207,7 +207,7 @@ def _spelling(framework: Framework, release: Release, provider: str) -> BuildCon
 
 
 def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[BuildConstraint]:
-    system = constraints.system(platform)
+    system = driver_os(platform)
     floor, native = toolkit.floor.get(system), toolkit.driver.get(system)
     if floor is None:
         yield from _unnamed_driver(matrix, toolkit, system)
@@ -223,7 +223,7 @@ def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[Bu
 
 def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[BuildConstraint]:
     """NVIDIA names no driver for the toolkit, so it can only be newer than those of older toolkits."""
-    before = constraints.newest_before(matrix, toolkit, system)
+    before = newest_driver_before(matrix, toolkit, system)
     if before:
         needed = Condition("driver", SpecifierSet(f">={before}", prereleases=True))
         least = f"newer than {driver_text(before)}"
@@ -239,7 +239,7 @@ def _code(toolkit: Toolkit) -> BuildConstraint:
     first, last = toolkit.capabilities
     range_ = f"compute capability {first} to {last}"
     return BuildConstraint(
-        rule=_needs(Condition("gpu", constraints.code(first, last)), toolkit.source, toolkit.at),
+        rule=_needs(Condition("gpu", code_range(first, last)), toolkit.source, toolkit.at),
         axis="gpu",
         text=f"CUDA {toolkit.version} has code for {range_}",
         fix=f"a GPU of {range_}",
@@ -248,7 +248,7 @@ def _code(toolkit: Toolkit) -> BuildConstraint:
 
 def _constraints(matrix: Matrix, toolkit: Toolkit | None, platform: Platform, known: Known) -> Iterator[BuildConstraint]:
     """The constraints of the matrix that can apply."""
-    rules = (constraints.by_version(rule, toolkit, platform) if toolkit else rule for rule in matrix.constraints)
+    rules = (by_version(rule, toolkit, platform) if toolkit else rule for rule in matrix.constraints)
     return (_in_words(rule, known) for rule in rules if _can_apply(matrix, rule, known))
 
 
@@ -256,23 +256,23 @@ def _can_apply(matrix: Matrix, rule: Constraint, known: Known) -> bool:
     """Whether a constraint can say anything about a cell: its `when` is met, or a query may meet it."""
     queried = {"python", "driver", "gpu"} if "cuda" in known else {"python"}
     beside = {name for name in matrix.frameworks if name not in known}
-    when = all(c.axis in queried or (c.axis in known and constraints.fulfilled(c, known)) for c in rule.when)
+    when = all(c.axis in queried or (c.axis in known and fulfilled(c, known)) for c in rule.when)
     return when and any(c.axis in queried or c.axis in known or c.axis in beside for c in rule.need)
 
 
 def _in_words(rule: Constraint, known: Known) -> BuildConstraint:
-    unmet = [c for c in rule.need if c.axis not in known or not constraints.fulfilled(c, known)]
+    unmet = [c for c in rule.need if c.axis not in known or not fulfilled(c, known)]
     undecided = [c for c in (*rule.need, *rule.when) if c.axis not in known]
     return BuildConstraint(
         rule=rule,
         axis=(undecided or unmet or rule.need)[0].axis,
-        text=_PREFIX.sub(r"\1", constraints.demanded(rule)),
+        text=_PREFIX.sub(r"\1", constraint_text(rule)),
         fix=" and ".join(map(_fix, unmet)),
     )
 
 
 def _fix(condition: Condition) -> str:
-    words = _FROM.sub(r"\1 or newer", _PREFIX.sub(r"\1", constraints.words(condition)))
+    words = _FROM.sub(r"\1 or newer", _PREFIX.sub(r"\1", condition_text(condition)))
     if condition.axis in ("archspec", "glibc"):
         return f"a target that promises __{condition.axis} {words}"
     return f"a GPU of compute capability {words}" if condition.axis == "gpu" else f"{condition.axis} {words}"

@@ -20,11 +20,12 @@ from envgen.curate.show.axes import cuts, spans
 from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query, platforms_of
 from envgen.files import write_files
+from envgen.matrix.constraints import fulfilled
+from envgen.matrix.hardware import driver_os
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
-from envgen.resolver import constraints
 
 _GENERATOR = '<meta name="generator" content="envgen">'
 _HOLE = re.compile(r"\{\{ ([a-z. -]+) \}\}")
@@ -90,7 +91,7 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
     cells = [_cell(group, shared, axes) for group in groups]
     return {
         "frameworks": list(matrix.frameworks),
-        "platforms": {platform: constraints.system(platform) for platform in platforms_of(matrix)},
+        "platforms": {platform: driver_os(platform) for platform in platforms_of(matrix)},
         "pythons": [str(python) for python in sorted(matrix.pythons)],
         "gpus": [[gpu.name, str(gpu.capability)] for gpu in matrix.gpus.values()],
         "drivers": {system: _drivers(matrix, system) for system in ("linux", "windows")},
@@ -147,7 +148,7 @@ def _constraint(
 ) -> Mapping[str, Any]:
     """A constraint, judged but for driver, GPU, Python and other frameworks. Empty values are left out."""
     rule, known = item.rule, group.known
-    unmet = [c for c in rule.need if not (c.axis in known and constraints.fulfilled(c, known))]
+    unmet = [c for c in rule.need if not (c.axis in known and fulfilled(c, known))]
     row = {
         "axis": item.axis,
         "text": item.text,

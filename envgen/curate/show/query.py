@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from envgen.matrix.gpu_names import required_gpu
+from envgen.matrix.hardware import driver_os
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Gpu, Matrix, Platform, driver_text
-from envgen.resolver.constraints import system
 
 _DRIVER, _MINOR = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+")
 
@@ -47,7 +47,7 @@ def parse_query(
 
 def branch_note(matrix: Matrix, query: Query) -> str | None:
     """How a bare driver branch (580) is read, and its first driver that came with a CUDA; None for a full version."""
-    driver, family = query.driver, system(query.platform or "linux-64")
+    driver, family = query.driver, driver_os(query.platform or "linux-64")
     came_with = (toolkit.driver[family] for toolkit in matrix.toolkits.values() if family in toolkit.driver)
     first = min((version for version in came_with if driver and version.major == driver.major), default=None)
     if driver is None or first is None or len(driver.release) > 1:
