@@ -1,4 +1,4 @@
-"""The story of `envgen matrix lint`: read every file, report what cannot be read, check the rest with every rule."""
+"""`envgen matrix lint`: reads every file, reports what cannot be read, and otherwise runs every rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of `envgen matrix verify`: every fact against package records, and every record against the facts."""
+"""`envgen matrix verify`: compares every fact with package records, and every published build with the facts."""
 
 from __future__ import annotations
 

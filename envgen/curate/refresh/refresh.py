@@ -1,4 +1,4 @@
-"""The story of `envgen matrix refresh`: what package records hold, as changes to `matrices/*.yaml`."""
+"""`envgen matrix refresh`: reads package records, and changes `matrices/*.yaml` to claim what they hold."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _problem(framework: Framework, builds: BuildIndex, provider: str, build: Pub
 
 
 def _recorded(provider: FrameworkProvider, builds: Iterable[PublishedBuild], *, complete: bool) -> RecordedBuilds:
-    """The builds by release. A channel without a single build of a framework is no evidence that all are gone."""
+    """The builds by release. A channel without a single build of a framework does not prove that all are gone."""
     releases: dict[Version, set[SingleBuild]] = defaultdict(set)
     for build in builds:
         releases[build.version].update(
