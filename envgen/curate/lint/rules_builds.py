@@ -46,7 +46,7 @@ def shadowed_builds(context: LintContext) -> LintResults:
                 yield other.at, f"the row at {one.at} has all these builds", "remove this row"
 
 
-@rule("overlapping-builds", "A build that is in two rows will one day be changed in only one of them.")
+@rule("overlapping-builds", "A build that is in two rows may later be changed in only one of them.")
 def overlapping_builds(context: LintContext) -> LintResults:
     """Rows that share some builds and link the same cuDNN. With different cuDNN they are different builds."""
     for release in context.releases:
@@ -134,7 +134,7 @@ def unused_spelling(context: LintContext) -> LintResults:
             yield context.at(row.spelling.at, "releases"), text, "correct the range, or remove the row"
 
 
-@rule("overlapping-ranges", "A release is requested in one way, but the next release may be in both ranges.")
+@rule("overlapping-ranges", "A release is requested in one way, but a future release could be in both ranges.")
 def overlapping_ranges(context: LintContext) -> LintResults:
     """Two rows of one provider. A release that is in both already is an error when the matrices are loaded."""
     for framework in context.matrix.frameworks.values():

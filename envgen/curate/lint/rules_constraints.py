@@ -40,7 +40,7 @@ def never_applies(context: LintContext) -> LintResults:
         yield where, f"nothing in the matrices can have {what}", "correct it, or remove the row"
 
 
-@rule("unknown-gpu", "A range of compute capabilities must include a model of gpus.yaml.")
+@rule("unknown-gpu", "A range of compute capabilities must include a model in gpus.yaml.")
 def unknown_gpu(context: LintContext) -> LintResults:
     """On either side of a constraint."""
     for constraint in context.matrix.constraints:
@@ -138,7 +138,7 @@ def _axes(constraint: Constraint) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(c.axis for c in constraint.when), frozenset(c.axis for c in constraint.need)
 
 
-@rule("until-passed", "A constraint must be checked again when its date has come.")
+@rule("until-passed", "A constraint is checked again when its `until` date has come.")
 def until_passed(context: LintContext) -> LintResults:
     """The date itself is the first day on which the constraint need no longer hold."""
     for constraint in context.matrix.constraints:

@@ -24,7 +24,7 @@ def _toolkits(context: LintContext) -> list[Toolkit]:
     return sorted(context.matrix.toolkits.values(), key=lambda toolkit: toolkit.version)
 
 
-@rule("target-unserved", "A target, or a platform of one, is useless if no release has builds for it.")
+@rule("target-unserved", "A target, or one of its platforms, is useless if no release has builds for it.")
 def target_unserved(context: LintContext) -> LintResults:
     """Platforms without a build for the target's CUDA, or for an older minor that can be used instead."""
     document = context.documents["targets.yaml"]
@@ -39,7 +39,7 @@ def target_unserved(context: LintContext) -> LintResults:
             yield where, f"{what} {platform}", "add the builds, or remove the platform"
 
 
-@rule("toolkit-order", "A newer toolkit came with a newer driver, and does not support older GPUs than the toolkit before it.")
+@rule("toolkit-order", "A newer toolkit comes with a newer driver, and does not support older GPUs than the toolkit before it.")
 def toolkit_order(context: LintContext) -> LintResults:
     """Drivers of each system, and the first compute capability, from toolkit to toolkit."""
     for older, newer in pairwise(_toolkits(context)):
@@ -70,7 +70,7 @@ def family_floor(context: LintContext) -> LintResults:
                     yield document.at("families", index, system), text, _LOOK_UP
 
 
-@rule("cudnn", "A cuDNN is for a CUDA that cuda.yaml has, and does not support older GPUs than the release before it.")
+@rule("cudnn", "A cuDNN is for a CUDA in cuda.yaml, and does not support older GPUs than the release before it.")
 def cudnn(context: LintContext) -> LintResults:
     """CUDA majors without a toolkit; within one cuDNN major, floors that fall."""
     majors = {version.major for version in context.matrix.toolkits}

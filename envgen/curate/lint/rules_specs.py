@@ -10,7 +10,7 @@ from envgen.model.resolution import Choice
 from envgen.resolver.specs import spelled
 
 
-@rule("spec", "The solver is asked with conda specs, each for one package.")
+@rule("spec", "The solver takes conda specs, each for one package.")
 def spec(context: LintContext) -> LintResults:
     """Every spec of every release and variant, filled, as rattler reads it. Reports the first invalid one of each row."""
     for row in context.spellings:
