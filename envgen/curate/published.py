@@ -13,13 +13,13 @@ from envgen.channels.channel import place
 from envgen.channels.index import Index, admits, fitting, match_spec, name_of, runs_on
 from envgen.curate.facts import specs, specs_for
 from envgen.curate.model import UNKNOWN_CUDA, Fact, PublishedBuild, Selection, VariantPackage
-from envgen.formats.builds import NAMERS, built_for
+from envgen.formats.builds import built_for
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import NoSolution, addressed
 from envgen.model.facts import PLATFORMS, Framework, Platform, Spelling, Variant
 
 _MINOR = re.compile(r"(\d+\.\d+)")
 _CUDNN_IN_BUILD = re.compile(r"cudnn(\d+)")
-_CUDNN = ("cudnn", "libcudnn")
 _EXACT = re.compile(r"[\w.+!-]+")  # a version or a build string that is neither a glob nor a range
 
 
@@ -28,6 +28,7 @@ class BuildIndex:
     """The builds in an index, read once and kept. `pythons` are the Pythons that builds are checked for."""
 
     index: Index
+    catalogue: Catalogue
     pythons: Sequence[Version]
     _builds: dict[tuple[VariantPackage, Platform], Mapping[PublishedBuild, RepoDataRecord]] = field(default_factory=dict)
     _channels: dict[str, bool] = field(default_factory=dict)
@@ -78,11 +79,11 @@ class BuildIndex:
             package=record.name.normalized,
             version=version,
             build=str(record.build),
-            variant=variant_of(str(record.build), needs),
+            variant=variant_of(self.catalogue, record.name.normalized, str(record.build), needs),
             platform=platform,
             pythons=runs if len(runs) == 1 else runs & frozenset(self.pythons),
             one_python=len(runs) == 1,
-            cudnn=_cudnn_of(str(record.build), needs),
+            cudnn=_cudnn_of(self.catalogue, str(record.build), needs),
             needs=needs,
         )
 
@@ -188,24 +189,25 @@ def _built_for(record: RepoDataRecord, package: str, version: Version) -> bool:
 # --- what a record says of itself -----------------------------------------------------------------------------------------
 
 
-def variant_of(build: str, needs: Iterable[str]) -> Variant:
+def variant_of(catalogue: Catalogue, name: str, build: str, needs: Iterable[str]) -> Variant:
     """The CUDA version that a build was made for, by its build string, else by its dependencies; None for a CPU build."""
-    named = built_for(build)
+    named = built_for(build, next(iter(catalogue.named("conda", name)), None))
     if named and "." in named:
         return Version(named)
     by_name = {need.split()[0]: need for need in needs}
-    bounds = (_MINOR.search(by_name[name].partition(" ")[2]) for name in NAMERS if name in by_name)
+    bounds = (_MINOR.search(by_name[name].partition(" ")[2]) for name in catalogue.namers if name in by_name)
     bound = next((Version(found[1]) for found in bounds if found), None)
-    if bound is None and named is None and not {"__cuda", *NAMERS} & by_name.keys():
+    if bound is None and named is None and not {"__cuda", *catalogue.namers} & by_name.keys():
         return None
     return bound or UNKNOWN_CUDA
 
 
-def _cudnn_of(build: str, needs: Iterable[str]) -> int | None:
+def _cudnn_of(catalogue: Catalogue, build: str, needs: Iterable[str]) -> int | None:
     """The major version of the cuDNN that a build links, by its dependencies, else by its build string."""
+    packages = catalogue.bringing("cudnn", "conda")
     for need in needs:
         words = need.split()
-        if words[0] in _CUDNN and len(words) > 1 and (found := re.search(r"\d+", words[1])):
+        if words[0] in packages and len(words) > 1 and (found := re.search(r"\d+", words[1])):
             return int(found[0])
     named = _CUDNN_IN_BUILD.search(build)
     return int(named[1]) if named else None

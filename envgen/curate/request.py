@@ -55,7 +55,7 @@ def open_inputs(layout: Layout, request: CurateRequest) -> Inputs:
     index, _ = open_index(request.index, layout, channels_of(matrix), platforms[0])
     return Inputs(
         matrix=matrix,
-        builds=BuildIndex(index, sorted(matrix.pythons)),
+        builds=BuildIndex(index, matrix.catalogue, sorted(matrix.pythons)),
         frameworks=request.frameworks or tuple(matrix.frameworks),
         platforms=platforms,
         complete=request.complete or index.gateway is not None,

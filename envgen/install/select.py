@@ -16,7 +16,7 @@ from envgen.install.prefixes import Places
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
 from envgen.model.run import Reporter
-from envgen.targets import AUTO, GPU
+from envgen.model.target_names import CPU, named_cuda
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +36,44 @@ class EnvironmentRef:
 
 
 def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | None, talk: Reporter) -> tuple[EnvironmentRef, ...]:
-    """The environments of the named projects; of all that can be meant without a name, and of the others it is said why not."""
+    """The environments of the named projects; without names of every project that has the target, the others are skipped."""
     if projects:
         return tuple(wanted(layout, project, target, prefix, talk) for project in dict.fromkeys(projects))
-    found = []
-    for project in layout.projects():
-        locked = locked_targets(layout, project)
-        if not locked or (target not in locked and target not in (AUTO, GPU)):
-            talk.say(f"{project}: {target} is not locked, skipped" if locked else f"{project}: nothing is locked, skipped")
-            continue
-        try:
-            found.append(wanted(layout, project, target, prefix, talk))
-        except BadInput as error:
-            if target != GPU:
-                raise
-            talk.say(f"{error.what}; skipped")
+    found = {project: name for project in layout.projects() if (name := _or_skipped(layout, project, target, talk))}
     if not found:
         where, hint = layout.shown(layout.environments), "run `envgen lock` first; `envgen list` shows what is locked"
         raise BadInput(f"no project has a locked target `{target}`", where=where, hint=hint)
-    return tuple(found)
+    return tuple(_reference(layout, project, name, prefix) for project, name in found.items())
+
+
+def _or_skipped(layout: Layout, project: str, word: str, talk: Reporter) -> str | None:
+    """The locked target of a project that a word means; None where the project is skipped, after saying why."""
+    if not locked_targets(layout, project):
+        talk.say(f"{project}: nothing is locked, skipped")
+        return None
+    try:
+        name = _locked_target(layout, project, word, talk)
+    except BadInput as error:
+        if word.lower() != "gpu":
+            raise
+        talk.say(f"{error.what}; skipped")
+        return None
+    if name is None:
+        talk.say(f"{project}: {word} is not locked, skipped")
+    return name
 
 
 def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk: Reporter) -> EnvironmentRef:
     """The environment of a project's target: which one, and where it is or goes. Raises BadInput; reads no lock but this one."""
     layout.known_project(project)
-    locked = locked_targets(layout, project)
-    if target in (AUTO, GPU):
-        target, why = _target(layout, project, target, talk)
-        talk.say(f"{project}: {target} ({why})")
-    elif target not in locked:
-        hint = f"locked are {', '.join(locked)}; " if locked else ""
-        hint += f"run `envgen lock {project} --target {target}` first"
-        raise BadInput(f"{project} has no locked target `{target}`", where=layout.shown(layout.target(project, target)), hint=hint)
+    name = _locked_target(layout, project, target, talk)
+    if name is None:
+        what = f"{project} has no locked target `{target}`"
+        raise BadInput(what, where=layout.shown(layout.environments / project), hint=_how_to_lock(layout, project, target))
+    return _reference(layout, project, name, prefix)
+
+
+def _reference(layout: Layout, project: str, target: str, prefix: Path | None) -> EnvironmentRef:
     text = prefixes.lock_text(layout, project, target)
     place = prefix or here(layout).default(f"{project}-{target}")
     place = Path(os.path.realpath(place) if place.is_symlink() else os.path.abspath(place))  # noqa: PTH100 - `..` goes, links stay
@@ -106,11 +112,39 @@ def here(layout: Layout) -> Places:
     return prefixes.places(layout, os.environ, Path.home())
 
 
-def _target(layout: Layout, project: str, word: str, talk: Reporter) -> tuple[str, str]:
-    """The locked target that fits this machine, and why: doctor's own choice."""
+def _locked_target(layout: Layout, project: str, word: str, talk: Reporter) -> str | None:
+    """The locked target of a project that a word means, None where none is. Reads no fact where the word is the name of one."""
+    locked = locked_targets(layout, project)
+    if word in locked:
+        return word
+    from envgen import targets
     from envgen.machine.locked import best_locked
     from envgen.matrix.load import load_matrix
     from envgen.project.load import load
 
+    if word == CPU or named_cuda(word):
+        return None
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    return best_locked(word, layout, matrix, load(layout, matrix, project, talk))
+    meant = targets.in_command(word, matrix)
+    if isinstance(meant, targets.TargetRange):
+        name = targets.newest_of(meant, locked)
+        if name:
+            talk.say(f"{project}: `{word}` is read as target {name}")
+        return name
+    name, why = best_locked(meant, layout, matrix, load(layout, matrix, project, talk))
+    talk.say(f"{project}: {name} ({why})")
+    return name
+
+
+def _how_to_lock(layout: Layout, project: str, word: str) -> str:
+    """What to do where a project has no locked target that a word means: lock it if the project has it, else name another."""
+    from envgen import targets
+    from envgen.matrix.load import load_matrix
+    from envgen.project.load import load
+
+    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    meant, known = targets.in_command(word, matrix), [row.name for row in load(layout, matrix, project).targets]
+    name = targets.newest_of(meant, known) if isinstance(meant, targets.TargetRange) else None
+    if name:
+        return f"run `envgen lock {project} --target {name}` first"
+    return f"its targets are {', '.join(known)}"

@@ -16,7 +16,7 @@ from envgen.model.facts import Matrix
 from envgen.model.layout import Layout, starter
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
 from envgen.project.load import load
-from envgen.targets import AUTO
+from envgen.targets import MachineWord
 
 
 def diagnose(
@@ -44,14 +44,14 @@ def diagnose(
 def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: System, *, asked: bool = True) -> Checkup:
     """A verdict for every target of a project, and the locked one that `auto` takes on this machine."""
     project = load(layout, matrix, name)
-    locks = locked(layout, project)
+    locks = locked(layout, matrix, project)
     verdicts = fit.verdicts(machine, matrix, project, here, locks)
     if not locks:
         return Checkup(
             project=name, fits=verdicts, chosen="", why=f"no target is locked: run `envgen lock {name}`", requested=asked
         )
     try:
-        chosen, why = fit.choose(AUTO, verdicts, machine, project, locks)
+        chosen, why = fit.choose(MachineWord.AUTO, verdicts, machine, project, locks)
     except BadInput as error:
         return Checkup(project=name, fits=verdicts, chosen="", why=error.what, requested=asked)
     if not _of(verdicts, chosen).fits:

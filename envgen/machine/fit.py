@@ -20,13 +20,13 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.machine import Fit, LockedTarget, Machine, Manner, System
 from envgen.resolver.cells import provider_of, with_overrides
-from envgen.targets import AUTO, GPU
+from envgen.targets import MachineWord
 
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
 
 
 def best_for(
-    word: str,
+    word: MachineWord,
     machine: Machine,
     matrix: Matrix,
     project: Project,
@@ -34,7 +34,7 @@ def best_for(
     here: System | None = None,
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[str, str]:
-    """The target of a project that `word` (`gpu` or `auto`) means on this machine, and why; `only` of these, where they are given.
+    """The target of a project that `word` means on this machine, and why; `only` of these, where they are given.
 
     Without `locks` a target is judged by what it may become when it is locked, with them by what it is.
     Raises BadInput when there is no CUDA target to take, or none that the machine can run.
@@ -43,16 +43,16 @@ def best_for(
 
 
 def choose(
-    word: str, found: Sequence[Fit], machine: Machine, project: Project, only: Collection[str] | None = None
+    word: MachineWord, found: Sequence[Fit], machine: Machine, project: Project, only: Collection[str] | None = None
 ) -> tuple[str, str]:
     """Among verdicts: the newest CUDA target that fits; for `auto` then the CPU target; without a driver the newest CUDA target."""
     open_to = [verdict for verdict in found if only is None or verdict.target in only]
     cuda = sorted((verdict for verdict in open_to if verdict.cuda), key=_age, reverse=True)
     fitting = next((verdict.target for verdict in cuda if verdict.fits), None)
     cpu = next((verdict.target for verdict in open_to if verdict.cuda is None), None)
-    if fitting and (word == GPU or cpu is None or machine.gpus or machine.hidden):
+    if fitting and (word is MachineWord.GPU or cpu is None or machine.gpus or machine.hidden):
         return fitting, f"newest CUDA target that driver {_driver(machine)} can run"
-    if word == AUTO and cpu:
+    if word is MachineWord.AUTO and cpu:
         return cpu, f"the CPU target, because {_lacking(machine, cuda)}"
     if not cuda:
         what, hint = ("CUDA target", "add one, for instance cu126") if only is None else ("locked CUDA target", "run `envgen lock`")

@@ -11,16 +11,17 @@ from envgen.machine.fit import best_for
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import LOCK, Layout
 from envgen.model.machine import LockedTarget
+from envgen.targets import MachineWord
 
 
-def locked(layout: Layout, project: Project) -> dict[str, LockedTarget]:
+def locked(layout: Layout, matrix: Matrix, project: Project) -> dict[str, LockedTarget]:
     """What the locks of a project say to a machine, by target; a target without a lock is not in it."""
     paths = {wish.name: layout.target(project.name, wish.name) / LOCK for wish in project.targets}
-    return {target: _locked(path, layout) for target, path in paths.items() if path.is_file()}
+    return {target: _locked(path, layout, matrix) for target, path in paths.items() if path.is_file()}
 
 
-def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The target that `word` (`gpu` or `auto`) means on this machine, and why, judged by what it may become when it is locked.
+def best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The target that `word` means on this machine, and why, judged by what it may become when it is locked.
 
     Raises BadInput where there is no CUDA target to take, or none that this machine can run.
     """
@@ -28,15 +29,15 @@ def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
     return best_for(word, nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, here=here)
 
 
-def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The locked target that `word` (`gpu` or `auto`) means on this machine, and why; BadInput when there is none."""
-    here, locks = system.look(), locked(layout, project)
+def best_locked(word: MachineWord, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The locked target that `word` means on this machine, and why; BadInput when there is none."""
+    here, locks = system.look(), locked(layout, matrix, project)
     machine = nvml.inspect(here.variables.get("CUDA_VISIBLE_DEVICES"))
     return best_for(word, machine, matrix, project, locks, here, locks)
 
 
-def _locked(path: Path, layout: Layout) -> LockedTarget:
+def _locked(path: Path, layout: Layout, matrix: Matrix) -> LockedTarget:
     text, shown = layout.read(path), layout.shown(path)
     stamp, lock = conda_lock.read_stamp(text, shown), conda_lock.read_lock(text, shown)
-    cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(package))}
+    cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(matrix.catalogue, package))}
     return LockedTarget(lock.platforms, stamp.chosen if stamp else {}, cudnn)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from envgen.curate.model import Aspect, AspectName, Fact, PublishedBuild, Selection, and_more, variant_label
 from envgen.curate.records.explanation import blocking_package
-from envgen.formats.builds import NAMERS
 from envgen.model.findings import Finding
 
 NO_SPELLING = Aspect(
@@ -24,9 +23,10 @@ NO_SPELLING = Aspect(
 
 @dataclass(frozen=True, slots=True)
 class FactChecker:
-    """Checks facts. `complete` says whether the index holds every published build."""
+    """Checks facts. `complete`: the index holds every published build. `namers` are the packages that name a CUDA version."""
 
     complete: bool
+    namers: tuple[str, ...]
 
     def by_records(self, fact: Fact, selection: Selection, majors: Collection[int]) -> tuple[Aspect, ...]:
         """What records say without a solve: whether the build exists, its spelling selects it alone, and it links that cuDNN.
@@ -113,7 +113,7 @@ class FactChecker:
             return solves, Aspect(name="cuda", verdict="confirmed")
         name = found.package.partition(" ")[0]
         text = f"{found.rule}: {found.package}{', ' if found.package else ''}{found.text}"
-        if name in ("", package, *NAMERS):
+        if name in ("", package, *self.namers):
             return solves, Aspect(
                 name="cuda", verdict="refuted", reason=f"the solution is for another CUDA ({found.rule})", text=text
             )

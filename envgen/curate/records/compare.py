@@ -23,7 +23,8 @@ def compare(layout: Layout, request: CurateRequest, reporter: Reporter, *, solve
     Raises BadInput, and NoSolution where a live channel cannot be reached.
     """
     inputs = open_inputs(layout, request)
-    matrix, checker = inputs.matrix, FactChecker(inputs.complete)
+    matrix = inputs.matrix
+    checker = FactChecker(inputs.complete, matrix.catalogue.namers)
     providers = facts.providers(matrix, inputs.frameworks)
     checked = by_records(checker, inputs.builds, facts.facts(matrix, inputs.frameworks, inputs.platforms))
     solves = None

@@ -17,7 +17,7 @@ from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, Finding
 from envgen.model.packages import Lock, LockedPackage, Record, Solution, SolveRequest
 from envgen.model.run import Reporter
-from envgen.verify.check import check
+from envgen.verify.check import check, names_cuda
 
 _PROBES = ("", ".0", ".99", ".999")  # a record that needs some 12.6 may need any of 12.6, 12.6.0, 12.6.99, 12.6.999
 
@@ -105,7 +105,9 @@ def _findings(matrix: Matrix, solve: FactSolve, solution: Solution) -> Iterable[
         cuda=fact.variant,
         source="the matrix",
         virtual=solve.request.virtual,
-        builds={solve.selection.package.name: (fact.variant, True)} if fact.variant else {},
+        builds={solve.selection.package.name: (fact.variant, any(map(names_cuda, fact.spelling.cuda)))}
+        if fact.variant and fact.spelling
+        else {},
     )
     return (found for found in check(lock, {platform: claim}, matrix) if found.severity == "error")
 

@@ -16,7 +16,6 @@ from envgen.curate.refresh.edits import RecordedBuilds, edits
 from envgen.curate.refresh.rows import SingleBuild
 from envgen.curate.request import CurateRequest, Inputs, open_inputs
 from envgen.files import write_files
-from envgen.formats.builds import NAMERS
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.facts import PLATFORMS, Framework, Matrix
 from envgen.model.layout import Layout
@@ -24,8 +23,6 @@ from envgen.model.resolution import RenderedFile
 from envgen.model.run import Reporter
 from envgen.yamlfile.document import checked, parse, text_of
 from envgen.yamlfile.edit import Edit, spliced
-
-_CUDNN = ("cudnn", "libcudnn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +170,7 @@ def _without_target(matrix: Matrix, framework: Framework, recorded: Sequence[Rec
 def _toolkits(inputs: Inputs) -> Iterator[str]:
     """CUDA versions newer than every toolkit. No record tells their drivers and GPUs."""
     newest = max(inputs.matrix.toolkits)
-    found = {Version(".".join(version.split(".")[:2])) for version, _ in _versions(inputs, NAMERS[-2:])}
+    found = {Version(".".join(version.split(".")[:2])) for version, _ in _versions(inputs, inputs.matrix.catalogue.namers)}
     for version in sorted(version for version in found if version > newest):
         yield f"CUDA {version} is published, and cuda.yaml has no such toolkit: add its drivers and GPUs"
 
@@ -182,8 +179,10 @@ def _cudnn(inputs: Inputs) -> Iterator[str]:
     """Releases of cuDNN newer than every row. No record tells their GPUs."""
     newest = max((row.version for row in inputs.matrix.cudnn), default=Version("0"))
     majors: dict[Version, set[str]] = defaultdict(set)
-    for text, needs in _versions(inputs, _CUDNN):
-        majors[Version(text)] |= {words[1].lstrip(">=")[:2] for need in needs if (words := need.split())[0] == "cuda-version"}
+    catalogue = inputs.matrix.catalogue
+    for text, needs in _versions(inputs, catalogue.bringing("cudnn", "conda")):
+        words = (need.split() for need in needs)
+        majors[Version(text)] |= {need[1].lstrip(">=")[:2] for need in words if len(need) > 1 and need[0] in catalogue.namers}
     for version in sorted(version for version in majors if version > newest):
         cuda = " and ".join(sorted(majors[version])) or "?"
         yield f"cuDNN {version} for CUDA {cuda} is published, and cudnn.yaml has no row for it: add its GPUs"

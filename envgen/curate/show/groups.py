@@ -33,6 +33,7 @@ from envgen.model.facts import (
     minors_text,
     variant_text,
 )
+from envgen.model.target_names import target_name
 
 _PREFIX, _FROM = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is written 2.19 in a matrix
 
@@ -181,7 +182,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
 def _target(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Iterator[BuildConstraint]:
     """That a target must be for the build's CUDA and platform; nothing where one is."""
     if target is None:
-        name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
+        name = target_name(variant)
         yield BuildConstraint(
             rule=_needs(Condition("target", names=frozenset({name})), "", at),
             axis="target",
