@@ -144,7 +144,7 @@ class UnclaimedBuilds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class MatrixComparison:
     """The matrix compared with the package records of an index.
 
     `complete` says whether the index holds every published build. `without_target` are the variants of facts that no target is for.

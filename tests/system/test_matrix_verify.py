@@ -16,7 +16,7 @@ from unit.small import FILES, write_matrix
 
 from envgen.channels.index import IndexOptions
 from envgen.cli.console import Terminal
-from envgen.curate.model import CheckedFact, Comparison
+from envgen.curate.model import CheckedFact, MatrixComparison
 from envgen.curate.records.compare import compare
 from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
@@ -56,7 +56,7 @@ class Site:
         write_matrix(self.root / "matrices", self.files)
         return publish(self.root / "index", self.entries, self.channels)
 
-    def verify(self, *, complete: bool = False, solve: bool = True) -> Comparison:
+    def verify(self, *, complete: bool = False, solve: bool = True) -> MatrixComparison:
         request = CurateRequest(index=IndexOptions(self.write()), complete=complete)
         return compare(Layout(self.root), request, Terminal(), solve=solve, jobs=2)
 
@@ -71,12 +71,12 @@ def name(item: CheckedFact) -> str:
     return f"{fact.framework} {fact.version} {fact.variant or 'cpu'} {fact.platform} {fact.python}"
 
 
-def others(found: Comparison) -> dict[str, tuple[str, str, str]]:
+def others(found: MatrixComparison) -> dict[str, tuple[str, str, str]]:
     """Every fact that is not confirmed: verdict, aspect and reason."""
     return {name(item): (item.verdict, item.decisive.name, item.decisive.text) for item in found.facts if item.decisive}
 
 
-def unknown(found: Comparison) -> list[str]:
+def unknown(found: MatrixComparison) -> list[str]:
     return [f"{build} {build.platform}" for item in found.unclaimed if item.reason == "unknown" for build in item.builds]
 
 

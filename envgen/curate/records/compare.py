@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from envgen.curate import facts
-from envgen.curate.model import CheckedFact, Comparison, Fact, FrameworkProvider, PublishedBuild, Selection, UnclaimedBuilds
+from envgen.curate.model import CheckedFact, Fact, FrameworkProvider, MatrixComparison, PublishedBuild, Selection, UnclaimedBuilds
 from envgen.curate.published import BuildIndex
 from envgen.curate.records.checks import NO_SPELLING, FactChecker
 from envgen.curate.records.solve import with_solves
@@ -17,7 +17,7 @@ from envgen.model.layout import Layout
 from envgen.model.run import Reporter
 
 
-def compare(layout: Layout, request: CurateRequest, reporter: Reporter, *, solve: bool, jobs: int) -> Comparison:
+def compare(layout: Layout, request: CurateRequest, reporter: Reporter, *, solve: bool, jobs: int) -> MatrixComparison:
     """Compare the matrix with package records, running `jobs` solves at once.
 
     Raises BadInput, and NoSolution where a live channel cannot be reached.
@@ -30,7 +30,7 @@ def compare(layout: Layout, request: CurateRequest, reporter: Reporter, *, solve
     solves = None
     if solve:
         checked, solves = with_solves(matrix, checker, inputs.builds, checked, jobs, reporter)
-    return Comparison(
+    return MatrixComparison(
         index=inputs.index.name,
         complete=inputs.complete,
         providers=providers,

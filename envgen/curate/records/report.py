@@ -11,9 +11,9 @@ from typing import Any
 from envgen.curate.model import (
     UNKNOWN_CUDA,
     CheckedFact,
-    Comparison,
     Fact,
     FrameworkProvider,
+    MatrixComparison,
     PublishedBuild,
     UnclaimedBuilds,
     and_more,
@@ -29,7 +29,7 @@ _PARTIAL = (
 )
 
 
-def comparison_text(found: Comparison, width: int, *, verbose: bool) -> str:
+def comparison_text(found: MatrixComparison, width: int, *, verbose: bool) -> str:
     """A table of counts, every refuted fact, every unknown build, and the undecidable facts by reason: all of them if `verbose`.
 
     Notes are wrapped to `width` columns.
@@ -44,14 +44,14 @@ def comparison_text(found: Comparison, width: int, *, verbose: bool) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _table(found: Comparison, width: int) -> tuple[str, ...]:
+def _table(found: MatrixComparison, width: int) -> tuple[str, ...]:
     rows = [(item.framework, item.name, *map(str, _counts(found, [item]).values())) for item in found.providers]
     if len(rows) > 1:
         rows.append(("all", "", *map(str, _counts(found, found.providers).values())))
     return lines(table(("framework", "provider", *_COUNTS), rows, right=_COUNTS), width)
 
 
-def _counts(found: Comparison, providers: Sequence[FrameworkProvider]) -> Mapping[str, int]:
+def _counts(found: MatrixComparison, providers: Sequence[FrameworkProvider]) -> Mapping[str, int]:
     """The numbers of one row of the table, by heading."""
     names = {(item.framework, item.name) for item in providers}
     verdicts = Counter(item.verdict for item in found.facts if (item.fact.framework, item.fact.provider) in names)
@@ -121,7 +121,7 @@ def _undecidable(checked: Iterable[CheckedFact], *, verbose: bool) -> Iterator[s
             yield from (indent(text, " " * (width + 8)) for text in texts)
 
 
-def _notes(found: Comparison) -> Iterator[str]:
+def _notes(found: MatrixComparison) -> Iterator[str]:
     """What the counts leave out, and what they rest on."""
     how = "without a solve" if found.solves is None else f"with {found.solves} solves"
     yield f"Compared with the records of {found.index}, {how}."
@@ -142,7 +142,7 @@ def _notes(found: Comparison) -> Iterator[str]:
 # --- JSON -----------------------------------------------------------------------------------------------------------------
 
 
-def comparison_json(found: Comparison) -> str:
+def comparison_json(found: MatrixComparison) -> str:
     """Everything: the counts, every fact with its aspects, every build that the matrix does not claim."""
     data = {
         "index": found.index,
@@ -155,7 +155,7 @@ def comparison_json(found: Comparison) -> str:
     return json.dumps(data, indent=2)
 
 
-def _summary(found: Comparison, provider: FrameworkProvider) -> dict[str, Any]:
+def _summary(found: MatrixComparison, provider: FrameworkProvider) -> dict[str, Any]:
     counts = _counts(found, [provider])
     return {"framework": provider.framework, "provider": provider.name, "since": str(provider.oldest), **counts}
 
