@@ -1,4 +1,4 @@
-"""Lint: a clean matrix is silent; each slip of the pen gets its rule, its place and its words; what is right but looks odd is silent."""
+"""Lint: a clean matrix has no findings, each mistake is found at its place, and unusual but correct facts are not reported."""
 
 from __future__ import annotations
 
