@@ -34,7 +34,7 @@ def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
             ("--html", "matrices/cuda.yaml"),
             "error: matrices/cuda.yaml: exists, and envgen did not write it\n\nhint: choose another",
         ),
-        (("--html", "page.html", "--json"), "--html writes the whole page"),
+        (("--html", "page.html", "--json"), "--html excludes --json and --all"),
     ],
 )
 def test_what_cannot_be_meant_ends_in_2(workspace: Any, words: tuple[str, ...], said: str) -> None:
