@@ -44,24 +44,24 @@ def install(
     from envgen.cli.console import Terminal
     from envgen.install import install as story
     from envgen.install import messages
-    from envgen.install.select import asked
+    from envgen.install.select import requested
 
     if prefix and len(projects) != 1:
         raise click.UsageError("--prefix is the place of one project: name it")
     with Terminal() as talk:
-        wanted = asked(layout, projects, target, prefix, talk)
+        environments = requested(layout, projects, target, prefix, talk)
         if print_commands:
-            click.echo("\n".join(line for one in wanted for line in messages.commands(layout, one)))
+            click.echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
             return
         done = []
-        for one in wanted:
-            done.append(story.install(layout, one, talk, force=force, dry=dry_run))
+        for one in environments:
+            done.append(story.install(layout, one, talk, force=force, dry_run=dry_run))
             if not as_json:
-                click.echo(messages.outcome_text(done[-1]))
+                click.echo(messages.result_text(done[-1]))
             if done[-1].state == "installed":
-                click.echo(messages.hints_text(layout, one), err=True)
+                click.echo(messages.usage_text(layout, one), err=True)
     if as_json:
-        click.echo(messages.outcomes_json(layout, done))
+        click.echo(messages.results_json(layout, done))
 
 
 @click.command(short_help="Run a command in an installed environment.")
@@ -89,13 +89,13 @@ def run(
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.install import run as running
-    from envgen.install.select import installed
+    from envgen.install.select import installed_prefix
 
     with Terminal() as talk:
-        place = installed(layout, project, target, prefix, talk)
-    environ, dropped = running.environment(place, os.environ)
+        place = installed_prefix(layout, project, target, prefix, talk)
+    environ, dropped = running.activated(place, os.environ)
     if dropped and not quiet:
-        click.echo(running.told(dropped), err=True)
+        click.echo(running.dropped_text(dropped), err=True)
     return running.run(place, command, environ)
 
 
@@ -114,6 +114,6 @@ def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root
     if as_json:
         click.echo(inventory.as_json(found))
     elif found:
-        print_table(inventory.table(found))
+        print_table(inventory.as_table(found))
     else:
         raise BadInput("there is no project", where=layout.shown(layout.environments), hint="run `envgen init --project NAME`")

@@ -56,7 +56,7 @@ _LEVELS = (
 
 def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: Platform | None = None) -> System:
     """The system under `root` as a process with `environ` meets it; `here` is its platform, where it is not this process's."""
-    subdir = here or platform_here()
+    subdir = here or current_platform()
     linux = subdir.startswith("linux")
     return System(
         platform=subdir,
@@ -76,7 +76,7 @@ def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: 
     )
 
 
-def platform_here() -> Platform:
+def current_platform() -> Platform:
     """The conda subdir of this process: linux-64, linux-aarch64, osx-arm64, win-64, ..."""
     machine = platform.machine().lower()
     system = {"darwin": "osx", "win32": "win"}.get(sys.platform, sys.platform)

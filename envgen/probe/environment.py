@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.formats.builds import CPU_WHEELS, NAMERS, PIP_TENSORFLOW, cuda_of, framework_cuda, is_cpu_build
-from envgen.formats.installed import MARK, META, made_for
+from envgen.formats.installed import MANIFEST, META, installed_target
 from envgen.formats.others import read_prefix
 from envgen.install.prefixes import python
 from envgen.model.errors import BadInput
@@ -26,7 +26,7 @@ _TARGET = re.compile(r"cu(\d{1,2})(\d)")
 
 
 def described(prefix: Path, target: str = "") -> ProbedEnvironment:
-    """What is installed in `prefix` and what it is meant to be: by `target`, else by its own mark, else by its build strings.
+    """What is installed in `prefix` and what it is meant to be: by `target`, else by its manifest, else by its build strings.
 
     Raises BadInput for what is no environment, or one without Python, and for a target that is none.
     """
@@ -34,7 +34,7 @@ def described(prefix: Path, target: str = "") -> ProbedEnvironment:
         raise BadInput("not a conda environment: it has no conda-meta", where=prefix, hint="give the folder of an environment")
     if not python(prefix).exists():
         raise BadInput(f"no Python in this environment: there is no {python(prefix)}", where=prefix, hint="install python into it")
-    chosen, because = (target, "--target") if target else ((made_for(prefix) or ("", ""))[1], f"{META}/{MARK}")
+    chosen, because = (target, "--target") if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
     meant = _meant(chosen, because) if chosen else None
     return ProbedEnvironment(prefix, chosen, meant, {found.framework: found for found in _installed(prefix)})
 

@@ -14,10 +14,10 @@ import pytest
 from conftest import REPO, Run, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, changes
 
-from envgen.machine.system import platform_here
+from envgen.machine.system import current_platform
 
 # NVML can be made up, the rest of the machine is what it is
-pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the example projects have CUDA targets for linux-64")
+pytestmark = pytest.mark.skipif(current_platform() != "linux-64", reason="the example projects have CUDA targets for linux-64")
 
 V100, A100, H100 = "Tesla V100-SXM2-16GB:7.0", "NVIDIA A100-SXM4-40GB:8.0", "NVIDIA H100 80GB HBM3:9.0"
 

@@ -11,9 +11,9 @@ import pytest
 from conftest import REPO, Run, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, changes
 
-from envgen.machine.system import platform_here
+from envgen.machine.system import current_platform
 
-pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the projects here are for linux-64")
+pytestmark = pytest.mark.skipif(current_platform() != "linux-64", reason="the projects here are for linux-64")
 
 V100, A100, T4, M60, H100 = (
     "Tesla V100-SXM2-16GB:7.0",

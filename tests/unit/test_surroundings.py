@@ -15,7 +15,7 @@ from unit.nobody import as_nobody
 from unit.small import examples
 
 from envgen.machine import cuda_paths
-from envgen.machine.system import look, platform_here
+from envgen.machine.system import current_platform, look
 from envgen.model.machine import Outsider, System
 
 CPUINFO = "processor\t: 0\nflags\t\t: {}\nbugs\t\t:\n"
@@ -102,7 +102,7 @@ def test_the_open_kernel_module_tells_its_version_too(tmp_path: Path) -> None:
 
 
 def test_this_process_has_a_platform() -> None:
-    system, architecture = platform_here().split("-", 1)
+    system, architecture = current_platform().split("-", 1)
     assert system in ("linux", "osx", "win")
     assert architecture
 
@@ -292,10 +292,10 @@ def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.Tem
 def test_machines_have_condas_names(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, subdir: str) -> None:
     monkeypatch.setattr("sys.platform", system)
     monkeypatch.setattr("platform.machine", lambda: machine)
-    assert platform_here() == subdir
+    assert current_platform() == subdir
 
 
 def test_this_machine_has_the_name_that_rattler_gives_it() -> None:
     from rattler import Subdir
 
-    assert platform_here() == str(Subdir.current())
+    assert current_platform() == str(Subdir.current())
