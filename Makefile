@@ -1,4 +1,4 @@
-# The verbs of this repository; CI calls the same ones. `make help` lists them.
+# The commands of this repository; CI calls the same ones. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,11 +7,11 @@ ENVGEN := $(BIN)/envgen
 .DEFAULT_GOAL := help
 .PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test lint format bench clean
 
-help:  ## List the verbs
+help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROJECT=name narrows all that lock, verify and install; TARGET=name narrows env and verify."
+	@echo "  PROJECT=name limits what is locked, verified or installed to one project; TARGET=name limits env and verify to one target."
 
-setup: $(VENV)/.ready  ## Make .venv with envgen and what it needs
+setup: $(VENV)/.ready  ## Create .venv with envgen and its dependencies
 
 env-cpu: setup  ## Lock the CPU target of PROJECT, or of every project
 	$(ENVGEN) lock $(PROJECT) --target cpu
@@ -19,19 +19,19 @@ env-cpu: setup  ## Lock the CPU target of PROJECT, or of every project
 env-gpu: setup  ## Lock the newest CUDA target that this machine can run
 	$(ENVGEN) lock $(PROJECT) --target gpu
 
-env: setup  ## Lock TARGET of PROJECT; without them everything
+env: setup  ## Lock TARGET of PROJECT, or everything
 	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
 
-verify: setup  ## Hold every lock of PROJECT, or of every project, against the rules of docs/verify.md
+verify: setup  ## Check every lock of PROJECT, or of every project, against the rules in docs/verify.md
 	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
 
-matrix-lint: setup  ## Hold matrices/ against the rules of docs/matrices.md
+matrix-lint: setup  ## Check matrices/ against the rules in docs/matrices.md
 	$(ENVGEN) matrix lint --strict
 
-schemas: setup  ## Write schemas/, by which editors check project.yaml and matrices/
+schemas: setup  ## Write schemas/, which editors use to check project.yaml and matrices/
 	$(ENVGEN) matrix schemas
 
-doctor: setup  ## Say what this machine has, what gets in the way, and which locked target fits
+doctor: setup  ## Show what this machine has, what gets in the way, and which locked target fits
 	$(ENVGEN) doctor $(PROJECT)
 
 install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of every project
@@ -55,11 +55,11 @@ lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/.ready-dev  ## Put the code into shape
+format: $(VENV)/.ready-dev  ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready-dev  ## Measure: ratios in one run, printed as a table
+bench: $(VENV)/.ready-dev  ## Run the benchmarks and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
 
 clean:  ## Remove .venv and caches

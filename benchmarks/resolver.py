@@ -1,4 +1,4 @@
-"""What the resolver costs: the whole matrix, an explained conflict, and how the cost grows with the number of releases."""
+"""Time of the resolver: the whole matrix, an explained conflict, and the growth with the number of releases."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from packaging.version import Version
 
 from envgen.explain.explain import conflict
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Framework, Matrix, Project
 from envgen.project.load import load_project
-from envgen.resolver.resolve import Problem, answer, possible
+from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible
 
 REPO = Path(__file__).parent.parent
 ROUNDS = 5
+Row = tuple[str, str, str]  # what is measured, the measured value, the goal
 THREE = '{pytorch: "*", tensorflow: "*", jax: "*"}'
 
 
 def project(matrix: Matrix, frameworks: str, targets: str, python: str) -> Project:
-    """A project for linux-64."""
+    """A project for linux-64, read from a file as `envgen` reads one."""
     head = f'python: "{python}"\nframeworks: {frameworks}\ntargets: [{targets}]\n'
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench" / "project.yaml"
@@ -34,8 +35,8 @@ def project(matrix: Matrix, frameworks: str, targets: str, python: str) -> Proje
         return load_project(path, "bench", matrix)
 
 
-def best_of(do: Callable[[], object]) -> float:
-    """Seconds, the median of some rounds, on one core."""
+def median_seconds(do: Callable[[], object]) -> float:
+    """The median time of ROUNDS calls, in seconds."""
     taken = []
     for _ in range(ROUNDS):
         begun = time.perf_counter()
@@ -45,17 +46,20 @@ def best_of(do: Callable[[], object]) -> float:
 
 
 def more_releases(framework: Framework, times: int) -> Framework:
-    """So many times the releases: each again as 2.7.1.post1, 2.7.1.post2, which every range takes for 2.7.1."""
+    """The framework with `times` as many releases: 2.7.1 is repeated as 2.7.1.post1, 2.7.1.post2 and so on.
+
+    A range that admits a release admits its copies.
+    """
     releases = [
-        replace(row, version=Version(f"{row.version}.post{place}")) if place else row
+        replace(row, version=Version(f"{row.version}.post{copy}")) if copy else row
         for row in framework.releases
-        for place in reversed(range(times))
+        for copy in reversed(range(times))
     ]
     return replace(framework, releases=tuple(releases))
 
 
-def resolver_rows() -> list[tuple[str, str, str]]:
-    """What is measured, what it gave, what it should give."""
+def resolver_rows() -> list[Row]:
+    """The rows on the resolver."""
     matrix = load_matrix(REPO / "matrices")
     every = [
         Problem(matrix, project(matrix, f'{{{framework}: "*"}}', target, str(python)))
@@ -63,20 +67,22 @@ def resolver_rows() -> list[tuple[str, str, str]]:
         for target in matrix.targets
         for python in sorted(matrix.pythons)
     ]
-    whole = best_of(lambda: [possible(question) for question in every])
+    whole = median_seconds(lambda: [possible(problem) for problem in every])
     three = [(times, _grown(matrix, times)) for times in (1, 2, 4, 8)]
-    taken = [(times, best_of(lambda question=question: answer(question))) for times, question in three]
+    taken = [(times, median_seconds(partial(answer, problem))) for times, problem in three]
     growth = math.log(taken[-1][1] / taken[0][1]) / math.log(taken[-1][0])
-    clash = Problem(matrix, project(matrix, '{pytorch: ">=2.9", tensorflow: "2.18.*"}', "cpu, cu126", ">=3.9"))
+    contradiction = Problem(matrix, project(matrix, '{pytorch: ">=2.9", tensorflow: "2.18.*"}', "cpu, cu126", ">=3.9"))
+    explained = median_seconds(partial(conflict, contradiction))
     return [
-        (f"resolve: {len(every)} questions, every framework x target x python, one core", f"{whole:.2f} s", "below 1 s"),
+        (f"resolve: {len(every)} problems (each framework, target and Python), one core", f"{whole:.2f} s", "below 1 s"),
         ("resolve: three frameworks, four targets", f"{taken[0][1] * 1000:.0f} ms", "-"),
-        ("the same with 8 times the releases: cost grows as releases to the power of", f"{growth:.2f}", "at most 1"),
-        ("a conflict of two frameworks: smallest set and ways out", f"{best_of(lambda: conflict(clash)) * 1000:.0f} ms", "-"),
+        ("the same with 8 times the releases: time grows with the releases to the power of", f"{growth:.2f}", "at most 1"),
+        ("explain a conflict of two frameworks, with repairs", f"{explained * 1000:.0f} ms", "-"),
     ]
 
 
 def _grown(matrix: Matrix, times: int) -> Problem:
+    """Three frameworks for four targets, with `times` as many releases in the matrix."""
     grown = replace(matrix, frameworks={name: more_releases(row, times) for name, row in matrix.frameworks.items()})
     try:
         return Problem(grown, project(grown, THREE, "cpu, cu118, cu126, cu129", ">=3.9"))
@@ -85,5 +91,5 @@ def _grown(matrix: Matrix, times: int) -> Problem:
 
 
 if __name__ == "__main__":
-    for what, value, aim in resolver_rows():
-        print(f"{what}: {value} (aim: {aim})")
+    for what, value, goal in resolver_rows():
+        print(f"{what}: {value} (goal: {goal})")

@@ -1,11 +1,13 @@
-"""`make bench`: whole processes, measured in turns in one run; the ratios are what to quote.
+"""`make bench`: measure envgen, print a table, and write it to benchmarks/RESULTS.md.
 
-Prints a table and writes it to benchmarks/RESULTS.md. Solves against an index folder: ENVGEN_INDEX, or the snapshot of public
-channels beside the checkout, or the recorded index of this repository (whose few records make solving cheaper than it is).
+Processes that are compared run in turn, so a slow machine slows down both: compare ratios between machines, not times.
+The index is the folder in ENVGEN_INDEX, or the snapshot of public channels beside the checkout, or the recorded index of this
+repository. The recorded index holds few records, so solving from it is faster than from a real channel.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -16,16 +18,25 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from resolver import resolver_rows
+from resolver import Row, resolver_rows
+
+if TYPE_CHECKING:
+    from envgen.channels.index import FolderIndex
+    from envgen.model.packages import SolveRequest
 
 REPO = Path(__file__).parent.parent
 ROUNDS = 9
-PROJECTS = {  # 8 cells: cpu, cu126, cu128, cu129 x linux-64, linux-aarch64; two pythons, because no snapshot has one for all
+# 8 cells: four targets on two platforms. Two projects, because the snapshot has no one Python with builds for all of them.
+PROJECTS = {
     "older": ("3.11", ["cpu", "cu126"]),
     "newer": ("3.12", ["cu128", "cu129"]),
 }
@@ -33,33 +44,44 @@ PROJECTS = {  # 8 cells: cpu, cu126, cu128, cu129 x linux-64, linux-aarch64; two
 
 @dataclass(frozen=True)
 class Sample:
-    """One finished process: seconds on the clock, MiB at its peak."""
+    """One run: elapsed seconds, and the peak memory in MiB (0 if not measured)."""
 
     seconds: float
     memory: float
 
 
 def once(argv: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Sample:
-    """Run one process and ask the operating system what it took."""
+    """Run one process to its end. Raises SystemExit if it fails."""
     begun = time.perf_counter()
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w") as null:
         child = os.posix_spawn(
             argv[0],
             list(argv),
             dict(environment),
             file_actions=[
-                (os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, nowhere.fileno(), 2),
+                (os.POSIX_SPAWN_DUP2, null.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, null.fileno(), 2),
             ],
         )
         _, status, usage = os.wait4(child, 0)
     if status:
-        raise SystemExit(f"{' '.join(argv)} ended with status {os.waitstatus_to_exitcode(status)} in {cwd}")
+        raise SystemExit(f"{' '.join(argv)} exited with {os.waitstatus_to_exitcode(status)} in {cwd}")
     return Sample(time.perf_counter() - begun, usage.ru_maxrss / 1024)
 
 
+def timed(work: Callable[[], object]) -> Callable[[], Sample]:
+    """A command that calls a function in this process."""
+
+    def call() -> Sample:
+        begun = time.perf_counter()
+        work()
+        return Sample(time.perf_counter() - begun, 0)
+
+    return call
+
+
 def in_turns(rounds: int, **commands: Callable[[], Sample]) -> dict[str, list[Sample]]:
-    """A, B, A, B ...: a machine that slows down slows both; the first round only warms up."""
+    """The samples of each command, run as A, B, A, B ...; a first round warms up and is not counted."""
     samples: dict[str, list[Sample]] = {name: [] for name in commands}
     for _ in range(rounds + 1):
         for name, command in commands.items():
@@ -68,17 +90,17 @@ def in_turns(rounds: int, **commands: Callable[[], Sample]) -> dict[str, list[Sa
 
 
 def ratio(over: list[Sample], under: list[Sample]) -> float:
-    """The median of the ratios round by round."""
+    """The median of the ratios of each round."""
     return statistics.median(a.seconds / b.seconds for a, b in zip(over, under, strict=True))
 
 
 def median(samples: list[Sample]) -> float:
-    """Seconds."""
+    """The median time, in seconds."""
     return statistics.median(sample.seconds for sample in samples)
 
 
 def workspace(folder: Path) -> Path:
-    """A repository with the 8 cells."""
+    """Write a repository with the 8 cells into a folder, and return it."""
     for name in ("matrices", "templates"):
         shutil.copytree(REPO / name, folder / name)
     for name, (python, targets) in PROJECTS.items():
@@ -97,22 +119,23 @@ def workspace(folder: Path) -> Path:
 
 
 def requests_of(root: Path, index: Path) -> str:
-    """What the 8 cells ask the solver, as JSON for the process that only solves."""
+    """Lock the 8 cells, and return the requests to the solver as the JSON that only_rattler.py reads."""
     from envgen.channels.index import cache_folder
     from envgen.cli.console import Terminal
     from envgen.lock.pipeline import lock
+    from envgen.machine.locked import best_here
     from envgen.model.layout import Layout
     from envgen.model.run import LockRequest
     from envgen.resolver.specs import requests
 
-    outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal())
-    asked = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
+    outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal(), best_here)
+    requested = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
     unpacked = sorted(str(path) for path in (cache_folder() / "repodata").glob("*.json"))
-    return json.dumps({"requests": asked, "index": str(index), "cache": unpacked}, default=str)
+    return json.dumps({"requests": requested, "index": str(index), "cache": unpacked}, default=str)
 
 
 def lock_of(count: int) -> str:
-    """A lock of one platform with so many packages: the committed linux-64 ones of vision, again with a suffix to their names."""
+    """The text of a lock with `count` packages for one platform: those of vision for linux-64, repeated under other names."""
     text = (REPO / "environments" / "vision" / "cu126" / "conda-lock.yml").read_text(encoding="utf-8")
     head, _, body = text.partition("package:\n")
     entries = [entry for entry in re.split(r"^(?=- name: )", body, flags=re.MULTILINE) if "platform: linux-64" in entry]
@@ -122,13 +145,13 @@ def lock_of(count: int) -> str:
 
 
 def again(entry: str, turn: int) -> str:
-    """The entry of a package under another name; its dependencies are the first one's."""
+    """The entry of a package under another name, with the same dependencies."""
     name = entry.split("\n", 1)[0].removeprefix("- name: ")
     return entry.replace(f"- name: {name}\n", f"- name: {name}-x{turn}\n", 1).replace(f"/{name}-", f"/{name}-x{turn}-", 1)
 
 
-def verify_rows() -> list[tuple[str, str, str]]:
-    """`envgen verify` in one process, after start-up, and its corpus."""
+def verify_rows() -> list[Row]:
+    """The rows on `envgen verify`: its corpus, and the time for one lock in this process."""
     import yaml
 
     from envgen.formats.conda_lock import read_lock
@@ -140,131 +163,119 @@ def verify_rows() -> list[tuple[str, str, str]]:
 
     matrix, text = load_matrix(REPO / "matrices"), lock_of(970)
 
-    def timed(work: Callable[[], object]) -> Callable[[], Sample]:
-        def once() -> Sample:
-            begun = time.perf_counter()
-            work()
-            return Sample(time.perf_counter() - begun, 0)
-
-        return once
-
-    def judge() -> None:
+    def verify() -> None:
         lock = read_lock(text, "lock")
         if len(lock.packages) != 970 or [found for found in check(lock, {}, matrix) if found.rule != "edited"]:
-            raise SystemExit("the lock of 970 packages is not what it was meant to be")
+            raise SystemExit("the lock of 970 packages does not verify")
 
-    taken = in_turns(ROUNDS, verify=timed(judge), yaml=timed(lambda: yaml.load(text, Loader=yaml.CSafeLoader)))
-    missed, false, judged = score(matrix)
+    taken = in_turns(ROUNDS, verify=timed(verify), yaml=timed(lambda: yaml.load(text, Loader=yaml.CSafeLoader)))
+    missed, false, locks = score(matrix)
     return [
-        (f"verify corpus: misses / false alarms of {judged}", f"{missed} / {false}", "0 / 0"),
-        ("verify, one lock of 970 packages after start-up", f"{median(taken['verify']) * 1000:.0f} ms", "below 100 ms"),
-        ("the same / loading its YAML with PyYAML's C loader", f"{ratio(taken['verify'], taken['yaml']):.2f}", "below 1"),
+        (f"verify, corpus of {locks} locks: misses / false alarms", f"{missed} / {false}", "0 / 0"),
+        ("verify, one lock of 970 packages, without start-up", f"{median(taken['verify']) * 1000:.0f} ms", "below 100 ms"),
+        (
+            "the same, relative to loading its YAML with PyYAML's C loader",
+            f"{ratio(taken['verify'], taken['yaml']):.2f}",
+            "below 1",
+        ),
     ]
 
 
-def facts_rows(index: Path) -> list[tuple[str, str, str]]:
-    """`envgen matrix verify` on this repository's matrices, in one process, against the same solves with rattler alone."""
-    import asyncio
+def facts_rows(index: Path) -> list[Row]:
+    """The rows on `envgen matrix verify` for this repository's matrices, compared with the same solves by rattler alone."""
     import gc
 
-    from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version
-    from rattler import solve as rattler_solve
-    from rattler.package.build_string import BuildString
-
-    from envgen.channels.channel import place
     from envgen.channels.index import FolderIndex, IndexOptions
+    from envgen.channels.solve import attempts
     from envgen.cli.console import Terminal
     from envgen.curate.records import solve
     from envgen.curate.records.verify import verified
     from envgen.curate.request import CurateRequest
     from envgen.model.layout import Layout
 
-    jobs, asked, whole = os.cpu_count() or 1, [], solve.attempts
-
-    def kept(requests, *rest):
-        asked[:] = requests
-        return whole(requests, *rest)
-
-    solve.attempts = kept
-
-    def verify() -> Sample:
-        begun = time.perf_counter()
-        found.append(verified(Layout(REPO), CurateRequest(IndexOptions(index)), Terminal(), solve=True, jobs=jobs))
-        return Sample(time.perf_counter() - begun, 0)
-
-    async def all_solves(records: FolderIndex) -> None:
-        gate, gateway = asyncio.Semaphore(jobs), Gateway()
-
-        async def one(request) -> None:
-            async with gate:
-                with contextlib.suppress(Exception):  # no solution is an answer, too
-                    await rattler_solve(
-                        sources=records.sources([place(channel) for channel in request.channels], request.platform),
-                        specs=[MatchSpec(spec, strict=False) for spec in request.specs],
-                        gateway=gateway,
-                        platforms=[request.platform, "noarch"],
-                        virtual_packages=[
-                            GenericVirtualPackage(
-                                PackageName(name), Version(value.split()[0]), BuildString((*value.split(), "0")[1])
-                            )
-                            for name, value in request.virtual.items()
-                        ],
-                        channel_priority=ChannelPriority.Strict,
-                        constraints=[f"{name} <0a0" for name in request.excluded],
-                    )
-
-        await asyncio.gather(*(one(request) for request in asked))
-
-    def alone() -> Sample:
-        begun = time.perf_counter()
-        asyncio.run(all_solves(FolderIndex(index, "bench")))
-        return Sample(time.perf_counter() - begun, 0)
-
-    found: list = []
+    jobs = os.cpu_count() or 1
+    verify = partial(verified, Layout(REPO), CurateRequest(IndexOptions(index)), Terminal(), solve=True, jobs=jobs)
     gc.disable()  # as the command line does
-    taken = in_turns(2, verify=verify, rattler=alone)
+    with patch.object(solve, "attempts", wraps=attempts) as recorded:
+        verdicts = verify()
+        requests = recorded.call_args.args[0]
+        taken = in_turns(
+            2,
+            verify=timed(verify),
+            rattler=timed(lambda: asyncio.run(solve_alone(requests, FolderIndex(index, "bench"), jobs))),
+        )
     gc.enable()
-    solve.attempts = whole
-    verdicts = [item.verdict for item in found[-1].judged]
-    told = {verdict: verdicts.count(verdict) for verdict in ("confirmed", "refuted", "undecidable")}
+    found = Counter(item.verdict for item in verdicts.judged)
+    missing = sum(item.why is None for item in verdicts.unclaimed)
     seconds = median(taken["verify"])
     return [
-        ("matrix verify: confirmed / claimed facts", f"{told['confirmed']} / {len(verdicts)}", "-"),
-        (
-            "matrix verify: refuted facts / unknown builds",
-            f"{told['refuted']} / {sum(u.why is None for u in found[-1].unclaimed)}",
-            "0 / 0",
-        ),
-        (f"matrix verify, {len(asked)} solves", f"{seconds:.0f} s", "below 120 s"),
-        ("the same, facts a second", f"{len(verdicts) / seconds:.0f}", "-"),
-        ("the same / the same solves with rattler alone", f"{ratio(taken['verify'], taken['rattler']):.2f}", "below 2"),
+        ("matrix verify: facts confirmed / all facts", f"{found['confirmed']} / {found.total()}", "-"),
+        ("matrix verify: facts refuted / builds missing from the matrices", f"{found['refuted']} / {missing}", "0 / 0"),
+        (f"matrix verify, with {len(requests)} solves", f"{seconds:.0f} s", "below 120 s"),
+        ("the same, facts per second", f"{found.total() / seconds:.0f}", "-"),
+        ("the same, relative to these solves with rattler alone", f"{ratio(taken['verify'], taken['rattler']):.2f}", "below 2"),
     ]
 
 
-def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
-    """What is measured, what it gave, what it should give."""
+async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs: int) -> None:
+    """Solve requests with rattler, `jobs` at a time."""
+    from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version, solve
+    from rattler.package.build_string import BuildString
+
+    from envgen.channels.channel import place
+
+    gate, gateway = asyncio.Semaphore(jobs), Gateway()
+
+    def virtual_package(name: str, value: str) -> GenericVirtualPackage:
+        version, _, build = value.partition(" ")
+        return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
+
+    async def one(request: SolveRequest) -> None:
+        async with gate:
+            with contextlib.suppress(Exception):  # no solution is a valid outcome
+                await solve(
+                    sources=index.sources([place(channel) for channel in request.channels], request.platform),
+                    specs=[MatchSpec(spec, strict=False) for spec in request.specs],
+                    gateway=gateway,
+                    platforms=[request.platform, "noarch"],  # type: ignore[list-item]
+                    virtual_packages=[virtual_package(name, value) for name, value in request.virtual.items()],
+                    channel_priority=ChannelPriority.Strict,
+                    constraints=[f"{name} <0a0" for name in request.excluded],
+                )
+
+    await asyncio.gather(*(one(request) for request in requests))
+
+
+def rows(index: Path, scratch: Path) -> list[Row]:
+    """All rows of the table."""
     os.environ["ENVGEN_CACHE"] = str(scratch / "cache")
     environment = {**os.environ, "ENVGEN_INDEX": str(index)}
     root = workspace(scratch / "cells")
-    asked = scratch / "asked.json"
-    asked.write_text(requests_of(root, index), encoding="utf-8")
+    job = scratch / "job.json"
+    job.write_text(requests_of(root, index), encoding="utf-8")
     python, envgen = sys.executable, [sys.executable, "-m", "envgen"]
-    run = lambda *argv: lambda: once(argv, REPO, environment)  # noqa: E731
+
+    def run(*argv: str) -> Callable[[], Sample]:
+        return partial(once, argv, REPO, environment)
 
     start = in_turns(ROUNDS, help=run(*envgen, "--help"), python=run(python, "-c", "pass"))
-    again = in_turns(ROUNDS, nothing=run(*envgen, "--root", str(REPO), "lock"))["nothing"]
+    unchanged = in_turns(ROUNDS, nothing=run(*envgen, "--root", str(REPO), "lock"))["nothing"]
     cells = in_turns(
         ROUNDS,
         envgen=run(*envgen, "--root", str(root), "lock", "--update"),
-        rattler=run(python, str(REPO / "benchmarks" / "only_rattler.py"), str(asked)),
+        rattler=run(python, str(REPO / "benchmarks" / "only_rattler.py"), str(job)),
     )
     peak = statistics.median(sample.memory for sample in cells["envgen"])
     return [
-        ("envgen --help / python -c pass", f"{ratio(start['help'], start['python']):.1f}", "below 6"),
-        ("nothing to do, all example projects", f"{median(again):.2f} s", "below 0.5 s"),
-        ("lock of 8 cells / the same solves with rattler alone", f"{ratio(cells['envgen'], cells['rattler']):.1f}", "below 2"),
+        ("envgen --help, relative to python -c pass", f"{ratio(start['help'], start['python']):.1f}", "below 6"),
+        ("lock of all example projects, with nothing to do", f"{median(unchanged):.2f} s", "below 0.5 s"),
+        (
+            "lock of 8 cells, relative to the same solves with rattler alone",
+            f"{ratio(cells['envgen'], cells['rattler']):.1f}",
+            "below 2",
+        ),
         ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
-        ("rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
+        ("the same solves with rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
         *verify_rows(),
         *facts_rows(index),
@@ -273,14 +284,14 @@ def rows(index: Path, scratch: Path) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print the table, and write it to RESULTS.md."""
     beside = REPO.parent / "shared" / "channels"
     index = Path(os.environ.get("ENVGEN_INDEX") or (beside if beside.is_dir() else REPO / "environments" / "index"))
     with tempfile.TemporaryDirectory() as scratch:
         found = rows(index, Path(scratch))
-    lines = ["| measured | median | aim |", "|---|---:|---|", *(f"| {what} | {value} | {aim} |" for what, value, aim in found)]
+    lines = ["| measured | median | goal |", "|---|---:|---|", *(f"| {what} | {value} | {goal} |" for what, value, goal in found)]
     print("\n".join(lines))
-    head = f"# Benchmarks\n\nWritten by `make bench`; medians of {ROUNDS} rounds, whole processes in turns, {os.cpu_count()} processors.\n\n"
+    head = f"# Benchmarks\n\nWritten by `make bench`: medians of up to {ROUNDS} rounds, on {os.cpu_count()} processors.\n\n"
     (REPO / "benchmarks" / "RESULTS.md").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -15,8 +15,8 @@ from envgen.model.facts import Gpu
 from envgen.model.machine import Machine
 
 ROOT = Path(__file__).parent.parent
-V100 = Gpu("Tesla V100-SXM2-16GB", Version("7.0"))
-A100 = Gpu("NVIDIA A100-SXM4-40GB", Version("8.0"))
+V100 = Gpu(name="Tesla V100-SXM2-16GB", capability=Version("7.0"))
+A100 = Gpu(name="NVIDIA A100-SXM4-40GB", capability=Version("8.0"))
 TWO = "Tesla V100-SXM2-16GB:7.0,NVIDIA A100-SXM4-40GB:8.0"
 TELL = """
 import json
@@ -62,7 +62,7 @@ def ask(environment: dict[str, str], before: str = "") -> Machine:
     return Machine(
         driver=Version(told["driver"]) if told["driver"] else None,
         cuda=Version(told["cuda"]) if told["cuda"] else None,
-        gpus=tuple(Gpu(name, Version(capability)) for name, capability in told["gpus"]),
+        gpus=tuple(Gpu(name=name, capability=Version(capability)) for name, capability in told["gpus"]),
         note=told["note"],
     )
 
@@ -72,7 +72,7 @@ def ask(environment: dict[str, str], before: str = "") -> Machine:
 
 def test_one_gpu_is_told_with_driver_and_cuda_and_no_note(nvml: FakeNvml) -> None:
     machine = ask(nvml(driver="535.104.05", cuda=12020, gpus="Tesla V100-SXM2-16GB:7.0"))
-    assert machine == Machine(Version("535.104.05"), Version("12.2"), (V100,))
+    assert machine == Machine(driver=Version("535.104.05"), cuda=Version("12.2"), gpus=(V100,))
 
 
 def test_different_gpus_are_told_in_nvmls_order(nvml: FakeNvml) -> None:
@@ -96,16 +96,16 @@ def test_gpus_hidden_from_cuda_are_told_too(nvml: FakeNvml) -> None:
 )
 def test_cuda_is_decoded_to_major_and_minor(nvml: FakeNvml, driver: str, number: int, cuda: str) -> None:
     machine = ask(nvml(driver=driver, cuda=number, gpus="Tesla V100-SXM2-16GB:7.0"))
-    assert machine == Machine(Version(driver), Version(cuda), (V100,))
+    assert machine == Machine(driver=Version(driver), cuda=Version(cuda), gpus=(V100,))
 
 
 def test_capability_of_two_digits_stays_one_version(nvml: FakeNvml) -> None:
-    assert ask(nvml(gpus="NVIDIA GB10:12.1")).gpus == (Gpu("NVIDIA GB10", Version("12.1")),)
+    assert ask(nvml(gpus="NVIDIA GB10:12.1")).gpus == (Gpu(name="NVIDIA GB10", capability=Version("12.1")),)
 
 
 def test_without_the_v2_call_v1_answers(nvml: FakeNvml) -> None:
     machine = ask(nvml(no_v2=1, driver="410.48", cuda=10000, gpus="Tesla V100-SXM2-16GB:7.0"))
-    assert machine == Machine(Version("410.48"), Version("10.0"), (V100,))
+    assert machine == Machine(driver=Version("410.48"), cuda=Version("10.0"), gpus=(V100,))
 
 
 def test_without_libcuda_v1_answers_and_the_note_says_so(nvml: FakeNvml) -> None:
@@ -122,7 +122,11 @@ def as_bytes(ask):
 pynvml.nvmlSystemGetDriverVersion = as_bytes(pynvml.nvmlSystemGetDriverVersion)
 pynvml.nvmlDeviceGetName = as_bytes(pynvml.nvmlDeviceGetName)
 """
-    assert ask(nvml(gpus=TWO), before) == ask(nvml(gpus=TWO)) == Machine(Version("535.104.05"), Version("12.2"), (V100, A100))
+    assert (
+        ask(nvml(gpus=TWO), before)
+        == ask(nvml(gpus=TWO))
+        == Machine(driver=Version("535.104.05"), cuda=Version("12.2"), gpus=(V100, A100))
+    )
 
 
 DEVICES = """
@@ -228,11 +232,15 @@ def test_every_failure_is_in_the_note_in_the_order_of_asking(nvml: FakeNvml) -> 
 @pytest.mark.parametrize("driver", ["", "unknown"])
 def test_an_unreadable_driver_version_costs_only_itself(nvml: FakeNvml, driver: str) -> None:
     machine = ask(nvml(driver=driver, gpus=TWO))
-    assert machine == Machine(None, Version("12.2"), (V100, A100), f"driver version: Invalid version: {driver!r}")
+    assert machine == Machine(
+        driver=None, cuda=Version("12.2"), gpus=(V100, A100), note=f"driver version: Invalid version: {driver!r}"
+    )
 
 
 def test_a_driver_without_gpus_says_so(nvml: FakeNvml) -> None:
-    assert ask(nvml(gpus="")) == Machine(Version("535.104.05"), Version("12.2"), (), "the NVIDIA driver lists no GPU")
+    assert ask(nvml(gpus="")) == Machine(
+        driver=Version("535.104.05"), cuda=Version("12.2"), gpus=(), note="the NVIDIA driver lists no GPU"
+    )
 
 
 # --- a pynvml that is not nvidia-ml-py's ----------------------------------------------------------------------------------
@@ -279,7 +287,7 @@ def test_what_is_started_is_shut_down(nvml: FakeNvml, settings: dict[str, object
 
 
 def test_a_failing_shutdown_takes_no_answer_away(nvml: FakeNvml) -> None:
-    assert ask(nvml(gpus=TWO, shutdown_error=999)) == Machine(Version("535.104.05"), Version("12.2"), (V100, A100))
+    assert ask(nvml(gpus=TWO, shutdown_error=999)) == Machine(driver=Version("535.104.05"), cuda=Version("12.2"), gpus=(V100, A100))
 
 
 def test_asking_twice_gives_the_same(nvml: FakeNvml) -> None:

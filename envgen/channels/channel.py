@@ -16,7 +16,7 @@ _USER = re.compile(r"(://)[^/@\s]+@")
 _TOKEN = re.compile(r"/t/[^/\s]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """One channel: as the project writes it, as a lock writes it, without any credential, and its folder in an index."""
 
@@ -31,13 +31,18 @@ def place(text: str) -> Place:
     """A channel's places, from its name or its url."""
     text = text.rstrip("/")
     if "://" not in text:
-        return Place(text, f"{ALIAS}/{text}", f"{ALIAS}/{text}", text)
+        return Place(text=text, canonical=f"{ALIAS}/{text}", url=f"{ALIAS}/{text}", folder=text)
     canonical = _VARIABLE.sub(lambda name: f"${{{name[1] or name[2]}}}", text)
     url = bare(text)
     if url.startswith(f"{ALIAS}/"):
-        return Place(text, canonical, url, url.removeprefix(f"{ALIAS}/"))
+        return Place(text=text, canonical=canonical, url=url, folder=url.removeprefix(f"{ALIAS}/"))
     parts = urlsplit(url)
-    return Place(text, canonical, url, "/".join(filter(None, (parts.netloc.replace(":", "_"), parts.path.strip("/")))))
+    return Place(
+        text=text,
+        canonical=canonical,
+        url=url,
+        folder="/".join(filter(None, (parts.netloc.replace(":", "_"), parts.path.strip("/")))),
+    )
 
 
 def bare(url: str) -> str:

@@ -35,7 +35,7 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
     found = diagnose(_layout(context, root, projects), projects)
     width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
     click.echo(report.as_json(found) if as_json else report.page(found, width))
-    if found.ill:
+    if found.failed:
         context.exit(1)
 
 

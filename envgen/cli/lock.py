@@ -6,15 +6,15 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from envgen.cli.options import chosen_folder, index_options, json_option, layout_of, root_option
-from envgen.model.errors import BadInput, Unsatisfiable, closest
+from envgen.model.errors import BadInput, closest
 
 if TYPE_CHECKING:
-    from envgen.resolver.resolve import Problem
+    from envgen.resolver.resolve import Unsatisfiable
 
 
 @click.command(short_help="Lock projects: one conda-lock.yml for each target.")
@@ -54,7 +54,9 @@ def lock(
     from envgen.machine.locked import best_here
     from envgen.model.run import LockRequest
 
-    ask = LockRequest(projects, targets, folder, offline, jobs or os.cpu_count() or 1, update)
+    ask = LockRequest(
+        projects=projects, targets=targets, index_folder=folder, offline=offline, jobs=jobs or os.cpu_count() or 1, update=update
+    )
     with Terminal() as talk:
         outcomes = pipeline.lock(layout, ask, talk, best_here)
     if as_json:
@@ -89,6 +91,7 @@ def resolve(
     from envgen.explain.alternatives import explained
     from envgen.explain.report import explained_data, explained_text
     from envgen.lock import pipeline
+    from envgen.resolver.resolve import Unsatisfiable
 
     try:
         with Terminal() as talk:
@@ -114,7 +117,7 @@ def _conflict_json(clash: Unsatisfiable) -> str:
     from envgen.explain.explain import conflict
     from envgen.explain.report import conflict_json
 
-    return conflict_json(conflict(cast("Problem", clash.question)))
+    return conflict_json(conflict(clash.problem))
 
 
 @click.command(short_help="Start in a repository of your own.")

@@ -10,17 +10,14 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import NoReturn
 
 import click
 
 from envgen import __version__
 from envgen.cli import doctor, install, lock, matrix, probe, verify
 from envgen.cli.options import root_option
-from envgen.model.errors import BadInput, EnvgenError, Unsatisfiable
-
-if TYPE_CHECKING:
-    from envgen.resolver.resolve import Problem
+from envgen.model.errors import BadInput, EnvgenError
 
 INTERRUPTED = 130
 
@@ -41,11 +38,13 @@ for command in (*_MAKE, *_KNOW, *_PROVE, *_USE):
 
 
 def _say_error(error: EnvgenError) -> None:
+    from envgen.resolver.resolve import Unsatisfiable
+
     if isinstance(error, Unsatisfiable):
         from envgen.explain.explain import conflict
         from envgen.explain.report import conflict_text
 
-        error.what = f"{error.what}\n\n{conflict_text(conflict(cast('Problem', error.question)))}"
+        error.what = f"{error.what}\n\n{conflict_text(conflict(error.problem))}"
     click.echo(f"error: {error}", err=True)
 
 

@@ -81,15 +81,15 @@ def channels_of(matrix: Matrix) -> tuple[str, ...]:
 
 def specs(fact: Fact, spelling: Spelling) -> tuple[str, ...]:
     """The specs that `render` would write for a fact, in a target for just its CUDA, without companions."""
-    choice = Choice(fact.release, fact.provider, spelling, fact.variant, ())
-    return spelled(choice, Target("", fact.variant, (fact.platform,), {}, fact.at))
+    choice = Choice(release=fact.release, provider=fact.provider, spelling=spelling, variant=fact.variant, companions=())
+    return spelled(choice, Target(name="", cuda=fact.variant, platforms=(fact.platform,), virtual={}, at=fact.at))
 
 
 def specs_for(framework: Framework, provider: str, spelling: Spelling, build: Published) -> tuple[str, ...]:
     """The same for a build that the matrix need not have."""
-    release = Release(framework.name, build.version, {}, (), spelling.at)
-    choice = Choice(release, provider, spelling, build.variant, ())
-    return spelled(choice, Target("", build.variant, (build.platform,), {}, spelling.at))
+    release = Release(framework=framework.name, version=build.version, companions={}, builds=(), at=spelling.at)
+    choice = Choice(release=release, provider=provider, spelling=spelling, variant=build.variant, companions=())
+    return spelled(choice, Target(name="", cuda=build.variant, platforms=(build.platform,), virtual={}, at=spelling.at))
 
 
 def target_of(matrix: Matrix, variant: Variant, platform: Platform) -> Target | None:

@@ -16,7 +16,7 @@ from envgen.resolver import constraints
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedAdvice:
     """Advice that goes wrong for a resolution on these platforms, with its holes filled; `because` is the source.
 
@@ -36,14 +36,17 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
     """Every piece of advice in the matrix that does not hold for a resolution, by its id, each text once."""
     known = {platform: _known(matrix, resolution, platform) for platform in resolution.platforms}
     found: dict[tuple[str, str, str], AppliedAdvice] = {}
-    for rule, said in matrix.hearsay:
+    for rule, said in matrix.advice:
         where = tuple(platform for platform, values in known.items() if constraints.holds(rule, values))
         if where:
             holes = _holes(matrix, resolution, rule, where)
             heard, but = _filled(said.heard, holes), _filled(said.but, holes)
             about = () if any(condition.axis == "dropped" for condition in rule.when) else where
             trial = _tried(said.trial, holes) if said.trial else None
-            found.setdefault((said.id, heard, but), AppliedAdvice(said.id, heard, but, rule.because, rule.at, about, trial))
+            found.setdefault(
+                (said.id, heard, but),
+                AppliedAdvice(id=said.id, heard=heard, but=but, because=rule.because, at=rule.at, platforms=about, trial=trial),
+            )
     return tuple(sorted(found.values(), key=lambda item: item.id))
 
 

@@ -24,11 +24,11 @@ def explained(question: Problem, resolutions: Sequence[Resolution]) -> tuple[Exp
     """Every resolution of a question with what explains it."""
     return tuple(
         Explained(
-            resolution,
-            dict(_better(question, resolution, resolutions)),
-            drivers.driver_notes(question.matrix, resolution),
-            advice(question.matrix, resolution),
-            tuple(spec for choice in resolution.choices for spec in specs.spelled(choice, resolution.target)),
+            resolution=resolution,
+            better=dict(_better(question, resolution, resolutions)),
+            drivers=drivers.driver_notes(question.matrix, resolution),
+            advice=advice(question.matrix, resolution),
+            specs=tuple(spec for choice in resolution.choices for spec in specs.spelled(choice, resolution.target)),
         )
         for resolution in resolutions
     )

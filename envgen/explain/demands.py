@@ -35,7 +35,13 @@ def demands(question: Problem) -> Iterator[Part]:
 
 
 def _demand(kind: str, name: str, reason: Reason, without: Without) -> Part:
-    return Part(kind, name, lambda _: reason, lambda question: replace(question, project=without(question.project)), demand=True)
+    return Part(
+        kind=kind,
+        name=name,
+        tell=lambda _: reason,
+        without=lambda question: replace(question, project=without(question.project)),
+        demand=True,
+    )
 
 
 def _of_target(target: RequestedTarget) -> Iterator[Part]:

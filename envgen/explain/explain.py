@@ -21,11 +21,11 @@ def conflict(question: Problem) -> Conflict:
     asked = {part.name.split(" ")[0] for part in parts if part.kind in ("version", "provider", "companion")}
     demands = [part for part in parts if part.demand and not (part.kind == "framework" and part.name in asked)]
     return Conflict(
-        question.project.name,
-        tuple(part.tell(seen) for part in demands),
-        tuple(part.tell(seen) for part in parts if not part.demand),
-        ways_out(question, parts, reduced),
-        tuple(_forward(question)) if any(part.kind == "driver" for part in parts) else (),
+        project=question.project.name,
+        demands=tuple(part.tell(seen) for part in demands),
+        facts=tuple(part.tell(seen) for part in parts if not part.demand),
+        ways=ways_out(question, parts, reduced),
+        beside=tuple(_forward(question)) if any(part.kind == "driver" for part in parts) else (),
     )
 
 

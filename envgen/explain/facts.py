@@ -40,7 +40,12 @@ def limits(question: Problem) -> Iterator[Part]:
     for wish in question.project.frameworks:
         yield from _of_framework(wish)
         if not seen(question, wish):
-            yield Part("known", wish.framework, lambda q, name=wish.framework: _known_told(q, name), _unbound(wish.framework))  # type: ignore[misc]
+            yield Part(
+                kind="known",
+                name=wish.framework,
+                tell=lambda q, name=wish.framework: _known_told(q, name),  # type: ignore[misc]
+                without=_unbound(wish.framework),
+            )
     names = {wish.framework for wish in question.project.frameworks}
     rows = [row for row in question.matrix.constraints if not row.warn and _about(question, row) <= names]
     yield from (_of_constraint(row) for row in sorted(rows, key=constraints.demanded))  # in an order that no file decides
@@ -49,7 +54,7 @@ def limits(question: Problem) -> Iterator[Part]:
     for toolkit in _toolkits(question):
         yield from _of_toolkit(toolkit, question.matrix)
     if question.held is not unasked:
-        yield Part("index", "", _index_told, lambda q: replace(q, held=unasked))
+        yield Part(kind="index", name="", tell=_index_told, without=lambda q: replace(q, held=unasked))
 
 
 def _about(question: Problem, constraint: Constraint) -> set[str]:
@@ -64,7 +69,10 @@ def _of_framework(wish: RequestedFramework) -> Iterator[Part]:
         kind: str, tell: Callable[[Problem, RequestedFramework], Reason], change: Callable[[Framework, Problem], Framework]
     ) -> Part:
         return Part(
-            kind, name, lambda q: tell(q, wish_of(q.project, name)), lambda q: _with_framework(q, name, lambda f: change(f, q))
+            kind=kind,
+            name=name,
+            tell=lambda q: tell(q, wish_of(q.project, name)),
+            without=lambda q: _with_framework(q, name, lambda f: change(f, q)),
         )
 
     yield part("companions", _companions_told, lambda f, _: _with_companions(f, wish.companions))
@@ -83,34 +91,44 @@ def _of_constraint(constraint: Constraint) -> Part:
         rows = tuple(row for row in question.matrix.constraints if row != constraint)
         return _with(question, constraints=rows)
 
-    return Part("constraint", str(constraint.at), lambda _: reason, without)
+    return Part(kind="constraint", name=str(constraint.at), tell=lambda _: reason, without=without)
 
 
 def _of_target(target: Target) -> Iterator[Part]:
     name = target.name
     told = Reason(f"target {name} is for {', '.join(target.platforms)}", target.at)
-    yield Part("target platforms", name, lambda _: told, lambda q: _with_target(q, name, lambda t: _on_all_platforms(t, q.matrix)))
+    yield Part(
+        kind="target platforms",
+        name=name,
+        tell=lambda _: told,
+        without=lambda q: _with_target(q, name, lambda t: _on_all_platforms(t, q.matrix)),
+    )
     promised = {p: v for promises in target.virtual.values() for p, v in promises.items() if p in ("__glibc", "__archspec")}
     for package, value in promised.items():
         promise = Reason(f"target {name} promises {package} {value}", target.at)
         yield Part(
-            "default promise",
-            f"{name} {package}",
-            lambda _, told=promise: told,  # type: ignore[misc]
-            lambda q, package=package: _with_target(q, name, lambda t: _unpromised(t, package)),  # type: ignore[misc]
+            kind="default promise",
+            name=f"{name} {package}",
+            tell=lambda _, told=promise: told,  # type: ignore[misc]
+            without=lambda q, package=package: _with_target(q, name, lambda t: _unpromised(t, package)),  # type: ignore[misc]
         )
 
 
 def _of_toolkit(toolkit: Toolkit, matrix: Matrix) -> Iterator[Part]:
     cuda, (low, high) = toolkit.version, toolkit.capabilities
     floor = Reason(f"CUDA {cuda} needs driver {_floors(toolkit, matrix)}", toolkit.at, toolkit.because)
-    yield Part("floor", str(cuda), lambda _: floor, lambda q: _with_toolkit(q, cuda, lambda t: replace(t, floor=_NO_FLOOR)))
+    yield Part(
+        kind="floor",
+        name=str(cuda),
+        tell=lambda _: floor,
+        without=lambda q: _with_toolkit(q, cuda, lambda t: replace(t, floor=_NO_FLOOR)),
+    )
     code = Reason(f"CUDA {cuda} has code for compute capability {low} to {high}", toolkit.at, toolkit.source)
     yield Part(
-        "capabilities",
-        str(cuda),
-        lambda _: code,
-        lambda q: _with_toolkit(q, cuda, lambda t: replace(t, capabilities=_ANY_CAPABILITY)),
+        kind="capabilities",
+        name=str(cuda),
+        tell=lambda _: code,
+        without=lambda q: _with_toolkit(q, cuda, lambda t: replace(t, capabilities=_ANY_CAPABILITY)),
     )
 
 

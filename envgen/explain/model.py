@@ -11,7 +11,7 @@ from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A demand of the project, or a fact, that a conflict may rest on.
 
@@ -25,7 +25,7 @@ class Part:
     demand: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One change to a project that may end a conflict; `cost` is how much it asks of a person, 1 being next to nothing.
 
@@ -51,7 +51,7 @@ class Repair:
         return sum(change.cost for change in self.changes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
     """Demands of the project and facts that cannot hold together; without any one of them they could.
 
@@ -73,7 +73,7 @@ class Alternative:
     stopped: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """One target with what explains it: the next better choice by the name of a pin, which driver runs it and by which rule,
     what of common advice goes wrong for it, and the specs that its frameworks are asked for with.

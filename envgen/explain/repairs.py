@@ -85,7 +85,12 @@ def _pythons(question: Problem, _: str) -> Iterator[Change]:
             distance = min(abs(place - other) for other in inside)
             text = f"python {project.python_text} -> {minor}"
             only = {"python": SpecifierSet(f"=={minor}.*"), "python_text": str(minor)}
-            yield Change(("python", "down" if lower else "up"), text, distance, lambda p, only=only: replace(p, **only))  # type: ignore[misc]
+            yield Change(
+                path=("python", "down" if lower else "up"),
+                text=text,
+                cost=distance,
+                apply=lambda p, only=only: replace(p, **only),  # type: ignore[misc]
+            )
 
 
 def _versions(question: Problem, name: str) -> Iterator[Change]:
@@ -98,10 +103,10 @@ def _versions(question: Problem, name: str) -> Iterator[Change]:
             distance = min(abs(place - other) for other in places)
             only = {"versions": SpecifierSet(f"=={release.version}"), "text": str(release.version)}
             yield Change(
-                ("version", name, "newer" if newer else "older"),
-                f"{asked(wish)} -> {release.version}",
-                1 + distance / 2,
-                lambda p, only=only: with_wish(p, name, lambda w: replace(w, **only)),  # type: ignore[misc]
+                path=("version", name, "newer" if newer else "older"),
+                text=f"{asked(wish)} -> {release.version}",
+                cost=1 + distance / 2,
+                apply=lambda p, only=only: with_wish(p, name, lambda w: replace(w, **only)),  # type: ignore[misc]
             )
 
 
@@ -122,10 +127,10 @@ def _providers(question: Problem, name: str) -> Iterator[Change]:
         if provider != now or missing:
             more = f" and channels {', '.join(missing)}" if missing else ""
             yield Change(
-                ("provider", name, provider),
-                f"{name} from provider {provider}{more}",
-                2 + len(missing) / 2,
-                lambda p, to=provider, missing=missing: replace(  # type: ignore[misc]
+                path=("provider", name, provider),
+                text=f"{name} from provider {provider}{more}",
+                cost=2 + len(missing) / 2,
+                apply=lambda p, to=provider, missing=missing: replace(  # type: ignore[misc]
                     with_wish(p, name, lambda w: replace(w, provider=to)), channels=(*missing, *p.channels)
                 ),
             )
@@ -151,13 +156,15 @@ def _targets(question: Problem, name: str) -> Iterator[Change]:
             distance = abs(place - cudas.index(now))
             cost = 2 + distance / 2 + (2 if other.cuda.major != now.cuda.major else 0)
             yield Change(
-                ("target", name, "newer" if other.cuda > now.cuda else "older"),
-                f"target {name} -> {other.name}",
-                cost,
-                lambda p, to=other.name: with_target(p, name, lambda t: replace(t, name=to)),  # type: ignore[misc]
+                path=("target", name, "newer" if other.cuda > now.cuda else "older"),
+                text=f"target {name} -> {other.name}",
+                cost=cost,
+                apply=lambda p, to=other.name: with_target(p, name, lambda t: replace(t, name=to)),  # type: ignore[misc]
             )
     if len(project.targets) > 1:
-        yield Change(("target", name, "without"), f"without target {name}", 12, lambda p: _without_target(p, name))
+        yield Change(
+            path=("target", name, "without"), text=f"without target {name}", cost=12, apply=lambda p: _without_target(p, name)
+        )
 
 
 def _without_target(project: Project, name: str) -> Project:
@@ -170,25 +177,32 @@ def _drivers(question: Problem, _: str) -> Iterator[Change]:
     asked = {floor for toolkit in matrix.toolkits.values() for floor in (*toolkit.floor.values(), *toolkit.driver.values())}
     for driver in sorted(floor for floor in asked if project.driver and floor > project.driver):
         text = f"driver {driver_text(project.driver or driver)} -> {driver_text(driver)} on every machine"
-        yield Change(("driver",), text, 6, lambda p, to=driver: replace(p, driver=to))  # type: ignore[misc]
+        yield Change(path=("driver",), text=text, cost=6, apply=lambda p, to=driver: replace(p, driver=to))  # type: ignore[misc]
 
 
 def _gpus(question: Problem, name: str) -> Iterator[Change]:
     if len(question.project.gpus) > 1:
         left = f"without {name} in gpus:"
-        yield Change(("gpu", name), left, 7, lambda p: replace(p, gpus=tuple(gpu for gpu in p.gpus if gpu != name)))
+        yield Change(
+            path=("gpu", name), text=left, cost=7, apply=lambda p: replace(p, gpus=tuple(gpu for gpu in p.gpus if gpu != name))
+        )
 
 
 def _companions(_: Problem, name: str) -> Iterator[Change]:
     framework, companion = name.split(" ")
-    yield Change(("companion", name), f"{framework} without {companion}", 5, lambda p: without_companion(p, framework, companion))
+    yield Change(
+        path=("companion", name),
+        text=f"{framework} without {companion}",
+        cost=5,
+        apply=lambda p: without_companion(p, framework, companion),
+    )
 
 
 def _frameworks(question: Problem, name: str) -> Iterator[Change]:
     if len(question.project.frameworks) > 1:
         text = f"{name} in a project of its own"
         others = tuple(wish for wish in question.project.frameworks if wish.framework != name)
-        yield Change(("framework", name), text, 9, lambda p: replace(p, frameworks=others))
+        yield Change(path=("framework", name), text=text, cost=9, apply=lambda p: replace(p, frameworks=others))
 
 
 def _platforms(question: Problem, _: str) -> Iterator[Change]:
@@ -197,12 +211,17 @@ def _platforms(question: Problem, _: str) -> Iterator[Change]:
     for platform in (platform for platform in known if platform not in project.platforms):
         text = f"platforms {', '.join(project.platforms)} -> {platform} as well"
         added = tuple(sorted({*project.platforms, platform}))
-        yield Change(("platforms",), text, 6, lambda p, to=added: replace(p, platforms=to))  # type: ignore[misc]
+        yield Change(path=("platforms",), text=text, cost=6, apply=lambda p, to=added: replace(p, platforms=to))  # type: ignore[misc]
 
 
 def _target_platforms(_: Problem, name: str) -> Iterator[Change]:
     text = f"target {name} without platforms: of its own"
-    yield Change(("target platforms", name), text, 4, lambda p: with_target(p, name, lambda t: replace(t, platforms=None)))
+    yield Change(
+        path=("target platforms", name),
+        text=text,
+        cost=4,
+        apply=lambda p: with_target(p, name, lambda t: replace(t, platforms=None)),
+    )
 
 
 def _promises(question: Problem, name: str) -> Iterator[Change]:
@@ -217,10 +236,10 @@ def _promises(question: Problem, name: str) -> Iterator[Change]:
     ]
     for package, value in offered:
         yield Change(
-            ("promise", target, package),
-            f"target {target}: virtual-packages {package} {value}, if every machine has it",
-            4,
-            lambda p, package=package, value=value: with_target(p, target, lambda t: _promising(t, package, value)),  # type: ignore[misc]
+            path=("promise", target, package),
+            text=f"target {target}: virtual-packages {package} {value}, if every machine has it",
+            cost=4,
+            apply=lambda p, package=package, value=value: with_target(p, target, lambda t: _promising(t, package, value)),  # type: ignore[misc]
         )
 
 

@@ -72,7 +72,7 @@ def _parsed(custom: Mapping[str, str]) -> Stamp:
     wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
     rows = _DOWNLOADS.findall(sizes)
     downloads = {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
-    return Stamp(wanted, dict(_CHOSEN.findall(chosen)), packages, downloads)
+    return Stamp(wanted=wanted, chosen=dict(_CHOSEN.findall(chosen)), packages=packages, downloads=downloads)
 
 
 def _line(text: str, offset: int, shown: str) -> Address:
@@ -127,7 +127,15 @@ def read_lock(text: str, shown: str) -> Lock:
     channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
     platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
     declared = tuple(node.value for node in platforms if isinstance(node, yaml.ScalarNode))
-    return Lock(shown, "conda-lock 1", _named(text), packages, channels, intact=_intact(text), declared=declared)
+    return Lock(
+        shown=shown,
+        format="conda-lock 1",
+        environment=_named(text),
+        packages=packages,
+        channels=channels,
+        intact=_intact(text),
+        declared=declared,
+    )
 
 
 def composed(text: str, shown: str) -> yaml.Node:
@@ -215,7 +223,12 @@ def _package(
 ) -> LockedPackage:
     name, version, manager, platform, url = fields
     return LockedPackage(
-        *(name, version, build_of(url) if manager == "conda" else "", manager, platform, url),
+        name=name,
+        version=version,
+        build=build_of(url) if manager == "conda" else "",
+        manager="pip" if manager == "pip" else "conda",
+        platform=platform,
+        url=url,
         md5=hashes.get("md5"),
         sha256=hashes.get("sha256"),
         depends=tuple(f"{package} {spec}".rstrip() for package, spec in needs.items()),
@@ -265,6 +278,8 @@ class _Reader:
     def package(self, node: Any, fields: Mapping[str, Any]) -> LockedPackage:
         """One entry."""
         name, version, manager, platform, url = [self.text(fields, key, node) for key in _FIELDS]
+        if manager not in ("conda", "pip"):
+            raise _broken(f"expected `manager: conda` or `manager: pip`, not {manager!r}", self.address(fields["manager"]))
         needs = self.texts(fields, "dependencies")
         hashes = self.texts(fields, "hash")
         return _package((name, version, manager, platform, url), needs, hashes, self.address(node))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ def read_explicit(text: str, shown: str) -> Lock:
     platform = told[1] if told else _subdir(line for _, line in urls)
     conda = [_of_url(line, platform, at) for at, line in urls]
     pip = [_of_pip(found, platform, at) for at, line in lines if (found := _PIP_LINE.match(line))]
-    return Lock(shown, "explicit", "", (*conda, *pip), linked=False)
+    return Lock(shown=shown, format="explicit", environment="", packages=(*conda, *pip), linked=False)
 
 
 def _subdir(urls: Iterable[str]) -> Platform:
@@ -86,13 +87,25 @@ def _of_url(line: str, platform: Platform, at: Address) -> LockedPackage:
     sha256 = hexadecimal if kind == "sha256" or len(hexadecimal) == 64 else None
     name, version, build = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
     md5 = hexadecimal if hexadecimal and not sha256 else None
-    return LockedPackage(name, version, build, "conda", platform, url, md5, sha256, at=at)
+    return LockedPackage(
+        name=name, version=version, build=build, manager="conda", platform=platform, url=url, md5=md5, sha256=sha256, at=at
+    )
 
 
 def _of_pip(found: re.Match[str], platform: Platform, at: Address) -> LockedPackage:
     name, url, sha256 = canonicalize_name(found[1]), found[2], found[3]
     wheel = url.rsplit("/", 1)[-1].replace("%2B", "+").split("-")
-    return LockedPackage(name, wheel[1] if len(wheel) > 1 else "", "", "pip", platform, url, None, sha256, at=at)
+    return LockedPackage(
+        name=name,
+        version=wheel[1] if len(wheel) > 1 else "",
+        build="",
+        manager="pip",
+        platform=platform,
+        url=url,
+        md5=None,
+        sha256=sha256,
+        at=at,
+    )
 
 
 # --- pixi -----------------------------------------------------------------------------------------------------------------
@@ -127,7 +140,13 @@ def _environment(name: str, environment: Environment, kind: str, shown: str, lin
         for platform in environment.platforms()
         for item in environment.packages(platform) or ()
     ]
-    return Lock(shown, kind, name, tuple(packages), tuple(str(channel) for channel in _channels(environment)))
+    return Lock(
+        shown=shown,
+        format=kind,
+        environment=name,
+        packages=tuple(packages),
+        channels=tuple(str(channel) for channel in _channels(environment)),
+    )
 
 
 def _channels(environment: Environment) -> Iterator[str]:
@@ -167,14 +186,21 @@ def read_list_json(text: str, shown: str) -> Lock:
     if not all(isinstance(row, dict) and {"name", "version"} <= row.keys() for row in rows):
         raise BadInput("not what `conda list --json` prints", where=Address(shown, 1, 1), hint="write it again")
     platform = next((str(p) for row in rows if (p := row.get("platform")) and p not in ("noarch", "pypi")), "noarch")
-    return Lock(shown, "conda list", "", tuple(_listed(row, platform) for row in rows), linked=False, hashed=False)
+    return Lock(
+        shown=shown,
+        format="conda list",
+        environment="",
+        packages=tuple(_listed(row, platform) for row in rows),
+        linked=False,
+        hashed=False,
+    )
 
 
 def _listed(row: Mapping[str, Any], platform: Platform) -> LockedPackage:
     pip = row.get("channel") == "pypi" or str(row.get("build_string", "")).startswith("pypi")
     build = "" if pip else str(row.get("build_string") or row.get("build") or "")
     name = canonicalize_name(str(row["name"])) if pip else str(row["name"])
-    return LockedPackage(name, str(row["version"]), build, "pip" if pip else "conda", platform)
+    return LockedPackage(name=name, version=str(row["version"]), build=build, manager="pip" if pip else "conda", platform=platform)
 
 
 def read_export(text: str, shown: str) -> Lock:
@@ -187,12 +213,8 @@ def read_export(text: str, shown: str) -> Lock:
             pip = build.startswith("pypi_")
             row = {"name": name, "version": version, "build_string": build, "channel": "pypi" if pip else ""}
             found = _listed(row, told[1] if told else "noarch")
-            packages.append(
-                LockedPackage(
-                    *(found.name, found.version, found.build, found.manager, found.platform), at=Address(shown, number, 1)
-                )
-            )
-    return Lock(shown, "conda list", "", tuple(packages), linked=False, hashed=False)
+            packages.append(replace(found, at=Address(shown, number, 1)))
+    return Lock(shown=shown, format="conda list", environment="", packages=tuple(packages), linked=False, hashed=False)
 
 
 # --- an installed environment ---------------------------------------------------------------------------------------------
@@ -208,7 +230,7 @@ def read_prefix(prefix: Path, shown: str) -> Lock:
     platform = next((str(subdir) for record in records if (subdir := record.get("subdir")) not in (None, "noarch")), "noarch")
     conda = [_installed(record, platform, f"{shown}/conda-meta") for record in records]
     owned = {str(file) for record in records for file in record.get("files", ()) if _METADATA.search(str(file))}
-    return Lock(shown, "prefix", prefix.name, (*conda, *_by_pip(prefix, platform, owned, shown)))
+    return Lock(shown=shown, format="prefix", environment=prefix.name, packages=(*conda, *_by_pip(prefix, platform, owned, shown)))
 
 
 def _record(path: Path, shown: str) -> Mapping[str, Any]:
@@ -248,7 +270,15 @@ def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> It
         if named and not any(file.startswith(f"{inside}/") for file in owned):
             needs = tuple(need for need in found.requires or () if "extra ==" not in need)
             name = canonicalize_name(named)
-            yield LockedPackage(name, found.version, "", "pip", platform, depends=needs, at=Address(f"{shown}/{inside}", 1, 1))
+            yield LockedPackage(
+                name=name,
+                version=found.version,
+                build="",
+                manager="pip",
+                platform=platform,
+                depends=needs,
+                at=Address(f"{shown}/{inside}", 1, 1),
+            )
 
 
 def _home(found: Distribution) -> Path:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal
 
 from packaging.version import Version
 
@@ -19,7 +19,7 @@ from envgen.files import remove_files, write_files
 from envgen.formats import conda_lock
 from envgen.lock.plan import Best, Plan, as_locked, chosen, plan, rendered
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import BadInput, CheckFailed, NoSolution, Unsatisfiable, addressed
+from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
@@ -27,7 +27,7 @@ from envgen.model.resolution import Choice, Obstacle, RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, Reporter, Solved
 from envgen.project.load import load
 from envgen.resolver import specs
-from envgen.resolver.resolve import Problem, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, resolve
 from envgen.verify import check
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def _project_names(layout: Layout, ask: LockRequest) -> tuple[str, ...]:
 
 def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
     path = layout.shown(layout.target(found.project.name, target))
-    return Outcome(found.kept[target], "unchanged", found.stamps[target].downloads, 0.0, path)
+    return Outcome(
+        resolution=found.kept[target], state="unchanged", downloads=found.stamps[target].downloads, seconds=0.0, path=path
+    )
 
 
 def _lock(layout: Layout, matrix: Matrix, busy: Sequence[Plan], ask: LockRequest, talk: Reporter) -> dict[tuple[str, str], Outcome]:
@@ -132,7 +134,7 @@ def _refuted(found: Plan, clash: Unsatisfiable, index: Index) -> NoSolution:
     from envgen.channels.solve import Unsolvable, solve
     from envgen.explain.refuted import by_index
 
-    what = f"{found.project.name}: {by_index(cast('Problem', clash.question), found.wanted.values())}"
+    what = f"{found.project.name}: {by_index(clash.problem, found.wanted.values())}"
     try:
         solve([request for resolution in found.wanted.values() for request in specs.requests(resolution)], index, 1)
     except Unsolvable as error:
@@ -172,7 +174,10 @@ def _solve(resolutions: Sequence[Resolution], index: Index, ask: LockRequest, ta
         ready.result()
     talk.end()
     each = (time.perf_counter() - begun) / len(resolutions)
-    return [Solved(resolution, tuple(next(found) for _ in group), (), each) for resolution, group in asked]
+    return [
+        Solved(resolution=resolution, solutions=tuple(next(found) for _ in group), files=(), seconds=each)
+        for resolution, group in asked
+    ]
 
 
 def _solutions(
@@ -200,7 +205,13 @@ def _pinned(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved
     files, wanted = rendered(layout, resolution), found.digests[resolution.target.name]
     locked = condalock.pin(name, item, files, wanted, chosen(resolution))
     warned = _read_back(layout, matrix, item, locked)
-    return Solved(resolution, item.solutions, (*files, locked), item.seconds + time.perf_counter() - begun, warned)
+    return Solved(
+        resolution=resolution,
+        solutions=item.solutions,
+        files=(*files, locked),
+        seconds=item.seconds + time.perf_counter() - begun,
+        notes=warned,
+    )
 
 
 def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFile) -> tuple[str, ...]:
@@ -231,10 +242,12 @@ def _told(found: Finding) -> str:
 
 def _written(layout: Layout, found: Plan, item: Solved) -> Outcome:
     resolution, folder = item.resolution, layout.target(*_key(item.resolution))
-    state = "relocked" if (folder / LOCK).is_file() else "locked"
+    state: Literal["locked", "relocked"] = "relocked" if (folder / LOCK).is_file() else "locked"
     write_files(folder, item.files, layout)
     notes = (*_changed_by_index(found.wanted[resolution.target.name], resolution), *item.notes)
-    return Outcome(resolution, state, item.downloads, item.seconds, layout.shown(folder), notes)
+    return Outcome(
+        resolution=resolution, state=state, downloads=item.downloads, seconds=item.seconds, path=layout.shown(folder), notes=notes
+    )
 
 
 def _changed_by_index(wanted: Resolution, decided: Resolution) -> tuple[str, ...]:

@@ -9,20 +9,20 @@ from packaging.version import Version
 
 from envgen.formats import conda_lock
 from envgen.lock import render
-from envgen.model.errors import BadInput, Unsatisfiable, closest
+from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Choice, RenderedFile, Resolution
 from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.project.load import load
 from envgen.resolver.candidates import Availability
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import GPU, WORDS
 
 Best = Callable[[str, Matrix, Project], tuple[str, str]]  # a word that depends on the machine -> the target it means, and why
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Plan:
     """One project of a run. `wanted` is what the matrices alone choose, `kept` the targets whose files say just that already."""
 
@@ -52,7 +52,9 @@ def plan(layout: Layout, matrix: Matrix, name: str, ask: LockRequest, talk: Repo
     }
     stamps = {target: found for target in wanted if (found := _stamp(layout, name, target, ask, asked))}
     fresh = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target]}
-    return Plan(project, wanted, digests, stamps, _kept(layout, matrix, project, fresh), asked)
+    return Plan(
+        project=project, wanted=wanted, digests=digests, stamps=stamps, kept=_kept(layout, matrix, project, fresh), asked=asked
+    )
 
 
 def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, RenderedFile]:

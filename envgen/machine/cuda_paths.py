@@ -81,7 +81,7 @@ def _loaded(root: Path, environ: Mapping[str, str]) -> Iterator[Outsider]:
     for entry in entries(environ.get("LD_LIBRARY_PATH", "")):
         inside = names(below(root, entry))
         if Path(entry).name == "stubs" and any(name.startswith("libcuda.so") for name in inside):
-            yield Outsider("driver stub", "", entry, "LD_LIBRARY_PATH")
+            yield Outsider(kind="driver stub", version="", folder=entry, via="LD_LIBRARY_PATH")
         if any(_LIBRARY.match(name) for name in inside):
             yield _toolkit(root, entry, "LD_LIBRARY_PATH")
         yield from _cudnn(entry, inside, "LD_LIBRARY_PATH")
@@ -91,7 +91,9 @@ def _preloaded(environ: Mapping[str, str]) -> Iterator[Outsider]:
     for library in re.split(r"[:\s]+", environ.get("LD_PRELOAD", "")):
         if _PRELOADED.match(library.rsplit("/", 1)[-1]):
             found = re.search(r"\.so\.(\d+(?:\.\d+)*)$", library)
-            yield Outsider("cuDNN" if "cudnn" in library else "CUDA", found[1] if found else "", library, "LD_PRELOAD")
+            yield Outsider(
+                kind="cuDNN" if "cudnn" in library else "CUDA", version=found[1] if found else "", folder=library, via="LD_PRELOAD"
+            )
 
 
 def _on_path(root: Path, environ: Mapping[str, str]) -> Iterator[Outsider]:
@@ -123,13 +125,13 @@ def _on_disk(root: Path) -> Iterator[Outsider]:
     for place in _SYSTEM:
         inside = names(root / place)
         if any(_RUNTIME.match(name) for name in inside):
-            yield Outsider("CUDA", _longest(_RUNTIME, inside), f"/{place}", "disk")
+            yield Outsider(kind="CUDA", version=_longest(_RUNTIME, inside), folder=f"/{place}", via="disk")
         yield from _cudnn(f"/{place}", inside, "disk")
 
 
 def _cudnn(folder: str, inside: tuple[str, ...], via: str) -> Iterator[Outsider]:
     if version := _longest(_CUDNN, inside):
-        yield Outsider("cuDNN", version, folder, via)
+        yield Outsider(kind="cuDNN", version=version, folder=folder, via=via)
 
 
 def _toolkit(root: Path, folder: str, via: str) -> Outsider:
@@ -137,9 +139,11 @@ def _toolkit(root: Path, folder: str, via: str) -> Outsider:
     home = _resolved(root, folder)
     for place in (home, *(str(parent) for parent in list(Path(home).parents)[:3])):
         if version := _says(root, place):
-            return Outsider("CUDA", version, place, via)
+            return Outsider(kind="CUDA", version=version, folder=place, via=via)
     inside = (names(below(root, home) / lib) for lib in (".", "lib64", "lib", "targets/x86_64-linux/lib", "bin"))
-    return Outsider("CUDA", next((v for listed in inside if (v := _longest(_RUNTIME, listed))), ""), home, via)
+    return Outsider(
+        kind="CUDA", version=next((v for listed in inside if (v := _longest(_RUNTIME, listed))), ""), folder=home, via=via
+    )
 
 
 def _says(root: Path, place: str) -> str:

@@ -33,7 +33,12 @@ def diagnose(
     matrix = load_matrix(matrices.matrices, matrices.shown(matrices.matrices))
     names = tuple(dict.fromkeys(projects or (layout.projects() if layout else ())))
     checkups = [checkup(layout, matrix, name, machine, here, asked=bool(projects)) for name in names] if layout else []
-    return Diagnosis(machine, here, symptoms.judge(machine, here), tuple(checkups) or (_described(matrix, machine, here),))
+    return Diagnosis(
+        machine=machine,
+        system=here,
+        symptoms=symptoms.judge(machine, here),
+        checkups=tuple(checkups) or (_described(matrix, machine, here),),
+    )
 
 
 def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: System, *, asked: bool = True) -> Checkup:
@@ -42,14 +47,22 @@ def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: S
     locks = locked(layout, project)
     verdicts = fit.verdicts(machine, matrix, project, here, locks)
     if not locks:
-        return Checkup(name, verdicts, "", f"no target is locked: run `envgen lock {name}`", asked)
+        return Checkup(
+            project=name, fits=verdicts, chosen="", why=f"no target is locked: run `envgen lock {name}`", requested=asked
+        )
     try:
         chosen, why = fit.choose(AUTO, verdicts, machine, project, locks)
     except BadInput as error:
-        return Checkup(name, verdicts, "", error.what, asked)
+        return Checkup(project=name, fits=verdicts, chosen="", why=error.what, requested=asked)
     if not _of(verdicts, chosen).fits:
-        return Checkup(name, verdicts, "", f"no locked target runs here; {chosen}: {'; '.join(_of(verdicts, chosen).why)}", asked)
-    return Checkup(name, verdicts, chosen, why, asked)
+        return Checkup(
+            project=name,
+            fits=verdicts,
+            chosen="",
+            why=f"no locked target runs here; {chosen}: {'; '.join(_of(verdicts, chosen).why)}",
+            requested=asked,
+        )
+    return Checkup(project=name, fits=verdicts, chosen=chosen, why=why, requested=asked)
 
 
 def _of(verdicts: Sequence[Fit], target: str) -> Fit:
@@ -61,4 +74,10 @@ def _described(matrix: Matrix, machine: Machine, here: System) -> Checkup:
     targets = [target for target in matrix.targets.values() if here.platform in target.platforms]
     newest = sorted(targets, key=lambda target: target.cuda or Version("0"), reverse=True)
     verdicts = tuple(fit.verdict(machine, matrix, target, here) for target in newest)
-    return Checkup("", verdicts, next((verdict.target for verdict in verdicts if verdict.fits), ""), "", asked=False)
+    return Checkup(
+        project="",
+        fits=verdicts,
+        chosen=next((verdict.target for verdict in verdicts if verdict.fits), ""),
+        why="",
+        requested=False,
+    )

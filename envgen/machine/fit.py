@@ -15,7 +15,7 @@ from packaging.version import Version
 from envgen.matrix import drivers
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
-from envgen.model.machine import Fit, LockedTarget, Machine, System
+from envgen.model.machine import Fit, LockedTarget, Machine, Manner, System
 from envgen.resolver import constraints
 from envgen.targets import AUTO, GPU
 
@@ -59,7 +59,7 @@ def choose(
     raise BadInput(
         f"driver {_driver(machine)} can run no CUDA target of {project.name} {_refused(cuda[-1])}",
         where=project.at("targets"),
-        hint=f"it takes {next(iter(cuda[-1].unlock), 'another machine')}; or add an older CUDA target, or use `--target cpu`",
+        hint=f"it takes {next(iter(cuda[-1].fixes), 'another machine')}; or add an older CUDA target, or use `--target cpu`",
     )
 
 
@@ -102,9 +102,18 @@ def verdict(
     locked = lock is not None or not asked
     if against:
         cures = tuple(dict.fromkeys(cure for _, cures in against for cure in cures))
-        return Fit(target.name, target.cuda, "", tuple(what for what, _ in against), (), cures, locked)
+        return Fit(
+            target=target.name,
+            cuda=target.cuda,
+            how="",
+            why=tuple(what for what, _ in against),
+            cautions=(),
+            fixes=cures,
+            locked=locked,
+        )
+    how: Manner
     how, why, cautions = case.manner() if case else ("cpu", "needs no GPU", ())
-    return Fit(target.name, target.cuda, how, (why,), cautions, (), locked)
+    return Fit(target=target.name, cuda=target.cuda, how=how, why=(why,), cautions=cautions, fixes=(), locked=locked)
 
 
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
@@ -177,7 +186,7 @@ class _Case:
 
     def without_code(self, chosen: constraints.Known, lock: LockedTarget | None) -> Against:
         """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
-        kinds = tuple(dict.fromkeys(Gpu(gpu.name, gpu.capability) for gpu in self.machine.gpus))
+        kinds = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.gpus))
         bad = [(gpu, found) for gpu in kinds if (found := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))]
         for gpu, (what, cures) in bad:
             yield what, (*cures, *((f"CUDA_VISIBLE_DEVICES without the {gpu.name}",) if len(bad) < len(kinds) else ()))
@@ -211,7 +220,7 @@ class _Case:
         cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
         return f"its lock holds cuDNN {locked}, and {pin[1].text}", (cure,)
 
-    def manner(self) -> tuple[str, str, tuple[str, ...]]:
+    def manner(self) -> tuple[Manner, str, tuple[str, ...]]:
         """How the machine runs a target that it can run: the manner, in words, and what may fail all the same."""
         cuda, driver = self.toolkit.version, _driver(self.machine)
         brings = newest_native(self.matrix, self.machine, self.system)
@@ -242,7 +251,23 @@ def newest_native(matrix: Matrix, machine: Machine, system: str) -> Variant:
 def _fleet(gpu: Gpu) -> Project:
     """A project that asks for nothing but this GPU: what a project says of its own fleet says nothing of this machine."""
     nothing = SpecifierSet()
-    return Project("", nothing, "", (), (), (), (), (), (), None, (gpu.name,), False, None, "", {"": Address("", 1, 1)})
+    return Project(
+        name="",
+        python=nothing,
+        python_text="",
+        frameworks=(),
+        targets=(),
+        platforms=(),
+        channels=(),
+        dependencies=(),
+        pip=(),
+        driver=None,
+        gpus=(gpu.name,),
+        align=False,
+        exclude_newer=None,
+        template="",
+        addresses={"": Address("", 1, 1)},
+    )
 
 
 def _age(found: Fit) -> Version:

@@ -147,7 +147,7 @@ def _gpu(nvml: ModuleType, index: int) -> Gpu:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
     name, capability = _text(nvml.nvmlDeviceGetName(handle)), Version(f"{major}.{minor}")
-    return Gpu(name, capability, _optional(nvml, _uuid, handle) or "", _optional(nvml, _instances, handle))
+    return Gpu(name=name, capability=capability, uuid=_optional(nvml, _uuid, handle) or "", mig=_optional(nvml, _instances, handle))
 
 
 def _optional(nvml: ModuleType, question: Callable[[ModuleType, object], Answer], handle: object) -> Answer | None:

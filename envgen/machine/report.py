@@ -15,7 +15,7 @@ from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, Symptom, Syst
 def page(found: Diagnosis, width: int) -> str:
     """The machine, what is wrong with it, and its targets; lines are no longer than `width` where words allow it."""
     blocks = (
-        ["machine", *_machine(found.machine, found.here, width)],
+        ["machine", *_machine(found.machine, found.system, width)],
         [_count(found.symptoms), *(line for symptom in found.symptoms for line in _symptom(symptom, width))],
         *(_checkup_lines(checkup, width) for checkup in found.checkups),
     )
@@ -40,7 +40,7 @@ def _machine(machine: Machine, here: System, width: int) -> Iterator[str]:
 
 
 def _counted(gpus: Iterable[Gpu]) -> dict[Gpu, int]:
-    kinds = [Gpu(gpu.name, gpu.capability, mig=gpu.mig) for gpu in gpus]
+    kinds = [Gpu(name=gpu.name, capability=gpu.capability, mig=gpu.mig) for gpu in gpus]
     return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
 
@@ -70,21 +70,21 @@ def _count(symptoms: Iterable[Symptom]) -> str:
 
 def _symptom(symptom: Symptom, width: int) -> Iterator[str]:
     yield from _line(f"  {symptom.severity}", f"{symptom.text} [{symptom.rule}]", width)
-    yield from _line("", f"-> {symptom.cure}", width)
+    yield from _line("", f"-> {symptom.fix}", width)
 
 
 def _checkup_lines(checkup: Checkup, width: int) -> Iterator[str]:
     if not checkup.project:
         yield "targets that the matrices describe"
-        yield from _described(checkup.verdicts, width)
+        yield from _described(checkup.fits, width)
         return
     said = f"{checkup.chosen} is chosen, {checkup.why}" if checkup.chosen else checkup.why
     yield from wrap(f"{checkup.project}: {said}", width, subsequent_indent="    ")
-    for verdict in checkup.verdicts:
+    for verdict in checkup.fits:
         mark, why = ">" if verdict.target == checkup.chosen else " ", _why(verdict)
         yield from _line(f"{mark} {verdict.target}", why, width)
         yield from (line for caution in verdict.cautions for line in _line("", f"but {caution}", width))
-        yield from (line for cure in verdict.unlock if cure not in why for line in _line("", f"-> {cure}", width))
+        yield from (line for cure in verdict.fixes if cure not in why for line in _line("", f"-> {cure}", width))
 
 
 def _described(verdicts: Iterable[Fit], width: int) -> Iterator[str]:
@@ -117,19 +117,19 @@ def as_json(found: Diagnosis) -> str:
     """The same for a machine; versions are strings, what is not known is null."""
     return json.dumps(
         {
-            "ok": not found.ill,
+            "ok": not found.failed,
             "machine": _plain(asdict(found.machine)),
-            "system": _plain(asdict(found.here)),
+            "system": _plain(asdict(found.system)),
             "symptoms": [asdict(symptom) for symptom in found.symptoms],
             "projects": [_checkup(checkup) for checkup in found.checkups if checkup.project],
-            "targets": [_verdict(verdict) for checkup in found.checkups if not checkup.project for verdict in checkup.verdicts],
+            "targets": [_verdict(verdict) for checkup in found.checkups if not checkup.project for verdict in checkup.fits],
         },
         indent=2,
     )
 
 
 def _checkup(checkup: Checkup) -> dict[str, Any]:
-    targets = [_verdict(verdict) for verdict in checkup.verdicts]
+    targets = [_verdict(verdict) for verdict in checkup.fits]
     return {"project": checkup.project, "chosen": checkup.chosen or None, "why": checkup.why, "targets": targets}
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from envgen.machine.cuda_paths import HOMES
-from envgen.model.machine import Machine, Outsider, Symptom, System
+from envgen.model.machine import Machine, Outsider, Symptom, SymptomSeverity, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def no_driver(seen: Seen) -> Iterator[Symptom]:
         yield Symptom("container-driver", "error", text, _start_container(seen.here.container))
     elif seen.here.devices and seen.here.wsl:
         cure = "install or update the NVIDIA driver on Windows, never one inside WSL; then `wsl --shutdown`"
-        severity = "error" if seen.here.libraries else "note"  # every WSL has the device, with a GPU of any maker
+        severity: SymptomSeverity = "error" if seen.here.libraries else "note"  # every WSL has the device, with a GPU of any maker
         yield Symptom("wsl-driver", severity, f"WSL with {seen.here.devices[0]}, but: {note}", cure)
     elif seen.here.devices or seen.here.module:
         text = f"{seen.here.devices[0] if seen.here.devices else 'the kernel module'} is here, but: {note}{loaded}"
@@ -229,7 +229,7 @@ def override(seen: Seen) -> Iterator[Symptom]:
         return
     believed = f"CONDA_OVERRIDE_CUDA={value!r}: conda, mamba and pixi believe"
     if not value.strip():
-        severity = "warning" if seen.machine.driver else "note"
+        severity: SymptomSeverity = "warning" if seen.machine.driver else "note"
         yield Symptom("override-cuda", severity, f"{believed} that there is no driver, and choose CPU builds", "unset it")
     elif not re.fullmatch(r"\d+(\.\d+)*", value.strip()):
         yield Symptom("override-cuda", "warning", f"CONDA_OVERRIDE_CUDA={value!r} is no version", "unset it, or write 12.6")
@@ -274,7 +274,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _grave(seen: Seen) -> str:
+def _grave(seen: Seen) -> SymptomSeverity:
     return "error" if seen.machine.driver else "warning"
 
 

@@ -58,7 +58,12 @@ def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str,
         if row.version == "framework" and row.framework is None:
             raise BadInput(f"`{row.word}` names no framework, so no version of one", where=at, hint="add framework:")
         cuda = None if row.cuda in (None, "none") else version_range("*" if row.cuda == "newest" else str(row.cuda))
-        yield (name, extra), Alias(row.framework or "", row.cuda == "none", cuda, row.version, row.because, at)
+        yield (
+            (name, extra),
+            Alias(
+                framework=row.framework or "", cpu=row.cuda == "none", cuda=cuda, version=row.version, because=row.because, at=at
+            ),
+        )
 
 
 def hearsay(document: Document) -> Iterator[tuple[Constraint, Advice]]:
@@ -66,14 +71,24 @@ def hearsay(document: Document) -> Iterator[tuple[Constraint, Advice]]:
     for index, row in enumerate(checked(document, AdviceFile).advice):
         path = ("advice", index)
         when = conditions(document, (*path, "when"), row.when)
-        yield Constraint(when, (), row.because, document.at(*path)), Advice(row.id, row.heard, row.but, _trial(row))
+        yield (
+            Constraint(when=when, need=(), because=row.because, at=document.at(*path)),
+            Advice(id=row.id, heard=row.heard, but=row.but, trial=_trial(row)),
+        )
 
 
 def _trial(row: AdviceRow) -> Trial | None:
     found = row.trial
     if found is None:
         return None
-    return Trial(tuple(found.specs), tuple(found.channels), found.platform, found.virtual, found.strict, found.gets)
+    return Trial(
+        specs=tuple(found.specs),
+        channels=tuple(found.channels),
+        platform=found.platform,
+        virtual=found.virtual,
+        strict=found.strict,
+        gets=found.gets,
+    )
 
 
 def check_advice(matrix: Matrix, constraint: Constraint, said: Advice) -> None:

@@ -20,7 +20,7 @@ def constraints(document: Document, rows: Iterable[ConstraintRow]) -> tuple[Cons
 def constraint(document: Document, path: tuple[str | int, ...], row: ConstraintRow) -> Constraint:
     """One row, by its path in the file."""
     when, need = conditions(document, (*path, "when"), row.when), conditions(document, (*path, "need"), row.need)
-    return Constraint(when, need, row.because, document.at(*path), row.until, row.warn)
+    return Constraint(when=when, need=need, because=row.because, at=document.at(*path), until=row.until, warn=row.warn)
 
 
 def conditions(document: Document, path: tuple[str | int, ...], found: Mapping[str, Any]) -> tuple[Condition, ...]:

@@ -72,11 +72,11 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
-        words=dict(words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
+        aliases=dict(words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
     )
     _check_references(matrix)
     said = hearsay(documents[_ADVICE]) if _ADVICE in documents else iter(())
-    return replace(matrix, hearsay=tuple(heard(matrix, said)))
+    return replace(matrix, advice=tuple(heard(matrix, said)))
 
 
 def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
@@ -106,32 +106,56 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
             raise BadInput(what, where=document.at(*path, "provider"), hint="add how it is spelled there")
     newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
     left_out = tuple(
-        LeftOut(row.provider, frozenset(row.platforms), row.releases, row.because, document.at("left-out", index))
+        LeftOut(
+            provider=row.provider,
+            platforms=frozenset(row.platforms),
+            releases=row.releases,
+            because=row.because,
+            at=document.at("left-out", index),
+        )
         for index, row in enumerate(file.left_out)
     )
-    return Framework(file.framework, providers, newest_first, file.because, left_out), constraints(document, file.constraints)
+    return Framework(
+        name=file.framework, providers=providers, releases=newest_first, because=file.because, left_out=left_out
+    ), constraints(document, file.constraints)
 
 
 def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:
     path = ("releases", index)
     builds = tuple(
         Build(
-            item.provider,
-            frozenset(item.variants),
-            frozenset(item.platforms),
-            item.python,
-            document.at(*path, "builds", place),
-            item.cudnn,
+            provider=item.provider,
+            variants=frozenset(item.variants),
+            platforms=frozenset(item.platforms),
+            pythons=item.python,
+            at=document.at(*path, "builds", place),
+            cudnn=item.cudnn,
         )
         for place, item in enumerate(row.builds)
     )
-    return Release(framework, row.version, row.companions, builds, document.at(*path), row.note or "")
+    return Release(
+        framework=framework,
+        version=row.version,
+        companions=row.companions,
+        builds=builds,
+        at=document.at(*path),
+        note=row.note or "",
+    )
 
 
 def _spelling(row: SpellingRow, at: Address) -> Spelling:
     companions = {name: (pair.cpu, pair.cuda) for name, pair in row.companions.items()}
     channels = tuple(row.channels)
-    return Spelling(row.releases, tuple(row.cpu), tuple(row.cuda), companions, channels, row.newer_minor, row.because, at)
+    return Spelling(
+        releases=row.releases,
+        cpu=tuple(row.cpu),
+        cuda=tuple(row.cuda),
+        companions=companions,
+        channels=channels,
+        newer_minor=row.newer_minor,
+        because=row.because,
+        at=at,
+    )
 
 
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
@@ -149,7 +173,16 @@ def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
             where = document.at("toolkits", index, "capabilities")
             raise BadInput(f"no compute capability is from {low} to {high}", where=where, hint="write the first, then the last")
         excludes = tuple(family.excludes) if family else ()
-        yield Toolkit(row.version, driver, floor, (low, high), excludes, because, document.at("toolkits", index), file.because)
+        yield Toolkit(
+            version=row.version,
+            driver=driver,
+            floor=floor,
+            capabilities=(low, high),
+            excludes=excludes,
+            because=because,
+            at=document.at("toolkits", index),
+            source=file.because,
+        )
 
 
 def _by_system(linux: Version | None, windows: Version | None) -> dict[str, Version]:
@@ -158,7 +191,13 @@ def _by_system(linux: Version | None, windows: Version | None) -> dict[str, Vers
 
 def _cudnn(document: Document, file: CudnnFile) -> tuple[Cudnn, ...]:
     rows = [
-        Cudnn(row.version, frozenset(row.cuda), row.capability, file.because, document.at("releases", index))
+        Cudnn(
+            version=row.version,
+            cuda_majors=frozenset(row.cuda),
+            floor=row.capability,
+            because=file.because,
+            at=document.at("releases", index),
+        )
         for index, row in enumerate(file.releases)
     ]
     no_repeats(((row.version, row.at) for row in rows), "version")
@@ -175,8 +214,8 @@ def _gpus(document: Document) -> Iterator[Gpu]:
     ]
     no_repeats(names, "model")
     for row in rows:
-        yield from (Gpu(name, row.capability) for name in row.models)
-        yield from (Gpu(name, row.capability, data_centre=True) for name in row.data_centre)
+        yield from (Gpu(name=name, capability=row.capability) for name in row.models)
+        yield from (Gpu(name=name, capability=row.capability, data_centre=True) for name in row.data_centre)
 
 
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:
@@ -191,7 +230,7 @@ def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target
         if missing:
             raise BadInput(f"virtual-packages: says nothing about {', '.join(missing)}", where=at, hint="add them")
         virtual = {platform: _promise(file.virtual_packages[platform], row.cuda) for platform in row.platforms}
-        yield name, Target(name, row.cuda, tuple(row.platforms), virtual, at)
+        yield name, Target(name=name, cuda=row.cuda, platforms=tuple(row.platforms), virtual=virtual, at=at)
 
 
 def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """The nouns of advice that is often heard: what is said, what is wrong with it, and how a solver can be asked to show it.
 
-They know nothing of the facts that say where the advice goes wrong: those are constraints (`model.Matrix.hearsay`).
+They know nothing of the facts that say where the advice goes wrong: those are constraints (`model.Matrix.advice`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What a conda solver is asked to see a piece of advice go wrong, and what comes of it.
 
@@ -25,7 +25,7 @@ class Trial:
     gets: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """One piece of advice: `heard` as people give it, `but` what comes of it; both with holes, such as {pytorch} and {cuda}."""
 

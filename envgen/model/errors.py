@@ -37,16 +37,6 @@ class CheckFailed(EnvgenError):
     exit_code = 1
 
 
-class Unsatisfiable(EnvgenError):
-    """No version satisfies every demand and every fact; `question` is what was asked, as an object that `why` can explain."""
-
-    exit_code = 3
-
-    def __init__(self, what: str, *, question: object, where: object = None, hint: str = "") -> None:
-        super().__init__(what, where=where, hint=hint)
-        self.question = question
-
-
 class NoSolution(EnvgenError):
     """The solver found no set of packages, or no channel could be reached."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
+from typing import Literal
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -71,7 +72,7 @@ def minors_text(minors: Iterable[Version], to: str = "-") -> str:
 # --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
     """One row of a release: on these platforms, for these variants and Python minors, a package was published."""
 
@@ -83,7 +84,7 @@ class Build:
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """One published version of a framework, the companions that belong to it, and its builds."""
 
@@ -95,7 +96,7 @@ class Release:
     note: str = ""  # what a person should know of it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spelling:
     """How one provider names the CPU and the CUDA build of a range of releases.
 
@@ -113,7 +114,7 @@ class Spelling:
     at: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
     """Builds of a provider that are published and deliberately no facts here; without platforms, or releases, those of all."""
 
@@ -124,7 +125,7 @@ class LeftOut:
     at: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Framework:
     """A matrix file: releases, newest first, the spelling of each provider, and what of theirs is left out."""
 
@@ -149,7 +150,7 @@ class Condition:
     names: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
     """Where all of `when` holds, all of `need` must hold; `because` names the source."""
 
@@ -161,7 +162,7 @@ class Constraint:
     warn: bool = False  # worth saying, not worth refusing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Toolkit:
     """A CUDA toolkit, major.minor: the driver it came with, the driver it can run on, the GPUs it has code for.
 
@@ -179,7 +180,7 @@ class Toolkit:
     source: str = ""  # of the driver it came with and of the GPUs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cudnn:
     """A cuDNN version: the CUDA majors it is built for and the lowest compute capability it has code for."""
 
@@ -190,7 +191,7 @@ class Cudnn:
     at: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
     """A GPU model, or a bare compute capability, with the capability as major.minor.
 
@@ -205,7 +206,7 @@ class Gpu:
     data_centre: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What an environment is made for, and what each of its platforms promises to the solver.
 
@@ -219,19 +220,19 @@ class Target:
     at: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
     """A word that people bring, and what it asks for: `cpu`, or a range of `cuda`; `version` is what its version is one of."""
 
     framework: str  # "" for none
     cpu: bool
     cuda: SpecifierSet | None  # None: says nothing of CUDA
-    version: str  # framework, cuda or none
+    version: Literal["framework", "cuda", "none"]
     because: str
     at: Address
 
 
-@dataclass(frozen=True)  # without slots: a cached property needs a place
+@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
 class Matrix:
     """All facts."""
 
@@ -241,8 +242,8 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
-    hearsay: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
-    words: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
+    advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
+    aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
@@ -266,7 +267,7 @@ class Matrix:
 # --- wishes: what `project.yaml` holds -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedFramework:
     """A framework that a project asks for."""
 
@@ -287,7 +288,7 @@ class Dependency:
     at: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedTarget:
     """A target that a project asks for, with what it changes about it."""
 
@@ -298,7 +299,7 @@ class RequestedTarget:
     dependencies: tuple[Dependency, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """One `environments/<name>/project.yaml`."""
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packaging.version import Version
 
 from envgen.model.facts import Address, Gpu, Platform, Variant
 from envgen.model.packages import Lock
+from envgen.model.rules import Severity
+
+ClaimKind = Literal["cpu", "cuda", "mixed", "none"]  # mixed (CPU frameworks beside CUDA) and none (no framework) only when inferred
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a lock is meant to be on one platform; `source` says who says so.
 
@@ -19,7 +23,7 @@ class Claim:
     None there. `builds` maps a package to the CUDA that was chosen for it and whether it must be just that.
     """
 
-    kind: str  # "cpu", "cuda", "mixed" or "none"; the last two only when inferred
+    kind: ClaimKind
     cuda: Variant
     source: str
     virtual: Mapping[str, str] | None = None
@@ -33,12 +37,12 @@ class Claim:
         return f"cuda {self.cuda}" if self.kind == "cuda" and self.cuda else self.kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Something a check found: which rule, about which package, what it means, and what brought the package there."""
 
     rule: str
-    severity: str  # "error": the check fails; "warning": worth a look
+    severity: Severity  # an error makes the check fail
     platform: Platform
     package: str
     text: str
@@ -46,7 +50,7 @@ class Finding:
     at: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """One platform of a lock, held against what it is meant to be. The drivers are the oldest that run it, and on which what is
     compiled at run time works; None: not known, or not needed.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from packaging.version import Version
 
 from envgen.model.facts import Gpu, Platform, Variant
 
+Manner = Literal["cpu", "native", "minor"]  # how a machine runs a target; minor: by minor-version compatibility
+SymptomSeverity = Literal["error", "warning", "note"]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What NVML says this machine has; empty where there is no driver. `cuda` is what the driver can run.
 
@@ -24,20 +28,20 @@ class Machine:
     hidden: tuple[Gpu, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outsider:
     """CUDA or cuDNN that lies outside of every environment. `version` is as exact as its files tell, "" where they do not.
 
     `via` is what leads there: LD_LIBRARY_PATH, LD_PRELOAD, PATH, CUDA_HOME (a variable); "disk" where only the place does.
     """
 
-    kind: str  # "CUDA", "cuDNN", or "driver stub": a libcuda that is only there to link against
+    kind: Literal["CUDA", "cuDNN", "driver stub"]  # the last: a libcuda that is only there to link against
     version: str
     folder: str
     via: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """The system beside what NVML says: what packages may expect of it, and what may get in their way.
 
@@ -66,9 +70,9 @@ class Symptom:
     """Something about a machine that a person should know: which rule says so, how bad it is, what it is and what to do."""
 
     rule: str
-    severity: str  # "error", "warning" or "note"
+    severity: SymptomSeverity
     text: str
-    cure: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +84,19 @@ class LockedTarget:
     cudnn: Mapping[Platform, Version] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """Whether a machine can run a target: `how` is "cpu", "native" or "minor" where it can, "" where it cannot.
 
-    `why` says it in words, one reason each; `cautions` what may fail although it runs; `unlock` what it would take.
+    `why` says it in words, one reason each; `cautions` what may fail although it runs; `fixes` what it would take.
     """
 
     target: str
     cuda: Variant
-    how: str
+    how: Manner | Literal[""]
     why: tuple[str, ...]
     cautions: tuple[str, ...] = ()
-    unlock: tuple[str, ...] = ()
+    fixes: tuple[str, ...] = ()
     locked: bool = True  # whether its lock is there, where that was asked
 
     @property
@@ -101,31 +105,31 @@ class Fit:
         return self.how != ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
     """The targets of one project on a machine. `chosen` is the locked target that fits, "" where none does; `why` says why.
 
-    `asked` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
+    `requested` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
     """
 
     project: str
-    verdicts: tuple[Fit, ...]
+    fits: tuple[Fit, ...]
     chosen: str
     why: str
-    asked: bool
+    requested: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """All that `envgen doctor` has to tell."""
 
     machine: Machine
-    here: System
+    system: System
     symptoms: tuple[Symptom, ...]
     checkups: tuple[Checkup, ...]
 
     @property
-    def ill(self) -> bool:
+    def failed(self) -> bool:
         """An error was found, or a project that was named has no locked target that runs here."""
-        no_target = any(checkup.asked and not checkup.chosen for checkup in self.checkups)
+        no_target = any(checkup.requested and not checkup.chosen for checkup in self.checkups)
         return no_target or any(symptom.severity == "error" for symptom in self.symptoms)

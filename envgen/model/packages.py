@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from envgen.model.facts import Address, Platform
 
+Manager = Literal["conda", "pip"]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One package record of a channel index, as the solver chose it. `size` is in bytes, where it is known; hashes are hex."""
 
@@ -27,7 +30,7 @@ class Record:
     source: Mapping[str, object]  # the record as the index holds it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SolveRequest:
     """What the solver is asked for one cell. `virtual` maps virtual package -> "version" or "version build"."""
 
@@ -48,7 +51,7 @@ class Solution:
     records: tuple[Record, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
     """One package of a lock, a list or an installed environment. Hashes are hex; what its source does not tell is "" or None.
 
@@ -58,7 +61,7 @@ class LockedPackage:
     name: str
     version: str
     build: str
-    manager: str  # "conda" or "pip"
+    manager: Manager
     platform: Platform
     url: str = ""
     md5: str | None = None
@@ -68,7 +71,7 @@ class LockedPackage:
     at: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """What one file, or one installed environment, holds.
 

@@ -9,7 +9,7 @@ from packaging.version import Version
 from envgen.model.facts import Address, Dependency, Platform, Project, Reason, Release, Spelling, Target, Variant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
     """Why the search did not take a release for a target; `release` is where it is written, None for all of a target."""
 
@@ -19,7 +19,7 @@ class Obstacle:
     index: bool = False  # it is the index that lacks the release; the matrix has it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """A framework release chosen for a target."""
 
@@ -47,7 +47,7 @@ class DroppedPlatform:
     because: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
     """What one target of a project will hold."""
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 Check = TypeVar("Check")
+Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Generic[Check]):
-    """A registered rule; `because` is the one line that says what it is for. `severity` is "error" or "warning"."""
+    """A registered rule; `because` is the one line that says what it is for."""
 
     name: str
-    severity: str
+    severity: Severity
     because: str
     judge: Check
 
@@ -22,11 +23,11 @@ class Rule(Generic[Check]):
 class Registry(dict[str, Rule[Check]]):
     """Rules by name, in the order in which they were written."""
 
-    def rule(self, name: str, because: str, *, severity: str = "error") -> Callable[[Check], Check]:
+    def rule(self, name: str, because: str, *, severity: Severity = "error") -> Callable[[Check], Check]:
         """Register a rule under its id."""
 
         def registered(judge: Check) -> Check:
-            self[name] = Rule(name, severity, because, judge)
+            self[name] = Rule(name=name, severity=severity, because=because, judge=judge)
             return judge
 
         return registered

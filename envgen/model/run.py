@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from envgen.model.facts import Platform
 from envgen.model.packages import Solution
@@ -21,7 +21,7 @@ class Download:
     exact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Solved:
     """A target on its way: solved, then with its files; `seconds` is what it took so far."""
 
@@ -37,7 +37,7 @@ class Solved:
         return {solution.platform: _download(solution) for solution in self.solutions}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
     """What envgen wrote into a lock's metadata, to know later whether there is anything to do.
 
@@ -51,19 +51,19 @@ class Stamp:
     downloads: Mapping[Platform, Download]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One row of the final table; `seconds` is how long the target took, 0 when there was nothing to do."""
 
     resolution: Resolution
-    state: str  # locked, relocked or unchanged
+    state: Literal["locked", "relocked", "unchanged"]
     downloads: Mapping[Platform, Download]
     seconds: float
     path: str
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockRequest:
     """What one `envgen lock` is asked. No projects: all; no targets: all of each project."""
 

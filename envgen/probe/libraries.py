@@ -61,7 +61,7 @@ def newest_code(code: tuple[str, ...]) -> Version | None:
 
 def gpus(answer: Answer, here: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The GPUs with a known compute capability: those that the framework names, else those of the machine."""
-    seen = tuple(Gpu(device.name, device.capability) for device in answer.devices if device.capability)
+    seen = tuple(Gpu(name=device.name, capability=device.capability) for device in answer.devices if device.capability)
     return seen or here
 
 

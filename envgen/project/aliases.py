@@ -182,8 +182,8 @@ def _rows(matrix: Matrix, phrase: Phrase, at: Address) -> list[Alias]:
     """What words.yaml says of the name and of each extra. An extra that it does not know is an error, if the name is a word."""
     name = canonicalize_name(phrase.name)
     extras = [str(canonicalize_name(extra)) for extra in phrase.extras]
-    known = {extra for word, extra in matrix.words if word == name}
-    rows = [matrix.words[name, extra] for extra in ("", *extras) if extra in known]
+    known = {extra for word, extra in matrix.aliases if word == name}
+    rows = [matrix.aliases[name, extra] for extra in ("", *extras) if extra in known]
     strange = [extra for extra in extras if extra not in known]
     if strange and (known or _owner(matrix, phrase)):
         hint = f"name what it brings under `dependencies:`; {closest(strange[0], known - {''})}"
@@ -237,7 +237,9 @@ def _wish(matrix: Matrix, framework: str, phrase: Phrase, version: str, at: Addr
         companions = (name,)
         if text != ANY:
             found, text = _followed(matrix, framework, name, found, phrase, at)
-    return RequestedFramework(framework, found, text, phrase.channel or None, companions, at)
+    return RequestedFramework(
+        framework=framework, versions=found, text=text, provider=phrase.channel or None, companions=companions, at=at
+    )
 
 
 def _followed(

@@ -114,7 +114,14 @@ class _Names:
         if said:
             companions = tuple(dict.fromkeys((*said.companions, *row.companions)))
             return replace(said, provider=row.provider or said.provider, companions=companions)
-        return RequestedFramework(name, row.version, text, row.provider, tuple(row.companions), self.at(*path))
+        return RequestedFramework(
+            framework=name,
+            versions=row.version,
+            text=text,
+            provider=row.provider,
+            companions=tuple(row.companions),
+            at=self.at(*path),
+        )
 
     def target(self, key: str, row: RequestedTargetRow) -> RequestedTarget:
         listed = isinstance(self.document.data["targets"], list)
@@ -122,7 +129,7 @@ class _Names:
         name = key if key in self.matrix.targets else self.heard.target(key, self.at(*path))
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=self.at(*path))
-        return RequestedTarget(name, self.at(*path), platforms, row.virtual_packages, extra)
+        return RequestedTarget(name=name, at=self.at(*path), platforms=platforms, virtual=row.virtual_packages, dependencies=extra)
 
     def cuda(self, row: CudaRow | None, gpus: tuple[str, ...]) -> Iterator[RequestedTarget]:
         """The target that the key `cuda:` asks for."""
@@ -131,7 +138,7 @@ class _Names:
             also: tuple[str, ...] = (f'`driver: ">={driver_text(row.driver)}"`',) if row.driver else ()
             also += (f"`gpus: [{', '.join(gpus)}]`",) if gpus else ()
             self.heard.cuda(row.version or "newest", data if isinstance(data, str) else _flow(data), at, also)
-            yield RequestedTarget("", at)
+            yield RequestedTarget(name="", at=at)
 
     def driver(self, file: ProjectFile) -> Version | None:
         other = file.cuda.driver if file.cuda else None

@@ -70,7 +70,14 @@ def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) ->
         _contradiction(f"provider {one.provider}", one.at, f"provider {other.provider}", other.at, one.framework)
     versions, text = _versions(matrix, one, other)
     companions = tuple(dict.fromkeys((*one.companions, *other.companions)))
-    return RequestedFramework(one.framework, versions, text, one.provider or other.provider, companions, one.at)
+    return RequestedFramework(
+        framework=one.framework,
+        versions=versions,
+        text=text,
+        provider=one.provider or other.provider,
+        companions=companions,
+        at=one.at,
+    )
 
 
 def _versions(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) -> tuple[SpecifierSet, str]:
@@ -138,7 +145,7 @@ def _one_cuda(matrix: Matrix, found: SpecifierSet, one: AliasMeaning, claims: It
 
 def _with_cpu(matrix: Matrix, targets: tuple[RequestedTarget, ...], at: Address) -> tuple[RequestedTarget, ...]:
     name = next(target.name for target in matrix.targets.values() if target.cuda is None)
-    return targets if any(target.name == name for target in targets) else (RequestedTarget(name, at), *targets)
+    return targets if any(target.name == name for target in targets) else (RequestedTarget(name=name, at=at), *targets)
 
 
 def _with_cuda(
@@ -152,7 +159,7 @@ def _with_cuda(
     there = [(target, found) for target in targets if (found := _cuda_of(matrix, target, unnamed)) is not None]
     if not there:
         unnamed[claim.at] = cuda
-        return (*targets, RequestedTarget("", claim.at))
+        return (*targets, RequestedTarget(name="", at=claim.at))
     fits = [target for target, found in there if served(matrix, found & cuda)]
     if not fits:
         names = ", ".join(target.name for target, _ in there if target.name) or "the newest CUDA"

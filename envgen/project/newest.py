@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from packaging.specifiers import SpecifierSet
 
-from envgen.model.errors import BadInput, Unsatisfiable
+from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework, RequestedTarget, Target
 from envgen.project.aliases import ANY, AliasMeaning, served
 from envgen.project.merge import Draft, heed
 from envgen.resolver import constraints
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 
 
 def settled(matrix: Matrix, draft: Draft) -> Project:

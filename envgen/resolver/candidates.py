@@ -116,7 +116,7 @@ class Candidates:
         if variant != target.cuda and not spelling.newer_minor:
             what = f"{wish.framework} {version} from {provider} cannot be asked for beside another CUDA {target.cuda} than its own"
             return Reason(what, release.at)
-        return Choice(release, provider, spelling, variant, wish.companions)
+        return Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=wish.companions)
 
     def never_built(self, wish: RequestedFramework, where: Cell) -> Reason | None:
         """That no release of a wish was ever built for a cell, when there are several: one of them would be named at random."""
@@ -152,7 +152,7 @@ class Candidates:
 
     def refuse(self, reason: Reason, target: str, release: Address | None = None, *, index: bool = False) -> Candidate | None:
         """Remember why, the first time; the answer is always None."""
-        self.obstacles.setdefault(reason, Obstacle(reason, target, release, index))
+        self.obstacles.setdefault(reason, Obstacle(reason=reason, target=target, release=release, index=index))
         return None
 
 

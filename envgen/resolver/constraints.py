@@ -32,7 +32,7 @@ Value = Version | str
 Known = Mapping[str, tuple[Value, ...]]  # axis -> its values; several for GPUs, none known when absent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """A target on one platform; `known` holds what does not depend on a choice, `open` the constraints that still may.
 
@@ -52,7 +52,7 @@ def with_overrides(target: Target, wish: RequestedTarget) -> Target:
     """The target as the project wants it: fewer platforms, other promises to the solver."""
     platforms = target.platforms if wish.platforms is None else tuple(p for p in target.platforms if p in wish.platforms)
     virtual = {platform: {**target.virtual[platform], **_fitting(wish.virtual, platform)} for platform in platforms}
-    return Target(target.name, target.cuda, platforms, virtual, target.at)
+    return Target(name=target.name, cuda=target.cuda, platforms=platforms, virtual=virtual, at=target.at)
 
 
 def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
@@ -77,7 +77,7 @@ def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
 
 def gpu_named(matrix: Matrix, name: str) -> Gpu:
     """A GPU by its model, in any case of letters, or by its bare compute capability ("7.0")."""
-    return matrix.gpus.get(name.lower()) or Gpu(f"compute capability {name}", Version(name))
+    return matrix.gpus.get(name.lower()) or Gpu(name=f"compute capability {name}", capability=Version(name))
 
 
 def provider(matrix: Matrix, project: Project, wish: RequestedFramework) -> str:
@@ -149,7 +149,14 @@ def cell(matrix: Matrix, project: Project, target: Target, platform: Platform, *
             dead = dead or Reason(violated(constraint, known), constraint.at)
         elif _may_change(constraint, known) and _possible(constraint.when, known):
             undecided.append(constraint)
-    return Cell(target, platform, _variants(matrix, project, target, older), known, tuple(undecided), dead)
+    return Cell(
+        target=target,
+        platform=platform,
+        variants=_variants(matrix, project, target, older),
+        known=known,
+        open=tuple(undecided),
+        dead=dead,
+    )
 
 
 def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> tuple[Variant, ...]:

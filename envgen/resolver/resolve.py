@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from envgen.model.errors import Unsatisfiable
+from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Project, Reason, Release, RequestedFramework, Target, driver_text
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver import constraints
@@ -30,6 +30,16 @@ class Problem:
     held: Availability = unasked
 
 
+class Unsatisfiable(EnvgenError):
+    """No choice meets every requirement and every fact; `problem` is what `envgen.explain` explains."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, problem: Problem, where: object = None, hint: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.problem = problem
+
+
 def resolve(matrix: Matrix, project: Project, held: Availability = unasked) -> tuple[Resolution, ...]:
     """The best choice for every target of the project, in the project's order.
 
@@ -39,7 +49,7 @@ def resolve(matrix: Matrix, project: Project, held: Availability = unasked) -> t
     found = answer(question)
     if found is None:
         hint = "change or drop one of these demands"
-        raise Unsatisfiable(f"{project.name}: no choice meets every demand", question=question, where=project.at(""), hint=hint)
+        raise Unsatisfiable(f"{project.name}: no choice meets every demand", problem=question, where=project.at(""), hint=hint)
     return found
 
 

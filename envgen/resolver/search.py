@@ -108,7 +108,7 @@ class _State:
         return self.marks, self.cudnn
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Partial:
     """The reference's options so far; of every other target the states that are left, and for each framework if it is astray."""
 
@@ -141,7 +141,11 @@ class _One:
         if not self.source.project.align or len(start) < 2:
             return self._answer({name: self._newest(name, state) for name, state in start.items()}, ())
         reference, *others = start
-        found = [_Partial((), start[reference], {name: (start[name],) for name in others}, dict.fromkeys(others, ()))]
+        found = [
+            _Partial(
+                row=(), state=start[reference], others={name: (start[name],) for name in others}, astray=dict.fromkeys(others, ())
+            )
+        ]
         strays: list[int] = []
         for depth in range(self.depth):
             steps = [step for partial in found for step in self._steps(reference, depth, partial)]
@@ -170,7 +174,7 @@ class _One:
                 same = [after for row, after in reached if row.choice.release.version == version]
                 others[name] = tuple({after.key: after for after in same or [after for _, after in reached]}.values())
                 astray[name] = (*partial.astray[name], not same)
-            yield _Partial((*partial.row, option), state, others, astray)
+            yield _Partial(row=(*partial.row, option), state=state, others=others, astray=astray)
 
     def _environments(self, reference: str, partial: _Partial, start: Mapping[str, _State]) -> dict[str, Combination]:
         versions = [option.choice.release.version for option in partial.row]

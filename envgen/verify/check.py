@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from envgen.formats.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
 from envgen.model.facts import Matrix, Platform
-from envgen.model.findings import Claim, Finding
+from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
@@ -46,7 +46,15 @@ def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
 def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None, text: str) -> Finding:
     name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
     chain = _chain(case, package) if package and case.lock.linked else ()
-    return Finding(rule.name, rule.severity, case.platform, name, text, chain, package.at if package else None)
+    return Finding(
+        rule=rule.name,
+        severity=rule.severity,
+        platform=case.platform,
+        package=name,
+        text=text,
+        chain=chain,
+        at=package.at if package else None,
+    )
 
 
 def _chain(case: Case, package: LockedPackage) -> tuple[str, ...]:
@@ -73,13 +81,14 @@ def inferred(packages: list[LockedPackage]) -> Claim:
     """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework)."""
     frameworks = [framework_cuda(package, packages) for package in packages if framework_of(package)]
     cudas = [(package, cuda) for package in packages if (cuda := cuda_of(package)) is not None]
+    kind: ClaimKind
     if any(cuda is not None for cuda in frameworks):
         kind = "mixed" if None in frameworks else "cuda"
     elif frameworks:
         kind = "mixed" if any(package.name in NAMERS or is_library(package) for package, _ in cudas) else "cpu"
     else:
         kind = "cuda" if any(is_library(package) for package, _ in cudas) else "none"
-    return Claim(kind, _named(cudas, frameworks) if kind == "cuda" else None, "inferred")
+    return Claim(kind=kind, cuda=_named(cudas, frameworks) if kind == "cuda" else None, source="inferred")
 
 
 def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None]) -> Version | None:

@@ -73,7 +73,16 @@ def _judged(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
     findings = check.check(lock, claims, matrix)
     for case in check.cases(lock, claims, matrix):
         mine = tuple(found for found in findings if found.platform == case.platform)
-        yield Verified(lock, case.platform, case.claim, len(case.packages), *driver_floors(case), mine)
+        driver, compiling = driver_floors(case)
+        yield Verified(
+            lock=lock,
+            platform=case.platform,
+            claim=case.claim,
+            packages=len(case.packages),
+            driver=driver,
+            compiling=compiling,
+            findings=mine,
+        )
 
 
 # --- what a path is meant to be -------------------------------------------------------------------------------------------
@@ -138,7 +147,9 @@ def named_target(name: str, matrix: Matrix) -> Target:
     digits = re.fullmatch(r"cu(\d{1,2})(\d)", name)
     if digits is None:
         raise BadInput(f"no target `{name}`", hint=closest(name, matrix.targets))
-    return Target(name, Version(f"{digits[1]}.{digits[2]}"), (), {}, next(iter(matrix.targets.values())).at)
+    return Target(
+        name=name, cuda=Version(f"{digits[1]}.{digits[2]}"), platforms=(), virtual={}, at=next(iter(matrix.targets.values())).at
+    )
 
 
 def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
@@ -161,7 +172,9 @@ def _of_promise(lock: Lock, path: Path) -> dict[Platform, Claim]:
     for platform in (platform for platform in lock.platforms if platform in promised):
         seems = check.inferred([package for package in lock.packages if package.platform == platform])
         virtual = promised[platform]
-        claims[platform] = Claim("cuda" if "__cuda" in virtual else "cpu", _cuda(virtual, seems, path), path.name, virtual)
+        claims[platform] = Claim(
+            kind="cuda" if "__cuda" in virtual else "cpu", cuda=_cuda(virtual, seems, path), source=path.name, virtual=virtual
+        )
     return claims
 
 

@@ -28,7 +28,7 @@ from envgen.model.facts import Matrix
 
 NAMES = {"pytorch", "tensorflow", "jaxlib"}  # whose builds say CPU or CUDA
 MATRIX = load_matrix(REPO / "matrices")
-TRIALS = [name for name, (_, said) in zip(heard.rows(MATRIX), MATRIX.hearsay, strict=True) if said.trial]
+TRIALS = [name for name, (_, said) in zip(heard.rows(MATRIX), MATRIX.advice, strict=True) if said.trial]
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def hook(event, args):
     if event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         raise RuntimeError(f"guard: {args[0]} opened for writing")
 sys.addaudithook(hook)
-from envgen.cli import run
+from envgen.cli.main import run
 run()
 """
 

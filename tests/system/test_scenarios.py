@@ -54,7 +54,9 @@ def command(folder: Path) -> Path:
     """A folder with the command `envgen` of this checkout."""
     script = folder / "commands" / "envgen"
     script.parent.mkdir()
-    script.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(REPO)!r})\nfrom envgen.cli import run\nrun()\n")
+    script.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(REPO)!r})\nfrom envgen.cli.main import run\nrun()\n"
+    )
     script.chmod(0o755)
     return script.parent
 

@@ -124,7 +124,7 @@ def rows(matrix: Matrix) -> dict[str, int]:
     """The name of every row, and its line."""
     seen: Counter[str] = Counter()
     found: dict[str, int] = {}
-    for rule, said in matrix.hearsay:
+    for rule, said in matrix.advice:
         seen[said.id] += 1
         found[f"{said.id}/{seen[said.id]}"] = rule.at.line
     return found

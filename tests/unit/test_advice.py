@@ -13,9 +13,9 @@ from unit.small import FILES, PROJECT, examples, project_of, write_matrix
 
 from envgen.explain.advice import advice
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import BadInput, Unsatisfiable
+from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 
 
 def test_every_trap_has_a_row_and_every_row_a_project(real: Matrix) -> None:
@@ -75,7 +75,7 @@ def test_several_frameworks_stand_in_one_piece_of_advice(real: Matrix) -> None:
 
 def test_nothing_is_said_without_the_file(tmp_path: Path) -> None:
     matrix = load_matrix(write_matrix(tmp_path))
-    assert matrix.hearsay == ()
+    assert matrix.advice == ()
     assert [advice(matrix, found) for found in resolve(matrix, project_of(PROJECT, matrix))] == [(), ()]
 
 

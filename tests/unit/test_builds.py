@@ -24,11 +24,11 @@ from envgen.model.packages import LockedPackage
 
 
 def conda(name: str, version: str = "1", build: str = "h1234567_0", platform: str = "linux-64") -> LockedPackage:
-    return LockedPackage(name, version, build, "conda", platform)
+    return LockedPackage(name=name, version=version, build=build, manager="conda", platform=platform)
 
 
 def pip(name: str, version: str = "1", *depends: str, platform: str = "linux-64") -> LockedPackage:
-    return LockedPackage(name, version, "", "pip", platform, depends=depends)
+    return LockedPackage(name=name, version=version, build="", manager="pip", platform=platform, depends=depends)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envgen.model import errors
-from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution, Unsatisfiable, addressed, closest
+from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution, addressed, closest
 from envgen.model.facts import Address
+from envgen.resolver.resolve import Unsatisfiable
 
 
 @pytest.mark.parametrize(("kind", "code"), [(EnvgenError, 2), (BadInput, 2), (Unsatisfiable, 3), (NoSolution, 4), (CheckFailed, 1)])
@@ -18,7 +19,7 @@ def test_each_failure_has_its_exit_code(kind: type[EnvgenError], code: int) -> N
 
 def test_there_are_no_other_failures_and_all_inherit_from_one() -> None:
     found = {item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, BaseException)}
-    assert found == {EnvgenError, BadInput, CheckFailed, Unsatisfiable, NoSolution}
+    assert found == {EnvgenError, BadInput, CheckFailed, NoSolution}
     assert all(issubclass(item, EnvgenError) and issubclass(item, Exception) for item in found)
 
 
@@ -33,11 +34,6 @@ def test_there_are_no_other_failures_and_all_inherit_from_one() -> None:
 )
 def test_the_text_is_address_fact_and_next_step(where: object, hint: str, text: str) -> None:
     assert str(BadInput("what", where=where, hint=hint)) == text
-
-
-def test_a_clash_carries_its_question_as_an_object() -> None:
-    question = object()
-    assert Unsatisfiable("no", question=question).question is question
 
 
 def test_an_address_is_given_only_where_there_is_none() -> None:

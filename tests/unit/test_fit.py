@@ -18,14 +18,15 @@ from envgen.targets import AUTO, GPU, WORDS
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
 V100, B200, K40, A100 = (
-    Gpu(name, Version(capability)) for name, capability in (("V100", "7.0"), ("B200", "10.0"), ("K40", "3.5"), ("A100", "8.0"))
+    Gpu(name=name, capability=Version(capability))
+    for name, capability in (("V100", "7.0"), ("B200", "10.0"), ("K40", "3.5"), ("A100", "8.0"))
 )
-LINUX = System("linux-64", Version("2.36"), archspec="x86_64_v3")
+LINUX = System(platform="linux-64", glibc=Version("2.36"), archspec="x86_64_v3")
 MINORS = {"470.42.01": "11.4", "525.60.13": "12.0", "535.104.05": "12.2", "550.54.14": "12.4", "580.65.06": "13.0"}
 
 
 def machine(driver: str | None = "580.65.06", *gpus: Gpu) -> Machine:
-    return Machine(Version(driver), Version(MINORS[driver]), gpus) if driver else Machine()
+    return Machine(driver=Version(driver), cuda=Version(MINORS[driver]), gpus=gpus) if driver else Machine()
 
 
 def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: str = GPU) -> tuple[str, str]:
@@ -170,7 +171,7 @@ def test_without_what_nvml_says_of_cuda_the_driver_tells_it(real: Matrix) -> Non
 def test_what_unlocks_a_target_is_the_floor(real: Matrix) -> None:
     found = one(real, "cu130", machine("550.54.14", V100))
     assert found.why[0] == "needs driver 580.65.06 or newer, this machine has 550.54.14"
-    assert found.unlock[0] == "driver 580.65.06 or newer"
+    assert found.fixes[0] == "driver 580.65.06 or newer"
     assert "not for V100 (7.0)" in found.why[1]
 
 
@@ -180,8 +181,8 @@ OTHERS = ("NVIDIA GeForce RTX 3090", "NVIDIA RTX A6000", "NVIDIA TITAN RTX", "Qu
 
 @pytest.mark.parametrize("name", [*NAMES, *OTHERS])
 def test_forward_compatibility_is_for_data_centre_gpus(real: Matrix, name: str) -> None:
-    found = one(real, "cu130", machine("550.54.14", Gpu(name, Version("8.0"))))
-    assert any("cuda-compat" in cure for cure in found.unlock) == (name in NAMES)
+    found = one(real, "cu130", machine("550.54.14", Gpu(name=name, capability=Version("8.0"))))
+    assert any("cuda-compat" in cure for cure in found.fixes) == (name in NAMES)
 
 
 @pytest.mark.parametrize(
@@ -189,33 +190,35 @@ def test_forward_compatibility_is_for_data_centre_gpus(real: Matrix, name: str) 
     [
         ("470.42.01", LINUX),  # CUDA 13 is not the next major after 11
         ("550.54.14", replace(LINUX, wsl=True)),
-        ("550.54.14", System("win-64")),
+        ("550.54.14", System(platform="win-64")),
     ],
 )
 def test_forward_compatibility_is_for_linux_and_the_next_major(real: Matrix, driver: str, here: System) -> None:
-    a100 = Gpu("NVIDIA A100-SXM4-40GB", Version("8.0"))
+    a100 = Gpu(name="NVIDIA A100-SXM4-40GB", capability=Version("8.0"))
     found = one(real, "cu130", machine(driver, a100), here)
-    assert found.unlock
-    assert not any("cuda-compat" in cure for cure in found.unlock)
+    assert found.fixes
+    assert not any("cuda-compat" in cure for cure in found.fixes)
 
 
 def test_wsl_is_judged_by_the_windows_driver(real: Matrix) -> None:
     """NVML tells the Windows driver's version there: 527 is enough for CUDA 12 on Linux, not on Windows."""
-    has = Machine(Version("527.41"), Version("12.0"), (A100,))
+    has = Machine(driver=Version("527.41"), cuda=Version("12.0"), gpus=(A100,))
     assert one(real, "cu126", has).fits
-    assert one(real, "cu126", has, replace(LINUX, wsl=True)).unlock == ("driver 528.33 or newer",)
+    assert one(real, "cu126", has, replace(LINUX, wsl=True)).fixes == ("driver 528.33 or newer",)
 
 
 def test_where_nobody_names_a_floor_the_major_decides(real: Matrix) -> None:
     wsl = replace(LINUX, wsl=True)
-    assert one(real, "cu130", Machine(Version("580.88"), Version("13.0"), (A100,)), wsl).fits
-    assert one(real, "cu130", Machine(Version("552.12"), Version("12.4"), (A100,)), wsl).unlock == ("a driver that runs CUDA 13",)
+    assert one(real, "cu130", Machine(driver=Version("580.88"), cuda=Version("13.0"), gpus=(A100,)), wsl).fits
+    assert one(real, "cu130", Machine(driver=Version("552.12"), cuda=Version("12.4"), gpus=(A100,)), wsl).fixes == (
+        "a driver that runs CUDA 13",
+    )
 
 
 def test_what_the_system_must_keep_of_the_promises(real: Matrix) -> None:
     found = one(real, "cpu", machine(), replace(LINUX, glibc=Version("2.17")))
     assert found.why == ("is solved for glibc 2.28, this system has glibc 2.17",)
-    assert found.unlock == ("a system or container image with glibc 2.28 or newer",)
+    assert found.fixes == ("a system or container image with glibc 2.28 or newer",)
     assert one(real, "cpu", machine(), replace(LINUX, glibc=Version("2.28"))).fits
     assert one(real, "cpu", machine(), replace(LINUX, glibc=None)).fits  # nobody knows
     assert not one(real, "cpu", machine(), replace(LINUX, glibc=None, musl=True)).fits
@@ -231,21 +234,21 @@ def test_a_processor_below_the_promised_level_does_not_fit(real: Matrix, level: 
 @pytest.mark.parametrize(("platform", "targets"), [("linux-aarch64", "cpu cu126"), ("osx-arm64", "cpu"), ("freebsd-64", "")])
 def test_another_platform_does_not_fit_and_says_whether_it_could(real: Matrix, platform: str, targets: str) -> None:
     text = 'python: ">=3.10"\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets: [cpu, cu126]\n'
-    found = fit.verdicts(machine(), real, project_of(text, real), System(platform))
+    found = fit.verdicts(machine(), real, project_of(text, real), System(platform=platform))
     assert not any(verdict.fits for verdict in found)
     assert {verdict.why for verdict in found} == {(f"is for linux-64, this machine is {platform}",)}
-    assert [verdict.target for verdict in found if verdict.unlock] == targets.split()
+    assert [verdict.target for verdict in found if verdict.fixes] == targets.split()
 
 
 def test_a_lock_for_other_platforms_does_not_fit(real: Matrix) -> None:
-    aarch = System("linux-aarch64", Version("2.36"))
+    aarch = System(platform="linux-aarch64", glibc=Version("2.36"))
     assert one(real, "cpu", machine(), aarch).fits
     assert not one(real, "cpu", machine(), aarch, LockedTarget(("linux-64",))).fits
 
 
 def test_a_locked_framework_without_code_for_the_gpu_does_not_fit(real: Matrix) -> None:
     """TensorFlow of conda-forge for CUDA 12 begins at 6.0; CUDA itself begins at 5.0."""
-    m60 = Gpu("Tesla M60", Version("5.2"))
+    m60 = Gpu(name="Tesla M60", capability=Version("5.2"))
     chosen = LockedTarget(("linux-64",), {"python": "3.12", "tensorflow": "2.18.0"})
     assert one(real, "cu129", machine("580.65.06", m60)).fits
     found = one(real, "cu129", machine("580.65.06", m60), lock=chosen)
@@ -257,15 +260,15 @@ def test_a_locked_cudnn_without_code_for_the_gpu_does_not_fit(real: Matrix) -> N
     new, old = (LockedTarget(("linux-64",), cudnn={"linux-64": Version(version)}) for version in ("9.13.1.26", "9.10.2.21"))
     found = one(real, "cu129", machine("580.65.06", V100), lock=new)
     assert found.why[0].startswith("its lock holds cuDNN 9.13.1.26, and cuDNN 9.11 and later have no code for V100 (7.0)")
-    assert found.unlock == ('`gpus: ["7.0"]` in the project, then `envgen lock`',)
+    assert found.fixes == ('`gpus: ["7.0"]` in the project, then `envgen lock`',)
     assert one(real, "cu129", machine("580.65.06", V100), lock=old).fits
     assert one(real, "cu129", machine("580.65.06", A100), lock=new).fits
 
 
 def test_of_two_gpus_the_one_without_code_may_be_hidden(real: Matrix) -> None:
     others = "a target from cu102 to cu129: these have code for it"
-    assert one(real, "cu130", machine("580.65.06", V100, A100)).unlock == (others, "CUDA_VISIBLE_DEVICES without the V100")
-    assert one(real, "cu130", machine("580.65.06", V100, V100)).unlock == (others,)
+    assert one(real, "cu130", machine("580.65.06", V100, A100)).fixes == (others, "CUDA_VISIBLE_DEVICES without the V100")
+    assert one(real, "cu130", machine("580.65.06", V100, V100)).fixes == (others,)
 
 
 @pytest.mark.parametrize(
@@ -278,8 +281,8 @@ def test_of_two_gpus_the_one_without_code_may_be_hidden(real: Matrix) -> None:
     ],
 )
 def test_the_targets_that_have_code_for_a_gpu_are_named(real: Matrix, capability: str, target: str, cure: str | None) -> None:
-    found = one(real, target, machine("580.65.06", Gpu("it", Version(capability))))
-    assert found.unlock == ((cure,) if cure else ())
+    found = one(real, target, machine("580.65.06", Gpu(name="it", capability=Version(capability))))
+    assert found.fixes == ((cure,) if cure else ())
 
 
 # --- laws -------------------------------------------------------------------------------------------------------------------
@@ -291,7 +294,7 @@ GPUS = st.lists(
 
 
 def made(driver: Version | None, capabilities: list[str]) -> Machine:
-    return Machine(driver=driver, gpus=tuple(Gpu(f"GPU {number}", Version(number)) for number in capabilities))
+    return Machine(driver=driver, gpus=tuple(Gpu(name=f"GPU {number}", capability=Version(number)) for number in capabilities))
 
 
 @examples(60)
@@ -335,7 +338,7 @@ def test_the_chosen_target_is_the_newest_that_fits(
 def test_the_floor_that_is_quoted_is_just_the_border(real: Matrix) -> None:
     for target in real.targets.values():
         if target.cuda:
-            (cure,) = one(real, target.name, Machine()).unlock
+            (cure,) = one(real, target.name, Machine()).fixes
             floor = Version(cure.split()[1])
             assert driver_text(floor) in cure
             *head, last = floor.release

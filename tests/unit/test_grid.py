@@ -18,10 +18,9 @@ from envgen.curate.show.axes import cuts, spans
 from envgen.curate.show.grid import GridCell, Site, grid, judge, sites
 from envgen.curate.show.page import html
 from envgen.curate.show.query import Query, asked, bare_branch
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Address, Condition, Gpu, Matrix, Project, RequestedFramework, RequestedTarget, Target
 from envgen.model.resolution import Resolution
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.yamlfile.document import version_range
 
 HERE = Address("project.yaml", 1, 1)
@@ -49,8 +48,17 @@ def alone(site: Site, question: Query) -> Project:
         name="one",
         python=SpecifierSet(f"=={question.python}.*" if question.python else ""),
         python_text=str(question.python or "any"),
-        frameworks=(RequestedFramework(site.release.framework, version, str(version), site.provider, (), HERE),),
-        targets=(RequestedTarget(name, HERE),),
+        frameworks=(
+            RequestedFramework(
+                framework=site.release.framework,
+                versions=version,
+                text=str(version),
+                provider=site.provider,
+                companions=(),
+                at=HERE,
+            ),
+        ),
+        targets=(RequestedTarget(name=name, at=HERE),),
         platforms=(site.platform,),
         channels=site.spelling.channels if site.spelling else (),
         dependencies=(),
@@ -76,7 +84,7 @@ def resolved(matrix: Matrix, site: Site, question: Query) -> Resolution | None:
 
 
 def questions(matrix: Matrix) -> st.SearchStrategy[Query]:
-    capabilities = [Gpu(f"compute capability {text}", Version(text)) for text in ("2.0", "5.2", "11.0", "99.0")]
+    capabilities = [Gpu(name=f"compute capability {text}", capability=Version(text)) for text in ("2.0", "5.2", "11.0", "99.0")]
     pythons = [*sorted(matrix.pythons), Version("2.7"), Version("3.99")]
     return st.builds(
         Query,
@@ -129,7 +137,7 @@ def test_a_build_serves_exactly_the_newer_targets_that_the_resolver_gives_it(rea
     def law(pair: tuple[Site, Target]) -> None:
         site, target = pair
         try:
-            found = resolve(real, replace(alone(site, Query(())), targets=(RequestedTarget(target.name, HERE),)))[0]
+            found = resolve(real, replace(alone(site, Query(())), targets=(RequestedTarget(name=target.name, at=HERE),)))[0]
         except Unsatisfiable:
             assert target.name not in site.serves or any(told.status == "out" for told in judge(site, Query(())).told)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
 import pytest
 from packaging.version import Version
@@ -12,11 +11,10 @@ from unit.small import project_of
 
 from envgen.explain.explain import conflict
 from envgen.matrix import drivers
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Matrix, Project, Target
 from envgen.model.resolution import Resolution
 from envgen.resolver import constraints
-from envgen.resolver.resolve import Problem, resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 
 # First and last capability that each toolkit compiles for; what is made for X.Y runs on X.Z, Z >= Y, of the same major.
 COMPILES = {
@@ -53,7 +51,7 @@ def clash(real: Matrix, told: Told) -> str:
     try:
         resolved(real, told)
     except Unsatisfiable as error:
-        return "; ".join(reason.text for reason in conflict(cast("Problem", error.question)).facts)
+        return "; ".join(reason.text for reason in conflict(error.problem).facts)
     return ""
 
 
@@ -235,7 +233,10 @@ def newer(real: Matrix) -> Matrix:
     base = real.targets["cu130"]
     cuda = Version("13.1")
     virtual = {platform: {**promised, "__cuda": "13.1"} for platform, promised in base.virtual.items()}
-    return replace(real, targets={**real.targets, "cu131": Target("cu131", cuda, base.platforms, virtual, base.at)})
+    return replace(
+        real,
+        targets={**real.targets, "cu131": Target(name="cu131", cuda=cuda, platforms=base.platforms, virtual=virtual, at=base.at)},
+    )
 
 
 def test_a_newer_minor_of_cuda_13_on_the_driver_of_13_0(real: Matrix) -> None:

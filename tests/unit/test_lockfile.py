@@ -33,7 +33,10 @@ DOWNLOADS = {"linux-64": Download(53, 204511318), "win-64": Download(7, 0, exact
 
 def lock(chosen: dict[str, str] = CHOSEN, downloads: dict[str, Download] = DOWNLOADS, body: str = BODY) -> str:
     """A lock as envgen writes it, as far as the stamp goes."""
-    meta = {"platforms": list(downloads), "custom_metadata": metadata(Stamp("ab" * 32, chosen, digest(body), downloads))}
+    meta = {
+        "platforms": list(downloads),
+        "custom_metadata": metadata(Stamp(wanted="ab" * 32, chosen=chosen, packages=digest(body), downloads=downloads)),
+    }
     return "# head\n" + yaml.safe_dump({"version": 1, "metadata": meta}, sort_keys=False, width=10**6) + body
 
 
@@ -45,7 +48,7 @@ def refusal(text: str) -> str:
 
 
 def test_a_stamp_is_read_back_as_it_was_written() -> None:
-    assert read_stamp(lock(), "f.yml") == Stamp("ab" * 32, CHOSEN, digest(BODY), DOWNLOADS)
+    assert read_stamp(lock(), "f.yml") == Stamp(wanted="ab" * 32, chosen=CHOSEN, packages=digest(BODY), downloads=DOWNLOADS)
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True)
@@ -64,7 +67,9 @@ VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}((rc|b|a)[0-9])?", fullm
 )
 def test_any_stamp_is_read_back_as_it_was_written(chosen: dict[str, str], python: str, downloads: dict[str, Download]) -> None:
     chosen = {"python": python, **chosen}
-    assert read_stamp(lock(chosen, downloads), "f.yml") == Stamp("ab" * 32, chosen, digest(BODY), downloads)
+    assert read_stamp(lock(chosen, downloads), "f.yml") == Stamp(
+        wanted="ab" * 32, chosen=chosen, packages=digest(BODY), downloads=downloads
+    )
 
 
 @pytest.mark.parametrize("gone", ["envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads"])
@@ -264,6 +269,7 @@ def test_every_shorter_lock_with_a_package_cut_is_refused() -> None:
         ("package:\n", "packages:\n", "f.yml:1:1: not a lock: expected a list `package`"),
         ("    sha256: " + "ef" * 32 + "\n  category: main\n  optional: false\n", "    - x\n", "f.yml:24:5: not YAML: "),
         ("  channels:\n  - url", "  channels:\n  - uri", "f.yml:6:5: `url` is missing: this lock ends early, or is none"),
+        ("manager: pip\n", "manager: npm\n", "f.yml:39:12: expected `manager: conda` or `manager: pip`, not 'npm'"),
     ],
 )
 def test_a_broken_lock_says_where_and_how(old: str, new: str, said: str) -> None:

@@ -256,7 +256,9 @@ def test_every_spec_that_can_be_asked_for_has_its_holes_filled_and_reads_as_name
         spelling = next(row for row in framework.providers[provider] if release.version in row.releases)
         companions = tuple(name for name in spelling.companions if name in release.companions)
         target = real.targets["cpu" if variant is None else f"cu{variant.major}{variant.minor}"]
-        for spec in spelled(Choice(release, provider, spelling, variant, companions), target):
+        for spec in spelled(
+            Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=companions), target
+        ):
             assert SPEC.fullmatch(spec), (release.at, spec)
             seen += 1
     assert seen > 500
@@ -270,7 +272,7 @@ def test_a_spelling_of_a_cuda_build_names_that_cuda(real: Matrix) -> None:
                 row for row in real.frameworks[release.framework].providers[provider] if release.version in row.releases
             )
             target = real.targets[f"cu{variant.major}{variant.minor}"]
-            specs = spelled(Choice(release, provider, spelling, variant, ()), target)
+            specs = spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=()), target)
             assert any(len(spec.split()) == 3 and "cuda" in spec.split()[2] for spec in specs), (release.at, specs)
 
 

@@ -31,8 +31,21 @@ def outcomes() -> list[Outcome]:
     cpu, cuda = resolutions()
     downloads = {"linux-64": Download(53, 204_511_318), "osx-arm64": Download(49, 999)}
     return [
-        Outcome(cpu, "locked", downloads, 1.25, "environments/demo/cpu", ("alpha 2.0.0, not 2.1.0: because",)),
-        Outcome(cuda, "unchanged", {"linux-64": Download(99, 2_500_000_000, exact=False)}, 0.0, "environments/demo/cu126"),
+        Outcome(
+            resolution=cpu,
+            state="locked",
+            downloads=downloads,
+            seconds=1.25,
+            path="environments/demo/cpu",
+            notes=("alpha 2.0.0, not 2.1.0: because",),
+        ),
+        Outcome(
+            resolution=cuda,
+            state="unchanged",
+            downloads={"linux-64": Download(99, 2_500_000_000, exact=False)},
+            seconds=0.0,
+            path="environments/demo/cu126",
+        ),
     ]
 
 

@@ -15,10 +15,9 @@ from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, worlds
 
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Address, Matrix, Project
 from envgen.model.resolution import Resolution
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 
 AT = Address("x.yaml", 1, 1)
 

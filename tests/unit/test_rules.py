@@ -24,24 +24,40 @@ from envgen.verify.rules_promises import driver_floors
 
 CHANNEL = "https://conda.anaconda.org/conda-forge"
 SHA, MD5 = "ab" * 32, "cd" * 16
-V100, A100, B200 = (Gpu(name, Version(capability)) for name, capability in (("V100", "7.0"), ("A100", "8.0"), ("B200", "10.0")))
+V100, A100, B200 = (
+    Gpu(name=name, capability=Version(capability)) for name, capability in (("V100", "7.0"), ("A100", "8.0"), ("B200", "10.0"))
+)
 
 
 def conda(name: str, version: str = "1.0", build: str = "h1234567_0", *depends: str, **other: Any) -> LockedPackage:
     """A package of conda-forge as a lock holds it."""
     url = f"{CHANNEL}/linux-64/{name}-{version}-{build}.conda"
     told = {"url": url, "md5": MD5, "sha256": SHA, "depends": depends, **other}
-    return LockedPackage(name, version, build, "conda", told.pop("platform", "linux-64"), **told)
+    return LockedPackage(
+        name=name, version=version, build=build, manager="conda", platform=told.pop("platform", "linux-64"), **told
+    )
 
 
 def pip(name: str, version: str = "1.0", *depends: str, **other: Any) -> LockedPackage:
     """A wheel."""
     url = f"https://wheels.example/{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    return LockedPackage(name, version, "", "pip", "linux-64", **{"url": url, "sha256": SHA, "depends": depends, **other})
+    return LockedPackage(
+        name=name,
+        version=version,
+        build="",
+        manager="pip",
+        platform="linux-64",
+        **{"url": url, "sha256": SHA, "depends": depends, **other},
+    )
 
 
-CPU = Claim("cpu", None, "target cpu", {"__glibc": "2.28", "__archspec": "1 x86_64"})
-CU126 = Claim("cuda", Version("12.6"), "target cu126", {"__cuda": "12.6", "__glibc": "2.28", "__archspec": "1 x86_64"})
+CPU = Claim(kind="cpu", cuda=None, source="target cpu", virtual={"__glibc": "2.28", "__archspec": "1 x86_64"})
+CU126 = Claim(
+    kind="cuda",
+    cuda=Version("12.6"),
+    source="target cu126",
+    virtual={"__cuda": "12.6", "__glibc": "2.28", "__archspec": "1 x86_64"},
+)
 CU118 = replace(CU126, cuda=Version("11.8"), source="target cu118", virtual={"__cuda": "11.8", "__glibc": "2.28"})
 CU130 = replace(CU126, cuda=Version("13.0"), source="target cu130", virtual={"__cuda": "13.0", "__glibc": "2.28"})
 TORCH = conda("pytorch", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")
@@ -119,8 +135,8 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
     "silent-cpu": (
         [
             given_(CPU, TORCH_CPU, conda("cudatoolkit", "11.8.0")),
-            given_(Claim("mixed", None, "inferred"), TORCH_CPU, CUDNN),
-            given_(Claim("mixed", None, "inferred"), TORCH, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")),
+            given_(Claim(kind="mixed", cuda=None, source="inferred"), TORCH_CPU, CUDNN),
+            given_(Claim(kind="mixed", cuda=None, source="inferred"), TORCH, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")),
         ],
         [given_(CPU, TORCH_CPU), given_(CPU, NUMPY), given_(CU126, TORCH, CUDNN)],
     ),
@@ -421,7 +437,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
 
 
 def fired(given: Given, matrix: Matrix) -> list[str]:
-    lock = Lock("demo.yml", "conda-lock 1", "", given.packages, **given.lock)
+    lock = Lock(shown="demo.yml", format="conda-lock 1", environment="", packages=given.packages, **given.lock)
     return [finding.rule for finding in check(lock, dict.fromkeys(lock.platforms, given.claim), matrix)]
 
 
@@ -473,15 +489,15 @@ ODD = st.sampled_from(
 )
 PACKAGES = st.builds(
     LockedPackage,
-    st.sampled_from(NAMES),
-    ODD,
-    st.sampled_from(["", "cpu", "cuda126_py312_h0_0", "py3.10_cuda11.6_cudnn8.3.2_0", "é_0"]),
-    st.sampled_from(["conda", "pip"]),
-    st.sampled_from(["linux-64", "win-64", "osx-arm64", "noarch", ""]),
-    st.sampled_from(["", "x", "https://c.example/linux-64/x-1-0.conda", "https://c.example/x-1-py3-none-any.whl", "://@:"]),
-    st.none() | ODD,
-    st.none() | ODD,
-    st.lists(
+    name=st.sampled_from(NAMES),
+    version=ODD,
+    build=st.sampled_from(["", "cpu", "cuda126_py312_h0_0", "py3.10_cuda11.6_cudnn8.3.2_0", "é_0"]),
+    manager=st.sampled_from(["conda", "pip"]),
+    platform=st.sampled_from(["linux-64", "win-64", "osx-arm64", "noarch", ""]),
+    url=st.sampled_from(["", "x", "https://c.example/linux-64/x-1-0.conda", "https://c.example/x-1-py3-none-any.whl", "://@:"]),
+    md5=st.none() | ODD,
+    sha256=st.none() | ODD,
+    depends=st.lists(
         st.sampled_from(["", " ", "numpy", "numpy >=", "numpy>1", "__cuda", "__glibc >=x", "nvidia-x; bad", "a[b]", "::", "é"])
     ).map(tuple),
 )
@@ -500,7 +516,7 @@ PACKAGES = st.builds(
     ),
 )
 def test_no_lock_whatever_makes_a_rule_stumble(packages: list[LockedPackage], claim: Claim | None) -> None:
-    lock = Lock("demo.yml", "conda-lock 1", "", tuple(packages))
+    lock = Lock(shown="demo.yml", format="conda-lock 1", environment="", packages=tuple(packages))
     claims = dict.fromkeys(lock.platforms, claim) if claim else {}
     found = check(lock, claims, small_matrix())
     assert {finding.platform for finding in found} <= set(lock.platforms)
@@ -513,7 +529,7 @@ def test_no_lock_whatever_makes_a_rule_stumble(packages: list[LockedPackage], cl
 
 
 def findings(claim: Claim, *packages: LockedPackage, matrix: Matrix) -> list[Any]:
-    lock = Lock("demo.yml", "conda-lock 1", "", packages)
+    lock = Lock(shown="demo.yml", format="conda-lock 1", environment="", packages=packages)
     return list(check(lock, dict.fromkeys(lock.platforms, claim), matrix))
 
 
@@ -597,7 +613,7 @@ GOOD = (conda("cuda-version", "12.6", "h0_3"), conda("libcublas", "12.6.4.1"))
 def gate(target: str, *packages: LockedPackage, text: str = PROJECT) -> list[tuple[str, str]]:
     """What the gate says about these packages of the small matrix; framework alpha is known by its chosen build alone."""
     resolution = next(r for r in resolve(small_matrix(), project_of(text)) if r.target.name == target)
-    lock = Lock("demo.yml", "conda-lock 1", "", packages)
+    lock = Lock(shown="demo.yml", format="conda-lock 1", environment="", packages=packages)
     found = check(lock, claims_of(resolution, small_matrix()), small_matrix())
     return [(finding.rule, finding.text) for finding in found if finding.rule != "framework-missing"]
 
@@ -631,7 +647,7 @@ def test_a_companion_for_another_major_or_for_cpu_is_found(build: str) -> None:
 
 def test_what_was_chosen_must_be_there() -> None:
     resolution = next(r for r in resolve(small_matrix(), project_of(PROJECT)) if r.target.name == "cu126")
-    found = check(Lock("demo.yml", "", "", (NUMPY,)), claims_of(resolution), small_matrix())
+    found = check(Lock(shown="demo.yml", format="", environment="", packages=(NUMPY,)), claims_of(resolution), small_matrix())
     assert [finding.text for finding in found if finding.rule == "framework-missing"] == [
         "the project asks for alpha, which is not here",
         "alpha was chosen, and is not here",
@@ -648,5 +664,5 @@ def test_the_fleet_of_the_project_counts_in_the_gate() -> None:
 
 def test_a_cuda_of_no_told_version_is_just_cuda(real: Matrix) -> None:
     packages = (conda("tensorflow", "2.4.1", "gpu_py39h8236f22_0"), conda("torchvision", "0.9.0", "cpu_py39_0"))
-    (found,) = check(Lock("l", "", "", packages), {}, real)
+    (found,) = check(Lock(shown="l", format="", environment="", packages=packages), {}, real)
     assert (found.rule, found.text) == ("cpu-build", "a CPU build beside frameworks for CUDA")

@@ -32,7 +32,7 @@ def see(root: Path, files: Mapping[str, str], platform: str = "linux-64", **envi
 
 
 def test_an_empty_machine_has_nothing(tmp_path: Path) -> None:
-    assert see(tmp_path, {}) == System("linux-64")
+    assert see(tmp_path, {}) == System(platform="linux-64")
 
 
 @pytest.mark.parametrize("place", ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "usr/lib64"])
@@ -117,7 +117,9 @@ def test_a_toolkit_is_known_by_each_way_that_leads_to_it(tmp_path: Path) -> None
         "CUDA_HOME": "/usr/local/cuda",
     }
     seen = see(tmp_path, {**toolkit("12.4"), "usr/local/cuda": "->cuda-12.4"}, **ways)
-    assert seen.outside == tuple(Outsider("CUDA", "12.4.1", "/usr/local/cuda-12.4", via) for via in (*ways, "disk"))
+    assert seen.outside == tuple(
+        Outsider(kind="CUDA", version="12.4.1", folder="/usr/local/cuda-12.4", via=via) for via in (*ways, "disk")
+    )
     assert seen.mamba == "12.4.1"
 
 
@@ -143,7 +145,7 @@ def test_the_name_of_a_folder_tells_a_version(tmp_path: Path) -> None:
 
 def test_nvcc_behind_a_link_belongs_to_its_toolkit(tmp_path: Path) -> None:
     seen = see(tmp_path, {**toolkit("12.4"), "usr/bin/nvcc": "->../local/cuda-12.4/bin/nvcc"}, PATH="/usr/bin")
-    assert Outsider("CUDA", "12.4.1", "/usr/local/cuda-12.4", "PATH") in seen.outside
+    assert Outsider(kind="CUDA", version="12.4.1", folder="/usr/local/cuda-12.4", via="PATH") in seen.outside
 
 
 def test_cudnn_is_found_on_the_path_and_on_the_disk(tmp_path: Path) -> None:
@@ -154,8 +156,8 @@ def test_cudnn_is_found_on_the_path_and_on_the_disk(tmp_path: Path) -> None:
         "usr/lib64/libcudnn_ops.so.9",
     )
     assert see(tmp_path, dict.fromkeys(names, ""), LD_LIBRARY_PATH="/opt/cudnn/lib").outside == (
-        Outsider("cuDNN", "8.9.7", "/opt/cudnn/lib", "LD_LIBRARY_PATH"),
-        Outsider("cuDNN", "9", "/usr/lib64", "disk"),
+        Outsider(kind="cuDNN", version="8.9.7", folder="/opt/cudnn/lib", via="LD_LIBRARY_PATH"),
+        Outsider(kind="cuDNN", version="9", folder="/usr/lib64", via="disk"),
     )
 
 
@@ -168,8 +170,8 @@ def test_a_stub_and_a_preloaded_library_are_told(tmp_path: Path) -> None:
         LD_PRELOAD="/usr/lib/wsl/lib/libcuda.so.1 /usr/lib/libcublas.so.11:/usr/lib/libjemalloc.so.2",
     )
     assert seen.outside == (
-        Outsider("driver stub", "", "/opt/cuda/lib64/stubs", "LD_LIBRARY_PATH"),
-        Outsider("CUDA", "11", "/usr/lib/libcublas.so.11", "LD_PRELOAD"),
+        Outsider(kind="driver stub", version="", folder="/opt/cuda/lib64/stubs", via="LD_LIBRARY_PATH"),
+        Outsider(kind="CUDA", version="11", folder="/usr/lib/libcublas.so.11", via="LD_PRELOAD"),
     )
     assert seen.libraries == ()
 
@@ -250,7 +252,7 @@ def test_a_folder_that_may_not_be_listed_is_not_there(tmp_path: Path) -> None:
             with pytest.raises(PermissionError):
                 list((tmp_path / "usr/local").iterdir())
             assert look(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}, "linux-64") == System(
-                "linux-64", variables={"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}
+                platform="linux-64", variables={"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}
             )
     finally:
         (tmp_path / "usr/local").chmod(0o755)

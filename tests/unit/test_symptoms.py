@@ -20,14 +20,14 @@ from envgen.model.facts import Gpu
 from envgen.model.machine import Machine, Symptom
 
 V100, A100, H100 = (
-    Gpu("Tesla V100-SXM2-16GB", Version("7.0")),
-    Gpu("NVIDIA A100-SXM4-40GB", Version("8.0")),
-    Gpu("NVIDIA H100 80GB HBM3", Version("9.0")),
+    Gpu(name="Tesla V100-SXM2-16GB", capability=Version("7.0")),
+    Gpu(name="NVIDIA A100-SXM4-40GB", capability=Version("8.0")),
+    Gpu(name="NVIDIA H100 80GB HBM3", capability=Version("9.0")),
 )
 NOTHING = Machine(note="no NVIDIA driver (libnvidia-ml not found)")
-OLD = Machine(Version("470.57.02"), Version("11.4"), (V100,))
-SERVER = Machine(Version("535.104.05"), Version("12.2"), (A100,))
-NEW = Machine(Version("580.65.06"), Version("13.0"), (H100,))
+OLD = Machine(driver=Version("470.57.02"), cuda=Version("11.4"), gpus=(V100,))
+SERVER = Machine(driver=Version("535.104.05"), cuda=Version("12.2"), gpus=(A100,))
+NEW = Machine(driver=Version("580.65.06"), cuda=Version("13.0"), gpus=(H100,))
 DRIVER = {"dev/nvidia0": "", "usr/lib/x86_64-linux-gnu/libcuda.so.1": "", "usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1": ""}
 
 
@@ -43,7 +43,7 @@ def local_cuda(version: str) -> dict[str, str]:
 # --- silent -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("machine", [OLD, SERVER, NEW, Machine(SERVER.driver, SERVER.cuda, (A100, V100))])
+@pytest.mark.parametrize("machine", [OLD, SERVER, NEW, Machine(driver=SERVER.driver, cuda=SERVER.cuda, gpus=(A100, V100))])
 def test_a_machine_as_it_should_be_has_no_symptom(tmp_path: Path, machine: Machine) -> None:
     ways = {"PATH": "/usr/bin:/bin", "HOME": "/root", "LD_LIBRARY_PATH": "/opt/mpi/lib"}
     assert found(tmp_path, machine, {**DRIVER, "opt/mpi/lib/libmpi.so.40": ""}, **ways) == {}
@@ -81,7 +81,7 @@ def test_a_toolkit_on_the_disk_alone_is_no_symptom(tmp_path: Path) -> None:
 def test_a_driver_that_does_not_answer(tmp_path: Path, files: dict[str, str], rule: str, severity: str, words: str) -> None:
     (symptom,) = found(tmp_path, NOTHING, files).values()
     assert (symptom.rule, symptom.severity) == (rule, severity)
-    assert words in symptom.cure
+    assert words in symptom.fix
 
 
 def test_the_driver_of_the_kernel_is_told_in_a_container(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_stub_and_a_preloaded_library_are_errors_where_there_is_a_driver(tmp_p
 )
 def test_a_toolkit_that_extensions_are_compiled_with(tmp_path: Path, ways: dict[str, str], severity: str, cure: str) -> None:
     symptom = found(tmp_path, SERVER, {**toolkit("11.8"), **toolkit("12.2")}, **ways)["toolkit"]
-    assert (symptom.severity, cure in symptom.cure) == (severity, True)
+    assert (symptom.severity, cure in symptom.fix) == (severity, True)
 
 
 def test_a_cuda_home_that_leads_nowhere_is_a_warning(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from envgen.probe.rules_no_gpu import UNSEEN
 from envgen.probe.verdict import ALWAYS, BROKEN, judge, signal_name
 
 V = Version
-T4, V100 = Gpu("Tesla T4", V("7.5")), Gpu("Tesla V100", V("7.0"))
+T4, V100 = Gpu(name="Tesla T4", capability=V("7.5")), Gpu(name="Tesla V100", capability=V("7.0"))
 BARE = Machine(note="no NVIDIA driver (libnvidia-ml not found)")
 HOST = Machine(driver=V("560.35.03"), cuda=V("12.6"), gpus=(T4,))
 CODE = ("sm_70", "sm_75", "sm_80", "sm_90", "compute_90")
@@ -191,7 +191,7 @@ def test_where_nothing_says_what_is_meant_a_missing_gpu_is_a_warning(verdict: Ju
     ],
 )
 def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Judge, driver: str, cuda: str, build: str, old: bool) -> None:
-    machine = Machine(driver=V(driver), cuda=V(cuda), gpus=(Gpu("A100", V("8.0")),))
+    machine = Machine(driver=V(driver), cuda=V(cuda), gpus=(Gpu(name="A100", capability=V("8.0")),))
     found = verdict(replace(BLIND, cuda=V(build)), claim(replace(CUDA_BUILD, meant=Meant(gpu=True))), machine)
     assert (found.issues[0].rule == "driver-too-old") == old
 

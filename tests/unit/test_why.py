@@ -22,17 +22,15 @@ from envgen.explain.facts import limits
 from envgen.explain.model import Conflict
 from envgen.explain.repairs import ways_out
 from envgen.explain.report import conflict_json, conflict_text
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Address, Build, Framework, Matrix, Project, Release, RequestedTarget, Spelling, Target, Toolkit
-from envgen.resolver.resolve import Problem, possible, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, possible, resolve
 
 
 def conflict_of(matrix: Matrix, project: Project) -> Conflict:
     """What clashes, from the error that `resolve` raises."""
     with pytest.raises(Unsatisfiable) as caught:
         resolve(matrix, project)
-    assert isinstance(caught.value.question, Problem)
-    return conflict(caught.value.question)
+    return conflict(caught.value.problem)
 
 
 def demanded(found: Conflict) -> list[str]:
@@ -117,27 +115,54 @@ def test_a_platform_that_comes_back_when_a_demand_is_dropped_leaves_the_conflict
     """Found with ENVGEN_EXAMPLES=12. Without `beta >=2` linux-64 is served again, by another release than win-64."""
 
     def build(cuda: str, platforms: tuple[str, ...], *pythons: Version) -> Build:
-        return Build("conda-forge", frozenset({Version(cuda)}), frozenset(platforms), frozenset(pythons), AT)
+        return Build(
+            provider="conda-forge",
+            variants=frozenset({Version(cuda)}),
+            platforms=frozenset(platforms),
+            pythons=frozenset(pythons),
+            at=AT,
+        )
 
     alpha = Release(
-        "alpha",
-        Version("2.0"),
-        {},
-        (build("11.8", PLATFORMS, *PYTHONS[:2]), build("12.6", PLATFORMS, *PYTHONS[:2]), build("12.6", PLATFORMS[1:], *PYTHONS)),
-        AT,
+        framework="alpha",
+        version=Version("2.0"),
+        companions={},
+        builds=(
+            build("11.8", PLATFORMS, *PYTHONS[:2]),
+            build("12.6", PLATFORMS, *PYTHONS[:2]),
+            build("12.6", PLATFORMS[1:], *PYTHONS),
+        ),
+        at=AT,
     )
     betas = (
-        Release("beta", Version("2.0"), {}, (build("11.8", PLATFORMS, *PYTHONS), build("12.6", PLATFORMS, PYTHONS[2])), AT),
-        Release("beta", Version("1.0"), {}, (build("12.6", PLATFORMS[:1], *PYTHONS),), AT),
+        Release(
+            framework="beta",
+            version=Version("2.0"),
+            companions={},
+            builds=(build("11.8", PLATFORMS, *PYTHONS), build("12.6", PLATFORMS, PYTHONS[2])),
+            at=AT,
+        ),
+        Release(framework="beta", version=Version("1.0"), companions={}, builds=(build("12.6", PLATFORMS[:1], *PYTHONS),), at=AT),
     )
-    spelling = Spelling(SpecifierSet(), (), (), {}, ("conda-forge",), False, "x", AT)
+    spelling = Spelling(
+        releases=SpecifierSet(), cpu=(), cuda=(), companions={}, channels=("conda-forge",), newer_minor=False, because="x", at=AT
+    )
     frameworks = {
-        name: Framework(name, {"conda-forge": (spelling,)}, rows, "x") for name, rows in (("alpha", (alpha,)), ("beta", betas))
+        name: Framework(name=name, providers={"conda-forge": (spelling,)}, releases=rows, because="x")
+        for name, rows in (("alpha", (alpha,)), ("beta", betas))
     }
-    targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, {"linux-64": {}, "win-64": {}}, AT) for cuda in CUDAS[1:]}
-    toolkits = {cuda: Toolkit(cuda, {}, {}, (Version("3.5"), Version("9.0")), (), "x", AT) for cuda in CUDAS[1:]}
-    matrix = Matrix(frameworks, targets, toolkits, (), {}, ())  # type: ignore[arg-type]
-    wishes = tuple(RequestedTarget(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(("cu118", "cu126")))
+    targets = {
+        NAMES[cuda]: Target(name=NAMES[cuda], cuda=cuda, platforms=PLATFORMS, virtual={"linux-64": {}, "win-64": {}}, at=AT)
+        for cuda in CUDAS[1:]
+    }
+    toolkits = {
+        cuda: Toolkit(
+            version=cuda, driver={}, floor={}, capabilities=(Version("3.5"), Version("9.0")), excludes=(), because="x", at=AT
+        )
+        for cuda in CUDAS[1:]
+    }
+    matrix = Matrix(frameworks=frameworks, targets=targets, toolkits=toolkits, cudnn=(), gpus={}, constraints=())  # type: ignore[arg-type]
+    wishes = tuple(RequestedTarget(name=name, at=Address("p.yaml", 20 + line, 1)) for line, name in enumerate(("cu118", "cu126")))
     asked = replace(
         project_of(project_text("{alpha: '*'}", "cpu")),
         python=SpecifierSet(),

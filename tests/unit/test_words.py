@@ -16,10 +16,9 @@ from unit.small import FILES, examples, project_of, refused, write_matrix
 
 from envgen.matrix.gpu_names import model_of
 from envgen.matrix.load import load_matrix
-from envgen.model.errors import Unsatisfiable
 from envgen.model.facts import Matrix, Project
 from envgen.project.aliases import conda_phrase, hear, pip_phrase
-from envgen.resolver.resolve import resolve
+from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.resolver.specs import groups
 
 FILE = "environments/demo/project.yaml"

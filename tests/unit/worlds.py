@@ -45,8 +45,25 @@ def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version 
                 platforms = frozenset(draw(st.sampled_from([PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]])))
                 pythons = frozenset(draw(st.sampled_from([PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1]])))
                 linked = None if cuda is None else draw(st.sampled_from([9, 8, 9, 8, None])) if mixed else major
-                rows.append(Build("conda-forge", frozenset({cuda}), platforms, pythons, AT, linked))
-        found.append(Release(framework, Version(f"{number}.0"), {}, tuple(rows), Address(f"{framework}.yaml", 100 - number, 1)))
+                rows.append(
+                    Build(
+                        provider="conda-forge",
+                        variants=frozenset({cuda}),
+                        platforms=platforms,
+                        pythons=pythons,
+                        at=AT,
+                        cudnn=linked,
+                    )
+                )
+        found.append(
+            Release(
+                framework=framework,
+                version=Version(f"{number}.0"),
+                companions={},
+                builds=tuple(rows),
+                at=Address(f"{framework}.yaml", 100 - number, 1),
+            )
+        )
     return tuple(found)
 
 
@@ -78,7 +95,7 @@ def constraints(draw: st.DrawFn, three: bool = False) -> Constraint:
     )
     left = draw(st.lists(when, min_size=1, max_size=2, unique_by=lambda c: c.axis))
     right = draw(st.lists(need, min_size=1, max_size=2, unique_by=lambda c: c.axis))
-    return Constraint(tuple(left), tuple(right), "x", AT, None, draw(st.integers(0, 9)) == 0)
+    return Constraint(when=tuple(left), need=tuple(right), because="x", at=AT, until=None, warn=draw(st.integers(0, 9)) == 0)
 
 
 @st.composite
@@ -90,24 +107,64 @@ def worlds(
     cudas = (*CUDAS[:2], OLDER) if older else draw(st.sampled_from([CUDAS, (*CUDAS, OLDER)]))
     newer_minor = draw(st.sampled_from([True, True, True, False]))
     spelling = Spelling(
-        SpecifierSet(), ("x {version}.* cpu_*",), ("x {version}.* cuda{cu}*",), {}, ("conda-forge",), newer_minor, "x", AT
+        releases=SpecifierSet(),
+        cpu=("x {version}.* cpu_*",),
+        cuda=("x {version}.* cuda{cu}*",),
+        companions={},
+        channels=("conda-forge",),
+        newer_minor=newer_minor,
+        because="x",
+        at=AT,
     )
     frameworks = {
-        name: Framework(name, {"conda-forge": (spelling,)}, draw(releases(name, mixed, cudas, 2 if three else 5)), "x")
+        name: Framework(
+            name=name,
+            providers={"conda-forge": (spelling,)},
+            releases=draw(releases(name, mixed, cudas, 2 if three else 5)),
+            because="x",
+        )
         for name in names_of
     }
     virtual = {"linux-64": {"__glibc": draw(st.sampled_from(["2.17", "2.28"]))}, "win-64": {"__win": "0"}}
-    targets = {NAMES[cuda]: Target(NAMES[cuda], cuda, PLATFORMS, virtual, AT) for cuda in CUDAS}
+    targets = {NAMES[cuda]: Target(name=NAMES[cuda], cuda=cuda, platforms=PLATFORMS, virtual=virtual, at=AT) for cuda in CUDAS}
     floors = {"linux": Version("525"), "windows": Version("528")}
     toolkits = {
-        CUDAS[1]: Toolkit(Version("11.8"), {}, {"linux": Version("450")}, (Version("3.5"), Version("9.0")), (), "x", AT),
-        OLDER: Toolkit(OLDER, floors, floors, (Version("5.0"), Version("9.0")), (), "x", AT),
-        CUDAS[2]: Toolkit(Version("12.6"), floors, floors, (Version("5.0"), Version("9.0")), (), "x", AT),
+        CUDAS[1]: Toolkit(
+            version=Version("11.8"),
+            driver={},
+            floor={"linux": Version("450")},
+            capabilities=(Version("3.5"), Version("9.0")),
+            excludes=(),
+            because="x",
+            at=AT,
+        ),
+        OLDER: Toolkit(
+            version=OLDER,
+            driver=floors,
+            floor=floors,
+            capabilities=(Version("5.0"), Version("9.0")),
+            excludes=(),
+            because="x",
+            at=AT,
+        ),
+        CUDAS[2]: Toolkit(
+            version=Version("12.6"),
+            driver=floors,
+            floor=floors,
+            capabilities=(Version("5.0"), Version("9.0")),
+            excludes=(),
+            because="x",
+            at=AT,
+        ),
     }
-    gpus = {"k40": Gpu("K40", Version("3.5")), "v100": Gpu("V100", Version("7.0")), "a100": Gpu("A100", Version("8.0"))}
+    gpus = {
+        "k40": Gpu(name="K40", capability=Version("3.5")),
+        "v100": Gpu(name="V100", capability=Version("7.0")),
+        "a100": Gpu(name="A100", capability=Version("8.0")),
+    }
     drawn = draw(st.lists(constraints(three), max_size=draw(st.sampled_from([0, 1, 2, 3]))))
     rows = tuple(replace(row, at=Address("c.yaml", line, 1)) for line, row in enumerate(drawn, 1))
-    matrix = Matrix(frameworks, targets, toolkits, (), gpus, rows)  # type: ignore[arg-type]
+    matrix = Matrix(frameworks=frameworks, targets=targets, toolkits=toolkits, cudnn=(), gpus=gpus, constraints=rows)  # type: ignore[arg-type]
     known = [NAMES[CUDAS[2]], "cpu"] if older else sorted(targets)
     some = st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")])
     wished = draw(st.permutations(names_of) if three else some)
@@ -119,7 +176,7 @@ def worlds(
         python=SpecifierSet(python := draw(st.sampled_from(["", "", "", ">=3.11", "<3.12", "==3.10.*"]))),
         python_text=python,
         frameworks=wishes,
-        targets=tuple(RequestedTarget(name, Address("p.yaml", 20 + line, 1)) for line, name in enumerate(names)),
+        targets=tuple(RequestedTarget(name=name, at=Address("p.yaml", 20 + line, 1)) for line, name in enumerate(names)),
         platforms=draw(st.sampled_from([platforms, platforms, platforms[:1], platforms[-1:]])),
         channels=("conda-forge",),
         dependencies=(),
@@ -139,4 +196,6 @@ def worlds(
 
 
 def wish_of(name: str, text: str, line: int) -> RequestedFramework:
-    return RequestedFramework(name, SpecifierSet(text), text, None, (), Address("p.yaml", line, 1))
+    return RequestedFramework(
+        framework=name, versions=SpecifierSet(text), text=text, provider=None, companions=(), at=Address("p.yaml", line, 1)
+    )

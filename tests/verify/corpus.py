@@ -60,7 +60,9 @@ def claims(entry: Entry, lock: Lock, matrix: Matrix) -> dict[str, Claim]:
     if entry.target is None:
         return {}
     told = entry.project
-    gpus = tuple(matrix.gpus.get(str(name).lower()) or Gpu(str(name), Version(name)) for name in told.get("gpus", ()))
+    gpus = tuple(
+        matrix.gpus.get(str(name).lower()) or Gpu(name=str(name), capability=Version(name)) for name in told.get("gpus", ())
+    )
     common = {
         "gpus": gpus,
         "driver": Version(told["driver"]) if "driver" in told else None,

@@ -122,7 +122,9 @@ def _cells(build: Build) -> Iterator[tuple[Variant, Platform]]:
 
 
 def _used(facts: Facts, release: Release, build: Build, variant: Variant, platform: Platform) -> bool:
-    alone = Build(build.provider, frozenset({variant}), build.platforms, build.pythons, build.at)
+    alone = Build(
+        provider=build.provider, variants=frozenset({variant}), platforms=build.platforms, pythons=build.pythons, at=build.at
+    )
     unspelled = (release.at, build.provider) not in facts.spellings  # a rule of its own
     return unspelled or any(
         platform in target.platforms and facts.serves(release, alone, target) for target in facts.matrix.targets.values()
@@ -187,7 +189,7 @@ def companions(facts: Facts) -> LintResults:
 )
 def unheard(facts: Facts) -> LintResults:
     """Rows of advice.yaml and words.yaml that name a framework, a companion, a provider or a target that is not there."""
-    said = {constraint.at for constraint, _ in facts.matrix.hearsay} | {word.at for word in facts.matrix.words.values()}
+    said = {constraint.at for constraint, _ in facts.matrix.advice} | {word.at for word in facts.matrix.aliases.values()}
     for kind in ("advice", "words"):
         document = facts.documents.get(f"{kind}.yaml")
         for index in range(len(document.data[kind])) if document else ():

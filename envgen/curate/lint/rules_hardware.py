@@ -88,7 +88,7 @@ def gpu_without_code(facts: Facts) -> LintResults:
     document = facts.documents["gpus.yaml"]
     for index, row in enumerate(document.data["gpus"]):
         name = next(iter((*row.get("models", ()), *row.get("data-centre", ()))), None)
-        gpu = facts.matrix.gpus[name.lower()] if name else Gpu("", Version(row["capability"]))
+        gpu = facts.matrix.gpus[name.lower()] if name else Gpu(name="", capability=Version(row["capability"]))
         if not any(has_code(toolkit, gpu) for toolkit in facts.matrix.toolkits.values()):
             where = document.at("gpus", index, "capability")
             yield where, f"no toolkit has code for {gpu.capability}", "correct it, or add the toolkit to cuda.yaml"

@@ -39,8 +39,8 @@ def _variants(release: Release, provider: str) -> list[Variant]:
 
 def _filled(release: Release, provider: str, spelling: Spelling, variant: Variant) -> tuple[str, ...]:
     companions = tuple(name for name in spelling.companions if name in release.companions)
-    target = Target("", variant, (), {}, release.at)
-    return spelled(Choice(release, provider, spelling, variant, companions), target)
+    target = Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at)
+    return spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=companions), target)
 
 
 def _wrong(text: str) -> str:

@@ -90,7 +90,9 @@ def _findings(matrix: Matrix, question: SolveCheck, solution: Solution) -> Itera
     """What the rules of `envgen verify` hold against a solution, were it a lock for this variant."""
     fact, platform = question.item.fact, solution.platform
     packages = tuple(_package(record, platform) for record in solution.records)
-    lock = Lock("", "solution", question.request.environment, packages, question.request.channels)
+    lock = Lock(
+        shown="", format="solution", environment=question.request.environment, packages=packages, channels=question.request.channels
+    )
     claim = Claim(
         kind="cuda" if fact.variant else "cpu",
         cuda=fact.variant,
@@ -103,5 +105,13 @@ def _findings(matrix: Matrix, question: SolveCheck, solution: Solution) -> Itera
 
 def _package(record: Record, platform: Platform) -> LockedPackage:
     return LockedPackage(
-        record.name, record.version, record.build, "conda", platform, record.url, record.md5, record.sha256, record.depends
+        name=record.name,
+        version=record.version,
+        build=record.build,
+        manager="conda",
+        platform=platform,
+        url=record.url,
+        md5=record.md5,
+        sha256=record.sha256,
+        depends=record.depends,
     )

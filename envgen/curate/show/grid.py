@@ -183,7 +183,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
     between = {Version(f"{python.major}.{python.minor + 1}") for python in pythons[:-1]} - set(pythons)
     holes = "".join(f",!={python}" for python in sorted(between))
     versions = SpecifierSet(f">={pythons[0]},<={pythons[-1]}{holes}", prereleases=True)
-    built = Constraint((), (Condition("python", versions),), framework.because, builds[0].at)
+    built = Constraint(when=(), need=(Condition("python", versions),), because=framework.because, at=builds[0].at)
     shown = minors_text(pythons, " to ")
     return Demand(
         built,
@@ -196,14 +196,16 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
 def _targeted(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Demand:
     if target is None:
         name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
-        none = Constraint((), (Condition("target", names=frozenset({name})),), "", at)
+        none = Constraint(when=(), need=(Condition("target", names=frozenset({name})),), because="", at=at)
         return Demand(none, "target", f"no target is for {variant_text(variant)}", f"a target {name} in matrices/targets.yaml")
-    elsewhere = Constraint((), (Condition("platform", names=frozenset(target.platforms)),), "", target.at)
+    elsewhere = Constraint(when=(), need=(Condition("platform", names=frozenset(target.platforms)),), because="", at=target.at)
     return Demand(elsewhere, "platform", f"target {target.name} is not for {platform}", f"platform {', '.join(target.platforms)}")
 
 
 def _published(framework: Framework, release: Release, provider: str) -> Demand:
-    unspelled = Constraint((), (Condition("provider", names=frozenset({provider})),), framework.because, release.at)
+    unspelled = Constraint(
+        when=(), need=(Condition("provider", names=frozenset({provider})),), because=framework.because, at=release.at
+    )
     text = f"{framework.name} {release.version} is not published by {provider}"
     return Demand(unspelled, "provider", text, f"how {provider} spells it, in providers:")
 
@@ -218,7 +220,12 @@ def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[De
     came = f"; {cuda} itself came with {driver_text(native)}" if native else ""
     rule = "the one it came with" if floor == native else f"every CUDA {cuda.major}.x runs from there on{came}"
     needed = Condition("driver", SpecifierSet(f">={floor}", prereleases=True))
-    yield Demand(Constraint((), (needed,), toolkit.because, toolkit.at), "driver", f"CUDA {cuda} needs {least}: {rule}", least)
+    yield Demand(
+        Constraint(when=(), need=(needed,), because=toolkit.because, at=toolkit.at),
+        "driver",
+        f"CUDA {cuda} needs {least}: {rule}",
+        least,
+    )
 
 
 def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[Demand]:
@@ -227,14 +234,17 @@ def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[D
         newer = Condition("driver", SpecifierSet(f">={before}", prereleases=True))
         text = f"NVIDIA names no {system.capitalize()} driver for CUDA {toolkit.version}; it is newer than {driver_text(before)}"
         yield Demand(
-            Constraint((), (newer,), toolkit.source, toolkit.at), "driver", text, f"a driver newer than {driver_text(before)}"
+            Constraint(when=(), need=(newer,), because=toolkit.source, at=toolkit.at),
+            "driver",
+            text,
+            f"a driver newer than {driver_text(before)}",
         )
 
 
 def _code(toolkit: Toolkit) -> Iterator[Demand]:
     first, last = toolkit.capabilities
     kinds = f"compute capability {first} to {last}"
-    compiled = Constraint((), (Condition("gpu", constraints.code(first, last)),), toolkit.source, toolkit.at)
+    compiled = Constraint(when=(), need=(Condition("gpu", constraints.code(first, last)),), because=toolkit.source, at=toolkit.at)
     yield Demand(compiled, "gpu", f"CUDA {toolkit.version} has code for {kinds}", f"a GPU of {kinds}")
 
 
