@@ -39,7 +39,7 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
     for rule, said in matrix.advice:
         where = tuple(platform for platform, values in known.items() if constraints.holds(rule, values))
         if where:
-            holes = _holes(matrix, resolution, rule, where)
+            holes = _holes(resolution, rule, where)
             heard, but = _filled(said.heard, holes), _filled(said.but, holes)
             about = () if any(condition.axis == "dropped" for condition in rule.when) else where
             trial = _tried(said.trial, holes) if said.trial else None
@@ -62,7 +62,7 @@ def _companions(resolution: Resolution) -> dict[str, str]:
     return {name: choice.release.companions[name] for choice in resolution.choices for name in choice.companions}
 
 
-def _holes(matrix: Matrix, resolution: Resolution, rule: Constraint, platforms: tuple[Platform, ...]) -> Mapping[str, str]:
+def _holes(resolution: Resolution, rule: Constraint, platforms: tuple[Platform, ...]) -> Mapping[str, str]:
     """The values of all holes that this resolution can fill."""
     target, driver = resolution.target, resolution.project.driver
     releases = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
@@ -70,7 +70,7 @@ def _holes(matrix: Matrix, resolution: Resolution, rule: Constraint, platforms: 
     holes |= {**_companions(resolution), **releases, "frameworks": " ".join(f"{name}={text}" for name, text in releases.items())}
     if target.cuda:
         holes |= {"cuda": str(target.cuda), "cu": f"{target.cuda.major}{target.cuda.minor}", "major": str(target.cuda.major)}
-        gpus = [gpu for gpu in constraints.fleet(matrix, resolution.project) if _meant(rule, gpu)]
+        gpus = [gpu for gpu in resolution.project.gpus if _meant(rule, gpu)]
         holes |= {"gpu": ", ".join(gpu.name for gpu in gpus)} if gpus else {}
         holes |= {"driver": driver_text(driver)} if driver else {}
     return holes

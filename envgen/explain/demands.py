@@ -23,7 +23,7 @@ def demands(question: Problem) -> Iterator[Part]:
         text = f"driver {driver_text(project.driver)}"
         yield _demand("driver", "", Reason(text, project.at("driver")), lambda p: replace(p, driver=None))
     for gpu in dict.fromkeys(project.gpus):
-        yield _demand("gpu", gpu, Reason(f"gpus {gpu}", project.at("gpus")), _without_gpu(gpu))
+        yield _demand("gpu", gpu.written, Reason(f"gpus {gpu.written}", project.at("gpus")), _without_gpu(gpu.written))
     text = f"platforms {', '.join(project.platforms)}"
     known = tuple(sorted({platform for target in question.matrix.targets.values() for platform in target.platforms}))
     yield _demand("platforms", "", Reason(text, project.at("platforms")), lambda p: replace(p, platforms=known))
@@ -107,7 +107,7 @@ def without_companion(project: Project, framework: str, companion: str) -> Proje
 
 
 def _without_gpu(name: str) -> Without:
-    return lambda project: replace(project, gpus=tuple(gpu for gpu in project.gpus if gpu != name))
+    return lambda project: replace(project, gpus=tuple(gpu for gpu in project.gpus if gpu.written != name))
 
 
 def _every_channel(question: Problem) -> Iterator[str]:

@@ -184,7 +184,10 @@ def _gpus(question: Problem, name: str) -> Iterator[Change]:
     if len(question.project.gpus) > 1:
         left = f"without {name} in gpus:"
         yield Change(
-            path=("gpu", name), text=left, cost=7, apply=lambda p: replace(p, gpus=tuple(gpu for gpu in p.gpus if gpu != name))
+            path=("gpu", name),
+            text=left,
+            cost=7,
+            apply=lambda p: replace(p, gpus=tuple(gpu for gpu in p.gpus if gpu.written != name)),
         )
 
 

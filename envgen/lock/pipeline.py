@@ -222,7 +222,7 @@ def _read_back(layout: Layout, matrix: Matrix, item: Solved, locked: RenderedFil
     complete = all(held[solution.platform] == len(solution.records) for solution in item.solutions)
     if conda_lock.read_stamp(locked.text, shown) is None or not complete:
         raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
-    findings = check.check(lock, check.claims_of(item.resolution, matrix), matrix)
+    findings = check.check(lock, check.claims_of(item.resolution), matrix)
     wrong = [found for found in findings if found.severity == "error"]
     if wrong:
         lines = "\n".join(_told(found) for found in wrong)

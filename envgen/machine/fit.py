@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix import drivers
+from envgen.matrix.gpu_names import gpu_named
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.machine import Fit, LockedTarget, Machine, Manner, System
@@ -180,7 +181,7 @@ class _Case:
     def _forward(self) -> Iterator[str]:
         """Forward compatibility is for data-centre GPUs, on Linux, and the next major of CUDA."""
         gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
-        known = [self.matrix.gpus.get(drivers.model(self.matrix, gpu.name)) for gpu in gpus]
+        known = [gpu_named(self.matrix, gpu.name) for gpu in gpus]
         if drivers.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
             yield f"instead, on data-centre GPUs: {drivers.COMPAT}"
 
@@ -201,7 +202,7 @@ class _Case:
         return (f"{gpu.name}: {constraints.violated(broken, known)}", ()) if broken else None
 
     def _cell(self, gpu: Gpu, target: Target) -> constraints.Cell:
-        return constraints.cell(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), target, self.platform)
+        return constraints.cell(self.matrix, _fleet(gpu), target, self.platform)
 
     def _served(self, gpu: Gpu) -> tuple[str, ...]:
         """The targets of the matrices whose CUDA has code for a GPU."""
@@ -214,7 +215,7 @@ class _Case:
 
     def _no_cudnn(self, gpu: Gpu, lock: LockedTarget | None) -> tuple[str, tuple[str, ...]] | None:
         locked = lock.cudnn.get(self.platform) if lock else None
-        pin = constraints.cudnn_pin(replace(self.matrix, gpus={gpu.name.lower(): gpu}), _fleet(gpu), self.target)
+        pin = constraints.cudnn_pin(self.matrix, _fleet(gpu), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):
             return None
         cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
@@ -262,7 +263,7 @@ def _fleet(gpu: Gpu) -> Project:
         dependencies=(),
         pip=(),
         driver=None,
-        gpus=(gpu.name,),
+        gpus=(gpu,),
         align=False,
         exclude_newer=None,
         template="",

@@ -7,8 +7,6 @@ its own, also the next major (forward compatibility).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from packaging.version import Version
 
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, Toolkit, Variant, driver_text
@@ -72,7 +70,7 @@ def forward_note(matrix: Matrix, project: Project, target: Target, platform: Pla
 
     It applies on Linux, for the next major of CUDA, where every GPU of the project is one for data centres and has code there.
     """
-    gpus, system = constraints.fleet(matrix, project), constraints.system(platform)
+    gpus, system = project.gpus, constraints.system(platform)
     if target.cuda is None or project.driver is None or not gpus:
         return None
     toolkit = matrix.toolkits[target.cuda]
@@ -95,17 +93,3 @@ def forward_note(matrix: Matrix, project: Project, target: Target, platform: Pla
 def forward(native: Variant, toolkit: Toolkit, system: str) -> bool:
     """Whether forward compatibility reaches from the CUDA that a driver runs natively to a toolkit, the GPUs aside."""
     return system == "linux" and native is not None and toolkit.version.major == native.major + 1
-
-
-def model(matrix: Matrix, name: str) -> str:
-    """The name under which gpus.yaml knows a GPU that NVML calls `name` ("NVIDIA A100-SXM4-40GB"), in small letters; "" if none."""
-    words = [word for word in name.lower().replace("-", " ").split() if word not in ("nvidia", "geforce")]
-    return next(_candidates(matrix, words), "")
-
-
-def _candidates(matrix: Matrix, words: Sequence[str]) -> Iterator[str]:
-    """The longest first: an RTX 3080 Ti is no RTX 3080."""
-    for length in range(len(words), 0, -1):
-        name = " ".join(words[:length])
-        if name in matrix.gpus:
-            yield name

@@ -191,6 +191,9 @@ class Cudnn:
     at: Address
 
 
+_BARE = "compute capability "
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
     """A GPU model, or a bare compute capability, with the capability as major.minor.
@@ -204,6 +207,16 @@ class Gpu:
     uuid: str = ""
     mig: int | None = None
     data_centre: bool = False
+
+    @classmethod
+    def bare(cls, capability: Version) -> Gpu:
+        """Any GPU of a compute capability."""
+        return cls(name=f"{_BARE}{capability}", capability=capability)
+
+    @property
+    def written(self) -> str:
+        """What `gpus:` of a project calls it: `V100`, or the compute capability `7.0`."""
+        return self.name.removeprefix(_BARE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +326,7 @@ class Project:
     dependencies: tuple[Dependency, ...]
     pip: tuple[str, ...]
     driver: Version | None  # oldest driver in the fleet
-    gpus: tuple[str, ...]
+    gpus: tuple[Gpu, ...]
     align: bool
     exclude_newer: datetime | None
     template: str

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from packaging.specifiers import SpecifierSet
 
-from envgen.matrix.gpu_names import model_of
+from envgen.matrix.gpu_names import required_gpu
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Matrix, Reason
+from envgen.model.facts import Address, Gpu, Matrix, Reason
 from envgen.project.aliases import ANY, AliasMeaning, Phrase, conda_phrase, cuda_word, hear, served
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
@@ -60,19 +59,15 @@ class AliasCollector:
         self.words.append(AliasMeaning(f"cuda: {text}", at, _because(self.matrix, cuda), cuda=cuda, also=also))
         self.open[at] = cuda
 
-    def gpu(self, name: str, at: Address) -> str:
-        """A GPU as the matrix names it, or a compute capability."""
-        if name.lower() in self.matrix.gpus or re.fullmatch(r"\d+\.\d", name):
-            return name
-        model = model_of(self.matrix, name)
-        if model is None:
-            hint = f'{closest(name.lower(), self.matrix.gpus)} A compute capability such as "8.0" will do as well.'
-            raise BadInput(f"no GPU `{name}` in matrices/gpus.yaml", where=at, hint=hint)
-        known = self.matrix.gpus.get(model.lower())
-        what = f"{model} (compute capability {known.capability})" if known else f"compute capability {model}"
-        write = model if known else f'"{model}"'
-        self.notes.append(Reason(f"`{name}` is read as {what}; write `gpus: [{write}]` instead", at))
-        return model
+    def gpu(self, name: str, at: Address) -> Gpu:
+        """The GPU that a text names."""
+        found = required_gpu(self.matrix, name, at)
+        if name.strip().lower() not in (found.written.lower(), found.name.lower()):
+            bare = found.written != found.name
+            what = found.name if bare else f"{found.name} (compute capability {found.capability})"
+            write = f'"{found.written}"' if bare else found.written
+            self.notes.append(Reason(f"`{name}` is read as {what}; write `gpus: [{write}]` instead", at))
+        return found
 
 
 def _because(matrix: Matrix, cuda: SpecifierSet | None) -> str:

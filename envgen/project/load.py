@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Dependency, Matrix, Platform, Project, RequestedFramework, RequestedTarget, driver_text
+from envgen.model.facts import Address, Dependency, Gpu, Matrix, Platform, Project, RequestedFramework, RequestedTarget, driver_text
 from envgen.model.layout import Layout
 from envgen.model.run import Reporter
 from envgen.project.aliases import ANY, conda_phrase, pip_phrase
@@ -131,12 +131,12 @@ class _Names:
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=self.at(*path))
         return RequestedTarget(name=name, at=self.at(*path), platforms=platforms, virtual=row.virtual_packages, dependencies=extra)
 
-    def cuda(self, row: CudaRow | None, gpus: tuple[str, ...]) -> Iterator[RequestedTarget]:
+    def cuda(self, row: CudaRow | None, gpus: tuple[Gpu, ...]) -> Iterator[RequestedTarget]:
         """The target that the key `cuda:` asks for."""
         if row:
             at, data = self.at("cuda"), self.document.data["cuda"]
             also: tuple[str, ...] = (f'`driver: ">={driver_text(row.driver)}"`',) if row.driver else ()
-            also += (f"`gpus: [{', '.join(gpus)}]`",) if gpus else ()
+            also += (f"`gpus: [{', '.join(gpu.written for gpu in gpus)}]`",) if gpus else ()
             self.heard.cuda(row.version or "newest", data if isinstance(data, str) else _flow(data), at, also)
             yield RequestedTarget(name="", at=at)
 
@@ -171,7 +171,7 @@ class _Names:
         """The requirements that are no words."""
         return tuple(line for i, line in enumerate(found) if not self.heard.phrase(pip_phrase(line), self.at("pip", i)))
 
-    def gpus(self, found: list[str], *path: str) -> tuple[str, ...]:
+    def gpus(self, found: list[str], *path: str) -> tuple[Gpu, ...]:
         return tuple(self.heard.gpu(name, self.at(*path, index)) for index, name in enumerate(found))
 
 

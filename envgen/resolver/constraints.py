@@ -70,16 +70,6 @@ def system(platform: Platform) -> str:
     return "windows" if platform.startswith("win") else "linux"
 
 
-def fleet(matrix: Matrix, project: Project) -> tuple[Gpu, ...]:
-    """The project's GPUs, by model or by bare compute capability."""
-    return tuple(gpu_named(matrix, name) for name in project.gpus)
-
-
-def gpu_named(matrix: Matrix, name: str) -> Gpu:
-    """A GPU by its model, in any case of letters, or by its bare compute capability ("7.0")."""
-    return matrix.gpus.get(name.lower()) or Gpu(name=f"compute capability {name}", capability=Version(name))
-
-
 def provider(matrix: Matrix, project: Project, wish: RequestedFramework) -> str:
     """Who publishes a framework for a project: the one asked for, or the first of the project's channels that publishes it."""
     known = matrix.frameworks[wish.framework].providers
@@ -102,7 +92,7 @@ def given(matrix: Matrix, project: Project, target: Target, platform: Platform) 
     known = promised(target, platform)
     known["provider"] = tuple(dict.fromkeys(provider(matrix, project, wish) for wish in project.frameworks))
     if target.cuda:
-        known["gpu"] = tuple(gpu.capability for gpu in fleet(matrix, project))
+        known["gpu"] = tuple(gpu.capability for gpu in project.gpus)
         known |= _driver(matrix.toolkits[target.cuda], project.driver, platform)
     return {axis: values for axis, values in known.items() if values}
 
@@ -163,9 +153,8 @@ def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> 
     """The target's CUDA, and older minors of its major whose toolkits have code for the project's GPUs, too."""
     if target.cuda is None or not older:
         return (target.cuda,)
-    gpus = fleet(matrix, project)
     same_major = (toolkit for toolkit in matrix.toolkits.values() if toolkit.version.major == target.cuda.major)
-    fit = (toolkit.version for toolkit in same_major if all(has_code(toolkit, gpu) for gpu in gpus))
+    fit = (toolkit.version for toolkit in same_major if all(has_code(toolkit, gpu) for gpu in project.gpus))
     return tuple(sorted((version for version in fit if version <= target.cuda), reverse=True)) or (target.cuda,)
 
 
@@ -196,7 +185,7 @@ def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platfo
         needs = f"{driver_text(floor)} or newer" if system(platform) in toolkit.floor else f"newer than {driver_text(floor)}"
         yield Reason(f"CUDA {target.cuda} needs driver {needs}, the fleet's oldest is {driver_text(project.driver)}", toolkit.at)
     low, high = toolkit.capabilities
-    for gpu in fleet(matrix, project):
+    for gpu in project.gpus:
         if not has_code(toolkit, gpu):
             text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, not for {gpu.name} ({gpu.capability})"
             yield Reason(text, toolkit.at)
@@ -212,10 +201,9 @@ def newest_before(matrix: Matrix, toolkit: Toolkit, system: str) -> Version | No
 
 def cudnn_pin(matrix: Matrix, project: Project, target: Target) -> tuple[str, Reason] | None:
     """The conda range that keeps cuDNN to versions with code for the project's oldest GPU; None when any will do."""
-    gpus = fleet(matrix, project)
-    if target.cuda is None or not gpus:
+    if target.cuda is None or not project.gpus:
         return None
-    oldest = min(gpus, key=lambda gpu: gpu.capability)
+    oldest = min(project.gpus, key=lambda gpu: gpu.capability)
     rows = [row for row in matrix.cudnn if target.cuda.major in row.cuda_majors]
     too_new = [row for row in rows if row.floor > oldest.capability]
     if not too_new:

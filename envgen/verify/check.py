@@ -15,7 +15,6 @@ from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
-from envgen.resolver.constraints import fleet
 from envgen.verify import rules_builds, rules_integrity, rules_promises  # noqa: F401 - they fill the registry
 from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 
@@ -101,8 +100,8 @@ def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None])
     return Version(told[0]) if told else None
 
 
-def claims_of(resolution: Resolution, matrix: Matrix | None = None) -> dict[Platform, Claim]:
-    """What a resolution decided, for each of its platforms; with the matrix, the project's GPUs count, too."""
+def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
+    """What a resolution decided, for each of its platforms."""
     target, project = resolution.target, resolution.project
     return {
         platform: Claim(
@@ -114,7 +113,7 @@ def claims_of(resolution: Resolution, matrix: Matrix | None = None) -> dict[Plat
             builds=_chosen(resolution),
             channels=project.channels,
             driver=project.driver,
-            gpus=fleet(matrix, project) if matrix else (),
+            gpus=project.gpus,
         )
         for platform in resolution.platforms
     }

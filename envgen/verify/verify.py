@@ -18,7 +18,7 @@ from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout, starter
 from envgen.model.packages import Lock
 from envgen.project.load import load
-from envgen.resolver.constraints import fleet, with_overrides
+from envgen.resolver.constraints import with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
 from envgen.yamlfile.document import read
@@ -126,16 +126,16 @@ def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matr
         known = [wish.name for wish in project.targets]
         raise BadInput(f"{name} has no target `{target}`", where=project.at("targets"), hint=closest(target, known))
     claims = claims_for(lock, with_overrides(matrix.targets[target], wish))
-    return {platform: _for_project(claim, project, matrix) for platform, claim in claims.items()}
+    return {platform: _for_project(claim, project) for platform, claim in claims.items()}
 
 
-def _for_project(claim: Claim, project: Project, matrix: Matrix) -> Claim:
+def _for_project(claim: Claim, project: Project) -> Claim:
     return replace(
         claim,
         frameworks=tuple(wish.framework for wish in project.frameworks),
         channels=project.channels,
         driver=project.driver,
-        gpus=fleet(matrix, project),
+        gpus=project.gpus,
     )
 
 

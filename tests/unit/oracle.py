@@ -156,12 +156,12 @@ def _installable(
         facts["glibc"] = [Version(target.virtual[platform]["__glibc"])]
     if "__archspec" in target.virtual[platform]:
         facts["archspec"] = [target.virtual[platform]["__archspec"].split(" ")[-1]]
-    gpus: Iterable[Version | None] = _capabilities(matrix, project) or [None] if target.cuda else [None]
+    gpus: Iterable[Version | None] = _capabilities(project) or [None] if target.cuda else [None]
     return all(_met(c, facts | ({"gpu": [gpu]} if gpu else {})) for c in matrix.constraints if not c.warn for gpu in gpus)
 
 
-def _capabilities(matrix: Matrix, project: Project) -> list[Version]:
-    return [matrix.gpus[name.lower()].capability if name.lower() in matrix.gpus else Version(name) for name in project.gpus]
+def _capabilities(project: Project) -> list[Version]:
+    return [gpu.capability for gpu in project.gpus]
 
 
 def _runs(matrix: Matrix, project: Project, target: Target, platform: Platform) -> bool:
@@ -178,7 +178,7 @@ def _runs(matrix: Matrix, project: Project, target: Target, platform: Platform) 
 
 def _covered(matrix: Matrix, project: Project, cuda: Version) -> bool:
     low, high = matrix.toolkits[cuda].capabilities
-    return all(low <= gpu and gpu.major <= high.major for gpu in _capabilities(matrix, project))
+    return all(low <= gpu and gpu.major <= high.major for gpu in _capabilities(project))
 
 
 def _met(constraint: Constraint, facts: Mapping[str, list[object]]) -> bool:

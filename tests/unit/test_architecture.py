@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "curate.lint": {"curate", "matrix", "resolver", "yamlfile"},
     "curate.records": {"channels", "curate", "formats", "matrix", "verify"},
     "curate.refresh": {"curate", "files", "formats", "matrix", "yamlfile"},
-    "curate.show": {"files", "resolver"},
+    "curate.show": {"files", "matrix", "resolver"},
     "cli": {
         *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
         *("lock", "machine", "matrix", "probe", "project", "resolver", "verify", "yamlfile"),

@@ -64,7 +64,7 @@ def alone(site: Site, question: Query) -> Project:
         dependencies=(),
         pip=(),
         driver=question.driver,
-        gpus=tuple(gpu.name.removeprefix("compute capability ") for gpu in question.gpus),
+        gpus=question.gpus,
         align=True,
         exclude_newer=None,
         template="",

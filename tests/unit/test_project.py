@@ -74,7 +74,12 @@ def test_a_whole_project_file_is_read_as_it_is_meant() -> None:
     assert project.platforms == ("linux-64", "win-64")
     assert project.channels == ("conda-forge", "https://$USER:$WORD@host.example/t/$TOKEN/c")
     assert [dependency.name for dependency in project.dependencies] == ["numpy", "pandas", "scipy", "x"]
-    assert (project.pip, project.driver, project.gpus, project.align) == (("einops",), Version("535.54"), ("v100", "8.0"), False)
+    assert (project.pip, project.driver, tuple(gpu.written for gpu in project.gpus), project.align) == (
+        ("einops",),
+        Version("535.54"),
+        ("V100", "8.0"),
+        False,
+    )
     assert project.exclude_newer == datetime(2026, 6, 1, tzinfo=timezone.utc)
     assert project.template == "other.j2"
 
@@ -145,7 +150,7 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (PROJECT + 'dependencies: ["x::AlphaVision 1"]\n', "6:16: alpha has no provider `x`\n\nhint: known here: conda-forge, vendor"),
         (PROJECT + "driver: 535\n", '6:1: driver: expected a string, got the number 535\n\nhint: put it in quotes: "535"'),
         (PROJECT + 'driver: "<535"\n', '6:1: driver: not the oldest driver\n\nhint: write for instance ">=535"'),
-        (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: did you mean `v100`? A compute capability such as "8.0" will do as well.'),
+        (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: did you mean `v100`? (a compute capability such as "8.0" is fine, too)'),
         (PROJECT + "gpus: [8.0]\n", '6:8: gpus[0]: expected a string, got the number 8.0\n\nhint: put it in quotes: "8.0"'),
         (PROJECT + 'exclude-newer: "yesterday"\n', "6:1: exclude-newer: not a date\n\nhint: write for instance 2026-06-01"),
         (PROJECT + "align: perhaps\n", "6:1: align: expected a valid boolean\n\nhint: see docs/matrices.md"),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import FILES, examples, project_of, refused, write_matrix
 
-from envgen.matrix.gpu_names import model_of
+from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix, Project
 from envgen.project.aliases import conda_phrase, hear, pip_phrase
@@ -524,9 +524,9 @@ def test_any_mixture_is_a_project_whose_own_terms_are_the_same_project(real: Mat
     ],
 )  # fmt: skip
 def test_a_gpu_is_known_by_the_names_that_people_and_drivers_give_it(text: str, model: str | None, real: Matrix) -> None:
-    found = model_of(real, text)
+    found = gpu_named(real, text)
     shortest = {"Tesla V100": "V100", "Tesla T4": "T4"}
-    assert shortest.get(found or "", found) == shortest.get(model or "", model)
+    assert (found and shortest.get(found.written, found.written)) == shortest.get(model or "", model)
 
 
 @examples(100)
@@ -537,8 +537,8 @@ def test_every_model_is_found_in_what_nvml_would_call_it(real: Matrix, data: st.
         data.draw(st.sampled_from(["", "NVIDIA ", "nvidia-"])),
         data.draw(st.sampled_from(["", " 80GB", "-SXM4-40GB", " PCIe"])),
     )
-    found = model_of(real, f"{before}{gpu.name}{behind}")
-    assert found is not None and real.gpus[found.lower()].capability == gpu.capability
+    found = gpu_named(real, f"{before}{gpu.name}{behind}")
+    assert found is not None and (found.name, found.capability) == (gpu.name, gpu.capability)
 
 
 # --- words.yaml -----------------------------------------------------------------------------------------------------------

@@ -182,7 +182,7 @@ def worlds(
         dependencies=(),
         pip=(),
         driver=draw(st.sampled_from([None, None, None, None, Version("535"), Version("526"), Version("470")])),
-        gpus=draw(st.sampled_from([(), (), (), ("A100",), ("A100",), ("V100", "A100"), ("K40",)])),
+        gpus=draw(st.sampled_from([(), (), (), (gpus["a100"],), (gpus["a100"],), (gpus["v100"], gpus["a100"]), (gpus["k40"],)])),
         align=draw(st.sampled_from([True, True, False])),
         exclude_newer=None,
         template="x",

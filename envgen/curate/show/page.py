@@ -73,7 +73,7 @@ def _start(matrix: Matrix, question: Query) -> dict[str, Any]:
         "framework": max(question.frameworks, key=lambda name: sum(len(row.builds) for row in matrix.frameworks[name].releases)),
         "platform": question.platform or "linux-64",
         "driver": driver_text(question.driver) if question.driver else "",
-        "gpus": [gpu.name.removeprefix("compute capability ") for gpu in question.gpus],
+        "gpus": [gpu.written for gpu in question.gpus],
         "python": str(question.python or ""),
     }
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.matrix.gpu_names import required_gpu
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Gpu, Matrix, Platform, driver_text
-from envgen.resolver.constraints import gpu_named, system
+from envgen.resolver.constraints import system
 
-_DRIVER, _MINOR, _CAPABILITY = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+"), re.compile(r"\d+\.\d")
+_DRIVER, _MINOR = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def asked(
     return Query(
         frameworks=tuple(dict.fromkeys(frameworks or matrix.frameworks)),
         driver=_version(driver, _DRIVER, "--driver", "a driver is written 535 or 535.104.05, as nvidia-smi prints it"),
-        gpus=tuple(dict.fromkeys(_gpu(matrix, name) for name in gpus)),
+        gpus=tuple(dict.fromkeys(required_gpu(matrix, name, "--gpu") for name in gpus)),
         python=_version(python, _MINOR, "--python", "a python is written 3.12, without the patch release"),
         platform=platform,
     )
@@ -70,10 +71,3 @@ def _version(text: str | None, shape: re.Pattern[str], where: str, hint: str) ->
     if not shape.fullmatch(text.strip()):
         raise BadInput(f"{text!r} is no version", where=where, hint=hint)
     return Version(text.strip())
-
-
-def _gpu(matrix: Matrix, name: str) -> Gpu:
-    if name.lower() not in matrix.gpus and not _CAPABILITY.fullmatch(name):
-        hint = f'{closest(name.lower(), matrix.gpus)} A compute capability such as "8.0" will do as well.'
-        raise BadInput(f"no GPU `{name}` in matrices/gpus.yaml", where="--gpu", hint=hint)
-    return gpu_named(matrix, name)
