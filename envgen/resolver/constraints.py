@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
@@ -184,11 +184,14 @@ def _hardware(matrix: Matrix, project: Project, target: Target, platform: Platfo
     if project.driver and floor and project.driver < floor:
         needs = f"{driver_text(floor)} or newer" if system(platform) in toolkit.floor else f"newer than {driver_text(floor)}"
         yield Reason(f"CUDA {target.cuda} needs driver {needs}, the fleet's oldest is {driver_text(project.driver)}", toolkit.at)
+    yield from (no_code(toolkit, gpu) for gpu in project.gpus if not has_code(toolkit, gpu))
+
+
+def no_code(toolkit: Toolkit, gpu: Gpu) -> Reason:
+    """Why a toolkit does not serve a GPU that it has no code for."""
     low, high = toolkit.capabilities
-    for gpu in project.gpus:
-        if not has_code(toolkit, gpu):
-            text = f"CUDA {target.cuda} has code for compute capability {low} to {high}, not for {gpu.name} ({gpu.capability})"
-            yield Reason(text, toolkit.at)
+    text = f"CUDA {toolkit.version} has code for compute capability {low} to {high}, not for {gpu.name} ({gpu.capability})"
+    return Reason(text, toolkit.at)
 
 
 def newest_before(matrix: Matrix, toolkit: Toolkit, system: str) -> Version | None:
@@ -199,11 +202,11 @@ def newest_before(matrix: Matrix, toolkit: Toolkit, system: str) -> Version | No
     )
 
 
-def cudnn_pin(matrix: Matrix, project: Project, target: Target) -> tuple[str, Reason] | None:
-    """The conda range that keeps cuDNN to versions with code for the project's oldest GPU; None when any will do."""
-    if target.cuda is None or not project.gpus:
+def cudnn_pin(matrix: Matrix, gpus: Collection[Gpu], target: Target) -> tuple[str, Reason] | None:
+    """The conda range that keeps cuDNN to versions with code for the oldest of these GPUs; None when any will do."""
+    if target.cuda is None or not gpus:
         return None
-    oldest = min(project.gpus, key=lambda gpu: gpu.capability)
+    oldest = min(gpus, key=lambda gpu: gpu.capability)
     rows = [row for row in matrix.cudnn if target.cuda.major in row.cuda_majors]
     too_new = [row for row in rows if row.floor > oldest.capability]
     if not too_new:

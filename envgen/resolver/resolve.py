@@ -171,6 +171,6 @@ def _pins(offers: Candidates, target: Target, choices: tuple[Choice, ...], pytho
         yield Pin("cuda", str(target.cuda), (Reason(f"target {target.name}", target.at),))
         floor = ", ".join(f"{driver_text(version)} ({kind})" for kind, version in toolkit.floor.items())
         yield Pin("driver", f">={floor}", (Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at),))
-    bound = constraints.cudnn_pin(matrix, project, target)
+    bound = constraints.cudnn_pin(matrix, project.gpus, target)
     if bound:
         yield Pin("cudnn", bound[0], (bound[1],))

@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "project": {"matrix", "resolver", "yamlfile"},
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "project", "resolver", "yamlfile"},
-    "machine": {"formats", "matrix", "project", "resolver", "targets"},
+    "machine": {"formats", "matrix", "project", "resolver", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
     "install": {"channels", "formats", "machine", "matrix", "project", "table", "targets", "yamlfile"},
     "probe": {"formats", "install", "machine", "matrix", "resolver"},

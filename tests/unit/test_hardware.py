@@ -126,7 +126,7 @@ def test_what_the_builds_of_a_framework_hold_narrows_what_the_toolkit_can(real: 
 )
 def test_cudnn_is_held_to_versions_with_code_for_the_oldest_gpu(real: Matrix, model: str, target: str, pin: str) -> None:
     project = project_of(Told("pytorch: '*'", target, more=gpus("RTX 3090" if model == "T4" else model, model)).text(), real)
-    found = constraints.cudnn_pin(real, project, real.targets[target])
+    found = constraints.cudnn_pin(real, project.gpus, real.targets[target])
     assert (found[0] if found else "") == pin
 
 
