@@ -23,8 +23,8 @@ from envgen.model.errors import BadInput
     "--framework",
     "frameworks",
     multiple=True,
-    type=click.Choice(["pytorch", "tensorflow", "jax", "cupy"]),
-    help="Ask only this one (default: all that are installed).",
+    metavar="NAME",
+    help="Probe only this framework, or this module (default: every framework of the matrices that is installed).",
 )
 @click.option(
     "--timeout",
@@ -46,7 +46,7 @@ def probe(
     as_json: bool,
     root: Path | None,
 ) -> None:
-    """Ask torch, tensorflow, jax and cupy inside an environment which GPU they see and where they compute, and judge it.
+    """Ask the frameworks inside an environment which GPUs they see and where they compute, and judge their answers.
 
     The environment is that of PROJECT and --target, the one at --prefix, or the active one.
     Exit status 1 where something is wrong: a GPU that is meant and not seen, a CUDA build in an environment for CPU, a crash.

@@ -13,13 +13,13 @@ from envgen.channels.channel import place
 from envgen.channels.index import Index, admits, fitting, match_spec, name_of, runs_on
 from envgen.curate.claims import specs, specs_for
 from envgen.curate.model import UNTOLD, Carrier, Fact, Published, Shelf
-from envgen.formats.builds import NAMERS, built_for
+from envgen.formats.builds import built_for
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import NoSolution, addressed
 from envgen.model.facts import PLATFORMS, Framework, Platform, Spelling, Variant
 
 _FIRST = re.compile(r"(\d+\.\d+)")
 _CUDNN_IN_BUILD = re.compile(r"cudnn(\d+)")
-_CUDNN = ("cudnn", "libcudnn")
 _ONE_BUILD = re.compile(r"[\w.+!-]+")  # a version or a build string without a glob and without a range
 _PROBES = ("", ".0", ".99", ".999")  # of 12.6.*: what a record that asks for some 12.6 may have in mind
 
@@ -29,6 +29,7 @@ class Evidence:
     """An index, and what was learnt from it; `pythons` are the minors that builds are asked about."""
 
     index: Index
+    catalogue: Catalogue
     pythons: Sequence[Version]
     _shelves: dict[tuple[str, Platform], tuple[tuple[RepoDataRecord, Published], ...]] = field(default_factory=dict)
     _record: dict[int, RepoDataRecord] = field(default_factory=dict)
@@ -71,11 +72,11 @@ class Evidence:
             package=record.name.normalized,
             version=version,
             build=str(record.build),
-            variant=variant_of(str(record.build), needs),
+            variant=variant_of(self.catalogue, record.name.normalized, str(record.build), needs),
             platform=platform,
             pythons=runs if len(runs) == 1 else runs & frozenset(self.pythons),
             tied=len(runs) == 1,
-            cudnn=_cudnn_of(str(record.build), needs),
+            cudnn=_cudnn_of(self.catalogue, str(record.build), needs),
             needs=needs,
         )
 
@@ -180,24 +181,25 @@ def _channel(spec: MatchSpec, spelling: Spelling) -> str:
     return next(iter(named), spelling.channels[0])
 
 
-def variant_of(build: str, needs: Iterable[str]) -> Variant:
+def variant_of(catalogue: Catalogue, name: str, build: str, needs: Iterable[str]) -> Variant:
     """The CUDA that a build was made for: by its build string, else by what it needs; None for a CPU build."""
-    told = built_for(build)
+    told = built_for(build, next(iter(catalogue.named("conda", name)), None))
     if told and "." in told:
         return Version(told)
     by_name = {need.split()[0]: need for need in needs}
-    bounds = (_FIRST.search(by_name[name].partition(" ")[2]) for name in NAMERS if name in by_name)
+    bounds = (_FIRST.search(by_name[name].partition(" ")[2]) for name in catalogue.namers if name in by_name)
     bound = next((Version(found[1]) for found in bounds if found), None)
-    if bound is None and told is None and not {"__cuda", *NAMERS} & by_name.keys():
+    if bound is None and told is None and not {"__cuda", *catalogue.namers} & by_name.keys():
         return None
     return bound or UNTOLD
 
 
-def _cudnn_of(build: str, needs: Iterable[str]) -> int | None:
+def _cudnn_of(catalogue: Catalogue, build: str, needs: Iterable[str]) -> int | None:
     """The cuDNN major that a build links: by what it needs, else by its build string."""
+    names = catalogue.bringing("cudnn", "conda")
     for need in needs:
         words = need.split()
-        if words[0] in _CUDNN and len(words) > 1 and (found := re.search(r"\d+", words[1])):
+        if words[0] in names and len(words) > 1 and (found := re.search(r"\d+", words[1])):
             return int(found[0])
     named = _CUDNN_IN_BUILD.search(build)
     return int(named[1]) if named else None

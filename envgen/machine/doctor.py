@@ -46,7 +46,7 @@ def diagnose(
 def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, system: System, *, requested: bool = True) -> Checkup:
     """How every target of a project fits the machine, and the locked one that `auto` means on it."""
     project = load(layout, matrix, name)
-    locks = locked(layout, project)
+    locks = locked(layout, matrix, project)
     fits = fit.project_fits(machine, matrix, project, system, locks)
     chosen, why = _choice(project, fits, machine, locks)
     return Checkup(project=name, fits=fits, chosen=chosen, why=why, requested=requested)

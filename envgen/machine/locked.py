@@ -14,13 +14,13 @@ from envgen.model.layout import LOCK, Layout
 from envgen.model.machine import LockedTarget
 
 
-def locked(layout: Layout, project: Project) -> dict[str, LockedTarget]:
+def locked(layout: Layout, matrix: Matrix, project: Project) -> dict[str, LockedTarget]:
     """What matters of the locks of a project for a machine, by target; targets without a lock are missing.
 
     Raises BadInput if a lock is not readable.
     """
     paths = {target.name: layout.target(project.name, target.name) / LOCK for target in project.targets}
-    return {target: _locked(path, layout) for target, path in paths.items() if path.is_file()}
+    return {target: _locked(path, layout, matrix) for target, path in paths.items() if path.is_file()}
 
 
 def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
@@ -34,13 +34,13 @@ def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
 
 def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
     """The locked target that `word` (`gpu` or `auto`) means on this machine, and why; BadInput when there is none."""
-    system, locks = inspect_system(matrix.catalogue), locked(layout, project)
+    system, locks = inspect_system(matrix.catalogue), locked(layout, matrix, project)
     machine = nvml.inspect(system.variables.get("CUDA_VISIBLE_DEVICES"))
     return best_for(word, machine, matrix, project, locks, system, locks)
 
 
-def _locked(path: Path, layout: Layout) -> LockedTarget:
+def _locked(path: Path, layout: Layout, matrix: Matrix) -> LockedTarget:
     text, shown = layout.read(path), layout.shown(path)
     stamp, lock = conda_lock.read_stamp(text, shown), conda_lock.read_lock(text, shown)
-    cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(package))}
+    cudnn = {package.platform: version for package in lock.packages if (version := cudnn_of(matrix.catalogue, package))}
     return LockedTarget(lock.platforms, stamp.chosen if stamp else {}, cudnn)

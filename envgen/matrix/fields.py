@@ -115,6 +115,14 @@ Major = Annotated[int, Field(ge=1, le=999)]
 WordText = Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": "string", "pattern": f"^{WORD}$"})]
 AskedText = Annotated[str, BeforeValidator(_asked), WithJsonSchema({"type": "string", "pattern": f"^(?:none|newest|{_CUDA})$"})]
 Names = Annotated[list[Text], Field(min_length=1)]
+CudaText = Annotated[str, Written(_CUDA, "not a CUDA version", 'write a major or a minor: "12", "10.2"')]
+PackageText = Annotated[
+    str, Written(r"[A-Za-z0-9_*][A-Za-z0-9._*\[\]-]*", "not the name of a package", "write for instance libcublas")
+]
+ImportText = Annotated[
+    str, Written(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "not a name that Python imports", "write for instance torch")
+]
+SonameText = Annotated[str, Written(r"version|[0-9]{1,4}", "not the major of a soname", 'write version, or a number: "12"')]
 
 
 # The axes of constraints that have names, and those that have ranges; a framework is an axis with a range as well.

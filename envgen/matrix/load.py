@@ -1,7 +1,7 @@
 """`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and, where they are, `advice.yaml` and `words.yaml` have a shape of their
-own; every other file is a framework.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and, where they are, `packages.yaml`, `advice.yaml` and `words.yaml` have a
+shape of their own; every other file is a framework.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from packaging.version import Version
 from envgen.matrix.advice import HOLE, heard, hearsay, words
 from envgen.matrix.conditions import constraints, no_repeats
 from envgen.matrix.fields import AXES
-from envgen.matrix.schema import KINDS, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
+from envgen.matrix.packages import catalogue
+from envgen.matrix.schema import (
+    KINDS,
+    CudaFile,
+    CudnnFile,
+    FrameworkFile,
+    GpuFile,
+    PackagesFile,
+    ReleaseRow,
+    SpellingRow,
+    TargetFile,
+)
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
@@ -35,10 +46,12 @@ from envgen.model.facts import (
     Toolkit,
     Variant,
 )
+from envgen.model.layout import Layout, starter
 from envgen.yamlfile.document import Document, checked, read
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # need not be there: without them everything is decided as well
+_PACKAGES = "packages.yaml"  # a repository that has none takes the one that came with envgen
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
@@ -56,31 +69,36 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    frameworks = {name: document for name, document in documents.items() if name not in KINDS}
-    found = [_framework(document) for document in frameworks.values()]
+    files = [(document, checked(document, FrameworkFile)) for name, document in documents.items() if name not in KINDS]
+    found = [(file, _framework(document, file), constraints(document, file.constraints)) for document, file in files]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
     matrix = Matrix(
-        frameworks={framework.name: framework for framework, _ in found},
+        frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
         gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
         constraints=(
-            *chain.from_iterable(rows for _, rows in found),
+            *chain.from_iterable(rows for _, _, rows in found),
             *constraints(cuda, cuda_file.constraints),
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
-        aliases=dict(words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
+        aliases=dict(words(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
+        catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
     )
     _check_references(matrix)
     said = hearsay(documents[_ADVICE]) if _ADVICE in documents else iter(())
     return replace(matrix, advice=tuple(heard(matrix, said)))
 
 
-def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
-    file = checked(document, FrameworkFile)
+def _packages(documents: Mapping[str, Document]) -> PackagesFile:
+    document = documents.get(_PACKAGES)
+    return checked(document or read(Layout(starter()).matrices / _PACKAGES, _PACKAGES), PackagesFile)
+
+
+def _framework(document: Document, file: FrameworkFile) -> Framework:
     stem = Path(document.file).stem
     if file.framework != stem:
         raise BadInput(
@@ -89,6 +107,10 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
     if file.framework in AXES:
         hint = f"constraints know these words: {', '.join(AXES)}"
         raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
+    if not file.releases and not file.packages:
+        raise BadInput(
+            "no releases and no packages", where=document.at(), hint="add `releases:`, or `packages:` for verify and probe"
+        )
     releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
     no_repeats(((release.version, release.at) for release in releases), "version")
     providers = {
@@ -116,8 +138,13 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
         for index, row in enumerate(file.left_out)
     )
     return Framework(
-        name=file.framework, providers=providers, releases=newest_first, because=file.because, left_out=left_out
-    ), constraints(document, file.constraints)
+        name=file.framework,
+        providers=providers,
+        releases=newest_first,
+        because=file.because,
+        left_out=left_out,
+        import_name=file.import_name or file.framework,
+    )
 
 
 def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:

@@ -14,6 +14,7 @@ from envgen.matrix.fields import (
     Because,
     Conditions,
     Day,
+    ImportText,
     Major,
     Minors,
     MinorText,
@@ -24,6 +25,7 @@ from envgen.matrix.fields import (
     VariantText,
     WordText,
 )
+from envgen.matrix.package_schema import PackageRow
 from envgen.yamlfile.document import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
@@ -103,11 +105,20 @@ class FrameworkFile(FileModel):
 
     framework: Text = Field(description="Its name; the file is called so.")
     because: Because
-    providers: dict[Text, list[SpellingRow]] = Field(description="Provider, and how it spells its builds.")
+    import_name: ImportText | None = Field(
+        default=None, alias="import", description="What Python imports; left out: the framework's name."
+    )
+    packages: list[PackageRow] = Field(
+        default=[],
+        description="Its packages, and those that belong to it. Those that its spellings ask for are known without a row.",
+    )
+    providers: dict[Text, list[SpellingRow]] = Field(default={}, description="Provider, and how it spells its builds.")
     left_out: list[LeftOutRow] = Field(
         default=[], alias="left-out", description="Builds that are published and deliberately no facts."
     )
-    releases: list[ReleaseRow] = Field(description="Every known release, newest first.")
+    releases: list[ReleaseRow] = Field(
+        default=[], description="Every known release, newest first. Without any, `verify` and `probe` alone know the framework."
+    )
     constraints: list[ConstraintRow] = Field(
         default=[], description="What does not go together, and is not said by the rows above."
     )
@@ -142,6 +153,16 @@ class CudaFile(FileModel):
     families: list[FamilyRow] = Field(description="One row for each major with minor-version compatibility, newest first.")
     toolkits: list[ToolkitRow] = Field(description="One row for each toolkit, newest first.")
     constraints: list[ConstraintRow] = Field(default=[], description="What holds of CUDA whatever the framework.")
+
+
+class PackagesFile(FileModel):
+    """CUDA's own packages, and those that need CUDA and belong to no framework."""
+
+    because: Because
+    import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
+    packages: list[PackageRow] = Field(
+        description="Packages. Of several rows that name one, the first whose conditions hold counts."
+    )
 
 
 class CudnnRow(FileModel):
@@ -249,6 +270,7 @@ class AliasFile(FileModel):
 KINDS: Mapping[str, type[FileModel]] = {
     "cuda.yaml": CudaFile,
     "cudnn.yaml": CudnnFile,
+    "packages.yaml": PackagesFile,
     "gpus.yaml": GpuFile,
     "targets.yaml": TargetFile,
     "advice.yaml": AdviceFile,

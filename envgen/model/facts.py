@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.advice import Advice
+from envgen.model.catalogue import Catalogue
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -134,6 +135,7 @@ class Framework:
     releases: tuple[Release, ...]
     because: str
     left_out: tuple[LeftOut, ...] = ()
+    import_name: str = ""  # what Python imports for it; every loaded framework has one
 
     @property
     def companions(self) -> frozenset[str]:
@@ -257,6 +259,7 @@ class Matrix:
     constraints: tuple[Constraint, ...]
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:

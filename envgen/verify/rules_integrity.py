@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from urllib.parse import unquote
@@ -19,12 +19,10 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from envgen.channels.channel import place, redacted
-from envgen.formats.builds import applies, requirement_name
+from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
 from envgen.model.packages import LockedPackage
-from envgen.verify.registry import Case, rule
+from envgen.verify.registry import Case, Violations, rule
 from envgen.verify.rules_promises import admits
-
-Violations = Iterator[tuple[LockedPackage | None, str]]
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
 _SECRET = re.compile(
@@ -182,7 +180,8 @@ def missing_dependency(case: Case) -> Violations:
                 yield package, f"needs {need}, which is not here"
         for need in package.depends if package.manager == "pip" else ():
             name = canonicalize_name(requirement_name(need))
-            if name.startswith("nvidia-") and ("pip", name) not in case.by_name and applies(need, case.platform):
+            missing = ("pip", name) not in case.by_name and is_cuda_wheel(case.catalogue, name)
+            if missing and applies(need, case.platform):
                 yield package, f"needs {need}, which is not here"
 
 

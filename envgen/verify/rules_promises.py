@@ -6,27 +6,23 @@ Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
-from envgen.formats.builds import cudnn_of, version_of
+from envgen.formats.builds import cudnn_of
+from envgen.model.catalogue import parsed
 from envgen.model.facts import driver_text
-from envgen.model.packages import LockedPackage
 from envgen.resolver import constraints
 from envgen.resolver.constraints import Value
-from envgen.verify.registry import Case, rule, toolkit_of
+from envgen.verify.registry import Case, Violations, rule, toolkit_of
 
 if TYPE_CHECKING:
     from rattler import VersionSpec
 
-Violations = Iterator[tuple[LockedPackage | None, str]]
 _IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
-
-# They hand the driver code of this toolkit to compile at run time (PTX): https://docs.nvidia.com/deploy/cuda-compatibility/
-_COMPILERS = {"triton", "torchtriton", "jaxlib", "tensorflow", "tensorflow-base", "numba-cuda", "cupy", "cupy-core", "torch"}
 
 
 @cache
@@ -97,20 +93,20 @@ def microarchitecture(case: Case) -> Violations:
     level = case.conda("_x86_64-microarch-level")
     promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
     have = re.fullmatch(r"x86_64(?:_v(\d))?", promised)
-    needs = version_of(level) if level else None
+    needs = parsed(level.version) if level else None
     if level and needs and have and needs.major > int(have[1] or 1):
         wanted = f"x86_64_v{needs.major}"
         yield level, f"needs a processor of level {wanted}; {case.claim.source} promises {promised}"
 
 
-@rule("cuda-promise", "conda-forge's `cuda-version` demands a driver for its major; a conda-lock.yml does not repeat that.")
+@rule("cuda-promise", "What names a CUDA requires a driver for its major, as a constraint; a conda-lock.yml does not repeat that.")
 def cuda_promise(case: Case) -> Violations:
-    """`cuda-version X.Y` constrains `__cuda >=X` (https://github.com/conda-forge/cuda-version-feedstock)."""
-    found = case.conda("cuda-version")
-    version = version_of(found) if found else None
+    """Packages of which the matrices say so, against the promised `__cuda`."""
     promised = (case.claim.virtual or {}).get("__cuda")
-    if found and version and promised and not admits(f">={version.major}", promised.split(" ")[0]):
-        yield found, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
+    for package, known in case.known if promised else ():
+        version = parsed(package.version) if known.constrains_driver else None
+        if version and promised and not admits(f">={version.major}", promised.split(" ")[0]):
+            yield package, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
 
 
 # --- driver ---------------------------------------------------------------------------------------------------------------
@@ -124,8 +120,15 @@ def driver_floors(case: Case) -> tuple[Version | None, Version | None]:
     toolkit = case.toolkit
     if toolkit is None:
         return None, None
-    compiles = any(package.name in _COMPILERS for package in case.packages)
-    return toolkit.floor.get(case.system), toolkit.driver.get(case.system) if compiles else None
+    return toolkit.floor.get(case.system), toolkit.driver.get(case.system) if _compilers(case) else None
+
+
+def _compilers(case: Case) -> tuple[str, ...]:
+    """What compiles at run time in an environment: it hands the driver code of this toolkit (PTX), each by its name.
+
+    See https://docs.nvidia.com/deploy/cuda-compatibility/.
+    """
+    return tuple(dict.fromkeys(known.compiles for _, known in case.known if known.compiles))
 
 
 @rule("driver-too-old", "The fleet's oldest driver cannot run this CUDA at all.")
@@ -139,11 +142,12 @@ def driver_too_old(case: Case) -> Violations:
 
 @rule("run-time-compilation", "The driver runs the build, but not what is compiled at run time for it.", severity="warning")
 def run_time_compilation(case: Case) -> Violations:
-    """Between the floor of the family and the toolkit's own driver, Triton, XLA and torch.compile may fail."""
+    """A driver between the floor of the family and the toolkit's own: it may not know code that a newer toolkit makes."""
     floor, compiling = driver_floors(case)
     have = case.claim.driver
     if compiling and have and (floor is None or have >= floor) and have < compiling:
-        yield None, f"code compiled at run time needs driver {driver_text(compiling)} or newer; the oldest is {driver_text(have)}"
+        wanted = f"code compiled at run time ({', '.join(_compilers(case))}) needs driver {driver_text(compiling)} or newer"
+        yield None, f"{wanted}; the oldest is {driver_text(have)}"
 
 
 # --- GPUs -----------------------------------------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ def gpu_without_code(case: Case) -> Violations:
 def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
     for package in case.packages:
-        version = cudnn_of(package)
+        version = cudnn_of(case.catalogue, package)
         floor = constraints.cudnn_floor(case.matrix, version) if version else None
         for gpu in case.claim.gpus if floor and case.claim.kind == "cuda" else ():
             if floor and gpu.capability < floor:

@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 from envgen.formats.installed import installed_target
 from envgen.formats.others import read_any
 from envgen.matrix.load import load_matrix
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.findings import Claim, Verified
@@ -104,7 +105,7 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
         return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
     virtual = asked.virtual or path.parent / VIRTUAL
     if asked.virtual or virtual.is_file():
-        return _of_promise(lock, virtual)
+        return _of_promise(lock, virtual, matrix.catalogue)
     return {}
 
 
@@ -165,12 +166,12 @@ def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
     }
 
 
-def _of_promise(lock: Lock, path: Path) -> dict[Platform, Claim]:
+def _of_promise(lock: Lock, path: Path, catalogue: Catalogue) -> dict[Platform, Claim]:
     """What a `virtual-packages.yml` makes of a lock: where it promises `__cuda`, a CUDA environment that this driver runs."""
     promised = _promises(path)
     claims = {}
     for platform in (platform for platform in lock.platforms if platform in promised):
-        seems = check.inferred([package for package in lock.packages if package.platform == platform])
+        seems = check.inferred(catalogue, [package for package in lock.packages if package.platform == platform])
         virtual = promised[platform]
         claims[platform] = Claim(
             kind="cuda" if "__cuda" in virtual else "cpu", cuda=_cuda(virtual, seems, path), source=path.name, virtual=virtual

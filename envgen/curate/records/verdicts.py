@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from envgen.curate.model import CONFIRMED, REFUTED, UNDECIDABLE, Aspect, Fact, Published, Shelf, told_variant
-from envgen.formats.builds import NAMERS
 from envgen.model.findings import Finding
 
 NO_SPELLING = Aspect(
@@ -23,9 +22,10 @@ _BLOCKED = re.compile(r"^(?P<name>[\w.-]+) .*cannot be installed because there a
 
 @dataclass(frozen=True, slots=True)
 class FactJudge:
-    """What absence means: a complete index holds every published build."""
+    """What absence means: a complete index holds every published build. `namers` are the packages that name a CUDA."""
 
     complete: bool
+    namers: tuple[str, ...] = ()
 
     def absent(self, name: str, kind: str, text: str) -> Aspect:
         """An aspect about something that is not in the records."""
@@ -119,7 +119,7 @@ class FactJudge:
             return solves, Aspect("cuda", REFUTED, "another build comes out", text)
         for found in findings:
             text = f"{found.rule}: {found.package}{', ' if found.package else ''}{found.text}"
-            if not found.package or found.package.split()[0] in (package, *NAMERS):
+            if not found.package or found.package.split()[0] in (package, *self.namers):
                 return solves, Aspect("cuda", REFUTED, f"what comes out is of another CUDA ({found.rule})", text)
             return solves, self.absent("cuda", f"what comes along is of another CUDA ({found.package.split()[0]})", text)
         return solves, Aspect("cuda", CONFIRMED)

@@ -23,8 +23,8 @@ def verified(layout: Layout, asked: CurateRequest, talk: Reporter, *, solve: boo
     matrix, index = opened(layout, asked)
     platforms = asked.platforms or PLATFORMS
     sources = claims.sources(matrix, asked.frameworks or tuple(matrix.frameworks))
-    evidence = Evidence(index, sorted(matrix.pythons))
-    judge = FactJudge(asked.complete or index.gateway is not None)
+    evidence = Evidence(index, matrix.catalogue, sorted(matrix.pythons))
+    judge = FactJudge(asked.complete or index.gateway is not None, matrix.catalogue.namers)
     judged, solves = (
         _by_records(judge, evidence, claims.facts(matrix, asked.frameworks or tuple(matrix.frameworks), platforms)),
         None,

@@ -15,7 +15,6 @@ from envgen.curate.published import Evidence, belongs, carrier
 from envgen.curate.refresh.diff import RecordedBuilds, edits
 from envgen.curate.request import CurateRequest, opened
 from envgen.files import write_files
-from envgen.formats.builds import NAMERS
 from envgen.matrix.rows import BuildCell
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.facts import PLATFORMS, Framework, Matrix
@@ -24,8 +23,6 @@ from envgen.model.resolution import RenderedFile
 from envgen.model.run import Reporter
 from envgen.yamlfile.document import checked, parse, text_of
 from envgen.yamlfile.edit import Edit, spliced
-
-_CUDNN = ("cudnn", "libcudnn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Refreshed:
 def refreshed(layout: Layout, asked: CurateRequest, talk: Reporter, *, write: bool) -> Refreshed:
     """Read the records, propose, and write where that is asked. Raises BadInput, and NoSolution without a channel."""
     matrix, index = opened(layout, asked)
-    evidence, complete = Evidence(index, sorted(matrix.pythons)), asked.complete or index.gateway is not None
+    evidence, complete = Evidence(index, matrix.catalogue, sorted(matrix.pythons)), asked.complete or index.gateway is not None
     changed, by_hand = [], []
     talk.begin("reading records", len(asked.frameworks or matrix.frameworks))
     for name in asked.frameworks or tuple(matrix.frameworks):
@@ -154,7 +151,7 @@ def _homeless(matrix: Matrix, framework: Framework, held: Sequence[RecordedBuild
 def _toolkits(matrix: Matrix, evidence: Evidence) -> list[str]:
     """CUDA versions newer than every toolkit: which driver they need, and which GPUs they have code for, no record tells."""
     newest = max(matrix.toolkits)
-    found = {Version(".".join(version.split(".")[:2])) for version, _ in _versions(matrix, evidence, NAMERS[-2:])}
+    found = {Version(".".join(version.split(".")[:2])) for version, _ in _versions(matrix, evidence, matrix.catalogue.namers)}
     return [
         f"CUDA {version} is published, and cuda.yaml has no such toolkit: no record tells its drivers and GPUs"
         for version in sorted(found)
@@ -166,8 +163,11 @@ def _cudnn(matrix: Matrix, evidence: Evidence) -> list[str]:
     """Releases of cuDNN newer than every row: the GPUs that they have code for, no record tells."""
     newest = max((row.version for row in matrix.cudnn), default=Version("0"))
     majors: dict[Version, set[str]] = defaultdict(set)
-    for version, needs in _versions(matrix, evidence, _CUDNN):
-        majors[Version(version)].update(words[1].lstrip(">=")[:2] for need in needs if (words := need.split())[0] == "cuda-version")
+    namers = matrix.catalogue.namers
+    for version, needs in _versions(matrix, evidence, matrix.catalogue.bringing("cudnn", "conda")):
+        majors[Version(version)].update(
+            words[1].lstrip(">=")[:2] for need in needs if len(words := need.split()) > 1 and words[0] in namers
+        )
     return [
         f"cuDNN {version} for CUDA {' and '.join(sorted(majors[version])) or '?'} is published, and cudnn.yaml has no row: "
         "no record tells its GPUs"
