@@ -30,7 +30,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequ
 
 
 def grid(rows: Iterable[tuple[str, str]], *, label_width: int = 0) -> Table:
-    """Labels and texts in two columns without headings. Texts wrap, labels do not; the label column is at least `label_width` wide."""
+    """Labels and texts in two columns without headings; texts wrap, labels do not. `label_width` is the least for the labels."""
     from rich.table import Table
     from rich.text import Text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -89,11 +90,11 @@ def run(
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.install import run as running
-    from envgen.install.select import installed_prefix
+    from envgen.install.select import cuda_libraries, installed_prefix
 
     with Terminal() as talk:
         place = installed_prefix(layout, project, target, prefix, talk)
-    environ, dropped = running.activated(place, os.environ)
+    environ, dropped = running.activated(place, os.environ, partial(cuda_libraries, layout))
     if dropped and not quiet:
         click.echo(running.dropped_text(dropped), err=True)
     return running.run(place, command, environ)

@@ -8,42 +8,35 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from envgen.install.clean_env import DroppedVariable, clean
+from envgen.machine import cuda_paths
 from envgen.model.errors import BadInput
 
 # A constant: nothing that the user writes is parsed by the shell. The scripts belong to the environment's packages.
 _ACTIVATE = 'for script in "$CONDA_PREFIX"/etc/conda/activate.d/*.sh; do if [ -r "$script" ]; then . "$script"; fi; done; exec "$@"'
-_TOOLKIT = (
-    "libcudart.so*",
-    "libcublas.so*",
-    "libcudnn*.so*",
-    "libcudart*.dylib",
-    "cudart64*.dll",
-    "cudnn*.dll",
-    "cublas64*.dll",
-    "libcuda.so",
-)
-_HEADERS, _PROGRAMS = ("cuda_runtime.h", "cudnn.h", "cudnn_version.h"), ("nvcc", "nvcc.exe")
 _DRIVER = "libcuda.so.1"  # the driver's folder is kept (/usr/lib/wsl/lib, /usr/local/nvidia/lib64); a stub has no `.1`
 _SYSTEM = re.compile(r"(/usr(/local)?)?/(s?bin|lib|lib64|lib/\w+-linux-gnu|include)")
 
 
-def activated(prefix: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[DroppedVariable, ...]]:
+def activated(
+    prefix: Path, environ: Mapping[str, str], libraries: Callable[[], Collection[str]]
+) -> tuple[dict[str, str], tuple[DroppedVariable, ...]]:
     """The environment variables for a command in an environment, and what of `environ` was dropped.
 
-    Raises BadInput if the environment's own variables (`etc/conda/env_vars.d`, `conda-meta/state`) are not readable.
+    `libraries` returns the names of CUDA's shared libraries; it is only called if a search path has shared libraries that it could
+    name. Raises BadInput if the environment's own variables (`etc/conda/env_vars.d`, `conda-meta/state`) are not readable.
     """
-    kept, dropped = clean(environ, str(prefix), has_cuda, os.path)
+    kept, dropped = clean(environ, str(prefix), lambda folder: has_cuda(folder, libraries), os.path)
     path = os.pathsep.join((*map(str, _bin_folders(prefix)), *filter(None, [kept.get("PATH")])))
     active = {"PATH": path, "CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": prefix.name, "CONDA_SHLVL": "1"}
     return {**kept, **active, **_variables(prefix)}, dropped
 
 
-def has_cuda(folder: str) -> bool:
+def has_cuda(folder: str, libraries: Callable[[], Collection[str]]) -> bool:
     """Whether a folder contains files of a CUDA toolkit or cuDNN, and not the driver.
 
     False for the system's own folders, and for programs of another conda environment: these come after the environment's own.
@@ -53,7 +46,9 @@ def has_cuda(folder: str) -> bool:
         return False
     if place.name in ("bin", "Scripts") and (place.parent / "conda-meta").is_dir():
         return False
-    return any((place / name).exists() for name in (*_HEADERS, *_PROGRAMS)) or any(next(place.glob(n), None) for n in _TOOLKIT)
+    files = cuda_paths.names(place)
+    shared = [name for name in files if cuda_paths.is_shared_library(name)]
+    return cuda_paths.is_toolkit(files) or bool(shared and cuda_paths.has_library(shared, libraries()))
 
 
 def _bin_folders(prefix: Path) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from envgen.formats.installed import read_manifest
@@ -120,3 +121,11 @@ def _target(layout: Layout, project: str, word: str, reporter: Reporter) -> tupl
 
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
     return best_locked(word, layout, matrix, load(layout, matrix, project, reporter))
+
+
+@cache
+def cuda_libraries(layout: Layout) -> frozenset[str]:
+    """CUDA's shared libraries, without prefix and suffix, as the matrices name them."""
+    from envgen.matrix.load import load_matrix
+
+    return load_matrix(layout.matrices, layout.shown(layout.matrices)).catalogue.libraries

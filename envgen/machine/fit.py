@@ -243,7 +243,7 @@ class _CudaCheck:
         floor, own = self.toolkit.floor.get(self.driver_os), self.toolkit.driver.get(self.driver_os)
         needs = f"needs driver {driver_text(floor)} or newer, and this is {driver}" if floor else f"runs on driver {driver}"
         since = f" on drivers before {driver_text(own)}" if own else ""
-        caution = f"code that is compiled at run time{_examples(self.matrix)} may fail{since}"
+        caution = f"code compiled at run time{_examples(self.matrix)} may fail{since}"
         return "minor", f"by minor-version compatibility: CUDA {cuda.major} {needs}", (caution,)
 
 

@@ -79,7 +79,7 @@ def _checkup_lines(checkup: Checkup, width: int) -> Iterator[str]:
         yield "targets in the matrices"
         yield from _grouped(checkup.fits, width)
         return
-    summary = f"{checkup.chosen} is chosen, {checkup.why}" if checkup.chosen else checkup.why
+    summary = f"{checkup.chosen} is chosen: {checkup.why}" if checkup.chosen else checkup.why
     yield from wrap(f"{checkup.project}: {summary}", width, subsequent_indent="    ")
     yield from _columns((row for fit in checkup.fits for row in _fit(fit, fit.target == checkup.chosen)), width)
 

@@ -97,13 +97,14 @@ def hidden_gpus(host: Host) -> Iterator[Symptom]:
     if not host.machine.hidden:
         return
     every = not host.machine.gpus
+    fix = "unset CUDA_VISIBLE_DEVICES" + ("; until then programs run on the CPU" if every else " to use all GPUs")
     value = host.system.variables.get("CUDA_VISIBLE_DEVICES", "")
     names = ", ".join(dict.fromkeys(gpu.name for gpu in host.machine.hidden))
     yield Symptom(
         id="hidden-gpus",
         severity="error" if every else "note",
         text=f"CUDA_VISIBLE_DEVICES={value!r} hides {'every GPU' if every else 'some GPUs'} ({names})",
-        fix="unset CUDA_VISIBLE_DEVICES; until then programs run on the CPU" if every else "to use them, unset CUDA_VISIBLE_DEVICES",
+        fix=fix,
     )
 
 
@@ -133,10 +134,11 @@ def mig(host: Host) -> Iterator[Symptom]:
 
 
 def musl(host: Host) -> Iterator[Symptom]:
-    """conda packages for Linux need glibc."""
+    """Packages of conda for Linux need glibc."""
     if host.system.musl and host.system.glibc is None:
         text = "this system uses musl instead of glibc; conda packages for Linux do not run on it"
-        yield Symptom(id="musl", severity="error", text=text, fix="use a system or container image with glibc (debian, ubuntu, rocky)")
+        fix = "use a system or container image with glibc (debian, ubuntu, rocky)"
+        yield Symptom(id="musl", severity="error", text=text, fix=fix)
 
 
 # --- CUDA outside of environments -----------------------------------------------------------------------------------------
@@ -216,7 +218,7 @@ def system_cudnn(host: Host) -> Iterator[Symptom]:
 
 
 def mamba_toolkit(host: Host) -> Iterator[Symptom]:
-    """mamba reads /usr/local/cuda/version.json first, and takes its version for the driver's."""
+    """The version in /usr/local/cuda/version.json, which mamba takes for that of the driver."""
     told, real = host.system.mamba_cuda, host.machine.cuda
     if not told or "CONDA_OVERRIDE_CUDA" in host.system.variables:
         return

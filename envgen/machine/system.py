@@ -158,14 +158,18 @@ def _kernel_module(root: Path) -> str:
 def _shadowing(root: Path, environ: Mapping[str, str], imports: Collection[str]) -> Iterator[str]:
     """Modules on PYTHONPATH and in the user's site-packages: Python imports them before those of an environment."""
     for entry in cuda_paths.entries(environ.get("PYTHONPATH", "")):
-        yield from (f"{name} in {entry} (PYTHONPATH)" for name in cuda_paths.names(cuda_paths.below(root, entry)) if name in imports)
+        yield from (f"{name} in {entry} (PYTHONPATH)" for name in _modules(root, entry, imports))
     if environ.get("PYTHONNOUSERSITE"):
         return
     base = environ.get("PYTHONUSERBASE") or f"{environ.get('HOME', '').rstrip('/')}/.local"
     for python in cuda_paths.names(cuda_paths.below(root, base) / "lib"):
         if re.fullmatch(r"python3\.\d+", python):
-            place = f"{base}/lib/{python}/site-packages"
-            yield from (f"{name} in {place}" for name in cuda_paths.names(cuda_paths.below(root, place)) if name in imports)
+            folder = f"{base}/lib/{python}/site-packages"
+            yield from (f"{name} in {folder}" for name in _modules(root, folder, imports))
+
+
+def _modules(root: Path, folder: str, imports: Collection[str]) -> Iterator[str]:
+    return (name for name in cuda_paths.names(cuda_paths.below(root, folder)) if name in imports)
 
 
 def _relative_entries(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -140,6 +140,15 @@ def test_paths_to_another_cuda_are_left_out_and_said_once(site: Site, toolkit: P
         assert dropped in said
 
 
+@pytest.mark.parametrize(
+    ("file", "kept"), [("libcublas.so.12", False), ("libnccl.so.2", False), ("libnccl-net.so", True), ("libcurl.so.4", True)]
+)
+def test_a_folder_goes_for_any_library_of_cuda_and_for_no_other(site: Site, tmp_path: Path, file: str, kept: bool) -> None:
+    (tmp_path / file).touch()
+    done = site.run("sh", "-c", 'echo "${LD_LIBRARY_PATH-unset}"', LD_LIBRARY_PATH=str(tmp_path))
+    assert done.out == f"{tmp_path if kept else 'unset'}\n"
+
+
 def test_the_drivers_own_folder_stays(site: Site, tmp_path: Path) -> None:
     for name in ("libcuda.so.1", "libnvidia-ml.so.1", "libcudnn.so.8"):
         (tmp_path / name).touch()
