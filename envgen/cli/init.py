@@ -17,7 +17,7 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix, RequestedFramework
 from envgen.model.layout import Layout, starter
 from envgen.model.resolution import RenderedFile
-from envgen.project.aliases import ANY, conda_phrase, hear
+from envgen.project.aliases import ANY, conda_spec, read_alias
 from envgen.project.load import project_of
 from envgen.yamlfile.document import parse
 
@@ -116,10 +116,10 @@ def _project_text(
 
 def _wish(matrix: Matrix, word: str) -> RequestedFramework:
     """The framework that a word asks for."""
-    heard = hear(matrix, conda_phrase(word), Address("init", 1, 1))
-    if heard is None or heard.wish is None:
+    alias = read_alias(matrix, conda_spec(word), Address("init", 1, 1))
+    if alias is None or alias.framework is None:
         raise BadInput(f"no framework `{word}` in the matrices", hint=closest(word, matrix.frameworks))
-    return heard.wish
+    return alias.framework
 
 
 def _version(wish: RequestedFramework) -> object:

@@ -14,7 +14,8 @@ from envgen.cli.options import chosen_folder, index_options, json_option, layout
 from envgen.model.errors import BadInput, closest
 
 if TYPE_CHECKING:
-    from envgen.resolver.resolve import Unsatisfiable
+    from envgen.model.resolution import Resolution
+    from envgen.resolver.resolve import Problem, Unsatisfiable
 
 
 @click.command(short_help="Lock projects: one conda-lock.yml for each target.")
@@ -101,16 +102,27 @@ def resolve(
             raise
         click.echo(_conflict_json(clash))
         context.exit(clash.exit_code)
-    unknown = [name for name in targets if name not in {resolution.target.name for resolution in found}]
-    if unknown:
-        raise BadInput(f"{project} has no target `{unknown[0]}`", hint=closest(unknown[0], (r.target.name for r in found)))
-    shown = [resolution for resolution in found if not targets or resolution.target.name in targets]
+    shown = _requested(question, targets, found) if targets else found
     if not explain:
         click.echo(lock_report.resolutions_json(shown) if as_json else lock_report.resolutions_text(shown))
         return
     why = [one for one in explained(question, found) if one.resolution in shown]
     width = max(60, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 120
     click.echo(lock_report.resolutions_json(shown, [explained_data(one) for one in why]) if as_json else explained_text(why, width))
+
+
+def _requested(question: Problem, words: tuple[str, ...], found: tuple[Resolution, ...]) -> list[Resolution]:
+    """The resolutions of the targets that some words mean. Raises BadInput for a word that means none of them."""
+    from envgen import targets
+
+    names, chosen = [resolution.target.name for resolution in found], set()
+    for word in words:
+        wanted = targets.on_any_machine(word, question.matrix, "`envgen resolve` gives the same answer on every machine")
+        name = targets.newest_of(wanted, names)
+        if name is None:
+            raise BadInput(f"{question.project.name} has no target `{word}`", hint=closest(word.lower(), names))
+        chosen.add(name)
+    return [resolution for resolution in found if resolution.target.name in chosen]
 
 
 def _conflict_json(clash: Unsatisfiable) -> str:

@@ -8,10 +8,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.model import Fact, Published, Source
+from envgen.matrix.constraints import Value, holds
 from envgen.model.facts import Condition, Framework, LeftOut, Matrix, Platform, Release, Spelling, Target, Variant
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
-from envgen.resolver.constraints import Value, holds
 from envgen.resolver.specs import spelled
 
 

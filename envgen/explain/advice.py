@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
+from envgen.matrix.constraints import Known, holds
 from envgen.model.advice import Trial
 from envgen.model.facts import Address, Constraint, Gpu, Matrix, Platform, driver_text
 from envgen.model.resolution import Resolution
-from envgen.resolver import constraints
+from envgen.resolver.cells import known_of, known_of_choices
 
 _HOLE = re.compile(r"\{(\w+)\}")
 
@@ -37,7 +38,7 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
     known = {platform: _known(matrix, resolution, platform) for platform in resolution.platforms}
     found: dict[tuple[str, str, str], AppliedAdvice] = {}
     for rule, said in matrix.advice:
-        where = tuple(platform for platform, values in known.items() if constraints.holds(rule, values))
+        where = tuple(platform for platform, values in known.items() if holds(rule, values))
         if where:
             holes = _holes(resolution, rule, where)
             heard, but = _filled(said.heard, holes), _filled(said.but, holes)
@@ -50,12 +51,12 @@ def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
     return tuple(sorted(found.values(), key=lambda item: item.id))
 
 
-def _known(matrix: Matrix, resolution: Resolution, platform: Platform) -> constraints.Known:
+def _known(matrix: Matrix, resolution: Resolution, platform: Platform) -> Known:
     """What constraints know of a cell, and what only advice asks for: companions, and the platforms that were dropped."""
-    promised = constraints.given(matrix, resolution.project, resolution.target, platform)
+    promised = known_of(matrix, resolution.project, resolution.target, platform)
     companions = {name: (Version(version),) for name, version in _companions(resolution).items()}
     dropped = {"dropped": tuple(dropped.platform for dropped in resolution.dropped)}
-    return {**promised, **constraints.decided(resolution.choices, resolution.python), **companions, **dropped}
+    return {**promised, **known_of_choices(resolution.choices, resolution.python), **companions, **dropped}
 
 
 def _companions(resolution: Resolution) -> dict[str, str]:

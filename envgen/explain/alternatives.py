@@ -14,9 +14,10 @@ from envgen.explain.demands import with_wish
 from envgen.explain.model import Alternative, Explained
 from envgen.explain.phrases import asked
 from envgen.matrix import drivers
+from envgen.matrix.constraints import within
 from envgen.model.facts import Project, Reason, Release, RequestedFramework
 from envgen.model.resolution import Resolution
-from envgen.resolver import constraints, specs
+from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, answer, possible
 
 
@@ -53,7 +54,7 @@ def _better_python(question: Problem, resolution: Resolution, resolutions: Seque
     if not newer:
         return None
     text = f"python {newer[0]}"
-    if not constraints.within(question.project.python, newer[0]):
+    if not within(question.project.python, newer[0]):
         return Alternative(text, (Reason(f"outside {question.project.python_text}", question.project.at("python")),))
     for other in (resolution, *(row for row in resolutions if row is not resolution)):
         chosen = _alone(question, other, _versions(other))
@@ -74,7 +75,7 @@ def _better_release(question: Problem, resolution: Resolution, newer: Release, r
     project, name = question.project, newer.framework
     wish = next(row for row in project.frameworks if row.framework == name)
     text = f"{name} {newer.version}"
-    if not constraints.within(wish.versions, newer.version):
+    if not within(wish.versions, newer.version):
         return Alternative(text, (Reason(f"outside {wish.text}", wish.at),))
     alone = _stopped(_alone(question, resolution, {name: newer.version}))
     if alone:

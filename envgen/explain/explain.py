@@ -10,7 +10,7 @@ from envgen.explain.model import Conflict
 from envgen.explain.repairs import ways_out
 from envgen.matrix.drivers import forward_note
 from envgen.model.facts import Reason
-from envgen.resolver.constraints import with_overrides
+from envgen.resolver.cells import with_overrides
 from envgen.resolver.resolve import Problem
 
 

@@ -14,6 +14,8 @@ from packaging.version import Version
 from envgen.explain.demands import any_version, wish_of
 from envgen.explain.model import Part
 from envgen.explain.phrases import asked, builds_told, listed, offers_told, pythons_told
+from envgen.matrix.constraints import constraint_text
+from envgen.matrix.hardware import newest_driver_before
 from envgen.model.facts import (
     Build,
     Constraint,
@@ -27,8 +29,8 @@ from envgen.model.facts import (
     Toolkit,
     driver_text,
 )
-from envgen.resolver import constraints
 from envgen.resolver.candidates import unasked
+from envgen.resolver.cells import provider_of
 from envgen.resolver.resolve import Problem, obstacles, seen
 
 _NO_FLOOR = {"linux": Version("0"), "windows": Version("0")}
@@ -48,7 +50,7 @@ def limits(question: Problem) -> Iterator[Part]:
             )
     names = {wish.framework for wish in question.project.frameworks}
     rows = [row for row in question.matrix.constraints if not row.warn and _about(question, row) <= names]
-    yield from (_of_constraint(row) for row in sorted(rows, key=constraints.demanded))  # in an order that no file decides
+    yield from (_of_constraint(row) for row in sorted(rows, key=constraint_text))  # in an order that no file decides
     for name in dict.fromkeys(target.name for target in question.project.targets):
         yield from _of_target(question.matrix.targets[name])
     for toolkit in _toolkits(question):
@@ -85,7 +87,7 @@ def _of_framework(wish: RequestedFramework) -> Iterator[Part]:
 
 
 def _of_constraint(constraint: Constraint) -> Part:
-    reason = Reason(constraints.demanded(constraint), constraint.at, constraint.because)
+    reason = Reason(constraint_text(constraint), constraint.at, constraint.because)
 
     def without(question: Problem) -> Problem:
         rows = tuple(row for row in question.matrix.constraints if row != constraint)
@@ -136,7 +138,7 @@ def _floors(toolkit: Toolkit, matrix: Matrix) -> str:
     """`525.60.13 or newer on Linux, 528.33 or newer on Windows`."""
     found = {system: f"{driver_text(floor)} or newer" for system, floor in toolkit.floor.items()}
     for system in {"linux", "windows"} - set(found):
-        before = constraints.newest_before(matrix, toolkit, system)
+        before = newest_driver_before(matrix, toolkit, system)
         found |= {system: f"newer than {driver_text(before)}"} if before else {}
     return ", ".join(f"{text} on {system.capitalize()}" for system, text in sorted(found.items()))
 
@@ -242,20 +244,20 @@ def _known_told(question: Problem, name: str) -> Reason:
 
 def _companions_told(question: Problem, wish: RequestedFramework) -> Reason:
     framework = question.matrix.frameworks[wish.framework]
-    what = f"{asked(wish)} from {constraints.provider(question.matrix, question.project, wish)} has no"
+    what = f"{asked(wish)} from {provider_of(question.matrix, question.project, wish)} has no"
     return Reason(f"{what} {' and '.join(wish.companions)}", framework.releases[0].at, framework.because)
 
 
 def _spelling(question: Problem, wish: RequestedFramework) -> Spelling:
     """The spelling that matters: that of the newest release asked for."""
-    provider = constraints.provider(question.matrix, question.project, wish)
+    provider = provider_of(question.matrix, question.project, wish)
     found = (question.matrix.spellings.get((wish.framework, provider, row.version)) for row in seen(question, wish))
     return next((row for row in found if row), question.matrix.frameworks[wish.framework].providers[provider][0])
 
 
 def _channels_told(question: Problem, wish: RequestedFramework) -> Reason:
     spelling = _spelling(question, wish)
-    provider = constraints.provider(question.matrix, question.project, wish)
+    provider = provider_of(question.matrix, question.project, wish)
     what = f"{wish.framework} from {provider} needs the channels {', '.join(spelling.channels)}"
     return Reason(what, spelling.at, spelling.because)
 

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 
 from packaging.version import Version
 
+from envgen.matrix.constraints import within
 from envgen.model.facts import Build, Platform, Reason, Release, RequestedFramework, by_cuda, minors_text, variant_text
-from envgen.resolver import constraints
+from envgen.resolver.cells import provider_of
 from envgen.resolver.resolve import Problem, seen
 
 
 def offers_told(question: Problem, wish: RequestedFramework) -> Reason:
     """Which of the releases asked for the provider does not publish, and what it has instead."""
     framework = question.matrix.frameworks[wish.framework]
-    provider = constraints.provider(question.matrix, question.project, wish)
+    provider = provider_of(question.matrix, question.project, wish)
     published = [row for row in framework.releases if any(build.provider == provider for build in row.builds)]
-    inside = [row for row in published if constraints.within(wish.versions, row.version)]
+    inside = [row for row in published if within(wish.versions, row.version)]
     if inside:
         what = f"of {asked(wish)} {provider} has {listed(row.version for row in reversed(inside))}"
         return Reason(what, inside[0].at, framework.because)
@@ -36,8 +37,8 @@ def _above(release: Release, wish: RequestedFramework) -> bool:
 def builds_told(question: Problem, wish: RequestedFramework) -> Reason:
     """For which variants the releases asked for are built, on the platforms asked for, with the pythons asked for."""
     framework, project = question.matrix.frameworks[wish.framework], question.project
-    provider = constraints.provider(question.matrix, project, wish)
-    rows = [row for row in _rows(question, wish) if any(constraints.within(project.python, python) for python in row.pythons)]
+    provider = provider_of(question.matrix, project, wish)
+    rows = [row for row in _rows(question, wish) if any(within(project.python, python) for python in row.pythons)]
     everywhere = set(project.platforms) >= {p for target in question.matrix.targets.values() for p in target.platforms}
     where = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in _platforms(question)]
     cpu = any(question.matrix.targets[target.name].cuda is None for target in project.targets)
@@ -65,7 +66,7 @@ def asked(wish: RequestedFramework) -> str:
 
 
 def _rows(question: Problem, wish: RequestedFramework) -> list[Build]:
-    provider = constraints.provider(question.matrix, question.project, wish)
+    provider = provider_of(question.matrix, question.project, wish)
     return [row for release in seen(question, wish) for row in release.builds if row.provider == provider]
 
 

@@ -13,8 +13,9 @@ from envgen.explain.conflict import smallest
 from envgen.explain.demands import wish_of, with_target, with_wish, without_companion
 from envgen.explain.model import Change, Part, Repair
 from envgen.explain.phrases import asked
+from envgen.matrix.constraints import within
 from envgen.model.facts import Project, RequestedFramework, RequestedTarget, driver_text
-from envgen.resolver import constraints
+from envgen.resolver.cells import minors_in, provider_of
 from envgen.resolver.resolve import Problem, answer, possible, seen
 
 SHOWN = 6  # ways out that a person is shown
@@ -78,7 +79,7 @@ def changes(question: Problem, part: Part) -> Iterator[Change]:
 def _pythons(question: Problem, _: str) -> Iterator[Change]:
     """Another minor: a step costs 1."""
     project, known = question.project, sorted(question.matrix.pythons)
-    inside = [known.index(minor) for minor in constraints.minors_in(project.python, known)] or [len(known)]
+    inside = [known.index(minor) for minor in minors_in(project.python, known)] or [len(known)]
     for place, minor in enumerate(known):
         if place not in inside:
             lower = place < min(inside)
@@ -118,7 +119,7 @@ def _gap(question: Problem, wish: RequestedFramework) -> float:
 
 def _providers(question: Problem, name: str) -> Iterator[Change]:
     wish, project = wish_of(question.project, name), question.project
-    now = constraints.provider(question.matrix, project, wish)
+    now = provider_of(question.matrix, project, wish)
     for provider, spellings in question.matrix.frameworks[name].providers.items():
         needed = tuple(
             dict.fromkeys(channel for row in spellings for channel in row.channels if _covers(question, wish, row.releases))
@@ -137,7 +138,7 @@ def _providers(question: Problem, name: str) -> Iterator[Change]:
 
 
 def _covers(question: Problem, wish: RequestedFramework, releases: SpecifierSet) -> bool:
-    return any(constraints.within(releases, row.version) for row in seen(question, wish))
+    return any(within(releases, row.version) for row in seen(question, wish))
 
 
 def _channels(question: Problem, _: str) -> Iterator[Change]:

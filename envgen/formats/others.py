@@ -119,7 +119,7 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
     conflict = re.search(r"^(<<<<<<< |>>>>>>> )", text, re.MULTILINE)
     if conflict:
         where = Address(shown, text.count("\n", 0, conflict.start()) + 1, 1)
-        raise BadInput("a merge conflict was left in this lock", where=where, hint="take one side, or run `pixi lock` again")
+        raise BadInput("this lock has an unresolved merge conflict", where=where, hint="take one side, or run `pixi lock` again")
     try:
         found = LockFile.from_path(path).environments()
     except (ParseCondaLockError, ValueError, OSError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from envgen.install import prefixes
 from envgen.install.prefixes import PrefixState
-from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
 from envgen.table import table
 
@@ -44,22 +43,21 @@ def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[InventoryRow, ..
     for name in projects:
         layout.known_project(name)
     names = projects or layout.projects()
-    return tuple(row for name in names for target in _targets(layout, name) for row in _rows(layout, name, target))
+    if not names:
+        return ()
+    from envgen.matrix.load import load_matrix
+
+    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    return tuple(row for name in names for target in _targets(layout, matrix, name) for row in _rows(layout, name, target))
 
 
-def _targets(layout: Layout, project: str) -> tuple[str, ...]:
-    """The targets in the project file, then those that only have a lock. The project file is read, but not validated."""
-    from envgen.yamlfile.document import read
+def _targets(layout: Layout, matrix: Matrix, project: str) -> tuple[str, ...]:
+    """The targets in the project file, then those that only have a lock."""
+    from envgen.project.load import load
 
-    path = layout.project(project)
-    data = read(path, layout.shown(path)).data
-    listed = data.get("targets") if isinstance(data, dict) else None
-    if not isinstance(listed, list | dict):
-        hint = "write a list, for example `targets: [cpu, cu126]`"
-        raise BadInput("`targets` must be a list or a mapping", where=layout.shown(path), hint=hint)
-    named = [next(iter(item), "") if isinstance(item, dict) else item for item in listed]
-    locked = [lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project]
-    return tuple(dict.fromkeys(name for name in (*named, *locked) if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)))
+    named = (target.name for target in load(layout, matrix, project).targets)
+    locked = (lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project)
+    return tuple(dict.fromkeys((*named, *locked)))
 
 
 def _rows(layout: Layout, project: str, target: str) -> Iterator[InventoryRow]:

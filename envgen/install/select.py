@@ -17,7 +17,7 @@ from envgen.install.prefixes import EnvironmentFolders
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
 from envgen.model.run import Reporter
-from envgen.targets import AUTO, GPU
+from envgen.model.target_names import CPU, named_cuda
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,43 +37,49 @@ class EnvironmentRef:
 
 
 def requested(
-    layout: Layout, projects: Sequence[str], target: str, prefix: Path | None, reporter: Reporter
+    layout: Layout, projects: Sequence[str], word: str, prefix: Path | None, reporter: Reporter
 ) -> tuple[EnvironmentRef, ...]:
-    """The environments of these projects; without any, of every project that has the target, and why the others are skipped.
+    """The environments of the target that `word` means: of these projects, or of every project that has it locked.
 
-    Raises BadInput if a named project has no such environment, or no project has.
+    Raises BadInput if a named project has no such target, or no project has.
     """
     if projects:
-        return tuple(environment_of(layout, project, target, prefix, reporter) for project in dict.fromkeys(projects))
-    found = []
-    for project in layout.projects():
-        locked = locked_targets(layout, project)
-        if not locked or (target not in locked and target not in (AUTO, GPU)):
-            reporter.say(f"{project}: skipped, {target} is not locked" if locked else f"{project}: skipped, no target is locked")
-            continue
-        try:
-            found.append(environment_of(layout, project, target, prefix, reporter))
-        except BadInput as error:
-            if target != GPU:
-                raise
-            reporter.say(f"{project}: skipped, {error.what}")
+        return tuple(environment_of(layout, project, word, prefix, reporter) for project in dict.fromkeys(projects))
+    found = {project: name for project in layout.projects() if (name := _locked_or_skipped(layout, project, word, reporter))}
     if not found:
         where, hint = layout.shown(layout.environments), "run `envgen lock` first; `envgen list` shows what is locked"
-        raise BadInput(f"no project has a locked target `{target}`", where=where, hint=hint)
-    return tuple(found)
+        raise BadInput(f"no project has a locked target `{word}`", where=where, hint=hint)
+    return tuple(_reference(layout, project, name, prefix) for project, name in found.items())
 
 
-def environment_of(layout: Layout, project: str, target: str, prefix: Path | None, reporter: Reporter) -> EnvironmentRef:
-    """The environment of a project's target. Raises BadInput if the target is not locked. Reads no other lock than this one."""
+def _locked_or_skipped(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
+    """The locked target of a project that a word means; None if it has none, after saying that the project is skipped."""
+    if not locked_targets(layout, project):
+        reporter.say(f"{project}: skipped, no target is locked")
+        return None
+    try:
+        name = _locked_target(layout, project, word, reporter)
+    except BadInput as error:
+        if word.lower() != "gpu":
+            raise
+        reporter.say(f"{project}: skipped, {error.what}")
+        return None
+    if name is None:
+        reporter.say(f"{project}: skipped, {word} is not locked")
+    return name
+
+
+def environment_of(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> EnvironmentRef:
+    """The environment of the locked target that a word means for a project. Raises BadInput if there is none."""
     layout.known_project(project)
-    locked = locked_targets(layout, project)
-    if target in (AUTO, GPU):
-        target, why = _target(layout, project, target, reporter)
-        reporter.say(f"{project}: {target} ({why})")
-    elif target not in locked:
-        hint = f"locked targets: {', '.join(locked)}; " if locked else ""
-        hint += f"run `envgen lock {project} --target {target}` first"
-        raise BadInput(f"{project} has no locked target `{target}`", where=layout.shown(layout.target(project, target)), hint=hint)
+    name = _locked_target(layout, project, word, reporter)
+    if name is None:
+        what = f"{project} has no locked target `{word}`"
+        raise BadInput(what, where=layout.shown(layout.environments / project), hint=_how_to_lock(layout, project, word))
+    return _reference(layout, project, name, prefix)
+
+
+def _reference(layout: Layout, project: str, target: str, prefix: Path | None) -> EnvironmentRef:
     text = prefixes.lock_text(layout, project, target)
     place = prefix or local_folders(layout).prefix(f"{project}-{target}")
     place = Path(os.path.realpath(place) if place.is_symlink() else os.path.abspath(place))  # noqa: PTH100 - keeps links above
@@ -84,9 +90,9 @@ def environment_of(layout: Layout, project: str, target: str, prefix: Path | Non
     return EnvironmentRef(project=project, target=target, prefix=place, lock=lock, lock_digest=prefixes.digest(text))
 
 
-def installed_prefix(layout: Layout, project: str, target: str, prefix: Path | None, reporter: Reporter) -> Path:
+def installed_prefix(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> Path:
     """The prefix where envgen installed a target's environment. Raises BadInput if it did not; the hint is the command to run."""
-    environment = environment_of(layout, project, target, prefix, reporter)
+    environment = environment_of(layout, project, word, prefix, reporter)
     manifest = read_manifest(environment.prefix)
     if manifest and manifest.name == environment.name:
         return environment.prefix
@@ -113,14 +119,42 @@ def local_folders(layout: Layout) -> EnvironmentFolders:
     return prefixes.environment_folders(layout, os.environ, Path.home())
 
 
-def _target(layout: Layout, project: str, word: str, reporter: Reporter) -> tuple[str, str]:
-    """The locked target that `word` means on this machine, and why; `envgen doctor` chooses the same one."""
+def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
+    """The locked target of a project that a word means, None if there is none. If the word is its name, reads no matrices."""
+    locked = locked_targets(layout, project)
+    if word in locked:
+        return word
+    from envgen import targets
     from envgen.machine.locked import best_locked
     from envgen.matrix.load import load_matrix
     from envgen.project.load import load
 
+    if word == CPU or named_cuda(word):
+        return None
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    return best_locked(word, layout, matrix, load(layout, matrix, project, reporter))
+    meant = targets.in_command(word, matrix)
+    if isinstance(meant, targets.TargetRange):
+        name = targets.newest_of(meant, locked)
+        if name:
+            reporter.say(f"{project}: `{word}` is read as target {name}")
+        return name
+    name, why = best_locked(meant, layout, matrix, load(layout, matrix, project, reporter))
+    reporter.say(f"{project}: {name} ({why})")
+    return name
+
+
+def _how_to_lock(layout: Layout, project: str, word: str) -> str:
+    """A hint for a project that has no locked target that a word means: lock it, or name a target that the project has."""
+    from envgen import targets
+    from envgen.matrix.load import load_matrix
+    from envgen.project.load import load
+
+    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    meant, known = targets.in_command(word, matrix), [row.name for row in load(layout, matrix, project).targets]
+    name = targets.newest_of(meant, known) if isinstance(meant, targets.TargetRange) else None
+    if name:
+        return f"run `envgen lock {project} --target {name}` first"
+    return f"its targets are {', '.join(known)}"
 
 
 @cache

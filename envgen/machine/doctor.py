@@ -18,7 +18,7 @@ from envgen.model.facts import Matrix, Project
 from envgen.model.layout import Layout, starter
 from envgen.model.machine import Checkup, Diagnosis, Fit, LockedTarget, Machine, System
 from envgen.project.load import load
-from envgen.targets import AUTO
+from envgen.targets import MachineWord
 
 
 def diagnose(
@@ -57,7 +57,7 @@ def _choice(project: Project, fits: Sequence[Fit], machine: Machine, locks: Mapp
     if not locks:
         return "", f"no target is locked; run `envgen lock {project.name}`"
     try:
-        chosen, why = fit.choose(AUTO, fits, machine, project, locks)
+        chosen, why = fit.choose(MachineWord.AUTO, fits, machine, project, locks)
     except BadInput as error:
         return "", error.what
     chosen_fit = next(found for found in fits if found.target == chosen)

@@ -14,19 +14,21 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix import drivers
+from envgen.matrix.constraints import Known, holds, known_of_target, violation_text
 from envgen.matrix.gpu_names import gpu_named
+from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text
 from envgen.model.errors import BadInput
 from envgen.model.facts import Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
-from envgen.resolver import constraints
-from envgen.targets import AUTO, GPU
+from envgen.resolver.cells import provider_of, with_overrides
+from envgen.targets import MachineWord
 
-_NOTHING: constraints.Known = MappingProxyType({})
+_NOTHING: Known = MappingProxyType({})
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
 
 
 def best_for(
-    word: str,
+    word: MachineWord,
     machine: Machine,
     matrix: Matrix,
     project: Project,
@@ -34,7 +36,7 @@ def best_for(
     system: System | None = None,
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[str, str]:
-    """The target of a project that `word` (`gpu` or `auto`) means on this machine, and why; `only` of these, where they are given.
+    """The target of a project that `word` means on this machine, and why; `only` of these, where they are given.
 
     Without `locks` a target is judged by what it may become when it is locked, with them by what it is.
     Raises BadInput when there is no CUDA target to take, or none that the machine can run.
@@ -43,16 +45,16 @@ def best_for(
 
 
 def choose(
-    word: str, fits: Sequence[Fit], machine: Machine, project: Project, only: Collection[str] | None = None
+    word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Project, only: Collection[str] | None = None
 ) -> tuple[str, str]:
     """Among verdicts: the newest CUDA target that fits; for `auto` then the CPU target; without a driver the newest CUDA target."""
     candidates = [fit for fit in fits if only is None or fit.target in only]
     cuda = sorted((fit for fit in candidates if fit.cuda), key=_cuda_of, reverse=True)
     running = next((fit.target for fit in cuda if fit.runs), None)
     cpu = next((fit.target for fit in candidates if fit.cuda is None), None)
-    if running and (word == GPU or cpu is None or machine.gpus or machine.hidden):
+    if running and (word is MachineWord.GPU or cpu is None or machine.gpus or machine.hidden):
         return running, f"newest CUDA target that driver {_driver(machine)} can run"
-    if word == AUTO and cpu:
+    if word is MachineWord.AUTO and cpu:
         return cpu, f"the CPU target, because {_lacking(machine, cuda)}"
     if not cuda:
         what, hint = ("CUDA target", "add one, for instance cu126") if only is None else ("locked CUDA target", "run `envgen lock`")
@@ -74,7 +76,7 @@ def project_fits(
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[Fit, ...]:
     """How every target of a project fits a machine, in the project's order; `locks` is None if nobody looked for locks."""
-    providers = tuple(dict.fromkeys(constraints.provider(matrix, project, requested) for requested in project.frameworks))
+    providers = tuple(dict.fromkeys(provider_of(matrix, project, requested) for requested in project.frameworks))
     return tuple(
         target_fit(machine, matrix, target, system, providers, (locks or {}).get(target.name), lock_expected=locks is not None)
         for target in _targets(matrix, project)
@@ -115,11 +117,11 @@ def target_fit(
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
     """The project's targets with its overrides, on the platforms that the project names."""
     for requested in project.targets:
-        target = constraints.with_overrides(matrix.targets[requested.name], requested)
+        target = with_overrides(matrix.targets[requested.name], requested)
         yield replace(target, platforms=tuple(p for p in target.platforms if requested.platforms or p in project.platforms))
 
 
-def _chosen(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> constraints.Known:
+def _chosen(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> Known:
     """The framework versions in a lock, as values for constraints."""
     chosen = {name: (Version(version),) for name, version in (lock.chosen if lock else {}).items() if name in matrix.frameworks}
     return {**chosen, "provider": tuple(providers)} if chosen and providers else chosen
@@ -191,7 +193,7 @@ class _CudaCheck:
         if reaches and known and all(gpu and gpu.data_centre for gpu in known):
             yield f"or, on data-centre GPUs, use {drivers.COMPAT}"
 
-    def gpus(self, chosen: constraints.Known, lock: LockedTarget | None) -> Iterator[_Refusal]:
+    def gpus(self, chosen: Known, lock: LockedTarget | None) -> Iterator[_Refusal]:
         """The GPUs for which the toolkit, the build of a framework or the locked cuDNN has no code; each model once."""
         models = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.gpus))
         refused = [(gpu, found) for gpu in models if (found := self._no_code(gpu, chosen) or self._no_cudnn_code(gpu, lock))]
@@ -199,23 +201,23 @@ class _CudaCheck:
             hide = (f"hide the {gpu.name} with CUDA_VISIBLE_DEVICES",) if len(refused) < len(models) else ()
             yield _Refusal(refusal.why, (*refusal.fixes, *hide))
 
-    def _no_code(self, gpu: Gpu, chosen: constraints.Known) -> _Refusal | None:
+    def _no_code(self, gpu: Gpu, chosen: Known) -> _Refusal | None:
         if why := self._violated(gpu, self.target):
             return _Refusal(why, self._served_by(gpu))
         why = self._violated(gpu, self.target, chosen)
         return _Refusal(why) if why else None
 
-    def _violated(self, gpu: Gpu, target: Target, chosen: constraints.Known = _NOTHING) -> str:
+    def _violated(self, gpu: Gpu, target: Target, chosen: Known = _NOTHING) -> str:
         """Why neither the toolkit of a target nor the builds of these frameworks have code for a GPU; "" if they do."""
         toolkit = self.matrix.toolkits[target.cuda] if target.cuda else self.toolkit
-        if not constraints.has_code(toolkit, gpu):
-            return constraints.no_code(toolkit, gpu).text
-        known = {**constraints.promised(target, self.platform), "gpu": (gpu.capability,), **chosen}
+        if not has_code(toolkit, gpu):
+            return no_code_text(toolkit, gpu)
+        known = {**known_of_target(target, self.platform), "gpu": (gpu.capability,), **chosen}
         about_gpus = (
             rule for rule in self.matrix.constraints if not rule.warn and any(c.axis == "gpu" for c in (*rule.when, *rule.need))
         )
-        violated = next((rule for rule in about_gpus if constraints.holds(rule, known) is False), None)
-        return f"{gpu.name}: {constraints.violated(violated, known)}" if violated else ""
+        violated = next((rule for rule in about_gpus if holds(rule, known) is False), None)
+        return f"{gpu.name}: {violation_text(violated, known)}" if violated else ""
 
     def _served_by(self, gpu: Gpu) -> tuple[str, ...]:
         """Which targets of the matrices have code for a GPU."""
@@ -228,7 +230,7 @@ class _CudaCheck:
 
     def _no_cudnn_code(self, gpu: Gpu, lock: LockedTarget | None) -> _Refusal | None:
         locked = lock.cudnn.get(self.platform) if lock else None
-        pin = constraints.cudnn_pin(self.matrix, (gpu,), self.target)
+        pin = cudnn_pin(self.matrix, (gpu,), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):
             return None
         fix = f'add `gpus: ["{gpu.capability}"]` to the project and run `envgen lock`'
@@ -257,7 +259,7 @@ def _cuda_check(machine: Machine, matrix: Matrix, target: Target, platform: Plat
         target=target,
         toolkit=matrix.toolkits[target.cuda],
         platform=platform,
-        driver_os="windows" if system and system.wsl else constraints.system(platform),
+        driver_os="windows" if system and system.wsl else driver_os(platform),
     )
 
 

@@ -12,6 +12,7 @@ from envgen.machine.system import inspect_system
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import LOCK, Layout
 from envgen.model.machine import LockedTarget
+from envgen.targets import MachineWord
 
 
 def locked(layout: Layout, matrix: Matrix, project: Project) -> dict[str, LockedTarget]:
@@ -23,8 +24,8 @@ def locked(layout: Layout, matrix: Matrix, project: Project) -> dict[str, Locked
     return {target: _locked(path, layout, matrix) for target, path in paths.items() if path.is_file()}
 
 
-def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The target that `word` (`gpu` or `auto`) means on this machine, and why, judged by what it may become when it is locked.
+def best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The target that `word` means on this machine, and why, judged by what it may become when it is locked.
 
     Raises BadInput where there is no CUDA target to take, or none that this machine can run.
     """
@@ -32,8 +33,8 @@ def best_here(word: str, matrix: Matrix, project: Project) -> tuple[str, str]:
     return best_for(word, nvml.inspect(system.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, system=system)
 
 
-def best_locked(word: str, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The locked target that `word` (`gpu` or `auto`) means on this machine, and why; BadInput when there is none."""
+def best_locked(word: MachineWord, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The locked target that `word` means on this machine, and why. Raises BadInput if there is none."""
     system, locks = inspect_system(matrix.catalogue), locked(layout, matrix, project)
     machine = nvml.inspect(system.variables.get("CUDA_VISIBLE_DEVICES"))
     return best_for(word, machine, matrix, project, locks, system, locks)

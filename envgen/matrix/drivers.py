@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from packaging.version import Version
 
+from envgen.matrix.hardware import driver_os, has_code, newest_driver_before
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, Toolkit, Variant, driver_text
 from envgen.model.resolution import Resolution
-from envgen.resolver import constraints
 
 COMPAT = "conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH"
 _SOURCE = "https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html"
@@ -29,7 +29,7 @@ def driver_notes(matrix: Matrix, resolution: Resolution) -> tuple[Reason, ...]:
     if resolution.target.cuda is None:
         return ()
     toolkit = matrix.toolkits[resolution.target.cuda]
-    systems = dict.fromkeys(constraints.system(platform) for platform in resolution.platforms)
+    systems = dict.fromkeys(driver_os(platform) for platform in resolution.platforms)
     return tuple(Reason(_note(matrix, toolkit, resolution.project.driver, system), toolkit.at) for system in systems)
 
 
@@ -37,7 +37,7 @@ def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str)
     cuda, floor, own = toolkit.version, toolkit.floor.get(system), toolkit.driver.get(system)
     where = f"on {system.capitalize()} "
     if floor is None:
-        before = constraints.newest_before(matrix, toolkit, system)
+        before = newest_driver_before(matrix, toolkit, system)
         return f"{where}NVIDIA names no driver for CUDA {cuda}{f'; it is newer than {driver_text(before)}' if before else ''}"
     minor = own is not None and floor < own
     if driver is None and minor:
@@ -70,12 +70,12 @@ def forward_note(matrix: Matrix, project: Project, target: Target, platform: Pla
 
     It applies on Linux, for the next major of CUDA, where every GPU of the project is one for data centres and has code there.
     """
-    gpus, system = project.gpus, constraints.system(platform)
+    gpus, system = project.gpus, driver_os(platform)
     if target.cuda is None or project.driver is None or not gpus:
         return None
     toolkit = matrix.toolkits[target.cuda]
     floor = toolkit.floor.get(system)
-    serves = all(gpu.data_centre and constraints.has_code(toolkit, gpu) for gpu in gpus)
+    serves = all(gpu.data_centre and has_code(toolkit, gpu) for gpu in gpus)
     if (
         floor is None
         or project.driver >= floor

@@ -47,6 +47,7 @@ from envgen.model.facts import (
     Variant,
 )
 from envgen.model.layout import Layout, starter
+from envgen.model.target_names import target_name
 from envgen.yamlfile.document import Document, checked, read
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
@@ -248,7 +249,7 @@ def _gpus(document: Document) -> Iterator[Gpu]:
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:
     for name, row in file.targets.items():
         at = document.at("targets", name)
-        expected = "cpu" if row.cuda is None else f"cu{row.cuda.major}{row.cuda.minor}"
+        expected = target_name(row.cuda)
         if name != expected:
             raise BadInput(
                 f"a target for CUDA {row.cuda or 'none'} is called `{expected}`", where=at, hint="rename it, or correct cuda:"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from envgen.install.prefixes import python
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
+from envgen.model.target_names import CPU, named_cuda
 from envgen.probe.model import Expectation, InstalledEnvironment, InstalledFramework
-
-_TARGET = re.compile(r"cu(\d{1,2})(\d)")
 
 
 def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> InstalledEnvironment:
@@ -25,31 +23,29 @@ def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> In
 
     Raises BadInput for a folder that is not an environment, an environment without Python, and an unknown target.
     """
-    if not (prefix / "conda-meta").is_dir():
-        raise BadInput("not a conda environment: it has no conda-meta", where=prefix, hint="give the folder of an environment")
+    packages = read_prefix(prefix, str(prefix)).packages
     if not python(prefix).exists():
         hint = f"install python into it; expected {python(prefix)}"
         raise BadInput("this environment has no Python", where=prefix, hint=hint)
     chosen, because = (target, "--target") if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
     expected = _meant(chosen, because) if chosen else None
-    frameworks = {found.framework: found for found in _installed(prefix, catalogue)}
+    frameworks = {found.framework: found for found in _installed(packages, catalogue)}
     return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=frameworks)
 
 
 def _meant(target: str, because: str) -> Expectation:
-    if target == "cpu":
+    if target == CPU:
         return Expectation("cpu", because=f"target cpu ({because})")
-    found = _TARGET.fullmatch(target)
-    if found is None:
-        raise BadInput(f"`{target}` is no target ({because})", hint="cpu, or the CUDA version without its dot: cu126")
-    return Expectation("cuda", cuda=Version(f"{found[1]}.{found[2]}"), because=f"target {target} ({because})")
+    cuda = named_cuda(target)
+    if cuda is None:
+        raise BadInput(f"`{target}` is not a target ({because})", hint="name one with --target: cpu, or cu126 for CUDA 12.6")
+    return Expectation("cuda", cuda=cuda, because=f"target {target} ({because})")
 
 
 # --- packages -------------------------------------------------------------------------------------------------------------
 
 
-def _installed(prefix: Path, catalogue: Catalogue) -> Iterator[InstalledFramework]:
-    packages = read_prefix(prefix, str(prefix)).packages
+def _installed(packages: Sequence[LockedPackage], catalogue: Catalogue) -> Iterator[InstalledFramework]:
     for framework, module in catalogue.frameworks.items():
         found = catalogue.speaker(framework, packages)
         if found:
@@ -58,27 +54,32 @@ def _installed(prefix: Path, catalogue: Catalogue) -> Iterator[InstalledFramewor
                 module=module,
                 package=f"{found.name} {found.version} {found.build or '(pip)'}",
                 version=found.version,
-                expected=_expected(catalogue, framework, found, packages),
+                expected=_expected(catalogue, found, packages),
             )
 
 
-def _expected(catalogue: Catalogue, framework: str, package: LockedPackage, packages: Sequence[LockedPackage]) -> Expectation:
-    """What a package says of itself, or what is beside it: a conda package by its build string, a wheel by its version or its name.
-
-    A wheel that says nothing may have CUDA code, unless the framework's CUDA is a plugin.
-    """
-    cuda = framework_cuda(catalogue, package, packages)
-    told = cuda_of(catalogue, package) is not None or is_cpu_build(catalogue, package)
-    if package.manager == "conda":
-        because = f"its build string, {package.build}"
-    else:
-        because = f"its wheel, {package.name} {package.version}" if told or cuda is None else "the CUDA packages beside it"
+def _expected(catalogue: Catalogue, package: LockedPackage, packages: Sequence[LockedPackage]) -> Expectation:
+    """What a package says of its build: by its build string, a wheel by its version or name; or what is beside it says it."""
+    cuda, own = framework_cuda(catalogue, package, packages), cuda_of(catalogue, package)
+    said = f"its build string, {package.build}" if package.manager == "conda" else f"its wheel, {package.name} {package.version}"
+    because = said if cuda == own else "the CUDA packages beside it"
     if cuda is None:
-        by_plugin = any(known.role == "plugin" and known.framework == framework for known in catalogue.packages)
-        says_nothing = package.manager == "pip" and not told and not by_plugin
-        return Expectation("unknown" if says_nothing else "cpu", because=because)
-    known = cuda or _major(catalogue, packages)
-    return Expectation("cuda", cuda=Version(known) if known else None, because=because)
+        return Expectation("cpu" if _is_cpu(catalogue, package) else "unknown", because=because)
+    version = cuda or _major(catalogue, packages)
+    return Expectation("cuda", cuda=Version(version) if version else None, because=because)
+
+
+def _is_cpu(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether a package that names no CUDA is a CPU build: it says so, or every CUDA build would have said otherwise.
+
+    A conda package's CUDA builds say so if the matrices know their build strings, a wheel's if the framework's CUDA is a plugin.
+    """
+    known = catalogue.of(package)
+    if known is None or is_cpu_build(catalogue, package):
+        return known is not None
+    if package.manager == "conda":
+        return bool(known.cuda_builds)
+    return any(row.role == "plugin" and row.framework == known.framework for row in catalogue.packages)
 
 
 def _major(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> str:

@@ -9,16 +9,17 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.probe.libraries import is_cuda
+from envgen.model.catalogue import Catalogue
+from envgen.probe.libraries import cuda_name, is_driver
 from envgen.probe.model import Answer, BuildKind, Device, Library, Origin, ProcessResult
 
 _NUMBER = re.compile(r"(?:64_)?(\d+)(?:\.(\d+))?")
 
 
-def read(framework: str, journal: str, process: ProcessResult, locate: Callable[[str], Origin]) -> Answer:
+def read(framework: str, journal: str, process: ProcessResult, catalogue: Catalogue, locate: Callable[[str], Origin]) -> Answer:
     """The journal as an Answer. What cannot be read is left out; `locate` says to whom a file belongs."""
     told, problems = _gathered(journal)
-    file, libraries = _text(told.get("file")), [path for path in _texts(told.get("libraries")) if is_cuda(path)]
+    file = _text(told.get("file"))
     return Answer(
         framework=framework,
         process=process,
@@ -38,7 +39,7 @@ def read(framework: str, journal: str, process: ProcessResult, locate: Callable[
         ran_on=_text(told.get("ran_on")),
         agrees=_truth(told.get("agrees")),
         problems=problems,
-        libraries=tuple(Library(path, locate(path)) for path in libraries),
+        libraries=tuple(_libraries(told.get("libraries"), catalogue, locate)),
     )
 
 
@@ -99,6 +100,15 @@ def _capability(found: object) -> Version | None:
     """A compute capability, as "7.5" or [7, 5]."""
     text = ".".join(map(_text, found)) if isinstance(found, list) else _text(found)
     return Version(text) if re.fullmatch(r"\d{1,4}\.\d{1,4}", text) else None
+
+
+def _libraries(found: object, catalogue: Catalogue, locate: Callable[[str], Origin]) -> Iterator[Library]:
+    """The libraries of CUDA and of the driver among all that were loaded."""
+    for path in _texts(found):
+        file = path.rsplit("/", 1)[-1]
+        name = cuda_name(catalogue, file)
+        if name or is_driver(file):
+            yield Library(path, locate(path), name)
 
 
 def _texts(found: object) -> Iterator[str]:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 
-from packaging.version import Version
-
+from envgen.model.catalogue import Catalogue
 from envgen.probe.model import Answer, Comparison, Library
 
-# What comes with CUDA, cuDNN, NCCL or the driver, as files: libcublasLt.so.12, libcudart-d0da41ae.so.11.0, libcuda.so.1
-_CUDA = re.compile(
-    r"lib(cuda|cudart|cublas|cudnn|cufft|cufile|cupti|curand|cusolver|cusparse|cutensor|nccl|nvfatbin|nvJitLink|nvrtc|nvshmem"
-    r"|nvToolsExt|nvptxcompiler|nvvm|nvidia-ml|nvidia-ptxjitcompiler)[\w.-]*\.so[\w.]*"
-)
-# Only these carry the CUDA major in their file name; cuFFT 11 and cuSPARSE 12 both belong to CUDA 12.
-_OF_CUDA = re.compile(r"lib(?:cudart|cublas|cublasLt|nvrtc|nvJitLink|cupti)[\w-]*\.so\.(\d{1,3})")
-_OF_CUDNN = re.compile(r"libcudnn\w*[\w-]*\.so\.(\d{1,3})")
+_DRIVER = ("libcuda.so", "libnvidia-", "libcudadebugger.so")
+_CUDNN = "cudnn"  # the one library whose own version an answer names
 
 
-def is_cuda(path: str) -> bool:
-    """Whether a shared library belongs to CUDA or to the driver, by the name of its file."""
-    return _CUDA.fullmatch(path.rsplit("/", 1)[-1]) is not None
+def is_driver(file: str) -> bool:
+    """Whether a file of this name belongs to the driver."""
+    return file.startswith(_DRIVER)
+
+
+def cuda_name(catalogue: Catalogue, file: str) -> str:
+    """The library of CUDA that a file is part of, by the libraries that packages bring; "" if none.
+
+    cublasLt for libcublasLt.so.12, cudart for libcudart-d0da41ae.so.11.0, cudnn for libcudnn_ops.so.9.
+    """
+    stem, so, _ = file.partition(".so")
+    names = (name for row in catalogue.packages for name in row.brings if so and stem.startswith(f"lib{name}"))
+    return max(names, key=len, default="")
 
 
 def foreign(answer: Answer) -> dict[str, tuple[Library, ...]]:
@@ -31,20 +34,25 @@ def foreign(answer: Answer) -> dict[str, tuple[Library, ...]]:
 
 
 def of_another_major(case: Comparison, library: Library) -> bool:
-    """Whether a library's name tells another major version of CUDA, or of cuDNN, than the build needs."""
-    need, have = _major_needed(case, library), major_of(library)
-    return need is not None and have is not None and need != have
+    """Whether a library's file name tells another major version of CUDA, or of cuDNN, than the build is for."""
+    if library.cuda_name == _CUDNN:
+        needed = case.answer.cudnn
+    else:
+        needed = case.cuda if counts_like_cuda(case.matrix.catalogue, library.cuda_name) else None
+    have = soname_major(library)
+    return needed is not None and have is not None and needed.major != have
 
 
-def major_of(library: Library) -> int | None:
-    """The CUDA major in a file's name, for cuDNN's files the cuDNN major; None if it tells none."""
-    found = _OF_CUDA.match(library.name) or _OF_CUDNN.match(library.name)
+def soname_major(library: Library) -> int | None:
+    """The first number after `.so` in a library's file name."""
+    found = re.search(r"\.so\.(\d{1,3})", library.name)
     return int(found[1]) if found else None
 
 
-def _major_needed(case: Comparison, library: Library) -> int | None:
-    version: Version | None = case.answer.cudnn if library.name.startswith("libcudnn") else case.cuda
-    return version.major if version else None
+def counts_like_cuda(catalogue: Catalogue, name: str) -> bool:
+    """Whether a library's soname has the major of its CUDA version: that of cudart does, while cuFFT 11 is of CUDA 12."""
+    rows = [row for row in catalogue.packages if name in row.brings]
+    return bool(rows) and all(row.tells != "none" and not row.brings[name] for row in rows)
 
 
 def found_through(case: Comparison, folder: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from envgen.probe.libraries import is_driver
 from envgen.probe.model import Origin
 
-_DRIVER = ("libcuda.so", "libnvidia-", "libcudadebugger.so")
-_FOLDERS = ("lib", "lib/python*/site-packages/nvidia/*/lib", "lib/python*/site-packages/*/lib", "targets/*/lib")
+_FOLDERS = ("lib", "lib/python*/site-packages/*/lib", "lib/python*/site-packages/*/*/lib", "targets/*/lib")
 
 
 def origin(path: str, prefix: Path) -> Origin:
@@ -18,7 +18,7 @@ def origin(path: str, prefix: Path) -> Origin:
     if within(path, prefix):
         return "environment"
     name = path.rsplit("/", 1)[-1]
-    if name.startswith(_DRIVER) and "/stubs/" not in path:
+    if is_driver(name) and "/stubs/" not in path:
         return "driver"
     stem = name.split(".so")[0]
     links = (link for folder in _FOLDERS for link in prefix.glob(f"{folder}/{stem}.so*"))

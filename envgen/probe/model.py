@@ -36,10 +36,14 @@ class ProcessResult:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A CUDA library that a framework loaded, and whether it belongs to the environment, to the driver or to neither."""
+    """A library of CUDA or of the driver that a framework loaded, and whether it is the environment's, the driver's or neither's.
+
+    `cuda_name` is what the matrices call a library of CUDA: cublasLt for libcublasLt.so.12; "" for one of the driver's.
+    """
 
     path: str
     origin: Origin
+    cuda_name: str = ""
 
     @property
     def name(self) -> str:

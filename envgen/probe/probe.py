@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from envgen import targets
 from envgen.install.prefixes import python
 from envgen.machine import nvml
 from envgen.matrix.load import load_matrix
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
 from envgen.model.layout import Layout, find_root, starter
 from envgen.model.run import Reporter
 from envgen.probe.environment import read_environment
@@ -31,9 +34,9 @@ def probe(
     if there is nothing to probe: no environment, no Python in it, no framework, an unknown target.
     """
     matrix = load_matrix(_matrices())
-    environment = read_environment(prefix.absolute(), matrix.catalogue, target)
+    environment = read_environment(prefix.absolute(), matrix.catalogue, _named(target, matrix) if target else "")
     modules = _modules(environment, matrix.catalogue.frameworks, tuple(frameworks))
-    answers = _answers(environment, modules, timeout, reporter)
+    answers = _answers(environment, modules, matrix.catalogue, timeout, reporter)
     machine, launch = nvml.inspect(), launch_environment()
     return ProbeResult(environment, machine, tuple(evaluate(answer, environment, machine, launch, matrix) for answer in answers))
 
@@ -62,18 +65,26 @@ def _modules(environment: InstalledEnvironment, known: Iterable[str], asked: tup
 
 
 def _answers(
-    environment: InstalledEnvironment, modules: Mapping[str, str], timeout: float, reporter: Reporter
+    environment: InstalledEnvironment, modules: Mapping[str, str], catalogue: Catalogue, timeout: float, reporter: Reporter
 ) -> tuple[Answer, ...]:
     answers = []
     reporter.begin("probing the frameworks", len(modules))
     for name, module in modules.items():  # one after another: they share the GPU's memory
-        answer = run_probe(python(environment.prefix), name, module, environment.prefix, timeout)
+        answer = run_probe(python(environment.prefix), name, module, environment.prefix, catalogue, timeout)
         if name not in environment.frameworks and answer.problem("import") == f"ModuleNotFoundError: No module named '{module}'":
             raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
         answers.append(answer)
         reporter.step(name)
     reporter.end()
     return tuple(answers)
+
+
+def _named(word: str, matrix: Matrix) -> str:
+    """The name of the target that a word means. Raises BadInput where it means none, or one that depends on the machine."""
+    found = targets.described(targets.on_any_machine(word, matrix, "an environment was made for one target"), matrix)
+    if found is None:
+        raise BadInput(f"no target `{word}`", hint=targets.nearest(word, matrix))
+    return found.name
 
 
 def _installed_here(environment: InstalledEnvironment) -> str:

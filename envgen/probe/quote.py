@@ -1,4 +1,4 @@
-"""A framework's own words, as they can stand in a message. Pure."""
+"""Quotes a framework's own words in a message. Pure."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def last_line(text: str) -> str:
 
 
 def appended(text: str) -> str:
-    """` (text)`, to stand at the end of a message; "" for ""."""
+    """A text in parentheses, to append to a message; "" for ""."""
     return f" ({text})" if text else ""

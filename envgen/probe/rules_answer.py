@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from envgen.matrix.hardware import cudnn_floor
 from envgen.probe.gpu_code import gpus, without_code
 from envgen.probe.libraries import foreign, found_through, of_another_major
 from envgen.probe.model import Comparison, Issue, ProbeRule, Severity
 from envgen.probe.quote import appended, one_line
 from envgen.probe.rules_no_gpu import no_code
-from envgen.resolver.constraints import cudnn_floor
 
 _TWICE = "conda and pip both installed it, or it comes from elsewhere; reinstall the environment"
 

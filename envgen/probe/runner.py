@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.probe.journal import read
 from envgen.probe.location import origin
@@ -27,7 +28,7 @@ _JOURNAL = 4_000_000  # bytes of a journal that are read
 _GRACE = 5.0  # seconds for a killed process to be gone; one that hangs in the kernel may never be
 
 
-def run_probe(python: Path, framework: str, module: str, prefix: Path, limit: float) -> Answer:
+def run_probe(python: Path, framework: str, module: str, prefix: Path, catalogue: Catalogue, limit: float) -> Answer:
     """What `framework`, imported as `module` by `python`, reports within `limit` seconds.
 
     It runs in the caller's environment variables, with the prefix's programs first on PATH. Its process group is gone when this
@@ -40,7 +41,7 @@ def run_probe(python: Path, framework: str, module: str, prefix: Path, limit: fl
         process = run(argv, with_path(os.environ, prefix), limit)
         with journal.open("rb") as file:
             text = file.read(_JOURNAL).decode("utf-8", "replace")
-    return read(framework, text, process, partial(origin, prefix=prefix))
+    return read(framework, text, process, catalogue, partial(origin, prefix=prefix))
 
 
 def script(module: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Is what a framework answered what its environment is meant for, and if not, why not? Pure.
 
-Rules stand in three modules. Those in `rules_no_answer` are about a framework that gave no answer: the first that yields an issue
-has the reason, and no other rule runs. Those in `rules_no_gpu` are about a GPU that is expected and not seen: again only the first
-counts. Those in `rules_answer` all apply.
+There are three modules of rules. Those in `rules_no_answer` are about a framework that gave no answer: the first that yields an
+issue has the reason, and no other rule runs. Those in `rules_no_gpu` are about a GPU that is expected and not seen: again only the
+first counts. Those in `rules_answer` all apply.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from itertools import chain
 
 from packaging.version import Version
 
+from envgen.matrix.constraints import Known, within
 from envgen.model.facts import (
     Address,
     Build,
@@ -22,8 +23,7 @@ from envgen.model.facts import (
     variant_text,
 )
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver import constraints
-from envgen.resolver.constraints import Cell
+from envgen.resolver.cells import Cell, builds_for, minors_in, provider_of, pythons_left, version_ranges, violations
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
@@ -50,14 +50,12 @@ class Candidates:
         self.matrix = matrix
         self.project = project
         self.held = held
-        self.pythons = constraints.minors_in(project.python, matrix.pythons)
+        self.pythons = minors_in(project.python, matrix.pythons)
         self.obstacles: dict[Reason, Obstacle] = {}
-        self._ranges = constraints.ranges(matrix, project)
+        self._ranges = version_ranges(matrix, project)
         self._marks: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self.asked = {
-            wish.framework: tuple(
-                row for row in matrix.frameworks[wish.framework].releases if constraints.within(wish.versions, row.version)
-            )
+            wish.framework: tuple(row for row in matrix.frameworks[wish.framework].releases if within(wish.versions, row.version))
             for wish in project.frameworks
         }
         self._options: dict[_Key, Candidate | None] = {}
@@ -71,7 +69,7 @@ class Candidates:
         """What constraints tell one release from another by: for each range that they name, whether it is inside."""
         key = (release.framework, release.version)
         if key not in self._marks:
-            self._marks[key] = tuple(constraints.within(versions, release.version) for versions in self._ranges[release.framework])
+            self._marks[key] = tuple(within(versions, release.version) for versions in self._ranges[release.framework])
         return self._marks[key]
 
     def granted(self, cells: tuple[Cell, ...], option: Candidate) -> frozenset[Version]:
@@ -102,7 +100,7 @@ class Candidates:
         return tuple(option for option in found if option)
 
     def _choice(self, wish: RequestedFramework, release: Release, variant: Variant, target: Target) -> Choice | Reason:
-        provider, version = constraints.provider(self.matrix, self.project, wish), release.version
+        provider, version = provider_of(self.matrix, self.project, wish), release.version
         spelling = self.matrix.spellings.get((wish.framework, provider, version))
         if spelling is None:
             return Reason(f"{wish.framework} {version} is not published by {provider}", release.at)
@@ -120,7 +118,7 @@ class Candidates:
 
     def never_built(self, wish: RequestedFramework, where: Cell) -> Reason | None:
         """That no release of a wish was ever built for a cell, when there are several: one of them would be named at random."""
-        provider = constraints.provider(self.matrix, self.project, wish)
+        provider = provider_of(self.matrix, self.project, wish)
         asked = self.asked[wish.framework]
         rows = [build for release in asked for build in release.builds if build.provider == provider]
         if len(asked) < 2 or any(where.platform in row.platforms and row.variants.intersection(where.variants) for row in rows):
@@ -134,16 +132,16 @@ class Candidates:
             return self.refuse(choice, target, choice.at)
         left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
         for where in cells:
-            rows = constraints.builds(choice, where)
+            rows = builds_for(choice, where)
             if not rows:
                 what = f"{named(choice)} has no {variant_text(choice.variant)} build for {where.platform}"
                 exact = choice.variant == where.target.cuda  # of the many older minors nobody wants to hear
                 return self.refuse(Reason(what, choice.release.at), target, choice.release.at) if exact else None
             before = left = left.intersection(chain.from_iterable(row.pythons for row in rows))
-            known: constraints.Known = {choice.release.framework: (choice.release.version,)}
-            left = constraints.pythons(where, known, left)
+            known: Known = {choice.release.framework: (choice.release.version,)}
+            left = pythons_left(where, known, left)
             if not left:
-                broken = next(constraints.broken(where, known, before), None)
+                broken = next(violations(where, known, before), None)
                 what = f"no {_company(choice)} for {where.platform} is for a python in {self.project.python_text}"
                 nothing = Reason(f"{what} that the other platforms have", choice.release.at)
                 return self.refuse(broken or nothing, target, choice.release.at)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.matrix.constraints import within
+from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Project, Reason, Release, RequestedFramework, Target, driver_text
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
-from envgen.resolver import constraints
 from envgen.resolver.candidates import Availability, Candidates, named, unasked
-from envgen.resolver.constraints import Cell
+from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings, with_overrides
 from envgen.resolver.search import Assignment, best, why_not
 from envgen.resolver.search import possible as servable
 
@@ -69,7 +70,7 @@ def possible(question: Problem) -> bool:
 def seen(question: Problem, wish: RequestedFramework) -> tuple[Release, ...]:
     """The releases of a framework that a wish asks for, newest first."""
     releases = question.matrix.frameworks[wish.framework].releases
-    return tuple(release for release in releases if constraints.within(wish.versions, release.version))
+    return tuple(release for release in releases if within(wish.versions, release.version))
 
 
 def obstacles(question: Problem) -> tuple[Obstacle, ...]:
@@ -89,7 +90,7 @@ def _served(offers: Candidates) -> Served:
     matrix, project = offers.matrix, offers.project
     result: dict[str, tuple[tuple[Cell, ...], tuple[DroppedPlatform, ...]]] = {}
     for wish in project.targets:
-        target = constraints.with_overrides(matrix.targets[wish.name], wish)
+        target = with_overrides(matrix.targets[wish.name], wish)
         platforms = wish.platforms or project.platforms
         result[wish.name] = _cells(offers, target, platforms, older=False)
         if target.cuda and not result[wish.name][0]:  # no build for just this CUDA anywhere: an older minor runs with it
@@ -106,7 +107,7 @@ def _cells(
         if platform not in target.platforms:
             dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
             continue
-        where = constraints.cell(offers.matrix, offers.project, target, platform, older=older)
+        where = cell_of(offers.matrix, offers.project, target, platform, older=older)
         reason = _unserved(offers, target, where)
         if reason:
             dropped.append(DroppedPlatform(platform, reason))
@@ -116,7 +117,9 @@ def _cells(
 
 
 def _unserved(offers: Candidates, target: Target, where: Cell) -> Reason | None:
-    reason = where.dead or next(filter(None, (offers.never_built(wish, where) for wish in offers.project.frameworks)), None)
+    reason = where.unsatisfiable or next(
+        filter(None, (offers.never_built(wish, where) for wish in offers.project.frameworks)), None
+    )
     if reason:
         offers.refuse(reason, target.name)
         return reason
@@ -133,8 +136,8 @@ def _resolution(
     project, matrix, target, python = offers.project, offers.matrix, cells[0].target, found.python
     choices = tuple(option.choice for option in found.environments[name])
     wish = next(row for row in project.targets if row.name == name)
-    known = constraints.decided(choices, python)
-    said = dict.fromkeys(reason for where in cells for reason in constraints.warnings(matrix, where, known))
+    known = known_of_choices(choices, python)
+    said = dict.fromkeys(reason for where in cells for reason in warnings(matrix, where, known))
     return Resolution(
         project=project,
         target=target,
@@ -171,6 +174,6 @@ def _pins(offers: Candidates, target: Target, choices: tuple[Choice, ...], pytho
         yield Pin("cuda", str(target.cuda), (Reason(f"target {target.name}", target.at),))
         floor = ", ".join(f"{driver_text(version)} ({kind})" for kind, version in toolkit.floor.items())
         yield Pin("driver", f">={floor}", (Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at),))
-    bound = constraints.cudnn_pin(matrix, project.gpus, target)
+    bound = cudnn_pin(matrix, project.gpus, target)
     if bound:
         yield Pin("cudnn", bound[0], (bound[1],))

@@ -17,11 +17,11 @@ from itertools import chain
 
 from packaging.version import Version
 
+from envgen.matrix.constraints import Known
 from envgen.model.facts import Reason, Release
 from envgen.model.resolution import Choice
-from envgen.resolver import constraints
 from envgen.resolver.candidates import Candidate, Candidates, named
-from envgen.resolver.constraints import Cell
+from envgen.resolver.cells import Cell, pythons_left, violations
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
 Combination = tuple[Candidate, ...]  # one option for each framework of the project, in its order
@@ -98,7 +98,7 @@ def why_not(offers: Candidates, cells: tuple[Cell, ...]) -> Reason:
 class _State:
     """What the frameworks chosen so far mean for those that follow, in one target."""
 
-    known: constraints.Known
+    known: Known
     marks: tuple[tuple[bool, ...], ...]  # for each framework, which ranges of constraints it is in
     cudnn: tuple[frozenset[int] | None, ...]  # for each platform, the majors that all of them can link
 
@@ -157,7 +157,7 @@ class _One:
 
     def _bare(self, name: str) -> bool:
         """Whether this Python is possible at all, before any framework."""
-        return all(constraints.pythons(where, {}, (self.python,)) for where in self.targets[name])
+        return all(pythons_left(where, {}, (self.python,)) for where in self.targets[name])
 
     def _steps(self, reference: str, depth: int, partial: _Partial) -> Iterator[_Partial]:
         """Every kind of release that the reference can take next, the newest of each kind, and what the others make of it."""
@@ -250,7 +250,7 @@ class _One:
             return True
         if (name, state.marks) not in self._agreed:
             cells = self.targets[name]
-            broken = next((why for where in cells for why in constraints.broken(where, state.known, (self.python,))), None)
+            broken = next((why for where in cells for why in violations(where, state.known, (self.python,))), None)
             self._agreed[name, state.marks] = broken is None
             if broken:
                 self.source.refuse(broken, name, release.at)

@@ -129,12 +129,21 @@ def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
 
 
 def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
-    """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that."""
+    """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that.
+
+    It must where the framework's own spec names the CUDA; a glob such as `*_cuda` does not say which one comes.
+    """
     found: dict[str, tuple[Version, bool]] = {}
     for choice in resolution.choices if resolution.target.cuda else ():
         own, beside = choice.spelling.cuda, [choice.spelling.companions[name][1] for name in choice.companions]
         for spec in (*beside, *own):
             name, *rest = spec.split("::")[-1].split()
             if choice.variant and len(rest) == 2:
-                found[name] = (choice.variant, spec in own)
+                found[name] = (choice.variant, spec in own and names_cuda(spec))
     return found
+
+
+def names_cuda(spec: str) -> bool:
+    """Whether a spec of a spelling asks for a build by the CUDA in its build string."""
+    build = spec.split()[2:]
+    return any(hole in text for text in build for hole in ("{cu}", "{cuda}"))

@@ -13,12 +13,12 @@ from functools import cached_property
 from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, framework_cuda, framework_of
+from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage
 from envgen.model.facts import Matrix, Platform, Toolkit
 from envgen.model.findings import Claim
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
-from envgen.resolver.constraints import system
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class Case:
     @property
     def system(self) -> str:
         """The driver family of the platform: linux or windows."""
-        return system(self.platform)
+        return driver_os(self.platform)
 
 
 def toolkit_of(matrix: Matrix, cuda: Version | None) -> Toolkit | None:

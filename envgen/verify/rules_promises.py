@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from envgen.formats.builds import cudnn_of
+from envgen.matrix.constraints import Value, holds, violation_text
+from envgen.matrix.hardware import cudnn_floor, has_code
 from envgen.model.catalogue import parsed
 from envgen.model.facts import driver_text
-from envgen.resolver import constraints
-from envgen.resolver.constraints import Value
 from envgen.verify.registry import Case, Violations, rule, toolkit_of
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def gpu_without_code(case: Case) -> Violations:
     for cuda, package in built.items():
         toolkit = toolkit_of(case.matrix, cuda)
         for gpu in case.claim.gpus if toolkit else ():
-            if toolkit and not constraints.has_code(toolkit, gpu):
+            if toolkit and not has_code(toolkit, gpu):
                 low, high = toolkit.capabilities
                 held = f"has code for compute capability {low} to {high}"
                 yield package, f"CUDA {cuda} {held}, not for {gpu.name} ({gpu.capability})"
@@ -176,7 +176,7 @@ def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
     for package in case.packages:
         version = cudnn_of(case.catalogue, package)
-        floor = constraints.cudnn_floor(case.matrix, version) if version else None
+        floor = cudnn_floor(case.matrix, version) if version else None
         for gpu in case.claim.gpus if floor and case.claim.kind == "cuda" else ():
             if floor and gpu.capability < floor:
                 yield package, f"has code from compute capability {floor} on, not for {gpu.name} ({gpu.capability})"
@@ -193,8 +193,8 @@ def fact(case: Case) -> Violations:
         return
     for constraint in case.matrix.constraints:
         wants = {condition.axis for condition in constraint.need}
-        if not constraint.warn and wants & _HARDWARE and constraints.holds(constraint, known) is False:
-            yield None, f"{constraints.violated(constraint, known)} ({constraint.at})"
+        if not constraint.warn and wants & _HARDWARE and holds(constraint, known) is False:
+            yield None, f"{violation_text(constraint, known)} ({constraint.at})"
 
 
 def _known(case: Case) -> dict[str, tuple[Value, ...]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from envgen import targets
 from envgen.formats.installed import installed_target
 from envgen.formats.others import read_any
 from envgen.matrix.load import load_matrix
@@ -19,7 +19,7 @@ from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout, starter
 from envgen.model.packages import Lock
 from envgen.project.load import load
-from envgen.resolver.constraints import with_overrides
+from envgen.resolver.cells import with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
 from envgen.yamlfile.document import read
@@ -42,7 +42,7 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     """
     facts = layout or Layout(starter())
     matrix = load_matrix(facts.matrices, facts.shown(facts.matrices))
-    paths = asked.paths or (_own(layout, asked) if layout else ())
+    paths = asked.paths or (_own(layout, asked, matrix) if layout else ())
     if not paths:
         raise BadInput(
             "nothing to verify", hint="give a lock, a list or an environment's folder, or run in a repository with locks"
@@ -55,12 +55,20 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     )
 
 
-def _own(layout: Layout, asked: VerifyRequest) -> tuple[Path, ...]:
-    """The locks of the repository, of the asked project and target alone where they are named."""
+def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix) -> tuple[Path, ...]:
+    """The locks of the repository, of the requested project alone and of one target of each where these are named."""
     if asked.project:
         layout.known_project(asked.project)
-    places = [(path, path.parent.parent.name, path.parent.name) for path in layout.locks()]
-    return tuple(path for path, project, target in places if asked.project in (None, project) and asked.target in (None, target))
+    places = [path for path in layout.locks() if asked.project in (None, path.parent.parent.name)]
+    if asked.target is None:
+        return tuple(places)
+    wanted, folders = _requested(asked.target, matrix), dict.fromkeys(path.parent.parent for path in places)
+    names = {folder: [path.parent.name for path in places if path.parent.parent == folder] for folder in folders}
+    return tuple(path for path in places if path.parent.name == targets.newest_of(wanted, names[path.parent.parent]))
+
+
+def _requested(word: str, matrix: Matrix) -> targets.TargetRange:
+    return targets.on_any_machine(word, matrix, "`envgen verify` gives the same answer on every machine")
 
 
 def _shown(path: Path, layout: Layout | None) -> str:
@@ -100,7 +108,7 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
         hint = "give --target NAME as well" if layout else "run it in the repository of that project"
         raise BadInput(f"of project {asked.project}, but of which target is {lock.shown}?", hint=hint)
     if target:
-        claims = claims_for(lock, named_target(target, matrix))
+        claims = claims_for(lock, requested_target(target, matrix))
         promised = _promises(asked.virtual) if asked.virtual else {}
         return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
     virtual = asked.virtual or path.parent / VIRTUAL
@@ -120,13 +128,13 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
     return named if named and layout and named[0] in layout.projects() else None
 
 
-def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matrix) -> dict[Platform, Claim]:
+def _of_project(lock: Lock, layout: Layout, name: str, word: str, matrix: Matrix) -> dict[Platform, Claim]:
     project = load(layout, matrix, name)
-    wish = next((wish for wish in project.targets if wish.name == target), None)
-    if wish is None:
-        known = [wish.name for wish in project.targets]
-        raise BadInput(f"{name} has no target `{target}`", where=project.at("targets"), hint=closest(target, known))
-    claims = claims_for(lock, with_overrides(matrix.targets[target], wish))
+    rows = {row.name: row for row in project.targets}
+    target = targets.newest_of(_requested(word, matrix), rows)
+    if target is None:
+        raise BadInput(f"{name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
+    claims = claims_for(lock, with_overrides(matrix.targets[target], rows[target]))
     return {platform: _for_project(claim, project) for platform, claim in claims.items()}
 
 
@@ -140,17 +148,12 @@ def _for_project(claim: Claim, project: Project) -> Claim:
     )
 
 
-def named_target(name: str, matrix: Matrix) -> Target:
-    """A target of the matrices, or one that its name describes: cu127 is CUDA 12.7."""
-    known = matrix.targets.get(name)
-    if known:
-        return known
-    digits = re.fullmatch(r"cu(\d{1,2})(\d)", name)
-    if digits is None:
-        raise BadInput(f"no target `{name}`", hint=closest(name, matrix.targets))
-    return Target(
-        name=name, cuda=Version(f"{digits[1]}.{digits[2]}"), platforms=(), virtual={}, at=next(iter(matrix.targets.values())).at
-    )
+def requested_target(word: str, matrix: Matrix) -> Target:
+    """The target of the matrices that a word means, or one that it describes: cu127 is CUDA 12.7. Raises BadInput for neither."""
+    found = targets.described(_requested(word, matrix), matrix)
+    if found is None:
+        raise BadInput(f"no target `{word}`", hint=targets.nearest(word, matrix))
+    return found
 
 
 def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:

@@ -92,8 +92,9 @@ def cupy(version: str, cuda: str, at_import: str = "") -> tuple[Package, ...]:
 
 def unscripted(name: str, version: str, cuda: str | None = None, at_import: str = "") -> tuple[Package, ...]:
     """A framework that envgen has no probe script for."""
+    build = f"cuda{_short(cuda)}_py{_py()}h0123456_200" if cuda else f"cpu_py{_py()}h0123456_0"
     files = _module(name, version, cuda, (), at_import, source="unscripted")
-    return (_package(name, version, "h0123456_0", cuda, files), *_cuda_packages(cuda))
+    return (_package(name, version, build, cuda, files), *_cuda_packages(cuda))
 
 
 def cudart(folder: Path, cuda: str) -> Path:

@@ -157,7 +157,7 @@ def test_a_lock_of_another_tool_counts_and_a_broken_one_is_bad_input(site: Works
     path.write_text(f"<<<<<<< ours\n{text}")
     done = doctor(copy, machine, "vision")
     assert (done.status, done.out) == (2, "")
-    assert "environments/vision/cu129/conda-lock.yml:1:1: a merge conflict was left in this lock" in done.err
+    assert "environments/vision/cu129/conda-lock.yml:1:1: this lock has an unresolved merge conflict" in done.err
 
 
 # --- what ends in 1 ----------------------------------------------------------------------------------------------------------------

@@ -395,7 +395,7 @@ def test_a_credential_written_out_is_refused_and_not_repeated(site: Workspace, u
     done = site.envgen("lock")
     assert done.status == 2
     where = "environments/p/project.yaml:6:5"
-    assert done.err.startswith(f"error: {where}: channels[1]: a password or token stands in this url\n\nhint: ")
+    assert done.err.startswith(f"error: {where}: channels[1]: this URL contains a password or token\n\nhint: ")
     assert is_clean(done)
     assert not [secret for secret in (PASSWORD, TOKEN) if secret in done.err + done.out]
 

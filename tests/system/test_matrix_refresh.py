@@ -34,7 +34,7 @@ from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import Layout
-from envgen.yamlfile.document import plain
+from envgen.yamlfile.document import parse
 
 
 def claimed(folder: Path) -> set[tuple[object, ...]]:
@@ -312,7 +312,7 @@ def test_a_file_that_cannot_be_spliced_is_refused_and_nothing_is_written(root: P
     row = '      - {provider: conda-forge, variants: ["11.8", "12.6"], platforms: [linux-64], python: "3.9-3.11", cudnn: 8}\n'
     gone = lines.replace('version: "2.0.0"', 'version: "2.0.9"').replace(row, "")
     path.write_text(gone)
-    with pytest.raises(BadInput, match="does not fit how this file is written"):
+    with pytest.raises(BadInput, match="cannot edit this file in the way it is written"):
         refresh(root, index, complete=True)
     assert path.read_text() == gone
 
@@ -353,7 +353,7 @@ def test_a_dry_run_prints_a_diff_that_git_takes_and_writes_nothing(workspace: Wo
 @pytest.mark.parametrize("style", ["crlf", "no newline"])
 def test_the_diff_of_a_file_with_other_ends_of_lines_is_taken_too(workspace: Workspace, index: Path, style: str) -> None:
     path = workspace.root / "matrices" / "alpha.yaml"
-    data = plain(ALPHA)
+    data = parse(ALPHA, "alpha.yaml").data
     del data["releases"][-1]["builds"][0]["variants"][1]
     path.write_bytes(styled(data, style).encode())
     before = path.read_bytes()

@@ -289,8 +289,8 @@ def test_one_that_gives_no_answer_does_not_keep_the_others_from_answering(
 ) -> None:
     env = make(*frameworks.torch("2.7.1", at_import=code), *frameworks.jax("0.7.2"))
     status, found = probe(site, env, bare(), "--timeout", "4")
-    assert (status, rules(found), states(found)) == (1, [[rule], []], {"pytorch": "error", "jax": "ok"})
-    assert found["frameworks"][0]["reason"].startswith(text)
+    assert (status, rules(found), states(found)) == (1, [[], [rule]], {"jax": "ok", "pytorch": "error"})
+    assert found["frameworks"][1]["reason"].startswith(text)
 
 
 @pytest.fixture
@@ -365,6 +365,26 @@ def test_a_module_that_raises_when_it_is_imported_is_an_error(site: Workspace, m
     assert row["reason"] == "cannot be imported: ModuleNotFoundError: No module named 'shuttle'"
 
 
+@pytest.fixture
+def known(site: Workspace) -> Iterator[Workspace]:
+    """A repository whose matrices know the framework `loom`; envgen itself does not."""
+    path = site.root / "matrices" / "loom.yaml"
+    path.write_text("framework: loom\nbecause: https://loom.example\npackages:\n  - {conda: [loom]}\n", encoding="utf-8")
+    yield site
+    path.unlink()
+
+
+def test_a_framework_that_only_the_matrices_know_is_probed_like_any_other(known: Workspace, make: Make) -> None:
+    env = make(*frameworks.unscripted("loom", "3.1.4"), *frameworks.torch("2.7.1"))
+    status, found = probe(known, env, bare())
+    assert (status, states(found)) == (0, {"loom": "note", "pytorch": "ok"})
+    status, found = probe(known, env, bare(), "--target", "cu126")
+    assert (status, states(found)) == (1, {"loom": "error", "pytorch": "error"})
+    assert rules(found) == [["cpu-build", "import-only"], ["cpu-build"]]
+    loom = found["frameworks"][0]
+    assert loom["reason"] == f"is a CPU build ({loom['package']}), which sees no GPU on any machine"
+
+
 @needs_compiler
 def test_a_library_that_a_module_loads_from_outside_is_named(site: Workspace, make: Make, tmp_path: Path) -> None:
     foreign = frameworks.cudart(tmp_path / "cuda-12.4" / "lib64", "12.4")
@@ -394,11 +414,18 @@ def test_what_cannot_be_asked_is_bad_input(site: Workspace, cpu: Path, make: Mak
     refused(site.envgen("probe", "--prefix", tmp_path), "not a conda environment: it has no conda-meta")
     refused(site.envgen("probe", "--prefix", tmp_path / "none"), "not a conda environment")
     refused(site.envgen("probe", "--prefix", make()), "no framework of the matrices is installed", "hint: name another")
-    refused(site.envgen("probe", "--prefix", cpu, "--framework", "cupy"), "`cupy` is not installed", "installed here: pytorch, ten")
     refused(
-        site.envgen("probe", "--prefix", cpu, "--framework", "mxnet"), "`mxnet` is not installed", "installed here: pytorch, ten"
+        site.envgen("probe", "--prefix", cpu, "--framework", "cupy"), "`cupy` is not installed", "installed here: jax, pytorch, ten"
     )
-    refused(site.envgen("probe", "--prefix", cpu, "--target", "gpu"), "`gpu` is no target")
+    refused(
+        site.envgen("probe", "--prefix", cpu, "--framework", "mxnet"),
+        "`mxnet` is not installed",
+        "installed here: jax, pytorch, ten",
+    )
+    refused(
+        site.envgen("probe", "--prefix", cpu, "--target", "gpu"),
+        "--target: `gpu` depends on the machine, and an environment was made for one",
+    )
     for timeout in ("0", "-1", "0.5", "soon", "nan", "86401"):
         refused(site.envgen("probe", "--prefix", cpu, "--timeout", timeout), "--timeout")
 

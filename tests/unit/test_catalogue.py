@@ -92,7 +92,7 @@ def test_the_package_that_speaks_for_a_framework_is_the_first_of_its_rows() -> N
 
 
 def test_a_framework_is_imported_under_its_own_name_unless_its_file_says_otherwise() -> None:
-    assert dict(KNOWN.frameworks) == {"cupy": "cupy", "jax": "jax", "pytorch": "torch", "tensorflow": "tensorflow"}
+    assert {"pytorch": "torch", "jax": "jax", "cupy": "cupy"}.items() <= KNOWN.frameworks.items()
     assert {name: framework.import_name for name, framework in small_matrix().frameworks.items()} == {
         "alpha": "alpha",
         "beta": "beta",

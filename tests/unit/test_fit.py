@@ -14,7 +14,7 @@ from envgen.machine import fit
 from envgen.model.errors import BadInput
 from envgen.model.facts import Gpu, Matrix, driver_text
 from envgen.model.machine import Fit, LockedTarget, Machine, System
-from envgen.targets import AUTO, GPU, WORDS
+from envgen.targets import MachineWord
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
 V100, B200, K40, A100 = (
@@ -29,7 +29,7 @@ def machine(driver: str | None = "580.65.06", *gpus: Gpu) -> Machine:
     return Machine(driver=Version(driver), cuda=Version(MINORS[driver]), gpus=gpus) if driver else Machine()
 
 
-def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: str = GPU) -> tuple[str, str]:
+def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: MachineWord = MachineWord.GPU) -> tuple[str, str]:
     """The target that is taken, and why."""
     return fit.best_for(word, here, small_matrix(), project_of(TEXT.format(targets=targets)))
 
@@ -88,15 +88,15 @@ def test_a_project_without_a_cuda_target_says_so() -> None:
 
 def test_the_projects_own_driver_and_gpus_say_nothing_about_this_machine() -> None:
     project = project_of(TEXT.format(targets="[cu126]") + 'driver: ">=300"\ngpus: [K40]\n')
-    assert fit.best_for(GPU, Machine(driver=Version("580")), small_matrix(), project)[0] == "cu126"
+    assert fit.best_for(MachineWord.GPU, Machine(driver=Version("580")), small_matrix(), project)[0] == "cu126"
 
 
 def test_only_the_named_targets_are_taken() -> None:
     project = project_of(TEXT.format(targets="[cpu, cu118, cu126]"))
-    assert fit.best_for(GPU, machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
-    assert fit.best_for(GPU, Machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
+    assert fit.best_for(MachineWord.GPU, machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
+    assert fit.best_for(MachineWord.GPU, Machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
     with pytest.raises(BadInput, match="demo has no locked CUDA target"):
-        fit.best_for(GPU, machine(), small_matrix(), project, ["cpu"])
+        fit.best_for(MachineWord.GPU, machine(), small_matrix(), project, ["cpu"])
 
 
 # --- auto -------------------------------------------------------------------------------------------------------------------
@@ -115,20 +115,20 @@ def test_only_the_named_targets_are_taken() -> None:
     ],
 )
 def test_auto_takes_the_cpu_target_where_no_cuda_target_runs(has: Machine, target: str, why: str) -> None:
-    name, because = best(has, word=AUTO)
+    name, because = best(has, word=MachineWord.AUTO)
     assert name == target
     assert why in because
 
 
 def test_auto_without_a_cpu_target_is_gpu() -> None:
-    assert best(Machine(), "[cu118, cu126]", AUTO) == best(Machine(), "[cu118, cu126]")
-    assert best(machine("580.65.06"), "[cu118, cu126]", AUTO)[0] == "cu126"
+    assert best(Machine(), "[cu118, cu126]", MachineWord.AUTO) == best(Machine(), "[cu118, cu126]")
+    assert best(machine("580.65.06"), "[cu118, cu126]", MachineWord.AUTO)[0] == "cu126"
     with pytest.raises(BadInput):
-        best(machine("470.42.01", V100), "[cu118, cu126]", AUTO)
+        best(machine("470.42.01", V100), "[cu118, cu126]", MachineWord.AUTO)
 
 
 def test_auto_of_a_project_without_cuda_is_cpu() -> None:
-    assert best(machine("580.65.06", V100), "[cpu]", AUTO) == (
+    assert best(machine("580.65.06", V100), "[cpu]", MachineWord.AUTO) == (
         "cpu",
         "the CPU target, because there is no CUDA target to choose",
     )
@@ -308,9 +308,9 @@ def test_what_fits_a_driver_fits_every_newer_one(real: Matrix, older: Version, n
 
 
 @examples(60)
-@given(driver=st.none() | DRIVERS, capabilities=GPUS, word=st.sampled_from(WORDS), data=st.data())
+@given(driver=st.none() | DRIVERS, capabilities=GPUS, word=st.sampled_from(MachineWord), data=st.data())
 def test_the_chosen_target_is_the_newest_that_fits(
-    real: Matrix, driver: Version | None, capabilities: list[str], word: str, data: st.DataObject
+    real: Matrix, driver: Version | None, capabilities: list[str], word: MachineWord, data: st.DataObject
 ) -> None:
     names = data.draw(st.lists(st.sampled_from(sorted(real.targets)), min_size=1, unique=True))
     text = f'python: ">=3.10"\nplatforms: [linux-64]\nchannels: [conda-forge]\ntargets: [{", ".join(names)}]\n'
@@ -326,7 +326,7 @@ def test_the_chosen_target_is_the_newest_that_fits(
         return
     assert why
     if chosen == "cpu":
-        assert word == AUTO
+        assert word == MachineWord.AUTO
         assert not runs or not capabilities
     elif runs:
         assert chosen == runs[-1][1]

@@ -312,7 +312,10 @@ packages:
     [
         ("version: 99\nenvironments: {}\n", "pixi.lock:1:1: a lock of version 99 that cannot be read: "),
         ("version: 6\nenvironments: [\n", "pixi.lock:3:1: a lock of version 6 that cannot be read: "),
-        (KEYED.replace("VERSION", "6").replace("\n- pypi", "\n>>>>>>> theirs\n- pypi"), "pixi.lock:19:1: a merge conflict"),
+        (
+            KEYED.replace("VERSION", "6").replace("\n- pypi", "\n>>>>>>> theirs\n- pypi"),
+            "pixi.lock:19:1: this lock has an unresolved merge conflict",
+        ),
         (KEYED.replace("VERSION", "6")[: -len(SHA) - 60], "pixi.lock:1:1: a lock of version 6 that cannot be read: "),
         ("version: 6\nenvironments: {}\npackages: []\n", "pixi.lock: there is no package in it"),
     ],
@@ -415,7 +418,7 @@ def save(folder: Path, content: bytes | str) -> Path:
         (b"\x00\x01\x02", "file:1:1: not YAML: "),
         ("", "file:1:1: this file is empty"),
         ("hello", "file:1:1: not a lock: expected a mapping here"),
-        ("name: demo\ndependencies: [numpy]\n", "file:1:1: `version` is missing: this lock ends early, or is none"),
+        ("name: demo\ndependencies: [numpy]\n", "file:1:1: `version` is missing: this lock is truncated, or not a conda-lock file"),
         ("[]", "file: there is no package in it"),
         ("# nothing\n@EXPLICIT\n", "file: there is no package in it"),
         ("version: 1\nmetadata: {channels: [], platforms: []}\npackage: []\n", "file: there is no package in it"),

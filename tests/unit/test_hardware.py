@@ -12,9 +12,10 @@ from unit.small import project_of
 from envgen.explain.explain import conflict
 from envgen.matrix import drivers
 from envgen.matrix.gpu_names import gpu_named
+from envgen.matrix.hardware import cudnn_pin
 from envgen.model.facts import Matrix, Project, Target
 from envgen.model.resolution import Resolution
-from envgen.resolver import constraints
+from envgen.resolver.cells import cell_of
 from envgen.resolver.resolve import Unsatisfiable, resolve
 
 # First and last capability that each toolkit compiles for; what is made for X.Y runs on X.Z, Z >= Y, of the same major.
@@ -43,7 +44,7 @@ def dead(real: Matrix, cuda: str, platform: str, more: str) -> str:
     """Why the facts refuse a cell, before any release is looked at; "" where they do not."""
     target = real.targets[f"cu{cuda.replace('.', '')}"]
     project = project_of(Told("pytorch: '*'", target.name, more=more).text(), real)
-    found = constraints.cell(real, project, target, platform).dead
+    found = cell_of(real, project, target, platform).unsatisfiable
     return found.text if found else ""
 
 
@@ -126,7 +127,7 @@ def test_what_the_builds_of_a_framework_hold_narrows_what_the_toolkit_can(real: 
 )
 def test_cudnn_is_held_to_versions_with_code_for_the_oldest_gpu(real: Matrix, model: str, target: str, pin: str) -> None:
     project = project_of(Told("pytorch: '*'", target, more=gpus("RTX 3090" if model == "T4" else model, model)).text(), real)
-    found = constraints.cudnn_pin(real, project.gpus, real.targets[target])
+    found = cudnn_pin(real, project.gpus, real.targets[target])
     assert (found[0] if found else "") == pin
 
 

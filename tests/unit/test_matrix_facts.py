@@ -19,8 +19,9 @@ from envgen.matrix.rows import BuildCell, Line, lines
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, minors_text
-from envgen.yamlfile.document import checked, parse, spans
+from envgen.yamlfile.document import checked, parse
 from envgen.yamlfile.edit import Edit, applied, flow, scalar, spliced
+from envgen.yamlfile.nodes import spans
 
 PYTHONS = [Version(f"3.{minor}") for minor in range(8, 14)]
 SPOTS = st.builds(
@@ -187,9 +188,16 @@ def test_the_last_line_ends_as_it_did(ending: str) -> None:
     assert spliced(new, [Edit("remove", ("releases", 1))], "f.yaml") == text
 
 
+def test_characters_are_counted_and_a_byte_order_mark_stays() -> None:
+    """libyaml reads bytes, and passes over the mark."""
+    text = "\ufeffé: \U0001f600  # ü\nreleases: [é, b]\n"
+    changes = [Edit("insert", ("releases", 1), "ü"), Edit("set", ("é",), "ö"), Edit("remove", ("releases", 1))]
+    assert spliced(text, changes, "f.yaml") == '\ufeffé: "ö"  # ü\nreleases: [é, "ü"]\n'
+
+
 def test_a_change_that_does_not_fit_the_text_is_refused_with_what_to_do() -> None:
     text = 'releases:\n  -\n    a: "1"\n  - {a: "2"}\n'
-    with pytest.raises(BadInput, match=r"f\.yaml: the change does not fit .*\n\nhint: change it by hand: because"):
+    with pytest.raises(BadInput, match=r"f\.yaml: cannot edit this file .*\n\nhint: edit it by hand: because"):
         spliced(text, [Edit("remove", ("releases", 0), why="because")], "f.yaml")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import REPO
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from envgen.matrix.load import load_matrix
+from envgen.model.catalogue import Catalogue, KnownPackage
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
@@ -72,7 +74,7 @@ def libraries(maps: str) -> list[str]:
 
 def told(journal: str, result: ProcessResult = ENDED) -> Answer:
     """A journal as the answer of a framework whose files all lie in its environment."""
-    return read("pytorch", journal, result, lambda _: "environment")
+    return read("pytorch", journal, result, KNOWN, lambda _: "environment")
 
 
 def test_the_cuda_libraries_are_found_in_the_maps_of_a_process() -> None:
@@ -347,6 +349,37 @@ def test_the_conda_package_speaks_where_both_are_there(tmp_path: Path) -> None:
     assert read_environment(env, KNOWN).frameworks["pytorch"].package == "pytorch 2.7.1 cpu_generic_py312_h1_0"
 
 
+def loom(**row: Any) -> Catalogue:
+    """A catalogue with one framework, `loom`, and its one row."""
+    return Catalogue(packages=(KnownPackage(role="framework", framework="loom", **row),), frameworks={"loom": "loom.core"})
+
+
+@pytest.mark.parametrize(
+    ("build", "row", "expected"),
+    [
+        ("h0123456_0", {}, "unknown"),  # nothing says how its builds are told apart
+        ("cpu_h0123456_0", {}, "cpu"),
+        ("cuda126_h0123456_0", {}, "cuda"),
+        ("h0123456_0", {"cuda_builds": ("gpu_*",)}, "cpu"),  # a CUDA build would have said so
+        ("gpu_h0123456_0", {"cuda_builds": ("gpu_*",)}, "cuda"),
+        ("h0123456_0", {"only": "cuda"}, "cuda"),
+        ("h0123456_0", {"only": "cpu"}, "cpu"),
+    ],
+)
+def test_a_framework_that_only_the_matrices_know_is_found_with_its_module_and_build(
+    tmp_path: Path, build: str, row: dict[str, Any], expected: str
+) -> None:
+    (found,) = read_environment(prefix(tmp_path / "env", f"loom-1.0-{build}"), loom(conda=("loom",), **row)).frameworks.values()
+    assert (found.framework, found.module, found.package) == ("loom", "loom.core", f"loom 1.0 {build}")
+    assert found.expected.build == expected
+
+
+@pytest.mark.parametrize(("pip", "expected"), [("loom-1.0", "unknown"), ("loom-1.0+cpu", "cpu"), ("loom-1.0+cu126", "cuda")])
+def test_so_is_its_wheel(tmp_path: Path, pip: str, expected: str) -> None:
+    (found,) = read_environment(prefix(tmp_path / "env", pip=(pip,)), loom(pip=("loom",))).frameworks.values()
+    assert (found.package, found.expected.build) == (f"{pip.replace('-', ' ')} (pip)", expected)
+
+
 def test_a_target_is_what_the_option_says_else_the_mark(tmp_path: Path) -> None:
     env = prefix(tmp_path / "env", "pytorch-2.7.1-cpu_generic_py312_h1_0")
     assert (read_environment(env, KNOWN).target, read_environment(env, KNOWN).expected) == ("", None)
@@ -359,7 +392,7 @@ def test_a_target_is_what_the_option_says_else_the_mark(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["gpu", "cu", "cu1", "cuda126", "cu1260", "CPU", "cu12.6"])
 def test_what_is_no_target_is_refused(tmp_path: Path, target: str) -> None:
-    with pytest.raises(BadInput, match="is no target"):
+    with pytest.raises(BadInput, match="is not a target"):
         read_environment(prefix(tmp_path / "env"), KNOWN, target)
 
 

@@ -14,7 +14,7 @@ from packaging.version import Version
 from envgen.model.facts import Gpu, Matrix
 from envgen.model.machine import Machine
 from envgen.probe.gpu_code import has_code
-from envgen.probe.libraries import major_of
+from envgen.probe.libraries import counts_like_cuda, cuda_name, soname_major
 from envgen.probe.model import (
     STATES,
     Answer,
@@ -72,7 +72,7 @@ CPU_BUILD = replace(
     CUDA_BUILD, package="pytorch 2.7.1 cpu_generic_py312_0", expected=Expectation("cpu", because="its build string")
 )
 PLAIN_WHEEL = replace(CUDA_BUILD, package="torch 2.7.1 (pip)", expected=Expectation("unknown"))
-FOREIGN = Library("/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127", "foreign")
+FOREIGN = Library("/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127", "foreign", "cudart")
 
 
 class Facts:
@@ -293,8 +293,8 @@ def test_signals_have_names() -> None:
 
 # --- always ---------------------------------------------------------------------------------------------------------------
 
-OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign")
-FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign")
+OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign", "cublas")
+FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign", "cudnn")
 TWO = replace(HOST, gpus=(T4, V100))
 FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, str]]] = {
     "a GPU in a CPU target": (SEES, environment(CUDA_BUILD, "cpu"), HOST, ("gpu-in-cpu", "error")),
@@ -478,20 +478,37 @@ def test_code_runs_by_the_rules_of_binary_and_ptx_compatibility(gpu: str, code: 
 
 
 @pytest.mark.parametrize(
-    ("name", "major"),
+    ("file", "name", "major"),
     [
-        ("libcudart.so.12", 12),
-        ("libcudart-d0da41ae.so.11.0", 11),
-        ("libcublasLt.so.13", 13),
-        ("libnvrtc-builtins.so.12.6", 12),
-        ("libcudnn_ops_infer.so.8", 8),
-        ("libcufft.so.11", None),  # cuFFT 11 is of CUDA 12
-        ("libcusparse.so.12", None),
-        ("libcuda.so.1", None),
+        ("libcudart.so.12", "cudart", 12),
+        ("libcudart-d0da41ae.so.11.0", "cudart", 11),
+        ("libcublasLt.so.13", "cublasLt", 13),
+        ("libnvrtc-builtins.so.12.6", "nvrtc", 12),
+        ("libcupti.so.12", "cupti", 12),
+        ("libcudnn_ops_infer.so.8", "cudnn", 8),
+        ("libcufft.so.11", "cufft", 11),
+        ("libcusparseLt.so.0", "cusparseLt", 0),
+        ("libcudart.so", "cudart", None),
+        ("libcuda.so.1", "", 1),
+        ("libcurl.so.4", "", 4),
+        ("libtorch_cuda.so", "", None),
+        ("libOpenCL.so.1", "", 1),
+        ("libcudart.a", "", None),
     ],
 )
-def test_a_file_name_tells_its_major_where_it_does(name: str, major: int | None) -> None:
-    assert major_of(Library(f"/x/{name}", "foreign")) == major
+def test_a_file_name_tells_the_library_and_its_major(facts: Facts, file: str, name: str, major: int | None) -> None:
+    assert cuda_name(facts.matrix.catalogue, file) == name
+    assert soname_major(Library(f"/x/{file}", "foreign")) == major
+
+
+@pytest.mark.parametrize(
+    ("name", "does"),
+    [("cudart", True), ("cublas", True), ("cublasLt", True), ("nvrtc", True), ("cupti", True)]
+    + [("cufft", False), ("cusparse", False), ("cusolver", False), ("cudnn", False), ("nccl", False), ("", False)],
+)
+def test_some_libraries_count_like_cuda(facts: Facts, name: str, does: bool) -> None:
+    """cuFFT 11 and cuSPARSE 12 are both of CUDA 12."""
+    assert counts_like_cuda(facts.matrix.catalogue, name) is does
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------------
@@ -501,7 +518,9 @@ versions = st.sampled_from([None, V("10.2"), V("11.8"), V("12"), V("12.6"), V("1
 texts = st.sampled_from(["", "x", "libcudnn.so.8: cannot open shared object file", "no kernel image", "\u2603 \x00"])
 codes = st.lists(st.sampled_from(["sm_70", "sm_90a", "compute_90", "gfx90a", "", "sm_", "sm_1000"]), max_size=3).map(tuple)
 paths = st.sampled_from(["/env/lib/libcudart.so.12", "/x/stubs/libcuda.so.1", "libcublas.so.11", "/usr/lib/libcudnn.so.8", "/"])
-libraries = st.builds(Library, paths, st.sampled_from(["environment", "driver", "foreign"]))
+libraries = st.builds(
+    Library, paths, st.sampled_from(["environment", "driver", "foreign"]), st.sampled_from(["", "cudart", "cublas", "cudnn", "x"])
+)
 devices = st.builds(Device, texts, st.sampled_from([None, V("3.5"), V("7.5"), V("12.0")]))
 steps = st.sampled_from(["import", "build", "devices", "matmul", "libraries"])
 answers = st.builds(

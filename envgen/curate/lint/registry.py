@@ -13,11 +13,11 @@ from functools import cached_property
 
 from packaging.version import Version
 
+from envgen.matrix.hardware import driver_os
 from envgen.model.facts import Address, Build, Matrix, Platform, Release, Spelling, Target, Toolkit
 from envgen.model.rules import Registry
-from envgen.resolver.constraints import system
 from envgen.yamlfile.document import Document
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Location:
     @property
     def floor(self) -> Version | None:
         """The oldest driver that runs its CUDA, where there is a figure."""
-        return self.toolkit.floor.get(system(self.platform)) if self.toolkit else None
+        return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ class Facts:
     def items(self) -> Mapping[Address, tuple[Document, KeyPath]]:
         """Every item of every list by its address: its file and its path of keys."""
         return {
-            at: (document, path)
+            document.at(*path): (document, path)
             for document in self.documents.values()
-            for path, at in document.marks.items()
+            for path in document.marks
             if path and isinstance(path[-1], int)
         }
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 from packaging.version import Version
 
 from envgen.curate.lint.registry import Facts, LintResults, rule
+from envgen.matrix.hardware import has_code
 from envgen.model.facts import Gpu, Toolkit, driver_text
-from envgen.resolver.constraints import has_code
 
 _SYSTEMS = ("linux", "windows")
 _PROMISES = {  # what a machine of each system has: what must be promised, and what can never be

@@ -14,7 +14,7 @@ from envgen.curate.json_schema import first_line, kind_of, referred
 from envgen.curate.lint.registry import Facts, LintResults, rule
 from envgen.model.facts import PLATFORMS, Address, minors_text
 from envgen.yamlfile.document import VERSION, Document
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 _PLACEHOLDERS = {"", "-", "?", "...", "because", "fixme", "me", "n/a", "na", "none", "source", "tbd", "todo", "unknown", "x", "xxx"}
 

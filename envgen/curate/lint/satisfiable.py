@@ -13,8 +13,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.lint.registry import Facts, Location, Reach
+from envgen.matrix.constraints import driver_version
+from envgen.matrix.hardware import has_code
 from envgen.model.facts import Condition, Matrix
-from envgen.resolver.constraints import driver_version, has_code
 
 Value = Version | str
 

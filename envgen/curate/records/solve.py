@@ -16,7 +16,7 @@ from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, Finding
 from envgen.model.packages import Lock, LockedPackage, Record, Solution, SolveRequest
 from envgen.model.run import Reporter
-from envgen.verify.check import check
+from envgen.verify.check import check, names_cuda
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,9 @@ def _findings(matrix: Matrix, question: SolveCheck, solution: Solution) -> Itera
         cuda=fact.variant,
         source="the matrix",
         virtual=question.request.virtual,
-        builds={question.shelf.carrier.package: (fact.variant, True)} if fact.variant else {},
+        builds={question.shelf.carrier.package: (fact.variant, any(map(names_cuda, fact.spelling.cuda)))}
+        if fact.variant and fact.spelling
+        else {},
     )
     return (found for found in check(lock, {platform: claim}, matrix) if found.severity == "error")
 

@@ -13,7 +13,7 @@ from envgen.matrix.rows import BuildCell, Line, lines, row, variant_name
 from envgen.matrix.schema import BuildRow, FrameworkFile, ReleaseRow
 from envgen.model.facts import PLATFORMS, Platform, Variant, by_cuda, minors_text
 from envgen.yamlfile.edit import Edit
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 
 @dataclass(frozen=True, slots=True)

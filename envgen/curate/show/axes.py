@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.version import Version
 
+from envgen.matrix.constraints import fulfilled
 from envgen.model.facts import Condition
-from envgen.resolver.constraints import fulfilled
 
 Spans = list[tuple[int, int]]  # first and last place of each run
 

@@ -16,6 +16,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.show.query import Query, platforms_of
+from envgen.matrix.constraints import Known, Value, by_version, condition_text, constraint_text, fulfilled, holds, known_of_target
+from envgen.matrix.hardware import code_range, driver_os, newest_driver_before
 from envgen.model.facts import (
     Address,
     Build,
@@ -34,8 +36,7 @@ from envgen.model.facts import (
     minors_text,
     variant_text,
 )
-from envgen.resolver import constraints
-from envgen.resolver.constraints import Known
+from envgen.model.target_names import target_name
 
 _EVERY, _FROM_ON = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is 2.19 in a matrix, too
 
@@ -76,12 +77,12 @@ class Site:
     @property
     def floor(self) -> Version | None:
         """The oldest driver that runs it; None for CPU builds, and where nobody names one."""
-        return self.toolkit.floor.get(constraints.system(self.platform)) if self.toolkit else None
+        return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
     @property
     def native(self) -> Version | None:
         """The driver that its CUDA came with."""
-        return self.toolkit.driver.get(constraints.system(self.platform)) if self.toolkit else None
+        return self.toolkit.driver.get(driver_os(self.platform)) if self.toolkit else None
 
     @property
     def compiling(self) -> Version | None:
@@ -149,18 +150,18 @@ def _site(
     toolkit = matrix.toolkits.get(variant) if variant else None
     spelling = next((row for row in framework.providers[provider] if release.version in row.releases), None)
     served = target is not None and platform in target.virtual
-    known: dict[str, tuple[constraints.Value, ...]] = {
+    known: dict[str, tuple[Value, ...]] = {
         "target": (),
         "platform": (platform,),
         **({"cuda": (variant,)} if variant else {}),
     }
-    known |= constraints.promised(target, platform) if target and served else {}
+    known |= known_of_target(target, platform) if target and served else {}
     known |= {framework.name: (release.version,), "provider": (provider,) if spelling else ()}
     demands = [_python(framework, builds, variant, platform)]
     demands += [] if served else [_targeted(target, builds[0].at, variant, platform)]
     demands += [] if spelling else [_published(framework, release, provider)]
     demands += [*_driver(matrix, toolkit, platform), *_code(toolkit)] if toolkit else []
-    rules = [constraints.by_version(rule, toolkit, platform) for rule in matrix.constraints] if toolkit else matrix.constraints
+    rules = [by_version(rule, toolkit, platform) for rule in matrix.constraints] if toolkit else matrix.constraints
     demands += [_said(rule, known) for rule in rules if _speaks(matrix, rule, known)]
     serves = tuple(_serves(matrix, release, provider, variant, platform)) if spelling and spelling.newer_minor else ()
     return Site(release, provider, variant, platform, target, toolkit, spelling, builds, known, tuple(demands), serves)
@@ -195,7 +196,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
 
 def _targeted(target: Target | None, at: Address, variant: Variant, platform: Platform) -> Demand:
     if target is None:
-        name = f"cu{variant.major}{variant.minor}" if variant else "cpu"
+        name = target_name(variant)
         none = Constraint(when=(), need=(Condition("target", names=frozenset({name})),), because="", at=at)
         return Demand(none, "target", f"no target is for {variant_text(variant)}", f"a target {name} in matrices/targets.yaml")
     elsewhere = Constraint(when=(), need=(Condition("platform", names=frozenset(target.platforms)),), because="", at=target.at)
@@ -211,7 +212,7 @@ def _published(framework: Framework, release: Release, provider: str) -> Demand:
 
 
 def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[Demand]:
-    system = constraints.system(platform)
+    system = driver_os(platform)
     floor, native = toolkit.floor.get(system), toolkit.driver.get(system)
     if floor is None:
         yield from _unnamed_driver(matrix, toolkit, system)
@@ -229,7 +230,7 @@ def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[De
 
 
 def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[Demand]:
-    before = constraints.newest_before(matrix, toolkit, system)
+    before = newest_driver_before(matrix, toolkit, system)
     if before:
         newer = Condition("driver", SpecifierSet(f">={before}", prereleases=True))
         text = f"NVIDIA names no {system.capitalize()} driver for CUDA {toolkit.version}; it is newer than {driver_text(before)}"
@@ -244,7 +245,7 @@ def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[D
 def _code(toolkit: Toolkit) -> Iterator[Demand]:
     first, last = toolkit.capabilities
     kinds = f"compute capability {first} to {last}"
-    compiled = Constraint(when=(), need=(Condition("gpu", constraints.code(first, last)),), because=toolkit.source, at=toolkit.at)
+    compiled = Constraint(when=(), need=(Condition("gpu", code_range(first, last)),), because=toolkit.source, at=toolkit.at)
     yield Demand(compiled, "gpu", f"CUDA {toolkit.version} has code for {kinds}", f"a GPU of {kinds}")
 
 
@@ -252,20 +253,20 @@ def _speaks(matrix: Matrix, constraint: Constraint, known: Known) -> bool:
     """Whether a constraint can say anything of a site: what it is about is true there, or a question may make it true."""
     asks = {"python", "driver", "gpu"} if "cuda" in known else {"python"}
     beside = {name for name in matrix.frameworks if name not in known}
-    when = all(c.axis in asks or (c.axis in known and constraints.fulfilled(c, known)) for c in constraint.when)
+    when = all(c.axis in asks or (c.axis in known and fulfilled(c, known)) for c in constraint.when)
     return when and any(c.axis in asks or c.axis in known or c.axis in beside for c in constraint.need)
 
 
 def _said(constraint: Constraint, known: Known) -> Demand:
-    missing = [c for c in constraint.need if c.axis not in known or not constraints.fulfilled(c, known)]
+    missing = [c for c in constraint.need if c.axis not in known or not fulfilled(c, known)]
     undecided = [c for c in (*constraint.need, *constraint.when) if c.axis not in known]
     axis = (undecided or missing or constraint.need)[0].axis
-    text = _EVERY.sub(r"\1", constraints.demanded(constraint))
+    text = _EVERY.sub(r"\1", constraint_text(constraint))
     return Demand(constraint, axis, text, " and ".join(map(_unlock, missing)))
 
 
 def _unlock(condition: Condition) -> str:
-    words = _FROM_ON.sub(r"\1 or newer", _EVERY.sub(r"\1", constraints.words(condition)))
+    words = _FROM_ON.sub(r"\1 or newer", _EVERY.sub(r"\1", condition_text(condition)))
     if condition.axis in ("archspec", "glibc"):
         return f"a target that promises __{condition.axis} {words}"
     return f"a GPU of compute capability {words}" if condition.axis == "gpu" else f"{condition.axis} {words}"
@@ -279,21 +280,19 @@ def judge(site: Site, question: Query) -> GridCell:
     known = {**site.known, **(_machine(question) if site.variant else {})}
     hard = [demand.constraint for demand in site.demands if not demand.constraint.warn]
     candidates = [python for python in site.pythons if question.python in (None, python)]
-    left = tuple(p for p in candidates if all(constraints.holds(c, {**known, "python": (p,)}) is not False for c in hard))
+    left = tuple(p for p in candidates if all(holds(c, {**known, "python": (p,)}) is not False for c in hard))
     python = question.python or (left or site.pythons)[-1]
     told = (_told(demand, {**known, "python": (python,)}, question.gpus) for demand in site.demands)
     return GridCell(site, left, tuple(row for row in told if row))
 
 
 def _machine(question: Query) -> Known:
-    known: dict[str, tuple[constraints.Value, ...]] = (
-        {"gpu": tuple(gpu.capability for gpu in question.gpus)} if question.gpus else {}
-    )
+    known: dict[str, tuple[Value, ...]] = {"gpu": tuple(gpu.capability for gpu in question.gpus)} if question.gpus else {}
     return {**known, "driver": (question.driver,)} if question.driver else known
 
 
 def _told(demand: Demand, known: Known, gpus: tuple[Gpu, ...]) -> Told | None:
-    verdict = constraints.holds(demand.constraint, known)
+    verdict = holds(demand.constraint, known)
     if verdict is None:
         return None
     if verdict:
@@ -308,7 +307,7 @@ def _given(demand: Demand, known: Known, gpus: tuple[Gpu, ...]) -> str:
     if "driver" in axes and "driver" in known:
         said.append(f"driver {driver_text(Version(str(known['driver'][0])))}")
     if "gpu" in axes and "gpu" in known:
-        bad = [gpu for gpu in gpus if constraints.holds(demand.constraint, {**known, "gpu": (gpu.capability,)}) is False]
+        bad = [gpu for gpu in gpus if holds(demand.constraint, {**known, "gpu": (gpu.capability,)}) is False]
         said += [gpu_text(gpu) for gpu in bad]
     if "python" in axes:
         said.append(f"python {known['python'][0]}")

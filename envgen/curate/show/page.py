@@ -19,11 +19,12 @@ from envgen.curate.show.axes import cuts, spans
 from envgen.curate.show.grid import Demand, Site, sites
 from envgen.curate.show.query import Query, platforms_of
 from envgen.files import write_files
+from envgen.matrix.constraints import fulfilled
+from envgen.matrix.hardware import driver_os
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
-from envgen.resolver import constraints
 
 _GENERATOR = '<meta name="generator" content="envgen">'
 _PLACE = re.compile(r"\{\{ ([a-z. -]+) \}\}")
@@ -90,7 +91,7 @@ def facts(matrix: Matrix) -> dict[str, Any]:
     cells = [_cell(site, table, axes) for site in found]
     return {
         "frameworks": list(matrix.frameworks),
-        "platforms": {platform: constraints.system(platform) for platform in platforms_of(matrix)},
+        "platforms": {platform: driver_os(platform) for platform in platforms_of(matrix)},
         "pythons": [str(python) for python in sorted(matrix.pythons)],
         "gpus": [[gpu.name, str(gpu.capability)] for gpu in matrix.gpus.values()],
         "drivers": {system: _drivers(matrix, system) for system in ("linux", "windows")},
@@ -150,7 +151,7 @@ def _demand(demand: Demand, site: Site, table: _Table, axes: dict[str, tuple[Ver
     What is empty or false is left out.
     """
     rule = demand.constraint
-    missing = [c for c in rule.need if not (c.axis in site.known and constraints.fulfilled(c, site.known))]
+    missing = [c for c in rule.need if not (c.axis in site.known and fulfilled(c, site.known))]
     row = {
         "axis": demand.axis,
         "text": demand.text,

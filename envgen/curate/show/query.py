@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from envgen.matrix.gpu_names import required_gpu
+from envgen.matrix.hardware import driver_os
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Gpu, Matrix, Platform, driver_text
-from envgen.resolver.constraints import system
 
 _DRIVER, _MINOR = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+")
 
@@ -47,7 +47,7 @@ def asked(
 
 def bare_branch(matrix: Matrix, question: Query) -> str | None:
     """That a bare branch (580) is its very first driver, and which of it came with a CUDA; None where there is nothing to say."""
-    driver, family = question.driver, system(question.platform or "linux-64")
+    driver, family = question.driver, driver_os(question.platform or "linux-64")
     came = (kit.driver[family] for kit in matrix.toolkits.values() if family in kit.driver)
     first = min((version for version in came if driver and version.major == driver.major), default=None)
     if driver is None or first is None or len(driver.release) > 1:

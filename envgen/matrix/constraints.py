@@ -1,0 +1,130 @@
+"""What a constraint says of what is known: whether it holds, and the words for it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.matrix.hardware import driver_os
+from envgen.model.facts import Condition, Constraint, Platform, Target, Toolkit, driver_text
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The oldest driver of a project's machines, and the one that the CUDA toolkit came with: None where NVIDIA names none."""
+
+    version: Version
+    toolkit: Version | None
+
+    @property
+    def name(self) -> str:
+        """`older` than the toolkit's driver, or `toolkit`: what constraints call it beside its version."""
+        return "older" if self.toolkit and self.version < self.toolkit else "toolkit"
+
+
+Value = Version | str | Driver
+Known = Mapping[str, tuple[Value, ...]]  # axis -> its values; several for GPUs, no entry where nothing is known
+
+
+def known_of_target(target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """The axes that a target decides on one of its platforms, whatever a project says."""
+    virtual = target.virtual[platform]
+    known: dict[str, tuple[Value, ...]] = {"target": (target.name,), "platform": (platform,)}
+    if "__glibc" in virtual:
+        known["glibc"] = (Version(virtual["__glibc"].split(" ")[0]),)
+    if "__archspec" in virtual:
+        known["archspec"] = (virtual["__archspec"].split(" ")[-1],)
+    return {**known, "cuda": (target.cuda,)} if target.cuda else known
+
+
+def holds(constraint: Constraint, known: Known) -> bool | None:
+    """Whether `need` is met where `when` is met; None where `when` is not. Each GPU is judged by itself."""
+    if "gpu" not in known:
+        return _holds(constraint, known)
+    verdicts = [_holds(constraint, {**known, "gpu": (capability,)}) for capability in known["gpu"]]
+    applicable = [verdict for verdict in verdicts if verdict is not None]
+    return all(applicable) if applicable else None
+
+
+def _holds(constraint: Constraint, known: Known) -> bool | None:
+    if not all(condition.axis in known and fulfilled(condition, known) for condition in constraint.when):
+        return None
+    return all(condition.axis not in known or fulfilled(condition, known) for condition in constraint.need)
+
+
+def fulfilled(condition: Condition, known: Known) -> bool:
+    """Whether a known axis has a value that a condition admits."""
+    values = known[condition.axis]
+    if condition.axis == "driver":
+        return any(_admits_driver(condition, value) for value in values)
+    if condition.versions is None:
+        return any(value in condition.names for value in values)
+    return any(isinstance(value, Version) and within(condition.versions, value) for value in values)
+
+
+def _admits_driver(condition: Condition, driver: Value) -> bool:
+    """A driver has a version and, where its toolkit is known, a name."""
+    if condition.versions is None:
+        return isinstance(driver, Driver) and driver.name in condition.names
+    version = driver.version if isinstance(driver, Driver) else driver
+    return isinstance(version, Version) and within(condition.versions, version)
+
+
+@cache
+def within(versions: SpecifierSet, version: Version) -> bool:
+    """Whether a version is in a range. Cached: a search asks about the same few again and again."""
+    return version in versions
+
+
+# --- drivers by name ------------------------------------------------------------------------------------------------------
+
+
+def by_version(constraint: Constraint, toolkit: Toolkit, platform: Platform) -> Constraint:
+    """The constraint with driver versions in place of driver names, for one toolkit on one platform."""
+    when, need = ([driver_version(c, toolkit, platform) for c in side] for side in (constraint.when, constraint.need))
+    return replace(constraint, when=tuple(when), need=tuple(need))
+
+
+def driver_version(condition: Condition, toolkit: Toolkit, platform: Platform) -> Condition:
+    """A condition on a driver's name as one on its version; any other condition unchanged."""
+    if condition.axis != "driver" or condition.versions is not None:
+        return condition
+    own = driver_text(toolkit.driver.get(driver_os(platform)) or Version("0"))
+    return Condition("driver", SpecifierSet(f"{'<' if 'older' in condition.names else '>='}{own}", prereleases=True))
+
+
+# --- in words -------------------------------------------------------------------------------------------------------------
+
+
+def violation_text(constraint: Constraint, known: Known) -> str:
+    """A constraint that does not hold: what needs what, what there is instead, and the source."""
+    have = ", ".join(f"{c.axis} {_values_text(known[c.axis])}" for c in constraint.need if c.axis in known)
+    return f"{constraint_text(constraint, known)}, not {have} ({constraint.because})"
+
+
+def constraint_text(constraint: Constraint, known: Known = MappingProxyType({})) -> str:
+    """What needs what: `pytorch >=2.9 and cuda >=13 needs glibc >=2.28`."""
+    need = " and ".join(f"{c.axis} {condition_text(c, known)}" for c in constraint.need)
+    when = " and ".join(f"{c.axis} {condition_text(c, known)}" for c in constraint.when) or "everything"
+    return f"{when} needs {need}"
+
+
+def condition_text(condition: Condition, known: Known = MappingProxyType({})) -> str:
+    """The values that a condition admits. A driver's name is told as a version where the toolkit is known."""
+    if condition.versions is not None:
+        return str(condition.versions)
+    driver = known["driver"][0] if condition.axis == "driver" and "driver" in known else None
+    if isinstance(driver, Driver) and driver.toolkit:
+        where = " on Windows" if "win-64" in known["platform"] else ""
+        bound = "<" if "older" in condition.names else ">="
+        return f"{bound}{driver_text(driver.toolkit)} (that of CUDA {known['cuda'][0]}{where})"
+    return " or ".join(sorted(condition.names))
+
+
+def _values_text(values: Iterable[Value]) -> str:
+    return ", ".join(driver_text(value.version) if isinstance(value, Driver) else str(value) for value in values)

@@ -1,0 +1,198 @@
+"""A cell: one target on one platform, for the hardware that a project names, and what the facts say of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.matrix.constraints import Driver, Known, Value, fulfilled, holds, known_of_target, violation_text, within
+from envgen.matrix.hardware import driver_os, has_code, newest_driver_before, no_code_text, runs_with
+from envgen.model.facts import (
+    Build,
+    Condition,
+    Constraint,
+    Matrix,
+    Platform,
+    Project,
+    Reason,
+    RequestedFramework,
+    RequestedTarget,
+    Target,
+    Variant,
+    driver_text,
+)
+from envgen.model.resolution import Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One target on one platform.
+
+    `known` holds what does not depend on a choice, `open` the constraints that a choice may still break. `variants` is what a
+    framework's build may be made for, best first: the target's own CUDA, then (minor-version compatibility) older minors of its
+    major. `unsatisfiable` says why no choice can serve the cell; None where one may.
+    """
+
+    target: Target
+    platform: Platform
+    variants: tuple[Variant, ...]
+    known: Known
+    open: tuple[Constraint, ...]
+    unsatisfiable: Reason | None
+
+
+# --- what a project asks for ----------------------------------------------------------------------------------------------
+
+
+def with_overrides(target: Target, requested: RequestedTarget) -> Target:
+    """The target as a project changes it: fewer platforms, other virtual packages."""
+    wanted = target.platforms if requested.platforms is None else requested.platforms
+    platforms = tuple(platform for platform in target.platforms if platform in wanted)
+    virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
+    return replace(target, platforms=platforms, virtual=virtual)
+
+
+def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
+    """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux."""
+    foreign = {
+        "linux": {"__osx", "__win"},
+        "osx": {"__glibc", "__linux", "__win", "__cuda"},
+        "win": {"__glibc", "__linux", "__osx"},
+    }
+    return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
+
+
+def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
+    """The provider of a framework: the requested one, else the first of the project's channels that publishes it."""
+    known = matrix.frameworks[requested.framework].providers
+    return requested.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
+
+
+def minors_in(versions: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:
+    """The Python minors of a range."""
+    return frozenset(minor for minor in known if within(versions, minor))
+
+
+# --- what is known --------------------------------------------------------------------------------------------------------
+
+
+def known_of(matrix: Matrix, project: Project, target: Target, platform: Platform) -> dict[str, tuple[Value, ...]]:
+    """The axes of a cell that are known before anything is chosen."""
+    known = known_of_target(target, platform)
+    known["provider"] = tuple(dict.fromkeys(provider_of(matrix, project, requested) for requested in project.frameworks))
+    if target.cuda:
+        known["gpu"] = tuple(gpu.capability for gpu in project.gpus)
+        came_with = matrix.toolkits[target.cuda].driver.get(driver_os(platform))
+        known["driver"] = (Driver(project.driver, came_with),) if project.driver else ()
+    return {axis: values for axis, values in known.items() if values}
+
+
+def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:
+    """The axes that are known once releases and Python are chosen."""
+    chosen = tuple(choices)
+    releases = {choice.release.framework: (choice.release.version,) for choice in chosen}
+    return {**releases, "python": (python,), "provider": tuple(choice.provider for choice in chosen)}
+
+
+# --- a cell ---------------------------------------------------------------------------------------------------------------
+
+
+def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
+    """One cell of a project, with everything decided that no choice can change; with `older` builds for older minors count."""
+    known = known_of(matrix, project, target, platform)
+    undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
+    for constraint in matrix.constraints:
+        verdict = holds(constraint, known)
+        if verdict is False and not constraint.warn:
+            unsatisfiable = unsatisfiable or Reason(violation_text(constraint, known), constraint.at)
+        elif _may_change(constraint, known) and _may_apply(constraint.when, known):
+            undecided.append(constraint)
+    return Cell(
+        target=target,
+        platform=platform,
+        variants=_variants(matrix, project, target, older),
+        known=known,
+        open=tuple(undecided),
+        unsatisfiable=unsatisfiable,
+    )
+
+
+def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> tuple[Variant, ...]:
+    """The target's CUDA, and older minors of its major whose toolkits also have code for the project's GPUs."""
+    cuda = target.cuda
+    if cuda is None or not older:
+        return (cuda,)
+    toolkits = [toolkit for toolkit in matrix.toolkits.values() if runs_with(toolkit.version, cuda)]
+    fitting = (toolkit.version for toolkit in toolkits if all(has_code(toolkit, gpu) for gpu in project.gpus))
+    return tuple(sorted(fitting, reverse=True)) or (cuda,)
+
+
+def _hardware_reasons(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Iterator[Reason]:
+    """Why the project's machines cannot run a target at all: the driver, each GPU without code."""
+    if target.cuda is None:
+        return
+    toolkit, os = matrix.toolkits[target.cuda], driver_os(platform)
+    floor = toolkit.floor.get(os) or newest_driver_before(matrix, toolkit, os)
+    if project.driver and floor and project.driver < floor:
+        needs = f"{driver_text(floor)} or newer" if os in toolkit.floor else f"newer than {driver_text(floor)}"
+        have = driver_text(project.driver)
+        yield Reason(f"CUDA {target.cuda} needs driver {needs}, the project's oldest is {have}", toolkit.at)
+    yield from (Reason(no_code_text(toolkit, gpu), toolkit.at) for gpu in project.gpus if not has_code(toolkit, gpu))
+
+
+def _may_change(constraint: Constraint, known: Known) -> bool:
+    return any(condition.axis not in known for condition in (*constraint.when, *constraint.need))
+
+
+def _may_apply(when: Iterable[Condition], known: Known) -> bool:
+    return all(condition.axis not in known or fulfilled(condition, known) for condition in when)
+
+
+# --- what a choice means for a cell ---------------------------------------------------------------------------------------
+
+
+def builds_for(choice: Choice, cell: Cell) -> tuple[Build, ...]:
+    """The rows of a chosen release that serve a cell."""
+    return tuple(
+        build
+        for build in choice.release.builds
+        if build.provider == choice.provider and choice.variant in build.variants and cell.platform in build.platforms
+    )
+
+
+def pythons_left(cell: Cell, known: Known, pythons: Iterable[Version]) -> frozenset[Version]:
+    """The Pythons that no open constraint of the cell refuses, given the choices in `known`."""
+    facts = {**cell.known, **known}
+    return frozenset(
+        python for python in pythons if all(c.warn or holds(c, {**facts, "python": (python,)}) is not False for c in cell.open)
+    )
+
+
+def violations(cell: Cell, known: Known, pythons: Iterable[Version]) -> Iterator[Reason]:
+    """The open constraints of the cell that refuse some Pythons, given the choices in `known`."""
+    for python in pythons:
+        facts = {**cell.known, **known, "python": (python,)}
+        for constraint in cell.open:
+            if not constraint.warn and holds(constraint, facts) is False:
+                yield Reason(violation_text(constraint, facts), constraint.at)
+
+
+def warnings(matrix: Matrix, cell: Cell, known: Known) -> Iterator[Reason]:
+    """The constraints that only warn and do not hold, once everything is chosen."""
+    facts = {**cell.known, **known}
+    for constraint in matrix.constraints:
+        if constraint.warn and holds(constraint, facts) is False:
+            yield Reason(violation_text(constraint, facts), constraint.at)
+
+
+def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[SpecifierSet, ...]]:
+    """For each framework of a project every range of its versions that a constraint names."""
+    found: dict[str, dict[SpecifierSet, None]] = {requested.framework: {} for requested in project.frameworks}
+    for constraint in matrix.constraints:
+        for condition in (*constraint.when, *constraint.need):
+            if condition.axis in found and condition.versions is not None and not constraint.warn:
+                found[condition.axis].setdefault(condition.versions)
+    return {framework: tuple(rows) for framework, rows in found.items()}
