@@ -182,7 +182,7 @@ def probe_prefix(site: Site, word: str) -> str:
     """An environment that is none: what it is probed for is told before it is looked at."""
     heard: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("envgen.probe.probe.described", lambda *found: heard.append(found[-1]) or _stop())
+        patch.setattr("envgen.probe.probe.read_environment", lambda *found: heard.append(found[-1]) or _stop())
         with pytest.raises((BadInput, _StoppedError)) as error:
             site.run("probe", "--prefix", site.root, "--target", word)
     if not isinstance(error.value, _StoppedError):
