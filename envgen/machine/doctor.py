@@ -16,7 +16,7 @@ from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import Layout, starter
-from envgen.model.machine import Checkup, Diagnosis, Fit, LockedTarget, Machine, System
+from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
 from envgen.project.load import load
 from envgen.targets import MachineWord
 
@@ -48,16 +48,14 @@ def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, system:
     project = load(layout, matrix, name)
     locks = locked(layout, matrix, project)
     fits = fit.project_fits(machine, matrix, project, system, locks)
-    chosen, why = _choice(project, fits, machine, locks)
+    chosen, why = _choice(project, fits, machine) if locks else ("", f"no target is locked; run `envgen lock {name}`")
     return Checkup(project=name, fits=fits, chosen=chosen, why=why, requested=requested)
 
 
-def _choice(project: Project, fits: Sequence[Fit], machine: Machine, locks: Mapping[str, LockedTarget]) -> tuple[str, str]:
+def _choice(project: Project, fits: Sequence[Fit], machine: Machine) -> tuple[str, str]:
     """The locked target that `auto` means and the reason; "" and the reason if none runs on the machine."""
-    if not locks:
-        return "", f"no target is locked; run `envgen lock {project.name}`"
     try:
-        chosen, why = fit.choose(MachineWord.AUTO, fits, machine, project, locks)
+        chosen, why = fit.choose(MachineWord.AUTO, fits, machine, project)
     except BadInput as error:
         return "", error.what
     chosen_fit = next(found for found in fits if found.target == chosen)

@@ -1,12 +1,12 @@
-"""Which targets of a project a machine can run, and which of them is taken. Pure.
+"""Which targets of a project a machine can run, and which one to use on it. Pure.
 
-The machine only chooses among targets that are described already: what is judged here never feeds a lock.
+The machine only selects among targets that exist; nothing in a lock depends on it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -27,42 +27,40 @@ _NOTHING: Known = MappingProxyType({})
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
 
 
-def best_for(
+def choose_target(
     word: MachineWord,
     machine: Machine,
     matrix: Matrix,
     project: Project,
-    only: Collection[str] | None = None,
     system: System | None = None,
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[str, str]:
-    """The target of a project that `word` means on this machine, and why; `only` of these, where they are given.
+    """The target of a project that `word` means on this machine, and why.
 
-    Without `locks` a target is judged by what it may become when it is locked, with them by what it is.
-    Raises BadInput when there is no CUDA target to take, or none that the machine can run.
+    With `locks` only locked targets count, and they are judged by what is in their locks; without, by what they can become.
+    Raises BadInput if there is no CUDA target to choose, or none that the machine can run.
     """
-    return choose(word, project_fits(machine, matrix, project, system, locks), machine, project, only)
+    return choose(word, project_fits(machine, matrix, project, system, locks), machine, project)
 
 
-def choose(
-    word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Project, only: Collection[str] | None = None
-) -> tuple[str, str]:
-    """Among verdicts: the newest CUDA target that fits; for `auto` then the CPU target; without a driver the newest CUDA target."""
-    candidates = [fit for fit in fits if only is None or fit.target in only]
-    cuda = sorted((fit for fit in candidates if fit.cuda), key=_cuda_of, reverse=True)
-    running = next((fit.target for fit in cuda if fit.runs), None)
-    cpu = next((fit.target for fit in candidates if fit.cuda is None), None)
-    if running and (word is MachineWord.GPU or cpu is None or machine.gpus or machine.hidden):
-        return running, f"newest CUDA target that driver {_driver(machine)} can run"
+def choose(word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Project) -> tuple[str, str]:
+    """The newest CUDA target that runs; else, for `auto`, the CPU target; without a driver the newest CUDA target."""
+    locked = [fit for fit in fits if fit.locked]
+    cuda = sorted((fit for fit in locked if fit.cuda), key=_cuda_of, reverse=True)
+    cpu = next((fit.target for fit in locked if fit.cuda is None), None)
+    newest = next((fit.target for fit in cuda if fit.runs), None)
+    if newest and (word is MachineWord.GPU or cpu is None or machine.gpus or machine.hidden):
+        return newest, f"newest CUDA target that driver {_driver(machine)} can run"
     if word is MachineWord.AUTO and cpu:
-        return cpu, f"the CPU target, because {_lacking(machine, cuda)}"
+        return cpu, _why_no_cuda(machine, cuda)
     if not cuda:
-        what, hint = ("CUDA target", "add one, for instance cu126") if only is None else ("locked CUDA target", "run `envgen lock`")
+        unlocked = any(fit.cuda for fit in fits)
+        what, hint = ("locked CUDA target", "run `envgen lock`") if unlocked else ("CUDA target", "add one, for example cu126")
         raise BadInput(f"{project.name} has no {what}", where=project.at("targets"), hint=hint)
     if machine.driver is None:
-        return cuda[0].target, f"{machine.note or 'no NVIDIA driver here'}: the project's newest CUDA target"
+        return cuda[0].target, f"{machine.note or 'no NVIDIA driver'}: the project's newest CUDA target"
     raise BadInput(
-        f"driver {_driver(machine)} can run no CUDA target of {project.name} {_refused(cuda[-1])}",
+        f"driver {_driver(machine)} cannot run any CUDA target of {project.name} {_reasons(cuda[-1])}",
         where=project.at("targets"),
         hint=f"{next(iter(cuda[-1].fixes), 'use another machine')}, or add an older CUDA target, or use `--target cpu`",
     )
@@ -173,6 +171,13 @@ class _CudaCheck:
     platform: Platform
     driver_os: str
 
+    @property
+    def native(self) -> Variant:
+        """The newest CUDA that the driver runs natively: as NVML says, else the newest toolkit that it came with or after."""
+        if self.machine.cuda or self.machine.driver is None:
+            return self.machine.cuda
+        return drivers.native(self.matrix, self.machine.driver, self.driver_os)
+
     def driver(self) -> Iterator[_Refusal]:
         """A missing driver, or one that is too old: below the minimum, or, if there is none, of an older CUDA major."""
         cuda, floor, have = self.toolkit.version, self.toolkit.floor.get(self.driver_os), self.machine.driver
@@ -189,7 +194,7 @@ class _CudaCheck:
     def _forward_compatibility(self) -> Iterator[str]:
         """Is for data-centre GPUs, for Linux, and for the next major of CUDA."""
         known = [gpu_named(self.matrix, gpu.name) for gpu in self.machine.gpus]
-        reaches = drivers.forward(newest_native(self.matrix, self.machine, self.driver_os), self.toolkit, self.driver_os)
+        reaches = drivers.forward(self.native, self.toolkit, self.driver_os)
         if reaches and known and all(gpu and gpu.data_centre for gpu in known):
             yield f"or, on data-centre GPUs, use {drivers.COMPAT}"
 
@@ -239,9 +244,8 @@ class _CudaCheck:
     def mode(self) -> tuple[RunMode, str, tuple[str, ...]]:
         """How the machine runs the target, why, and what may fail nevertheless."""
         cuda, driver = self.toolkit.version, _driver(self.machine)
-        native = newest_native(self.matrix, self.machine, self.driver_os)
-        if native is None or native >= cuda:
-            return "native", f"driver {driver} runs CUDA {native or cuda}", ()
+        if self.native is None or self.native >= cuda:
+            return "native", f"driver {driver} runs CUDA {self.native or cuda}", ()
         floor, own = self.toolkit.floor.get(self.driver_os), self.toolkit.driver.get(self.driver_os)
         needs = f"needs driver {driver_text(floor)} or newer, and this is {driver}" if floor else f"runs on driver {driver}"
         since = f" on drivers before {driver_text(own)}" if own else ""
@@ -267,13 +271,6 @@ def _examples(matrix: Matrix) -> str:
     return f" ({', '.join(matrix.catalogue.compilers)})" if matrix.catalogue.compilers else ""
 
 
-def newest_native(matrix: Matrix, machine: Machine, driver_os: str) -> Variant:
-    """The newest CUDA that the driver runs natively: as NVML says, else the newest toolkit that came with this driver or before."""
-    if machine.cuda or machine.driver is None:
-        return machine.cuda
-    return drivers.native(matrix, machine.driver, driver_os)
-
-
 def _cuda_of(fit: Fit) -> Version:
     return fit.cuda or Version("0")
 
@@ -282,16 +279,16 @@ def _driver(machine: Machine) -> str:
     return driver_text(machine.driver) if machine.driver else "?"
 
 
-def _lacking(machine: Machine, cuda: Sequence[Fit]) -> str:
-    """Why `auto` takes no CUDA target."""
+def _why_no_cuda(machine: Machine, cuda: Sequence[Fit]) -> str:
+    """Why `auto` means the CPU target; `cuda` are the CUDA targets, newest first."""
     if machine.driver is None:
-        return machine.note or "there is no NVIDIA driver"
+        return machine.note or "no NVIDIA driver"
     if not cuda:
-        return "there is no CUDA target to choose"
+        return "no CUDA target to choose"
     if not (machine.gpus or machine.hidden) and any(fit.runs for fit in cuda):
-        return machine.note or "there is no GPU"
-    return f"driver {_driver(machine)} can run no CUDA target {_refused(cuda[-1])}"
+        return machine.note or "no GPU"
+    return f"driver {_driver(machine)} cannot run any CUDA target {_reasons(cuda[-1])}"
 
 
-def _refused(fit: Fit) -> str:
+def _reasons(fit: Fit) -> str:
     return f"({fit.target}: {'; '.join(fit.why)})"

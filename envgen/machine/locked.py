@@ -7,11 +7,11 @@ from pathlib import Path
 from envgen.formats import conda_lock
 from envgen.formats.builds import cudnn_of
 from envgen.machine import nvml
-from envgen.machine.fit import best_for
+from envgen.machine.fit import choose_target
 from envgen.machine.system import inspect_system
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import LOCK, Layout
-from envgen.model.machine import LockedTarget
+from envgen.model.machine import LockedTarget, Machine, System
 from envgen.targets import MachineWord
 
 
@@ -25,19 +25,22 @@ def locked(layout: Layout, matrix: Matrix, project: Project) -> dict[str, Locked
 
 
 def best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The target that `word` means on this machine, and why, judged by what it may become when it is locked.
+    """The target that `word` means on this machine, and why; targets are judged by what they can become when they are locked.
 
-    Raises BadInput where there is no CUDA target to take, or none that this machine can run.
+    Raises BadInput if there is no CUDA target to choose, or none that this machine can run.
     """
     system = inspect_system(matrix.catalogue)
-    return best_for(word, nvml.inspect(system.variables.get("CUDA_VISIBLE_DEVICES")), matrix, project, system=system)
+    return choose_target(word, _machine(system), matrix, project, system)
 
 
 def best_locked(word: MachineWord, layout: Layout, matrix: Matrix, project: Project) -> tuple[str, str]:
     """The locked target that `word` means on this machine, and why. Raises BadInput if there is none."""
     system, locks = inspect_system(matrix.catalogue), locked(layout, matrix, project)
-    machine = nvml.inspect(system.variables.get("CUDA_VISIBLE_DEVICES"))
-    return best_for(word, machine, matrix, project, locks, system, locks)
+    return choose_target(word, _machine(system), matrix, project, system, locks)
+
+
+def _machine(system: System) -> Machine:
+    return nvml.inspect(system.variables.get("CUDA_VISIBLE_DEVICES"))
 
 
 def _locked(path: Path, layout: Layout, matrix: Matrix) -> LockedTarget:

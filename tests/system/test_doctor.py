@@ -112,7 +112,7 @@ def test_a_page_says_why_and_what_would_unlock_the_others(site: Workspace, nvml:
 def test_without_a_driver_the_cpu_target_is_right(site: Workspace) -> None:
     done = doctor(site, absent_nvml(), "vision")
     assert block(done, "vision").startswith(
-        "vision: cpu is chosen: the CPU target, because no NVIDIA driver (libnvidia-ml not found)\n> cpu      runs: needs no GPU\n"
+        "vision: cpu is chosen: no NVIDIA driver (libnvidia-ml not found)\n> cpu      runs: needs no GPU\n"
     )
 
 
@@ -169,7 +169,7 @@ def test_a_named_project_that_cannot_run_here_ends_in_1(site: Workspace, nvml: F
     (copy.root / "environments/legacy/cpu/conda-lock.yml").unlink()
     done = doctor(copy, nvml(driver="440.33", cuda=10020, gpus=V100), "legacy")
     assert done.status == 1
-    assert "legacy: driver 440.33 can run no CUDA target of legacy (cu113: needs driver 450.80.02 or newer" in done.out
+    assert "legacy: driver 440.33 cannot run any CUDA target of legacy (cu113: needs driver 450.80.02 or newer" in done.out
 
 
 def test_an_error_outside_ends_in_1(site: Workspace, nvml: FakeNvml, tmp_path: Path) -> None:

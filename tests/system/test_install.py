@@ -279,7 +279,7 @@ def test_the_target_that_fits_this_machine_is_taken_and_said(site: Site) -> None
 def test_gpu_is_for_projects_that_have_a_cuda_target(site: Site) -> None:
     done = site.workspace.envgen("install", "--target", "gpu")
     assert (done.status, done.out) == (2, "")
-    assert "p: skipped, p has no locked CUDA target\n" in done.err
+    assert "p: skipped, p has no CUDA target\n" in done.err
     assert "no project has a locked target `gpu`" in done.err
 
 

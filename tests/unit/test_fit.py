@@ -31,7 +31,7 @@ def machine(driver: str | None = "580.65.06", *gpus: Gpu) -> Machine:
 
 def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: MachineWord = MachineWord.GPU) -> tuple[str, str]:
     """The target that is taken, and why."""
-    return fit.best_for(word, here, small_matrix(), project_of(TEXT.format(targets=targets)))
+    return fit.choose_target(word, here, small_matrix(), project_of(TEXT.format(targets=targets)))
 
 
 def one(real: Matrix, target: str, has: Machine, here: System = LINUX, lock: LockedTarget | None = None) -> Fit:
@@ -43,7 +43,7 @@ def one(real: Matrix, target: str, has: Machine, here: System = LINUX, lock: Loc
 
 
 def test_without_a_driver_the_newest_cuda_target_is_taken_whatever_their_order() -> None:
-    assert best(Machine()) == ("cu126", "no NVIDIA driver here: the project's newest CUDA target")
+    assert best(Machine()) == ("cu126", "no NVIDIA driver: the project's newest CUDA target")
     assert best(Machine(note="NVML says no"), "[cu126, cpu, cu118]") == ("cu126", "NVML says no: the project's newest CUDA target")
 
 
@@ -74,7 +74,7 @@ def test_a_driver_that_runs_nothing_is_refused_with_the_reason() -> None:
     with pytest.raises(BadInput) as caught:
         best(Machine(driver=Version("470.42.01")))
     assert str(caught.value) == (
-        "environments/demo/project.yaml:3:1: driver 470.42.01 can run no CUDA target of demo "
+        "environments/demo/project.yaml:3:1: driver 470.42.01 cannot run any CUDA target of demo "
         "(cu118: needs driver 520.61.05 or newer, but this machine has 470.42.01)\n\n"
         "hint: install driver 520.61.05 or newer, or add an older CUDA target, or use `--target cpu`"
     )
@@ -83,20 +83,24 @@ def test_a_driver_that_runs_nothing_is_refused_with_the_reason() -> None:
 def test_a_project_without_a_cuda_target_says_so() -> None:
     with pytest.raises(BadInput) as caught:
         best(Machine(), "[cpu]")
-    assert str(caught.value) == "environments/demo/project.yaml:3:1: demo has no CUDA target\n\nhint: add one, for instance cu126"
+    assert str(caught.value) == "environments/demo/project.yaml:3:1: demo has no CUDA target\n\nhint: add one, for example cu126"
 
 
 def test_the_projects_own_driver_and_gpus_say_nothing_about_this_machine() -> None:
     project = project_of(TEXT.format(targets="[cu126]") + 'driver: ">=300"\ngpus: [K40]\n')
-    assert fit.best_for(MachineWord.GPU, Machine(driver=Version("580")), small_matrix(), project)[0] == "cu126"
+    assert fit.choose_target(MachineWord.GPU, Machine(driver=Version("580")), small_matrix(), project)[0] == "cu126"
 
 
-def test_only_the_named_targets_are_taken() -> None:
+def test_where_locks_are_asked_for_only_locked_targets_are_taken() -> None:
     project = project_of(TEXT.format(targets="[cpu, cu118, cu126]"))
-    assert fit.best_for(MachineWord.GPU, machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
-    assert fit.best_for(MachineWord.GPU, Machine(), small_matrix(), project, ["cpu", "cu118"])[0] == "cu118"
+
+    def chosen(has: Machine, *locked: str) -> str:
+        locks = {name: LockedTarget(("linux-64",)) for name in locked}
+        return fit.choose_target(MachineWord.GPU, has, small_matrix(), project, None, locks)[0]
+
+    assert chosen(machine(), "cpu", "cu118") == chosen(Machine(), "cpu", "cu118") == "cu118"
     with pytest.raises(BadInput, match="demo has no locked CUDA target"):
-        fit.best_for(MachineWord.GPU, machine(), small_matrix(), project, ["cpu"])
+        chosen(machine(), "cpu")
 
 
 # --- auto -------------------------------------------------------------------------------------------------------------------
@@ -107,10 +111,10 @@ def test_only_the_named_targets_are_taken() -> None:
     [
         (machine("580.65.06", V100), "cu126", "newest CUDA target that driver 580.65.06 can run"),
         (Machine(note="no NVIDIA driver (libnvidia-ml not found)"), "cpu", "no NVIDIA driver (libnvidia-ml not found)"),
-        (Machine(), "cpu", "the CPU target, because there is no NVIDIA driver"),
-        (machine("580.65.06"), "cpu", "there is no GPU"),
+        (Machine(), "cpu", "no NVIDIA driver"),
+        (machine("580.65.06"), "cpu", "no GPU"),
         (replace(machine("580.65.06"), hidden=(V100,)), "cu126", "newest CUDA target"),
-        (machine("470.42.01", V100), "cpu", "can run no CUDA target (cu118: needs driver 520.61.05 or newer"),
+        (machine("470.42.01", V100), "cpu", "cannot run any CUDA target (cu118: needs driver 520.61.05 or newer"),
         (machine("580.65.06", B200), "cpu", "not for B200 (10.0)"),
     ],
 )
@@ -130,7 +134,7 @@ def test_auto_without_a_cpu_target_is_gpu() -> None:
 def test_auto_of_a_project_without_cuda_is_cpu() -> None:
     assert best(machine("580.65.06", V100), "[cpu]", MachineWord.AUTO) == (
         "cpu",
-        "the CPU target, because there is no CUDA target to choose",
+        "no CUDA target to choose",
     )
 
 
@@ -319,7 +323,7 @@ def test_the_chosen_target_is_the_newest_that_fits(
     runs = sorted((v.cuda, name) for name, v in found.items() if v.runs and v.cuda)
     cuda = sorted((v.cuda, name) for name, v in found.items() if v.cuda)
     try:
-        chosen, why = fit.best_for(word, has, real, project, system=LINUX)
+        chosen, why = fit.choose_target(word, has, real, project, system=LINUX)
     except BadInput:
         assert not runs
         assert driver or not cuda
