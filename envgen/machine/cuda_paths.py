@@ -34,7 +34,7 @@ _LARGEST = 1_000_000  # bytes of a version file; a larger file is something else
 def find(root: Path, environ: Mapping[str, str], libraries: Collection[str]) -> tuple[SystemCuda, ...]:
     """CUDA outside of environments in the order in which it would be found; one that several variables lead to, once for each.
 
-    `libraries` are the names of CUDA's shared libraries without prefix and suffix, such as "cublas".
+    `libraries` are the names of CUDA's shared libraries without prefix and suffix, such as "cudart".
     """
     found = (
         *_on_library_path(root, environ, libraries),
@@ -65,7 +65,7 @@ def is_shared_library(file: str) -> bool:
 
 
 def _library(names: Collection[str]) -> re.Pattern[str]:
-    """The file names of shared libraries on Linux, macOS and Windows, such as libcublas.so.12 and cublas64_12.dll."""
+    """The file names of shared libraries on Linux, macOS and Windows, such as libcudart.so.12 and cudart64_12.dll."""
     any_of = "|".join(map(re.escape, sorted(names)))
     posix = rf"lib(?:{any_of})(?:_\w+)?(?:\.so(?:\.\d+)*|(?:\.\d+)*\.dylib)"
     return re.compile(rf"{posix}|(?:{any_of})(?:64)?(?:_\w+)?\.dll", re.IGNORECASE)

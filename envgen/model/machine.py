@@ -57,7 +57,7 @@ class System:
     kernel_module: str = ""  # the version of the loaded driver module
     outside: tuple[SystemCuda, ...] = ()
     mamba_cuda: str = ""  # the version in /usr/local/cuda/version.json, which mamba reads; "?" if it is not readable
-    shadowing: tuple[str, ...] = ()  # imported before an environment's own: "torch in ~/.local/lib/python3.12/site-packages"
+    shadowing: tuple[str, ...] = ()  # imported before an environment's own: "MODULE in FOLDER"
     relative_entries: tuple[str, ...] = ()  # of LD_LIBRARY_PATH: relative to the current folder, or empty, which means that folder
     variables: Mapping[str, str] = field(default_factory=dict)  # those that CUDA programs, Python and solvers read
 
