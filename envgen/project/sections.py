@@ -1,4 +1,4 @@
-"""The keys of `project.yaml`, each read into values and the aliases that are written in it, or the line that is wrong. Pure."""
+"""The keys of `project.yaml`, each read into values and the aliases that are written in it. Pure."""
 
 from __future__ import annotations
 

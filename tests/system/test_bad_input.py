@@ -114,7 +114,11 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             "did you mean `linux-64`?",
         ),
         (replaced(("pytorch", "pytroch")), f"{FILE}:2:14: no framework `pytroch` in matrices/", "did you mean `pytorch`?"),
-        (replaced(('">=3.11,<3.13"', '"3.99"')), f"{FILE}:1:1: python: no known minor is in 3.99", "the matrices know python 3."),
+        (
+            replaced(('">=3.11,<3.13"', '"3.99"')),
+            f"{FILE}:1:1: python: the matrices know no minor in 3.99",
+            "the matrices know Python 3.",
+        ),
         (replaced(('">=3.11,<3.13"', '"3.12.4"')), f"{FILE}:1:1: python: ", "write minors, 3.12 and not 3.12.4"),
         (
             replaced(('">=3.11,<3.13"', "3.10")),

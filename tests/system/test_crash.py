@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="si
 
 CHANGED = PROJECT.replace("numpy, einops", '"numpy <2", pip')
 ANYWHERE = r"(p/cpu|index/conda-forge/\S+)"  # what is written first, the recorded index or a target, is not laid down
-INTERRUPTED = "interrupted: files that were not yet replaced are as they were"
+INTERRUPTED = "interrupted: files that were not replaced yet are unchanged"
 STRIKE = """
 import os, sys
 _left = [int(os.environ["STRIKE_AT"])]

@@ -784,7 +784,7 @@ def test_ctrl_c_while_packages_come_in_leaves_the_old_environment_and_no_stage(s
         out, err = run.communicate(timeout=60)
     release.set()
     assert (run.returncode, out) == (130, "")
-    assert err.strip() == "interrupted: files that were not yet replaced are as they were"
+    assert err.strip() == "interrupted: files that were not replaced yet are unchanged"
     assert (tree(site.prefix), site.left()) == (before, [])
 
 

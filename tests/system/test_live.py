@@ -14,7 +14,7 @@ import yaml
 from conftest import Run, Workspace
 from system.channel import EVERYTHING, Package, Server, build, pure, serve
 
-NOTHING_TO_DO = "Nothing to do: every lock says what is wanted."
+NOTHING_TO_DO = "Nothing to do: every lock is up to date."
 PASSWORD, TOKEN = "hunter2-pAssw0rd", "tk-0a1b2c3d-secret"
 MATRIX = """
 framework: pytorch

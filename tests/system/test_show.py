@@ -31,7 +31,7 @@ def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
         (("--driver", "latest"), "error: --driver: 'latest' is no version\n\nhint: a driver is written"),
         (("--python", "3"), "error: --python: '3' is no version\n\nhint: a python is written 3.12"),
         (("--html", "matrices/cuda.yaml"), "error: matrices/cuda.yaml: is there, and is no page of envgen\n\nhint: choose another"),
-        (("--html", "page.html", "--json"), "--html writes the whole page"),
+        (("--html", "page.html", "--json"), "--html excludes --json and --all"),
     ],
 )
 def test_what_cannot_be_meant_ends_in_2(workspace: Any, words: tuple[str, ...], said: str) -> None:

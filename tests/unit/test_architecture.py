@@ -48,10 +48,12 @@ OWNERS = {
     "click": {
         "cli.main",
         "cli.doctor",
+        "cli.init",
         "cli.install",
         "cli.lock",
         "cli.matrix",
         "cli.probe",
+        "cli.resolve",
         "cli.verify",
         "cli.options",
     },
@@ -86,7 +88,7 @@ OWNERS = {
         "lock.condalock",
         "yamlfile.nodes",
         "lock.render",
-        "cli.init",
+        "cli.scaffold",
     },
     "zstandard": {"channels.index"},
 }
@@ -339,7 +341,9 @@ def test_no_shell_no_eval_no_exit_from_the_middle(module: str) -> None:
 
 def test_importing_the_nouns_loads_nothing_heavy() -> None:
     """`envgen --help` pays for what it imports: click and the errors, at the head of the file."""
-    loaded = [f"cli.{name}" for name in ("main", "options", "doctor", "install", "lock", "matrix", "probe", "verify")]
+    loaded = [
+        f"cli.{name}" for name in ("main", "options", "doctor", "init", "install", "lock", "matrix", "probe", "resolve", "verify")
+    ]
     heads = {
         name.split(".")[0]
         for module in loaded
