@@ -2,8 +2,8 @@
 
 Which packages there are, a Catalogue says; this module reads what all of them share. A build string names its CUDA in many
 dialects: `cuda126_mkl_py312_h0_300` and `cuda112py310h0_0` (conda-forge), `py312h0_0_cuda129` (there, too), `gpu_py39h0_0`
-(defaults), `py3.10_cuda11.6_cudnn8.3.2_0` and `py310_cu116` (pytorch channel). A wheel says it in its version (`2.1.0+cu118`), in
-its name (`nvidia-cudnn-cu12`, `cupy-cuda12x`) or not at all.
+(defaults), `py3.10_cuda11.6_cudnn8.3.2_0` and `py310_cu116` (the `pytorch` channel). A wheel says it in its version
+(`2.1.0+cu118`), in its name (`nvidia-cudnn-cu12`, `cupy-cuda12x`) or not at all.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _any(globs: Iterable[str], build: str) -> bool:
 
 
 def framework_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
-    """The framework that a package is: `pytorch` for conda's libtorch and for pip's torch."""
+    """The framework that a package is: `pytorch` for conda's `libtorch` and for pip's `torch`."""
     known = catalogue.of(package)
     return known.framework if known and known.role == "framework" and not known.stub else None
 
@@ -225,7 +225,7 @@ def needs_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:
 
 
 def libraries_of(catalogue: Catalogue, package: LockedPackage) -> Mapping[str, str]:
-    """The shared libraries of CUDA that a package brings, each with the major of its soname: cublas 12."""
+    """The shared libraries of CUDA that a package brings, each with the major of its soname: `cublas` 12."""
     known = catalogue.of(package)
     major = package.version.split(".", maxsplit=1)[0]
     return {library: soname or major for library, soname in known.brings.items()} if known else {}

@@ -58,7 +58,7 @@ class PackageRow(FileModel):
     )
     brings: dict[Text, SonameText] = Field(
         default={},
-        description="Its shared libraries without prefix and suffix, and the major of their soname; `version`: that of the package.",
+        description="Its shared libraries, without prefix and suffix: the major of their soname, or `version` for the package's.",
     )
     names_cuda: bool = Field(
         default=False, alias="names-cuda", description="true where it says which CUDA the environment is for; the first binds most."

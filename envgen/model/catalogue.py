@@ -175,6 +175,16 @@ class Catalogue:
         return frozenset(name for row in rows for name in (*row.conda, *row.pip))
 
     @cached_property
+    def imports(self) -> frozenset[str]:
+        """What Python imports of frameworks and of CUDA's own wheels."""
+        return frozenset(filter(None, (*self.frameworks.values(), self.cuda_import)))
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """CUDA's shared libraries, without prefix and suffix: `cublas`, `cudart`."""
+        return frozenset(library for row in self.packages for library in row.brings)
+
+    @cached_property
     def compilers(self) -> tuple[str, ...]:
         """What compiles at run time, as people call it, each once."""
         return tuple(dict.fromkeys(row.compiles for row in self.packages if row.compiles))

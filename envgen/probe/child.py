@@ -5,7 +5,7 @@
 SCRIPT is the probe script of the framework (see `scripts/`); without one, only the version is asked for. JOURNAL grows by one JSON
 object per line. Later lines add to earlier ones, so whatever was learned before a crash survives it:
 
-    {"step": "import"}  {"file": "/env/lib/.../torch/__init__.py"}  {"step": "build"}  {"version": "2.7.1", "cuda": "12.6"}
+    {"step": "import"}  {"file": "/env/lib/.../IMPORT_NAME/__init__.py"}  {"step": "build"}  {"version": "2.7.1", "cuda": "12.6"}
 
 `step` names the step that begins, `problem` is [step, message] for a step that failed, `libraries` lists every shared library that
 is loaded at the end, and `done` comes last. The other keys are those of the scripts.

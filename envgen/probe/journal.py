@@ -66,7 +66,7 @@ def _build(told: dict[str, Any]) -> BuildKind:
 
 
 def cuda_version(text: str) -> Version | None:
-    """major.minor of a CUDA version: "12.6", "12.5.1", "12", "64_112" (TensorFlow on Windows), or 12060 as the runtime counts."""
+    """major.minor of a CUDA version: "12.6", "12.5.1", "12", "64_112" (on Windows), or 12060 as the runtime counts."""
     found = _NUMBER.match(text)
     if found is None:
         return None

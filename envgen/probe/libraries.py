@@ -19,7 +19,7 @@ def is_driver(file: str) -> bool:
 def cuda_name(catalogue: Catalogue, file: str) -> str:
     """The library of CUDA that a file is part of, by the libraries that packages bring; "" if none.
 
-    cublasLt for libcublasLt.so.12, cudart for libcudart-d0da41ae.so.11.0, cudnn for libcudnn_ops.so.9.
+    `cublasLt` for `libcublasLt.so.12`, `cudart` for `libcudart-d0da41ae.so.11.0`, `cudnn` for `libcudnn_ops.so.9`.
     """
     stem, so, _ = file.partition(".so")
     names = (name for row in catalogue.packages for name in row.brings if so and stem.startswith(f"lib{name}"))
@@ -50,7 +50,7 @@ def soname_major(library: Library) -> int | None:
 
 
 def counts_like_cuda(catalogue: Catalogue, name: str) -> bool:
-    """Whether a library's soname has the major of its CUDA version: that of cudart does, while cuFFT 11 is of CUDA 12."""
+    """Whether a library's soname has the major of its CUDA version: that of `cudart` does, while `cufft` 11 is of CUDA 12."""
     rows = [row for row in catalogue.packages if name in row.brings]
     return bool(rows) and all(row.tells != "none" and not row.brings[name] for row in rows)
 

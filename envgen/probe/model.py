@@ -38,7 +38,7 @@ class ProcessResult:
 class Library:
     """A library of CUDA or of the driver that a framework loaded, and whether it is the environment's, the driver's or neither's.
 
-    `cuda_name` is what the matrices call a library of CUDA: cublasLt for libcublasLt.so.12; "" for one of the driver's.
+    `cuda_name` is what the matrices call a library of CUDA: `cublasLt` for `libcublasLt.so.12`; "" for one of the driver's.
     """
 
     path: str

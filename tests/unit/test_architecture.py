@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,15 @@ ARROWS: dict[str, set[str]] = {
     "project": {"matrix", "resolver", "targets", "yamlfile"},
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "project", "resolver", "targets", "yamlfile"},
-    "machine": {"formats", "matrix", "project", "resolver", "targets"},
+    "machine": {"formats", "matrix", "project", "resolver", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
-    "install": {"channels", "formats", "machine", "matrix", "project", "targets"},
+    "install": {"channels", "formats", "machine", "matrix", "project", "table", "targets"},
     "probe": {"formats", "install", "machine", "matrix", "table", "targets"},
-    "curate": {"channels", "files", "formats", "matrix", "project", "resolver", "yamlfile"},
-    "curate.lint": {"curate", "matrix", "resolver", "yamlfile"},
-    "curate.records": {"channels", "curate", "matrix", "verify"},
+    "curate": {"channels", "formats", "matrix", "resolver"},
+    "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
+    "curate.records": {"channels", "curate", "table", "verify"},
     "curate.refresh": {"curate", "files", "matrix", "yamlfile"},
-    "curate.show": {"files", "matrix"},
+    "curate.show": {"files", "matrix", "table"},
     "cli": {
         *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
         *("lock", "machine", "matrix", "probe", "project", "resolver", "targets", "verify", "yamlfile"),
@@ -61,11 +62,12 @@ OWNERS = {
         "cli.options",
     },
     "conda_lock": {"lock.condalock"},
+    "filelock": {"install.transaction"},
     "jinja2": {"lock.render"},
     "platformdirs": {"channels.index"},
     "pydantic": {
         "yamlfile.document",
-        "curate.json_schema",
+        "curate.lint.json_schema",
         "project.schema",
         "matrix.schema",
         "matrix.package_schema",
@@ -208,22 +210,24 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "install.clean_env",
         "model.errors",
         "curate.show.axes",
-        "curate.claims",
+        "curate.facts",
         "curate.lint.rules_constraints",
         "curate.show.grid",
+        "curate.show.groups",
         "curate.lint.rules_hardware",
         "curate.model",
-        "curate.refresh.diff",
+        "curate.refresh.edits",
         "curate.show.query",
         "curate.lint.satisfiable",
         "curate.lint.rules_builds",
-        "matrix.rows",
+        "curate.refresh.rows",
         "curate.lint.registry",
         "curate.show.table",
         "curate.lint.rules_specs",
         "curate.lint.rules_style",
         "yamlfile.edit",
-        "curate.records.verdicts",
+        "curate.records.checks",
+        "curate.records.explanation",
         "matrix.gpu_names",
         "matrix.drivers",
         "project.notes",
@@ -370,18 +374,18 @@ def test_the_page_about_the_architecture_names_every_package() -> None:
 
 # --- packages are facts ----------------------------------------------------------------------------------------------------
 
-# A probe script is about one framework; `cuda` and `cudnn` are words of the matrix files, beside being names of packages.
-PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn"}
-# What the libraries of CUDA are called in files, where their versions or the files beside them are told apart.
-LIBRARIES = {"probe.libraries": {"cudart", "cublas", "cublasLt", "nvrtc"}, "machine.cuda_paths": {"cudart"}}
+# A probe script is about one framework. `cuda` and `cudnn` are keys of the matrix files as well as packages; NVIDIA makes drivers.
+PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn", "nvidia"}
+LIBRARIES = {"machine.cuda_paths": {"cudart", "libcudnn"}}  # the files whose names tell the version of an installed toolkit
 
 
-def known_names() -> set[str]:
+@cache
+def known_names() -> frozenset[str]:
     """Every framework, module, package and shared library that the matrices name, without `*`."""
     catalogue = load_matrix(PACKAGE.parent / "matrices").catalogue
     packages = {name for row in catalogue.packages for name in (*row.conda, *row.pip)}
     found = {*packages, *catalogue.frameworks, *catalogue.imports, *catalogue.libraries, *catalogue.compilers}
-    return {name.partition("*")[0].rstrip("-_").lower() for name in found} - WORDS - {""}
+    return frozenset(name.partition("*")[0].rstrip("-_").lower() for name in found) - WORDS - {""}
 
 
 def texts(module: str) -> Iterator[tuple[int, str]]:
