@@ -161,7 +161,7 @@ class PackagesFile(FileModel):
     because: Because
     import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
     packages: list[PackageRow] = Field(
-        description="Packages. Of several rows that name one, the first whose conditions hold counts."
+        default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
     )
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase, translate
 from functools import cached_property
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, get_args
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 Manager = Literal["conda", "pip"]
+MANAGERS: tuple[Manager, ...] = get_args(Manager)
 Role = Literal["framework", "companion", "plugin", "selector", "cuda", "user"]
 Holds = Literal["library", "tools", "headers", "metapackage", "nothing"]
 Precision = Literal["minor", "major", "none"]

@@ -37,6 +37,7 @@ def _clean() -> dict[str, str]:
     for file, old, new in changes:
         assert old in files[file]
         files[file] = files[file].replace(old, new, 1)
+    files["packages.yaml"] = "because: https://x.example\n"
     return {name: f"{first_line('matrices', kind_of(name))}\n{text}" for name, text in files.items()}
 
 
@@ -65,6 +66,12 @@ def changed(*changes: Change) -> dict[str, str]:
 def needs(row: str, file: str = "beta.yaml") -> Change:
     """One more constraint, in the last line of a file."""
     return (file, "", f"  - {{{row}, because: https://x.example}}\n")
+
+
+def packages(row: str, file: str = "", other: str = "") -> list[Change]:
+    """Rows about packages at the end of a framework's file and, where named, a file with one more."""
+    more = [(file, "", f"packages:\n  - {other}\n")] if file else []
+    return [("alpha.yaml", "", f"packages:\n  - {row}\n"), *more]
 
 
 BUILD = "      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64], python: "
@@ -117,6 +124,15 @@ SLIPS = [
     ("unheard", ("advice.yaml", "{alpha:", "{alhpa:"), "advice.yaml:3:5: it names something that the matrices do not have"),
     ("unheard", ("advice.yaml", "{alpha:", "{provider: nobody, alpha:"), "advice.yaml:3:5: it names something that the matrices do not have"),
     ("unheard", ("words.yaml", "framework: alpha", "framework: gamma"), "words.yaml:4:5: it names something that the matrices do not have"),
+    # --- packages
+    ("unnamed-package", packages("{role: companion}"), "alpha.yaml:35:5: this row names no package"),
+    ("shadowed-package", packages("{conda: [alpha]}\n  - {conda: [alphalib, alpha]}"), "alpha.yaml:36:24: the row at matrices/alpha.yaml:35:5 is about conda's alpha, too"),
+    ("shadowed-package", packages("{pip: [nvidia-cublas], only: cuda}", "packages.yaml", "{pip: [nvidia-cublas]}"), "packages.yaml:4:12: the row at matrices/alpha.yaml:35:5 is about pip's nvidia-cublas, too"),
+    ("package-role", packages("{conda: [alpha]}", "packages.yaml", "{conda: [alphalib], role: companion}"), "packages.yaml:4:25: role companion in a file that is of no framework"),
+    ("unknown-package", packages("{pip: [alpha], runtime: alpha-runtime}"), "alpha.yaml:35:20: no row names alpha-runtime"),
+    ("unknown-package", packages("{pip: [alpha], beside: {conda: [alpha], pip: [beta]}}"), "alpha.yaml:35:51: no row names beta"),
+    ("unknown-package", packages("{conda: [alpha], overrules: [alphabet]}"), "alpha.yaml:35:34: no row names alphabet"),
+    ("order", packages('{pip: [alpha], built-with: [{from: "1", cuda: "11"}, {from: "2", cuda: "12"}]}'), "alpha.yaml:35:58: 2 comes after 1"),
     # --- hardware
     ("target-unserved", [("targets.yaml", "  cu126:", '  cu125: {cuda: "12.5", platforms: [linux-64]}\n  cu126:'), ("cuda.yaml", '  - {version: "11.8"', '  - {version: "12.5", linux: "555.42.02", windows: "555.85", capabilities: ["5.0", "9.0"]}\n  - {version: "11.8"')], "targets.yaml:10:3: no release of any framework has CUDA 12.5 builds for it"),
     ("target-unserved", ("targets.yaml", '"11.8", platforms: [linux-64]', '"11.8", platforms: [linux-64, win-64]'), "targets.yaml:9:47: no release of any framework has CUDA 11.8 builds for win-64"),

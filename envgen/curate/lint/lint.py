@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from envgen.curate.lint import rules_builds, rules_constraints, rules_hardware, rules_specs, rules_style  # noqa: F401 - they fill the registry
+from envgen.curate.lint import (  # noqa: F401 - they fill the registry
+    rules_builds,
+    rules_constraints,
+    rules_hardware,
+    rules_packages,
+    rules_specs,
+    rules_style,
+)
 from envgen.curate.lint.json_schema import MODELS, kind_of, schemas
 from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext, LintFinding
 from envgen.matrix.load import matrix_files, matrix_of

@@ -105,6 +105,8 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
     match keys:
         case ("releases",) | ("toolkits",):
             return (lambda row: Version(row["version"])), True, "the newest first"
+        case ("packages", "built-with"):
+            return (lambda row: Version(row["from"])), True, "the newest first"
         case ("families",):
             return (lambda row: row["major"]), True, "the newest first"
         case ("gpus",):
@@ -122,7 +124,7 @@ def _label(item: Any) -> str:
     """What a person calls a row: its version, capability or major; any other item by itself."""
     if not isinstance(item, dict):
         return str(item)
-    return str(next(item[key] for key in ("version", "capability", "major") if key in item))
+    return str(next(item[key] for key in ("version", "from", "capability", "major") if key in item))
 
 
 @rule("order", "One order for each list: a new fact has one place, and nothing is written twice.")
