@@ -95,6 +95,9 @@ class Sections:
             return None
         read = alias.framework if alias else None
         name, at = (read.framework, read.at) if read else (key, self.at("frameworks", key))
+        if name in self.matrix.catalogue.frameworks.keys() - self.matrix.frameworks.keys():
+            hint = f"put `{name}` under dependencies: instead, and the solver chooses its build"
+            raise BadInput(f"matrices/ has no releases of {name} to choose from", where=at, hint=hint)
         if name not in self.matrix.frameworks:
             raise BadInput(f"no framework `{name}` in matrices/", where=at, hint=closest(name, self.matrix.frameworks))
         self._check(key, name, row)

@@ -193,3 +193,14 @@ def test_both_are_installed_and_probed(world: World, nvml: FakeNvml, target: str
             (Path(library["path"]).name, library["origin"]) for library in row["libraries"] if library["origin"] != "driver"
         ] == runtime
         assert row["package"].endswith(BUILDS[row["framework"]][target])
+
+
+def test_one_without_releases_is_for_verify_and_probe_alone(world: World) -> None:
+    path = world.site.project("q", f'python: "{MINOR}.*"\nframeworks: {{cupy: "*"}}\ntargets: [cu129]\nchannels: [conda-forge]\n')
+    done = world.site.envgen("lock", "q")
+    path.unlink()
+    assert done.status == 2
+    assert (
+        "project.yaml:2:14: matrices/ has no releases of cupy to choose from\n\nhint: put `cupy` under dependencies: instead"
+        in done.err
+    )
