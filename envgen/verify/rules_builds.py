@@ -35,7 +35,7 @@ def _newer(cuda: str, wanted: Version) -> bool:
 # --- a CUDA target --------------------------------------------------------------------------------------------------------
 
 
-@rule("cpu-build", "A CPU build in a CUDA target imports and runs, slowly: nobody gets an error.")
+@rule("cpu-build", "A CPU build in a CUDA target gives no error: it runs, on the CPU.")
 def cpu_build(case: Case) -> Violations:
     """Frameworks, their companions, and whatever a CUDA build was chosen for."""
     if case.claim.kind != "cuda":
@@ -51,7 +51,7 @@ def cpu_build(case: Case) -> Violations:
         if id(package) in companions and is_cpu_build(case.catalogue, package):
             yield package, f"a CPU build beside frameworks for {case.told}"
         elif package.name in case.claim.builds and id(package) not in told:
-            yield package, f"no CUDA build, where one for {case.claim.builds[package.name][0]} was chosen"
+            yield package, f"not a CUDA build, but one for CUDA {case.claim.builds[package.name][0]} was chosen"
 
 
 def _cpu(case: Case, package: LockedPackage, framework: str) -> str:
@@ -62,10 +62,10 @@ def _cpu(case: Case, package: LockedPackage, framework: str) -> str:
 
 def _instead(case: Case, package: LockedPackage, framework: str) -> str:
     if case.claim.frameworks and framework not in case.claim.frameworks:
-        return f": the project does not name {framework}, something else brought it; name it under `frameworks` to get a CUDA build"
+        return f": another package brings it; request {framework} under `frameworks:` to get a CUDA build"
     known = case.catalogue.of(package)
     if known and known.ask_for:
-        return f": nothing that makes it a CUDA build is locked beside it; ask for {known.ask_for}"
+        return f": the packages that make it a CUDA build are not locked; request {known.ask_for}"
     return _never_built(case, package, framework)
 
 
@@ -104,7 +104,7 @@ def _provider(case: Case, package: LockedPackage, framework: str) -> tuple[str, 
     return None
 
 
-@rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target promises.")
+@rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target has.")
 def wrong_cuda(case: Case) -> Violations:
     """Builds of frameworks, against what was chosen for them, else against the target."""
     wanted = case.claim.cuda
@@ -118,7 +118,7 @@ def wrong_cuda(case: Case) -> Violations:
     for package, cuda in found:
         chosen, exact = case.claim.builds.get(package.name, (wanted, False))
         if exact and cuda is not None and cuda != str(chosen):
-            yield package, f"built for CUDA {cuda or 'without a version'}, where one for {chosen} was chosen"
+            yield package, f"built for {f'CUDA {cuda}' if cuda else 'an unknown CUDA'}, but a build for CUDA {chosen} was chosen"
         elif cuda and _newer(cuda, chosen):
             yield package, f"built for CUDA {cuda} in a target for CUDA {wanted}"
 
@@ -133,31 +133,31 @@ def cpu_selector(case: Case) -> Violations:
             yield package, f"selects CPU builds in a target for {case.told}"
 
 
-@rule("framework-missing", "A lock without the framework that its project asks for is of no use to it.")
+@rule("framework-missing", "The project requests a framework that is not in the lock.")
 def framework_missing(case: Case) -> Violations:
     """Frameworks that the claim names, and packages whose build was chosen."""
     there = {framework for _, framework, _ in case.frameworks}
     for name in case.claim.frameworks:
         if name not in there:
-            yield None, f"the project asks for {name}, which is not here"
+            yield None, f"the project requests {name}, which is not in the lock"
     names = {package.name for package in case.packages}
     for name in case.claim.builds:
         if name not in names:
-            yield None, f"{name} was chosen, and is not here"
+            yield None, f"{name} was chosen, but is not in the lock"
 
 
-@rule("stub-package", "The package of that name holds nothing and fails on purpose.")
+@rule("stub-package", "The package of that name is empty and fails on purpose.")
 def stub_package(case: Case) -> Violations:
     """Packages of which the matrices say so."""
     for package, known in case.known:
         if known.stub:
-            yield package, f"is a stub that fails on purpose{f'; ask for {known.ask_for}' if known.ask_for else ''}"
+            yield package, f"is empty and fails on purpose{f'; request {known.ask_for}' if known.ask_for else ''}"
 
 
 # --- a CPU target ---------------------------------------------------------------------------------------------------------
 
 
-@rule("silent-cpu", "A CPU build beside CUDA's libraries is what is left when a CUDA build was asked for and not found.")
+@rule("silent-cpu", "A CPU build beside CUDA: a CUDA build was requested, and none was found.")
 def silent_cpu(case: Case) -> Violations:
     """CPU builds of frameworks in an environment that also holds CUDA, whatever it calls itself."""
     if case.claim.kind not in ("cpu", "mixed"):
@@ -170,7 +170,7 @@ def silent_cpu(case: Case) -> Violations:
             yield package, f"{_cpu(case, package, framework)} beside {said(cuda)}: the silent CPU build{why}"
 
 
-@rule("cuda-in-cpu", "A CUDA build in a CPU target is gigabytes of libraries that nothing uses, or a GPU that nobody expects.")
+@rule("cuda-in-cpu", "A CUDA build in a CPU target brings gigabytes of unused libraries, or needs a GPU that is not there.")
 def cuda_in_cpu(case: Case) -> Violations:
     """CUDA builds, parts of CUDA, and whatever needs a driver."""
     if case.claim.kind != "cpu":
@@ -180,7 +180,10 @@ def cuda_in_cpu(case: Case) -> Violations:
     built = {id(package): cuda for package, _, cuda in case.frameworks}
     for package in case.packages:
         if needs_cuda(case.catalogue, package):
-            yield package, "a part of CUDA in a CPU target" if id(package) in parts else "has no CPU build, in a CPU target"
+            yield (
+                package,
+                "a part of CUDA in a CPU target" if id(package) in parts else "a package without CPU builds in a CPU target",
+            )
         elif id(package) in told or built.get(id(package)) is not None:
             yield package, "a CUDA build in a CPU target"
         elif any(need.split()[:1] == ["__cuda"] for need in package.depends):
@@ -190,7 +193,7 @@ def cuda_in_cpu(case: Case) -> Violations:
 # --- one CUDA -------------------------------------------------------------------------------------------------------------
 
 
-@rule("other-cuda", "What names the environment's CUDA names another one than the target's.")
+@rule("other-cuda", "A package that pins the CUDA of the environment pins another one than the target's.")
 def other_cuda(case: Case) -> Violations:
     """The most binding conda package names just the target's CUDA; the others one of its major, before CUDA 12 of its minor."""
     wanted = case.claim.cuda
@@ -203,7 +206,7 @@ def other_cuda(case: Case) -> Violations:
             yield package, f"CUDA {package.version} in a target for CUDA {wanted}"
 
 
-@rule("two-cuda-majors", "Libraries of two CUDA majors in one process: which one is loaded is chance.")
+@rule("two-cuda-majors", "With libraries of two CUDA majors in one process, chance decides which ones are loaded.")
 def two_cuda_majors(case: Case) -> Violations:
     """Conda's and pip's packages together; the larger group is taken for the environment's own."""
     groups: dict[int, list[LockedPackage]] = {}
@@ -215,7 +218,7 @@ def two_cuda_majors(case: Case) -> Violations:
         yield groups[major][0], f"CUDA {major} ({said(groups[major])}) beside {said(others)}"
 
 
-@rule("two-cuda-minors", "Before CUDA 12 a toolkit's libraries are for one minor; two of them do not mix.")
+@rule("two-cuda-minors", "Before CUDA 12, libraries of two minor versions do not work together.")
 def two_cuda_minors(case: Case) -> Violations:
     """What names a minor of CUDA 11 or older. Build strings do not count: conda-forge's for 11.2 also run with newer ones."""
     naming = {id(package) for package, known in case.known if known.names_cuda}
@@ -229,7 +232,7 @@ def two_cuda_minors(case: Case) -> Violations:
         yield named[first][0], " beside ".join(f"CUDA {cuda} ({said(named[cuda])})" for cuda in sorted(named, key=Version))
 
 
-@rule("two-cudnn-majors", "A framework links one major of cuDNN: the majors do not replace each other.")
+@rule("two-cudnn-majors", "A framework links one major of cuDNN, and no other major replaces it.")
 def two_cudnn_majors(case: Case) -> Violations:
     """Conda's and pip's cuDNN together."""
     found = {version.major: package for package in case.packages if (version := cudnn_of(case.catalogue, package))}
@@ -250,7 +253,7 @@ def cudnn_for_cuda(case: Case) -> Violations:
             yield package, f"built for CUDA {majors}, in an environment for CUDA {wanted}"
 
 
-@rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one that is here.")
+@rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one in the lock.")
 def cudnn_for_framework(case: Case) -> Violations:
     """What packages were built with, whatever brings cuDNN: it must be of the same major, and not older in major.minor."""
     here = [(package, version) for package in case.packages if (version := cudnn_of(case.catalogue, package))]
@@ -269,13 +272,13 @@ def plugin_mismatch(case: Case) -> Violations:
         partner = case.by_name.get((package.manager, known.same_version_as))
         wanted, version = parsed(partner.version) if partner else None, parsed(package.version)
         if partner and wanted and version and version.release[:3] != wanted.release[:3]:
-            yield package, f"is not for {partner.name} {wanted}"
+            yield package, f"does not match {partner.name} {wanted}"
 
 
 # --- one source -----------------------------------------------------------------------------------------------------------
 
 
-@rule("framework-twice", "conda and pip both bring the framework: the later one overwrites files of the other.")
+@rule("framework-twice", "conda and pip both install the framework, and overwrite each other's files.")
 def framework_twice(case: Case) -> Violations:
     """The pip package is named."""
     conda = {framework: package for package, framework, _ in case.frameworks if package.manager == "conda"}
@@ -284,7 +287,7 @@ def framework_twice(case: Case) -> Violations:
             yield package, f"{framework} from pip and from conda ({said([conda[framework]])})"
 
 
-@rule("cuda-libraries-twice", "conda and pip both bring CUDA's libraries: which one is loaded depends on the order of imports.")
+@rule("cuda-libraries-twice", "conda and pip both install a library of CUDA: the order of imports decides which one is loaded.")
 def cuda_libraries_twice(case: Case) -> Violations:
     """Shared libraries of one name; tools and headers do no harm."""
     conda = {
@@ -299,7 +302,11 @@ def cuda_libraries_twice(case: Case) -> Violations:
             yield package, f"{' and '.join(both)} from pip and from conda ({said(dict.fromkeys(both.values()))})"
 
 
-@rule("companion-elsewhere", "What was compiled against another build of its framework may fail at import.", severity="warning")
+@rule(
+    "companion-elsewhere",
+    "A companion that was compiled against another build of its framework may fail at import.",
+    severity="warning",
+)
 def companion_elsewhere(case: Case) -> Violations:
     """Wheels of companions beside conda's framework, and the reverse."""
     for package, known in case.known:

@@ -1,4 +1,4 @@
-"""The rules about promises: what the locked packages demand of a machine, held against what the target promises.
+"""The rules about promises: what the locked packages need of a machine, against what the target promises.
 
 Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
 """
@@ -39,7 +39,7 @@ def version_spec(text: str) -> VersionSpec | None:
 
 @cache
 def admits(spec: str, version: str) -> bool:
-    """Whether a conda version lies in a range; what cannot be read is not held against anybody."""
+    """Whether a conda version lies in a range; True for what cannot be read."""
     from rattler import Version as CondaVersion
     from rattler.exceptions import InvalidVersionError
 
@@ -52,7 +52,7 @@ def admits(spec: str, version: str) -> bool:
         return True
 
 
-@rule("virtual-package", "The package cannot be installed where the target's promises hold, and nothing more.")
+@rule("virtual-package", "A machine that has just what the target promises cannot install the package.")
 def virtual_package(case: Case) -> Violations:
     """`__glibc`, `__cuda`, `__archspec` ... of every locked package; `__cuda` in a CPU target is `cuda-in-cpu`."""
     promised = case.claim.virtual
@@ -76,7 +76,7 @@ def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str
     return "" if admits(spec, version) else f"needs {name} {spec}; {case.claim.source} promises {version}"
 
 
-@rule("wheel-glibc", "A wheel for a newer glibc than the promised one does not install there.")
+@rule("wheel-glibc", "pip does not install a wheel for a newer glibc than the machine's.")
 def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
@@ -87,7 +87,7 @@ def wheel_glibc(case: Case) -> Violations:
             yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
 
 
-@rule("microarchitecture", "The build uses instructions that the promised processor does not have: it ends with SIGILL.")
+@rule("microarchitecture", "The build uses instructions that the promised processor does not have, and ends with SIGILL.")
 def microarchitecture(case: Case) -> Violations:
     """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
     level = case.conda("_x86_64-microarch-level")
@@ -99,7 +99,7 @@ def microarchitecture(case: Case) -> Violations:
         yield level, f"needs a processor of level {wanted}; {case.claim.source} promises {promised}"
 
 
-@rule("cuda-promise", "What names a CUDA requires a driver for its major, as a constraint; a conda-lock.yml does not repeat that.")
+@rule("cuda-promise", "The package constrains the driver to its CUDA major, which a conda-lock.yml does not record.")
 def cuda_promise(case: Case) -> Violations:
     """Packages of which the matrices say so, against the promised `__cuda`."""
     promised = (case.claim.virtual or {}).get("__cuda")
@@ -131,7 +131,7 @@ def _compilers(case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known.compiles for _, known in case.known if known.compiles))
 
 
-@rule("driver-too-old", "The fleet's oldest driver cannot run this CUDA at all.")
+@rule("driver-too-old", "The project's oldest driver cannot run this CUDA.")
 def driver_too_old(case: Case) -> Violations:
     """The project's `driver:` against the floor of the family (minor-version compatibility), or of the toolkit before CUDA 11."""
     floor, _ = driver_floors(case)
@@ -140,7 +140,9 @@ def driver_too_old(case: Case) -> Violations:
         yield None, f"{case.told} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
 
 
-@rule("run-time-compilation", "The driver runs the build, but not what is compiled at run time for it.", severity="warning")
+@rule(
+    "run-time-compilation", "The driver runs the build, but perhaps not the code that is compiled at run time.", severity="warning"
+)
 def run_time_compilation(case: Case) -> Violations:
     """A driver between the floor of the family and the toolkit's own: it may not know code that a newer toolkit makes."""
     floor, compiling = driver_floors(case)
@@ -153,7 +155,7 @@ def run_time_compilation(case: Case) -> Violations:
 # --- GPUs -----------------------------------------------------------------------------------------------------------------
 
 
-@rule("gpu-without-code", "The build has no code for a GPU of the fleet: no kernel image is available.")
+@rule("gpu-without-code", "The build has no code for a GPU of the project, and fails with `no kernel image is available`.")
 def gpu_without_code(case: Case) -> Violations:
     """The range of the target's toolkit, and of the one that a framework's build was made with, which may be an older minor.
 
@@ -171,7 +173,7 @@ def gpu_without_code(case: Case) -> Violations:
                 yield package, f"CUDA {cuda} {held}, not for {gpu.name} ({gpu.capability})"
 
 
-@rule("cudnn-without-code", "This cuDNN has no code for a GPU of the fleet.")
+@rule("cudnn-without-code", "This cuDNN has no code for a GPU of the project.")
 def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
     for package in case.packages:
@@ -185,7 +187,7 @@ def cudnn_without_code(case: Case) -> Violations:
 _HARDWARE = {"gpu", "glibc", "archspec"}
 
 
-@rule("fact", "A fact of matrices/ about these builds says that they need more than is promised.")
+@rule("fact", "A constraint in matrices/ needs more than the target promises.")
 def fact(case: Case) -> Violations:
     """Constraints of the matrices on GPUs, glibc and processors; `because` names their source."""
     known = _known(case)

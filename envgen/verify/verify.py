@@ -1,4 +1,4 @@
-"""`envgen verify`, in order: read each path, find out what it is meant to be, hold it against the rules. Writes nothing."""
+"""`envgen verify`: read each path, decide what it is meant to be, check it against the rules. Writes nothing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     paths = asked.paths or (_own(layout, asked, matrix) if layout else ())
     if not paths:
         raise BadInput(
-            "nothing to verify", hint="give a lock, a list or an environment's folder, or run in a repository with locks"
+            "nothing to verify", hint="give a lock, a list or the folder of an environment, or run in a repository with locks"
         )
     return tuple(
         item
@@ -105,8 +105,8 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
     if project and layout and target:
         return _of_project(lock, layout, project, target, matrix)
     if asked.project:
-        hint = "give --target NAME as well" if layout else "run it in the repository of that project"
-        raise BadInput(f"of project {asked.project}, but of which target is {lock.shown}?", hint=hint)
+        hint = "add --target TARGET" if layout else "run in the repository of that project"
+        raise BadInput(f"no target of project {asked.project} given for {lock.shown}", hint=hint)
     if target:
         claims = claims_for(lock, requested_target(target, matrix))
         promised = _promises(asked.virtual) if asked.virtual else {}
@@ -187,14 +187,14 @@ def _promises(path: Path) -> dict[Platform, dict[str, str]]:
     data = read(path, str(path)).data
     subdirs = data.get("subdirs") if isinstance(data, dict) else None
     if not isinstance(subdirs, dict):
-        raise BadInput("no `subdirs:` in it", where=path, hint="see docs/projects.md for what such a file holds")
+        raise BadInput("`subdirs:` is missing", where=path, hint="docs/projects.md has an example of such a file")
     return {str(platform): _packages(found, path) for platform, found in subdirs.items()}
 
 
 def _packages(found: object, path: Path) -> dict[str, str]:
     packages = found.get("packages") if isinstance(found, dict) else None
     if not isinstance(packages, dict):
-        raise BadInput("a subdir without `packages:`", where=path, hint="see docs/projects.md for what such a file holds")
+        raise BadInput("a subdir has no `packages:`", where=path, hint="docs/projects.md has an example of such a file")
     return {str(name): str(value) for name, value in packages.items()}
 
 
@@ -205,6 +205,8 @@ def _cuda(virtual: Mapping[str, str], seems: Claim, path: Path) -> Version | Non
     try:
         promised = Version(virtual["__cuda"].split(" ")[0])
     except InvalidVersion:
-        raise BadInput(f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint='write for instance "12.6"') from None
+        raise BadInput(
+            f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint='write a version such as "12.6"'
+        ) from None
     fits = seems.cuda is not None and seems.cuda.major == promised.major and seems.cuda <= promised
     return seems.cuda if fits else promised

@@ -196,7 +196,9 @@ def test_both_are_installed_and_probed(world: World, nvml: FakeNvml, target: str
 
 
 def test_one_without_releases_is_for_verify_and_probe_alone(world: World) -> None:
-    path = world.site.project("q", f'python: "{MINOR}.*"\nframeworks: {{cupy: "*"}}\ntargets: [cu129]\nplatforms: [linux-64]\nchannels: [conda-forge]\n')
+    path = world.site.project(
+        "q", f'python: "{MINOR}.*"\nframeworks: {{cupy: "*"}}\ntargets: [cu129]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+    )
     done = world.site.envgen("lock", "q")
     path.unlink()
     assert done.status == 2

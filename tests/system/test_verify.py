@@ -346,9 +346,9 @@ def test_a_broken_file_is_refused_with_its_address(outside: Workspace, change: C
         (["."], ".: not a conda environment: it has no conda-meta/"),
         ([], "nothing to verify"),
         (["right-cf-cu126.yml", "--target", "cu1x6"], "no target `cu1x6`"),
-        (["right-cf-cu126.yml", "--project", "vision"], "of project vision, but of which target is right-cf-cu126.yml?"),
+        (["right-cf-cu126.yml", "--project", "vision"], "no target of project vision given for right-cf-cu126.yml"),
         (["right-cf-cu126.yml", "--virtual-packages", "gone.yml"], "gone.yml"),
-        (["right-cf-cu126.yml", "--virtual-packages", "right-cf-cu126.yml"], "right-cf-cu126.yml: no `subdirs:` in it"),
+        (["right-cf-cu126.yml", "--virtual-packages", "right-cf-cu126.yml"], "right-cf-cu126.yml: `subdirs:` is missing"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(outside: Workspace, words: list[str], said: str) -> None:

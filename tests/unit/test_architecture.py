@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "formats": {"yamlfile"},
     "project": {"matrix", "resolver", "targets", "yamlfile"},
     "explain": {"matrix", "resolver"},
-    "verify": {"channels", "formats", "matrix", "project", "resolver", "targets", "yamlfile"},
+    "verify": {"channels", "formats", "matrix", "project", "resolver", "table", "targets", "yamlfile"},
     "machine": {"formats", "matrix", "project", "resolver", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
     "install": {"channels", "formats", "machine", "matrix", "project", "table", "targets"},
