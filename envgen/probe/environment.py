@@ -28,12 +28,12 @@ def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> In
         hint = f"install python into it; expected {python(prefix)}"
         raise BadInput("this environment has no Python", where=prefix, hint=hint)
     chosen, because = (target, "--target") if target else ((made_for(prefix) or ("", ""))[1], f"{META}/{MARK}")
-    expected = _meant(chosen, because) if chosen else None
+    expected = _by_target(chosen, because) if chosen else None
     frameworks = {found.framework: found for found in _installed(packages, catalogue)}
     return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=frameworks)
 
 
-def _meant(target: str, because: str) -> Expectation:
+def _by_target(target: str, because: str) -> Expectation:
     if target == CPU:
         return Expectation("cpu", because=f"target cpu ({because})")
     cuda = named_cuda(target)

@@ -26,6 +26,7 @@ from envgen.channels.channel import place
 from envgen.channels.index import FolderIndex, IndexOptions
 from envgen.cli.console import Terminal
 from envgen.curate.claims import facts
+from envgen.curate.model import Fact
 from envgen.curate.records.verify import verified
 from envgen.curate.refresh.refresh import Refreshed, refreshed
 from envgen.curate.refresh.report import diff_text
@@ -408,13 +409,24 @@ def test_the_matrices_of_this_repository_say_what_the_snapshot_holds(real: Path,
     assert (found.changed, found.by_hand) == ((), ())
 
 
+def at_the_end(fact: Fact, build: str) -> str:
+    """The build string, with the variant at its end where the spelling looks for it there."""
+    assert fact.spelling
+    asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
+    glob = next((words[2] for words in asked if len(words) > 2), "*")
+    variant, _, rest = build.partition("_")
+    ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
+    return f"{rest}_{ending}" if glob.startswith("*_") and variant.startswith(ending) else build
+
+
 def test_channels_made_of_all_that_this_repository_claims_confirm_it_and_change_nothing(tmp_path: Path) -> None:
     """Needs no snapshot: one made-up record for each cell, named as its provider names builds."""
     shutil.copytree(REPO / "matrices", tmp_path / "matrices")
     matrix = load_matrix(tmp_path / "matrices")
     entries = []
     for fact in facts(matrix, tuple(matrix.frameworks), PLATFORMS):
-        entry = replace(record_of(fact), name={"jax": "jaxlib"}.get(fact.framework, fact.framework))
+        record = record_of(fact)
+        entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=at_the_end(fact, record.build))
         old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
         entries.append(replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry)
     index = publish(tmp_path / "index", entries, ("conda-forge", "pytorch", "nvidia"))

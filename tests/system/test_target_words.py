@@ -374,7 +374,7 @@ def _of_project(facts: Matrix, keys: dict[str, object]) -> tuple[str, str]:
 
 
 def in_show(site: Site, _: Matrix, name: str) -> tuple[str, str]:
-    (found,) = json.loads(site.run("matrix", "show", "--framework", "onnxruntime", "--gpu", name, "--json"))["gpus"]
+    (found,) = json.loads(site.run("matrix", "show", "--framework", "onnxruntime", "--gpu", name, "--json"))["question"]["gpus"]
     return found["name"], found["capability"]
 
 

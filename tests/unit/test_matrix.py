@@ -194,7 +194,7 @@ def _variants(matrix: Matrix) -> Iterator[tuple[Release, str, Variant]]:
 
 
 def test_the_real_matrices_hold_all_frameworks_and_targets(real: Matrix) -> None:
-    assert set(real.frameworks) == {"jax", "pytorch", "tensorflow"}
+    assert set(real.frameworks) == {"jax", "onnxruntime", "pytorch", "tensorflow"}
     assert {"cpu", "cu102", "cu118", "cu126", "cu129", "cu130"} <= set(real.targets)
 
 

@@ -242,6 +242,13 @@ def test_a_foreign_library_comes_with_what_led_to_it(verdict: Evaluate) -> None:
     assert "ldconfig" in verdict(answer, library_path=(("/usr/local/cuda-12", "/usr/local/cuda-12"),)).issues[0].hint
 
 
+def test_what_selects_the_device_is_shown_with_a_gpu_that_is_not_used(verdict: Evaluate) -> None:
+    found = verdict(replace(BLIND, settings=("LOOM_DEVICE=cpu",)), visible_devices="0")
+    assert found.reason == "sees no GPU, although this machine has one (Tesla T4), with CUDA_VISIBLE_DEVICES=0, LOOM_DEVICE=cpu"
+    found = verdict(replace(SEES, ran_on="cpu", settings=("LOOM_DEVICE=cpu",)))
+    assert found.reason == "sees a GPU, but computes on cpu (LOOM_DEVICE=cpu)"
+
+
 # --- no answer ------------------------------------------------------------------------------------------------------------
 
 ANSWERED_NOTHING = {
