@@ -196,7 +196,7 @@ class _CudaCheck:
         known = [gpu_named(self.matrix, gpu.name) for gpu in self.machine.gpus]
         reaches = drivers.forward(self.native, self.toolkit, self.driver_os)
         if reaches and known and all(gpu and gpu.data_centre for gpu in known):
-            yield f"or, on data-centre GPUs, use {drivers.COMPAT}"
+            yield f"or, on data-centre GPUs, use {drivers.compat(self.matrix)}"
 
     def gpus(self, chosen: Known, lock: LockedTarget | None) -> Iterator[_Refusal]:
         """The GPUs for which the toolkit, the build of a framework or the locked cuDNN has no code; each model once."""

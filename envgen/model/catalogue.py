@@ -84,6 +84,7 @@ class KnownPackage:
     runtime: str = ""  # the CUDA runtime that it pins, whose version tells the minor that it was built for
     built_with: tuple[BuiltWith, ...] = ()  # newest first
     same_version_as: str = ""  # the package of its manager whose version it must have
+    forward: str = ""  # the folder with which it gives a driver the CUDA of a newer one
     stub: bool = False  # whether it holds nothing and fails on purpose
     ask_for: str = ""  # what to ask for to get its CUDA build
 
@@ -161,6 +162,11 @@ class Catalogue:
         rows = [row for row in self.packages if row.names_cuda]
         names = (name for row in sorted(rows, key=lambda row: not row.framework) for name in (*row.conda, *row.pip))
         return tuple(dict.fromkeys(names))
+
+    @cached_property
+    def cuda_pins(self) -> tuple[str, ...]:
+        """The conda packages to ask for, in the version of a CUDA, to get an environment for just that CUDA and its drivers."""
+        return tuple(name for row in self.packages if row.names_cuda and row.constrains_driver for name in row.conda)
 
     @cached_property
     def companions(self) -> frozenset[str]:
