@@ -78,9 +78,10 @@ from envgen.machine.locked import best_locked
 from envgen.matrix.load import load_matrix
 from envgen.model.layout import Layout
 from envgen.project.load import load
+from envgen.targets import MachineWord
 layout = Layout(Path.cwd())
 matrix = load_matrix(layout.matrices)
-print(best_locked("auto", layout, matrix, load(layout, matrix, "frontier"))[0])
+print(best_locked(MachineWord.AUTO, layout, matrix, load(layout, matrix, "frontier"))[0])
 """
 
 
