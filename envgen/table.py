@@ -29,6 +29,19 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequ
     return drawn
 
 
+def grid(rows: Iterable[tuple[str, str]], *, label_width: int = 0) -> Table:
+    """Labels and texts in two columns without headings; texts wrap, labels do not. `label_width` is the least for the labels."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table.grid(padding=(0, 2), pad_edge=False)
+    drawn.add_column(no_wrap=True, min_width=label_width)
+    drawn.add_column(overflow="fold")
+    for label, text in rows:
+        drawn.add_row(Text(label), Text(text))
+    return drawn
+
+
 def lines(drawn: Table, width: int) -> tuple[str, ...]:
     """The lines of a table, without colour, no wider than `width` columns; trailing blanks are cut."""
     from io import StringIO

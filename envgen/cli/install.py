@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,10 +57,10 @@ def install(
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.install import messages
-    from envgen.install.select import asked
+    from envgen.install.select import requested
 
     with Terminal() as reporter:
-        environments = asked(layout, projects, target, prefix, reporter)
+        environments = requested(layout, projects, target, prefix, reporter)
         if print_commands:
             click.echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
@@ -75,13 +76,13 @@ def _install(
 
     done = []
     for one in environments:
-        done.append(install_one(layout, one, reporter, force=force, dry=dry_run))
+        done.append(install_one(layout, one, reporter, force=force, dry_run=dry_run))
         if not as_json:
-            click.echo(messages.outcome_text(done[-1]))
+            click.echo(messages.result_text(done[-1]))
         if done[-1].state == "installed":
-            click.echo(messages.hints_text(layout, one), err=True)
+            click.echo(messages.usage_text(layout, one), err=True)
     if as_json:
-        click.echo(messages.outcomes_json(layout, done))
+        click.echo(messages.results_json(layout, done))
 
 
 @click.command(short_help="Run a command in an installed environment.")
@@ -109,13 +110,13 @@ def run(
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.install import run as runner
-    from envgen.install.select import installed
+    from envgen.install.select import cuda_libraries, installed_prefix
 
     with Terminal() as reporter:
-        environment = installed(layout, project, target, prefix, reporter)
-    variables, dropped = runner.environment(environment, os.environ)
+        environment = installed_prefix(layout, project, target, prefix, reporter)
+    variables, dropped = runner.activated(environment, os.environ, partial(cuda_libraries, layout))
     if dropped and not quiet:
-        click.echo(runner.told(dropped), err=True)
+        click.echo(runner.dropped_text(dropped), err=True)
     return runner.run(environment, command, variables)
 
 
@@ -134,6 +135,6 @@ def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root
     if as_json:
         click.echo(inventory.as_json(found))
     elif found:
-        print_table(inventory.table(found))
+        print_table(inventory.as_table(found))
     else:
         raise BadInput("there is no project", where=layout.shown(layout.environments), hint="run `envgen init --project NAME`")

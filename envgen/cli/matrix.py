@@ -62,21 +62,21 @@ def show(
     from envgen.curate.show import table
     from envgen.curate.show.grid import grid
     from envgen.curate.show.page import write_page
-    from envgen.curate.show.query import asked, bare_branch
+    from envgen.curate.show.query import branch_note, parse_query
     from envgen.matrix.load import load_matrix
 
     facts = load_matrix(layout_of(context, root).matrices)
-    query = asked(facts, frameworks, driver, gpus, python, platform)
-    note = bare_branch(facts, query)
+    query = parse_query(facts, frameworks, driver, gpus, python, platform)
+    note = branch_note(facts, query)
     if note:
         click.echo(f"note: {note}", err=True)
     if html:
         click.echo(write_page(html, facts, query), err=True)
     elif as_json:
-        click.echo(table.as_json(grid(facts, query), query))
+        click.echo(table.grid_json(grid(facts, query), query))
     else:
         query = replace(query, platform=platform or "linux-64")
-        click.echo(table.page(grid(facts, query), query, page_width(), everything=everything))
+        click.echo(table.grid_text(grid(facts, query), query, page_width(), everything=everything))
 
 
 @matrix.command(short_help="Check that the facts are well written and consistent.")
@@ -89,9 +89,9 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
     from datetime import datetime, timezone
 
     from envgen.curate.lint import report
-    from envgen.curate.lint.lint import linted
+    from envgen.curate.lint.lint import lint_matrices
 
-    findings, errors = linted(layout_of(context, root), datetime.now(timezone.utc).date())
+    findings, errors = lint_matrices(layout_of(context, root), datetime.now(timezone.utc).date())
     for error in errors[:-1]:
         click.echo(f"error: {error}\n", err=True)
     if errors:
@@ -108,7 +108,7 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
 @click.pass_context
 def schemas(context: click.Context, root: Path | None) -> None:
     """Write the JSON Schemas of project.yaml and of every matrix file into schemas/."""
-    from envgen.curate.json_schema import write_schemas
+    from envgen.curate.lint.json_schema import write_schemas
 
     written = write_schemas(layout_of(context, root))
     for name in written:
@@ -151,14 +151,14 @@ def verify(
     """
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal, page_width
-    from envgen.curate.records.report import verdicts_json, verdicts_text
-    from envgen.curate.records.verify import verified
+    from envgen.curate.records.compare import compare
+    from envgen.curate.records.report import comparison_json, comparison_text
 
     folder = chosen_folder(context, index_folder, offline=offline)
     request = _request(folder, frameworks, platforms, offline=offline, complete=complete)
     with Terminal() as reporter:
-        found = verified(layout, request, reporter, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
-    click.echo(verdicts_json(found) if as_json else verdicts_text(found, page_width(), verbose=verbose))
+        found = compare(layout, request, reporter, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
+    click.echo(comparison_json(found) if as_json else comparison_text(found, page_width(), verbose=verbose))
     if found.failed:
         context.exit(1)
 
@@ -189,18 +189,18 @@ def refresh(
     """
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
-    from envgen.curate.refresh.refresh import refreshed
-    from envgen.curate.refresh.report import diff_text, refresh_json, summary_lines
+    from envgen.curate.refresh.refresh import refresh_matrices
+    from envgen.curate.refresh.report import diff_text, refresh_json, summary
 
     folder = chosen_folder(context, index_folder, offline=offline)
     request = _request(folder, frameworks, (), offline=offline, complete=complete)
     with Terminal() as reporter:
-        found = refreshed(layout, request, reporter, write=write)
+        found = refresh_matrices(layout, request, reporter, write=write)
     if as_json:
         click.echo(refresh_json(found))
     else:
         click.echo(diff_text(found), nl=False)
-        click.echo("\n".join(summary_lines(found)), err=True)
+        click.echo("\n".join(summary(found)), err=True)
     if exit_code and found.changed:
         context.exit(1)
 
@@ -212,5 +212,5 @@ def _request(
     from envgen.channels.index import IndexOptions
     from envgen.curate.request import CurateRequest
 
-    wanted = IndexOptions(folder, offline, fallback=False)
-    return CurateRequest(wanted=wanted, frameworks=tuple(frameworks), platforms=tuple(platforms), complete=complete)
+    index = IndexOptions(folder, offline, fallback=False)
+    return CurateRequest(index=index, frameworks=tuple(frameworks), platforms=tuple(platforms), complete=complete)

@@ -57,9 +57,9 @@ def probe(
 
     with Terminal() as reporter:
         if project:
-            from envgen.install.select import installed
+            from envgen.install.select import installed_prefix
 
-            prefix, target = installed(layout_of(context, root), project, target or "auto", prefix, reporter), ""
+            prefix, target = installed_prefix(layout_of(context, root), project, target or "auto", prefix, reporter), ""
         found = run_probe(prefix or _active(), reporter, target=target, frameworks=frameworks, timeout=timeout)
     if as_json:
         click.echo(report.probe_json(found))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from envgen.curate.json_schema import PROJECT, first_line, schemas
+from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
 from envgen.files import write_files
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, closest

@@ -82,7 +82,7 @@ def _word(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(WORD, value):
         return value
     kind = "word" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a word", {"hint": 'write for instance cudatoolkit or "jax[cuda12]"'})
+    raise PydanticCustomError(kind, "not a word", {"hint": 'write the name of a package, or one with an extra: "name[extra]"'})
 
 
 def _asked(value: object) -> str:
@@ -117,10 +117,13 @@ AskedText = Annotated[str, BeforeValidator(_asked), WithJsonSchema({"type": "str
 Names = Annotated[list[Text], Field(min_length=1)]
 CudaText = Annotated[str, Written(_CUDA, "not a CUDA version", 'write a major or a minor: "12", "10.2"')]
 PackageText = Annotated[
-    str, Written(r"[A-Za-z0-9_*][A-Za-z0-9._*\[\]-]*", "not the name of a package", "write for instance libcublas")
+    str,
+    Written(
+        r"[A-Za-z0-9_*][A-Za-z0-9._*\[\]-]*", "not the name of a package", "letters, digits, `.`, `_`, `-` and, for anything, `*`"
+    ),
 ]
 ImportText = Annotated[
-    str, Written(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "not a name that Python imports", "write for instance torch")
+    str, Written(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "not a name that Python imports", "letters, digits and `_`")
 ]
 SonameText = Annotated[str, Written(r"version|[0-9]{1,4}", "not the major of a soname", 'write version, or a number: "12"')]
 

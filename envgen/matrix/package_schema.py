@@ -57,7 +57,8 @@ class PackageRow(FileModel):
         " nothing: nothing of CUDA, whatever its name.",
     )
     brings: dict[Text, SonameText] = Field(
-        default={}, description="Its shared libraries (cublas) and the major of their soname: `version` for that of the package."
+        default={},
+        description="Its shared libraries without prefix and suffix, and the major of their soname (`version`: the package's own).",
     )
     names_cuda: bool = Field(
         default=False, alias="names-cuda", description="true where it says which CUDA the environment is for; the first binds most."
@@ -84,6 +85,9 @@ class PackageRow(FileModel):
     built_with: list[BuiltWithRow] = Field(default=[], alias="built-with", description="What it was built with, newest first.")
     same_version_as: PackageText | None = Field(
         default=None, alias="same-version-as", description="The package of its manager whose version it must have."
+    )
+    forward: Text | None = Field(
+        default=None, description="The folder with which it gives a driver the CUDA of a newer one, on LD_LIBRARY_PATH."
     )
     stub: bool = Field(default=False, description="true where it holds nothing and fails on purpose.")
     ask_for: Text | None = Field(default=None, alias="ask-for", description="What to ask for to get its CUDA build.")

@@ -115,6 +115,7 @@ def _row(row: PackageRow, framework: str, role: Role) -> KnownPackage:
             BuiltWith(since=made.since, cuda=made.cuda or "", cudnn=made.cudnn, inside=made.inside) for made in row.built_with
         ),
         same_version_as=row.same_version_as or "",
+        forward=row.forward or "",
         stub=row.stub,
         ask_for=row.ask_for or "",
     )

@@ -234,7 +234,7 @@ class AdviceRow(FileModel):
     """Advice that people find, and that would have gone wrong."""
 
     id: Text = Field(description="Several rows may share one; rows are shown in the order of their ids.")
-    heard: Text = Field(description="The advice, with holes such as {pytorch} and {cuda}.")
+    heard: Text = Field(description="The advice, with holes such as {python} and {cuda}.")
     when: Annotated[dict[Text, Text | Names], Field(min_length=1), Axes(ADVISED)] = Field(
         description="Where it goes wrong, written as the `when` of a constraint is."
     )

@@ -84,6 +84,7 @@ class KnownPackage:
     runtime: str = ""  # the CUDA runtime that it pins, whose version tells the minor that it was built for
     built_with: tuple[BuiltWith, ...] = ()  # newest first
     same_version_as: str = ""  # the package of its manager whose version it must have
+    forward: str = ""  # the folder with which it gives a driver the CUDA of a newer one
     stub: bool = False  # whether it holds nothing and fails on purpose
     ask_for: str = ""  # what to ask for to get its CUDA build
 
@@ -163,10 +164,25 @@ class Catalogue:
         return tuple(dict.fromkeys(names))
 
     @cached_property
+    def cuda_pins(self) -> tuple[str, ...]:
+        """The conda packages to ask for, in the version of a CUDA, to get an environment for just that CUDA and its drivers."""
+        return tuple(name for row in self.packages if row.names_cuda and row.constrains_driver for name in row.conda)
+
+    @cached_property
     def companions(self) -> frozenset[str]:
         """Every package that follows a framework, whoever manages it."""
         rows = (row for row in self.packages if row.role == "companion")
         return frozenset(name for row in rows for name in (*row.conda, *row.pip))
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """What Python imports of frameworks and of CUDA's own wheels."""
+        return frozenset(filter(None, (*self.frameworks.values(), self.cuda_import)))
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """CUDA's shared libraries, without prefix and suffix: cublas, cudart."""
+        return frozenset(library for row in self.packages for library in row.brings)
 
     @cached_property
     def compilers(self) -> tuple[str, ...]:

@@ -142,6 +142,10 @@ class Framework:
         """Every package that follows this framework's version."""
         return frozenset(name for rows in self.providers.values() for row in rows for name in row.companions)
 
+    def spelling(self, provider: str, version: Version) -> Spelling | None:
+        """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
+        return next((row for row in self.providers[provider] if version in row.releases), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -263,14 +267,13 @@ class Matrix:
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
-        """How each release is asked for: by framework, provider and version; nothing where a provider does not publish one."""
+        """How each release is requested: by framework, provider and version; no entry where no row of the provider covers it."""
         return {
             (framework.name, provider, release.version): spelling
             for framework in self.frameworks.values()
-            for provider, spellings in framework.providers.items()
-            for spelling in reversed(spellings)  # the first that covers a release is the one
+            for provider in framework.providers
             for release in framework.releases
-            if release.version in spelling.releases
+            if (spelling := framework.spelling(provider, release.version))
         }
 
     @cached_property

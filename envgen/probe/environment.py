@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, framework_cuda, is_cpu_build
-from envgen.formats.installed import MARK, META, made_for
+from envgen.formats.installed import MANIFEST, META, installed_target
 from envgen.formats.others import read_prefix
 from envgen.install.prefixes import python
 from envgen.model.catalogue import Catalogue
@@ -19,7 +19,7 @@ from envgen.probe.model import Expectation, InstalledEnvironment, InstalledFrame
 
 
 def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> InstalledEnvironment:
-    """What is installed in `prefix`, and what it is meant for: by `target`, else by the mark that envgen left in it.
+    """What is installed in `prefix`, and what it is meant for: by `target`, else by the manifest that envgen wrote.
 
     Raises BadInput for a folder that is not an environment, an environment without Python, and an unknown target.
     """
@@ -27,7 +27,7 @@ def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> In
     if not python(prefix).exists():
         hint = f"install python into it; expected {python(prefix)}"
         raise BadInput("this environment has no Python", where=prefix, hint=hint)
-    chosen, because = (target, "--target") if target else ((made_for(prefix) or ("", ""))[1], f"{META}/{MARK}")
+    chosen, because = (target, "--target") if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
     expected = _by_target(chosen, because) if chosen else None
     frameworks = {found.framework: found for found in _installed(packages, catalogue)}
     return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=frameworks)

@@ -148,6 +148,7 @@ def _resolution(
         pins=tuple(_pins(offers, target, choices, python)),
         dependencies=(*project.dependencies, *wish.dependencies),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
+        cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
         warnings=tuple(said),
         obstacles=tuple(sorted(offers.obstacles.values(), key=lambda obstacle: obstacle.target != name)),
     )

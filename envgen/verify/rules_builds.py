@@ -229,7 +229,7 @@ def two_cuda_minors(case: Case) -> Violations:
         yield named[first][0], " beside ".join(f"CUDA {cuda} ({said(named[cuda])})" for cuda in sorted(named, key=Version))
 
 
-@rule("two-cudnn-majors", "A framework links libcudnn.so.8 or libcudnn.so.9: the majors do not replace each other.")
+@rule("two-cudnn-majors", "A framework links one major of cuDNN: the majors do not replace each other.")
 def two_cudnn_majors(case: Case) -> Violations:
     """Conda's and pip's cuDNN together."""
     found = {version.major: package for package in case.packages if (version := cudnn_of(case.catalogue, package))}

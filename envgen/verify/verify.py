@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from envgen import targets
-from envgen.formats.installed import made_for
+from envgen.formats.installed import installed_target
 from envgen.formats.others import read_any
 from envgen.matrix.load import load_matrix
 from envgen.model.catalogue import Catalogue
@@ -122,8 +122,8 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
     if layout and path in layout.locks():
         return path.parent.parent.name, path.parent.name
     try:
-        named = made_for(path)
-    except BadInput:  # a damaged mark claims nothing
+        named = installed_target(path)
+    except BadInput:  # a damaged manifest claims nothing
         return None
     return named if named and layout and named[0] in layout.projects() else None
 

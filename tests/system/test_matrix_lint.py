@@ -58,7 +58,7 @@ def test_every_finding_is_told_with_its_place_and_the_exit_code_is_one(workspace
     assert (done.status, done.out.splitlines()) == (
         1,
         [
-            'matrices/cuda.yaml:12:17: spelling: "450.80.2" is written "450.80.02"',
+            'matrices/cuda.yaml:12:17: spelling: "450.80.2" is not in the usual spelling',
             '    write "450.80.02"',
             f"matrices/pytorch.yaml:{line}:13: never-applies: nothing in the matrices can have cuda >=14",
             "    correct it, or remove the row",

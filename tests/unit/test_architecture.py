@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from envgen.matrix.load import load_matrix
 
 PACKAGE = Path(__file__).parents[2] / "envgen"
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in sorted(PACKAGE.rglob("*.py"))}
@@ -27,15 +30,15 @@ ARROWS: dict[str, set[str]] = {
     "project": {"matrix", "resolver", "targets", "yamlfile"},
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "project", "resolver", "targets", "yamlfile"},
-    "machine": {"formats", "matrix", "project", "resolver", "targets"},
+    "machine": {"formats", "matrix", "project", "resolver", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
-    "install": {"channels", "formats", "machine", "matrix", "project", "targets"},
+    "install": {"channels", "formats", "machine", "matrix", "project", "table", "targets"},
     "probe": {"formats", "install", "machine", "matrix", "table", "targets"},
-    "curate": {"channels", "files", "formats", "matrix", "project", "resolver", "yamlfile"},
-    "curate.lint": {"curate", "matrix", "resolver", "yamlfile"},
-    "curate.records": {"channels", "curate", "matrix", "verify"},
+    "curate": {"channels", "formats", "matrix", "resolver"},
+    "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
+    "curate.records": {"channels", "curate", "table", "verify"},
     "curate.refresh": {"curate", "files", "matrix", "yamlfile"},
-    "curate.show": {"files", "matrix"},
+    "curate.show": {"files", "matrix", "table"},
     "cli": {
         *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
         *("lock", "machine", "matrix", "probe", "project", "resolver", "targets", "verify", "yamlfile"),
@@ -58,11 +61,12 @@ OWNERS = {
         "cli.options",
     },
     "conda_lock": {"lock.condalock"},
+    "filelock": {"install.transaction"},
     "jinja2": {"lock.render"},
     "platformdirs": {"channels.index"},
     "pydantic": {
         "yamlfile.document",
-        "curate.json_schema",
+        "curate.lint.json_schema",
         "project.schema",
         "matrix.schema",
         "matrix.package_schema",
@@ -205,22 +209,24 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "install.clean_env",
         "model.errors",
         "curate.show.axes",
-        "curate.claims",
+        "curate.facts",
         "curate.lint.rules_constraints",
         "curate.show.grid",
+        "curate.show.groups",
         "curate.lint.rules_hardware",
         "curate.model",
-        "curate.refresh.diff",
+        "curate.refresh.edits",
         "curate.show.query",
         "curate.lint.satisfiable",
         "curate.lint.rules_builds",
-        "matrix.rows",
+        "curate.refresh.rows",
         "curate.lint.registry",
         "curate.show.table",
         "curate.lint.rules_specs",
         "curate.lint.rules_style",
         "yamlfile.edit",
-        "curate.records.verdicts",
+        "curate.records.checks",
+        "curate.records.explanation",
         "matrix.gpu_names",
         "matrix.drivers",
         "project.notes",
@@ -363,6 +369,39 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
 def test_the_page_about_the_architecture_names_every_package() -> None:
     page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert [name for name in ARROWS if name != "__main__" and f"`{name.replace('.', '/')}" not in page] == []
+
+
+# --- packages are facts ----------------------------------------------------------------------------------------------------
+
+# A probe script is about one framework; `cuda` and `cudnn` are words of the matrix files, beside being names of packages.
+PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn"}
+# What the libraries of CUDA are called in files, where their versions or the files beside them are told apart.
+LIBRARIES = {"probe.libraries": {"cudart", "cublas", "cublasLt", "nvrtc"}, "machine.cuda_paths": {"cudart"}}
+
+
+def known_names() -> set[str]:
+    """Every framework, module, package and shared library that the matrices name, without `*`."""
+    catalogue = load_matrix(PACKAGE.parent / "matrices").catalogue
+    packages = {name for row in catalogue.packages for name in (*row.conda, *row.pip)}
+    found = {*packages, *catalogue.frameworks, *catalogue.imports, *catalogue.libraries, *catalogue.compilers}
+    return {name.partition("*")[0].rstrip("-_").lower() for name in found} - WORDS - {""}
+
+
+def texts(module: str) -> Iterator[tuple[int, str]]:
+    """The strings of a module and the lines that they begin on; a docstring without its examples, which stand in backticks."""
+    tree = TREES[module]
+    owners = (node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef))
+    docs = {id(node.body[0].value) for node in owners if node.body and isinstance(node.body[0], ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, re.sub(r"`[^`]*`", "", node.value) if id(node) in docs else node.value
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith(PROBES)])
+def test_no_module_names_a_framework_or_a_package_of_cuda(module: str) -> None:
+    names = known_names() - {name.lower() for name in LIBRARIES.get(module, ())}
+    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])", re.IGNORECASE)
+    assert [(line, found) for line, text in texts(module) for found in pattern.findall(text)] == []
 
 
 def test_a_noun_has_one_name() -> None:

@@ -400,7 +400,7 @@ def test_what_is_no_target_is_refused(tmp_path: Path, target: str) -> None:
 def test_a_mark_that_names_no_target_is_an_error_with_its_place(tmp_path: Path, text: str) -> None:
     env = prefix(tmp_path / "env")
     (env / "conda-meta" / "envgen").write_text(text, errors="surrogateescape")
-    with pytest.raises(BadInput, match="this mark does not name a target") as error:
+    with pytest.raises(BadInput, match="the manifest does not name a target") as error:
         read_environment(env, KNOWN)
     assert str(error.value.where).endswith("envgen")
 

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from unit.small import FILES, examples, refused, with_change, write_matrix
 
-from envgen.curate.lint.lint import linted
+from envgen.curate.lint.lint import lint_matrices
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
@@ -113,7 +113,7 @@ def test_a_spoiled_file_is_facts_or_bad_input_with_its_place(folder: Path, spoil
     try:
         error = refused(lambda: load_matrix(folder))
         assert error is None or addressed(error), error
-        findings, told = linted(Layout(folder.parent), date(2026, 11, 21))
+        findings, told = lint_matrices(Layout(folder.parent), date(2026, 11, 21))
         assert bool(told) == bool(error)
         assert all(addressed(one) for one in told)
         assert all(found.at.file.removeprefix("matrices/") in REAL and found.text and found.hint for found in findings)
