@@ -373,7 +373,7 @@ def test_the_page_about_the_architecture_names_every_package() -> None:
 
 # --- packages are facts ----------------------------------------------------------------------------------------------------
 
-# A probe script is about one framework; `cuda` and `cudnn` are words of the matrix files, beside being names of packages.
+# A probe script is about one framework; `cuda` and `cudnn` are keys of the matrix files and NVIDIA is a company, beside being names of packages.
 PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn", "nvidia"}
 # What the libraries of CUDA are called in files, where their versions or the files beside them are told apart.
 LIBRARIES = {"probe.libraries": {"cudart", "cublas", "cublasLt", "nvrtc"}, "machine.cuda_paths": {"cudart"}}
