@@ -14,7 +14,7 @@ Align = Literal["left", "right"]
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
     """A table with one line below the headings. Columns named in `right` are flush right; those in `fold` wrap, others do not.
 
-    Cells are plain text: square brackets in them are no markup.
+    Cells are plain text: square brackets in them are not markup.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

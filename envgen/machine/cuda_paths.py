@@ -19,8 +19,9 @@ from envgen.model.machine import SystemCuda
 HOMES = ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT")
 _LOCAL = "usr/local"
 _SYSTEM = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib", "usr/local/lib")
-_CUDART = re.compile(r"libcudart\.so\.(\d+(?:\.\d+)*)$|cudart64_(\d+)\.dll$", re.IGNORECASE)
-_CUDNN = re.compile(r"libcudnn\.so\.(\d+(?:\.\d+)*)$|cudnn64_(\d+)\.dll$", re.IGNORECASE)
+_CUDART, _CUDNN = (
+    re.compile(rf"lib{name}\.so\.(\d+(?:\.\d+)*)$|{name}64_(\d+)\.dll$", re.IGNORECASE) for name in ("cudart", "cudnn")
+)
 _VERSIONED = ("cudart", "cudnn")
 _NVCC = {"nvcc", "nvcc.exe"}
 _HEADERS = {"cuda_runtime.h", "cudnn.h", "cudnn_version.h"}

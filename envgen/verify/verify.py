@@ -25,7 +25,7 @@ from envgen.verify.rules_promises import driver_floors
 from envgen.yamlfile.document import read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
     """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be."""
 

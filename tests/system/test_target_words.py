@@ -18,10 +18,13 @@ from packaging.version import Version
 from system.channel import EVERYTHING, Package, build
 
 from envgen.cli.main import main
+from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Gpu, Matrix
 from envgen.model.machine import Machine
+from envgen.project.load import project_of
+from envgen.yamlfile.document import parse
 
 PROJECT = """\
 python: "3.12"
@@ -342,6 +345,65 @@ def test_a_hint_names_a_command_that_works(site: Site) -> None:
     found = re.search(r"run `envgen (lock p --target cu126)` first", told)
     assert found
     assert json.loads(site.run(*found[1].split(), "--json"))[0]["target"] == "cu126"
+
+
+# --- GPUs: the name of one means the same in a project, for `matrix show --gpu` and for a machine -----------------------------
+
+
+GPUS = {
+    **dict.fromkeys(["V100", "v100"], ("V100", "7.0")),
+    **dict.fromkeys(["Tesla V100-SXM2-32GB", "tesla v100"], ("Tesla V100", "7.0")),
+    **dict.fromkeys(["NVIDIA A100-SXM4-40GB", "a100 80gb"], ("A100", "8.0")),
+    **dict.fromkeys(["NVIDIA GeForce RTX 4090", "rtx4090", "RTX 4090"], ("RTX 4090", "8.9")),
+    **dict.fromkeys(["7.0", "sm_70", "SM_70", "compute_70", "cc 7.0"], ("compute capability 7.0", "7.0")),
+}
+NO_GPUS = ["V1000", "Radeon VII", "80", "RTX 6000", "RTX 4090 and V100", ""]
+
+
+def in_gpus(_: Site, facts: Matrix, name: str) -> tuple[str, str]:
+    return _of_project(facts, {"gpus": [name]})
+
+
+def in_gpus_of_cuda(_: Site, facts: Matrix, name: str) -> tuple[str, str]:
+    return _of_project(facts, {"cuda": {"gpus": [name]}})
+
+
+def _of_project(facts: Matrix, keys: dict[str, object]) -> tuple[str, str]:
+    (found,) = project_of(parse(yaml.safe_dump(yaml.safe_load(PROJECT) | keys), "project.yaml"), "p", facts).gpus
+    return found.name, str(found.capability)
+
+
+def in_show(site: Site, _: Matrix, name: str) -> tuple[str, str]:
+    (found,) = json.loads(site.run("matrix", "show", "--framework", "onnxruntime", "--gpu", name, "--json"))["question"]["gpus"]
+    return found["name"], found["capability"]
+
+
+def of_a_machine(_: Site, facts: Matrix, name: str) -> tuple[str, str]:
+    """As doctor reads what NVML prints."""
+    found = gpu_named(facts, name)
+    if found is None:
+        raise BadInput(f"no GPU `{name}`")
+    return found.name, str(found.capability)
+
+
+GPU_PLACES = (in_gpus, in_gpus_of_cuda, in_show, of_a_machine)
+
+
+@pytest.mark.parametrize("place", GPU_PLACES)
+@pytest.mark.parametrize("name", GPUS)
+def test_the_name_of_a_gpu_means_the_same_everywhere(
+    site: Site, facts: Matrix, place: Callable[[Site, Matrix, str], tuple[str, str]], name: str
+) -> None:
+    assert place(site, facts, name) == GPUS[name]
+
+
+@pytest.mark.parametrize("place", GPU_PLACES)
+@pytest.mark.parametrize("name", NO_GPUS)
+def test_what_names_no_gpu_is_refused_everywhere(
+    site: Site, facts: Matrix, place: Callable[[Site, Matrix, str], tuple[str, str]], name: str
+) -> None:
+    with pytest.raises(BadInput, match=re.escape(f"no GPU `{name}`")):
+        place(site, facts, name)
 
 
 # --- the table in docs/projects.md ------------------------------------------------------------------------------------------

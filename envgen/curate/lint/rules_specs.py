@@ -17,7 +17,11 @@ def spec(context: LintContext) -> LintResults:
         invalid = next(((text, why) for text in dict.fromkeys(_filled(row)) if (why := _invalid(text))), None)
         if invalid:
             text, why = invalid
-            yield row.spelling.at, f"`{text}` is not a spec: {why}", "write name, version and build: `name {version}.* cpu_*`"
+            yield (
+                row.spelling.at,
+                f"`{text}` is not a spec: {why}",
+                f"write name, version and build: {row.framework.name} {{version}}.* cpu_*",
+            )
 
 
 def _variants(release: Release, provider: str) -> list[Variant]:
@@ -54,6 +58,10 @@ def spec_cuda(context: LintContext) -> LintResults:
         if not any(variant for release in row.releases for variant in _variants(release, row.provider)):
             continue
         if "{cuda}" not in text and (spelling.newer_minor or "{cu}" not in text):
-            yield context.at(spelling.at, "cuda"), "no spec pins the target's CUDA", "add the package that pins it, with `{cuda}.*`"
+            yield (
+                context.at(spelling.at, "cuda"),
+                "no spec pins the target's CUDA",
+                "add a spec that names it: its package, with {cuda}.*",
+            )
         elif spelling.newer_minor and "{cu}" not in text:
             yield context.at(spelling.at, "cuda"), "no spec names the build's CUDA", "add {cu} to the build string: cuda{cu}*"
