@@ -376,7 +376,7 @@ def test_the_page_about_the_architecture_names_every_package() -> None:
 
 # A probe script is about one framework. `cuda` and `cudnn` are keys of the matrix files as well as packages; NVIDIA makes drivers.
 PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn", "nvidia"}
-LIBRARIES = {"machine.cuda_paths": {"cudart", "libcudnn"}}  # the files whose names tell the version of an installed toolkit
+LIBRARIES = {"machine.cuda_paths": {"cudart"}}  # the file whose name tells the version of an installed toolkit
 
 
 @cache
