@@ -14,13 +14,11 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.version import Version
-from rattler import Channel, Gateway, MatchSpec, RepoDataRecord, SparseRepoData, VersionSpec
-from rattler import Version as CondaVersion
+from rattler import Channel, Gateway, MatchSpec, RepoDataRecord, SparseRepoData
 from rattler.exceptions import GatewayError, InvalidMatchSpecError
 from rattler.networking import Client
 from rattler.networking.middleware import (
@@ -32,6 +30,7 @@ from rattler.networking.middleware import (
 )
 
 from envgen.channels.channel import Place, access, place, redacted
+from envgen.channels.versions import admits
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
 
@@ -263,12 +262,6 @@ def runs_on(record: RepoDataRecord, minor: Version) -> bool:
     """Whether the record's `python` and `python_abi` dependencies admit a minor."""
     wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]
     return all(admits(words[1], str(minor) if words[0] == "python_abi" else f"{minor}.99") for words in wanted if len(words) > 1)
-
-
-@cache
-def admits(versions: str, version: str) -> bool:
-    """Whether a conda range holds a version: `>=3.9,<3.10.0a0` and `3.9.99`."""
-    return VersionSpec(versions).matches(CondaVersion(version))
 
 
 def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str], platforms: Sequence[Platform]) -> dict[str, str]:

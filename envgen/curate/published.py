@@ -10,7 +10,8 @@ from packaging.version import InvalidVersion, Version
 from rattler import MatchSpec, RepoDataRecord
 
 from envgen.channels.channel import place
-from envgen.channels.index import Index, admits, fitting, match_spec, name_of, runs_on
+from envgen.channels.index import Index, fitting, match_spec, name_of, runs_on
+from envgen.channels.versions import admits
 from envgen.curate.facts import specs, specs_for
 from envgen.curate.model import UNKNOWN_CUDA, Fact, PublishedBuild, Selection, VariantPackage
 from envgen.formats.builds import built_for

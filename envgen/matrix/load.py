@@ -1,7 +1,7 @@
-"""`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
+"""Reads `matrices/*.yaml` into a Matrix. An error has the file, line and column of what is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and, where they are, `packages.yaml`, `advice.yaml` and `words.yaml` have a
-shape of their own; every other file is a framework.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `advice.yaml` and `words.yaml` may.
+Every other file is a framework.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, heard, hearsay, words
+from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
 from envgen.matrix.conditions import constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.packages import catalogue
@@ -45,14 +45,15 @@ from envgen.model.facts import (
     Target,
     Toolkit,
     Variant,
+    variant_text,
 )
 from envgen.model.layout import Layout, starter
 from envgen.model.target_names import target_name
 from envgen.yamlfile.document import Document, checked, read
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
-_ADVICE, _WORDS = "advice.yaml", "words.yaml"  # need not be there: without them everything is decided as well
-_PACKAGES = "packages.yaml"  # a repository that has none takes the one that came with envgen
+_ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
+_PACKAGES = "packages.yaml"  # a repository without one uses the one that comes with envgen
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
@@ -61,12 +62,12 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
 
 
 def matrix_files(folder: Path) -> tuple[Path, ...]:
-    """The files of a folder that are matrix files, in their order."""
+    """The matrix files of a folder, sorted by name."""
     return tuple(sorted(folder.glob("*.yaml")))
 
 
 def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
-    """All facts of documents by file name. Raises BadInput with file:line:column."""
+    """The facts in these documents, by file name. Raises BadInput with file:line:column."""
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
@@ -86,12 +87,12 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
-        aliases=dict(words(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
+        aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
         catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
     )
     _check_references(matrix)
-    said = hearsay(documents[_ADVICE]) if _ADVICE in documents else iter(())
-    return replace(matrix, advice=tuple(heard(matrix, said)))
+    advice = read_advice(documents[_ADVICE]) if _ADVICE in documents else iter(())
+    return replace(matrix, advice=tuple(relevant(matrix, advice)))
 
 
 def _packages(documents: Mapping[str, Document]) -> PackagesFile:
@@ -103,10 +104,12 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
     stem = Path(document.file).stem
     if file.framework != stem:
         raise BadInput(
-            f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal"
+            f"framework: `{file.framework}` in a file named {stem}.yaml",
+            where=document.at("framework"),
+            hint="rename the file, or correct framework:",
         )
     if file.framework in AXES:
-        hint = f"constraints know these words: {', '.join(AXES)}"
+        hint = f"constraints use these names: {', '.join(AXES)}"
         raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
     if not file.releases and not file.packages:
         raise BadInput(
@@ -126,7 +129,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
     for provider, path in (*named, *((row.provider, ("left-out", index)) for index, row in enumerate(file.left_out))):
         if provider not in providers:
             what = f"provider `{provider}` has no entry in providers:"
-            raise BadInput(what, where=document.at(*path, "provider"), hint="add how it is spelled there")
+            raise BadInput(what, where=document.at(*path, "provider"), hint="add its spelling there")
     newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
     left_out = tuple(
         LeftOut(
@@ -252,11 +255,11 @@ def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target
         expected = target_name(row.cuda)
         if name != expected:
             raise BadInput(
-                f"a target for CUDA {row.cuda or 'none'} is called `{expected}`", where=at, hint="rename it, or correct cuda:"
+                f"a target for {variant_text(row.cuda)} must be called `{expected}`", where=at, hint="rename it, or correct cuda:"
             )
         missing = [platform for platform in row.platforms if platform not in file.virtual_packages]
         if missing:
-            raise BadInput(f"virtual-packages: says nothing about {', '.join(missing)}", where=at, hint="add them")
+            raise BadInput(f"virtual-packages: has no entry for {', '.join(missing)}", where=at, hint="add one")
         virtual = {platform: _promise(file.virtual_packages[platform], row.cuda) for platform in row.platforms}
         yield name, Target(name=name, cuda=row.cuda, platforms=tuple(row.platforms), virtual=virtual, at=at)
 
@@ -266,7 +269,7 @@ def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
 
 
 def _check_references(matrix: Matrix) -> None:
-    """What the files say of each other: names in constraints, toolkits behind targets, one spelling for each release."""
+    """Check names in constraints, the toolkits of targets, and that a release has one spelling. Raises BadInput."""
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
             _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
@@ -285,7 +288,7 @@ def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> N
         ]
         for hole in holes:
             if hole not in ("version", "cuda", "cu"):
-                raise BadInput(f"nothing fills {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")
+                raise BadInput(f"there is no hole {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")
     for release in framework.releases:
         fitting = [spelling for spelling in spellings if release.version in spelling.releases]
         if len(fitting) > 1:
@@ -295,7 +298,7 @@ def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> N
 
 def _check_condition(matrix: Matrix, constraint: Constraint, condition: Condition, axes: set[str]) -> None:
     if condition.axis not in axes:
-        raise BadInput(f"`{condition.axis}` is no axis", where=constraint.at, hint=f"one of {', '.join(sorted(axes))}")
+        raise BadInput(f"there is no axis `{condition.axis}`", where=constraint.at, hint=f"one of {', '.join(sorted(axes))}")
     known = {
         "platform": set(PLATFORMS),
         "target": set(matrix.targets),

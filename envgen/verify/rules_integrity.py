@@ -19,10 +19,10 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from envgen.channels.channel import place, redacted
+from envgen.channels.versions import admits
 from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
-from envgen.verify.rules_promises import admits
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
 _SECRET = re.compile(
@@ -212,5 +212,5 @@ def _refused(case: Case, need: str) -> str:
     words = rest.split()
     if found is None or not words:
         return ""
-    fits = admits(words[0], found.version) and (len(words) < 2 or fnmatchcase(found.build, words[1]))
+    fits = admits(words[0], found.version) is not False and (len(words) < 2 or fnmatchcase(found.build, words[1]))
     return "" if fits else f"{found.name} {found.version} {found.build} is locked"

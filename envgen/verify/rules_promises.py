@@ -1,4 +1,4 @@
-"""The rules about promises: what the locked packages need of a machine, against what the target promises.
+"""The rules about machines: what the locked packages need, against what the target promises.
 
 Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from envgen.channels.versions import admits
 from envgen.formats.builds import cudnn_of
 from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.hardware import cudnn_floor, has_code
@@ -19,37 +18,7 @@ from envgen.model.catalogue import parsed
 from envgen.model.facts import driver_text
 from envgen.verify.registry import Case, Violations, rule, toolkit_of
 
-if TYPE_CHECKING:
-    from rattler import VersionSpec
-
 _IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
-
-
-@cache
-def version_spec(text: str) -> VersionSpec | None:
-    """A conda version range; None where it is none."""
-    from rattler import VersionSpec
-    from rattler.exceptions import InvalidVersionSpecError
-
-    try:
-        return VersionSpec(text)
-    except InvalidVersionSpecError:
-        return None
-
-
-@cache
-def admits(spec: str, version: str) -> bool:
-    """Whether a conda version lies in a range; True for what cannot be read."""
-    from rattler import Version as CondaVersion
-    from rattler.exceptions import InvalidVersionError
-
-    if spec in ("", "*"):
-        return True
-    found = version_spec(spec)
-    try:
-        return found is None or found.matches(CondaVersion(version))
-    except InvalidVersionError:
-        return True
 
 
 @rule("virtual-package", "A machine that has just what the target promises cannot install the package.")
@@ -73,7 +42,7 @@ def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str
         implied = name in _IMPLIED.get(case.platform.split("-")[0], ())
         return "" if implied else f"needs {name}{f' {spec}' if spec else ''}, which {case.claim.source} does not promise"
     version = have.split(" ")[0]
-    return "" if admits(spec, version) else f"needs {name} {spec}; {case.claim.source} promises {version}"
+    return f"needs {name} {spec}; {case.claim.source} promises {version}" if admits(spec, version) is False else ""
 
 
 @rule("wheel-glibc", "pip does not install a wheel for a newer glibc than the machine's.")
@@ -83,7 +52,7 @@ def wheel_glibc(case: Case) -> Violations:
     for package in case.packages if promised else ():
         tags = re.findall(r"manylinux_2_(\d+)_", package.url) if package.url.endswith(".whl") else []
         older = re.search(r"manylinux(1|2010|2014)_", package.url)
-        if tags and not older and not admits(f">=2.{min(map(int, tags))}", promised):
+        if tags and not older and admits(f">=2.{min(map(int, tags))}", promised) is False:
             yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
 
 
@@ -105,7 +74,7 @@ def cuda_promise(case: Case) -> Violations:
     promised = (case.claim.virtual or {}).get("__cuda")
     for package, known in case.known if promised else ():
         version = parsed(package.version) if known.constrains_driver else None
-        if version and promised and not admits(f">={version.major}", promised.split(" ")[0]):
+        if version and promised and admits(f">={version.major}", promised.split(" ")[0]) is False:
             yield package, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
 
 

@@ -141,7 +141,7 @@ def _of_project(lock: Lock, layout: Layout, name: str, word: str, matrix: Matrix
 def _for_project(claim: Claim, project: Project) -> Claim:
     return replace(
         claim,
-        frameworks=tuple(wish.framework for wish in project.frameworks),
+        frameworks=tuple(row.framework for row in project.frameworks),
         channels=project.channels,
         driver=project.driver,
         gpus=project.gpus,

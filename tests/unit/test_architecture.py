@@ -80,7 +80,7 @@ OWNERS = {
         "curate.published",
         "curate.lint.rules_specs",
         "channels.index",
-        "verify.rules_promises",
+        "channels.versions",
         "formats.others",
         "channels.solve",
     },

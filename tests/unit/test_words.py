@@ -553,11 +553,11 @@ def words_of(tmp_path: Path, *rows: str) -> Matrix:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("{word: gamma, version: framework, because: x}", "3:5: `gamma` names no framework, so no version of one"),
+        ("{word: gamma, version: framework, because: x}", "3:5: `gamma` has the version of a framework, but names none"),
         ("{word: gamma, version: cuda}", "3:5: words[0].because is missing"),
         ("{word: gamma, because: x}", "3:5: words[0].version is missing"),
         ("{word: 'a b', version: cuda, because: x}", "3:6: words[0].word: not a word"),
-        ("{word: gamma, cuda: maybe, version: none, because: x}", "3:19: words[0].cuda: not a wish for CUDA"),
+        ("{word: gamma, cuda: maybe, version: none, because: x}", "3:19: words[0].cuda: not a CUDA request"),
         ("{word: gamma, cuda: 12.1, version: none, because: x}", "3:19: words[0].cuda: expected a string, got the number 12.1"),
         ("{word: gamma, version: kuda, because: x}", "3:19: words[0].version: expected 'framework', 'cuda' or 'none'"),
     ],

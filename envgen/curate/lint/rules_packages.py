@@ -47,7 +47,7 @@ def shadowed_package(context: LintContext) -> LintResults:
             first |= {(manager, name): str(document.at("packages", index)) for manager, _, name in _names(row)}
 
 
-@rule("package-role", "What belongs to a framework stands in the framework's file.")
+@rule("package-role", "What belongs to a framework is written in its file.")
 def package_role(context: LintContext) -> LintResults:
     """Rows of packages.yaml that say that they are a framework, or belong to one."""
     for document, index, row in _rows(context):

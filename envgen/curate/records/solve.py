@@ -6,8 +6,9 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from envgen.channels.index import Index, admits
+from envgen.channels.index import Index
 from envgen.channels.solve import Unsolvable, attempts
+from envgen.channels.versions import admits
 from envgen.curate import facts
 from envgen.curate.model import Aspect, CheckedFact, Fact, PublishedBuild, Selection
 from envgen.curate.published import BuildIndex
@@ -150,5 +151,5 @@ def _promised(name: str, wanted: str, virtual: Mapping[str, str]) -> bool:
         return False
     version, _, build = virtual[name].partition(" ")
     words = wanted.split()
-    fits = not words or admits(words[0], version)
+    fits = not words or bool(admits(words[0], version))
     return fits and (len(words) < 2 or words[1] in ("*", build or "0"))
