@@ -13,7 +13,7 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.matrix.hardware import driver_os
+from envgen.matrix.hardware import driver_os, has_code
 from envgen.model.facts import Address, Build, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
 from envgen.model.rules import Registry, Severity
 from envgen.yamlfile.document import Document
@@ -40,11 +40,12 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetCell:
-    """A target on one platform, its toolkit (None for CPU), and every row of builds that can serve it."""
+    """A target on one platform, its toolkit (None for CPU) with the GPUs that it has code for, and every row that can serve it."""
 
     target: Target
     platform: Platform
     toolkit: Toolkit | None
+    capabilities: frozenset[Version]
     rows: tuple[ReleaseBuild, ...]
 
     @property
@@ -73,10 +74,12 @@ class LintContext:
 
     def _cell(self, target: Target, platform: Platform) -> TargetCell:
         rows = (row for row in self.builds if platform in row.build.platforms)
+        toolkit = self.matrix.toolkits[target.cuda] if target.cuda else None
         return TargetCell(
             target=target,
             platform=platform,
-            toolkit=self.matrix.toolkits[target.cuda] if target.cuda else None,
+            toolkit=toolkit,
+            capabilities=frozenset(gpu.capability for gpu in self.matrix.gpus.values() if toolkit and has_code(toolkit, gpu)),
             rows=tuple(row for row in rows if self.serves(row.release, row.build.provider, row.build.variants, target)),
         )
 

@@ -15,7 +15,6 @@ from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
 from envgen.matrix.constraints import Value, driver_version
-from envgen.matrix.hardware import has_code
 from envgen.model.facts import Condition, Matrix
 
 
@@ -90,7 +89,7 @@ def _satisfiable(matrix: Matrix, cell: TargetCell, conditions: Sequence[Conditio
         for axis in axes
     }
     chosen = {axis for axis in axes if axis in (*matrix.frameworks, "provider", "python")}
-    if not all(_given(matrix, cell, axis, wanted[axis]) for axis in axes if axis not in chosen):
+    if not all(_given(cell, axis, wanted[axis]) for axis in axes if axis not in chosen):
         return False
     return not chosen or any(_chosen(cell, python, {axis: wanted[axis] for axis in chosen}) for python in matrix.pythons)
 
@@ -98,7 +97,7 @@ def _satisfiable(matrix: Matrix, cell: TargetCell, conditions: Sequence[Conditio
 # --- axes that the cell or the machine decides ----------------------------------------------------------------------------
 
 
-def _given(matrix: Matrix, cell: TargetCell, axis: str, wanted: _Wanted) -> bool:
+def _given(cell: TargetCell, axis: str, wanted: _Wanted) -> bool:
     """Whether an axis can have a wanted value in a cell, whatever is chosen."""
     virtual = cell.target.virtual[cell.platform]
     if axis == "driver":
@@ -107,18 +106,18 @@ def _given(matrix: Matrix, cell: TargetCell, axis: str, wanted: _Wanted) -> bool
         return "__glibc" in virtual and wanted.admits_some_version(None)
     if axis == "archspec":
         return "__archspec" in virtual and wanted.admits_some_name()
-    return any(map(wanted.admits, _values(matrix, cell, axis)))
+    return any(map(wanted.admits, _values(cell, axis)))
 
 
-def _values(matrix: Matrix, cell: TargetCell, axis: str) -> Iterator[Value]:
+def _values(cell: TargetCell, axis: str) -> Iterator[Value]:
     if axis == "target":
         yield cell.target.name
     elif axis == "platform":
         yield cell.platform
     elif axis == "cuda" and cell.target.cuda:
         yield cell.target.cuda
-    elif axis == "gpu" and cell.toolkit:
-        yield from {gpu.capability for gpu in matrix.gpus.values() if has_code(cell.toolkit, gpu)}
+    elif axis == "gpu":
+        yield from cell.capabilities
 
 
 # --- axes that a choice decides -------------------------------------------------------------------------------------------
