@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Align = Literal["left", "right"]
+_UNBROKEN = 1_000  # columns: wider than any row
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
@@ -51,3 +52,14 @@ def lines(drawn: Table, width: int) -> tuple[str, ...]:
     out = StringIO()
     Console(file=out, width=width, color_system=None, force_terminal=False).print(drawn)
     return tuple(line.rstrip() for line in out.getvalue().splitlines() if line.strip())
+
+
+def grouped(headings: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], *, right: Sequence[str] = ()) -> str:
+    """A table as text, with a title above each run of rows that share it. No line is broken."""
+    drawn = table(headings, (cells for _, cells in rows), right=right)
+    heading, underline, *body = (f" {line}" for line in lines(drawn, _UNBROKEN))
+    page, last = [heading, underline], ""
+    for (title, _), line in zip(rows, body, strict=True):
+        page += [line] if title == last else [title, line]
+        last = title
+    return "\n".join(page)

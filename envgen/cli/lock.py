@@ -57,12 +57,11 @@ def lock(
 
 def _print(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     from envgen.cli import lock_report
-    from envgen.cli.console import print_table
 
     if as_json:
         click.echo(lock_report.lock_json(outcomes))
     elif outcomes:
-        print_table(lock_report.lock_table(outcomes))
+        click.echo(lock_report.lock_text(outcomes))
         for line in lock_report.lock_notes(outcomes):
             click.echo(line, err=True)
         if all(outcome.state == "unchanged" for outcome in outcomes):

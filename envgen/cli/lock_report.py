@@ -1,17 +1,15 @@
-"""Nouns to text and JSON. The only room with words for people about results; colour is the terminal's business."""
+"""What `lock` and `resolve` print: text for people, JSON for programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from envgen.model.facts import Reason
 from envgen.model.resolution import Resolution
 from envgen.model.run import Outcome
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from envgen.table import grouped
 
 
 def size(count: int) -> str:
@@ -33,40 +31,51 @@ def driver_floor(resolution: Resolution) -> str:
     return pin.version.split(" (")[0] if pin else "-"
 
 
-def lock_table(outcomes: Sequence[Outcome]) -> Table:
-    """The last thing `envgen lock` prints: one row for each target."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+_HEADINGS = ("target", "platform", "packages", "download", "driver", "seconds")
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in (
-        "target",
-        "platforms",
-        "python",
-        "frameworks",
-        "CUDA",
-        "driver floor",
-        "packages",
-        "download",
-        "seconds",
-        "path",
-    ):
-        table.add_column(heading, justify="right" if heading in ("packages", "download", "seconds") else "left", overflow="fold")
+
+def lock_text(outcomes: Sequence[Outcome]) -> str:
+    """What `envgen lock` prints: each project with its versions, and below it a row for each platform of its targets.
+
+    Narrow enough for a terminal of 80 columns. `driver` is the oldest that runs the target; `seconds` is what locking it took.
+    """
+    titles = _titles(outcomes)
+    rows = [(titles[outcome.resolution.project.name], cells) for outcome in outcomes for cells in _rows(outcome)]
+    return grouped(_HEADINGS, rows, right=("packages", "download"))
+
+
+def _titles(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Project -> `environments/vision: python 3.12, pytorch 2.12.1 (cpu), 2.7.1 (cu126)`."""
+    by_project: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        resolution = outcome.resolution
-        table.add_row(
-            resolution.target.name,
-            "\n".join(resolution.platforms),
-            str(resolution.python),
-            "\n".join(f"{choice.release.framework} {choice.release.version}" for choice in resolution.choices) or "-",
-            str(resolution.target.cuda or "-"),
-            driver_floor(resolution),
-            "\n".join(str(download.packages) for download in outcome.downloads.values()),
-            "\n".join(f"{'' if download.exact else '>='}{size(download.size)}" for download in outcome.downloads.values()),
-            f"{outcome.seconds:.1f}" if outcome.state != "unchanged" else "unchanged",
-            outcome.path,
-        )
-    return table
+        by_project.setdefault(outcome.resolution.project.name, []).append(outcome)
+    return {
+        name: f"{found[0].path.rpartition('/')[0]}: {', '.join(_versions([item.resolution for item in found]))}"
+        for name, found in by_project.items()
+    }
+
+
+def _versions(resolutions: Sequence[Resolution]) -> Iterator[str]:
+    """Python and each framework, with the version once where all targets share it."""
+    yield f"python {resolutions[0].python}"
+    found: dict[str, dict[str, list[str]]] = {}
+    for resolution in resolutions:
+        for choice in resolution.choices:
+            versions = found.setdefault(choice.release.framework, {})
+            versions.setdefault(str(choice.release.version), []).append(resolution.target.name)
+    for framework, versions in found.items():
+        each = [f"{version} ({', '.join(targets)})" for version, targets in versions.items()]
+        yield f"{framework} {next(iter(versions)) if len(versions) == 1 else ', '.join(each)}"
+
+
+def _rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
+    """One row for each platform; what concerns the whole target is only in the first."""
+    state = "unchanged" if outcome.state == "unchanged" else f"{outcome.seconds:.1f}"
+    whole = (outcome.resolution.target.name, driver_floor(outcome.resolution), state)
+    for platform, download in outcome.downloads.items():
+        least = "" if download.exact else ">="
+        yield whole[0], platform, str(download.packages), f"{least}{size(download.size)}", *whole[1:]
+        whole = ("", "", "")
 
 
 def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:

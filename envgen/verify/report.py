@@ -12,7 +12,7 @@ from packaging.version import Version
 from envgen import __version__
 from envgen.model.facts import driver_text
 from envgen.model.findings import Finding, Verified
-from envgen.table import lines, table
+from envgen.table import grouped
 from envgen.verify.check import RULES
 
 
@@ -23,7 +23,6 @@ def verdict(item: Verified) -> str:
     return ", ".join(told) or "ok"
 
 
-_WIDTH = 1_000  # columns: no row is broken
 _HEADINGS = ("platform", "holds", "as", "packages", "driver", "compiling", "verdict")
 
 
@@ -32,14 +31,11 @@ def verify_text(items: Sequence[Verified]) -> str:
 
     `driver` is the oldest that runs it, `compiling` the oldest on which code compiled at run time works, where that is newer.
     """
-    drawn = table(_HEADINGS, map(_cells, items), right=("packages",))
-    heading, underline, *rows = (f" {line}" for line in lines(drawn, _WIDTH))
-    page, last = [heading, underline], ""
-    for item, row in zip(items, rows, strict=True):
-        name = item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
-        page += [row] if name == last else [name, row]
-        last = name
-    return "\n".join(page)
+    return grouped(_HEADINGS, [(_title(item), _cells(item)) for item in items], right=("packages",))
+
+
+def _title(item: Verified) -> str:
+    return item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
 
 
 def _cells(item: Verified) -> tuple[str, ...]:

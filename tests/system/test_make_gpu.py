@@ -74,7 +74,7 @@ def on(site: Workspace, machine: Mapping[str, str], *words: object, target: str 
 def taken(done: Run) -> list[str]:
     """The targets of the final table."""
     assert done.status == 0, done.err
-    return [line.split()[0] for line in done.out.splitlines() if line.startswith(" c") and "linux-64" in line]
+    return [line.split()[0] for line in done.out.splitlines() if line.startswith("  c") and "linux-64" in line]
 
 
 # --- no driver ------------------------------------------------------------------------------------------------------------

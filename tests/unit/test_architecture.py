@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "curate.show": {"files", "matrix", "table"},
     "cli": {
         *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
-        *("lock", "machine", "matrix", "probe", "project", "resolver", "targets", "verify", "yamlfile"),
+        *("lock", "machine", "matrix", "probe", "project", "resolver", "table", "targets", "verify", "yamlfile"),
     },
     "__main__": {"cli"},
 }
@@ -84,7 +84,7 @@ OWNERS = {
         "formats.others",
         "channels.solve",
     },
-    "rich": {"table", "install.inventory", "cli.lock_report", "probe.report", "cli.console"},
+    "rich": {"table", "install.inventory", "probe.report", "cli.console"},
     "yaml": {
         "yamlfile.document",
         "install.prefixes",
