@@ -120,7 +120,7 @@ def workspace(folder: Path) -> Path:
 
 def requests_of(root: Path, index: Path) -> str:
     """Lock the 8 cells, and return the requests to the solver as the JSON that only_rattler.py reads."""
-    from envgen.channels.index import cache_folder
+    from envgen.channels.cache import cache_folder
     from envgen.cli.console import Terminal
     from envgen.lock.pipeline import lock
     from envgen.machine.locked import best_here
@@ -222,7 +222,7 @@ async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs
     from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version, solve
     from rattler.package.build_string import BuildString
 
-    from envgen.channels.channel import place
+    from envgen.channels.channel import locate
 
     gate, gateway = asyncio.Semaphore(jobs), Gateway()
 
@@ -234,7 +234,7 @@ async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs
         async with gate:
             with contextlib.suppress(Exception):  # no solution is a valid outcome
                 await solve(
-                    sources=index.sources([place(channel) for channel in request.channels], request.platform),
+                    sources=index.sources([locate(channel) for channel in request.channels], request.platform),
                     specs=[MatchSpec(spec, strict=False) for spec in request.specs],
                     gateway=gateway,
                     platforms=[request.platform, "noarch"],  # type: ignore[list-item]

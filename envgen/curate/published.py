@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from packaging.version import InvalidVersion, Version
 from rattler import MatchSpec, RepoDataRecord
 
-from envgen.channels.channel import place
-from envgen.channels.index import Index, fitting, match_spec, name_of, runs_on
+from envgen.channels.channel import locate
+from envgen.channels.index import Index
+from envgen.channels.query import match_spec, matching_records, name_of, runs_on
 from envgen.channels.versions import admits
 from envgen.curate.facts import specs, specs_for
 from envgen.curate.model import UNKNOWN_CUDA, Fact, PublishedBuild, Selection, VariantPackage
@@ -103,13 +104,13 @@ class BuildIndex:
 
     def records(self, name: str, channel: str, platform: Platform) -> Sequence[RepoDataRecord]:
         """The records of a package; none where the index does not have the channel."""
-        return self.index.records(name, place(channel), platform) if self.has_channel(channel) else ()
+        return self.index.records(name, locate(channel), platform) if self.has_channel(channel) else ()
 
     def has_channel(self, channel: str) -> bool:
         """Whether the index has a channel. Raises NoSolution where a live channel cannot be reached."""
         if channel not in self._channels:
             try:
-                self.index.records("python", place(channel), "noarch")
+                self.index.records("python", locate(channel), "noarch")
                 self._channels[channel] = True
             except NoSolution:
                 if self.index.gateway:
@@ -127,7 +128,7 @@ class BuildIndex:
     def missing(self, specs: Iterable[str], channels: Sequence[str], platform: Platform) -> tuple[str, ...]:
         """The specs that no record matches."""
         known = [channel for channel in channels if self.has_channel(channel)]
-        return tuple(spec for spec in specs if not fitting(self.index, spec, known, platform))
+        return tuple(spec for spec in specs if not matching_records(self.index, spec, known, platform))
 
 
 def _upcoming(pythons: Sequence[Version]) -> tuple[Version, ...]:
@@ -163,7 +164,7 @@ def _without_holes(spec: str) -> MatchSpec:
 
 def _channel(spec: MatchSpec, spelling: Spelling) -> str:
     """The channel that a spec names, as the spelling writes it; else the first channel of the spelling."""
-    named = [text for text in spelling.channels if spec.channel and place(text).url == spec.channel.base_url.rstrip("/")]
+    named = [text for text in spelling.channels if spec.channel and locate(text).url == spec.channel.base_url.rstrip("/")]
     return next(iter(named), spelling.channels[0])
 
 

@@ -17,7 +17,7 @@ from rattler.package.build_string import BuildString
 from rattler.package_cache import PackageCache, ValidationMode
 from rattler.package_streaming import download_bytes
 
-from envgen.channels.channel import Place, bare, place, redacted
+from envgen.channels.channel import ChannelLocation, bare, locate, redacted
 from envgen.formats.conda_lock import read_lock
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.facts import Platform
@@ -38,7 +38,7 @@ class PlatformLock:
 
     records: tuple[RepoDataRecord, ...]
     pip: tuple[LockedPackage, ...]
-    channels: tuple[Place, ...]
+    channels: tuple[ChannelLocation, ...]
 
     @property
     def packages(self) -> Mapping[str, str]:
@@ -64,7 +64,7 @@ def read(text: str, shown: str, platform: Platform) -> PlatformLock:
             hint = "run `envgen lock --update`; envgen only installs packages that it can check"
             raise BadInput(f"{package.name} has no hash in this lock", where=package.at or shown, hint=hint)
     pip = tuple(package for package in selected if package.manager == "pip")
-    return PlatformLock(tuple(map(_record, conda)), pip, tuple(map(place, lock.channels)))
+    return PlatformLock(tuple(map(_record, conda)), pip, tuple(map(locate, lock.channels)))
 
 
 def _record(package: LockedPackage) -> RepoDataRecord:

@@ -18,7 +18,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from envgen.channels.channel import place, redacted
+from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
 from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
 from envgen.model.packages import LockedPackage
@@ -97,7 +97,7 @@ def _bases(channel: str) -> tuple[str, ...]:
     """The urls that mean a channel: without credentials, and as a lock writes it."""
     if channel == "defaults":
         return _DEFAULTS
-    found = place(channel)
+    found = locate(channel)
     return (found.url, found.canonical)
 
 

@@ -354,11 +354,11 @@ def test_a_solve_without_solution_names_each_environment_and_keeps_the_solvers_w
         site, 4, f"p-cpu on linux-64: no solution in {index}\nCannot solve the request because of: ", "lock", "--index", index
     )
     assert f"\n\np-cu126 on linux-64: no solution in {index}\n" in done.err
-    tree = done.err.partition("\nasked for:\n")[0]
+    tree = done.err.partition("\nrequested:\n")[0]
     assert "├─ needs-new-numpy" in tree
     assert "needs-old-numpy 1.0 would require" in tree
     assert "numpy >=2" in tree
-    assert "\nasked for:\n  - python 3.12.*\n  - pytorch 2.7.1.* cpu_*\n" in done.err
+    assert "\nrequested:\n  - python 3.12.*\n  - pytorch 2.7.1.* cpu_*\n" in done.err
     assert "__cuda=12.6" in done.err
 
 

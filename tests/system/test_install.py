@@ -930,4 +930,4 @@ def test_a_mirror_that_changes_a_package_is_found_out(fresh: Site, tmp_path: Pat
 def test_a_mirror_is_a_url(fresh: Site, value: str) -> None:
     done = fresh.install(ENVGEN_MIRROR=value)
     assert (done.status, done.out) == (2, "")
-    assert f"ENVGEN_MIRROR is no url: {value}" in done.err
+    assert f"ENVGEN_MIRROR is not a URL: {value}" in done.err

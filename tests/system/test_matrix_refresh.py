@@ -22,7 +22,7 @@ from system.channel import serve
 from system.publishing import Entry, of_python, publish, record_of, world
 from unit.small import ALPHA, FILES, examples, write_matrix
 
-from envgen.channels.channel import place
+from envgen.channels.channel import locate
 from envgen.channels.index import FolderIndex, IndexOptions
 from envgen.cli.console import Terminal
 from envgen.curate.facts import facts
@@ -441,7 +441,7 @@ def test_a_release_that_is_taken_out_comes_back_as_far_as_records_prove_it(real:
     path = real / "matrices" / f"{name}.yaml"
     whole = path.read_text()
     package, records = "jaxlib" if name == "jax" else name, FolderIndex(snapshot, "snapshot")
-    places = [place(channel) for channel in ("conda-forge", "pytorch")]
+    places = [locate(channel) for channel in ("conda-forge", "pytorch")]
     proven = {str(record.version) for p in PLATFORMS for c in places for record in records.records(package, c, p)}
     blocks = re.findall(r'^  - version: "[^"]+"\n(?:    .*\n)+', whole, re.MULTILINE)
     before = claimed(real / "matrices")

@@ -64,7 +64,7 @@ OWNERS = {
     "conda_lock": {"lock.condalock"},
     "filelock": {"install.transaction"},
     "jinja2": {"lock.render"},
-    "platformdirs": {"channels.index"},
+    "platformdirs": {"channels.cache"},
     "pydantic": {
         "yamlfile.document",
         "curate.lint.json_schema",
@@ -80,6 +80,7 @@ OWNERS = {
         "curate.published",
         "curate.lint.rules_specs",
         "channels.index",
+        "channels.query",
         "channels.versions",
         "formats.others",
         "channels.solve",
@@ -94,7 +95,7 @@ OWNERS = {
         "lock.render",
         "cli.scaffold",
     },
-    "zstandard": {"channels.index"},
+    "zstandard": {"channels.cache"},
 }
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
