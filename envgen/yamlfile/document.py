@@ -84,26 +84,26 @@ def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:
 def parse(text: str, shown: str) -> Document:
     """Read one YAML document; an empty text is an empty mapping. Raises BadInput with an address."""
     root = compose(text, shown)
-    data: Any = _data(root, shown) if root else {}
+    data: Any = _data(root, shown, SafeConstructor()) if root else {}
     marks = {path: (begin.start_mark.line + 1, begin.start_mark.column + 1) for path, begin, _ in walk(root)} if root else {}
     return Document(file=shown, text=text, data=data, marks={**marks, (): (1, 1)})
 
 
-def _data(node: yaml.Node, shown: str) -> Any:
+def _data(node: yaml.Node, shown: str, constructor: SafeConstructor) -> Any:
     """A node as plain data."""
     if isinstance(node, yaml.MappingNode):
-        return {key.value: _data(value, shown) for key, value in node.value}
+        return {key.value: _data(value, shown, constructor) for key, value in node.value}
     if isinstance(node, yaml.ScalarNode):
-        return _scalar(node, shown)
-    return [_data(item, shown) for item in node.value]
+        return _scalar(node, shown, constructor)
+    return [_data(item, shown, constructor) for item in node.value]
 
 
-def _scalar(node: yaml.ScalarNode, shown: str) -> Any:
+def _scalar(node: yaml.ScalarNode, shown: str, constructor: SafeConstructor) -> Any:
     tag = resolved_tag(node)
     if tag == TEXT:
         return node.value
     try:
-        return SafeConstructor().construct_document(yaml.ScalarNode(tag, node.value, node.start_mark, node.end_mark))
+        return constructor.construct_document(yaml.ScalarNode(tag, node.value, node.start_mark, node.end_mark))
     except ValueError as error:
         what = str(error)
     except (LookupError, AttributeError, yaml.YAMLError):  # raised by PyYAML where the value does not fit its tag
