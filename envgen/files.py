@@ -35,7 +35,7 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
         for scratch, place in written:
             scratch.replace(place)
     except OSError as error:
-        what = f"cannot write: {error.strerror or error}"
+        what = f"cannot be written: {error.strerror or error}"
         raise BadInput(what, where=layout.shown(folder), hint="make the folder writable; its files are unchanged") from None
     finally:
         for scratch, _ in written:

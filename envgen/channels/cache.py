@@ -32,5 +32,5 @@ def unpacked(packed: Path) -> Path:
         except zstandard.ZstdError as error:
             raise BadInput(f"not a zstd file: {error}", where=packed, hint="download it again") from None
         except OSError as error:
-            raise BadInput(f"cannot write to the cache: {error}", hint="set ENVGEN_CACHE to a writable folder") from None
+            raise BadInput(f"the cache cannot be written: {error}", hint="set ENVGEN_CACHE to a writable folder") from None
     return target

@@ -271,7 +271,7 @@ def cannot_write(site: Workspace, index: Path, where: str, old: Mapping[str, byt
     done = site.envgen("lock", "--index", index)
     assert "Traceback" not in done.err
     assert re.match(rf"error: environments/{where}: cannot be written: \w", done.err), done.err
-    assert "\n\nhint: make the folder writable; what it held is as it was\n" in done.err
+    assert "\n\nhint: make the folder writable; its files are unchanged\n" in done.err
     assert done.status == 2
     whole(site, old, new)
     assert temporaries(site) == []
