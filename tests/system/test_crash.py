@@ -391,7 +391,7 @@ def test_a_cache_that_cannot_be_written_is_no_traceback(site: Workspace, tmp_pat
     done = site.envgen("lock", "--index", packed, ENVGEN_CACHE=str(tmp_path / "cache"))
     assert (done.status, "Traceback" in done.err) == (2, False)
     assert done.err.startswith("error: the cache cannot be written: ")
-    assert done.err.endswith("hint: set ENVGEN_CACHE to a folder of yours\n")
+    assert done.err.endswith("hint: set ENVGEN_CACHE to a writable folder\n")
     assert site.files() == before
 
 
