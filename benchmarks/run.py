@@ -120,7 +120,7 @@ def workspace(folder: Path) -> Path:
 
 def requests_of(root: Path, index: Path) -> str:
     """Lock the 8 cells, and return the requests to the solver as the JSON that only_rattler.py reads."""
-    from envgen.channels.index import cache_folder
+    from envgen.channels.cache import cache_folder
     from envgen.cli.console import Terminal
     from envgen.lock.pipeline import lock
     from envgen.machine.locked import best_here
@@ -189,15 +189,15 @@ def facts_rows(index: Path) -> list[Row]:
     from envgen.channels.solve import attempts
     from envgen.cli.console import Terminal
     from envgen.curate.records import solve
-    from envgen.curate.records.verify import verified
+    from envgen.curate.records.compare import compare
     from envgen.curate.request import CurateRequest
     from envgen.model.layout import Layout
 
     jobs = os.cpu_count() or 1
-    verify = partial(verified, Layout(REPO), CurateRequest(IndexOptions(index)), Terminal(), solve=True, jobs=jobs)
+    verify = partial(compare, Layout(REPO), CurateRequest(index=IndexOptions(index)), Terminal(), solve=True, jobs=jobs)
     gc.disable()  # as the command line does
     with patch.object(solve, "attempts", wraps=attempts) as recorded:
-        verdicts = verify()
+        comparison = verify()
         requests = recorded.call_args.args[0]
         taken = in_turns(
             2,
@@ -205,8 +205,8 @@ def facts_rows(index: Path) -> list[Row]:
             rattler=timed(lambda: asyncio.run(solve_alone(requests, FolderIndex(index, "bench"), jobs))),
         )
     gc.enable()
-    found = Counter(item.verdict for item in verdicts.judged)
-    missing = sum(item.why is None for item in verdicts.unclaimed)
+    found = Counter(item.verdict for item in comparison.facts)
+    missing = sum(len(item.builds) for item in comparison.unclaimed if item.reason == "unknown")
     seconds = median(taken["verify"])
     return [
         ("matrix verify: facts confirmed / all facts", f"{found['confirmed']} / {found.total()}", "-"),
@@ -222,7 +222,7 @@ async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs
     from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, Version, solve
     from rattler.package.build_string import BuildString
 
-    from envgen.channels.channel import place
+    from envgen.channels.channel import locate
 
     gate, gateway = asyncio.Semaphore(jobs), Gateway()
 
@@ -234,7 +234,7 @@ async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs
         async with gate:
             with contextlib.suppress(Exception):  # no solution is a valid outcome
                 await solve(
-                    sources=index.sources([place(channel) for channel in request.channels], request.platform),
+                    sources=index.sources([locate(channel) for channel in request.channels], request.platform),
                     specs=[MatchSpec(spec, strict=False) for spec in request.specs],
                     gateway=gateway,
                     platforms=[request.platform, "noarch"],  # type: ignore[list-item]

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then put into it."""
+"""Files that are written whole or not at all: to a temporary file in the same folder, then renamed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MARK = ".envgen-tmp"
 
 
 def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> None:
-    """Write all files of a folder. At any moment each of them is the old one or the new one, whole.
+    """Write files into one folder. At any moment each is either the complete old file or the complete new one.
 
-    A run that was killed leaves only files with `.envgen-tmp` in their names, which a later run removes. The last file is
-    replaced last: a lock that does not fit its environment file is told by its stamp.
+    A killed run leaves only files with `.envgen-tmp` in their names, which a later run removes. Files are replaced in the order
+    given, the lock last: its stamp shows when it does not match the other files. Raises BadInput if the folder is not writable.
     """
     written: list[tuple[Path, Path]] = []
     try:
@@ -36,7 +36,7 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
             scratch.replace(place)
     except OSError as error:
         what = f"cannot be written: {error.strerror or error}"
-        raise BadInput(what, where=layout.shown(folder), hint="make the folder writable; what it held is as it was") from None
+        raise BadInput(what, where=layout.shown(folder), hint="make the folder writable; its files are unchanged") from None
     finally:
         for scratch, _ in written:
             with suppress(OSError):
@@ -44,7 +44,7 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
 
 
 def remove_files(paths: Iterable[Path]) -> None:
-    """Remove files, and the folders that are empty then."""
+    """Remove files, and the folders that become empty."""
     for path in paths:
         path.unlink(missing_ok=True)
         parent = path.parent
@@ -54,7 +54,7 @@ def remove_files(paths: Iterable[Path]) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed run left; a run that goes on beside this one is younger than an hour."""
+    """Remove the temporary files of killed runs: those older than an hour, which no running process still needs."""
     for path in folder.glob(f".*{_MARK}"):
         if time.time() - path.stat().st_mtime > 3600:
             path.unlink(missing_ok=True)

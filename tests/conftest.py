@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from nvml.build import FakeNvml, fake_nvml
+from system import forks
 
 REPO = Path(__file__).parent.parent
 SNAPSHOT = REPO.parent / "shared" / "channels"
@@ -22,6 +23,11 @@ WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:De
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    """End what the tests left running."""
+    forks.stop()
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,12 @@ class Workspace:
 
     def envgen(self, *words: object, **variables: str) -> Run:
         """Run the command line in a process of its own; `variables` are added to its environment."""
-        argv = [sys.executable, "-m", "envgen", *map(str, words)]
-        done = subprocess.run(
-            argv, cwd=self.root, env={**self.environment, **variables}, capture_output=True, text=True, timeout=300, check=False
-        )
+        told, environment = [str(word) for word in words], {**self.environment, **variables}
+        if forks.forkable(environment, clean_environment(self.root)):
+            done = forks.run(told, self.root, environment, timeout=300)
+        else:
+            argv = [sys.executable, "-m", "envgen", *told]
+            done = subprocess.run(argv, cwd=self.root, env=environment, capture_output=True, text=True, timeout=300, check=False)
         return Run(done.returncode, done.stdout, done.stderr)
 
     def restore(self, files: Mapping[str, bytes]) -> None:

@@ -111,7 +111,7 @@ def test_without_the_v2_call_v1_answers(nvml: FakeNvml) -> None:
 def test_without_libcuda_v1_answers_and_the_note_says_so(nvml: FakeNvml) -> None:
     machine = ask(nvml(no_libcuda=1, cuda=12020, gpus="Tesla V100-SXM2-16GB:7.0"))
     assert (machine.cuda, machine.gpus) == (Version("12.2"), (V100,))
-    assert machine.note == "libcuda not found, the CUDA version is what the driver could run"
+    assert machine.note == "libcuda not found, so no CUDA program can start; the CUDA version is what the driver supports"
 
 
 def test_bytes_of_an_old_pynvml_read_like_text(nvml: FakeNvml) -> None:
@@ -199,7 +199,7 @@ def test_a_file_that_is_no_library_is_no_driver(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "note"),
     [
-        (4, "no permission to talk to the NVIDIA driver"),
+        (4, "no permission to use the NVIDIA driver"),
         (9, "NVIDIA driver not loaded"),
         (15, "a GPU is lost (it fell off the bus; reset it or reboot)"),
         (18, "driver/library version mismatch (the loaded NVIDIA driver is not the installed one; reboot)"),
@@ -225,7 +225,7 @@ def test_every_failure_is_in_the_note_in_the_order_of_asking(nvml: FakeNvml) -> 
     machine = ask(nvml(driver="none", cuda=0, gpus="A:7.0:15,B:8.0:4"))
     assert machine == Machine(
         note="driver version: Invalid version: 'none'; CUDA version: NVML answers 0; "
-        "GPU 0: a GPU is lost (it fell off the bus; reset it or reboot); GPU 1: no permission to talk to the NVIDIA driver",
+        "GPU 0: a GPU is lost (it fell off the bus; reset it or reboot); GPU 1: no permission to use the NVIDIA driver",
     )
 
 
@@ -249,19 +249,19 @@ def test_a_driver_without_gpus_says_so(nvml: FakeNvml) -> None:
 def test_no_pynvml_is_an_empty_machine_that_says_what_to_install(nvml: FakeNvml) -> None:
     machine = ask(nvml(gpus=TWO), 'import sys; sys.modules["pynvml"] = None')
     assert machine == Machine(note=machine.note)
-    assert machine.note.startswith("cannot ask NVML: ")
+    assert machine.note.startswith("cannot use NVML: ")
     assert machine.note.endswith("(install nvidia-ml-py)")
 
 
 def test_an_empty_pynvml_counts_as_none() -> None:
     machine = ask(absent_nvml(), 'import sys, types; sys.modules["pynvml"] = types.ModuleType("pynvml")')
-    assert machine == Machine(note="cannot ask NVML: module pynvml is not NVIDIA's (install nvidia-ml-py)")
+    assert machine == Machine(note="cannot use NVML: module pynvml is not NVIDIA's (install nvidia-ml-py)")
 
 
 def test_a_pynvml_without_the_calls_answers_what_it_can(nvml: FakeNvml) -> None:
     machine = ask(nvml(gpus=TWO), "import pynvml; del pynvml.nvmlSystemGetCudaDriverVersion_v2")  # as in pynvml 8.0.4
     assert (machine.driver, machine.cuda, machine.gpus) == (Version("535.104.05"), None, (V100, A100))
-    assert machine.note == "CUDA version: this pynvml is too old to ask (install nvidia-ml-py, remove pynvml)"
+    assert machine.note == "CUDA version: this pynvml is too old (install nvidia-ml-py, remove pynvml)"
 
 
 def test_the_deprecated_distributions_warning_is_not_heard(nvml: FakeNvml) -> None:

@@ -1,4 +1,4 @@
-"""A channel's name or url, its place in an index folder, and what of it may be shown."""
+"""A channel's name or URL, its folder in an index, and what of it may be shown."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _TOKEN = re.compile(r"/t/[^/\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One channel: as the project writes it, as a lock writes it, without any credential, and its folder in an index."""
+class ChannelLocation:
+    """One channel: as the project writes it, as a lock writes it, without credentials, and its folder in an index."""
 
     text: str
     canonical: str  # `${NAME}` where a credential belongs
@@ -27,17 +27,17 @@ class Place:
 
 
 @cache
-def place(text: str) -> Place:
-    """A channel's places, from its name or its url."""
+def locate(text: str) -> ChannelLocation:
+    """Locate a channel from its name or its URL."""
     text = text.rstrip("/")
     if "://" not in text:
-        return Place(text=text, canonical=f"{ALIAS}/{text}", url=f"{ALIAS}/{text}", folder=text)
+        return ChannelLocation(text=text, canonical=f"{ALIAS}/{text}", url=f"{ALIAS}/{text}", folder=text)
     canonical = _VARIABLE.sub(lambda name: f"${{{name[1] or name[2]}}}", text)
     url = bare(text)
     if url.startswith(f"{ALIAS}/"):
-        return Place(text=text, canonical=canonical, url=url, folder=url.removeprefix(f"{ALIAS}/"))
+        return ChannelLocation(text=text, canonical=canonical, url=url, folder=url.removeprefix(f"{ALIAS}/"))
     parts = urlsplit(url)
-    return Place(
+    return ChannelLocation(
         text=text,
         canonical=canonical,
         url=url,
@@ -52,15 +52,15 @@ def bare(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What opens a private channel: where it really is, and the login for its host. Never shown, never written."""
+    """How to reach a private channel: its real URL, and the login for its host. Never shown, never written."""
 
     url: str
     host: str
     login: tuple[str, str] | None
 
 
-def access(channel: Place) -> Access | None:
-    """The credentials that `$NAME` stands for; None for a public channel. Raises BadInput about a variable that is not set."""
+def access(channel: ChannelLocation) -> Access | None:
+    """The credentials that `$NAME` stands for, or None for a public channel. Raises BadInput if a variable is not set."""
     names = [found[1] or found[2] for found in _VARIABLE.finditer(channel.text)]
     for name in names:
         if not os.environ.get(name):
@@ -75,5 +75,5 @@ def access(channel: Place) -> Access | None:
 
 
 def redacted(text: str) -> str:
-    """`text` without passwords and tokens of urls."""
+    """`text` with the passwords and tokens in URLs replaced by `***`."""
     return _TOKEN.sub("/t/***", _USER.sub(r"\1***@", text))

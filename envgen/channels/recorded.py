@@ -1,6 +1,6 @@
-"""The recorded index: full records of all packages that the committed locks name, in the layout of any other index.
+"""The recorded index: full records of all packages in the committed locks, laid out like any other index folder.
 
-It is what `--offline` solves from, and what a clone without any channel has.
+`--offline` solves from it, and so does a clone that reaches no channel.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from envgen.channels.channel import place
+from envgen.channels.channel import locate
 from envgen.model.errors import BadInput
 from envgen.model.packages import Record
 
@@ -21,12 +21,12 @@ _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
 def names_of(urls: Iterable[str]) -> set[str]:
-    """Where the packages of these urls stand in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`."""
+    """The keys of these URLs in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`."""
     return {_key(url) for url in urls}
 
 
 def recorded_names(folder: Path) -> set[str]:
-    """Where the packages stand that the index holds; cheap, because records stand one a line."""
+    """The keys of all packages in the index. Cheap: there is one record per line."""
     found: set[str] = set()
     for path in folder.glob("**/repodata.json"):
         place_of = path.parent.relative_to(folder).as_posix()
@@ -35,9 +35,9 @@ def recorded_names(folder: Path) -> set[str]:
 
 
 def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Records) -> tuple[dict[str, str], list[str]]:
-    """The files of the recorded index, `<channel>/<subdir>/repodata.json` -> text, for all packages that locks name.
+    """The files of the recorded index, `<channel>/<subdir>/repodata.json` -> text, and the URLs without a known record.
 
-    One record a line, sorted. With them the urls of which no record is known, neither `fresh` from a solve nor `old`.
+    The files have one sorted record per line. Records come from `fresh` (a solve) or `old` (the index so far).
     """
     known = {**old, **{_key(record.url): record.source for record in fresh}}
     subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
@@ -51,7 +51,7 @@ def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Records) -
 
 def _key(url: str) -> str:
     base, subdir, file = url.rsplit("/", 2)
-    return f"{place(base).folder}/{subdir}/{file}"
+    return f"{locate(base).folder}/{subdir}/{file}"
 
 
 def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:
@@ -69,7 +69,7 @@ def _line(record: Mapping[str, Any]) -> str:
 
 
 def read_recorded(folder: Path, shown: str) -> Records:
-    """All records of the index. Raises BadInput that names the file that is none."""
+    """All records of the index. Raises BadInput that names the file that cannot be read."""
     found: dict[str, Mapping[str, Any]] = {}
     for path in sorted(folder.glob("**/repodata.json")):
         place_of = path.parent.relative_to(folder).as_posix()
@@ -79,7 +79,7 @@ def read_recorded(folder: Path, shown: str) -> Records:
 
 
 def _sections(path: Path, shown: str) -> Iterator[Mapping[str, Mapping[str, Any]]]:
-    hint = "take it from git again, or delete it and run `envgen lock --update`"
+    hint = "restore it from git, or delete it and run `envgen lock --update`"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -1,4 +1,4 @@
-"""rattler: specs + virtual packages + index -> records. All requests run at once; the solver holds no GIL."""
+"""Solving with rattler: specs, virtual packages and an index to records. Requests run concurrently; the solver releases the GIL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 from rattler.package.build_string import BuildString
 
-from envgen.channels.channel import Place, place, redacted
+from envgen.channels.channel import ChannelLocation, locate, redacted
 from envgen.channels.index import Index
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
@@ -20,7 +20,7 @@ Progress = Callable[[SolveRequest], None]
 
 
 class Unsolvable(NoSolution):
-    """Requests that have no solution in the index; `explanation` is the solver's own, a tree of what would require what."""
+    """Requests without a solution in the index. `explanation` is the solver's own: a tree of what requires what."""
 
     def __init__(self, what: str, *, explanation: str, requests: tuple[SolveRequest, ...], hint: str) -> None:
         super().__init__(what, hint=hint)
@@ -42,9 +42,9 @@ def solvable(request: SolveRequest, index: Index) -> bool:
 
 
 def solve(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
-    """One solution for each request, in the order of the requests; `jobs` is how many run at once.
+    """One solution for each request, in the order of the requests. `jobs` is how many run at once.
 
-    Raises Unsolvable with the solver's own explanation of every request that has none, NoSolution where a channel is out of reach.
+    Raises Unsolvable with the solver's explanation for every request without a solution, NoSolution if a channel cannot be reached.
     """
     found = attempts(requests, index, jobs, done)
     failures = [item for item in found if isinstance(item, EnvgenError)]
@@ -56,13 +56,13 @@ def solve(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progr
 def attempts(
     requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent
 ) -> tuple[Solution | EnvgenError, ...]:
-    """What each request comes to, in their order: its solution, or why it has none. Raises nothing of the two kinds itself."""
+    """For each request, in order, its solution or the error that says why it has none."""
     return asyncio.run(_all(requests, index, jobs, done))
 
 
 async def _all(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
-    gateway = index.gateway or Gateway()  # without one rattler would make one for each solve, for 13 ms
+    gateway = index.gateway or Gateway()  # otherwise rattler makes one for each solve, at 13 ms
 
     async def one(request: SolveRequest) -> Solution | EnvgenError:
         async with gate:
@@ -77,7 +77,7 @@ async def _all(requests: Sequence[SolveRequest], index: Index, jobs: int, done: 
 
 
 def _together(failures: list[EnvgenError]) -> EnvgenError:
-    """Bad input before no solution: it is the cause that can be mended at once."""
+    """One error for all. Bad input comes before "no solution": it can be fixed at once."""
     bad = [error for error in failures if isinstance(error, BadInput)]
     if bad:
         return bad[0]
@@ -93,7 +93,7 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
 
 
 async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solution:
-    channels = [place(channel) for channel in request.channels]
+    channels = [locate(channel) for channel in request.channels]
     try:
         records = await rattler_solve(
             sources=index.sources(channels, request.platform),
@@ -114,18 +114,18 @@ async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solutio
         ) from None
     except GatewayError as error:
         if index.gateway is None:
-            raise BadInput(f"{index.name}: not repodata: {error}", hint="fetch the index again") from None
+            raise BadInput(f"{index.name}: not repodata: {error}", hint="download the index again") from None
         what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
         raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
     return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
 def _explained(request: SolveRequest, index: Index, explanation: str) -> str:
-    asked = "\n".join(f"  - {spec}" for spec in request.specs)
-    promised = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
+    specs = "\n".join(f"  - {spec}" for spec in request.specs)
+    virtual = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
     return (
         f"{request.environment} on {request.platform}: no solution in {index.name}\n{explanation}\n\n"
-        f"asked for:\n{asked}\nwith {promised}"
+        f"requested:\n{specs}\nwith {virtual}"
     )
 
 
@@ -138,7 +138,7 @@ def _virtual(name: str, value: str) -> GenericVirtualPackage:
     return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
 
 
-def _record(record: RepoDataRecord, channels: Sequence[Place]) -> Record:
+def _record(record: RepoDataRecord, channels: Sequence[ChannelLocation]) -> Record:
     origin = next(channel for channel in channels if record.channel and channel.url == record.channel.rstrip("/"))
     source = json.loads(record.to_json())
     return Record(

@@ -1,7 +1,8 @@
-"""What a person sees while work goes on: a progress line on a terminal, plain lines elsewhere; always on stderr."""
+"""Output for people: progress and messages on stderr, tables and pages on stdout."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+_FILE, _NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, and the fewest on a terminal
+
 
 class Terminal:
-    """The pipeline's Talk on a terminal; rich is imported when there is something to draw."""
+    """A Reporter on stderr: a progress bar on a terminal, else only messages. Imports rich when there is something to draw."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
@@ -25,11 +28,11 @@ class Terminal:
         self.end()
 
     def say(self, text: str) -> None:
-        """One thing worth knowing."""
+        """Print a message."""
         sys.stderr.write(f"{text}\n")
 
     def begin(self, what: str, steps: int) -> None:
-        """Long work starts: a bar where there is a terminal."""
+        """Start a progress bar of so many steps."""
         if not sys.stderr.isatty():
             return
         from rich.console import Console
@@ -40,19 +43,24 @@ class Terminal:
         self._progress.start()
 
     def step(self, what: str) -> None:
-        """One step is done."""
+        """Advance the progress bar by one step."""
         if self._progress and self._task is not None:
             self._progress.update(self._task, advance=1, description=what)
 
     def end(self) -> None:
-        """The bar goes away."""
+        """Remove the progress bar."""
         if self._progress:
             self._progress.stop()
         self._progress = self._task = None
 
 
+def page_width() -> int:
+    """The columns of a page on stdout."""
+    return max(_NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _FILE
+
+
 def print_table(table: Table) -> None:
-    """A table on stdout: as wide as the terminal, or as it needs when the output goes elsewhere."""
+    """Print a table on stdout: as wide as the terminal, or as it needs when the output goes elsewhere."""
     from rich.console import Console
 
     console = Console() if sys.stdout.isatty() else Console(width=200, color_system=None, force_terminal=False)

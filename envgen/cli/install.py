@@ -1,27 +1,39 @@
-"""The commands that bring locks to life: install, run, list."""
+"""The commands that make environments from locks, and use them: `install`, `run`, `list`."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import json_option, layout_of, root_option
+from envgen.cli.options import HERE, json_option, layout_of, root_option
 from envgen.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.cli.console import Terminal
+    from envgen.install.select import EnvironmentRef
+    from envgen.model.layout import Layout
 
 _PREFIX = click.Path(path_type=Path)
 
 
 @click.command(short_help="Create or update environments from their locks.")
 @click.argument("projects", nargs=-1)
-@click.option("--target", default="auto", show_default=True, help="A locked target, `auto` (what fits this machine) or `gpu`.")
-@click.option("--prefix", type=_PREFIX, help="Where the environment goes (default: conda's folder of environments, else .envs/).")
-@click.option("--force", is_flag=True, help="Take over an environment that envgen did not make for this target.")
-@click.option("--dry-run", is_flag=True, help="Say what would change; change nothing.")
+@click.option("--target", default="auto", show_default=True, metavar="TARGET", help=f"A locked target: {HERE}.")
 @click.option(
-    "--print-commands", is_flag=True, help="Print what other tools are told to make the same environment; change nothing."
+    "--prefix",
+    type=_PREFIX,
+    metavar="DIR",
+    help="The environment's folder (default: below conda's, else in .envs/).",
 )
+@click.option("--force", is_flag=True, help="Take over an environment that envgen did not make, or made for another target.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
+@click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
 @json_option
 @root_option
 @click.pass_context
@@ -36,39 +48,48 @@ def install(
     as_json: bool,
     root: Path | None,
 ) -> None:
-    """Create <project>-<target> from the committed lock, or change what differs; nothing to do when it is what the lock says.
+    """Make <project>-<target> what its committed lock says. Needs neither conda nor mamba.
 
-    Needs no conda. Without PROJECTS every project that has the target. An environment is whole or not there.
+    Without PROJECTS, install every project that has the target locked. An environment is changed completely or not at all.
     """
+    if prefix and len(projects) != 1:
+        raise click.UsageError("--prefix needs exactly one project")
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
-    from envgen.install import install as story
     from envgen.install import messages
-    from envgen.install.select import asked
+    from envgen.install.select import requested
 
-    if prefix and len(projects) != 1:
-        raise click.UsageError("--prefix is the place of one project: name it")
-    with Terminal() as talk:
-        wanted = asked(layout, projects, target, prefix, talk)
+    with Terminal() as reporter:
+        environments = requested(layout, projects, target, prefix, reporter)
         if print_commands:
-            click.echo("\n".join(line for one in wanted for line in messages.commands(layout, one)))
-            return
-        done = []
-        for one in wanted:
-            done.append(story.install(layout, one, talk, force=force, dry=dry_run))
-            if not as_json:
-                click.echo(messages.outcome_text(done[-1]))
-            if done[-1].state == "installed":
-                click.echo(messages.hints_text(layout, one), err=True)
+            click.echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
+        else:
+            _install(layout, environments, reporter, force=force, dry_run=dry_run, as_json=as_json)
+
+
+def _install(
+    layout: Layout, environments: Sequence[EnvironmentRef], reporter: Terminal, *, force: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Install some environments, and print each as soon as it is done."""
+    from envgen.install import messages
+    from envgen.install.install import install as install_one
+
+    done = []
+    for one in environments:
+        done.append(install_one(layout, one, reporter, force=force, dry_run=dry_run))
+        if not as_json:
+            click.echo(messages.result_text(done[-1]))
+        if done[-1].state == "installed":
+            click.echo(messages.usage_text(layout, one), err=True)
     if as_json:
-        click.echo(messages.outcomes_json(layout, done))
+        click.echo(messages.results_json(layout, done))
 
 
 @click.command(short_help="Run a command in an installed environment.")
 @click.argument("project")
-@click.option("--target", default="auto", show_default=True, help="An installed target, `auto` (what fits this machine) or `gpu`.")
-@click.option("--prefix", type=_PREFIX, help="Where the environment is, if not where `envgen install` puts it by itself.")
-@click.option("--quiet", is_flag=True, help="Do not say which variables were left out.")
+@click.option("--target", default="auto", show_default=True, metavar="TARGET", help=f"An installed target: {HERE}.")
+@click.option("--prefix", type=_PREFIX, metavar="DIR", help="The folder of the environment, if it is not where envgen puts it.")
+@click.option("--quiet", is_flag=True, help="Do not print which variables are left out.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @root_option
 @click.pass_context
@@ -81,22 +102,22 @@ def run(
     command: tuple[str, ...],
     root: Path | None,
 ) -> int:
-    """Run COMMAND in <project>-<target>, activated, without CUDA paths of the system.
+    """Run COMMAND in <project>-<target>, activated, without the system's CUDA.
 
-    Entries of LD_LIBRARY_PATH, PATH and the like that lead to another CUDA toolkit or cuDNN are left out, and so are CUDA_HOME,
-    PYTHONPATH and their kin. The exit status is that of COMMAND.
+    Entries of PATH, LD_LIBRARY_PATH and similar variables that lead to another CUDA toolkit or cuDNN are left out, and so are
+    CUDA_HOME, PYTHONPATH and similar variables. The exit code is that of COMMAND.
     """
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
-    from envgen.install import run as running
-    from envgen.install.select import installed
+    from envgen.install import run as runner
+    from envgen.install.select import cuda_libraries, installed_prefix
 
-    with Terminal() as talk:
-        place = installed(layout, project, target, prefix, talk)
-    environ, dropped = running.environment(place, os.environ)
+    with Terminal() as reporter:
+        environment = installed_prefix(layout, project, target, prefix, reporter)
+    variables, dropped = runner.activated(environment, os.environ, partial(cuda_libraries, layout))
     if dropped and not quiet:
-        click.echo(running.told(dropped), err=True)
-    return running.run(place, command, environ)
+        click.echo(runner.dropped_text(dropped), err=True)
+    return runner.run(environment, command, variables)
 
 
 @click.command("list", short_help="Show projects, targets, and what is installed where.")
@@ -105,7 +126,7 @@ def run(
 @root_option
 @click.pass_context
 def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root: Path | None) -> None:
-    """Show every target of the projects: locked or not, installed where, stale or changed by hand."""
+    """Show every target of PROJECTS (default: all): whether it is locked, where it is installed, whether that is up to date."""
     layout = layout_of(context, root)
     from envgen.cli.console import print_table
     from envgen.install import inventory
@@ -114,6 +135,6 @@ def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root
     if as_json:
         click.echo(inventory.as_json(found))
     elif found:
-        print_table(inventory.table(found))
+        print_table(inventory.as_table(found))
     else:
         raise BadInput("there is no project", where=layout.shown(layout.environments), hint="run `envgen init --project NAME`")

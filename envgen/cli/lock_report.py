@@ -1,17 +1,14 @@
-"""Nouns to text and JSON. The only room with words for people about results; colour is the terminal's business."""
+"""What `lock` and `resolve` print: text for people, JSON for programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from envgen.model.facts import Reason
 from envgen.model.resolution import Resolution
 from envgen.model.run import Outcome
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from envgen.table import grouped
 
 
 def size(count: int) -> str:
@@ -33,40 +30,51 @@ def driver_floor(resolution: Resolution) -> str:
     return pin.version.split(" (")[0] if pin else "-"
 
 
-def lock_table(outcomes: Sequence[Outcome]) -> Table:
-    """The last thing `envgen lock` prints: one row for each target."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+_HEADINGS = ("target", "platform", "packages", "download", "driver", "seconds")
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in (
-        "target",
-        "platforms",
-        "python",
-        "frameworks",
-        "CUDA",
-        "driver floor",
-        "packages",
-        "download",
-        "seconds",
-        "path",
-    ):
-        table.add_column(heading, justify="right" if heading in ("packages", "download", "seconds") else "left", overflow="fold")
+
+def lock_text(outcomes: Sequence[Outcome]) -> str:
+    """What `envgen lock` prints: each project with its versions, and below it a row for each platform of its targets.
+
+    Narrow enough for a terminal of 80 columns. `driver` is the oldest that runs the target; `seconds` is what locking it took.
+    """
+    titles = _titles(outcomes)
+    rows = [(titles[outcome.resolution.project.name], cells) for outcome in outcomes for cells in _rows(outcome)]
+    return grouped(_HEADINGS, rows, right=("packages", "download"))
+
+
+def _titles(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Project -> `environments/vision: python 3.12, pytorch 2.12.1 (cpu), 2.7.1 (cu126)`."""
+    by_project: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        resolution = outcome.resolution
-        table.add_row(
-            resolution.target.name,
-            "\n".join(resolution.platforms),
-            str(resolution.python),
-            "\n".join(f"{choice.release.framework} {choice.release.version}" for choice in resolution.choices) or "-",
-            str(resolution.target.cuda or "-"),
-            driver_floor(resolution),
-            "\n".join(str(download.packages) for download in outcome.downloads.values()),
-            "\n".join(f"{'' if download.exact else '>='}{size(download.size)}" for download in outcome.downloads.values()),
-            f"{outcome.seconds:.1f}" if outcome.state != "unchanged" else "unchanged",
-            outcome.path,
-        )
-    return table
+        by_project.setdefault(outcome.resolution.project.name, []).append(outcome)
+    return {
+        name: f"{found[0].path.rpartition('/')[0]}: {', '.join(_versions([item.resolution for item in found]))}"
+        for name, found in by_project.items()
+    }
+
+
+def _versions(resolutions: Sequence[Resolution]) -> Iterator[str]:
+    """Python and each framework, with the version once where all targets share it."""
+    yield f"python {resolutions[0].python}"
+    found: dict[str, dict[str, list[str]]] = {}
+    for resolution in resolutions:
+        for choice in resolution.choices:
+            versions = found.setdefault(choice.release.framework, {})
+            versions.setdefault(str(choice.release.version), []).append(resolution.target.name)
+    for framework, versions in found.items():
+        each = [f"{version} ({', '.join(targets)})" for version, targets in versions.items()]
+        yield f"{framework} {next(iter(versions)) if len(versions) == 1 else ', '.join(each)}"
+
+
+def _rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
+    """One row for each platform; what concerns the whole target is only in the first."""
+    state = "unchanged" if outcome.state == "unchanged" else f"{outcome.seconds:.1f}"
+    whole = (outcome.resolution.target.name, driver_floor(outcome.resolution), state)
+    for platform, download in outcome.downloads.items():
+        least = "" if download.exact else ">="
+        yield whole[0], platform, str(download.packages), f"{least}{size(download.size)}", *whole[1:]
+        whole = ("", "", "")
 
 
 def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -75,11 +83,11 @@ def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         name = f"{outcome.resolution.project.name}-{outcome.resolution.target.name}"
         for dropped in outcome.resolution.dropped:
-            lines.setdefault(f"{name}: {dropped.platform} dropped: {reason(dropped.because)}")
+            lines.setdefault(f"{name}: {dropped.platform} dropped: {dropped.because}")
         for note in outcome.notes:
             lines.setdefault(f"{name}: {note}")
         for warning in outcome.resolution.warnings:
-            lines.setdefault(f"{name}: warning: {reason(warning)}")
+            lines.setdefault(f"{name}: warning: {warning}")
     return list(lines)
 
 
@@ -92,16 +100,11 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "packages": {platform: download.packages for platform, download in outcome.downloads.items()},
             "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
-            "notes": [*map(reason, outcome.resolution.project.notes), *outcome.notes],
+            "notes": [*map(str, outcome.resolution.project.notes), *outcome.notes],
         }
         for outcome in outcomes
     ]
     return json.dumps(rows, indent=2)
-
-
-def reason(found: Reason) -> str:
-    """A reason with its address."""
-    return f"{found.text} ({found.at})" if found.at else found.text
 
 
 def resolutions_text(resolutions: Sequence[Resolution]) -> str:
@@ -111,16 +114,16 @@ def resolutions_text(resolutions: Sequence[Resolution]) -> str:
         lines.append(f"{resolution.project.name}-{resolution.target.name}: {', '.join(resolution.platforms)}")
         for pin in resolution.pins:
             lines.append(f"  {pin.name} {pin.version}")
-            lines.append(f"      {reason(pin.because[0])}")
-        lines.extend(f"  dropped {dropped.platform}: {reason(dropped.because)}" for dropped in resolution.dropped)
-        lines.extend(f"  warning: {reason(item)}" for item in resolution.warnings)
+            lines.append(f"      {pin.because[0]}")
+        lines.extend(f"  dropped {dropped.platform}: {dropped.because}" for dropped in resolution.dropped)
+        lines.extend(f"  warning: {item}" for item in resolution.warnings)
     return "\n".join(lines)
 
 
 def resolutions_json(resolutions: Sequence[Resolution], more: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The same for a machine; `more` is what else is to be said of each."""
+    """The same for a machine; `more` has further keys for each."""
     rows = [_resolution(resolution) for resolution in resolutions]
-    return json.dumps([{**row, **said} for row, said in zip(rows, more or [{}] * len(rows), strict=True)], indent=2)
+    return json.dumps([{**row, **extra} for row, extra in zip(rows, more or [{}] * len(rows), strict=True)], indent=2)
 
 
 def _resolution(resolution: Resolution) -> dict[str, Any]:
@@ -129,12 +132,12 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
         "target": resolution.target.name,
         "cuda": str(resolution.target.cuda) if resolution.target.cuda else None,
         "platforms": list(resolution.platforms),
-        "dropped": {dropped.platform: reason(dropped.because) for dropped in resolution.dropped},
+        "dropped": {dropped.platform: str(dropped.because) for dropped in resolution.dropped},
         "python": str(resolution.python),
         "frameworks": {choice.release.framework: str(choice.release.version) for choice in resolution.choices},
         "pins": [
-            {"name": pin.name, "version": pin.version, "because": [reason(item) for item in pin.because]} for pin in resolution.pins
+            {"name": pin.name, "version": pin.version, "because": [str(item) for item in pin.because]} for pin in resolution.pins
         ],
-        "warnings": [reason(item) for item in resolution.warnings],
-        "notes": [reason(item) for item in resolution.project.notes],
+        "warnings": [str(item) for item in resolution.warnings],
+        "notes": [str(item) for item in resolution.project.notes],
     }

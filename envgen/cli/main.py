@@ -1,7 +1,6 @@
-"""The command line: one command of another module for each verb, errors mapped to exit codes.
+"""The command line: a module for each command, and errors mapped to exit codes.
 
-Data goes to stdout, talk to stderr. Heavy modules are imported by the command that needs them: `envgen --help` loads click
-and nothing else.
+Results go to stdout, everything else to stderr. A command imports what it needs when it runs: `envgen --help` loads click alone.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import NoReturn
 import click
 
 from envgen import __version__
-from envgen.cli import doctor, install, lock, matrix, probe, verify
+from envgen.cli import doctor, init, install, lock, matrix, probe, resolve, verify
 from envgen.cli.options import root_option
 from envgen.model.errors import BadInput, EnvgenError
 
@@ -29,15 +28,43 @@ def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
 
 
-_MAKE = (lock.lock, lock.resolve, lock.init)
-_PROVE = (verify.verify, doctor.doctor, probe.probe)
-_KNOW = (matrix.matrix,)
+_WRITE = (lock.lock, resolve.resolve, init.init)
+_FACTS = (matrix.matrix,)
+_CHECK = (verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_)
-for command in (*_MAKE, *_KNOW, *_PROVE, *_USE):
+for command in (*_WRITE, *_FACTS, *_CHECK, *_USE):
     main.add_command(command)
 
 
-def _say_error(error: EnvgenError) -> None:
+def run() -> NoReturn:
+    """The entry point. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown when the machine is busy."""
+    gc.disable()  # a run is short and makes little garbage; collecting it takes a tenth of the time
+    _leave(_status())
+
+
+def _status() -> int:
+    """Run the command; return its exit code."""
+    try:
+        return int(main.main(standalone_mode=False) or 0)
+    except EnvgenError as error:
+        return _failed(error)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: files that were not replaced yet are unchanged", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        hint = "check free space, permissions and limits; no file is half written"
+        return _failed(BadInput(f"the operating system reports: {error}", hint=hint))
+
+
+def _failed(error: EnvgenError) -> int:
+    """Print an error, with the conflict where a project is unsatisfiable; return its exit code."""
     from envgen.resolver.resolve import Unsatisfiable
 
     if isinstance(error, Unsatisfiable):
@@ -46,35 +73,7 @@ def _say_error(error: EnvgenError) -> None:
 
         error.what = f"{error.what}\n\n{conflict_text(conflict(error.problem))}"
     click.echo(f"error: {error}", err=True)
-
-
-def run() -> NoReturn:
-    """The entry point. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown when the machine is busy."""
-    gc.disable()  # a run is short and its garbage little; collecting it costs a tenth of the time
-    _leave(_status())
-
-
-def _status() -> int:
-    try:
-        return int(main.main(standalone_mode=False) or 0)
-    except EnvgenError as error:
-        _say_error(error)
-        return error.exit_code
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: files that were not yet replaced are as they were", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        return 0
-    except OSError as error:
-        _say_error(
-            BadInput(f"the system refused: {error}", hint="look at free space, permissions and limits; nothing is half written")
-        )
-        return BadInput.exit_code
+    return error.exit_code
 
 
 def _leave(status: int) -> NoReturn:

@@ -1,10 +1,9 @@
-"""The commands about the facts: matrix lint, verify, refresh, show."""
+"""The commands about the facts: `matrix show`, `lint`, `schemas`, `verify`, `refresh`."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,22 +14,27 @@ from envgen.cli.options import chosen_folder, index_options, json_option, layout
 if TYPE_CHECKING:
     from envgen.curate.request import CurateRequest
 
-WIDTH, NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, and of one on a small terminal
+_FRAMEWORK = click.option(
+    "--framework", "frameworks", multiple=True, metavar="NAME", help="Only this framework of the matrices. May be repeated."
+)
+_COMPLETE = click.option("--complete", is_flag=True, help="The index has every published build: what it lacks does not exist.")
 
 
-@click.group(short_help="Keep the facts true: lint, verify, refresh, show.")
+@click.group(short_help="Keep the facts true: show, lint, verify, refresh.")
 def matrix() -> None:
-    """Look at matrices/: is it well written, do the channels confirm it, what is new there, what does it say."""
+    """Work with matrices/: show what it says, check that it is well written and true, propose what is new."""
 
 
-@matrix.command(short_help="The grid: framework release by CUDA, and what of it a machine leaves.")
-@click.option("--framework", "frameworks", multiple=True, help="A framework of the matrices (default: all).")
-@click.option("--driver", help="The NVIDIA driver: 535, or 535.104.05 as nvidia-smi prints it.")
-@click.option("--gpu", "gpus", multiple=True, help='A GPU model ("RTX 4090") or a compute capability ("8.9"); may be repeated.')
-@click.option("--python", help="A Python minor: 3.12.")
-@click.option("--platform", help="A platform (default: linux-64 for tables and the page, all of them for --json).")
-@click.option("--all", "everything", is_flag=True, help="Tables with the rows and columns in which nothing is left, too.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page to look at and to send on.")
+@matrix.command(short_help="Show which builds exist, and which of them a machine can use.")
+@_FRAMEWORK
+@click.option("--driver", metavar="VERSION", help="The NVIDIA driver: 535, or 535.104.05 as nvidia-smi prints it.")
+@click.option(
+    "--gpu", "gpus", multiple=True, metavar="NAME", help='A GPU ("RTX 4090") or a compute capability ("8.9"). May be repeated.'
+)
+@click.option("--python", metavar="MINOR", help="The Python minor: 3.12.")
+@click.option("--platform", metavar="PLATFORM", help="The platform (default: linux-64; with --json every platform).")
+@click.option("--all", "everything", is_flag=True, help="Also show rows and columns in which no build is left.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an interactive page instead.")
 @json_option
 @root_option
 @click.pass_context
@@ -46,52 +50,52 @@ def show(
     as_json: bool,
     root: Path | None,
 ) -> None:
-    """Show which builds there are, and which of them a driver, GPUs, a Python and a platform leave.
+    """Show which builds exist for which CUDA, and which of them a driver, GPUs, a Python and a platform allow.
 
-    A cell is in exactly when `envgen resolve` takes it for a project that says the same.
+    A build is allowed exactly when `envgen resolve` takes it for a project with the same requirements.
     """
     if html and (as_json or everything):
-        raise click.UsageError("--html writes the whole page; --json and --all are about what is printed")
+        raise click.UsageError("--html excludes --json and --all")
     from dataclasses import replace
 
+    from envgen.cli.console import page_width
     from envgen.curate.show import table
     from envgen.curate.show.grid import grid
     from envgen.curate.show.page import write_page
-    from envgen.curate.show.query import asked, bare_branch
+    from envgen.curate.show.query import branch_note, parse_query
     from envgen.matrix.load import load_matrix
 
     facts = load_matrix(layout_of(context, root).matrices)
-    question = asked(facts, frameworks, driver, gpus, python, platform)
-    note = bare_branch(facts, question)
+    query = parse_query(facts, frameworks, driver, gpus, python, platform)
+    note = branch_note(facts, query)
     if note:
         click.echo(f"note: {note}", err=True)
     if html:
-        click.echo(write_page(html, facts, question), err=True)
+        click.echo(write_page(html, facts, query), err=True)
     elif as_json:
-        click.echo(table.as_json(grid(facts, question), question))
+        click.echo(table.grid_json(grid(facts, query), query))
     else:
-        question = replace(question, platform=platform or "linux-64")
-        width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
-        click.echo(table.page(grid(facts, question), question, width, everything=everything))
+        query = replace(query, platform=platform or "linux-64")
+        click.echo(table.grid_text(grid(facts, query), query, page_width(), everything=everything))
 
 
-@matrix.command(short_help="Are the facts well written, and do they go together?")
-@click.option("--strict", is_flag=True, help="Warnings make it fail, too.")
+@matrix.command(short_help="Check that the facts are well written and consistent.")
+@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
 @json_option
 @root_option
 @click.pass_context
 def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None) -> None:
-    """Hold the files in matrices/ against the rules of docs/matrices.md: no network, and nothing is written."""
+    """Check the files in matrices/ against the rules in docs/matrices.md, without network. Writes nothing."""
     from datetime import datetime, timezone
 
     from envgen.curate.lint import report
-    from envgen.curate.lint.lint import linted
+    from envgen.curate.lint.lint import lint_matrices
 
-    findings, refused = linted(layout_of(context, root), datetime.now(timezone.utc).date())
-    for error in refused[:-1]:
+    findings, errors = lint_matrices(layout_of(context, root), datetime.now(timezone.utc).date())
+    for error in errors[:-1]:
         click.echo(f"error: {error}\n", err=True)
-    if refused:
-        raise refused[-1]
+    if errors:
+        raise errors[-1]
     text = report.lint_json(findings) if as_json else report.lint_text(findings)
     click.echo(text, nl=bool(text))
     click.echo(report.lint_summary(findings), err=True)
@@ -99,32 +103,28 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
         context.exit(1)
 
 
-@matrix.command(short_help="Write schemas/, by which editors check what you write.")
+@matrix.command(short_help="Write schemas/, with which editors check what you write.")
 @root_option
 @click.pass_context
 def schemas(context: click.Context, root: Path | None) -> None:
-    """Write the JSON Schemas of project.yaml and of every matrix file into schemas/, as this envgen reads them."""
-    from envgen.curate.json_schema import write_schemas
+    """Write the JSON Schemas of project.yaml and of every matrix file into schemas/."""
+    from envgen.curate.lint.json_schema import write_schemas
 
     written = write_schemas(layout_of(context, root))
     for name in written:
         click.echo(f"wrote {name}")
     if not written:
-        click.echo("every schema is as it should be", err=True)
+        click.echo("every schema is up to date", err=True)
 
 
-_FRAMEWORK = click.option("--framework", "frameworks", multiple=True, help="Only this framework: pytorch, tensorflow, ...")
-_COMPLETE = click.option("--complete", is_flag=True, help="The index holds every published build: what is absent is not there.")
-
-
-@matrix.command(short_help="Hold every fact against package records, and every record against the facts.")
+@matrix.command(short_help="Check every fact against package records, and every record against the facts.")
 @index_options
 @_FRAMEWORK
-@click.option("--platform", "platforms", multiple=True, help="Only this platform: linux-64, win-64, ...")
+@click.option("--platform", "platforms", multiple=True, metavar="PLATFORM", help="Only this platform. May be repeated.")
 @_COMPLETE
-@click.option("--no-solve", is_flag=True, help="Judge by records alone.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at once (default: one for each processor).")
-@click.option("--verbose", "-v", is_flag=True, help="List what is undecidable, too.")
+@click.option("--no-solve", is_flag=True, help="Check against records alone.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at a time (default: one for each processor).")
+@click.option("--verbose", "-v", is_flag=True, help="Also list what cannot be decided.")
 @json_option
 @root_option
 @click.pass_context
@@ -141,34 +141,34 @@ def verify(
     as_json: bool,
     root: Path | None,
 ) -> None:
-    """Hold every cell of the matrix against package records, and every record against the matrix.
+    """Check every cell of the matrix against package records, and every record against the matrix.
 
-    Is there such a build, does its spelling select it alone, does it solve with what its target promises, is what comes out of the
-    right CUDA? And is there any build that the matrix does not know?
+    Is there such a build? Does its spelling select it alone? Does it solve with its target's virtual packages, to the right CUDA?
+    Is there a build that the matrix lacks?
 
-    A folder is a part of the channels: what it lacks is undecidable. Live channels, and a folder with --complete, refute what they
-    lack. Ends in 1 when a fact is refuted or a build is unknown.
+    A folder is a part of the channels, so what it lacks cannot be decided. Live channels, and a folder with --complete, refute what
+    they lack. The exit code is 1 if a fact is refuted, or a build is unknown.
     """
     layout = layout_of(context, root)
-    from envgen.cli.console import Terminal
-    from envgen.curate.records.report import verdicts_json, verdicts_text
-    from envgen.curate.records.verify import verified
+    from envgen.cli.console import Terminal, page_width
+    from envgen.curate.records.compare import compare
+    from envgen.curate.records.report import comparison_json, comparison_text
 
-    asked = _asked(chosen_folder(context, index_folder, offline=offline), frameworks, platforms, offline=offline, complete=complete)
-    with Terminal() as talk:
-        found = verified(layout, asked, talk, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
-    width = max(NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
-    click.echo(verdicts_json(found) if as_json else verdicts_text(found, width, verbose=verbose))
+    folder = chosen_folder(context, index_folder, offline=offline)
+    request = _request(folder, frameworks, platforms, offline=offline, complete=complete)
+    with Terminal() as reporter:
+        found = compare(layout, request, reporter, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
+    click.echo(comparison_json(found) if as_json else comparison_text(found, page_width(), verbose=verbose))
     if found.failed:
         context.exit(1)
 
 
-@matrix.command(short_help="Propose what package records say and the matrices do not.")
+@matrix.command(short_help="Propose facts from package records that the matrices do not have.")
 @index_options
 @_FRAMEWORK
 @_COMPLETE
-@click.option("--write", is_flag=True, help="Write the change; without it the diff is printed, and nothing else happens.")
-@click.option("--exit-code", is_flag=True, help="End in 1 when there is a change.")
+@click.option("--write", is_flag=True, help="Write the change. Without it, print the diff and write nothing.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a change.")
 @json_option
 @root_option
 @click.pass_context
@@ -183,32 +183,34 @@ def refresh(
     as_json: bool,
     root: Path | None,
 ) -> None:
-    """Read package records and propose the change to matrices/*.yaml: releases, variants, platforms and Pythons, new or gone.
+    """Read package records and propose changes to matrices/*.yaml: releases, variants, platforms and Pythons, new or gone.
 
-    What is gone is only proposed from live channels, or with --complete. Everything that does not change stays byte for byte.
+    A fact is only removed when the index is complete: live channels, or --complete. All other lines stay byte for byte.
     """
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
-    from envgen.curate.refresh.refresh import refreshed
-    from envgen.curate.refresh.report import diff_text, refresh_json, summary_lines
+    from envgen.curate.refresh.refresh import refresh_matrices
+    from envgen.curate.refresh.report import diff_text, refresh_json, summary
 
-    asked = _asked(chosen_folder(context, index_folder, offline=offline), frameworks, (), offline=offline, complete=complete)
-    with Terminal() as talk:
-        found = refreshed(layout, asked, talk, write=write)
+    folder = chosen_folder(context, index_folder, offline=offline)
+    request = _request(folder, frameworks, (), offline=offline, complete=complete)
+    with Terminal() as reporter:
+        found = refresh_matrices(layout, request, reporter, write=write)
     if as_json:
         click.echo(refresh_json(found))
     else:
         click.echo(diff_text(found), nl=False)
-        click.echo("\n".join(summary_lines(found)), err=True)
+        click.echo("\n".join(summary(found)), err=True)
     if exit_code and found.changed:
         context.exit(1)
 
 
-def _asked(
-    folder: Path | None, frameworks: tuple[str, ...], platforms: tuple[str, ...], *, offline: bool, complete: bool
+def _request(
+    folder: Path | None, frameworks: Sequence[str], platforms: Sequence[str], *, offline: bool, complete: bool
 ) -> CurateRequest:
-    """Which records, and what of them; where live channels cannot be reached, the few recorded ones are no answer."""
+    """Which records to read. If live channels cannot be reached, the recorded ones do not replace them: they are too few."""
     from envgen.channels.index import IndexOptions
     from envgen.curate.request import CurateRequest
 
-    return CurateRequest(IndexOptions(folder, offline, fallback=False), frameworks, platforms, complete)
+    index = IndexOptions(folder, offline, fallback=False)
+    return CurateRequest(index=index, frameworks=tuple(frameworks), platforms=tuple(platforms), complete=complete)

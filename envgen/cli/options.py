@@ -1,4 +1,4 @@
-"""What the commands of the command line share: the options that several have, and the repository that they mean."""
+"""Options that several commands have, and the repository that a command is about."""
 
 from __future__ import annotations
 
@@ -12,42 +12,49 @@ if TYPE_CHECKING:
     from envgen.model.layout import Layout
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+ANY_TARGET = "cpu, cu126, a CUDA version (12.6, 12) or newest"
+HERE = f"{ANY_TARGET}; or, for this machine, gpu or auto"
 
 
 def root_option(command: Command) -> Command:
     """`--root DIR`, accepted before the command and after it."""
-    help_text = "Folder that holds matrices/ and environments/ (default: the nearest one from here upwards)."
+    help_text = "The folder with matrices/ and environments/ (default: the nearest one, from here upwards)."
     return click.option("--root", type=click.Path(path_type=Path, file_okay=False, exists=True), help=help_text)(command)
 
 
 def json_option(command: Command) -> Command:
-    """`--json`, where a machine may read what a command found."""
+    """`--json`, for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
 def index_options(command: Command) -> Command:
-    """`--index DIR` and `--offline`: package records from elsewhere than live channels."""
+    """`--index DIR` and `--offline`: package records from elsewhere than the live channels."""
     folder = click.option(
         "--index",
         "index_folder",
         type=click.Path(path_type=Path, file_okay=False),
         envvar="ENVGEN_INDEX",
-        help="Folder <channel>/<subdir>/repodata.json[.zst] to read instead of live channels.",
+        help="Read <channel>/<subdir>/repodata.json[.zst] in this folder instead of live channels.",
     )
     return folder(click.option("--offline", is_flag=True, help="Read the recorded index, environments/index/.")(command))
 
 
 def chosen_folder(context: click.Context, index_folder: Path | None, *, offline: bool) -> Path | None:
-    """The folder that `--index` or its variable names; None with `--offline`, which only excludes the option itself."""
-    told = context.get_parameter_source("index_folder") is click.core.ParameterSource.COMMANDLINE
-    if offline and index_folder and told:
+    """The folder that `--index` or its variable names; None with `--offline`, which overrides the variable."""
+    explicit = context.get_parameter_source("index_folder") is click.core.ParameterSource.COMMANDLINE
+    if offline and index_folder and explicit:
         raise click.UsageError("--offline and --index exclude each other")
     return None if offline else index_folder
 
 
+def root_of(context: click.Context, root: Path | None) -> Path | None:
+    """What `--root` names, after the command or before it; None without the option."""
+    return root or context.find_root().params.get("root")
+
+
 def layout_of(context: click.Context, root: Path | None) -> Layout:
-    """The repository that `--root` names, or the nearest one from here upwards; BadInput when there is none."""
+    """The repository that `--root` names, or the nearest one from here upwards. Raises BadInput when there is none."""
     from envgen.model.layout import Layout, find_root
 
-    chosen = root or context.find_root().params.get("root")
+    chosen = root_of(context, root)
     return Layout(chosen.resolve() if chosen else find_root(Path.cwd()))

@@ -1,4 +1,4 @@
-"""The command that asks: probe."""
+"""The command `probe`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from envgen.cli.options import json_option, layout_of, root_option
+from envgen.cli.options import HERE, json_option, layout_of, root_option
 from envgen.model.errors import BadInput
 
 
@@ -16,23 +16,23 @@ from envgen.model.errors import BadInput
 @click.option(
     "--prefix",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The environment's folder (default: the active environment, CONDA_PREFIX).",
+    metavar="DIR",
+    help="The folder of the environment (default: the active environment, CONDA_PREFIX).",
 )
-@click.option("--target", default="", help="What it is meant for: cpu, cu126, ... (default: what it says of itself, or `auto`).")
+@click.option(
+    "--target",
+    default="",
+    metavar="TARGET",
+    help=f"What it is meant for: {HERE} (default: auto with PROJECT, else what the environment says of itself).",
+)
 @click.option(
     "--framework",
     "frameworks",
     multiple=True,
-    type=click.Choice(["pytorch", "tensorflow", "jax", "cupy"]),
-    help="Ask only this one (default: all that are installed).",
+    metavar="NAME",
+    help="Probe only this framework, or this module (default: every framework of the matrices that is installed).",
 )
-@click.option(
-    "--timeout",
-    type=click.IntRange(1, 86_400),
-    default=120,
-    show_default=True,
-    help="Seconds for each framework.",
-)
+@click.option("--timeout", type=click.IntRange(1, 86_400), default=120, show_default=True, help="Seconds for each framework.")
 @json_option
 @root_option
 @click.pass_context
@@ -46,21 +46,21 @@ def probe(
     as_json: bool,
     root: Path | None,
 ) -> None:
-    """Ask torch, tensorflow, jax and cupy inside an environment which GPU they see and where they compute, and judge it.
+    """Ask the frameworks in an environment which GPUs they see and where they compute, and judge their answers.
 
-    The environment is that of PROJECT and --target, the one at --prefix, or the active one.
-    Exit status 1 where something is wrong: a GPU that is meant and not seen, a CUDA build in an environment for CPU, a crash.
+    The environment is the one of PROJECT and --target, the one at --prefix, or the active one. The exit code is 1 if something is
+    wrong: a GPU that is expected and not seen, a CUDA build in a CPU environment, a crash.
     """
     from envgen.cli.console import Terminal, print_table
     from envgen.probe import report
-    from envgen.probe.probe import probe as ask
+    from envgen.probe.probe import probe as run_probe
 
-    with Terminal() as talk:
+    with Terminal() as reporter:
         if project:
-            from envgen.install.select import installed
+            from envgen.install.select import installed_prefix
 
-            prefix, target = installed(layout_of(context, root), project, target or "auto", prefix, talk), ""
-        found = ask(_prefix_of(prefix), talk, target=target, frameworks=frameworks, timeout=timeout)
+            prefix, target = installed_prefix(layout_of(context, root), project, target or "auto", prefix, reporter), ""
+        found = run_probe(prefix or _active(), reporter, target=target, frameworks=frameworks, timeout=timeout)
     if as_json:
         click.echo(report.probe_json(found))
     else:
@@ -70,8 +70,9 @@ def probe(
     context.exit(1 if found.state == "error" else 0)
 
 
-def _prefix_of(prefix: Path | None) -> Path:
+def _active() -> Path:
+    """The active environment."""
     active = os.environ.get("CONDA_PREFIX")
-    if prefix is None and not active:
-        raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix FOLDER")
-    return prefix or Path(active or "")
+    if not active:
+        raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix DIR")
+    return Path(active)

@@ -1,4 +1,4 @@
-"""The command that proves a lock: verify."""
+"""The command `verify`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import json_option, layout_of, root_option
+from envgen.cli.options import ANY_TARGET, json_option, layout_of, root_of, root_option
 from envgen.model.errors import BadInput
 
 if TYPE_CHECKING:
     from envgen.model.layout import Layout
 
+_FILE = click.Path(path_type=Path)
 
-@click.command(short_help="Is this lock, list or environment what it is meant to be?")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--target", help="What the paths are meant to be: cpu, cu126, ...")
-@click.option("--project", help="The project that they belong to: its driver, GPUs, channels and frameworks count, too.")
-@click.option(
-    "--virtual-packages", "virtual", type=click.Path(path_type=Path), help="A file of promises to hold the paths against."
-)
-@click.option("--strict", is_flag=True, help="Warnings make it fail, too.")
+
+@click.command(short_help="Check whether a lock, a list or an environment is what it is meant to be.")
+@click.argument("paths", nargs=-1, type=_FILE)
+@click.option("--target", metavar="TARGET", help=f"What PATHS are meant for: {ANY_TARGET}.")
+@click.option("--project", metavar="NAME", help="Their project: also check its driver, GPUs, channels and frameworks.")
+@click.option("--virtual-packages", "virtual", type=_FILE, metavar="FILE", help="Check against the virtual packages in this file.")
+@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
 @json_option
 @click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, which code hosts show on pull requests.")
 @click.option("--github", is_flag=True, help="Print annotations for a GitHub workflow.")
@@ -39,20 +39,19 @@ def verify(
     github: bool,
     root: Path | None,
 ) -> None:
-    """Hold PATHS against the rules of docs/verify.md: no network, no solve.
+    """Check PATHS against the rules in docs/verify.md, without network and without solving.
 
     A path is a conda-lock.yml, an @EXPLICIT file, a pixi.lock, the output of `conda list --json` or `--export`, or the folder of
-    an installed environment. Without PATHS every lock of the repository.
+    an installed environment. Without PATHS, check every lock of the repository.
     """
     if as_json + sarif + github > 1:
         raise click.UsageError("--json, --sarif and --github exclude each other")
     from envgen.verify import report
     from envgen.verify.verify import VerifyRequest, verified
 
-    items = verified(_layout(context, root), VerifyRequest(paths, target, project, virtual))
+    items = verified(_layout(context, root), VerifyRequest(paths=paths, target=target, project=project, virtual=virtual))
     if as_json or sarif or github:
-        printed = report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github
-        text = printed(items)
+        text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
         click.echo(text, nl=bool(text))
     else:
         click.echo(report.verify_text(items))
@@ -63,10 +62,10 @@ def verify(
 
 
 def _layout(context: click.Context, root: Path | None) -> Layout | None:
-    """The repository, or None outside one, where the facts that came with envgen serve."""
+    """The repository; None outside one, where the facts that came with envgen are used."""
     try:
         return layout_of(context, root)
     except BadInput:
-        if root or context.find_root().params.get("root"):
+        if root_of(context, root):
             raise
         return None

@@ -1,23 +1,28 @@
-"""The nouns of the facts: what the matrix claims, what package records say, and how the one stands to the other."""
+"""What `matrix verify` and `matrix refresh` compare: facts of the matrix and builds that package records show."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from packaging.version import Version
 
 from envgen.model.facts import Address, LeftOut, Platform, Release, Spelling, Variant, variant_text
 
-CONFIRMED, REFUTED, UNDECIDABLE = "confirmed", "refuted", "undecidable"
-UNTOLD = Version("0")  # the CUDA of a CUDA build that says nowhere which one it is for
+Verdict = Literal["confirmed", "refuted", "undecidable"]
+AspectName = Literal["exists", "spelling", "cudnn", "solves", "cuda"]
+BuildKey = tuple[Version, Platform, Variant, Version]  # release, platform, variant, Python
+
+UNKNOWN_CUDA = Version("0")  # the variant of a CUDA build that names no CUDA version
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One cell of the matrix, the smallest thing that it claims: this build was published. `at` is the row that says so.
+    """One build that the matrix claims: a release by a provider, for one variant, one platform and one Python.
 
-    `cudnn` is the major that the row names, None where it names none; `spelling` is None where no row of `providers` asks
-    for such a build.
+    `cudnn` is the major version that the row names, or None. `spelling` is None where no row of `providers` requests such a build.
+    `at` is the row of `builds`.
     """
 
     release: Release
@@ -31,33 +36,34 @@ class Fact:
 
     @property
     def framework(self) -> str:
-        """The framework that the build is of."""
+        """The name of the framework."""
         return self.release.framework
 
     @property
     def version(self) -> Version:
-        """Its release."""
+        """The version of the release."""
         return self.release.version
 
     @property
-    def build(self) -> tuple[Version, Platform, Variant, Version]:
-        """The build that is claimed: several rows may claim one, with another cuDNN each."""
+    def build(self) -> BuildKey:
+        """The build without its cuDNN. Several rows may claim one build, each with another cuDNN."""
         return self.version, self.platform, self.variant, self.python
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
-    """The package whose build says CPU or CUDA, and the channel that it is published in."""
+class VariantPackage:
+    """The package whose builds differ between CPU and CUDA (`jaxlib` for `jax`), and the channel that publishes it."""
 
-    package: str
+    name: str
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """One build that the records hold. `pythons` are the known minors that it runs on; `tied`: it was made for one of them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedBuild:
+    """One build in the package records.
 
-    `needs` are its dependencies, and those of the packages that it pins to one build; `cudnn` is the major among them, or None.
+    `pythons` are the Pythons that it runs on, of those that the matrix knows; `one_python` says that it was built for a single one.
+    `needs` are its dependencies, with those of packages that it pins to one build; `cudnn` is the major version among them.
     """
 
     package: str
@@ -66,98 +72,109 @@ class Published:
     variant: Variant
     platform: Platform
     pythons: frozenset[Version]
-    tied: bool
+    one_python: bool
     cudnn: int | None
     needs: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"{self.package} {self.version} {self.build}"
 
+    @property
+    def keys(self) -> frozenset[BuildKey]:
+        """The build for each of its Pythons, as facts name builds."""
+        return frozenset((self.version, self.platform, self.variant, python) for python in self.pythons)
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """What the records hold of the package of some facts, on their platform, and what the spec selects that asks for them.
 
-    `here` is False where the records do not have the channel at all.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """All builds of a package on one platform, and those that a spec selects. `has_channel`: the index has the channel at all."""
 
-    carrier: Carrier
+    package: VariantPackage
     spec: str
-    here: bool
-    builds: tuple[Published, ...]
-    selected: tuple[Published, ...]
+    has_channel: bool
+    builds: tuple[PublishedBuild, ...]
+    selected: tuple[PublishedBuild, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aspect:
-    """One thing that was asked of a fact: `exists`, `spelling`, `cudnn`, `solves` or `cuda`; `kind` says why, `text` all."""
+    """The result of one check of a fact. `reason` is the same for all facts with this problem, `text` has the details."""
 
-    name: str
-    verdict: str
-    kind: str = ""
+    name: AspectName
+    verdict: Verdict
+    reason: str = ""
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A fact and all that was asked of it."""
+class CheckedFact:
+    """A fact with the results of its checks."""
 
     fact: Fact
     aspects: tuple[Aspect, ...]
 
     @property
-    def first(self) -> Aspect | None:
-        """The aspect that decides: the first that is refuted, else the first that is undecidable; None for a confirmed fact."""
-        worst = (next((a for a in self.aspects if a.verdict == verdict), None) for verdict in (REFUTED, UNDECIDABLE))
-        return next((aspect for aspect in worst if aspect), None)
+    def decisive(self) -> Aspect | None:
+        """The first aspect that is refuted, else the first that is undecidable; None for a confirmed fact."""
+        by_verdict = {aspect.verdict: aspect for aspect in reversed(self.aspects)}
+        return by_verdict.get("refuted") or by_verdict.get("undecidable")
 
     @property
-    def verdict(self) -> str:
-        """Refuted, where any aspect is; else undecidable, where any is; else confirmed."""
-        return self.first.verdict if self.first else CONFIRMED
+    def verdict(self) -> Verdict:
+        """Refuted if any aspect is refuted, else undecidable if any is undecidable, else confirmed."""
+        return self.decisive.verdict if self.decisive else "confirmed"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One provider of one framework, and the oldest release that the matrix has of it: nothing is claimed before."""
+class FrameworkProvider:
+    """A provider of a framework, and the oldest release that the matrix claims of it."""
 
     framework: str
-    provider: str
-    since: Version
+    name: str
+    oldest: Version
 
 
 @dataclass(frozen=True, slots=True)
-class Unclaimed:
-    """Builds that are published and that the matrix does not claim: of a release before its first one, left out, or unknown.
+class UnclaimedBuilds:
+    """Published builds of a provider that the matrix does not claim, and why: too old, left out on purpose, or unknown to it."""
 
-    `why` is "older", a LeftOut, or None: nothing in the matrix knows of them.
-    """
-
-    source: Source
-    builds: tuple[Published, ...]
-    why: LeftOut | str | None = None
+    provider: FrameworkProvider
+    builds: tuple[PublishedBuild, ...]
+    reason: LeftOut | Literal["older", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What came of it. `solves` is how many were run, None where none was asked for; `homeless` are CUDA versions of builds that
-    no target is for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixComparison:
+    """The matrix compared with the package records of an index.
+
+    `complete` says whether the index holds every published build. `without_target` are the variants of facts that no target is for.
+    `solves` is how many environments were solved, None where that was not requested.
     """
 
     index: str
     complete: bool
-    sources: tuple[Source, ...]
-    judged: tuple[Judged, ...]
-    unclaimed: tuple[Unclaimed, ...]
-    homeless: tuple[Variant, ...]
+    providers: tuple[FrameworkProvider, ...]
+    facts: tuple[CheckedFact, ...]
+    unclaimed: tuple[UnclaimedBuilds, ...]
+    without_target: tuple[Variant, ...]
     solves: int | None
 
     @property
     def failed(self) -> bool:
-        """Whether anything is refuted, or published and unknown."""
-        return any(item.verdict == REFUTED for item in self.judged) or any(item.why is None for item in self.unclaimed)
+        """Whether a fact is refuted or a build is unknown."""
+        return any(item.verdict == "refuted" for item in self.facts) or any(item.reason == "unknown" for item in self.unclaimed)
 
 
-def told_variant(variant: Variant) -> str:
-    """CPU, CUDA 12.6, or CUDA of no told version."""
-    return "CUDA of no told version" if variant == UNTOLD else variant_text(variant)
+def variant_label(variant: Variant) -> str:
+    """`CPU`, `CUDA 12.6`, or `an unknown CUDA version`."""
+    return "an unknown CUDA version" if variant == UNKNOWN_CUDA else variant_text(variant)
+
+
+def variant_name(variant: Variant) -> str:
+    """A variant as the matrices write it: `cpu`, or `12.6`."""
+    return str(variant) if variant else "cpu"
+
+
+def and_more(builds: Sequence[PublishedBuild]) -> str:
+    """` and 2 more` for three builds of which one is named; empty for one."""
+    return f" and {len(builds) - 1} more" if len(builds) > 1 else ""

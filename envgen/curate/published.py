@@ -1,114 +1,116 @@
-"""What package records say of a framework's builds: asks the index, judges nothing."""
+"""What package records say of a framework's builds. Reads an index; judges nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packaging.version import InvalidVersion, Version
 from rattler import MatchSpec, RepoDataRecord
 
-from envgen.channels.channel import place
-from envgen.channels.index import Index, admits, fitting, match_spec, name_of, runs_on
-from envgen.curate.claims import specs, specs_for
-from envgen.curate.model import UNTOLD, Carrier, Fact, Published, Shelf
-from envgen.formats.builds import NAMERS, built_for
+from envgen.channels.channel import locate
+from envgen.channels.index import Index
+from envgen.channels.query import match_spec, matching_records, name_of, runs_on
+from envgen.channels.versions import admits
+from envgen.curate.facts import specs, specs_for
+from envgen.curate.model import UNKNOWN_CUDA, Fact, PublishedBuild, Selection, VariantPackage
+from envgen.formats.builds import built_for
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import NoSolution, addressed
 from envgen.model.facts import PLATFORMS, Framework, Platform, Spelling, Variant
 
-_FIRST = re.compile(r"(\d+\.\d+)")
+_MINOR = re.compile(r"(\d+\.\d+)")
 _CUDNN_IN_BUILD = re.compile(r"cudnn(\d+)")
-_CUDNN = ("cudnn", "libcudnn")
-_ONE_BUILD = re.compile(r"[\w.+!-]+")  # a version or a build string without a glob and without a range
-_PROBES = ("", ".0", ".99", ".999")  # of 12.6.*: what a record that asks for some 12.6 may have in mind
+_EXACT = re.compile(r"[\w.+!-]+")  # a version or a build string that is neither a glob nor a range
 
 
 @dataclass
-class Evidence:
-    """An index, and what was learnt from it; `pythons` are the minors that builds are asked about."""
+class BuildIndex:
+    """The builds in an index, read once and kept. `pythons` are the Pythons that builds are checked for."""
 
     index: Index
+    catalogue: Catalogue
     pythons: Sequence[Version]
-    _shelves: dict[tuple[str, Platform], tuple[tuple[RepoDataRecord, Published], ...]] = field(default_factory=dict)
-    _record: dict[int, RepoDataRecord] = field(default_factory=dict)
+    _builds: dict[tuple[VariantPackage, Platform], Mapping[PublishedBuild, RepoDataRecord]] = field(default_factory=dict)
     _channels: dict[str, bool] = field(default_factory=dict)
 
-    def shelf(self, fact: Fact, spelling: Spelling) -> Shelf:
-        """What there is of the package that carries a fact, on its platform, and what its spelling selects, for any Python."""
-        carried = carrier(fact.framework, spelling, fact.variant)
-        spec = next(spec for spec in specs(fact, spelling) if name_of(match_spec(spec)) == carried.package)
-        found, wanted = self.published(carried, fact.platform), match_spec(spec)
-        selected = tuple(build for record, build in found if wanted.matches(record))
-        return Shelf(carried, spec, self.has_channel(carried.channel), tuple(build for _, build in found), selected)
+    def select(self, fact: Fact, spelling: Spelling) -> Selection:
+        """The builds of the package that a fact is about, on its platform, and what its spelling selects, for any Python."""
+        package = variant_package(fact.framework, spelling, fact.variant)
+        spec = _spec_of(package, specs(fact, spelling))
+        builds, wanted = self.builds(package, fact.platform), match_spec(spec)
+        return Selection(
+            package=package,
+            spec=spec,
+            has_channel=self.has_channel(package.channel),
+            builds=tuple(builds),
+            selected=tuple(build for build, record in builds.items() if wanted.matches(record)),
+        )
 
-    def published(self, carried: Carrier, platform: Platform) -> tuple[tuple[RepoDataRecord, Published], ...]:
-        """Every build of a package in its channel. Versions that PEP 440 does not know are left aside."""
-        key = (f"{carried.channel}::{carried.package}", platform)
-        if key not in self._shelves:
-            records = self.records(carried.package, carried.channel, platform)
-            found = ((record, self._published(record, carried.channel, platform)) for record in records)
-            once = {build: record for record, build in found if build}  # a build may be published as .tar.bz2 and as .conda
-            kept = [(record, build) for build, record in once.items()]
-            self._shelves[key] = tuple(sorted(kept, key=lambda pair: (pair[1].version, pair[1].build)))
-            self._record.update((id(build), record) for build, record in once.items())
-        return self._shelves[key]
+    def selects(self, framework: Framework, provider: str, spelling: Spelling, build: PublishedBuild) -> bool:
+        """Whether a spelling selects a build."""
+        package = variant_package(framework.name, spelling, build.variant)
+        record = self.builds(package, build.platform).get(build)
+        spec = match_spec(_spec_of(package, specs_for(framework, provider, spelling, build)))
+        return record is not None and spec.matches(record)
 
-    def builds_of(self, framework: Framework, provider: str, platforms: Iterable[Platform]) -> list[Published]:
-        """Every build of a framework that a provider publishes: of the packages that its spellings name, for CPU and for CUDA."""
+    def builds_of(self, framework: Framework, provider: str, platforms: Iterable[Platform]) -> list[PublishedBuild]:
+        """Every build of a framework by a provider: of all packages that its spellings name, for CPU and for CUDA."""
         rows = framework.providers[provider]
-        carriers = dict.fromkeys(carrier(framework.name, row, variant) for row in rows for variant in (None, UNTOLD))
-        return [build for platform in platforms for carried in carriers for _, build in self.published(carried, platform)]
+        packages = dict.fromkeys(variant_package(framework.name, row, variant) for row in rows for variant in (None, UNKNOWN_CUDA))
+        return [build for platform in platforms for package in packages for build in self.builds(package, platform)]
 
-    def _published(self, record: RepoDataRecord, channel: str, platform: Platform) -> Published | None:
+    def builds(self, package: VariantPackage, platform: Platform) -> Mapping[PublishedBuild, RepoDataRecord]:
+        """Every build of a package in its channel, with its record, oldest first. Versions outside PEP 440 are ignored."""
+        if (package, platform) not in self._builds:
+            records = self.records(package.name, package.channel, platform)
+            found = ((self._build(record, package.channel, platform), record) for record in records)
+            unique = {build: record for build, record in found if build}  # a build may be published as .tar.bz2 and as .conda
+            self._builds[package, platform] = dict(sorted(unique.items(), key=lambda pair: (pair[0].version, pair[0].build)))
+        return self._builds[package, platform]
+
+    def _build(self, record: RepoDataRecord, channel: str, platform: Platform) -> PublishedBuild | None:
         try:
             version = Version(str(record.version))
         except InvalidVersion:
             return None
-        needs = self._needs(record, channel, platform)
-        runs = frozenset(python for python in (*self.pythons, *_coming(self.pythons)) if runs_on(record, python))
-        return Published(
+        needs = tuple(dict.fromkeys(self._needs(record, channel, platform)))
+        runs = frozenset(python for python in (*self.pythons, *_upcoming(self.pythons)) if runs_on(record, python))
+        return PublishedBuild(
             package=record.name.normalized,
             version=version,
             build=str(record.build),
-            variant=variant_of(str(record.build), needs),
+            variant=variant_of(self.catalogue, record.name.normalized, str(record.build), needs),
             platform=platform,
             pythons=runs if len(runs) == 1 else runs & frozenset(self.pythons),
-            tied=len(runs) == 1,
-            cudnn=_cudnn_of(str(record.build), needs),
+            one_python=len(runs) == 1,
+            cudnn=_cudnn_of(self.catalogue, str(record.build), needs),
             needs=needs,
         )
 
-    def _needs(self, record: RepoDataRecord, channel: str, platform: Platform) -> tuple[str, ...]:
-        """The dependencies of a record, and of what it pins to one build: tensorflow says all it needs in tensorflow-base."""
-        needs, seen, todo = dict.fromkeys(record.depends), {record.name.normalized}, list(record.depends)
+    def _needs(self, record: RepoDataRecord, channel: str, platform: Platform) -> Iterator[str]:
+        """The dependencies of a record and of what it pins to one build: `tensorflow` itself names none but `tensorflow-base`."""
+        seen, todo = {record.name.normalized}, list(record.depends)
+        yield from record.depends
         while todo:
-            words = todo.pop().replace("==", "").split()
-            if len(words) == 3 and words[0] not in seen and all(map(_ONE_BUILD.fullmatch, words[1:])):
-                seen.add(words[0])
-                pinned = next(
-                    (r for r in self.records(words[0], channel, platform) if [str(r.version), str(r.build)] == words[1:]), None
-                )
-                todo += pinned.depends if pinned else ()
-                needs.update(dict.fromkeys(pinned.depends if pinned else ()))
-        return tuple(needs)
-
-    def selects(self, framework: Framework, provider: str, spelling: Spelling, build: Published) -> bool:
-        """Whether a spelling would choose a build."""
-        carried = carrier(framework.name, spelling, build.variant)
-        asked = specs_for(framework, provider, spelling, build)
-        wanted = match_spec(next(spec for spec in asked if name_of(match_spec(spec)) == carried.package))
-        return wanted.matches(self._record[id(build)])
+            name, *pin = todo.pop().replace("==", "").split()
+            if name not in seen and len(pin) == 2 and all(map(_EXACT.fullmatch, pin)):
+                seen.add(name)
+                candidates = self.records(name, channel, platform)
+                depends = next((r.depends for r in candidates if [str(r.version), str(r.build)] == pin), ())
+                todo += depends
+                yield from depends
 
     def records(self, name: str, channel: str, platform: Platform) -> Sequence[RepoDataRecord]:
         """The records of a package; none where the index does not have the channel."""
-        return self.index.records(name, place(channel), platform) if self.has_channel(channel) else ()
+        return self.index.records(name, locate(channel), platform) if self.has_channel(channel) else ()
 
     def has_channel(self, channel: str) -> bool:
-        """Whether the index has a channel at all; a live one that cannot be reached is an error."""
+        """Whether the index has a channel. Raises NoSolution where a live channel cannot be reached."""
         if channel not in self._channels:
             try:
-                self.index.records("python", place(channel), "noarch")
+                self.index.records("python", locate(channel), "noarch")
                 self._channels[channel] = True
             except NoSolution:
                 if self.index.gateway:
@@ -117,112 +119,97 @@ class Evidence:
         return self._channels[channel]
 
     def channels(self, spelling: Spelling, others: Iterable[str], platform: Platform) -> tuple[str, ...]:
-        """The channels to solve with: the spelling's own; where none of them has Python, the others that have it come after."""
+        """The channels to solve with: the spelling's own, then, if none of them has Python, all others that have it."""
         if any(self.records("python", channel, platform) for channel in spelling.channels):
             return spelling.channels
         more = (channel for channel in others if channel not in spelling.channels)
         return (*spelling.channels, *(channel for channel in more if self.records("python", channel, platform)))
 
-    def missing(self, asked: Iterable[str], channels: Sequence[str], platform: Platform) -> tuple[str, ...]:
-        """The specs that no record fits."""
-        here = [channel for channel in channels if self.has_channel(channel)]
-        return tuple(spec for spec in asked if not fitting(self.index, spec, here, platform))
+    def missing(self, specs: Iterable[str], channels: Sequence[str], platform: Platform) -> tuple[str, ...]:
+        """The specs that no record matches."""
+        known = [channel for channel in channels if self.has_channel(channel)]
+        return tuple(spec for spec in specs if not matching_records(self.index, spec, known, platform))
 
 
-def _coming(pythons: Sequence[Version]) -> tuple[Version, ...]:
-    """The minors after the newest that is known: a build may be tied to one of them, and is news then."""
+def _upcoming(pythons: Sequence[Version]) -> tuple[Version, ...]:
+    """The Pythons after the newest that the matrix knows: a build for one of them is new, not broken."""
     newest = max(pythons)
     return tuple(Version(f"{newest.major}.{newest.minor + ahead}") for ahead in (1, 2, 3))
 
 
-def carrier(framework: str, spelling: Spelling, variant: Variant) -> Carrier:
-    """The package that is the build: the one whose build string a spelling names, for CUDA or for CPU; else the framework's own.
+# --- what a spelling requests ---------------------------------------------------------------------------------------------
+
+
+def variant_package(framework: str, spelling: Spelling, variant: Variant) -> VariantPackage:
+    """The package that a spelling requests a variant by: one with a build string, else the one named as the framework.
 
     Raises BadInput with the address of a spelling that is not made of conda specs.
     """
     own, other = (spelling.cuda, spelling.cpu) if variant else (spelling.cpu, spelling.cuda)
     with addressed(spelling.at):
-        asked = {name_of(spec): spec for spec in map(_without_holes, own or other)}
-        told = [name_of(spec) for spec in map(_without_holes, (*own, *other)) if spec.build is not None]
-    name = next((name for name in (*told, framework) if name in asked), next(iter(asked)))
-    return Carrier(name, _channel(asked[name], spelling))
+        requested = {name_of(spec): spec for spec in map(_without_holes, own or other)}
+        with_build = [name_of(spec) for spec in map(_without_holes, (*own, *other)) if spec.build is not None]
+    name = next((name for name in (*with_build, framework) if name in requested), next(iter(requested)))
+    return VariantPackage(name, _channel(requested[name], spelling))
+
+
+def _spec_of(package: VariantPackage, specs: Iterable[str]) -> str:
+    """The spec that is about a package."""
+    return next(spec for spec in specs if name_of(match_spec(spec)) == package.name)
 
 
 def _without_holes(spec: str) -> MatchSpec:
     return match_spec(re.sub(r"\{\w+\}", "0", spec))
 
 
-def belongs(evidence: Evidence, package: str, version: Version, spelling: Spelling, spec: str) -> str:
-    """The oldest prefix (0.22) of a companion that was made for a release of a package; "" where no record tells.
-
-    The oldest: later releases of a companion are built for older ones of its framework, too (torchvision 0.26 for PyTorch 2.10).
-    """
-    wanted = _without_holes(spec)
-    found = []
-    for platform in PLATFORMS:
-        for record in evidence.records(name_of(wanted), _channel(wanted, spelling), platform):
-            numbers = str(record.version).split(".")
-            if len(numbers) > 1 and all(number.isdigit() for number in numbers[:2]) and _made_for(record, package, version):
-                found.append((int(numbers[0]), int(numbers[1])))
-    return ".".join(map(str, min(found))) if found else ""
-
-
-def _made_for(record: RepoDataRecord, package: str, version: Version) -> bool:
-    """Whether what a record needs of a package admits this version, and neither every older nor every newer one."""
-    asked = [words[1] for need in record.depends if (words := need.split())[0] == package and len(words) > 1]
-    narrow = any(not admits(need, "0.1") for need in asked) and any(not admits(need, "9999") for need in asked)
-    return narrow and all(admits(need, str(version)) for need in asked)
-
-
 def _channel(spec: MatchSpec, spelling: Spelling) -> str:
-    """The channel that a spec names, as the spelling writes it; else the first of the spelling."""
-    named = [text for text in spelling.channels if spec.channel and place(text).url == spec.channel.base_url.rstrip("/")]
+    """The channel that a spec names, as the spelling writes it; else the first channel of the spelling."""
+    named = [text for text in spelling.channels if spec.channel and locate(text).url == spec.channel.base_url.rstrip("/")]
     return next(iter(named), spelling.channels[0])
 
 
-def variant_of(build: str, needs: Iterable[str]) -> Variant:
-    """The CUDA that a build was made for: by its build string, else by what it needs; None for a CPU build."""
-    told = built_for(build)
-    if told and "." in told:
-        return Version(told)
+def companion_prefix(index: BuildIndex, package: str, version: Version, spelling: Spelling, spec: str) -> str:
+    """The oldest version prefix (0.22) of a companion that was built for a version of a package; "" if no record tells.
+
+    The oldest, because later versions of a companion may be built for older frameworks too: `torchvision` 0.26 for `pytorch` 2.10.
+    """
+    companion = _without_holes(spec)
+    name, channel = name_of(companion), _channel(companion, spelling)
+    records = (record for platform in PLATFORMS for record in index.records(name, channel, platform))
+    versions = (str(record.version).split(".")[:2] for record in records if _built_for(record, package, version))
+    prefixes = [tuple(map(int, parts)) for parts in versions if len(parts) == 2 and all(map(str.isdigit, parts))]
+    return ".".join(map(str, min(prefixes, default=())))
+
+
+def _built_for(record: RepoDataRecord, package: str, version: Version) -> bool:
+    """Whether what a record needs of a package admits this version, but neither every older nor every newer one."""
+    ranges = [words[1] for need in record.depends if (words := need.split())[0] == package and len(words) > 1]
+    bounded = any(not admits(text, "0.1") for text in ranges) and any(not admits(text, "9999") for text in ranges)
+    return bounded and all(admits(text, str(version)) for text in ranges)
+
+
+# --- what a record says of itself -----------------------------------------------------------------------------------------
+
+
+def variant_of(catalogue: Catalogue, name: str, build: str, needs: Iterable[str]) -> Variant:
+    """The CUDA version that a build was made for, by its build string, else by its dependencies; None for a CPU build."""
+    named = built_for(build, next(iter(catalogue.named("conda", name)), None))
+    if named and "." in named:
+        return Version(named)
     by_name = {need.split()[0]: need for need in needs}
-    bounds = (_FIRST.search(by_name[name].partition(" ")[2]) for name in NAMERS if name in by_name)
+    bounds = (_MINOR.search(by_name[name].partition(" ")[2]) for name in catalogue.namers if name in by_name)
     bound = next((Version(found[1]) for found in bounds if found), None)
-    if bound is None and told is None and not {"__cuda", *NAMERS} & by_name.keys():
+    if bound is None and named is None and not {"__cuda", *catalogue.namers} & by_name.keys():
         return None
-    return bound or UNTOLD
+    return bound or UNKNOWN_CUDA
 
 
-def _cudnn_of(build: str, needs: Iterable[str]) -> int | None:
-    """The cuDNN major that a build links: by what it needs, else by its build string."""
+def _cudnn_of(catalogue: Catalogue, build: str, needs: Iterable[str]) -> int | None:
+    """The major version of the cuDNN that a build links, by its dependencies, else by its build string."""
+    packages = catalogue.bringing("cudnn", "conda")
     for need in needs:
         words = need.split()
-        if words[0] in _CUDNN and len(words) > 1 and (found := re.search(r"\d+", words[1])):
+        if words[0] in packages and len(words) > 1 and (found := re.search(r"\d+", words[1])):
             return int(found[0])
     named = _CUDNN_IN_BUILD.search(build)
     return int(named[1]) if named else None
-
-
-def refuses(build: Published, asked: Iterable[str], promised: Mapping[str, str]) -> str:
-    """What one build needs that its own target cannot give, whatever else is published; "" where there is no such thing.
-
-    That is a virtual package that is not promised, or another version than the one that the spelling asks for beside it.
-    """
-    pinned = {words[0]: words[1].removesuffix(".*") for spec in asked if len(words := spec.split("::")[-1].split()) == 2}
-    for need in build.needs:
-        name, _, wanted = need.partition(" ")
-        if name.startswith("__") and not _given(name, wanted, promised):
-            return f"needs `{need}`, and the target promises {f'{name} {promised[name]}' if name in promised else f'no {name}'}"
-        asks = pinned.get(name, "") if wanted else ""
-        if re.fullmatch(r"[\d.]+", asks) and not any(admits(wanted.split()[0], asks + probe) for probe in _PROBES):
-            return f"needs `{need}`, and the spelling asks for {name} {asks}"
-    return ""
-
-
-def _given(name: str, wanted: str, promised: Mapping[str, str]) -> bool:
-    if name not in promised:
-        return False
-    version, _, build = promised[name].partition(" ")
-    words = wanted.split()
-    fits = not words or admits(words[0], version)
-    return fits and (len(words) < 2 or words[1] in ("*", build or "0"))

@@ -116,9 +116,7 @@ def _price(
             name, before = row.target.name, _versions(row)[other.framework]
             after = then[name][other.framework]
             if after < before:
-                what = (
-                    f"{name} would have {other.framework} {after} instead of {before}: earlier frameworks count more"
-                )
+                what = f"{name} would have {other.framework} {after} instead of {before}: earlier frameworks count more"
                 return Reason(what, other.at)
     what = f"without it, the targets share python {resolution.python} and agree on {requirement_text(requested)}"
     return Reason(what, problem.project.at("python"))

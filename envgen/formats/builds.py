@@ -1,18 +1,21 @@
-"""What one package says about CUDA: by its build string, its version, its name. Pure; the tables of names stand here.
+"""What one package says of CUDA: by its build string, its version, its name, what it needs and what is beside it. Pure.
 
-A build string names its CUDA in many dialects: cuda126_mkl_py312_h0_300 and cuda112py310h0_0 (conda-forge),
-py3.10_cuda11.6_cudnn8.3.2_0, py3.7_cuda10.0.130_cudnn7.4.2_2 and py310_cu116 (pytorch channel), gpu_py39h0_0 (defaults). A
-wheel says it in its version (2.1.0+cu118), in its name (nvidia-cudnn-cu12, jax-cuda12-plugin, cupy-cuda12x) or not at all.
+Which packages there are, a Catalogue says; this module reads what all of them share. A build string names its CUDA in many
+dialects: `cuda126_mkl_py312_h0_300` and `cuda112py310h0_0` (conda-forge), `py312h0_0_cuda129` (there, too), `gpu_py39h0_0`
+(defaults), `py3.10_cuda11.6_cudnn8.3.2_0` and `py310_cu116` (the `pytorch` channel). A wheel says it in its version
+(`2.1.0+cu118`), in its name (`nvidia-cudnn-cu12`, `cupy-cuda12x`) or not at all.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 
 from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from envgen.model.catalogue import Catalogue, KnownPackage, named_by, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 
@@ -20,49 +23,10 @@ _BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?(\d+(?:\.\d+)+|\d{1,3})?|gpu)(?=_|p
 _CPU_BUILD = re.compile(r"(?:^|_)cpu(?=_|py|h[0-9a-f]{7}|$)")
 _LOCAL = re.compile(r"\+cu(?:da)?(\d+)")
 _IN_NAME = re.compile(r"-cu(\d+)$|-cuda(\d+)(?:x$|$|-)")
+_HOLES = {r"\{cu\}": r"(\d{2,3})(?![\d.])", r"\{cuda\}": r"(\d+\.\d+)", r"\{version\}": r".*", r"\*": r".*", r"\?": r"."}
 
-# Packages with a CPU and a CUDA build, and the framework that they are.
-_CONDA_FRAMEWORKS = {
-    **dict.fromkeys(("pytorch", "libtorch", "pytorch-gpu", "pytorch-cpu"), "pytorch"),
-    **dict.fromkeys(("tensorflow", "tensorflow-base", "tensorflow-gpu", "tensorflow-cpu", "libtensorflow_cc"), "tensorflow"),
-    "jaxlib": "jax",
-}
-PIP_TENSORFLOW = ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-cpu-aws")
-_PIP_FRAMEWORKS = {"torch": "pytorch", "jaxlib": "jax", **dict.fromkeys(PIP_TENSORFLOW, "tensorflow")}
-CPU_WHEELS = frozenset({"tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tensorflow-cpu-aws"})
-_SIGNS = {
-    "jax": re.compile(r"pip:jax-cuda\d+-(?:plugin|pjrt)"),
-    "tensorflow": re.compile(r"pip:nvidia-cudnn(?:-cu\d+)?|conda:(?:cudatoolkit|libcublas)"),
-    "pytorch": re.compile(r"pip:nvidia-cu(?:dnn|blas)(?:-cu\d+)?"),
-}
-# TensorFlow's wheels for Linux, and the CUDA major that they load (https://www.tensorflow.org/install/source#gpu).
-_TENSORFLOW = {"2.15": "12", "2.4": "11", "2.1": "10"}
-_TENSORFLOW_WINDOWS = Version("2.11")  # from here on the wheels for Windows have no GPU code
-COMPANIONS = frozenset(
-    {
-        *("torchvision", "torchaudio", "torchtext", "torchcodec", "torchani", "openmm-torch", "xformers", "flash-attn"),
-        *("bitsandbytes", "deepspeed", "torchcsprng", "tensorflow-estimator", "libtensorflow_framework", "triton"),
-    }
-)
-# Say which CUDA the whole environment is for, the more binding first. pytorch-cuda comes first: the nvidia channel's helper
-# libraries bring a cuda-version that is newer than it.
-NAMERS = ("pytorch-cuda", "cudatoolkit", "cuda-version", "cuda-toolkit")
 
-_LIBRARY = re.compile(
-    r"cudatoolkit|pytorch-cuda|cuda(?:-.*)?|cudnn.*|libcudnn.*|nccl|cutensor|libcutensor.*|cusparselt|libcusparselt.*|magma|libmagma.*"
-    r"|lib(?:cublas|cufft|cufile|curand|cusolver|cusparse|cudss|npp|nvjitlink|nvjpeg|nvrtc|nvfatbin|nvptxcompiler|nvvm|nvshmem).*"
-    r"|cupy|cupy-core|pycuda|faiss-gpu|pytorch-gpu|tensorflow-gpu|tensorrt.*"
-)
-_PIP_LIBRARY = re.compile(
-    r"nvidia-(?:cublas|cuda-.*|cudnn|cufft|cufile|curand|cusolver|cusparse|cusparselt|nccl|nvjitlink|nvtx|nvshmem)(?:-cu\d+)?"
-    r"|cuda-toolkit|jax-cuda\d+-(?:plugin|pjrt)|cupy-cuda.*|pycuda|onnxruntime-gpu|faiss-gpu.*|tensorrt.*|.*-cu1[1-9]"
-)
-_HARMLESS = frozenset({"cuda-pathfinder", "cuda-python-headers"})  # pure Python and headers: they load nothing
-_RUNTIME = re.compile(r"(?:lib|nvidia-)?(cublas|cudart|cuda-runtime|cudnn|cufft|cusparse|cusolver|curand|nccl)(?:-cu\d+)?")
-
-# CUDA inside the plain wheels of PyPI for Linux x86_64, up to 1.12; later ones depend on nvidia-* packages.
-# https://github.com/pytorch/pytorch/blob/main/RELEASE.md and the wheels' own metadata
-_BUNDLED = {"1.13": None, "1.7": "10.2", "1.6": "10.2", "1.5": "10.2", "1.4": "10.1", "1.3": "10.1"}
+# --- a build string -------------------------------------------------------------------------------------------------------
 
 
 def dotted(digits: str) -> str:
@@ -74,72 +38,98 @@ def dotted(digits: str) -> str:
     return f"{digits[:-1]}.{digits[-1]}"
 
 
-def built_for(build: str) -> str | None:
-    """The CUDA that a build string names, "12.6" or "12"; "" for a CUDA build without a version, None for a CPU build."""
+def built_for(build: str, known: KnownPackage | None = None) -> str | None:
+    """The CUDA that a build string names, "12.6" or "12"; "" for a CUDA build without a version, None for a CPU build.
+
+    The globs of the package's row come first, then the dialects of the channels.
+    """
+    for glob in known.cuda_builds if known else ():
+        match = _pattern(glob).fullmatch(build)
+        if match:
+            return dotted(match[1]) if match.groups() else _in_dialect(build) or ""
+    return None if known and _any(known.cpu_builds, build) else _in_dialect(build)
+
+
+def _in_dialect(build: str) -> str | None:
     found = _BUILT_FOR.findall(build)
     return dotted(max(found, key=len)) if found else None
 
 
-def framework_of(package: LockedPackage) -> str | None:
-    """The framework that a package is: `pytorch` for conda's pytorch and libtorch and for pip's torch."""
-    return (_CONDA_FRAMEWORKS if package.manager == "conda" else _PIP_FRAMEWORKS).get(package.name)
+@cache
+def _pattern(glob: str) -> re.Pattern[str]:
+    """A glob of build strings with the holes of a spelling, as a regular expression."""
+    text = re.escape(glob)
+    for hole, pattern in _HOLES.items():
+        text = text.replace(hole, pattern)
+    return re.compile(text)
 
 
-def version_of(package: LockedPackage) -> Version | None:
-    """A package's version by PEP 440; None where it is none."""
-    try:
-        return Version(package.version)
-    except InvalidVersion:
-        return None
+def matches(glob: str, build: str) -> bool:
+    """Whether a build string is one of a glob, which may hold the holes of a spelling."""
+    return _pattern(glob).fullmatch(build) is not None
 
 
-def cuda_of(package: LockedPackage) -> str | None:
-    """The CUDA that a package was built for or belongs to, "12.6" or "12"; "" for CUDA of no told version, None for none."""
-    return _conda_cuda(package) if package.manager == "conda" else _pip_cuda(package)
+def _any(globs: Iterable[str], build: str) -> bool:
+    return any(matches(glob, build) for glob in globs)
 
 
-def _conda_cuda(package: LockedPackage) -> str | None:
-    if package.name in _HARMLESS or package.name == "faiss-cpu":
-        return None
-    if package.name in NAMERS:
-        return _told(package.version)
-    if package.name.startswith(("cuda-", "libcublas")) and package.version.split(".")[0] in ("9", "10", "11", "12", "13"):
-        return package.version.split(".")[0]  # the major of cuBLAS is that of its toolkit
-    found = built_for(package.build)
-    if found is None and _LIBRARY.fullmatch(package.name):
-        return ""
-    return found
+# --- a package ------------------------------------------------------------------------------------------------------------
 
 
-def _pip_cuda(package: LockedPackage) -> str | None:
+def framework_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
+    """The framework that a package is: `pytorch` for conda's `libtorch` and for pip's `torch`."""
+    known = catalogue.of(package)
+    return known.framework if known and known.role == "framework" and not known.stub else None
+
+
+def cuda_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
+    """The CUDA that a package was built for or belongs to, "12.6" or "12"; "" for CUDA without a version, None for no CUDA."""
+    known = catalogue.of(package)
+    if package.manager == "conda":
+        return _conda_cuda(known, package)
     local = _LOCAL.search(package.version)
-    if local:
-        return dotted(local[1])
+    return dotted(local[1]) if local else _wheel_cuda(catalogue, known, package)
+
+
+def _conda_cuda(known: KnownPackage | None, package: LockedPackage) -> str | None:
+    if known is None:
+        return built_for(package.build)
+    if known.only == "cpu" or known.holds == "nothing":
+        return None
+    if known.tells != "none":
+        return _told(package.version, known.tells)
+    found = built_for(package.build, known)
+    return "" if found is None and known.only == "cuda" else found
+
+
+def _wheel_cuda(catalogue: Catalogue, known: KnownPackage | None, package: LockedPackage) -> str | None:
+    if known and (known.only == "cpu" or known.holds == "nothing"):
+        return None
+    if known and known.tells != "none":
+        return _told(package.version, known.tells)
     named = _IN_NAME.search(package.name)
     if named:
-        digits = named[1] or named[2]
-        runtime = package.name.startswith(("nvidia-cuda-runtime", "nvidia-cuda-nvrtc", "nvidia-cuda-cupti"))
-        return _told(package.version) if runtime else dotted(digits)
-    if package.name.startswith("nvidia-cuda-") or package.name in NAMERS:
-        return _told(package.version)
-    if package.name == "torch":
-        return _torch_cuda(package)
-    return "" if _PIP_LIBRARY.fullmatch(package.name) else None
+        return dotted(named[1] or named[2])
+    if known and known.role == "framework" and not is_cpu_build(catalogue, package):
+        found = _needed(catalogue, known, package)
+        return "" if found is None and known.only == "cuda" else found
+    return "" if known and known.only == "cuda" else None
 
 
-def _torch_cuda(package: LockedPackage) -> str | None:
-    """CUDA of a plain torch wheel: by the nvidia-* packages that it needs, or, of old ones, by what was inside."""
-    if not package.platform.startswith("linux") or "+cpu" in package.version:
-        return None
-    needs = [need for need in package.depends if need.startswith(("nvidia-", "cuda-toolkit", "cuda-bindings"))]
-    wanted = [need for need in needs if applies(need, package.platform)]
+def _needed(catalogue: Catalogue, known: KnownPackage, package: LockedPackage) -> str | None:
+    """The CUDA of a framework's wheel by those of CUDA's own wheels that it needs, or by what is inside it."""
+    needs = [need for need in package.depends if is_cuda_wheel(catalogue, requirement_name(need))]
     if needs:
-        named = _IN_NAME.search(requirement_name(wanted[0])) if wanted else None
-        return (dotted(named[1]) if named else "") if wanted else None
-    version = version_of(package)
-    if version is None or package.platform != "linux-64":
-        return None
-    return next((cuda for since, cuda in _BUNDLED.items() if version >= Version(since)), None)
+        wanted = [requirement_name(need) for need in needs if applies(need, package.platform)]
+        told = (dotted(found[1]) for name in wanted if (found := _IN_NAME.search(name)) and found[1])
+        return next(told, "") if wanted else None
+    made = known.made_with(package.version)
+    return made.cuda if made and made.inside else None
+
+
+def is_cuda_wheel(catalogue: Catalogue, name: str) -> bool:
+    """Whether a wheel of this name is one of CUDA's own."""
+    return any(known.role == "cuda" and known.holds != "nothing" for known in catalogue.named("pip", name))
 
 
 def requirement_name(need: str) -> str:
@@ -164,9 +154,11 @@ def applies(need: str, platform: Platform) -> bool:
         return True
 
 
-def _told(version: str) -> str:
-    """Major and minor where they are numbers, else "": what a broken version says of CUDA."""
-    return minor_of(version) if re.match(r"\d+(\.\d+)*$|\d+\.\d+\.", version) else ""
+def _told(version: str, precision: str = "minor") -> str:
+    """What a version tells of CUDA: its major, or major and minor; "" where those are not numbers."""
+    if not re.match(r"\d+(\.\d+)*$|\d+\.\d+\.", version):
+        return ""
+    return version.split(".", maxsplit=1)[0] if precision == "major" else minor_of(version)
 
 
 def minor_of(version: str) -> str:
@@ -174,68 +166,72 @@ def minor_of(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def framework_cuda(package: LockedPackage, beside: Iterable[LockedPackage]) -> str | None:
-    """The CUDA of a framework's package; of a wheel that does not tell, what the packages beside it make of it.
+# --- a package among others -----------------------------------------------------------------------------------------------
 
-    JAX's CUDA is a plugin; TensorFlow's and torch's wheels load the nvidia-* packages, TensorFlow's up to 2.14 also conda's
-    cudatoolkit. A torch wheel that tells a bare major is for the minor of the CUDA runtime that it is locked with.
+
+def framework_cuda(catalogue: Catalogue, package: LockedPackage, beside: Iterable[LockedPackage]) -> str | None:
+    """The CUDA of a framework's package; where it does not say one, that of the packages beside it that make it a CUDA build.
+
+    A wheel that pins its CUDA runtime is for the minor of the one that it is locked with.
     """
-    found = cuda_of(package)
-    if package.manager == "conda" or is_cpu_build(package) or package.name in CPU_WHEELS:
+    known, found = catalogue.of(package), cuda_of(catalogue, package)
+    if known is None or is_cpu_build(catalogue, package):
         return found
     others = tuple(beside)
-    if found is None:
-        framework = _PIP_FRAMEWORKS[package.name]
-        signs = (other for other in others if _SIGNS[framework].fullmatch(f"{other.manager}:{other.name}"))
-        told = [cuda for other in signs if (cuda := cuda_of(other)) is not None]
-        found = _loaded(package, told) if framework == "tensorflow" else next(iter(told), None)
-    return _runtime_minor(found, others) if package.name == "torch" and found is not None and "." not in found else found
+    if not found and known.beside:
+        near = _beside(catalogue, known, package, others)
+        found = found if near is None else near
+    if known.runtime and found is not None and "." not in found:
+        runtimes = [other for other in others if other.manager == package.manager and named_by((known.runtime,), other)]
+        return _minor(found, [cuda for other in runtimes if (cuda := cuda_of(catalogue, other))])
+    return found
 
 
-def _loaded(tensorflow: LockedPackage, beside: list[str]) -> str | None:
-    """The CUDA beside a TensorFlow wheel that it can load: of the major that it was built for; no wheel does on macOS."""
-    version = version_of(tensorflow)
-    windows = tensorflow.platform.startswith("win")
-    if tensorflow.platform.startswith("osx") or (windows and (version is None or version >= _TENSORFLOW_WINDOWS)):
-        return None
-    major = tensorflow_loads(tensorflow)
-    return next((cuda for cuda in beside if not cuda or not major or cuda.split(".")[0] == major), None)
+def _beside(catalogue: Catalogue, known: KnownPackage, package: LockedPackage, others: Iterable[LockedPackage]) -> str | None:
+    """The CUDA of the first package beside it that makes it a CUDA build, and is of the major that it loads."""
+    major = loads(catalogue, package)
+    for other in others:
+        cuda = cuda_of(catalogue, other) if named_by(known.beside.get(other.manager, ()), other) else None
+        if cuda is not None and (not cuda or not major or cuda.split(".")[0] == major):
+            return cuda.split(".")[0] if known.beside_tells == "major" else cuda
+    return None
 
 
-def tensorflow_loads(wheel: LockedPackage) -> str:
-    """The CUDA major whose libraries a TensorFlow wheel for Linux loads by name, "" where that is not known."""
-    version = version_of(wheel)
-    return next((cuda for since, cuda in _TENSORFLOW.items() if version and version >= Version(since)), "")
+def loads(catalogue: Catalogue, package: LockedPackage) -> str:
+    """The CUDA major whose libraries a package loads from outside, "" where that is not known."""
+    known = catalogue.of(package)
+    made = known.made_with(package.version) if known else None
+    return made.cuda.split(".")[0] if made and not made.inside else ""
 
 
-def _runtime_minor(major: str, beside: Iterable[LockedPackage]) -> str:
-    runtimes = (other for other in beside if other.manager == "pip" and other.name.startswith("nvidia-cuda-runtime"))
-    told = [cuda for other in runtimes if (cuda := cuda_of(other)) and cuda.split(".")[0] == (major or cuda.split(".")[0])]
-    return told[0] if told else major
+def _minor(major: str, told: Iterable[str]) -> str:
+    """The first CUDA of this major, of any where it is not known; the major itself where there is none."""
+    return next((cuda for cuda in told if not major or cuda.split(".")[0] == major), major)
 
 
-def is_cpu_build(package: LockedPackage) -> bool:
-    """Whether a package says of itself that it is a CPU build."""
-    return bool(_CPU_BUILD.search(package.build)) if package.manager == "conda" else "+cpu" in package.version
+def is_cpu_build(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether a package is a CPU build: it says so, or there is no other."""
+    known = catalogue.of(package)
+    if package.manager == "conda":
+        globs = known.cpu_builds if known else ()
+        return (known is not None and known.only == "cpu") or _any(globs, package.build) or bool(_CPU_BUILD.search(package.build))
+    return "+cpu" in package.version or (known is not None and known.only == "cpu" and not _LOCAL.search(package.version))
 
 
-def is_library(package: LockedPackage) -> bool:
+def needs_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:
     """Whether a package is part of CUDA itself, or useless without it."""
-    if package.name in _HARMLESS:
-        return False
-    return bool((_LIBRARY if package.manager == "conda" else _PIP_LIBRARY).fullmatch(package.name))
+    known = catalogue.of(package)
+    return known is not None and known.only == "cuda"
 
 
-def runtime_of(package: LockedPackage) -> str | None:
-    """Which of CUDA's shared libraries a package brings: cublas, cudnn ...; `cudatoolkit` brings all, cuDNN and NCCL aside."""
-    if package.manager == "conda" and package.name == "cudatoolkit":
-        return "cudart"
-    name = package.name.removeprefix("cuda-") if package.manager == "conda" else package.name
-    found = _RUNTIME.fullmatch(name)
-    return {"cuda-runtime": "cudart"}.get(found[1], found[1]) if found else None
+def libraries_of(catalogue: Catalogue, package: LockedPackage) -> Mapping[str, str]:
+    """The shared libraries of CUDA that a package brings, each with the major of its soname: `cublas` 12."""
+    known = catalogue.of(package)
+    major = package.version.split(".", maxsplit=1)[0]
+    return {library: soname or major for library, soname in known.brings.items()} if known else {}
 
 
-def cudnn_of(package: LockedPackage) -> Version | None:
+def cudnn_of(catalogue: Catalogue, package: LockedPackage) -> Version | None:
     """The version of cuDNN that a package is, None for every other package."""
-    found = re.fullmatch(r"(?:lib)?cudnn|nvidia-cudnn(?:-cu\d+)?", package.name)
-    return version_of(package) if found else None
+    known = catalogue.of(package)
+    return parsed(package.version) if known and "cudnn" in known.brings else None

@@ -1,20 +1,22 @@
-"""What a `conda-lock.yml` says, and the stamp that envgen leaves in its metadata. Knows the format, not the tool."""
+"""Reads `conda-lock.yml`, and the stamp that envgen writes into its metadata. Knows the format, not the tool."""
 
 from __future__ import annotations
 
 import gc
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
-from envgen.yamlfile.document import plain
+from envgen.yamlfile.document import parse
+from envgen.yamlfile.nodes import address, compose
 
 _BODY = "\npackage:"
 _URL = re.compile(r"^  url: (\S+\.(?:conda|tar\.bz2))$", re.MULTILINE)
@@ -29,7 +31,7 @@ _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads"
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
-    """The stamp as conda-lock's custom metadata: strings only."""
+    """The stamp as conda-lock's custom metadata, which holds only strings."""
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
     return dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
@@ -45,26 +47,26 @@ def digest(body: str) -> str:
 
 
 def read_stamp(text: str, shown: str) -> Stamp | None:
-    """What envgen wrote into a lock; None for a lock that another tool made.
+    """The stamp in a lock; None for a lock that another tool wrote.
 
-    Cheap: only the metadata is parsed, the packages are hashed. Raises BadInput when a merge conflict was left in the file, it
-    ends early or was changed by hand, because then it is not known what it says.
+    Parses only the metadata and hashes the packages. Raises BadInput for a lock that has a merge conflict, is truncated, or was
+    changed by hand.
     """
     conflict = _CONFLICT.search(text)
     if conflict:
-        raise _broken("a merge conflict was left in this lock", _line(text, conflict.start(), shown))
+        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
     head, body, rest = text.partition(_BODY)
     if not body or not text.endswith("\n"):
-        raise _broken("this lock ends early", _line(text, len(text), shown))
+        raise _broken("this lock is truncated", _line(text, len(text), shown))
     meta = _metadata(head, shown)
     custom = meta.get("custom_metadata") or {}
     if not isinstance(custom, dict) or any(not isinstance(custom.get(key), str) for key in _KEYS):
         return None
     found = _parsed(custom)
     if metadata(found) != custom or "python" not in found.chosen or list(found.downloads) != meta.get("platforms"):
-        raise _broken("the stamp of this lock cannot be read", _line(text, text.index("envgen-"), shown))
+        raise _broken("the metadata that envgen wrote into this lock cannot be read", _line(text, text.index("envgen-"), shown))
     if found.packages != digest(f"package:{rest}"):
-        raise _broken("the packages of this lock are not those that were written", _line(text, len(head) + 1, shown))
+        raise _broken("the packages of this lock were changed after it was written", _line(text, len(head) + 1, shown))
     return found
 
 
@@ -79,16 +81,15 @@ def _line(text: str, offset: int, shown: str) -> Address:
     return Address(shown, text.count("\n", 0, offset) + 1, 1)
 
 
-def _broken(what: str, where: Address) -> BadInput:
-    return BadInput(what, where=where, hint="take it from git again (`git checkout -- FILE`), or delete it and run `envgen lock`")
+def _broken(what: str, where: object) -> BadInput:
+    return BadInput(what, where=where, hint="restore it with `git checkout -- FILE`, or delete it and run `envgen lock`")
 
 
 def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     try:
-        data = plain(head)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise _broken(f"not YAML: {error.problem}", Address(shown, mark.line + 1 if mark else 1, 1)) from None
+        data = parse(head, shown).data
+    except BadInput as error:
+        raise _broken(error.what, error.where) from None
     found = data.get("metadata") if isinstance(data, dict) else None
     if not isinstance(found, dict):
         raise _broken("this lock has no metadata", Address(shown, 1, 1))
@@ -104,29 +105,30 @@ def urls(text: str) -> list[str]:
 
 
 def read_lock(text: str, shown: str) -> Lock:
-    """All packages of a conda-lock.yml, of envgen's making or another tool's, each with its line.
+    """All packages of a conda-lock.yml, whichever tool wrote it, each with its line.
 
-    Scalars are taken as written, so a version 3.10 stays one. Raises BadInput with an address when the file has a merge conflict,
-    ends early, is of another version than 1 or is not such a file at all.
+    Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
+    truncated, has another version than 1, or is not a conda-lock.yml.
     """
     conflict = _CONFLICT.search(text)
     if conflict:
-        raise _broken("a merge conflict was left in this lock", _line(text, conflict.start(), shown))
+        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
     reader = _Reader(shown)
     head, body, rest = text.partition(f"{_BODY}\n")
     plain = _plain(rest, head.count("\n") + 3, shown) if body else None
-    top = reader.mapping(composed(head if plain else text, shown))
+    top = reader.mapping(_root(head if plain else text, shown))
     version = reader.text(top, "version", reader.top)
     if version != "1":
-        what = f"a lock of version {version}: this envgen reads version 1"
-        raise BadInput(what, where=reader.address(top["version"]), hint="write it with conda-lock 1 or newer, or update envgen")
+        what = f"lock version {version} is not supported: this envgen reads version 1"
+        hint = "create it again with conda-lock 1 or later, or update envgen"
+        raise BadInput(what, where=address(shown, top["version"]), hint=hint)
     packages = _once(plain or reader.packages(top))
     if not text.endswith("\n"):
-        raise _broken("this lock ends early", _line(text, len(text), shown))
+        raise _broken("this lock is truncated", _line(text, len(text), shown))
     meta = reader.mapping(top["metadata"]) if "metadata" in top else {}
     channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
     platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
-    declared = tuple(node.value for node in platforms if isinstance(node, yaml.ScalarNode))
+    declared = tuple(node.value for node in platforms if isinstance(node, ScalarNode))
     return Lock(
         shown=shown,
         format="conda-lock 1",
@@ -138,42 +140,43 @@ def read_lock(text: str, shown: str) -> Lock:
     )
 
 
-def composed(text: str, shown: str) -> yaml.Node:
-    """The nodes of a YAML text, without building its data: three times as fast. Raises BadInput with an address.
+def _root(text: str, shown: str) -> Node:
+    """The root node of a lock. Raises BadInput with an address."""
+    try:
+        with _no_garbage_collection():
+            root = compose(text, shown, aliases=True)
+    except BadInput as error:
+        raise _broken(error.what, error.where) from None
+    if root is None:
+        raise _broken("this file is empty", Address(shown, 1, 1))
+    return root
 
-    The garbage collector would walk the growing tree again and again, half of the time that this takes, and find nothing.
-    """
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """The collector would walk the growing tree again and again, which doubles the time, and find nothing."""
     collects = gc.isenabled()
     gc.disable()
     try:
-        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = Address(shown, mark.line + 1, mark.column + 1) if mark else Address(shown, 1, 1)
-        raise _broken(f"not YAML: {error.problem}", where) from None
-    except yaml.YAMLError as error:
-        raise _broken(f"not YAML: {error}", Address(shown, 1, 1)) from None
+        yield
     finally:
         if collects:
             gc.enable()
-    if node is None:
-        raise _broken("this file is empty", Address(shown, 1, 1))
-    return node
 
 
 def _named(text: str) -> str:
-    """The environment's name in the head that envgen writes."""
+    """The environment's name in the comment that envgen writes at the top; "" without one."""
     found = _NAMED.search(text)
     return found[1] if found else ""
 
 
 def _intact(text: str) -> bool:
-    """False when a stamp says that the packages were others."""
+    """Whether the packages are the ones that were hashed into the stamp; True without a stamp."""
     found = _SEAL.search(text)
     return not found or found[1] == digest("package:" + text.partition(_BODY)[2])
 
 
-# An entry to the letter as conda-lock writes it. A scalar is in single quotes, or plain: without ": " and " #" in it.
+# A package exactly as conda-lock writes it. A scalar is in single quotes, or plain: without ": " and " #" in it.
 _WORD = r"[A-Za-z0-9_./$=<~+(^](?:[ !\"$-9;-~]|:(?=[!-~])|(?<! )#)*(?<! )"
 _SCALAR = rf"(?:{_WORD}|'[ -&(-~]*')"
 _NEEDS = re.compile(rf"    ([A-Za-z0-9_.-]+): ({_SCALAR})\n")
@@ -185,7 +188,7 @@ _ENTRY = re.compile(
 
 
 def _plain(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
-    """The entries of a list in just that spelling, each with its category: ten times as fast as YAML. None for any other text."""
+    """The packages of a list in exactly that spelling, each with its category, five times as fast as YAML; else None."""
     found = []
     at = 0
     while at < len(rest):
@@ -193,7 +196,10 @@ def _plain(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] 
         if entry is None:
             return None
         name, version, manager, platform, needs, url, md5, sha256, category = entry.groups()
-        wanted = {key: _bare(value) for key, value in _NEEDS.findall(needs or "")}
+        pairs = _NEEDS.findall(needs or "")
+        wanted = {key: _bare(value) for key, value in pairs}
+        if len(wanted) < len(pairs):  # a repeated key: the other reader says where
+            return None
         fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
         hashes = {"md5": md5, "sha256": sha256}
         found.append((_package(fields, wanted, hashes, Address(shown, line, 3)), category))
@@ -207,7 +213,7 @@ def _bare(scalar: str) -> str:
 
 
 def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, ...]:
-    """One that is in several categories has an entry for each (conda-lock 3 and later): it counts once."""
+    """Each package once: conda-lock 3 and later write it again for each of its categories."""
     seen: dict[tuple[str, ...], set[str]] = {}
     found = []
     for package, category in entries:
@@ -237,38 +243,38 @@ def _package(
 
 
 class _Reader:
-    """Walks the nodes of one lock; what is not there or not of the right kind is told with its address."""
+    """Reads the nodes of one lock. Raises BadInput with an address for a node that is missing or of another kind."""
 
     def __init__(self, shown: str) -> None:
         self.shown = shown
         self.top = Address(shown, 1, 1)
 
     def address(self, node: Any) -> Address:
-        return node if isinstance(node, Address) else Address(self.shown, node.start_mark.line + 1, node.start_mark.column + 1)
+        return node if isinstance(node, Address) else address(self.shown, node)
 
     def mapping(self, node: Any) -> dict[str, Any]:
-        if not isinstance(node, yaml.MappingNode):
+        if not isinstance(node, MappingNode):
             raise _broken("not a lock: expected a mapping here", self.address(node))
         return {key.value: value for key, value in node.value}
 
     def sequence(self, parent: Mapping[str, Any], key: str) -> list[Any]:
         node = parent.get(key)
-        if node is None or not isinstance(node, yaml.SequenceNode):
+        if node is None or not isinstance(node, SequenceNode):
             raise _broken(f"not a lock: expected a list `{key}`", self.address(node) if node else self.top)
         return list(node.value)
 
     def text(self, parent: Mapping[str, Any], key: str, where: Any) -> str:
         node = parent.get(key)
-        if not isinstance(node, yaml.ScalarNode):
-            raise _broken(f"`{key}` is missing: this lock ends early, or is none", self.address(node or where))
+        if not isinstance(node, ScalarNode):
+            raise _broken(f"`{key}` is missing: this lock is truncated, or not a conda-lock file", self.address(node or where))
         return str(node.value)
 
     def packages(self, top: Mapping[str, Any]) -> list[tuple[LockedPackage, str]]:
-        """All entries, each with its category; the last one was cut off when it lacks what the first one has at its end."""
+        """All packages, each with its category. The last one is incomplete if it lacks a key of the first one's end."""
         nodes = self.sequence(top, "package")
         fields = [self.mapping(node) for node in nodes]
         if fields and (fields[0].keys() & _TAIL | {"hash"}) - fields[-1].keys():
-            raise _broken("this lock ends early: its last package is cut off", self.address(nodes[-1]))
+            raise _broken("this lock is truncated: its last package is incomplete", self.address(nodes[-1]))
         categories = [
             self.text(each, "category", node) if "category" in each else "" for node, each in zip(nodes, fields, strict=True)
         ]
@@ -276,7 +282,6 @@ class _Reader:
         return list(zip(found, categories, strict=True))
 
     def package(self, node: Any, fields: Mapping[str, Any]) -> LockedPackage:
-        """One entry."""
         name, version, manager, platform, url = [self.text(fields, key, node) for key in _FIELDS]
         if manager not in ("conda", "pip"):
             raise _broken(f"expected `manager: conda` or `manager: pip`, not {manager!r}", self.address(fields["manager"]))
@@ -286,7 +291,7 @@ class _Reader:
 
     def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
         node = fields.get(key)
-        if node is None or (isinstance(node, yaml.ScalarNode) and node.value in ("", "~", "null")):
+        if node is None or (isinstance(node, ScalarNode) and node.value in ("", "~", "null")):
             return {}
         found = self.mapping(node)
         return {name: self.text(found, name, node) for name in found}

@@ -1,4 +1,4 @@
-"""What an installed environment says of itself: conda's folder of metadata, and the mark that envgen leaves there."""
+"""What an installed environment records about itself: conda's metadata folder, and the manifest that envgen writes there."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 
-META, MARK = "conda-meta", "envgen"  # the mark has no `.json`: conda reads every such file of the folder as a package
+META, MANIFEST = "conda-meta", "envgen"  # without `.json`: conda reads every *.json file in this folder as a package
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A pip package that envgen put into an environment. `info` is its dist-info folder, below the prefix; `sha256` is hex."""
+    """A pip package that envgen installed. `info` is its dist-info folder, relative to the prefix; `sha256` is in hex."""
 
     version: str
     sha256: str
     info: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What envgen remembers of an environment that it made: from which lock (sha256 of its text), and what it put there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallManifest:
+    """What envgen recorded about an environment that it installed: the lock (sha256 of its text) and the packages.
 
     `packages` maps the name of a package's file in `conda-meta/` (name-version-build) to the hash of its archive.
     """
@@ -43,7 +43,7 @@ class Mark:
 
 
 def is_environment(prefix: Path) -> bool:
-    """Whether conda, or a tool like it, made this folder."""
+    """Whether a folder is an environment of conda or of a compatible tool."""
     return (prefix / META).is_dir()
 
 
@@ -52,26 +52,29 @@ def packages(prefix: Path) -> frozenset[str]:
     return frozenset(path.name.removesuffix(".json") for path in (prefix / META).glob("*.json"))
 
 
-def read_mark(prefix: Path) -> Mark | None:
-    """The mark that envgen left in an environment; None where there is none, or one that cannot be read."""
+def read_manifest(prefix: Path) -> InstallManifest | None:
+    """The manifest in an environment; None if there is none, or if it is not readable."""
     try:
-        data = json.loads((prefix / META / MARK).read_text(encoding="utf-8"))
+        data = json.loads((prefix / META / MANIFEST).read_text(encoding="utf-8"))
         wheels = {name: Wheel(**wheel) for name, wheel in data["pip"].items()}
-        return Mark(**{**data, "packages": dict(data["packages"].items()), "pip": wheels})
+        return InstallManifest(**{**data, "packages": dict(data["packages"].items()), "pip": wheels})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def made_for(prefix: Path) -> tuple[str, str] | None:
-    """The project and the target that the mark names; None without a mark. Raises BadInput about one that names none."""
-    place = prefix / META / MARK
-    if not place.exists():
+def installed_target(prefix: Path) -> tuple[str, str] | None:
+    """The project and the target in the manifest of an environment; None without a manifest.
+
+    Raises BadInput if the manifest does not name a target.
+    """
+    path = prefix / META / MANIFEST
+    if not path.exists():
         return None
     try:
-        data = json.loads(place.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
         project, target = data.get("project", ""), data["target"]
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         project = target = None
     if not isinstance(project, str) or not isinstance(target, str):
-        raise BadInput("this mark does not name a target", where=place, hint="say with --target what is meant, or install again")
+        raise BadInput("the manifest does not name a target", where=path, hint="name it with --target, or install again")
     return project, target

@@ -1,4 +1,4 @@
-"""What other tools leave behind, read into a Lock: explicit files, pixi.lock, `conda list`, and an installed prefix itself."""
+"""The formats of other tools, read into a Lock: explicit files, pixi.lock, `conda list`, and installed environments."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _URL = re.compile(r"(https?|file)://\S+|\S+\.whl")
 
 
 def read_any(path: Path, shown: str) -> tuple[Lock, ...]:
-    """Whatever `path` is: a prefix, or one of the files; a pixi.lock gives one Lock for each of its environments.
+    """The locks at `path`, a file or an installed environment: one, or from a pixi.lock one for each of its environments.
 
-    Raises BadInput that says what it is not.
+    Raises BadInput, with the line where there is one, for what cannot be read or holds no package.
     """
     locks = _read(path, shown)
     if not any(lock.packages for lock in locks):
-        raise BadInput("there is no package in it", where=shown, hint="an empty lock or environment proves nothing")
+        raise BadInput("it holds no packages", where=shown, hint="give a lock or an environment that has some")
     return locks
 
 
@@ -56,7 +56,7 @@ def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if lines and all(_EXPORT.match(line) for line in lines):
         return (read_export(text, shown),)
-    return (read_lock(text, shown),)  # says where it stops being one
+    return (read_lock(text, shown),)  # raises the error
 
 
 # --- explicit -------------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def read_explicit(text: str, shown: str) -> Lock:
     urls = [(at, line) for at, line in lines if line and not line.startswith(("#", "@"))]
     for at, line in urls:
         if not build_of(line.partition("#")[0]) or line.count("/") < 3:
-            raise BadInput(f"not the url of a conda package: {line}", where=at, hint="an explicit file holds one url a line")
+            raise BadInput(f"not the url of a conda package: {line}", where=at, hint="an explicit file has one url on each line")
     platform = told[1] if told else _subdir(line for _, line in urls)
     conda = [_of_url(line, platform, at) for at, line in urls]
     pip = [_of_pip(found, platform, at) for at, line in lines if (found := _PIP_LINE.match(line))]
@@ -119,7 +119,7 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
     conflict = re.search(r"^(<<<<<<< |>>>>>>> )", text, re.MULTILINE)
     if conflict:
         where = Address(shown, text.count("\n", 0, conflict.start()) + 1, 1)
-        raise BadInput("a merge conflict was left in this lock", where=where, hint="take one side, or run `pixi lock` again")
+        raise BadInput("this lock has an unresolved merge conflict", where=where, hint="take one side, or run `pixi lock` again")
     try:
         found = LockFile.from_path(path).environments()
     except (ParseCondaLockError, ValueError, OSError) as error:
@@ -127,7 +127,7 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
         line = re.search(r"at line (\d+) column (\d+)", str(error))
         where = Address(shown, int(line[1]), int(line[2])) if line else Address(shown, 1, 1)
         what = f"a lock of version {told[1] if told else '?'} that cannot be read: {error}"
-        raise BadInput(what, where=where, hint="write it again with the tool that made it, or update envgen") from None
+        raise BadInput(what, where=where, hint="create it again with the tool that made it, or update envgen") from None
     lines = {url[0]: number for number, line in reversed([*enumerate(text.splitlines(), 1)]) if (url := _URL.search(line))}
     version = re.search(r"^version:\s*(\d+)", text, re.MULTILINE)
     environments = sorted(found, key=lambda item: (item[0] != "default", item[0]))  # rattler gives them in no order
@@ -182,9 +182,9 @@ def read_list_json(text: str, shown: str) -> Lock:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
         where = Address(shown, error.lineno, error.colno)
-        raise BadInput(f"not JSON: {error.msg}", where=where, hint="write it again: conda list --json > FILE") from None
+        raise BadInput(f"not JSON: {error.msg}", where=where, hint="create it again: conda list --json > FILE") from None
     if not all(isinstance(row, dict) and {"name", "version"} <= row.keys() for row in rows):
-        raise BadInput("not what `conda list --json` prints", where=Address(shown, 1, 1), hint="write it again")
+        raise BadInput("not the output of `conda list --json`", where=Address(shown, 1, 1), hint="create it again")
     platform = next((str(p) for row in rows if (p := row.get("platform")) and p not in ("noarch", "pypi")), "noarch")
     return Lock(
         shown=shown,
@@ -224,7 +224,7 @@ def read_prefix(prefix: Path, shown: str) -> Lock:
     """What an environment's `conda-meta/` says is installed, and what pip put beside it."""
     meta = prefix / "conda-meta"
     if not meta.is_dir():
-        hint = "give the folder of an environment (the one with bin/ and conda-meta/), or a lock"
+        hint = "give the folder that contains conda-meta/, or a lock"
         raise BadInput("not a conda environment: it has no conda-meta/", where=shown, hint=hint)
     records = [_record(path, f"{shown}/conda-meta/{path.name}") for path in sorted(meta.glob("*.json"))]
     platform = next((str(subdir) for record in records if (subdir := record.get("subdir")) not in (None, "noarch")), "noarch")
@@ -239,7 +239,7 @@ def _record(path: Path, shown: str) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadInput(f"not a package record: {error}", where=shown, hint="reinstall that package, or the environment") from None
     if not isinstance(record, dict) or not {"name", "version", "build"} <= record.keys():
-        raise BadInput("not a package record: it has no name, version and build", where=shown, hint="reinstall that package")
+        raise BadInput("not a package record: name, version or build is missing", where=shown, hint="reinstall that package")
     return record
 
 

@@ -1,5 +1,5 @@
-"""From a lock to an environment, and a command in it.
+"""Install locked environments, list them, and run commands in them.
 
-In: a conda-lock.yml. Out: an installed prefix, changed at once or not at all. May import `formats`, `channels`, `machine`, and
-`matrix`, `project`, `targets` for what a command names.
+In: a conda-lock.yml. Out: an installed prefix, updated completely or not at all. May import `formats`, `channels`, `machine`,
+`table`, and `matrix`, `project`, `targets` to choose the target.
 """

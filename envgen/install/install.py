@@ -1,177 +1,194 @@
-"""From a lock to an environment: what there is to do, and all of it at once or not at all."""
+"""Install a locked environment: plan what changes, build it beside the prefix, and put it in place in one step."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from envgen.formats import installed
-from envgen.formats.installed import Mark, Wheel
+from envgen.formats.installed import InstallManifest, Wheel
 from envgen.install import prefixes, transaction, wheels
 from envgen.install.clean_env import clean
-from envgen.install.select import EnvironmentRef, here
-from envgen.machine.system import platform_here
+from envgen.install.prefixes import PrefixState
+from envgen.install.select import EnvironmentRef, local_folders
+from envgen.machine.system import current_platform
 from envgen.model.errors import BadInput, CheckFailed, addressed
 from envgen.model.layout import Layout
 from envgen.model.run import Reporter
 
 if TYPE_CHECKING:
-    from envgen.install.link import Locked
+    from envgen.install.link import PlatformLock
+
+InstallState = Literal["installed", "updated", "unchanged", "new", "different"]  # the last two: what a dry run would do
+
+_OTHER_PREFIX = "choose another folder with --prefix DIR"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallPlan:
-    """What an installation changes: conda packages by name-version-build, pip packages as name -> version.
+    """What an installation changes: conda packages as name-version-build, pip packages as name -> version.
 
-    `again` has the same version and build, and another archive.
+    `replaced` have the same name, version and build, but another archive.
     """
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    again: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     pip_added: Mapping[str, str] = field(default_factory=dict)
     pip_removed: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any((self.added, self.removed, self.again, self.pip_added, self.pip_removed))
+        return any((self.added, self.removed, self.replaced, self.pip_added, self.pip_removed))
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
-    """How one came out. `state` is installed, updated, unchanged; or, of a dry run, what it would be."""
+class InstallResult:
+    """What became of one environment; of a dry run, what would become of it."""
 
-    wanted: EnvironmentRef
-    state: str
-    change: InstallPlan = InstallPlan()
-
-
-# --- the story ------------------------------------------------------------------------------------------------------------
+    environment: EnvironmentRef
+    state: InstallState
+    plan: InstallPlan = InstallPlan()
 
 
-def install(layout: Layout, asked: EnvironmentRef, talk: Reporter, *, force: bool = False, dry: bool = False) -> Installed:
-    """Make the environment at its prefix hold just what the lock says, or leave everything as it is.
+# --- the steps ------------------------------------------------------------------------------------------------------------
 
-    Costs a listing where there is nothing to do. Raises BadInput for a place that is not ours to change, and what linking and
-    pip raise.
+
+def install(
+    layout: Layout, environment: EnvironmentRef, reporter: Reporter, *, force: bool = False, dry_run: bool = False
+) -> InstallResult:
+    """Make the environment at its prefix match its lock exactly, or leave everything as it is.
+
+    If it is up to date, this costs one listing of `conda-meta/`. Raises BadInput if envgen must not change what is at the
+    prefix, and what `link` and `wheels` raise.
     """
-    if not dry:
-        transaction.sweep(asked.prefix)
-    state = _judged(asked, force)
+    prefix = environment.prefix
+    if not dry_run:
+        transaction.recover(prefix)
+    state = _checked_state(environment, force)
     if state == "installed":
-        return Installed(asked, "unchanged")
-    locked = _read(layout, asked)
-    change = _change(asked.prefix, locked)
-    if dry:
-        return Installed(asked, "new" if state == "absent" else "different" if change else "unchanged", change)
-    if not change and state != "absent":  # the lock changed, but nothing of it for this machine
-        with transaction.refusals(asked.prefix):
-            prefixes.write_mark(asked.prefix, _mark(asked, locked, _kept_wheels(asked.prefix, locked, change)))
-        return Installed(asked, "unchanged")
-    with transaction.staged(asked.prefix) as stage:
-        if _judged(asked, force) == "installed":  # another run made it while this one waited
-            return Installed(asked, "unchanged")
-        _build(layout, asked, locked, change, stage, talk)
-        transaction.put(stage, asked.prefix)
-    _announce(layout, asked)
-    return Installed(asked, "installed" if state == "absent" else "updated", change)
+        return InstallResult(environment, "unchanged")
+    locked = _read_lock(layout, environment)
+    plan = _plan(prefix, locked)
+    if dry_run:
+        return InstallResult(environment, "new" if state == "absent" else "different" if plan else "unchanged", plan)
+    if not plan and state != "absent":  # the lock changed, but not for this platform
+        with transaction.os_errors_as_bad_input(prefix):
+            prefixes.write_manifest(prefix, _manifest(environment, locked, _kept_wheels(prefix, locked, plan)))
+        return InstallResult(environment, "unchanged")
+    with transaction.staged(prefix) as stage:
+        if _checked_state(environment, force) == "installed":  # by another run, before this one got the lock
+            return InstallResult(environment, "unchanged")
+        _build(layout, environment, locked, plan, stage, reporter)
+        transaction.commit(stage, prefix)
+    _register(layout, environment)
+    return InstallResult(environment, "installed" if state == "absent" else "updated", plan)
 
 
-def _judged(asked: EnvironmentRef, force: bool) -> str:
-    """The state of the prefix, or BadInput when it is not ours to change."""
-    prefix = asked.prefix
-    with transaction.refusals(prefix):
-        state = prefixes.state(prefix, asked.lock)
+def _checked_state(environment: EnvironmentRef, force: bool) -> PrefixState:
+    """The state of the prefix. Raises BadInput if envgen must not change what is there."""
+    prefix = environment.prefix
+    with transaction.os_errors_as_bad_input(prefix):
+        state = prefixes.state(prefix, environment.lock_digest)
     if prefix.exists() and not prefix.is_dir():
-        raise BadInput("a file is in this place", where=prefix, hint="give another place with --prefix DIR")
+        raise BadInput("this is a file", where=prefix, hint=_OTHER_PREFIX)
     if state == "foreign" and not installed.is_environment(prefix):
-        raise BadInput(
-            "this folder is not empty and no conda environment", where=prefix, hint="give another place with --prefix DIR"
-        )
+        raise BadInput("this folder is not empty and not a conda environment", where=prefix, hint=_OTHER_PREFIX)
     if (prefix / "condabin").is_dir():
-        raise BadInput("this is conda's own installation", where=prefix, hint="give another place with --prefix DIR")
-    mark = installed.read_mark(prefix)
-    if not force and (state == "foreign" or (mark and mark.name != asked.name)):
-        whose = f"envgen made this environment for {mark.name}" if mark else "envgen did not make this environment"
-        hint = "give another place with --prefix DIR; or --force: its packages become those of the lock, other files stay"
-        raise BadInput(whose, where=prefix, hint=hint)
-    return "stale" if mark and state == "installed" and mark.name != asked.name else state
+        raise BadInput("this is conda's own installation", where=prefix, hint=_OTHER_PREFIX)
+    manifest = installed.read_manifest(prefix)
+    if not force and (state == "foreign" or (manifest and manifest.name != environment.name)):
+        what = f"envgen created this environment for {manifest.name}" if manifest else "envgen did not create this environment"
+        hint = f"{_OTHER_PREFIX}, or use --force to replace its packages by those of the lock (other files stay)"
+        raise BadInput(what, where=prefix, hint=hint)
+    return "stale" if manifest and state == "installed" and manifest.name != environment.name else state
 
 
-def _read(layout: Layout, asked: EnvironmentRef) -> Locked:
+def _read_lock(layout: Layout, environment: EnvironmentRef) -> PlatformLock:
     from envgen.formats.conda_lock import read_stamp
     from envgen.install import link
 
-    shown, text = layout.shown(asked.file), prefixes.lock_text(layout, asked.project, asked.target)
-    read_stamp(text, shown)  # says of a broken lock what is wrong with it
-    locked = link.read(text, shown, platform_here())
+    shown, text = layout.shown(environment.lock), prefixes.lock_text(layout, environment.project, environment.target)
+    read_stamp(text, shown)  # reports what is wrong with a damaged lock
+    locked = link.read(text, shown, current_platform())
     wheels.check(locked.pip, shown)
     return locked
 
 
-def _change(prefix: Path, locked: Locked) -> InstallPlan:
-    """What differs between a prefix, which need not be there, and a lock."""
-    mark = installed.read_mark(prefix)
-    have, hashes = installed.packages(prefix), mark.packages if mark else {}
-    old = {name: wheel for name, wheel in mark.pip.items() if (prefix / wheel.info).is_dir()} if mark else {}
-    want = {wheel.name: wheel for wheel in locked.pip}
-    moved = _python(have) != _python(locked.packages)  # site-packages has another path then
-    kept = {n for n in old.keys() & want.keys() if old[n].sha256 == want[n].sha256 and not moved}
+def _plan(prefix: Path, locked: PlatformLock) -> InstallPlan:
+    """The difference between a prefix, which need not exist, and a lock."""
+    manifest = installed.read_manifest(prefix)
+    have, hashes = installed.packages(prefix), manifest.packages if manifest else {}
+    old = {name: wheel for name, wheel in manifest.pip.items() if (prefix / wheel.info).is_dir()} if manifest else {}
+    new = {wheel.name: wheel for wheel in locked.pip}
+    moved = _python(have) != _python(locked.packages)  # another Python minor has another site-packages folder
+    kept = {name for name in old.keys() & new.keys() if old[name].sha256 == new[name].sha256 and not moved}
     return InstallPlan(
         added=tuple(sorted(locked.packages.keys() - have)),
         removed=tuple(sorted(have - locked.packages.keys())),
-        again=tuple(sorted(name for name in have & locked.packages.keys() if hashes.get(name) != locked.packages[name])),
-        pip_added={name: want[name].version for name in sorted(want.keys() - kept)},
+        replaced=tuple(sorted(name for name in have & locked.packages.keys() if hashes.get(name) != locked.packages[name])),
+        pip_added={name: new[name].version for name in sorted(new.keys() - kept)},
         pip_removed={name: old[name].version for name in sorted(old.keys() - kept)},
     )
 
 
-def _python(packages: Mapping[str, str] | frozenset[str]) -> str:
-    """The minor version of the python among packages: 3.12."""
+def _python(packages: Iterable[str]) -> str:
+    """The minor version of the package python among these (name-version-build), as in "3.12"; "" if there is none."""
     found = next((name for name in packages if name.startswith("python-") and name.count("-") == 2), "")
     return ".".join(found.removeprefix("python-").split("-")[0].split(".")[:2])
 
 
-def _build(layout: Layout, asked: EnvironmentRef, locked: Locked, change: InstallPlan, stage: Path, talk: Reporter) -> None:
-    """Make the stage what the prefix shall be: the old environment without what goes, with what comes."""
-    from envgen.channels.index import cache_folder, client
+def _build(
+    layout: Layout, environment: EnvironmentRef, locked: PlatformLock, plan: InstallPlan, stage: Path, reporter: Reporter
+) -> None:
+    """Build the new environment in the stage: start from a copy of the old one, remove and add packages."""
+    from envgen.channels.cache import cache_folder
+    from envgen.channels.index import client
     from envgen.install import link
 
-    environ, _ = clean(os.environ, str(stage), lambda _: False, os.path)
-    if installed.is_environment(asked.prefix):
-        transaction.clone(asked.prefix, stage, link.files(asked.prefix))
-        (stage / installed.META / installed.MARK).unlink(missing_ok=True)
-        wheels.uninstall(stage, tuple(change.pip_removed), environ)
-    link.link(locked, stage, asked.prefix, cache_folder() / "packages", set(change.again), client(locked.channels), talk)
+    prefix = environment.prefix
+    variables, _ = clean(os.environ, str(stage), lambda _: False, os.path)
+    if installed.is_environment(prefix):
+        transaction.clone(prefix, stage, link.installed_files(prefix))
+        (stage / installed.META / installed.MANIFEST).unlink(missing_ok=True)
+        wheels.uninstall(stage, tuple(plan.pip_removed), variables)
+    link.link(locked, stage, prefix, cache_folder() / "packages", set(plan.replaced), client(locked.channels), reporter)
     if installed.packages(stage) != locked.packages.keys():
         odd = ", ".join(sorted(installed.packages(stage) ^ locked.packages.keys()))
-        raise CheckFailed(f"what was installed is not what is locked: {odd}", where=asked.prefix, hint="please report this")
-    new = [wheel for wheel in locked.pip if wheel.name in change.pip_added]
+        raise CheckFailed(f"the installed packages differ from the lock: {odd}", where=prefix, hint="please report this")
+    new = [wheel for wheel in locked.pip if wheel.name in plan.pip_added]
     if new:
-        talk.say(f"{asked.name}: pip installs {', '.join(change.pip_added)}")
-    with addressed(layout.shown(asked.file)):
-        found = wheels.install(stage, asked.prefix, new, environ)
-    prefixes.write_mark(stage, _mark(asked, locked, {**_kept_wheels(asked.prefix, locked, change), **found}))
+        reporter.say(f"{environment.name}: installing with pip: {', '.join(plan.pip_added)}")
+    with addressed(layout.shown(environment.lock)):
+        found = wheels.install(stage, prefix, new, variables)
+    prefixes.write_manifest(stage, _manifest(environment, locked, {**_kept_wheels(prefix, locked, plan), **found}))
 
 
-def _kept_wheels(prefix: Path, locked: Locked, change: InstallPlan) -> dict[str, Wheel]:
-    """The pip packages of an environment that stay as they are."""
-    mark, stay = installed.read_mark(prefix), {wheel.name for wheel in locked.pip} - change.pip_added.keys()
-    return {name: wheel for name, wheel in (mark.pip if mark else {}).items() if name in stay}
+def _kept_wheels(prefix: Path, locked: PlatformLock, plan: InstallPlan) -> dict[str, Wheel]:
+    """The pip packages of an environment that do not change."""
+    manifest, kept = installed.read_manifest(prefix), {wheel.name for wheel in locked.pip} - plan.pip_added.keys()
+    return {name: wheel for name, wheel in (manifest.pip if manifest else {}).items() if name in kept}
 
 
-def _mark(asked: EnvironmentRef, locked: Locked, pip: Mapping[str, Wheel]) -> Mark:
-    return Mark(asked.project, asked.target, platform_here(), asked.lock, dict(sorted(locked.packages.items())), pip)
+def _manifest(environment: EnvironmentRef, locked: PlatformLock, pip: Mapping[str, Wheel]) -> InstallManifest:
+    return InstallManifest(
+        project=environment.project,
+        target=environment.target,
+        platform=current_platform(),
+        lock=environment.lock_digest,
+        packages=dict(sorted(locked.packages.items())),
+        pip=pip,
+    )
 
 
-def _announce(layout: Layout, asked: EnvironmentRef) -> None:
-    """Tell git and conda of a new environment: git leaves ours alone, conda lists one outside its folders."""
-    where = here(layout)
-    if asked.prefix.parent == where.own:
-        (where.own / ".gitignore").write_text("*\n", encoding="utf-8")
-    elif not where.named(asked.prefix):
-        with suppress(OSError):  # conda's own list: a convenience, no reason to fail
-            prefixes.register(asked.prefix, Path.home())
+def _register(layout: Layout, environment: EnvironmentRef) -> None:
+    """Make git ignore an environment below the root, and list one outside conda's folders in conda's own list."""
+    folders = local_folders(layout)
+    if environment.prefix.parent == folders.own:
+        (folders.own / ".gitignore").write_text("*\n", encoding="utf-8")
+    elif not folders.named(environment.prefix):
+        with suppress(OSError):  # a convenience: if it fails, the environment still works
+            prefixes.register(environment.prefix, Path.home())

@@ -1,82 +1,84 @@
-"""Which projects and targets there are, which are locked, and which are installed where: the rows of `envgen list`."""
+"""The rows of `envgen list`: the projects and their targets, whether they are locked, and where they are installed."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.install import prefixes
-from envgen.model.errors import BadInput
+from envgen.install.prefixes import PrefixState
+from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
+from envgen.table import table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WORDS = {"absent": "-", "changed": "changed by hand", "stale": "stale: the lock changed since", "installed": "installed"}
+_STATES: dict[PrefixState, str] = {
+    "absent": "-",
+    "foreign": "not by envgen",
+    "changed": "changed by hand",
+    "stale": "stale: the lock has changed",
+    "installed": "installed",
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryRow:
-    """One target of a project. `state` is that of `prefixes.state`; `prefix` "" where it is not installed."""
+    """One target of a project; `prefix` is "" if it is not installed."""
 
     project: str
     target: str
     locked: bool
-    state: str
+    state: PrefixState
     prefix: str = ""
 
 
 def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[InventoryRow, ...]:
-    """Every target of the projects, of all without one; a target that is installed in two places has two rows."""
+    """Every target of these projects, or of all projects; a target that is installed twice has two rows."""
     for name in projects:
         layout.known_project(name)
     names = projects or layout.projects()
-    return tuple(row for name in names for target in _targets(layout, name) for row in _rows(layout, name, target))
+    if not names:
+        return ()
+    from envgen.matrix.load import load_matrix
+
+    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    return tuple(row for name in names for target in _targets(layout, matrix, name) for row in _rows(layout, name, target))
 
 
-def _targets(layout: Layout, project: str) -> tuple[str, ...]:
-    """The targets that the project file names, then those that only have a lock; the file is read without judging it."""
-    from envgen.yamlfile.document import read
+def _targets(layout: Layout, matrix: Matrix, project: str) -> tuple[str, ...]:
+    """The targets in the project file, then those that only have a lock."""
+    from envgen.project.load import load
 
-    path = layout.project(project)
-    data = read(path, layout.shown(path)).data
-    listed = data.get("targets") if isinstance(data, dict) else None
-    if not isinstance(listed, list | dict):
-        hint = "write for instance `targets: [cpu, cu126]`"
-        raise BadInput("targets must be a list, or a mapping", where=layout.shown(path), hint=hint)
-    wished = [next(iter(item), "") if isinstance(item, dict) else item for item in listed]
-    locked = [lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project]
-    return tuple(dict.fromkeys(name for name in (*wished, *locked) if isinstance(name, str) and re.fullmatch(r"[\w.-]+", name)))
+    named = (target.name for target in load(layout, matrix, project).targets)
+    locked = (lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project)
+    return tuple(dict.fromkeys((*named, *locked)))
 
 
 def _rows(layout: Layout, project: str, target: str) -> Iterator[InventoryRow]:
     locked = (layout.target(project, target) / LOCK).is_file()
-    lock = prefixes.digest(prefixes.lock_text(layout, project, target)) if locked else None
-    where, home = prefixes.places(layout, os.environ, Path.home()), Path.home()
-    found = prefixes.find(f"{project}-{target}", where, home)
-    yield from (InventoryRow(project, target, locked, prefixes.state(prefix, lock), str(prefix)) for prefix in found)
+    digest = prefixes.digest(prefixes.lock_text(layout, project, target)) if locked else None
+    folders, home = prefixes.environment_folders(layout, os.environ, Path.home()), Path.home()
+    found = prefixes.find(f"{project}-{target}", folders, home)
+    for prefix in found:
+        state = prefixes.state(prefix, digest)
+        yield InventoryRow(project=project, target=target, locked=locked, state=state, prefix=str(prefix))
     if not found:
-        yield InventoryRow(project, target, locked, "absent")
+        yield InventoryRow(project=project, target=target, locked=locked, state="absent")
 
 
-def table(found: Sequence[InventoryRow]) -> Table:
-    """The rows for people."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("project", "target", "locked", "installed", "where"):
-        shown.add_column(heading, overflow="fold")
-    for row in found:
-        shown.add_row(row.project, row.target, "yes" if row.locked else "no", _WORDS[row.state], row.prefix or "-")
-    return shown
+def as_table(found: Sequence[InventoryRow]) -> Table:
+    """The rows as a table."""
+    cells = ((row.project, row.target, "yes" if row.locked else "no", _STATES[row.state], row.prefix or "-") for row in found)
+    headings = ("project", "target", "locked", "installed", "where")
+    return table(headings, cells, fold=headings)
 
 
 def as_json(found: Sequence[InventoryRow]) -> str:
-    """The rows for machines."""
+    """The rows as JSON."""
     return json.dumps([asdict(row) for row in found], indent=2)

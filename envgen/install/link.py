@@ -1,11 +1,11 @@
-"""rattler: the packages of a lock into a folder. Fetches, checks every hash, links; never runs a package's own scripts."""
+"""Install the conda packages of a lock with rattler: fetch, check every hash, link. Packages' link scripts are not run."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from rattler.package.build_string import BuildString
 from rattler.package_cache import PackageCache, ValidationMode
 from rattler.package_streaming import download_bytes
 
-from envgen.channels.channel import Place, bare, place, redacted
+from envgen.channels.channel import ChannelLocation, bare, locate, redacted
 from envgen.formats.conda_lock import read_lock
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.facts import Platform
@@ -33,41 +33,42 @@ _NETWORK = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
-    """What a lock holds for one platform: rattler's records, the pip packages, and the channels that all came from."""
+class PlatformLock:
+    """A lock's content for one platform: rattler's records, the pip packages, and the channels of the lock."""
 
     records: tuple[RepoDataRecord, ...]
     pip: tuple[LockedPackage, ...]
-    channels: tuple[Place, ...]
+    channels: tuple[ChannelLocation, ...]
 
     @property
     def packages(self) -> Mapping[str, str]:
-        """name-version-build -> hash of the archive, hex: sha256, or md5 where the lock has no other."""
-        return {_stem(record): _hash(record) for record in self.records}
+        """name-version-build -> hash of the archive in hex: the sha256, or the md5 if the lock has no sha256."""
+        return {_dist_name(record): _hash(record) for record in self.records}
 
 
-def read(text: str, shown: str, platform: Platform) -> Locked:
-    """The packages of a lock for a platform. Raises BadInput for a file that is no lock, and one that lacks the platform.
+def read(text: str, shown: str, platform: Platform) -> PlatformLock:
+    """The packages of a lock for a platform. `shown` is the lock's path in messages.
 
-    Urls of private channels lose what stands for the login; the client adds it to each request again.
+    URLs of private channels are stripped of their credentials; the client adds these to each request. Raises BadInput if the file
+    is not a lock, does not have the platform, or has a package without a hash.
     """
     lock = read_lock(text, shown)
     if platform not in lock.platforms:
-        there = ", ".join(sorted(lock.platforms)) or "no platform at all"
-        hint = f"add {platform} to `platforms:` of the project and run `envgen lock`"
-        raise BadInput(f"this lock has nothing for {platform}, which this machine is; it is for {there}", where=shown, hint=hint)
-    mine = [package for package in lock.packages if package.platform == platform]
-    conda = [package for package in mine if package.manager == "conda"]
+        others = ", ".join(sorted(lock.platforms)) or "no platform"
+        hint = f"add {platform} to `platforms:` in the project and run `envgen lock`"
+        raise BadInput(f"this lock is for {others}, but this machine is {platform}", where=shown, hint=hint)
+    selected = [package for package in lock.packages if package.platform == platform]
+    conda = [package for package in selected if package.manager == "conda"]
     for package in conda:
         if not package.sha256 and not package.md5:
-            hint = "run `envgen lock --update`: what cannot be checked is not installed"
+            hint = "run `envgen lock --update`; envgen only installs packages that it can check"
             raise BadInput(f"{package.name} has no hash in this lock", where=package.at or shown, hint=hint)
-    pip = tuple(package for package in mine if package.manager == "pip")
-    return Locked(tuple(map(_record, conda)), pip, tuple(map(place, lock.channels)))
+    pip = tuple(package for package in selected if package.manager == "pip")
+    return PlatformLock(tuple(map(_record, conda)), pip, tuple(map(locate, lock.channels)))
 
 
 def _record(package: LockedPackage) -> RepoDataRecord:
-    """A package as rattler installs it; what a lock does not say of it, the archive says."""
+    """A package as a record for rattler, which reads what is not in the lock from the archive."""
     url = bare(package.url)
     channel, subdir, file = url.rsplit("/", 2)
     number = re.search(r"(?:^|_)(\d+)(?:_\w*)?$", package.build)
@@ -84,23 +85,32 @@ def _record(package: LockedPackage) -> RepoDataRecord:
     return RepoDataRecord(record, file_name=file, url=url, channel=channel)
 
 
-def link(locked: Locked, stage: Path, prefix: Path, cache: Path, again: Collection[str], client: Client, talk: Reporter) -> None:
-    """Make `stage` hold just these packages, as an environment that will stand at `prefix`; only the difference is fetched.
+def link(
+    locked: PlatformLock,
+    stage: Path,
+    prefix: Path,
+    cache: Path,
+    replaced: Collection[str],
+    client: Client,
+    reporter: Reporter,
+) -> None:
+    """Make the conda packages in `stage` exactly those of a lock, for an environment that will be moved to `prefix`.
 
-    `again` names packages (name-version-build) to replace although their version is the same. Every archive is checked against
-    its hash when it is fetched, and every file of an unpacked one in the cache when it is linked; a damaged one in the cache is
-    fetched again. Raises CheckFailed for a wrong archive, NoSolution where the network fails, BadInput where the disk does.
+    Only fetches and links the difference. `replaced` are packages (name-version-build) to install again although their version
+    and build are the same. Checks every archive against its hash when it is fetched, and every file in the package cache when it
+    is linked; fetches a damaged package again. Raises CheckFailed if a hash does not match, NoSolution if the network fails,
+    BadInput if the disk does.
     """
     try:
         asyncio.run(
             install(
                 list(locked.records),
                 stage,
-                reinstall_packages={record.name.normalized for record in locked.records if _stem(record) in again},
+                reinstall_packages={record.name.normalized for record in locked.records if _dist_name(record) in replaced},
                 execute_link_scripts=False,
                 show_progress=False,
                 client=client,
-                reporter=_Progress(talk),  # type: ignore[abstract]  # what it does not override does nothing
+                reporter=_Progress(reporter),  # type: ignore[abstract]  # methods that it does not override do nothing
                 alternative_target_prefix=prefix,
                 package_cache=PackageCache.new_layered([cache], validation_mode=ValidationMode.full()),
             )
@@ -108,24 +118,25 @@ def link(locked: Locked, stage: Path, prefix: Path, cache: Path, again: Collecti
     except (InstallerError, IoError, LinkError, TransactionError, CacheDirError) as error:
         raise _failure(str(error), locked.records, client, prefix) from None
     finally:
-        talk.end()
+        reporter.end()
 
 
-def files(prefix: Path) -> frozenset[str]:
-    """The path of every file that a conda package brought into an environment, below it, with forward slashes.
+def installed_files(prefix: Path) -> frozenset[str]:
+    """Every file that conda packages installed in an environment, relative to it and with forward slashes.
 
-    Raises BadInput about a record that cannot be read.
+    Raises BadInput if a record in `conda-meta/` is not readable.
     """
-    found: set[str] = set()
-    for path in (prefix / "conda-meta").glob("*.json"):
-        try:
-            found |= {Path(file).as_posix() for file in PrefixRecord.from_path(path).files}
-        except IoError as error:
-            raise BadInput(f"cannot be read: {error}", where=path, hint="remove this environment and install it anew") from None
-    return frozenset(found)
+    return frozenset(file for path in (prefix / "conda-meta").glob("*.json") for file in _files(path))
 
 
-def _stem(record: RepoDataRecord) -> str:
+def _files(path: Path) -> Iterator[str]:
+    try:
+        yield from (Path(file).as_posix() for file in PrefixRecord.from_path(path).files)
+    except IoError as error:
+        raise BadInput(f"cannot be read: {error}", where=path, hint="remove this environment and install it again") from None
+
+
+def _dist_name(record: RepoDataRecord) -> str:
     return record.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
 
 
@@ -138,64 +149,64 @@ def _hex(found: bytes | None) -> str | None:
 
 
 class _Progress(InstallerReporter):
-    """rattler's events as one bar: a step for each package that is in its place."""
+    """Reports rattler's progress: one step for each package that is installed or removed."""
 
-    def __init__(self, talk: Reporter) -> None:
-        self._talk = talk
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
         self._names: dict[int, str] = {}
 
     def on_transaction_start(self, total_operations: int) -> None:
-        self._talk.begin("installing", total_operations)
+        self._reporter.begin("installing", total_operations)
 
     def on_link_start(self, operation: int, package_name: str) -> int:
         self._names[operation] = package_name
         return operation
 
     def on_transaction_operation_complete(self, operation: int) -> None:
-        self._talk.step(self._names.get(operation, "removing"))
+        self._reporter.step(self._names.get(operation, "removing"))
 
 
-# --- what went wrong ------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------------------------
 
 
 def _failure(text: str, records: Sequence[RepoDataRecord], client: Client, prefix: Path) -> EnvgenError:
-    """The one error of rattler, told apart by its words: the disk, the network, or the archive itself."""
+    """Translate rattler's error into one of ours. Its text tells what failed: the disk, the network, or the archive."""
     text = redacted(text)
     named = _FAILED.search(text)
     record = next((record for record in records if named and named[1] in (record.file_name, record.name.normalized)), None)
     if _NETWORK.search(text):
-        hint = "try again where the channel can be reached; what was fetched already is kept"
-        return NoSolution(f"cannot be fetched: {_last(text)}", where=redacted(record.url) if record else prefix, hint=hint)
+        hint = "check the connection to the channel and try again; packages that were fetched are kept"
+        return NoSolution(f"cannot be fetched: {_summary(text)}", where=redacted(record.url) if record else prefix, hint=hint)
     if record and (found := _MISMATCH.search(text)):
-        return _wrong(record, found[2])
+        return _wrong_hash(record, found[2])
     if _SYSTEM.search(text):
-        hint = "make room, or give another place with --prefix DIR or ENVGEN_CACHE; what was there is as it was"
-        return BadInput(f"cannot be written: {_last(text)}", where=prefix, hint=hint)
+        hint = "free some space, or choose another folder with --prefix DIR or ENVGEN_CACHE; nothing was changed"
+        return BadInput(f"cannot be written: {_summary(text)}", where=prefix, hint=hint)
     if record is None:
         return CheckFailed(f"cannot be installed: {text}", where=prefix, hint="run `envgen verify` on the lock")
     return _damaged(record, client) or CheckFailed(f"{record.name.normalized}: {text}", where=redacted(record.url))
 
 
 def _damaged(record: RepoDataRecord, client: Client) -> EnvgenError | None:
-    """An archive that cannot be read is fetched once more, whole, to know what it is; None if it is the right one."""
+    """Fetch an archive that rattler could not unpack once more to compute its hash; None if the hash is right."""
     try:
         data = asyncio.run(download_bytes(client, record.url))
     except (OSError, RuntimeError) as error:
         return NoSolution(f"cannot be fetched: {redacted(str(error))}", where=redacted(record.url), hint="try again later")
-    got = hashlib.sha256(data).hexdigest() if record.sha256 else hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return None if got == _hash(record) else _wrong(record, got)
+    fetched = hashlib.sha256(data).hexdigest() if record.sha256 else hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return None if fetched == _hash(record) else _wrong_hash(record, fetched)
 
 
-def _wrong(record: RepoDataRecord, got: str) -> CheckFailed:
-    kind = "sha256" if record.sha256 else "md5"
+def _wrong_hash(record: RepoDataRecord, fetched: str) -> CheckFailed:
+    name, kind = record.name.normalized, "sha256" if record.sha256 else "md5"
     return CheckFailed(
-        f"{record.name.normalized} is not what was locked\n  locked  {kind} {_hash(record)}\n  fetched {kind} {got}",
+        f"the hash of {name} does not match the lock\n  locked  {kind} {_hash(record)}\n  fetched {kind} {fetched}",
         where=redacted(record.url),
-        hint="the channel, or something on the way, changed the file: try another mirror or lock again; nothing was installed",
+        hint="the file was changed in the channel or on the way: try another mirror, or lock again; nothing was installed",
     )
 
 
-def _last(text: str) -> str:
-    """The innermost cause, and the first line where that says less."""
+def _summary(text: str) -> str:
+    """The first line and the innermost cause of an error."""
     lines = [line.removeprefix("Caused by: ") for line in text.splitlines()]
     return lines[-1] if len(lines) < 2 else f"{lines[0]}: {lines[-1]}"

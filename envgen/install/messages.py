@@ -1,94 +1,101 @@
-"""What a person is told of an environment: what was done, how it is used, and how other tools make the same."""
+"""What envgen prints about an environment: what was done, how to use it, and how other tools create the same one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
-from envgen.install.install import Installed
-from envgen.install.select import EnvironmentRef, here, quoted
+from envgen.install.install import InstallResult, InstallState
+from envgen.install.select import EnvironmentRef, local_folders, quoted
 from envgen.model.layout import Layout
 
-_WORDS = {
+_STATES: dict[InstallState, str] = {
     "installed": "installed in",
     "updated": "updated in",
-    "unchanged": "nothing to do in",
+    "unchanged": "already up to date in",
     "new": "would be installed in",
-    "different": "would be changed in",
+    "different": "would be updated in",
 }
 
 
-def outcome_text(done: Installed) -> str:
-    """One line: what became of an environment; and, of a dry run, a line for each package."""
-    text = f"{done.wanted.name}: {_WORDS[done.state]} {done.wanted.prefix}"
-    if done.state == "updated":
-        text += f" ({_counted(done)})"
-    return "\n".join((text, *(_changes(done) if done.state in ("new", "different") else ())))
+def result_text(result: InstallResult) -> str:
+    """One line that says what became of an environment; after a dry run, also one line for each package that would change."""
+    text = f"{result.environment.name}: {_STATES[result.state]} {result.environment.prefix}"
+    if result.state == "updated":
+        text += f" ({_counts(result)})"
+    return "\n".join((text, *(_changes(result) if result.state in ("new", "different") else ())))
 
 
-def _counted(done: Installed) -> str:
-    change = done.change
-    added, removed = len(change.added) + len(change.pip_added), len(change.removed) + len(change.pip_removed)
+def _counts(result: InstallResult) -> str:
+    plan = result.plan
+    added, removed = len(plan.added) + len(plan.pip_added), len(plan.removed) + len(plan.pip_removed)
     return f"{added} {'package' if added == 1 else 'packages'} added, {removed} removed" + (
-        f", {len(change.again)} replaced" if change.again else ""
+        f", {len(plan.replaced)} replaced" if plan.replaced else ""
     )
 
 
-def _changes(done: Installed) -> Iterator[str]:
-    change = done.change
-    yield from (f"  - {name}" for name in change.removed)
-    yield from (f"  + {name}" for name in change.added)
-    yield from (f"  ~ {name}" for name in change.again)
-    yield from (f"  - {name} {version} (pip)" for name, version in change.pip_removed.items())
-    yield from (f"  + {name} {version} (pip)" for name, version in change.pip_added.items())
+def _changes(result: InstallResult) -> Iterator[str]:
+    plan = result.plan
+    yield from (f"  - {name}" for name in plan.removed)
+    yield from (f"  + {name}" for name in plan.added)
+    yield from (f"  ~ {name}" for name in plan.replaced)
+    yield from (f"  - {name} {version} (pip)" for name, version in plan.pip_removed.items())
+    yield from (f"  + {name} {version} (pip)" for name, version in plan.pip_added.items())
 
 
-def outcomes_json(layout: Layout, found: Sequence[Installed]) -> str:
-    """The same for machines."""
-    return json.dumps([_plain(layout, done) for done in found], indent=2)
+def results_json(layout: Layout, results: Sequence[InstallResult]) -> str:
+    """The results as JSON."""
+    return json.dumps([_plain(layout, result) for result in results], indent=2)
 
 
-def _plain(layout: Layout, done: Installed) -> dict[str, object]:
-    asked = done.wanted
+def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
+    environment, plan = result.environment, result.plan
     return {
-        "project": asked.project,
-        "target": asked.target,
-        "state": done.state,
-        "prefix": str(asked.prefix),
-        "lock": layout.shown(asked.file),
-        "activate": activation(layout, asked),
-        "change": asdict(done.change),
+        "project": environment.project,
+        "target": environment.target,
+        "state": result.state,
+        "prefix": str(environment.prefix),
+        "lock": layout.shown(environment.lock),
+        "activate": activation(layout, environment),
+        "change": {
+            "added": plan.added,
+            "removed": plan.removed,
+            "again": plan.replaced,
+            "pip_added": dict(plan.pip_added),
+            "pip_removed": dict(plan.pip_removed),
+        },
     }
 
 
-def hints_text(layout: Layout, asked: EnvironmentRef) -> str:
-    """How to use a new environment, and the lines that make the same one with other tools."""
-    same = "\n".join(f"  {line}" for line in commands(layout, asked))
-    return f"  {activation(layout, asked)}\nthe same with other tools:\n{same}"
+def usage_text(layout: Layout, environment: EnvironmentRef) -> str:
+    """How to use a new environment, and the commands that create the same one with other tools."""
+    lines = "\n".join(f"  {line}" for line in commands(layout, environment))
+    return f"  {activation(layout, environment)}\nto create the same environment with other tools:\n{lines}"
 
 
-def activation(layout: Layout, asked: EnvironmentRef) -> str:
-    """How to use an environment, in one line."""
-    where = here(layout)
-    if where.named(asked.prefix):
-        return f"conda activate {quoted(asked.name if asked.prefix.name == asked.name else asked.prefix.name)}"
-    if where.conda:
-        return f"conda activate {quoted(asked.prefix)}"
-    return f"{run_line(layout, asked)} -- python"
+def activation(layout: Layout, environment: EnvironmentRef) -> str:
+    """The command that activates an environment; without conda, the one that runs Python in it."""
+    folders = local_folders(layout)
+    if folders.named(environment.prefix):
+        return f"conda activate {quoted(environment.prefix.name)}"
+    if folders.conda:
+        return f"conda activate {quoted(environment.prefix)}"
+    return f"{_run_command(layout, environment)} -- python"
 
 
-def run_line(layout: Layout, asked: EnvironmentRef) -> str:
-    """The `envgen run` that means this environment."""
-    elsewhere = asked.prefix not in {folder / asked.name for folder in here(layout).folders}
-    return f"envgen run {asked.project} --target {asked.target}" + (f" --prefix {quoted(asked.prefix)}" if elsewhere else "")
+def _run_command(layout: Layout, environment: EnvironmentRef) -> str:
+    elsewhere = environment.prefix not in {folder / environment.name for folder in local_folders(layout).all}
+    return f"envgen run {environment.project} --target {environment.target}" + (
+        f" --prefix {quoted(environment.prefix)}" if elsewhere else ""
+    )
 
 
-def commands(layout: Layout, asked: EnvironmentRef) -> tuple[str, ...]:
-    """The same environment with other tools, to be typed in the root; mamba is mamba 2."""
-    named = asked.prefix.name == asked.name and asked.prefix.parent in here(layout).folders[:-1]
-    place = f"--name {quoted(asked.name)}" if named else f"--prefix {quoted(asked.prefix)}"
-    file = quoted(layout.shown(asked.file))
+def commands(layout: Layout, environment: EnvironmentRef) -> tuple[str, ...]:
+    """The commands that create the same environment with other tools, run from the root; `mamba` is mamba 2."""
+    prefix = environment.prefix
+    named = prefix.name == environment.name and local_folders(layout).named(prefix)
+    place = f"--name {quoted(environment.name)}" if named else f"--prefix {quoted(prefix)}"
+    file = quoted(layout.shown(environment.lock))
     return (
         f"conda-lock install {place} {file}",
         f"micromamba create {place} --file {file}",

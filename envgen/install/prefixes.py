@@ -1,7 +1,7 @@
-"""Where environments live, and what is in one: conda's folders, `conda-meta/`, and the mark that envgen leaves there.
+"""Where environments are, and what state they are in: conda's folders, `conda-meta/`, and the manifest that envgen writes there.
 
-Reads only files that conda itself keeps; runs no conda. Nothing here needs rattler: whether there is anything to do is known
-in a few milliseconds.
+Reads conda's own files and does not run conda. Does not import rattler, so that an environment that is up to date is recognized
+within milliseconds.
 """
 
 from __future__ import annotations
@@ -14,85 +14,90 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from envgen.formats.installed import MARK, META, Mark, is_environment, packages, read_mark
+from envgen.formats.installed import MANIFEST, META, InstallManifest, is_environment, packages, read_manifest
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
 
-OWN = ".envs"  # where environments go on a machine without conda, below the root
+OWN = ".envs"  # the folder for environments on a machine without conda, below the root
+
+PrefixState = Literal["absent", "foreign", "changed", "stale", "installed"]
 
 
 def digest(text: str) -> str:
-    """sha256 of a lock's text, line ends as they are on Linux."""
+    """sha256 of a lock's text in hex. The text has Linux line endings."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# --- what is in one -------------------------------------------------------------------------------------------------------
+# --- what is at a prefix --------------------------------------------------------------------------------------------------
 
 
 def python(prefix: Path) -> Path:
-    """The interpreter of an environment."""
+    """The path of an environment's Python interpreter."""
     return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
-def write_mark(prefix: Path, mark: Mark) -> None:
-    """Leave the mark, whole."""
-    place = prefix / META / MARK
-    scratch = place.with_name(f".{MARK}.{os.getpid()}.envgen-tmp")
-    scratch.write_text(json.dumps(asdict(mark), indent=1) + "\n", encoding="utf-8")
-    scratch.replace(place)
+def write_manifest(prefix: Path, manifest: InstallManifest) -> None:
+    """Write the manifest of an environment atomically."""
+    path = prefix / META / MANIFEST
+    scratch = path.with_name(f".{MANIFEST}.{os.getpid()}.envgen-tmp")
+    scratch.write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+    scratch.replace(path)
 
 
-def state(prefix: Path, lock: str | None) -> str:
-    """`absent`, `foreign` (not made by envgen), `changed` by hand, `stale` (the lock changed since) or `installed`.
+def state(prefix: Path, lock_digest: str | None) -> PrefixState:
+    """The state of a prefix.
 
-    `lock` is the digest of the lock, None when there is none any more. Costs a listing of `conda-meta/`.
+    "absent": nothing there, or an empty folder. "foreign": not created by envgen. "changed": not the packages that envgen
+    installed. "stale": the lock has changed since. "installed": up to date. `lock_digest` is None if there is no lock any more.
+    Costs one listing of `conda-meta/`.
     """
     if not prefix.is_dir() or not any(prefix.iterdir()):
         return "absent"
-    mark = read_mark(prefix)
-    if mark is None:
+    manifest = read_manifest(prefix)
+    if manifest is None:
         return "foreign"
-    if packages(prefix) != mark.packages.keys() or not all((prefix / wheel.info).is_dir() for wheel in mark.pip.values()):
+    same = packages(prefix) == manifest.packages.keys()
+    if not same or not all((prefix / wheel.info).is_dir() for wheel in manifest.pip.values()):
         return "changed"
-    return "installed" if mark.lock == lock else "stale"
+    return "installed" if manifest.lock == lock_digest else "stale"
 
 
-# --- where they live ------------------------------------------------------------------------------------------------------
+# --- where environments are -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The folders of this machine that hold environments: conda's own, in its order, and one below the root."""
+class EnvironmentFolders:
+    """The folders that hold environments on this machine: conda's folders in conda's order, and the one below the root."""
 
     conda: tuple[Path, ...]
     own: Path
 
     @property
-    def folders(self) -> tuple[Path, ...]:
-        """All of them."""
+    def all(self) -> tuple[Path, ...]:
+        """The folders of conda, then the one below the root."""
         return (*self.conda, self.own)
 
-    def default(self, name: str) -> Path:
-        """Where an environment of that name goes: where it is already, else conda's first writable folder, else our own."""
-        there = next((folder / name for folder in self.folders if is_environment(folder / name)), None)
+    def prefix(self, name: str) -> Path:
+        """The prefix for a name: that of an existing environment, else in conda's first writable folder, else below the root."""
+        existing = next((folder / name for folder in self.all if is_environment(folder / name)), None)
         writable = next((folder for folder in self.conda if _writable(folder)), self.own)
-        return there or writable / name
+        return existing or writable / name
 
     def named(self, prefix: Path) -> bool:
         """Whether `conda activate NAME` finds this environment by the name of its folder."""
-        return any(prefix.parent == folder for folder in self.conda)
+        return prefix.parent in self.conda
 
 
-def places(layout: Layout, environ: Mapping[str, str], home: Path) -> Places:
-    """Where environments live, told by conda's variables and settings alone."""
+def environment_folders(layout: Layout, environ: Mapping[str, str], home: Path) -> EnvironmentFolders:
+    """The folders for environments, from conda's variables and settings alone."""
     found = (folder.expanduser() for folder in _folders(environ, home))
-    return Places(tuple(dict.fromkeys(folder for folder in found if folder.is_absolute())), layout.root / OWN)
+    return EnvironmentFolders(tuple(dict.fromkeys(folder for folder in found if folder.is_absolute())), layout.root / OWN)
 
 
 def _folders(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
-    """Folders of environments in conda's order: variables, `.condarc` files, the `envs` of the installation, the user's own."""
+    """The folders of conda in its order: from variables, from `.condarc` files, `envs` of each installation, the user's own."""
     for variable in ("CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"):
         yield from (Path(text) for text in environ.get(variable, "").split(os.pathsep) if text)
     roots = tuple(dict.fromkeys(_roots(environ)))
@@ -104,10 +109,10 @@ def _folders(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
 
 
 def _roots(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Installations of conda or mamba: those that the shell was set up for, then those on PATH."""
+    """Installations of conda or mamba: those that the shell is set up for, then those on PATH."""
     if environ.get("MAMBA_ROOT_PREFIX"):
         yield Path(environ["MAMBA_ROOT_PREFIX"])
-    executables = [environ.get("CONDA_EXE"), *(shutil.which(word, path=environ.get("PATH", "")) for word in ("conda", "mamba"))]
+    executables = [environ.get("CONDA_EXE"), *(shutil.which(name, path=environ.get("PATH", "")) for name in ("conda", "mamba"))]
     for executable in filter(None, executables):
         root = Path(executable).resolve().parent.parent
         if is_environment(root):
@@ -123,7 +128,7 @@ def _settings(environ: Mapping[str, str], home: Path, roots: Iterable[Path]) -> 
 
 
 def _envs_dirs(path: Path) -> list[str]:
-    """`envs_dirs` of one `.condarc`; nothing where the file is not there or is not what it should be: it is conda's to complain."""
+    """`envs_dirs` of one `.condarc`; empty if the file is missing or not valid: reporting that is conda's job."""
     if not path.is_file():
         return []
     import yaml
@@ -137,13 +142,13 @@ def _envs_dirs(path: Path) -> list[str]:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether an environment can be made in a folder, which need not be there yet."""
+    """Whether an environment can be created in a folder, which need not exist yet."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def registry(home: Path) -> Path:
-    """The list that conda keeps of environments outside its folders: one path a line."""
+    """The list that conda keeps of environments outside its folders, one path per line."""
     return home / ".conda" / "environments.txt"
 
 
@@ -157,22 +162,22 @@ def registered(home: Path) -> tuple[Path, ...]:
 
 
 def register(prefix: Path, home: Path) -> None:
-    """Add an environment to conda's list, where conda keeps one."""
+    """Add an environment to conda's list, if that file exists."""
     path = registry(home)
     if path.is_file() and prefix not in registered(home):
         text = path.read_text(encoding="utf-8")
         path.write_text(f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{prefix}\n", encoding="utf-8")
 
 
-def find(name: str, where: Places, home: Path) -> tuple[Path, ...]:
-    """Every environment that envgen made under that name (vision-cu126): in a folder of environments, or in conda's list."""
-    candidates = (*(folder / name for folder in where.folders), *registered(home))
-    marks = ((prefix, read_mark(prefix)) for prefix in dict.fromkeys(candidates))
-    return tuple(prefix for prefix, mark in marks if mark and mark.name == name)
+def find(name: str, folders: EnvironmentFolders, home: Path) -> tuple[Path, ...]:
+    """Every environment of that name (vision-cu126) that envgen installed, in these folders and in conda's list."""
+    candidates = dict.fromkeys((*(folder / name for folder in folders.all), *registered(home)))
+    manifests = ((prefix, read_manifest(prefix)) for prefix in candidates)
+    return tuple(prefix for prefix, manifest in manifests if manifest and manifest.name == name)
 
 
 def lock_text(layout: Layout, project: str, target: str) -> str:
-    """The committed lock of a target, or BadInput that says how to make it."""
+    """The text of a target's lock. Raises BadInput if there is none, or if it is not readable."""
     path = layout.target(project, target) / LOCK
     try:
         return path.read_text(encoding="utf-8")
@@ -180,4 +185,4 @@ def lock_text(layout: Layout, project: str, target: str) -> str:
         hint = f"run `envgen lock {project} --target {target}` first"
         raise BadInput(f"{project}-{target} is not locked", where=layout.shown(path), hint=hint) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=layout.shown(path), hint="take it from git again") from None
+        raise BadInput(f"cannot be read: {error}", where=layout.shown(path), hint="restore it with git") from None

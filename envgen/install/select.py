@@ -1,4 +1,4 @@
-"""Which environments a command means: the target that is named or fits this machine, its lock, and its place."""
+"""Which environments a command is about: the target that was named or that fits this machine, its lock, and its prefix."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from envgen.formats.installed import read_mark
+from envgen.formats.installed import read_manifest
 from envgen.install import prefixes
-from envgen.install.prefixes import Places
+from envgen.install.prefixes import EnvironmentFolders
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
 from envgen.model.run import Reporter
-from envgen.targets import AUTO, GPU
+from envgen.model.target_names import CPU, named_cuda
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentRef:
-    """One environment that is asked for. `lock` is the digest of its lock, `file` where that lies."""
+    """The environment of a project's target, which need not exist yet: its prefix, the path of its lock, and the lock's digest."""
 
     project: str
     target: str
     prefix: Path
-    file: Path
-    lock: str
+    lock: Path
+    lock_digest: str
 
     @property
     def name(self) -> str:
@@ -35,64 +36,76 @@ class EnvironmentRef:
         return f"{self.project}-{self.target}"
 
 
-def asked(layout: Layout, projects: Sequence[str], target: str, prefix: Path | None, talk: Reporter) -> tuple[EnvironmentRef, ...]:
-    """The environments of the named projects; of all that can be meant without a name, and of the others it is said why not."""
+def requested(
+    layout: Layout, projects: Sequence[str], word: str, prefix: Path | None, reporter: Reporter
+) -> tuple[EnvironmentRef, ...]:
+    """The environments of the target that `word` means: of these projects, or of every project that has it locked.
+
+    Raises BadInput if a named project has no such target, or no project has.
+    """
     if projects:
-        return tuple(wanted(layout, project, target, prefix, talk) for project in dict.fromkeys(projects))
-    found = []
-    for project in layout.projects():
-        locked = locked_targets(layout, project)
-        if not locked or (target not in locked and target not in (AUTO, GPU)):
-            talk.say(f"{project}: {target} is not locked, skipped" if locked else f"{project}: nothing is locked, skipped")
-            continue
-        try:
-            found.append(wanted(layout, project, target, prefix, talk))
-        except BadInput as error:
-            if target != GPU:
-                raise
-            talk.say(f"{error.what}; skipped")
+        return tuple(environment_of(layout, project, word, prefix, reporter) for project in dict.fromkeys(projects))
+    found = {project: name for project in layout.projects() if (name := _locked_or_skipped(layout, project, word, reporter))}
     if not found:
         where, hint = layout.shown(layout.environments), "run `envgen lock` first; `envgen list` shows what is locked"
-        raise BadInput(f"no project has a locked target `{target}`", where=where, hint=hint)
-    return tuple(found)
+        raise BadInput(f"no project has a locked target `{word}`", where=where, hint=hint)
+    return tuple(_reference(layout, project, name, prefix) for project, name in found.items())
 
 
-def wanted(layout: Layout, project: str, target: str, prefix: Path | None, talk: Reporter) -> EnvironmentRef:
-    """The environment of a project's target: which one, and where it is or goes. Raises BadInput; reads no lock but this one."""
+def _locked_or_skipped(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
+    """The locked target of a project that a word means; None if it has none, after saying that the project is skipped."""
+    if not locked_targets(layout, project):
+        reporter.say(f"{project}: skipped, no target is locked")
+        return None
+    try:
+        name = _locked_target(layout, project, word, reporter)
+    except BadInput as error:
+        if word.lower() != "gpu":
+            raise
+        reporter.say(f"{project}: skipped, {error.what}")
+        return None
+    if name is None:
+        reporter.say(f"{project}: skipped, {word} is not locked")
+    return name
+
+
+def environment_of(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> EnvironmentRef:
+    """The environment of the locked target that a word means for a project. Raises BadInput if there is none."""
     layout.known_project(project)
-    locked = locked_targets(layout, project)
-    if target in (AUTO, GPU):
-        target, why = _target(layout, project, target, talk)
-        talk.say(f"{project}: {target} ({why})")
-    elif target not in locked:
-        hint = f"locked are {', '.join(locked)}; " if locked else ""
-        hint += f"run `envgen lock {project} --target {target}` first"
-        raise BadInput(f"{project} has no locked target `{target}`", where=layout.shown(layout.target(project, target)), hint=hint)
+    name = _locked_target(layout, project, word, reporter)
+    if name is None:
+        what = f"{project} has no locked target `{word}`"
+        raise BadInput(what, where=layout.shown(layout.environments / project), hint=_how_to_lock(layout, project, word))
+    return _reference(layout, project, name, prefix)
+
+
+def _reference(layout: Layout, project: str, target: str, prefix: Path | None) -> EnvironmentRef:
     text = prefixes.lock_text(layout, project, target)
-    place = prefix or here(layout).default(f"{project}-{target}")
-    place = Path(os.path.realpath(place) if place.is_symlink() else os.path.abspath(place))  # noqa: PTH100 - `..` goes, links stay
+    place = prefix or local_folders(layout).prefix(f"{project}-{target}")
+    place = Path(os.path.realpath(place) if place.is_symlink() else os.path.abspath(place))  # noqa: PTH100 - keeps links above
     if not place.name:
-        raise BadInput("the root of a file system is no place for an environment", where=place, hint="give a folder below it")
-    return EnvironmentRef(project, target, place, layout.target(project, target) / LOCK, prefixes.digest(text))
+        hint = "choose a folder below it with --prefix DIR"
+        raise BadInput("an environment cannot be installed at the root of a file system", where=place, hint=hint)
+    lock = layout.target(project, target) / LOCK
+    return EnvironmentRef(project=project, target=target, prefix=place, lock=lock, lock_digest=prefixes.digest(text))
 
 
-def installed(layout: Layout, project: str, target: str, prefix: Path | None, talk: Reporter) -> Path:
-    """The environment that `envgen install` made for a target, or BadInput with the line that makes it."""
-    found = wanted(layout, project, target, prefix, talk)
-    mark = read_mark(found.prefix)
-    if mark and mark.name == found.name:
-        return found.prefix
-    elsewhere = prefixes.find(found.name, here(layout), Path.home()) if prefix is None else ()
+def installed_prefix(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> Path:
+    """The prefix where envgen installed a target's environment. Raises BadInput if it did not; the hint is the command to run."""
+    environment = environment_of(layout, project, word, prefix, reporter)
+    manifest = read_manifest(environment.prefix)
+    if manifest and manifest.name == environment.name:
+        return environment.prefix
+    elsewhere = prefixes.find(environment.name, local_folders(layout), Path.home()) if prefix is None else ()
     if elsewhere:
         return elsewhere[0]
     more = f" --prefix {quoted(prefix)}" if prefix else ""
-    raise BadInput(
-        f"{found.name} is not installed", where=found.prefix, hint=f"envgen install {project} --target {found.target}{more}"
-    )
+    hint = f"run `envgen install {project} --target {environment.target}{more}`"
+    raise BadInput(f"{environment.name} is not installed", where=environment.prefix, hint=hint)
 
 
 def quoted(word: object) -> str:
-    """A word as this system's shell reads it back."""
+    """A word quoted for this system's shell."""
     return subprocess.list2cmdline([str(word)]) if sys.platform == "win32" else shlex.quote(str(word))
 
 
@@ -101,16 +114,52 @@ def locked_targets(layout: Layout, project: str) -> tuple[str, ...]:
     return tuple(path.parent.name for path in layout.locks() if path.parent.parent.name == project)
 
 
-def here(layout: Layout) -> Places:
-    """Where environments live on this machine."""
-    return prefixes.places(layout, os.environ, Path.home())
+def local_folders(layout: Layout) -> EnvironmentFolders:
+    """The folders for environments on this machine."""
+    return prefixes.environment_folders(layout, os.environ, Path.home())
 
 
-def _target(layout: Layout, project: str, word: str, talk: Reporter) -> tuple[str, str]:
-    """The locked target that fits this machine, and why: doctor's own choice."""
+def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
+    """The locked target of a project that a word means, None if there is none. If the word is its name, reads no matrices."""
+    locked = locked_targets(layout, project)
+    if word in locked:
+        return word
+    from envgen import targets
     from envgen.machine.locked import best_locked
     from envgen.matrix.load import load_matrix
     from envgen.project.load import load
 
+    if word == CPU or named_cuda(word):
+        return None
     matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    return best_locked(word, layout, matrix, load(layout, matrix, project, talk))
+    meant = targets.in_command(word, matrix)
+    if isinstance(meant, targets.TargetRange):
+        name = targets.newest_of(meant, locked)
+        if name:
+            reporter.say(f"{project}: `{word}` is read as target {name}")
+        return name
+    name, why = best_locked(meant, layout, matrix, load(layout, matrix, project, reporter))
+    reporter.say(f"{project}: {name} ({why})")
+    return name
+
+
+def _how_to_lock(layout: Layout, project: str, word: str) -> str:
+    """A hint for a project that has no locked target that a word means: lock it, or name a target that the project has."""
+    from envgen import targets
+    from envgen.matrix.load import load_matrix
+    from envgen.project.load import load
+
+    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    meant, known = targets.in_command(word, matrix), [row.name for row in load(layout, matrix, project).targets]
+    name = targets.newest_of(meant, known) if isinstance(meant, targets.TargetRange) else None
+    if name:
+        return f"run `envgen lock {project} --target {name}` first"
+    return f"its targets are {', '.join(known)}"
+
+
+@cache
+def cuda_libraries(layout: Layout) -> frozenset[str]:
+    """CUDA's shared libraries, without prefix and suffix, as the matrices name them."""
+    from envgen.matrix.load import load_matrix
+
+    return load_matrix(layout.matrices, layout.shown(layout.matrices)).catalogue.libraries

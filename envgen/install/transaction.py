@@ -1,7 +1,8 @@
-"""Folders that change all at once: an environment is made beside its place and put there by one rename.
+"""Replace an environment in one step: build the new one beside the prefix, then rename it into place.
 
-While envgen works on `envs/vision-cpu`, everything lies in `envs/.vision-cpu.<pid>.envgen-tmp`; the lock file
-`envs/.vision-cpu.envgen-lock` keeps a second run out. At any moment the place holds the old environment or the new one, whole.
+While envgen works on `envs/vision-cpu`, it builds in the folder `envs/.vision-cpu.<pid>.envgen-tmp`, the stage, and holds the lock
+file `envs/.vision-cpu.envgen-lock`, which keeps other runs out. At any moment the prefix is the complete old environment or the
+complete new one.
 """
 
 from __future__ import annotations
@@ -16,55 +17,57 @@ from pathlib import Path
 
 from envgen.model.errors import BadInput
 
-_MARK, _OLD, _LOCK = ".envgen-tmp", ".old.envgen-tmp", ".envgen-lock"
+_TEMPORARY, _OLD, _LOCK = ".envgen-tmp", ".old.envgen-tmp", ".envgen-lock"
 _AT_FDCWD, _EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h: RENAME_EXCHANGE
 _SWAP = 2  # macOS, sys/stdio.h: RENAME_SWAP
 
 
 @contextmanager
 def staged(prefix: Path) -> Iterator[Path]:
-    """A path for a stage beside `prefix`, where nothing is yet; it is gone afterwards, whatever happens.
+    """Lock a prefix and return the path of its stage, which does not exist yet; the stage is removed on exit in any case.
 
-    Only one run at a time works on a prefix. What a killed run left is removed, or put back where it was. Raises BadInput when
-    another run is at work, or the folder cannot be written.
+    First cleans up after a killed run. Raises BadInput when another run holds the lock, or when the folder is not writable.
     """
-    stage = prefix.with_name(f".{prefix.name}.{os.getpid()}{_MARK}")
-    with refusals(prefix), _there(prefix.parent), _alone(prefix):
-        _heal(prefix)  # a run may have been killed since `sweep`
+    stage = prefix.with_name(f".{prefix.name}.{os.getpid()}{_TEMPORARY}")
+    with os_errors_as_bad_input(prefix), _created(prefix.parent), _locked(prefix):
+        _recover(prefix)  # a run may have been killed since `recover`
         try:
             yield stage
         finally:
             remove(stage)
 
 
-def sweep(prefix: Path) -> None:
-    """Remove what a killed run left beside a prefix, or put it back where it was; nothing while another run is at work."""
-    if prefix.parent.is_dir() and (_left(prefix) or prefix.with_name(f".{prefix.name}{_LOCK}").exists()):
-        with suppress(BadInput, OSError), _alone(prefix):
-            _heal(prefix)
+def recover(prefix: Path) -> None:
+    """Clean up after a killed run: remove its stages, and put an environment that it moved aside back in place.
+
+    Does nothing while another run is working on the prefix.
+    """
+    if prefix.parent.is_dir() and (_leftovers(prefix) or _lock_file(prefix).exists()):
+        with suppress(BadInput, OSError), _locked(prefix):
+            _recover(prefix)
 
 
 @contextmanager
-def refusals(prefix: Path) -> Iterator[None]:
-    """What the system refuses at a prefix, in words: no room, no permission."""
+def os_errors_as_bad_input(prefix: Path) -> Iterator[None]:
+    """Turn an OSError about a prefix (disk full, no permission) into BadInput with a hint."""
     try:
         yield
     except OSError as error:
-        hint = "make room, or give another place with --prefix DIR; what was there is as it was"
+        hint = "free some space, or choose another folder with --prefix DIR; nothing was changed"
         raise BadInput(f"cannot be written: {error.strerror or error}", where=prefix, hint=hint) from None
 
 
-def put(stage: Path, prefix: Path) -> None:
-    """Put a finished stage in its place; what is there goes away.
+def commit(stage: Path, prefix: Path) -> None:
+    """Move a finished stage to its prefix and remove the environment that was there.
 
-    One system call where the system can exchange two folders (Linux, macOS). Elsewhere the old one steps aside first, and a
-    run that is killed between the two renames is healed by the next.
+    Linux and macOS exchange the two folders in one system call. Elsewhere the old environment is moved aside first; if the run
+    is killed between the two renames, the next run puts it back.
     """
     if prefix.is_dir() and not any(prefix.iterdir()):
         prefix.rmdir()
     if not prefix.exists():
         stage.rename(prefix)
-    elif not _exchanged(stage, prefix):
+    elif not _exchange(stage, prefix):
         aside = prefix.with_name(f".{prefix.name}{_OLD}")
         try:
             prefix.rename(aside)
@@ -76,23 +79,23 @@ def put(stage: Path, prefix: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder that may still be written to by a thread that has not heard of the end; what stays is swept later."""
+    """Remove a folder that a thread of an interrupted run may still be writing to; what is left, the next run removes."""
     for _ in range(3):
         if folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def clone(old: Path, stage: Path, kept: Container[str]) -> None:
-    """Make `stage` hold what `old` holds, by hard links where the file system has them.
+def clone(old: Path, stage: Path, keep_bytecode: Container[str]) -> None:
+    """Copy the environment `old` to `stage`, with hard links where the file system supports them.
 
-    Links share their bytes, so nothing may be written into: what is written anew (`conda-meta/`, files at the top) is copied.
-    Symbolic links stay what they are; sockets and pipes do not come along, nor do bytecode files that are not in `kept`
-    (paths below `old`, with forward slashes): Python makes them again, and one of a replaced module could pass for the new one's.
+    Hard links share their content, so files that are modified in place (`conda-meta/`, files at the top) are copied. Symbolic
+    links stay symbolic links. Sockets and pipes are not copied, nor is bytecode, except for the paths in `keep_bytecode`
+    (relative to `old`, with forward slashes): Python compiles it again, and stale bytecode could be used for a new module.
     """
-    _clone(old, stage, "", kept)
+    _clone(old, stage, "", keep_bytecode)
 
 
-def _clone(old: Path, stage: Path, below: str, kept: Container[str]) -> None:
+def _clone(old: Path, stage: Path, below: str, keep_bytecode: Container[str]) -> None:
     stage.mkdir()
     shutil.copystat(old, stage)
     for entry in old.iterdir():
@@ -100,13 +103,13 @@ def _clone(old: Path, stage: Path, below: str, kept: Container[str]) -> None:
         if entry.is_symlink():
             target.symlink_to(entry.readlink())
         elif entry.is_dir():
-            _clone(entry, target, f"{path}/", kept)
-        elif entry.is_file() and (not path.endswith(".pyc") or path in kept):
-            _link(entry, target, copied=below in ("", "conda-meta/"))
+            _clone(entry, target, f"{path}/", keep_bytecode)
+        elif entry.is_file() and (not path.endswith(".pyc") or path in keep_bytecode):
+            _link(entry, target, copy=below in ("", "conda-meta/"))
 
 
-def _link(source: Path, target: Path, *, copied: bool) -> None:
-    if not copied:
+def _link(source: Path, target: Path, *, copy: bool) -> None:
+    if not copy:
         with suppress(OSError):  # no hard links on this file system, or too many of this file
             os.link(source, target)
             return
@@ -114,8 +117,8 @@ def _link(source: Path, target: Path, *, copied: bool) -> None:
 
 
 @contextmanager
-def _there(folder: Path) -> Iterator[None]:
-    """A folder that may have to be made; it goes again when nothing came into it."""
+def _created(folder: Path) -> Iterator[None]:
+    """Create a folder if it does not exist; if it is still empty at the end, remove it again."""
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -129,65 +132,53 @@ def _there(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(prefix: Path) -> Iterator[None]:
-    """Hold the lock file of a prefix; the system lets go of it when a run dies."""
-    path = prefix.with_name(f".{prefix.name}{_LOCK}")
-    while True:
-        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _locked(held):
-            os.close(held)
-            raise BadInput("another envgen works on this environment", where=prefix, hint="wait until it is done")
-        if path.exists() and os.path.samestat(os.fstat(held), path.stat()):
-            break
-        os.close(held)  # whoever held it took the file away on leaving
+def _locked(prefix: Path) -> Iterator[None]:
+    """Hold the lock file of a prefix. The operating system releases the lock when a run is killed.
+
+    Raises BadInput when another run holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path = _lock_file(prefix)
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BadInput("another envgen is working on this environment", where=prefix, hint="wait until it is done") from None
     try:
         yield
     finally:
-        with suppress(OSError):  # an open file cannot be removed on Windows: it stays, empty
-            path.unlink()
-        os.close(held)
+        with suppress(OSError):  # Windows cannot remove an open file: it stays, empty
+            path.unlink()  # before the release, so that whoever opened it meanwhile notices and opens a new one
+        lock.release()
 
 
-def _locked(held: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(held, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
+def _lock_file(prefix: Path) -> Path:
+    return prefix.with_name(f".{prefix.name}{_LOCK}")
 
 
-def _heal(prefix: Path) -> None:
-    """Undo what a killed run left: no other run is at work here."""
+def _recover(prefix: Path) -> None:
     aside = prefix.with_name(f".{prefix.name}{_OLD}")
     if aside.exists() and not prefix.exists():
         aside.rename(prefix)
-    for path in _left(prefix):
+    for path in _leftovers(prefix):
         remove(path)
 
 
-def _left(prefix: Path) -> list[Path]:
-    """Stages beside a prefix, and an old environment that has stepped aside."""
-    stage = re.compile(re.escape(f".{prefix.name}.") + r"(\d+|old)" + re.escape(_MARK))
-    return [path for path in prefix.parent.iterdir() if stage.fullmatch(path.name)]
+def _leftovers(prefix: Path) -> list[Path]:
+    """Stages beside a prefix, and an old environment that was moved aside."""
+    pattern = re.compile(re.escape(f".{prefix.name}.") + r"(\d+|old)" + re.escape(_TEMPORARY))
+    return [path for path in prefix.parent.iterdir() if pattern.fullmatch(path.name)]
 
 
-def _exchanged(one: Path, other: Path) -> bool:
-    """Exchange two folders at one moment; False where the system or the file system cannot. `one` is then the old folder."""
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders atomically; False if the operating system or the file system does not support it."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else None
     names = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
-        done = libc.renamex_np(*names, _SWAP) == 0  # type: ignore[union-attr]
-    elif sys.platform.startswith("linux") and hasattr(libc, "renameat2"):
-        done = libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE) == 0  # type: ignore[union-attr]
-    else:
-        done = False
-    return bool(done)
+        return bool(libc.renamex_np(*names, _SWAP) == 0)  # type: ignore[union-attr]
+    if sys.platform.startswith("linux") and hasattr(libc, "renameat2"):
+        return bool(libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE) == 0)  # type: ignore[union-attr]
+    return False

@@ -1,7 +1,7 @@
-"""The pip part of an environment: installed by the environment's own pip, each file by its hash.
+"""Install the pip packages of a lock with the environment's own pip, which checks the hash of every file.
 
-pip works in the stage, so the scripts that it writes name the stage's python; they are corrected before the stage is put in
-its place. Everything that pip does it does from an argv list; requirements go through a file.
+pip runs in the stage, so the scripts that it writes contain the stage's path; this is corrected before the stage is moved to
+its prefix. pip is started without a shell; requirements are passed in a file.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.packages import LockedPackage
 
 _OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
-# Of the user's own settings of pip only those count that help to reach an index; one like PIP_TARGET would lead it elsewhere.
-_REACH = {
+# The user's pip settings that help to reach an index are passed on; others, such as PIP_TARGET, would change what is installed.
+_PIP_SETTINGS = {
     "PIP_CERT",
     "PIP_CLIENT_CERT",
     "PIP_PROXY",
@@ -44,94 +44,95 @@ _FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded|
 
 
 def check(wheels: Iterable[LockedPackage], shown: str) -> None:
-    """Refuse a pip package that has no sha256: what cannot be checked is not installed."""
+    """Raise BadInput if a pip package has no sha256: envgen only installs packages that it can check."""
     for wheel in wheels:
         if not wheel.sha256:
-            hint = "give a version instead of a url or a repository, and run `envgen lock`"
+            hint = "require a version instead of a URL or a repository, and run `envgen lock`"
             raise BadInput(f"pip package {wheel.name} has no sha256 in this lock", where=shown, hint=hint)
 
 
 def install(stage: Path, prefix: Path, wheels: Sequence[LockedPackage], environ: Mapping[str, str]) -> dict[str, Wheel]:
-    """Install pip packages into a stage that will stand at `prefix`; what there is now, by name.
+    """Install pip packages into a stage that will be moved to `prefix`, and return them by name.
 
-    `environ` are the variables that pip gets. Raises CheckFailed for a wrong hash, NoSolution where a file cannot be fetched,
-    BadInput where the environment has no pip or the disk takes no more.
+    `environ` are the environment variables for pip. Raises CheckFailed if a hash does not match, NoSolution if a file
+    cannot be fetched, BadInput if the environment has no pip or the disk is full.
     """
     if not wheels:
         return {}
     with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
-        listed = Path(scratch) / "requirements.txt"
-        listed.write_text("".join(f"{w.name} @ {_bare(w.url)} --hash=sha256:{w.sha256}\n" for w in wheels), encoding="utf-8")
-        words = ("install", "--no-deps", "--require-hashes", "--no-compile", "--force-reinstall", "-r", str(listed))
-        done = _pip(stage, words, environ)
+        requirements = Path(scratch) / "requirements.txt"
+        requirements.write_text("".join(map(_requirement, wheels)), encoding="utf-8")
+        arguments = ("install", "--no-deps", "--require-hashes", "--no-compile", "--force-reinstall", "-r", str(requirements))
+        done = _pip(stage, arguments, environ)
     if done.returncode:
         raise _failure(done.stdout + done.stderr, wheels, prefix)
-    found = {wheel.name: _info(stage, wheel) for wheel in wheels}
+    found = {wheel.name: _dist_info(stage, wheel) for wheel in wheels}
     for info in found.values():
-        _correct(info, stage, prefix)
+        _correct_scripts(info, stage, prefix)
     return {w.name: Wheel(w.version, w.sha256 or "", found[w.name].relative_to(stage).as_posix()) for w in wheels}
 
 
 def uninstall(stage: Path, names: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Take pip packages out of a stage; one that is not there any more is no failure."""
+    """Remove pip packages from a stage; packages that are not there are ignored. Raises BadInput if pip fails."""
     if names and (done := _pip(stage, ("uninstall", "--yes", *names), environ)).returncode:
-        raise BadInput(
-            f"pip cannot remove {', '.join(names)}: {_last(done.stderr)}", hint="remove the environment and install it anew"
-        )
+        what = f"pip cannot remove {', '.join(names)}: {_error_line(done.stderr)}"
+        raise BadInput(what, hint="remove the environment and install it again")
 
 
-def _pip(stage: Path, words: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run the environment's own pip. It writes no bytecode: that would name the stage."""
-    variables = {name: value for name, value in environ.items() if name in _REACH or not name.startswith(("PIP_", "__PYVENV"))}
+def _pip(stage: Path, arguments: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the environment's own pip, without writing bytecode, which would contain the stage's path."""
+    allowed = (name for name in environ if name in _PIP_SETTINGS or not name.startswith(("PIP_", "__PYVENV")))
+    variables = {name: environ[name] for name in allowed}
     variables |= {"PATH": os.pathsep.join((str(python(stage).parent), environ.get("PATH", ""))), "PIP_USER": "0"}
-    command = [str(python(stage)), "-I", "-B", "-X", "utf8", "-m", "pip", *words, *_OPTIONS]
+    command = [str(python(stage)), "-I", "-B", "-X", "utf8", "-m", "pip", *arguments, *_OPTIONS]
     try:
         done = subprocess.run(  # noqa: S603 - an argv list
             command, env=variables, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
         )
     except (FileNotFoundError, PermissionError, NotADirectoryError):
-        raise _without("python") from None
+        raise _missing("python") from None
     if done.returncode and "No module named pip" in done.stderr:
-        raise _without("pip")
+        raise _missing("pip")
     return done
 
 
-def _without(what: str) -> BadInput:
-    hint = f"add `{what}` to `dependencies:` of the project and run `envgen lock`"
-    return BadInput(f"the lock has pip packages, but its environment has no {what}", hint=hint)
+def _missing(package: str) -> BadInput:
+    hint = f"add `{package}` to `dependencies:` in the project and run `envgen lock`"
+    return BadInput(f"the lock has pip packages, but no {package} to install them with", hint=hint)
 
 
-def _bare(url: str) -> str:
+def _requirement(wheel: LockedPackage) -> str:
+    return f"{wheel.name} @ {_without_fragment(wheel.url)} --hash=sha256:{wheel.sha256}\n"
+
+
+def _without_fragment(url: str) -> str:
     return url.partition("#")[0]
 
 
-def _failure(said: str, wheels: Sequence[LockedPackage], prefix: Path) -> EnvgenError:
-    """A failure of pip told apart by its words."""
-    said = redacted(said)
-    expected, got = _EXPECTED.search(said), _GOT.search(said)
+def _failure(output: str, wheels: Sequence[LockedPackage], prefix: Path) -> EnvgenError:
+    """Translate pip's error, recognized by its text, into one of ours."""
+    output = redacted(output)
+    line = _error_line(output)
+    expected, got = _EXPECTED.search(output), _GOT.search(output)
     if expected and got:
         wheel = next((wheel for wheel in wheels if wheel.sha256 == expected[1]), None)
         return CheckFailed(
-            f"{wheel.name if wheel else 'a pip package'} is not what was locked\n"
+            f"the hash of {wheel.name if wheel else 'a pip package'} does not match the lock\n"
             f"  locked  sha256 {expected[1]}\n  fetched sha256 {got[1]}",
-            where=redacted(_bare(wheel.url)) if wheel else prefix,
-            hint="the index or something on the way changed the file: lock again; nothing was installed",
+            where=redacted(_without_fragment(wheel.url)) if wheel else prefix,
+            hint="the file was changed in the index or on the way: lock again; nothing was installed",
         )
-    if _FULL.search(said):
-        hint = "make room, or give another place with --prefix DIR; what was there is as it was"
-        return BadInput(f"cannot be written: {_last(said)}", where=prefix, hint=hint)
-    if _NETWORK.search(said):
-        return NoSolution(
-            f"pip packages cannot be fetched: {_last(said)}", where=prefix, hint="try again where the index can be reached"
-        )
-    return CheckFailed(
-        f"pip refused: {_last(said)}", where=prefix, hint="a package may not fit this Python or platform; lock again"
-    )
+    if _FULL.search(output):
+        hint = "free some space, or choose another folder with --prefix DIR; nothing was changed"
+        return BadInput(f"cannot be written: {line}", where=prefix, hint=hint)
+    if _NETWORK.search(output):
+        return NoSolution(f"pip packages cannot be fetched: {line}", where=prefix, hint="check the connection to the index")
+    return CheckFailed(f"pip failed: {line}", where=prefix, hint="if a package does not fit this Python or platform, lock again")
 
 
-def _last(said: str) -> str:
-    """The error line of pip line, or the last thing that it said."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _error_line(output: str) -> str:
+    """The last line of pip's output that begins with ERROR, or the last one of all."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ") and line != "ERROR: Exception:"]
     return (errors or lines or ["no reason given"])[-1]
 
@@ -139,14 +140,14 @@ def _last(said: str) -> str:
 # --- scripts --------------------------------------------------------------------------------------------------------------
 
 
-def _info(stage: Path, wheel: LockedPackage) -> Path:
-    """The dist-info folder that pip made: names are compared as PyPI does."""
+def _dist_info(stage: Path, wheel: LockedPackage) -> Path:
+    """The dist-info folder of a package; names are compared in PyPI's normalized form."""
     for folder in _site_packages(stage):
         for info in folder.glob("*.dist-info"):
             name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
             if _normal(name) == _normal(wheel.name) and version:
                 return info
-    raise CheckFailed(f"pip installed {wheel.name}, but there is no dist-info folder of it", where=stage, hint="please report this")
+    raise CheckFailed(f"pip installed {wheel.name}, but its dist-info folder is missing", where=stage, hint="please report this")
 
 
 def _site_packages(stage: Path) -> Iterator[Path]:
@@ -158,19 +159,19 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _correct(info: Path, stage: Path, prefix: Path) -> None:
-    """Make the scripts of one package name the final prefix, and its RECORD their new hashes."""
+def _correct_scripts(info: Path, stage: Path, prefix: Path) -> None:
+    """Replace the stage's path by the prefix in the scripts of one package, and update their hashes in its RECORD."""
     record = info / "RECORD"
     rows = list(csv.reader(io.StringIO(record.read_text(encoding="utf-8"))))
-    changed = [_corrected(row, info.parent, os.fsencode(stage), os.fsencode(prefix)) for row in rows]
+    changed = [_corrected_row(row, info.parent, os.fsencode(stage), os.fsencode(prefix)) for row in rows]
     if changed != rows:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(changed)
         _replace(record, text.getvalue().encode())
 
 
-def _corrected(row: Sequence[str], base: Path, stage: bytes, prefix: bytes) -> list[str]:
-    """One row of a RECORD after its file was corrected; only files outside site-packages are scripts."""
+def _corrected_row(row: Sequence[str], base: Path, stage: bytes, prefix: bytes) -> list[str]:
+    """Correct the file of one RECORD row and return its new row; only files outside site-packages are scripts."""
     path = base / row[0]
     if not row[0].startswith("..") or not path.is_file() or stage not in (data := path.read_bytes()):
         return list(row)
@@ -181,7 +182,7 @@ def _corrected(row: Sequence[str], base: Path, stage: bytes, prefix: bytes) -> l
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file anew: it may share its bytes with the environment that is still in its place."""
+    """Replace a file instead of writing into it: it may be a hard link to a file of the old environment."""
     scratch = path.with_name(f"{path.name}.envgen-tmp")
     scratch.write_bytes(data)
     scratch.chmod(path.stat().st_mode)

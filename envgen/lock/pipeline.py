@@ -103,7 +103,7 @@ def _key(resolution: Resolution) -> tuple[str, str]:
 
 def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
     """Choose what the index holds for the targets to do; the others keep what their locks hold, if that is possible."""
-    from envgen.channels.index import held_pythons
+    from envgen.channels.query import available_pythons
 
     project = found.project
     remembered: dict[tuple[str, Platform], frozenset[Version]] = {}
@@ -111,7 +111,7 @@ def _decide(matrix: Matrix, found: Plan, index: Index) -> None:
     def one(spec: str, platform: Platform) -> frozenset[Version]:
         key = (spec, platform)
         if key not in remembered:
-            remembered[key] = held_pythons(index, spec, project.channels, platform, matrix.pythons, project.exclude_newer)
+            remembered[key] = available_pythons(index, spec, project.channels, platform, matrix.pythons, project.exclude_newer)
         return remembered[key]
 
     def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
@@ -144,7 +144,7 @@ def _refuted(found: Plan, clash: Unsatisfiable, index: Index) -> NoSolution:
 
 def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
     """A dependency that no channel has is a spelling mistake more often than a conflict: say where it is written."""
-    from envgen.channels.index import match_spec, unknown_packages
+    from envgen.channels.query import match_spec, unknown_packages
 
     for resolution in resolutions:
         channels = resolution.project.channels

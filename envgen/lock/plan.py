@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
+from envgen import targets
 from envgen.formats import conda_lock
 from envgen.lock import render
 from envgen.model.errors import BadInput, closest
@@ -14,12 +15,13 @@ from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Choice, RenderedFile, Resolution
 from envgen.model.run import LockRequest, Reporter, Stamp
+from envgen.model.target_names import named_cuda
 from envgen.project.load import load
 from envgen.resolver.candidates import Availability
 from envgen.resolver.resolve import Unsatisfiable, resolve
-from envgen.targets import GPU, WORDS
+from envgen.targets import MachineWord
 
-Best = Callable[[str, Matrix, Project], tuple[str, str]]  # a word that depends on the machine -> the target it means, and why
+Best = Callable[[MachineWord, Matrix, Project], tuple[str, str]]  # the target that a word means on this machine, and why
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,21 +87,32 @@ def as_locked(stamps: Mapping[str, Stamp], otherwise: Availability | None = None
 def _targets(project: Project, matrix: Matrix, ask: LockRequest, talk: Reporter, best: Best) -> tuple[str, ...]:
     """The targets that this run is about. One that a project lacks is an error where the project was named, else it is skipped."""
     known = [wish.name for wish in project.targets]
-    found: list[str] = []
-    for asked in ask.targets or known:
-        name = asked
-        if name not in WORDS and name not in matrix.targets:
-            raise BadInput(f"no target `{name}` in matrices/targets.yaml", hint=closest(name, (*known, *WORDS)))
-        if name in WORDS and (name != GPU or ask.projects or any(matrix.targets[target].cuda for target in known)):
-            name, why = best(name, matrix, project)
-            talk.say(f"{project.name}: {name} ({why})")
-        if name in known:
-            found.append(name)
+    if not ask.targets:
+        return tuple(known)
+    found: dict[str, None] = {}
+    for word in ask.targets:
+        name, why = _target(word, known, project, matrix, ask, best)
+        if name:
+            found.setdefault(name)
         elif ask.projects:
-            raise BadInput(f"{project.name} has no target `{name}`", where=project.at("targets"), hint=closest(name, known))
-        else:
-            talk.say(f"{project.name}: has no {'CUDA target' if name == GPU else name}, skipped")
-    return tuple(dict.fromkeys(found))
+            raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), known))
+        if why:
+            talk.say(f"{project.name}: {why}")
+    return tuple(found)
+
+
+def _target(
+    word: str, known: Sequence[str], project: Project, matrix: Matrix, ask: LockRequest, best: Best
+) -> tuple[str | None, str]:
+    """The target of a project that a word means, None where it has none; and what to say of that."""
+    meant = targets.in_command(word, matrix)
+    if isinstance(meant, targets.TargetRange):
+        name = targets.newest_of(targets.required(meant, word, matrix), known)
+        return name, "" if name == word else f"`{word}` is read as target {name}" if name else f"has no target `{word}`, skipped"
+    if meant is MachineWord.GPU and not ask.projects and not any(map(named_cuda, known)):
+        return None, "has no CUDA target, skipped"
+    name, why = best(meant, matrix, project)
+    return name, f"{name} ({why})"
 
 
 def _stamp(layout: Layout, project: str, target: str, ask: LockRequest, asked: Sequence[str]) -> Stamp | None:

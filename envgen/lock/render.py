@@ -21,7 +21,7 @@ from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.resolver.specs import environment_name, groups
-from envgen.yamlfile.document import parse, plain
+from envgen.yamlfile.document import parse
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
@@ -37,7 +37,7 @@ def render(resolution: Resolution, templates: Path, shown: str, source: str) -> 
 
 def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: Path) -> str:
     """What is wanted, as sha256: the data of the files, the channel state asked for, and the template's own text."""
-    data: dict[str, Any] = {file.name: plain(file.text) for file in files}
+    data: dict[str, Any] = {file.name: parse(file.text, file.name).data for file in files}
     moment = resolution.project.exclude_newer
     data["exclude-newer"] = moment.isoformat() if moment else None
     data["template"] = _text(templates, resolution.project.template)
@@ -47,8 +47,8 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
 def same_data(one: str, other: str) -> bool:
     """Whether two rendered files say the same, comments aside."""
     try:
-        return bool(plain(one) == plain(other))
-    except yaml.YAMLError:
+        return bool(parse(one, "one").data == parse(other, "other").data)
+    except BadInput:
         return False
 
 
@@ -96,7 +96,7 @@ def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) 
         return jinja.get_template(template).render(values)
     except jinja2.TemplateSyntaxError as error:
         where = Address(f"{shown}/{error.name or template}", error.lineno, 1)
-        raise BadInput(f"not a template: {error.message}", where=where, hint="mend the line and run again") from None
+        raise BadInput(f"not a template: {error.message}", where=where, hint="fix the line and run again") from None
     except BadInput as error:  # of an included template
         where = Address(f"{shown}/{template}", _template_line(error), 1)
         raise BadInput(error.what, where=where, hint=error.hint) from None

@@ -1,5 +1,5 @@
-"""What this machine has, what is wrong with it, and which targets fit it.
+"""Inspect this machine: what it has, what is wrong with it, and which targets it can run.
 
-In: NVML, files of the system, environment variables. Out: Machine, Diagnosis, Fit. May import `matrix`, `project`, `resolver`,
-`formats`, `targets`.
+In: NVML, files of the system, environment variables. Out: Machine, System, Symptom, Fit, Diagnosis. May import `matrix`, `project`,
+`resolver`, `formats`, `targets`, `table`.
 """

@@ -1,4 +1,4 @@
-"""The story of `envgen doctor`: look at the machine, judge it, hold the locked targets of projects against it. Writes nothing."""
+"""Inspect the machine, look for symptoms, and check which locked targets of the projects it can run. Writes nothing."""
 
 from __future__ import annotations
 
@@ -8,76 +8,64 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.machine import fit, nvml, symptoms, system
+from envgen.machine import fit, nvml
 from envgen.machine.locked import locked
+from envgen.machine.symptoms import find_symptoms
+from envgen.machine.system import inspect_system
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix
+from envgen.model.facts import Matrix, Project
 from envgen.model.layout import Layout, starter
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
 from envgen.project.load import load
-from envgen.targets import AUTO
+from envgen.targets import MachineWord
 
 
 def diagnose(
     layout: Layout | None, projects: Sequence[str], root: Path = Path("/"), environ: Mapping[str, str] = os.environ
 ) -> Diagnosis:
-    """What the machine is, what is wrong with it, and which target of each project it runs.
+    """What the machine has, what is wrong with it, and which target of each project it runs.
 
-    No `projects`: all of the repository. No repository (None): the targets that the matrices shipped with envgen describe.
-    Raises BadInput for a project or a lock that cannot be read; nothing about the machine raises.
+    Without `projects`: those of the repository. Without a repository (`layout` is None): the targets in the matrices that come
+    with envgen. Raises BadInput if a project or a lock is not readable; nothing on the machine makes it raise.
     """
-    here = system.look(root, environ)
-    machine = nvml.inspect(environ.get("CUDA_VISIBLE_DEVICES"))
     matrices = layout or Layout(starter())
     matrix = load_matrix(matrices.matrices, matrices.shown(matrices.matrices))
+    system = inspect_system(matrix.catalogue, root, environ)
+    machine = nvml.inspect(environ.get("CUDA_VISIBLE_DEVICES"))
     names = tuple(dict.fromkeys(projects or (layout.projects() if layout else ())))
-    checkups = [checkup(layout, matrix, name, machine, here, asked=bool(projects)) for name in names] if layout else []
+    checkups = [checkup(layout, matrix, name, machine, system, requested=bool(projects)) for name in names] if layout else []
     return Diagnosis(
         machine=machine,
-        system=here,
-        symptoms=symptoms.judge(machine, here),
-        checkups=tuple(checkups) or (_described(matrix, machine, here),),
+        system=system,
+        symptoms=find_symptoms(machine, system),
+        checkups=tuple(checkups) or (_matrix_checkup(matrix, machine, system),),
     )
 
 
-def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, here: System, *, asked: bool = True) -> Checkup:
-    """A verdict for every target of a project, and the locked one that `auto` takes on this machine."""
+def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, system: System, *, requested: bool = True) -> Checkup:
+    """How every target of a project fits the machine, and the locked one that `auto` means on it."""
     project = load(layout, matrix, name)
-    locks = locked(layout, project)
-    verdicts = fit.verdicts(machine, matrix, project, here, locks)
-    if not locks:
-        return Checkup(
-            project=name, fits=verdicts, chosen="", why=f"no target is locked: run `envgen lock {name}`", requested=asked
-        )
+    locks = locked(layout, matrix, project)
+    fits = fit.project_fits(machine, matrix, project, system, locks)
+    chosen, why = _choice(project, fits, machine) if locks else ("", f"no target is locked; run `envgen lock {name}`")
+    return Checkup(project=name, fits=fits, chosen=chosen, why=why, requested=requested)
+
+
+def _choice(project: Project, fits: Sequence[Fit], machine: Machine) -> tuple[str, str]:
+    """The locked target that `auto` means and the reason; "" and the reason if none runs on the machine."""
     try:
-        chosen, why = fit.choose(AUTO, verdicts, machine, project, locks)
+        chosen, why = fit.choose(MachineWord.AUTO, fits, machine, project)
     except BadInput as error:
-        return Checkup(project=name, fits=verdicts, chosen="", why=error.what, requested=asked)
-    if not _of(verdicts, chosen).fits:
-        return Checkup(
-            project=name,
-            fits=verdicts,
-            chosen="",
-            why=f"no locked target runs here; {chosen}: {'; '.join(_of(verdicts, chosen).why)}",
-            requested=asked,
-        )
-    return Checkup(project=name, fits=verdicts, chosen=chosen, why=why, requested=asked)
+        return "", error.what
+    chosen_fit = next(found for found in fits if found.target == chosen)
+    return (chosen, why) if chosen_fit.runs else ("", f"no locked target runs here; {chosen}: {'; '.join(chosen_fit.why)}")
 
 
-def _of(verdicts: Sequence[Fit], target: str) -> Fit:
-    return next(verdict for verdict in verdicts if verdict.target == target)
-
-
-def _described(matrix: Matrix, machine: Machine, here: System) -> Checkup:
-    """Every target that the matrices describe for this platform, newest first."""
-    targets = [target for target in matrix.targets.values() if here.platform in target.platforms]
-    newest = sorted(targets, key=lambda target: target.cuda or Version("0"), reverse=True)
-    verdicts = tuple(fit.verdict(machine, matrix, target, here) for target in newest)
-    return Checkup(
-        project="",
-        fits=verdicts,
-        chosen=next((verdict.target for verdict in verdicts if verdict.fits), ""),
-        why="",
-        requested=False,
-    )
+def _matrix_checkup(matrix: Matrix, machine: Machine, system: System) -> Checkup:
+    """How every target in the matrices for this platform fits the machine, newest CUDA first."""
+    targets = [target for target in matrix.targets.values() if system.platform in target.platforms]
+    newest_first = sorted(targets, key=lambda target: target.cuda or Version("0"), reverse=True)
+    fits = tuple(fit.target_fit(machine, matrix, target, system) for target in newest_first)
+    chosen = next((found.target for found in fits if found.runs), "")
+    return Checkup(project="", fits=fits, chosen=chosen, why="", requested=False)

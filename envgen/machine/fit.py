@@ -1,13 +1,14 @@
-"""Which targets of a project a machine can run, and which of them is taken. Pure.
+"""Which targets of a project a machine can run, and which one to use on it. Pure.
 
-The machine only chooses among targets that are described already: what is judged here never feeds a lock.
+The machine only selects among targets that exist; nothing in a lock depends on it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -18,264 +19,276 @@ from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text
 from envgen.model.errors import BadInput
 from envgen.model.facts import Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
-from envgen.model.machine import Fit, LockedTarget, Machine, Manner, System
+from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
 from envgen.resolver.cells import provider_of, with_overrides
-from envgen.targets import AUTO, GPU
+from envgen.targets import MachineWord
 
+_NOTHING: Known = MappingProxyType({})
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
 
 
-def best_for(
-    word: str,
+def choose_target(
+    word: MachineWord,
     machine: Machine,
     matrix: Matrix,
     project: Project,
-    only: Collection[str] | None = None,
-    here: System | None = None,
+    system: System | None = None,
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[str, str]:
-    """The target of a project that `word` (`gpu` or `auto`) means on this machine, and why; `only` of these, where they are given.
+    """The target of a project that `word` means on this machine, and why.
 
-    Without `locks` a target is judged by what it may become when it is locked, with them by what it is.
-    Raises BadInput when there is no CUDA target to take, or none that the machine can run.
+    With `locks` only locked targets count, and they are judged by what is in their locks; without, by what they can become.
+    Raises BadInput if there is no CUDA target to choose, or none that the machine can run.
     """
-    return choose(word, verdicts(machine, matrix, project, here, locks), machine, project, only)
+    return choose(word, project_fits(machine, matrix, project, system, locks), machine, project)
 
 
-def choose(
-    word: str, found: Sequence[Fit], machine: Machine, project: Project, only: Collection[str] | None = None
-) -> tuple[str, str]:
-    """Among verdicts: the newest CUDA target that fits; for `auto` then the CPU target; without a driver the newest CUDA target."""
-    open_to = [verdict for verdict in found if only is None or verdict.target in only]
-    cuda = sorted((verdict for verdict in open_to if verdict.cuda), key=_age, reverse=True)
-    fitting = next((verdict.target for verdict in cuda if verdict.fits), None)
-    cpu = next((verdict.target for verdict in open_to if verdict.cuda is None), None)
-    if fitting and (word == GPU or cpu is None or machine.gpus or machine.hidden):
-        return fitting, f"newest CUDA target that driver {_driver(machine)} can run"
-    if word == AUTO and cpu:
-        return cpu, f"the CPU target, because {_lacking(machine, cuda)}"
+def choose(word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Project) -> tuple[str, str]:
+    """The newest CUDA target that runs; else, for `auto`, the CPU target; without a driver the newest CUDA target."""
+    locked = [fit for fit in fits if fit.locked]
+    cuda = sorted((fit for fit in locked if fit.cuda), key=_cuda_of, reverse=True)
+    cpu = next((fit.target for fit in locked if fit.cuda is None), None)
+    newest = next((fit.target for fit in cuda if fit.runs), None)
+    if newest and (word is MachineWord.GPU or cpu is None or machine.gpus or machine.hidden):
+        return newest, f"newest CUDA target that driver {_driver(machine)} can run"
+    if word is MachineWord.AUTO and cpu:
+        return cpu, _why_no_cuda(machine, cuda)
     if not cuda:
-        what, hint = ("CUDA target", "add one, for instance cu126") if only is None else ("locked CUDA target", "run `envgen lock`")
+        unlocked = any(fit.cuda for fit in fits)
+        what, hint = ("locked CUDA target", "run `envgen lock`") if unlocked else ("CUDA target", "add one, for example cu126")
         raise BadInput(f"{project.name} has no {what}", where=project.at("targets"), hint=hint)
     if machine.driver is None:
-        return cuda[0].target, f"{machine.note or 'no NVIDIA driver here'}: the project's newest CUDA target"
+        return cuda[0].target, f"{machine.note or 'no NVIDIA driver'}: the project's newest CUDA target"
     raise BadInput(
-        f"driver {_driver(machine)} can run no CUDA target of {project.name} {_refused(cuda[-1])}",
+        f"driver {_driver(machine)} cannot run any CUDA target of {project.name} {_reasons(cuda[-1])}",
         where=project.at("targets"),
-        hint=f"it takes {next(iter(cuda[-1].fixes), 'another machine')}; or add an older CUDA target, or use `--target cpu`",
+        hint=f"{next(iter(cuda[-1].fixes), 'use another machine')}, or add an older CUDA target, or use `--target cpu`",
     )
 
 
-def verdicts(
+def project_fits(
     machine: Machine,
     matrix: Matrix,
     project: Project,
-    here: System | None = None,
+    system: System | None = None,
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[Fit, ...]:
-    """A verdict for every target of a project, in the project's order; `locks` are those there are, None where nobody looked."""
-    providers = tuple(dict.fromkeys(provider_of(matrix, project, wish) for wish in project.frameworks))
+    """How every target of a project fits a machine, in the project's order; `locks` is None if nobody looked for locks."""
+    providers = tuple(dict.fromkeys(provider_of(matrix, project, requested) for requested in project.frameworks))
     return tuple(
-        verdict(machine, matrix, target, here, providers, (locks or {}).get(target.name), asked=locks is not None)
+        target_fit(machine, matrix, target, system, providers, (locks or {}).get(target.name), lock_expected=locks is not None)
         for target in _targets(matrix, project)
     )
 
 
-def verdict(
+def target_fit(
     machine: Machine,
     matrix: Matrix,
     target: Target,
-    here: System | None = None,
+    system: System | None = None,
     providers: Sequence[str] = (),
     lock: LockedTarget | None = None,
     *,
-    asked: bool = False,
+    lock_expected: bool = False,
 ) -> Fit:
-    """Whether a machine can run one target, with every reason against it.
+    """Whether and how a machine can run one target, with every reason why not.
 
-    Without `here` the platform is the target's first one and nothing is said about libc and processor. What a lock chose
-    is held against the constraints as well; `providers` are those of the project's frameworks.
+    Without `system` the platform is the target's first one, and libc and processor are not checked. With a lock, the constraints
+    are also checked for what it chose; `providers` are those of the project's frameworks.
     """
     platforms = tuple(p for p in lock.platforms if p in target.virtual) if lock else target.platforms
-    platform = here.platform if here else next(iter(platforms), "")
-    against = list(_elsewhere(matrix, target, platforms, platform)) or list(_system(target, platform, here))
-    case = _case(machine, matrix, target, platform, here)
-    if case and not against:
-        against = [*case.too_old(), *case.without_code(_known(matrix, providers, lock), lock)]
-    locked = lock is not None or not asked
-    if against:
-        cures = tuple(dict.fromkeys(cure for _, cures in against for cure in cures))
-        return Fit(
-            target=target.name,
-            cuda=target.cuda,
-            how="",
-            why=tuple(what for what, _ in against),
-            cautions=(),
-            fixes=cures,
-            locked=locked,
-        )
-    how: Manner
-    how, why, cautions = case.manner() if case else ("cpu", "needs no GPU", ())
-    return Fit(target=target.name, cuda=target.cuda, how=how, why=(why,), cautions=cautions, fixes=(), locked=locked)
+    platform = system.platform if system else next(iter(platforms), "")
+    refusals = list(_platform(matrix, target, platforms, platform)) or list(_virtual_packages(target, platform, system))
+    cuda = _cuda_check(machine, matrix, target, platform, system)
+    if cuda and not refusals:
+        refusals = [*cuda.driver(), *cuda.gpus(_chosen(matrix, providers, lock), lock)]
+    locked = lock is not None or not lock_expected
+    if refusals:
+        why, fixes = tuple(refusal.why for refusal in refusals), dict.fromkeys(fix for refusal in refusals for fix in refusal.fixes)
+        return Fit(target=target.name, cuda=target.cuda, mode=None, why=why, fixes=tuple(fixes), locked=locked)
+    if cuda is None:
+        return Fit(target=target.name, cuda=None, mode="cpu", why=("needs no GPU",), locked=locked)
+    mode, reason, cautions = cuda.mode()
+    return Fit(target=target.name, cuda=target.cuda, mode=mode, why=(reason,), cautions=cautions, locked=locked)
 
 
 def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
-    """The project's targets as it wants them, on the platforms that it names."""
-    for wish in project.targets:
-        target = with_overrides(matrix.targets[wish.name], wish)
-        yield replace(target, platforms=tuple(p for p in target.platforms if wish.platforms or p in project.platforms))
+    """The project's targets with its overrides, on the platforms that the project names."""
+    for requested in project.targets:
+        target = with_overrides(matrix.targets[requested.name], requested)
+        yield replace(target, platforms=tuple(p for p in target.platforms if requested.platforms or p in project.platforms))
 
 
-def _known(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> Known:
+def _chosen(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> Known:
+    """The framework versions in a lock, as values for constraints."""
     chosen = {name: (Version(version),) for name, version in (lock.chosen if lock else {}).items() if name in matrix.frameworks}
     return {**chosen, "provider": tuple(providers)} if chosen and providers else chosen
 
 
-# --- reasons against: what it is, and what would unlock it -----------------------------------------------------------------
-
-Against = Iterator[tuple[str, tuple[str, ...]]]
-
-
-def _elsewhere(matrix: Matrix, target: Target, platforms: Sequence[Platform], platform: Platform) -> Against:
-    if platform not in platforms:
-        known = platform in matrix.targets[target.name].platforms
-        cures = (f"`{platform}` in the project's platforms:, then `envgen lock`",) if known else ()
-        yield f"is for {', '.join(platforms) or 'no platform'}, this machine is {platform or 'none of them'}", cures
-
-
-def _system(target: Target, platform: Platform, here: System | None) -> Against:
-    """What the target promises to the solver of libc and processor, and the system does not keep."""
-    if here is None:
-        return
-    promised = target.virtual[platform]
-    glibc = promised.get("__glibc", "").split(" ")[0]
-    if glibc and (here.glibc < Version(glibc) if here.glibc else here.musl):
-        have = f"glibc {here.glibc}" if here.glibc else "musl"
-        yield f"is solved for glibc {glibc}, this system has {have}", (f"a system or container image with glibc {glibc} or newer",)
-    level = promised.get("__archspec", "").split(" ")[-1]
-    wanted, has = _LEVEL.match(level), _LEVEL.match(here.archspec)
-    if wanted and has and int(has[1] or 1) < int(wanted[1] or 1):
-        yield f"is solved for {level} processors, this one is {here.archspec}", (f"a processor of level {level}",)
+# --- why a target does not run --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One CUDA target on one machine; `system` is the family of its driver. What speaks against it comes with what unlocks it."""
+class _Refusal:
+    """Why a machine cannot run a target, and what to do about it."""
+
+    why: str
+    fixes: tuple[str, ...] = ()
+
+
+def _platform(matrix: Matrix, target: Target, platforms: Sequence[Platform], platform: Platform) -> Iterator[_Refusal]:
+    if platform not in platforms:
+        fix = f"add `{platform}` to `platforms:` in the project and run `envgen lock`"
+        why = f"is for {', '.join(platforms) or 'no platform'}, but this machine is {platform or 'none of them'}"
+        yield _Refusal(why, (fix,) if platform in matrix.targets[target.name].platforms else ())
+
+
+def _virtual_packages(target: Target, platform: Platform, system: System | None) -> Iterator[_Refusal]:
+    """A libc or processor that is older than what the target promised to the solver."""
+    if system is None:
+        return
+    promised = target.virtual[platform]
+    glibc = promised.get("__glibc", "").split(" ")[0]
+    if glibc and (system.glibc < Version(glibc) if system.glibc else system.musl):
+        have = f"glibc {system.glibc}" if system.glibc else "musl"
+        fix = f"use a system or container image with glibc {glibc} or newer"
+        yield _Refusal(f"is solved for glibc {glibc}, but this system has {have}", (fix,))
+    level = promised.get("__archspec", "").split(" ")[-1]
+    needed, has = _LEVEL.match(level), _LEVEL.match(system.archspec)
+    if needed and has and int(has[1] or 1) < int(needed[1] or 1):
+        why = f"is solved for {level} processors, but this one is {system.archspec}"
+        yield _Refusal(why, (f"use a machine with a processor of level {level}",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CudaCheck:
+    """One CUDA target on one machine; `driver_os` is the system that the driver is for, "linux" or "windows"."""
 
     machine: Machine
     matrix: Matrix
     target: Target
     toolkit: Toolkit
     platform: Platform
-    system: str
+    driver_os: str
 
-    def too_old(self) -> Against:
-        """No driver, one below the floor, or, where nobody names a floor, one that runs no CUDA of this major."""
-        cuda, floor, have = self.toolkit.version, self.toolkit.floor.get(self.system), self.machine.driver
-        needs = f"driver {driver_text(floor)} or newer" if floor else f"a driver that runs CUDA {cuda.major}"
+    @property
+    def native(self) -> Variant:
+        """The newest CUDA that the driver runs natively: as NVML says, else the newest toolkit that it came with or after."""
+        if self.machine.cuda or self.machine.driver is None:
+            return self.machine.cuda
+        return drivers.native(self.matrix, self.machine.driver, self.driver_os)
+
+    def driver(self) -> Iterator[_Refusal]:
+        """A missing driver, or one that is too old: below the minimum, or, if there is none, of an older CUDA major."""
+        cuda, floor, have = self.toolkit.version, self.toolkit.floor.get(self.driver_os), self.machine.driver
+        needed = f"driver {driver_text(floor)} or newer" if floor else f"a driver that runs CUDA {cuda.major}"
+        install = f"install {needed}"
         if have is None:
-            yield f"needs {needs}, here is none", (needs,)
+            yield _Refusal(f"needs {needed}, but this machine has no driver", (install,))
         elif floor and have < floor:
-            yield f"needs {needs}, this machine has {driver_text(have)}", (needs, *self._forward())
+            why = f"needs {needed}, but this machine has {driver_text(have)}"
+            yield _Refusal(why, (install, *self._forward_compatibility()))
         elif not floor and self.machine.cuda and self.machine.cuda.major < cuda.major:
-            yield f"needs {needs}, this one runs CUDA {self.machine.cuda}", (needs,)
+            yield _Refusal(f"needs {needed}, but this one runs CUDA {self.machine.cuda}", (install,))
 
-    def _forward(self) -> Iterator[str]:
-        """Forward compatibility is for data-centre GPUs, on Linux, and the next major of CUDA."""
-        gpus, brings = self.machine.gpus, newest_native(self.matrix, self.machine, self.system)
-        known = [gpu_named(self.matrix, gpu.name) for gpu in gpus]
-        if drivers.forward(brings, self.toolkit, self.system) and known and all(gpu and gpu.data_centre for gpu in known):
-            yield f"instead, on data-centre GPUs: {drivers.COMPAT}"
+    def _forward_compatibility(self) -> Iterator[str]:
+        """Is for data-centre GPUs, for Linux, and for the next major of CUDA."""
+        known = [gpu_named(self.matrix, gpu.name) for gpu in self.machine.gpus]
+        reaches = drivers.forward(self.native, self.toolkit, self.driver_os)
+        if reaches and known and all(gpu and gpu.data_centre for gpu in known):
+            yield f"or, on data-centre GPUs, use {drivers.compat(self.matrix)}"
 
-    def without_code(self, chosen: Known, lock: LockedTarget | None) -> Against:
-        """GPUs for which the toolkit, a framework's build or the locked cuDNN has no code; each kind of GPU once."""
-        kinds = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.gpus))
-        bad = [(gpu, found) for gpu in kinds if (found := self._no_code(gpu, chosen) or self._no_cudnn(gpu, lock))]
-        for gpu, (what, cures) in bad:
-            yield what, (*cures, *((f"CUDA_VISIBLE_DEVICES without the {gpu.name}",) if len(bad) < len(kinds) else ()))
+    def gpus(self, chosen: Known, lock: LockedTarget | None) -> Iterator[_Refusal]:
+        """The GPUs for which the toolkit, the build of a framework or the locked cuDNN has no code; each model once."""
+        models = tuple(dict.fromkeys(Gpu(name=gpu.name, capability=gpu.capability) for gpu in self.machine.gpus))
+        refused = [(gpu, found) for gpu in models if (found := self._no_code(gpu, chosen) or self._no_cudnn_code(gpu, lock))]
+        for gpu, refusal in refused:
+            hide = (f"hide the {gpu.name} with CUDA_VISIBLE_DEVICES",) if len(refused) < len(models) else ()
+            yield _Refusal(refusal.why, (*refusal.fixes, *hide))
 
-    def _no_code(self, gpu: Gpu, chosen: Known) -> tuple[str, tuple[str, ...]] | None:
-        toolkit_lacks = self._without_code(gpu, self.target)
-        if toolkit_lacks:
-            return toolkit_lacks, self._served(gpu)
-        build_lacks = self._violated(gpu, self.target, chosen)
-        return (f"{gpu.name}: {build_lacks}", ()) if build_lacks else None
+    def _no_code(self, gpu: Gpu, chosen: Known) -> _Refusal | None:
+        if why := self._violated(gpu, self.target):
+            return _Refusal(why, self._served_by(gpu))
+        why = self._violated(gpu, self.target, chosen)
+        return _Refusal(why) if why else None
 
-    def _without_code(self, gpu: Gpu, target: Target) -> str:
-        """Why the CUDA of a target does not serve a GPU, whatever is built with it; "" where it does."""
+    def _violated(self, gpu: Gpu, target: Target, chosen: Known = _NOTHING) -> str:
+        """Why neither the toolkit of a target nor the builds of these frameworks have code for a GPU; "" if they do."""
         toolkit = self.matrix.toolkits[target.cuda] if target.cuda else self.toolkit
-        return self._violated(gpu, target, {}) if has_code(toolkit, gpu) else no_code_text(toolkit, gpu)
-
-    def _violated(self, gpu: Gpu, target: Target, chosen: Known) -> str:
-        """The first constraint on GPUs that does not hold for one; "" where all hold."""
+        if not has_code(toolkit, gpu):
+            return no_code_text(toolkit, gpu)
         known = {**known_of_target(target, self.platform), "gpu": (gpu.capability,), **chosen}
-        about_gpus = (rule for rule in self.matrix.constraints if any(c.axis == "gpu" for c in (*rule.when, *rule.need)))
-        broken = (rule for rule in about_gpus if not rule.warn and holds(rule, known) is False)
-        return next((violation_text(rule, known) for rule in broken), "")
+        about_gpus = (
+            rule for rule in self.matrix.constraints if not rule.warn and any(c.axis == "gpu" for c in (*rule.when, *rule.need))
+        )
+        violated = next((rule for rule in about_gpus if holds(rule, known) is False), None)
+        return f"{gpu.name}: {violation_text(violated, known)}" if violated else ""
 
-    def _served(self, gpu: Gpu) -> tuple[str, ...]:
-        """The targets of the matrices whose CUDA has code for a GPU."""
-        described = (row for row in self.matrix.targets.values() if row.cuda and self.platform in row.platforms)
-        serving = [(row.cuda or Version("0"), row.name) for row in described if not self._without_code(gpu, row)]
+    def _served_by(self, gpu: Gpu) -> tuple[str, ...]:
+        """Which targets of the matrices have code for a GPU."""
+        targets = [row for row in self.matrix.targets.values() if row.cuda and self.platform in row.platforms]
+        serving = [(row.cuda or Version("0"), row.name) for row in targets if not self._violated(gpu, row)]
         if not serving:
             return ()
         (_, first), (_, last) = min(serving), max(serving)
-        return (f"{f'a target from {first} to {last}' if first != last else first}: these have code for it",)
+        return (f"use {f'a target from {first} to {last}' if first != last else f'target {first}'}, which has code for it",)
 
-    def _no_cudnn(self, gpu: Gpu, lock: LockedTarget | None) -> tuple[str, tuple[str, ...]] | None:
+    def _no_cudnn_code(self, gpu: Gpu, lock: LockedTarget | None) -> _Refusal | None:
         locked = lock.cudnn.get(self.platform) if lock else None
         pin = cudnn_pin(self.matrix, (gpu,), self.target)
         if locked is None or pin is None or locked in SpecifierSet(pin[0]):
             return None
-        cure = f'`gpus: ["{gpu.capability}"]` in the project, then `envgen lock`'
-        return f"its lock holds cuDNN {locked}, and {pin[1].text}", (cure,)
+        fix = f'add `gpus: ["{gpu.capability}"]` to the project and run `envgen lock`'
+        return _Refusal(f"its lock has cuDNN {locked}, but {pin[1].text}", (fix,))
 
-    def manner(self) -> tuple[Manner, str, tuple[str, ...]]:
-        """How the machine runs a target that it can run: the manner, in words, and what may fail all the same."""
+    def mode(self) -> tuple[RunMode, str, tuple[str, ...]]:
+        """How the machine runs the target, why, and what may fail nevertheless."""
         cuda, driver = self.toolkit.version, _driver(self.machine)
-        brings = newest_native(self.matrix, self.machine, self.system)
-        if brings is None or brings >= cuda:
-            return "native", f"driver {driver} runs CUDA {brings or cuda}", ()
-        floor, own = self.toolkit.floor.get(self.system), self.toolkit.driver.get(self.system)
-        needs = f"needs driver {driver_text(floor)} or newer, this is {driver}" if floor else f"runs on driver {driver}"
-        until = f" before driver {driver_text(own)}" if own else ""
-        caution = f"what is compiled on the machine (torch.compile, Triton, XLA, numba) may fail{until}"
+        if self.native is None or self.native >= cuda:
+            return "native", f"driver {driver} runs CUDA {self.native or cuda}", ()
+        floor, own = self.toolkit.floor.get(self.driver_os), self.toolkit.driver.get(self.driver_os)
+        needs = f"needs driver {driver_text(floor)} or newer, and this is {driver}" if floor else f"runs on driver {driver}"
+        since = f" on drivers before {driver_text(own)}" if own else ""
+        caution = f"code compiled at run time{_examples(self.matrix)} may fail{since}"
         return "minor", f"by minor-version compatibility: CUDA {cuda.major} {needs}", (caution,)
 
 
-def _case(machine: Machine, matrix: Matrix, target: Target, platform: Platform, here: System | None) -> _Case | None:
-    """None for a CPU target. WSL runs Linux programs on the Windows driver, and NVML tells that driver's version there."""
+def _cuda_check(machine: Machine, matrix: Matrix, target: Target, platform: Platform, system: System | None) -> _CudaCheck | None:
+    """None for a CPU target. In WSL programs for Linux use the driver of Windows, whose version NVML reports there."""
     if target.cuda is None:
         return None
-    system = "windows" if here and here.wsl else driver_os(platform)
-    return _Case(machine, matrix, target, matrix.toolkits[target.cuda], platform, system)
+    return _CudaCheck(
+        machine=machine,
+        matrix=matrix,
+        target=target,
+        toolkit=matrix.toolkits[target.cuda],
+        platform=platform,
+        driver_os="windows" if system and system.wsl else driver_os(platform),
+    )
 
 
-def newest_native(matrix: Matrix, machine: Machine, system: str) -> Variant:
-    """The newest CUDA that the driver runs natively: what NVML says, else the newest toolkit that came with it or before it."""
-    if machine.cuda or machine.driver is None:
-        return machine.cuda
-    return drivers.native(matrix, machine.driver, system)
+def _examples(matrix: Matrix) -> str:
+    return f" ({', '.join(matrix.catalogue.compilers)})" if matrix.catalogue.compilers else ""
 
 
-def _age(found: Fit) -> Version:
-    return found.cuda or Version("0")
+def _cuda_of(fit: Fit) -> Version:
+    return fit.cuda or Version("0")
 
 
 def _driver(machine: Machine) -> str:
     return driver_text(machine.driver) if machine.driver else "?"
 
 
-def _lacking(machine: Machine, cuda: Sequence[Fit]) -> str:
-    """Why `auto` takes no CUDA target."""
+def _why_no_cuda(machine: Machine, cuda: Sequence[Fit]) -> str:
+    """Why `auto` means the CPU target; `cuda` are the CUDA targets, newest first."""
     if machine.driver is None:
-        return machine.note or "there is no NVIDIA driver"
+        return machine.note or "no NVIDIA driver"
     if not cuda:
-        return "there is no CUDA target to choose"
-    if not (machine.gpus or machine.hidden) and any(verdict.fits for verdict in cuda):
-        return machine.note or "there is no GPU"
-    return f"driver {_driver(machine)} can run no CUDA target {_refused(cuda[-1])}"
+        return "no CUDA target to choose"
+    if not (machine.gpus or machine.hidden) and any(fit.runs for fit in cuda):
+        return machine.note or "no GPU"
+    return f"driver {_driver(machine)} cannot run any CUDA target {_reasons(cuda[-1])}"
 
 
-def _refused(found: Fit) -> str:
-    return f"({found.target}: {'; '.join(found.why)})"
+def _reasons(fit: Fit) -> str:
+    return f"({fit.target}: {'; '.join(fit.why)})"

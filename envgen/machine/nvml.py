@@ -1,28 +1,26 @@
-"""What NVML says this machine has; an empty answer where there is no driver.
-
-Machine is the only answer: a failure is a `note` in it, because a machine without a GPU is an ordinary machine.
-"""
+"""Ask NVML what this machine has. Without a driver the answer is an empty Machine, whose `note` says why: that is not an error."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from types import ModuleType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from packaging.version import Version
 
 from envgen.model.facts import Gpu
 from envgen.model.machine import Machine
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
-# nvmlReturn_t -> what it means for the reader; the other codes keep NVML's own text
+# nvmlReturn_t -> what it means for the user; for other codes NVML's own text is shown
 _MEANINGS = {
-    4: "no permission to talk to the NVIDIA driver",
+    4: "no permission to use the NVIDIA driver",
     9: "NVIDIA driver not loaded",
     12: "no NVIDIA driver (libnvidia-ml not found)",
     13: "the NVIDIA driver is too old to answer (function not found in libnvidia-ml)",
@@ -31,85 +29,90 @@ _MEANINGS = {
 }
 
 
-def inspect(visible: str | None = None) -> Machine:
-    """Ask NVML for the driver, the newest CUDA it can run, and all GPUs in NVML's order (PCI order).
+@dataclass(frozen=True, slots=True)
+class _Reply(Generic[T]):
+    """What NVML answered to one question; None if it failed, and `note` says why."""
 
-    `visible` is the value of CUDA_VISIBLE_DEVICES, None where it is not set: the GPUs that it does not name are `hidden`.
-    Raises nothing a machine can cause: what could not be learnt is missing, and `note` says why.
+    value: T | None
+    note: str = ""
+
+
+def inspect(visible: str | None = None) -> Machine:
+    """The driver, the newest CUDA that it runs, and all GPUs in NVML's order (PCI order).
+
+    `visible` is the value of CUDA_VISIBLE_DEVICES, None if it is not set; GPUs that it does not select are `hidden`. No state of
+    the machine makes this raise: what NVML does not tell is missing, and `note` says why.
     """
     try:
         nvml = _pynvml()
     except ImportError as error:
-        return Machine(note=f"cannot ask NVML: {error} (install nvidia-ml-py)")
-    notes: list[str] = []
-    _attempt(nvml, _start, "", notes)
-    if notes:
-        return Machine(note=notes[0])
+        return Machine(note=f"cannot use NVML: {error} (install nvidia-ml-py)")
+    started = _ask(nvml, _start, "")
+    if started.note:
+        return Machine(note=started.note)
     try:
-        return _hide(_interview(nvml, notes), visible)
+        return _hide(_interview(nvml), visible)
     finally:
-        with suppress(nvml.NVMLError):  # the answers are in; a failing goodbye takes nothing from them
+        with suppress(nvml.NVMLError):  # the answers are complete; a failing shutdown does not change them
             nvml.nvmlShutdown()
 
 
 def _pynvml() -> ModuleType:
-    """Import pynvml, whoever ships it, or raise ImportError.
+    """Import pynvml, from whichever distribution, or raise ImportError.
 
-    The PyPI project `pynvml` (13.x) puts a finder before nvidia-ml-py's module that warns; that warning only is dropped.
+    The PyPI project `pynvml` (13.x) installs an import hook that warns before it loads nvidia-ml-py's module; only that warning is
+    ignored.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The pynvml package is deprecated", category=FutureWarning)
-        import pynvml  # type: ignore[import-untyped,import-not-found,unused-ignore]  # lazy: most runs ask no GPU
+        import pynvml  # type: ignore[import-untyped,import-not-found,unused-ignore]  # lazy: most commands do not need it
     module: ModuleType = pynvml
-    if not hasattr(module, "NVMLError_LibraryNotFound"):  # an empty folder left behind imports too, as a namespace
+    if not hasattr(module, "NVMLError_LibraryNotFound"):  # an empty folder is importable too, as a namespace package
         message = "module pynvml is not NVIDIA's"
         raise ImportError(message)
     return module
 
 
-def _interview(nvml: ModuleType, notes: list[str]) -> Machine:
-    """Ask a started NVML everything; each failure costs one answer and adds one of `notes`."""
-    driver = _attempt(nvml, _driver, "driver version: ", notes)
-    cuda = _attempt(nvml, partial(_cuda, notes=notes), "CUDA version: ", notes)
-    count = _attempt(nvml, _count, "number of GPUs: ", notes)
-    if count == 0:
-        notes.append("the NVIDIA driver lists no GPU")
-    gpus = [_attempt(nvml, partial(_gpu, index=index), f"GPU {index}: ", notes) for index in range(count or 0)]
-    return Machine(driver=driver, cuda=cuda, gpus=tuple(gpu for gpu in gpus if gpu), note="; ".join(notes))
+def _interview(nvml: ModuleType) -> Machine:
+    """Ask an initialized NVML everything. A question that fails costs one answer and adds a note."""
+    driver = _ask(nvml, _driver, "driver version: ")
+    cuda = _ask(nvml, _cuda, "CUDA version: ")
+    version, without_libcuda = cuda.value or (None, "")
+    count = _ask(nvml, _count, "number of GPUs: ")
+    no_gpu = "the NVIDIA driver lists no GPU" if count.value == 0 else ""
+    gpus = [_ask(nvml, partial(_gpu, index=index), f"GPU {index}: ") for index in range(count.value or 0)]
+    notes = (driver.note, without_libcuda, cuda.note, count.note, no_gpu, *(gpu.note for gpu in gpus))
+    found = tuple(gpu.value for gpu in gpus if gpu.value)
+    return Machine(driver=driver.value, cuda=version, gpus=found, note="; ".join(filter(None, notes)))
 
 
 def _hide(machine: Machine, visible: str | None) -> Machine:
-    """CUDA's reading of the variable: numbers and beginnings of UUIDs, up to the first that names no GPU."""
+    """Read the variable as CUDA does: numbers and prefixes of UUIDs, up to the first that selects no GPU."""
     if visible is None:
         return machine
-    shown: list[Gpu] = []
-    for word in visible.split(","):
-        named = [gpu for index, gpu in enumerate(machine.gpus) if _named(word.strip(), index, gpu)]
-        if not named:
-            break
-        shown.extend(gpu for gpu in named if all(gpu is not other for other in shown))
-    hidden = tuple(gpu for gpu in machine.gpus if all(gpu is not other for other in shown))
-    return replace(machine, gpus=tuple(shown), hidden=hidden)
+    selected = ([i for i, gpu in enumerate(machine.gpus) if _selects(word.strip(), i, gpu)] for word in visible.split(","))
+    shown = dict.fromkeys(index for found in takewhile(bool, selected) for index in found)
+    hidden = tuple(gpu for index, gpu in enumerate(machine.gpus) if index not in shown)
+    return replace(machine, gpus=tuple(machine.gpus[index] for index in shown), hidden=hidden)
 
 
-def _named(word: str, index: int, gpu: Gpu) -> bool:
-    """A name of an instance (MIG-...) does not tell its GPU: it stands for every GPU that has instances."""
+def _selects(word: str, index: int, gpu: Gpu) -> bool:
+    """Whether a word selects a GPU. The name of a MIG instance does not tell its GPU: it selects every GPU with instances."""
     if word.startswith("MIG-"):
         return bool(gpu.mig)
     return word == str(index) or (word.startswith("GPU-") and gpu.uuid.startswith(word))
 
 
-def _attempt(nvml: ModuleType, question: Callable[[ModuleType], Answer], about: str, notes: list[str]) -> Answer | None:
-    """Ask one question; on failure add `about` and the cause to `notes` and answer None."""
+def _ask(nvml: ModuleType, question: Callable[[ModuleType], T], about: str) -> _Reply[T]:
+    """The answer to one question, or the reason why there is none, prefixed with `about`."""
     try:
-        return question(nvml)
+        return _Reply(question(nvml))
     except nvml.NVMLError as error:
-        notes.append(about + _MEANINGS.get(error.value, f"NVML error {error.value} ({error})"))
-    except ValueError as error:  # InvalidVersion, UnicodeDecodeError: an answer, but not one that can be read
-        notes.append(f"{about}{error}")
-    except AttributeError:  # a pynvml of before nvidia-ml-py lacks functions, and shadows it when installed last
-        notes.append(f"{about}this pynvml is too old to ask (install nvidia-ml-py, remove pynvml)")
-    return None
+        return _Reply(None, about + _MEANINGS.get(error.value, f"NVML error {error.value} ({error})"))
+    except ValueError as error:  # InvalidVersion, UnicodeDecodeError: an answer that is not readable
+        return _Reply(None, f"{about}{error}")
+    except AttributeError:  # a pynvml from before nvidia-ml-py has fewer functions, and replaces the newer one if installed last
+        return _Reply(None, f"{about}this pynvml is too old (install nvidia-ml-py, remove pynvml)")
 
 
 def _start(nvml: ModuleType) -> None:
@@ -120,23 +123,24 @@ def _driver(nvml: ModuleType) -> Version:
     return Version(_text(nvml.nvmlSystemGetDriverVersion()))
 
 
-def _cuda(nvml: ModuleType, notes: list[str]) -> Version:
-    """Newest CUDA that the driver can run, as major.minor.
+def _cuda(nvml: ModuleType) -> tuple[Version, str]:
+    """The newest CUDA that the driver runs, as major.minor, and a note if libcuda is missing.
 
-    v2 asks libcuda, v1 falls back to what NVML knows. Without libcuda, as in a container with the `utility` capability
-    only, v1's answer is true of the driver, though no CUDA program starts there: worth a note.
+    v2 of the function asks libcuda; v1 answers without it. A container with the `utility` capability only has no libcuda: v1's
+    answer is right for the driver, but no CUDA program can start there.
     """
+    note = ""
     try:
         number = nvml.nvmlSystemGetCudaDriverVersion_v2()
     except nvml.NVMLError_FunctionNotFound:
         number = nvml.nvmlSystemGetCudaDriverVersion()
     except nvml.NVMLError_LibraryNotFound:
         number = nvml.nvmlSystemGetCudaDriverVersion()
-        notes.append("libcuda not found, the CUDA version is what the driver could run")
+        note = "libcuda not found, so no CUDA program can start; the CUDA version is what the driver supports"
     if number <= 0:
         message = f"NVML answers {number}"
         raise ValueError(message)
-    return Version(f"{number // 1000}.{number % 1000 // 10}")
+    return Version(f"{number // 1000}.{number % 1000 // 10}"), note
 
 
 def _count(nvml: ModuleType) -> int:
@@ -150,8 +154,8 @@ def _gpu(nvml: ModuleType, index: int) -> Gpu:
     return Gpu(name=name, capability=capability, uuid=_optional(nvml, _uuid, handle) or "", mig=_optional(nvml, _instances, handle))
 
 
-def _optional(nvml: ModuleType, question: Callable[[ModuleType, object], Answer], handle: object) -> Answer | None:
-    """What not every GPU, driver and pynvml can tell, and nobody misses; None where it is not told."""
+def _optional(nvml: ModuleType, question: Callable[[ModuleType, object], T], handle: object) -> T | None:
+    """The answer to a question that not every GPU, driver and pynvml can answer; None if there is none."""
     try:
         return question(nvml, handle)
     except (nvml.NVMLError, AttributeError, ValueError):
@@ -163,7 +167,7 @@ def _uuid(nvml: ModuleType, handle: object) -> str:
 
 
 def _instances(nvml: ModuleType, handle: object) -> int | None:
-    """The number of MIG instances that exist; None where the mode is off. A GPU in MIG mode without one runs nothing."""
+    """The number of MIG instances; None if MIG is off. A GPU in MIG mode without instances cannot run anything."""
     current, _ = nvml.nvmlDeviceGetMigMode(handle)
     if current != nvml.NVML_DEVICE_MIG_ENABLE:
         return None
@@ -176,5 +180,5 @@ def _instance(nvml: ModuleType, handle: object, place: int) -> object:
 
 
 def _text(answer: str | bytes) -> str:
-    """Decode what an old pynvml (8.0) hands on as bytes."""
+    """Decode an answer, which an old pynvml (8.0) returns as bytes."""
     return answer.decode() if isinstance(answer, bytes) else answer

@@ -1,45 +1,52 @@
-"""What `envgen doctor` found, as a page for people and as JSON. Strings only."""
+"""What `envgen doctor` found, as text for people and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from textwrap import wrap
 from typing import Any
 
+from packaging.version import Version
+
 from envgen.model.facts import Gpu, driver_text
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, Symptom, System
+from envgen.table import grid, lines
+
+_LABEL = 9  # columns for labels, the same in every block
 
 
 def page(found: Diagnosis, width: int) -> str:
-    """The machine, what is wrong with it, and its targets; lines are no longer than `width` where words allow it."""
+    """The machine, its symptoms, and the targets, in lines of at most `width` columns."""
     blocks = (
-        ["machine", *_machine(found.machine, found.system, width)],
-        [_count(found.symptoms), *(line for symptom in found.symptoms for line in _symptom(symptom, width))],
-        *(_checkup_lines(checkup, width) for checkup in found.checkups),
+        ("machine", *_columns(_machine(found.machine, found.system), width)),
+        (_count(found.symptoms), *_columns(_symptoms(found.symptoms), width)),
+        *(tuple(_checkup_lines(checkup, width)) for checkup in found.checkups),
     )
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _machine(machine: Machine, here: System, width: int) -> Iterator[str]:
-    libc = f"glibc {here.glibc}" if here.glibc else "musl" if here.musl else ""
-    where = "WSL" if here.wsl else ""
-    container = f"{here.container} container" if here.container else ""
-    yield from _line("  system", ", ".join(filter(None, (here.platform, here.archspec, libc, where, container))), width)
+def _columns(rows: Iterable[tuple[str, str]], width: int) -> tuple[str, ...]:
+    return lines(grid(rows, label_width=_LABEL), width)
+
+
+def _machine(machine: Machine, system: System) -> Iterator[tuple[str, str]]:
+    libc = f"glibc {system.glibc}" if system.glibc else "musl" if system.musl else ""
+    kind = ("WSL" if system.wsl else "", f"{system.container} container" if system.container else "")
+    yield "  system", ", ".join(filter(None, (system.platform, system.archspec, libc, *kind)))
     if machine.driver:
-        runs = f", runs CUDA {machine.cuda}" if machine.cuda else ""
-        yield from _line("  driver", f"{driver_text(machine.driver)}{runs}", width)
+        yield "  driver", driver_text(machine.driver) + (f", runs CUDA {machine.cuda}" if machine.cuda else "")
     else:
-        yield from _line("  driver", machine.note or "no NVIDIA driver", width)
+        yield "  driver", machine.note or "no NVIDIA driver"
     for gpus, hidden in ((machine.gpus, ""), (machine.hidden, ", hidden by CUDA_VISIBLE_DEVICES")):
         for gpu, count in _counted(gpus).items():
-            yield from _line("  GPU", f"{f'{count} x ' if count > 1 else ''}{_gpu(gpu)}{hidden}", width)
-    for place, ways in _places(here).items():
-        yield from _line("  outside", f"{place}{_in_brackets(ways)}", width)
+            yield "  GPU", f"{f'{count} x ' if count > 1 else ''}{_gpu(gpu)}{hidden}"
+    for place, variables in _outside(system).items():
+        yield "  outside", place + (f" ({', '.join(variables)})" if variables else "")
 
 
 def _counted(gpus: Iterable[Gpu]) -> dict[Gpu, int]:
+    """Each kind of GPU and how many there are."""
     kinds = [Gpu(name=gpu.name, capability=gpu.capability, mig=gpu.mig) for gpu in gpus]
     return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
@@ -49,98 +56,131 @@ def _gpu(gpu: Gpu) -> str:
     return f"{gpu.name}, compute capability {gpu.capability}{mig}"
 
 
-def _places(here: System) -> dict[str, list[str]]:
-    """CUDA and cuDNN outside of environments: each once, with every variable that leads there."""
-    found: dict[str, list[str]] = {}
-    for thing in here.outside:
-        ways = found.setdefault(f"{thing.kind} {thing.version} in {thing.folder}".replace("  ", " "), [])
-        ways.extend([thing.via] if thing.via != "disk" else [])
-    return found
-
-
-def _in_brackets(words: list[str]) -> str:
-    return f" ({', '.join(words)})" if words else ""
+def _outside(system: System) -> dict[str, list[str]]:
+    """CUDA and cuDNN outside of environments, each with the variables that lead to it."""
+    places = [(f"{item.kind} {item.version} in {item.folder}".replace("  ", " "), item.via) for item in system.outside]
+    return {place: [via for other, via in places if other == place and via != "disk"] for place, _ in places}
 
 
 def _count(symptoms: Iterable[Symptom]) -> str:
     severities = [symptom.severity for symptom in symptoms]
     counts = ((name, severities.count(name)) for name in ("error", "warning", "note"))
-    return ", ".join(f"{number} {name}{'s' if number > 1 else ''}" for name, number in counts if number) or "nothing is wrong"
+    return ", ".join(f"{number} {name}{'s' if number > 1 else ''}" for name, number in counts if number) or "no problems found"
 
 
-def _symptom(symptom: Symptom, width: int) -> Iterator[str]:
-    yield from _line(f"  {symptom.severity}", f"{symptom.text} [{symptom.rule}]", width)
-    yield from _line("", f"-> {symptom.fix}", width)
+def _symptoms(symptoms: Iterable[Symptom]) -> Iterator[tuple[str, str]]:
+    for symptom in symptoms:
+        yield f"  {symptom.severity}", f"{symptom.text} [{symptom.id}]"
+        yield "", f"-> {symptom.fix}"
 
 
 def _checkup_lines(checkup: Checkup, width: int) -> Iterator[str]:
     if not checkup.project:
-        yield "targets that the matrices describe"
-        yield from _described(checkup.fits, width)
+        yield "targets in the matrices"
+        yield from _grouped(checkup.fits, width)
         return
-    said = f"{checkup.chosen} is chosen, {checkup.why}" if checkup.chosen else checkup.why
-    yield from wrap(f"{checkup.project}: {said}", width, subsequent_indent="    ")
-    for verdict in checkup.fits:
-        mark, why = ">" if verdict.target == checkup.chosen else " ", _why(verdict)
-        yield from _line(f"{mark} {verdict.target}", why, width)
-        yield from (line for caution in verdict.cautions for line in _line("", f"but {caution}", width))
-        yield from (line for cure in verdict.fixes if cure not in why for line in _line("", f"-> {cure}", width))
+    summary = f"{checkup.chosen} is chosen: {checkup.why}" if checkup.chosen else checkup.why
+    yield from wrap(f"{checkup.project}: {summary}", width, subsequent_indent="    ")
+    yield from _columns((row for fit in checkup.fits for row in _fit(fit, fit.target == checkup.chosen)), width)
 
 
-def _described(verdicts: Iterable[Fit], width: int) -> Iterator[str]:
-    """Targets of which the same is to be said share a line."""
-    groups: dict[str, list[str]] = {}
-    for verdict in verdicts:
-        groups.setdefault(_why(verdict), []).append(verdict.target)
-    for why, names in groups.items():
-        yield from wrap(f"{', '.join(names)}  {why}", width, initial_indent="  ", subsequent_indent="    ")
+def _fit(fit: Fit, chosen: bool) -> Iterator[tuple[str, str]]:
+    why = _why(fit)
+    yield f"{'>' if chosen else ' '} {fit.target}", why
+    yield from (("", f"but {caution}") for caution in fit.cautions)
+    yield from (("", f"-> {fix}") for fix in fit.fixes if fix not in why)
 
 
-def _why(verdict: Fit) -> str:
-    state = "runs: " if verdict.fits else "no: "
-    return f"{'' if verdict.locked else 'not locked; '}{state}{'; '.join(verdict.why)}"
+def _grouped(fits: Iterable[Fit], width: int) -> Iterator[str]:
+    """The targets for which the same is true, in one line."""
+    reasons = [(_why(fit), fit.target) for fit in fits]
+    for why in dict.fromkeys(why for why, _ in reasons):
+        names = ", ".join(target for other, target in reasons if other == why)
+        yield from wrap(f"{names}  {why}", width, initial_indent="  ", subsequent_indent="    ")
 
 
-def _line(label: str, text: str, width: int) -> Iterator[str]:
-    """A label in a column of its own, and text that is wrapped beside it."""
-    column = 11
-    first = f"{label:<{column}}"
-    yield from wrap(
-        text, width, initial_indent=first, subsequent_indent=" " * column, break_long_words=False, break_on_hyphens=False
-    )
+def _why(fit: Fit) -> str:
+    return f"{'' if fit.locked else 'not locked; '}{'runs: ' if fit.runs else 'no: '}{'; '.join(fit.why)}"
 
 
-# --- for a machine --------------------------------------------------------------------------------------------------------
+# --- JSON -----------------------------------------------------------------------------------------------------------------
 
 
 def as_json(found: Diagnosis) -> str:
-    """The same for a machine; versions are strings, what is not known is null."""
+    """The diagnosis as JSON. Versions are strings; what is not known is null."""
     return json.dumps(
         {
             "ok": not found.failed,
-            "machine": _plain(asdict(found.machine)),
-            "system": _plain(asdict(found.system)),
-            "symptoms": [asdict(symptom) for symptom in found.symptoms],
-            "projects": [_checkup(checkup) for checkup in found.checkups if checkup.project],
-            "targets": [_verdict(verdict) for checkup in found.checkups if not checkup.project for verdict in checkup.fits],
+            "machine": _machine_data(found.machine),
+            "system": _system_data(found.system),
+            "symptoms": [_symptom_data(symptom) for symptom in found.symptoms],
+            "projects": [_checkup_data(checkup) for checkup in found.checkups if checkup.project],
+            "targets": [_fit_data(fit) for checkup in found.checkups if not checkup.project for fit in checkup.fits],
         },
         indent=2,
     )
 
 
-def _checkup(checkup: Checkup) -> dict[str, Any]:
-    targets = [_verdict(verdict) for verdict in checkup.fits]
-    return {"project": checkup.project, "chosen": checkup.chosen or None, "why": checkup.why, "targets": targets}
+def _machine_data(machine: Machine) -> dict[str, Any]:
+    return {
+        "driver": driver_text(machine.driver) if machine.driver else None,
+        "cuda": _text(machine.cuda),
+        "gpus": [_gpu_data(gpu) for gpu in machine.gpus],
+        "note": machine.note,
+        "hidden": [_gpu_data(gpu) for gpu in machine.hidden],
+    }
 
 
-def _verdict(verdict: Fit) -> dict[str, Any]:
-    return {**_plain(asdict(verdict)), "fits": verdict.fits}
+def _gpu_data(gpu: Gpu) -> dict[str, Any]:
+    return {
+        "name": gpu.name,
+        "capability": str(gpu.capability),
+        "uuid": gpu.uuid,
+        "mig": gpu.mig,
+        "data_centre": gpu.data_centre,
+    }
 
 
-def _plain(value: Any) -> Any:
-    """Versions as text, in all that JSON can hold otherwise."""
-    if isinstance(value, dict):
-        return {key: driver_text(item) if key == "driver" and item else _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+def _system_data(system: System) -> dict[str, Any]:
+    return {
+        "platform": system.platform,
+        "glibc": _text(system.glibc),
+        "musl": system.musl,
+        "archspec": system.archspec,
+        "wsl": system.wsl,
+        "container": system.container,
+        "devices": system.devices,
+        "libraries": system.driver_folders,
+        "module": system.kernel_module,
+        "outside": [{"kind": i.kind, "version": i.version, "folder": i.folder, "via": i.via} for i in system.outside],
+        "mamba": system.mamba_cuda,
+        "leaks": system.shadowing,
+        "stray": system.relative_entries,
+        "variables": dict(system.variables),
+    }
+
+
+def _symptom_data(symptom: Symptom) -> dict[str, str]:
+    return {"rule": symptom.id, "severity": symptom.severity, "text": symptom.text, "cure": symptom.fix}
+
+
+def _checkup_data(checkup: Checkup) -> dict[str, Any]:
+    fits = [_fit_data(fit) for fit in checkup.fits]
+    return {"project": checkup.project, "chosen": checkup.chosen or None, "why": checkup.why, "targets": fits}
+
+
+def _fit_data(fit: Fit) -> dict[str, Any]:
+    return {
+        "target": fit.target,
+        "cuda": _text(fit.cuda),
+        "how": fit.mode or "",
+        "why": fit.why,
+        "cautions": fit.cautions,
+        "unlock": fit.fixes,
+        "locked": fit.locked,
+        "fits": fit.runs,
+    }
+
+
+def _text(version: Version | None) -> str | None:
+    return str(version) if version else None

@@ -1,261 +1,285 @@
-"""What is wrong with a machine, or may get in the way of every environment on it. Pure, a registry of small rules.
+"""What is wrong with a machine, or may interfere with every environment on it. Pure: a list of small checks.
 
-An error makes CUDA environments fail or run on the CPU; a warning may do so, or misleads a solver; a note is worth knowing.
-What would break CUDA environments is only a warning where there is no driver: nothing of CUDA runs there anyway.
+An error makes CUDA environments fail or run on the CPU; a warning may do so, or misleads a solver; a note is worth knowing. What
+breaks CUDA environments is only a warning on a machine without a driver, where they cannot run anyway.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
 
 from envgen.machine.cuda_paths import HOMES
-from envgen.model.machine import Machine, Outsider, Symptom, SymptomSeverity, System
+from envgen.model.machine import Machine, Symptom, SymptomSeverity, System, SystemCuda
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A machine as a rule sees it: what NVML says, and everything else."""
+class Host:
+    """What a check looks at: what NVML reports, and the rest of the system."""
 
     machine: Machine
-    here: System
+    system: System
 
 
-Rule = Callable[[Seen], Iterator[Symptom]]
+Check = Callable[[Host], Iterator[Symptom]]
 
-_CLEAN = "unset LD_LIBRARY_PATH; an environment finds its own libraries"
+_SEVERITIES: tuple[SymptomSeverity, ...] = ("error", "warning", "note")
+_UNSET_LIBRARY_PATH = "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"
 
 
-def judge(machine: Machine, here: System) -> tuple[Symptom, ...]:
-    """Everything that the rules find, the worst first."""
-    order = ("error", "warning", "note")
-    found = (symptom for rule in RULES for symptom in rule(Seen(machine, here)))
-    return tuple(sorted(found, key=lambda symptom: order.index(symptom.severity)))
+def find_symptoms(machine: Machine, system: System) -> tuple[Symptom, ...]:
+    """The symptoms that the checks find, the most severe first."""
+    found = (symptom for check in CHECKS for symptom in check(Host(machine, system)))
+    return tuple(sorted(found, key=lambda symptom: _SEVERITIES.index(symptom.severity)))
 
 
 # --- driver and GPUs ------------------------------------------------------------------------------------------------------
 
 
-def no_driver(seen: Seen) -> Iterator[Symptom]:
-    """NVIDIA devices without a driver that answers; a container into which none was brought."""
-    if seen.machine.driver is not None:
+def missing_driver(host: Host) -> Iterator[Symptom]:
+    """NVIDIA devices or libraries without a driver that answers; a container without a GPU."""
+    system, note = host.system, host.machine.note or "no NVIDIA driver"
+    if host.machine.driver is not None:
         return
-    note = seen.machine.note or "no NVIDIA driver"
-    loaded = f", the kernel has driver {seen.here.module}" if seen.here.module else ""
-    if seen.here.devices and seen.here.container and not seen.here.libraries:
-        text = f"{seen.here.container} container with {seen.here.devices[0]} but without the driver's libraries{loaded}"
-        yield Symptom("container-driver", "error", text, _start_container(seen.here.container))
-    elif seen.here.devices and seen.here.wsl:
-        cure = "install or update the NVIDIA driver on Windows, never one inside WSL; then `wsl --shutdown`"
-        severity: SymptomSeverity = "error" if seen.here.libraries else "note"  # every WSL has the device, with a GPU of any maker
-        yield Symptom("wsl-driver", severity, f"WSL with {seen.here.devices[0]}, but: {note}", cure)
-    elif seen.here.devices or seen.here.module:
-        text = f"{seen.here.devices[0] if seen.here.devices else 'the kernel module'} is here, but: {note}{loaded}"
-        yield Symptom("driver", "error", text, "install the driver's libraries of just that version, or reboot after an update")
-    elif seen.here.libraries:
-        text = f"the driver's libraries are in {seen.here.libraries[0]}, but: {note}"
-        yield Symptom("driver", "warning", text, "look whether a GPU is here at all (lspci), and load the driver (modprobe nvidia)")
-    elif seen.here.container:
-        text = f"{seen.here.container} container without a GPU: no NVIDIA device and no driver in it"
-        yield Symptom("container-gpu", "note", text, f"if the host has one: {_start_container(seen.here.container)}")
+    loaded = f"; the kernel module is version {system.kernel_module}" if system.kernel_module else ""
+    if system.devices and system.container and not system.driver_folders:
+        text = f"this {system.container} container has {system.devices[0]}, but not the driver's libraries{loaded}"
+        yield Symptom(id="container-driver", severity="error", text=text, fix=_start_container(system.container))
+    elif system.devices and system.wsl:
+        fix = "install or update the NVIDIA driver on Windows, never inside WSL; then run `wsl --shutdown`"
+        severity: SymptomSeverity = "error" if system.driver_folders else "note"  # WSL has the device with a GPU of any vendor
+        yield Symptom(id="wsl-driver", severity=severity, text=f"WSL has {system.devices[0]}, but {note}", fix=fix)
+    elif system.devices or system.kernel_module:
+        text = f"this machine has {system.devices[0] if system.devices else 'the kernel module'}, but {note}{loaded}"
+        fix = "install the driver's libraries in the version of the kernel module, or reboot after an update"
+        yield Symptom(id="driver", severity="error", text=text, fix=fix)
+    elif system.driver_folders:
+        text = f"the driver's libraries are in {system.driver_folders[0]}, but {note}"
+        fix = "check that the machine has a GPU (`lspci`), then load the driver (`modprobe nvidia`)"
+        yield Symptom(id="driver", severity="warning", text=text, fix=fix)
+    elif system.container:
+        text = f"this {system.container} container has no NVIDIA device and no driver"
+        fix = f"if the host has a GPU: {_start_container(system.container)}"
+        yield Symptom(id="container-gpu", severity="note", text=text, fix=fix)
 
 
 def _start_container(container: str) -> str:
     return {
-        "podman": "start it with `--device nvidia.com/gpu=all` (NVIDIA Container Toolkit)",
-        "kubernetes": "ask for nvidia.com/gpu in the pod's resources: limits:",
-        "apptainer": "start it with `--nv`",
-    }.get(container, "start it with `--gpus all` (NVIDIA Container Toolkit)")
+        "podman": "start the container with `--device nvidia.com/gpu=all` (NVIDIA Container Toolkit)",
+        "kubernetes": "request nvidia.com/gpu in the pod's `resources: limits:`",
+        "apptainer": "start the container with `--nv`",
+    }.get(container, "start the container with `--gpus all` (NVIDIA Container Toolkit)")
 
 
-def half_a_driver(seen: Seen) -> Iterator[Symptom]:
-    """A driver that answers, but not to everything."""
-    if seen.machine.driver is not None and seen.machine.note:
-        cure = "look at `nvidia-smi` and the kernel's log (dmesg)"
-        if "libcuda" in seen.machine.note:
-            cure = "install libcuda of the same version; a container gets it with NVIDIA_DRIVER_CAPABILITIES=compute,utility"
-        yield Symptom("driver-answers", "warning", seen.machine.note, cure)
+def incomplete_driver(host: Host) -> Iterator[Symptom]:
+    """A driver that answers, but not to every question."""
+    if host.machine.driver is not None and host.machine.note:
+        fix = "check `nvidia-smi` and the kernel log (`dmesg`)"
+        if "libcuda" in host.machine.note:
+            fix = "install libcuda of the same version; in a container set NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+        yield Symptom(id="driver-answers", severity="warning", text=host.machine.note, fix=fix)
 
 
-def linux_driver_in_wsl(seen: Seen) -> Iterator[Symptom]:
-    """WSL's libcuda comes from Windows; one of a Linux driver shadows it."""
-    outside = [folder for folder in seen.here.libraries if seen.here.wsl and "/wsl/" not in folder]
-    if outside:
-        text = f"{outside[0]} has libraries of a Linux driver, WSL's own are in /usr/lib/wsl/lib"
-        yield Symptom("wsl-driver", "warning", text, "remove the Linux driver; in WSL the driver is the one of Windows")
+def linux_driver_in_wsl(host: Host) -> Iterator[Symptom]:
+    """WSL's libcuda comes from Windows; that of a Linux driver would be loaded instead."""
+    folders = [folder for folder in host.system.driver_folders if host.system.wsl and "/wsl/" not in folder]
+    if folders:
+        text = f"{folders[0]} has libraries of a Linux driver; those of WSL are in /usr/lib/wsl/lib"
+        fix = "remove the Linux driver; WSL uses the driver of Windows"
+        yield Symptom(id="wsl-driver", severity="warning", text=text, fix=fix)
 
 
-def hidden_gpus(seen: Seen) -> Iterator[Symptom]:
-    """CUDA_VISIBLE_DEVICES that hides all GPUs, or some."""
-    if seen.machine.hidden:
-        value = seen.here.variables.get("CUDA_VISIBLE_DEVICES", "")
-        every = not seen.machine.gpus
-        names = ", ".join(dict.fromkeys(gpu.name for gpu in seen.machine.hidden))
-        yield Symptom(
-            "hidden-gpus",
-            "error" if every else "note",
-            f"CUDA_VISIBLE_DEVICES={value!r} hides {'every GPU' if every else 'a part of the GPUs'} ({names})",
-            "unset CUDA_VISIBLE_DEVICES, or programs run on the CPU" if every else "unset it to use all",
-        )
+def hidden_gpus(host: Host) -> Iterator[Symptom]:
+    """CUDA_VISIBLE_DEVICES that hides GPUs."""
+    if not host.machine.hidden:
+        return
+    every = not host.machine.gpus
+    fix = "unset CUDA_VISIBLE_DEVICES" + ("; until then programs run on the CPU" if every else " to use all GPUs")
+    value = host.system.variables.get("CUDA_VISIBLE_DEVICES", "")
+    names = ", ".join(dict.fromkeys(gpu.name for gpu in host.machine.hidden))
+    yield Symptom(
+        id="hidden-gpus",
+        severity="error" if every else "note",
+        text=f"CUDA_VISIBLE_DEVICES={value!r} hides {'every GPU' if every else 'some GPUs'} ({names})",
+        fix=fix,
+    )
 
 
-def device_order(seen: Seen) -> Iterator[Symptom]:
-    """CUDA counts the fastest GPU first, NVML and `nvidia-smi` by their place on the bus."""
-    numbers = re.search(r"\d", re.sub(r"(GPU|MIG)-[^,]*", "", seen.here.variables.get("CUDA_VISIBLE_DEVICES", "")))
-    kinds = {gpu.name for gpu in (*seen.machine.gpus, *seen.machine.hidden)}
-    if numbers and len(kinds) > 1 and seen.here.variables.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
-        text = "the numbers in CUDA_VISIBLE_DEVICES may mean other GPUs than these: CUDA counts the fastest first"
-        yield Symptom(
-            "device-order", "warning", text, "export CUDA_DEVICE_ORDER=PCI_BUS_ID, or name GPUs by UUID (`nvidia-smi -L`)"
-        )
+def device_order(host: Host) -> Iterator[Symptom]:
+    """CUDA numbers the fastest GPU first; NVML and `nvidia-smi` number GPUs by their position on the bus."""
+    variables = host.system.variables
+    numbers = re.search(r"\d", re.sub(r"(GPU|MIG)-[^,]*", "", variables.get("CUDA_VISIBLE_DEVICES", "")))
+    models = {gpu.name for gpu in (*host.machine.gpus, *host.machine.hidden)}
+    if numbers and len(models) > 1 and variables.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        text = "the numbers in CUDA_VISIBLE_DEVICES may select other GPUs than shown here: CUDA numbers the fastest GPU first"
+        fix = "export CUDA_DEVICE_ORDER=PCI_BUS_ID, or select GPUs by UUID (`nvidia-smi -L`)"
+        yield Symptom(id="device-order", severity="warning", text=text, fix=fix)
 
 
-def mig(seen: Seen) -> Iterator[Symptom]:
-    """A GPU in MIG mode runs programs in its instances only, and a program in one of them."""
-    for gpu in (gpu for gpu in seen.machine.gpus if gpu.mig is not None):
+def mig(host: Host) -> Iterator[Symptom]:
+    """A GPU in MIG mode runs programs in its instances only, each program in one of them."""
+    for gpu in (gpu for gpu in host.machine.gpus if gpu.mig is not None):
         if gpu.mig:
-            text = f"{gpu.name} is cut into {gpu.mig} MIG instance{'s' if gpu.mig > 1 else ''}: a program sees one of them"
-            yield Symptom("mig", "note", text, "choose one: CUDA_VISIBLE_DEVICES=MIG-... (`nvidia-smi -L` lists them)")
+            text = f"{gpu.name} is partitioned into {gpu.mig} MIG instance{'s' if gpu.mig > 1 else ''}; a program sees one of them"
+            fix = "select one with CUDA_VISIBLE_DEVICES=MIG-... (`nvidia-smi -L` lists them)"
+            yield Symptom(id="mig", severity="note", text=text, fix=fix)
         else:
-            bare = all(other.mig == 0 for other in seen.machine.gpus)
-            text = f"{gpu.name} is in MIG mode and has no instance: nothing runs on it"
-            cure = "make one (`nvidia-smi mig -cgi ... -C`), or turn the mode off (`nvidia-smi -mig 0`)"
-            yield Symptom("mig", "error" if bare else "warning", text, cure)
+            none_left = all(other.mig == 0 for other in host.machine.gpus)
+            text = f"{gpu.name} is in MIG mode but has no instance, so nothing can run on it"
+            fix = "create an instance (`nvidia-smi mig -cgi ... -C`), or turn MIG off (`nvidia-smi -mig 0`)"
+            yield Symptom(id="mig", severity="error" if none_left else "warning", text=text, fix=fix)
 
 
-def musl(seen: Seen) -> Iterator[Symptom]:
-    """Conda's packages for Linux are made for glibc."""
-    if seen.here.musl and seen.here.glibc is None:
-        text = "this system has musl in place of glibc: no conda package for Linux runs on it"
-        yield Symptom("musl", "error", text, "use a system or a container image with glibc (debian, ubuntu, rocky)")
+def musl(host: Host) -> Iterator[Symptom]:
+    """Packages of conda for Linux need glibc."""
+    if host.system.musl and host.system.glibc is None:
+        text = "this system uses musl instead of glibc; conda packages for Linux do not run on it"
+        fix = "use a system or container image with glibc (debian, ubuntu, rocky)"
+        yield Symptom(id="musl", severity="error", text=text, fix=fix)
 
 
-# --- CUDA from outside ----------------------------------------------------------------------------------------------------
+# --- CUDA outside of environments -----------------------------------------------------------------------------------------
 
 
-def two_toolkits(seen: Seen) -> Iterator[Symptom]:
-    """LD_LIBRARY_PATH with two CUDA toolkits: which one a program gets depends on what it asks for first."""
-    toolkits = _by_version([thing for thing in seen.here.outside if thing.kind == "CUDA" and thing.via == "LD_LIBRARY_PATH"])
+def two_toolkits(host: Host) -> Iterator[Symptom]:
+    """LD_LIBRARY_PATH with two CUDA versions: a program may load libraries of both."""
+    toolkits = _versions([item for item in host.system.outside if item.kind == "CUDA" and item.via == "LD_LIBRARY_PATH"])
     if len(toolkits) > 1:
-        yield Symptom("two-toolkits", _grave(seen), f"LD_LIBRARY_PATH leads to {_listed(toolkits)}", _CLEAN)
+        text = f"LD_LIBRARY_PATH leads to {_listed(toolkits)}"
+        yield Symptom(id="two-toolkits", severity=_error(host), text=text, fix=_UNSET_LIBRARY_PATH)
 
 
-def library_path(seen: Seen) -> Iterator[Symptom]:
-    """CUDA or cuDNN on LD_LIBRARY_PATH: pip wheels, and what a program loads while it runs, take it before their own."""
-    loaded = [thing for thing in seen.here.outside if thing.via == "LD_LIBRARY_PATH"]
+def library_path(host: Host) -> Iterator[Symptom]:
+    """CUDA or cuDNN on LD_LIBRARY_PATH takes precedence over pip wheels and over what programs load at run time."""
+    loaded = [item for item in host.system.outside if item.via == "LD_LIBRARY_PATH"]
     for kind in ("CUDA", "cuDNN"):
-        things = _by_version([thing for thing in loaded if thing.kind == kind])
-        if things and not (kind == "CUDA" and len(things) > 1):  # two_toolkits has said it
-            text = f"LD_LIBRARY_PATH leads to {_listed(things)}: it may be loaded in place of the environment's own"
-            yield Symptom("library-path", "warning", text, _CLEAN)
+        found = _versions([item for item in loaded if item.kind == kind])
+        if found and not (kind == "CUDA" and len(found) > 1):  # reported by two_toolkits
+            text = f"LD_LIBRARY_PATH leads to {_listed(found)}, which may be loaded instead of the environment's own"
+            yield Symptom(id="library-path", severity="warning", text=text, fix=_UNSET_LIBRARY_PATH)
 
 
-def driver_stub(seen: Seen) -> Iterator[Symptom]:
-    """A toolkit's stub of libcuda is there to link against; a program that loads it sees no GPU."""
-    for thing in seen.here.outside:
-        if thing.kind == "driver stub":
-            text = f"LD_LIBRARY_PATH leads to {thing.folder}: a libcuda without a driver behind it"
-            yield Symptom("driver-stub", _grave(seen), text, "take the folder off LD_LIBRARY_PATH")
+def driver_stub(host: Host) -> Iterator[Symptom]:
+    """A toolkit's stub of libcuda, which is only for linking; a program that loads it sees no GPU."""
+    for item in host.system.outside:
+        if item.kind == "driver stub":
+            text = f"LD_LIBRARY_PATH leads to {item.folder}, which has a stub of libcuda: programs that load it see no GPU"
+            yield Symptom(id="driver-stub", severity=_error(host), text=text, fix="remove this folder from LD_LIBRARY_PATH")
 
 
-def stray_entries(seen: Seen) -> Iterator[Symptom]:
-    """An entry that is empty or relative loads libraries from whatever folder a program is started in."""
-    if seen.here.stray:
-        shown = ", ".join(repr(entry) for entry in dict.fromkeys(seen.here.stray))
-        text = f"LD_LIBRARY_PATH has entries that mean the current folder: {shown}"
-        yield Symptom("library-path-entry", "note", text, "write whole paths, and no colon at an end or twice")
+def relative_entries(host: Host) -> Iterator[Symptom]:
+    """An empty or relative entry makes programs load libraries from the current folder."""
+    if host.system.relative_entries:
+        shown = ", ".join(repr(entry) for entry in dict.fromkeys(host.system.relative_entries))
+        text = f"LD_LIBRARY_PATH has entries relative to the current folder: {shown}"
+        fix = "use absolute paths, without a colon at either end or two in a row"
+        yield Symptom(id="library-path-entry", severity="note", text=text, fix=fix)
 
 
-def preloaded(seen: Seen) -> Iterator[Symptom]:
-    """LD_PRELOAD puts a library into every program, whatever its environment holds."""
-    for thing in seen.here.outside:
-        if thing.via == "LD_PRELOAD":
-            yield Symptom("preload", _grave(seen), f"LD_PRELOAD loads {thing.folder} into every program", "unset LD_PRELOAD")
+def preloaded(host: Host) -> Iterator[Symptom]:
+    """LD_PRELOAD loads a library into every program, whatever its environment contains."""
+    for item in host.system.outside:
+        if item.via == "LD_PRELOAD":
+            text = f"LD_PRELOAD loads {item.folder} into every program"
+            yield Symptom(id="preload", severity=_error(host), text=text, fix="unset LD_PRELOAD")
 
 
-def cuda_home(seen: Seen) -> Iterator[Symptom]:
-    """Extensions that are compiled on the machine take the toolkit of CUDA_HOME, or else nvcc's on PATH."""
+def cuda_home(host: Host) -> Iterator[Symptom]:
+    """Extensions that are compiled on the machine use the toolkit at CUDA_HOME, or else the nvcc on PATH."""
+    system = host.system
     for variable in HOMES:
-        found = next((thing for thing in seen.here.outside if thing.via == variable), None)
-        if seen.here.variables.get(variable) and not found and not _in_prefix(seen.here, variable):
-            text = f"{variable}={seen.here.variables[variable]} holds nothing that can be read"
-            yield Symptom("cuda-home", "warning", text, f"unset {variable}")
-    ways = [thing for thing in seen.here.outside if thing.kind == "CUDA" and thing.via in (*HOMES, "PATH")]
-    kinds = _by_version(ways)
-    if kinds:
-        via = tuple(dict.fromkeys(thing.via for thing in ways))
-        text = f"{_joined(via)} to {_listed(kinds)}: extensions that you compile take it"
-        set_here = [variable for variable in HOMES if variable in via]
-        cure = f"unset {' '.join(set_here)}" if set_here else "where you compile, put the environment's own cuda-nvcc first on PATH"
-        yield Symptom("toolkit", "warning" if len(kinds) > 1 else "note", text, cure)
+        found = any(item.via == variable for item in system.outside)
+        if system.variables.get(variable) and not found and not _in_active_environment(system, variable):
+            text = f"{variable}={system.variables[variable]} is not a folder, or is empty"
+            yield Symptom(id="cuda-home", severity="warning", text=text, fix=f"unset {variable}")
+    toolkits = [item for item in system.outside if item.kind == "CUDA" and item.via in (*HOMES, "PATH")]
+    versions = _versions(toolkits)
+    if versions:
+        via = tuple(dict.fromkeys(item.via for item in toolkits))
+        text = f"{_lead(via)} to {_listed(versions)}, which extensions that you compile will use"
+        homes = [variable for variable in HOMES if variable in via]
+        fix = f"unset {' '.join(homes)}" if homes else "to compile, put the environment's own nvcc first on PATH"
+        yield Symptom(id="toolkit", severity="warning" if len(versions) > 1 else "note", text=text, fix=fix)
 
 
-def system_cudnn(seen: Seen) -> Iterator[Symptom]:
-    """A cuDNN in the system's folders is loaded by programs that do not find their own."""
-    for thing in seen.here.outside:
-        if thing.kind == "cuDNN" and thing.via == "disk":
-            text = f"cuDNN {thing.version} in {thing.folder}: a program that finds none of its own loads it"
-            yield Symptom("system-cudnn", "note", text, "nothing, as long as an environment holds its own cuDNN")
+def system_cudnn(host: Host) -> Iterator[Symptom]:
+    """A cuDNN in a folder of the system, which programs load if they do not find their own."""
+    for item in host.system.outside:
+        if item.kind == "cuDNN" and item.via == "disk":
+            text = f"cuDNN {item.version} is in {item.folder}; programs that do not find their own load it"
+            fix = "nothing to do for environments that contain cuDNN"
+            yield Symptom(id="system-cudnn", severity="note", text=text, fix=fix)
 
 
 # --- what misleads a solver -----------------------------------------------------------------------------------------------
 
 
-def mamba_toolkit(seen: Seen) -> Iterator[Symptom]:
-    """What mamba takes for the driver's CUDA: it reads /usr/local/cuda/version.json before it asks the driver."""
-    if not seen.here.mamba or "CONDA_OVERRIDE_CUDA" in seen.here.variables:
+def mamba_toolkit(host: Host) -> Iterator[Symptom]:
+    """The version in /usr/local/cuda/version.json, which mamba takes for that of the driver."""
+    told, real = host.system.mamba_cuda, host.machine.cuda
+    if not told or "CONDA_OVERRIDE_CUDA" in host.system.variables:
         return
-    if seen.here.mamba == "?":
-        text = "/usr/local/cuda/version.json cannot be understood: mamba reads it before it asks the driver"
-        yield Symptom("mamba-toolkit", "note", text, "repair or remove it")
+    if told == "?":
+        text = "/usr/local/cuda/version.json is not readable; mamba reads it before it asks the driver"
+        yield Symptom(id="mamba-toolkit", severity="note", text=text, fix="repair or remove the file")
         return
-    believed, real = _minor(seen.here.mamba), seen.machine.cuda
-    if seen.machine.driver is None:
-        text = f"mamba believes that a driver for CUDA {believed} is here: it reads /usr/local/cuda/version.json"
-        yield Symptom("mamba-toolkit", "warning", text, 'export CONDA_OVERRIDE_CUDA="" when you solve with mamba')
-    elif real and Version(believed) != real:
-        builds = "older or CPU builds" if Version(believed) < real else "builds that the driver cannot run"
-        text = f"mamba takes CUDA {believed} of /usr/local/cuda for the driver's, which is {real}, and chooses {builds}"
-        yield Symptom("mamba-toolkit", "warning", text, f"export CONDA_OVERRIDE_CUDA={real} when you solve with mamba")
+    assumed = _minor(told)
+    if host.machine.driver is None:
+        text = f"mamba assumes a driver for CUDA {assumed}, because of /usr/local/cuda/version.json"
+        fix = 'export CONDA_OVERRIDE_CUDA="" when you solve with mamba'
+        yield Symptom(id="mamba-toolkit", severity="warning", text=text, fix=fix)
+    elif real and Version(assumed) != real:
+        builds = "older builds or CPU builds" if Version(assumed) < real else "builds that the driver cannot run"
+        text = f"mamba takes CUDA {assumed} of /usr/local/cuda for that of the driver, {real}, and selects {builds}"
+        fix = f"export CONDA_OVERRIDE_CUDA={real} when you solve with mamba"
+        yield Symptom(id="mamba-toolkit", severity="warning", text=text, fix=fix)
 
 
-def override(seen: Seen) -> Iterator[Symptom]:
-    """CONDA_OVERRIDE_CUDA stands in for the driver in conda, mamba and pixi; envgen and installing from a lock do not read it."""
-    value = seen.here.variables.get("CONDA_OVERRIDE_CUDA")
+def override(host: Host) -> Iterator[Symptom]:
+    """CONDA_OVERRIDE_CUDA replaces the driver's CUDA in conda, mamba and pixi; envgen does not read it."""
+    value = host.system.variables.get("CONDA_OVERRIDE_CUDA")
     if value is None:
         return
-    believed = f"CONDA_OVERRIDE_CUDA={value!r}: conda, mamba and pixi believe"
-    if not value.strip():
-        severity: SymptomSeverity = "warning" if seen.machine.driver else "note"
-        yield Symptom("override-cuda", severity, f"{believed} that there is no driver, and choose CPU builds", "unset it")
-    elif not re.fullmatch(r"\d+(\.\d+)*", value.strip()):
-        yield Symptom("override-cuda", "warning", f"CONDA_OVERRIDE_CUDA={value!r} is no version", "unset it, or write 12.6")
-    elif seen.machine.cuda is None or Version(_minor(value)) != seen.machine.cuda:
-        real = f"the driver runs {seen.machine.cuda}" if seen.machine.cuda else "there is no driver that says so"
-        yield Symptom("override-cuda", "warning", f"{believed} in CUDA {value.strip()}; {real}", "unset it once you have solved")
+    real, version = host.machine.cuda, value.strip()
+    assume = f"because of CONDA_OVERRIDE_CUDA={value!r}, conda, mamba and pixi assume"
+    severity: SymptomSeverity = "warning"
+    if not version:
+        severity = "warning" if host.machine.driver else "note"
+        text, fix = f"{assume} that there is no driver, and select CPU builds", "unset CONDA_OVERRIDE_CUDA"
+    elif not re.fullmatch(r"\d+(\.\d+)*", version):
+        text, fix = f"CONDA_OVERRIDE_CUDA={value!r} is not a version", "unset it, or set it to a version such as 12.6"
+    elif real is None or Version(_minor(version)) != real:
+        runs = f"but the driver runs {real}" if real else "but no driver says so"
+        text, fix = f"{assume} CUDA {version}, {runs}", "unset it after you have solved"
     else:
-        yield Symptom("override-cuda", "note", f"{believed} in CUDA {value.strip()}, as the driver says", "nothing")
+        severity, text, fix = "note", f"{assume} CUDA {version}, which is that of the driver", "nothing to do"
+    yield Symptom(id="override-cuda", severity=severity, text=text, fix=fix)
 
 
 # --- Python ---------------------------------------------------------------------------------------------------------------
 
 
-def leaks(seen: Seen) -> Iterator[Symptom]:
-    """Frameworks in the user's site-packages or on PYTHONPATH are imported in place of an environment's own."""
-    for path in (True, False):
-        found = [leak for leak in seen.here.leaks if leak.endswith("(PYTHONPATH)") == path]
-        if found:
-            text = f"{'; '.join(found)}: imported in place of an environment's own"
-            cure = "unset PYTHONPATH" if path else "export PYTHONNOUSERSITE=1, or `pip uninstall` them outside of environments"
-            yield Symptom("python-path" if path else "user-site", "warning", text, cure)
+def shadowing(host: Host) -> Iterator[Symptom]:
+    """Frameworks in the user's site-packages or on PYTHONPATH are imported instead of those of an environment."""
+    on_path = [item for item in host.system.shadowing if item.endswith("(PYTHONPATH)")]
+    in_home = [item for item in host.system.shadowing if item not in on_path]
+    if on_path:
+        yield Symptom(id="python-path", severity="warning", text=_shadows(on_path), fix="unset PYTHONPATH")
+    if in_home:
+        fix = "export PYTHONNOUSERSITE=1, or `pip uninstall` them outside of environments"
+        yield Symptom(id="user-site", severity="warning", text=_shadows(in_home), fix=fix)
 
 
-RULES: tuple[Rule, ...] = (
-    no_driver,
-    half_a_driver,
+def _shadows(found: Sequence[str]) -> str:
+    return f"{'; '.join(found)}: imported instead of those of an environment"
+
+
+CHECKS: tuple[Check, ...] = (
+    missing_driver,
+    incomplete_driver,
     linux_driver_in_wsl,
     hidden_gpus,
     device_order,
@@ -268,39 +292,50 @@ RULES: tuple[Rule, ...] = (
     cuda_home,
     mamba_toolkit,
     override,
-    leaks,
-    stray_entries,
+    shadowing,
+    relative_entries,
     system_cudnn,
 )
 
 
-def _grave(seen: Seen) -> SymptomSeverity:
-    return "error" if seen.machine.driver else "warning"
+def _error(host: Host) -> SymptomSeverity:
+    """The severity of what breaks CUDA environments."""
+    return "error" if host.machine.driver else "warning"
 
 
 def _minor(version: str) -> str:
     return ".".join(version.strip().split(".")[:2])
 
 
-def _in_prefix(here: System, variable: str) -> bool:
-    """Whether a variable leads into the active environment, which is not outside."""
-    prefix = here.variables.get("CONDA_PREFIX", "")
-    return bool(prefix) and here.variables[variable].startswith(prefix)
+def _in_active_environment(system: System, variable: str) -> bool:
+    prefix = system.variables.get("CONDA_PREFIX", "")
+    return bool(prefix) and system.variables[variable].startswith(prefix)
 
 
-def _by_version(things: list[Outsider]) -> list[Outsider]:
-    """One of each version, the most exact: 12, 12.4 and 12.4.127 may be the same, and so may what tells no version."""
-    kept: list[Outsider] = []
-    for thing in sorted(things, key=lambda thing: thing.version.count("."), reverse=True):
-        version = [part for part in thing.version.split(".")[:2] if part]
-        if not any(other.version.split(".")[: len(version)] == version for other in kept):
-            kept.append(thing)
-    return sorted(kept, key=things.index)
+def _versions(found: Sequence[SystemCuda]) -> list[SystemCuda]:
+    """The most precise of each version, in the order found. 12, 12.4 and 12.4.127 are one version; an unknown one may be any."""
+    known = dict.fromkeys(map(_parts, found))
+    distinct = [parts for parts in known if not any(_is_less_precise(parts, other) for other in known)]
+    best = (max((item for item in found if _parts(item) == parts), key=_precision) for parts in distinct)
+    return sorted(best, key=found.index)
 
 
-def _joined(names: tuple[str, ...]) -> str:
+def _precision(item: SystemCuda) -> int:
+    return item.version.count(".")
+
+
+def _parts(item: SystemCuda) -> tuple[str, ...]:
+    """The major and minor of a version, as far as it is known."""
+    return tuple(part for part in item.version.split(".")[:2] if part)
+
+
+def _is_less_precise(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return len(one) < len(other) and other[: len(one)] == one
+
+
+def _lead(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} lead{'s' if len(names) == 1 else ''}"
 
 
-def _listed(things: list[Outsider]) -> str:
-    return " and ".join(f"{thing.kind} {thing.version or 'of unknown version'} ({thing.folder})" for thing in things)
+def _listed(found: Sequence[SystemCuda]) -> str:
+    return " and ".join(f"{item.kind} {item.version or 'of unknown version'} ({item.folder})" for item in found)

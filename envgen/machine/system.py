@@ -1,7 +1,7 @@
-"""What the system around an environment is, beside what NVML says: libc, processor, container, device files, variables.
+"""What a system has, apart from what NVML reports: libc, processor, container, device files, environment variables.
 
-Everything is read below `root`, from `environ`, without starting a process; a test makes a machine in a temporary folder.
-What cannot be read is not there. Nothing is judged here (`symptoms` does that).
+Everything is read below `root` and from `environ`, without starting a process, so that a test can set up a machine in a temporary
+folder. What is not readable counts as missing. Nothing is judged here; `symptoms` does that.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from packaging.version import Version
 
 from envgen.machine import cuda_paths
+from envgen.model.catalogue import Catalogue
 from envgen.model.facts import Platform
 from envgen.model.machine import System
 
-# Variables that CUDA programs, Python and the solvers of conda, mamba and pixi read; their values are shown to the user.
-READ = (
+# What CUDA programs, Python and the solvers of conda, mamba and pixi read; the values are shown to the user.
+VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "CUDA_DEVICE_ORDER",
     "CONDA_OVERRIDE_CUDA",
@@ -31,10 +32,9 @@ READ = (
     "PYTHONPATH",
     "PYTHONNOUSERSITE",
 )
-FRAMEWORKS = ("torch", "tensorflow", "jax", "jaxlib", "cupy", "nvidia")
 
 _LIBC = ("lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "usr/lib64", "usr/lib/x86_64-linux-gnu", "usr/lib", "lib")
-_STABLE = re.compile(rb"GNU C Library [^\n]*?version (\d+\.\d+)")
+_GLIBC = re.compile(rb"GNU C Library [^\n]*?version (\d+\.\d+)")
 _DRIVER_FOLDERS = (
     "usr/lib/x86_64-linux-gnu",
     "usr/lib/aarch64-linux-gnu",
@@ -46,7 +46,7 @@ _DRIVER_FOLDERS = (
 )
 _DRIVER = re.compile(r"lib(?:cuda|nvidia-ml)\.so\.\d")
 _MODULE = re.compile(r"Kernel Module.*?(\d+\.\d+(?:\.\d+)?)")
-# https://gitlab.com/x86-psABIs/x86-64-ABI: what each level has on top of the one before, as /proc/cpuinfo spells it
+# What each level adds to the one before, as /proc/cpuinfo spells it: https://gitlab.com/x86-psABIs/x86-64-ABI
 _LEVELS = (
     ("x86_64_v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),
     ("x86_64_v3", {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}),
@@ -54,9 +54,14 @@ _LEVELS = (
 )
 
 
-def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: Platform | None = None) -> System:
-    """The system under `root` as a process with `environ` meets it; `here` is its platform, where it is not this process's."""
-    subdir = here or platform_here()
+def inspect_system(
+    catalogue: Catalogue, root: Path = Path("/"), environ: Mapping[str, str] = os.environ, platform: Platform | None = None
+) -> System:
+    """The system below `root` as a process with the variables `environ` sees it; the default platform is that of this process.
+
+    `catalogue` has the names of CUDA's libraries and of the modules to look for outside of environments.
+    """
+    subdir = platform or current_platform()
     linux = subdir.startswith("linux")
     return System(
         platform=subdir,
@@ -66,18 +71,18 @@ def look(root: Path = Path("/"), environ: Mapping[str, str] = os.environ, here: 
         wsl="microsoft" in cuda_paths.text_of(root / "proc/version").lower(),
         container=_container(root, environ),
         devices=tuple(_devices(root)),
-        libraries=tuple(_libraries(root, environ)),
-        module=_module(root),
-        outside=cuda_paths.find(root, environ),
-        mamba=cuda_paths.version_json(root, "/usr/local/cuda"),
-        leaks=tuple(_leaks(root, environ)),
-        stray=_stray(environ),
-        variables={name: environ[name] for name in READ if name in environ},
+        driver_folders=tuple(_driver_folders(root, environ)),
+        kernel_module=_kernel_module(root),
+        outside=cuda_paths.find(root, environ, catalogue.libraries),
+        mamba_cuda=cuda_paths.version_json(root, "/usr/local/cuda"),
+        shadowing=tuple(_shadowing(root, environ, catalogue.imports)),
+        relative_entries=_relative_entries(environ),
+        variables={name: environ[name] for name in VARIABLES if name in environ},
     )
 
 
-def platform_here() -> Platform:
-    """The conda subdir of this process: linux-64, linux-aarch64, osx-arm64, win-64, ..."""
+def current_platform() -> Platform:
+    """The conda platform of this process: linux-64, linux-aarch64, osx-arm64, win-64, ..."""
     machine = platform.machine().lower()
     system = {"darwin": "osx", "win32": "win"}.get(sys.platform, sys.platform)
     if machine in ("x86_64", "amd64"):
@@ -87,10 +92,10 @@ def platform_here() -> Platform:
 
 
 def _glibc(root: Path) -> Version | None:
-    """The version that glibc's own file tells; musl and unusual systems (NixOS) have no such file in these places."""
+    """The version in glibc's own file; None with musl and on systems that keep it elsewhere (NixOS)."""
     for place in _LIBC:
         try:
-            found = _STABLE.search((root / place / "libc.so.6").read_bytes())
+            found = _GLIBC.search((root / place / "libc.so.6").read_bytes())
         except (OSError, ValueError):
             continue
         if found:
@@ -99,7 +104,7 @@ def _glibc(root: Path) -> Version | None:
 
 
 def _archspec(root: Path, subdir: Platform) -> str:
-    """The level of an x86 processor as archspec names it, from its flags on Linux; the plain architecture elsewhere."""
+    """The microarchitecture level of an x86 processor, from its flags on Linux ("" elsewhere); else the architecture."""
     architecture = subdir.split("-")[-1]
     if architecture != "64":
         return architecture
@@ -107,8 +112,8 @@ def _archspec(root: Path, subdir: Platform) -> str:
     if line is None:
         return ""
     flags, level = set(line[1].split()), "x86_64"
-    for name, needs in _LEVELS:
-        if not needs <= flags:
+    for name, required in _LEVELS:
+        if not required <= flags:
             break
         level = name
     return level
@@ -116,13 +121,13 @@ def _archspec(root: Path, subdir: Platform) -> str:
 
 def _container(root: Path, environ: Mapping[str, str]) -> str:
     group = cuda_paths.text_of(root / "proc/1/cgroup")
-    marks = {
+    found = {
         "kubernetes": "KUBERNETES_SERVICE_HOST" in environ or "kubepods" in group,
         "apptainer": "APPTAINER_CONTAINER" in environ or "SINGULARITY_CONTAINER" in environ,
         "podman": _exists(root / "run/.containerenv") or "libpod" in group,
         "docker": _exists(root / ".dockerenv") or "docker" in group,
     }
-    return next((name for name, found in marks.items() if found), "")
+    return next((name for name, here in found.items() if here), "")
 
 
 def _exists(path: Path) -> bool:
@@ -136,8 +141,8 @@ def _devices(root: Path) -> Iterator[str]:
     yield from (f"/dev/{name}" for name in cuda_paths.names(root / "dev") if re.fullmatch(r"nvidia(\d+|ctl)|dxg", name))
 
 
-def _libraries(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """Folders with the driver's own libraries, the usual ones and those of LD_LIBRARY_PATH; a toolkit's stubs are none."""
+def _driver_folders(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    """Folders with the driver's libraries, among the usual ones and those of LD_LIBRARY_PATH. A toolkit's stubs do not count."""
     for place in dict.fromkeys(
         (*(f"/{usual}" for usual in _DRIVER_FOLDERS), *cuda_paths.entries(environ.get("LD_LIBRARY_PATH", "")))
     ):
@@ -145,27 +150,28 @@ def _libraries(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
             yield place
 
 
-def _module(root: Path) -> str:
+def _kernel_module(root: Path) -> str:
     found = _MODULE.search(cuda_paths.text_of(root / "proc/driver/nvidia/version"))
     return found[1] if found else ""
 
 
-def _leaks(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """Frameworks in the user's own site-packages and on PYTHONPATH: both come before what an environment holds."""
+def _shadowing(root: Path, environ: Mapping[str, str], imports: Collection[str]) -> Iterator[str]:
+    """Modules on PYTHONPATH and in the user's site-packages: Python imports them before those of an environment."""
     for entry in cuda_paths.entries(environ.get("PYTHONPATH", "")):
-        yield from (
-            f"{name} in {entry} (PYTHONPATH)" for name in cuda_paths.names(cuda_paths.below(root, entry)) if name in FRAMEWORKS
-        )
+        yield from (f"{name} in {entry} (PYTHONPATH)" for name in _modules(root, entry, imports))
     if environ.get("PYTHONNOUSERSITE"):
         return
     base = environ.get("PYTHONUSERBASE") or f"{environ.get('HOME', '').rstrip('/')}/.local"
     for python in cuda_paths.names(cuda_paths.below(root, base) / "lib"):
         if re.fullmatch(r"python3\.\d+", python):
-            place = f"{base}/lib/{python}/site-packages"
-            yield from (f"{name} in {place}" for name in cuda_paths.names(cuda_paths.below(root, place)) if name in FRAMEWORKS)
+            folder = f"{base}/lib/{python}/site-packages"
+            yield from (f"{name} in {folder}" for name in _modules(root, folder, imports))
 
 
-def _stray(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Entries of LD_LIBRARY_PATH that mean the current folder or one below it; an empty one does, too."""
+def _modules(root: Path, folder: str, imports: Collection[str]) -> Iterator[str]:
+    return (name for name in cuda_paths.names(cuda_paths.below(root, folder)) if name in imports)
+
+
+def _relative_entries(environ: Mapping[str, str]) -> tuple[str, ...]:
     value = environ.get("LD_LIBRARY_PATH", "")
     return tuple(entry for entry in value.split(os.pathsep) if not Path(entry).is_absolute()) if value else ()

@@ -1,4 +1,4 @@
-"""What people say: `advice.yaml` and `words.yaml` to nouns. Without them everything is decided as well."""
+"""`advice.yaml` and `words.yaml`, read into Advice and Alias. Both files are optional, and decide nothing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from envgen.yamlfile.document import Document, checked, version_range
 HOLE = re.compile(r"\{(\w*)\}")
 
 
-def heard(matrix: Matrix, rows: Iterator[tuple[Constraint, Advice]]) -> Iterator[tuple[Constraint, Advice]]:
-    """The advice that is about what the matrices have: what is about another framework or provider is never said."""
-    for constraint, said in rows:
+def relevant(matrix: Matrix, rows: Iterator[tuple[Constraint, Advice]]) -> Iterator[tuple[Constraint, Advice]]:
+    """The advice about frameworks, providers and targets that the matrices have. Raises BadInput for a wrong hole or platform."""
+    for constraint, advice in rows:
         for condition in constraint.when:
             _check_platforms(constraint, condition)
         if all(_known(matrix, condition) for condition in constraint.when):
-            check_advice(matrix, constraint, said)
-            yield constraint, said
+            check_advice(matrix, constraint, advice)
+            yield constraint, advice
 
 
 def _check_platforms(constraint: Constraint, condition: Condition) -> None:
@@ -40,12 +40,12 @@ def _known(matrix: Matrix, condition: Condition) -> bool:
 
 
 def packages(matrix: Matrix) -> set[str]:
-    """The frameworks, and what follows their versions."""
+    """The names of frameworks and of their companions."""
     return {*matrix.frameworks}.union(*(framework.companions for framework in matrix.frameworks.values()))
 
 
-def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Alias]]:
-    """By name and extra, as PEP 503 spells them, what each word asks for. Raises BadInput."""
+def read_aliases(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Alias]]:
+    """Each alias by its name and extra, normalized as in PEP 503. Raises BadInput."""
     rows = checked(document, AliasFile).words
     found = [(row, word.groups("")) for row in rows if (word := re.fullmatch(WORD, row.word))]
     keys = [(str(canonicalize_name(name)), str(canonicalize_name(extra))) for _, (name, extra) in found]
@@ -54,9 +54,9 @@ def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str,
     for index, (row, (name, extra)) in enumerate(zip(rows, keys, strict=True)):
         at = document.at("words", index)
         if row.framework is not None and row.framework not in frameworks:
-            continue  # about what the matrices do not have; lint says so
+            continue  # about a framework that the matrices do not have; lint reports it
         if row.version == "framework" and row.framework is None:
-            raise BadInput(f"`{row.word}` names no framework, so no version of one", where=at, hint="add framework:")
+            raise BadInput(f"`{row.word}` has the version of a framework, but names none", where=at, hint="add framework:")
         cuda = None if row.cuda in (None, "none") else version_range("*" if row.cuda == "newest" else str(row.cuda))
         yield (
             (name, extra),
@@ -66,8 +66,8 @@ def words(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str,
         )
 
 
-def hearsay(document: Document) -> Iterator[tuple[Constraint, Advice]]:
-    """Where a piece of advice goes wrong, as a constraint that needs nothing, and the advice."""
+def read_advice(document: Document) -> Iterator[tuple[Constraint, Advice]]:
+    """Each piece of advice, with a constraint that says where it goes wrong: `need` is empty. Raises BadInput."""
     for index, row in enumerate(checked(document, AdviceFile).advice):
         path = ("advice", index)
         when = conditions(document, (*path, "when"), row.when)
@@ -91,17 +91,17 @@ def _trial(row: AdviceRow) -> Trial | None:
     )
 
 
-def check_advice(matrix: Matrix, constraint: Constraint, said: Advice) -> None:
-    """Each hole of a text must be filled wherever `when` holds; a spec of a trial that is not filled is left out."""
+def check_advice(matrix: Matrix, constraint: Constraint, advice: Advice) -> None:
+    """Raise BadInput for a hole that no value fills wherever `when` holds; in a trial, for a hole that does not exist."""
     given = {condition.axis for condition in constraint.when}
     names = packages(matrix)
     filled = {"python", "target", "platform", *(given & {"cuda", "driver", "gpu", *names})}
     filled |= {"cu", "major"} if "cuda" in given else set()
     filled |= {"frameworks"} if given & {"provider", *matrix.frameworks} else set()
     known = {*filled, *names, "cuda", "cu", "major", "driver", "gpu", "frameworks"}
-    tried = (*said.trial.specs, said.trial.gets) if said.trial else ()
-    for texts, holes in (((said.heard, said.but), filled), (tried, known)):
+    tried = (*advice.trial.specs, advice.trial.gets) if advice.trial else ()
+    for texts, holes in (((advice.heard, advice.but), filled), (tried, known)):
         for hole in (hole for text in texts for hole in HOLE.findall(text) if hole not in holes):
             reason = "nothing in `when` says what fills it" if hole in known else "no such hole"
             listed = ", ".join(f"{{{name}}}" for name in sorted(holes))
-            raise BadInput(f"{said.id}: {{{hole}}}: {reason}", where=constraint.at, hint=f"here are {listed}")
+            raise BadInput(f"{advice.id}: {{{hole}}}: {reason}", where=constraint.at, hint=f"here are {listed}")

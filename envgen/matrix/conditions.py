@@ -1,4 +1,4 @@
-"""Rows of `when` and `need` to constraints, and what they may name."""
+"""Rows with `when` and `need`, read into Constraint."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from envgen.yamlfile.document import Document, version_range
 
 
 def constraints(document: Document, rows: Iterable[ConstraintRow]) -> tuple[Constraint, ...]:
-    """The rows below `constraints:` of a file."""
+    """The constraints of a file."""
     return tuple(constraint(document, ("constraints", index), row) for index, row in enumerate(rows))
 
 
 def constraint(document: Document, path: tuple[str | int, ...], row: ConstraintRow) -> Constraint:
-    """One row, by its path in the file."""
+    """One constraint, by the path of its row in the file."""
     when, need = conditions(document, (*path, "when"), row.when), conditions(document, (*path, "need"), row.need)
     return Constraint(when=when, need=need, because=row.because, at=document.at(*path), until=row.until, warn=row.warn)
 
 
 def conditions(document: Document, path: tuple[str | int, ...], found: Mapping[str, Any]) -> tuple[Condition, ...]:
-    """One side of a row: a condition for each axis."""
+    """The conditions of `when` or `need`, one for each axis."""
     return tuple(condition(axis, value, document.at(*path, axis)) for axis, value in found.items())
 
 

@@ -13,7 +13,6 @@ from envgen.matrix.hardware import driver_os, has_code, newest_driver_before
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, Toolkit, Variant, driver_text
 from envgen.model.resolution import Resolution
 
-COMPAT = "conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH"
 _SOURCE = "https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html"
 
 
@@ -22,6 +21,12 @@ def native(matrix: Matrix, driver: Version, system: str) -> Variant:
     return max(
         (version for version, row in matrix.toolkits.items() if system in row.driver and row.driver[system] <= driver), default=None
     )
+
+
+def compat(matrix: Matrix) -> str:
+    """What gives a driver the CUDA of a newer one, in words: the package, and the folder that must be on LD_LIBRARY_PATH."""
+    found = next((row for row in matrix.catalogue.packages if row.forward), None)
+    return f"conda-forge's {found.conda[0]}, {found.forward} on LD_LIBRARY_PATH" if found else "NVIDIA's package for it"
 
 
 def driver_notes(matrix: Matrix, resolution: Resolution) -> tuple[Reason, ...]:
@@ -42,20 +47,20 @@ def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str)
     minor = own is not None and floor < own
     if driver is None and minor:
         rule = f"driver {driver_text(floor)} or newer runs CUDA {cuda}, by minor-version compatibility of CUDA {cuda.major}"
-        return f"{where}{rule}; {_compiled(toolkit, system)}"
+        return f"{where}{rule}; {_compiled(matrix, toolkit, system)}"
     if driver is None:
         return f"{where}driver {driver_text(floor)} or newer runs CUDA {cuda}: {_no_lower(toolkit)}"
     have = f"{where}driver {driver_text(driver)} runs CUDA {cuda}"
     if minor and own and driver < own:
         rule = f"by minor-version compatibility: any CUDA {cuda.major} runs on {driver_text(floor)} or newer"
-        return f"{have} {rule}; {_compiled(toolkit, system)}"
+        return f"{have} {rule}; {_compiled(matrix, toolkit, system)}"
     return f"{have} natively: {cuda} came with {driver_text(own or floor)}"
 
 
-def _compiled(toolkit: Toolkit, system: str) -> str:
+def _compiled(matrix: Matrix, toolkit: Toolkit, system: str) -> str:
     """What minor-version compatibility leaves out."""
-    own = driver_text(toolkit.driver[system])
-    return f"what is compiled at run time (torch.compile, Triton, XLA, numba) and what is new in {toolkit.version} need {own}"
+    own, by = driver_text(toolkit.driver[system]), ", ".join(matrix.catalogue.compilers)
+    return f"what is compiled at run time{f' ({by})' if by else ''} and what is new in {toolkit.version} need {own}"
 
 
 def _no_lower(toolkit: Toolkit) -> str:
@@ -84,10 +89,8 @@ def forward_note(matrix: Matrix, project: Project, target: Target, platform: Pla
     ):
         return None
     limits = "envgen does not add it, and `__cuda` stays what the driver says; on other GPUs CUDA ends with error 804"
-    return Reason(
-        f"forward compatibility can run CUDA {target.cuda} on driver {driver_text(project.driver)}: {COMPAT}; {limits} ({_SOURCE})",
-        toolkit.at,
-    )
+    can = f"forward compatibility can run CUDA {target.cuda} on driver {driver_text(project.driver)}: {compat(matrix)}"
+    return Reason(f"{can}; {limits} ({_SOURCE})", toolkit.at)
 
 
 def forward(native: Variant, toolkit: Toolkit, system: str) -> bool:

@@ -1,4 +1,4 @@
-"""The values that stand in the matrix files: how each is written, what it becomes, and the schema that an editor has of it."""
+"""The kinds of values in matrix files: how each is written, what it is read into, and its JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envgen.yamlfile.document import RANGE, Text, Written
 
 _MINOR = r"[0-9]{1,3}\.[0-9]{1,3}"
 _MINORS = rf" *{_MINOR} *(?:- *{_MINOR} *)?(?:, *{_MINOR} *(?:- *{_MINOR} *)?)*"
-# one letter that can be seen: no blank, no control character, none of Unicode's invisible ones
+# a visible character: not a space, a control character or an invisible character of Unicode
 _VISIBLE = (
     r"[^\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f"
     r"\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff]"
@@ -82,22 +82,22 @@ def _word(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(WORD, value):
         return value
     kind = "word" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a word", {"hint": 'write for instance cudatoolkit or "jax[cuda12]"'})
+    raise PydanticCustomError(kind, "not a word", {"hint": 'write the name of a package, or one with an extra: "name[extra]"'})
 
 
 def _asked(value: object) -> str:
-    """What a word says of CUDA: none, newest, a major or a minor."""
+    """The CUDA that an alias requests: none, newest, a major or a minor."""
     if isinstance(value, str) and (value in ("none", "newest") or re.fullmatch(_CUDA, value)):
         return value
     kind = "asked" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "not a wish for CUDA", {"hint": 'write none, newest, "12" or "12.6"'})
+    raise PydanticCustomError(kind, "not a CUDA request", {"hint": 'write none, newest, "12" or "12.6"'})
 
 
 Because = Annotated[
     str,
     BeforeValidator(_because),
     WithJsonSchema({"type": "string", "pattern": _VISIBLE}),
-    Field(description="The source of this fact: a url, or what was looked at and when. Never blank."),
+    Field(description="The source of this fact: a url, or what was looked at and when."),
 ]
 Minors = Annotated[frozenset[Version], BeforeValidator(_minors), WithJsonSchema({"type": "string", "pattern": f"^{_MINORS}$"})]
 MinorText = Annotated[Version, BeforeValidator(_minor), WithJsonSchema({"type": "string", "pattern": f"^{_MINOR}$"})]
@@ -115,32 +115,43 @@ Major = Annotated[int, Field(ge=1, le=999)]
 WordText = Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": "string", "pattern": f"^{WORD}$"})]
 AskedText = Annotated[str, BeforeValidator(_asked), WithJsonSchema({"type": "string", "pattern": f"^(?:none|newest|{_CUDA})$"})]
 Names = Annotated[list[Text], Field(min_length=1)]
+CudaText = Annotated[str, Written(_CUDA, "not a CUDA version", 'write a major or a minor: "12", "10.2"')]
+PackageText = Annotated[
+    str,
+    Written(
+        r"[A-Za-z0-9_*][A-Za-z0-9._*\[\]-]*", "not the name of a package", "letters, digits, `.`, `_`, `-` and, for anything, `*`"
+    ),
+]
+ImportText = Annotated[
+    str, Written(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "not a name that Python imports", "letters, digits and `_`")
+]
+SonameText = Annotated[str, Written(r"version|[0-9]{1,4}", "not the major of a soname", 'write version, or a number: "12"')]
 
 
-# The axes of constraints that have names, and those that have ranges; a framework is an axis with a range as well.
+# The axes of constraints: those with names, and those with ranges. A framework is an axis with a range too.
 NAMED: Mapping[str, str] = {
     "archspec": "Processor level that the target promises: x86_64_v3, or a list of them.",
     "platform": "Platform, or a list of them.",
     "provider": "Provider of one of the frameworks, or a list of them.",
     "target": "Target, or a list of them.",
 }
-DRIVERS = ("toolkit", "older")  # names of a driver beside its version: see cell.given
+DRIVERS = ("toolkit", "older")  # what a condition may call a driver instead of a version: see constraints.Driver
 RANGED: Mapping[str, str] = {
-    "cuda": "CUDA of the target; nothing in CPU targets.",
-    "driver": "The oldest driver that the project names: a range; toolkit, not older than the toolkit's own; older.",
+    "cuda": "CUDA of the target; unknown in CPU targets.",
+    "driver": "The oldest driver of the project: a range; `toolkit`: not older than the toolkit's own; `older`.",
     "glibc": "glibc that the target promises.",
-    "gpu": "Compute capability; each of the project's GPUs is judged by itself.",
+    "gpu": "Compute capability; each of the project's GPUs is checked by itself.",
     "python": "Python minor.",
 }
 
 
-# What advice knows besides.
-ADVISED: Mapping[str, str] = {"dropped": "Platform that the project asked for and the target cannot serve, or a list of them."}
+# Axes of advice alone.
+ADVISED: Mapping[str, str] = {"dropped": "Platform that the project requested and the target cannot serve, or a list of them."}
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The schema of `when` and `need`: each axis with its kind of value."""
+    """The JSON Schema of `when` and `need`: each axis with its kind of value."""
 
     more: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
-"""`matrices/*.yaml` to a Matrix, or exactly which cell is wrong.
+"""Reads `matrices/*.yaml` into a Matrix. An error has the file, line and column of what is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml`, `targets.yaml` and, where they are, `advice.yaml` and `words.yaml` have a shape of their
-own; every other file is a framework.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `advice.yaml` and `words.yaml` may.
+Every other file is a framework.
 """
 
 from __future__ import annotations
@@ -13,10 +13,21 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, heard, hearsay, words
+from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
 from envgen.matrix.conditions import constraints, no_repeats
 from envgen.matrix.fields import AXES
-from envgen.matrix.schema import KINDS, CudaFile, CudnnFile, FrameworkFile, GpuFile, ReleaseRow, SpellingRow, TargetFile
+from envgen.matrix.packages import catalogue
+from envgen.matrix.schema import (
+    KINDS,
+    CudaFile,
+    CudnnFile,
+    FrameworkFile,
+    GpuFile,
+    PackagesFile,
+    ReleaseRow,
+    SpellingRow,
+    TargetFile,
+)
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
@@ -34,11 +45,15 @@ from envgen.model.facts import (
     Target,
     Toolkit,
     Variant,
+    variant_text,
 )
+from envgen.model.layout import Layout, starter
+from envgen.model.target_names import target_name
 from envgen.yamlfile.document import Document, checked, read
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
-_ADVICE, _WORDS = "advice.yaml", "words.yaml"  # need not be there: without them everything is decided as well
+_ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
+_PACKAGES = "packages.yaml"  # a repository without one uses the one that comes with envgen
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
@@ -47,48 +62,59 @@ def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
 
 
 def matrix_files(folder: Path) -> tuple[Path, ...]:
-    """The files of a folder that are matrix files, in their order."""
+    """The matrix files of a folder, sorted by name."""
     return tuple(sorted(folder.glob("*.yaml")))
 
 
 def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
-    """All facts of documents by file name. Raises BadInput with file:line:column."""
+    """The facts in these documents, by file name. Raises BadInput with file:line:column."""
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    frameworks = {name: document for name, document in documents.items() if name not in KINDS}
-    found = [_framework(document) for document in frameworks.values()]
+    files = [(document, checked(document, FrameworkFile)) for name, document in documents.items() if name not in KINDS]
+    found = [(file, _framework(document, file), constraints(document, file.constraints)) for document, file in files]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
     matrix = Matrix(
-        frameworks={framework.name: framework for framework, _ in found},
+        frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
         gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
         constraints=(
-            *chain.from_iterable(rows for _, rows in found),
+            *chain.from_iterable(rows for _, _, rows in found),
             *constraints(cuda, cuda_file.constraints),
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
-        aliases=dict(words(documents[_WORDS], {framework.name for framework, _ in found})) if _WORDS in documents else {},
+        aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
+        catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
     )
     _check_references(matrix)
-    said = hearsay(documents[_ADVICE]) if _ADVICE in documents else iter(())
-    return replace(matrix, advice=tuple(heard(matrix, said)))
+    advice = read_advice(documents[_ADVICE]) if _ADVICE in documents else iter(())
+    return replace(matrix, advice=tuple(relevant(matrix, advice)))
 
 
-def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
-    file = checked(document, FrameworkFile)
+def _packages(documents: Mapping[str, Document]) -> PackagesFile:
+    document = documents.get(_PACKAGES)
+    return checked(document or read(Layout(starter()).matrices / _PACKAGES, _PACKAGES), PackagesFile)
+
+
+def _framework(document: Document, file: FrameworkFile) -> Framework:
     stem = Path(document.file).stem
     if file.framework != stem:
         raise BadInput(
-            f"framework: `{file.framework}` in a file named {stem}.yaml", where=document.at("framework"), hint="make them equal"
+            f"framework: `{file.framework}` in a file named {stem}.yaml",
+            where=document.at("framework"),
+            hint="rename the file, or correct framework:",
         )
     if file.framework in AXES:
-        hint = f"constraints know these words: {', '.join(AXES)}"
+        hint = f"constraints use these names: {', '.join(AXES)}"
         raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
+    if not file.releases and not file.packages:
+        raise BadInput(
+            "no releases and no packages", where=document.at(), hint="add `releases:`, or `packages:` for verify and probe"
+        )
     releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
     no_repeats(((release.version, release.at) for release in releases), "version")
     providers = {
@@ -103,7 +129,7 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
     for provider, path in (*named, *((row.provider, ("left-out", index)) for index, row in enumerate(file.left_out))):
         if provider not in providers:
             what = f"provider `{provider}` has no entry in providers:"
-            raise BadInput(what, where=document.at(*path, "provider"), hint="add how it is spelled there")
+            raise BadInput(what, where=document.at(*path, "provider"), hint="add its spelling there")
     newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
     left_out = tuple(
         LeftOut(
@@ -116,8 +142,13 @@ def _framework(document: Document) -> tuple[Framework, tuple[Constraint, ...]]:
         for index, row in enumerate(file.left_out)
     )
     return Framework(
-        name=file.framework, providers=providers, releases=newest_first, because=file.because, left_out=left_out
-    ), constraints(document, file.constraints)
+        name=file.framework,
+        providers=providers,
+        releases=newest_first,
+        because=file.because,
+        left_out=left_out,
+        import_name=file.import_name or file.framework,
+    )
 
 
 def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:
@@ -221,14 +252,14 @@ def _gpus(document: Document) -> Iterator[Gpu]:
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:
     for name, row in file.targets.items():
         at = document.at("targets", name)
-        expected = "cpu" if row.cuda is None else f"cu{row.cuda.major}{row.cuda.minor}"
+        expected = target_name(row.cuda)
         if name != expected:
             raise BadInput(
-                f"a target for CUDA {row.cuda or 'none'} is called `{expected}`", where=at, hint="rename it, or correct cuda:"
+                f"a target for {variant_text(row.cuda)} must be called `{expected}`", where=at, hint="rename it, or correct cuda:"
             )
         missing = [platform for platform in row.platforms if platform not in file.virtual_packages]
         if missing:
-            raise BadInput(f"virtual-packages: says nothing about {', '.join(missing)}", where=at, hint="add them")
+            raise BadInput(f"virtual-packages: has no entry for {', '.join(missing)}", where=at, hint="add one")
         virtual = {platform: _promise(file.virtual_packages[platform], row.cuda) for platform in row.platforms}
         yield name, Target(name=name, cuda=row.cuda, platforms=tuple(row.platforms), virtual=virtual, at=at)
 
@@ -238,7 +269,7 @@ def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
 
 
 def _check_references(matrix: Matrix) -> None:
-    """What the files say of each other: names in constraints, toolkits behind targets, one spelling for each release."""
+    """Check names in constraints, the toolkits of targets, and that a release has one spelling. Raises BadInput."""
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
             _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
@@ -257,7 +288,7 @@ def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> N
         ]
         for hole in holes:
             if hole not in ("version", "cuda", "cu"):
-                raise BadInput(f"nothing fills {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")
+                raise BadInput(f"there is no hole {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")
     for release in framework.releases:
         fitting = [spelling for spelling in spellings if release.version in spelling.releases]
         if len(fitting) > 1:
@@ -267,7 +298,7 @@ def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> N
 
 def _check_condition(matrix: Matrix, constraint: Constraint, condition: Condition, axes: set[str]) -> None:
     if condition.axis not in axes:
-        raise BadInput(f"`{condition.axis}` is no axis", where=constraint.at, hint=f"one of {', '.join(sorted(axes))}")
+        raise BadInput(f"there is no axis `{condition.axis}`", where=constraint.at, hint=f"one of {', '.join(sorted(axes))}")
     known = {
         "platform": set(PLATFORMS),
         "target": set(matrix.targets),

@@ -1,4 +1,4 @@
-"""The shapes of the matrix files: what a row may hold, and the help that an editor shows. `matrix` makes nouns of them."""
+"""The models of the matrix files: what a row may contain, and the help that an editor shows. `load` reads them into a Matrix."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from envgen.matrix.fields import (
     Because,
     Conditions,
     Day,
+    ImportText,
     Major,
     Minors,
     MinorText,
@@ -24,6 +25,7 @@ from envgen.matrix.fields import (
     VariantText,
     WordText,
 )
+from envgen.matrix.package_schema import PackageRow
 from envgen.yamlfile.document import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
@@ -38,15 +40,16 @@ class ConstraintRow(FileModel):
     )
     because: Because
     until: Day | None = Field(
-        default=None, description="The day from which this need no longer be so; `envgen matrix lint` asks again then."
+        default=None,
+        description="The day from which this may no longer be true; `envgen matrix lint` fails then until somebody has checked.",
     )
-    warn: bool = Field(default=False, description="true: only say so, choose all the same.")
+    warn: bool = Field(default=False, description="true: only warn, and choose the release anyway.")
 
 
 class BuildRow(FileModel):
-    """One fact: these variants exist, each for all of these platforms and Python minors."""
+    """One fact: these variants were published, each for all of these platforms and Python minors."""
 
-    provider: Text = Field(description="Who publishes it: a name under `providers`.")
+    provider: Text = Field(description="Who publishes the builds: a name under `providers`.")
     variants: list[VariantText] = Field(min_length=1, description="`cpu`, or the CUDA versions that it was built for.")
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
@@ -60,8 +63,8 @@ class ReleaseRow(FileModel):
     companions: dict[Text, PrefixText] = Field(
         default={}, alias="with", description="Companions: name, and the prefix of the version that belongs to this release."
     )
-    builds: list[BuildRow] = Field(description="Each line is one fact. A combination that stands in no line does not exist.")
-    note: Text | None = Field(default=None, description="What a person should know of this release.")
+    builds: list[BuildRow] = Field(description="Each row is one fact. A combination that is in no row does not exist.")
+    note: Text | None = Field(default=None, description="What to know about this release.")
 
 
 class CompanionRow(FileModel):
@@ -74,7 +77,7 @@ class CompanionRow(FileModel):
 class SpellingRow(FileModel):
     """How a provider names the builds of a range of releases."""
 
-    releases: RangeText = Field(description="The releases that are asked for in this way. No release may be in two rows.")
+    releases: RangeText = Field(description="The releases that are requested in this way. No release may be in two rows.")
     channels: list[Text] = Field(min_length=1, description="All of these must be in the project's `channels:`.")
     newer_minor: bool = Field(
         default=False,
@@ -90,7 +93,7 @@ class SpellingRow(FileModel):
 
 
 class LeftOutRow(FileModel):
-    """Builds that are published, and that the matrix leaves out."""
+    """Published builds that the matrix does not have."""
 
     provider: Text = Field(description="The provider that published them.")
     platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
@@ -99,17 +102,24 @@ class LeftOutRow(FileModel):
 
 
 class FrameworkFile(FileModel):
-    """One framework: releases, builds, and how they are asked for."""
+    """One framework: its releases and builds, how they are requested, and its packages."""
 
-    framework: Text = Field(description="Its name; the file is called so.")
+    framework: Text = Field(description="Its name, which is also the name of the file.")
     because: Because
-    providers: dict[Text, list[SpellingRow]] = Field(description="Provider, and how it spells its builds.")
-    left_out: list[LeftOutRow] = Field(
-        default=[], alias="left-out", description="Builds that are published and deliberately no facts."
+    import_name: ImportText | None = Field(
+        default=None, alias="import", description="What Python imports; left out: the framework's name."
     )
-    releases: list[ReleaseRow] = Field(description="Every known release, newest first.")
+    packages: list[PackageRow] = Field(
+        default=[],
+        description="Its packages, and those that belong to it. Those that its spellings request need no row.",
+    )
+    providers: dict[Text, list[SpellingRow]] = Field(default={}, description="Provider, and how it spells its builds.")
+    left_out: list[LeftOutRow] = Field(default=[], alias="left-out", description="Published builds that are left out on purpose.")
+    releases: list[ReleaseRow] = Field(
+        default=[], description="Every known release, newest first. Without any, only `verify` and `probe` know the framework."
+    )
     constraints: list[ConstraintRow] = Field(
-        default=[], description="What does not go together, and is not said by the rows above."
+        default=[], description="What does not work together, where the rows above do not say it."
     )
 
 
@@ -117,8 +127,12 @@ class FamilyRow(FileModel):
     """All toolkits of one CUDA major: minor-version compatibility."""
 
     major: Major = Field(description="The CUDA major.")
-    linux: VersionText | None = Field(description="Oldest Linux driver that runs every toolkit of the major; null: no figure.")
-    windows: VersionText | None = Field(description="Oldest Windows driver that runs every toolkit of the major; null: no figure.")
+    linux: VersionText | None = Field(
+        description="Oldest Linux driver that runs every toolkit of the major; null: NVIDIA names none."
+    )
+    windows: VersionText | None = Field(
+        description="Oldest Windows driver that runs every toolkit of the major; null: NVIDIA names none."
+    )
     excludes: list[Text] = Field(default=[], description="Packages that may not be in an environment of this major.")
     because: Because
 
@@ -127,12 +141,12 @@ class ToolkitRow(FileModel):
     """One CUDA toolkit."""
 
     version: MinorText = Field(description="CUDA as major.minor.")
-    linux: VersionText | None = Field(description="The Linux driver that came with its first release; null: no figure.")
-    windows: VersionText | None = Field(description="The Windows driver that came with its first release; null: no figure.")
+    linux: VersionText | None = Field(description="The Linux driver that came with its first release; null: NVIDIA names none.")
+    windows: VersionText | None = Field(description="The Windows driver that came with its first release; null: NVIDIA names none.")
     capabilities: list[MinorText] = Field(
         min_length=2, max_length=2, description="First and last compute capability that it has code for."
     )
-    note: Text | None = Field(default=None, description="What a person should know of this toolkit.")
+    note: Text | None = Field(default=None, description="What to know about this toolkit.")
 
 
 class CudaFile(FileModel):
@@ -141,7 +155,17 @@ class CudaFile(FileModel):
     because: Because
     families: list[FamilyRow] = Field(description="One row for each major with minor-version compatibility, newest first.")
     toolkits: list[ToolkitRow] = Field(description="One row for each toolkit, newest first.")
-    constraints: list[ConstraintRow] = Field(default=[], description="What holds of CUDA whatever the framework.")
+    constraints: list[ConstraintRow] = Field(default=[], description="Constraints on CUDA, whatever the framework.")
+
+
+class PackagesFile(FileModel):
+    """CUDA's own packages, and those that need CUDA and belong to no framework."""
+
+    because: Because
+    import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
+    packages: list[PackageRow] = Field(
+        default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
+    )
 
 
 class CudnnRow(FileModel):
@@ -157,7 +181,7 @@ class CudnnFile(FileModel):
 
     because: Because
     releases: list[CudnnRow] = Field(description="Every known version, newest first.")
-    constraints: list[ConstraintRow] = Field(default=[], description="What holds of cuDNN whatever the framework.")
+    constraints: list[ConstraintRow] = Field(default=[], description="Constraints on cuDNN, whatever the framework.")
 
 
 class GpuRow(FileModel):
@@ -166,7 +190,7 @@ class GpuRow(FileModel):
     capability: MinorText = Field(description="Compute capability as major.minor.")
     models: list[Text] = Field(default=[], description="Models as people call them; capitals do not matter.")
     data_centre: list[Text] = Field(
-        default=[], alias="data-centre", description="Models for data centres: forward compatibility is for these."
+        default=[], alias="data-centre", description="Models for data centres, which have forward compatibility."
     )
 
 
@@ -190,65 +214,70 @@ class TargetFile(FileModel):
     because: Because
     virtual_packages: dict[PlatformKey, dict[VirtualName, VirtualText]] = Field(
         alias="virtual-packages",
-        description="What every machine of a platform is taken to have: a version, or a version and a build.",
+        description="What every machine of a platform has: a version, or a version and a build.",
     )
     targets: dict[TargetName, TargetRow] = Field(description="`cpu`, or `cu` and the digits of the CUDA.")
-    constraints: list[ConstraintRow] = Field(default=[], description="What holds of targets whatever the framework.")
+    constraints: list[ConstraintRow] = Field(default=[], description="Constraints on targets, whatever the framework.")
 
 
 class TrialRow(FileModel):
-    """How a conda solver can be asked to show what comes of a piece of advice."""
+    """How to see with a conda solver what happens to people who follow the advice."""
 
-    specs: Names = Field(description="What is asked for, with holes; a spec about a package that was not chosen is left out.")
+    specs: Names = Field(description="The specs to solve, with holes; a spec for a package that was not chosen is left out.")
     channels: Names = Field(description="The channels, in their order.")
-    platform: PlatformText | None = Field(default=None, description="Another platform than the one the advice is given for.")
-    virtual: dict[VirtualName, VirtualText | None] = Field(
-        default={}, description="What the machine promises in place of the target; null takes a promise away."
+    platform: PlatformText | None = Field(
+        default=None, description="The platform to solve for, where it is not that of the target."
     )
-    strict: bool = Field(default=True, description="false: the channels compete.")
-    gets: Text = Field(description="cpu, nothing, cuda, cuda12.6, or a conda spec that one of the packages meets.")
+    virtual: dict[VirtualName, VirtualText | None] = Field(
+        default={}, description="Virtual packages to add to those of the target, or to replace; null removes one."
+    )
+    strict: bool = Field(default=True, description="false: solve without strict channel priority.")
+    gets: Text = Field(
+        description="What is installed: cpu, nothing, cuda, cuda12.6, or a conda spec that one of the packages matches."
+    )
 
 
 class AdviceRow(FileModel):
-    """Advice that people find, and that would have gone wrong."""
+    """A piece of advice that people find, and where it goes wrong."""
 
     id: Text = Field(description="Several rows may share one; rows are shown in the order of their ids.")
-    heard: Text = Field(description="The advice, with holes such as {pytorch} and {cuda}.")
+    heard: Text = Field(description="The advice, with holes such as {python} and {cuda}.")
     when: Annotated[dict[Text, Text | Names], Field(min_length=1), Axes(ADVISED)] = Field(
         description="Where it goes wrong, written as the `when` of a constraint is."
     )
-    but: Text = Field(description="What comes of it, with holes.")
+    but: Text = Field(description="What happens, with holes.")
     because: Because
-    trial: TrialRow | None = Field(default=None, description="How a solver shows it; left out where none can.")
+    trial: TrialRow | None = Field(default=None, description="How to show it with a solver, where that is possible.")
 
 
 class AdviceFile(FileModel):
-    """Advice that is commonly found, where it goes wrong, and what comes of it. It decides nothing."""
+    """Advice that is commonly found, where it goes wrong, and what happens. It decides nothing."""
 
     advice: list[AdviceRow] = Field(description="Pieces of advice.")
 
 
 class AliasRow(FileModel):
-    """A word that people bring."""
+    """A name from another tool or page, and what it requests."""
 
-    word: WordText = Field(description="The word as people write it: a package, or a package with one extra in brackets.")
-    framework: Text | None = Field(default=None, description="The framework that it asks for.")
-    cuda: AskedText | None = Field(default=None, description="The CUDA that it asks for: none, newest, a major or a minor.")
-    version: Literal["framework", "cuda", "none"] = Field(description="What the version behind the word is a version of.")
+    word: WordText = Field(description="The alias as people write it: a package, or a package with one extra in brackets.")
+    framework: Text | None = Field(default=None, description="The framework that it requests.")
+    cuda: AskedText | None = Field(default=None, description="The CUDA that it requests: none, newest, a major or a minor.")
+    version: Literal["framework", "cuda", "none"] = Field(description="What a version after the alias is a version of.")
     because: Because
 
 
 class AliasFile(FileModel):
-    """Words that people bring, and what they ask for."""
+    """Aliases: names from other tools and pages, and what they request."""
 
     because: Because
-    words: list[AliasRow] = Field(description="Words.")
+    words: list[AliasRow] = Field(description="Aliases.")
 
 
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.
 KINDS: Mapping[str, type[FileModel]] = {
     "cuda.yaml": CudaFile,
     "cudnn.yaml": CudnnFile,
+    "packages.yaml": PackagesFile,
     "gpus.yaml": GpuFile,
     "targets.yaml": TargetFile,
     "advice.yaml": AdviceFile,

@@ -27,7 +27,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """One piece of advice: `heard` as people give it, `but` what comes of it; both with holes, such as {pytorch} and {cuda}."""
+    """One piece of advice: `heard` as people give it, `but` what comes of it; both with holes, such as `{pytorch}` and `{cuda}`."""
 
     id: str
     heard: str

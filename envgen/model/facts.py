@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.advice import Advice
+from envgen.model.catalogue import Catalogue
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -137,11 +138,16 @@ class Framework:
     releases: tuple[Release, ...]
     because: str
     left_out: tuple[LeftOut, ...] = ()
+    import_name: str = ""  # what Python imports for it; every loaded framework has one
 
     @property
     def companions(self) -> frozenset[str]:
         """Every package that follows this framework's version."""
         return frozenset(name for rows in self.providers.values() for row in rows for name in row.companions)
+
+    def spelling(self, provider: str, version: Version) -> Spelling | None:
+        """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
+        return next((row for row in self.providers[provider] if version in row.releases), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,17 +266,17 @@ class Matrix:
     constraints: tuple[Constraint, ...]
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
-        """How each release is asked for: by framework, provider and version; nothing where a provider does not publish one."""
+        """How each release is requested: by framework, provider and version; no entry where no row of the provider covers it."""
         return {
             (framework.name, provider, release.version): spelling
             for framework in self.frameworks.values()
-            for provider, spellings in framework.providers.items()
-            for spelling in reversed(spellings)  # the first that covers a release is the one
+            for provider in framework.providers
             for release in framework.releases
-            if release.version in spelling.releases
+            if (spelling := framework.spelling(provider, release.version))
         }
 
     @cached_property

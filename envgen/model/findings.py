@@ -1,4 +1,4 @@
-"""The nouns of a proof: what a lock is meant to be, what was found, and both together."""
+"""The nouns of `verify`: what a lock is meant to be, what was found, and both together."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Claim:
     cuda: Variant
     source: str
     virtual: Mapping[str, str] | None = None
-    frameworks: tuple[str, ...] = ()  # those that must be there
+    frameworks: tuple[str, ...] = ()  # those that must be in it
     builds: Mapping[str, tuple[Version, bool]] = field(default_factory=dict)
-    channels: tuple[str, ...] = ()  # where packages may come from; empty: not said
+    channels: tuple[str, ...] = ()  # where packages may come from; () where nobody says
     driver: Version | None = None  # oldest of the fleet
     gpus: tuple[Gpu, ...] = ()
 
@@ -52,8 +52,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """One platform of a lock, held against what it is meant to be. The drivers are the oldest that run it, and on which what is
-    compiled at run time works; None: not known, or not needed.
+    """One platform of a lock, checked against what it is meant to be.
+
+    `driver` is the oldest driver that runs it, `compiling` the oldest on which code compiled at run time works; None where that is
+    not known, or not needed.
     """
 
     lock: Lock

@@ -94,7 +94,7 @@ def find_root(start: Path) -> Path:
             return folder
     raise BadInput(
         f"no `matrices/` in {start} or above it",
-        hint="run `envgen init --project NAME --framework pytorch --target cpu` here, or give --root DIR",
+        hint="run `envgen init --project NAME --framework FRAMEWORK --target cpu` here, or give --root DIR",
     )
 
 

@@ -1,4 +1,4 @@
-"""The nouns of a machine: what it is, what is wrong with it, which targets it can run."""
+"""The types of `machine/`: what a machine has, what is wrong with it, and which targets it can run."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from packaging.version import Version
 
 from envgen.model.facts import Gpu, Platform, Variant
 
-Manner = Literal["cpu", "native", "minor"]  # how a machine runs a target; minor: by minor-version compatibility
+RunMode = Literal["cpu", "native", "minor"]  # how a machine runs a target; minor: by minor-version compatibility
 SymptomSeverity = Literal["error", "warning", "note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What NVML says this machine has; empty where there is no driver. `cuda` is what the driver can run.
+    """What NVML reports; empty without a driver. `cuda` is the newest CUDA that the driver runs natively.
 
-    `gpus` are those that a CUDA program started here would see, `hidden` those that CUDA_VISIBLE_DEVICES keeps from it.
+    `gpus` are the GPUs that a CUDA program started here would see, `hidden` those that CUDA_VISIBLE_DEVICES hides. `note` says why
+    something is missing.
     """
 
     driver: Version | None = None
@@ -29,13 +30,13 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outsider:
-    """CUDA or cuDNN that lies outside of every environment. `version` is as exact as its files tell, "" where they do not.
+class SystemCuda:
+    """CUDA or cuDNN outside of environments. `version` is as precise as the files allow, "" if they do not tell.
 
-    `via` is what leads there: LD_LIBRARY_PATH, LD_PRELOAD, PATH, CUDA_HOME (a variable); "disk" where only the place does.
+    `via` is what leads there: the name of a variable (LD_LIBRARY_PATH, LD_PRELOAD, PATH, CUDA_HOME), or "disk" if nothing does.
     """
 
-    kind: Literal["CUDA", "cuDNN", "driver stub"]  # the last: a libcuda that is only there to link against
+    kind: Literal["CUDA", "cuDNN", "driver stub"]  # the stub is a libcuda that is only there to link against
     version: str
     folder: str
     via: str
@@ -43,33 +44,29 @@ class Outsider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """The system beside what NVML says: what packages may expect of it, and what may get in their way.
-
-    `devices` are NVIDIA's device files, `libraries` the folders with the driver's libraries (libcuda, libnvidia-ml), `module`
-    the loaded kernel module's driver version, `mamba` what /usr/local/cuda/version.json names ("?" where it cannot be read).
-    """
+    """The system apart from NVML: what packages require of it, and what may interfere with environments."""
 
     platform: Platform
     glibc: Version | None = None
     musl: bool = False
-    archspec: str = ""  # x86_64_v3, aarch64; "" where it is not known
+    archspec: str = ""  # x86_64_v3, aarch64; "" if unknown
     wsl: bool = False
     container: str = ""  # docker, podman, kubernetes, apptainer
-    devices: tuple[str, ...] = ()
-    libraries: tuple[str, ...] = ()
-    module: str = ""
-    outside: tuple[Outsider, ...] = ()
-    mamba: str = ""
-    leaks: tuple[str, ...] = ()  # frameworks that every Python here finds: "torch in ~/.local/lib/python3.12/site-packages"
-    stray: tuple[str, ...] = ()  # entries of LD_LIBRARY_PATH that mean another place in every folder: "", "lib"
-    variables: Mapping[str, str] = field(default_factory=dict)  # of the environment, those that CUDA programs and solvers read
+    devices: tuple[str, ...] = ()  # NVIDIA's device files
+    driver_folders: tuple[str, ...] = ()  # folders with the driver's libraries: libcuda, libnvidia-ml
+    kernel_module: str = ""  # the version of the loaded driver module
+    outside: tuple[SystemCuda, ...] = ()
+    mamba_cuda: str = ""  # the version in /usr/local/cuda/version.json, which mamba reads; "?" if it is not readable
+    shadowing: tuple[str, ...] = ()  # imported before an environment's own: "MODULE in FOLDER"
+    relative_entries: tuple[str, ...] = ()  # of LD_LIBRARY_PATH: relative to the current folder, or empty, which means that folder
+    variables: Mapping[str, str] = field(default_factory=dict)  # those that CUDA programs, Python and solvers read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Symptom:
-    """Something about a machine that a person should know: which rule says so, how bad it is, what it is and what to do."""
+    """Something about a machine that its user should know: its identifier in docs/doctor.md, what it is, and how to fix it."""
 
-    rule: str
+    id: str
     severity: SymptomSeverity
     text: str
     fix: str
@@ -77,7 +74,7 @@ class Symptom:
 
 @dataclass(frozen=True, slots=True)
 class LockedTarget:
-    """What the lock of one target tells a machine: its platforms, the versions chosen, and the cuDNN that it holds on each."""
+    """What matters of a target's lock for a machine: its platforms, the chosen versions, and its cuDNN on each platform."""
 
     platforms: tuple[Platform, ...]
     chosen: Mapping[str, str] = field(default_factory=dict)  # framework -> version; empty for a lock of another tool
@@ -86,30 +83,30 @@ class LockedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Whether a machine can run a target: `how` is "cpu", "native" or "minor" where it can, "" where it cannot.
+    """Whether and how a machine can run a target; `mode` is None if it cannot.
 
-    `why` says it in words, one reason each; `cautions` what may fail although it runs; `fixes` what it would take.
+    `why` are the reasons, `cautions` what may fail although the target runs, `fixes` what would make it run.
     """
 
     target: str
     cuda: Variant
-    how: Manner | Literal[""]
+    mode: RunMode | None
     why: tuple[str, ...]
     cautions: tuple[str, ...] = ()
     fixes: tuple[str, ...] = ()
-    locked: bool = True  # whether its lock is there, where that was asked
+    locked: bool = True  # False if its lock was looked for and not found
 
     @property
-    def fits(self) -> bool:
+    def runs(self) -> bool:
         """Whether the machine can run it."""
-        return self.how != ""
+        return self.mode is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """The targets of one project on a machine. `chosen` is the locked target that fits, "" where none does; `why` says why.
+    """How the targets of a project fit a machine. `chosen` is the locked target to use, "" if none runs; `why` is the reason.
 
-    `requested` is a project that was named. Without a project (`project` is "") the targets are those that the matrices describe.
+    `requested` is whether the project was named on the command line. If `project` is "", the targets are those of the matrices.
     """
 
     project: str
@@ -121,7 +118,7 @@ class Checkup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """All that `envgen doctor` has to tell."""
+    """What `envgen doctor` reports."""
 
     machine: Machine
     system: System
@@ -130,6 +127,6 @@ class Diagnosis:
 
     @property
     def failed(self) -> bool:
-        """An error was found, or a project that was named has no locked target that runs here."""
+        """Whether there is an error, or a requested project has no locked target that runs here."""
         no_target = any(checkup.requested and not checkup.chosen for checkup in self.checkups)
         return no_target or any(symptom.severity == "error" for symptom in self.symptoms)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
+from envgen.model.catalogue import Manager
 from envgen.model.facts import Address, Platform
-
-Manager = Literal["conda", "pip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ class Resolution:
     pins: tuple[Pin, ...]
     dependencies: tuple[Dependency, ...]
     excluded: tuple[str, ...]  # packages of another CUDA
+    cuda_specs: tuple[str, ...] = ()  # what pins the target's CUDA where no framework is requested
     warnings: tuple[Reason, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+Severity = Literal["error", "warning"]  # an error makes the check fail, a warning is worth a look
 Check = TypeVar("Check")
-Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

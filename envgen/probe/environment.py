@@ -1,87 +1,88 @@
-"""What an installed environment says of itself: its Python, its frameworks by their packages, and the target it was made for."""
+"""What an installed environment is meant for, and which frameworks its packages bring."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.formats.builds import CPU_WHEELS, NAMERS, PIP_TENSORFLOW, cuda_of, framework_cuda, is_cpu_build
-from envgen.formats.installed import MARK, META, made_for
+from envgen.formats.builds import cuda_of, framework_cuda, is_cpu_build
+from envgen.formats.installed import MANIFEST, META, installed_target
 from envgen.formats.others import read_prefix
 from envgen.install.prefixes import python
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
-from envgen.probe.model import InstalledFramework, Meant, ProbedEnvironment
-
-_SPEAKS = {  # framework -> the packages that say what it was made for, the first that is there
-    "pytorch": (("conda", "pytorch"), ("pip", "torch")),
-    "tensorflow": (("conda", "tensorflow-base"), ("conda", "tensorflow"), *(("pip", name) for name in PIP_TENSORFLOW)),
-    "jax": (("conda", "jaxlib"), ("pip", "jaxlib")),
-    "cupy": (("conda", "cupy-core"), ("conda", "cupy")),
-}
-_TARGET = re.compile(r"cu(\d{1,2})(\d)")
+from envgen.model.target_names import CPU, named_cuda
+from envgen.probe.model import Expectation, InstalledEnvironment, InstalledFramework
 
 
-def described(prefix: Path, target: str = "") -> ProbedEnvironment:
-    """What is installed in `prefix` and what it is meant to be: by `target`, else by its own mark, else by its build strings.
+def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> InstalledEnvironment:
+    """What is installed in `prefix`, and what it is meant for: by `target`, else by the manifest that envgen wrote.
 
-    Raises BadInput for what is no environment, or one without Python, and for a target that is none.
+    Raises BadInput for a folder that is not an environment, an environment without Python, and an unknown target.
     """
-    if not (prefix / "conda-meta").is_dir():
-        raise BadInput("not a conda environment: it has no conda-meta", where=prefix, hint="give the folder of an environment")
+    packages = read_prefix(prefix, str(prefix)).packages
     if not python(prefix).exists():
-        raise BadInput(f"no Python in this environment: there is no {python(prefix)}", where=prefix, hint="install python into it")
-    chosen, because = (target, "--target") if target else ((made_for(prefix) or ("", ""))[1], f"{META}/{MARK}")
-    meant = _meant(chosen, because) if chosen else None
-    return ProbedEnvironment(prefix, chosen, meant, {found.framework: found for found in _installed(prefix)})
+        hint = f"install python into it; expected {python(prefix)}"
+        raise BadInput("this environment has no Python", where=prefix, hint=hint)
+    chosen, because = (target, "--target") if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
+    expected = _by_target(chosen, because) if chosen else None
+    frameworks = {found.framework: found for found in _installed(packages, catalogue)}
+    return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=frameworks)
 
 
-def _meant(target: str, because: str) -> Meant:
-    if target == "cpu":
-        return Meant(gpu=False, because=f"target cpu ({because})")
-    found = _TARGET.fullmatch(target)
-    if found is None:
-        raise BadInput(f"`{target}` is no target ({because})", hint="cpu, or the CUDA version without its dot: cu126")
-    return Meant(gpu=True, cuda=Version(f"{found[1]}.{found[2]}"), because=f"target {target} ({because})")
+def _by_target(target: str, because: str) -> Expectation:
+    if target == CPU:
+        return Expectation("cpu", because=f"target cpu ({because})")
+    cuda = named_cuda(target)
+    if cuda is None:
+        raise BadInput(f"`{target}` is not a target ({because})", hint="name one with --target: cpu, or cu126 for CUDA 12.6")
+    return Expectation("cuda", cuda=cuda, because=f"target {target} ({because})")
 
 
 # --- packages -------------------------------------------------------------------------------------------------------------
 
 
-def _installed(prefix: Path) -> Iterator[InstalledFramework]:
-    packages = read_prefix(prefix, str(prefix)).packages
-    there = {(package.manager, package.name): package for package in packages}
-    for framework, names in _SPEAKS.items():
-        found = next((there[key] for key in names if key in there), None) or _cupy(packages, framework)
+def _installed(packages: Sequence[LockedPackage], catalogue: Catalogue) -> Iterator[InstalledFramework]:
+    for framework, module in catalogue.frameworks.items():
+        found = catalogue.speaker(framework, packages)
         if found:
-            label = f"{found.name} {found.version} {found.build or '(pip)'}"
-            yield InstalledFramework(framework, label, found.version, _meant_by_package(framework, found, packages))
+            yield InstalledFramework(
+                framework=framework,
+                module=module,
+                package=f"{found.name} {found.version} {found.build or '(pip)'}",
+                version=found.version,
+                expected=_expected(catalogue, found, packages),
+            )
 
 
-def _cupy(packages: Sequence[LockedPackage], framework: str) -> LockedPackage | None:
-    """Pip's cupy has its CUDA in its name: cupy-cuda12x."""
-    return next((p for p in packages if p.manager == "pip" and p.name.startswith("cupy")), None) if framework == "cupy" else None
-
-
-def _meant_by_package(framework: str, package: LockedPackage, packages: Sequence[LockedPackage]) -> Meant:
-    """What a package tells: conda's by its build string, a wheel by its version or what is beside it. A plain one tells nothing."""
-    cuda = cuda_of(package) if framework == "cupy" else framework_cuda(package, packages)
-    told = cuda_of(package) is not None or is_cpu_build(package)
-    if package.manager == "conda":
-        because = f"its build string, {package.build}"
-    else:
-        because = f"its wheel, {package.name} {package.version}" if told or cuda is None else "the CUDA packages beside it"
+def _expected(catalogue: Catalogue, package: LockedPackage, packages: Sequence[LockedPackage]) -> Expectation:
+    """What a package says of its build: by its build string, a wheel by its version or name; or what is beside it says it."""
+    cuda, own = framework_cuda(catalogue, package, packages), cuda_of(catalogue, package)
+    said = f"its build string, {package.build}" if package.manager == "conda" else f"its wheel, {package.name} {package.version}"
+    because = said if cuda == own else "the CUDA packages beside it"
     if cuda is None:
-        says_nothing = package.manager == "pip" and not told and framework != "jax" and package.name not in CPU_WHEELS
-        return Meant(gpu=None if says_nothing else False, because=because)
-    known = cuda or _major(packages)
-    return Meant(gpu=True, cuda=Version(known) if known else None, because=because)
+        return Expectation("cpu" if _is_cpu(catalogue, package) else "unknown", because=because)
+    version = cuda or _major(catalogue, packages)
+    return Expectation("cuda", cuda=Version(version) if version else None, because=because)
 
 
-def _major(packages: Sequence[LockedPackage]) -> str:
+def _is_cpu(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether a package that names no CUDA is a CPU build: it says so, or every CUDA build would have said otherwise.
+
+    A conda package's CUDA builds say so if the matrices know their build strings, a wheel's if the framework's CUDA is a plugin.
+    """
+    known = catalogue.of(package)
+    if known is None or is_cpu_build(catalogue, package):
+        return known is not None
+    if package.manager == "conda":
+        return bool(known.cuda_builds)
+    return any(row.role == "plugin" and row.framework == known.framework for row in catalogue.packages)
+
+
+def _major(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> str:
     """The CUDA major that an environment names; no more, because libraries of a newer minor may serve an older build."""
     named = {package.name: package.version for package in packages if package.manager == "conda"}
-    return next((named[name].split(".")[0] for name in NAMERS if name in named), "")
+    return next((named[name].split(".")[0] for name in catalogue.namers if name in named), "")

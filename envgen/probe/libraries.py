@@ -1,75 +1,29 @@
-"""What code a build has for a GPU, and where the libraries that it loaded come from. Pure; the words are the rules' business."""
+"""The CUDA libraries that a framework loaded: which version their names tell, and how they were found. Pure."""
 
 from __future__ import annotations
 
 import re
 
-from packaging.version import Version
+from envgen.model.catalogue import Catalogue
+from envgen.probe.model import Answer, Comparison, Library
 
-from envgen.model.facts import Gpu
-from envgen.probe.model import Answer, Library, ProbeCase
-
-# --- GPU code -------------------------------------------------------------------------------------------------------------
-
-_CODE = re.compile(r"(sm|compute)_(\d{1,3})(\d)([af]?)")
+_DRIVER = ("libcuda.so", "libnvidia-", "libcudadebugger.so")
+_CUDNN = "cudnn"  # the one library whose own version an answer names
 
 
-def has_code(gpu: Version, code: tuple[str, ...], build: Version | None, driver: Version | None) -> bool | None:
-    """Whether a GPU of this compute capability has code among `code` (sm_90, compute_90); None where `code` names none.
+def is_driver(file: str) -> bool:
+    """Whether a file of this name belongs to the driver."""
+    return file.startswith(_DRIVER)
 
-    Binary code for X.Y runs on X.Z, Z >= Y, of the same major (8.6 not on 8.7, 10.0 not on 10.1); with `a` on just that, with
-    `f` in the family. PTX for X.Y (`compute`) is compiled for any later GPU by a driver that knows the build's CUDA. Source:
-    NVIDIA's CUDA programming guide, "binary compatibility" and "PTX compatibility".
+
+def cuda_name(catalogue: Catalogue, file: str) -> str:
+    """The library of CUDA that a file is part of, by the libraries that packages bring; "" if none.
+
+    `cublasLt` for `libcublasLt.so.12`, `cudart` for `libcudart-d0da41ae.so.11.0`, `cudnn` for `libcudnn_ops.so.9`.
     """
-    rows = [(found[1], (int(found[2]), int(found[3])), found[4]) for text in code if (found := _CODE.fullmatch(text))]
-    wanted = (gpu.major, gpu.minor)
-    jit = build is None or driver is None or driver >= build
-    return any(_runs(kind, made, suffix, wanted, jit=jit) for kind, made, suffix in rows) if rows else None
-
-
-def _runs(kind: str, made: tuple[int, int], suffix: str, wanted: tuple[int, int], *, jit: bool) -> bool:
-    if suffix == "a":
-        return made == wanted and (kind == "sm" or jit)
-    if kind == "compute" and not suffix:
-        return jit and made <= wanted
-    exception = (made, wanted) in {((8, 6), (8, 7)), ((10, 0), (10, 1))}
-    return made[0] == wanted[0] and made <= wanted and not exception
-
-
-def without_code(case: ProbeCase) -> tuple[Gpu, ...]:
-    """The GPUs that the build has no code for, by its own word, else those that its CUDA cannot make any for."""
-    answer, machine, first = case.answer, case.machine, first_capability(case)
-
-    def bare(gpu: Gpu) -> bool:
-        runs = has_code(gpu.capability, answer.code, answer.cuda, machine.cuda)
-        return bool(first and gpu.capability < first) if runs is None else not runs
-
-    return tuple(gpu for gpu in gpus(answer, machine.gpus) if bare(gpu))
-
-
-def first_capability(case: ProbeCase) -> Version | None:
-    """The lowest compute capability that the build's CUDA has code for; above its highest one PTX may help."""
-    toolkit = case.facts.toolkits.get(case.answer.cuda) if case.answer.cuda else None
-    return toolkit.capabilities[0] if toolkit else None
-
-
-def newest_code(code: tuple[str, ...]) -> Version | None:
-    """The highest compute capability that `code` names."""
-    found = [Version(f"{row[2]}.{row[3]}") for text in code if (row := _CODE.fullmatch(text))]
-    return max(found, default=None)
-
-
-def gpus(answer: Answer, here: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """The GPUs with a known compute capability: those that the framework names, else those of the machine."""
-    seen = tuple(Gpu(name=device.name, capability=device.capability) for device in answer.devices if device.capability)
-    return seen or here
-
-
-# --- libraries ------------------------------------------------------------------------------------------------------------
-
-# Only these carry the CUDA major in their file name; cuFFT 11 and cuSPARSE 12 both belong to CUDA 12.
-_OF_CUDA = re.compile(r"lib(?:cudart|cublas|cublasLt|nvrtc|nvJitLink|cupti)[\w-]*\.so\.(\d{1,3})")
-_OF_CUDNN = re.compile(r"libcudnn\w*[\w-]*\.so\.(\d{1,3})")
+    stem, so, _ = file.partition(".so")
+    names = (name for row in catalogue.packages for name in row.brings if so and stem.startswith(f"lib{name}"))
+    return max(names, key=len, default="")
 
 
 def foreign(answer: Answer) -> dict[str, tuple[Library, ...]]:
@@ -79,21 +33,31 @@ def foreign(answer: Answer) -> dict[str, tuple[Library, ...]]:
     return {folder: tuple(library for library in found if library.folder == folder) for folder in folders}
 
 
-def major_of(library: Library) -> int | None:
-    """The CUDA major, or for cuDNN's files the cuDNN major, that a file's name tells; None where it tells none."""
-    found = _OF_CUDA.match(library.name) or _OF_CUDNN.match(library.name)
+def of_another_major(case: Comparison, library: Library) -> bool:
+    """Whether a library's file name tells another major version of CUDA, or of cuDNN, than the build is for."""
+    if library.cuda_name == _CUDNN:
+        needed = case.answer.cudnn
+    else:
+        needed = case.cuda if counts_like_cuda(case.matrix.catalogue, library.cuda_name) else None
+    have = soname_major(library)
+    return needed is not None and have is not None and needed.major != have
+
+
+def soname_major(library: Library) -> int | None:
+    """The first number after `.so` in a library's file name."""
+    found = re.search(r"\.so\.(\d{1,3})", library.name)
     return int(found[1]) if found else None
 
 
-def major_needed(answer: Answer, library: Library) -> int | None:
-    """The major that a library should have for this build; None where it is not known."""
-    version = answer.cudnn if library.name.startswith("libcudnn") else answer.cuda
-    return version.major if version else None
+def counts_like_cuda(catalogue: Catalogue, name: str) -> bool:
+    """Whether a library's soname has the major of its CUDA version: that of `cudart` does, while `cufft` 11 is of CUDA 12."""
+    rows = [row for row in catalogue.packages if name in row.brings]
+    return bool(rows) and all(row.tells != "none" and not row.brings[name] for row in rows)
 
 
-def culprit(case: ProbeCase, folder: str) -> str:
-    """What led to a library's folder: the entry of LD_LIBRARY_PATH that holds it, else the system's own search."""
-    for entry, real in case.around.library_path:
+def found_through(case: Comparison, folder: str) -> str:
+    """What led the loader to a folder: the entry of LD_LIBRARY_PATH that holds it, else the rest of its search."""
+    for entry, real in case.launch.library_path:
         if any(f"{folder}/".startswith(f"{place.rstrip('/')}/") for place in (entry, real)):
-            return f"LD_LIBRARY_PATH names {entry}"
-    return "LD_LIBRARY_PATH does not name it; it was found by LD_PRELOAD, ldconfig or an RPATH"
+            return f"LD_LIBRARY_PATH contains {entry}"
+    return "LD_LIBRARY_PATH does not contain it: it was found through LD_PRELOAD, ldconfig or an RPATH"

@@ -1,41 +1,49 @@
-"""The nouns of a probe: what a framework answered, what the environment is meant to be, and what follows from both."""
+"""What a framework answered, what its environment is meant for, and the verdict on both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from packaging.version import Version
 
 from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
 
-FRAMEWORKS = ("pytorch", "tensorflow", "jax", "cupy")
-MODULES = {"pytorch": "torch"}  # framework -> what Python imports, where that is another name
+BuildKind = Literal["cpu", "cuda", "unknown"]
+Origin = Literal["environment", "driver", "foreign"]
+Severity = Literal["note", "warning", "error"]
+State = Literal["ok", "note", "warning", "error"]
+STATES: tuple[State, ...] = get_args(State)  # the worst last
 
 
 # --- what a framework answered --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a process ended. `status` is its exit status, -N for signal N, None where it was stopped at the time limit.
+class ProcessResult:
+    """How a process ended: its exit status, -N for signal N, None if it was stopped at the time limit.
 
-    `said` is the end of what it wrote on stderr; `seconds` is how long it took.
+    `stderr` is the end of what it wrote there; `seconds` is how long it ran.
     """
 
     status: int | None
-    said: str = ""
+    stderr: str = ""
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A CUDA library that a framework loaded. `origin` is "environment", "driver" or "foreign"."""
+    """A library of CUDA or of the driver that a framework loaded, and whether it is the environment's, the driver's or neither's.
+
+    `cuda_name` is what the matrices call a library of CUDA: `cublasLt` for `libcublasLt.so.12`; "" for one of the driver's.
+    """
 
     path: str
-    origin: str
+    origin: Origin
+    cuda_name: str = ""
 
     @property
     def name(self) -> str:
@@ -50,164 +58,178 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A GPU that a framework sees; not every framework tells its compute capability."""
+    """A GPU that a framework sees; not every framework reports its compute capability."""
 
     name: str
     capability: Version | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one framework said in a process of its own; what it did not come to say is None or empty.
-
-    `built` is whether it is a CUDA build, `cuda` for which (major.minor, or a major alone), `cudnn` the version it names.
-    `code` is the GPU code in it (sm_90, compute_90), `problems` are (step, message), `doing` is the last step that began.
-    """
+    """What one framework reported from a process of its own. What it did not report is None, "" or empty."""
 
     framework: str
-    ended: Ended
-    done: bool = False
-    doing: str = ""
+    process: ProcessResult
+    done: bool = False  # whether it ran to the end
+    step: str = ""  # the last step that began
     version: str = ""
-    beside: str = ""  # another version that belongs to it: "jax 0.7.2" for jaxlib's
-    origin: str = ""  # the file that was imported
-    outside: bool = False  # whether that file is not of the environment
-    built: bool | None = None
-    cuda: Version | None = None
+    companion: str = ""  # a second package that belongs to it, with its version: "jax 0.7.2" beside jaxlib's
+    file: str = ""  # the file that was imported
+    outside: bool = False  # whether that file lies outside the environment
+    build: BuildKind = "unknown"
+    cuda: Version | None = None  # of the build: major.minor, or a major alone
     cudnn: Version | None = None
-    available: bool | None = None
+    available: bool | None = None  # whether it can use a GPU; None if it was not asked, or could not answer
     devices: tuple[Device, ...] = ()
-    code: tuple[str, ...] = ()
-    ran_on: str = ""
-    agrees: bool | None = None
-    problems: tuple[tuple[str, str], ...] = ()
+    code: tuple[str, ...] = ()  # the GPU code in the build: sm_90, compute_90
+    settings: tuple[str, ...] = ()  # what selects its device, as set: "NAME=value"
+    ran_on: str = ""  # where a small matmul ran: "gpu", "cpu", or the framework's own word
+    agrees: bool | None = None  # whether its result is exact
+    problems: tuple[tuple[str, str], ...] = ()  # (step, message)
     libraries: tuple[Library, ...] = ()
 
     @property
     def sees_gpu(self) -> bool:
-        """Whether it can use a GPU, by its own word."""
+        """Whether it reported a GPU that it can use."""
         return bool(self.available)
 
+    @property
+    def asked_for_gpu(self) -> bool:
+        """Whether its probe script looked for GPUs, with or without success; there need not be a script."""
+        return self.available is not None or bool(self.problem("devices"))
+
     def problem(self, step: str) -> str:
-        """What went wrong in a step, "" where nothing did."""
+        """The error of a step, "" if there was none."""
         return next((text for name, text in self.problems if name == step), "")
 
 
-# --- what the environment is meant to be ----------------------------------------------------------------------------------
+# --- what an environment is meant for -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """What something is meant for: `gpu` is None where nothing says, `cuda` None where no version is named."""
+class Expectation:
+    """The build that should be there, and who says so; `cuda` is None if no version is named."""
 
-    gpu: bool | None
+    build: BuildKind
     cuda: Version | None = None
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledFramework:
-    """A framework in an environment, as its package names it; `cuda` and `gpu` as in Meant."""
+    """A framework in an environment: its name and that of its module, its package, and what the package says of the build."""
 
     framework: str
+    module: str
     package: str  # "pytorch 2.7.1 cuda126_generic_py312_h_200", "torch 2.7.1+cu126 (pip)"
     version: str
-    meant: Meant
+    expected: Expectation
 
 
-@dataclass(frozen=True, slots=True)
-class ProbedEnvironment:
-    """What an environment says of itself: its target ("" where nothing names one), from where, and its frameworks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledEnvironment:
+    """An environment as its files describe it: the target it was made for ("" if nothing names one), and its frameworks by name."""
 
     prefix: Path
     target: str
-    meant: Meant | None  # by the target; None without one
+    expected: Expectation | None  # by the target; None without one
     frameworks: Mapping[str, InstalledFramework]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a process inherits that decides which GPUs and libraries it finds. `visible` is CUDA_VISIBLE_DEVICES, None when unset.
+class LaunchEnvironment:
+    """What a framework's process inherits that decides which GPUs and libraries it finds.
 
-    `library_path` holds the entries of LD_LIBRARY_PATH, each as it is written and by its real path: /usr/local/cuda is a link.
-
-    `system` is "linux" or "windows", as cuda.yaml names drivers.
+    `visible_devices` is CUDA_VISIBLE_DEVICES, None if unset. `library_path` holds the entries of LD_LIBRARY_PATH, each as written
+    and as its real path: /usr/local/cuda is a link. `system` is the key of a driver in cuda.yaml.
     """
 
-    visible: str | None = None
+    visible_devices: str | None = None
     library_path: tuple[tuple[str, str], ...] = ()
-    system: str = "linux"
+    system: Literal["linux", "windows"] = "linux"
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeCase:
-    """One framework's answer, and everything that it is held against; of the facts, those about CUDA and cuDNN."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One framework's answer, and everything that it is compared with."""
 
     answer: Answer
     installed: InstalledFramework | None
-    meant: Meant
+    expected: Expectation
     machine: Machine
-    around: Surroundings
-    facts: Matrix
+    launch: LaunchEnvironment
+    matrix: Matrix
 
     @property
-    def graver(self) -> str:
-        """How bad a missing GPU is: an error where one is meant, a warning where nothing says what is meant."""
-        return "error" if self.meant.gpu else "warning"
+    def build(self) -> BuildKind:
+        """What the framework is built for by its own account, else by its package."""
+        if self.answer.build != "unknown" or self.installed is None:
+            return self.answer.build
+        return self.installed.expected.build
+
+    @property
+    def cuda(self) -> Version | None:
+        """The CUDA version it is built for by its own account, else by its package."""
+        if self.answer.cuda or self.answer.build == "cpu" or self.installed is None:
+            return self.answer.cuda
+        return self.installed.expected.cuda
 
     @property
     def package(self) -> str:
-        """The framework's package, or its version where no package is known."""
+        """The framework's package, or its version if no package is known."""
         return self.installed.package if self.installed else self.answer.version
+
+    @property
+    def missing_gpu(self) -> Severity:
+        """How bad a missing GPU is: an error if one is expected, a warning if nothing says what is expected."""
+        return "error" if self.expected.build == "cuda" else "warning"
 
 
 # --- what follows ---------------------------------------------------------------------------------------------------------
 
-STATES = ("ok", "note", "warning", "error")
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Something worth knowing: which rule, how bad (note, warning, error), what is so, and what to do."""
+    """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do."""
 
     rule: str
-    severity: str
+    severity: Severity
     text: str
     hint: str = ""
 
 
-ProbeRule = Callable[[ProbeCase], Iterator[Issue]]
+ProbeRule = Callable[[Comparison], Iterator[Issue]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One framework judged. `reason` is one line: why it is right, or the worst of the issues."""
+    """One framework judged. `reason` is one line: why it is right, or the worst of its issues."""
 
     answer: Answer
-    meant: Meant
+    expected: Expectation
     issues: tuple[Issue, ...]
     reason: str
 
     @property
-    def state(self) -> str:
-        """ok, note, warning or error: the worst of its issues."""
+    def state(self) -> State:
+        """The worst of its issues, "ok" without any."""
         return worst(issue.severity for issue in self.issues)
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
-    """An environment judged."""
+class ProbeResult:
+    """An environment judged, on one machine."""
 
-    environment: ProbedEnvironment
+    environment: InstalledEnvironment
     machine: Machine
     verdicts: tuple[Verdict, ...]
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         """The worst of its frameworks."""
         return worst(verdict.state for verdict in self.verdicts)
 
 
-def worst(states: Iterable[str]) -> str:
+def worst(states: Iterable[State]) -> State:
     """The worst of some states, "ok" for none."""
     return max(states, key=STATES.index, default="ok")

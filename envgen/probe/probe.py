@@ -1,69 +1,98 @@
-"""The story of a probe: what is installed, what each framework sees, whether that is what is meant."""
+"""Probes an environment: which frameworks are installed, what each one sees, and whether that is what is expected."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from envgen import targets
 from envgen.install.prefixes import python
 from envgen.machine import nvml
 from envgen.matrix.load import load_matrix
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
 from envgen.model.layout import Layout, find_root, starter
 from envgen.model.run import Reporter
-from envgen.probe import runner
-from envgen.probe.environment import described
-from envgen.probe.model import FRAMEWORKS, Answer, Probed, ProbedEnvironment, Surroundings
-from envgen.probe.verdict import judge
+from envgen.probe.environment import read_environment
+from envgen.probe.model import Answer, InstalledEnvironment, LaunchEnvironment, ProbeResult
+from envgen.probe.runner import run_probe
+from envgen.probe.verdict import evaluate
 
 TIMEOUT = 120.0  # seconds; the first import of a framework from a cold disk takes tens of them
 
 
-def probe(prefix: Path, talk: Reporter, *, target: str = "", frameworks: Iterable[str] = (), timeout: float = TIMEOUT) -> Probed:
-    """Ask the frameworks of an environment what they see, each for `timeout` seconds at most, and judge it.
+def probe(
+    prefix: Path, reporter: Reporter, *, target: str = "", frameworks: Iterable[str] = (), timeout: float = TIMEOUT
+) -> ProbeResult:
+    """Ask the frameworks of an environment what they see, each for at most `timeout` seconds, and judge their answers.
 
-    `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word), `frameworks` those to ask (all that
-    are installed). Raises BadInput for what cannot be asked: no environment, no Python, no framework.
+    `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word). `frameworks` are those to probe, by
+    their name in the matrices or by import name; without any, all of the matrices' frameworks that are installed. Raises BadInput
+    if there is nothing to probe: no environment, no Python in it, no framework, an unknown target.
     """
-    found = described(prefix.absolute(), target)
-    facts = load_matrix(_facts())
-    answers = _answers(found, _chosen(found, tuple(frameworks)), timeout, talk)
-    machine, around = nvml.inspect(), surroundings()
-    return Probed(found, machine, tuple(judge(answer, found, machine, around, facts) for answer in answers))
+    matrix = load_matrix(_matrices())
+    environment = read_environment(prefix.absolute(), matrix.catalogue, _named(target, matrix) if target else "")
+    modules = _modules(environment, matrix.catalogue.frameworks, tuple(frameworks))
+    answers = _answers(environment, modules, matrix.catalogue, timeout, reporter)
+    machine, launch = nvml.inspect(), launch_environment()
+    return ProbeResult(environment, machine, tuple(evaluate(answer, environment, machine, launch, matrix) for answer in answers))
 
 
-def surroundings() -> Surroundings:
+def launch_environment() -> LaunchEnvironment:
     """What this process hands on to the frameworks."""
     folders = tuple(filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":")))
-    system = "windows" if sys.platform == "win32" else "linux"
-    return Surroundings(os.environ.get("CUDA_VISIBLE_DEVICES"), tuple((name, os.path.realpath(name)) for name in folders), system)
+    library_path = tuple((name, os.path.realpath(name)) for name in folders)
+    return LaunchEnvironment(
+        os.environ.get("CUDA_VISIBLE_DEVICES"), library_path, "windows" if sys.platform == "win32" else "linux"
+    )
 
 
-def _chosen(found: ProbedEnvironment, asked: tuple[str, ...]) -> tuple[str, ...]:
-    there = tuple(name for name in FRAMEWORKS if name in found.frameworks)
-    if not there:
-        what = f"none of {', '.join(FRAMEWORKS)} is installed: there is nothing to ask"
-        raise BadInput(what, where=found.prefix, hint="name another environment with --prefix")
+def _modules(environment: InstalledEnvironment, known: Iterable[str], asked: tuple[str, ...]) -> Mapping[str, str]:
+    """The frameworks to probe -> the module to import for each. A name that the matrices do not know is an import name."""
+    installed = environment.frameworks.values()
+    named = {found.module: found for found in installed} | {found.framework: found for found in installed}
+    if not asked and not named:
+        hint = "name another environment with --prefix, or one of its modules with --framework"
+        raise BadInput("no framework of the matrices is installed", where=environment.prefix, hint=hint)
     for name in asked:
-        if name not in there:
-            raise BadInput(f"{name} is not installed", where=found.prefix, hint=f"installed here: {', '.join(there)}")
-    return tuple(name for name in there if not asked or name in asked)
+        if name in known and name not in named:
+            raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
+    chosen = [named[name] for name in asked if name in named] if asked else installed
+    return {found.framework: found.module for found in chosen} | {name: name for name in asked if name not in named}
 
 
-def _answers(found: ProbedEnvironment, frameworks: tuple[str, ...], timeout: float, talk: Reporter) -> tuple[Answer, ...]:
+def _answers(
+    environment: InstalledEnvironment, modules: Mapping[str, str], catalogue: Catalogue, timeout: float, reporter: Reporter
+) -> tuple[Answer, ...]:
     answers = []
-    talk.begin("asking the frameworks", len(frameworks))
-    for name in frameworks:  # one after another: they share the GPU's memory
-        answers.append(runner.ask(python(found.prefix), name, found.prefix, timeout))
-        talk.step(name)
-    talk.end()
+    reporter.begin("probing the frameworks", len(modules))
+    for name, module in modules.items():  # one after another: they share the GPU's memory
+        answer = run_probe(python(environment.prefix), name, module, environment.prefix, catalogue, timeout)
+        if name not in environment.frameworks and answer.problem("import") == f"ModuleNotFoundError: No module named '{module}'":
+            raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
+        answers.append(answer)
+        reporter.step(name)
+    reporter.end()
     return tuple(answers)
 
 
-def _facts() -> Path:
-    """The matrices of the repository that we stand in, else those that came with envgen."""
+def _named(word: str, matrix: Matrix) -> str:
+    """The name of the target that a word means. Raises BadInput where it means none, or one that depends on the machine."""
+    found = targets.described(targets.on_any_machine(word, matrix, "an environment was made for one target"), matrix)
+    if found is None:
+        raise BadInput(f"no target `{word}`", hint=targets.nearest(word, matrix))
+    return found.name
+
+
+def _installed_here(environment: InstalledEnvironment) -> str:
+    return f"installed here: {', '.join(environment.frameworks) or 'no framework of the matrices'}"
+
+
+def _matrices() -> Path:
+    """The matrices of the repository around the current folder, else those that came with envgen."""
     try:
         root = find_root(Path.cwd())
     except BadInput:

@@ -1,4 +1,4 @@
-"""A probe as a table for people and as JSON."""
+"""A probe as a table for people, and as JSON."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from packaging.version import Version
 
 from envgen.model.facts import driver_text
 from envgen.model.machine import Machine
-from envgen.probe.model import Answer, Probed, Verdict
+from envgen.probe.model import Answer, BuildKind, Origin, ProbeResult, Verdict
+from envgen.table import table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+_HEADINGS = ("framework", "version", "built for", "expected", "GPUs seen", "matmul", "verdict")
+_WORDS: dict[Origin, str] = {"environment": "from the environment", "driver": "from the driver", "foreign": "from outside"}
+_IS_CUDA: dict[BuildKind, bool | None] = {"cpu": False, "cuda": True, "unknown": None}
 
-def probe_table(probed: Probed) -> Table:
+
+def probe_table(result: ProbeResult) -> Table:
     """One row for each framework."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("framework", "version", "built for", "meant for", "GPUs seen", "matmul", "verdict"):
-        table.add_column(heading, overflow="fold")
-    for verdict in probed.verdicts:
-        answer = verdict.answer
-        table.add_row(
-            answer.framework,
-            answer.version or "-",
-            built(answer),
-            meant(verdict),
-            "\n".join(device.name for device in answer.devices) or ("none" if answer.available is not None else "-"),
-            computed(answer),
-            verdict.state,
-        )
-    return table
+    return table(_HEADINGS, (_row(verdict) for verdict in result.verdicts), fold=("version", "GPUs seen"))
 
 
-def probe_lines(probed: Probed) -> list[str]:
-    """What stands below the table: the machine; for each framework the reason of its verdict, and every issue with its way out."""
-    lines = [f"machine: {machine(probed.machine)}"]
-    for verdict in probed.verdicts:
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    answer = verdict.answer
+    return (
+        answer.framework,
+        answer.version or "-",
+        build_text(answer.build, answer.cuda) or "-",
+        build_text(verdict.expected.build, verdict.expected.cuda) or "?",
+        "\n".join(device.name for device in answer.devices) or ("none" if answer.available is not None else "-"),
+        matmul_text(answer),
+        verdict.state,
+    )
+
+
+def probe_lines(result: ProbeResult) -> list[str]:
+    """The lines below the table: the machine, then for each framework the reason of its verdict and its issues with their hints."""
+    lines = [f"machine: {machine_text(result.machine)}"]
+    for verdict in result.verdicts:
         lines.extend(_lines(verdict))
     return lines
 
@@ -54,71 +55,63 @@ def _lines(verdict: Verdict) -> Iterator[str]:
             yield f"    {issue.severity}: {issue.text} [{issue.rule}]"
         if issue.hint:
             yield f"    hint: {issue.hint}"
-    yield f"    judged by {verdict.meant.because or 'nothing'}; {libraries(verdict.answer)}"
+    yield f"    expected by {verdict.expected.because or 'nothing'}; {libraries_text(verdict.answer)}"
 
 
-def built(answer: Answer) -> str:
-    """CPU, CUDA 12.6, CUDA where no version is known, - where nothing is."""
-    if answer.built is None:
-        return "-"
-    return f"CUDA {answer.cuda or ''}".strip() if answer.built else "CPU"
+def build_text(build: BuildKind, cuda: Version | None) -> str:
+    """CPU, CUDA 12.6, CUDA if no version is known; "" if nothing is."""
+    return {"cpu": "CPU", "cuda": f"CUDA {cuda or ''}".strip(), "unknown": ""}[build]
 
 
-def meant(verdict: Verdict) -> str:
-    """What it is held against."""
-    if verdict.meant.gpu is None:
-        return "?"
-    return f"CUDA {verdict.meant.cuda or ''}".strip() if verdict.meant.gpu else "CPU"
-
-
-def computed(answer: Answer) -> str:
+def matmul_text(answer: Answer) -> str:
     """Where a matmul ran, and whether it came out right."""
     if not answer.ran_on:
         return "failed" if answer.problem("matmul") else "-"
     return f"{answer.ran_on}{'' if answer.agrees else ', wrong'}"
 
 
-def machine(found: Machine) -> str:
+def machine_text(machine: Machine) -> str:
     """Driver and GPUs in one line."""
-    if found.driver is None:
-        return found.note or "no NVIDIA driver"
-    gpus = ", ".join(f"{gpu.name} ({gpu.capability})" for gpu in found.gpus) or "no GPU"
-    return f"driver {driver_text(found.driver)}, runs CUDA up to {found.cuda or '?'}, {gpus}"
+    if machine.driver is None:
+        return machine.note or "no NVIDIA driver"
+    gpus = ", ".join(f"{gpu.name} ({gpu.capability})" for gpu in machine.gpus) or "no GPU"
+    return f"driver {driver_text(machine.driver)}, supports CUDA up to {machine.cuda or '?'}, {gpus}"
 
 
-def libraries(answer: Answer) -> str:
-    """How many CUDA libraries were loaded, from where."""
-    counts = {kind: sum(item.origin == kind for item in answer.libraries) for kind in ("environment", "driver", "foreign")}
-    names = {"environment": "from the environment", "driver": "of the driver", "foreign": "from outside"}
-    told = ", ".join(f"{count} {names[kind]}" for kind, count in counts.items() if count)
+def libraries_text(answer: Answer) -> str:
+    """How many CUDA libraries were loaded, and from where."""
+    counts = {origin: sum(library.origin == origin for library in answer.libraries) for origin in _WORDS}
+    told = ", ".join(f"{count} {_WORDS[origin]}" for origin, count in counts.items() if count)
     return f"CUDA libraries loaded: {told or 'none'}"
 
 
-def probe_json(probed: Probed) -> str:
-    """Everything for a machine."""
+def probe_json(result: ProbeResult) -> str:
+    """Everything, as JSON."""
+    machine = result.machine
     found = {
-        "prefix": str(probed.environment.prefix),
-        "target": probed.environment.target or None,
-        "state": probed.state,
+        "prefix": str(result.environment.prefix),
+        "target": result.environment.target or None,
+        "state": result.state,
         "machine": {
-            "driver": driver_text(probed.machine.driver) if probed.machine.driver else None,
-            "cuda": _text(probed.machine.cuda),
-            "gpus": [{"name": gpu.name, "capability": str(gpu.capability)} for gpu in probed.machine.gpus],
-            "note": probed.machine.note,
+            "driver": driver_text(machine.driver) if machine.driver else None,
+            "cuda": _text(machine.cuda),
+            "gpus": [{"name": gpu.name, "capability": str(gpu.capability)} for gpu in machine.gpus],
+            "note": machine.note,
         },
-        "frameworks": [_verdict(verdict, probed) for verdict in probed.verdicts],
+        "frameworks": [_verdict(verdict, result) for verdict in result.verdicts],
     }
     return json.dumps(found, indent=2)
 
 
-def _verdict(verdict: Verdict, probed: Probed) -> dict[str, Any]:
-    answer, installed = verdict.answer, probed.environment.frameworks.get(verdict.answer.framework)
+def _verdict(verdict: Verdict, result: ProbeResult) -> dict[str, Any]:
+    answer, expected = verdict.answer, verdict.expected
+    installed = result.environment.frameworks.get(answer.framework)
     return {
         "framework": answer.framework,
         "package": installed.package if installed else None,
         "state": verdict.state,
         "reason": verdict.reason,
-        "meant": {"gpu": verdict.meant.gpu, "cuda": _text(verdict.meant.cuda), "because": verdict.meant.because},
+        "meant": {"gpu": _IS_CUDA[expected.build], "cuda": _text(expected.cuda), "because": expected.because},
         "issues": [
             {"rule": issue.rule, "severity": issue.severity, "text": issue.text, "hint": issue.hint} for issue in verdict.issues
         ],
@@ -129,11 +122,11 @@ def _verdict(verdict: Verdict, probed: Probed) -> dict[str, Any]:
 def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "version": answer.version or None,
-        "beside": answer.beside or None,
-        "cuda_build": answer.built,
+        "beside": answer.companion or None,
+        "cuda_build": _IS_CUDA[answer.build],
         "cuda": _text(answer.cuda),
         "cudnn": _text(answer.cudnn),
-        "origin": answer.origin or None,
+        "origin": answer.file or None,
         "available": answer.available,
         "devices": [{"name": device.name, "capability": _text(device.capability)} for device in answer.devices],
         "code": list(answer.code),
@@ -141,8 +134,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "agrees": answer.agrees,
         "problems": [{"step": step, "message": message} for step, message in answer.problems],
         "libraries": [{"path": library.path, "origin": library.origin} for library in answer.libraries],
-        "status": answer.ended.status,
-        "seconds": round(answer.ended.seconds, 1),
+        "status": answer.process.status,
+        "seconds": round(answer.process.seconds, 1),
     }
 
 

@@ -1,4 +1,4 @@
-"""One framework asked in a process of its own, by the environment's Python, within a time limit."""
+"""Probes one framework in a process of its own, with the environment's Python, within a time limit."""
 
 from __future__ import annotations
 
@@ -10,40 +10,48 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import IO
 
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.probe.journal import read
-from envgen.probe.model import MODULES, Answer, Ended, Library
+from envgen.probe.location import origin
+from envgen.probe.model import Answer, ProcessResult
 
-SCRIPT = Path(__file__).with_name("child.py")
+CHILD = Path(__file__).with_name("child.py")
+SCRIPTS = Path(__file__).with_name("scripts")
 _TAIL = 16_384  # bytes of stderr that are kept: a framework may write without end
 _JOURNAL = 4_000_000  # bytes of a journal that are read
 _GRACE = 5.0  # seconds for a killed process to be gone; one that hangs in the kernel may never be
 
 
-def ask(python: Path, framework: str, prefix: Path, limit: float) -> Answer:
-    """What `framework` says to the interpreter `python` within `limit` seconds. Its process group is gone when this returns.
+def run_probe(python: Path, framework: str, module: str, prefix: Path, catalogue: Catalogue, limit: float) -> Answer:
+    """What `framework`, imported as `module` by `python`, reports within `limit` seconds.
 
-    The environment is the caller's, with the prefix's programs first on PATH. Raises BadInput when `python` cannot be started.
+    It runs in the caller's environment variables, with the prefix's programs first on PATH. Its process group is gone when this
+    returns. Raises BadInput if `python` cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="envgen-", ignore_cleanup_errors=True) as scratch:
         journal = Path(scratch) / "journal"
         journal.touch()
-        argv = [str(python), "-B", str(SCRIPT), MODULES.get(framework, framework), str(journal)]
-        ended = run(argv, surrounded(os.environ, prefix), limit)
+        argv = [str(python), "-B", str(CHILD), module, str(journal), *script(module)]
+        process = run(argv, with_path(os.environ, prefix), limit)
         with journal.open("rb") as file:
-            told = file.read(_JOURNAL).decode("utf-8", "replace")
-    answer = read(framework, told, ended)
-    placed = tuple(Library(item.path, origin(item.path, prefix)) for item in answer.libraries)
-    return replace(answer, libraries=placed, outside=bool(answer.origin) and not within(answer.origin, prefix))
+            text = file.read(_JOURNAL).decode("utf-8", "replace")
+    return read(framework, text, process, catalogue, partial(origin, prefix=prefix))
 
 
-def surrounded(environment: Mapping[str, str], prefix: Path) -> dict[str, str]:
-    """An environment with the prefix's programs first on PATH and nothing else changed."""
+def script(module: str) -> tuple[str, ...]:
+    """The path of the probe script for an import name; none for a module that has no script."""
+    path = SCRIPTS / f"{module}.py"
+    return (str(path),) if module.isidentifier() and not module.startswith("_") and path.is_file() else ()
+
+
+def with_path(environment: Mapping[str, str], prefix: Path) -> dict[str, str]:
+    """Environment variables with the prefix's programs first on PATH, and nothing else changed."""
     windows = ("", "Library/bin", "Scripts")
     folders = [str(prefix / name) for name in (windows if sys.platform == "win32" else ("bin",))]
     return {**environment, "PATH": os.pathsep.join(filter(None, (*folders, environment.get("PATH", ""))))}
@@ -52,11 +60,11 @@ def surrounded(environment: Mapping[str, str], prefix: Path) -> dict[str, str]:
 # --- the process ----------------------------------------------------------------------------------------------------------
 
 
-def run(argv: Sequence[str], environment: Mapping[str, str], limit: float) -> Ended:
-    """Run a command for `limit` seconds at most, then kill it with everything that it started."""
+def run(argv: Sequence[str], environment: Mapping[str, str], limit: float) -> ProcessResult:
+    """Run a command for at most `limit` seconds, then kill it with everything that it started."""
     begun = time.monotonic()
     try:
-        process = subprocess.Popen(  # noqa: S603 - argv is a list: an interpreter, our script, names that we know
+        process = subprocess.Popen(  # noqa: S603 - argv is a list: an interpreter, our script, names that were checked
             argv,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -66,19 +74,19 @@ def run(argv: Sequence[str], environment: Mapping[str, str], limit: float) -> En
         )
     except OSError as error:
         raise BadInput(f"cannot start {argv[0]}: {error.strerror}", hint="the environment is broken; install it again") from None
-    said = _Tail(process.stderr)
+    stderr = _Tail(process.stderr)
     status = None
     try:
         with suppress(subprocess.TimeoutExpired):
             status = process.wait(limit)
     finally:
         _stop(process)
-        told = said.text()
-    return Ended(status, told, time.monotonic() - begun)
+        text = stderr.text()
+    return ProcessResult(status, text, time.monotonic() - begun)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Kill the group, also of a leader that has ended: what it left behind would hold the GPU."""
+    """Kill the group, even if its leader has ended: a process left behind would hold the GPU."""
     if sys.platform == "win32":
         process.kill()
     else:
@@ -101,44 +109,8 @@ class _Tail:
             self._kept = (self._kept + block)[-_TAIL:]
 
     def text(self) -> str:
-        """What was kept, once the stream has ended; a process that left the group may hold it open, and is not waited for."""
+        """What was kept, once the stream has ended. A process that left the group may hold it open; that one is not waited for."""
         self._thread.join(_GRACE)
         if self._stream and not self._thread.is_alive():
             self._stream.close()
         return self._kept.decode("utf-8", "replace")
-
-
-# --- libraries ------------------------------------------------------------------------------------------------------------
-
-_DRIVER = ("libcuda.so", "libnvidia-", "libcudadebugger.so")
-_STORES = ("lib", "lib/python*/site-packages/nvidia/*/lib", "lib/python*/site-packages/torch/lib", "targets/*/lib")
-
-
-def origin(path: str, prefix: Path) -> str:
-    """Where a loaded library is from: "environment", "driver" or "foreign".
-
-    A package may be linked into the environment from a store of packages: the kernel then names the file in the store.
-    """
-    if within(path, prefix):
-        return "environment"
-    name = path.rsplit("/", 1)[-1]
-    if name.startswith(_DRIVER) and "/stubs/" not in path:
-        return "driver"
-    stem = name.split(".so")[0]
-    links = (link for store in _STORES for link in prefix.glob(f"{store}/{stem}.so*"))
-    return "environment" if any(_same(link, path) for link in links) else "foreign"
-
-
-def within(path: str, prefix: Path) -> bool:
-    """Whether a file lies in an environment, by its path or by its real path; another environment below this one is another."""
-    homes = {prefix.absolute(), prefix.resolve()}
-    places = {Path(path), Path(path).resolve()}
-    inside = [place.relative_to(home) for place in places for home in homes if place.is_relative_to(home)]
-    return any(place.parts[:1] != ("envs",) for place in inside)
-
-
-def _same(link: Path, path: str) -> bool:
-    try:
-        return link.samefile(path)
-    except OSError:  # a link that leads nowhere, a file that was deleted
-        return False

@@ -1,175 +1,160 @@
-"""What a person's words add to a project: frameworks and targets, each once; or which two of them exclude each other. Pure."""
+"""The requirements of a project file and of its aliases in one: each framework once, each target once. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import reduce
-
-from packaging.specifiers import SpecifierSet
+from collections.abc import Sequence
+from dataclasses import replace
 
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, Project, RequestedFramework, RequestedTarget
-from envgen.project.aliases import ANY, AliasMeaning, exactly, nearest, served
-
-Open = Mapping[Address, SpecifierSet]
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A project that is not settled: a target in `open`, by its address, has no name yet but the newest CUDA of a range."""
-
-    project: Project
-    heard: tuple[AliasMeaning, ...] = ()
-    open: Open = field(default_factory=dict)
+from envgen.model.facts import Address, Matrix, RequestedFramework, RequestedTarget
+from envgen.model.target_names import CPU
+from envgen.project.aliases import ANY, AliasMeaning
+from envgen.project.draft import Draft, DraftTarget
+from envgen.targets import TargetRange, intersection, nearest, newest_first
 
 
-def heed(matrix: Matrix, draft: Draft) -> Draft:
-    """The draft with all that was heard among its frameworks and targets.
+def merged(matrix: Matrix, draft: Draft) -> Draft:
+    """The draft with all that its aliases request among its frameworks and targets.
 
-    Raises BadInput about a CUDA without a target, a project without targets, and a contradiction, with both addresses.
+    Raises BadInput for a CUDA version without a target, a project without targets, and a contradiction, with both addresses.
     """
-    targets, unnamed = _targets(matrix, draft)
+    targets = _targets(matrix, draft)
     if not targets:
         raise BadInput("targets is missing", where=draft.project.at(""), hint="add it")
     frameworks = _frameworks(matrix, draft, targets)
-    return replace(draft, project=replace(draft.project, frameworks=frameworks, targets=targets), open=unnamed)
+    return replace(draft, project=replace(draft.project, frameworks=frameworks), targets=targets)
 
 
 # --- frameworks -----------------------------------------------------------------------------------------------------------
 
 
-def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[RequestedTarget]) -> tuple[RequestedFramework, ...]:
-    """One wish for each framework, in the order in which they are first named."""
+def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget]) -> tuple[RequestedFramework, ...]:
+    """One requirement for each framework, in the order in which they are first named."""
     written = draft.project.frameworks
-    there = {wish.at for wish in written}
-    everywhere = {wish.framework for wish in written}
-    everywhere |= {one.wish.framework for one in draft.heard if one.wish and one.inside is None}
-    for one in draft.heard:
-        if one.wish and one.wish.framework not in everywhere:
-            _for_all_targets(draft, targets, one, one.wish)
+    keys = {requested.at for requested in written}
+    everywhere = {requested.framework for requested in written}
+    everywhere |= {alias.framework.framework for alias in draft.aliases if alias.framework and alias.inside is None}
+    for alias in draft.aliases:
+        if alias.framework and alias.framework.framework not in everywhere:
+            _require_below_every_target(draft, targets, alias, alias.framework.framework)
+    more = (alias.framework for alias in draft.aliases if alias.framework and alias.framework.at not in keys)
     found: dict[str, RequestedFramework] = {}
-    for wish in (*written, *(one.wish for one in draft.heard if one.wish and one.wish.at not in there)):
-        found[wish.framework] = _both(matrix, found[wish.framework], wish) if wish.framework in found else wish
+    for one in (*written, *more):
+        found[one.framework] = _both(matrix, found[one.framework], one) if one.framework in found else one
     return tuple(found.values())
 
 
-def _for_all_targets(draft: Draft, targets: Sequence[RequestedTarget], one: AliasMeaning, wish: RequestedFramework) -> None:
-    """A framework that no target lacks may stand below each of them; one that is for some of them cannot be had."""
-    inside = {other.inside for other in draft.heard if other.wish and other.wish.framework == wish.framework}
-    lacking = [target.name or "the newest CUDA" for target in targets if target.at not in inside]
+def _require_below_every_target(draft: Draft, targets: Sequence[DraftTarget], alias: AliasMeaning, framework: str) -> None:
+    """Raise BadInput where a framework is written below some targets and not below all: an environment of each must have it."""
+    below = {other.inside for other in draft.aliases if other.framework and other.framework.framework == framework}
+    lacking = [_shown(target) for target in targets if target.requested.at not in below]
     if lacking:
-        hint = f"write it under `frameworks:`, or give {' and '.join(lacking)} a project without it"
-        what = f"`{one.text}` stands below one target, but all targets of a project share its frameworks"
-        raise BadInput(what, where=one.at, hint=hint)
+        hint = f"list it under `frameworks:`, or give {' and '.join(lacking)} a project of its own"
+        what = f"`{alias.text}` is listed under one target, but all targets of a project share its frameworks"
+        raise BadInput(what, where=alias.at, hint=hint)
 
 
 def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) -> RequestedFramework:
-    """What two wishes for one framework say together. Raises BadInput where no release is in both, or no provider."""
+    """Two requirements on one framework as one. Raises BadInput where no release meets both, or they name two providers."""
     if one.provider and other.provider and one.provider != other.provider:
-        _contradiction(f"provider {one.provider}", one.at, f"provider {other.provider}", other.at, one.framework)
-    versions, text = _versions(matrix, one, other)
+        raise _contradiction(one, f"provider {one.provider}", other, f"provider {other.provider}")
+    releases = [release.version for release in matrix.frameworks[one.framework].releases]
+    first, second = ({version for version in releases if version in part.versions} for part in (one, other))
+    together = one.versions & other.versions
+    if together.is_unsatisfiable() or (first and second and not first & second):
+        raise _contradiction(one, one.text, other, other.text)
+    provider = one.provider or other.provider
     companions = tuple(dict.fromkeys((*one.companions, *other.companions)))
+    versions, text = together, f"{one.text},{other.text}"
+    if other.text == ANY or (first and first <= second):
+        versions, text = one.versions, one.text
+    elif one.text == ANY or (second and second <= first):
+        versions, text = other.versions, other.text
     return RequestedFramework(
-        framework=one.framework,
-        versions=versions,
-        text=text,
-        provider=one.provider or other.provider,
-        companions=companions,
-        at=one.at,
+        framework=one.framework, versions=versions, text=text, provider=provider, companions=companions, at=one.at
     )
 
 
-def _versions(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) -> tuple[SpecifierSet, str]:
-    """The range of both, as it was written where one of them says nothing new."""
-    releases = [release.version for release in matrix.frameworks[one.framework].releases]
-    first, second = ({version for version in releases if version in wish.versions} for wish in (one, other))
-    together = one.versions & other.versions
-    if together.is_unsatisfiable() or (first and second and not first & second):
-        _contradiction(one.text, one.at, other.text, other.at, one.framework)
-    if other.text == ANY or (first and first <= second):
-        return one.versions, one.text
-    if one.text == ANY or (second and second <= first):
-        return other.versions, other.text
-    return together, f"{one.text},{other.text}"
-
-
-def _contradiction(one: str, here: Address, other: str, there: Address, what: str) -> None:
-    raise BadInput(f"{what} {other} is asked for, and {one} at {here}", where=there, hint="nothing is both: keep one of them")
+def _contradiction(one: RequestedFramework, first: str, other: RequestedFramework, second: str) -> BadInput:
+    what = f"{other.framework} {second} is requested here, and {first} at {one.at}"
+    return BadInput(what, where=other.at, hint="they exclude each other: keep one of the two")
 
 
 # --- targets --------------------------------------------------------------------------------------------------------------
 
 
-def _targets(matrix: Matrix, draft: Draft) -> tuple[tuple[RequestedTarget, ...], Open]:
-    """Every target that is written or follows from words; the CPU target that words add comes first, a CUDA target last."""
-    targets, unnamed = draft.project.targets, dict(draft.open)
-    own = {target.at for target in targets}
-    for one in draft.heard:
-        if one.cuda is not None and not served(matrix, one.cuda):
-            raise BadInput(f"`{one.text}`: no target has such a CUDA", where=one.at, hint=nearest(matrix, one.text))
-        if one.inside is not None:
-            _fits_inside(matrix, one, next(target for target in targets if target.at == one.inside), unnamed)
-    shared = [one for one in draft.heard if one.inside is None and one.at not in own]
-    if any(one.cpu for one in shared):
-        targets = _with_cpu(matrix, targets, next(one.at for one in shared if one.cpu))
-    claims = [one for one in shared if one.cuda is not None]
-    if claims:
-        together = reduce(lambda found, one: _one_cuda(matrix, found, one, claims), claims, SpecifierSet(prereleases=True))
-        targets = _with_cuda(matrix, targets, unnamed, claims[0], together)
-    return targets, unnamed
+def _targets(matrix: Matrix, draft: Draft) -> tuple[DraftTarget, ...]:
+    """Every target that is listed or requested by an alias. An alias adds the CPU target first, and a CUDA target last."""
+    for alias in draft.aliases:
+        if alias.target and not newest_first(alias.target, matrix):
+            raise BadInput(f"`{alias.text}`: no target has this CUDA version", where=alias.at, hint=nearest(alias.text, matrix))
+    targets = tuple(_narrowed(matrix, target, draft.aliases) for target in draft.targets)
+    listed = {target.requested.at for target in targets}
+    shared = [alias for alias in draft.aliases if alias.target and alias.inside is None and alias.at not in listed]
+    cuda = [alias for alias in shared if alias.target and alias.target.cuda is not None]
+    targets = _with_cpu(targets, next((alias.at for alias in shared if alias not in cuda), None))
+    return _with_cuda(matrix, targets, cuda)
 
 
-def _fits_inside(matrix: Matrix, one: AliasMeaning, target: RequestedTarget, unnamed: dict[Address, SpecifierSet]) -> None:
-    """What stands below a target is about this target: it may narrow which CUDA it is, not say another."""
-    cuda = _cuda_of(matrix, target, unnamed)
-    name = target.name or "the newest CUDA"
-    if (one.cpu and cuda is not None) or (one.cuda is not None and (cuda is None or not served(matrix, cuda & one.cuda))):
-        where_to = "the CPU target" if one.cpu else "a target of that CUDA"
-        hint = f"take it out: what target it is says all; or write {where_to} under `targets:`"
-        raise BadInput(f"`{one.text}` stands below target {name}, which is for something else", where=one.at, hint=hint)
-    if one.cuda is not None and cuda is not None and target.at in unnamed:
-        unnamed[target.at] = cuda & one.cuda
+def _narrowed(matrix: Matrix, target: DraftTarget, aliases: Sequence[AliasMeaning]) -> DraftTarget:
+    """The target after the aliases that are listed under it: they may say which CUDA version it is, not that it is another."""
+    allowed = target.allowed
+    for alias in aliases:
+        if alias.inside == target.requested.at and alias.target:
+            if not _exists(matrix, allowed, alias.target):
+                where_to = "the CPU target" if alias.target.cuda is None else "a target with that CUDA version"
+                hint = f"remove it, because the name of the target says all; or add {where_to} to `targets:`"
+                raise BadInput(f"`{alias.text}` is listed under {_shown(target)}, and is for another", where=alias.at, hint=hint)
+            allowed = intersection(allowed, alias.target)
+    return target if target.requested.name else replace(target, allowed=allowed)
 
 
-def _one_cuda(matrix: Matrix, found: SpecifierSet, one: AliasMeaning, claims: Iterable[AliasMeaning]) -> SpecifierSet:
-    """The CUDA that all claims up to this one share: an environment has one."""
-    together = found & (one.cuda or SpecifierSet())
-    if not served(matrix, together):
-        others = [other for other in claims if other is not one and other.cuda is not None and one.cuda is not None]
-        other = next((o for o in others if o.cuda is not None and not served(matrix, o.cuda & one.cuda)), others[0])  # type: ignore[operator]
-        hint = "an environment has one CUDA: keep one of them, or write both under `targets:` for an environment of each"
-        raise BadInput(f"`{one.text}` and `{other.text}` ({other.at}) are two CUDAs", where=one.at, hint=hint)
-    return together
+def _with_cpu(targets: tuple[DraftTarget, ...], at: Address | None) -> tuple[DraftTarget, ...]:
+    """The targets with the CPU target, if an alias at `at` requests it and it is not listed."""
+    if at is None or any(target.allowed.cuda is None for target in targets):
+        return targets
+    return (DraftTarget(RequestedTarget(name=CPU, at=at), TargetRange(None)), *targets)
 
 
-def _with_cpu(matrix: Matrix, targets: tuple[RequestedTarget, ...], at: Address) -> tuple[RequestedTarget, ...]:
-    name = next(target.name for target in matrix.targets.values() if target.cuda is None)
-    return targets if any(target.name == name for target in targets) else (RequestedTarget(name=name, at=at), *targets)
-
-
-def _with_cuda(
-    matrix: Matrix,
-    targets: tuple[RequestedTarget, ...],
-    unnamed: dict[Address, SpecifierSet],
-    claim: AliasMeaning,
-    cuda: SpecifierSet,
-) -> tuple[RequestedTarget, ...]:
-    """A CUDA target that is there already, named or not, will do if it can be one of the range; else there must be none."""
-    there = [(target, found) for target in targets if (found := _cuda_of(matrix, target, unnamed)) is not None]
+def _with_cuda(matrix: Matrix, targets: tuple[DraftTarget, ...], aliases: Sequence[AliasMeaning]) -> tuple[DraftTarget, ...]:
+    """The targets with one that meets all aliases for CUDA: one that is listed, if there is any CUDA target, else a new one."""
+    if not aliases:
+        return targets
+    wanted, there = _together(matrix, aliases), [target for target in targets if target.allowed.cuda is not None]
     if not there:
-        unnamed[claim.at] = cuda
-        return (*targets, RequestedTarget(name="", at=claim.at))
-    fits = [target for target, found in there if served(matrix, found & cuda)]
-    if not fits:
-        names = ", ".join(target.name for target, _ in there if target.name) or "the newest CUDA"
-        hint = f"take it out; or write its CUDA under `targets:`, beside {names}, for an environment of each"
-        raise BadInput(f"`{claim.text}` is another CUDA than that of {names}", where=claim.at, hint=hint)
-    if not any(target.name for target in fits):
-        unnamed.update({target.at: unnamed[target.at] & cuda for target in fits})
-    return targets
+        return (*targets, DraftTarget(RequestedTarget(name="", at=aliases[0].at), wanted))
+    fitting = [target for target in there if _exists(matrix, target.allowed, wanted)]
+    if not fitting:
+        names = " and ".join(map(_shown, there))
+        hint = f"remove it; or add its CUDA version to `targets:`, beside {names}, for an environment of each"
+        raise BadInput(f"`{aliases[0].text}` is for another CUDA version than {names}", where=aliases[0].at, hint=hint)
+    if any(target.requested.name for target in fitting):
+        return targets
+    return tuple(replace(t, allowed=intersection(t.allowed, wanted)) if t in fitting else t for t in targets)
 
 
-def _cuda_of(matrix: Matrix, target: RequestedTarget, unnamed: Open) -> SpecifierSet | None:
-    """The range of CUDA versions that a target can still be; None for CPU."""
-    return unnamed[target.at] if target.at in unnamed else exactly(matrix.targets[target.name])
+def _together(matrix: Matrix, aliases: Sequence[AliasMeaning]) -> TargetRange:
+    """The range that is common to aliases for CUDA. Raises BadInput where there is none: an environment has one CUDA version."""
+    found = _allowed(aliases[0])
+    for alias in aliases[1:]:
+        if not _exists(matrix, found, _allowed(alias)):
+            others = [other for other in aliases if other is not alias]
+            other = next((o for o in others if not _exists(matrix, _allowed(o), _allowed(alias))), others[0])
+            hint = "an environment has one: keep one of the two, or list both under `targets:` for an environment of each"
+            what = f"`{alias.text}` and `{other.text}` ({other.at}) request two CUDA versions"
+            raise BadInput(what, where=alias.at, hint=hint)
+        found = intersection(found, _allowed(alias))
+    return found
+
+
+def _allowed(alias: AliasMeaning) -> TargetRange:
+    return alias.target or TargetRange(None)
+
+
+def _exists(matrix: Matrix, one: TargetRange, other: TargetRange) -> bool:
+    """Whether the matrices have a target that is in both ranges."""
+    return any(target.cuda in other for target in newest_first(one, matrix))
+
+
+def _shown(target: DraftTarget) -> str:
+    return f"target {target.requested.name}" if target.requested.name else "the newest CUDA target"

@@ -38,8 +38,8 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
     for choice in resolution.choices:
         found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
-    if resolution.target.cuda and not resolution.choices:
-        found.append(Group((f"cuda-version {resolution.target.cuda}.*",), f"target {resolution.target.name}"))
+    if not resolution.choices:
+        found.append(Group(resolution.cuda_specs, f"target {resolution.target.name}"))
     if "cudnn" in pins:
         found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
     if resolution.project.pip:

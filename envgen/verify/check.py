@@ -1,15 +1,16 @@
 """Is this lock what it is meant to be? Pure: no network, no solve, no disk.
 
-`check` runs every rule of the registry over every platform. What a lock is meant to be is a Claim; without one it is inferred.
+`check` runs every rule over every platform. What a lock is meant to be is a Claim; without one it is inferred from the packages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from packaging.version import Version
 
-from envgen.formats.builds import NAMERS, cuda_of, framework_cuda, framework_of, is_library
+from envgen.formats.builds import cuda_of, framework_cuda, framework_of, needs_cuda
+from envgen.model.catalogue import Catalogue
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
@@ -22,7 +23,7 @@ RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
 
 
 def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
-    """Everything that is wrong with a lock; a platform without a claim is held against what it seems to be."""
+    """Everything that is wrong with a lock; a platform without a claim is checked against what it seems to be."""
     found: list[Finding] = []
     for case in cases(lock, claims, matrix):
         for rule in RULES:
@@ -37,7 +38,13 @@ def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
     for package in lock.packages:
         by_platform.setdefault(package.platform, []).append(package)
     return tuple(
-        Case(lock, platform, claims.get(platform) or inferred(packages), matrix, tuple(packages))
+        Case(
+            lock=lock,
+            platform=platform,
+            claim=claims.get(platform) or inferred(matrix.catalogue, packages),
+            matrix=matrix,
+            packages=tuple(packages),
+        )
         for platform, packages in by_platform.items()
     )
 
@@ -76,27 +83,29 @@ def _chain(case: Case, package: LockedPackage) -> tuple[str, ...]:
 # --- what a lock is meant to be -------------------------------------------------------------------------------------------
 
 
-def inferred(packages: list[LockedPackage]) -> Claim:
+def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> Claim:
     """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework)."""
-    frameworks = [framework_cuda(package, packages) for package in packages if framework_of(package)]
-    cudas = [(package, cuda) for package in packages if (cuda := cuda_of(package)) is not None]
+    frameworks = [framework_cuda(catalogue, package, packages) for package in packages if framework_of(catalogue, package)]
+    with_cuda = any(needs_cuda(catalogue, package) for package in packages)
     kind: ClaimKind
     if any(cuda is not None for cuda in frameworks):
         kind = "mixed" if None in frameworks else "cuda"
     elif frameworks:
-        kind = "mixed" if any(package.name in NAMERS or is_library(package) for package, _ in cudas) else "cpu"
+        kind = "mixed" if with_cuda else "cpu"
     else:
-        kind = "cuda" if any(is_library(package) for package, _ in cudas) else "none"
-    return Claim(kind=kind, cuda=_named(cudas, frameworks) if kind == "cuda" else None, source="inferred")
+        kind = "cuda" if with_cuda else "none"
+    cuda = _named(catalogue, packages, frameworks) if kind == "cuda" else None
+    return Claim(kind=kind, cuda=cuda, source="inferred")
 
 
-def _named(cudas: list[tuple[LockedPackage, str]], frameworks: list[str | None]) -> Version | None:
+def _named(catalogue: Catalogue, packages: Sequence[LockedPackage], frameworks: Sequence[str | None]) -> Version | None:
     """The CUDA that the environment names, by what binds most; a bare major where nothing tells a minor."""
-    by_name = {package.name: cuda for package, cuda in cudas if cuda}
-    told = [by_name[name] for name in NAMERS if name in by_name]
+    cudas = [(package, cuda) for package in packages if (cuda := cuda_of(catalogue, package))]
+    by_name = {package.name: cuda for package, cuda in cudas}
+    told = [by_name[name] for name in catalogue.namers if name in by_name]
     told += [cuda for cuda in frameworks if cuda and "." in cuda]
-    told += [cuda for package, cuda in cudas if package.name.startswith("nvidia-cuda-runtime") and cuda]
-    told += [cuda for _, cuda in cudas if cuda]
+    told += [cuda for package, cuda in cudas if (known := catalogue.of(package)) and known.tells == "minor"]
+    told += [cuda for _, cuda in cudas]
     return Version(told[0]) if told else None
 
 
@@ -120,12 +129,21 @@ def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
 
 
 def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
-    """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that."""
+    """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that.
+
+    It must where the framework's own spec names the CUDA; a glob such as `*_cuda` does not say which one comes.
+    """
     found: dict[str, tuple[Version, bool]] = {}
     for choice in resolution.choices if resolution.target.cuda else ():
         own, beside = choice.spelling.cuda, [choice.spelling.companions[name][1] for name in choice.companions]
         for spec in (*beside, *own):
             name, *rest = spec.split("::")[-1].split()
             if choice.variant and len(rest) == 2:
-                found[name] = (choice.variant, spec in own)
+                found[name] = (choice.variant, spec in own and names_cuda(spec))
     return found
+
+
+def names_cuda(spec: str) -> bool:
+    """Whether a spec of a spelling asks for a build by the CUDA in its build string."""
+    build = spec.split()[2:]
+    return any(hole in text for text in build for hole in ("{cu}", "{cuda}"))

@@ -1,7 +1,7 @@
 """What a rule is, and what it looks at: one platform of a lock, what that is meant to be, and the facts.
 
-A rule is a generator over a Case, a few lines long: it yields the package that is wrong (None: the whole) and what that means.
-`@rule` puts it into REGISTRY; `docs/verify.md` has a section for every id.
+A rule is a generator over a Case, a few lines long: it yields the package that is wrong (None: the whole platform) and what is
+wrong with it. `@rule` puts it into REGISTRY; `docs/verify.md` has a section for every rule.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, framework_cuda, framework_of
 from envgen.matrix.hardware import driver_os
+from envgen.model.catalogue import Catalogue, KnownPackage
 from envgen.model.facts import Matrix, Platform, Toolkit
 from envgen.model.findings import Claim
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case:
     """One platform of a lock. Not slotted: what several rules ask is worked out once."""
 
@@ -30,21 +31,43 @@ class Case:
     matrix: Matrix
     packages: tuple[LockedPackage, ...]
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the matrices know of packages by their names."""
+        return self.matrix.catalogue
+
     @cached_property
     def by_name(self) -> Mapping[tuple[str, str], LockedPackage]:
         """(manager, name) -> package."""
         return {(package.manager, package.name): package for package in self.packages}
 
     @cached_property
+    def known(self) -> tuple[tuple[LockedPackage, KnownPackage], ...]:
+        """Every package that the matrices know, and what they say of it."""
+        return tuple((package, known) for package in self.packages if (known := self.catalogue.of(package)))
+
+    @cached_property
     def cudas(self) -> tuple[tuple[LockedPackage, str], ...]:
-        """Every package that has to do with CUDA, and which CUDA."""
-        return tuple((package, cuda) for package in self.packages if (cuda := cuda_of(package)) is not None)
+        """Every package that has to do with CUDA, and with which CUDA."""
+        return tuple((package, cuda) for package in self.packages if (cuda := cuda_of(self.catalogue, package)) is not None)
 
     @cached_property
     def frameworks(self) -> tuple[tuple[LockedPackage, str, str | None], ...]:
         """Every framework package, its framework, and the CUDA that it was built for; None for a CPU build."""
-        named = [(package, name) for package in self.packages if (name := framework_of(package))]
-        return tuple((package, name, framework_cuda(package, self.packages)) for package, name in named)
+        named = [(package, name) for package in self.packages if (name := framework_of(self.catalogue, package))]
+        return tuple((package, name, framework_cuda(self.catalogue, package, self.packages)) for package, name in named)
+
+    @cached_property
+    def namers(self) -> Mapping[str, LockedPackage]:
+        """The conda packages that name the environment's CUDA, by name, the most binding first; none that another overrules."""
+        overruled = self.overruled
+        found = ((name, self.conda(name)) for name in self.catalogue.namers if name not in overruled)
+        return {name: package for name, package in found if package}
+
+    @cached_property
+    def overruled(self) -> frozenset[str]:
+        """Conda packages that say nothing of the environment's CUDA, because of another that is here."""
+        return frozenset(name for package, known in self.known if package.manager == "conda" for name in known.overrules)
 
     def conda(self, name: str) -> LockedPackage | None:
         """The conda package of that name."""
@@ -73,7 +96,8 @@ def toolkit_of(matrix: Matrix, cuda: Version | None) -> Toolkit | None:
     return matrix.toolkits[(older or same[-1:])[0]] if same else None
 
 
-VerifyCheck = Callable[[Case], Iterator[tuple[LockedPackage | None, str]]]
+Violations = Iterator[tuple[LockedPackage | None, str]]
+VerifyCheck = Callable[[Case], Violations]
 
 
 REGISTRY: Registry[VerifyCheck] = Registry()

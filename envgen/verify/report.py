@@ -12,6 +12,7 @@ from packaging.version import Version
 from envgen import __version__
 from envgen.model.facts import driver_text
 from envgen.model.findings import Finding, Verified
+from envgen.table import grouped
 from envgen.verify.check import RULES
 
 
@@ -28,17 +29,13 @@ _HEADINGS = ("platform", "holds", "as", "packages", "driver", "compiling", "verd
 def verify_text(items: Sequence[Verified]) -> str:
     """Every lock, and below it a row for each of its platforms; narrow enough for a terminal.
 
-    `driver` is the oldest that runs it; `compiling` the oldest on which what is compiled at run time works, where that is newer.
+    `driver` is the oldest that runs it, `compiling` the oldest on which code compiled at run time works, where that is newer.
     """
-    rows = [_HEADINGS, *(_cells(item) for item in items)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    lines, last = [_line(_HEADINGS, widths)], ""
-    for item, row in zip(items, rows[1:], strict=True):
-        name = item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
-        lines += [name] if name != last else []
-        lines.append(_line(row, widths))
-        last = name
-    return "\n".join(lines)
+    return grouped(_HEADINGS, [(_title(item), _cells(item)) for item in items], right=("packages",))
+
+
+def _title(item: Verified) -> str:
+    return item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
 
 
 def _cells(item: Verified) -> tuple[str, ...]:
@@ -57,14 +54,6 @@ def _cells(item: Verified) -> tuple[str, ...]:
 
 def _least(driver: Version | None) -> str:
     return f">={driver_text(driver)}" if driver else "-"
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [
-        cell.rjust(width) if heading == "packages" else cell.ljust(width)
-        for heading, cell, width in zip(_HEADINGS, row, widths, strict=True)
-    ]
-    return f"  {'   '.join(cells)}".rstrip()
 
 
 def findings_text(items: Iterable[Verified]) -> str:

@@ -1,10 +1,10 @@
-"""The rules about the lock itself: every package once, whole, from where it should come, and everything that it needs."""
+"""The rules about the lock itself: complete, consistent, and from the right channels."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from urllib.parse import unquote
@@ -18,13 +18,11 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from envgen.channels.channel import place, redacted
-from envgen.formats.builds import applies, requirement_name
+from envgen.channels.channel import locate, redacted
+from envgen.channels.versions import admits
+from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
 from envgen.model.packages import LockedPackage
-from envgen.verify.registry import Case, rule
-from envgen.verify.rules_promises import admits
-
-Violations = Iterator[tuple[LockedPackage | None, str]]
+from envgen.verify.registry import Case, Violations, rule
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
 _SECRET = re.compile(
@@ -50,7 +48,7 @@ def _downloaded(package: LockedPackage) -> bool:
     return "://" in file and (package.manager == "pip" or file.endswith((".conda", ".tar.bz2")))
 
 
-@rule("no-hash", "Without a hash nothing says that what is downloaded is what was locked.")
+@rule("no-hash", "Without a hash, nobody notices that a download is not what was locked.")
 def no_hash(case: Case) -> Violations:
     """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none."""
     for package in _locked(case):
@@ -58,10 +56,10 @@ def no_hash(case: Case) -> Violations:
             yield package, "has no hash"
         for kind, text, length in (("sha256", package.sha256, 64), ("md5", package.md5, 32)):
             if text and not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", text):
-                yield package, f"its {kind} is none: {text}"
+                yield package, f"its {kind} is not valid: {text}"
 
 
-@rule("weak-hash", "md5 tells an accident, not an attack.", severity="warning")
+@rule("weak-hash", "An md5 reveals a broken download, but not a forged one.", severity="warning")
 def weak_hash(case: Case) -> Violations:
     """md5 alone. Some old channel records have nothing better."""
     for package in _locked(case):
@@ -69,19 +67,19 @@ def weak_hash(case: Case) -> Violations:
             yield package, "has an md5 and no sha256"
 
 
-@rule("platform-missing", "The lock says that it is for a platform, and has nothing for it: it ends early, or was cut.")
+@rule("platform-missing", "The lock declares a platform that it has no packages for: it is incomplete.")
 def platform_missing(case: Case) -> Violations:
     """The platforms in a lock's metadata against those of its packages."""
     for platform in case.lock.declared if case.platform == case.lock.platforms[0] else ():
         if platform not in case.lock.platforms:
-            yield None, f"{platform} is declared, and has no package"
+            yield None, f"{platform} is declared, but has no packages"
 
 
 @rule("edited", "The packages are not those that envgen wrote.")
 def edited(case: Case) -> Violations:
     """The stamp in the lock's metadata holds the digest of the package list."""
     if not case.lock.intact and case.platform == case.lock.platforms[0]:
-        yield None, "packages of this lock were changed after envgen wrote them"
+        yield None, "its packages were changed after envgen wrote it"
 
 
 @rule("foreign-channel", "A package from a channel that the project does not use.")
@@ -92,29 +90,29 @@ def foreign_channel(case: Case) -> Violations:
     for package in _locked(case) if bases else ():
         base = package.url.rsplit("/", 2)[0]
         if package.manager == "conda" and not bases & set(_bases(base)):
-            yield package, f"comes from {redacted(base)}, which is none of {', '.join(redacted(channel) for channel in allowed)}"
+            yield package, f"comes from {redacted(base)}, not from {' or '.join(redacted(channel) for channel in allowed)}"
 
 
 def _bases(channel: str) -> tuple[str, ...]:
     """The urls that mean a channel: without credentials, and as a lock writes it."""
     if channel == "defaults":
         return _DEFAULTS
-    found = place(channel)
+    found = locate(channel)
     return (found.url, found.canonical)
 
 
-@rule("credentials", "A lock is committed: whoever can read it has the password.")
+@rule("credentials", "A lock is committed: everyone who can read it has the password.")
 def credentials(case: Case) -> Violations:
     """User and password, or a token, in a url; `$NAME` in their place is right."""
     for package in _locked(case):
         if _SECRET.search(package.url) or (package.manager == "conda" and _TOKEN.search(package.url)):
-            yield package, f"its url holds a password or a token: {redacted(package.url)}"
+            yield package, f"its url contains a password or a token: {redacted(package.url)}"
     for channel in case.lock.channels if case.platform == case.lock.platforms[0] else ():
         if _SECRET.search(channel) or _TOKEN.search(f"{channel}/"):
-            yield None, f"the url of a channel holds a password or a token: {redacted(channel)}"
+            yield None, f"the url of a channel contains a password or a token: {redacted(channel)}"
 
 
-@rule("url-mismatch", "The entry says one package, its url another: the installer takes the url's.")
+@rule("url-mismatch", "The entry names one package and its url another: the installer takes the url's.")
 def url_mismatch(case: Case) -> Violations:
     """Name, version, build and platform of every entry against its url."""
     for package in _locked(case):
@@ -128,7 +126,7 @@ def _conda_mismatch(package: LockedPackage) -> str:
     subdir, _, file = rest.partition("#")[0].rpartition("/")
     parts = unquote(file).removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
     if parts != [package.name, package.version, package.build]:
-        return f"its url is that of {' '.join(parts)}"
+        return f"its url is for {' '.join(parts)}"
     subdir = subdir.rsplit("/", 1)[-1]
     return "" if subdir in (package.platform, "noarch") else f"its url is for {subdir}, the entry for {package.platform}"
 
@@ -146,7 +144,7 @@ def _pip_mismatch(package: LockedPackage) -> str:
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
         return ""  # an old or a private file name: pip will judge it
     if not same:
-        return f"its url is that of {name} {version}"
+        return f"its url is for {name} {version}"
     return "" if not file.endswith(".whl") or _runs(file, package.platform) else f"its url is for another platform: {file}"
 
 
@@ -160,7 +158,7 @@ def _runs(wheel: str, platform: str) -> bool:
     return fits is None or not told or any(re.fullmatch(f"(many|musl)?{fits}", tag) for tag in told)
 
 
-@rule("package-twice", "Two entries for one package: which one is installed depends on the installer.")
+@rule("package-twice", "A package is listed twice: the installer decides which entry counts.")
 def package_twice(case: Case) -> Violations:
     """By manager and name, on one platform."""
     counts = Counter((package.manager, package.name) for package in case.packages)
@@ -171,7 +169,7 @@ def package_twice(case: Case) -> Violations:
             counts[package.manager, package.name] = 0
 
 
-@rule("missing-dependency", "A package that is needed is not in the lock: installers that take it as it is break.")
+@rule("missing-dependency", "A dependency is not in the lock, and installers do not add it.")
 def missing_dependency(case: Case) -> Violations:
     """Conda's packages, and CUDA's libraries that a wheel needs; what else it needs may be there under conda's name."""
     names = {package.name for package in case.packages if package.manager == "conda"}
@@ -179,11 +177,12 @@ def missing_dependency(case: Case) -> Violations:
         for need in package.depends if package.manager == "conda" else ():
             name = _named(need)[0]
             if name and not name.startswith("__") and name not in names:
-                yield package, f"needs {need}, which is not here"
+                yield package, f"needs {need}, which is not in the lock"
         for need in package.depends if package.manager == "pip" else ():
             name = canonicalize_name(requirement_name(need))
-            if name.startswith("nvidia-") and ("pip", name) not in case.by_name and applies(need, case.platform):
-                yield package, f"needs {need}, which is not here"
+            missing = ("pip", name) not in case.by_name and is_cuda_wheel(case.catalogue, name)
+            if missing and applies(need, case.platform):
+                yield package, f"needs {need}, which is not in the lock"
 
 
 @cache
@@ -193,7 +192,7 @@ def _named(need: str) -> tuple[str, str]:
     return (found[1].lower(), found[2]) if found and not set("[;") & set(need) else ("", "")
 
 
-@rule("unmet-dependency", "A package is locked in a version that another one does not work with.")
+@rule("unmet-dependency", "A package is locked in a version that another one does not allow.")
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
     for package in case.packages if case.lock.linked else ():
@@ -204,7 +203,7 @@ def unmet_dependency(case: Case) -> Violations:
         for need in package.constrains:
             text = _refused(case, need)
             if text:
-                yield package, f"does not go with anything but {need}; {text}"
+                yield package, f"allows only {need}; {text}"
 
 
 def _refused(case: Case, need: str) -> str:
@@ -213,5 +212,5 @@ def _refused(case: Case, need: str) -> str:
     words = rest.split()
     if found is None or not words:
         return ""
-    fits = admits(words[0], found.version) and (len(words) < 2 or fnmatchcase(found.build, words[1]))
+    fits = admits(words[0], found.version) is not False and (len(words) < 2 or fnmatchcase(found.build, words[1]))
     return "" if fits else f"{found.name} {found.version} {found.build} is locked"

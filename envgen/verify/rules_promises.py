@@ -1,4 +1,4 @@
-"""The rules about promises: what the locked packages demand of a machine, held against what the target promises.
+"""The rules about machines: what the locked packages need, against what the target promises.
 
 Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
 """
@@ -6,57 +6,22 @@ Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from packaging.version import InvalidVersion, Version
 
-from envgen.formats.builds import cudnn_of, version_of
+from envgen.channels.versions import admits
+from envgen.formats.builds import cudnn_of
 from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.hardware import cudnn_floor, has_code
+from envgen.model.catalogue import parsed
 from envgen.model.facts import driver_text
-from envgen.model.packages import LockedPackage
-from envgen.verify.registry import Case, rule, toolkit_of
+from envgen.verify.registry import Case, Violations, rule, toolkit_of
 
-if TYPE_CHECKING:
-    from rattler import VersionSpec
-
-Violations = Iterator[tuple[LockedPackage | None, str]]
 _IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
 
-# They hand the driver code of this toolkit to compile at run time (PTX): https://docs.nvidia.com/deploy/cuda-compatibility/
-_COMPILERS = {"triton", "torchtriton", "jaxlib", "tensorflow", "tensorflow-base", "numba-cuda", "cupy", "cupy-core", "torch"}
 
-
-@cache
-def version_spec(text: str) -> VersionSpec | None:
-    """A conda version range; None where it is none."""
-    from rattler import VersionSpec
-    from rattler.exceptions import InvalidVersionSpecError
-
-    try:
-        return VersionSpec(text)
-    except InvalidVersionSpecError:
-        return None
-
-
-@cache
-def admits(spec: str, version: str) -> bool:
-    """Whether a conda version lies in a range; what cannot be read is not held against anybody."""
-    from rattler import Version as CondaVersion
-    from rattler.exceptions import InvalidVersionError
-
-    if spec in ("", "*"):
-        return True
-    found = version_spec(spec)
-    try:
-        return found is None or found.matches(CondaVersion(version))
-    except InvalidVersionError:
-        return True
-
-
-@rule("virtual-package", "The package cannot be installed where the target's promises hold, and nothing more.")
+@rule("virtual-package", "A machine that has just what the target promises cannot install the package.")
 def virtual_package(case: Case) -> Violations:
     """`__glibc`, `__cuda`, `__archspec` ... of every locked package; `__cuda` in a CPU target is `cuda-in-cpu`."""
     promised = case.claim.virtual
@@ -77,40 +42,40 @@ def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str
         implied = name in _IMPLIED.get(case.platform.split("-")[0], ())
         return "" if implied else f"needs {name}{f' {spec}' if spec else ''}, which {case.claim.source} does not promise"
     version = have.split(" ")[0]
-    return "" if admits(spec, version) else f"needs {name} {spec}; {case.claim.source} promises {version}"
+    return f"needs {name} {spec}; {case.claim.source} promises {version}" if admits(spec, version) is False else ""
 
 
-@rule("wheel-glibc", "A wheel for a newer glibc than the promised one does not install there.")
+@rule("wheel-glibc", "pip does not install a wheel for a newer glibc than the machine's.")
 def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
     for package in case.packages if promised else ():
         tags = re.findall(r"manylinux_2_(\d+)_", package.url) if package.url.endswith(".whl") else []
         older = re.search(r"manylinux(1|2010|2014)_", package.url)
-        if tags and not older and not admits(f">=2.{min(map(int, tags))}", promised):
+        if tags and not older and admits(f">=2.{min(map(int, tags))}", promised) is False:
             yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
 
 
-@rule("microarchitecture", "The build uses instructions that the promised processor does not have: it ends with SIGILL.")
+@rule("microarchitecture", "The build uses instructions that the promised processor does not have, and ends with SIGILL.")
 def microarchitecture(case: Case) -> Violations:
     """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
     level = case.conda("_x86_64-microarch-level")
     promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
     have = re.fullmatch(r"x86_64(?:_v(\d))?", promised)
-    needs = version_of(level) if level else None
+    needs = parsed(level.version) if level else None
     if level and needs and have and needs.major > int(have[1] or 1):
         wanted = f"x86_64_v{needs.major}"
         yield level, f"needs a processor of level {wanted}; {case.claim.source} promises {promised}"
 
 
-@rule("cuda-promise", "conda-forge's `cuda-version` demands a driver for its major; a conda-lock.yml does not repeat that.")
+@rule("cuda-promise", "The package constrains the driver to its CUDA major, which a conda-lock.yml does not record.")
 def cuda_promise(case: Case) -> Violations:
-    """`cuda-version X.Y` constrains `__cuda >=X` (https://github.com/conda-forge/cuda-version-feedstock)."""
-    found = case.conda("cuda-version")
-    version = version_of(found) if found else None
+    """Packages of which the matrices say so, against the promised `__cuda`."""
     promised = (case.claim.virtual or {}).get("__cuda")
-    if found and version and promised and not admits(f">={version.major}", promised.split(" ")[0]):
-        yield found, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
+    for package, known in case.known if promised else ():
+        version = parsed(package.version) if known.constrains_driver else None
+        if version and promised and admits(f">={version.major}", promised.split(" ")[0]) is False:
+            yield package, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
 
 
 # --- driver ---------------------------------------------------------------------------------------------------------------
@@ -124,11 +89,18 @@ def driver_floors(case: Case) -> tuple[Version | None, Version | None]:
     toolkit = case.toolkit
     if toolkit is None:
         return None, None
-    compiles = any(package.name in _COMPILERS for package in case.packages)
-    return toolkit.floor.get(case.system), toolkit.driver.get(case.system) if compiles else None
+    return toolkit.floor.get(case.system), toolkit.driver.get(case.system) if _compilers(case) else None
 
 
-@rule("driver-too-old", "The fleet's oldest driver cannot run this CUDA at all.")
+def _compilers(case: Case) -> tuple[str, ...]:
+    """What compiles at run time in an environment: it hands the driver code of this toolkit (PTX), each by its name.
+
+    See https://docs.nvidia.com/deploy/cuda-compatibility/.
+    """
+    return tuple(dict.fromkeys(known.compiles for _, known in case.known if known.compiles))
+
+
+@rule("driver-too-old", "The project's oldest driver cannot run this CUDA.")
 def driver_too_old(case: Case) -> Violations:
     """The project's `driver:` against the floor of the family (minor-version compatibility), or of the toolkit before CUDA 11."""
     floor, _ = driver_floors(case)
@@ -137,19 +109,22 @@ def driver_too_old(case: Case) -> Violations:
         yield None, f"{case.told} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
 
 
-@rule("run-time-compilation", "The driver runs the build, but not what is compiled at run time for it.", severity="warning")
+@rule(
+    "run-time-compilation", "The driver runs the build, but perhaps not the code that is compiled at run time.", severity="warning"
+)
 def run_time_compilation(case: Case) -> Violations:
-    """Between the floor of the family and the toolkit's own driver, Triton, XLA and torch.compile may fail."""
+    """A driver between the floor of the family and the toolkit's own: it may not know code that a newer toolkit makes."""
     floor, compiling = driver_floors(case)
     have = case.claim.driver
     if compiling and have and (floor is None or have >= floor) and have < compiling:
-        yield None, f"code compiled at run time needs driver {driver_text(compiling)} or newer; the oldest is {driver_text(have)}"
+        wanted = f"code compiled at run time ({', '.join(_compilers(case))}) needs driver {driver_text(compiling)} or newer"
+        yield None, f"{wanted}; the oldest is {driver_text(have)}"
 
 
 # --- GPUs -----------------------------------------------------------------------------------------------------------------
 
 
-@rule("gpu-without-code", "The build has no code for a GPU of the fleet: no kernel image is available.")
+@rule("gpu-without-code", "The build has no code for a GPU of the project, and fails with `no kernel image is available`.")
 def gpu_without_code(case: Case) -> Violations:
     """The range of the target's toolkit, and of the one that a framework's build was made with, which may be an older minor.
 
@@ -167,11 +142,11 @@ def gpu_without_code(case: Case) -> Violations:
                 yield package, f"CUDA {cuda} {held}, not for {gpu.name} ({gpu.capability})"
 
 
-@rule("cudnn-without-code", "This cuDNN has no code for a GPU of the fleet.")
+@rule("cudnn-without-code", "This cuDNN has no code for a GPU of the project.")
 def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
     for package in case.packages:
-        version = cudnn_of(package)
+        version = cudnn_of(case.catalogue, package)
         floor = cudnn_floor(case.matrix, version) if version else None
         for gpu in case.claim.gpus if floor and case.claim.kind == "cuda" else ():
             if floor and gpu.capability < floor:
@@ -181,7 +156,7 @@ def cudnn_without_code(case: Case) -> Violations:
 _HARDWARE = {"gpu", "glibc", "archspec"}
 
 
-@rule("fact", "A fact of matrices/ about these builds says that they need more than is promised.")
+@rule("fact", "A constraint in matrices/ needs more than the target promises.")
 def fact(case: Case) -> Violations:
     """Constraints of the matrices on GPUs, glibc and processors; `because` names their source."""
     known = _known(case)

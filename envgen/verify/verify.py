@@ -1,17 +1,18 @@
-"""`envgen verify`, in order: read each path, find out what it is meant to be, hold it against the rules. Writes nothing."""
+"""`envgen verify`: read each path, decide what it is meant to be, check it against the rules. Writes nothing."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from envgen.formats.installed import made_for
+from envgen import targets
+from envgen.formats.installed import installed_target
 from envgen.formats.others import read_any
 from envgen.matrix.load import load_matrix
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.findings import Claim, Verified
@@ -24,7 +25,7 @@ from envgen.verify.rules_promises import driver_floors
 from envgen.yamlfile.document import read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
     """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be."""
 
@@ -41,10 +42,10 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     """
     facts = layout or Layout(starter())
     matrix = load_matrix(facts.matrices, facts.shown(facts.matrices))
-    paths = asked.paths or (_own(layout, asked) if layout else ())
+    paths = asked.paths or (_own(layout, asked, matrix) if layout else ())
     if not paths:
         raise BadInput(
-            "nothing to verify", hint="give a lock, a list or an environment's folder, or run in a repository with locks"
+            "nothing to verify", hint="give a lock, a list or the folder of an environment, or run in a repository with locks"
         )
     return tuple(
         item
@@ -54,12 +55,20 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     )
 
 
-def _own(layout: Layout, asked: VerifyRequest) -> tuple[Path, ...]:
-    """The locks of the repository, of the asked project and target alone where they are named."""
+def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix) -> tuple[Path, ...]:
+    """The locks of the repository, of the requested project alone and of one target of each where these are named."""
     if asked.project:
         layout.known_project(asked.project)
-    places = [(path, path.parent.parent.name, path.parent.name) for path in layout.locks()]
-    return tuple(path for path, project, target in places if asked.project in (None, project) and asked.target in (None, target))
+    places = [path for path in layout.locks() if asked.project in (None, path.parent.parent.name)]
+    if asked.target is None:
+        return tuple(places)
+    wanted, folders = _requested(asked.target, matrix), dict.fromkeys(path.parent.parent for path in places)
+    names = {folder: [path.parent.name for path in places if path.parent.parent == folder] for folder in folders}
+    return tuple(path for path in places if path.parent.name == targets.newest_of(wanted, names[path.parent.parent]))
+
+
+def _requested(word: str, matrix: Matrix) -> targets.TargetRange:
+    return targets.on_any_machine(word, matrix, "`envgen verify` gives the same answer on every machine")
 
 
 def _shown(path: Path, layout: Layout | None) -> str:
@@ -96,15 +105,15 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
     if project and layout and target:
         return _of_project(lock, layout, project, target, matrix)
     if asked.project:
-        hint = "give --target NAME as well" if layout else "run it in the repository of that project"
-        raise BadInput(f"of project {asked.project}, but of which target is {lock.shown}?", hint=hint)
+        hint = "add --target TARGET" if layout else "run in the repository of that project"
+        raise BadInput(f"no target of project {asked.project} given for {lock.shown}", hint=hint)
     if target:
-        claims = claims_for(lock, named_target(target, matrix))
+        claims = claims_for(lock, requested_target(target, matrix))
         promised = _promises(asked.virtual) if asked.virtual else {}
         return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
     virtual = asked.virtual or path.parent / VIRTUAL
     if asked.virtual or virtual.is_file():
-        return _of_promise(lock, virtual)
+        return _of_promise(lock, virtual, matrix.catalogue)
     return {}
 
 
@@ -113,43 +122,38 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
     if layout and path in layout.locks():
         return path.parent.parent.name, path.parent.name
     try:
-        named = made_for(path)
-    except BadInput:  # a damaged mark claims nothing
+        named = installed_target(path)
+    except BadInput:  # a damaged manifest claims nothing
         return None
     return named if named and layout and named[0] in layout.projects() else None
 
 
-def _of_project(lock: Lock, layout: Layout, name: str, target: str, matrix: Matrix) -> dict[Platform, Claim]:
+def _of_project(lock: Lock, layout: Layout, name: str, word: str, matrix: Matrix) -> dict[Platform, Claim]:
     project = load(layout, matrix, name)
-    wish = next((wish for wish in project.targets if wish.name == target), None)
-    if wish is None:
-        known = [wish.name for wish in project.targets]
-        raise BadInput(f"{name} has no target `{target}`", where=project.at("targets"), hint=closest(target, known))
-    claims = claims_for(lock, with_overrides(matrix.targets[target], wish))
+    rows = {row.name: row for row in project.targets}
+    target = targets.newest_of(_requested(word, matrix), rows)
+    if target is None:
+        raise BadInput(f"{name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
+    claims = claims_for(lock, with_overrides(matrix.targets[target], rows[target]))
     return {platform: _for_project(claim, project) for platform, claim in claims.items()}
 
 
 def _for_project(claim: Claim, project: Project) -> Claim:
     return replace(
         claim,
-        frameworks=tuple(wish.framework for wish in project.frameworks),
+        frameworks=tuple(row.framework for row in project.frameworks),
         channels=project.channels,
         driver=project.driver,
         gpus=project.gpus,
     )
 
 
-def named_target(name: str, matrix: Matrix) -> Target:
-    """A target of the matrices, or one that its name describes: cu127 is CUDA 12.7."""
-    known = matrix.targets.get(name)
-    if known:
-        return known
-    digits = re.fullmatch(r"cu(\d{1,2})(\d)", name)
-    if digits is None:
-        raise BadInput(f"no target `{name}`", hint=closest(name, matrix.targets))
-    return Target(
-        name=name, cuda=Version(f"{digits[1]}.{digits[2]}"), platforms=(), virtual={}, at=next(iter(matrix.targets.values())).at
-    )
+def requested_target(word: str, matrix: Matrix) -> Target:
+    """The target of the matrices that a word means, or one that it describes: cu127 is CUDA 12.7. Raises BadInput for neither."""
+    found = targets.described(_requested(word, matrix), matrix)
+    if found is None:
+        raise BadInput(f"no target `{word}`", hint=targets.nearest(word, matrix))
+    return found
 
 
 def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
@@ -165,12 +169,12 @@ def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
     }
 
 
-def _of_promise(lock: Lock, path: Path) -> dict[Platform, Claim]:
+def _of_promise(lock: Lock, path: Path, catalogue: Catalogue) -> dict[Platform, Claim]:
     """What a `virtual-packages.yml` makes of a lock: where it promises `__cuda`, a CUDA environment that this driver runs."""
     promised = _promises(path)
     claims = {}
     for platform in (platform for platform in lock.platforms if platform in promised):
-        seems = check.inferred([package for package in lock.packages if package.platform == platform])
+        seems = check.inferred(catalogue, [package for package in lock.packages if package.platform == platform])
         virtual = promised[platform]
         claims[platform] = Claim(
             kind="cuda" if "__cuda" in virtual else "cpu", cuda=_cuda(virtual, seems, path), source=path.name, virtual=virtual
@@ -183,14 +187,14 @@ def _promises(path: Path) -> dict[Platform, dict[str, str]]:
     data = read(path, str(path)).data
     subdirs = data.get("subdirs") if isinstance(data, dict) else None
     if not isinstance(subdirs, dict):
-        raise BadInput("no `subdirs:` in it", where=path, hint="see docs/projects.md for what such a file holds")
+        raise BadInput("`subdirs:` is missing", where=path, hint="docs/projects.md has an example of such a file")
     return {str(platform): _packages(found, path) for platform, found in subdirs.items()}
 
 
 def _packages(found: object, path: Path) -> dict[str, str]:
     packages = found.get("packages") if isinstance(found, dict) else None
     if not isinstance(packages, dict):
-        raise BadInput("a subdir without `packages:`", where=path, hint="see docs/projects.md for what such a file holds")
+        raise BadInput("a subdir has no `packages:`", where=path, hint="docs/projects.md has an example of such a file")
     return {str(name): str(value) for name, value in packages.items()}
 
 
@@ -201,6 +205,8 @@ def _cuda(virtual: Mapping[str, str], seems: Claim, path: Path) -> Version | Non
     try:
         promised = Version(virtual["__cuda"].split(" ")[0])
     except InvalidVersion:
-        raise BadInput(f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint='write for instance "12.6"') from None
+        raise BadInput(
+            f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint='write a version such as "12.6"'
+        ) from None
     fits = seems.cuda is not None and seems.cuda.major == promised.major and seems.cuda <= promised
     return seems.cuda if fits else promised

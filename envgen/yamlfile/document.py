@@ -1,7 +1,7 @@
-"""One YAML file, read with the safe loader, that remembers where everything in it is written.
+"""A YAML file as plain data that knows where each value is written, and its check against a pydantic model.
 
-`matrix` and `project` describe the shape of their files as pydantic models derived from `Row`; `checked` turns what does
-not fit into a BadInput that names file, line and column, the path of keys, and what was expected.
+`matrix` and `project` describe their files as models derived from `FileModel`. `checked` turns the first value that does not fit
+into a BadInput with file, line and column, the path of keys, and what was expected.
 """
 
 from __future__ import annotations
@@ -17,39 +17,35 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from yaml.constructor import SafeConstructor
 
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address
-from envgen.yamlfile.events import NO_INCLUDES, KeyPath, Reader, quoted
+from envgen.yamlfile.nodes import NO_INCLUDES, TEXT, KeyPath, address, compose, place, resolved_tag, walk
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_LARGEST = 1_000_000  # bytes; forty times the largest file of this repository, and read in two seconds
+_LARGEST = 1_000_000  # bytes: about 40 times the largest file in matrices/; read in two seconds
 _INCLUDES = ("include", "includes", "import", "imports", "extends", "inherit", "$include", "$ref")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where a value stands in a text, in characters, from its first one to behind its last; `flow`: in `[...]` or `{...}` style."""
-
-    start: int
-    end: int
-    flow: bool
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """Plain data, the address of every key and item, and the spelling of every unquoted number."""
+    """A YAML file: its text, the plain data in it, and the line and column of every key and item."""
 
     file: str
+    text: str
     data: Any
-    marks: Mapping[KeyPath, Address]
-    numbers: Mapping[KeyPath, str]
+    marks: Mapping[KeyPath, tuple[int, int]]
 
     def at(self, *path: str | int) -> Address:
-        """Where `path` is written; for a key that is not there, where its parent is."""
+        """Where `path` is written; for a key that does not exist, where its nearest parent is."""
         while path and path not in self.marks:
             path = path[:-1]
-        return self.marks[path]
+        return Address(self.file, *self.marks[path])
+
+    def written(self, path: KeyPath) -> str:
+        """The scalar at `path` as it is written, without quotes: "3.10", where `data` has the number 3.1."""
+        root = compose(self.text, self.file)
+        return next(str(node.value) for found, _, node in walk(root) if found == path) if root else ""
 
 
 def read(path: Path, shown: str) -> Document:
@@ -58,19 +54,19 @@ def read(path: Path, shown: str) -> Document:
 
 
 def source(path: Path, shown: str) -> str:
-    """The text of a YAML file that a person wrote, which is never large. Raises BadInput."""
+    """The text of a YAML file that a person wrote, at most 1 MB. Raises BadInput."""
     if path.exists() and not path.is_file():
         raise BadInput("cannot be read: it is not a file", where=shown, hint="move it away; a file belongs here")
     if path.is_file() and path.stat().st_size > _LARGEST:
         what = f"{path.stat().st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB is read"
-        raise BadInput(what, where=Address(shown, 1, 1), hint="it holds one row for each fact; is this the right file?")
+        raise BadInput(what, where=Address(shown, 1, 1), hint="a file here holds one row for each fact; is this the right file?")
     return text_of(path, shown, absent="`envgen init` writes one")
 
 
 def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:
-    """The text of a file that a user named or wrote; `absent` is what to do where there is none. Raises BadInput.
+    """The text of a file that a user named or wrote; `absent` is the hint if it does not exist. Raises BadInput.
 
-    `exact` keeps the ends of its lines as they are; else each is a newline.
+    `exact` keeps line endings as they are; otherwise each becomes a newline.
     """
     try:
         with path.open(encoding="utf-8", newline="" if exact else None) as file:
@@ -81,76 +77,47 @@ def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:
         raise BadInput(f"cannot be read: {error.strerror}", where=shown, hint="it must be a readable text file") from None
     except UnicodeDecodeError as error:
         what = f"not UTF-8 text: byte 0x{error.object[error.start]:02x}, {error.reason}"
-        where = _place(shown, bytes(error.object), error.start)
+        where = place(shown, bytes(error.object), error.start)
         raise BadInput(what, where=where, hint="save it as UTF-8; some editors write UTF-16 or Latin-1") from None
 
 
-def _place(shown: str, data: bytes, offset: int) -> Address:
-    """The line and column of a byte."""
-    before = data[:offset].decode("utf-8", errors="replace").split("\n")
-    return Address(shown, len(before), len(before[-1]) + 1)
-
-
-def spans(text: str) -> dict[KeyPath, Span]:
-    """Where every value of a YAML text stands; a text that `parse` accepts. A block ends with its last value, comments aside."""
-    found: dict[KeyPath, Span] = {}
-
-    def visit(node: Any, path: KeyPath) -> int:
-        children: list[tuple[str | int, Any]] = []
-        if isinstance(node, yaml.MappingNode):
-            children = [(key.value, value) for key, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            children = list(enumerate(node.value))
-        ends = [visit(child, (*path, name)) for name, child in children]
-        flow = isinstance(node, yaml.ScalarNode) or bool(node.flow_style)
-        end = node.end_mark.index if flow or not ends else ends[-1]
-        end -= len(text[node.start_mark.index : end]) - len(text[node.start_mark.index : end].rstrip("\r\n"))
-        found[path] = Span(node.start_mark.index, end, flow)
-        return end
-
-    visit(
-        yaml.compose(text, Loader=yaml.SafeLoader), ()
-    )  # the loader in Python: it counts characters, the one in C may count bytes
-    return found
-
-
-def plain(text: str) -> Any:
-    """The data of a YAML text that a program wrote, without addresses. Raises yaml.YAMLError."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - the safe loader, in C where there is one
-
-
 def parse(text: str, shown: str) -> Document:
-    """Read one YAML document from text. Raises BadInput with an address."""
-    loader = _Loader(text)
+    """Read one YAML document; an empty text is an empty mapping. Raises BadInput with an address."""
+    root = compose(text, shown)
+    data: Any = _data(root, shown, SafeConstructor()) if root else {}
+    marks = {path: (begin.start_mark.line + 1, begin.start_mark.column + 1) for path, begin, _ in walk(root)} if root else {}
+    return Document(file=shown, text=text, data=data, marks={**marks, (): (1, 1)})
+
+
+def _data(node: yaml.Node, shown: str, constructor: SafeConstructor) -> Any:
+    """A node as plain data."""
+    if isinstance(node, yaml.MappingNode):
+        return {key.value: _data(value, shown, constructor) for key, value in node.value}
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node, shown, constructor)
+    return [_data(item, shown, constructor) for item in node.value]
+
+
+def _scalar(node: yaml.ScalarNode, shown: str, constructor: SafeConstructor) -> Any:
+    tag = resolved_tag(node)
+    if tag == TEXT:
+        return node.value
     try:
-        reader = Reader(loader, shown)
-        data = reader.document()
-        return Document(shown, data, {**reader.marks, (): Address(shown, 1, 1)}, reader.numbers)
-    except yaml.MarkedYAMLError as error:
-        raise _yaml_error(error, text, shown) from None
-    except yaml.YAMLError as error:
-        where = _place(shown, text.encode("utf-8", errors="replace"), getattr(error, "position", 0) or 0)
-        what = f"not YAML: {getattr(error, 'reason', '') or error}"
-        raise BadInput(what, where=where, hint="remove that character; it must be a UTF-8 text file") from None
-    finally:
-        loader.dispose()
+        return constructor.construct_document(yaml.ScalarNode(tag, node.value, node.start_mark, node.end_mark))
+    except ValueError as error:
+        what = str(error)
+    except (LookupError, AttributeError, yaml.YAMLError):  # raised by PyYAML where the value does not fit its tag
+        what = "does not fit its tag"
+    raise BadInput(f"{_cut(node.value)}: {what}", where=address(shown, node), hint="put it in quotes")
 
 
-def _yaml_error(error: yaml.MarkedYAMLError, text: str, shown: str) -> BadInput:
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(("<<<<<<< ", ">>>>>>> ", "||||||| ")):
-            return BadInput(
-                "a merge conflict was left in this file",
-                where=Address(shown, number, 1),
-                hint="choose one side and remove the `<<<<<<<`, `=======` and `>>>>>>>` lines",
-            )
-    mark = error.problem_mark or error.context_mark
-    where = Address(shown, mark.line + 1, mark.column + 1) if mark else Address(shown, 1, 1)
-    return BadInput(f"not YAML: {error.problem or error.context}", where=where, hint="mend the line and run again")
+def _cut(text: str) -> str:
+    """A value as errors quote it: at most 60 characters."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
 class FileModel(BaseModel):
-    """The shape of one mapping in a file: strict, frozen, unknown keys refused with a suggestion."""
+    """Base class for the model of one mapping in a file: strict and frozen; an unknown key is an error with a suggestion."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -171,7 +138,7 @@ Shape = TypeVar("Shape", bound=FileModel)
 
 
 def checked(document: Document, shape: type[Shape]) -> Shape:
-    """The document as `shape`, or BadInput about the first thing in the file that does not fit."""
+    """The document as an instance of `shape`. Raises BadInput for the first value in the file that does not fit."""
     try:
         return shape.model_validate(document.data)
     except ValidationError as error:
@@ -180,7 +147,7 @@ def checked(document: Document, shape: type[Shape]) -> Shape:
 
 
 def problems(document: Document, shape: type[FileModel]) -> tuple[BadInput, ...]:
-    """Everything in the file that does not fit, in its order; one problem for each place."""
+    """Every value in the file that does not fit `shape`, in file order, one problem for each place."""
     try:
         shape.model_validate(document.data)
     except ValidationError as error:
@@ -189,7 +156,7 @@ def problems(document: Document, shape: type[FileModel]) -> tuple[BadInput, ...]
 
 
 def _problems(document: Document, error: ValidationError) -> tuple[BadInput, ...]:
-    """In the order of the file; a union of shapes complains once for each of them, and its first complaint will do."""
+    """In file order. A value of a union type has one error for each member: the first is kept."""
     first: dict[Any, BadInput] = {}
     for problem in sorted((_problem(document, item) for item in error.errors(include_url=False)), key=lambda found: found.where):  # type: ignore[arg-type, return-value]
         first.setdefault((problem.where, problem.what.partition(": ")[0]), problem)
@@ -197,7 +164,7 @@ def _problems(document: Document, error: ValidationError) -> tuple[BadInput, ...
 
 
 def _path(document: Document, item: Any) -> KeyPath:
-    """Where pydantic means: it adds the names of union members, and the marks know which parts are keys."""
+    """The path in the file that pydantic's `loc` names: the parts of it that are not union members."""
     path: KeyPath = ()
     for part in item["loc"]:
         path = (*path, part) if (*path, part) in document.marks else path
@@ -212,14 +179,13 @@ def _problem(document: Document, item: Any) -> BadInput:
     kind, hint = item["type"], context.get("hint", "")
     if kind == "missing":
         return BadInput(f"{_spell((*path, item['loc'][-1]))} is missing", where=document.at(*path), hint="add it")
-    if path in document.numbers and kind in ("string_type", "expected_text"):
-        raw = document.numbers[path]
+    if kind in ("string_type", "expected_text") and type(item["input"]) in (int, float):
         text = f"expected a string, got the number {item['input']}"
-        return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint=f'put it in quotes: "{raw}"')
+        return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint=f'put it in quotes: "{document.written(path)}"')
     if kind in ("too_short", "too_long"):
         few, count = kind == "too_short", context.get("min_length", context.get("max_length"))
         text = f"expected at {'least' if few else 'most'} {count} item{'s' if count > 1 else ''}, not {context['actual_length']}"
-        return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint="add what belongs here" if few else "remove one")
+        return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint="add an item" if few else "remove one")
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     message = f"expected {message}" if item["msg"].startswith("Input should be ") else message
     return BadInput(f"{_spell(path)}: {message}", where=document.at(*path), hint=hint or "see docs/matrices.md")
@@ -230,17 +196,17 @@ def _spell(path: KeyPath) -> str:
     return text.removeprefix(".") or "the file"
 
 
-# --- values that both kinds of file use -----------------------------------------------------------------------------------
+# --- values that project files and matrices share -------------------------------------------------------------------------
 
-# What a version is here: the plain part of PEP 440. Numbers end at nine digits, which is where mistakes begin.
+# Versions are PEP 440 without epochs and local parts. A number has at most nine digits; longer ones are mistakes.
 VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}(?:(?:a|b|rc)[0-9]{1,9})?(?:\.post[0-9]{1,9})?(?:\.dev[0-9]{1,9})?"
 RANGE = rf"^(?!,)(?:(?:^|,) *(?:\*|(?:==?|!=|<=|>=|<|>|~=)? *{VERSION}(?:\.\*)?) *)+$"
-RANGE_HINT = 'write for instance ">=2.5,<3" or "2.7.*"'
+RANGE_HINT = 'for example ">=2.5,<3" or "2.7.*"'
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Text that is wholly of a pattern, for the loader and for editors alike; `what` says what was wrong with another."""
+    """Annotates text that must match a pattern, in the loader and in the JSON Schema; `what` is the error for other text."""
 
     pattern: str
     what: str
@@ -267,26 +233,26 @@ def _text(value: object) -> str:
 def _version(value: object) -> Version:
     if re.fullmatch(VERSION, _text(value)):
         return Version(str(value))
-    raise PydanticCustomError("version", "not a version, such as 2.7.1", {"hint": "write digits and dots"})
+    raise PydanticCustomError("version", "not a version", {"hint": 'for example "2.7.1"'})
 
 
 def _specifier(part: str) -> str:
-    """One comma-separated part in PEP 440 spelling; `2.7`, `=2.7` and `2.7.*` are all conda's way to say 2.7.x."""
+    """One comma-separated part in PEP 440 spelling; in conda's, `2.7`, `=2.7` and `2.7.*` all mean 2.7.x."""
     if part[:1] in ("<", ">", "!", "~") or part.startswith("=="):
         return part
     return "" if part == "*" else f"=={part.lstrip('= ').removesuffix('.*')}.*"
 
 
 def version_range(text: str) -> SpecifierSet:
-    """A range as people write it: ">=2,<3", "2.7.*", or "2.7" for every 2.7.x. Raises ValueError when it is not one or is empty."""
+    """A range such as ">=2,<3", "2.7.*", or "2.7" for every 2.7.x. Raises ValueError for other text and for an empty range."""
     if not re.fullmatch(RANGE, text):
-        raise ValueError(f"{quoted(text)} is not a version range")
+        raise ValueError(f"{_cut(text)} is not a version range")
     try:
         found = SpecifierSet(",".join(_specifier(part.strip()) for part in text.split(",")), prereleases=True)
     except InvalidSpecifier:
         raise ValueError(f"{text!r} is not a version range") from None
     if found.is_unsatisfiable():
-        raise ValueError(f"the range {text!r} is empty: no version is in it")
+        raise ValueError(f"no version is in the range {text!r}")
     return found
 
 
@@ -303,8 +269,8 @@ VersionText = Annotated[Version, BeforeValidator(_version), WithJsonSchema({"typ
 RangeText = Annotated[SpecifierSet, BeforeValidator(_range), WithJsonSchema({"type": "string", "pattern": RANGE})]
 TARGET = r"^(?:cpu|cu[0-9]{2,6})$"
 TargetName = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "pattern": TARGET})]
-VirtualName = Annotated[str, Written(r"__[a-z0-9_]{1,60}", "no name of a virtual package", 'write for instance __glibc: "2.35"')]
+VirtualName = Annotated[str, Written(r"__[a-z0-9_]{1,60}", "not the name of a virtual package", 'for example __glibc: "2.35"')]
 _VIRTUAL = rf"{VERSION}(?: [A-Za-z0-9_.+-]{{1,60}})?"
 VirtualText = Annotated[
-    str, Written(_VIRTUAL, "not a version, nor a version and a build", 'write for instance "2.35" or "1 x86_64_v3"')
+    str, Written(_VIRTUAL, "expected a version, or a version and a build string", 'for example "2.35" or "1 x86_64_v3"')
 ]

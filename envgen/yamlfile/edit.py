@@ -1,6 +1,6 @@
-"""Edits into the text of a YAML file: what an edit does not touch stays as it is, byte for byte. Pure.
+"""Edits the text of a YAML file; what an edit does not touch stays as it is, byte for byte. Pure.
 
-The result is read back: its data must be the old data with the edits, else nothing comes of it.
+The result is read back: unless its data are the old data with the edits applied, the edits are refused.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from envgen.model.errors import BadInput
-from envgen.yamlfile.document import Span, parse, spans
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.document import parse
+from envgen.yamlfile.nodes import KeyPath, Span, spans
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
-_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # that YAML does not read as text
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML reads these as other than text
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change to a file, by paths into it as it was.
+    """One change to a file; paths are those before any edit.
 
-    `set`: the scalar at `path` becomes `value`. `insert`: `value` comes into the list at `path[:-1]`, before its item `path[-1]`.
-    `remove`: the item at `path` goes. `add`: the mapping at `path[:-1]` gets the key `path[-1]`.
+    `set`: the scalar at `path` becomes `value`. `insert`: `value` is inserted into the list at `path[:-1]`, before its item
+    `path[-1]`. `remove`: the item at `path` is removed. `add`: the mapping at `path[:-1]` gets the key `path[-1]`.
     """
 
-    kind: str
+    kind: Literal["set", "insert", "remove", "add"]
     path: KeyPath
     value: Any = None
     why: str = ""
 
 
 def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
-    """The text with the edits. Raises BadInput where the file is written in a way that they do not fit."""
+    """The text with the edits applied. Raises BadInput if the way that the file is written does not allow them."""
     if not edits:
         return text
     newline = "\r\n" if "\r\n" in text else "\n"
@@ -51,18 +51,18 @@ def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
             canvas.replace(span.start, span.end, scalar(edit.value))
         else:
             _add(canvas, edit)
-    for path, group in sorted(lists.items(), key=lambda item: -len(item[0])):  # the inner first: an outer one takes their text
+    for path, group in sorted(lists.items(), key=lambda item: -len(item[0])):  # inner lists first: an outer list copies their text
         (_flow_list if canvas.spans[path].flow else _block_list)(canvas, path, group)
     new = canvas.taken(0, len(whole))
     new = new if text.endswith("\n") else new.removesuffix(newline)
     if parse(new, shown).data != applied(parse(text, shown).data, edits):
-        hint = "change it by hand: " + "; ".join(dict.fromkeys(edit.why for edit in edits))
-        raise BadInput("the change does not fit how this file is written; nothing was written", where=shown, hint=hint)
+        hint = "edit it by hand: " + "; ".join(dict.fromkeys(edit.why for edit in edits))
+        raise BadInput("cannot edit this file in the way it is written; nothing was changed", where=shown, hint=hint)
     return new
 
 
 def applied(data: Any, edits: Iterable[Edit]) -> Any:
-    """The data of a file with the edits; their paths are those of the data as it was."""
+    """The data of a file with the edits applied."""
     data = copy.deepcopy(data)
     lists: dict[KeyPath, list[Edit]] = defaultdict(list)
     for edit in edits:
@@ -70,10 +70,12 @@ def applied(data: Any, edits: Iterable[Edit]) -> Any:
             lists[edit.path[:-1]].append(edit)
         else:
             _at(data, edit.path[:-1])[edit.path[-1]] = edit.value
-    for path in sorted(lists, key=len, reverse=True):  # the inner lists first: an outer one may move them
-        old, gone = _at(data, path), {edit.path[-1] for edit in lists[path] if edit.kind == "remove"}
-        come = _coming(lists[path])
-        old[:] = [item for n in range(len(old) + 1) for item in (*come.get(n, ()), *(old[n : n + 1] if n not in gone else ()))]
+    for path in sorted(lists, key=len, reverse=True):  # inner lists first: an outer one may move them
+        old, removed = _at(data, path), {edit.path[-1] for edit in lists[path] if edit.kind == "remove"}
+        inserted = _insertions(lists[path])
+        old[:] = [
+            item for n in range(len(old) + 1) for item in (*inserted.get(n, ()), *(old[n : n + 1] if n not in removed else ()))
+        ]
     return data
 
 
@@ -83,8 +85,8 @@ def _at(data: Any, path: KeyPath) -> Any:
     return data
 
 
-def _coming(edits: Iterable[Edit]) -> Mapping[int, list[Any]]:
-    """What comes before which item."""
+def _insertions(edits: Iterable[Edit]) -> Mapping[int, list[Any]]:
+    """The values to insert, by the index of the item that follows them."""
     found: dict[int, list[Any]] = defaultdict(list)
     for edit in edits:
         if edit.kind == "insert":
@@ -97,7 +99,7 @@ def _coming(edits: Iterable[Edit]) -> Mapping[int, list[Any]]:
 
 @dataclass
 class _Canvas:
-    """A text that ends in a newline, where its values stand, how its lines end, and the replacements that were asked for."""
+    """A text that ends in a newline, the spans of its values, its line ending, and the replacements to make."""
 
     old: str
     spans: Mapping[KeyPath, Span]
@@ -114,14 +116,14 @@ class _Canvas:
         return self.old.rfind("\n", 0, at) + 1
 
     def line_end(self, at: int) -> int:
-        """The first character of the next line."""
+        """The index of the first character of the next line."""
         return self.old.index("\n", at) + 1
 
     def column(self, at: int) -> int:
         return at - self.line_start(at)
 
     def taken(self, start: int, end: int) -> str:
-        """A part of the text with the replacements in it, which are done then; those at one place in the order of asking."""
+        """A part of the text with its replacements made, in the order of the text; they are then no longer pending."""
         inside = [change for change in self.changes if start <= change[0] and change[1] <= end]
         self.changes = [change for change in self.changes if change not in inside]
         parts, at = [], start
@@ -132,38 +134,38 @@ class _Canvas:
 
 
 def _flow_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
-    """`[a, b]`: the items that stay keep their text, and what stands before it."""
+    """Edit a list such as `[a, b]`: the items that stay keep their text, and the text before it."""
     span = canvas.spans[path]
     items = [canvas.spans[(*path, n)] for n in range(_length(canvas, path))]
-    gone = {edit.path[-1] for edit in edits if edit.kind == "remove"}
-    come = _coming(edits)
+    removed = {edit.path[-1] for edit in edits if edit.kind == "remove"}
+    inserted = _insertions(edits)
     ends = [span.start + 1, *(item.end for item in items)]
     leads = [canvas.old[end : item.start] for end, item in zip(ends, items, strict=False)]
     parts: list[str] = []
     for n in range(len(items) + 1):
-        for value in come.get(n, ()):
+        for value in inserted.get(n, ()):
             parts += [", " if parts else leads[0] if leads else "", flow(value)]
-        if n < len(items) and n not in gone:
+        if n < len(items) and n not in removed:
             parts += [(leads[n] if n else ", ") if parts else leads[0], canvas.taken(items[n].start, items[n].end)]
     canvas.replace(span.start + 1, ends[-1], "".join(parts))
 
 
 def _block_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
-    """`- a` on lines of its own: whole lines come and go."""
+    """Edit a list with one `- item` per line, by whole lines."""
     count = _length(canvas, path)
     for edit in edits:
         if edit.kind == "remove":
             span = canvas.spans[edit.path]
             canvas.replace(canvas.line_start(span.start), canvas.line_end(span.end), "")
-    for n, values in _coming(edits).items():
+    for n, values in _insertions(edits).items():
         dash = canvas.column(canvas.spans[path].start)
-        at = _behind(canvas, (*path, n - 1), dash) if n else _below_key(canvas, canvas.spans[path], dash)
+        at = _line_after(canvas, (*path, n - 1), dash) if n else _line_before(canvas, canvas.spans[path], dash)
         lines = [line for value in values for line in _item(canvas, path, value, dash, min(n, count - 1))]
         canvas.insert_lines(at, lines)
 
 
-def _behind(canvas: _Canvas, path: KeyPath, dash: int) -> int:
-    """Behind an item of a block list, and behind comment lines that are indented as part of it."""
+def _line_after(canvas: _Canvas, path: KeyPath, dash: int) -> int:
+    """The line after an item of a block list and after the comment lines that are indented as part of it."""
     at = canvas.line_end(canvas.spans[path].end)
     while at < len(canvas.old):
         line = canvas.old[at : canvas.line_end(at)]
@@ -173,8 +175,8 @@ def _behind(canvas: _Canvas, path: KeyPath, dash: int) -> int:
     return at
 
 
-def _below_key(canvas: _Canvas, first: Span, dash: int) -> int:
-    """Before the first item of a block list, and before the comment lines that stand directly above it, at its indent."""
+def _line_before(canvas: _Canvas, first: Span, dash: int) -> int:
+    """The line of the first item of a block list, or of the comment lines directly above it at its indent."""
     at = canvas.line_start(first.start)
     while at:
         line = canvas.old[canvas.line_start(at - 1) : at]
@@ -185,7 +187,7 @@ def _below_key(canvas: _Canvas, first: Span, dash: int) -> int:
 
 
 def _item(canvas: _Canvas, path: KeyPath, value: Any, dash: int, like: int) -> list[str]:
-    """The lines of a new item: a release as a block where its neighbour is one, anything else on one line."""
+    """The lines of a new item: a release as a block if its neighbour is one, anything else on one line."""
     lead, neighbour = " " * dash + "- ", canvas.spans[(*path, like)]
     if not isinstance(value, dict) or not value.get("builds") or neighbour.flow:
         return [lead + flow(value)]
@@ -199,7 +201,7 @@ def _item(canvas: _Canvas, path: KeyPath, value: Any, dash: int, like: int) -> l
 
 
 def _add(canvas: _Canvas, edit: Edit) -> None:
-    """A key into a mapping: behind its first one; in a mapping without any, alone."""
+    """Add a key to a mapping, after its first key if it has one."""
     path, key = edit.path[:-1], f"{edit.path[-1]}: {flow(edit.value)}"
     span = canvas.spans[path]
     inside = [found for name, found in canvas.spans.items() if len(name) == len(path) + 1 and name[:-1] == path]
@@ -221,7 +223,7 @@ def _length(canvas: _Canvas, path: KeyPath) -> int:
 
 
 def flow(value: Any) -> str:
-    """A value on one line, as the matrices write it: {provider: conda-forge, variants: ["12.6"]}."""
+    """A value on one line, as matrices/ has it: {provider: conda-forge, variants: ["12.6"]}."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{scalar(key)}: {flow(found)}" for key, found in value.items()) + "}"
     if isinstance(value, list | tuple):
@@ -230,7 +232,7 @@ def flow(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
-    """A number as it is; a text in quotes, unless it is a plain word."""
+    """A number as it is; text in quotes unless it is a plain word."""
     if isinstance(value, int):
         return str(value)
     return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else json.dumps(value, ensure_ascii=False)

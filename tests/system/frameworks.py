@@ -90,6 +90,13 @@ def cupy(version: str, cuda: str, at_import: str = "") -> tuple[Package, ...]:
     return (_package("cupy-core", version, f"py{_py()}h0123456_0", cuda, files), *_cuda_packages(cuda))
 
 
+def unscripted(name: str, version: str, cuda: str | None = None, at_import: str = "") -> tuple[Package, ...]:
+    """A framework that envgen has no probe script for."""
+    build = f"cuda{_short(cuda)}_py{_py()}h0123456_200" if cuda else f"cpu_py{_py()}h0123456_0"
+    files = _module(name, version, cuda, (), at_import, source="unscripted")
+    return (_package(name, version, build, cuda, files), *_cuda_packages(cuda))
+
+
 def cudart(folder: Path, cuda: str) -> Path:
     """A libcudart.so.N for `cuda` in `folder`, as an installed toolkit has one; its path."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +114,7 @@ def _package(name: str, version: str, build: str, cuda: str | None, files: dict[
 
 
 def _module(
-    name: str, version: str, cuda: str | None, code: tuple[str, ...], at_import: str, cudnn: int = 91000
+    name: str, version: str, cuda: str | None, code: tuple[str, ...], at_import: str, cudnn: int = 91000, source: str = ""
 ) -> dict[str, File]:
     folder = f"{SITE}/{name}"
     facts = {
@@ -118,7 +125,7 @@ def _module(
         "AT_IMPORT": at_import,
     }
     files: dict[str, File] = {
-        f"{folder}/__init__.py": (SOURCES / f"{name}.py").read_text(encoding="utf-8"),
+        f"{folder}/__init__.py": (SOURCES / f"{source or name}.py").read_text(encoding="utf-8"),
         f"{folder}/_driver.py": (SOURCES / "driver.py").read_text(encoding="utf-8"),
         f"{folder}/_build.py": "".join(f"{key} = {value!r}\n" for key, value in facts.items()),
     }

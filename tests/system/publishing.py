@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envgen.curate.claims import facts
+from envgen.curate.facts import facts
 from envgen.curate.model import Fact
 from envgen.model.facts import PLATFORMS, Matrix
 

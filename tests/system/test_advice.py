@@ -19,7 +19,7 @@ from rattler.exceptions import SolverError
 from rattler.package.build_string import BuildString
 from unit import heard
 
-from envgen.channels.channel import place
+from envgen.channels.channel import locate
 from envgen.channels.index import FolderIndex
 from envgen.formats.builds import built_for
 from envgen.matrix.load import load_matrix
@@ -53,7 +53,7 @@ def solved(index: FolderIndex, matrix: Matrix, told: heard.Told, trial: Trial) -
 
     async def ask() -> list[RepoDataRecord]:
         return await rattler_solve(
-            sources=index.sources([place(channel) for channel in trial.channels], platform),
+            sources=index.sources([locate(channel) for channel in trial.channels], platform),
             specs=[MatchSpec(spec, strict=False) for spec in trial.specs],
             gateway=None,  # type: ignore[arg-type]
             platforms=[platform, "noarch"],  # type: ignore[list-item]

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="si
 
 CHANGED = PROJECT.replace("numpy, einops", '"numpy <2", pip')
 ANYWHERE = r"(p/cpu|index/conda-forge/\S+)"  # what is written first, the recorded index or a target, is not laid down
-INTERRUPTED = "interrupted: files that were not yet replaced are as they were"
+INTERRUPTED = "interrupted: files that were not replaced yet are unchanged"
 STRIKE = """
 import os, sys
 _left = [int(os.environ["STRIKE_AT"])]
@@ -271,7 +271,7 @@ def cannot_write(site: Workspace, index: Path, where: str, old: Mapping[str, byt
     done = site.envgen("lock", "--index", index)
     assert "Traceback" not in done.err
     assert re.match(rf"error: environments/{where}: cannot be written: \w", done.err), done.err
-    assert "\n\nhint: make the folder writable; what it held is as it was\n" in done.err
+    assert "\n\nhint: make the folder writable; its files are unchanged\n" in done.err
     assert done.status == 2
     whole(site, old, new)
     assert temporaries(site) == []
@@ -391,7 +391,7 @@ def test_a_cache_that_cannot_be_written_is_no_traceback(site: Workspace, tmp_pat
     done = site.envgen("lock", "--index", packed, ENVGEN_CACHE=str(tmp_path / "cache"))
     assert (done.status, "Traceback" in done.err) == (2, False)
     assert done.err.startswith("error: the cache cannot be written: ")
-    assert done.err.endswith("hint: set ENVGEN_CACHE to a folder of yours\n")
+    assert done.err.endswith("hint: set ENVGEN_CACHE to a writable folder\n")
     assert site.files() == before
 
 

@@ -14,10 +14,10 @@ import pytest
 from conftest import REPO, Run, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, changes
 
-from envgen.machine.system import platform_here
+from envgen.machine.system import current_platform
 
 # NVML can be made up, the rest of the machine is what it is
-pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the example projects have CUDA targets for linux-64")
+pytestmark = pytest.mark.skipif(current_platform() != "linux-64", reason="the example projects have CUDA targets for linux-64")
 
 V100, A100, H100 = "Tesla V100-SXM2-16GB:7.0", "NVIDIA A100-SXM4-40GB:8.0", "NVIDIA H100 80GB HBM3:9.0"
 
@@ -78,9 +78,10 @@ from envgen.machine.locked import best_locked
 from envgen.matrix.load import load_matrix
 from envgen.model.layout import Layout
 from envgen.project.load import load
+from envgen.targets import MachineWord
 layout = Layout(Path.cwd())
 matrix = load_matrix(layout.matrices)
-print(best_locked("auto", layout, matrix, load(layout, matrix, "frontier"))[0])
+print(best_locked(MachineWord.AUTO, layout, matrix, load(layout, matrix, "frontier"))[0])
 """
 
 
@@ -98,27 +99,28 @@ def test_a_page_says_why_and_what_would_unlock_the_others(site: Workspace, nvml:
     assert done.status == 0
     assert "\n  driver   550.54.14, runs CUDA 12.4\n  GPU      NVIDIA A100-SXM4-40GB, compute capability 8.0\n" in done.out
     assert block(done, "frontier") == (
-        "frontier: cu129 is chosen, newest CUDA target that driver 550.54.14 can run\n"
+        "frontier: cu129 is chosen: newest CUDA target that driver 550.54.14 can run\n"
         "  cpu      runs: needs no GPU\n"
-        "> cu129    runs: by minor-version compatibility: CUDA 12 needs driver 525.60.13 or newer, this is 550.54.14\n"
-        "           but what is compiled on the machine (torch.compile, Triton, XLA, numba) may fail before driver 575.51.03\n"
-        "  cu130    no: needs driver 580.65.06 or newer, this machine has 550.54.14\n"
-        "           -> instead, on data-centre GPUs: conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH\n"
+        "> cu129    runs: by minor-version compatibility: CUDA 12 needs driver 525.60.13 or newer, and this is 550.54.14\n"
+        "           but code compiled at run time (CuPy, XLA, torch.compile, Triton, numba) may fail on drivers before 575.51.03\n"
+        "  cu130    no: needs driver 580.65.06 or newer, but this machine has 550.54.14\n"
+        "           -> install driver 580.65.06 or newer\n"
+        "           -> or, on data-centre GPUs, use conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH\n"
     )
 
 
 def test_without_a_driver_the_cpu_target_is_right(site: Workspace) -> None:
     done = doctor(site, absent_nvml(), "vision")
     assert block(done, "vision").startswith(
-        "vision: cpu is chosen, the CPU target, because no NVIDIA driver (libnvidia-ml not found)\n> cpu      runs: needs no GPU\n"
+        "vision: cpu is chosen: no NVIDIA driver (libnvidia-ml not found)\n> cpu      runs: needs no GPU\n"
     )
 
 
 def test_a_v100_is_told_of_the_locked_cudnn(site: Workspace, nvml: FakeNvml) -> None:
     """cuDNN 9.11 and later have no code for it, though CUDA 12.9 has: the build would start, and fail at its first convolution."""
     done = doctor(site, nvml(driver="580.65.06", cuda=13000, gpus=V100), "frontier")
-    assert "no: its lock holds cuDNN 9." in done.out
-    assert '-> `gpus: ["7.0"]` in the project, then `envgen lock`' in done.out
+    assert "no: its lock has cuDNN 9." in done.out
+    assert '-> add `gpus: ["7.0"]` to the project and run `envgen lock`' in done.out
     assert chosen(site, nvml(driver="580.65.06", cuda=13000, gpus=V100), "frontier") == "cpu"
 
 
@@ -142,7 +144,7 @@ def test_a_target_that_is_not_locked_is_shown_and_not_chosen(site: Workspace, nv
     for target in ("cu129", "cpu"):
         (copy.root / f"environments/frontier/{target}/conda-lock.yml").unlink()
     done = doctor(copy, machine, "frontier")
-    assert (done.status, "frontier: no target is locked: run `envgen lock frontier`\n" in done.out) == (1, True)
+    assert (done.status, "frontier: no target is locked; run `envgen lock frontier`\n" in done.out) == (1, True)
     assert doctor(copy, machine).status == 0  # nobody asked for it by name
 
 
@@ -156,7 +158,7 @@ def test_a_lock_of_another_tool_counts_and_a_broken_one_is_bad_input(site: Works
     path.write_text(f"<<<<<<< ours\n{text}")
     done = doctor(copy, machine, "vision")
     assert (done.status, done.out) == (2, "")
-    assert "environments/vision/cu129/conda-lock.yml:1:1: a merge conflict was left in this lock" in done.err
+    assert "environments/vision/cu129/conda-lock.yml:1:1: this lock has an unresolved merge conflict" in done.err
 
 
 # --- what ends in 1 ----------------------------------------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ def test_a_named_project_that_cannot_run_here_ends_in_1(site: Workspace, nvml: F
     (copy.root / "environments/legacy/cpu/conda-lock.yml").unlink()
     done = doctor(copy, nvml(driver="440.33", cuda=10020, gpus=V100), "legacy")
     assert done.status == 1
-    assert "legacy: driver 440.33 can run no CUDA target of legacy (cu113: needs driver 450.80.02 or newer" in done.out
+    assert "legacy: driver 440.33 cannot run any CUDA target of legacy (cu113: needs driver 450.80.02 or newer" in done.out
 
 
 def test_an_error_outside_ends_in_1(site: Workspace, nvml: FakeNvml, tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_outside_of_a_repository_the_machine_and_what_it_could_run_is_told(site:
     done = doctor(outside, nvml(driver="535.104.05", cuda=12020, gpus=A100))
     assert done.status == 0
     assert done.out.startswith("machine\n  system   ")
-    assert "\n  cu130  no: needs driver 580.65.06 or newer, this machine has 535.104.05\n" in done.out
+    assert "\n  cu130  no: needs driver 580.65.06 or newer, but this machine has 535.104.05\n" in done.out
     assert (
         "\n  cu129, cu128, cu126, cu124  runs: by minor-version compatibility: CUDA 12 needs driver 525.60.13 or newer" in done.out
     )

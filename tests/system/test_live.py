@@ -14,7 +14,7 @@ import yaml
 from conftest import Run, Workspace
 from system.channel import EVERYTHING, Package, Server, build, pure, serve
 
-NOTHING_TO_DO = "Nothing to do: every lock says what is wanted."
+NOTHING_TO_DO = "Nothing to do: every lock is up to date."
 PASSWORD, TOKEN = "hunter2-pAssw0rd", "tk-0a1b2c3d-secret"
 MATRIX = """
 framework: pytorch
@@ -395,7 +395,7 @@ def test_a_credential_written_out_is_refused_and_not_repeated(site: Workspace, u
     done = site.envgen("lock")
     assert done.status == 2
     where = "environments/p/project.yaml:6:5"
-    assert done.err.startswith(f"error: {where}: channels[1]: a password or token stands in this url\n\nhint: ")
+    assert done.err.startswith(f"error: {where}: channels[1]: this URL contains a password or token\n\nhint: ")
     assert is_clean(done)
     assert not [secret for secret in (PASSWORD, TOKEN) if secret in done.err + done.out]
 

@@ -11,9 +11,9 @@ import pytest
 from conftest import REPO, Run, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, changes
 
-from envgen.machine.system import platform_here
+from envgen.machine.system import current_platform
 
-pytestmark = pytest.mark.skipif(platform_here() != "linux-64", reason="the projects here are for linux-64")
+pytestmark = pytest.mark.skipif(current_platform() != "linux-64", reason="the projects here are for linux-64")
 
 V100, A100, T4, M60, H100 = (
     "Tesla V100-SXM2-16GB:7.0",
@@ -74,7 +74,7 @@ def on(site: Workspace, machine: Mapping[str, str], *words: object, target: str 
 def taken(done: Run) -> list[str]:
     """The targets of the final table."""
     assert done.status == 0, done.err
-    return [line.split()[0] for line in done.out.splitlines() if line.startswith(" c") and "linux-64" in line]
+    return [line.split()[0] for line in done.out.splitlines() if line.startswith("  c") and "linux-64" in line]
 
 
 # --- no driver ------------------------------------------------------------------------------------------------------------
@@ -133,16 +133,16 @@ def test_a_driver_too_old_for_every_target_says_what_to_do(site: Workspace, nvml
     done = on(site, nvml(driver=driver, cuda=11040, gpus=A100), "vision")
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(
-        f"error: environments/vision/project.yaml:3:1: driver {driver} can run no CUDA target of vision (cu126: "
+        f"error: environments/vision/project.yaml:3:1: driver {driver} cannot run any CUDA target of vision (cu126: "
     )
     assert f"needs driver {floor} or newer" in done.err
-    assert done.err.endswith(f"hint: it takes driver {floor} or newer; or add an older CUDA target, or use `--target cpu`\n")
+    assert done.err.endswith(f"hint: install driver {floor} or newer, or add an older CUDA target, or use `--target cpu`\n")
 
 
 def test_gpus_too_old_for_every_target_say_what_to_do(site: Workspace, nvml: FakeNvml) -> None:
     done = on(site, nvml(driver="470.57.02", cuda=11040, gpus="Tesla K20:3.0"), "legacy")
     assert (done.status, done.out) == (2, "")
-    assert "can run no CUDA target of legacy (cu113: CUDA 11.3 has " in done.err
+    assert "cannot run any CUDA target of legacy (cu113: CUDA 11.3 has " in done.err
     assert "3.0" in done.err
 
 
@@ -150,7 +150,7 @@ def test_gpus_newer_than_the_newest_code_of_a_target_are_not_promised_to_run(sit
     """CUDA 11.6 has code up to 8.7: a Blackwell card (12.0) can run no build of the legacy project."""
     done = on(site, nvml(driver="580.65.06", cuda=13000, gpus="NVIDIA GeForce RTX 5090:12.0"), "legacy")
     assert (done.status, done.out) == (2, "")
-    assert "can run no CUDA target of legacy" in done.err
+    assert "cannot run any CUDA target of legacy" in done.err
 
 
 # --- projects -------------------------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_a_named_project_without_a_cuda_target_is_an_error_that_says_so(site: Wo
     done = on(site, nvml(gpus=A100), "plain")
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(
-        "error: environments/plain/project.yaml:3:1: plain has no CUDA target\n\nhint: add one, for instance "
+        "error: environments/plain/project.yaml:3:1: plain has no CUDA target\n\nhint: add one, for example "
     )
 
 
@@ -187,10 +187,10 @@ def test_gpu_and_a_name_together_take_each_target_once(site: Workspace, nvml: Fa
 @pytest.mark.parametrize(
     ("settings", "target", "why"),
     [
-        ({"absent": 1}, "cpu", "the CPU target, because no NVIDIA driver (libnvidia-ml not found)"),
+        ({"absent": 1}, "cpu", "no NVIDIA driver (libnvidia-ml not found)"),
         ({"driver": "535.104.05", "gpus": A100}, "cu129", "newest CUDA target that driver 535.104.05 can run"),
-        ({"driver": "470.57.02", "gpus": A100}, "cpu", "the CPU target, because driver 470.57.02 can run no CUDA target"),
-        ({"driver": "535.104.05", "gpus": ""}, "cpu", "the CPU target, because the NVIDIA driver lists no GPU"),
+        ({"driver": "470.57.02", "gpus": A100}, "cpu", "driver 470.57.02 cannot run any CUDA target"),
+        ({"driver": "535.104.05", "gpus": ""}, "cpu", "the NVIDIA driver lists no GPU"),
     ],
 )
 def test_auto_is_the_cpu_target_where_no_cuda_target_runs(
@@ -205,7 +205,7 @@ def test_auto_is_the_cpu_target_where_no_cuda_target_runs(
 def test_auto_takes_a_project_without_cuda_as_it_is(site: Workspace, nvml: FakeNvml) -> None:
     done = on(site, nvml(driver="535.104.05", gpus=A100), target="auto")
     assert taken(done) == ["cu129", "cu116", "cpu", "cu129"]
-    assert "plain: cpu (the CPU target, because there is no CUDA target to choose)\n" in done.err
+    assert "plain: cpu (no CUDA target to choose)\n" in done.err
 
 
 def test_a_gpu_that_cuda_visible_devices_hides_does_not_count(site: Workspace, nvml: FakeNvml) -> None:

@@ -37,12 +37,12 @@ def test_schemas_are_written_once_and_then_lint_finds_nothing(workspace: Workspa
     assert bare.status == 0
     assert bare.out.splitlines()[0] == "matrices/advice.yaml:1:1: schema (warning): there is no schema schemas/advice.schema.json"
     assert "    run `envgen matrix schemas`" in bare.out.splitlines()[1]
-    assert bare.err.startswith("9 warnings; ")
+    assert bare.err.startswith("12 warnings; ")
     assert workspace.envgen("matrix", "lint", "--strict").status == 1
     written = workspace.envgen("matrix", "schemas")
     assert (written.status, written.out.splitlines()[0]) == (0, "wrote schemas/advice.schema.json")
     again = workspace.envgen("matrix", "schemas")
-    assert (again.status, again.out, again.err) == (0, "", "every schema is as it should be\n")
+    assert (again.status, again.out, again.err) == (0, "", "every schema is up to date\n")
     before = state(workspace.root)
     clean = workspace.envgen("--root", workspace.root, "matrix", "lint", "--strict")
     assert (clean.status, clean.out) == (0, "")
@@ -58,7 +58,7 @@ def test_every_finding_is_told_with_its_place_and_the_exit_code_is_one(workspace
     assert (done.status, done.out.splitlines()) == (
         1,
         [
-            'matrices/cuda.yaml:12:17: spelling: "450.80.2" is written "450.80.02"',
+            'matrices/cuda.yaml:12:17: spelling: "450.80.2" is not in the usual spelling',
             '    write "450.80.02"',
             f"matrices/pytorch.yaml:{line}:13: never-applies: nothing in the matrices can have cuda >=14",
             "    correct it, or remove the row",

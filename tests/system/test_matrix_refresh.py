@@ -22,19 +22,20 @@ from system.channel import serve
 from system.publishing import Entry, of_python, publish, record_of, world
 from unit.small import ALPHA, FILES, examples, write_matrix
 
-from envgen.channels.channel import place
+from envgen.channels.channel import locate
 from envgen.channels.index import FolderIndex, IndexOptions
 from envgen.cli.console import Terminal
-from envgen.curate.claims import facts
-from envgen.curate.records.verify import verified
-from envgen.curate.refresh.refresh import Refreshed, refreshed
+from envgen.curate.facts import facts
+from envgen.curate.model import Fact
+from envgen.curate.records.compare import compare
+from envgen.curate.refresh.refresh import Refreshed, refresh_matrices
 from envgen.curate.refresh.report import diff_text
 from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import Layout
-from envgen.yamlfile.document import plain
+from envgen.yamlfile.document import parse
 
 
 def claimed(folder: Path) -> set[tuple[object, ...]]:
@@ -45,7 +46,7 @@ def claimed(folder: Path) -> set[tuple[object, ...]]:
 
 
 def refresh(root: Path, index: Path, *, complete: bool = False, write: bool = True) -> Refreshed:
-    return refreshed(Layout(root), CurateRequest(IndexOptions(index), complete=complete), Terminal(), write=write)
+    return refresh_matrices(Layout(root), CurateRequest(index=IndexOptions(index), complete=complete), Terminal(), write=write)
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +265,7 @@ def test_what_no_record_tells_is_named_and_not_proposed(root: Path, tmp_path: Pa
         "the spelling at matrices/alpha.yaml:5:7 does not select alpha 2.1.0 new_cuda126_py312_9",
         "no row of `providers` has specs for CPU of alpha 2.5 from vendor",
         "CUDA 13.9 is published, and cuda.yaml has no such toolkit",
-        "cuDNN 10.1.0.5 for CUDA 13 is published, and cudnn.yaml has no row",
+        "cuDNN 10.1.0.5 for CUDA 13 is published, and cudnn.yaml has no row for it",
     ]
 
 
@@ -273,7 +274,7 @@ def test_a_new_cuda_without_a_target_is_proposed_and_said(root: Path, tmp_path: 
     cuda = new_build(entries, build="cuda128_py312_9").needing("cuda-version", "cuda-version >=12.8,<13")
     found = refresh(root, publish(tmp_path / "index", [*entries, cuda]))
     assert words(found) == ["alpha 2.1.0, conda-forge: 12.8 for linux-64, Python 3.12"]
-    assert found.by_hand == ("there are builds of alpha for CUDA 12.8, and targets.yaml has no target for it",)
+    assert found.by_hand == ("alpha has builds for CUDA 12.8, and targets.yaml has no target for it",)
 
 
 def test_what_is_left_out_is_not_proposed(root: Path, tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ def test_a_file_that_cannot_be_spliced_is_refused_and_nothing_is_written(root: P
     row = '      - {provider: conda-forge, variants: ["11.8", "12.6"], platforms: [linux-64], python: "3.9-3.11", cudnn: 8}\n'
     gone = lines.replace('version: "2.0.0"', 'version: "2.0.9"').replace(row, "")
     path.write_text(gone)
-    with pytest.raises(BadInput, match="does not fit how this file is written"):
+    with pytest.raises(BadInput, match="cannot edit this file in the way it is written"):
         refresh(root, index, complete=True)
     assert path.read_text() == gone
 
@@ -335,13 +336,13 @@ def test_a_dry_run_prints_a_diff_that_git_takes_and_writes_nothing(workspace: Wo
     assert (dry.status, path.read_bytes()) == (0, before)
     assert dry.out.startswith("--- a/matrices/alpha.yaml\n+++ b/matrices/alpha.yaml\n@@ ")
     assert dry.err == (
-        "matrices/alpha.yaml: alpha 2.1.0: a new release\nnot written: matrices/alpha.yaml. `--write` writes\n"
+        "matrices/alpha.yaml: alpha 2.1.0: a new release\nnot written: matrices/alpha.yaml; use --write to apply the changes\n"
     )  # fmt: skip
     assert workspace.envgen("matrix", "refresh", "--index", index, "--exit-code").status == 1
     written = workspace.envgen("matrix", "refresh", "--index", index, "--write")
     after = path.read_bytes()
     assert (written.status, written.out, after.decode()) == (0, dry.out, ALPHA)
-    assert written.err.splitlines()[-1].startswith("written: matrices/alpha.yaml. ")
+    assert written.err.splitlines()[-1].startswith("wrote matrices/alpha.yaml; ")
     path.write_bytes(before)
     subprocess.run(["git", "apply", "-p1", "-"], cwd=workspace.root, input=dry.out.encode(), check=True)
     assert path.read_bytes() == after
@@ -353,7 +354,7 @@ def test_a_dry_run_prints_a_diff_that_git_takes_and_writes_nothing(workspace: Wo
 @pytest.mark.parametrize("style", ["crlf", "no newline"])
 def test_the_diff_of_a_file_with_other_ends_of_lines_is_taken_too(workspace: Workspace, index: Path, style: str) -> None:
     path = workspace.root / "matrices" / "alpha.yaml"
-    data = plain(ALPHA)
+    data = parse(ALPHA, "alpha.yaml").data
     del data["releases"][-1]["builds"][0]["variants"][1]
     path.write_bytes(styled(data, style).encode())
     before = path.read_bytes()
@@ -408,19 +409,30 @@ def test_the_matrices_of_this_repository_say_what_the_snapshot_holds(real: Path,
     assert (found.changed, found.by_hand) == ((), ())
 
 
+def at_the_end(fact: Fact, build: str) -> str:
+    """The build string, with the variant at its end where the spelling looks for it there."""
+    assert fact.spelling
+    asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
+    glob = next((words[2] for words in asked if len(words) > 2), "*")
+    variant, _, rest = build.partition("_")
+    ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
+    return f"{rest}_{ending}" if glob.startswith("*_") and variant.startswith(ending) else build
+
+
 def test_channels_made_of_all_that_this_repository_claims_confirm_it_and_change_nothing(tmp_path: Path) -> None:
     """Needs no snapshot: one made-up record for each cell, named as its provider names builds."""
     shutil.copytree(REPO / "matrices", tmp_path / "matrices")
     matrix = load_matrix(tmp_path / "matrices")
     entries = []
     for fact in facts(matrix, tuple(matrix.frameworks), PLATFORMS):
-        entry = replace(record_of(fact), name={"jax": "jaxlib"}.get(fact.framework, fact.framework))
+        record = record_of(fact)
+        entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=at_the_end(fact, record.build))
         old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
         entries.append(replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry)
     index = publish(tmp_path / "index", entries, ("conda-forge", "pytorch", "nvidia"))
-    found = verified(Layout(tmp_path), CurateRequest(IndexOptions(index), complete=True), Terminal(), solve=False, jobs=1)
-    assert {(item.first.text, str(item.fact.at)) for item in found.judged if item.first} == set()
-    assert (found.failed, len(found.judged) > 2800) == (False, True)
+    found = compare(Layout(tmp_path), CurateRequest(index=IndexOptions(index), complete=True), Terminal(), solve=False, jobs=1)
+    assert {(item.decisive.text, str(item.fact.at)) for item in found.facts if item.decisive} == set()
+    assert (found.failed, len(found.facts) > 2800) == (False, True)
     assert refresh(tmp_path, index, complete=True).changed == ()
 
 
@@ -429,7 +441,7 @@ def test_a_release_that_is_taken_out_comes_back_as_far_as_records_prove_it(real:
     path = real / "matrices" / f"{name}.yaml"
     whole = path.read_text()
     package, records = "jaxlib" if name == "jax" else name, FolderIndex(snapshot, "snapshot")
-    places = [place(channel) for channel in ("conda-forge", "pytorch")]
+    places = [locate(channel) for channel in ("conda-forge", "pytorch")]
     proven = {str(record.version) for p in PLATFORMS for c in places for record in records.records(package, c, p)}
     blocks = re.findall(r'^  - version: "[^"]+"\n(?:    .*\n)+', whole, re.MULTILINE)
     before = claimed(real / "matrices")

@@ -16,8 +16,8 @@ from unit.small import FILES, write_matrix
 
 from envgen.channels.index import IndexOptions
 from envgen.cli.console import Terminal
-from envgen.curate.model import Judged, Verdicts
-from envgen.curate.records.verify import verified
+from envgen.curate.model import CheckedFact, MatrixComparison
+from envgen.curate.records.compare import compare
 from envgen.curate.request import CurateRequest
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
@@ -56,9 +56,9 @@ class Site:
         write_matrix(self.root / "matrices", self.files)
         return publish(self.root / "index", self.entries, self.channels)
 
-    def verify(self, *, complete: bool = False, solve: bool = True) -> Verdicts:
-        asked = CurateRequest(IndexOptions(self.write()), complete=complete)
-        return verified(Layout(self.root), asked, Terminal(), solve=solve, jobs=2)
+    def verify(self, *, complete: bool = False, solve: bool = True) -> MatrixComparison:
+        request = CurateRequest(index=IndexOptions(self.write()), complete=complete)
+        return compare(Layout(self.root), request, Terminal(), solve=solve, jobs=2)
 
 
 @pytest.fixture
@@ -66,33 +66,33 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def name(item: Judged) -> str:
+def name(item: CheckedFact) -> str:
     fact = item.fact
     return f"{fact.framework} {fact.version} {fact.variant or 'cpu'} {fact.platform} {fact.python}"
 
 
-def others(found: Verdicts) -> dict[str, tuple[str, str, str]]:
+def others(found: MatrixComparison) -> dict[str, tuple[str, str, str]]:
     """Every fact that is not confirmed: verdict, aspect and reason."""
-    return {name(item): (item.verdict, item.first.name, item.first.text) for item in found.judged if item.first}
+    return {name(item): (item.verdict, item.decisive.name, item.decisive.text) for item in found.facts if item.decisive}
 
 
-def unknown(found: Verdicts) -> list[str]:
-    return [f"{build} {build.platform}" for item in found.unclaimed if item.why is None for build in item.builds]
+def unknown(found: MatrixComparison) -> list[str]:
+    return [f"{build} {build.platform}" for item in found.unclaimed if item.reason == "unknown" for build in item.builds]
 
 
 def test_what_records_prove_is_confirmed_in_a_part_of_a_channel_and_in_a_whole_one(site: Site) -> None:
     for complete in (False, True):
         found = site.verify(complete=complete)
         assert (others(found), unknown(found), found.failed) == ({}, [], False)
-        assert len(found.judged) == 3 * 3 + 2 * 3 + 3 * 3 + 2 * 3 + 2 * 2 + 2 * 2 + 2 + 2 * 2
-        assert [str(source.since) for source in found.sources] == ["2.0.0", "1.9.0", "3.0.0"]
+        assert len(found.facts) == 3 * 3 + 2 * 3 + 3 * 3 + 2 * 3 + 2 * 2 + 2 * 2 + 2 + 2 * 2
+        assert [str(provider.oldest) for provider in found.providers] == ["2.0.0", "1.9.0", "3.0.0"]
 
 
 def test_equal_questions_are_solved_once_and_nothing_is_solved_that_has_no_build(site: Site) -> None:
     found = site.verify()
-    assert found.solves == len(found.judged)
+    assert found.solves == len(found.facts)
     site.entries = [entry for entry in site.entries if entry.name != "alpha"]
-    assert site.verify().solves == sum(item.fact.framework == "beta" for item in found.judged)
+    assert site.verify().solves == sum(item.fact.framework == "beta" for item in found.facts)
 
 
 # --- what a record refutes ------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_a_build_for_several_pythons_that_refuses_one_is_believed(site: Site) ->
 
 def test_a_build_that_needs_another_cuda_than_its_name_says_is_refuted(site: Site) -> None:
     site.swap(lambda e: [e.needing("cuda-version", "cuda-version >=12.8,<13")], "alpha", "2.1.0", "cuda126_py310", "win-64")
-    text = "needs `cuda-version >=12.8,<13`, and the spelling asks for cuda-version 12.6"
+    text = "needs `cuda-version >=12.8,<13`, and the spelling requests cuda-version 12.6"
     assert others(site.verify()) == {"alpha 2.1.0 12.6 win-64 3.10": ("refuted", "solves", text)}
 
 
@@ -239,7 +239,7 @@ def test_a_cuda_without_a_target_is_solved_with_what_such_a_target_would_promise
     site.edit("targets.yaml", '  cu118: {cuda: "11.8", platforms: [linux-64]}\n', "")
     found = site.verify()
     assert others(found) == {}
-    assert found.homeless == (Version("11.8"),)
+    assert found.without_target == (Version("11.8"),)
 
 
 # --- what is absent -------------------------------------------------------------------------------------------------------
@@ -281,10 +281,10 @@ def test_a_channel_that_the_folder_does_not_have_is_named(site: Site) -> None:
 def test_a_dependency_without_a_record_is_named_and_refutes_in_a_whole_channel(site: Site) -> None:
     site.swap(lambda e: [replace(e, depends=(*e.depends, "libmissing >=1"))], "betalib", "3.1.0", "cpu_py311", "osx-arm64")
     ((fact, (verdict, aspect, text)),) = others(site.verify()).items()
-    (item,) = (item for item in site.verify().judged if name(item) == fact)
+    (item,) = (item for item in site.verify().facts if name(item) == fact)
     assert (fact, verdict, aspect) == ("beta 3.1.0 cpu osx-arm64 3.11", "undecidable", "solves")
-    assert item.first
-    assert item.first.kind == "no record of libmissing that fits the rest"
+    assert item.decisive
+    assert item.decisive.reason == "no record of libmissing that fits the rest"
     assert "libmissing >=1" in text
     assert others(site.verify(complete=True))[fact][:2] == ("refuted", "solves")
 
@@ -323,7 +323,7 @@ def test_a_build_that_no_fact_claims_is_unknown(site: Site) -> None:
         "alpha 2.1.0 py310_0 linux-aarch64",
     ]
     assert found.failed
-    assert [(item.source.provider, item.why, len(item.builds)) for item in found.unclaimed][1:] == [("vendor", "older", 1)]
+    assert [(item.provider.name, item.reason, len(item.builds)) for item in found.unclaimed][1:] == [("vendor", "older", 1)]
     site.files["alpha.yaml"] += (
         "left-out:\n"
         "  - {provider: conda-forge, platforms: [linux-aarch64], because: a test}\n"
@@ -342,7 +342,7 @@ def test_a_framework_of_any_name_is_verified(site: Site) -> None:
     (site.root / "matrices" / "beta.yaml").unlink()
     found = site.verify(complete=True)
     assert others(found) == {}
-    assert any(item.fact.framework == "gamma" for item in found.judged)
+    assert any(item.fact.framework == "gamma" for item in found.facts)
 
 
 # --- the command ----------------------------------------------------------------------------------------------------------
@@ -356,12 +356,12 @@ def workspace(site: Site, tmp_path: Path) -> Workspace:
 def test_the_command_prints_a_table_and_ends_in_1_when_something_is_refuted_or_unknown(site: Site, workspace: Workspace) -> None:
     good = workspace.envgen("matrix", "verify", "--index", site.write())
     assert (good.status, good.err) == (0, "")
-    assert good.out.splitlines()[:5] == [
-        "framework  provider     claimed  confirmed  refuted  undecidable  unknown",
-        "alpha      conda-forge       30         30        0            0        0",
-        "alpha      vendor             4          4        0            0        0",
-        "beta       conda-forge       10         10        0            0        0",
-        "all                          44         44        0            0        0",
+    assert [line.split() for line in good.out.splitlines()[:6] if "─" not in line] == [
+        ["framework", "provider", "claimed", "confirmed", "refuted", "undecidable", "unknown"],
+        ["alpha", "conda-forge", "30", "30", "0", "0", "0"],
+        ["alpha", "vendor", "4", "4", "0", "0", "0"],
+        ["beta", "conda-forge", "10", "10", "0", "0", "0"],
+        ["all", "44", "44", "0", "0", "0"],
     ]
     site.swap(lambda e: [replace(e, build=f"new_{e.build}")], "alpha", "2.1.0", "cuda126_py311")
     site.swap(lambda e: [e, replace(e, version="3.2.0")], "betalib", "3.1.0", "cpu_py311")
@@ -434,15 +434,15 @@ def test_no_fact_of_this_repository_is_refuted_and_no_build_in_the_snapshot_is_u
     snapshot: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENVGEN_CACHE", str(unpacked_cache))
-    found = verified(Layout(REPO), CurateRequest(IndexOptions(snapshot)), Terminal(), solve=True, jobs=2)
-    assert {name(item): item.first for item in found.judged if item.verdict == "refuted"} == {}
+    found = compare(Layout(REPO), CurateRequest(index=IndexOptions(snapshot)), Terminal(), solve=True, jobs=2)
+    assert {name(item): item.decisive for item in found.facts if item.verdict == "refuted"} == {}
     assert (unknown(found), found.failed) == ([], False)
-    since = {(source.framework, source.provider): source.since for source in found.sources}
-    assert since["pytorch", "conda-forge"] <= Version("1.10")
-    assert since["pytorch", "pytorch"] <= Version("1.10")
-    assert since["tensorflow", "conda-forge"] <= Version("2.10")
-    assert since["jax", "conda-forge"] <= Version("0.4.14")
-    for framework, provider in since:
-        mine = [item for item in found.judged if (item.fact.framework, item.fact.provider) == (framework, provider)]
+    oldest = {(provider.framework, provider.name): provider.oldest for provider in found.providers}
+    assert oldest["pytorch", "conda-forge"] <= Version("1.10")
+    assert oldest["pytorch", "pytorch"] <= Version("1.10")
+    assert oldest["tensorflow", "conda-forge"] <= Version("2.10")
+    assert oldest["jax", "conda-forge"] <= Version("0.4.14")
+    for framework, provider in oldest:
+        mine = [item for item in found.facts if (item.fact.framework, item.fact.provider) == (framework, provider)]
         assert sum(item.verdict == "confirmed" for item in mine) >= 18, (framework, provider)
-        assert all(item.first and item.first.kind for item in mine if item.verdict == "undecidable")
+        assert all(item.decisive and item.decisive.reason for item in mine if item.verdict == "undecidable")

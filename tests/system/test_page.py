@@ -16,7 +16,7 @@ from unit.odd import odd_matrix
 from envgen.curate.show import table as show
 from envgen.curate.show.grid import grid
 from envgen.curate.show.page import html
-from envgen.curate.show.query import Query, asked, platforms_of
+from envgen.curate.show.query import Query, parse_query, platforms_of
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.project.load import load_project
@@ -50,7 +50,7 @@ def opened(browser: Any, tmp_path: Path) -> Callable[..., Any]:
 
     def open_page(matrix: Matrix, question: Query | None = None, words: str = "", width: int = 1440, theme: str = "light") -> Any:
         path = tmp_path / "page.html"
-        path.write_text(html(matrix, question or asked(matrix, (), None, (), None, None)), encoding="utf-8")
+        path.write_text(html(matrix, question or parse_query(matrix, (), None, (), None, None)), encoding="utf-8")
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
@@ -88,7 +88,7 @@ ORDER = ("out", "warn", "met", "open")
 
 def said(matrix: Matrix, question: Query) -> dict[str, Any]:
     """What --json says of the cells that the page shows for a question, in the page's form."""
-    found = json.loads(show.as_json(grid(matrix, question), question))["cells"]
+    found = json.loads(show.grid_json(grid(matrix, question), question))["cells"]
     return {f"{cell['release']},{cell['provider']},{cell['cuda'] or 'cpu'}": cell for cell in found}
 
 
@@ -124,7 +124,7 @@ def test_the_page_says_what_json_says(kind: str, count: int, real: Matrix, opene
     ]
     gpus = [*matrix.gpus, "2.0", "7.0", "11.0", "99.0"]
     for _ in range(count):
-        question = asked(
+        question = parse_query(
             matrix,
             [chance.choice(list(matrix.frameworks))],
             chance.choice(drivers),
@@ -145,7 +145,7 @@ def test_the_command_writes_the_page_and_says_the_same(workspace: Any, real: Mat
     assert done.err == f"wrote sub/page.html ({len(path.read_bytes()) // 1000} kB): open it in a browser, or send it\n"
     browser.get(path.as_uri())
     assert browser.execute_script("return document.getElementById('driver').value") == "535.104.05"
-    seen = browser.execute_async_script(READ, words_of(asked(real, ["pytorch"], "535.104.05", ["V100"], "3.11", "win-64")))
+    seen = browser.execute_async_script(READ, words_of(parse_query(real, ["pytorch"], "535.104.05", ["V100"], "3.11", "win-64")))
     cells = json.loads(told.out)["cells"]
     assert_same(seen, {f"{c['release']},{c['provider']},{c['cuda'] or 'cpu'}": c for c in cells})
 
@@ -156,7 +156,7 @@ def test_what_it_says_to_write_into_a_project_is_what_the_resolver_takes(
     page, chance = opened(real), random.Random(3)
     for number in range(8):
         framework = chance.choice(list(real.frameworks))
-        question = asked(
+        question = parse_query(
             real, [framework], "575.51.03", chance.sample(["V100", "A100", "8.9"], 2), chance.choice([None, "3.11"]), "linux-64"
         )
         seen = page.execute_async_script(READ, f"{words_of(question)}&n={number}")
@@ -198,7 +198,7 @@ def test_it_can_be_used_with_a_keyboard_alone(real: Matrix, opened: Callable[...
     page = opened(real, words="framework=pytorch&platform=linux-64")
     driver, gpu = page.find_element("id", "driver"), page.find_element("id", "gpu")
     driver.send_keys("580")
-    assert page.find_element("id", "driver-says").text.startswith("580 alone is read as 580.0")
+    assert page.find_element("id", "driver-says").text.startswith("580 is read as 580.0")
     page.find_element("css selector", "#driver-says button").send_keys(Keys.ENTER)
     assert driver.get_attribute("value") == "580.65.06"
     gpu.send_keys("rtx 4090", Keys.ENTER)
@@ -208,7 +208,7 @@ def test_it_can_be_used_with_a_keyboard_alone(real: Matrix, opened: Callable[...
         "compute capability 8.0 ×",
     ]
     gpu.send_keys("RTX 9999", Keys.ENTER)
-    assert "No GPU “RTX 9999” is known here" in page.find_element("id", "gpu-says").text
+    assert "Unknown GPU “RTX 9999”" in page.find_element("id", "gpu-says").text
     address(page, "driver=580.65.06", "gpu=RTX+4090&gpu=8.0")
 
     stops = page.find_elements("css selector", "#grid [tabindex='0']")
@@ -244,18 +244,16 @@ def test_nonsense_in_the_address_means_nothing_was_picked(real: Matrix, opened: 
 
 def test_a_framework_without_a_build_for_a_platform_says_so(real: Matrix, opened: Callable[..., Any]) -> None:
     page = opened(real, words="framework=tensorflow&platform=win-64")
-    assert page.find_element("id", "answer").text == "No build of tensorflow was made for win-64."
+    assert page.find_element("id", "answer").text == "tensorflow has no builds for win-64."
     mac = opened(real, words="framework=tensorflow&platform=osx-arm64&driver=470")
     answer = mac.find_element("id", "answer").text
-    assert answer.startswith(
-        "No CUDA build of tensorflow was made for osx-arm64. Newest that fits: tensorflow 2.19.1 for CPU, python"
-    )
+    assert answer.startswith("tensorflow has no CUDA builds for osx-arm64. Newest that fits: tensorflow 2.19.1 for CPU, python")
 
 
 def test_without_a_cuda_build_the_closest_is_named(real: Matrix, opened: Callable[..., Any]) -> None:
     answer = opened(real, words="framework=pytorch&platform=linux-64&driver=390&gpu=A100").find_element("id", "answer").text
-    assert "No CUDA build of pytorch is left. Newest that fits: pytorch 2.13.0 for CPU" in answer
-    assert "Closest is 2.13.0 for CUDA 13.0: it takes driver 580.65.06 or newer." in answer
+    assert "No CUDA build of pytorch fits. Newest that fits: pytorch 2.13.0 for CPU" in answer
+    assert "The closest is 2.13.0 for CUDA 13.0: it needs driver 580.65.06 or newer." in answer
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440])

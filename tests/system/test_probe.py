@@ -111,7 +111,7 @@ def test_the_libraries_are_of_the_environment_and_of_the_driver(site: Workspace,
 def test_people_get_a_table_and_the_reason_of_each_verdict(site: Workspace, cpu: Path, cuda: Path) -> None:
     good = site.envgen("probe", "--prefix", cpu, **bare())
     assert (good.status, good.err, "\x1b" in good.out) == (0, "", False)
-    assert "pytorch: ok: sees no GPU, as is right for CPU\n" in good.out
+    assert "pytorch: ok: sees no GPU, as expected of a CPU build\n" in good.out
     bad = site.envgen("probe", "--prefix", cuda, "--framework", "tensorflow", **bare())
     assert (bad.status, bad.err) == (1, "")
     assert " tensorflow   2.19.1    CUDA 12.6   CUDA 12.6   none        cpu      error " in bad.out
@@ -150,7 +150,7 @@ def test_without_a_driver_every_cuda_build_says_so(site: Workspace, cuda: Path) 
 def test_a_driver_that_is_too_old_is_told_with_its_floor(site: Workspace, nvml: FakeNvml, cuda: Path) -> None:
     status, found = probe(site, cuda, machine(nvml(driver="470.57.02", cuda=11040, gpus=T4)))
     assert (status, rules(found)) == (1, [["driver-too-old"]] * 4)
-    assert found["frameworks"][0]["reason"] == "sees no GPU: CUDA 12.6 needs driver 525.60.13 or newer, here is 470.57.02"
+    assert found["frameworks"][0]["reason"] == "sees no GPU: CUDA 12.6 requires driver 525.60.13 or newer, and this is 470.57.02"
 
 
 def test_minor_version_compatibility_is_no_error(site: Workspace, nvml: FakeNvml, torch: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_toolkit_in_ld_library_path_wins_and_is_named(site: Workspace, nvml: F
         "rule": "foreign-library",
         "severity": "warning",
         "text": f"loaded libcudart.so.12 from outside the environment: {foreign.parent}",
-        "hint": f"LD_LIBRARY_PATH names {tmp_path}/cuda/lib64: try without it",
+        "hint": f"LD_LIBRARY_PATH contains {tmp_path}/cuda/lib64; try without it",
     }
 
 
@@ -251,7 +251,7 @@ def test_a_library_of_another_major_from_outside_is_an_error(site: Workspace, nv
     env = make(*frameworks.torch("2.7.1", "12.6", at_import=f"import ctypes; ctypes.CDLL({str(foreign)!r})"))
     status, found = probe(site, env, machine(nvml(driver="560.35.03", cuda=12060, gpus=T4)))
     assert (status, rules(found)) == (1, [["foreign-library"]])
-    assert "of another version than the build's (CUDA 12.6, cuDNN 9.10.0)" in found["frameworks"][0]["reason"]
+    assert "but the build is for CUDA 12.6 and cuDNN 9.10.0" in found["frameworks"][0]["reason"]
 
 
 def test_a_framework_from_another_place_is_not_the_environments(site: Workspace, cpu: Path, make: Make) -> None:
@@ -277,11 +277,11 @@ def test_a_missing_library_is_named(site: Workspace, make: Make) -> None:
 @pytest.mark.parametrize(
     ("code", "rule", "text"),
     [
-        ("import os; os.kill(os.getpid(), 11)", "crashed", "was ended by SIGSEGV: it was busy with `import`"),
-        ("import os; os.abort()", "crashed", "was ended by SIGABRT: it was busy with `import`"),
+        ("import os; os.kill(os.getpid(), 11)", "crashed", "crashed with SIGSEGV, in the step `import`"),
+        ("import os; os.abort()", "crashed", "crashed with SIGABRT, in the step `import`"),
         ("raise ImportError('no numpy')", "import-failed", "cannot be imported: ImportError: no numpy"),
-        ("import os; os._exit(3)", "no-answer", "ended early with status 3: it was busy with `import`"),
-        ("import time; time.sleep(600)", "timed-out", "did not answer within 4 seconds: it was busy with `import`"),
+        ("import os; os._exit(3)", "no-answer", "exited early with status 3, in the step `import`"),
+        ("import time; time.sleep(600)", "timed-out", "gave no answer within 4 seconds, in the step `import`"),
     ],
 )
 def test_one_that_gives_no_answer_does_not_keep_the_others_from_answering(
@@ -289,8 +289,8 @@ def test_one_that_gives_no_answer_does_not_keep_the_others_from_answering(
 ) -> None:
     env = make(*frameworks.torch("2.7.1", at_import=code), *frameworks.jax("0.7.2"))
     status, found = probe(site, env, bare(), "--timeout", "4")
-    assert (status, rules(found), states(found)) == (1, [[rule], []], {"pytorch": "error", "jax": "ok"})
-    assert found["frameworks"][0]["reason"].startswith(text)
+    assert (status, rules(found), states(found)) == (1, [[], [rule]], {"jax": "ok", "pytorch": "error"})
+    assert found["frameworks"][1]["reason"].startswith(text)
 
 
 @pytest.fixture
@@ -330,6 +330,77 @@ def test_a_probe_that_is_killed_leaves_no_process(hanging: tuple[subprocess.Pope
     assert ends(pid)
 
 
+# --- a framework without a probe script -----------------------------------------------------------------------------------
+
+
+def one(site: Workspace, env: Path, *words: object, **variables: str) -> tuple[int, dict[str, Any]]:
+    """The status of a probe of one module, and what it found."""
+    status, found = probe(site, env, {**bare(), **variables}, "--framework", "loom", *words)
+    (row,) = found["frameworks"]
+    return status, row
+
+
+def test_any_module_is_imported_and_its_version_and_libraries_are_told(site: Workspace, make: Make) -> None:
+    status, row = one(site, make(*frameworks.unscripted("loom", "3.1.4", "12.6")))
+    assert (status, row["state"], row["version"]) == (0, "note", "3.1.4")
+    assert [issue["rule"] for issue in row["issues"]] == ["import-only", "no-target"]
+    assert (row["available"], row["devices"], row["ran_on"], row["agrees"], row["problems"]) == (None, [], None, None, [])
+    if frameworks.compiler():
+        assert [(Path(library["path"]).name, library["origin"]) for library in row["libraries"]] == [
+            ("libcudart.so.12.6.77", "environment")
+        ]
+        assert row["reason"] == "can be imported, and loads 1 CUDA library"
+
+
+def test_a_module_that_crashes_when_it_is_imported_is_an_error(site: Workspace, make: Make) -> None:
+    status, row = one(site, make(*frameworks.unscripted("loom", "3.1.4", at_import="import os; os.kill(os.getpid(), 11)")))
+    assert (status, row["state"], [issue["rule"] for issue in row["issues"]]) == (1, "error", ["crashed"])
+    assert row["reason"] == "crashed with SIGSEGV, in the step `import`"
+
+
+def test_a_module_that_raises_when_it_is_imported_is_an_error(site: Workspace, make: Make) -> None:
+    """Not the one that is missing is reported, but the one that lacks another."""
+    status, row = one(site, make(*frameworks.unscripted("loom", "3.1.4", at_import="import shuttle")))
+    assert (status, [issue["rule"] for issue in row["issues"]]) == (1, ["import-failed"])
+    assert row["reason"] == "cannot be imported: ModuleNotFoundError: No module named 'shuttle'"
+
+
+@pytest.fixture
+def known(site: Workspace) -> Iterator[Workspace]:
+    """A repository whose matrices know the framework `loom`; envgen itself does not."""
+    path = site.root / "matrices" / "loom.yaml"
+    path.write_text("framework: loom\nbecause: https://loom.example\npackages:\n  - {conda: [loom]}\n", encoding="utf-8")
+    yield site
+    path.unlink()
+
+
+def test_a_framework_that_only_the_matrices_know_is_probed_like_any_other(known: Workspace, make: Make) -> None:
+    env = make(*frameworks.unscripted("loom", "3.1.4"), *frameworks.torch("2.7.1"))
+    status, found = probe(known, env, bare())
+    assert (status, states(found)) == (0, {"loom": "note", "pytorch": "ok"})
+    status, found = probe(known, env, bare(), "--target", "cu126")
+    assert (status, states(found)) == (1, {"loom": "error", "pytorch": "error"})
+    assert rules(found) == [["cpu-build", "import-only"], ["cpu-build"]]
+    loom = found["frameworks"][0]
+    assert loom["reason"] == f"is a CPU build ({loom['package']}), which sees no GPU on any machine"
+
+
+@needs_compiler
+def test_a_library_that_a_module_loads_from_outside_is_named(site: Workspace, make: Make, tmp_path: Path) -> None:
+    foreign = frameworks.cudart(tmp_path / "cuda-12.4" / "lib64", "12.4")
+    env = make(*frameworks.unscripted("loom", "3.1.4", "12.6"))
+    status, row = one(site, env, "--target", "cu126", LD_LIBRARY_PATH=str(foreign.parent))
+    assert (status, row["state"], row["libraries"]) == (0, "warning", [{"path": str(foreign), "origin": "foreign"}])
+    assert row["reason"] == f"loaded libcudart.so.12 from outside the environment: {foreign.parent}"
+    assert row["issues"][0]["hint"] == f"LD_LIBRARY_PATH contains {foreign.parent}; try without it"
+
+
+@needs_compiler
+def test_cuda_libraries_in_an_environment_for_cpu_are_a_warning(site: Workspace, make: Make) -> None:
+    status, row = one(site, make(*frameworks.unscripted("loom", "3.1.4", "12.6")), "--target", "cpu")
+    assert (status, [issue["rule"] for issue in row["issues"]]) == (0, ["cuda-in-cpu", "import-only"])
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------------
 
 
@@ -342,10 +413,19 @@ def test_what_cannot_be_asked_is_bad_input(site: Workspace, cpu: Path, make: Mak
     refused(site.envgen("probe"), "no environment is active", "hint: activate one, or give --prefix")
     refused(site.envgen("probe", "--prefix", tmp_path), "not a conda environment: it has no conda-meta")
     refused(site.envgen("probe", "--prefix", tmp_path / "none"), "not a conda environment")
-    refused(site.envgen("probe", "--prefix", make()), "there is nothing to ask", "hint: name another")
-    refused(site.envgen("probe", "--prefix", cpu, "--framework", "cupy"), "cupy is not installed", "installed here: pytorch, ten")
-    refused(site.envgen("probe", "--prefix", cpu, "--framework", "mxnet"), "'mxnet' is not one of")
-    refused(site.envgen("probe", "--prefix", cpu, "--target", "gpu"), "`gpu` is no target")
+    refused(site.envgen("probe", "--prefix", make()), "no framework of the matrices is installed", "hint: name another")
+    refused(
+        site.envgen("probe", "--prefix", cpu, "--framework", "cupy"), "`cupy` is not installed", "installed here: jax, pytorch, ten"
+    )
+    refused(
+        site.envgen("probe", "--prefix", cpu, "--framework", "mxnet"),
+        "`mxnet` is not installed",
+        "installed here: jax, pytorch, ten",
+    )
+    refused(
+        site.envgen("probe", "--prefix", cpu, "--target", "gpu"),
+        "--target: `gpu` depends on the machine, and an environment was made for one",
+    )
     for timeout in ("0", "-1", "0.5", "soon", "nan", "86401"):
         refused(site.envgen("probe", "--prefix", cpu, "--timeout", timeout), "--timeout")
 
@@ -354,6 +434,6 @@ def test_an_environment_without_its_python_is_bad_input(site: Workspace, cpu: Pa
     shutil.copytree(cpu, tmp_path / "env", symlinks=True)
     python = tmp_path / "env" / "bin" / "python"
     python.unlink()
-    refused(site.envgen("probe", "--prefix", tmp_path / "env"), "no Python in this environment")
+    refused(site.envgen("probe", "--prefix", tmp_path / "env"), "this environment has no Python")
     python.write_text("not a program")
     refused(site.envgen("probe", "--prefix", tmp_path / "env"), "cannot start", "hint: the environment is broken")

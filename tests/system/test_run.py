@@ -135,9 +135,18 @@ def test_paths_to_another_cuda_are_left_out_and_said_once(site: Site, toolkit: P
     )
     assert done.out.splitlines() == [f"{tmp_path}/mine||||1", f"{site.prefix}/bin:{os.environ['PATH']}"]
     (said,) = done.err.splitlines()
-    assert said.startswith("left out, not of this environment: ")
+    assert said.startswith("dropped, because they lead outside this environment: ")
     for dropped in (f"LD_LIBRARY_PATH={toolkit}/lib64", f"CUDA_HOME={toolkit}", f"CPATH={toolkit}/include", f"PATH={toolkit}/bin"):
         assert dropped in said
+
+
+@pytest.mark.parametrize(
+    ("file", "kept"), [("libcublas.so.12", False), ("libnccl.so.2", False), ("libnccl-net.so", True), ("libcurl.so.4", True)]
+)
+def test_a_folder_goes_for_any_library_of_cuda_and_for_no_other(site: Site, tmp_path: Path, file: str, kept: bool) -> None:
+    (tmp_path / file).touch()
+    done = site.run("sh", "-c", 'echo "${LD_LIBRARY_PATH-unset}"', LD_LIBRARY_PATH=str(tmp_path))
+    assert done.out == f"{tmp_path if kept else 'unset'}\n"
 
 
 def test_the_drivers_own_folder_stays(site: Site, tmp_path: Path) -> None:
@@ -169,7 +178,7 @@ def test_what_is_not_installed_is_told_with_the_line_that_installs_it(site: Site
     done = site.workspace.envgen("run", "p", "--target", "cpu", "--prefix", tmp_path / "no where", "--", "true")
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith(f"error: {tmp_path}/no where: p-cpu is not installed\n")
-    assert f"hint: envgen install p --target cpu --prefix '{tmp_path}/no where'" in done.err
+    assert f"hint: run `envgen install p --target cpu --prefix '{tmp_path}/no where'`" in done.err
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "3", "\x00"])

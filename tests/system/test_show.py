@@ -28,10 +28,13 @@ def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
         (("--gpu", "V10O"), "error: --gpu: no GPU `V10O` in matrices/gpus.yaml\n\nhint: did you mean `v100`?"),
         (("--framework", "torch"), "error: --framework: no framework `torch` in matrices/\n\nhint: did you mean `pytorch`?"),
         (("--platform", "win"), "error: --platform: no platform `win` in matrices/\n\nhint: did you mean `win-64`?"),
-        (("--driver", "latest"), "error: --driver: 'latest' is no version\n\nhint: a driver is written"),
-        (("--python", "3"), "error: --python: '3' is no version\n\nhint: a python is written 3.12"),
-        (("--html", "matrices/cuda.yaml"), "error: matrices/cuda.yaml: is there, and is no page of envgen\n\nhint: choose another"),
-        (("--html", "page.html", "--json"), "--html writes the whole page"),
+        (("--driver", "latest"), "error: --driver: `latest` is not a version\n\nhint: write it as nvidia-smi prints it: 535"),
+        (("--python", "3"), "error: --python: `3` is not a version\n\nhint: write major and minor"),
+        (
+            ("--html", "matrices/cuda.yaml"),
+            "error: matrices/cuda.yaml: exists, and envgen did not write it\n\nhint: choose another",
+        ),
+        (("--html", "page.html", "--json"), "--html excludes --json and --all"),
     ],
 )
 def test_what_cannot_be_meant_ends_in_2(workspace: Any, words: tuple[str, ...], said: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from conftest import Workspace
 from system.channel import PROJECT, build
 
-NOTHING = "Nothing to do: every lock says what is wanted.\n"
+NOTHING = "Nothing to do: every lock is up to date.\n"
 
 
 @pytest.fixture

@@ -317,10 +317,10 @@ def changed(old: str, new: str) -> Callable[[str], str]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (changed("- name: numpy", "<<<<<<< HEAD\n- name: numpy"), "bad.yml:50:1: a merge conflict was left in this lock"),
+        (changed("- name: numpy", "<<<<<<< HEAD\n- name: numpy"), "bad.yml:50:1: this lock has an unresolved merge conflict"),
         (changed("version: 1", "version: 99"), "bad.yml:1:1: a lock of version 99 that cannot be read"),
         (lambda text: text[: len(text) // 2], "bad.yml:"),
-        (lambda text: text[: text.rindex("  category")], "bad.yml:63:3: this lock ends early: its last package is cut off"),
+        (lambda text: text[: text.rindex("  category")], "bad.yml:63:3: this lock is truncated: its last package is incomplete"),
         (lambda _: "", "bad.yml:1:1: this file is empty"),
         (lambda _: "\x00\x01\x02", "bad.yml:1:1: not YAML: "),
         (lambda _: "hello\n", "bad.yml:1:1: not a lock: "),
@@ -346,9 +346,9 @@ def test_a_broken_file_is_refused_with_its_address(outside: Workspace, change: C
         (["."], ".: not a conda environment: it has no conda-meta/"),
         ([], "nothing to verify"),
         (["right-cf-cu126.yml", "--target", "cu1x6"], "no target `cu1x6`"),
-        (["right-cf-cu126.yml", "--project", "vision"], "of project vision, but of which target is right-cf-cu126.yml?"),
+        (["right-cf-cu126.yml", "--project", "vision"], "no target of project vision given for right-cf-cu126.yml"),
         (["right-cf-cu126.yml", "--virtual-packages", "gone.yml"], "gone.yml"),
-        (["right-cf-cu126.yml", "--virtual-packages", "right-cf-cu126.yml"], "right-cf-cu126.yml: no `subdirs:` in it"),
+        (["right-cf-cu126.yml", "--virtual-packages", "right-cf-cu126.yml"], "right-cf-cu126.yml: `subdirs:` is missing"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(outside: Workspace, words: list[str], said: str) -> None:

@@ -145,7 +145,7 @@ def test_the_users_own_settings_of_pip_and_python_change_nothing(site: Site, tmp
 def test_nothing_to_do_asks_no_index(site: Site) -> None:
     site.installed()
     site.server.requests.clear()
-    assert site.install().out == f"p-cpu: nothing to do in {site.prefix}\n"
+    assert site.install().out == f"p-cpu: already up to date in {site.prefix}\n"
     assert site.server.requests == []
 
 
@@ -167,7 +167,7 @@ def test_an_update_adds_replaces_and_removes(site: Site, one: str, other: str, t
     assert site.wheels() == there
     scripts = {path.name for path in (site.prefix / "bin").glob("tiny*-says")}
     assert scripts == {f"{name.partition('-')[0]}-says" for name in there}
-    assert site.install().out == f"p-cpu: nothing to do in {site.prefix}\n"
+    assert site.install().out == f"p-cpu: already up to date in {site.prefix}\n"
 
 
 def test_pip_packages_that_stay_are_not_fetched_again(site: Site) -> None:
@@ -211,7 +211,7 @@ def test_a_wrong_wheel_is_named_with_both_hashes_and_the_old_environment_stays(s
     done = site.install()
     assert (done.status, done.out) == (1, "")
     url = f"{site.server.url('simple')}/tinyops/tinyops-1.1-py3-none-any.whl"
-    assert f"error: {url}: tinyops is not what was locked\n" in done.err
+    assert f"error: {url}: the hash of tinyops does not match the lock\n" in done.err
     assert f"locked  sha256 {hashlib.sha256(right).hexdigest()}\n" in done.err
     assert f"fetched sha256 {hashlib.sha256(right + bytes(1)).hexdigest()}\n" in done.err
     assert site.wheels() == {"tinyops-1.0"}
@@ -252,6 +252,6 @@ def test_an_environment_without_pip_is_told_what_it_lacks(site: Site) -> None:
     edited(site, lambda text: re.sub(r"- name: pip\n(  .*\n)+", "", text))
     done = site.install()
     assert done.status == 2, done.err
-    assert "its environment has no pip" in done.err
+    assert "the lock has pip packages, but no pip to install them with" in done.err
     assert "add `pip` to `dependencies:`" in done.err
     assert not site.prefix.exists()

@@ -23,7 +23,7 @@ def test_a_project_in_words_is_locked_as_the_one_in_own_terms(workspace: Workspa
     expected = workspace.files()
     workspace.project("p", BROUGHT)
     again = workspace.envgen("lock", "--index", records)
-    assert again.err.rstrip().endswith("Nothing to do: every lock says what is wanted."), again.err  # the same wish, said otherwise
+    assert again.err.rstrip().endswith("Nothing to do: every lock is up to date."), again.err  # the same wish, said otherwise
     shutil.rmtree(workspace.root / "environments" / "p" / "cu118")
     done = workspace.envgen("lock", "p", "--index", records)
     assert done.status == 0, done.err
@@ -51,11 +51,11 @@ def test_every_command_knows_the_targets_by_their_names(workspace: Workspace) ->
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        ('dependencies: ["cudatoolkit=12.3"]', 2, "error: environments/p/project.yaml:4:16: `cudatoolkit=12.3`: no target has such a CUDA"),
-        ("cuda: maybe", 2, "error: environments/p/project.yaml:4:1: cuda: 'maybe' is no CUDA version"),
+        ('dependencies: ["cudatoolkit=12.3"]', 2, "error: environments/p/project.yaml:4:16: `cudatoolkit=12.3`: no target has this CUDA version"),
+        ("cuda: maybe", 2, "error: environments/p/project.yaml:4:1: cuda: 'maybe' is not a CUDA version"),
         ('pip: ["jax[cuda13]"]', 3, "error: environments/p/project.yaml:1:1: p: no choice meets every requirement"),
         ("frameworks: {pytorch: '>=2.10'}\ncuda: {driver: '390'}", 3, "error: environments/p/project.yaml:1:1: p: no choice meets every requirement"),
-        ("pip: ['torch; python_version < \"3\"']", 2, "error: environments/p/project.yaml:4:7: `torch; python_version < \"3\"` holds in some places alone"),
+        ("pip: ['torch; python_version < \"3\"']", 2, "error: environments/p/project.yaml:4:7: `torch; python_version < \"3\"` has an environment marker, but a framework is for the whole project"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_ends_with_its_code_and_a_next_step(workspace: Workspace, words: str, status: int, said: str) -> None:
@@ -98,5 +98,5 @@ def test_init_writes_own_terms_and_says_what_it_read(
 def test_init_refuses_what_no_word_means(tmp_path: Path, workspace: Workspace) -> None:
     done = workspace.envgen("--root", tmp_path, "init", "--project", "p", "--framework", "torch", "--target", "cudatoolkit=12.3")
     assert done.status == 2
-    assert done.err == "error: `cudatoolkit=12.3`: no target has such a CUDA\n\nhint: the nearest are cu120, cu121, cu124\n"
+    assert done.err == "error: `cudatoolkit=12.3`: no target has this CUDA version\n\nhint: the nearest are cu120, cu121, cu124\n"
     assert not (tmp_path / "environments").exists()

@@ -91,7 +91,7 @@ ROW = 'advice:\n  - {{id: A1, heard: "ask for {heard}", when: {{{when}}}, but: w
         ("dropped: win-46", "it", "", "2:5: there is no platform `win-46`\n\nhint: did you mean `win-64`?"),
         ("driver: old", "it", "", "2:42: driver: 'old' is not a version range\n\nhint: write for instance \">=12.8\""),
         ('alpha: ">=2"', "it", ", trial: {specs: [\"alpha {alhpa}\"], channels: [conda-forge], gets: cpu}", "2:5: A1: {alhpa}: no such hole\n\nhint: here are {alpha}, {alphavision}, {beta}, {cu}, {cuda}, {driver}, {frameworks}, {gpu}, {major}, {platform}, {python}, {target}"),
-        ('alpha: ">=2"', "it", ", trial: {specs: [], channels: [conda-forge], gets: cpu}", "2:89: advice[0].trial.specs: expected at least 1 item, not 0\n\nhint: add what belongs here"),
+        ('alpha: ">=2"', "it", ", trial: {specs: [], channels: [conda-forge], gets: cpu}", "2:89: advice[0].trial.specs: expected at least 1 item, not 0\n\nhint: add an item"),
     ],
 )  # fmt: skip
 def test_a_broken_row_is_named(tmp_path: Path, when: str, heard: str, more: str, message: str) -> None:

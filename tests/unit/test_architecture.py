@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from envgen.matrix.load import load_matrix
 
 PACKAGE = Path(__file__).parents[2] / "envgen"
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in sorted(PACKAGE.rglob("*.py"))}
@@ -16,7 +20,7 @@ MODULES = sorted(TREES)
 # Package -> the packages that it may import, beside `model`. A module at the top level is a package of its own.
 ARROWS: dict[str, set[str]] = {
     "model": set(),
-    "targets": set(),
+    "targets": {"yamlfile"},
     "files": set(),
     "table": set(),
     "yamlfile": set(),
@@ -24,21 +28,21 @@ ARROWS: dict[str, set[str]] = {
     "matrix": {"yamlfile"},
     "resolver": {"matrix"},
     "formats": {"yamlfile"},
-    "project": {"matrix", "resolver", "yamlfile"},
+    "project": {"matrix", "resolver", "targets", "yamlfile"},
     "explain": {"matrix", "resolver"},
-    "verify": {"channels", "formats", "matrix", "project", "resolver", "yamlfile"},
-    "machine": {"formats", "matrix", "project", "resolver", "targets"},
+    "verify": {"channels", "formats", "matrix", "project", "resolver", "table", "targets", "yamlfile"},
+    "machine": {"formats", "matrix", "project", "resolver", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
-    "install": {"channels", "formats", "machine", "matrix", "project", "targets", "yamlfile"},
-    "probe": {"formats", "install", "machine", "matrix"},
-    "curate": {"channels", "files", "formats", "matrix", "project", "resolver", "yamlfile"},
-    "curate.lint": {"curate", "matrix", "resolver", "yamlfile"},
-    "curate.records": {"channels", "curate", "formats", "matrix", "verify"},
-    "curate.refresh": {"curate", "files", "formats", "matrix", "yamlfile"},
-    "curate.show": {"files", "matrix"},
+    "install": {"channels", "formats", "machine", "matrix", "project", "table", "targets"},
+    "probe": {"formats", "install", "machine", "matrix", "table", "targets"},
+    "curate": {"channels", "formats", "matrix", "resolver"},
+    "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
+    "curate.records": {"channels", "curate", "table", "verify"},
+    "curate.refresh": {"curate", "files", "matrix", "yamlfile"},
+    "curate.show": {"files", "matrix", "table"},
     "cli": {
         *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
-        *("lock", "machine", "matrix", "probe", "project", "resolver", "verify", "yamlfile"),
+        *("lock", "machine", "matrix", "probe", "project", "resolver", "table", "targets", "verify", "yamlfile"),
     },
     "__main__": {"cli"},
 }
@@ -48,17 +52,27 @@ OWNERS = {
     "click": {
         "cli.main",
         "cli.doctor",
+        "cli.init",
         "cli.install",
         "cli.lock",
         "cli.matrix",
         "cli.probe",
+        "cli.resolve",
         "cli.verify",
         "cli.options",
     },
     "conda_lock": {"lock.condalock"},
+    "filelock": {"install.transaction"},
     "jinja2": {"lock.render"},
-    "platformdirs": {"channels.index"},
-    "pydantic": {"yamlfile.document", "curate.json_schema", "project.schema", "matrix.schema", "matrix.fields"},
+    "platformdirs": {"channels.cache"},
+    "pydantic": {
+        "yamlfile.document",
+        "curate.lint.json_schema",
+        "project.schema",
+        "matrix.schema",
+        "matrix.package_schema",
+        "matrix.fields",
+    },
     "pydantic_core": {"yamlfile.document", "project.schema", "matrix.fields"},
     "pynvml": {"machine.nvml"},
     "rattler": {
@@ -66,21 +80,22 @@ OWNERS = {
         "curate.published",
         "curate.lint.rules_specs",
         "channels.index",
-        "verify.rules_promises",
+        "channels.query",
+        "channels.versions",
         "formats.others",
         "channels.solve",
     },
-    "rich": {"table", "install.inventory", "probe.report", "cli.lock_report", "cli.console"},
+    "rich": {"table", "install.inventory", "probe.report", "cli.console"},
     "yaml": {
         "yamlfile.document",
         "install.prefixes",
         "formats.conda_lock",
         "lock.condalock",
-        "yamlfile.events",
+        "yamlfile.nodes",
         "lock.render",
-        "cli.init",
+        "cli.scaffold",
     },
-    "zstandard": {"channels.index"},
+    "zstandard": {"channels.cache"},
 }
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
@@ -196,32 +211,44 @@ def test_no_library_is_granted_to_a_room_that_does_not_use_it() -> None:
         "install.clean_env",
         "model.errors",
         "curate.show.axes",
-        "curate.claims",
+        "curate.facts",
         "curate.lint.rules_constraints",
         "curate.show.grid",
+        "curate.show.groups",
         "curate.lint.rules_hardware",
         "curate.model",
-        "curate.refresh.diff",
+        "curate.refresh.edits",
         "curate.show.query",
         "curate.lint.satisfiable",
         "curate.lint.rules_builds",
-        "matrix.rows",
+        "curate.refresh.rows",
         "curate.lint.registry",
         "curate.show.table",
         "curate.lint.rules_specs",
         "curate.lint.rules_style",
         "yamlfile.edit",
-        "curate.records.verdicts",
+        "curate.records.checks",
+        "curate.records.explanation",
         "matrix.gpu_names",
         "matrix.drivers",
-        "project.collect",
+        "project.notes",
+        "project.sections",
+        "project.draft",
+        "targets",
         "model.advice",
+        "model.catalogue",
+        "matrix.packages",
         "machine.fit",
         "machine.symptoms",
         "model.facts",
         "resolver.candidates",
         "probe.model",
+        "probe.gpu_code",
+        "probe.journal",
         "probe.libraries",
+        "probe.quote",
+        "probe.rules_answer",
+        "probe.rules_no_answer",
         "probe.rules_no_gpu",
         "probe.verdict",
         "formats.builds",
@@ -322,7 +349,9 @@ def test_no_shell_no_eval_no_exit_from_the_middle(module: str) -> None:
 
 def test_importing_the_nouns_loads_nothing_heavy() -> None:
     """`envgen --help` pays for what it imports: click and the errors, at the head of the file."""
-    loaded = [f"cli.{name}" for name in ("main", "options", "doctor", "install", "lock", "matrix", "probe", "verify")]
+    loaded = [
+        f"cli.{name}" for name in ("main", "options", "doctor", "init", "install", "lock", "matrix", "probe", "resolve", "verify")
+    ]
     heads = {
         name.split(".")[0]
         for module in loaded
@@ -343,6 +372,39 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
 def test_the_page_about_the_architecture_names_every_package() -> None:
     page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert [name for name in ARROWS if name != "__main__" and f"`{name.replace('.', '/')}" not in page] == []
+
+
+# --- packages are facts ----------------------------------------------------------------------------------------------------
+
+# A probe script is about one framework. `cuda` and `cudnn` are keys of the matrix files as well as packages; NVIDIA makes drivers.
+PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn", "nvidia"}
+LIBRARIES = {"machine.cuda_paths": {"cudart"}}  # the file whose name tells the version of an installed toolkit
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Every framework, module, package and shared library that the matrices name, without `*`."""
+    catalogue = load_matrix(PACKAGE.parent / "matrices").catalogue
+    packages = {name for row in catalogue.packages for name in (*row.conda, *row.pip)}
+    found = {*packages, *catalogue.frameworks, *catalogue.imports, *catalogue.libraries, *catalogue.compilers}
+    return frozenset(name.partition("*")[0].rstrip("-_").lower() for name in found) - WORDS - {""}
+
+
+def texts(module: str) -> Iterator[tuple[int, str]]:
+    """The strings of a module and the lines that they begin on; a docstring without its examples, which stand in backticks."""
+    tree = TREES[module]
+    owners = (node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef))
+    docs = {id(node.body[0].value) for node in owners if node.body and isinstance(node.body[0], ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, re.sub(r"`[^`]*`", "", node.value) if id(node) in docs else node.value
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith(PROBES)])
+def test_no_module_names_a_framework_or_a_package_of_cuda(module: str) -> None:
+    names = known_names() - {name.lower() for name in LIBRARIES.get(module, ())}
+    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])", re.IGNORECASE)
+    assert [(line, found) for line, text in texts(module) for found in pattern.findall(text)] == []
 
 
 def test_a_noun_has_one_name() -> None:

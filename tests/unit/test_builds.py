@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import REPO
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples
@@ -16,11 +17,14 @@ from envgen.formats.builds import (
     framework_cuda,
     framework_of,
     is_cpu_build,
-    is_library,
+    libraries_of,
+    needs_cuda,
     requirement_name,
-    runtime_of,
 )
+from envgen.matrix.load import load_matrix
 from envgen.model.packages import LockedPackage
+
+KNOWN = load_matrix(REPO / "matrices").catalogue
 
 
 def conda(name: str, version: str = "1", build: str = "h1234567_0", platform: str = "linux-64") -> LockedPackage:
@@ -131,7 +135,9 @@ def test_any_text_is_a_build_of_some_cuda_or_of_none(build: str) -> None:
         (pip("nvidia-cudnn-cu12", "9.5.1.17"), "12"),
         (pip("nvidia-cuda-runtime-cu12", "12.6.77"), "12.6"),
         (pip("nvidia-cuda-runtime", "13.0.96"), "13.0"),
-        (pip("nvidia-cublas", "13.1.0.3"), ""),
+        (pip("nvidia-cublas", "13.1.0.3"), "13"),
+        (pip("nvidia-cufft", "12.0.0.61"), ""),
+        (pip("onnxruntime", "1.22.0"), None),
         (pip("cuda-toolkit", "13.0.2"), "13.0"),
         (pip("jax-cuda12-plugin", "0.7.2"), "12"),
         (pip("cupy-cuda12x", "13.6.0"), "12"),
@@ -143,7 +149,7 @@ def test_any_text_is_a_build_of_some_cuda_or_of_none(build: str) -> None:
     ids=lambda value: f"{value.name}-{value.version}" if isinstance(value, LockedPackage) else str(value),
 )
 def test_a_package_says_for_which_cuda_it_is(package: LockedPackage, cuda: str | None) -> None:
-    assert cuda_of(package) == cuda
+    assert cuda_of(KNOWN, package) == cuda
 
 
 CUDNN12 = pip("nvidia-cudnn-cu12", "9.5.1.17")
@@ -174,14 +180,14 @@ CUDNN12 = pip("nvidia-cudnn-cu12", "9.5.1.17")
 def test_a_wheel_that_does_not_tell_is_judged_by_what_is_beside_it(
     package: LockedPackage, beside: tuple[LockedPackage, ...], cuda: str | None
 ) -> None:
-    assert framework_cuda(package, (package, *beside)) == cuda
+    assert framework_cuda(KNOWN, package, (package, *beside)) == cuda
 
 
 def test_frameworks_are_known_by_the_names_of_both_managers() -> None:
-    assert [framework_of(conda(name)) for name in ("pytorch", "libtorch", "tensorflow-base", "jaxlib", "jax", "torch")] == [
+    assert [framework_of(KNOWN, conda(name)) for name in ("pytorch", "libtorch", "tensorflow-base", "jaxlib", "jax", "torch")] == [
         *("pytorch", "pytorch", "tensorflow", "jax", None, None)
     ]
-    assert [framework_of(pip(name)) for name in ("torch", "tensorflow-cpu", "jaxlib", "pytorch")] == [
+    assert [framework_of(KNOWN, pip(name)) for name in ("torch", "tensorflow-cpu", "jaxlib", "pytorch")] == [
         *("pytorch", "tensorflow", "jax", None)
     ]
 
@@ -197,7 +203,7 @@ def test_frameworks_are_known_by_the_names_of_both_managers() -> None:
     ],
 )
 def test_a_cpu_build_says_so(package: LockedPackage, found: bool) -> None:
-    assert is_cpu_build(package) is found
+    assert is_cpu_build(KNOWN, package) is found
 
 
 def test_parts_of_cuda_are_told_from_what_only_sounds_like_them() -> None:
@@ -213,40 +219,49 @@ def test_parts_of_cuda_are_told_from_what_only_sounds_like_them() -> None:
         "libmagma",
         "pytorch-cuda",
     )
-    assert [name for name in parts if not is_library(conda(name))] == []
+    assert [name for name in parts if not needs_cuda(KNOWN, conda(name))] == []
     others = ("cuda-pathfinder", "numpy", "pynvml", "nvidia-ml-py", "libcurl", "pytorch", "cudf-docs")
-    assert [name for name in others if is_library(conda(name))] == []
+    assert [name for name in others if needs_cuda(KNOWN, conda(name))] == []
     assert [
-        name for name in ("nvidia-cublas-cu12", "nvidia-nccl-cu13", "cupy-cuda12x", "jax-cuda12-pjrt") if not is_library(pip(name))
+        name
+        for name in ("nvidia-cublas-cu12", "nvidia-nccl-cu13", "cupy-cuda12x", "jax-cuda12-pjrt")
+        if not needs_cuda(KNOWN, pip(name))
     ] == []
-    assert [name for name in ("nvidia-ml-py", "torch", "triton", "cuda-pathfinder") if is_library(pip(name))] == []
+    assert [name for name in ("nvidia-ml-py", "torch", "triton", "cuda-pathfinder") if needs_cuda(KNOWN, pip(name))] == []
 
 
 @pytest.mark.parametrize(
-    ("package", "library"),
+    ("package", "libraries"),
     [
-        (conda("libcublas"), "cublas"),
-        (conda("cuda-cudart"), "cudart"),
-        (conda("cudatoolkit"), "cudart"),
-        (conda("libcudnn"), "cudnn"),
-        (pip("nvidia-cuda-runtime-cu12"), "cudart"),
-        (pip("nvidia-cudnn-cu12"), "cudnn"),
-        (pip("nvidia-cublas"), "cublas"),
-        (conda("cuda-nvcc"), None),
-        (conda("libcublas-dev"), None),
-        (pip("torch"), None),
+        (conda("libcublas", "12.6.4.1"), "cublas 12, cublasLt 12"),
+        (conda("cuda-cudart", "12.6.77"), "cudart 12"),
+        (conda("libcudnn", "9.10.1.4"), "cudnn 9"),
+        (conda("libcufft", "11.3.0.4"), "cufft 11"),
+        (pip("nvidia-cuda-runtime-cu12", "12.6.77"), "cudart 12"),
+        (pip("nvidia-cudnn-cu12", "9.5.1.17"), "cudnn 9"),
+        (pip("nvidia-cublas", "13.1.0.3"), "cublas 13, cublasLt 13"),
+        (pip("nvidia-cufile-cu12", "1.11.1.6"), "cufile 0"),
+        (conda("cuda-nvcc"), ""),
+        (conda("libcublas-dev"), ""),
+        (pip("torch"), ""),
     ],
     ids=lambda value: value.name if isinstance(value, LockedPackage) else None,
 )
-def test_a_shared_library_is_the_same_from_conda_and_from_pip(package: LockedPackage, library: str | None) -> None:
-    assert runtime_of(package) == library
+def test_a_shared_library_is_the_same_from_conda_and_from_pip(package: LockedPackage, libraries: str) -> None:
+    assert ", ".join(" ".join(item) for item in libraries_of(KNOWN, package).items()) == libraries
+
+
+def test_a_toolkit_in_one_package_brings_the_libraries_of_its_time() -> None:
+    found = libraries_of(KNOWN, conda("cudatoolkit", "11.8.0"))
+    assert (found["cudart"], found["cublas"], found["cufft"]) == ("11", "11", "10")
+    assert not {"cudnn", "nccl"} & found.keys()
 
 
 def test_only_cudnn_has_a_version_of_cudnn() -> None:
-    assert [str(cudnn_of(conda(name, "9.10.1.4"))) for name in ("cudnn", "libcudnn", "libcudnn-dev", "cudnn-frontend")] == [
+    assert [str(cudnn_of(KNOWN, conda(name, "9.10.1.4"))) for name in ("cudnn", "libcudnn", "libcudnn-dev", "cudnn-frontend")] == [
         *("9.10.1.4", "9.10.1.4", "None", "None")
     ]
-    assert cudnn_of(conda("cudnn", "broken!")) is None
+    assert cudnn_of(KNOWN, conda("cudnn", "broken!")) is None
 
 
 @pytest.mark.parametrize(

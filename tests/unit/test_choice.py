@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import assume, given
@@ -21,12 +23,19 @@ from envgen.explain.report import explained_data, explained_text
 from envgen.model.facts import Matrix, Project
 from envgen.resolver.resolve import Problem, answer, resolve
 
+Explain = Callable[[str], dict[str, Explained]]
 
-def explain(matrix: Matrix, text: str) -> dict[str, Explained]:
-    """What explains a project, by target."""
-    project = project_of(text, matrix)
-    found = explained(Problem(matrix, project), resolve(matrix, project))
-    return {one.resolution.target.name: one for one in found}
+
+@pytest.fixture(scope="module")
+def explain(real: Matrix) -> Explain:
+    """What explains a project, by target; each project is worked out once."""
+
+    @cache
+    def found(text: str) -> dict[str, Explained]:
+        project = project_of(text, real)
+        return {one.resolution.target.name: one for one in explained(Problem(real, project), resolve(real, project))}
+
+    return found
 
 
 def stopped(one: Explained, pin: str) -> tuple[str, list[str]]:
@@ -39,11 +48,9 @@ def stopped(one: Explained, pin: str) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", REAL_PROJECTS)
-def test_what_would_be_better_is_refused_by_the_oracle_too(real: Matrix, name: str) -> None:
+def test_what_would_be_better_is_refused_by_the_oracle_too(explain: Explain, name: str) -> None:
     """A better release for one target is either outside of the wish, or impossible, or costs something that counts more."""
-    project = project_of(REAL_PROJECTS[name], real)
-    found = resolve(real, project)
-    for one in explained(Problem(real, project), found):
+    for one in explain(REAL_PROJECTS[name]).values():
         for pin, better in one.alternatives.items():
             assert better.prevented_by
             version = Version(better.choice.split(" ")[1])
@@ -80,30 +87,30 @@ def test_a_release_that_facts_stop_is_impossible_alone(world: tuple[Matrix, Proj
 # --- what a person reads --------------------------------------------------------------------------------------------------
 
 
-def test_a_newer_release_without_a_build_is_stopped_by_its_builds_and_the_cpu_target_by_align(real: Matrix) -> None:
-    found = explain(real, REAL_PROJECTS["vision"])
+def test_a_newer_release_without_a_build_is_stopped_by_its_builds_and_the_cpu_target_by_align(explain: Explain) -> None:
+    found = explain(REAL_PROJECTS["vision"])
     built = "pytorch 2.8.0 from conda-forge is built for CUDA 12.8, 12.9"
     assert stopped(found["cu126"], "pytorch") == ("pytorch 2.8.0", [built])
     assert stopped(found["cpu"], "pytorch")[1][:2] == ["the targets share one version (align: true)", built]
     assert stopped(found["cu126"], "python") == ("python 3.13", ["outside 3.12"])
 
 
-def test_a_newer_python_is_stopped_by_the_builds_that_lack_it(real: Matrix) -> None:
-    found = explain(real, project_text("{tensorflow: '2.18'}", "cpu, cu126"))
+def test_a_newer_python_is_stopped_by_the_builds_that_lack_it(explain: Explain) -> None:
+    found = explain(project_text("{tensorflow: '2.18'}", "cpu, cu126"))
     better, why = stopped(found["cpu"], "python")
     assert better == "python 3.13"
     assert why == ["the CPU builds of tensorflow are for python 3.6-3.12"]
 
 
-def test_a_framework_that_binds_another_is_named_with_its_source(real: Matrix) -> None:
-    found = explain(real, REAL_PROJECTS["both"])
+def test_a_framework_that_binds_another_is_named_with_its_source(explain: Explain) -> None:
+    found = explain(REAL_PROJECTS["both"])
     better, why = stopped(found["cu126"], "pytorch")
     assert better == "pytorch 2.7.0"
     assert any(text.startswith("tensorflow ==2.18.* with provider conda-forge needs pytorch <2.7,>=2.4.1") for text in why)
 
 
-def test_the_driver_is_explained_by_its_rule_and_advice_by_where_it_goes_wrong(real: Matrix) -> None:
-    found = explain(real, project_text("{pytorch: '2.7.1'}", "cpu, cu126", 'driver: ">=535"\n'))
+def test_the_driver_is_explained_by_its_rule_and_advice_by_where_it_goes_wrong(explain: Explain) -> None:
+    found = explain(project_text("{pytorch: '2.7.1'}", "cpu, cu126", 'driver: ">=535"\n'))
     assert found["cpu"].drivers == ()
     (note,) = found["cu126"].drivers
     assert "driver 535 runs CUDA 12.6 by minor-version compatibility" in note.text
@@ -113,8 +120,8 @@ def test_the_driver_is_explained_by_its_rule_and_advice_by_where_it_goes_wrong(r
 
 @pytest.mark.parametrize("name", REAL_PROJECTS)
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_page_fits_a_terminal_and_json_says_as_much(real: Matrix, name: str, width: int) -> None:
-    found = list(explain(real, REAL_PROJECTS[name]).values())
+def test_the_page_fits_a_terminal_and_json_says_as_much(explain: Explain, name: str, width: int) -> None:
+    found = list(explain(REAL_PROJECTS[name]).values())
     page = explained_text(found, width)
     for line in page.splitlines():
         words = line.split()

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envgen.install.clean_env import SEARCHED, DroppedVariable, clean, within
+from envgen.install.clean_env import SEARCH_PATHS, DroppedVariable, clean, within
 
 PREFIX = "/home/me/envs/vision-cu126"
 FOREIGN = {"/usr/local/cuda/lib64", "/usr/local/cuda-11.2/lib64", "/opt/cudnn/lib", "/usr/local/cuda/bin"}
 ENTRIES = st.sampled_from([*FOREIGN, "/usr/bin", "/usr/lib/wsl/lib", f"{PREFIX}/lib", f"{PREFIX}/targets/cuda/lib", "", "relative"])
 PATHS = st.lists(ENTRIES, min_size=1, max_size=6).map(":".join)
-NAMES = st.sampled_from([*SEARCHED, "CUDA_HOME", "CUDA_PATH", "CUDNN_ROOT", "PYTHONPATH", "HOME", "CUDA_VISIBLE_DEVICES"])
+NAMES = st.sampled_from([*SEARCH_PATHS, "CUDA_HOME", "CUDA_PATH", "CUDNN_ROOT", "PYTHONPATH", "HOME", "CUDA_VISIBLE_DEVICES"])
 ENVIRONS = st.dictionaries(NAMES, PATHS, max_size=8)
 
 
@@ -26,7 +26,7 @@ def foreign(folder: str) -> bool:
 @given(ENVIRONS)
 def test_nothing_foreign_is_left_and_nothing_else_is_lost(environ: dict[str, str]) -> None:
     kept, dropped = clean(environ, PREFIX, foreign)
-    for name in SEARCHED:
+    for name in SEARCH_PATHS:
         before, after = (found.get(name) for found in (environ, kept))
         if before is None:
             assert after is None

@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import examples, refused
 
 from envgen.model.errors import BadInput
+from envgen.yamlfile import nodes
 from envgen.yamlfile.document import FileModel, RangeText, Text, VersionText, checked, parse, read, version_range
 
 ADDRESS = re.compile(r"f\.yaml:[1-9]\d*:[1-9]\d*: .")
@@ -41,10 +43,10 @@ def refusal(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [a\n", "f.yaml:2:1: not YAML: did not find expected ',' or ']'\n\nhint: mend the line and run again"),
+        ("name: [a\n", "f.yaml:2:1: not YAML: did not find expected ',' or ']'\n\nhint: fix the line and run again"),
         (
             "name: a\n\tflag: true\n",
-            "f.yaml:2:1: not YAML: found a tab character that violates indentation\n\nhint: mend the line and run again",
+            "f.yaml:2:1: not YAML: found a tab character that violates indentation\n\nhint: fix the line and run again",
         ),
         ("name: a\nnmae: b\n", "f.yaml:2:1: nmae: unknown key\n\nhint: did you mean `name`?"),
         ("name: a\nzzz: b\n", "f.yaml:2:1: zzz: unknown key\n\nhint: known here: flag, name, range, rows, version"),
@@ -59,10 +61,10 @@ def refusal(text: str) -> str:
         ("name: a\nrows:\n  - siez: 1\n", "f.yaml:3:5: rows[0].siez: unknown key\n\nhint: did you mean `size`?"),
         ("name: a\nrows: [1]\n", "f.yaml:2:8: rows[0]: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
         ("name: a\nname: b\n", "f.yaml:2:1: `name` is written twice\n\nhint: keep one of them"),
-        ("name: &a x\nversion: *a\n", "f.yaml:2:10: aliases (`*name`) are not used here\n\nhint: write the value out"),
+        ("name: &a x\nversion: *a\n", "f.yaml:2:10: aliases (`*name`) are not supported\n\nhint: write the value out"),
         (
             "name: a\nrows:\n  - <<: {size: 1}\n",
-            "f.yaml:3:5: a key must be plain text\n\nhint: there are no includes and no merges (`<<`): write the keys out",
+            "f.yaml:3:5: a key must be plain text\n\nhint: includes and merge keys (`<<`) are not supported: write the keys out",
         ),
         ("? [a]\n: b\n", "f.yaml:1:3: a key must be plain text\n\nhint: write the keys out"),
         ("name: 3.10\n", 'f.yaml:1:1: name: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
@@ -72,18 +74,18 @@ def refusal(text: str) -> str:
             'f.yaml:2:1: version: expected a string, got the number 12.6\n\nhint: put it in quotes: "12.60"',
         ),
         ("name: a\nrange: 3.10\n", 'f.yaml:2:1: range: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
-        ("name: a\nversion: one\n", "f.yaml:2:1: version: not a version, such as 2.7.1\n\nhint: write digits and dots"),
+        ("name: a\nversion: one\n", 'f.yaml:2:1: version: not a version\n\nhint: for example "2.7.1"'),
         (
             'name: a\nrange: ">=3,<3"\n',
-            'f.yaml:2:1: range: the range \'>=3,<3\' is empty: no version is in it\n\nhint: write for instance ">=2.5,<3" or "2.7.*"',
+            'f.yaml:2:1: range: no version is in the range \'>=3,<3\'\n\nhint: for example ">=2.5,<3" or "2.7.*"',
         ),
         (
             "name: a\nrange: x y\n",
-            'f.yaml:2:1: range: \'x y\' is not a version range\n\nhint: write for instance ">=2.5,<3" or "2.7.*"',
+            'f.yaml:2:1: range: \'x y\' is not a version range\n\nhint: for example ">=2.5,<3" or "2.7.*"',
         ),
         (
             "name: a\n<<<<<<< HEAD\nflag: true\n=======\nflag: false\n>>>>>>> other\n",
-            "f.yaml:2:1: a merge conflict was left in this file\n\nhint: choose one side and remove the `<<<<<<<`, `=======` and `>>>>>>>` lines",
+            "f.yaml:2:1: this file has an unresolved merge conflict\n\nhint: keep one side and remove the `<<<<<<<`, `=======` and `>>>>>>>` lines",
         ),
         ("- a\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
         ("just words\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
@@ -109,7 +111,7 @@ def test_tags_of_python_and_unknown_tags_are_refused_and_nothing_is_run(text: st
 
 
 def test_two_documents_in_one_file_are_refused_at_the_second() -> None:
-    assert refusal("name: a\n---\nname: b\n").startswith("f.yaml:2:1: not YAML: but found another document")
+    assert refusal("name: a\n---\nname: b\n").startswith("f.yaml:2:1: expected a single document, found another")
 
 
 def test_a_date_that_is_none_is_refused_with_its_spelling_and_address() -> None:
@@ -158,7 +160,7 @@ def test_windows_line_ends_change_nothing() -> None:
 
 def test_every_key_and_item_has_the_address_of_its_first_letter() -> None:
     document = parse("name: a\nrows:\n  - size: 1\n  - {size: 2}\n", "f.yaml")
-    assert {path: f"{at.line}:{at.column}" for path, at in document.marks.items()} == {
+    assert {path: str(document.at(*path)).removeprefix("f.yaml:") for path in document.marks} == {
         (): "1:1",
         ("name",): "1:1",
         ("rows",): "2:1",
@@ -196,21 +198,53 @@ def test_any_text_is_a_document_or_bad_input_with_an_address(text: str) -> None:
     assert error is None or (ADDRESS.match(str(error)) and error.hint)
 
 
-def test_deep_nesting_is_bad_input_too() -> None:
-    with pytest.raises(BadInput):
-        parse("[" * 3000, "f.yaml")
+@pytest.fixture(params=["C", "Python"])
+def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML's parser in C, of whichever libyaml is there, and the one in Python."""
+    if request.param == "Python":
+        monkeypatch.setattr(nodes, "LOADER", yaml.SafeLoader)
 
 
-@pytest.mark.parametrize("text", ["[", "{a: ", "- "])
-def test_deep_nesting_is_told_at_once_however_deep_it_is(text: str) -> None:
-    """PyYAML's composer in C would end the process: it calls itself once for each level."""
+@pytest.mark.parametrize(("opening", "column"), [("[", 22), ("{a: ", 85), ("- ", 43)])
+@pytest.mark.parametrize("levels", [30, 999, 1000, 1001, 3000])
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.usefixtures("loader")
+def test_deep_nesting_is_told_where_it_becomes_too_deep(opening: str, column: int, levels: int, closed: bool) -> None:
+    """Wherever libyaml itself stops: its scanner does so at 1000 levels since 0.2.6, before the parser has told of any."""
+    text = opening * levels + {"[": "]", "{": "}", "-": ""}[opening[0]] * levels * closed
+    with pytest.raises(BadInput, match=rf"^f\.yaml:1:{column}: nested too deeply\n\nhint: "):
+        parse(text, "f.yaml")
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
+def test_deep_nesting_is_told_at_once_however_deep_it_is(opening: str) -> None:
+    """PyYAML's composer in C calls itself once for each level: without a limit in libyaml this would end the process."""
     with pytest.raises(BadInput, match=r"^f\.yaml:1:\d+: nested too deeply\n\nhint: "):
-        parse(text * 300_000, "f.yaml")
+        parse(opening * 300_000, "f.yaml")
 
 
-def test_deep_nesting_that_closes_is_bad_input_too() -> None:
-    with pytest.raises(BadInput, match=r"^f\.yaml:1:22: nested too deeply\n\nhint: "):
-        parse("[" * 300_000 + "]" * 300_000, "f.yaml")
+@pytest.mark.usefixtures("loader")
+def test_twenty_levels_are_read() -> None:
+    assert parse("a:" + " [" * 20 + "]" * 20, "f.yaml").data["a"]
+    with pytest.raises(BadInput, match=r"^f\.yaml:1:44: nested too deeply"):
+        parse("a:" + " [" * 21 + "]" * 21, "f.yaml")
+
+
+@examples(300)
+@given(YAMLISH)
+def test_data_are_those_of_the_safe_loader_and_both_parsers_agree(text: str) -> None:
+    """Where a text is read at all; a mapping's keys are text here, whatever they look like."""
+    try:
+        found = parse(text, "f.yaml")
+    except BadInput:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nodes, "LOADER", yaml.SafeLoader)
+        other = refused(lambda: parse(text, "f.yaml"))
+        if other is None:
+            assert repr(parse(text, "f.yaml").data) == repr(found.data)
+    if re.search(r"[?:]", text) is None:
+        assert repr(yaml.safe_load(text) or {}) == repr(found.data or {})
 
 
 @examples(200)
@@ -245,7 +279,7 @@ def test_a_bare_number_holds_what_begins_with_it(number: str, version: Version) 
 @given(NUMBERS, NUMBERS, VERSIONS)
 def test_a_comma_means_and(low: str, high: str, version: Version) -> None:
     if Version(low) >= Version(high):
-        with pytest.raises(ValueError, match=f"^the range '>={low}, <{high}' is empty: no version is in it$"):
+        with pytest.raises(ValueError, match=f"^no version is in the range '>={low}, <{high}'$"):
             version_range(f">={low}, <{high}")
         return
     assert (version in version_range(f">={low}, <{high}")) == (Version(low) <= version < Version(high))
@@ -253,7 +287,7 @@ def test_a_comma_means_and(low: str, high: str, version: Version) -> None:
 
 @pytest.mark.parametrize("text", [">=3,<3", ">3,<3", "2.7,2.8", "==2.7.1,!=2.7.1", ">=3.13,<3.10"])
 def test_an_empty_range_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is empty: no version is in it"):
+    with pytest.raises(ValueError, match="^no version is in the range "):
         version_range(text)
 
 
@@ -280,5 +314,5 @@ def test_the_star_alone_holds_everything() -> None:
 
 @pytest.mark.parametrize("text", ["!!python/tuple [a]\n", "a: !!set {b: null}\n", "a: !own {b: c}\n"])
 def test_a_tag_on_a_list_or_a_mapping_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match=r"^f\.yaml:1:\d+: the tag .* is not used here"):
+    with pytest.raises(BadInput, match=r"^f\.yaml:1:\d+: the tag .* is not supported"):
         parse(text, "f.yaml")

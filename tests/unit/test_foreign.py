@@ -118,8 +118,8 @@ def test_names_of_pip_are_read_in_one_spelling() -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('[{"name": "x"}]', "l.json:1:1: not what `conda list --json` prints"),
-        ("[1]", "l.json:1:1: not what `conda list --json` prints"),
+        ('[{"name": "x"}]', "l.json:1:1: not the output of `conda list --json`"),
+        ("[1]", "l.json:1:1: not the output of `conda list --json`"),
         ('[\n{"name": }]', "l.json:2:10: not JSON: "),
         ("[", "l.json:1:2: not JSON: "),
     ],
@@ -312,9 +312,12 @@ packages:
     [
         ("version: 99\nenvironments: {}\n", "pixi.lock:1:1: a lock of version 99 that cannot be read: "),
         ("version: 6\nenvironments: [\n", "pixi.lock:3:1: a lock of version 6 that cannot be read: "),
-        (KEYED.replace("VERSION", "6").replace("\n- pypi", "\n>>>>>>> theirs\n- pypi"), "pixi.lock:19:1: a merge conflict"),
+        (
+            KEYED.replace("VERSION", "6").replace("\n- pypi", "\n>>>>>>> theirs\n- pypi"),
+            "pixi.lock:19:1: this lock has an unresolved merge conflict",
+        ),
         (KEYED.replace("VERSION", "6")[: -len(SHA) - 60], "pixi.lock:1:1: a lock of version 6 that cannot be read: "),
-        ("version: 6\nenvironments: {}\npackages: []\n", "pixi.lock: there is no package in it"),
+        ("version: 6\nenvironments: {}\npackages: []\n", "pixi.lock: it holds no packages"),
     ],
 )
 def test_a_pixi_lock_that_is_broken_is_refused(text: str, what: str, tmp_path: Path) -> None:
@@ -390,7 +393,7 @@ def test_an_environment_on_windows_has_its_packages_elsewhere(prefix: Path) -> N
 def test_a_folder_that_is_no_environment_is_refused(tmp_path: Path) -> None:
     assert str(refused(lambda: read_any(tmp_path, "here"))).startswith("here: not a conda environment: it has no conda-meta/")
     (tmp_path / "conda-meta").mkdir()
-    assert str(refused(lambda: read_any(tmp_path, "here"))).startswith("here: there is no package in it")
+    assert str(refused(lambda: read_any(tmp_path, "here"))).startswith("here: it holds no packages")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x"}', "\x00"])
@@ -415,10 +418,10 @@ def save(folder: Path, content: bytes | str) -> Path:
         (b"\x00\x01\x02", "file:1:1: not YAML: "),
         ("", "file:1:1: this file is empty"),
         ("hello", "file:1:1: not a lock: expected a mapping here"),
-        ("name: demo\ndependencies: [numpy]\n", "file:1:1: `version` is missing: this lock ends early, or is none"),
-        ("[]", "file: there is no package in it"),
-        ("# nothing\n@EXPLICIT\n", "file: there is no package in it"),
-        ("version: 1\nmetadata: {channels: [], platforms: []}\npackage: []\n", "file: there is no package in it"),
+        ("name: demo\ndependencies: [numpy]\n", "file:1:1: `version` is missing: this lock is truncated, or not a conda-lock file"),
+        ("[]", "file: it holds no packages"),
+        ("# nothing\n@EXPLICIT\n", "file: it holds no packages"),
+        ("version: 1\nmetadata: {channels: [], platforms: []}\npackage: []\n", "file: it holds no packages"),
     ],
 )
 def test_what_cannot_be_a_lock_is_told_so(content: bytes | str, what: str, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -15,9 +17,10 @@ from unit.small import examples, refused, small_matrix
 
 from envgen.curate.show import table
 from envgen.curate.show.axes import cuts, spans
-from envgen.curate.show.grid import GridCell, Site, grid, judge, sites
+from envgen.curate.show.grid import GridCell, grid, judge
+from envgen.curate.show.groups import BuildGroup, build_groups
 from envgen.curate.show.page import html
-from envgen.curate.show.query import Query, asked, bare_branch
+from envgen.curate.show.query import Query, branch_note, parse_query
 from envgen.model.facts import Address, Condition, Gpu, Matrix, Project, RequestedFramework, RequestedTarget, Target
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Unsatisfiable, resolve
@@ -40,7 +43,7 @@ DRIVERS = (
 )
 
 
-def alone(site: Site, question: Query) -> Project:
+def alone(site: BuildGroup, question: Query) -> Project:
     """The project that asks for one cell of the grid and nothing else."""
     name = site.target.name if site.target else ""
     version = SpecifierSet(f"=={site.release.version}")
@@ -72,7 +75,7 @@ def alone(site: Site, question: Query) -> Project:
     )
 
 
-def resolved(matrix: Matrix, site: Site, question: Query) -> Resolution | None:
+def resolved(matrix: Matrix, site: BuildGroup, question: Query) -> Resolution | None:
     """What the resolver makes of a cell: None where it refuses it, or takes another build than the cell's."""
     if site.target is None:
         return None
@@ -98,16 +101,16 @@ def questions(matrix: Matrix) -> st.SearchStrategy[Query]:
 @pytest.mark.parametrize("kind", ["real", "small", "odd"])
 def test_a_cell_is_in_exactly_when_the_resolver_takes_its_build(kind: str, real: Matrix) -> None:
     matrix = {"real": real, "small": small_matrix(), "odd": odd_matrix()}[kind]
-    everywhere = list(sites(matrix, matrix.frameworks))
+    everywhere = list(build_groups(matrix, matrix.frameworks))
 
     @examples(500)
     @given(st.sampled_from(everywhere), questions(matrix))
-    def law(site: Site, question: Query) -> None:
+    def law(site: BuildGroup, question: Query) -> None:
         cell, found = judge(site, question), resolved(matrix, site, question)
         assert (cell.verdict != "out") == bool(cell.pythons) == (found is not None)
         if found:
             assert found.python == cell.pythons[-1]
-            assert {told.demand.constraint.at for told in cell.told if told.status == "warn"} == {
+            assert {result.constraint.rule.at for result in cell.results if result.status == "warn"} == {
                 said.at for said in found.warnings
             }
 
@@ -123,23 +126,29 @@ def test_every_build_of_the_matrices_has_its_cell_and_nothing_else_has_one(real:
         for variant in build.variants
         for platform in build.platforms
     }
-    found = [(s.release.framework, s.release.version, s.provider, s.variant, s.platform) for s in sites(real, real.frameworks)]
+    found = [
+        (s.release.framework, s.release.version, s.provider, s.variant, s.platform) for s in build_groups(real, real.frameworks)
+    ]
     assert len(found) == len(set(found))
     assert set(found) == built
 
 
 def test_a_build_serves_exactly_the_newer_targets_that_the_resolver_gives_it(real: Matrix) -> None:
-    built = [site for site in sites(real, real.frameworks) if site.variant]
+    built = [site for site in build_groups(real, real.frameworks) if site.variant]
     pairs = [(site, target) for site in built for target in real.targets.values() if target.cuda and target.cuda > site.variant]
 
     @examples(200)
     @given(st.sampled_from(pairs))
-    def law(pair: tuple[Site, Target]) -> None:
+    def law(pair: tuple[BuildGroup, Target]) -> None:
         site, target = pair
         try:
-            found = resolve(real, replace(alone(site, Query(())), targets=(RequestedTarget(name=target.name, at=HERE),)))[0]
+            found = resolve(
+                real, replace(alone(site, Query(frameworks=())), targets=(RequestedTarget(name=target.name, at=HERE),))
+            )[0]
         except Unsatisfiable:
-            assert target.name not in site.serves or any(told.status == "out" for told in judge(site, Query(())).told)
+            assert target.name not in site.serves or any(
+                result.status == "out" for result in judge(site, Query(frameworks=())).results
+            )
         else:
             assert (found.choices[0].variant == site.variant) == (target.name in site.serves)
 
@@ -147,15 +156,17 @@ def test_a_build_serves_exactly_the_newer_targets_that_the_resolver_gives_it(rea
 
 
 def test_the_figures_of_a_cell(real: Matrix) -> None:
-    def site(framework: str, release: str, cuda: str, platform: str = "linux-64") -> Site:
-        return next(s for s in sites(real, [framework], platform) if str(s.release.version) == release and str(s.variant) == cuda)
+    def site(framework: str, release: str, cuda: str, platform: str = "linux-64") -> BuildGroup:
+        return next(
+            s for s in build_groups(real, [framework], platform) if str(s.release.version) == release and str(s.variant) == cuda
+        )
 
     minor = site("pytorch", "2.7.1", "12.6")
     assert (str(minor.floor), str(minor.native), str(minor.compiling)) == ("525.60.13", "560.28.3", "560.28.3")
-    assert "every CUDA 12.x runs from there on; 12.6 itself came with 560.28.03" in minor.demands[1].text
+    assert "it runs every CUDA 12.x; 12.6 itself came with 560.28.03" in minor.constraints[1].text
     own = site("tensorflow", "2.9.1", "10.2")
     assert own.floor == own.native == Version("440.33")
-    assert own.demands[1].text == "CUDA 10.2 needs driver 440.33 or newer: the one it came with"
+    assert own.constraints[1].text == "CUDA 10.2 needs driver 440.33 or newer: the driver that it came with"
     assert site("pytorch", "2.13.0", "13.0", "win-64").floor is None  # nobody names one: nothing is asked
     assert site("pytorch", "2.5.1", "12.0").serves == ("cu121", "cu124")
     assert site("pytorch", "1.7.1", "9.2").target is None
@@ -202,7 +213,7 @@ def test_a_version_is_in_a_range_exactly_when_its_place_is(texts: list[str], ver
 
 def ask(matrix: Matrix, *frameworks: str, **words: object) -> tuple[tuple[GridCell, ...], Query]:
     given = {"driver": None, "gpus": (), "python": None, "platform": "linux-64", **words}
-    question = asked(matrix, frameworks, **given)  # type: ignore[arg-type]
+    question = parse_query(matrix, frameworks, **given)  # type: ignore[arg-type]
     return grid(matrix, question), question
 
 
@@ -226,40 +237,49 @@ def test_a_model_is_known_in_any_case_and_a_capability_as_well(real: Matrix) -> 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
 @pytest.mark.parametrize("everything", [False, True])
-def test_a_table_is_as_wide_as_the_terminal(real: Matrix, width: int, everything: bool) -> None:
+def test_a_table_is_as_wide_as_the_terminal_and_has_every_mark(real: Matrix, width: int, everything: bool) -> None:
     for words in ({}, {"driver": "535", "gpus": ("V100",), "python": "3.11"}, {"driver": "1"}):
-        text = table.page(*ask(real, **words), width, everything=everything)
+        cells, query = ask(real, **words)
+        text = table.grid_text(cells, query, width, everything=everything)
         long = [
             line for line in text.splitlines() if len(line) > width and not any(len(word) > width - 13 for word in line.split())
         ]
         assert long == []
+        assert marks(text) == marks(table.grid_text(cells, query, 1000, everything=everything))
+
+
+def marks(text: str) -> Counter[str]:
+    """What stands in the cells of the tables."""
+    return Counter(re.findall(r" (3\.\d+(?:-3\.\d+)?!?|x \w+)(?= |$)", text.partition("3.10-3.13 ")[0], re.MULTILINE))
 
 
 def test_a_table_says_what_is_left_and_why_the_rest_is_not() -> None:
-    text = table.page(*ask(small_matrix(), "alpha", driver="470.42.01", gpus=("K40",)), 100, everything=False)
+    text = table.grid_text(*ask(small_matrix(), "alpha", driver="470.42.01", gpus=("K40",)), 100, everything=False)
     assert (
         text
         == """\
 driver 470.42.01, K40 (3.5), any python
 
 alpha from conda-forge on linux-64: release by CUDA
-         cpu
-  2.1.0  3.10-3.12
-  2.0.0  3.9-3.11
+ release   cpu
+ ───────────────────
+ 2.1.0     3.10-3.12
+ 2.0.0     3.9-3.11
   nothing is left of CUDA 12.6, CUDA 11.8 (--all shows them)
 
 alpha from vendor on linux-64: release by CUDA
-         cpu
-  1.9.0  3.9-3.10
+ release   cpu
+ ──────────────────
+ 1.9.0     3.9-3.10
   nothing is left of CUDA 11.8 (--all shows them)
 
-  3.10-3.13   there is a build, for these Pythons
-  3.10-3.13!  the same, with a warning that stands below
-  x driver    there is a build, and this speaks against it
+  3.10-3.13   a build that fits, with these Pythons
+  3.10-3.13!  a build that fits, with a warning: see below
+  x driver    a build that does not fit, because of this
 
-why the rest is out
-  x driver   CUDA 12.6 needs driver 525.60.13 or newer: every CUDA 12.x runs from there on; 12.6
-             itself came with 560.28.03
+why the rest does not fit
+  x driver   CUDA 12.6 needs driver 525.60.13 or newer: it runs every CUDA 12.x; 12.6 itself came
+             with 560.28.03
              for alpha 2.1.0 CUDA 12.6 and 1 more
              given: driver 470.42.01
              source: https://cuda.example/compatibility (matrices/cuda.yaml:5:5)
@@ -269,7 +289,7 @@ why the rest is out
              given: K40 (3.5)
              source: https://cuda.example (matrices/cuda.yaml:5:5)
              -> a GPU of compute capability 5.0 to 9.0
-  x driver   CUDA 11.8 needs driver 520.61.05 or newer: the one it came with
+  x driver   CUDA 11.8 needs driver 520.61.05 or newer: the driver that it came with
              for alpha 2.0.0 CUDA 11.8 and 1 more
              given: driver 470.42.01
              source: https://cuda.example (matrices/cuda.yaml:6:5)
@@ -278,32 +298,32 @@ why the rest is out
 
 
 def test_with_all_the_cells_that_are_out_say_by_what() -> None:
-    text = table.page(*ask(small_matrix(), "alpha", "beta", gpus=("B200",), driver="550"), 100, everything=True)
-    assert "  2.1.0  3.10-3.12  x gpu\n" in text
-    assert "  1.9.0  3.9-3.10  x gpu\n" in text
-    warned = table.page(*ask(small_matrix(), "beta", driver="550"), 100, everything=False)
-    assert "  3.1.0  3.11-3.12  3.11-3.12!\n" in warned
+    text = table.grid_text(*ask(small_matrix(), "alpha", "beta", gpus=("B200",), driver="550"), 100, everything=True)
+    assert " 2.1.0     3.10-3.12   x gpu\n" in text
+    assert " 1.9.0     3.9-3.10   x gpu\n" in text
+    warned = table.grid_text(*ask(small_matrix(), "beta", driver="550"), 100, everything=False)
+    assert " 3.1.0     3.11-3.12   3.11-3.12!\n" in warned
     assert "  ! driver   cuda 12.6 with beta >=3 needs driver >=560\n" in warned
 
 
 def test_a_framework_without_a_build_for_a_platform_is_named(real: Matrix) -> None:
-    text = table.page(*ask(real, "tensorflow", "jax", platform="win-64"), 80, everything=False)
-    assert "no build of tensorflow was made for win-64\n\nno build of jax was made for win-64\n" in text
+    text = table.grid_text(*ask(real, "tensorflow", "jax", platform="win-64"), 80, everything=False)
+    assert "tensorflow has no builds for win-64\n\njax has no builds for win-64\n" in text
 
 
 def test_a_bare_branch_is_explained(real: Matrix) -> None:
     first = "the first 580 driver that came with a CUDA is 580.65.06"
-    assert bare_branch(real, ask(real, driver="580")[1]) == f"driver 580 is read as 580.0; {first}"
-    assert bare_branch(real, ask(real, driver="580.65.06")[1]) is None
-    assert bare_branch(real, ask(real, driver="999")[1]) is None
-    assert bare_branch(real, ask(real)[1]) is None
+    assert branch_note(real, ask(real, driver="580")[1]) == f"driver 580 is read as 580.0; {first}"
+    assert branch_note(real, ask(real, driver="580.65.06")[1]) is None
+    assert branch_note(real, ask(real, driver="999")[1]) is None
+    assert branch_note(real, ask(real)[1]) is None
 
 
 def test_json_holds_every_cell_with_its_reasons_and_their_sources(real: Matrix) -> None:
     cells, question = ask(real, platform=None, driver="470.42.01", gpus=("V100",))
-    found = json.loads(table.as_json(cells, question))
+    found = json.loads(table.grid_json(cells, question))
     assert found["question"]["gpus"] == [{"name": "V100", "capability": "7.0"}]
-    assert len(found["cells"]) == len(list(sites(real, real.frameworks)))
+    assert len(found["cells"]) == len(list(build_groups(real, real.frameworks)))
     for cell in found["cells"]:
         statuses = [reason["status"] for reason in cell["reasons"]]
         assert cell["verdict"] == ("out" if "out" in statuses else "warn" if "warn" in statuses else "in")
@@ -318,7 +338,7 @@ def test_json_holds_every_cell_with_its_reasons_and_their_sources(real: Matrix) 
 
 
 def test_the_page_is_small_and_the_same_each_time(real: Matrix) -> None:
-    question = asked(real, (), None, (), None, None)
+    question = parse_query(real, (), None, (), None, None)
     page = html(real, question)
     assert page == html(real, question)
     assert len(page.encode()) < 400_000
@@ -326,6 +346,6 @@ def test_the_page_is_small_and_the_same_each_time(real: Matrix) -> None:
 
 
 def test_what_a_matrix_says_stays_in_its_place_of_the_page() -> None:
-    page = html(odd_matrix(), asked(odd_matrix(), (), None, (), None, None))
+    page = html(odd_matrix(), parse_query(odd_matrix(), (), None, (), None, None))
     assert page.count("<script") == page.count("</script>") == 2
     assert "onerror" in page and "<img" not in page and "\u2028" not in page and "<!--" not in page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from envgen.formats.conda_lock import build_of, digest, metadata, read_lock, rea
 from envgen.model.errors import BadInput
 from envgen.model.run import Download, Stamp
 
-HINT = "\n\nhint: take it from git again (`git checkout -- FILE`), or delete it and run `envgen lock`"
+HINT = "\n\nhint: restore it with `git checkout -- FILE`, or delete it and run `envgen lock`"
 BODY = """\
 package:
 - name: numpy
@@ -85,7 +87,7 @@ def test_a_lock_of_another_tool_has_no_stamp() -> None:
 def test_a_merge_conflict_is_named_with_its_line(mark: str) -> None:
     text = lock().replace("- name: old", f"{mark}\n- name: old")
     line = text.splitlines().index(mark) + 1
-    assert refusal(text) == f"f.yml:{line}:1: a merge conflict was left in this lock{HINT}"
+    assert refusal(text) == f"f.yml:{line}:1: this lock has an unresolved merge conflict{HINT}"
 
 
 def test_every_shorter_lock_is_refused() -> None:
@@ -97,7 +99,7 @@ def test_every_shorter_lock_is_refused() -> None:
 
 
 def test_an_empty_lock_says_that_it_ends_early() -> None:
-    assert refusal("") == f"f.yml:1:1: this lock ends early{HINT}"
+    assert refusal("") == f"f.yml:1:1: this lock is truncated{HINT}"
 
 
 def test_a_package_section_that_was_edited_is_refused() -> None:
@@ -105,7 +107,7 @@ def test_a_package_section_that_was_edited_is_refused() -> None:
     line = text.splitlines().index("package:") + 1
     assert (
         refusal(text.replace("2.3.1-py312_0", "2.3.1-py312_1"))
-        == f"f.yml:{line}:1: the packages of this lock are not those that were written{HINT}"
+        == f"f.yml:{line}:1: the packages of this lock were changed after it was written{HINT}"
     )
 
 
@@ -125,7 +127,7 @@ def test_a_stamp_that_was_edited_is_refused_at_its_line(old: str, new: str) -> N
     text = lock()
     assert old in text
     line = next(number for number, words in enumerate(text.splitlines(), 1) if "envgen-" in words)
-    assert refusal(text.replace(old, new)) == f"f.yml:{line}:1: the stamp of this lock cannot be read{HINT}"
+    assert refusal(text.replace(old, new)) == f"f.yml:{line}:1: the metadata that envgen wrote into this lock cannot be read{HINT}"
 
 
 def test_a_head_that_is_no_yaml_is_refused_with_its_line() -> None:
@@ -258,23 +260,52 @@ def test_every_shorter_lock_with_a_package_cut_is_refused() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("version: 1\n", "version: 99\n", "f.yml:1:10: a lock of version 99: this envgen reads version 1"),
-        ("version: 1\n", "", "f.yml:1:1: `version` is missing: this lock ends early, or is none"),
-        ("- name: python\n", "<<<<<<< HEAD\n- name: python\n", "f.yml:27:1: a merge conflict was left in this lock"),
+        ("version: 1\n", "version: 99\n", "f.yml:1:10: lock version 99 is not supported: this envgen reads version 1"),
+        ("version: 1\n", "", "f.yml:1:1: `version` is missing: this lock is truncated, or not a conda-lock file"),
+        ("- name: python\n", "<<<<<<< HEAD\n- name: python\n", "f.yml:27:1: this lock has an unresolved merge conflict"),
         (
             "  url: https://conda.anaconda.org/conda-forge/linux-64/python",
             "  link: x",
-            "f.yml:27:3: `url` is missing: this lock ends early, or is none",
+            "f.yml:27:3: `url` is missing: this lock is truncated, or not a conda-lock file",
         ),
         ("package:\n", "packages:\n", "f.yml:1:1: not a lock: expected a list `package`"),
         ("    sha256: " + "ef" * 32 + "\n  category: main\n  optional: false\n", "    - x\n", "f.yml:24:5: not YAML: "),
-        ("  channels:\n  - url", "  channels:\n  - uri", "f.yml:6:5: `url` is missing: this lock ends early, or is none"),
+        (
+            "  channels:\n  - url",
+            "  channels:\n  - uri",
+            "f.yml:6:5: `url` is missing: this lock is truncated, or not a conda-lock file",
+        ),
         ("manager: pip\n", "manager: npm\n", "f.yml:39:12: expected `manager: conda` or `manager: pip`, not 'npm'"),
     ],
 )
 def test_a_broken_lock_says_where_and_how(old: str, new: str, said: str) -> None:
     assert old in WHOLE
     assert broken(WHOLE.replace(old, new, 1)).startswith(said)
+
+
+@pytest.mark.parametrize("read", [read_lock, read_stamp])
+def test_a_deeply_nested_lock_is_refused_at_once(read: Callable[[str, str], object]) -> None:
+    """It would end the process if it were read by PyYAML's composer and a libyaml that has no limit."""
+    with pytest.raises(BadInput, match=r"^f\.yml:2:\d+: nested too deeply\n\nhint: restore it"):
+        read("version: 1\nmetadata: " + "[" * 300_000 + "\npackage:\n", "f.yml")
+
+
+def test_a_repeated_key_is_refused_however_the_lock_is_spelled() -> None:
+    said = "f.yml:19:5: `numpy` is written twice"
+    text = WHOLE.replace("    python: '>=3.10,<3.11.0a0'\n", "    numpy: '1'\n    numpy: '2'\n")
+    assert text != WHOLE
+    assert (broken(text), broken(text + "# other\n")) == (said, said)
+
+
+def test_an_alias_in_a_lock_means_what_it_names() -> None:
+    """As PyYAML writes a value that stands in several places of the data."""
+    hashes = f"\n    md5: {'cd' * 16}\n    sha256: {'ef' * 32}\n"
+    entry = WHOLE[WHOLE.index("- name: numpy") : WHOLE.index("- name: python")]
+    other = entry.replace("numpy", "other")
+    twice = entry.replace(hashes, f" &id001{hashes}") + other.replace(hashes, " *id001\n")
+    found, expected = (read_lock(WHOLE.replace(entry, text), "f.yml").packages for text in (twice, entry + other))
+    assert twice.count("id001") == 2
+    assert [replace(package, at=None) for package in found] == [replace(package, at=None) for package in expected]
 
 
 def test_a_package_in_two_categories_counts_once_and_a_doubled_one_twice() -> None:

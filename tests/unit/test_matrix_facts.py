@@ -1,4 +1,4 @@
-"""The pure half of matrix verify and refresh: rows, proposals, the splicing of text, what a promise is, what a solver's words name."""
+"""The pure half of matrix verify and refresh: rows, edits, text, virtual packages, the solver's explanation."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import ALPHA, examples, small_matrix
 
-from envgen.curate import claims
-from envgen.curate.records.verdicts import culprit_of
-from envgen.curate.refresh.diff import RecordedBuilds, edits
+from envgen.curate import facts
+from envgen.curate.records.explanation import blocking_package
+from envgen.curate.refresh.edits import RecordedBuilds, edits
+from envgen.curate.refresh.rows import BuildSet, SingleBuild, build_sets
 from envgen.matrix.fields import _minors
-from envgen.matrix.rows import BuildCell, Line, lines
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, minors_text
-from envgen.yamlfile.document import checked, parse, spans
+from envgen.yamlfile.document import checked, parse
 from envgen.yamlfile.edit import Edit, applied, flow, scalar, spliced
+from envgen.yamlfile.nodes import spans
 
 PYTHONS = [Version(f"3.{minor}") for minor in range(8, 14)]
-SPOTS = st.builds(
-    lambda variant, platform, python, cudnn: BuildCell(variant, platform, python, cudnn if variant else None),
+BUILDS = st.builds(
+    lambda variant, platform, python, cudnn: build(variant, platform, python, cudnn if variant else None),
     st.sampled_from([None, Version("11.8"), Version("12.6")]),
     st.sampled_from(PLATFORMS),
     st.sampled_from(PYTHONS),
     st.sampled_from([None, 8, 9]),
 )
+
+
+def build(variant: Version | None, platform: str, python: Version, cudnn: int | None) -> SingleBuild:
+    return SingleBuild(variant=variant, platform=platform, python=python, cudnn=cudnn)
 
 
 TEXT = st.text(st.characters(exclude_categories=("C", "Zl", "Zp"), codec="utf-8"), min_size=1, max_size=6)
@@ -40,10 +45,10 @@ KEY = TEXT.filter(lambda text: text != "<<")  # of a merge, which no file of our
 
 
 @examples(200)
-@given(st.frozensets(SPOTS))
-def test_rows_claim_just_the_cells_that_they_are_made_of_each_once(spots: frozenset[BuildCell]) -> None:
-    found = [spot for line in lines(spots) for spot in line.spots]
-    assert (frozenset(found), len(found)) == (spots, len(spots))
+@given(st.frozensets(BUILDS))
+def test_rows_claim_exactly_the_builds_that_they_are_made_of_each_once(builds: frozenset[SingleBuild]) -> None:
+    found = [build for claimed in build_sets(builds) for build in claimed.builds]
+    assert (frozenset(found), len(found)) == (builds, len(builds))
 
 
 @examples(100)
@@ -54,13 +59,13 @@ def test_minors_are_read_back_as_they_were(minors: frozenset[Version]) -> None:
 
 def test_rows_are_what_a_person_would_write() -> None:
     pythons, linux, cuda = frozenset(PYTHONS[2:]), ("linux-64", "linux-aarch64"), (Version("12.6"), Version("12.9"))
-    spots = {BuildCell(None, p, y, None) for p in PLATFORMS for y in pythons}
-    spots |= {BuildCell(v, p, y, 9) for v in cuda for p in linux for y in pythons}
-    spots |= {BuildCell(cuda[0], "win-64", y, 9) for y in pythons}
-    assert lines(spots) == (
-        Line(frozenset({None}), frozenset(PLATFORMS), pythons, None),
-        Line(frozenset(cuda), frozenset(linux), pythons, 9),
-        Line(frozenset(cuda[:1]), frozenset({"win-64"}), pythons, 9),
+    builds = {build(None, p, y, None) for p in PLATFORMS for y in pythons}
+    builds |= {build(v, p, y, 9) for v in cuda for p in linux for y in pythons}
+    builds |= {build(cuda[0], "win-64", y, 9) for y in pythons}
+    assert build_sets(builds) == (
+        BuildSet(variants=frozenset({None}), platforms=frozenset(PLATFORMS), pythons=pythons, cudnn=None),
+        BuildSet(variants=frozenset(cuda), platforms=frozenset(linux), pythons=pythons, cudnn=9),
+        BuildSet(variants=frozenset(cuda[:1]), platforms=frozenset({"win-64"}), pythons=pythons, cudnn=9),
     )
 
 
@@ -73,16 +78,16 @@ def file_of(rows: list[str]) -> FrameworkFile:
     return checked(parse(f'{head}releases:\n  - version: "1.0"\n    builds:\n{body}', "f.yaml"), FrameworkFile)
 
 
-def proposed(rows: list[str], held: set[BuildCell], *, complete: bool = False) -> list[tuple[str, Any, Any]]:
-    found = edits(file_of(rows), [RecordedBuilds("p", {Version("1.0"): frozenset(held)}, complete)], {})
+def proposed(rows: list[str], recorded: set[SingleBuild], *, complete: bool = False) -> list[tuple[str, Any, Any]]:
+    found = edits(file_of(rows), [RecordedBuilds("p", {Version("1.0"): frozenset(recorded)}, complete)], {})
     return [(edit.kind, edit.path[3:], edit.value) for edit in found]
 
 
 CUDA = 'variants: ["12.6"], platforms: [linux-64], python: "3.10-3.11"'
 
 
-def cuda(*pythons: str, cudnn: int | None = 9, variant: str = "12.6") -> set[BuildCell]:
-    return {BuildCell(Version(variant), "linux-64", Version(python), cudnn) for python in pythons}
+def cuda(*pythons: str, cudnn: int | None = 9, variant: str = "12.6") -> set[SingleBuild]:
+    return {build(Version(variant), "linux-64", Version(python), cudnn) for python in pythons}
 
 
 def test_a_row_that_names_no_cudnn_agrees_with_every_record_and_grows_with_them() -> None:
@@ -94,7 +99,7 @@ def test_a_record_that_names_no_cudnn_agrees_with_every_row() -> None:
     assert proposed([CUDA + ", cudnn: 9"], cuda("3.10", cudnn=None)) == []
 
 
-def test_a_cudnn_that_a_record_denies_is_corrected_and_one_more_that_it_links_gets_a_row() -> None:
+def test_a_cudnn_that_no_record_links_is_corrected_and_a_second_one_gets_a_row() -> None:
     assert proposed([CUDA + ", cudnn: 8"], cuda("3.10")) == [("set", (0, "cudnn"), 9)]
     ((kind, path, row),) = proposed([CUDA + ", cudnn: 8"], cuda("3.10", cudnn=8) | cuda("3.10"))
     assert (kind, path, row["python"], row["cudnn"]) == ("insert", (1,), "3.10", 9)
@@ -108,9 +113,9 @@ def test_a_row_whose_cudnn_no_record_shows_stays_where_another_row_claims_what_t
 
 def test_what_is_gone_shrinks_a_row_along_its_lists_or_splits_it() -> None:
     row = 'variants: [cpu], platforms: [linux-64, win-64], python: "3.10-3.11"'
-    cpu = {BuildCell(None, p, Version(y), None) for p in ("linux-64", "win-64") for y in ("3.10", "3.11")}
-    one = BuildCell(None, "win-64", Version("3.11"), None)
-    assert proposed([row], {s for s in cpu if s.platform != "win-64"}, complete=True) == [("remove", (0, "platforms", 1), None)]
+    cpu = {build(None, p, Version(y), None) for p in ("linux-64", "win-64") for y in ("3.10", "3.11")}
+    one = build(None, "win-64", Version("3.11"), None)
+    assert proposed([row], {b for b in cpu if b.platform != "win-64"}, complete=True) == [("remove", (0, "platforms", 1), None)]
     found = proposed([row], cpu - {one}, complete=True)
     assert [(kind, path) for kind, path, _ in found] == [("remove", (0, "platforms", 1)), ("insert", (1,))]
     assert found[1][2] == {"provider": "p", "variants": ["cpu"], "platforms": ["win-64"], "python": "3.10"}
@@ -118,7 +123,7 @@ def test_what_is_gone_shrinks_a_row_along_its_lists_or_splits_it() -> None:
 
 
 def test_a_new_row_for_the_cpu_comes_before_those_for_cuda() -> None:
-    ((_, path, _),) = proposed([CUDA], {BuildCell(None, "osx-64", Version("3.10"), None), *cuda("3.10", "3.11")})
+    ((_, path, _),) = proposed([CUDA], {build(None, "osx-64", Version("3.10"), None), *cuda("3.10", "3.11")})
     assert path == (0,)
 
 
@@ -187,9 +192,16 @@ def test_the_last_line_ends_as_it_did(ending: str) -> None:
     assert spliced(new, [Edit("remove", ("releases", 1))], "f.yaml") == text
 
 
+def test_characters_are_counted_and_a_byte_order_mark_stays() -> None:
+    """libyaml reads bytes, and passes over the mark."""
+    text = "\ufeffé: \U0001f600  # ü\nreleases: [é, b]\n"
+    changes = [Edit("insert", ("releases", 1), "ü"), Edit("set", ("é",), "ö"), Edit("remove", ("releases", 1))]
+    assert spliced(text, changes, "f.yaml") == '\ufeffé: "ö"  # ü\nreleases: [é, "ü"]\n'
+
+
 def test_a_change_that_does_not_fit_the_text_is_refused_with_what_to_do() -> None:
     text = 'releases:\n  -\n    a: "1"\n  - {a: "2"}\n'
-    with pytest.raises(BadInput, match=r"f\.yaml: the change does not fit .*\n\nhint: change it by hand: because"):
+    with pytest.raises(BadInput, match=r"f\.yaml: cannot edit this file .*\n\nhint: edit it by hand: because"):
         spliced(text, [Edit("remove", ("releases", 0), why="because")], "f.yaml")
 
 
@@ -235,12 +247,12 @@ def test_spans_are_where_values_stand() -> None:
         assert (span.flow, found[("releases", place, "builds", 0)].flow) == (False, True)
 
 
-# --- what is asked for ----------------------------------------------------------------------------------------------------
+# --- what the solver is asked ----------------------------------------------------------------------------------------------
 
 
-def test_every_cell_of_the_matrix_is_one_fact() -> None:
+def test_every_combination_of_a_row_is_one_fact() -> None:
     matrix = small_matrix()
-    found = claims.facts(matrix, ("alpha", "beta"), PLATFORMS)
+    found = facts.facts(matrix, ("alpha", "beta"), PLATFORMS)
     count = sum(
         len(b.variants) * len(b.platforms) * len(b.pythons)
         for f in matrix.frameworks.values()
@@ -250,23 +262,23 @@ def test_every_cell_of_the_matrix_is_one_fact() -> None:
     assert len({(f.framework, f.provider, *f.build, f.cudnn) for f in found}) == len(found) == count
 
 
-def test_a_fact_is_asked_for_as_lock_asks_with_the_promise_of_its_target() -> None:
+def test_a_fact_is_requested_as_lock_does_with_what_its_target_promises() -> None:
     matrix = small_matrix()
-    fact = next(f for f in claims.facts(matrix, ["alpha"], ["win-64"]) if f.variant)
+    fact = next(f for f in facts.facts(matrix, ["alpha"], ["win-64"]) if f.variant)
     assert fact.spelling
-    asked = claims.specs(fact, fact.spelling)
-    assert asked == ("alpha 2.1.0.* cuda126*", "cuda-version 12.6.*")
-    request = claims.request(matrix, fact, fact.spelling.channels, asked)
-    assert request.specs == ("python 3.10.*", *asked)
+    specs = facts.specs(fact, fact.spelling)
+    assert specs == ("alpha 2.1.0.* cuda126*", "cuda-version 12.6.*")
+    request = facts.solve_request(matrix, fact, fact.spelling.channels, specs)
+    assert request.specs == ("python 3.10.*", *specs)
     assert request.virtual == matrix.targets["cu126"].virtual["win-64"]
     assert request.excluded == ("cudatoolkit",)
     cpu = replace(fact, variant=None)
-    assert "__cuda" not in claims.promise(matrix, cpu)
+    assert "__cuda" not in facts.virtual_packages(matrix, cpu)
 
 
-# --- the solver's words ---------------------------------------------------------------------------------------------------
+# --- the solver's explanation ---------------------------------------------------------------------------------------------
 
-WORDS = {
+EXPLANATIONS = {
     "python 3.7.*": "Cannot solve the request because of: No candidates were found for python 3.7.*.",
     "cuda-nvtx": """\
 Cannot solve the request because of: jaxlib 0.4.28.* cuda120* cannot be installed because there are no viable options:
@@ -289,6 +301,6 @@ Cannot solve the request because of: beta 1.* cannot be installed because there 
 }
 
 
-@pytest.mark.parametrize("culprit", WORDS)
-def test_the_package_that_the_solver_ends_at_is_named(culprit: str) -> None:
-    assert culprit_of(WORDS[culprit]) == culprit
+@pytest.mark.parametrize("package", EXPLANATIONS)
+def test_the_package_that_blocks_a_solve_is_named(package: str) -> None:
+    assert blocking_package(EXPLANATIONS[package]) == package

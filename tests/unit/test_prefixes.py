@@ -1,4 +1,4 @@
-"""Where environments live, what is in one, and folders that change all at once."""
+"""Where environments are, the state of a prefix, and its replacement in one step."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from unit.nobody import NOBODY, as_nobody
 
 from envgen.formats import installed
-from envgen.formats.installed import Mark, Wheel
+from envgen.formats.installed import InstallManifest, Wheel
 from envgen.install import prefixes, transaction
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 
 NAME = "vision-cpu"
 WORDS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)
-MARKS = st.builds(
-    Mark,
+MANIFESTS = st.builds(
+    InstallManifest,
     project=WORDS,
     target=WORDS,
     platform=WORDS,
@@ -38,37 +38,37 @@ def environment(prefix: Path, *packages: str) -> Path:
     return prefix
 
 
-def mark(*packages: str, lock: str = "lock") -> Mark:
-    return Mark("vision", "cpu", "linux-64", lock, dict.fromkeys(packages, "0" * 64))
+def manifest(*packages: str) -> InstallManifest:
+    return InstallManifest(
+        project="vision", target="cpu", platform="linux-64", lock="lock", packages=dict.fromkeys(packages, "0" * 64)
+    )
 
 
-def placed(root: Path, home: Path, **environ: str) -> prefixes.Places:
-    return prefixes.places(Layout(root), {"PATH": "", **environ}, home)
+def folders(root: Path, home: Path, **environ: str) -> prefixes.EnvironmentFolders:
+    return prefixes.environment_folders(Layout(root), {"PATH": "", **environ}, home)
 
 
 # --- where ----------------------------------------------------------------------------------------------------------------
 
 
 def test_without_conda_environments_live_below_the_root(tmp_path: Path) -> None:
-    found = placed(tmp_path, tmp_path / "home")
-    assert (found.conda, found.default(NAME)) == ((), tmp_path / ".envs" / NAME)
+    found = folders(tmp_path, tmp_path / "home")
+    assert (found.conda, found.prefix(NAME)) == ((), tmp_path / ".envs" / NAME)
 
 
 @pytest.mark.parametrize("variable", ["CONDA_ENVS_PATH", "CONDA_ENVS_DIRS"])
 def test_condas_variables_come_first(tmp_path: Path, variable: str) -> None:
-    folders = [tmp_path / "one", tmp_path / "two"]
-    found = placed(
-        tmp_path, tmp_path, **{variable: os.pathsep.join(map(str, folders)), "MAMBA_ROOT_PREFIX": str(tmp_path / "mamba")}
-    )
-    assert found.conda == (*folders, tmp_path / "mamba" / "envs", tmp_path / ".conda" / "envs")
-    assert found.default(NAME) == tmp_path / "one" / NAME
+    envs = [tmp_path / "one", tmp_path / "two"]
+    found = folders(tmp_path, tmp_path, **{variable: os.pathsep.join(map(str, envs)), "MAMBA_ROOT_PREFIX": str(tmp_path / "mamba")})
+    assert found.conda == (*envs, tmp_path / "mamba" / "envs", tmp_path / ".conda" / "envs")
+    assert found.prefix(NAME) == tmp_path / "one" / NAME
 
 
 def test_conda_is_known_by_its_executable_and_its_settings(tmp_path: Path) -> None:
     environment(tmp_path / "miniforge3")
     (tmp_path / "miniforge3" / ".condarc").write_text("envs_dirs: [/data/envs]\n")
     (tmp_path / ".condarc").write_text("channels: [conda-forge]\nenvs_dirs:\n  - ~/my-envs\n  - $NOT_SET_HERE/envs\n")
-    found = placed(tmp_path, tmp_path, CONDA_EXE=str(tmp_path / "miniforge3" / "bin" / "conda"))
+    found = folders(tmp_path, tmp_path, CONDA_EXE=str(tmp_path / "miniforge3" / "bin" / "conda"))
     assert found.conda[-2:] == (tmp_path / "miniforge3" / "envs", tmp_path / ".conda" / "envs")
     assert found.conda[0] == Path("~/my-envs").expanduser()
     assert Path("/data/envs").absolute() in found.conda
@@ -78,14 +78,14 @@ def test_conda_is_known_by_its_executable_and_its_settings(tmp_path: Path) -> No
 @pytest.mark.parametrize("text", ["envs_dirs: 3\n", "- a\n", ":\n  :", "envs_dirs: {a: b}\n", "", "envs_dirs:\n", "\x00"])
 def test_settings_that_are_not_what_they_should_be_are_condas_business(tmp_path: Path, text: str) -> None:
     (tmp_path / ".condarc").write_text(text)
-    assert all(isinstance(folder, Path) for folder in placed(tmp_path, tmp_path).folders)
+    assert all(isinstance(folder, Path) for folder in folders(tmp_path, tmp_path).all)
 
 
 def test_an_environment_that_is_there_is_found_where_it_is(tmp_path: Path) -> None:
-    folders = [tmp_path / "one", tmp_path / "two"]
+    envs = [tmp_path / "one", tmp_path / "two"]
     environment(tmp_path / "two" / NAME)
-    found = placed(tmp_path, tmp_path, CONDA_ENVS_PATH=os.pathsep.join(map(str, folders)))
-    assert found.default(NAME) == tmp_path / "two" / NAME
+    found = folders(tmp_path, tmp_path, CONDA_ENVS_PATH=os.pathsep.join(map(str, envs)))
+    assert found.prefix(NAME) == tmp_path / "two" / NAME
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes of folders are of POSIX")
@@ -95,14 +95,14 @@ def test_a_folder_that_cannot_be_written_is_passed_over(tmp_path: Path) -> None:
         os.chown(tmp_path / name, NOBODY if os.geteuid() == 0 else -1, -1)
         (tmp_path / name).chmod(mode)
     with as_nobody(tmp_path):
-        found = placed(tmp_path, tmp_path, CONDA_ENVS_PATH=f"{tmp_path}/one{os.pathsep}{tmp_path}/two")
-        assert found.default(NAME) == tmp_path / "two" / NAME
+        found = folders(tmp_path, tmp_path, CONDA_ENVS_PATH=f"{tmp_path}/one{os.pathsep}{tmp_path}/two")
+        assert found.prefix(NAME) == tmp_path / "two" / NAME
 
 
 def test_a_file_in_the_way_of_a_folder_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    found = placed(tmp_path, tmp_path, CONDA_ENVS_PATH=f"{tmp_path}/file{os.pathsep}{tmp_path}/two")
-    assert found.default(NAME) == tmp_path / "two" / NAME
+    found = folders(tmp_path, tmp_path, CONDA_ENVS_PATH=f"{tmp_path}/file{os.pathsep}{tmp_path}/two")
+    assert found.prefix(NAME) == tmp_path / "two" / NAME
 
 
 @pytest.mark.parametrize(("before", "after"), [("", "{}\n"), ("/a\n", "/a\n{}\n"), ("/a", "/a\n{}\n"), ("{}\n", "{}\n")])
@@ -123,32 +123,32 @@ def test_where_conda_keeps_no_list_none_is_begun(tmp_path: Path) -> None:
 # --- what is in one -------------------------------------------------------------------------------------------------------
 
 
-@given(found=MARKS)
-def test_a_mark_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, found: Mark) -> None:
+@given(found=MANIFESTS)
+def test_a_manifest_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, found: InstallManifest) -> None:
     prefix = environment(tmp_path_factory.mktemp("env") / "env")
-    prefixes.write_mark(prefix, found)
-    assert installed.read_mark(prefix) == found
+    prefixes.write_manifest(prefix, found)
+    assert installed.read_manifest(prefix) == found
     assert installed.packages(prefix) == frozenset()  # no package is called envgen
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "3", '{"pip": 3}', '{"pip": {}}', '{"pip": {"a": {}}}', '{"pip": {}, "packages": []}', "\x00"]
 )
-def test_a_mark_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+def test_a_manifest_that_is_not_readable_counts_as_none(tmp_path: Path, text: str) -> None:
     environment(tmp_path / "env")
     (tmp_path / "env" / "conda-meta" / "envgen").write_text(text)
-    assert installed.read_mark(tmp_path / "env") is None
+    assert installed.read_manifest(tmp_path / "env") is None
     assert prefixes.state(tmp_path / "env", "lock") == "foreign"
 
 
-def test_the_states_of_a_place(tmp_path: Path) -> None:
+def test_the_states_of_a_prefix(tmp_path: Path) -> None:
     prefix = tmp_path / "env"
     assert prefixes.state(prefix, "lock") == "absent"
     prefix.mkdir()
     assert prefixes.state(prefix, "lock") == "absent"
     environment(prefix, "a-1-0")
     assert prefixes.state(prefix, "lock") == "foreign"
-    prefixes.write_mark(prefix, mark("a-1-0"))
+    prefixes.write_manifest(prefix, manifest("a-1-0"))
     assert prefixes.state(prefix, "lock") == "installed"
     assert prefixes.state(prefix, "another") == prefixes.state(prefix, None) == "stale"
     (prefix / "conda-meta" / "b-1-0.json").write_text("{}")
@@ -186,7 +186,7 @@ def test_a_stage_takes_the_place_of_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool, old: Mapping[str, str] | None
 ) -> None:
     if not exchange:
-        monkeypatch.setattr(transaction, "_exchanged", lambda *_: False)
+        monkeypatch.setattr(transaction, "_exchange", lambda *_: False)
     prefix = tmp_path / "env"
     if old is not None:
         prefix.mkdir()
@@ -194,16 +194,16 @@ def test_a_stage_takes_the_place_of_what_was_there(
     with transaction.staged(prefix) as stage:
         filled(stage, {"a": "new"})
         assert (held(prefix) if old is not None else not prefix.exists()) == (old if old is not None else True)
-        transaction.put(stage, prefix)
+        transaction.commit(stage, prefix)
     assert held(tmp_path) == {"env/a": "new"}
 
 
 def test_a_place_that_cannot_be_taken_leaves_the_old_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two renames, where folders cannot be exchanged."""
-    monkeypatch.setattr(transaction, "_exchanged", lambda *_: False)
+    monkeypatch.setattr(transaction, "_exchange", lambda *_: False)
     prefix = filled(tmp_path / "env", {"a": "old"})
     with pytest.raises(BadInput, match="cannot be written"), transaction.staged(prefix):
-        transaction.put(tmp_path / "no such stage", prefix)
+        transaction.commit(tmp_path / "no such stage", prefix)
     assert held(tmp_path) == {"env/a": "old"}
 
 
@@ -219,7 +219,7 @@ def test_whatever_happens_the_stage_is_gone_and_the_old_stays(tmp_path: Path, er
 
 def test_two_at_once_are_one_too_many(tmp_path: Path) -> None:
     with transaction.staged(tmp_path / "env"):
-        with pytest.raises(BadInput, match="another envgen works on this environment"), transaction.staged(tmp_path / "env"):
+        with pytest.raises(BadInput, match="another envgen is working on this environment"), transaction.staged(tmp_path / "env"):
             pass
         with transaction.staged(tmp_path / "env2"):  # another place is another matter
             pass
@@ -232,13 +232,13 @@ def test_what_killed_runs_left_is_swept_and_nothing_else(tmp_path: Path) -> None
     mine = {".env.1.envgen-tmp/a": "", ".env.22.envgen-tmp/b/c": "", ".env.envgen-lock": ""}
     others = {".env.2.3.envgen-tmp/a": "", ".env2.1.envgen-tmp/a": "", ".environment.yml.1.envgen-tmp": "", "env/a": ""}
     filled(tmp_path, {**mine, **others})
-    transaction.sweep(tmp_path / "env")
+    transaction.recover(tmp_path / "env")
     assert held(tmp_path) == others
 
 
 def test_an_environment_that_had_stepped_aside_is_put_back(tmp_path: Path) -> None:
     filled(tmp_path, {".env.old.envgen-tmp/a": "old", ".env.1.envgen-tmp/a": "half"})
-    transaction.sweep(tmp_path / "env")
+    transaction.recover(tmp_path / "env")
     assert held(tmp_path) == {"env/a": "old"}
 
 

@@ -222,7 +222,7 @@ def test_a_syntax_error_is_named_with_file_and_line(tmp_path: Path) -> None:
     message = refusal(tmp_path, "a\nb\n{% for x in %}\n")
     assert (
         message
-        == "templates/environment.yml.j2:3:1: not a template: Expected an expression, got 'end of statement block'\n\nhint: mend the line and run again"
+        == "templates/environment.yml.j2:3:1: not a template: Expected an expression, got 'end of statement block'\n\nhint: fix the line and run again"
     )
 
 

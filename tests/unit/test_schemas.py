@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
-from envgen.curate.json_schema import ENDING, SHAPES, first_line, kind_of, referred, schemas, write_schemas
+from envgen.curate.lint.json_schema import ENDING, MODELS, first_line, kind_of, named_schema, schemas, write_schemas
 from envgen.matrix.load import load_matrix, matrix_of
 from envgen.model.layout import Layout
 from envgen.project.load import load_project
@@ -56,7 +56,7 @@ def fits(kind: str, data: Any) -> bool:
 
 def loads(kind: str, document: Document) -> bool:
     """Whether the loader accepts the shape of it."""
-    return problems(document, SHAPES[kind]) == ()
+    return problems(document, MODELS[kind]) == ()
 
 
 # --- the files ------------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_the_schemas_in_the_repository_are_those_that_the_models_make() -> None:
 
 def test_writing_them_changes_only_what_is_stale(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    assert len(write_schemas(layout)) == len(SHAPES)
+    assert len(write_schemas(layout)) == len(MODELS)
     assert write_schemas(layout) == ()
     (tmp_path / "schemas" / "cuda.schema.json").write_text("{}\n", encoding="utf-8")
     (tmp_path / "schemas" / "gpus.schema.json").unlink()
@@ -81,7 +81,7 @@ def test_every_file_names_its_schema_and_fits_it(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     line = text.partition("\n")[0]
     assert line == first_line(path.parent.relative_to(REPO).as_posix(), FILES[path])
-    assert (path.parent / str(referred(line))).resolve() == REPO / "schemas" / f"{FILES[path]}{ENDING}"
+    assert (path.parent / str(named_schema(line))).resolve() == REPO / "schemas" / f"{FILES[path]}{ENDING}"
     document = parse(text, path.name)
     assert fits(FILES[path], document.data)
     assert loads(FILES[path], document)
@@ -98,7 +98,7 @@ def test_every_file_names_its_schema_and_fits_it(path: Path) -> None:
     ],
 )
 def test_what_a_first_line_names(line: str, named: str | None) -> None:
-    assert referred(line) == named
+    assert named_schema(line) == named
 
 
 # --- what they say --------------------------------------------------------------------------------------------------------

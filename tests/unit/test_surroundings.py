@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
-from unit.machines import build, toolkit
+from unit.machines import build, inspect, toolkit
 from unit.nobody import as_nobody
 from unit.small import examples
 
 from envgen.machine import cuda_paths
-from envgen.machine.system import look, platform_here
-from envgen.model.machine import Outsider, System
+from envgen.machine.system import current_platform
+from envgen.model.machine import System, SystemCuda
 
 CPUINFO = "processor\t: 0\nflags\t\t: {}\nbugs\t\t:\n"
 V2 = "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3"
@@ -25,7 +25,7 @@ V4 = f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"
 
 
 def see(root: Path, files: Mapping[str, str], platform: str = "linux-64", **environ: str) -> System:
-    return look(build(root, files), environ, platform)
+    return inspect(build(root, files), environ, platform)
 
 
 # --- the system -------------------------------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def test_an_empty_machine_has_nothing(tmp_path: Path) -> None:
 def test_glibc_is_read_from_its_own_file(tmp_path: Path, place: str) -> None:
     banner = "\x7fELF...GNU C Library (Debian GLIBC 2.36-9+deb12u14) stable release version 2.36.\nCopyright"
     assert see(tmp_path, {f"{place}/libc.so.6": banner}).glibc == Version("2.36")
-    assert look(tmp_path, {}, "osx-arm64").glibc is None
+    assert inspect(tmp_path, {}, "osx-arm64").glibc is None
 
 
 def test_musl_is_known_by_its_loader(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_of_another_architecture_only_its_name_is_known(tmp_path: Path) -> None:
 def test_wsl_is_known_by_its_kernel(tmp_path: Path) -> None:
     files = {"proc/version": "Linux version 5.15.153.1-microsoft-standard-WSL2", "usr/lib/wsl/lib/libcuda.so.1": "", "dev/dxg": ""}
     seen = see(tmp_path, files)
-    assert (seen.wsl, seen.libraries, seen.devices) == (True, ("/usr/lib/wsl/lib",), ("/dev/dxg",))
+    assert (seen.wsl, seen.driver_folders, seen.devices) == (True, ("/usr/lib/wsl/lib",), ("/dev/dxg",))
 
 
 @pytest.mark.parametrize(
@@ -93,16 +93,16 @@ def test_devices_module_and_libraries_of_the_driver(tmp_path: Path) -> None:
     )
     seen = see(tmp_path, {**dict.fromkeys(names, ""), "proc/driver/nvidia/version": module})
     assert seen.devices == ("/dev/nvidia0", "/dev/nvidia1", "/dev/nvidiactl")
-    assert (seen.module, seen.libraries) == ("535.104.05", ("/usr/lib/x86_64-linux-gnu",))
+    assert (seen.kernel_module, seen.driver_folders) == ("535.104.05", ("/usr/lib/x86_64-linux-gnu",))
 
 
 def test_the_open_kernel_module_tells_its_version_too(tmp_path: Path) -> None:
     text = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (dvs-builder)\n"
-    assert see(tmp_path, {"proc/driver/nvidia/version": text}).module == "580.65.06"
+    assert see(tmp_path, {"proc/driver/nvidia/version": text}).kernel_module == "580.65.06"
 
 
 def test_this_process_has_a_platform() -> None:
-    system, architecture = platform_here().split("-", 1)
+    system, architecture = current_platform().split("-", 1)
     assert system in ("linux", "osx", "win")
     assert architecture
 
@@ -118,9 +118,9 @@ def test_a_toolkit_is_known_by_each_way_that_leads_to_it(tmp_path: Path) -> None
     }
     seen = see(tmp_path, {**toolkit("12.4"), "usr/local/cuda": "->cuda-12.4"}, **ways)
     assert seen.outside == tuple(
-        Outsider(kind="CUDA", version="12.4.1", folder="/usr/local/cuda-12.4", via=via) for via in (*ways, "disk")
+        SystemCuda(kind="CUDA", version="12.4.1", folder="/usr/local/cuda-12.4", via=via) for via in (*ways, "disk")
     )
-    assert seen.mamba == "12.4.1"
+    assert seen.mamba_cuda == "12.4.1"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_the_name_of_a_folder_tells_a_version(tmp_path: Path) -> None:
 
 def test_nvcc_behind_a_link_belongs_to_its_toolkit(tmp_path: Path) -> None:
     seen = see(tmp_path, {**toolkit("12.4"), "usr/bin/nvcc": "->../local/cuda-12.4/bin/nvcc"}, PATH="/usr/bin")
-    assert Outsider(kind="CUDA", version="12.4.1", folder="/usr/local/cuda-12.4", via="PATH") in seen.outside
+    assert SystemCuda(kind="CUDA", version="12.4.1", folder="/usr/local/cuda-12.4", via="PATH") in seen.outside
 
 
 def test_cudnn_is_found_on_the_path_and_on_the_disk(tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_cudnn_is_found_on_the_path_and_on_the_disk(tmp_path: Path) -> None:
         "usr/lib64/libcudnn_ops.so.9",
     )
     assert see(tmp_path, dict.fromkeys(names, ""), LD_LIBRARY_PATH="/opt/cudnn/lib").outside == (
-        Outsider(kind="cuDNN", version="8.9.7", folder="/opt/cudnn/lib", via="LD_LIBRARY_PATH"),
-        Outsider(kind="cuDNN", version="9", folder="/usr/lib64", via="disk"),
+        SystemCuda(kind="cuDNN", version="8.9.7", folder="/opt/cudnn/lib", via="LD_LIBRARY_PATH"),
+        SystemCuda(kind="cuDNN", version="9", folder="/usr/lib64", via="disk"),
     )
 
 
@@ -170,10 +170,10 @@ def test_a_stub_and_a_preloaded_library_are_told(tmp_path: Path) -> None:
         LD_PRELOAD="/usr/lib/wsl/lib/libcuda.so.1 /usr/lib/libcublas.so.11:/usr/lib/libjemalloc.so.2",
     )
     assert seen.outside == (
-        Outsider(kind="driver stub", version="", folder="/opt/cuda/lib64/stubs", via="LD_LIBRARY_PATH"),
-        Outsider(kind="CUDA", version="11", folder="/usr/lib/libcublas.so.11", via="LD_PRELOAD"),
+        SystemCuda(kind="driver stub", version="", folder="/opt/cuda/lib64/stubs", via="LD_LIBRARY_PATH"),
+        SystemCuda(kind="CUDA", version="11", folder="/usr/lib/libcublas.so.11", via="LD_PRELOAD"),
     )
-    assert seen.libraries == ()
+    assert seen.driver_folders == ()
 
 
 def test_what_is_in_the_active_environment_is_not_outside(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_what_is_in_the_active_environment_is_not_outside(tmp_path: Path) -> Non
     "text", ["", "{", "[]", "null", '{"cuda": 12}', '{"cuda": {}}', '{"cuda": {"version": 12}}', '{"cuda": {"version": "x"}}', "\0"]
 )
 def test_a_version_json_that_cannot_be_understood_is_a_question_mark(tmp_path: Path, text: str) -> None:
-    assert see(tmp_path, {"usr/local/cuda/version.json": text}).mamba == "?"
+    assert see(tmp_path, {"usr/local/cuda/version.json": text}).mamba_cuda == "?"
 
 
 # --- Python -------------------------------------------------------------------------------------------------------------------
@@ -201,10 +201,10 @@ def test_a_version_json_that_cannot_be_understood_is_a_question_mark(tmp_path: P
 def test_frameworks_of_the_user_leak_into_every_environment(tmp_path: Path) -> None:
     place = "home/me/.local/lib/python3.12/site-packages"
     files = {f"{place}/{name}/__init__.py": "" for name in ("torch", "nvidia", "requests")}
-    assert see(tmp_path, files, HOME="/home/me").leaks == (f"nvidia in /{place}", f"torch in /{place}")
-    assert look(tmp_path, {"HOME": "/home/me", "PYTHONNOUSERSITE": "1"}).leaks == ()
-    assert look(tmp_path, {"HOME": "/home/me", "PYTHONUSERBASE": "/opt/user"}).leaks == ()
-    assert look(tmp_path, {"PYTHONPATH": f"/{place}"}).leaks == (
+    assert see(tmp_path, files, HOME="/home/me").shadowing == (f"nvidia in /{place}", f"torch in /{place}")
+    assert inspect(tmp_path, {"HOME": "/home/me", "PYTHONNOUSERSITE": "1"}).shadowing == ()
+    assert inspect(tmp_path, {"HOME": "/home/me", "PYTHONUSERBASE": "/opt/user"}).shadowing == ()
+    assert inspect(tmp_path, {"PYTHONPATH": f"/{place}"}).shadowing == (
         f"nvidia in /{place} (PYTHONPATH)",
         f"torch in /{place} (PYTHONPATH)",
     )
@@ -231,7 +231,7 @@ def test_what_dangles_loops_or_is_no_folder_is_not_there(tmp_path: Path) -> None
     }
     seen = see(tmp_path, files, **ways)
     assert [thing.folder for thing in seen.outside] == ["/usr/local/cuda-11.8"]
-    assert seen.stray == ("", "", "relative/lib", "~")
+    assert seen.relative_entries == ("", "", "relative/lib", "~")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes in folders are of POSIX")
@@ -240,7 +240,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hold_it_up(tmp_path: Path) -> No
         (tmp_path / place).mkdir(parents=True)
     for name in ("usr/local/cuda/version.json", "usr/local/cuda/version.txt", "proc/cpuinfo"):
         os.mkfifo(tmp_path / name)
-    assert look(tmp_path, {}, "linux-64").mamba == "?"
+    assert inspect(tmp_path, {}, "linux-64").mamba_cuda == "?"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of folders are of POSIX")
@@ -251,7 +251,7 @@ def test_a_folder_that_may_not_be_listed_is_not_there(tmp_path: Path) -> None:
         with as_nobody(tmp_path):
             with pytest.raises(PermissionError):
                 list((tmp_path / "usr/local").iterdir())
-            assert look(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}, "linux-64") == System(
+            assert inspect(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}, "linux-64") == System(
                 platform="linux-64", variables={"LD_LIBRARY_PATH": "/usr/local/cuda-12.4/lib64"}
             )
     finally:
@@ -273,7 +273,7 @@ def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.Tem
     root = tmp_path_factory.getbasetemp() / "machine"
     if not root.exists():
         build(root, {**toolkit("12.4"), "usr/local/cuda": "->cuda-12.4"})
-    seen = look(root, environ, "linux-64")
+    seen = inspect(root, environ, "linux-64")
     assert any(thing.via == "disk" for thing in seen.outside) or environ.get("CONDA_PREFIX")
     assert set(seen.variables) <= set(environ)
 
@@ -294,10 +294,10 @@ def test_no_value_of_a_variable_makes_the_look_fail(tmp_path_factory: pytest.Tem
 def test_machines_have_condas_names(monkeypatch: pytest.MonkeyPatch, system: str, machine: str, subdir: str) -> None:
     monkeypatch.setattr("sys.platform", system)
     monkeypatch.setattr("platform.machine", lambda: machine)
-    assert platform_here() == subdir
+    assert current_platform() == subdir
 
 
 def test_this_machine_has_the_name_that_rattler_gives_it() -> None:
     from rattler import Subdir
 
-    assert platform_here() == str(Subdir.current())
+    assert current_platform() == str(Subdir.current())

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
-from unit.machines import build, toolkit
+from unit.machines import build, inspect, toolkit
 
 from envgen.machine import symptoms
-from envgen.machine.symptoms import RULES, judge
-from envgen.machine.system import look
+from envgen.machine.symptoms import CHECKS, find_symptoms
 from envgen.model.facts import Gpu
 from envgen.model.machine import Machine, Symptom
 
@@ -33,7 +32,7 @@ DRIVER = {"dev/nvidia0": "", "usr/lib/x86_64-linux-gnu/libcuda.so.1": "", "usr/l
 
 def found(root: Path, machine: Machine, files: Mapping[str, str] | None = None, **environ: str) -> dict[str, Symptom]:
     """What is judged, by rule."""
-    return {symptom.rule: symptom for symptom in judge(machine, look(build(root, files or {}), environ, "linux-64"))}
+    return {symptom.id: symptom for symptom in find_symptoms(machine, inspect(build(root, files or {}), environ))}
 
 
 def local_cuda(version: str) -> dict[str, str]:
@@ -80,7 +79,7 @@ def test_a_toolkit_on_the_disk_alone_is_no_symptom(tmp_path: Path) -> None:
 )
 def test_a_driver_that_does_not_answer(tmp_path: Path, files: dict[str, str], rule: str, severity: str, words: str) -> None:
     (symptom,) = found(tmp_path, NOTHING, files).values()
-    assert (symptom.rule, symptom.severity) == (rule, severity)
+    assert (symptom.id, symptom.severity) == (rule, severity)
     assert words in symptom.fix
 
 
@@ -88,7 +87,9 @@ def test_the_driver_of_the_kernel_is_told_in_a_container(tmp_path: Path) -> None
     module = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19\n"
     files = {".dockerenv": "", "dev/nvidia0": "", "proc/driver/nvidia/version": module}
     text = found(tmp_path, NOTHING, files)["container-driver"].text
-    assert text == "docker container with /dev/nvidia0 but without the driver's libraries, the kernel has driver 535.104.05"
+    assert text == (
+        "this docker container has /dev/nvidia0, but not the driver's libraries; the kernel module is version 535.104.05"
+    )
 
 
 def test_a_kernel_module_of_another_version_is_an_error(tmp_path: Path) -> None:
@@ -122,9 +123,9 @@ def test_hidden_gpus(tmp_path: Path, value: str, gpus: tuple[Gpu, ...], hidden: 
     ("instances", "severity", "words"),
     [
         ((2,), "note", "2 MIG instances"),
-        ((1,), "note", "1 MIG instance:"),
-        ((0,), "error", "no instance"),
-        ((0, None), "warning", "no instance"),
+        ((1,), "note", "1 MIG instance;"),
+        ((0,), "error", "has no instance"),
+        ((0, None), "warning", "has no instance"),
     ],
 )
 def test_mig(tmp_path: Path, instances: tuple[int | None, ...], severity: str, words: str) -> None:
@@ -173,7 +174,7 @@ def test_one_toolkit_on_the_library_path_is_a_warning_however_often(tmp_path: Pa
     files = {**toolkit("12.2"), "usr/local/cuda": "->cuda-12.2", "opt/lib/libcudart.so.12": ""}
     judged = found(tmp_path, SERVER, {**DRIVER, **files}, LD_LIBRARY_PATH=same)
     assert {name: symptom.severity for name, symptom in judged.items() if name != "mamba-toolkit"} == {"library-path": "warning"}
-    assert judged["library-path"].text.startswith("LD_LIBRARY_PATH leads to CUDA 12.2.1 (/usr/local/cuda-12.2): ")
+    assert judged["library-path"].text.startswith("LD_LIBRARY_PATH leads to CUDA 12.2.1 (/usr/local/cuda-12.2), ")
 
 
 def test_a_system_cudnn_is_a_warning_on_the_library_path_and_a_note_on_the_disk(tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_a_stub_and_a_preloaded_library_are_errors_where_there_is_a_driver(tmp_p
         ({"CUDA_HOME": "/usr/local/cuda-12.2"}, "note", "unset CUDA_HOME"),
         ({"CUDA_HOME": "/usr/local/cuda-12.2", "PATH": "/usr/local/cuda-11.8/bin"}, "warning", "unset CUDA_HOME"),
         ({"CUDA_HOME": "/usr/local/cuda-12.2", "CUDA_PATH": "/usr/local/cuda-12.2"}, "note", "unset CUDA_HOME CUDA_PATH"),
-        ({"PATH": "/usr/bin:/usr/local/cuda-11.8/bin"}, "note", "cuda-nvcc"),
+        ({"PATH": "/usr/bin:/usr/local/cuda-11.8/bin"}, "note", "own nvcc first"),
     ],
 )
 def test_a_toolkit_that_extensions_are_compiled_with(tmp_path: Path, ways: dict[str, str], severity: str, cure: str) -> None:
@@ -206,7 +207,7 @@ def test_a_toolkit_that_extensions_are_compiled_with(tmp_path: Path, ways: dict[
 
 
 def test_a_cuda_home_that_leads_nowhere_is_a_warning(tmp_path: Path) -> None:
-    assert found(tmp_path, SERVER, CUDA_HOME="/opt/gone")["cuda-home"].text == "CUDA_HOME=/opt/gone holds nothing that can be read"
+    assert found(tmp_path, SERVER, CUDA_HOME="/opt/gone")["cuda-home"].text == "CUDA_HOME=/opt/gone is not a folder, or is empty"
 
 
 def test_entries_without_a_place_are_a_note(tmp_path: Path) -> None:
@@ -220,11 +221,11 @@ def test_entries_without_a_place_are_a_note(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "machine", "words"),
     [
-        ("11.8.0", SERVER, "older or CPU builds"),
+        ("11.8.0", SERVER, "older builds or CPU builds"),
         ("12.4.1", SERVER, "builds that the driver cannot run"),
         ("12.2.140", SERVER, None),
-        ("12.2.140", NOTHING, "mamba believes that a driver for CUDA 12.2 is here"),
-        ("what?", SERVER, "cannot be understood"),
+        ("12.2.140", NOTHING, "mamba assumes a driver for CUDA 12.2"),
+        ("what?", SERVER, "is not readable"),
     ],
 )
 def test_what_mamba_takes_for_the_driver(tmp_path: Path, version: str, machine: Machine, words: str | None) -> None:
@@ -237,12 +238,12 @@ def test_what_mamba_takes_for_the_driver(tmp_path: Path, version: str, machine: 
 @pytest.mark.parametrize(
     ("value", "machine", "severity", "words"),
     [
-        ("", SERVER, "warning", "choose CPU builds"),
-        ("", NOTHING, "note", "choose CPU builds"),
-        ("12.6", SERVER, "warning", "believe in CUDA 12.6; the driver runs 12.2"),
-        ("12.2", SERVER, "note", "as the driver says"),
-        ("12.6", NOTHING, "warning", "there is no driver that says so"),
-        ("twelve", SERVER, "warning", "is no version"),
+        ("", SERVER, "warning", "select CPU builds"),
+        ("", NOTHING, "note", "select CPU builds"),
+        ("12.6", SERVER, "warning", "assume CUDA 12.6, but the driver runs 12.2"),
+        ("12.2", SERVER, "note", "which is that of the driver"),
+        ("12.6", NOTHING, "warning", "but no driver says so"),
+        ("twelve", SERVER, "warning", "is not a version"),
     ],
 )
 def test_override_of_cuda(tmp_path: Path, value: str, machine: Machine, severity: str, words: str) -> None:
@@ -265,19 +266,21 @@ def test_frameworks_outside_of_environments_are_warnings(tmp_path: Path) -> None
 
 def test_the_worst_comes_first(tmp_path: Path) -> None:
     files = {**DRIVER, **toolkit("11.8"), **toolkit("12.2"), **local_cuda("11.8.0"), "usr/lib64/libcudnn.so.8": ""}
-    severities = [symptom.severity for symptom in judge(SERVER, look(build(tmp_path, files), TWO, "linux-64"))]
+    severities = [symptom.severity for symptom in find_symptoms(SERVER, inspect(build(tmp_path, files), TWO))]
     assert severities == sorted(severities, key=("error", "warning", "note").index)
     assert set(severities) == {"error", "warning", "note"}
 
 
-def test_every_rule_is_registered_once() -> None:
+def test_every_check_is_in_the_list_once() -> None:
     own = {name for name, thing in vars(symptoms).items() if isfunction(thing) and thing.__module__ == symptoms.__name__}
-    assert sorted(rule.__name__ for rule in RULES) == sorted(name for name in own - {"judge"} if not name.startswith("_"))
+    assert sorted(check.__name__ for check in CHECKS) == sorted(
+        name for name in own - {"find_symptoms"} if not name.startswith("_")
+    )
 
 
-def test_every_rule_is_described_for_its_reader(repo: Path) -> None:
+def test_every_symptom_is_in_the_documentation(repo: Path) -> None:
     source = (repo / "envgen" / "machine" / "symptoms.py").read_text(encoding="utf-8")
     page = (repo / "docs" / "doctor.md").read_text(encoding="utf-8")
-    names = set(re.findall(r'Symptom\(\s*"([a-z-]+)"', source)) | {"user-site", "python-path"}
+    names = set(re.findall(r'Symptom\(\s*id="([a-z-]+)"', source))
     assert len(names) > 15
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []

@@ -13,38 +13,42 @@ from packaging.version import Version
 
 from envgen.model.facts import Gpu, Matrix
 from envgen.model.machine import Machine
-from envgen.probe.libraries import has_code, major_of
+from envgen.probe.gpu_code import has_code
+from envgen.probe.libraries import counts_like_cuda, cuda_name, soname_major
 from envgen.probe.model import (
     STATES,
     Answer,
+    BuildKind,
     Device,
-    Ended,
+    Expectation,
+    InstalledEnvironment,
     InstalledFramework,
+    LaunchEnvironment,
     Library,
-    Meant,
-    Probed,
-    ProbedEnvironment,
-    Surroundings,
+    ProbeResult,
+    ProcessResult,
     Verdict,
     worst,
 )
-from envgen.probe.rules_no_gpu import UNSEEN
-from envgen.probe.verdict import ALWAYS, BROKEN, judge, signal_name
+from envgen.probe.rules_answer import ANSWER
+from envgen.probe.rules_no_answer import NO_ANSWER, signal_name
+from envgen.probe.rules_no_gpu import NO_GPU
+from envgen.probe.verdict import evaluate
 
 V = Version
 T4, V100 = Gpu(name="Tesla T4", capability=V("7.5")), Gpu(name="Tesla V100", capability=V("7.0"))
 BARE = Machine(note="no NVIDIA driver (libnvidia-ml not found)")
 HOST = Machine(driver=V("560.35.03"), cuda=V("12.6"), gpus=(T4,))
 CODE = ("sm_70", "sm_75", "sm_80", "sm_90", "compute_90")
-FINE = Ended(0)
+FINE = ProcessResult(0)
 SEES = Answer(
-    "pytorch",
-    FINE,
+    framework="pytorch",
+    process=FINE,
     done=True,
-    doing="exit",
+    step="exit",
     version="2.7.1",
-    origin="/env/torch/__init__.py",
-    built=True,
+    file="/env/torch/__init__.py",
+    build="cuda",
     cuda=V("12.6"),
     cudnn=V("9.10"),
     available=True,
@@ -55,13 +59,20 @@ SEES = Answer(
     libraries=(Library("/env/lib/libcudart.so.12", "environment"), Library("/usr/lib/libcuda.so.1", "driver")),
 )
 BLIND = replace(SEES, available=False, devices=(), ran_on="cpu")
-CPU = replace(BLIND, built=False, cuda=None, cudnn=None, code=(), libraries=())
-CPU_BUILD = InstalledFramework(
-    "pytorch", "pytorch 2.7.1 cpu_generic_py312_0", "2.7.1", Meant(gpu=False, because="its build string")
+ONLY_IMPORTED = Answer(framework="pytorch", process=FINE, done=True, step="exit", version="2.7.1", file="/env/torch.py")
+CPU = replace(BLIND, build="cpu", cuda=None, cudnn=None, code=(), libraries=())
+CUDA_BUILD = InstalledFramework(
+    framework="pytorch",
+    module="torch",
+    package="pytorch 2.7.1 cuda126_py312_200",
+    version="2.7.1",
+    expected=Expectation("cuda", cuda=V("12.6")),
 )
-CUDA_BUILD = InstalledFramework("pytorch", "pytorch 2.7.1 cuda126_py312_200", "2.7.1", Meant(gpu=True, cuda=V("12.6")))
-PLAIN_WHEEL = InstalledFramework("pytorch", "torch 2.7.1 (pip)", "2.7.1", Meant(gpu=None))
-FOREIGN = Library("/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127", "foreign")
+CPU_BUILD = replace(
+    CUDA_BUILD, package="pytorch 2.7.1 cpu_generic_py312_0", expected=Expectation("cpu", because="its build string")
+)
+PLAIN_WHEEL = replace(CUDA_BUILD, package="torch 2.7.1 (pip)", expected=Expectation("unknown"))
+FOREIGN = Library("/usr/local/cuda-12.4/lib64/libcudart.so.12.4.127", "foreign", "cudart")
 
 
 class Facts:
@@ -76,59 +87,69 @@ def facts(real: Matrix) -> Facts:
     return Facts(real)
 
 
-def claim(installed: InstalledFramework = CUDA_BUILD, target: str = "") -> ProbedEnvironment:
-    meant = {"": None, "cpu": Meant(gpu=False), "cu126": Meant(gpu=True, cuda=V("12.6")), "cu118": Meant(gpu=True, cuda=V("11.8"))}
-    return ProbedEnvironment(Path("/env"), target, meant[target], {"pytorch": installed})
+EXPECTED: Mapping[str, Expectation | None] = {
+    "": None,
+    "cpu": Expectation("cpu"),
+    "cu126": Expectation("cuda", cuda=V("12.6")),
+    "cu118": Expectation("cuda", cuda=V("11.8")),
+}
+
+
+def environment(installed: InstalledFramework = CUDA_BUILD, target: str = "") -> InstalledEnvironment:
+    frameworks = {installed.framework: installed}
+    return InstalledEnvironment(prefix=Path("/env"), target=target, expected=EXPECTED[target], frameworks=frameworks)
 
 
 def rules(verdict: Verdict) -> list[tuple[str, str]]:
     return [(issue.rule, issue.severity) for issue in verdict.issues]
 
 
-class Judge:
-    """`judge` with a fine machine where a test says nothing else."""
+class Evaluate:
+    """`evaluate` with a fine machine where a test says nothing else."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
-    def __call__(self, answer: Answer, says: ProbedEnvironment | None = None, machine: Machine = HOST, **around: object) -> Verdict:
-        return judge(answer, says or claim(), machine, Surroundings(**around), self.facts.matrix)  # type: ignore[arg-type]
+    def __call__(
+        self, answer: Answer, here: InstalledEnvironment | None = None, machine: Machine = HOST, **launch: object
+    ) -> Verdict:
+        return evaluate(answer, here or environment(), machine, LaunchEnvironment(**launch), self.facts.matrix)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def verdict(facts: Facts) -> Judge:
-    return Judge(facts)
+def verdict(facts: Facts) -> Evaluate:
+    return Evaluate(facts)
 
 
 # --- right ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_cuda_build_that_computes_on_the_gpu_is_right(verdict: Judge) -> None:
+def test_a_cuda_build_that_computes_on_the_gpu_is_right(verdict: Evaluate) -> None:
     found = verdict(SEES)
     assert (found.state, found.issues, found.reason) == ("ok", (), "sees 1 GPU (Tesla T4), and computes on it")
 
 
 @pytest.mark.parametrize("machine", [BARE, HOST])
-@pytest.mark.parametrize("says", [claim(CPU_BUILD), claim(CPU_BUILD, "cpu")])
-def test_a_cpu_build_for_cpu_is_right_on_any_machine(verdict: Judge, machine: Machine, says: ProbedEnvironment) -> None:
-    found = verdict(CPU, says, machine)
-    assert (found.state, found.issues, found.reason) == ("ok", (), "sees no GPU, as is right for CPU")
+@pytest.mark.parametrize("here", [environment(CPU_BUILD), environment(CPU_BUILD, "cpu")])
+def test_a_cpu_build_for_cpu_is_right_on_any_machine(verdict: Evaluate, machine: Machine, here: InstalledEnvironment) -> None:
+    found = verdict(CPU, here, machine)
+    assert (found.state, found.issues, found.reason) == ("ok", (), "sees no GPU, as expected of a CPU build")
 
 
-# --- a GPU is meant and not seen: each reason -------------------------------------------------------------------------------
+# --- a GPU is expected and not seen: each reason ----------------------------------------------------------------------------
 
 OLD = Machine(driver=V("470.57.2"), cuda=V("11.4"), gpus=(T4,))
 REASONS: Mapping[str, tuple[Answer, Machine, Mapping[str, object], str]] = {
-    "cpu-build": (CPU, HOST, {}, "is a CPU build (pytorch 2.7.1 cuda126_py312_200): it sees no GPU on any machine"),
+    "cpu-build": (CPU, HOST, {}, "is a CPU build (pytorch 2.7.1 cuda126_py312_200), which sees no GPU on any machine"),
     "no-driver": (BLIND, BARE, {}, "sees no GPU: no NVIDIA driver (libnvidia-ml not found)"),
-    "driver-too-old": (BLIND, OLD, {}, "sees no GPU: CUDA 12.6 needs driver 525.60.13 or newer, here is 470.57.02"),
-    "no-gpu": (BLIND, replace(HOST, gpus=()), {}, "sees no GPU: the driver lists no GPU"),
-    "hidden": (BLIND, HOST, {"visible": ""}, "sees no GPU: CUDA_VISIBLE_DEVICES=(empty) hides all of them"),
+    "driver-too-old": (BLIND, OLD, {}, "sees no GPU: CUDA 12.6 requires driver 525.60.13 or newer, and this is 470.57.02"),
+    "no-gpu": (BLIND, replace(HOST, gpus=()), {}, "sees no GPU: the driver lists none"),
+    "hidden": (BLIND, HOST, {"visible_devices": ""}, "sees no GPU: CUDA_VISIBLE_DEVICES=(empty) hides all of them"),
     "stub-driver": (
         replace(BLIND, libraries=(Library("/usr/local/cuda/lib64/stubs/libcuda.so.1", "foreign"),)),
         HOST,
         {},
-        "sees no GPU: it loaded /usr/local/cuda/lib64/stubs/libcuda.so.1, which is for linking only",
+        "sees no GPU: it loaded /usr/local/cuda/lib64/stubs/libcuda.so.1, a stub that is only for linking",
     ),
     "no-code": (
         replace(BLIND, code=("sm_80", "sm_90")),
@@ -143,7 +164,7 @@ REASONS: Mapping[str, tuple[Answer, Machine, Mapping[str, object], str]] = {
         "sees no GPU, and loaded libcudart.so.12.4.127 from outside the environment: /usr/local/cuda-12.4/lib64",
     ),
     "missing-library": (
-        replace(BLIND, ended=Ended(0, "W: Could not load dynamic library 'libcudnn.so.8'; dlerror: ...\n")),
+        replace(BLIND, process=ProcessResult(0, "W: Could not load dynamic library 'libcudnn.so.8'; dlerror: ...\n")),
         HOST,
         {},
         "sees no GPU: it did not find libcudnn.so.8",
@@ -158,21 +179,21 @@ REASONS: Mapping[str, tuple[Answer, Machine, Mapping[str, object], str]] = {
 
 
 @pytest.mark.parametrize("rule", REASONS)
-def test_a_gpu_that_is_meant_and_not_seen_has_its_reason(verdict: Judge, rule: str) -> None:
-    answer, machine, around, text = REASONS[rule]
-    found = verdict(answer, None, machine, **around)
+def test_an_expected_gpu_that_is_not_seen_has_its_reason(verdict: Evaluate, rule: str) -> None:
+    answer, machine, launch, text = REASONS[rule]
+    found = verdict(answer, None, machine, **launch)
     assert (found.state, found.issues[0].rule, found.reason) == ("error", rule, text)
     assert found.issues[0].hint
 
 
-def test_every_rule_for_what_is_not_seen_is_tested() -> None:
-    assert len(REASONS) == len(UNSEEN)
+def test_every_rule_for_a_missing_gpu_is_tested() -> None:
+    assert len(REASONS) == len(NO_GPU)
 
 
 @pytest.mark.parametrize("rule", sorted(set(REASONS) - {"cpu-build"}))
-def test_where_nothing_says_what_is_meant_a_missing_gpu_is_a_warning(verdict: Judge, rule: str) -> None:
-    answer, machine, around, text = REASONS[rule]
-    found = verdict(answer, claim(PLAIN_WHEEL), machine, **around)
+def test_if_nothing_says_what_is_expected_a_missing_gpu_is_a_warning(verdict: Evaluate, rule: str) -> None:
+    answer, machine, launch, text = REASONS[rule]
+    found = verdict(answer, environment(PLAIN_WHEEL), machine, **launch)
     assert (found.issues[0].rule, found.issues[0].severity, found.reason) == (rule, "warning", text)
     assert ("no-target", "note") in rules(found)
 
@@ -190,47 +211,54 @@ def test_where_nothing_says_what_is_meant_a_missing_gpu_is_a_warning(verdict: Ju
         ("520.61.05", "11.8", "12.7", True),
     ],
 )
-def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Judge, driver: str, cuda: str, build: str, old: bool) -> None:
+def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Evaluate, driver: str, cuda: str, build: str, old: bool) -> None:
     machine = Machine(driver=V(driver), cuda=V(cuda), gpus=(Gpu(name="A100", capability=V("8.0")),))
-    found = verdict(replace(BLIND, cuda=V(build)), claim(replace(CUDA_BUILD, meant=Meant(gpu=True))), machine)
+    found = verdict(replace(BLIND, cuda=V(build)), environment(replace(CUDA_BUILD, expected=Expectation("cuda"))), machine)
     assert (found.issues[0].rule == "driver-too-old") == old
 
 
-def test_where_no_floor_is_known_the_major_decides(verdict: Judge) -> None:
+def test_where_no_floor_is_known_the_major_decides(verdict: Evaluate) -> None:
     """NVIDIA names no Windows driver for CUDA 13."""
     machine = Machine(driver=V("576.02"), cuda=V("12.9"), gpus=(T4,))
     found = verdict(replace(BLIND, cuda=V("13.0")), None, machine, system="windows")
-    assert found.reason == "sees no GPU: it is built for CUDA 13.0, and this driver runs CUDA up to 12.9"
+    assert found.reason == "sees no GPU: it is built for CUDA 13.0, and this driver supports CUDA up to 12.9"
 
 
 @pytest.mark.parametrize(
     ("visible", "hides"),
     [("", True), ("-1", True), ("1", True), ("NoDevFiles", True), ("7,0", True), ("0", False), ("0,7", False), ("GPU-1a2b", False)],
 )
-def test_cuda_reads_visible_devices_up_to_the_first_that_is_not_there(verdict: Judge, visible: str, hides: bool) -> None:
-    assert (verdict(BLIND, visible=visible).issues[0].rule == "hidden") == hides
+def test_cuda_reads_visible_devices_up_to_the_first_that_is_not_there(verdict: Evaluate, visible: str, hides: bool) -> None:
+    assert (verdict(BLIND, visible_devices=visible).issues[0].rule == "hidden") == hides
 
 
-def test_the_culprit_of_a_foreign_library_is_named(verdict: Judge) -> None:
+def test_a_foreign_library_comes_with_what_led_to_it(verdict: Evaluate) -> None:
     answer = replace(SEES, libraries=(FOREIGN,))
     assert verdict(
         answer, library_path=(("/opt/x", "/opt/x"), ("/usr/local/cuda-12.4/lib64/", "/usr/local/cuda-12.4/lib64"))
-    ).issues[0].hint == ("LD_LIBRARY_PATH names /usr/local/cuda-12.4/lib64/: try without it")
+    ).issues[0].hint == ("LD_LIBRARY_PATH contains /usr/local/cuda-12.4/lib64/; try without it")
     linked = (("/usr/local/cuda/lib64", "/usr/local/cuda-12.4/lib64"),)
-    assert verdict(answer, library_path=linked).issues[0].hint == "LD_LIBRARY_PATH names /usr/local/cuda/lib64: try without it"
+    assert verdict(answer, library_path=linked).issues[0].hint == "LD_LIBRARY_PATH contains /usr/local/cuda/lib64; try without it"
     assert "ldconfig" in verdict(answer, library_path=(("/usr/local/cuda-12", "/usr/local/cuda-12"),)).issues[0].hint
+
+
+def test_what_selects_the_device_is_shown_with_a_gpu_that_is_not_used(verdict: Evaluate) -> None:
+    found = verdict(replace(BLIND, settings=("LOOM_DEVICE=cpu",)), visible_devices="0")
+    assert found.reason == "sees no GPU, although this machine has one (Tesla T4), with CUDA_VISIBLE_DEVICES=0, LOOM_DEVICE=cpu"
+    found = verdict(replace(SEES, ran_on="cpu", settings=("LOOM_DEVICE=cpu",)))
+    assert found.reason == "sees a GPU, but computes on cpu (LOOM_DEVICE=cpu)"
 
 
 # --- no answer ------------------------------------------------------------------------------------------------------------
 
-NO_ANSWER = {
+ANSWERED_NOTHING = {
     "timed-out": (
-        replace(SEES, done=False, doing="matmul", ended=Ended(None, "", 120.2)),
-        "did not answer within 120 seconds: it was",
+        replace(SEES, done=False, step="matmul", process=ProcessResult(None, "", 120.2)),
+        "gave no answer within 120 seconds, in the step `matmul`",
     ),
     "crashed": (
-        replace(SEES, done=False, doing="import", ended=Ended(-11, "Fatal: x\n")),
-        "was ended by SIGSEGV: it was busy with `import`",
+        replace(SEES, done=False, step="import", process=ProcessResult(-11, "Fatal: x\n")),
+        "crashed with SIGSEGV, in the step `import` (Fatal: x)",
     ),
     "no-driver": (
         replace(SEES, problems=(("import", "ImportError: libcuda.so.1: cannot open shared object file: No such file"),)),
@@ -242,24 +270,28 @@ NO_ANSWER = {
     ),
     "import-failed": (replace(SEES, problems=(("import", "ImportError: no numpy"),)), "cannot be imported: ImportError: no numpy"),
     "no-answer": (
-        Answer("pytorch", Ended(3, "bad interpreter\n")),
-        "ended early with status 3: the environment's Python did not come to our question (bad interpreter)",
+        Answer(framework="pytorch", process=ProcessResult(3, "bad interpreter\n")),
+        "exited early with status 3, before the probe began (bad interpreter)",
     ),
 }
 
 
-@pytest.mark.parametrize("rule", NO_ANSWER)
-@pytest.mark.parametrize("says", [claim(), claim(CPU_BUILD), claim(PLAIN_WHEEL)])
-def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_meant(verdict: Judge, rule: str, says: ProbedEnvironment) -> None:
-    answer, text = NO_ANSWER[rule]
-    found = verdict(answer, says)
+@pytest.mark.parametrize("rule", ANSWERED_NOTHING)
+@pytest.mark.parametrize("here", [environment(), environment(CPU_BUILD), environment(PLAIN_WHEEL)])
+def test_a_framework_that_gives_no_answer_is_an_error_whatever_is_expected(
+    verdict: Evaluate, rule: str, here: InstalledEnvironment
+) -> None:
+    answer, text = ANSWERED_NOTHING[rule]
+    found = verdict(answer, here)
     assert rules(found) == [(rule, "error")]
     assert found.reason.startswith(text)
 
 
-def test_a_crash_with_a_foreign_library_loaded_suspects_it(verdict: Judge) -> None:
-    answer = replace(SEES, done=False, ended=Ended(-6), libraries=(FOREIGN,))
-    assert verdict(answer, library_path=(("/usr/local/cuda-12.4/lib64", "/x"),)).issues[0].hint.startswith("LD_LIBRARY_PATH names")
+def test_a_crash_with_a_foreign_library_loaded_suspects_it(verdict: Evaluate) -> None:
+    answer = replace(SEES, done=False, process=ProcessResult(-6), libraries=(FOREIGN,))
+    assert (
+        verdict(answer, library_path=(("/usr/local/cuda-12.4/lib64", "/x"),)).issues[0].hint.startswith("LD_LIBRARY_PATH contains")
+    )
 
 
 def test_signals_have_names() -> None:
@@ -268,104 +300,159 @@ def test_signals_have_names() -> None:
 
 # --- always ---------------------------------------------------------------------------------------------------------------
 
-OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign")
-FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign")
+OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign", "cublas")
+FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign", "cudnn")
 TWO = replace(HOST, gpus=(T4, V100))
-FINDINGS: Mapping[str, tuple[Answer, ProbedEnvironment, Machine, tuple[str, str]]] = {
-    "a GPU in a CPU target": (SEES, claim(CUDA_BUILD, "cpu"), HOST, ("gpu-in-cpu", "error")),
-    "a CUDA build in a CPU target": (BLIND, claim(CUDA_BUILD, "cpu"), BARE, ("cuda-in-cpu", "warning")),
-    "another version": (replace(SEES, version="2.6.0"), claim(), HOST, ("other-version", "error")),
-    "another CUDA than the package": (replace(SEES, cuda=V("12.4")), claim(), HOST, ("other-cuda", "error")),
-    "another CUDA than the target": (SEES, claim(CUDA_BUILD, "cu118"), HOST, ("other-cuda", "error")),
-    "not the environment's own": (replace(SEES, outside=True), claim(), HOST, ("foreign-framework", "error")),
-    "a foreign library": (replace(SEES, libraries=(FOREIGN,)), claim(), HOST, ("foreign-library", "warning")),
-    "of another major": (replace(SEES, libraries=(OTHER_FOREIGN,)), claim(), HOST, ("foreign-library", "error")),
-    "another cuDNN": (replace(SEES, libraries=(FOREIGN_CUDNN,)), claim(), HOST, ("foreign-library", "error")),
-    "in a CPU target": (replace(CPU, libraries=(OTHER_FOREIGN,)), claim(CPU_BUILD), HOST, ("foreign-library", "warning")),
-    "no code": (replace(SEES, code=("sm_80",), ran_on="", agrees=None), claim(), HOST, ("no-code", "error")),
+FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, str]]] = {
+    "a GPU in a CPU target": (SEES, environment(CUDA_BUILD, "cpu"), HOST, ("gpu-in-cpu", "error")),
+    "a CUDA build in a CPU target": (BLIND, environment(CUDA_BUILD, "cpu"), BARE, ("cuda-in-cpu", "warning")),
+    "another version": (replace(SEES, version="2.6.0"), environment(), HOST, ("other-version", "error")),
+    "another CUDA than the package": (replace(SEES, cuda=V("12.4")), environment(), HOST, ("other-cuda", "error")),
+    "another CUDA than the target": (SEES, environment(CUDA_BUILD, "cu118"), HOST, ("other-cuda", "error")),
+    "not the environment's own": (replace(SEES, outside=True), environment(), HOST, ("foreign-framework", "error")),
+    "a foreign library": (replace(SEES, libraries=(FOREIGN,)), environment(), HOST, ("foreign-library", "warning")),
+    "of another major": (replace(SEES, libraries=(OTHER_FOREIGN,)), environment(), HOST, ("foreign-library", "error")),
+    "another cuDNN": (replace(SEES, libraries=(FOREIGN_CUDNN,)), environment(), HOST, ("foreign-library", "error")),
+    "in a CPU target": (replace(CPU, libraries=(OTHER_FOREIGN,)), environment(CPU_BUILD), HOST, ("foreign-library", "warning")),
+    "no code": (replace(SEES, code=("sm_80",), ran_on="", agrees=None), environment(), HOST, ("no-code", "error")),
     "no code for another GPU": (
         replace(SEES, code=("sm_75",), devices=(*SEES.devices, Device("Tesla V100", V("7.0")))),
-        claim(),
+        environment(),
         TWO,
         ("no-code", "warning"),
     ),
     "cuDNN without code": (
         replace(SEES, cudnn=V("9.13.0"), devices=(Device("Tesla V100", V("7.0")),)),
-        claim(),
+        environment(),
         replace(HOST, gpus=(V100,)),
         ("no-code-in-cudnn", "warning"),
     ),
-    "an older driver of the same major": (SEES, claim(), replace(HOST, cuda=V("12.2")), ("newer-than-driver", "note")),
-    "one GPU of two": (SEES, claim(), TWO, ("some-hidden", "note")),
+    "an older driver of the same major": (SEES, environment(), replace(HOST, cuda=V("12.2")), ("newer-than-driver", "note")),
+    "one GPU of two": (SEES, environment(), TWO, ("some-hidden", "note")),
     "no code by its CUDA": (
         replace(SEES, cuda=V("13.0"), code=(), devices=(Device("Tesla V100", V("7.0")),), ran_on="", agrees=None),
-        claim(replace(CUDA_BUILD, meant=Meant(gpu=True))),
+        environment(replace(CUDA_BUILD, expected=Expectation("cuda"))),
         Machine(driver=V("580.65.06"), cuda=V("13.0"), gpus=(V100,)),
         ("no-code", "error"),
     ),
     "no kernel image": (
         replace(SEES, code=(), ran_on="", agrees=None, problems=(("matmul", "no kernel image is available"),)),
-        claim(),
+        environment(),
         HOST,
         ("no-code", "error"),
     ),
     "a matmul that fails": (
         replace(SEES, ran_on="", problems=(("matmul", "out of memory"),)),
-        claim(),
+        environment(),
         HOST,
         ("matmul-failed", "error"),
     ),
-    "a matmul on the CPU": (replace(SEES, ran_on="cpu"), claim(), HOST, ("ran-on-cpu", "error")),
-    "a wrong matmul": (replace(SEES, agrees=False), claim(), HOST, ("wrong-result", "error")),
-    "nothing said": (SEES, claim(PLAIN_WHEEL), HOST, ("no-target", "note")),
+    "a matmul on the CPU": (replace(SEES, ran_on="cpu"), environment(), HOST, ("ran-on-cpu", "error")),
+    "a wrong matmul": (replace(SEES, agrees=False), environment(), HOST, ("wrong-result", "error")),
+    "only imported": (ONLY_IMPORTED, environment(), HOST, ("import-only", "note")),
+    "nothing said": (SEES, environment(PLAIN_WHEEL), HOST, ("no-target", "note")),
 }
 
 
 @pytest.mark.parametrize("name", FINDINGS)
-def test_what_is_found_beside(verdict: Judge, name: str) -> None:
-    answer, says, machine, expected = FINDINGS[name]
-    assert rules(verdict(answer, says, machine)) == [expected]
+def test_what_is_found_beside(verdict: Evaluate, name: str) -> None:
+    answer, here, machine, expected = FINDINGS[name]
+    assert rules(verdict(answer, here, machine)) == [expected]
 
 
 def test_every_rule_has_a_test() -> None:
     tested = {rule for *_, (rule, _) in FINDINGS.values()}
     by_matmul, by_target = {"matmul-failed", "ran-on-cpu", "wrong-result"}, {"cuda-in-cpu"}  # beside no-code and gpu-in-cpu
-    assert len(tested - by_matmul - by_target) + 1 == len(ALWAYS)
-    assert len(NO_ANSWER) - 2 == len(BROKEN)  # one of them names a missing library, or the driver's
+    assert len(tested - by_matmul - by_target) + 1 == len(ANSWER)
+    assert len(ANSWERED_NOTHING) - 2 == len(NO_ANSWER)  # one of them names a missing library, or the driver's
 
 
 @pytest.mark.parametrize(("told", "package"), [("2.7.1+cu126", "2.7.1"), ("2.1.0.post300", "2.1.0"), ("2.7.1", "2.7.1+cu126")])
-def test_what_a_build_adds_to_a_version_is_no_difference(verdict: Judge, told: str, package: str) -> None:
+def test_what_a_build_adds_to_a_version_is_no_difference(verdict: Evaluate, told: str, package: str) -> None:
     installed = replace(CUDA_BUILD, version=package)
-    assert verdict(replace(SEES, version=told), claim(installed)).state == "ok"
+    assert verdict(replace(SEES, version=told), environment(installed)).state == "ok"
 
 
-def test_a_build_for_another_minor_serves_a_target(verdict: Judge) -> None:
+def test_a_build_for_another_minor_serves_a_target(verdict: Evaluate) -> None:
     """envgen takes a build for an older minor where there is no other; the cuda-version dialect allows it."""
-    package = replace(CUDA_BUILD, meant=Meant(gpu=True, cuda=V("12.4")))
-    assert verdict(replace(SEES, cuda=V("12.4")), claim(package, "cu126")).state == "ok"
+    package = replace(CUDA_BUILD, expected=Expectation("cuda", cuda=V("12.4")))
+    assert verdict(replace(SEES, cuda=V("12.4")), environment(package, "cu126")).state == "ok"
 
 
-def test_the_libraries_of_one_folder_are_one_issue(verdict: Judge) -> None:
+def test_the_libraries_of_one_folder_are_one_issue(verdict: Evaluate) -> None:
     both = (FOREIGN, Library("/usr/local/cuda-12.4/lib64/libcublas.so.12", "foreign"))
     (issue,) = verdict(replace(SEES, libraries=both)).issues
     assert issue.text.startswith("loaded libcudart.so.12.4.127, libcublas.so.12 from outside")
 
 
 @pytest.mark.parametrize(
-    ("cudnn", "gpu", "says"), [("9.10.2", V100, False), ("9.11.0", V100, True), ("9.13.0", T4, False), ("9", V100, False)]
+    ("cudnn", "gpu", "warns"), [("9.10.2", V100, False), ("9.11.0", V100, True), ("9.13.0", T4, False), ("9", V100, False)]
 )
-def test_cudnn_has_its_own_floor(verdict: Judge, cudnn: str, gpu: Gpu, says: bool) -> None:
+def test_cudnn_has_its_own_floor(verdict: Evaluate, cudnn: str, gpu: Gpu, warns: bool) -> None:
     """From 9.11 on it has no code below 7.5; "9" alone, as TensorFlow says it, tells nothing."""
     answer = replace(SEES, cudnn=V(cudnn), devices=(Device(gpu.name, gpu.capability),))
-    assert (("no-code-in-cudnn", "warning") in rules(verdict(answer, None, replace(HOST, gpus=(gpu,))))) == says
+    assert (("no-code-in-cudnn", "warning") in rules(verdict(answer, None, replace(HOST, gpus=(gpu,))))) == warns
 
 
-def test_words_of_a_framework_stand_in_one_line(verdict: Judge) -> None:
+def test_words_of_a_framework_stand_in_one_line(verdict: Evaluate) -> None:
     answer = replace(SEES, problems=(("import", "ImportError:\n\x1b[31mnumpy " + "x" * 9999 + "\n"),))
     reason = verdict(answer).reason
     assert reason.startswith("cannot be imported: ImportError: [31mnumpy xxx")
     assert reason.isprintable() and len(reason) < 400
+
+
+# --- a framework without a probe script -----------------------------------------------------------------------------------
+
+OWN = Library("/env/lib/libcudart.so.12", "environment")
+UNKNOWN_BUILD = replace(CUDA_BUILD, package="pytorch 2.7.1 h0123456_0", expected=Expectation("unknown"))
+FOR_118 = replace(CUDA_BUILD, expected=Expectation("cuda", cuda=V("11.8")))
+NOTE = ("import-only", "note")
+BY_PACKAGE: Mapping[str, tuple[Answer, InstalledEnvironment, list[tuple[str, str]]]] = {
+    "a CPU build in a CUDA target": (ONLY_IMPORTED, environment(CPU_BUILD, "cu126"), [("cpu-build", "error"), NOTE]),
+    "a CPU build in a CPU target": (ONLY_IMPORTED, environment(CPU_BUILD, "cpu"), [NOTE]),
+    "a CUDA build in a CUDA target": (ONLY_IMPORTED, environment(CUDA_BUILD, "cu126"), [NOTE]),
+    "a CUDA build in a CPU target": (ONLY_IMPORTED, environment(CUDA_BUILD, "cpu"), [("cuda-in-cpu", "warning"), NOTE]),
+    "a build for another CUDA": (ONLY_IMPORTED, environment(FOR_118, "cu126"), [("other-cuda", "error"), NOTE]),
+    "a build that says nothing": (ONLY_IMPORTED, environment(UNKNOWN_BUILD, "cu126"), [NOTE]),
+    "libraries of the environment in a CPU target": (
+        replace(ONLY_IMPORTED, libraries=(OWN,)),
+        environment(UNKNOWN_BUILD, "cpu"),
+        [("cuda-in-cpu", "warning"), NOTE],
+    ),
+    "a library from outside": (replace(ONLY_IMPORTED, libraries=(FOREIGN,)), environment(), [("foreign-library", "warning"), NOTE]),
+    "a library from outside, of another major": (
+        replace(ONLY_IMPORTED, libraries=(OTHER_FOREIGN,)),
+        environment(),
+        [("foreign-library", "error"), NOTE],
+    ),
+    "a library from outside, beside an unknown build": (
+        replace(ONLY_IMPORTED, libraries=(OTHER_FOREIGN,)),
+        environment(UNKNOWN_BUILD, "cu126"),
+        [("foreign-library", "warning"), NOTE],
+    ),
+    "a module with a version of its own": (
+        replace(ONLY_IMPORTED, version="4"),
+        environment(),
+        [("other-version", "warning"), NOTE],
+    ),
+    "a module from outside": (replace(ONLY_IMPORTED, outside=True), environment(), [("foreign-framework", "error"), NOTE]),
+}
+
+
+@pytest.mark.parametrize("machine", [BARE, HOST])
+@pytest.mark.parametrize("name", BY_PACKAGE)
+def test_without_a_probe_script_the_verdict_says_what_package_and_libraries_tell(
+    verdict: Evaluate, name: str, machine: Machine
+) -> None:
+    answer, here, expected = BY_PACKAGE[name]
+    assert rules(verdict(answer, here, machine)) == expected
+
+
+@pytest.mark.parametrize(
+    ("libraries", "text"), [((), "no CUDA libraries"), ((OWN,), "1 CUDA library"), ((OWN, OWN), "2 CUDA libraries")]
+)
+def test_the_reason_says_no_more_than_was_asked(verdict: Evaluate, libraries: tuple[Library, ...], text: str) -> None:
+    assert verdict(replace(ONLY_IMPORTED, libraries=libraries)).reason == f"can be imported, and loads {text}"
 
 
 # --- GPU code and libraries -----------------------------------------------------------------------------------------------
@@ -398,40 +485,60 @@ def test_code_runs_by_the_rules_of_binary_and_ptx_compatibility(gpu: str, code: 
 
 
 @pytest.mark.parametrize(
-    ("name", "major"),
+    ("file", "name", "major"),
     [
-        ("libcudart.so.12", 12),
-        ("libcudart-d0da41ae.so.11.0", 11),
-        ("libcublasLt.so.13", 13),
-        ("libnvrtc-builtins.so.12.6", 12),
-        ("libcudnn_ops_infer.so.8", 8),
-        ("libcufft.so.11", None),  # cuFFT 11 is of CUDA 12
-        ("libcusparse.so.12", None),
-        ("libcuda.so.1", None),
+        ("libcudart.so.12", "cudart", 12),
+        ("libcudart-d0da41ae.so.11.0", "cudart", 11),
+        ("libcublasLt.so.13", "cublasLt", 13),
+        ("libnvrtc-builtins.so.12.6", "nvrtc", 12),
+        ("libcupti.so.12", "cupti", 12),
+        ("libcudnn_ops_infer.so.8", "cudnn", 8),
+        ("libcufft.so.11", "cufft", 11),
+        ("libcusparseLt.so.0", "cusparseLt", 0),
+        ("libcudart.so", "cudart", None),
+        ("libcuda.so.1", "", 1),
+        ("libcurl.so.4", "", 4),
+        ("libtorch_cuda.so", "", None),
+        ("libOpenCL.so.1", "", 1),
+        ("libcudart.a", "", None),
     ],
 )
-def test_a_file_name_tells_its_major_where_it_does(name: str, major: int | None) -> None:
-    assert major_of(Library(f"/x/{name}", "foreign")) == major
+def test_a_file_name_tells_the_library_and_its_major(facts: Facts, file: str, name: str, major: int | None) -> None:
+    assert cuda_name(facts.matrix.catalogue, file) == name
+    assert soname_major(Library(f"/x/{file}", "foreign")) == major
+
+
+@pytest.mark.parametrize(
+    ("name", "does"),
+    [("cudart", True), ("cublas", True), ("cublasLt", True), ("nvrtc", True), ("cupti", True)]
+    + [("cufft", False), ("cusparse", False), ("cusolver", False), ("cudnn", False), ("nccl", False), ("", False)],
+)
+def test_some_libraries_count_like_cuda(facts: Facts, name: str, does: bool) -> None:
+    """cuFFT 11 and cuSPARSE 12 are both of CUDA 12."""
+    assert counts_like_cuda(facts.matrix.catalogue, name) is does
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------------
 
+builds: st.SearchStrategy[BuildKind] = st.sampled_from(["cpu", "cuda", "unknown"])
 versions = st.sampled_from([None, V("10.2"), V("11.8"), V("12"), V("12.6"), V("13.0"), V("99.9")])
 texts = st.sampled_from(["", "x", "libcudnn.so.8: cannot open shared object file", "no kernel image", "\u2603 \x00"])
 codes = st.lists(st.sampled_from(["sm_70", "sm_90a", "compute_90", "gfx90a", "", "sm_", "sm_1000"]), max_size=3).map(tuple)
 paths = st.sampled_from(["/env/lib/libcudart.so.12", "/x/stubs/libcuda.so.1", "libcublas.so.11", "/usr/lib/libcudnn.so.8", "/"])
-libraries = st.builds(Library, paths, st.sampled_from(["environment", "driver", "foreign"]))
+libraries = st.builds(
+    Library, paths, st.sampled_from(["environment", "driver", "foreign"]), st.sampled_from(["", "cudart", "cublas", "cudnn", "x"])
+)
 devices = st.builds(Device, texts, st.sampled_from([None, V("3.5"), V("7.5"), V("12.0")]))
 steps = st.sampled_from(["import", "build", "devices", "matmul", "libraries"])
 answers = st.builds(
     Answer,
     framework=st.sampled_from(["pytorch", "tensorflow", "jax", "cupy", "other"]),
-    ended=st.builds(Ended, st.sampled_from([None, 0, 1, -6, -9, -11, -250]), texts),
+    process=st.builds(ProcessResult, st.sampled_from([None, 0, 1, -6, -9, -11, -250]), texts),
     done=st.booleans(),
-    doing=steps,
+    step=steps,
     version=texts,
     outside=st.booleans(),
-    built=st.sampled_from([None, True, False]),
+    build=builds,
     cuda=versions,
     cudnn=versions,
     available=st.sampled_from([None, True, False]),
@@ -449,51 +556,81 @@ machines = st.builds(
     gpus=st.lists(st.sampled_from([T4, V100]), max_size=2).map(tuple),
     note=texts,
 )
-meanings = st.builds(Meant, st.sampled_from([None, True, False]), versions)
-surroundings = st.builds(
-    Surroundings,
+expectations = st.builds(Expectation, builds, versions)
+launches = st.builds(
+    LaunchEnvironment,
     st.sampled_from([None, "", "0", "1,x"]),
     st.just((("/usr/lib", "/usr/lib"), ("/x", "/"))),
     st.sampled_from(["linux", "windows"]),
 )
-claims = st.builds(
-    lambda meant, installed: ProbedEnvironment(Path("/env"), "", meant, {found.framework: found for found in installed}),
-    st.none() | meanings,
-    st.lists(st.builds(InstalledFramework, st.sampled_from(["pytorch", "jax"]), texts, texts, meanings), max_size=2),
+environments = st.builds(
+    lambda expected, installed: InstalledEnvironment(
+        prefix=Path("/env"), target="", expected=expected, frameworks={found.framework: found for found in installed}
+    ),
+    st.none() | expectations,
+    st.lists(
+        st.builds(
+            InstalledFramework,
+            framework=st.sampled_from(["pytorch", "jax"]),
+            module=st.just("torch"),
+            package=texts,
+            version=texts,
+            expected=expectations,
+        ),
+        max_size=2,
+    ),
 )
 
 
-@given(answers, claims, machines, surroundings)
+@given(answers, environments, machines, launches)
 def test_any_answer_has_a_verdict_with_a_reason(
-    facts: Facts, answer: Answer, says: ProbedEnvironment, machine: Machine, around: Surroundings
+    facts: Facts, answer: Answer, here: InstalledEnvironment, machine: Machine, launch: LaunchEnvironment
 ) -> None:
-    found = judge(answer, says, machine, around, facts.matrix)
+    found = evaluate(answer, here, machine, launch, facts.matrix)
     assert found.state in STATES
     assert found.reason
     assert all(issue.severity in STATES[1:] and issue.text for issue in found.issues)
 
 
-@given(answers, machines, surroundings)
+@given(answers, machines, launches)
 def test_a_sound_cpu_build_without_a_gpu_is_never_an_error_for_cpu(
-    facts: Facts, answer: Answer, machine: Machine, around: Surroundings
+    facts: Facts, answer: Answer, machine: Machine, launch: LaunchEnvironment
 ) -> None:
-    sound = replace(answer, done=True, available=False, devices=(), problems=(), version="2.7.1", ended=FINE, outside=False)
-    sound = replace(sound, framework="pytorch", built=False, cuda=None, cudnn=None, agrees=True)
-    assert judge(sound, claim(CPU_BUILD, "cpu"), machine, around, facts.matrix).state in ("ok", "warning")
-    assert judge(replace(sound, libraries=()), claim(CPU_BUILD), machine, around, facts.matrix).state == "ok"
+    sound = replace(answer, done=True, available=False, devices=(), problems=(), version="2.7.1", process=FINE, outside=False)
+    sound = replace(sound, framework="pytorch", build="cpu", cuda=None, cudnn=None, agrees=True)
+    assert evaluate(sound, environment(CPU_BUILD, "cpu"), machine, launch, facts.matrix).state in ("ok", "warning")
+    assert evaluate(replace(sound, libraries=()), environment(CPU_BUILD), machine, launch, facts.matrix).state == "ok"
 
 
-@given(answers, machines, surroundings)
-def test_a_gpu_that_is_meant_and_not_seen_is_always_an_error(
-    facts: Facts, answer: Answer, machine: Machine, around: Surroundings
+@given(answers, machines, launches)
+def test_an_expected_gpu_that_is_not_seen_is_always_an_error(
+    facts: Facts, answer: Answer, machine: Machine, launch: LaunchEnvironment
 ) -> None:
     blind = replace(answer, available=False)
-    assert judge(blind, claim(CUDA_BUILD, "cu126"), machine, around, facts.matrix).state == "error"
+    assert evaluate(blind, environment(CUDA_BUILD, "cu126"), machine, launch, facts.matrix).state == "error"
 
 
-@given(st.lists(answers, max_size=4), claims, machines)
-def test_the_whole_is_as_bad_as_its_worst_part(facts: Facts, told: list[Answer], says: ProbedEnvironment, machine: Machine) -> None:
-    verdicts = tuple(judge(answer, says, machine, Surroundings(), facts.matrix) for answer in told)
+@given(st.lists(answers, max_size=4), environments, machines)
+def test_the_whole_is_as_bad_as_its_worst_part(
+    facts: Facts, told: list[Answer], here: InstalledEnvironment, machine: Machine
+) -> None:
+    verdicts = tuple(evaluate(answer, here, machine, LaunchEnvironment(), facts.matrix) for answer in told)
     states = {verdict.state for verdict in verdicts}
-    whole = Probed(says, machine, verdicts).state
+    whole = ProbeResult(here, machine, verdicts).state
     assert whole == next((state for state in reversed(STATES) if state in states), "ok") == worst(states)
+
+
+@given(answers, environments, machines, launches)
+def test_without_a_probe_script_an_error_is_one_of_what_was_seen(
+    facts: Facts, answer: Answer, here: InstalledEnvironment, machine: Machine, launch: LaunchEnvironment
+) -> None:
+    imported = replace(ONLY_IMPORTED, framework=answer.framework, version=answer.version, libraries=answer.libraries)
+    found = evaluate(imported, here, machine, launch, facts.matrix)
+    errors = {issue.rule for issue in found.issues if issue.severity == "error"}
+    package = here.frameworks.get(answer.framework)
+    build, cuda = (package.expected.build, package.expected.cuda) if package else ("unknown", None)
+    wanted = found.expected
+    allowed = {"cpu-build"} if (build, wanted.build) == ("cpu", "cuda") else set()
+    allowed |= {"other-cuda"} if cuda and wanted.cuda and cuda.major != wanted.cuda.major else set()
+    allowed |= {"foreign-library"} if cuda and any(library.origin == "foreign" for library in imported.libraries) else set()
+    assert errors <= allowed

@@ -69,7 +69,7 @@ def claims(entry: Entry, lock: Lock, matrix: Matrix) -> dict[str, Claim]:
         "channels": tuple(told.get("channels", ())),
         "frameworks": tuple(told.get("frameworks", ())),
     }
-    made = proof.claims_for(lock, proof.named_target(entry.target, matrix))
+    made = proof.claims_for(lock, proof.requested_target(entry.target, matrix))
     return {
         platform: replace(claim, **common, virtual={**(claim.virtual or {}), **told.get("virtual", {})})
         for platform, claim in made.items()

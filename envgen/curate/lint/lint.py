@@ -1,12 +1,19 @@
-"""The story of `envgen matrix lint`: read every file, collect what cannot be read, hold the rest against all rules."""
+"""`envgen matrix lint`: reads every file, reports what cannot be read, and otherwise runs every rule."""
 
 from __future__ import annotations
 
 from datetime import date
 
-from envgen.curate.json_schema import SHAPES, kind_of, schemas
-from envgen.curate.lint import rules_builds, rules_constraints, rules_hardware, rules_specs, rules_style  # noqa: F401 - they fill the registry
-from envgen.curate.lint.registry import REGISTRY, Facts, LintCheck, LintFinding
+from envgen.curate.lint import (  # noqa: F401 - they fill the registry
+    rules_builds,
+    rules_constraints,
+    rules_hardware,
+    rules_packages,
+    rules_specs,
+    rules_style,
+)
+from envgen.curate.lint.json_schema import MODELS, kind_of, schemas
+from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext, LintFinding
 from envgen.matrix.load import matrix_files, matrix_of
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
@@ -16,48 +23,52 @@ from envgen.yamlfile.document import Document, parse, problems, source
 RULES: tuple[Rule[LintCheck], ...] = tuple(REGISTRY.values())
 
 
-def linted(layout: Layout, today: date) -> tuple[tuple[LintFinding, ...], tuple[BadInput, ...]]:
-    """What the rules found, and what keeps the matrices from being read at all: then no rule was asked."""
-    documents, heads, refused = _read(layout)
-    if refused:
-        return (), refused
-    shown = layout.shown(layout.matrices)
+def lint_matrices(layout: Layout, today: date) -> tuple[tuple[LintFinding, ...], tuple[BadInput, ...]]:
+    """What the rules find, and the errors that keep the matrices from being read. If there are errors, no rule runs."""
+    documents, first_lines, errors = _read(layout)
+    if errors:
+        return (), errors
     try:
-        matrix = matrix_of(documents, shown)
+        matrix = matrix_of(documents, layout.shown(layout.matrices))
     except BadInput as error:
         return (), (error,)
-    return lint(Facts(matrix, documents, heads, _schemas(layout), today)), ()
+    context = LintContext(matrix=matrix, documents=documents, first_lines=first_lines, schemas=_schemas(layout), today=today)
+    return findings(context), ()
 
 
-def lint(facts: Facts) -> tuple[LintFinding, ...]:
-    """Everything that is wrong with the facts, in the order of files and lines."""
-    found = [LintFinding(rule.name, rule.severity, *what) for rule in RULES for what in rule.judge(facts)]
+def findings(context: LintContext) -> tuple[LintFinding, ...]:
+    """Everything that the rules find, in the order of files and lines."""
+    found = [
+        LintFinding(rule=rule.name, severity=rule.severity, at=at, text=text, hint=hint)
+        for rule in RULES
+        for at, text, hint in rule.judge(context)
+    ]
     return tuple(sorted(found, key=lambda finding: (finding.at, finding.rule, finding.text)))
 
 
 def _read(layout: Layout) -> tuple[dict[str, Document], dict[str, str], tuple[BadInput, ...]]:
-    """Every matrix file by its name, the first line of each, and everything in them that cannot be meant."""
+    """Every matrix file by name, the first line of each, and every error in them."""
     documents: dict[str, Document] = {}
-    heads: dict[str, str] = {}
-    refused: list[BadInput] = []
+    first_lines: dict[str, str] = {}
+    errors: list[BadInput] = []
     for path in matrix_files(layout.matrices):
         shown = layout.shown(path)
         try:
             text = source(path, shown)
             document = parse(text, shown)
         except BadInput as error:
-            refused.append(error)
+            errors.append(error)
             continue
-        documents[path.name], heads[path.name] = document, text.partition("\n")[0]
-        refused += problems(document, SHAPES[kind_of(path.name)])
-    return documents, heads, tuple(refused)
+        documents[path.name], first_lines[path.name] = document, text.partition("\n")[0]
+        errors += problems(document, MODELS[kind_of(path.name)])
+    return documents, first_lines, tuple(errors)
 
 
 def _schemas(layout: Layout) -> dict[str, bool]:
-    """Every schema file that is there, and whether it says what it should."""
-    wanted = {file.name: file.text for file in schemas()}
+    """The path of every schema file, and whether it is what this envgen would write."""
+    current = {file.name: file.text for file in schemas()}
     return {
-        layout.shown(path): path.read_text(encoding="utf-8", errors="replace") == wanted.get(path.name)
+        layout.shown(path): path.read_text(encoding="utf-8", errors="replace") == current.get(path.name)
         for path in sorted(layout.schemas.glob("*.json"))
         if path.is_file()
     }

@@ -1,7 +1,7 @@
-"""What a rule about the matrices is, and what it looks at: all facts, how they are written, and what day it is.
+"""What a lint rule is, and what it looks at: the facts, the files as written, and the date.
 
-A rule is a generator over Facts, a few lines long: it yields where, what is wrong there, and what to do about it. `@rule` puts
-it into REGISTRY; `docs/matrices.md` has a row for every id.
+A rule is a short generator over a LintContext: it yields where something is wrong, what is wrong, and what to do. `@rule` puts it
+into REGISTRY; `docs/matrices.md` has a row for every rule.
 """
 
 from __future__ import annotations
@@ -13,119 +13,139 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.matrix.hardware import driver_os
-from envgen.model.facts import Address, Build, Matrix, Platform, Release, Spelling, Target, Toolkit
-from envgen.model.rules import Registry
+from envgen.matrix.hardware import driver_os, has_code
+from envgen.model.facts import Address, Build, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
+from envgen.model.rules import Registry, Severity
 from envgen.yamlfile.document import Document
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """A row of builds that a target can be served with on one platform."""
+class ReleaseBuild:
+    """A row of `builds`, with its release."""
 
     release: Release
     build: Build
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A target on one platform, its toolkit (None: CPU), and all rows that can serve it for some project."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRow:
+    """A row of `providers`, and the releases that it is for: in its range, with builds by its provider; newest first."""
+
+    framework: Framework
+    provider: str
+    spelling: Spelling
+    releases: tuple[Release, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetCell:
+    """A target on one platform, its toolkit (None for CPU) with the GPUs that it has code for, and every row that can serve it."""
 
     target: Target
     platform: Platform
     toolkit: Toolkit | None
-    rows: tuple[Reach, ...]
+    capabilities: frozenset[Version]
+    rows: tuple[ReleaseBuild, ...]
 
     @property
     def floor(self) -> Version | None:
-        """The oldest driver that runs its CUDA, where there is a figure."""
+        """The oldest driver that runs its CUDA; None where NVIDIA names none."""
         return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
 
-@dataclass(frozen=True)
-class Facts:
-    """All facts. Not slotted: what several rules ask is worked out once.
+@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
+class LintContext:
+    """The facts and how they are written.
 
-    `documents` and `heads` map a file name to the file as written and to its first line; `schemas` maps the path of a schema file
-    below the root to whether it says what this envgen would write.
+    `documents` and `first_lines` are by file name. `schemas` maps the path of each schema file to whether it is up to date.
     """
 
     matrix: Matrix
     documents: Mapping[str, Document]
-    heads: Mapping[str, str]
+    first_lines: Mapping[str, str]
     schemas: Mapping[str, bool]
     today: date
 
     @cached_property
-    def spots(self) -> tuple[Location, ...]:
+    def cells(self) -> tuple[TargetCell, ...]:
         """Every target on each of its platforms."""
-        return tuple(self._spot(target, platform) for target in self.matrix.targets.values() for platform in target.platforms)
+        return tuple(self._cell(target, platform) for target in self.matrix.targets.values() for platform in target.platforms)
 
-    def _spot(self, target: Target, platform: Platform) -> Location:
-        rows = tuple(
-            Reach(release, build)
-            for release, build in self.builds
-            if platform in build.platforms and self.serves(release, build, target)
+    def _cell(self, target: Target, platform: Platform) -> TargetCell:
+        rows = (row for row in self.builds if platform in row.build.platforms)
+        toolkit = self.matrix.toolkits[target.cuda] if target.cuda else None
+        return TargetCell(
+            target=target,
+            platform=platform,
+            toolkit=toolkit,
+            capabilities=frozenset(gpu.capability for gpu in self.matrix.gpus.values() if toolkit and has_code(toolkit, gpu)),
+            rows=tuple(row for row in rows if self.serves(row.release, row.build.provider, row.build.variants, target)),
         )
-        return Location(target, platform, self.matrix.toolkits[target.cuda] if target.cuda else None, rows)
+
+    @property
+    def releases(self) -> Iterator[Release]:
+        """Every release of every framework."""
+        return (release for framework in self.matrix.frameworks.values() for release in framework.releases)
 
     @cached_property
-    def builds(self) -> tuple[tuple[Release, Build], ...]:
-        """Every row of builds, and what it is a row of."""
+    def builds(self) -> tuple[ReleaseBuild, ...]:
+        """Every row of builds."""
+        return tuple(ReleaseBuild(release, build) for release in self.releases for build in release.builds)
+
+    @cached_property
+    def spellings(self) -> tuple[ProviderRow, ...]:
+        """Every row of `providers`."""
         return tuple(
-            (release, build)
-            for framework in self.matrix.frameworks.values()
-            for release in framework.releases
-            for build in release.builds
-        )
-
-    @cached_property
-    def spellings(self) -> Mapping[tuple[Address, str], Spelling]:
-        """(where a release is written, provider) -> the row that says how it is asked for there."""
-        return {
-            (release.at, provider): row
+            ProviderRow(framework=framework, provider=provider, spelling=row, releases=_covered(framework, provider, row))
             for framework in self.matrix.frameworks.values()
             for provider, rows in framework.providers.items()
             for row in rows
-            for release in framework.releases
-            if release.version in row.releases
-        }
+        )
 
-    def serves(self, release: Release, build: Build, target: Target) -> bool:
-        """Whether a row has builds for a target's CUDA: for just that, or for an older minor where the dialect allows it."""
-        spelling, cuda = self.spellings.get((release.at, build.provider)), target.cuda
-        if spelling is None or cuda in build.variants or cuda is None:
-            return spelling is not None and cuda in build.variants
-        older = (variant for variant in build.variants if variant and variant.major == cuda.major and variant < cuda)
+    def spelling(self, release: Release, provider: str) -> Spelling | None:
+        """How a release is requested from a provider; None if no row covers it."""
+        return self.matrix.spellings.get((release.framework, provider, release.version))
+
+    def serves(self, release: Release, provider: str, variants: frozenset[Variant], target: Target) -> bool:
+        """Whether builds for some variants can serve a target: made for its CUDA, or for an older minor if the spelling allows."""
+        spelling, cuda = self.spelling(release, provider), target.cuda
+        if spelling is None or cuda in variants or cuda is None:
+            return spelling is not None and cuda in variants
+        older = (variant for variant in variants if variant and variant.major == cuda.major and variant < cuda)
         return spelling.newer_minor and any(older)
 
     @cached_property
-    def items(self) -> Mapping[Address, tuple[Document, KeyPath]]:
+    def _items(self) -> Mapping[Address, tuple[Document, KeyPath]]:
         """Every item of every list by its address: its file and its path of keys."""
         return {
-            at: (document, path)
+            document.at(*path): (document, path)
             for document in self.documents.values()
-            for path, at in document.marks.items()
+            for path in document.marks
             if path and isinstance(path[-1], int)
         }
 
     def at(self, item: Address, *path: str | int) -> Address:
-        """Where a part of an item is written."""
-        document, keys = self.items[item]
+        """Where a part of a list item is written."""
+        document, keys = self._items[item]
         return document.at(*keys, *path)
 
 
-LintResults = Iterator[tuple[Address, str, str]]
-LintCheck = Callable[[Facts], LintResults]
+def _covered(framework: Framework, provider: str, spelling: Spelling) -> tuple[Release, ...]:
+    in_range = (release for release in framework.releases if release.version in spelling.releases)
+    return tuple(release for release in in_range if any(build.provider == provider for build in release.builds))
 
 
-@dataclass(frozen=True, slots=True)
+LintResults = Iterator[tuple[Address, str, str]]  # where, what is wrong, what to do
+LintCheck = Callable[[LintContext], LintResults]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LintFinding:
-    """Something that a rule found in the matrices: where, what, and what to do."""
+    """Something that a rule found: where, what, and what to do."""
 
     rule: str
-    severity: str
+    severity: Severity
     at: Address
     text: str
     hint: str

@@ -1,4 +1,4 @@
-"""What `envgen matrix lint` found: a line for each finding and what to do below it, or JSON."""
+"""The findings of `envgen matrix lint`: two lines each, or JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from envgen.curate.lint.registry import LintFinding
 
 
 def lint_text(findings: Iterable[LintFinding]) -> str:
-    """Two lines for each finding: where, which rule and what; then what to do."""
+    """For each finding a line with its place, rule and problem, and a line with what to do."""
     return "\n".join(f"{found.at}: {_name(found)}: {found.text}\n    {found.hint}" for found in findings)
 
 
@@ -20,14 +20,14 @@ def _name(found: LintFinding) -> str:
 
 
 def lint_summary(findings: Sequence[LintFinding]) -> str:
-    """How much was found, in one line."""
-    count = Counter(found.severity for found in findings)
-    told = [f"{count[kind]} {kind}{'s' if count[kind] > 1 else ''}" for kind in ("error", "warning") if count[kind]]
-    return f"{' and '.join(told) or 'nothing found'}; {len(RULES)} rules, see docs/matrices.md"
+    """The number of findings, in one line."""
+    counts = Counter(found.severity for found in findings)
+    found = [f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in ("error", "warning") if counts[kind]]
+    return f"{' and '.join(found) or 'nothing found'}; {len(RULES)} rules, see docs/matrices.md"
 
 
 def lint_json(findings: Iterable[LintFinding]) -> str:
-    """All of it for a machine."""
+    """The findings as JSON."""
     rows = [
         {
             "rule": found.rule,

@@ -1,19 +1,19 @@
-"""The rules about constraints: do they apply, do they say anything, do they go together."""
+"""The rules about constraints: each can apply, holds something back, and is compatible with the others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations, permutations
 
-from envgen.curate.lint.registry import Facts, LintResults, rule
-from envgen.curate.lint.satisfiable import apart, floors, possible, within
+from envgen.curate.lint.registry import LintContext, LintResults, rule
+from envgen.curate.lint.satisfiable import disjoint, floors, satisfiable, subset
 from envgen.model.facts import Condition, Constraint, driver_text
 
 
 def words(condition: Condition) -> str:
-    """A condition as a person would say it: cuda >=12, platform linux-64 or win-64."""
-    told = str(condition.versions) if condition.versions is not None else " or ".join(sorted(condition.names))
-    return f"{condition.axis} {told}"
+    """A condition in words: `cuda >=12`, `platform linux-64 or win-64`."""
+    values = str(condition.versions) if condition.versions is not None else " or ".join(sorted(condition.names))
+    return f"{condition.axis} {values}"
 
 
 def _pairs(one: tuple[Condition, ...], other: tuple[Condition, ...]) -> Iterator[tuple[Condition, Condition]]:
@@ -21,118 +21,127 @@ def _pairs(one: tuple[Condition, ...], other: tuple[Condition, ...]) -> Iterator
     return ((a, b) for a in one for b in other if a.axis == b.axis)
 
 
-def _unknown(facts: Facts, condition: Condition) -> bool:
-    """A range of compute capabilities that no model lies in."""
-    known = {gpu.capability for gpu in facts.matrix.gpus.values()}
-    return condition.axis == "gpu" and condition.versions is not None and not any(one in condition.versions for one in known)
+def _no_such_gpu(context: LintContext, condition: Condition) -> bool:
+    """Whether a condition is a range of compute capabilities that no model has."""
+    known = {gpu.capability for gpu in context.matrix.gpus.values()}
+    versions = condition.versions
+    return condition.axis == "gpu" and versions is not None and not any(capability in versions for capability in known)
 
 
-@rule("never-applies", "A constraint that no target, release or machine can meet is a slip of the pen, or is about what is gone.")
-def never_applies(facts: Facts) -> LintResults:
-    """`when` as a whole; the message names the first condition that fails alone, if one does."""
-    for constraint in facts.matrix.constraints:
-        if any(_unknown(facts, condition) for condition in constraint.when) or possible(facts, constraint.when):
+@rule("never-applies", "A constraint that no target, release or machine can meet is a typo, or about something that was removed.")
+def never_applies(context: LintContext) -> LintResults:
+    """`when` as a whole. The message names the first condition that is impossible by itself, if there is one."""
+    for constraint in context.matrix.constraints:
+        if any(_no_such_gpu(context, condition) for condition in constraint.when) or satisfiable(context, constraint.when):
             continue
-        alone = next((condition for condition in constraint.when if not possible(facts, (condition,))), None)
-        told = words(alone) if alone else " and ".join(map(words, constraint.when)) + " together"
-        where = facts.at(constraint.at, "when", *((alone.axis,) if alone else ()))
-        yield where, f"nothing in the matrices can have {told}", "correct it, or remove the row"
+        alone = next((condition for condition in constraint.when if not satisfiable(context, (condition,))), None)
+        what = words(alone) if alone else " and ".join(map(words, constraint.when)) + " together"
+        where = context.at(constraint.at, "when", *((alone.axis,) if alone else ()))
+        yield where, f"nothing in the matrices can have {what}", "correct it, or remove the row"
 
 
-@rule("unknown-gpu", "No model of gpus.yaml has such a compute capability.")
-def unknown_gpu(facts: Facts) -> LintResults:
+@rule("unknown-gpu", "A range of compute capabilities must include a model in gpus.yaml.")
+def unknown_gpu(context: LintContext) -> LintResults:
     """On either side of a constraint."""
-    for constraint in facts.matrix.constraints:
+    for constraint in context.matrix.constraints:
         for side, conditions in (("when", constraint.when), ("need", constraint.need)):
             for condition in conditions:
-                if _unknown(facts, condition):
-                    where = facts.at(constraint.at, side, "gpu")
+                if _no_such_gpu(context, condition):
+                    where = context.at(constraint.at, side, "gpu")
                     yield where, f"no GPU in gpus.yaml has {words(condition)}", "correct the range, or add the model"
 
 
-@rule("says-nothing", "A need that holds wherever it applies holds nothing back.")
-def says_nothing(facts: Facts) -> LintResults:
-    """Each condition of `need` by itself; drivers have a rule of their own."""
-    for constraint, condition in _needs(facts):
-        if condition.axis != "driver" and not possible(facts, constraint.when, condition):
-            where = facts.at(constraint.at, "need", condition.axis)
-            yield where, f"{words(condition)} holds in any case", "narrow it, or remove the row"
+@rule("says-nothing", "A need that is met wherever the constraint applies holds nothing back.")
+def says_nothing(context: LintContext) -> LintResults:
+    """Each condition of `need` by itself. Drivers have a rule of their own."""
+    for constraint, condition in _needs(context):
+        if condition.axis != "driver" and not satisfiable(context, constraint.when, violated=condition):
+            where = context.at(constraint.at, "need", condition.axis)
+            yield where, f"{words(condition)} is always met", "narrow it, or remove the row"
 
 
-@rule("driver-floor", "The toolkit needs a newer driver already.")
-def driver_floor(facts: Facts) -> LintResults:
-    """A driver that a constraint needs below the floor of the toolkits that it is about."""
-    for constraint, condition in _needs(facts):
-        if condition.axis == "driver" and not possible(facts, constraint.when, condition):
-            least = min(floors(facts, constraint.when), default=None)
+@rule("driver-floor", "A constraint on the driver must need a newer one than CUDA itself does.")
+def driver_floor(context: LintContext) -> LintResults:
+    """A driver below the floor of every toolkit that the constraint is about."""
+    for constraint, condition in _needs(context):
+        if condition.axis == "driver" and not satisfiable(context, constraint.when, violated=condition):
+            least = min(floors(context, constraint.when), default=None)
             text = f"{words(condition)} is below what CUDA needs" + (f": driver {driver_text(least)} or newer" if least else "")
-            yield facts.at(constraint.at, "need", "driver"), text, "write the newer driver, or remove the row"
+            yield context.at(constraint.at, "need", "driver"), text, "write the newer driver, or remove the row"
 
 
-def _needs(facts: Facts) -> Iterator[tuple[Constraint, Condition]]:
-    """Every condition of a need that is ever asked for."""
-    for constraint in facts.matrix.constraints:
-        if possible(facts, constraint.when):
+def _needs(context: LintContext) -> Iterator[tuple[Constraint, Condition]]:
+    """Every condition of `need` of a constraint that can apply."""
+    for constraint in context.matrix.constraints:
+        if satisfiable(context, constraint.when):
             yield from ((constraint, condition) for condition in constraint.need)
 
 
-@rule("contradiction", "Two constraints that can apply together, and cannot both hold.")
-def contradiction(facts: Facts) -> LintResults:
-    """Only of those about the same frameworks: two frameworks may well need two releases of a third, and then never meet it."""
-    for constraint in facts.matrix.constraints:
-        for given, asked in _pairs(constraint.when, constraint.need):
-            if apart(given, asked):
-                where = facts.at(constraint.at, "need", asked.axis)
-                text = f"it applies to {words(given)} and needs {words(asked)}"
-                yield where, text, "a row that shall forbid says in `when` what it is about, and in `need` what it must then be"
-    for one, other in combinations(facts.matrix.constraints, 2):
-        clash = next((pair for pair in _pairs(one.need, other.need) if apart(*pair)), None)
-        if clash and one.warn == other.warn and _same_frameworks(facts, one, other) and possible(facts, (*one.when, *other.when)):
-            where = facts.at(other.at, "need", clash[1].axis)
-            text = f"it needs {words(clash[1])} where {one.at} needs {words(clash[0])}"
-            yield where, text, "make their `when` exclude each other, or correct one"
+@rule("contradiction", "Constraints that can apply together must be satisfiable together.")
+def contradiction(context: LintContext) -> LintResults:
+    """A constraint that contradicts itself, and pairs about the same frameworks.
+
+    Two frameworks may need different releases of a third: then no environment holds all of them, and that is a fact.
+    """
+    for constraint in context.matrix.constraints:
+        for given, needed in _pairs(constraint.when, constraint.need):
+            if disjoint(given, needed):
+                where = context.at(constraint.at, "need", needed.axis)
+                hint = "to exclude something, name it in `when` and put what must hold instead in `need`"
+                yield where, f"it applies to {words(given)} and needs {words(needed)}", hint
+    for one, other in combinations(context.matrix.constraints, 2):
+        conflict = next((pair for pair in _pairs(one.need, other.need) if disjoint(*pair)), None)
+        if conflict and one.warn == other.warn and _same_frameworks(context, one, other) and _together(context, one, other):
+            first, second = map(words, conflict)
+            where = context.at(other.at, "need", conflict[1].axis)
+            yield where, f"it needs {second}, but {one.at} needs {first}", "correct one, or make their `when` exclude each other"
 
 
-def _same_frameworks(facts: Facts, one: Constraint, other: Constraint) -> bool:
-    first, second = ({c.axis for c in row.when} & set(facts.matrix.frameworks) for row in (one, other))
+def _same_frameworks(context: LintContext, one: Constraint, other: Constraint) -> bool:
+    first, second = ({c.axis for c in row.when} & set(context.matrix.frameworks) for row in (one, other))
     return first <= second or second <= first
 
 
+def _together(context: LintContext, one: Constraint, other: Constraint) -> bool:
+    """Whether both constraints can apply at once."""
+    return satisfiable(context, (*one.when, *other.when))
+
+
 def _implies(one: Constraint, other: Constraint) -> bool:
-    """Whether `one` says all that `other` says, wherever that applies."""
-    applies = all(any(given.axis == c.axis and within(given, c) for given in other.when) for c in one.when)
-    needs = all(any(asked.axis == c.axis and within(asked, c) for asked in one.need) for c in other.need)
+    """Whether `one` needs all that `other` needs, wherever `other` applies."""
+    applies = all(any(given.axis == c.axis and subset(given, c) for given in other.when) for c in one.when)
+    needs = all(any(needed.axis == c.axis and subset(needed, c) for needed in one.need) for c in other.need)
     return applies and needs and (other.warn or not one.warn)
 
 
-@rule("shadowed-constraint", "Another row says the same, or more, wherever this one applies.")
-def shadowed_constraint(facts: Facts) -> LintResults:
-    """Of two rows that say the same, the later one."""
-    rows = facts.matrix.constraints
-    for (first, one), (second, other) in permutations(enumerate(rows), 2):
-        if _implies(one, other) and (first < second or not _implies(other, one)) and possible(facts, other.when):
-            yield other.at, f"it adds nothing to {one.at}", "remove it"
+@rule("shadowed-constraint", "A constraint adds nothing if another one needs the same, or more, wherever it applies.")
+def shadowed_constraint(context: LintContext) -> LintResults:
+    """Of two equal constraints, the later one."""
+    for (first, one), (second, other) in permutations(enumerate(context.matrix.constraints), 2):
+        if _implies(one, other) and (first < second or not _implies(other, one)) and satisfiable(context, other.when):
+            yield other.at, f"the row at {one.at} needs all of this", "remove this row"
 
 
-@rule("overlapping-constraints", "Two rows about the same apply together: both must hold.", severity="warning")
-def overlapping_constraints(facts: Facts) -> LintResults:
-    """Rows with the same axes on both sides, whose ranges overlap in part."""
-    for one, other in combinations(facts.matrix.constraints, 2):
+@rule("overlapping-constraints", "Where two constraints about the same things overlap, both must hold.", severity="warning")
+def overlapping_constraints(context: LintContext) -> LintResults:
+    """Constraints with the same axes on both sides whose ranges overlap in part."""
+    for one, other in combinations(context.matrix.constraints, 2):
         if one.warn != other.warn or _axes(one) != _axes(other) or _implies(one, other) or _implies(other, one):
             continue
-        clash = any(apart(*pair) for pair in _pairs(one.need, other.need))
-        if not clash and possible(facts, (*one.when, *other.when)):
-            yield facts.at(other.at, "when"), f"its range overlaps that of {one.at}", "make the ranges exclude each other"
+        conflict = any(disjoint(*pair) for pair in _pairs(one.need, other.need))
+        if not conflict and _together(context, one, other):
+            where = context.at(other.at, "when")
+            yield where, f"its range overlaps that of {one.at}", "change the ranges so that they exclude each other"
 
 
 def _axes(constraint: Constraint) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(c.axis for c in constraint.when), frozenset(c.axis for c in constraint.need)
 
 
-@rule("until-passed", "A constraint was to hold until a day that has passed.")
-def until_passed(facts: Facts) -> LintResults:
-    """The day itself is the first on which it need no longer hold."""
-    for constraint in facts.matrix.constraints:
-        if constraint.until and constraint.until <= facts.today:
-            where = facts.at(constraint.at, "until")
-            yield where, f"{constraint.until} has passed", "look at its source again: remove the row, or write a later day"
+@rule("until-passed", "A constraint is checked again when its `until` date has come.")
+def until_passed(context: LintContext) -> LintResults:
+    """The date itself is the first day on which the constraint need no longer hold."""
+    for constraint in context.matrix.constraints:
+        if constraint.until and constraint.until <= context.today:
+            hint = "check its source again: remove the row, or write a later date"
+            yield context.at(constraint.at, "until"), f"{constraint.until} has passed", hint

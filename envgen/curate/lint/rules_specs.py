@@ -1,50 +1,45 @@
-"""The rules about the specs of a spelling: what they ask for once their holes are filled."""
+"""The rules about the specs of a spelling: what they request once their holes are filled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envgen.curate.lint.registry import Facts, LintResults, rule
-from envgen.curate.lint.rules_builds import covered
-from envgen.model.facts import Framework, Release, Spelling, Target, Variant, by_cuda
+from envgen.curate.lint.registry import LintContext, LintResults, ProviderRow, rule
+from envgen.model.facts import Release, Target, Variant, by_cuda
 from envgen.model.resolution import Choice
 from envgen.resolver.specs import spelled
 
 
-def _spellings(facts: Facts) -> Iterator[tuple[Framework, str, Spelling, list[Release]]]:
-    for framework in facts.matrix.frameworks.values():
-        for provider, rows in framework.providers.items():
-            yield from ((framework, provider, row, covered(framework, provider, row)) for row in rows)
-
-
-@rule("spec", "What is asked of the solver must be a conda spec that names one package.")
-def spec(facts: Facts) -> LintResults:
-    """Every spec of every release and variant, filled, by rattler's own reading. The first that is none, for each row."""
-    for _, provider, spelling, releases in _spellings(facts):
-        asked = (
-            text
-            for release in releases
-            for variant in _variants(release, provider)
-            for text in _filled(release, provider, spelling, variant)
-        )
-        wrong = next(((text, why) for text in dict.fromkeys(asked) if (why := _wrong(text))), None)
-        if wrong:
-            yield spelling.at, f"`{wrong[0]}` is not a spec: {wrong[1]}", "write name, version and build: pytorch {version}.* cpu_*"
+@rule("spec", "The solver takes conda specs, each for one package.")
+def spec(context: LintContext) -> LintResults:
+    """Every spec of every release and variant, filled, as rattler reads it. Reports the first invalid one of each row."""
+    for row in context.spellings:
+        invalid = next(((text, why) for text in dict.fromkeys(_filled(row)) if (why := _invalid(text))), None)
+        if invalid:
+            text, why = invalid
+            yield (
+                row.spelling.at,
+                f"`{text}` is not a spec: {why}",
+                f"write name, version and build: {row.framework.name} {{version}}.* cpu_*",
+            )
 
 
 def _variants(release: Release, provider: str) -> list[Variant]:
-    """Every variant of a release at a provider."""
+    """Every variant of a release by a provider."""
     return by_cuda({variant for build in release.builds if build.provider == provider for variant in build.variants})
 
 
-def _filled(release: Release, provider: str, spelling: Spelling, variant: Variant) -> tuple[str, ...]:
-    companions = tuple(name for name in spelling.companions if name in release.companions)
-    target = Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at)
-    return spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=companions), target)
+def _filled(row: ProviderRow) -> Iterator[str]:
+    """The specs of a row for every release and variant that it covers."""
+    for release in row.releases:
+        companions = tuple(name for name in row.spelling.companions if name in release.companions)
+        for variant in _variants(release, row.provider):
+            choice = Choice(release=release, provider=row.provider, spelling=row.spelling, variant=variant, companions=companions)
+            yield from spelled(choice, Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at))
 
 
-def _wrong(text: str) -> str:
-    """Why a text is no spec; empty when it is one."""
+def _invalid(text: str) -> str:
+    """Why a text is not a spec; "" if it is one."""
     from rattler import MatchSpec
     from rattler.exceptions import InvalidMatchSpecError
 
@@ -52,17 +47,21 @@ def _wrong(text: str) -> str:
         found = MatchSpec(text, strict=False)
     except InvalidMatchSpecError as error:
         return str(error)
-    return f"there is a blank in the build `{found.build}`" if " " in str(found.build or "") else ""
+    return f"there is a space in the build `{found.build}`" if " " in str(found.build or "") else ""
 
 
-@rule("spec-cuda", "A CUDA spelling that names no CUDA takes whatever build comes first, perhaps the one for CPU.")
-def spec_cuda(facts: Facts) -> LintResults:
-    """Rows with CUDA builds: the target's CUDA must be pinned, and with `newer-minor` that of the build as well."""
-    for _, provider, spelling, releases in _spellings(facts):
-        text = " ".join(spelling.cuda)
-        if not any(variant for release in releases for variant in _variants(release, provider)):
+@rule("spec-cuda", "A CUDA spelling that names no CUDA version selects any build, perhaps the CPU build.")
+def spec_cuda(context: LintContext) -> LintResults:
+    """Rows with CUDA builds: they must pin the target's CUDA, and with `newer-minor` the build's CUDA too."""
+    for row in context.spellings:
+        spelling, text = row.spelling, " ".join(row.spelling.cuda)
+        if not any(variant for release in row.releases for variant in _variants(release, row.provider)):
             continue
         if "{cuda}" not in text and (spelling.newer_minor or "{cu}" not in text):
-            yield facts.at(spelling.at, "cuda"), "nothing pins the target's CUDA", "add for instance cuda-version {cuda}.*"
+            yield (
+                context.at(spelling.at, "cuda"),
+                "no spec pins the target's CUDA",
+                "add a spec that names it: its package, with {cuda}.*",
+            )
         elif spelling.newer_minor and "{cu}" not in text:
-            yield facts.at(spelling.at, "cuda"), "nothing names the build's CUDA", "add {cu} to its build: cuda{cu}*"
+            yield context.at(spelling.at, "cuda"), "no spec names the build's CUDA", "add {cu} to the build string: cuda{cu}*"

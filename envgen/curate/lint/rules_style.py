@@ -1,4 +1,4 @@
-"""The rules about how the files are written: one spelling, one order, a source that can be looked up, help in the editor."""
+"""The rules about how the files are written: one spelling, one order, sources that can be looked up, and a schema."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 from packaging.version import Version
 
-from envgen.curate.json_schema import first_line, kind_of, referred
-from envgen.curate.lint.registry import Facts, LintResults, rule
+from envgen.curate.lint.json_schema import first_line, kind_of, named_schema
+from envgen.curate.lint.registry import LintContext, LintResults, rule
 from envgen.model.facts import PLATFORMS, Address, minors_text
 from envgen.yamlfile.document import VERSION, Document
-from envgen.yamlfile.events import KeyPath
+from envgen.yamlfile.nodes import KeyPath
 
 _PLACEHOLDERS = {"", "-", "?", "...", "because", "fixme", "me", "n/a", "na", "none", "source", "tbd", "todo", "unknown", "x", "xxx"}
 
 
-def _leaves(document: Document) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value that holds no others, and where it is."""
-    left: list[tuple[KeyPath, Any]] = [((), document.data)]
-    while left:
-        path, value = left.pop()
-        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-        if inner is None:
-            yield path, value
-        else:
-            left += [((*path, key), held) for key, held in inner]
+def _values(context: LintContext) -> Iterator[tuple[Document, KeyPath, Any]]:
+    """Every value of every file, lists and mappings included."""
+    for document in context.documents.values():
+        yield from ((document, path, value) for path, value in _walk((), document.data))
+
+
+def _walk(path: KeyPath, value: Any) -> Iterator[tuple[KeyPath, Any]]:
+    yield path, value
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _walk((*path, key), inner)
 
 
 def _keys(path: KeyPath) -> tuple[str, ...]:
-    """A path without the places in lists."""
+    """A path without the positions in lists."""
     return tuple(part for part in path if isinstance(part, str))
 
 
@@ -40,11 +41,9 @@ def _keys(path: KeyPath) -> tuple[str, ...]:
 
 
 def _python(text: str) -> str:
-    found: set[Version] = set()
-    for part in text.split(","):
-        first, last = (Version(end.strip()) for end in (part.split("-")[0], part.split("-")[-1]))
-        found |= {Version(f"{first.major}.{minor}") for minor in range(first.minor, last.minor + 1)}
-    return minors_text(found)
+    runs = [[Version(end.strip()) for end in part.split("-")] for part in text.split(",")]
+    minors = ((run[0].major, minor) for run in runs for minor in range(run[0].minor, run[-1].minor + 1))
+    return minors_text(Version(f"{major}.{minor}") for major, minor in minors)
 
 
 def _version(text: str) -> str:
@@ -59,17 +58,17 @@ def _driver(text: str) -> str:
     return ".".join([str(int(first)), *(part if part == "0" else f"{int(part):02d}" for part in others)])
 
 
-def _numbers(how: Callable[[str], str]) -> Callable[[str], str]:
-    """A range: each version in its own spelling, and no blanks."""
-    return lambda text: re.sub(rf"(?<![0-9A-Za-z.]){VERSION}", lambda found: how(found[0]), text.replace(" ", ""))
+def _range(normalized: Callable[[str], str]) -> Callable[[str], str]:
+    """A range without spaces, each version of it normalized."""
+    return lambda text: re.sub(rf"(?<![0-9A-Za-z.]){VERSION}", lambda found: normalized(found[0]), text.replace(" ", ""))
 
 
 def _name(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def _speller(keys: tuple[str, ...]) -> Callable[[str], str] | None:
-    """How a value at these keys is spelled; None where any spelling will do."""
+def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
+    """What gives the values at these keys their one spelling; None where any spelling is fine."""
     match keys:
         case ("releases" | "toolkits", "version") | ("releases" | "gpus", "capability") | ("toolkits", "capabilities"):
             return _version
@@ -80,79 +79,71 @@ def _speller(keys: tuple[str, ...]) -> Callable[[str], str] | None:
         case ("releases", "builds", "python"):
             return _python
         case ("constraints", "when" | "need", "driver"):
-            return _numbers(_driver)
+            return _range(_driver)
         case ("constraints", "when" | "need", "archspec" | "platform" | "provider" | "target") | ("gpus", "models" | "data-centre"):
             return _name
         case ("constraints", "when" | "need", _) | ("providers", _, "releases"):
-            return _numbers(_version)
+            return _range(_version)
     return None
 
 
-@rule("spelling", "One fact, one spelling: a search finds all of them, and a diff shows only what changed.")
-def spelling(facts: Facts) -> LintResults:
-    """Versions without leading zeros, drivers as NVIDIA writes them, Python minors as runs, ranges and names without odd blanks."""
-    for document in facts.documents.values():
-        for path, value in sorted(_leaves(document), key=lambda leaf: document.at(*leaf[0])):
-            speller = _speller(_keys(path))
-            right = speller(value) if speller and isinstance(value, str) else value
-            if right != value:
-                yield document.at(*path), f'"{_name(value)}" is written "{right}"', f'write "{right}"'
+@rule("spelling", "One spelling for each fact: a search finds every place, and a diff shows only what changed.")
+def spelling(context: LintContext) -> LintResults:
+    """Versions without leading zeros, drivers as NVIDIA writes them, Pythons as runs, ranges and names without stray spaces."""
+    for document, path, value in _values(context):
+        normalizer = _normalizer(_keys(path))
+        right = normalizer(value) if normalizer and isinstance(value, str) else value
+        if right != value:
+            yield document.at(*path), f'"{_name(value)}" is not in the usual spelling', f'write "{right}"'
 
 
 # --- one order ------------------------------------------------------------------------------------------------------------
 
 
-def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], str] | None:
-    """How the items of a list, or the keys of `targets`, are ordered, and that in words; None where any order will do."""
+def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | None:
+    """How the items of a list are ordered: by which key, whether downwards, and in words. None where any order is fine."""
     match keys:
         case ("releases",) | ("toolkits",):
-            return (lambda row: _back(Version(row["version"]))), "the newest first"
+            return (lambda row: Version(row["version"])), True, "the newest first"
+        case ("packages", "built-with"):
+            return (lambda row: Version(row["from"])), True, "the newest first"
         case ("families",):
-            return (lambda row: -row["major"]), "the newest first"
+            return (lambda row: row["major"]), True, "the newest first"
         case ("gpus",):
-            return (lambda row: _back(Version(row["capability"]))), "the highest capability first"
+            return (lambda row: Version(row["capability"])), True, "the highest capability first"
         case ("releases", "builds", "variants"):
-            return (lambda text: (text != "cpu", Version("0" if text == "cpu" else text))), "cpu, then the oldest CUDA first"
+            return (lambda text: Version("0" if text == "cpu" else text)), False, "cpu, then the oldest CUDA first"
         case ("releases", "builds", "platforms") | ("targets", _, "platforms"):
-            return PLATFORMS.index, ", ".join(PLATFORMS)
+            return PLATFORMS.index, False, ", ".join(PLATFORMS)
         case ("releases", "cuda"):
-            return (lambda major: major), "the lowest first"
+            return (lambda major: major), False, "the lowest first"
     return None
 
 
 def _label(item: Any) -> str:
-    """What a person calls a row, or the item itself."""
-    named = (item[key] for key in ("version", "capability", "major") if key in item) if isinstance(item, dict) else iter((item,))
-    return str(next(named))
+    """What a person calls a row: its version, capability or major; any other item by itself."""
+    if not isinstance(item, dict):
+        return str(item)
+    return str(next(item[key] for key in ("version", "from", "capability", "major") if key in item))
 
 
-def _back(version: Version) -> tuple[int, ...]:
-    """A key that sorts the newest first."""
-    return tuple(-part for part in (*version.release, *(0,) * (8 - len(version.release))))
-
-
-def _lists(document: Document) -> Iterator[tuple[KeyPath, list[Any]]]:
-    left: list[tuple[KeyPath, Any]] = [((), document.data)]
-    while left:
-        path, value = left.pop()
-        if isinstance(value, list):
-            yield path, value
-        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        left += [((*path, key), held) for key, held in inner]
-
-
-@rule("order", "One order: a new fact has one place, and nothing stands twice.")
-def order(facts: Facts) -> LintResults:
+@rule("order", "One order for each list: a new fact has one place, and nothing is written twice.")
+def order(context: LintContext) -> LintResults:
     """Rows from the newest on, platforms and variants in one order, no item of a list twice."""
-    for document in facts.documents.values():
-        for path, items in sorted(_lists(document), key=lambda found: document.at(*found[0])):
-            ordered = _order(_keys(path))
-            for place, (one, other) in enumerate(pairwise(items), 1):
-                if ordered and ordered[0](other) < ordered[0](one):
-                    yield document.at(*path, place), f"{_label(other)} stands behind {_label(one)}", f"the order is {ordered[1]}"
-                    break
-            yield from _twice(document, path, items)
-    yield from _targets(facts)
+    for document, path, value in _values(context):
+        if isinstance(value, list):
+            yield from _out_of_order(document, path, value)
+            yield from _twice(document, path, value)
+    yield from _targets(context)
+
+
+def _out_of_order(document: Document, path: KeyPath, items: list[Any]) -> LintResults:
+    """The first item of a list that is in the wrong place."""
+    key, downwards, text = _order(_keys(path)) or (None, False, "")
+    for place, (one, other) in enumerate(pairwise(items), 1):
+        if key and (key(one) < key(other) if downwards else key(other) < key(one)):
+            yield document.at(*path, place), f"{_label(other)} comes after {_label(one)}", f"the order is {text}"
+            return
 
 
 def _twice(document: Document, path: KeyPath, items: list[Any]) -> LintResults:
@@ -162,53 +153,40 @@ def _twice(document: Document, path: KeyPath, items: list[Any]) -> LintResults:
             yield document.at(*path, place), f"{item} is written twice", "remove one"
 
 
-def _targets(facts: Facts) -> LintResults:
-    """A mapping has an order as well: that in which people read it."""
-    targets = list(facts.matrix.targets.values())
-    for one, other in pairwise(targets):
+def _targets(context: LintContext) -> LintResults:
+    """The first target that is in the wrong place: `targets` is a mapping, but people read it in order."""
+    for one, other in pairwise(context.matrix.targets.values()):
         if one.cuda is not None and (other.cuda is None or other.cuda < one.cuda):
-            yield other.at, f"{other.name} stands behind {one.name}", "the order is cpu, then the oldest CUDA first"
+            yield other.at, f"{other.name} comes after {one.name}", "the order is cpu, then the oldest CUDA first"
             return
 
 
-# --- sources, and help in the editor ----------------------------------------------------------------------------------------
+# --- sources and schemas --------------------------------------------------------------------------------------------------
 
 
-@rule("source", "A fact is as good as the place where it can be looked up.", severity="warning")
-def source(facts: Facts) -> LintResults:
-    """Every `because:`: a word that only fills the place, or an address without encryption."""
-    for document in facts.documents.values():
-        for path, value in sorted(_leaves(document), key=lambda leaf: document.at(*leaf[0])):
-            if path[-1:] != ("because",) or not isinstance(value, str):
-                continue
-            if _name(value).lower().rstrip(".!") in _PLACEHOLDERS:
-                yield document.at(*path), f"`{_name(value)}` is no source", "write a url, or what was looked at and when"
-            elif "http://" in value:
-                yield document.at(*path), "http:// can be changed on its way", "write https://"
+@rule("source", "A fact is only as good as the source where it can be looked up.", severity="warning")
+def source(context: LintContext) -> LintResults:
+    """Every `because:` that is a placeholder, or a url without encryption."""
+    for document, path, value in _values(context):
+        if path[-1:] != ("because",) or not isinstance(value, str):
+            continue
+        if _name(value).lower().rstrip(".!") in _PLACEHOLDERS:
+            yield document.at(*path), f"`{_name(value)}` is not a source", "write a url, or what was looked at and when"
+        elif "http://" in value:
+            yield document.at(*path), "http:// is not encrypted", "write https://"
 
 
 @rule("schema", "The first line of a file names its schema, so that an editor checks it while it is written.", severity="warning")
-def schema(facts: Facts) -> LintResults:
-    """The line is missing, names what is not there, or what another envgen wrote."""
-    for name, document in facts.documents.items():
+def schema(context: LintContext) -> LintResults:
+    """The line is missing, names a schema that does not exist, or one that is out of date."""
+    for name, document in context.documents.items():
         where, folder = Address(document.file, 1, 1), str(PurePosixPath(document.file).parent)
-        told, line = referred(facts.heads[name]), first_line(folder, kind_of(name))
-        if told is None:
-            yield where, "the first line names no schema", f"write above all else: {line}"
-        elif "://" not in told:
-            path = _joined(folder, told)
-            if path not in facts.schemas:
+        named, line = named_schema(context.first_lines[name]), first_line(folder, kind_of(name))
+        if named is None:
+            yield where, "the first line names no schema", f"begin the file with: {line}"
+        elif "://" not in named:
+            path = normpath(f"{folder}/{named}")
+            if path not in context.schemas:
                 yield where, f"there is no schema {path}", f"run `envgen matrix schemas`, and write {line}"
-            elif not facts.schemas[path]:
-                yield where, f"{path} is not what this envgen knows of the file", "run `envgen matrix schemas`"
-
-
-def _joined(folder: str, relative: str) -> str:
-    """A path below the root, `..` taken out."""
-    parts: list[str] = []
-    for part in (*PurePosixPath(folder).parts, *PurePosixPath(relative).parts):
-        if part == ".." and parts:
-            parts.pop()
-        else:
-            parts.append(part)
-    return "/".join(parts)
+            elif not context.schemas[path]:
+                yield where, f"{path} is out of date", "run `envgen matrix schemas`"

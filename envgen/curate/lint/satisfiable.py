@@ -1,133 +1,139 @@
-"""Where conditions can hold: is there a target, a platform, a machine and a choice of releases that meets them? Pure.
+"""Whether conditions can hold: is there a target, platform, machine and choice of releases that meets them? Pure.
 
-What a project or a machine decides (driver, glibc, processor level) may be anything; the rest is what the matrices know.
+What a project or a machine decides (driver, glibc, processor level) may be anything. The rest is what the matrices have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, reduce
 from operator import and_
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.curate.lint.registry import Facts, Location, Reach
-from envgen.matrix.constraints import driver_version
-from envgen.matrix.hardware import has_code
+from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
+from envgen.matrix.constraints import Value, driver_version
 from envgen.model.facts import Condition, Matrix
-
-Value = Version | str
 
 
 @cache
 def final(versions: SpecifierSet) -> SpecifierSet:
-    """The range without pre-releases, so that `12.6` (12.6.dev0, too) lies within `>=12.6`."""
+    """The range without pre-releases, so that `12.6`, which includes 12.6.dev0, is a subset of `>=12.6`."""
     return SpecifierSet(str(versions), prereleases=False)
 
 
-def within(one: Condition, other: Condition) -> bool:
-    """Whether whatever meets `one` meets `other`, which is about the same axis."""
+def subset(one: Condition, other: Condition) -> bool:
+    """Whether every value that meets `one` meets `other`; both are about the same axis."""
     if one.versions is None or other.versions is None:
         return (one.versions is None) == (other.versions is None) and one.names <= other.names
     return final(one.versions).is_subset(final(other.versions))
 
 
-def apart(one: Condition, other: Condition) -> bool:
-    """Whether nothing meets both of two conditions about the same axis."""
+def disjoint(one: Condition, other: Condition) -> bool:
+    """Whether no value meets both conditions; both are about the same axis."""
     if one.versions is None or other.versions is None:
         return (one.versions is None) == (other.versions is None) and not one.names & other.names
     return final(one.versions).is_disjoint(final(other.versions))
 
 
-def meets(condition: Condition, value: Value) -> bool:
-    """Whether one value meets a condition."""
+def satisfiable(context: LintContext, conditions: Sequence[Condition], *, violated: Condition | None = None) -> bool:
+    """Whether all conditions can hold somewhere while `violated` does not."""
+    return any(_satisfiable(context.matrix, cell, conditions, violated) for cell in context.cells)
+
+
+def floors(context: LintContext, conditions: Sequence[Condition]) -> list[Version]:
+    """The driver floors of all toolkits with which the conditions can hold."""
+    return [cell.floor for cell in context.cells if cell.floor and _satisfiable(context.matrix, cell, conditions, None)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is wanted of the value of one axis: it meets all conditions and does not meet `violated`."""
+
+    conditions: tuple[Condition, ...]
+    violated: Condition | None
+
+    def admits(self, value: Value) -> bool:
+        return all(_meets(c, value) for c in self.conditions) and not (self.violated and _meets(self.violated, value))
+
+    def admits_some_name(self) -> bool:
+        """Of the names that the conditions list."""
+        if not self.conditions:
+            return True
+        names = reduce(and_, (condition.names for condition in self.conditions))
+        return bool(names - self.violated.names if self.violated else names)
+
+    def admits_some_version(self, floor: Version | None) -> bool:
+        """Of all versions from the floor on."""
+        start = SpecifierSet(f">={floor}" if floor else "", prereleases=False)
+        versions = reduce(and_, (final(c.versions) for c in self.conditions if c.versions is not None), start)
+        excluded = self.violated.versions if self.violated else None
+        return not versions.is_unsatisfiable() and (excluded is None or not versions.is_subset(final(excluded)))
+
+
+def _meets(condition: Condition, value: Value) -> bool:
     if condition.versions is None:
         return value in condition.names
     return isinstance(value, Version) and value in condition.versions
 
 
-def possible(facts: Facts, conditions: Sequence[Condition], broken: Condition | None = None) -> bool:
-    """Whether all conditions can hold somewhere, and `broken` fail there at the same time."""
-    return any(_possible(facts.matrix, spot, conditions, broken) for spot in facts.spots)
-
-
-def floors(facts: Facts, conditions: Sequence[Condition]) -> list[Version]:
-    """The driver floors of all toolkits where the conditions can hold."""
-    return [spot.floor for spot in facts.spots if spot.floor and _possible(facts.matrix, spot, conditions, None)]
-
-
-def _possible(matrix: Matrix, spot: Location, conditions: Sequence[Condition], broken: Condition | None) -> bool:
-    if spot.toolkit:  # a driver's names are versions there
-        conditions = [driver_version(condition, spot.toolkit, spot.platform) for condition in conditions]
-        broken = driver_version(broken, spot.toolkit, spot.platform) if broken else None
-    asked = {condition.axis for condition in (*conditions, *((broken,) if broken else ()))}
-    chosen = asked & {*matrix.frameworks, "provider", "python"}
-    told = asked - chosen
-    return all(_told(matrix, spot, axis, *_about(axis, conditions, broken)) for axis in sorted(told)) and (
-        not chosen or any(_chosen(spot, python, sorted(chosen), conditions, broken) for python in matrix.pythons)
-    )
-
-
-def _about(axis: str, conditions: Iterable[Condition], broken: Condition | None) -> tuple[tuple[Condition, ...], Condition | None]:
-    """The conditions about one axis, and the one that must fail if it is about it."""
-    return tuple(c for c in conditions if c.axis == axis), broken if broken and broken.axis == axis else None
-
-
-def _told(matrix: Matrix, spot: Location, axis: str, conditions: tuple[Condition, ...], broken: Condition | None) -> bool:
-    """Whether an axis that no choice decides has a value that will do."""
-    if axis in ("driver", "glibc"):
-        return _free_range(spot, axis, conditions, broken)
-    if axis == "archspec":
-        return "__archspec" in spot.target.virtual[spot.platform] and _free_names(conditions, broken)
-    return any(_fits(value, conditions, broken) for value in _values(matrix, spot, axis))
-
-
-def _values(matrix: Matrix, spot: Location, axis: str) -> Iterator[Value]:
-    if axis == "target":
-        yield spot.target.name
-    elif axis == "platform":
-        yield spot.platform
-    elif axis == "cuda" and spot.target.cuda:
-        yield spot.target.cuda
-    elif axis == "gpu" and spot.toolkit:
-        yield from {gpu.capability for gpu in matrix.gpus.values() if has_code(spot.toolkit, gpu)}
-
-
-def _fits(value: Value, conditions: Iterable[Condition], broken: Condition | None) -> bool:
-    return all(meets(condition, value) for condition in conditions) and not (broken and meets(broken, value))
-
-
-def _free_range(spot: Location, axis: str, conditions: Iterable[Condition], broken: Condition | None) -> bool:
-    """A driver from the toolkit's floor on, or any glibc on Linux."""
-    if (axis == "driver" and not spot.toolkit) or (axis == "glibc" and "__glibc" not in spot.target.virtual[spot.platform]):
+def _satisfiable(matrix: Matrix, cell: TargetCell, conditions: Sequence[Condition], violated: Condition | None) -> bool:
+    if cell.toolkit:  # with a toolkit, the names of a driver are versions
+        conditions = [driver_version(condition, cell.toolkit, cell.platform) for condition in conditions]
+        violated = driver_version(violated, cell.toolkit, cell.platform) if violated else None
+    axes = sorted({condition.axis for condition in (*conditions, *((violated,) if violated else ()))})
+    wanted = {
+        axis: _Wanted(tuple(c for c in conditions if c.axis == axis), violated if violated and violated.axis == axis else None)
+        for axis in axes
+    }
+    chosen = {axis for axis in axes if axis in (*matrix.frameworks, "provider", "python")}
+    if not all(_given(cell, axis, wanted[axis]) for axis in axes if axis not in chosen):
         return False
-    floor = SpecifierSet(f">={spot.floor}" if axis == "driver" and spot.floor else "", prereleases=False)
-    left = reduce(and_, (final(c.versions) for c in conditions if c.versions is not None), floor)
-    return not left.is_unsatisfiable() and not (broken and broken.versions is not None and left.is_subset(final(broken.versions)))
+    return not chosen or any(_chosen(cell, python, {axis: wanted[axis] for axis in chosen}) for python in matrix.pythons)
 
 
-def _free_names(conditions: Sequence[Condition], broken: Condition | None) -> bool:
-    if not conditions:
-        return True
-    left = reduce(and_, (condition.names for condition in conditions))
-    return bool(left - broken.names if broken else left)
+# --- axes that the cell or the machine decides ----------------------------------------------------------------------------
 
 
-def _chosen(
-    spot: Location, python: Version, axes: Iterable[str], conditions: Sequence[Condition], broken: Condition | None
-) -> bool:
-    """Whether with this Python some choice of releases will do."""
-    rows = [row for row in spot.rows if python in row.build.pythons]
-    return all(_axis_of_choice(axis, rows, python, *_about(axis, conditions, broken)) for axis in axes)
+def _given(cell: TargetCell, axis: str, wanted: _Wanted) -> bool:
+    """Whether an axis can have a wanted value in a cell, whatever is chosen."""
+    virtual = cell.target.virtual[cell.platform]
+    if axis == "driver":
+        return cell.toolkit is not None and wanted.admits_some_version(cell.floor)
+    if axis == "glibc":
+        return "__glibc" in virtual and wanted.admits_some_version(None)
+    if axis == "archspec":
+        return "__archspec" in virtual and wanted.admits_some_name()
+    return any(map(wanted.admits, _values(cell, axis)))
 
 
-def _axis_of_choice(
-    axis: str, rows: Iterable[Reach], python: Version, conditions: tuple[Condition, ...], broken: Condition | None
-) -> bool:
+def _values(cell: TargetCell, axis: str) -> Iterator[Value]:
+    if axis == "target":
+        yield cell.target.name
+    elif axis == "platform":
+        yield cell.platform
+    elif axis == "cuda" and cell.target.cuda:
+        yield cell.target.cuda
+    elif axis == "gpu":
+        yield from cell.capabilities
+
+
+# --- axes that a choice decides -------------------------------------------------------------------------------------------
+
+
+def _chosen(cell: TargetCell, python: Version, wanted: dict[str, _Wanted]) -> bool:
+    """Whether a choice of releases gives every axis a wanted value, with this Python."""
+    rows = [row for row in cell.rows if python in row.build.pythons]
+    return all(_choosable(axis, rows, python, found) for axis, found in sorted(wanted.items()))
+
+
+def _choosable(axis: str, rows: Iterable[ReleaseBuild], python: Version, wanted: _Wanted) -> bool:
     if axis == "python":
-        return _fits(python, conditions, broken)
-    if axis == "provider":  # of any of the frameworks: each condition may be met by another one
+        return wanted.admits(python)
+    if axis == "provider":  # of any framework: another one may meet each condition
         known = {row.build.provider for row in rows}
-        return all(condition.names & known for condition in conditions) and not (broken and not known - broken.names)
-    return any(_fits(row.release.version, conditions, broken) for row in rows if row.release.framework == axis)
+        excluded = wanted.violated.names if wanted.violated else frozenset()
+        return all(condition.names & known for condition in wanted.conditions) and (not wanted.violated or bool(known - excluded))
+    return any(wanted.admits(row.release.version) for row in rows if row.release.framework == axis)

@@ -1,4 +1,5 @@
-"""`envgen matrix verify`: every fact against the records of the channels: confirmed, refuted or undecidable.
+"""`envgen matrix verify`: compares every fact with package records: confirmed, refuted or undecidable.
 
-In: claims of the matrices and an index. Out: judged facts. May import `curate`, `channels`, `formats`, `matrix`, `verify`.
+In: the facts of a matrix and an index. Out: a MatrixComparison. May import `curate`, `channels`, `table`, and `verify`, whose rules
+judge what the solver returns: an environment for a fact must pass the same checks as a lock.
 """

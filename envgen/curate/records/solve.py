@@ -1,104 +1,114 @@
-"""Facts through the solver: each cell that there is a build of, with what its target promises, alone; equal questions once."""
+"""Facts through the solver: each build that exists, alone, with what its target promises. Equal requests are solved once."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from envgen.channels.index import Index
 from envgen.channels.solve import Unsolvable, attempts
-from envgen.curate import claims
-from envgen.curate.model import CONFIRMED, Aspect, Judged, Shelf
-from envgen.curate.published import Evidence, refuses
-from envgen.curate.records.verdicts import FactJudge
+from envgen.channels.versions import admits
+from envgen.curate import facts
+from envgen.curate.model import Aspect, CheckedFact, Fact, PublishedBuild, Selection
+from envgen.curate.published import BuildIndex
+from envgen.curate.records.checks import FactChecker
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, Finding
 from envgen.model.packages import Lock, LockedPackage, Record, Solution, SolveRequest
 from envgen.model.run import Reporter
-from envgen.verify.check import check
+from envgen.verify.check import check, names_cuda
+
+_PROBES = ("", ".0", ".99", ".999")  # a record that needs some 12.6 may need any of 12.6, 12.6.0, 12.6.99, 12.6.999
 
 
-@dataclass(frozen=True, slots=True)
-class SolveCheck:
-    """A fact that can be solved for: what there is of its package, and what the solver is asked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactSolve:
+    """A fact that can be solved: the builds of its package, what the solver is asked, and the specs that no record matches."""
 
-    item: Judged
-    shelf: Shelf
+    fact: Fact
+    selection: Selection
     request: SolveRequest
+    missing: tuple[str, ...]
 
     @property
     def key(self) -> Hashable:
-        """What tells two questions apart that the solver is asked."""
-        asked = self.request
-        return asked.platform, asked.specs, asked.channels, tuple(sorted(asked.virtual.items())), asked.excluded
+        """Equal for requests to which the solver gives the same answer."""
+        request = self.request
+        return request.platform, request.specs, request.channels, tuple(sorted(request.virtual.items())), request.excluded
 
 
-def solved(
-    matrix: Matrix, judge: FactJudge, evidence: Evidence, recorded: Sequence[Judged], jobs: int, talk: Reporter
-) -> tuple[list[Judged], int]:
-    """The facts with what the solver makes of them, and how many solves that took. What has no build is not solved for."""
-    answers: dict[int, tuple[Aspect, ...]] = {}
-    questions: dict[int, SolveCheck] = {}
-    for number, item in enumerate(recorded):
-        if not any(aspect.name == "exists" and aspect.verdict == CONFIRMED for aspect in item.aspects):
-            continue
-        question = _question(matrix, evidence, item)
-        missing = evidence.missing(question.request.specs, question.request.channels, item.fact.platform)
-        if missing:
-            answers[number] = (judge.unasked(missing),)
-        else:
-            questions[number] = question
-    unique = {question.key: question.request for question in questions.values()}
-    outcomes = dict(zip(unique, _attempted(list(unique.values()), evidence.index, jobs, talk), strict=True))
-    for number, question in questions.items():
-        answers[number] = _answer(matrix, judge, question, outcomes[question.key])
-    return [Judged(item.fact, (*item.aspects, *answers.get(n, ()))) for n, item in enumerate(recorded)], len(unique)
+def with_solves(
+    matrix: Matrix, checker: FactChecker, builds: BuildIndex, checked: Sequence[CheckedFact], jobs: int, reporter: Reporter
+) -> tuple[tuple[CheckedFact, ...], int]:
+    """The facts with what the solver says of them, and the number of solves. A fact whose build does not exist stays as it is."""
+    solves = [_solve_of(matrix, builds, item.fact) if _exists(item) else None for item in checked]
+    unique = {solve.key: solve.request for solve in solves if solve and not solve.missing}
+    outcomes = dict(zip(unique, _outcomes(list(unique.values()), builds.index, jobs, reporter), strict=True))
+    aspects = (_aspects(matrix, checker, solve, outcomes) if solve else () for solve in solves)
+    return tuple(CheckedFact(item.fact, (*item.aspects, *more)) for item, more in zip(checked, aspects, strict=True)), len(unique)
 
 
-def _question(matrix: Matrix, evidence: Evidence, item: Judged) -> SolveCheck:
-    fact, spelling = item.fact, item.fact.spelling
-    assert spelling is not None  # noqa: S101 - without one there is no `exists` aspect
-    channels = evidence.channels(spelling, claims.channels_of(matrix), fact.platform)
-    return SolveCheck(item, evidence.shelf(fact, spelling), claims.request(matrix, fact, channels, claims.specs(fact, spelling)))
+def _exists(item: CheckedFact) -> bool:
+    return any(aspect.name == "exists" and aspect.verdict == "confirmed" for aspect in item.aspects)
 
 
-def _attempted(requests: Sequence[SolveRequest], index: Index, jobs: int, talk: Reporter) -> list[Solution | Unsolvable]:
-    """A solution or the solver's reason for each request; any other error ends the run."""
-    talk.begin("solving", len(requests))
-    found = attempts(requests, index, jobs, lambda request: talk.step(f"{request.environment} {request.platform}"))
-    talk.end()
+def _solve_of(matrix: Matrix, builds: BuildIndex, fact: Fact) -> FactSolve:
+    assert fact.spelling is not None  # noqa: S101 - without one there is no `exists` aspect
+    channels = builds.channels(fact.spelling, facts.channels_of(matrix), fact.platform)
+    request = facts.solve_request(matrix, fact, channels, facts.specs(fact, fact.spelling))
+    return FactSolve(
+        fact=fact,
+        selection=builds.select(fact, fact.spelling),
+        request=request,
+        missing=builds.missing(request.specs, channels, fact.platform),
+    )
+
+
+def _outcomes(requests: Sequence[SolveRequest], index: Index, jobs: int, reporter: Reporter) -> list[Solution | Unsolvable]:
+    """A solution, or why there is none, for each request. Raises any other error."""
+    reporter.begin("solving", len(requests))
+    found = attempts(requests, index, jobs, lambda request: reporter.step(f"{request.environment} {request.platform}"))
+    reporter.end()
     for item in found:
         if isinstance(item, EnvgenError) and not isinstance(item, Unsolvable):
             raise item
     return [item for item in found if isinstance(item, Solution | Unsolvable)]
 
 
-def _answer(matrix: Matrix, judge: FactJudge, question: SolveCheck, outcome: Solution | Unsolvable) -> tuple[Aspect, ...]:
-    fact, shelf, request = question.item.fact, question.shelf, question.request
+def _aspects(
+    matrix: Matrix, checker: FactChecker, solve: FactSolve, outcomes: Mapping[Hashable, Solution | Unsolvable]
+) -> tuple[Aspect, ...]:
+    if solve.missing:
+        return (checker.without_solve(solve.missing),)
+    fact, selection, request, outcome = solve.fact, solve.selection, solve.request, outcomes[solve.key]
     if isinstance(outcome, Unsolvable):
-        builds = [build for build in shelf.selected if fact.python in build.pythons]
-        return (judge.unsolved(outcome.explanation, [refuses(build, request.specs, request.virtual) for build in builds]),)
-    named = next((record for record in outcome.records if record.name == shelf.carrier.package), None)
-    build = next(
-        (build for build in shelf.builds if named and build.build == named.build and str(build.version) == named.version), None
-    )
-    return judge.solved(fact, shelf.carrier.package, build, _findings(matrix, question, outcome))
+        builds = [build for build in selection.selected if fact.python in build.pythons]
+        return (checker.unsolvable(outcome.explanation, [unmet_need(build, request.specs, request.virtual) for build in builds]),)
+    taken = {f"{record.name} {record.version} {record.build}" for record in outcome.records}
+    build = next((build for build in selection.builds if str(build) in taken), None)
+    return checker.solved(fact, selection.package.name, build, _findings(matrix, solve, outcome))
 
 
-def _findings(matrix: Matrix, question: SolveCheck, solution: Solution) -> Iterable[Finding]:
-    """What the rules of `envgen verify` hold against a solution, were it a lock for this variant."""
-    fact, platform = question.item.fact, solution.platform
-    packages = tuple(_package(record, platform) for record in solution.records)
+def _findings(matrix: Matrix, solve: FactSolve, solution: Solution) -> Iterable[Finding]:
+    """The errors that `envgen verify` would find in a lock with these packages, for the variant of the fact."""
+    fact, platform = solve.fact, solution.platform
     lock = Lock(
-        shown="", format="solution", environment=question.request.environment, packages=packages, channels=question.request.channels
+        shown="",
+        format="solution",
+        environment=solve.request.environment,
+        packages=tuple(_package(record, platform) for record in solution.records),
+        channels=solve.request.channels,
     )
     claim = Claim(
         kind="cuda" if fact.variant else "cpu",
         cuda=fact.variant,
         source="the matrix",
-        virtual=question.request.virtual,
-        builds={question.shelf.carrier.package: (fact.variant, True)} if fact.variant else {},
+        virtual=solve.request.virtual,
+        builds={solve.selection.package.name: (fact.variant, any(map(names_cuda, fact.spelling.cuda)))}
+        if fact.variant and fact.spelling
+        else {},
     )
     return (found for found in check(lock, {platform: claim}, matrix) if found.severity == "error")
 
@@ -115,3 +125,31 @@ def _package(record: Record, platform: Platform) -> LockedPackage:
         sha256=record.sha256,
         depends=record.depends,
     )
+
+
+# --- what a target cannot give --------------------------------------------------------------------------------------------
+
+
+def unmet_need(build: PublishedBuild, specs: Iterable[str], virtual: Mapping[str, str]) -> str:
+    """What a build needs that its own target cannot give, whatever else is published; "" if nothing.
+
+    That is a virtual package that the target does not promise, or another version of a package that the spelling pins.
+    """
+    pins = {words[0]: words[1].removesuffix(".*") for spec in specs if len(words := spec.split("::")[-1].split()) == 2}
+    for need in build.needs:
+        name, _, wanted = need.partition(" ")
+        if name.startswith("__") and not _promised(name, wanted, virtual):
+            return f"needs `{need}`, and the target promises {f'{name} {virtual[name]}' if name in virtual else f'no {name}'}"
+        pin = pins.get(name, "") if wanted else ""
+        if re.fullmatch(r"[\d.]+", pin) and not any(admits(wanted.split()[0], pin + probe) for probe in _PROBES):
+            return f"needs `{need}`, and the spelling requests {name} {pin}"
+    return ""
+
+
+def _promised(name: str, wanted: str, virtual: Mapping[str, str]) -> bool:
+    if name not in virtual:
+        return False
+    version, _, build = virtual[name].partition(" ")
+    words = wanted.split()
+    fits = not words or bool(admits(words[0], version))
+    return fits and (len(words) < 2 or words[1] in ("*", build or "0"))

@@ -1,4 +1,5 @@
-"""`envgen matrix refresh`: what the channels hold and a framework's file does not say, as edits to that file.
+"""`envgen matrix refresh`: what package records hold and a framework's file does not claim, as edits to that file.
 
-In: a framework's file and an index. Out: a diff. May import `curate`, `formats`, `matrix`, `yamlfile`, `files`.
+In: the matrix, its files and an index. Out: changed texts, and notes on what a person must write. May import `curate`, `files`,
+`matrix` (the schema of a framework's file), `yamlfile`.
 """

@@ -1,22 +1,21 @@
-"""The story of `envgen matrix refresh`: what package records hold, as a change to `matrices/*.yaml`."""
+"""`envgen matrix refresh`: reads package records, and changes `matrices/*.yaml` to claim what they hold."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from envgen.curate import claims
-from envgen.curate.model import UNTOLD, Published, Source, told_variant
-from envgen.curate.published import Evidence, belongs, carrier
-from envgen.curate.refresh.diff import RecordedBuilds, edits
-from envgen.curate.request import CurateRequest, opened
+from envgen.curate import facts
+from envgen.curate.model import UNKNOWN_CUDA, FrameworkProvider, PublishedBuild, variant_label
+from envgen.curate.published import BuildIndex, companion_prefix, variant_package
+from envgen.curate.refresh.edits import RecordedBuilds, edits
+from envgen.curate.refresh.rows import SingleBuild
+from envgen.curate.request import CurateRequest, Inputs, open_inputs
 from envgen.files import write_files
-from envgen.formats.builds import NAMERS
-from envgen.matrix.rows import BuildCell
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.facts import PLATFORMS, Framework, Matrix
 from envgen.model.layout import Layout
@@ -25,12 +24,10 @@ from envgen.model.run import Reporter
 from envgen.yamlfile.document import checked, parse, text_of
 from envgen.yamlfile.edit import Edit, spliced
 
-_CUDNN = ("cudnn", "libcudnn")
 
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """One matrix file: its text as it is, as it would be, and the changes in words."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """One matrix file: its name, its path as shown, its text before and after, and the edits."""
 
     name: str
     shown: str
@@ -39,149 +36,164 @@ class Changed:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """What is proposed, or was written; `by_hand` is what records show and do not tell enough about."""
+    """What is proposed, or was written. `by_hand` names what records show but do not tell enough about."""
 
     index: str
     complete: bool
     written: bool
-    changed: tuple[Changed, ...]
+    changed: tuple[ChangedFile, ...]
     by_hand: tuple[str, ...]
 
 
-def refreshed(layout: Layout, asked: CurateRequest, talk: Reporter, *, write: bool) -> Refreshed:
-    """Read the records, propose, and write where that is asked. Raises BadInput, and NoSolution without a channel."""
-    matrix, index = opened(layout, asked)
-    evidence, complete = Evidence(index, sorted(matrix.pythons)), asked.complete or index.gateway is not None
-    changed, by_hand = [], []
-    talk.begin("reading records", len(asked.frameworks or matrix.frameworks))
-    for name in asked.frameworks or tuple(matrix.frameworks):
-        found, notes = _framework(layout, matrix, matrix.frameworks[name], evidence, complete=complete)
-        changed += [found] if found.edits else []
-        by_hand += notes
-        talk.step(name)
-    talk.end()
-    by_hand += [*_toolkits(matrix, evidence), *_cudnn(matrix, evidence)]
+def refresh_matrices(layout: Layout, request: CurateRequest, reporter: Reporter, *, write: bool) -> Refreshed:
+    """Read the records and propose changes; write them if `write`.
+
+    Raises BadInput, and NoSolution where a live channel cannot be reached.
+    """
+    inputs = open_inputs(layout, request)
+    reporter.begin("reading records", len(inputs.frameworks))
+    proposals = [_proposal(layout, inputs, name, reporter) for name in inputs.frameworks]
+    reporter.end()
+    changed = tuple(file for file, _ in proposals if file.edits)
+    notes = [note for _, found in proposals for note in found]
     if write and changed:
-        write_files(layout.matrices, [RenderedFile(item.name, item.new) for item in changed], layout)
-    return Refreshed(index.name, complete, write, tuple(changed), tuple(dict.fromkeys(by_hand)))
+        write_files(layout.matrices, [RenderedFile(file.name, file.new) for file in changed], layout)
+    return Refreshed(
+        index=inputs.index.name,
+        complete=inputs.complete,
+        written=write,
+        changed=changed,
+        by_hand=tuple(dict.fromkeys((*notes, *_toolkits(inputs), *_cudnn(inputs)))),
+    )
 
 
-def _framework(
-    layout: Layout, matrix: Matrix, framework: Framework, evidence: Evidence, *, complete: bool
-) -> tuple[Changed, list[str]]:
-    path = layout.matrices / f"{framework.name}.yaml"
+def _proposal(layout: Layout, inputs: Inputs, name: str, reporter: Reporter) -> tuple[ChangedFile, list[str]]:
+    """A framework's file with its changes, and what a person must write."""
+    path, framework = layout.matrices / f"{name}.yaml", inputs.matrix.frameworks[name]
     shown = layout.shown(path)
     text = text_of(path, shown, absent="`envgen init` writes one", exact=True)
-    held: list[RecordedBuilds] = []
-    notes: list[str] = []
-    for source in claims.sources(matrix, [framework.name]):
-        spots: dict[Version, set[BuildCell]] = defaultdict(set)
-        for build in _fitting(framework, evidence, source, notes):
-            spots[build.version].update(BuildCell(build.variant, build.platform, python, build.cudnn) for python in build.pythons)
-        found = {version: _told(group) for version, group in spots.items()}
-        held.append(RecordedBuilds(source.provider, found, complete and bool(found)))  # a channel without any build is no evidence
-    companions = {version: _companions(framework, version, held, evidence) for item in held for version in item.spots}
-    file = checked(parse(text, shown), FrameworkFile)
-    changes = edits(file, held, companions)
-    notes += _homeless(matrix, framework, held)
-    return Changed(path.name, shown, text, spliced(text, changes, shown), changes), notes
+    providers = facts.providers(inputs.matrix, [name])
+    usable = [_usable(framework, inputs.builds, provider) for provider in providers]
+    recorded = [
+        _recorded(provider, builds, complete=inputs.complete) for provider, (builds, _) in zip(providers, usable, strict=True)
+    ]
+    versions = {version for item in recorded for version in item.releases}
+    companions = {version: _companions(framework, version, recorded, inputs.builds) for version in versions}
+    changes = edits(checked(parse(text, shown), FrameworkFile), recorded, companions)
+    file = ChangedFile(name=path.name, shown=shown, old=text, new=spliced(text, changes, shown), edits=changes)
+    notes = [note for _, problems in usable for note in problems]
+    reporter.step(name)
+    return file, [*notes, *_without_target(inputs.matrix, framework, recorded)]
 
 
-def _told(spots: set[BuildCell]) -> frozenset[BuildCell]:
-    """Without those that name no cuDNN where another record of the same build does."""
-    told = {spot.build for spot in spots if spot.cudnn is not None}
-    return frozenset(spot for spot in spots if spot.cudnn is not None or spot.build not in told)
+def _usable(framework: Framework, builds: BuildIndex, provider: FrameworkProvider) -> tuple[list[PublishedBuild], list[str]]:
+    """The builds of a provider that are facts or can become facts, and why others cannot.
 
-
-def _fitting(framework: Framework, evidence: Evidence, source: Source, notes: list[str]) -> Iterator[Published]:
-    """The builds of a provider that may be facts, or are; of the others a person is told."""
-    known = claims.builds(framework, source.provider)
-    for build in evidence.builds_of(framework, source.provider, PLATFORMS):
-        claimed = any((build.version, build.platform, build.variant, python) in known for python in build.pythons)
-        passed_over = build.version < source.since or build.version.is_prerelease
-        if not claimed and (passed_over or claims.left_out(framework, source.provider, build)):
+    A build that the matrix claims stays, even if its spelling does not select it: then the spelling is wrong.
+    """
+    claimed = facts.claimed_builds(framework, provider.name)
+    usable, problems = [], []
+    for build in builds.builds_of(framework, provider.name, PLATFORMS):
+        known = bool(build.keys & claimed)
+        skipped = build.version < provider.oldest or build.version.is_prerelease
+        if not known and (skipped or facts.left_out(framework, provider.name, build)):
             continue
-        problem = _problem(framework, evidence, source.provider, build)
-        notes += [problem] if problem else []
-        if claimed or not problem:  # what is claimed and published stays, whoever has to mend how it is asked for
-            yield build
+        problem = _problem(framework, builds, provider.name, build)
+        problems += [problem] if problem else []
+        usable += [build] if known or not problem else []
+    return usable, problems
 
 
-def _problem(framework: Framework, evidence: Evidence, provider: str, build: Published) -> str:
-    """Why a build cannot become a fact by itself; "" where it can."""
-    spelling = claims.asking(framework, provider, build.version, build.variant)
+def _problem(framework: Framework, builds: BuildIndex, provider: str, build: PublishedBuild) -> str:
+    """Why a build cannot become a fact without a person; "" if it can."""
+    spelling = facts.spelling_for(framework, provider, build.version, build.variant)
     if spelling is None:
-        what = f"no row of `providers` has specs for {told_variant(build.variant)} of {framework.name} {build.version}"
-        return f"{what} from {provider}: how is it asked for?"
-    if build.variant == UNTOLD or not build.pythons:
-        return f"{build} for {build.platform} does not say for which {'Python' if build.variant != UNTOLD else 'CUDA'}"
-    if not evidence.selects(framework, provider, spelling, build):
-        return f"the spelling at {spelling.at} does not select {build}: as what is it asked for?"
+        what = f"{variant_label(build.variant)} of {framework.name} {build.version} from {provider}"
+        return f"no row of `providers` has specs for {what}: add how it is requested"
+    if build.variant == UNKNOWN_CUDA or not build.pythons:
+        return f"{build} for {build.platform} does not say for which {'Python' if build.variant != UNKNOWN_CUDA else 'CUDA'}"
+    if not builds.selects(framework, provider, spelling, build):
+        return f"the spelling at {spelling.at} does not select {build}: correct it, or leave the build out"
     return ""
 
 
-def _companions(framework: Framework, version: Version, held: Sequence[RecordedBuilds], evidence: Evidence) -> Mapping[str, str]:
-    """The prefix of each companion that was made for a release, as far as records tell."""
+def _recorded(provider: FrameworkProvider, builds: Iterable[PublishedBuild], *, complete: bool) -> RecordedBuilds:
+    """The builds by release. A channel without a single build of a framework does not prove that all are gone."""
+    releases: dict[Version, set[SingleBuild]] = defaultdict(set)
+    for build in builds:
+        releases[build.version].update(
+            SingleBuild(variant=build.variant, platform=build.platform, python=python, cudnn=build.cudnn)
+            for python in build.pythons
+        )
+    found = {version: _best_known(group) for version, group in releases.items()}
+    return RecordedBuilds(provider.name, found, complete and bool(found))
+
+
+def _best_known(builds: Collection[SingleBuild]) -> frozenset[SingleBuild]:
+    """The builds without those that name no cuDNN where another record of the same build does."""
+    with_cudnn = {build.key for build in builds if build.cudnn is not None}
+    return frozenset(build for build in builds if build.cudnn is not None or build.key not in with_cudnn)
+
+
+def _companions(
+    framework: Framework, version: Version, recorded: Sequence[RecordedBuilds], builds: BuildIndex
+) -> Mapping[str, str]:
+    """The version prefix of each companion that was built for a release; the first provider with a record decides."""
     found: dict[str, str] = {}
-    for item in held:
-        spelling = claims.spelling_of(framework, item.provider, version)
-        if version not in item.spots or spelling is None:
+    for item in recorded:
+        spelling = framework.spelling(item.provider, version)
+        if spelling is None or version not in item.releases:
             continue
-        package = carrier(framework.name, spelling, None).package
+        package = variant_package(framework.name, spelling, None).name
         for name, (spec, _) in spelling.companions.items():
-            prefix = belongs(evidence, package, version, spelling, spec)
-            if prefix:
-                found.setdefault(name, prefix)
+            prefix = companion_prefix(builds, package, version, spelling, spec)
+            found |= {name: prefix} if prefix and name not in found else {}
     return found
 
 
-# --- what a person has to write -------------------------------------------------------------------------------------------
+# --- what a person must write ---------------------------------------------------------------------------------------------
 
 
-def _homeless(matrix: Matrix, framework: Framework, held: Sequence[RecordedBuilds]) -> list[str]:
-    """New CUDA versions that no target and no toolkit is for."""
+def _without_target(matrix: Matrix, framework: Framework, recorded: Sequence[RecordedBuilds]) -> list[str]:
+    """New CUDA versions that no target is for."""
     claimed = {variant for release in framework.releases for build in release.builds for variant in build.variants}
-    found = {spot.variant for item in held for spots in item.spots.values() for spot in spots} - claimed
+    targets = {target.cuda for target in matrix.targets.values()}
+    found = {build.variant for item in recorded for builds in item.releases.values() for build in builds}
     return [
-        f"there are builds of {framework.name} for CUDA {variant}, and targets.yaml has no target for it"
-        for variant in sorted(variant for variant in found if variant)
-        if all(target.cuda != variant for target in matrix.targets.values())
+        f"{framework.name} has builds for CUDA {variant}, and targets.yaml has no target for it"
+        for variant in sorted(variant for variant in found - claimed - targets if variant)
     ]
 
 
-def _toolkits(matrix: Matrix, evidence: Evidence) -> list[str]:
-    """CUDA versions newer than every toolkit: which driver they need, and which GPUs they have code for, no record tells."""
-    newest = max(matrix.toolkits)
-    found = {Version(".".join(version.split(".")[:2])) for version, _ in _versions(matrix, evidence, NAMERS[-2:])}
-    return [
-        f"CUDA {version} is published, and cuda.yaml has no such toolkit: no record tells its drivers and GPUs"
-        for version in sorted(found)
-        if version > newest
-    ]
+def _toolkits(inputs: Inputs) -> Iterator[str]:
+    """CUDA versions newer than every toolkit. No record tells their drivers and GPUs."""
+    newest = max(inputs.matrix.toolkits)
+    found = {Version(".".join(version.split(".")[:2])) for version, _ in _versions(inputs, inputs.matrix.catalogue.namers)}
+    for version in sorted(version for version in found if version > newest):
+        yield f"CUDA {version} is published, and cuda.yaml has no such toolkit: add its drivers and GPUs"
 
 
-def _cudnn(matrix: Matrix, evidence: Evidence) -> list[str]:
-    """Releases of cuDNN newer than every row: the GPUs that they have code for, no record tells."""
-    newest = max((row.version for row in matrix.cudnn), default=Version("0"))
+def _cudnn(inputs: Inputs) -> Iterator[str]:
+    """Releases of cuDNN newer than every row. No record tells their GPUs."""
+    newest = max((row.version for row in inputs.matrix.cudnn), default=Version("0"))
     majors: dict[Version, set[str]] = defaultdict(set)
-    for version, needs in _versions(matrix, evidence, _CUDNN):
-        majors[Version(version)].update(words[1].lstrip(">=")[:2] for need in needs if (words := need.split())[0] == "cuda-version")
-    return [
-        f"cuDNN {version} for CUDA {' and '.join(sorted(majors[version])) or '?'} is published, and cudnn.yaml has no row: "
-        "no record tells its GPUs"
-        for version in sorted(majors)
-        if version > newest
-    ]
+    catalogue = inputs.matrix.catalogue
+    for text, needs in _versions(inputs, catalogue.bringing("cudnn", "conda")):
+        words = (need.split() for need in needs)
+        majors[Version(text)] |= {need[1].lstrip(">=")[:2] for need in words if len(need) > 1 and need[0] in catalogue.namers}
+    for version in sorted(version for version in majors if version > newest):
+        cuda = " and ".join(sorted(majors[version])) or "?"
+        yield f"cuDNN {version} for CUDA {cuda} is published, and cudnn.yaml has no row for it: add its GPUs"
 
 
-def _versions(matrix: Matrix, evidence: Evidence, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
-    """Every version of some packages in the channels of the matrix that PEP 440 knows, and what it needs."""
-    for channel in claims.channels_of(matrix):
+def _versions(inputs: Inputs, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Every PEP 440 version of some packages in the channels of the matrix, with its dependencies."""
+    for channel in facts.channels_of(inputs.matrix):
         for name in names:
             for platform in PLATFORMS:
-                for record in evidence.records(name, channel, platform):
+                for record in inputs.builds.records(name, channel, platform):
                     try:
                         Version(str(record.version))
                     except InvalidVersion:

@@ -1,48 +1,51 @@
-"""What `envgen matrix refresh` proposes: a unified diff, the same in words, and JSON."""
+"""What `envgen matrix refresh` proposes: a unified diff, a summary, and JSON."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from difflib import unified_diff
 
-from envgen.curate.refresh.refresh import Changed, Refreshed
+from envgen.curate.refresh.refresh import ChangedFile, Refreshed
 
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines knows ends of lines that YAML does not
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines also splits where YAML does not
 
 
 def diff_text(found: Refreshed) -> str:
-    """Every changed file as a unified diff that `git apply` takes; "" where nothing changes."""
-    return "".join(_diff(item) for item in found.changed)
+    """The changes as a unified diff for `git apply`; "" if there are none."""
+    return "".join(_diff(file) for file in found.changed)
 
 
-def _diff(item: Changed) -> str:
-    """The lines with their own ends, so that a file with CRLF can be patched; the last one may have none."""
-    old, new = (_LINE.findall(text) for text in (item.old, item.new))
-    lines = unified_diff(old, new, f"a/{item.shown}", f"b/{item.shown}")
+def _diff(file: ChangedFile) -> str:
+    """The diff of one file. Line endings are kept as they are: CRLF, and a last line without one."""
+    old, new = (_LINE.findall(text) for text in (file.old, file.new))
+    lines = unified_diff(old, new, f"a/{file.shown}", f"b/{file.shown}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def summary_lines(found: Refreshed) -> list[str]:
-    """What changes, in words; what a person has to look after; and what came of it."""
-    lines = [f"{item.shown}: {why}" for item in found.changed for why in dict.fromkeys(edit.why for edit in item.edits)]
-    lines += [f"by hand: {text}" for text in found.by_hand]
-    if not found.changed:
-        return [*lines, f"unchanged: {found.index} holds nothing that the matrices do not say"]
-    files = ", ".join(item.shown for item in found.changed)
-    if found.written:
-        return [*lines, f"written: {files}. Look at the diff, then run `envgen matrix verify` and `envgen lock`"]
-    return [*lines, f"not written: {files}. `--write` writes"]
+def summary(found: Refreshed) -> Iterator[str]:
+    """The lines of the summary: each change, what is left to a person, and what was written."""
+    for file in found.changed:
+        yield from (f"{file.shown}: {why}" for why in dict.fromkeys(edit.why for edit in file.edits))
+    yield from (f"by hand: {text}" for text in found.by_hand)
+    files = ", ".join(file.shown for file in found.changed)
+    if not files:
+        yield f"unchanged: {found.index} has nothing that the matrices do not claim"
+    elif found.written:
+        yield f"wrote {files}; review the diff, then run `envgen matrix verify` and `envgen lock`"
+    else:
+        yield f"not written: {files}; use --write to apply the changes"
 
 
 def refresh_json(found: Refreshed) -> str:
-    """All of it for a machine."""
+    """The changes, the diff and the notes as JSON."""
     data = {
         "index": found.index,
         "complete": found.complete,
         "written": found.written,
         "changed": [
-            {"file": item.shown, "changes": [edit.why for edit in item.edits], "diff": _diff(item)} for item in found.changed
+            {"file": file.shown, "changes": [edit.why for edit in file.edits], "diff": _diff(file)} for file in found.changed
         ],
         "by_hand": list(found.by_hand),
     }

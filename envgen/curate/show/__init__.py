@@ -1,4 +1,4 @@
-"""`envgen matrix show`: the facts as a table, as JSON, or as one HTML page.
+"""`envgen matrix show`: the facts as tables, as JSON, or as one HTML page.
 
-In: a Matrix and a question about it. Out: text. May import `matrix`, `files`.
+In: a Matrix and a query. Out: text. May import `matrix`, whose constraints judge each build, `table` and `files`.
 """

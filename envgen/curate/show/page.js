@@ -1,5 +1,5 @@
 "use strict";
-// What each build asks for was decided in Python (envgen/facts/page.py). Here versions are compared, places looked up, words shown.
+// Python decided what each build needs (page.py). This script compares versions, looks places up, and shows the result.
 (() => {
   const { facts, digest, start } = JSON.parse(document.getElementById("facts").textContent);
   const byId = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@
 
   const cuts = Object.fromEntries(Object.entries(facts.cuts).map(([axis, texts]) => [axis, texts.map(parts)]));
 
-  /** The place of a version on its axis: odd at a cut, even between two (envgen/facts/axes.py). */
+  /** The place of a version on its axis: odd at a cut, even between two cuts (axes.py). */
   function place(axis, text) {
     const version = parts(text);
     const below = cuts[axis].filter((cut) => compare(cut, version) < 0).length;
@@ -53,22 +53,22 @@
 
   // --- judging ----------------------------------------------------------------------------------------------------------
 
-  const value = (number) => facts.table[number];
+  const shared = (number) => facts.shared[number];
 
-  const demands = new Map();
-  function demandOf(number) {
-    if (!demands.has(number)) {
-      const row = value(number);
-      demands.set(number, { when: [], need: [], unlock: "", warn: false, never: false, ...row, because: value(row.because) });
+  const constraints = new Map();
+  function constraintOf(number) {
+    if (!constraints.has(number)) {
+      const row = shared(number);
+      constraints.set(number, { when: [], need: [], fix: "", warn: false, never: false, ...row, because: shared(row.because) });
     }
-    return demands.get(number);
+    return constraints.get(number);
   }
 
   const cells = facts.cells.map((cell) => ({
     ...cell,
-    built: value(cell.pythons),
-    figures: value(cell.figures),
-    demands: cell.demands.map(demandOf),
+    built: shared(cell.pythons),
+    figures: shared(cell.figures),
+    constraints: cell.constraints.map(constraintOf),
     key: [cell.release, cell.provider, cell.cuda || "cpu"].join(","),
   }));
 
@@ -76,45 +76,46 @@
   const holdsAt = (known) => ([axis, spans]) => known[axis] === undefined || inside(spans, known[axis]);
   const appliesAt = (known) => ([axis, spans]) => known[axis] !== undefined && inside(spans, known[axis]);
 
-  /** true, false, or null where a demand does not apply; GPUs are judged one by one. */
-  function holds(demand, known, gpus) {
-    const one = (at) => (demand.when.every(appliesAt(at)) ? !demand.never && demand.need.every(holdsAt(at)) : null);
+  /** true, false, or null where a constraint does not apply. Each GPU is judged by itself. */
+  function holds(constraint, known, gpus) {
+    const one = (at) => (constraint.when.every(appliesAt(at)) ? !constraint.never && constraint.need.every(holdsAt(at)) : null);
     if (!gpus.length) return one(known);
-    const said = gpus.map((gpu) => one({ ...known, gpu: gpu.place })).filter((verdict) => verdict !== null);
-    return said.length ? said.every(Boolean) : null;
+    const verdicts = gpus.map((gpu) => one({ ...known, gpu: gpu.place })).filter((verdict) => verdict !== null);
+    return verdicts.length ? verdicts.every(Boolean) : null;
   }
 
   function judge(cell, pick) {
     const gpus = cell.cuda ? pick.gpus : [];
     const known = cell.cuda && pick.driver ? { driver: driverPlace(pick.driver) } : {};
-    const hard = cell.demands.filter((demand) => !demand.warn);
-    const fine = (python) => hard.every((demand) => holds(demand, { ...known, python: pythonPlaces[python] }, gpus) !== false);
-    const left = cell.built.filter((python) => (!pick.python || pick.python === python) && fine(python));
+    const hard = cell.constraints.filter((constraint) => !constraint.warn);
+    const fits = (python) => hard.every((constraint) => holds(constraint, { ...known, python: pythonPlaces[python] }, gpus) !== false);
+    const left = cell.built.filter((python) => (!pick.python || pick.python === python) && fits(python));
     const python = pick.python || (left.length ? left : cell.built).at(-1);
     const at = { ...known, python: pythonPlaces[python] };
-    const told = cell.demands.map((demand) => tell(demand, at, gpus, pick, python)).filter(Boolean);
-    const found = told.map((row) => row.status);
-    return { cell, left, told, verdict: found.includes("out") ? "out" : found.includes("warn") ? "warn" : "in" };
+    const results = cell.constraints.map((constraint) => resultOf(constraint, at, gpus, pick, python)).filter(Boolean);
+    const found = results.map((result) => result.status);
+    return { cell, left, results, verdict: found.includes("out") ? "out" : found.includes("warn") ? "warn" : "in" };
   }
 
-  function tell(demand, known, gpus, pick, python) {
-    const verdict = holds(demand, known, gpus);
+  function resultOf(constraint, known, gpus, pick, python) {
+    const verdict = holds(constraint, known, gpus);
     if (verdict === null) return null;
     const all = gpus.length ? { ...known, gpu: 0 } : known;
-    if (verdict) return { demand, given: "", status: demand.need.every(([axis]) => all[axis] !== undefined) ? "met" : "open" };
-    return { demand, given: given(demand, known, gpus, pick, python), status: demand.warn ? "warn" : "out" };
+    if (verdict) return { constraint, given: "", status: constraint.need.every(([axis]) => all[axis] !== undefined) ? "met" : "open" };
+    return { constraint, given: given(constraint, known, gpus, pick, python), status: constraint.warn ? "warn" : "out" };
   }
 
-  function given(demand, known, gpus, pick, python) {
-    const axes = [...demand.when, ...demand.need].map(([axis]) => axis);
-    const said = [];
-    if (axes.includes("driver") && known.driver !== undefined) said.push(`driver ${driverText(pick.driver)}`);
-    if (axes.includes("gpu")) said.push(...gpus.filter((gpu) => holds(demand, known, [gpu]) === false).map((gpu) => gpu.label));
-    if (axes.includes("python")) said.push(`python ${python}`);
-    return said.join(", ");
+  /** What of the choice violates a constraint. */
+  function given(constraint, known, gpus, pick, python) {
+    const axes = [...constraint.when, ...constraint.need].map(([axis]) => axis);
+    const parts = [];
+    if (axes.includes("driver") && known.driver !== undefined) parts.push(`driver ${driverText(pick.driver)}`);
+    if (axes.includes("gpu")) parts.push(...gpus.filter((gpu) => holds(constraint, known, [gpu]) === false).map((gpu) => gpu.label));
+    if (axes.includes("python")) parts.push(`python ${python}`);
+    return parts.join(", ");
   }
 
-  // --- what is picked, and its address ----------------------------------------------------------------------------------
+  // --- the choice, and the address that stores it -----------------------------------------------------------------------
 
   const models = new Map(facts.gpus.map(([name, capability]) => [name.toLowerCase(), { name, capability }]));
   const isDriver = (text) => /^\d+(\.\d+){0,3}$/.test(text);
@@ -162,7 +163,7 @@
     return found;
   }
 
-  /** Not at once: browsers refuse to change an address as often as an arrow key that is held down would. */
+  /** Delayed, because browsers limit how often a page may change its address, and a held arrow key exceeds that. */
   let writing = 0;
   function remember() {
     writing ||= setTimeout(() => {
@@ -173,7 +174,7 @@
 
   // --- elements ---------------------------------------------------------------------------------------------------------
 
-  /** An element; every text goes in as text, never as markup. */
+  /** An element. Text is inserted as text, never as markup. */
   function make(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
     for (const [name, content] of Object.entries(attributes)) {
@@ -184,7 +185,7 @@
     return element;
   }
 
-  /** A source, with links where it holds urls; a trailing full stop or bracket is not part of one. */
+  /** A source with its urls as links, without a trailing full stop or bracket. */
   function linked(text) {
     return text.split(/(https?:\/\/[^\s<>"]+[^\s<>".,;:)])/).map((part) =>
       /^https?:\/\//.test(part) ? make("a", { href: part, rel: "noopener noreferrer", target: "_blank" }, part) : part);
@@ -207,7 +208,7 @@
 
   const variant = (cell) => (cell.cuda ? `CUDA ${cell.cuda}` : "CPU");
   const axisName = (axis) => NAMES[axis] || axis;
-  const against = (row) => row.told.filter((told) => told.status === "out");
+  const violated = (row) => row.results.filter((result) => result.status === "out");
 
   // --- the form ---------------------------------------------------------------------------------------------------------
 
@@ -235,16 +236,16 @@
     byId("chips").replaceChildren(...pick.gpus.map((gpu) => make("li", {},
       make("button", { type: "button", "aria-label": `Remove ${gpu.label}`, onclick: () => change({ gpus: pick.gpus.filter((other) => other !== gpu) }) },
         `${gpu.label} ×`))));
-    sayBranch(drivers);
+    explainBranch(drivers);
   }
 
-  /** A bare branch is the oldest driver of that name, which no toolkit came with: say so, and offer the first that one did. */
-  function sayBranch(drivers) {
+  /** A bare branch (580) means 580.0, which came with no toolkit: explain it, and offer the first driver that did. */
+  function explainBranch(drivers) {
     byId("driver").removeAttribute("aria-invalid");
     const first = drivers.map(([driver]) => driver).filter((driver) => parts(driver)[0] === Number(pick.driver)).at(-1);
     const bare = /^\d+$/.test(pick.driver) && first;
     byId("driver-says").replaceChildren(...(bare ? [
-      `${pick.driver} alone is read as ${pick.driver}.0; the first ${pick.driver} driver that came with a CUDA is ${first}.`,
+      `${pick.driver} is read as ${pick.driver}.0; the first ${pick.driver} driver that came with a CUDA is ${first}.`,
       make("button", { type: "button", onclick: () => change({ driver: first }) }, `Use ${first}`)] : []));
   }
 
@@ -252,7 +253,7 @@
     const text = byId("driver").value.trim();
     if (!text || isDriver(text)) return change({ driver: text });
     byId("driver").setAttribute("aria-invalid", "true");
-    byId("driver-says").textContent = `“${text}” is no driver version: write 535 or 535.104.05, as nvidia-smi prints it.`;
+    byId("driver-says").textContent = `“${text}” is not a driver version. Write it as nvidia-smi prints it: 535 or 535.104.05.`;
     return undefined;
   }
 
@@ -263,7 +264,7 @@
     const wrong = Boolean(text) && !gpu && chosen;
     byId("gpu").toggleAttribute("aria-invalid", wrong);
     if (wrong) byId("gpu").setAttribute("aria-invalid", "true");
-    byId("gpu-says").textContent = wrong ? `No GPU “${text}” is known here. A compute capability such as 8.9 will do as well.` : "";
+    byId("gpu-says").textContent = wrong ? `Unknown GPU “${text}”. Choose a model from the list, or enter a compute capability such as 8.9.` : "";
     if (!gpu || !chosen) return;
     byId("gpu").value = "";
     change({ gpus: [...pick.gpus.filter((other) => other.name !== gpu.name), gpu] });
@@ -272,11 +273,11 @@
   // --- the answer -------------------------------------------------------------------------------------------------------
 
   function machine() {
-    const said = [pick.driver && `driver ${driverText(pick.driver)}`, pick.gpus.map((gpu) => gpu.label).join(" and "), pick.python && `python ${pick.python}`];
-    return [pick.platform, ...said.filter(Boolean)].join(", ");
+    const known = [pick.driver && `driver ${driverText(pick.driver)}`, pick.gpus.map((gpu) => gpu.label).join(" and "), pick.python && `python ${pick.python}`];
+    return [pick.platform, ...known.filter(Boolean)].join(", ");
   }
 
-  /** The newest release that fits; of it the newest CUDA, one without a warning first. */
+  /** The newest release that fits, for its newest CUDA, preferably without a warning. */
   function best(rows, verdicts = ["in", "warn"]) {
     const fitting = rows.filter((row) => verdicts.includes(row.verdict));
     const first = fitting.filter((row) => row.cell.release === fitting[0].cell.release);
@@ -287,7 +288,7 @@
 
   function showAnswer() {
     if (!judged.length) {
-      byId("answer").replaceChildren(make("p", { class: "result" }, `No build of ${pick.framework} was made for ${pick.platform}.`));
+      byId("answer").replaceChildren(make("p", { class: "result" }, `${pick.framework} has no builds for ${pick.platform}.`));
       return;
     }
     const cuda = judged.filter((row) => row.cell.cuda);
@@ -295,10 +296,10 @@
     const cpu = best(judged.filter((row) => !row.cell.cuda));
     const left = judged.filter((row) => row.verdict !== "out").length;
     const count = `${left} of ${judged.length} builds of ${pick.framework} fit ${machine()}.`;
-    const beside = found ? calmer(found) : cuda.length ? closest(cuda) : "";
+    const more = found ? withoutWarning(found) : cuda.length ? closest(cuda) : "";
     byId("answer").replaceChildren(
-      make("p", { class: "result" }, found ? sentence(found) : [`No CUDA build of ${pick.framework} `, cuda.length ? "is left. " : `was made for ${pick.platform}. `, cpu ? sentence(cpu) : ""]),
-      beside ? make("p", { class: "more" }, beside) : "",
+      make("p", { class: "result" }, found ? sentence(found) : [cuda.length ? `No CUDA build of ${pick.framework} fits. ` : `${pick.framework} has no CUDA builds for ${pick.platform}. `, cpu ? sentence(cpu) : ""]),
+      more ? make("p", { class: "more" }, more) : "",
       make("p", { class: "more" }, count));
   }
 
@@ -308,16 +309,16 @@
     return ["Newest that fits: ", make("b", {}, what), `, python ${span(row.left)}, from ${row.cell.provider}${warned}. `, whyButton(row.cell)];
   }
 
-  /** Beside an answer with a warning the newest one without. */
-  function calmer(row) {
+  /** For an answer with a warning, the newest build without one. */
+  function withoutWarning(row) {
     const other = row.verdict === "warn" && best(judged.filter((found) => found.cell.cuda), ["in"]);
     return other ? [`Without a warning: ${other.cell.release} for ${variant(other.cell)}, from ${other.cell.provider}. `, whyButton(other.cell)] : "";
   }
 
   function closest(rows) {
-    const near = rows.reduce((least, row) => (against(row).length < against(least).length ? row : least));
-    const unlock = against(near).map((told) => told.demand.unlock).join(" and ");
-    return [`Closest is ${near.cell.release} for ${variant(near.cell)}: it takes ${unlock}. `, whyButton(near.cell)];
+    const near = rows.reduce((least, row) => (violated(row).length < violated(least).length ? row : least));
+    const fixes = violated(near).map((result) => result.constraint.fix).join(" and ");
+    return [`The closest is ${near.cell.release} for ${variant(near.cell)}: it needs ${fixes}. `, whyButton(near.cell)];
   }
 
   const whyButton = (cell) => make("button", {
@@ -339,7 +340,7 @@
       columns.map((cuda) => make("th", { scope: "col", role: "columnheader" }, make("small", {}, cuda ? "CUDA" : " "), cuda || "CPU")));
     const body = [...rows.values()].map((found) => line(found, columns));
     byId("grid").replaceChildren(...(shown.length ? [make("thead", { role: "rowgroup" }, head), make("tbody", { role: "rowgroup" }, body)]
-      : [make("tbody", {}, make("tr", {}, make("td", { class: "nothing" }, judged.length ? "Nothing is left." : "There is none.")))]));
+      : [make("tbody", {}, make("tr", {}, make("td", { class: "nothing" }, judged.length ? "No build fits." : "There are no builds.")))]));
     const all = [...byId("grid").querySelectorAll("td button")];
     (all.find((button) => button.dataset.key === current()) || all[0])?.setAttribute("tabindex", "0");
   }
@@ -353,18 +354,18 @@
 
   function button(row) {
     const { cell, verdict } = row;
-    const outs = against(row);
-    const short = verdict === "out" ? axisName(outs[0].demand.axis) : span(row.left);
-    const said = row.told.filter((told) => told.status === "out" || told.status === "warn").map((told) => told.demand.text).join("; ");
-    const state = { in: `fits, python ${span(row.left)}`, warn: `fits, python ${span(row.left)}, with a warning: ${said}`, out: `does not fit: ${said}` }[verdict];
+    const outs = violated(row);
+    const short = verdict === "out" ? axisName(outs[0].constraint.axis) : span(row.left);
+    const problems = row.results.filter(({ status }) => status === "out" || status === "warn").map(({ constraint }) => constraint.text).join("; ");
+    const state = { in: `fits, python ${span(row.left)}`, warn: `fits, python ${span(row.left)}, with a warning: ${problems}`, out: `does not fit: ${problems}` }[verdict];
     return make("button", {
       type: "button", class: verdict, tabindex: "-1", "data-key": cell.key, "data-verdict": verdict, "data-pythons": row.left.join(" "),
       "aria-label": `${cell.framework} ${cell.release} from ${cell.provider}, ${variant(cell)}: ${state}`,
-      "aria-current": cell.key === current() ? "true" : undefined, title: said || undefined,
+      "aria-current": cell.key === current() ? "true" : undefined, title: problems || undefined,
     }, make("span", { "aria-hidden": "true" }, `${MARKS[verdict]} ${short}`));
   }
 
-  /** Arrow keys go to the next cell that is there; Home and End to the ends of a row. */
+  /** Arrow keys move to the next cell that has a build; Home and End to the ends of a row. */
   function move(event) {
     const from = event.target.closest("td");
     if (!from || !event.key.match(/^(Arrow(Up|Down|Left|Right)|Home|End)$/)) return;
@@ -378,7 +379,7 @@
 
   // --- the panel --------------------------------------------------------------------------------------------------------
 
-  /** The cell that the panel is about: the one that was chosen, or else the answer. */
+  /** The cell that the panel shows: the chosen one, or else the answer. */
   const current = () => (judged.some((row) => row.cell.key === open) ? open : answer()?.cell.key);
 
   function show(key, focus) {
@@ -398,13 +399,13 @@
     const row = judged.find((found) => found.cell.key === current());
     byId("panel").toggleAttribute("data-open", row?.cell.key === open);
     byId("panel").replaceChildren(...(row ? details(row) : [make("h2", {}, "Why?"),
-      make("p", { class: "where" }, "Choose a cell to see every reason against it, where each is written, and what would unlock it.")]));
+      make("p", { class: "where" }, "Choose a cell to see whether it fits, every reason with its source, and what would make it fit.")]));
     byId("panel").scrollTop = 0;
   }
 
   function details(row) {
     const { cell } = row;
-    const outs = against(row);
+    const outs = violated(row);
     const verdict = { in: "✓ fits", warn: "! fits, with a warning", out: "✕ does not fit" }[row.verdict];
     return [
       make("div", { class: "top" }, make("h2", {}, `${cell.framework} ${cell.release}, ${variant(cell)}`),
@@ -412,9 +413,9 @@
       make("p", { class: "where" }, `from ${cell.provider}, for ${cell.platform}`),
       make("p", { class: `verdict ${row.verdict}` }, verdict),
       figures(row),
-      row.verdict === "out" ? "" : section("To have it", snippet(row)),
-      outs.length ? section("What would unlock it", make("ul", { class: "plain" }, [...new Set(outs.map((told) => told.demand.unlock).filter(Boolean))].map((text) => make("li", {}, text)))) : "",
-      section("Why", make("ul", { class: "reasons" }, ["out", "warn", "met", "open"].flatMap((status) => row.told.filter((told) => told.status === status).map(reason)))),
+      row.verdict === "out" ? "" : section("To use it", snippet(row)),
+      outs.length ? section("What would make it fit", make("ul", { class: "plain" }, [...new Set(outs.map(({ constraint }) => constraint.fix).filter(Boolean))].map((text) => make("li", {}, text)))) : "",
+      section("Why", make("ul", { class: "reasons" }, ["out", "warn", "met", "open"].flatMap((status) => row.results.filter((result) => result.status === status).map(reason)))),
       cell.figures.note ? section("Note", make("p", {}, linked(cell.figures.note))) : "",
       elsewhere(row),
     ].flat().filter(Boolean);
@@ -424,11 +425,11 @@
 
   function figures({ cell, left }) {
     const { driver: [least, native, compiling], capabilities, cudnn, serves, target } = cell.figures;
-    const came = native && native !== least ? `; CUDA ${cell.cuda} came with ${native}` : "";
+    const cameWith = native && native !== least ? `; CUDA ${cell.cuda} came with ${native}` : "";
     const rows = [
       ["Python", span(left.length ? left : cell.built)],
-      cell.cuda && ["Driver", least ? `${least} or newer${came}` : "no figure for this platform"],
-      compiling && compiling !== least && ["Compiling", `what is compiled at run time: ${compiling} or newer`],
+      cell.cuda && ["Driver", least ? `${least} or newer${cameWith}` : "NVIDIA names none for this platform"],
+      compiling && compiling !== least && ["Compiling", `code compiled at run time needs ${compiling} or newer`],
       capabilities && ["GPU", `compute capability ${capabilities.join(" to ")}`],
       cudnn.length && ["cuDNN", cudnn.join(" or ")],
       ["Target", target ? [target, serves.length ? `; also serves ${serves.join(", ")}` : ""].join("") : "none"],
@@ -436,16 +437,16 @@
     return make("dl", {}, rows.filter(Boolean).map(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]));
   }
 
-  function reason({ status, demand, given: have }) {
-    const [mark, kind, spoken] = { out: ["✕", "out", "against: "], warn: ["!", "warn", "warning: "], met: ["✓", "in", "met: "], open: ["?", "open", "not known: "] }[status];
-    return make("li", { "data-status": status, "data-text": demand.text, "data-given": have, "data-at": demand.at },
+  function reason({ status, constraint, given: have }) {
+    const [mark, kind, spoken] = { out: ["✕", "out", "not met: "], warn: ["!", "warn", "warning: "], met: ["✓", "in", "met: "], open: ["?", "open", "not known: "] }[status];
+    return make("li", { "data-status": status, "data-text": constraint.text, "data-given": have, "data-at": constraint.at },
       make("span", { class: `mark ${kind}`, "aria-label": spoken, role: "img" }, mark),
-      make("div", {}, make("span", { class: status === "out" ? "out-text" : "" }, demand.text),
-        have ? make("span", {}, "; here: ", make("b", { class: "given" }, have)) : "",
-        make("span", { class: "source" }, linked(demand.because)), make("code", { class: "source" }, demand.at)));
+      make("div", {}, make("span", { class: status === "out" ? "out-text" : "" }, constraint.text),
+        have ? make("span", {}, "; you have ", make("b", { class: "given" }, have)) : "",
+        make("span", { class: "source" }, linked(constraint.because)), make("code", { class: "source" }, constraint.at)));
   }
 
-  /** The same build on other platforms, for the same machine. */
+  /** The same build on other platforms, for the same driver, GPUs and Python. */
   function elsewhere({ cell }) {
     const others = cells.filter((other) => other.key === cell.key && other.framework === cell.framework && other.platform !== cell.platform);
     if (!others.length) return "";
@@ -454,7 +455,7 @@
       make("button", { type: "button", class: verdict, onclick: () => change({ platform: other.platform }) }, `${MARKS[verdict]} ${other.platform}`)))));
   }
 
-  /** What to write into project.yaml: `envgen resolve` chooses exactly this cell for it. */
+  /** A project.yaml for which `envgen resolve` chooses exactly this cell. */
   function project({ cell, left }) {
     const whole = !pick.python && left.length > 1 && !span(left).includes(",");
     const [major, minor] = parts(left.at(-1));
@@ -479,10 +480,10 @@
     const command = "envgen lock demo";
     const copied = make("button", { type: "button", onclick: () => copy(text, copied, "Copied") }, "Copy project.yaml");
     return make("div", { class: "snippet" }, make("pre", { id: "project" }, text), copied,
-      make("p", { class: "where" }, "then ", make("code", {}, command)));
+      make("p", { class: "where" }, "Then run ", make("code", {}, command)));
   }
 
-  // --- the story --------------------------------------------------------------------------------------------------------
+  // --- updates ----------------------------------------------------------------------------------------------------------
 
   function update() {
     judged = cells.filter((cell) => cell.framework === pick.framework && cell.platform === pick.platform).map((cell) => judge(cell, pick));

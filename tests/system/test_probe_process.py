@@ -1,4 +1,4 @@
-"""A framework asked in a process of its own: what crashes, hangs, floods or says nothing is told, and leaves nothing behind."""
+"""A framework probed in a process of its own: one that crashes, hangs, floods or says nothing is reported, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import REPO
 from system.processes import ends
 
+from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.probe import runner
 from envgen.probe.model import Answer
+
+KNOWN = load_matrix(REPO / "matrices").catalogue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 
@@ -36,15 +40,15 @@ def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, limit: float =
     """What a `torch` that runs `code` when it is imported answers to the interpreter of the tests."""
     (folder / "torch.py").write_text(code, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    return runner.ask(Path(sys.executable), "pytorch", folder, limit)
+    return runner.run_probe(Path(sys.executable), "pytorch", "torch", folder, KNOWN, limit)
 
 
 def test_a_framework_is_asked_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = ask(tmp_path, monkeypatch, GOOD)
-    assert (answer.ended.status, answer.done, answer.problems) == (0, True, ())
-    assert (answer.version, answer.built, answer.available) == ("2.7.1", False, False)
+    assert (answer.process.status, answer.done, answer.problems) == (0, True, ())
+    assert (answer.version, answer.build, answer.available) == ("2.7.1", "cpu", False)
     assert (answer.ran_on, answer.agrees) == ("cpu", True)
-    assert (answer.origin, answer.outside) == (str(tmp_path / "torch.py"), False)
+    assert (answer.file, answer.outside) == (str(tmp_path / "torch.py"), False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGILL])
@@ -53,7 +57,7 @@ def test_a_crash_tells_its_signal_and_what_was_learnt_before(
 ) -> None:
     code = GOOD + f"import os\ncuda.is_available = lambda: os.kill(os.getpid(), {int(number)})\n"
     answer = ask(tmp_path, monkeypatch, code)
-    assert (answer.ended.status, answer.done, answer.doing, answer.version) == (-number, False, "devices", "2.7.1")
+    assert (answer.process.status, answer.done, answer.step, answer.version) == (-number, False, "devices", "2.7.1")
     assert not list(tmp_path.glob("core*"))
 
 
@@ -66,7 +70,7 @@ open({str(pids)!r}, "w").write(f"{{os.getpid()}} {{child.pid}}")
 time.sleep(600)
 """
     answer = ask(tmp_path, monkeypatch, code, limit=5)
-    assert (answer.ended.status, answer.done, answer.doing) == (None, False, "import")
+    assert (answer.process.status, answer.done, answer.step) == (None, False, "import")
     assert all(ends(int(pid)) for pid in pids.read_text().split())
 
 
@@ -97,8 +101,8 @@ os.write(2, b"the end \\xfe\\n")
     )
     answer = ask(tmp_path, monkeypatch, code)
     assert (answer.version, answer.done) == ("2.7.1", True)
-    assert answer.ended.said.endswith("the end \ufffd\n")
-    assert len(answer.ended.said) < 20_000
+    assert answer.process.stderr.endswith("the end \ufffd\n")
+    assert len(answer.process.stderr) < 20_000
 
 
 @pytest.mark.parametrize("text", ["\\udce9", "\\x00", "caf\\xe9 \\u2603", "\\n{}\\n"])
@@ -110,13 +114,13 @@ def test_texts_of_any_kind_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_one_that_leaves_early_says_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = ask(tmp_path, monkeypatch, "import os\nos._exit(7)\n")
-    assert (answer.ended.status, answer.done, answer.doing) == (7, False, "import")
+    assert (answer.process.status, answer.done, answer.step) == (7, False, "import")
 
 
 def test_one_that_crashes_when_all_is_said_has_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = GOOD + "import atexit, os\natexit.register(lambda: os.kill(os.getpid(), 11))\n"
     answer = ask(tmp_path, monkeypatch, code)
-    assert (answer.ended.status, answer.done) == (-11, True)
+    assert (answer.process.status, answer.done) == (-11, True)
 
 
 def test_modules_of_envgen_are_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +143,7 @@ def test_an_interpreter_that_does_not_start_is_bad_input(tmp_path: Path, mode: i
     python.write_bytes(b"\x00not a program")
     python.chmod(mode)
     with pytest.raises(BadInput, match="cannot start"):
-        runner.ask(python, "pytorch", tmp_path, 60)
+        runner.run_probe(python, "pytorch", "torch", tmp_path, KNOWN, 60)
 
 
 @pytest.mark.skipif(
@@ -150,7 +154,7 @@ def test_a_real_torch_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     named = Path(os.environ["ENVGEN_REAL_TORCH"]).absolute()
     python = named / "bin" / "python" if named.is_dir() else named
     monkeypatch.delenv("PYTHONWARNINGS", raising=False)
-    answer = runner.ask(python, "pytorch", python.parent.parent, 600)
+    answer = runner.run_probe(python, "pytorch", "torch", python.parent.parent, KNOWN, 600)
     assert (answer.done, answer.problems, answer.agrees) == (True, (), True), answer
-    assert answer.built == (answer.cuda is not None)
+    assert answer.build == ("cuda" if answer.cuda else "cpu")
     assert answer.ran_on == ("gpu" if answer.available else "cpu")

@@ -1,0 +1,73 @@
+"""What an index has: the records that match a spec, the Pythons that they run on, and names that no channel knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from packaging.version import Version
+from rattler import MatchSpec, RepoDataRecord
+from rattler.exceptions import InvalidMatchSpecError
+
+from envgen.channels.channel import locate
+from envgen.channels.index import Index
+from envgen.channels.versions import admits
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import Platform
+
+
+def available_pythons(
+    index: Index,
+    text: str,
+    channels: Sequence[str],
+    platform: Platform,
+    minors: Iterable[Version],
+    exclude_newer: datetime | None = None,
+) -> frozenset[Version]:
+    """The Python minors for which the index has a record that matches a spec on a platform, under strict channel priority."""
+    matching = [record for record in matching_records(index, text, channels, platform) if _old_enough(record, exclude_newer)]
+    if name_of(match_spec(text)) == "python":
+        found = {".".join(str(record.version).split(".")[:2]) for record in matching}
+        return frozenset(minor for minor in minors if str(minor) in found)
+    return frozenset(minor for minor in minors if any(runs_on(record, minor) for record in matching))
+
+
+def matching_records(index: Index, text: str, channels: Sequence[str], platform: Platform) -> list[RepoDataRecord]:
+    """The records that match a spec, from the channel that it names, else from the first channel that has the package."""
+    spec, places = match_spec(text), [locate(channel) for channel in channels]
+    if spec.channel:
+        places = [channel for channel in places if channel.url == spec.channel.base_url.rstrip("/")]
+    records = next(filter(None, (index.records(name_of(spec), channel, platform) for channel in places)), ())
+    return [record for record in records if spec.matches(record)]
+
+
+def name_of(spec: MatchSpec) -> str:
+    """The package that a spec names."""
+    return str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]
+
+
+def match_spec(spec: str) -> MatchSpec:
+    """A spec as conda reads it: `numpy 1.2` is exactly 1.2. Raises BadInput where rattler cannot parse it."""
+    try:
+        return MatchSpec(spec, strict=False)
+    except InvalidMatchSpecError as error:
+        hint = 'write, for example, numpy, "pandas >=2" or conda-forge::numpy'
+        raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
+
+
+def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
+    return exclude_newer is None or (record.timestamp is not None and record.timestamp <= exclude_newer)
+
+
+def runs_on(record: RepoDataRecord, minor: Version) -> bool:
+    """Whether a record's dependencies on `python` and `python_abi` allow a Python minor."""
+    wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]
+    return all(admits(words[1], str(minor) if words[0] == "python_abi" else f"{minor}.99") for words in wanted if len(words) > 1)
+
+
+def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str], platforms: Sequence[Platform]) -> dict[str, str]:
+    """Package names that no channel has on any of the platforms, each with a suggestion."""
+    places = [locate(channel) for channel in channels]
+    missing = [name for name in names if not any(index.records(name, c, p) for c in places for p in platforms)]
+    known = {name for c in places for p in platforms[:1] for name in index.names(c, p)} if missing else set()
+    return {name: closest(name, known) if known else "check the spelling" for name in missing}

@@ -1,0 +1,19 @@
+"""Conda's versions and ranges, as rattler reads them. Pure."""
+
+from __future__ import annotations
+
+from functools import cache
+
+
+@cache
+def admits(versions: str, version: str) -> bool | None:
+    """Whether a conda range such as `>=3.9,<3.10.0a0` contains a version; None where one of them cannot be read."""
+    from rattler import Version, VersionSpec
+    from rattler.exceptions import InvalidVersionError, InvalidVersionSpecError
+
+    if versions in ("", "*"):
+        return True
+    try:
+        return VersionSpec(versions).matches(Version(version))
+    except (InvalidVersionSpecError, InvalidVersionError):
+        return None

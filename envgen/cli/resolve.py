@@ -1,0 +1,87 @@
+"""The command `resolve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envgen.cli.options import ANY_TARGET, json_option, layout_of, root_option
+from envgen.model.errors import BadInput, closest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envgen.model.resolution import Resolution
+    from envgen.resolver.resolve import Problem, Unsatisfiable
+
+
+@click.command(short_help="Show the choice and its reasons, without solving.")
+@click.argument("project")
+@click.option("--target", "targets", multiple=True, metavar="TARGET", help=f"Show only this target: {ANY_TARGET}. May be repeated.")
+@click.option("--explain", is_flag=True, help="Also say why nothing better was chosen.")
+@json_option
+@root_option
+@click.pass_context
+def resolve(
+    context: click.Context, project: str, targets: tuple[str, ...], explain: bool, as_json: bool, root: Path | None
+) -> None:
+    """Show what the matrices choose for PROJECT and the reason of each pin, without an index and without solving.
+
+    --explain adds the next better choice of each pin and what prevented it, how drivers run the target, and common advice that
+    would have failed. If the project is unsatisfiable, show the conflict and the nearest repairs (exit code 3).
+    """
+    from envgen.cli.console import Terminal
+    from envgen.lock import pipeline
+    from envgen.resolver.resolve import Unsatisfiable
+
+    try:
+        with Terminal() as reporter:
+            problem, found = pipeline.resolve_project(layout_of(context, root), project, reporter)
+    except Unsatisfiable as error:
+        if not as_json:
+            raise
+        click.echo(_conflict_json(error))
+        context.exit(error.exit_code)
+    shown = _requested(problem, targets, found) if targets else found
+    click.echo(_explained(problem, found, shown, as_json=as_json) if explain else _plain(shown, as_json=as_json))
+
+
+def _requested(problem: Problem, words: Sequence[str], found: Sequence[Resolution]) -> list[Resolution]:
+    """The resolutions of the targets that some words mean. Raises BadInput for a word that means none of them."""
+    from envgen import targets
+
+    names, chosen = [resolution.target.name for resolution in found], set()
+    for word in words:
+        wanted = targets.on_any_machine(word, problem.matrix, "`envgen resolve` gives the same answer on every machine")
+        name = targets.newest_of(wanted, names)
+        if name is None:
+            raise BadInput(f"{problem.project.name} has no target `{word}`", hint=closest(word.lower(), names))
+        chosen.add(name)
+    return [resolution for resolution in found if resolution.target.name in chosen]
+
+
+def _plain(shown: Sequence[Resolution], *, as_json: bool) -> str:
+    from envgen.cli import lock_report
+
+    return lock_report.resolutions_json(shown) if as_json else lock_report.resolutions_text(shown)
+
+
+def _explained(problem: Problem, found: Sequence[Resolution], shown: Sequence[Resolution], *, as_json: bool) -> str:
+    from envgen.cli import lock_report
+    from envgen.cli.console import page_width
+    from envgen.explain.alternatives import explained
+    from envgen.explain.report import explained_data, explained_text
+
+    why = [one for one in explained(problem, tuple(found)) if one.resolution in shown]
+    if as_json:
+        return lock_report.resolutions_json(shown, [explained_data(one) for one in why])
+    return explained_text(why, page_width())
+
+
+def _conflict_json(error: Unsatisfiable) -> str:
+    from envgen.explain.explain import conflict
+    from envgen.explain.report import conflict_json
+
+    return conflict_json(conflict(error.problem))

@@ -1,0 +1,126 @@
+"""What `envgen init` writes: matrices, templates, schemas, a Makefile include and a first project. Overwrites nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
+from envgen.files import write_files
+from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import Address, Matrix, RequestedFramework
+from envgen.model.layout import Layout, starter
+from envgen.model.resolution import RenderedFile
+from envgen.project.aliases import ANY, conda_spec, read_alias
+from envgen.project.load import project_of
+from envgen.project.notes import reading
+from envgen.yamlfile.document import parse
+
+_MAKE = """\
+# The commands of envgen; written by `envgen init`. Use them with `include envgen.mk`.
+ENVGEN ?= envgen
+
+.PHONY: env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu
+env-cpu:  ## Lock the CPU target of PROJECT, or of every project
+	$(ENVGEN) lock $(PROJECT) --target cpu
+env-gpu:  ## Lock the newest CUDA target that this machine can run
+	$(ENVGEN) lock $(PROJECT) --target gpu
+env:  ## Lock TARGET (cpu, cu126, ...) of PROJECT; without them every target and project
+	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
+verify:  ## Check every lock of PROJECT, or of every project
+	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
+matrix-lint:  ## Check matrices/
+	$(ENVGEN) matrix lint --strict
+schemas:  ## Write schemas/, with which editors check project.yaml and matrices/
+	$(ENVGEN) matrix schemas
+doctor:  ## Show what this machine has, and which locked target fits it
+	$(ENVGEN) doctor $(PROJECT)
+install-cpu:  ## Install the locked CPU environment of PROJECT, or of every project
+	$(ENVGEN) install $(PROJECT) --target cpu
+install-gpu:  ## Install the newest locked CUDA environment that this machine can run
+	$(ENVGEN) install $(PROJECT) --target gpu
+"""
+_HEADER = "# What this project requests; `envgen lock` makes one environment for each target of it."
+
+
+def scaffold(
+    layout: Layout, project: str, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]
+) -> Iterator[str]:
+    """Write the files that are missing, and yield one line about each: `wrote X`, or `kept X` for one that exists.
+
+    Raises BadInput, before anything is written, for what project.yaml would not accept.
+    """
+    path, source = layout.project(project), Layout(starter())
+    matrix = load_matrix(layout.matrices if layout.matrices.is_dir() else source.matrices)
+    text, notes = _project(matrix, frameworks, targets, platforms)
+    yield from notes
+    yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
+    yield from _copy(layout, source.templates, layout.templates, "*.j2")
+    for file in schemas():
+        yield _write(layout, layout.schemas / file.name, file.text)
+    yield _write(layout, layout.root / "envgen.mk", _MAKE)
+    yield _write(layout, layout.root / "Makefile", "include envgen.mk\n")
+    yield _write(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
+    yield f"next: envgen lock {project}"
+
+
+def _copy(layout: Layout, source: Path, folder: Path, pattern: str) -> Iterator[str]:
+    for path in sorted(source.glob(pattern)):
+        yield _write(layout, folder / path.name, path.read_text(encoding="utf-8"))
+
+
+def _write(layout: Layout, path: Path, text: str) -> str:
+    if path.exists():
+        return f"kept {layout.shown(path)}"
+    write_files(path.parent, (RenderedFile(path.name, text),), layout)
+    return f"wrote {layout.shown(path)}"
+
+
+def _project(
+    matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]
+) -> tuple[str, tuple[str, ...]]:
+    """The text of a project file in envgen's own terms, and what each alias was read as."""
+    channels = [channel for word in frameworks for channel in _channels(matrix, _framework(matrix, word))]
+    requested = {
+        "python": ">=3.10",
+        "frameworks": dict.fromkeys(frameworks, "*"),
+        "targets": list(targets),
+        "platforms": list(platforms),
+        "channels": list(dict.fromkeys([*channels, "conda-forge"])),
+    }
+    try:
+        project = project_of(parse(yaml.safe_dump(requested, sort_keys=False), "init"), "init", matrix)
+    except BadInput as error:
+        error.where = None  # what is read here is in no file
+        raise
+    own = {
+        "frameworks": {row.framework: _row(row) for row in project.frameworks},
+        "targets": [row.name for row in project.targets],
+        "dependencies": [],
+    }
+    return yaml.safe_dump(requested | own, sort_keys=False), tuple(map(reading, project.notes))
+
+
+def _framework(matrix: Matrix, word: str) -> RequestedFramework:
+    """The requirement that a framework, or an alias for one, makes."""
+    alias = read_alias(matrix, conda_spec(word), Address("init", 1, 1))
+    if alias is None or alias.framework is None:
+        raise BadInput(f"no framework `{word}` in the matrices", hint=closest(word, matrix.frameworks))
+    return alias.framework
+
+
+def _row(row: RequestedFramework) -> object:
+    """A requirement as the value of its key below `frameworks:`."""
+    version = "*" if row.text == ANY else row.text
+    more = {"provider": row.provider} if row.provider else {}
+    return {"version": version, **more, "with": list(row.companions)} if more or row.companions else version
+
+
+def _channels(matrix: Matrix, row: RequestedFramework) -> tuple[str, ...]:
+    """The channels for most releases of the provider that is requested, or of the first."""
+    framework = matrix.frameworks[row.framework]
+    spellings = framework.providers[row.provider or next(iter(framework.providers))]
+    return max(spellings, key=lambda spelling: sum(one.version in spelling.releases for one in framework.releases)).channels

@@ -1,0 +1,168 @@
+"""The facts of a matrix one by one, and what the solver is asked to check one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.curate.model import BuildKey, Fact, FrameworkProvider, PublishedBuild
+from envgen.matrix.constraints import Value, holds, known_of_target
+from envgen.model.facts import (
+    Condition,
+    Framework,
+    LeftOut,
+    Matrix,
+    Platform,
+    Release,
+    Spelling,
+    Target,
+    Variant,
+    by_cuda,
+)
+from envgen.model.packages import SolveRequest
+from envgen.model.resolution import Choice
+from envgen.resolver.specs import spelled
+
+
+def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Platform]) -> tuple[Fact, ...]:
+    """Every fact about these frameworks on these platforms, in the order of the files."""
+    everywhere = (fact for name in frameworks for fact in _facts_of(matrix.frameworks[name]))
+    return tuple(fact for fact in everywhere if fact.platform in platforms)
+
+
+def _facts_of(framework: Framework) -> Iterator[Fact]:
+    for release in framework.releases:
+        for build in release.builds:
+            for variant in by_cuda(build.variants):
+                spelling = spelling_for(framework, build.provider, release.version, variant)
+                for platform in sorted(build.platforms):
+                    for python in sorted(build.pythons):
+                        yield Fact(
+                            release=release,
+                            provider=build.provider,
+                            platform=platform,
+                            python=python,
+                            variant=variant,
+                            cudnn=build.cudnn,
+                            spelling=spelling,
+                            at=build.at,
+                        )
+
+
+def claimed_builds(framework: Framework, provider: str) -> frozenset[BuildKey]:
+    """Every build that the matrix claims of a provider, whatever its cuDNN."""
+    return frozenset(fact.build for fact in _facts_of(framework) if fact.provider == provider)
+
+
+def spelling_for(framework: Framework, provider: str, version: Version, variant: Variant) -> Spelling | None:
+    """The row of `providers` that requests a variant of a release; None if none covers the release, or it has no specs for it."""
+    row = framework.spelling(provider, version)
+    return row if row and (row.cuda if variant else row.cpu) else None
+
+
+def providers(matrix: Matrix, frameworks: Collection[str]) -> tuple[FrameworkProvider, ...]:
+    """Every provider of these frameworks of which the matrix claims a build, in the order of the files."""
+    pairs = ((matrix.frameworks[name], provider) for name in frameworks for provider in matrix.frameworks[name].providers)
+    claimed = ((framework, provider, _releases_of(framework, provider)) for framework, provider in pairs)
+    return tuple(
+        FrameworkProvider(framework.name, provider, min(releases)) for framework, provider, releases in claimed if releases
+    )
+
+
+def _releases_of(framework: Framework, provider: str) -> list[Version]:
+    """The releases of which a provider has a build."""
+    return [release.version for release in framework.releases if any(build.provider == provider for build in release.builds)]
+
+
+def left_out(framework: Framework, provider: str, build: PublishedBuild) -> LeftOut | None:
+    """The row of `left-out` that a build falls under."""
+    for row in framework.left_out:
+        applies = row.provider == provider and (not row.platforms or build.platform in row.platforms)
+        if applies and (row.releases is None or build.version in row.releases):
+            return row
+    return None
+
+
+def channels_of(matrix: Matrix) -> tuple[str, ...]:
+    """Every channel that a spelling names, in the order of the files."""
+    rows = [row for framework in matrix.frameworks.values() for spellings in framework.providers.values() for row in spellings]
+    return tuple(dict.fromkeys(channel for row in rows for channel in row.channels))
+
+
+# --- what the solver is asked --------------------------------------------------------------------------------------------
+
+
+def specs(fact: Fact, spelling: Spelling) -> tuple[str, ...]:
+    """The specs that `envgen lock` would write for a fact, in a target for exactly its CUDA, without companions."""
+    return _specs(fact.release, fact.provider, spelling, fact.variant)
+
+
+def specs_for(framework: Framework, provider: str, spelling: Spelling, build: PublishedBuild) -> tuple[str, ...]:
+    """The same for a published build, whether or not the matrix claims it."""
+    release = Release(framework=framework.name, version=build.version, companions={}, builds=(), at=spelling.at)
+    return _specs(release, provider, spelling, build.variant)
+
+
+def _specs(release: Release, provider: str, spelling: Spelling, variant: Variant) -> tuple[str, ...]:
+    choice = Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=())
+    return spelled(choice, Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at))
+
+
+def target_for(matrix: Matrix, variant: Variant, platform: Platform) -> Target | None:
+    """The target for a variant on a platform."""
+    return next((target for target in matrix.targets.values() if target.cuda == variant and platform in target.platforms), None)
+
+
+def solve_request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence[str]) -> SolveRequest:
+    """What the solver is asked to get the build of a fact: its specs, its Python, and nothing else."""
+    return SolveRequest(
+        environment=f"{fact.framework} {fact.version}",
+        platform=fact.platform,
+        specs=(f"python {fact.python}.*", *asked),
+        channels=tuple(channels),
+        virtual=virtual_packages(matrix, fact),
+        excluded=matrix.toolkits[fact.variant].excludes if fact.variant and fact.variant in matrix.toolkits else (),
+    )
+
+
+def virtual_packages(matrix: Matrix, fact: Fact) -> dict[str, str]:
+    """The virtual packages to solve a fact with: those of its target, with the glibc and processor level that constraints need.
+
+    Where no target is for its CUDA, those that such a target would have: the ones of the platform, and `__cuda`.
+    """
+    same_platform = (target for target in matrix.targets.values() if fact.platform in target.platforms)
+    target = target_for(matrix, fact.variant, fact.platform) or next(same_platform, None)
+    base = {name: text for name, text in (target.virtual[fact.platform] if target else {}).items() if name != "__cuda"}
+    virtual = {**base, "__cuda": str(fact.variant)} if fact.variant else base
+    for constraint in matrix.constraints:
+        if not constraint.warn and holds(constraint, _known(fact, virtual)) is False:
+            virtual = {**virtual, **_raised(constraint.need, virtual)}
+    return virtual
+
+
+def _known(fact: Fact, virtual: Mapping[str, str]) -> dict[str, tuple[Value, ...]]:
+    """What a constraint can be judged by for a fact alone: not its GPUs, its driver or other frameworks."""
+    target = Target(name="", cuda=fact.variant, platforms=(fact.platform,), virtual={fact.platform: virtual}, at=fact.at)
+    known = {axis: values for axis, values in known_of_target(target, fact.platform).items() if axis != "target"}
+    return {**known, "provider": (fact.provider,), "python": (fact.python,), fact.framework: (fact.version,)}
+
+
+def _raised(need: Sequence[Condition], virtual: Mapping[str, str]) -> dict[str, str]:
+    """The virtual packages that a constraint needs in another version than they have."""
+    raised = {}
+    for condition in need:
+        if condition.axis == "archspec" and virtual.get("__archspec", "").rpartition(" ")[2] not in condition.names:
+            raised["__archspec"] = f"1 {min(condition.names)}"
+        elif condition.axis == "glibc" and "__glibc" in virtual:
+            raised["__glibc"] = _lowest(condition, virtual["__glibc"])
+    return raised
+
+
+def _lowest(need: Condition, current: str) -> str:
+    """The current version if the range admits it, else the lowest version that the range names and admits."""
+    versions = need.versions or SpecifierSet()
+    named = sorted(Version(spec.version.removesuffix(".*")) for spec in versions)
+    candidates = (Version(current.split(" ", maxsplit=1)[0]), *named)
+    return next((str(version) for version in candidates if version in versions), current)

@@ -1,0 +1,238 @@
+"""Packages as facts: which are a framework, which belong to one, which are CUDA's own, and what each tells of CUDA. Pure.
+
+`matrix` makes the Catalogue of `matrices/*.yaml`; `formats.builds` reads a package's CUDA with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase, translate
+from functools import cached_property
+from typing import Literal, Protocol, TypeVar, get_args
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+Manager = Literal["conda", "pip"]
+MANAGERS: tuple[Manager, ...] = get_args(Manager)
+Role = Literal["framework", "companion", "plugin", "selector", "cuda", "user"]
+Holds = Literal["library", "tools", "headers", "metapackage", "nothing"]
+Precision = Literal["minor", "major", "none"]
+
+_OF_A_CUDA = re.compile(r"-cu\d+$")  # what the name of a wheel ends in that is for one CUDA: nvidia-cublas-cu12
+
+
+class Package(Protocol):
+    """What a row is looked up by; a LockedPackage is one."""
+
+    @property
+    def manager(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def build(self) -> str: ...
+    @property
+    def platform(self) -> str: ...
+
+
+Located = TypeVar("Located", bound=Package)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltWith:
+    """What the versions of a package from `since` on were built with, up to the next newer row.
+
+    `cuda` is the major whose libraries it loads, or, where they are `inside` the package, their version; "" where it says nothing.
+    """
+
+    since: Version
+    cuda: str = ""
+    cudnn: Version | None = None
+    inside: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPackage:
+    """A row about packages of one kind. `conda` and `pip` are their names, which may hold `*`.
+
+    The row is about the versions, platforms and builds that its conditions name; without conditions about all of them.
+    """
+
+    role: Role
+    conda: tuple[str, ...] = ()
+    pip: tuple[str, ...] = ()
+    framework: str = ""  # the framework that it is or belongs to; "" for CUDA's own
+    versions: SpecifierSet | None = None
+    platforms: frozenset[str] = frozenset()
+    build: str = ""  # a glob
+    cpu_builds: tuple[str, ...] = ()  # globs of build strings; {cu} stands for 126, {cuda} for 12.6
+    cuda_builds: tuple[str, ...] = ()
+    only: Literal["cpu", "cuda", ""] = ""  # the one variant that there is
+    tells: Precision = "none"  # how much of the CUDA version its own version tells
+    holds: Holds = "library"
+    brings: Mapping[str, str] = field(default_factory=dict)  # shared library -> soname major; "" for that of the package's version
+    names_cuda: bool = False  # whether it exists to say which CUDA the environment is for
+    overrules: frozenset[str] = frozenset()  # packages that say nothing of the environment's CUDA beside it
+    constrains_driver: bool = False  # whether its record wants a driver for its CUDA major, as a constraint
+    compiles: str = ""  # what it compiles with at run time, as people call it: Triton
+    linked: bool = False  # whether it is compiled against one build of its framework
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # manager -> packages that make it a CUDA build
+    beside_tells: Precision = "minor"  # how much of the CUDA of those packages is its own
+    runtime: str = ""  # the CUDA runtime that it pins, whose version tells the minor that it was built for
+    built_with: tuple[BuiltWith, ...] = ()  # newest first
+    same_version_as: str = ""  # the package of its manager whose version it must have
+    forward: str = ""  # the folder with which it gives a driver the CUDA of a newer one
+    stub: bool = False  # whether it holds nothing and fails on purpose
+    ask_for: str = ""  # what to ask for to get its CUDA build
+
+    def names(self, manager: str) -> tuple[str, ...]:
+        """Its names with one manager."""
+        return self.conda if manager == "conda" else self.pip
+
+    def is_about(self, package: Package) -> bool:
+        """Whether its conditions hold of a package that it names."""
+        return (
+            (self.versions is None or _within(package.version, self.versions))
+            and (not self.platforms or package.platform in self.platforms)
+            and (not self.build or fnmatchcase(package.build, self.build))
+        )
+
+    def made_with(self, version: str) -> BuiltWith | None:
+        """What a version was built with, None where no row says."""
+        known = parsed(version)
+        return next((row for row in self.built_with if known and known >= row.since), None)
+
+
+@dataclass(frozen=True)  # without slots: cached properties need a place
+class Catalogue:
+    """Every package that the matrices name; of several rows that name one, the first that is about it counts.
+
+    `frameworks` maps a framework to what Python imports for it, those without releases included; `cuda_import` is what it imports
+    of CUDA's own wheels.
+    """
+
+    packages: tuple[KnownPackage, ...] = ()
+    frameworks: Mapping[str, str] = field(default_factory=dict)
+    cuda_import: str = ""
+
+    def of(self, package: Package) -> KnownPackage | None:
+        """The row about a package, None for one that the matrices do not name."""
+        return next((row for row in self.named(package.manager, package.name) if row.is_about(package)), None)
+
+    def named(self, manager: str, name: str) -> tuple[KnownPackage, ...]:
+        """The rows that name a package, whatever their conditions; a wheel also by its name without the CUDA at its end."""
+        names = set(_spelled(manager, name))
+        places = {place for each in names for place in self._plain.get((manager, each), ())}
+        if any(self._any_glob[manager].match(each) for each in names):
+            places |= {place for place, glob in self._globs[manager] if any(fnmatchcase(each, glob) for each in names)}
+        return tuple(self.packages[place] for place in sorted(places))
+
+    @cached_property
+    def _plain(self) -> Mapping[tuple[str, str], tuple[int, ...]]:
+        """(manager, name) -> the places of the rows that hold the name, globs aside."""
+        found: dict[tuple[str, str], tuple[int, ...]] = {}
+        for place, row in enumerate(self.packages):
+            for key in (*(("conda", name) for name in row.conda), *(("pip", name) for name in row.pip)):
+                found[key] = (*found.get(key, ()), place)
+        return found
+
+    @cached_property
+    def _globs(self) -> Mapping[str, tuple[tuple[int, str], ...]]:
+        """Manager -> (place of a row, glob in it)."""
+        return {
+            manager: tuple(
+                (place, name) for place, row in enumerate(self.packages) for name in row.names(manager) if _is_glob(name)
+            )
+            for manager in ("conda", "pip")
+        }
+
+    @cached_property
+    def _any_glob(self) -> Mapping[str, re.Pattern[str]]:
+        """Manager -> a pattern that fits what any of its globs fits: most names fit none."""
+        return {
+            manager: re.compile("|".join(translate(glob) for _, glob in globs) or "(?!)") for manager, globs in self._globs.items()
+        }
+
+    @cached_property
+    def namers(self) -> tuple[str, ...]:
+        """Packages that say which CUDA the whole environment is for, the most binding first: a framework's own, then CUDA's."""
+        rows = [row for row in self.packages if row.names_cuda]
+        names = (name for row in sorted(rows, key=lambda row: not row.framework) for name in (*row.conda, *row.pip))
+        return tuple(dict.fromkeys(names))
+
+    @cached_property
+    def cuda_pins(self) -> tuple[str, ...]:
+        """The conda packages to ask for, in the version of a CUDA, to get an environment for just that CUDA and its drivers."""
+        return tuple(name for row in self.packages if row.names_cuda and row.constrains_driver for name in row.conda)
+
+    @cached_property
+    def companions(self) -> frozenset[str]:
+        """Every package that follows a framework, whoever manages it."""
+        rows = (row for row in self.packages if row.role == "companion")
+        return frozenset(name for row in rows for name in (*row.conda, *row.pip))
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """What Python imports of frameworks and of CUDA's own wheels."""
+        return frozenset(filter(None, (*self.frameworks.values(), self.cuda_import)))
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """CUDA's shared libraries, without prefix and suffix: `cublas`, `cudart`."""
+        return frozenset(library for row in self.packages for library in row.brings)
+
+    @cached_property
+    def compilers(self) -> tuple[str, ...]:
+        """What compiles at run time, as people call it, each once."""
+        return tuple(dict.fromkeys(row.compiles for row in self.packages if row.compiles))
+
+    def framework_packages(self, framework: str) -> tuple[KnownPackage, ...]:
+        """The rows of what is the framework itself; the first whose package is there speaks for it."""
+        return tuple(row for row in self.packages if row.framework == framework and row.role == "framework")
+
+    def speaker(self, framework: str, packages: Iterable[Located]) -> Located | None:
+        """The package that speaks for a framework: of what its rows name, in their order, the first that is there."""
+        there = [
+            package for package in packages if (row := self.of(package)) and row.framework == framework and row.role == "framework"
+        ]
+        order = [("conda", row.conda) for row in self.framework_packages(framework)]
+        order += [("pip", row.pip) for row in self.framework_packages(framework)]
+        named = ((package, manager, name) for manager, names in order for name in names for package in there)
+        return next(
+            (package for package, manager, name in named if package.manager == manager and fnmatchcase(package.name, name)), None
+        )
+
+    def bringing(self, library: str, manager: str) -> tuple[str, ...]:
+        """The names of the packages that bring a shared library, such as cudnn."""
+        return tuple(dict.fromkeys(name for row in self.packages if library in row.brings for name in row.names(manager)))
+
+
+def named_by(names: Iterable[str], package: Package) -> bool:
+    """Whether one of the names, which may hold `*`, is that of a package."""
+    return any(fnmatchcase(spelled, name) for spelled in _spelled(package.manager, package.name) for name in names)
+
+
+def _spelled(manager: str, name: str) -> tuple[str, ...]:
+    """A name, and that of a wheel without the CUDA at its end."""
+    return (name, _OF_A_CUDA.sub("", name)) if manager == "pip" else (name,)
+
+
+def parsed(version: str) -> Version | None:
+    """A version by PEP 440; None where it is none."""
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return None
+
+
+def _within(version: str, versions: SpecifierSet) -> bool:
+    known = parsed(version)
+    return known is not None and versions.contains(known, prereleases=True)
+
+
+def _is_glob(name: str) -> bool:
+    return any(letter in name for letter in "*?[")

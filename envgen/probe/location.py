@@ -1,0 +1,40 @@
+"""Where a file lies that a framework loaded: in its environment, with the driver, or elsewhere. Looks at the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envgen.probe.libraries import is_driver
+from envgen.probe.model import Origin
+
+_FOLDERS = ("lib", "lib/python*/site-packages/*/lib", "lib/python*/site-packages/*/*/lib", "targets/*/lib")
+
+
+def origin(path: str, prefix: Path) -> Origin:
+    """To whom a loaded file belongs.
+
+    A package may be linked into the environment from a package cache: the kernel then reports the path in the cache.
+    """
+    if within(path, prefix):
+        return "environment"
+    name = path.rsplit("/", 1)[-1]
+    if is_driver(name) and "/stubs/" not in path:
+        return "driver"
+    stem = name.split(".so")[0]
+    links = (link for folder in _FOLDERS for link in prefix.glob(f"{folder}/{stem}.so*"))
+    return "environment" if any(_same(link, path) for link in links) else "foreign"
+
+
+def within(path: str, prefix: Path) -> bool:
+    """Whether a file lies in an environment, by its path or its real path; an environment nested in `envs/` is another one."""
+    homes = {prefix.absolute(), prefix.resolve()}
+    places = {Path(path), Path(path).resolve()}
+    inside = [place.relative_to(home) for place in places for home in homes if place.is_relative_to(home)]
+    return any(place.parts[:1] != ("envs",) for place in inside)
+
+
+def _same(link: Path, path: str) -> bool:
+    try:
+        return link.samefile(path)
+    except OSError:  # a dangling link, a deleted file
+        return False

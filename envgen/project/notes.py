@@ -1,0 +1,78 @@
+"""What each alias of a project was read as, why, and what to write in its place. Pure."""
+
+from __future__ import annotations
+
+from envgen.model.facts import Address, Gpu, Matrix, Project, Reason, RequestedFramework
+from envgen.project.aliases import ANY, AliasMeaning
+from envgen.project.draft import Draft
+
+_THEN = "; "  # between what an alias was read as, and what to write
+
+
+def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) -> Reason:
+    """The note about an alias of a draft that became a project."""
+    framework = next((row for row in project.frameworks if alias.framework and row.framework == alias.framework.framework), None)
+    names = _targets(matrix, project, alias)
+    parts = [_described(alias.framework)] if alias.framework else []
+    parts += [f"target{'s' if len(names) > 1 else ''} {' and '.join(names)}"] if names else []
+    instead = list(alias.also)
+    if framework and not _written(draft, framework):
+        instead.insert(0, f"`frameworks: {{{spelled(framework)}}}`")
+    if names and not set(names) <= _listed(draft):
+        instead.append(f"`targets: [{', '.join(row.name for row in project.targets)}]`")
+    todo = f"write {' and '.join(instead)} instead" if instead else "remove it: the rest of the file says the same"
+    return Reason(f"`{alias.text}` is read as {' for '.join(parts)} ({alias.because}){_THEN}{todo}", alias.at)
+
+
+def gpu_note(text: str, gpu: Gpu, at: Address) -> Reason | None:
+    """The note about the name of a GPU; None where it is written as in the matrices."""
+    bare = gpu.written != gpu.name
+    if text.strip().lower() in (gpu.written.lower(), gpu.name.lower()):
+        return None
+    what = gpu.name if bare else f"{gpu.name} (compute capability {gpu.capability})"
+    return Reason(f"`{text}` is read as {what}{_THEN}write `gpus: [{spelled_gpu(gpu)}]` instead", at)
+
+
+def reading(found: Reason) -> str:
+    """What a note says that an alias was read as, without what to write."""
+    return found.text.rpartition(_THEN)[0]
+
+
+def spelled(row: RequestedFramework) -> str:
+    """A requirement as it is written below `frameworks:`."""
+    version = '"*"' if row.text == ANY else f'"{row.text}"'
+    more = [f"provider: {row.provider}"] if row.provider else []
+    more += [f"with: [{', '.join(row.companions)}]"] if row.companions else []
+    return f"{row.framework}: {{{', '.join((f'version: {version}', *more))}}}" if more else f"{row.framework}: {version}"
+
+
+def spelled_gpu(gpu: Gpu) -> str:
+    """A GPU as it is written in `gpus:`; a compute capability is a string."""
+    return gpu.written if gpu.written == gpu.name else f'"{gpu.written}"'
+
+
+def _targets(matrix: Matrix, project: Project, alias: AliasMeaning) -> list[str]:
+    """The targets of a project that an alias is about."""
+    if alias.target is None:
+        return []
+    names = [row.name for row in project.targets if row.at in (alias.inside, alias.at)]
+    return names or [row.name for row in project.targets if matrix.targets[row.name].cuda in alias.target]
+
+
+def _written(draft: Draft, framework: RequestedFramework) -> bool:
+    """Whether the file has this very requirement under the framework's own name."""
+    aliases = {alias.at for alias in draft.aliases}
+    own = next((row for row in draft.project.frameworks if row.framework == framework.framework and row.at not in aliases), None)
+    return own == framework
+
+
+def _listed(draft: Draft) -> set[str]:
+    """The targets that the file lists by name."""
+    aliases = {alias.at for alias in draft.aliases}
+    return {target.requested.name for target in draft.targets if target.requested.at not in aliases}
+
+
+def _described(row: RequestedFramework) -> str:
+    version = "" if row.text == ANY else f" {row.text}"
+    companions = f"{' and '.join(row.companions)} of " if row.companions else ""
+    return f"{companions}{row.framework}{version}{f' from {row.provider}' if row.provider else ''}"

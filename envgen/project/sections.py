@@ -1,0 +1,241 @@
+"""The keys of `project.yaml`, each read into values and the aliases that are written in it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.matrix.gpu_names import required_gpu
+from envgen.model.errors import BadInput, closest
+from envgen.model.facts import (
+    Address,
+    Dependency,
+    Gpu,
+    Matrix,
+    Platform,
+    Reason,
+    RequestedFramework,
+    RequestedTarget,
+    driver_text,
+)
+from envgen.model.target_names import CPU
+from envgen.project.aliases import ANY, AliasMeaning, PackageSpec, conda_spec, pip_spec, read_alias
+from envgen.project.draft import DraftTarget
+from envgen.project.notes import gpu_note, spelled_gpu
+from envgen.project.schema import CUDA_HINT, SPEC, CudaRow, ProjectFile, RequestedFrameworkRow, RequestedTargetRow
+from envgen.targets import NEWEST, TargetRange, exactly, in_file, newest_first
+from envgen.yamlfile.document import Document
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Generic[Item]):
+    """What one key holds: values in the terms of envgen, and the aliases."""
+
+    items: tuple[Item, ...] = ()
+    aliases: tuple[AliasMeaning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """Reads the keys of one project file. Every method raises BadInput with the address of what is wrong."""
+
+    document: Document
+    matrix: Matrix
+
+    def at(self, *path: str | int) -> Address:
+        """Where a value is written."""
+        return self.document.at(*path)
+
+    def python(self, found: SpecifierSet) -> SpecifierSet:
+        """The range of Python minors; it must hold one that the matrices know, and name no patch release."""
+        known = sorted(self.matrix.pythons)
+        patch = [str(part) for part in found if len(part.version.removesuffix(".*").split(".")) > 2]
+        if patch:
+            hint = "write minors, 3.12 and not 3.12.4: the solver takes the newest patch release"
+            raise BadInput(f"python: {patch[0]} names a patch release", where=self.at("python"), hint=hint)
+        if known and not any(version in found for version in known):
+            hint = f"the matrices know Python {known[0]} to {known[-1]}"
+            raise BadInput(f"python: the matrices know no minor in {self.text('python')}", where=self.at("python"), hint=hint)
+        return found
+
+    def text(self, *path: str) -> str:
+        """A value as it is written; "" where there is none."""
+        value: Any = self.document.data
+        for part in path:
+            value = value.get(part, "") if isinstance(value, Mapping) else ""
+        return str(value)
+
+    # --- frameworks -------------------------------------------------------------------------------------------------------
+
+    def frameworks(self, rows: Mapping[str, RequestedFrameworkRow]) -> Section[RequestedFramework]:
+        """The frameworks; a key may be an alias, also one that requests a target alone."""
+        aliases = {key: self._framework_alias(key, row) for key, row in rows.items() if key not in self.matrix.frameworks}
+        found = (self._framework(key, row, aliases.get(key)) for key, row in rows.items())
+        return Section(tuple(one for one in found if one), tuple(alias for alias in aliases.values() if alias))
+
+    def _framework_alias(self, key: str, row: RequestedFrameworkRow) -> AliasMeaning | None:
+        spec, version = conda_spec(key), self._version(key, row)
+        if version != ANY:
+            spec = replace(spec, text=f'{key}: "{version}"', rest=version)
+        return read_alias(self.matrix, spec, self.at("frameworks", key))
+
+    def _version(self, key: str, row: RequestedFrameworkRow) -> str:
+        written = self.text("frameworks", key, "version") or self.text("frameworks", key)
+        return written if row.version != SpecifierSet() else ANY
+
+    def _framework(self, key: str, row: RequestedFrameworkRow, alias: AliasMeaning | None) -> RequestedFramework | None:
+        if alias and alias.framework is None:
+            return None
+        read = alias.framework if alias else None
+        name, at = (read.framework, read.at) if read else (key, self.at("frameworks", key))
+        if name in self.matrix.catalogue.frameworks.keys() - self.matrix.frameworks.keys():
+            hint = f"put `{name}` under dependencies: instead, and the solver chooses its build"
+            raise BadInput(f"matrices/ has no releases of {name} to choose from", where=at, hint=hint)
+        if name not in self.matrix.frameworks:
+            raise BadInput(f"no framework `{name}` in matrices/", where=at, hint=closest(name, self.matrix.frameworks))
+        self._check(key, name, row)
+        if read is None:
+            return RequestedFramework(
+                framework=name,
+                versions=row.version,
+                text=self._version(key, row),
+                provider=row.provider,
+                companions=tuple(row.companions),
+                at=at,
+            )
+        companions = tuple(dict.fromkeys((*read.companions, *row.companions)))
+        return replace(read, provider=row.provider or read.provider, companions=companions)
+
+    def _check(self, key: str, name: str, row: RequestedFrameworkRow) -> None:
+        framework = self.matrix.frameworks[name]
+        if row.provider is not None and row.provider not in framework.providers:
+            hint = closest(row.provider, framework.providers)
+            raise BadInput(f"{name} has no provider `{row.provider}`", where=self.at("frameworks", key, "provider"), hint=hint)
+        for index, companion in enumerate(row.companions):
+            if companion not in framework.companions:
+                where, hint = self.at("frameworks", key, "with", index), closest(companion, framework.companions)
+                raise BadInput(f"`{companion}` is not a companion of {name}", where=where, hint=hint)
+
+    # --- targets ----------------------------------------------------------------------------------------------------------
+
+    def targets(self, rows: Mapping[str, RequestedTargetRow]) -> Section[DraftTarget]:
+        """The targets that are listed, and the aliases: in the place of a name, and in `dependencies:` below one."""
+        return _joined(self._target(key, row) for key, row in rows.items())
+
+    def _target(self, key: str, row: RequestedTargetRow) -> Section[DraftTarget]:
+        listed = self.document.data["targets"]
+        path: tuple[str | int, ...] = ("targets", listed.index(key) if isinstance(listed, list) else key)
+        at, own = self.at(*path), self.matrix.targets.get(key)
+        alias = None if own else self._target_alias(key, at)
+        allowed = alias.target if alias and alias.target else exactly(own or self.matrix.targets[CPU])
+        name = own.name if own else CPU if allowed.cuda is None else ""
+        platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
+        extra = self.dependencies(row.dependencies, *path, "dependencies", inside=at)
+        requested = RequestedTarget(name=name, at=at, platforms=platforms, virtual=row.virtual_packages, dependencies=extra.items)
+        return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases))
+
+    def _target_alias(self, key: str, at: Address) -> AliasMeaning:
+        alias = read_alias(self.matrix, conda_spec(key), at)
+        if alias and alias.target:
+            return alias
+        allowed = in_file(key, self.matrix, at)
+        if allowed is None:
+            raise BadInput(f"no target `{key}` in matrices/targets.yaml", where=at, hint=closest(key, self.matrix.targets))
+        return AliasMeaning(text=key, at=at, because=self._because(allowed), target=allowed)
+
+    def cuda(self, row: CudaRow | None) -> Section[DraftTarget]:
+        """The target that the key `cuda:` adds."""
+        if row is None:
+            return Section()
+        at, written, version = self.at("cuda"), self.document.data["cuda"], row.version or NEWEST[0]
+        allowed = in_file(version, self.matrix, at)
+        if allowed is None or allowed.cuda is None:
+            raise BadInput(f"cuda: {version!r} is not a CUDA version", where=at, hint=CUDA_HINT)
+        gpus = [spelled_gpu(required_gpu(self.matrix, name, self.at("cuda", "gpus", i))) for i, name in enumerate(row.gpus)]
+        also: tuple[str, ...] = (f'`driver: ">={driver_text(row.driver)}"`',) if row.driver else ()
+        also += (f"`gpus: [{', '.join(gpus)}]`",) if gpus else ()
+        text = f"cuda: {written if isinstance(written, str) else _on_one_line(written)}"
+        alias = AliasMeaning(text=text, at=at, because=self._because(allowed), target=allowed, also=also)
+        return Section((DraftTarget(RequestedTarget(name="", at=at), allowed),), (alias,))
+
+    def _because(self, allowed: TargetRange) -> str:
+        if allowed.cuda is None:
+            return "target names are lower case"
+        found = newest_first(allowed, self.matrix)
+        return f"CUDA {found[0].cuda}" if len(found) == 1 else "the newest that the rest of the project allows"
+
+    # --- packages ---------------------------------------------------------------------------------------------------------
+
+    def dependencies(self, found: Sequence[str], *path: str | int, inside: Address | None = None) -> Section[Dependency]:
+        """The conda specs; `inside` is the address of the target below which they are listed."""
+        own, aliases = self._sorted(((conda_spec(text), self.at(*path, index)) for index, text in enumerate(found)), inside)
+        return Section(tuple(_dependency(spec.text, at) for spec, at in own), aliases)
+
+    def pip(self, found: Sequence[str]) -> Section[str]:
+        """The requirements of pip, as they are written."""
+        lines = {self.at("pip", index): text for index, text in enumerate(found)}
+        own, aliases = self._sorted((pip_spec(text), at) for at, text in lines.items())
+        return Section(tuple(lines[at] for _, at in own), aliases)
+
+    def _sorted(
+        self, specs: Iterable[tuple[PackageSpec, Address]], inside: Address | None = None
+    ) -> tuple[list[tuple[PackageSpec, Address]], tuple[AliasMeaning, ...]]:
+        """The specs that are not aliases, and what the others request."""
+        read = [(spec, at, read_alias(self.matrix, spec, at, inside)) for spec, at in specs]
+        own = [(spec, at) for spec, at, alias in read if alias is None]
+        return own, tuple(alias for _, _, alias in read if alias)
+
+    # --- platforms and hardware -------------------------------------------------------------------------------------------
+
+    def platforms(self, found: Sequence[str], *path: str | int) -> tuple[Platform, ...]:
+        """The platforms, sorted; each must be one that some target supports."""
+        known = {platform for target in self.matrix.targets.values() for platform in target.platforms}
+        for index, platform in enumerate(found):
+            if platform not in known:
+                where, hint = self.at(*path, index), closest(platform, known)
+                raise BadInput(f"no target supports the platform `{platform}`", where=where, hint=hint)
+        return tuple(sorted(set(found)))
+
+    def driver(self, file: ProjectFile) -> Version | None:
+        """The oldest driver, which may be written in two places and must be the same in both."""
+        other = file.cuda.driver if file.cuda else None
+        if file.driver and other and file.driver != other:
+            what = f"cuda.driver: {driver_text(other)}, but driver: is {driver_text(file.driver)} at {self.at('driver')}"
+            raise BadInput(what, where=self.at("cuda", "driver"), hint="keep the older one")
+        return file.driver or other
+
+    def gpus(self, file: ProjectFile) -> tuple[tuple[Gpu, ...], tuple[Reason, ...]]:
+        """The GPUs of both keys that hold some, and a note for each that is written in another way than in the matrices."""
+        names = [(name, self.at("gpus", index)) for index, name in enumerate(file.gpus)]
+        names += [(name, self.at("cuda", "gpus", index)) for index, name in enumerate(file.cuda.gpus if file.cuda else ())]
+        found = [(name, required_gpu(self.matrix, name, at), at) for name, at in names]
+        notes = (gpu_note(name, gpu, at) for name, gpu, at in found)
+        return tuple(gpu for _, gpu, _ in found), tuple(one for one in notes if one)
+
+
+def _joined(sections: Iterator[Section[Item]]) -> Section[Item]:
+    found = tuple(sections)
+    items = tuple(item for section in found for item in section.items)
+    return Section(items, tuple(alias for section in found for alias in section.aliases))
+
+
+def _dependency(spec: str, at: Address) -> Dependency:
+    match = re.fullmatch(SPEC, spec)
+    name = match[1].lower() if match else spec
+    if name == "python":
+        hint = "write the version under the key `python:`; envgen chooses the build for every target"
+        raise BadInput("`python` is not a dependency", where=at, hint=hint)
+    return Dependency(spec, name, at)
+
+
+def _on_one_line(data: Mapping[str, Any]) -> str:
+    """A mapping in YAML's flow style."""
+    values = (f"[{', '.join(value)}]" if isinstance(value, list) else f'"{value}"' for value in data.values())
+    return f"{{{', '.join(f'{key}: {value}' for key, value in zip(data, values, strict=True))}}}"

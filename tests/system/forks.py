@@ -1,0 +1,179 @@
+"""Runs of `python -m envgen` that find their imports done: each is a fork of a process that has imported everything.
+
+Most of a short run is imports: 0.3 seconds, and 0.9 where conda-lock is needed. A forked run is a process of its own all the same, with its own
+folder, environment, output and status. Not for a run whose environment says what counts when an interpreter or a library
+starts: `forkable`.
+
+This file is also the program that forks, so it imports nothing of the tests.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+AT_START = ("PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "CONDA_", "MALLOC_")  # read once, when a process starts or imports
+BY_SERVER = "LD_LIBRARY_PATH"  # of these, the one that tests change often: each value has a server of its own
+_HOME = 99  # the number under which a fork opens its home: paths below it that an import has kept lead there
+_LATE = (
+    "conda_lock.pypi_solver",
+    "jinja2.sandbox",
+    "rattler.exceptions",
+    "rich.console",
+    "rich.progress",
+    "rich.table",
+    "zstandard",
+)
+
+
+def forkable(environment: Mapping[str, str], usual: Mapping[str, str]) -> bool:
+    """Whether a run with this environment is, forked, what it is as a new process; `usual` is the environment of most tests."""
+
+    def at_start(variables: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in variables.items() if name.startswith(AT_START) and name != BY_SERVER}
+
+    return sys.platform.startswith("linux") and at_start(environment) == at_start(usual)
+
+
+def run(words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """`python -m envgen WORDS`, forked; what it writes is read as UTF-8."""
+    server = _server(
+        environment.get(BY_SERVER), tuple((n, v) for n, v in environment.items() if n.startswith(AT_START) and n != BY_SERVER)
+    )
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        end, told = os.pipe()
+        try:
+            request = json.dumps([list(words), str(cwd), dict(environment)]).encode()
+            socket.send_fds(server, [request], [out.fileno(), err.fileno(), told])
+        finally:
+            os.close(told)
+        with open(end) as answers:
+            pid = int(answers.readline())
+            if not select.select([answers], [], [], timeout)[0]:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(list(words), timeout)
+            status = int(answers.readline())
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(list(words), status, out.read().decode(), err.read().decode())
+
+
+@cache
+def _server(library_path: str | None, at_start: tuple[tuple[str, str], ...]) -> socket.socket:
+    """The way to a process that forks, which is there until `stop`."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    environment = {
+        **kept,
+        "HOME": f"/proc/self/fd/{_HOME}",
+        **dict(at_start),
+        **({BY_SERVER: library_path} if library_path is not None else {}),
+    }
+    with theirs:
+        words = [sys.executable, __file__, str(theirs.fileno())]
+        process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+    _RUNNING.append((ours, process))
+    return ours
+
+
+_RUNNING: list[tuple[socket.socket, subprocess.Popen[bytes]]] = []
+
+
+def stop() -> None:
+    """End the processes that fork, if there are any."""
+    for requests, process in _RUNNING:
+        requests.close()
+        process.wait()
+    _RUNNING.clear()
+    _server.cache_clear()
+
+
+# --- the program that forks -----------------------------------------------------------------------------------------------
+
+
+def serve(requests: socket.socket) -> None:
+    """Import everything, then fork for each request until nobody can ask any more."""
+    del sys.path[0]  # the folder of this file
+    import envgen
+
+    for module in pkgutil.walk_packages(envgen.__path__, "envgen."):
+        if module.name not in ("envgen.__main__", "envgen.probe.child"):
+            importlib.import_module(module.name)
+    from envgen.lock.condalock import warm
+
+    warm()
+    for name in _LATE:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, _reap)
+    while True:
+        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
+        if not request:
+            return
+        if os.fork() == 0:
+            requests.close()
+            _answer(*json.loads(request), *fds)
+        for fd in fds:
+            os.close(fd)
+
+
+def _reap(*_: object) -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _answer(words: list[str], cwd: str, environment: dict[str, str], out: int, err: int, told: int) -> NoReturn:
+    """Fork the run, tell its process id and how it ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        for fd in (out, err, told):
+            os.close(fd)
+        _become(words, cwd, environment)
+    os.write(told, b"%d\n" % pid)
+    os.write(told, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    os._exit(0)
+
+
+def _become(words: list[str], cwd: str, environment: dict[str, str]) -> NoReturn:
+    """`python -m envgen` in a folder and an environment."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None  # asked again
+    if Path(environment["HOME"]).is_dir():
+        os.dup2(os.open(environment["HOME"], os.O_RDONLY), _HOME, inheritable=False)
+    sys.path.insert(0, cwd)
+    sys.argv = ["-m", *words]
+    try:
+        runpy.run_module("envgen", run_name="__main__", alter_sys=True)
+    except BaseException:  # envgen ends by os._exit
+        traceback.print_exc()
+        sys.stderr.flush()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        serve(channel)
