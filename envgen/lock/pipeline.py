@@ -1,4 +1,4 @@
-"""The story of a lock, in order: plan, decide, solve, pin, verify, record, write.
+"""Locking, step by step: plan, decide, solve, pin, verify, record, write.
 
 Files are read first and written last, when every target of the run has been solved and every new lock has been read back and
 verified.

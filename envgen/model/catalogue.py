@@ -214,7 +214,7 @@ def _spelled(manager: str, name: str) -> tuple[str, ...]:
 
 
 def parsed(version: str) -> Version | None:
-    """A version by PEP 440; None where it is none."""
+    """A version by PEP 440, or None if it does not follow it."""
     try:
         return Version(version)
     except InvalidVersion:
