@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envgen.model.facts import Reason
 from envgen.model.resolution import Resolution
 from envgen.model.run import Outcome
 from envgen.table import grouped
@@ -84,11 +83,11 @@ def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         name = f"{outcome.resolution.project.name}-{outcome.resolution.target.name}"
         for dropped in outcome.resolution.dropped:
-            lines.setdefault(f"{name}: {dropped.platform} dropped: {reason(dropped.because)}")
+            lines.setdefault(f"{name}: {dropped.platform} dropped: {dropped.because}")
         for note in outcome.notes:
             lines.setdefault(f"{name}: {note}")
         for warning in outcome.resolution.warnings:
-            lines.setdefault(f"{name}: warning: {reason(warning)}")
+            lines.setdefault(f"{name}: warning: {warning}")
     return list(lines)
 
 
@@ -101,16 +100,11 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "packages": {platform: download.packages for platform, download in outcome.downloads.items()},
             "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
-            "notes": [*map(reason, outcome.resolution.project.notes), *outcome.notes],
+            "notes": [*map(str, outcome.resolution.project.notes), *outcome.notes],
         }
         for outcome in outcomes
     ]
     return json.dumps(rows, indent=2)
-
-
-def reason(found: Reason) -> str:
-    """A reason with its address."""
-    return f"{found.text} ({found.at})" if found.at else found.text
 
 
 def resolutions_text(resolutions: Sequence[Resolution]) -> str:
@@ -120,16 +114,16 @@ def resolutions_text(resolutions: Sequence[Resolution]) -> str:
         lines.append(f"{resolution.project.name}-{resolution.target.name}: {', '.join(resolution.platforms)}")
         for pin in resolution.pins:
             lines.append(f"  {pin.name} {pin.version}")
-            lines.append(f"      {reason(pin.because[0])}")
-        lines.extend(f"  dropped {dropped.platform}: {reason(dropped.because)}" for dropped in resolution.dropped)
-        lines.extend(f"  warning: {reason(item)}" for item in resolution.warnings)
+            lines.append(f"      {pin.because[0]}")
+        lines.extend(f"  dropped {dropped.platform}: {dropped.because}" for dropped in resolution.dropped)
+        lines.extend(f"  warning: {item}" for item in resolution.warnings)
     return "\n".join(lines)
 
 
 def resolutions_json(resolutions: Sequence[Resolution], more: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The same for a machine; `more` is what else is to be said of each."""
+    """The same for a machine; `more` has further keys for each."""
     rows = [_resolution(resolution) for resolution in resolutions]
-    return json.dumps([{**row, **said} for row, said in zip(rows, more or [{}] * len(rows), strict=True)], indent=2)
+    return json.dumps([{**row, **extra} for row, extra in zip(rows, more or [{}] * len(rows), strict=True)], indent=2)
 
 
 def _resolution(resolution: Resolution) -> dict[str, Any]:
@@ -138,12 +132,12 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
         "target": resolution.target.name,
         "cuda": str(resolution.target.cuda) if resolution.target.cuda else None,
         "platforms": list(resolution.platforms),
-        "dropped": {dropped.platform: reason(dropped.because) for dropped in resolution.dropped},
+        "dropped": {dropped.platform: str(dropped.because) for dropped in resolution.dropped},
         "python": str(resolution.python),
         "frameworks": {choice.release.framework: str(choice.release.version) for choice in resolution.choices},
         "pins": [
-            {"name": pin.name, "version": pin.version, "because": [reason(item) for item in pin.because]} for pin in resolution.pins
+            {"name": pin.name, "version": pin.version, "because": [str(item) for item in pin.because]} for pin in resolution.pins
         ],
-        "warnings": [reason(item) for item in resolution.warnings],
-        "notes": [reason(item) for item in resolution.project.notes],
+        "warnings": [str(item) for item in resolution.warnings],
+        "notes": [str(item) for item in resolution.project.notes],
     }

@@ -1,4 +1,4 @@
-"""Which advice commonly found would have gone wrong for a resolution, and how. Pure."""
+"""Which common advice would have gone wrong for a resolution, and how. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from packaging.version import Version
 
 from envgen.matrix.constraints import Known, holds
-from envgen.model.advice import Trial
+from envgen.model.advice import Advice, Trial
 from envgen.model.facts import Address, Constraint, Gpu, Matrix, Platform, driver_text
 from envgen.model.resolution import Resolution
 from envgen.resolver.cells import known_of, known_of_choices
@@ -34,29 +34,36 @@ class AppliedAdvice:
 
 
 def advice(matrix: Matrix, resolution: Resolution) -> tuple[AppliedAdvice, ...]:
-    """Every piece of advice in the matrix that does not hold for a resolution, by its id, each text once."""
+    """Every piece of advice in the matrix that goes wrong for a resolution, sorted by its id, each text once."""
     known = {platform: _known(matrix, resolution, platform) for platform in resolution.platforms}
     found: dict[tuple[str, str, str], AppliedAdvice] = {}
-    for rule, said in matrix.advice:
-        where = tuple(platform for platform, values in known.items() if holds(rule, values))
-        if where:
-            holes = _holes(resolution, rule, where)
-            heard, but = _filled(said.heard, holes), _filled(said.but, holes)
-            about = () if any(condition.axis == "dropped" for condition in rule.when) else where
-            trial = _tried(said.trial, holes) if said.trial else None
-            found.setdefault(
-                (said.id, heard, but),
-                AppliedAdvice(id=said.id, heard=heard, but=but, because=rule.because, at=rule.at, platforms=about, trial=trial),
-            )
-    return tuple(sorted(found.values(), key=lambda item: item.id))
+    for rule, piece in matrix.advice:
+        platforms = tuple(platform for platform, values in known.items() if holds(rule, values))
+        if platforms:
+            applied = _applied(piece, rule, platforms, _holes(resolution, rule, platforms))
+            found.setdefault((applied.id, applied.heard, applied.but), applied)
+    return tuple(sorted(found.values(), key=lambda applied: applied.id))
+
+
+def _applied(piece: Advice, rule: Constraint, platforms: tuple[Platform, ...], holes: Mapping[str, str]) -> AppliedAdvice:
+    about_dropped = any(condition.axis == "dropped" for condition in rule.when)
+    return AppliedAdvice(
+        id=piece.id,
+        heard=_filled(piece.heard, holes),
+        but=_filled(piece.but, holes),
+        because=rule.because,
+        at=rule.at,
+        platforms=() if about_dropped else platforms,
+        trial=_filled_trial(piece.trial, holes) if piece.trial else None,
+    )
 
 
 def _known(matrix: Matrix, resolution: Resolution, platform: Platform) -> Known:
     """What constraints know of a cell, and what only advice asks for: companions, and the platforms that were dropped."""
-    promised = known_of(matrix, resolution.project, resolution.target, platform)
+    target = known_of(matrix, resolution.project, resolution.target, platform)
     companions = {name: (Version(version),) for name, version in _companions(resolution).items()}
     dropped = {"dropped": tuple(dropped.platform for dropped in resolution.dropped)}
-    return {**promised, **known_of_choices(resolution.choices, resolution.python), **companions, **dropped}
+    return {**target, **known_of_choices(resolution.choices, resolution.python), **companions, **dropped}
 
 
 def _companions(resolution: Resolution) -> dict[str, str]:
@@ -71,14 +78,14 @@ def _holes(resolution: Resolution, rule: Constraint, platforms: tuple[Platform, 
     holes |= {**_companions(resolution), **releases, "frameworks": " ".join(f"{name}={text}" for name, text in releases.items())}
     if target.cuda:
         holes |= {"cuda": str(target.cuda), "cu": f"{target.cuda.major}{target.cuda.minor}", "major": str(target.cuda.major)}
-        gpus = [gpu for gpu in resolution.project.gpus if _meant(rule, gpu)]
+        gpus = [gpu for gpu in resolution.project.gpus if _concerns(rule, gpu)]
         holes |= {"gpu": ", ".join(gpu.name for gpu in gpus)} if gpus else {}
         holes |= {"driver": driver_text(driver)} if driver else {}
     return holes
 
 
-def _meant(rule: Constraint, gpu: Gpu) -> bool:
-    """Whether what a rule says of GPUs is said of this one."""
+def _concerns(rule: Constraint, gpu: Gpu) -> bool:
+    """Whether what a rule says of GPUs concerns this one."""
     ranges = [condition.versions for condition in rule.when if condition.axis == "gpu" and condition.versions is not None]
     return all(gpu.capability in found for found in ranges)
 
@@ -87,7 +94,7 @@ def _filled(text: str, holes: Mapping[str, str]) -> str:
     return _HOLE.sub(lambda hole: holes[hole[1]], text)
 
 
-def _tried(trial: Trial, holes: Mapping[str, str]) -> Trial:
+def _filled_trial(trial: Trial, holes: Mapping[str, str]) -> Trial:
     """The trial for this resolution: without the specs of what is not in it."""
     specs = tuple(_filled(spec, holes) for spec in trial.specs if set(_HOLE.findall(spec)) <= set(holes))
     return replace(trial, specs=specs, gets=_filled(trial.gets, holes))

@@ -1,29 +1,39 @@
-"""The smallest conflict: demands and facts that clash, none of which could be spared. Pure."""
+"""The smallest conflict: requirements and facts that cannot hold together. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from envgen.explain.demands import demands
-from envgen.explain.facts import limits
-from envgen.explain.minimize import unsparable
+from envgen.explain.facts import facts
+from envgen.explain.minimize import minimal
 from envgen.explain.model import Part
+from envgen.explain.requirements import requirements
 from envgen.resolver.resolve import Problem, possible
 
 
-def smallest(question: Problem) -> tuple[tuple[Part, ...], Problem]:
-    """The parts of one minimal conflict, and the question in which nothing else is left. `question` must have no answer.
+def smallest(problem: Problem) -> tuple[tuple[Part, ...], tuple[Problem, ...]]:
+    """The parts of one minimal conflict, and the problems in which nothing else is left; `problem` must have no answer.
 
-    What is left has no answer, and has one without any one of its parts. With one demand less a platform can come back, and with
-    it what it asks for: a question is not monotone.
+    None of those problems has an answer; without any one of the parts, one of them has. In the first, whatever has a default
+    (platforms, providers) is as the project requests it: so the conflict is one of this project. In the last, what does not matter
+    has its default: so the words need not mention it.
+
+    Dropping a requirement can bring a platform back that could not be served, and with it what that needs: so it is not enough to
+    drop each part once.
     """
-    every = (*limits(question), *demands(question))
-    kept = unsparable(every, lambda parts: not possible(_only(question, every, parts)))
-    return kept, _only(question, every, kept)
+    every = (*facts(problem), *requirements(problem))
+    kept = minimal(every, lambda parts: not any(map(possible, _reduced(problem, every, parts))))
+    return kept, _reduced(problem, every, kept)
 
 
-def _only(question: Problem, every: Sequence[Part], kept: Sequence[Part]) -> Problem:
-    for part in every:
-        if part not in kept:
-            question = part.without(question)
-    return question
+def _reduced(problem: Problem, every: Sequence[Part], kept: Sequence[Part]) -> tuple[Problem, ...]:
+    dropped = [part for part in every if part not in kept]
+    defaults = [part for part in dropped if part.has_default]
+    requested = _without(problem, (part for part in dropped if not part.has_default))
+    return (requested, _without(requested, defaults)) if defaults else (requested,)
+
+
+def _without(problem: Problem, parts: Iterable[Part]) -> Problem:
+    for part in parts:
+        problem = part.without(problem)
+    return problem

@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.explain.demands import any_version, wish_of
-from envgen.explain.model import Part
-from envgen.explain.phrases import asked, builds_told, listed, offers_told, pythons_told
+from envgen.explain import edits
+from envgen.explain.model import FactKind, Part
+from envgen.explain.phrases import (
+    builds_reason,
+    channels_reason,
+    companions_reason,
+    cudnn_reason,
+    known_reason,
+    newer_minor_reason,
+    published_reason,
+    pythons_reason,
+)
 from envgen.matrix.constraints import constraint_text
-from envgen.matrix.hardware import newest_driver_before
+from envgen.matrix.hardware import code_text, newest_driver_before, runs_with
 from envgen.model.facts import (
     Build,
     Constraint,
@@ -29,256 +39,203 @@ from envgen.model.facts import (
     Toolkit,
     driver_text,
 )
-from envgen.resolver.candidates import unasked
-from envgen.resolver.cells import provider_of
-from envgen.resolver.resolve import Problem, obstacles, seen
+from envgen.resolver.candidates import no_index, requested_releases
+from envgen.resolver.resolve import Problem, obstacles
 
 _NO_FLOOR = {"linux": Version("0"), "windows": Version("0")}
 _ANY_CAPABILITY = (Version("0"), Version("999"))
+_FrameworkReason = Callable[[Problem, RequestedFramework], Reason]
+_FrameworkChange = Callable[[Framework], Framework]
 
 
-def limits(question: Problem) -> Iterator[Part]:
+def facts(problem: Problem) -> Iterator[Part]:
     """Every fact that can hold this project back, those first that say least."""
-    for wish in question.project.frameworks:
-        yield from _of_framework(wish)
-        if not seen(question, wish):
-            yield Part(
-                kind="known",
-                name=wish.framework,
-                tell=lambda q, name=wish.framework: _known_told(q, name),  # type: ignore[misc]
-                without=_unbound(wish.framework),
-            )
-    names = {wish.framework for wish in question.project.frameworks}
-    rows = [row for row in question.matrix.constraints if not row.warn and _about(question, row) <= names]
+    for requested in problem.project.frameworks:
+        yield from _of_framework(problem, requested)
+    names = {requested.framework for requested in problem.project.frameworks}
+    rows = [row for row in problem.matrix.constraints if not row.warn and _about(problem, row) <= names]
     yield from (_of_constraint(row) for row in sorted(rows, key=constraint_text))  # in an order that no file decides
-    for name in dict.fromkeys(target.name for target in question.project.targets):
-        yield from _of_target(question.matrix.targets[name])
-    for toolkit in _toolkits(question):
-        yield from _of_toolkit(toolkit, question.matrix)
-    if question.held is not unasked:
-        yield Part(kind="index", name="", tell=_index_told, without=lambda q: replace(q, held=unasked))
+    for name in dict.fromkeys(target.name for target in problem.project.targets):
+        yield from _of_target(problem.matrix.targets[name])
+    for toolkit in _toolkits(problem):
+        yield from _of_toolkit(toolkit, problem.matrix)
+    if problem.availability is not no_index:
+        yield Part(kind="index", name="", reason=_index_reason, without=lambda p: replace(p, availability=no_index))
 
 
-def _about(question: Problem, constraint: Constraint) -> set[str]:
+def _about(problem: Problem, constraint: Constraint) -> set[str]:
     """The frameworks without which a constraint does not apply."""
-    return {condition.axis for condition in constraint.when if condition.axis in question.matrix.frameworks}
+    return {condition.axis for condition in constraint.when if condition.axis in problem.matrix.frameworks}
 
 
-def _of_framework(wish: RequestedFramework) -> Iterator[Part]:
-    name = wish.framework
-
-    def part(
-        kind: str, tell: Callable[[Problem, RequestedFramework], Reason], change: Callable[[Framework, Problem], Framework]
-    ) -> Part:
-        return Part(
-            kind=kind,
-            name=name,
-            tell=lambda q: tell(q, wish_of(q.project, name)),
-            without=lambda q: _with_framework(q, name, lambda f: change(f, q)),
+def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[Part]:
+    part = partial(_framework_part, requested.framework)
+    companions = partial(_with_companions, names=requested.companions)
+    yield part("companions", companions_reason, lambda _: companions)
+    yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=()))
+    yield part("newer minor", newer_minor_reason, lambda _: partial(_with_spellings, newer_minor=True))
+    yield part("cudnn", cudnn_reason, lambda _: partial(_with_builds, cudnn=None))
+    yield part("published", published_reason, lambda _: _published_everywhere)
+    yield part("pythons", pythons_reason, lambda p: partial(_with_builds, pythons=p.matrix.pythons))
+    yield part("builds", builds_reason, lambda p: _built_for_all(p.matrix))
+    if not requested_releases(problem.matrix, requested):
+        yield Part(
+            kind="known",
+            name=requested.framework,
+            reason=lambda p: known_reason(p.matrix.frameworks[requested.framework]),
+            without=lambda p: replace(p, project=edits.with_any_release(p.project, requested.framework)),
         )
 
-    yield part("companions", _companions_told, lambda f, _: _with_companions(f, wish.companions))
-    yield part("needed channels", _channels_told, lambda f, _: _with_spellings(f, lambda s: replace(s, channels=())))
-    yield part("newer minor", _newer_minor_told, lambda f, _: _with_spellings(f, lambda s: replace(s, newer_minor=True)))
-    yield part("cudnn", _cudnn_told, lambda f, _: _with_builds(f, lambda b: replace(b, cudnn=None)))
-    yield part("offers", offers_told, lambda f, _: _offered_everywhere(f))
-    yield part("pythons", pythons_told, lambda f, q: _with_builds(f, lambda b: replace(b, pythons=q.matrix.pythons)))
-    yield part("builds", builds_told, _built_for_all)
+
+def _framework_part(name: str, kind: FactKind, reason: _FrameworkReason, change: Callable[[Problem], _FrameworkChange]) -> Part:
+    return Part(
+        kind=kind,
+        name=name,
+        reason=lambda problem: reason(problem, edits.requested_framework(problem.project, name)),
+        without=lambda problem: _with_framework(problem, name, change(problem)),
+    )
 
 
 def _of_constraint(constraint: Constraint) -> Part:
     reason = Reason(constraint_text(constraint), constraint.at, constraint.because)
 
-    def without(question: Problem) -> Problem:
-        rows = tuple(row for row in question.matrix.constraints if row != constraint)
-        return _with(question, constraints=rows)
+    def without(problem: Problem) -> Problem:
+        return _with_matrix(problem, constraints=tuple(row for row in problem.matrix.constraints if row != constraint))
 
-    return Part(kind="constraint", name=str(constraint.at), tell=lambda _: reason, without=without)
+    return Part(kind="constraint", name=str(constraint.at), reason=lambda _: reason, without=without)
 
 
 def _of_target(target: Target) -> Iterator[Part]:
-    name = target.name
-    told = Reason(f"target {name} is for {', '.join(target.platforms)}", target.at)
-    yield Part(
-        kind="target platforms",
-        name=name,
-        tell=lambda _: told,
-        without=lambda q: _with_target(q, name, lambda t: _on_all_platforms(t, q.matrix)),
+    described = Reason(f"target {target.name} is for {', '.join(target.platforms)}", target.at)
+    yield _target_part(
+        "described platforms", target.name, target.name, described, lambda p: partial(_on_all_platforms, matrix=p.matrix)
     )
     promised = {p: v for promises in target.virtual.values() for p, v in promises.items() if p in ("__glibc", "__archspec")}
     for package, value in promised.items():
-        promise = Reason(f"target {name} promises {package} {value}", target.at)
-        yield Part(
-            kind="default promise",
-            name=f"{name} {package}",
-            tell=lambda _, told=promise: told,  # type: ignore[misc]
-            without=lambda q, package=package: _with_target(q, name, lambda t: _unpromised(t, package)),  # type: ignore[misc]
-        )
+        promise = Reason(f"target {target.name} promises {package} {value}", target.at)
+        without = partial(_without_virtual, package=package)
+        yield _target_part("default virtual package", f"{target.name} {package}", target.name, promise, lambda _, w=without: w)  # type: ignore[misc]
+
+
+def _target_part(
+    kind: FactKind, name: str, target: str, reason: Reason, change: Callable[[Problem], Callable[[Target], Target]]
+) -> Part:
+    def without(problem: Problem) -> Problem:
+        targets = problem.matrix.targets
+        return _with_matrix(problem, targets={**targets, target: change(problem)(targets[target])})
+
+    return Part(kind=kind, name=name, reason=lambda _: reason, without=without)
 
 
 def _of_toolkit(toolkit: Toolkit, matrix: Matrix) -> Iterator[Part]:
-    cuda, (low, high) = toolkit.version, toolkit.capabilities
-    floor = Reason(f"CUDA {cuda} needs driver {_floors(toolkit, matrix)}", toolkit.at, toolkit.because)
-    yield Part(
-        kind="floor",
-        name=str(cuda),
-        tell=lambda _: floor,
-        without=lambda q: _with_toolkit(q, cuda, lambda t: replace(t, floor=_NO_FLOOR)),
-    )
-    code = Reason(f"CUDA {cuda} has code for compute capability {low} to {high}", toolkit.at, toolkit.source)
-    yield Part(
-        kind="capabilities",
-        name=str(cuda),
-        tell=lambda _: code,
-        without=lambda q: _with_toolkit(q, cuda, lambda t: replace(t, capabilities=_ANY_CAPABILITY)),
-    )
+    needs = Reason(f"CUDA {toolkit.version} needs driver {_floors_text(toolkit, matrix)}", toolkit.at, toolkit.because)
+    yield _toolkit_part("floor", toolkit, needs, floor=_NO_FLOOR)
+    code = Reason(code_text(toolkit), toolkit.at, toolkit.source)
+    yield _toolkit_part("capabilities", toolkit, code, capabilities=_ANY_CAPABILITY)
 
 
-def _floors(toolkit: Toolkit, matrix: Matrix) -> str:
+def _toolkit_part(kind: FactKind, toolkit: Toolkit, reason: Reason, **changes: object) -> Part:
+    def without(problem: Problem) -> Problem:
+        toolkits = problem.matrix.toolkits
+        changed = replace(toolkits[toolkit.version], **changes)  # type: ignore[arg-type]
+        return _with_matrix(problem, toolkits={**toolkits, toolkit.version: changed})
+
+    return Part(kind=kind, name=str(toolkit.version), reason=lambda _: reason, without=without)
+
+
+def _floors_text(toolkit: Toolkit, matrix: Matrix) -> str:
     """`525.60.13 or newer on Linux, 528.33 or newer on Windows`."""
-    found = {system: f"{driver_text(floor)} or newer" for system, floor in toolkit.floor.items()}
-    for system in {"linux", "windows"} - set(found):
-        before = newest_driver_before(matrix, toolkit, system)
-        found |= {system: f"newer than {driver_text(before)}"} if before else {}
-    return ", ".join(f"{text} on {system.capitalize()}" for system, text in sorted(found.items()))
+    found = {os: f"{driver_text(floor)} or newer" for os, floor in toolkit.floor.items()}
+    for os in {"linux", "windows"} - set(found):
+        before = newest_driver_before(matrix, toolkit, os)
+        found |= {os: f"newer than {driver_text(before)}"} if before else {}
+    return ", ".join(f"{text} on {os.capitalize()}" for os, text in sorted(found.items()))
 
 
-def _toolkits(question: Problem) -> list[Toolkit]:
-    """The toolkits of the project's targets, and older ones of their majors: builds may be for those."""
-    wanted = [cuda for target in question.project.targets if (cuda := question.matrix.targets[target.name].cuda)]
-    return [
-        toolkit
-        for version, toolkit in sorted(question.matrix.toolkits.items())
-        if any(version.major == cuda.major and version <= cuda for cuda in wanted)
-    ]
+def _toolkits(problem: Problem) -> list[Toolkit]:
+    """The toolkits of the project's targets, and those whose builds run with them."""
+    targets = problem.matrix.targets
+    cudas = [cuda for requested in problem.project.targets if (cuda := targets[requested.name].cuda)]
+    rows = sorted(problem.matrix.toolkits.items())
+    return [toolkit for version, toolkit in rows if any(runs_with(version, cuda) for cuda in cudas)]
 
 
-def _unbound(framework: str) -> Callable[[Problem], Problem]:
-    """As if there were every release that anybody could name."""
-    return lambda q: replace(q, project=any_version(q.project, framework))
+def _index_reason(problem: Problem) -> Reason:
+    """What the index lacks, as the search found it."""
+    lacking = [row.reason for row in obstacles(problem) if row.index]
+    if not lacking:
+        return Reason("the index does not hold every package that the matrices list")
+    more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+    return replace(lacking[0], text=f"{lacking[0].text}{more}")
 
 
 # --- the matrix without a fact --------------------------------------------------------------------------------------------
 
 
-def _with(question: Problem, **changes: object) -> Problem:
-    return replace(question, matrix=replace(question.matrix, **changes))  # type: ignore[arg-type]
+def _with_matrix(problem: Problem, **changes: object) -> Problem:
+    return replace(problem, matrix=replace(problem.matrix, **changes))  # type: ignore[arg-type]
 
 
-def _with_framework(question: Problem, name: str, change: Callable[[Framework], Framework]) -> Problem:
-    frameworks = question.matrix.frameworks
-    return _with(question, frameworks={**frameworks, name: change(frameworks[name])})
+def _with_framework(problem: Problem, name: str, change: _FrameworkChange) -> Problem:
+    frameworks = problem.matrix.frameworks
+    return _with_matrix(problem, frameworks={**frameworks, name: change(frameworks[name])})
 
 
-def _with_target(question: Problem, name: str, change: Callable[[Target], Target]) -> Problem:
-    targets = question.matrix.targets
-    return _with(question, targets={**targets, name: change(targets[name])})
+def _with_builds(framework: Framework, **changes: object) -> Framework:
+    """The framework with other values of some fields in every build row."""
 
+    def changed(build: Build) -> Build:
+        return replace(build, **changes)  # type: ignore[arg-type]
 
-def _with_toolkit(question: Problem, version: Version, change: Callable[[Toolkit], Toolkit]) -> Problem:
-    toolkits = question.matrix.toolkits
-    return _with(question, toolkits={**toolkits, version: change(toolkits[version])})
-
-
-def _with_builds(framework: Framework, change: Callable[[Build], Build]) -> Framework:
-    releases = tuple(replace(row, builds=tuple(map(change, row.builds))) for row in framework.releases)
+    releases = tuple(replace(row, builds=tuple(map(changed, row.builds))) for row in framework.releases)
     return replace(framework, releases=releases)
 
 
-def _with_spellings(framework: Framework, change: Callable[[Spelling], Spelling]) -> Framework:
-    providers = {name: tuple(map(change, rows)) for name, rows in framework.providers.items()}
-    return replace(framework, providers=providers)
+def _with_spellings(framework: Framework, **changes: object) -> Framework:
+    """The framework with other values of some fields in every spelling."""
+
+    def changed(spelling: Spelling) -> Spelling:
+        return replace(spelling, **changes)  # type: ignore[arg-type]
+
+    return replace(framework, providers={name: tuple(map(changed, rows)) for name, rows in framework.providers.items()})
 
 
 def _with_companions(framework: Framework, names: Iterable[str]) -> Framework:
-    """Every release has these, and every provider."""
-    spelled = _with_spellings(framework, lambda s: replace(s, companions={**dict.fromkeys(names, ("", "")), **s.companions}))
+    """Every release has these companions, and every provider."""
+    spelled = {
+        provider: tuple(replace(row, companions={**dict.fromkeys(names, ("", "")), **row.companions}) for row in rows)
+        for provider, rows in framework.providers.items()
+    }
     releases = tuple(replace(row, companions={**dict.fromkeys(names, "0"), **row.companions}) for row in framework.releases)
-    return replace(spelled, releases=releases)
+    return replace(framework, providers=spelled, releases=releases)
 
 
-def _built_for_all(framework: Framework, question: Problem) -> Framework:
+def _built_for_all(matrix: Matrix) -> _FrameworkChange:
     """Every build row is for every variant and on every platform."""
-    platforms = frozenset(platform for target in question.matrix.targets.values() for platform in target.platforms)
-    variants = frozenset((None, *question.matrix.toolkits))
-    return _with_builds(framework, lambda b: replace(b, platforms=platforms, variants=variants))
+    platforms = frozenset(platform for target in matrix.targets.values() for platform in target.platforms)
+    return partial(_with_builds, platforms=platforms, variants=frozenset((None, *matrix.toolkits)))
 
 
-def _offered_everywhere(framework: Framework) -> Framework:
+def _published_everywhere(framework: Framework) -> Framework:
     """Every provider publishes every release: what it lacks it has as the others have it."""
     providers = {name: (*rows, replace(rows[0], releases=SpecifierSet())) for name, rows in framework.providers.items()}
     return replace(framework, providers=providers, releases=tuple(_shared(row, providers) for row in framework.releases))
 
 
 def _shared(release: Release, providers: Mapping[str, object]) -> Release:
-    missing = set(providers) - {row.provider for row in release.builds}
-    return replace(
-        release, builds=(*release.builds, *(replace(row, provider=name) for name in sorted(missing) for row in release.builds))
-    )
+    missing = sorted(set(providers) - {row.provider for row in release.builds})
+    copies = (replace(row, provider=name) for name in missing for row in release.builds)
+    return replace(release, builds=(*release.builds, *copies))
 
 
 def _on_all_platforms(target: Target, matrix: Matrix) -> Target:
-    """The target on every platform that another target knows the promises of."""
+    """The target on every platform that another target describes."""
     virtual = {p: promise for other in matrix.targets.values() for p, promise in other.virtual.items()}
     cuda = {"__cuda": str(target.cuda)} if target.cuda else {}
-    return replace(
-        target,
-        platforms=tuple(virtual),
-        virtual={p: {**promise, **cuda, **target.virtual.get(p, {})} for p, promise in virtual.items()},
-    )
+    promised = {p: {**promise, **cuda, **target.virtual.get(p, {})} for p, promise in virtual.items()}
+    return replace(target, platforms=tuple(virtual), virtual=promised)
 
 
-def _unpromised(target: Target, package: str) -> Target:
+def _without_virtual(target: Target, package: str) -> Target:
     virtual = {p: {name: value for name, value in row.items() if name != package} for p, row in target.virtual.items()}
     return replace(target, virtual=virtual)
-
-
-# --- in words -------------------------------------------------------------------------------------------------------------
-
-
-def _known_told(question: Problem, name: str) -> Reason:
-    framework = question.matrix.frameworks[name]
-    newest, oldest = framework.releases[0], framework.releases[-1]
-    return Reason(f"the matrices know {name} {oldest.version} to {newest.version}", newest.at, framework.because)
-
-
-def _companions_told(question: Problem, wish: RequestedFramework) -> Reason:
-    framework = question.matrix.frameworks[wish.framework]
-    what = f"{asked(wish)} from {provider_of(question.matrix, question.project, wish)} has no"
-    return Reason(f"{what} {' and '.join(wish.companions)}", framework.releases[0].at, framework.because)
-
-
-def _spelling(question: Problem, wish: RequestedFramework) -> Spelling:
-    """The spelling that matters: that of the newest release asked for."""
-    provider = provider_of(question.matrix, question.project, wish)
-    found = (question.matrix.spellings.get((wish.framework, provider, row.version)) for row in seen(question, wish))
-    return next((row for row in found if row), question.matrix.frameworks[wish.framework].providers[provider][0])
-
-
-def _channels_told(question: Problem, wish: RequestedFramework) -> Reason:
-    spelling = _spelling(question, wish)
-    provider = provider_of(question.matrix, question.project, wish)
-    what = f"{wish.framework} from {provider} needs the channels {', '.join(spelling.channels)}"
-    return Reason(what, spelling.at, spelling.because)
-
-
-def _newer_minor_told(question: Problem, wish: RequestedFramework) -> Reason:
-    spelling = _spelling(question, wish)
-    what = f"{wish.framework} {spelling.releases}: a build for an older CUDA minor cannot be asked for beside the target's own"
-    return Reason(what, spelling.at, spelling.because)
-
-
-def _cudnn_told(question: Problem, wish: RequestedFramework) -> Reason:
-    rows = [(release, row) for release in seen(question, wish) for row in release.builds if row.cudnn]
-    majors = listed(sorted({row.cudnn for _, row in rows if row.cudnn}))
-    at = rows[0][1].at if rows else None
-    return Reason(f"{asked(wish)} links cuDNN {majors}", at, question.matrix.frameworks[wish.framework].because)
-
-
-def _index_told(question: Problem) -> Reason:
-    """What the index lacks, in the words of the search."""
-    lacking = [row.reason for row in obstacles(question) if row.index]
-    if not lacking:
-        return Reason("the index does not hold every package that the matrices know")
-    more = f" (nor {len(lacking) - 1} others)" if len(lacking) > 1 else ""
-    return replace(lacking[0], text=f"{lacking[0].text}{more}")

@@ -1,4 +1,4 @@
-"""The smallest part of a list that still has a property, none of whose items could be spared. Pure."""
+"""The smallest part of a list that still has a property: without any one of its items it would not. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def unsparable(items: Sequence[Item], still: Callable[[Sequence[Item]], bool]) -> tuple[Item, ...]:
-    """What is left of `items` when everything is dropped without which `still` holds; it must hold for all of them.
+def minimal(items: Sequence[Item], still: Callable[[Sequence[Item]], bool]) -> tuple[Item, ...]:
+    """What is left of `items` when everything is dropped without which `still` is true; it must be true of all of them.
 
-    Many at a time first, then one by one until a round drops nothing: so it is right for what is not monotone, too.
+    Many items at a time first, then one by one until a round drops nothing, so that the answer is right even where `still` is true
+    of some items and false of more of them.
     """
     kept, size = list(items), max(1, len(items) // 2)
     while size:

@@ -1,28 +1,66 @@
-"""The nouns of an explanation: what a conflict rests on, what would end it, why a pin is what it is."""
+"""The values of an explanation: what a conflict rests on, what would end it, why a pin is what it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from envgen.explain.advice import AppliedAdvice
 from envgen.model.facts import Project, Reason
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem
 
+RequirementKind = Literal[
+    "target",
+    "target platforms",
+    "virtual packages",
+    "framework",
+    "provider",
+    "companion",
+    "version",
+    "driver",
+    "gpu",
+    "platforms",
+    "channels",
+    "python",
+]
+FactKind = Literal[
+    "known",
+    "companions",
+    "needed channels",
+    "newer minor",
+    "cudnn",
+    "published",
+    "pythons",
+    "builds",
+    "constraint",
+    "described platforms",
+    "default virtual package",
+    "floor",
+    "capabilities",
+    "index",
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A demand of the project, or a fact, that a conflict may rest on.
+    """A requirement of the project, or a fact, that a conflict may rest on.
 
-    `tell` says it in words, in the light of a question of which all that does not matter was dropped; `without` drops it.
+    `reason` puts it into words, given a problem without what does not matter; `without` drops it. `has_default` says that
+    dropping it puts something else in its place (other platforms, another provider), which may be harder to meet.
     """
 
-    kind: str  # target, version, provider, python ...; for a fact the kind of fact
-    name: str  # which of them: the target's name, the framework's, the GPU's
-    tell: Callable[[Problem], Reason]
+    kind: RequirementKind | FactKind
+    name: str  # which of its kind: the target, the framework, the GPU
+    reason: Callable[[Problem], Reason]
     without: Callable[[Problem], Problem]
-    demand: bool = False
+    has_default: bool = False
+
+    @property
+    def is_requirement(self) -> bool:
+        """Whether the project asks for it; a fact otherwise."""
+        return self.kind in get_args(RequirementKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +81,7 @@ class Repair:
     """Changes that end a conflict, and what the project then resolves to."""
 
     changes: tuple[Change, ...]
-    gives: tuple[Resolution, ...]
+    resolutions: tuple[Resolution, ...]
 
     @property
     def cost(self) -> float:
@@ -53,34 +91,36 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """Demands of the project and facts that cannot hold together; without any one of them they could.
+    """Requirements and facts that cannot hold together; without any one of them the others can.
 
-    `ways`: the nearest first. `beside`: what is no way out by itself, and worth knowing (forward compatibility).
+    `repairs`: the nearest first. `notes`: what is worth knowing and is no repair by itself (forward compatibility).
     """
 
     project: str
-    demands: tuple[Reason, ...]
+    requirements: tuple[Reason, ...]
     facts: tuple[Reason, ...]
-    ways: tuple[Repair, ...] = ()
-    beside: tuple[Reason, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    notes: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """The next better choice for a pin, and what stopped it."""
+    """The next better choice for a pin, and what prevented it."""
 
-    better: str
-    stopped: tuple[Reason, ...]
+    choice: str
+    prevented_by: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One target with what explains it: the next better choice by the name of a pin, which driver runs it and by which rule,
-    what of common advice goes wrong for it, and the specs that its frameworks are asked for with.
+    """One target with what explains it.
+
+    `alternatives` are by the name of a pin; `drivers` says by which rule which driver runs it; `advice` is what goes wrong here;
+    `specs` is what its frameworks are requested with.
     """
 
     resolution: Resolution
-    better: Mapping[str, Alternative]
+    alternatives: Mapping[str, Alternative]
     drivers: tuple[Reason, ...]
     advice: tuple[AppliedAdvice, ...]
     specs: tuple[str, ...]

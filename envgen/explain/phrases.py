@@ -1,4 +1,4 @@
-"""Facts about builds in words, in the light of a question: only what it leaves is spoken of. Pure."""
+"""What the facts say of a framework, in words. Only what a problem still asks for is mentioned. Pure."""
 
 from __future__ import annotations
 
@@ -7,82 +7,137 @@ from collections.abc import Iterable
 from packaging.version import Version
 
 from envgen.matrix.constraints import within
-from envgen.model.facts import Build, Platform, Reason, Release, RequestedFramework, by_cuda, minors_text, variant_text
+from envgen.model.facts import (
+    Build,
+    Framework,
+    Platform,
+    Reason,
+    Release,
+    RequestedFramework,
+    Spelling,
+    by_cuda,
+    minors_text,
+    variant_text,
+)
+from envgen.resolver.candidates import requested_releases, requirement_text
 from envgen.resolver.cells import provider_of
-from envgen.resolver.resolve import Problem, seen
+from envgen.resolver.resolve import Problem
 
 
-def offers_told(question: Problem, wish: RequestedFramework) -> Reason:
-    """Which of the releases asked for the provider does not publish, and what it has instead."""
-    framework = question.matrix.frameworks[wish.framework]
-    provider = provider_of(question.matrix, question.project, wish)
+def known_reason(framework: Framework) -> Reason:
+    """Which releases there are at all."""
+    newest, oldest = framework.releases[0], framework.releases[-1]
+    return Reason(f"the matrices list {framework.name} {oldest.version} to {newest.version}", newest.at, framework.because)
+
+
+def companions_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """That a release or its provider lacks a companion."""
+    framework = problem.matrix.frameworks[requested.framework]
+    what = f"{requirement_text(requested)} from {_provider(problem, requested)} has no {' and '.join(requested.companions)}"
+    return Reason(what, framework.releases[0].at, framework.because)
+
+
+def channels_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """Which channels a provider's builds need."""
+    spelling = _spelling(problem, requested)
+    what = f"{requested.framework} from {_provider(problem, requested)} needs the channels {', '.join(spelling.channels)}"
+    return Reason(what, spelling.at, spelling.because)
+
+
+def newer_minor_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """That a provider's builds cannot be requested for an older minor than the target's."""
+    spelling = _spelling(problem, requested)
+    what = f"{requested.framework} {spelling.releases}: a build for an older CUDA minor cannot be requested beside the target's own"
+    return Reason(what, spelling.at, spelling.because)
+
+
+def cudnn_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """Which cuDNN majors the builds link."""
+    rows = [row for release in requested_releases(problem.matrix, requested) for row in release.builds if row.cudnn]
+    majors = listed(sorted({row.cudnn for row in rows if row.cudnn}))
+    at, because = rows[0].at if rows else None, problem.matrix.frameworks[requested.framework].because
+    return Reason(f"{requirement_text(requested)} links cuDNN {majors}", at, because)
+
+
+def published_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """Which of the requested releases the provider publishes; where it publishes none, its nearest ones."""
+    framework, provider = problem.matrix.frameworks[requested.framework], _provider(problem, requested)
     published = [row for row in framework.releases if any(build.provider == provider for build in row.builds)]
-    inside = [row for row in published if within(wish.versions, row.version)]
+    inside = [row for row in published if within(requested.versions, row.version)]
     if inside:
-        what = f"of {asked(wish)} {provider} has {listed(row.version for row in reversed(inside))}"
+        what = f"{provider} has only {listed(row.version for row in reversed(inside))} of {requirement_text(requested)}"
         return Reason(what, inside[0].at, framework.because)
-    newer = [row for row in published if _above(row, wish)]
+    newer = [row for row in published if _above(row, requested)]
     older = [row for row in published if row not in newer]
-    near = [row for row in (older[0] if older else None, newer[-1] if newer else None) if row]
-    what = f"{provider} has no {asked(wish)}: it has {' and '.join(str(row.version) for row in near) or 'none'}"
-    return Reason(what, near[0].at if near else None, framework.because)
+    near = [str(row.version) for row in (*older[:1], *newer[-1:])]
+    nearest = f"; the nearest {'releases are' if len(near) > 1 else 'release is'} {' and '.join(near)}" if near else ""
+    at = next((row.at for row in (*older[:1], *newer[-1:])), None)
+    return Reason(f"{provider} has no {requirement_text(requested)}{nearest}", at, framework.because)
 
 
-def _above(release: Release, wish: RequestedFramework) -> bool:
+def _above(release: Release, requested: RequestedFramework) -> bool:
     """Whether a release lies above a range that it is not in."""
-    bounds = [Version(part.version.removesuffix(".*")) for part in wish.versions]
+    bounds = [Version(part.version.removesuffix(".*")) for part in requested.versions]
     return bool(bounds) and release.version > max(bounds)
 
 
-def builds_told(question: Problem, wish: RequestedFramework) -> Reason:
-    """For which variants the releases asked for are built, on the platforms asked for, with the pythons asked for."""
-    framework, project = question.matrix.frameworks[wish.framework], question.project
-    provider = provider_of(question.matrix, project, wish)
-    rows = [row for row in _rows(question, wish) if any(within(project.python, python) for python in row.pythons)]
-    everywhere = set(project.platforms) >= {p for target in question.matrix.targets.values() for p in target.platforms}
-    where = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in _platforms(question)]
-    cpu = any(question.matrix.targets[target.name].cuda is None for target in project.targets)
-    built = " and".join(f"{place} for {_variants(rows, platform, cpu=cpu)}" for place, platform in where)
+def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """For which variants the requested releases are built, on the requested platforms, with the requested Pythons."""
+    framework, project = problem.matrix.frameworks[requested.framework], problem.project
+    rows = [row for row in _rows(problem, requested) if any(within(project.python, python) for python in row.pythons)]
+    everywhere = set(project.platforms) >= {p for target in problem.matrix.targets.values() for p in target.platforms}
+    places = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in _platforms(problem)]
+    cpu = any(problem.matrix.targets[target.name].cuda is None for target in project.targets)
+    built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
-    at = rows[0].at if rows else framework.releases[0].at
-    return Reason(f"{asked(wish)} from {provider} is built{python}{built}", at, framework.because)
-
-
-def pythons_told(question: Problem, wish: RequestedFramework) -> Reason:
-    """For which pythons the builds are that serve the targets asked for."""
-    framework = question.matrix.frameworks[wish.framework]
-    cudas = {question.matrix.targets[target.name].cuda for target in question.project.targets}
-    every = [row for row in _rows(question, wish) if row.platforms.intersection(_platforms(question))]
-    rows = [row for row in every if row.variants & cudas] or every
-    variants = " and ".join(map(variant_text, by_cuda({cuda for row in rows for cuda in row.variants & cudas})))
-    pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
-    what = f"the {variants + ' ' if variants else ''}builds of {asked(wish)} are for python {pythons}"
+    what = f"{requirement_text(requested)} from {_provider(problem, requested)} is built{python}{built}"
     return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
 
 
-def asked(wish: RequestedFramework) -> str:
-    """`pytorch 2.7.*`, or `pytorch` where any version will do."""
-    return f"{wish.framework} {wish.text}" if wish.versions else wish.framework
-
-
-def _rows(question: Problem, wish: RequestedFramework) -> list[Build]:
-    provider = provider_of(question.matrix, question.project, wish)
-    return [row for release in seen(question, wish) for row in release.builds if row.provider == provider]
-
-
-def _platforms(question: Problem) -> tuple[Platform, ...]:
-    """The platforms asked for that a target has."""
-    targets = [(wish, question.matrix.targets[wish.name]) for wish in question.project.targets]
-    asked_for = [p for wish, target in targets for p in wish.platforms or question.project.platforms if p in target.platforms]
-    return tuple(dict.fromkeys(asked_for)) or question.project.platforms
-
-
-def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) -> str:
-    found = {variant for row in rows if platform is None or platform in row.platforms for variant in row.variants}
-    cudas = listed(variant for variant in by_cuda(found) if variant)
-    return " and ".join(filter(None, ("CPU" if cpu and None in found else "", f"CUDA {cudas}" if cudas else ""))) or "no CUDA"
+def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """For which Pythons the builds are that serve the requested targets."""
+    framework = problem.matrix.frameworks[requested.framework]
+    cudas = {problem.matrix.targets[target.name].cuda for target in problem.project.targets}
+    every = [row for row in _rows(problem, requested) if row.platforms.intersection(_platforms(problem))]
+    rows = [row for row in every if row.variants & cudas] or every
+    variants = " and ".join(map(variant_text, by_cuda({cuda for row in rows for cuda in row.variants & cudas})))
+    pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
+    what = f"the {variants + ' ' if variants else ''}builds of {requirement_text(requested)} are for python {pythons}"
+    return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
 
 
 def listed(values: Iterable[object]) -> str:
     """`11.8, 12.0, 12.6`."""
     return ", ".join(map(str, values))
+
+
+def _provider(problem: Problem, requested: RequestedFramework) -> str:
+    return provider_of(problem.matrix, problem.project, requested)
+
+
+def _spelling(problem: Problem, requested: RequestedFramework) -> Spelling:
+    """The spelling that matters: that of the newest requested release."""
+    provider, name = _provider(problem, requested), requested.framework
+    releases = requested_releases(problem.matrix, requested)
+    found = (problem.matrix.spellings.get((name, provider, row.version)) for row in releases)
+    return next((row for row in found if row), problem.matrix.frameworks[name].providers[provider][0])
+
+
+def _rows(problem: Problem, requested: RequestedFramework) -> list[Build]:
+    provider, releases = _provider(problem, requested), requested_releases(problem.matrix, requested)
+    return [row for release in releases for row in release.builds if row.provider == provider]
+
+
+def _platforms(problem: Problem) -> tuple[Platform, ...]:
+    """The requested platforms that a target has."""
+    targets = [(requested, problem.matrix.targets[requested.name]) for requested in problem.project.targets]
+    found = [p for requested, target in targets for p in requested.platforms or problem.project.platforms if p in target.platforms]
+    return tuple(dict.fromkeys(found)) or problem.project.platforms
+
+
+def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) -> str:
+    """`for CPU and CUDA 12.6, 12.9`; `without CUDA`."""
+    found = {variant for row in rows if platform is None or platform in row.platforms for variant in row.variants}
+    cudas = listed(variant for variant in by_cuda(found) if variant)
+    built = list(filter(None, ("CPU" if cpu and None in found else "", f"CUDA {cudas}" if cudas else "")))
+    return f"for {' and '.join(built)}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"

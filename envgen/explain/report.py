@@ -12,64 +12,67 @@ from envgen.explain.model import Alternative, Conflict, Explained, Repair
 from envgen.model.facts import Reason
 from envgen.model.resolution import Resolution
 
-_BEHIND = " (no single change is enough: there is another conflict behind this one)"
+_NEAREST = "repairs, nearest first, each resolved again:"
+_BEHIND = f"no single change is enough, because there is a second conflict behind this one; {_NEAREST}"
 
 
 def conflict_text(conflict: Conflict) -> str:
-    """What clashes, where each of it is written, and the nearest ways out with what they give."""
-    lines = ["these cannot all hold; without any one of them the rest could:"]
-    lines.extend(f"  {line}" for part in (*conflict.demands, *conflict.facts) for line in part_lines(part))
-    if conflict.ways:
-        one = len(conflict.ways[0].changes) == 1
-        lines.extend(("", f"nearest ways out{_BEHIND if not one else ''}, each resolved again:"))
-        lines.extend(line for number, way in enumerate(conflict.ways, 1) for line in _way(number, way))
-    lines.extend(f"  besides: {item.text}" for item in conflict.beside)
+    """What conflicts, where each of it is written, and the nearest repairs with what they resolve to."""
+    lines = ["these cannot all hold; without any one of them, the others can:"]
+    lines.extend(f"  {line}" for part in (*conflict.requirements, *conflict.facts) for line in part_lines(part))
+    if conflict.repairs:
+        lines.extend(("", _NEAREST if len(conflict.repairs[0].changes) == 1 else _BEHIND))
+        lines.extend(line for number, repair in enumerate(conflict.repairs, 1) for line in _repair_lines(number, repair))
+    lines.extend(f"  note: {note.text}" for note in conflict.notes)
     return "\n".join(lines)
 
 
 def part_lines(part: Reason) -> Iterator[str]:
-    """A demand or a fact with its address; its source in a line of its own."""
+    """A requirement or a fact with its address; its source in a line of its own."""
     yield f"{part.at}: {part.text}" if part.at else part.text
     if part.because:
         yield f"    because: {part.because}"
 
 
-def _way(number: int, way: Repair) -> Iterator[str]:
-    yield f"  {number}. {'; '.join(change.text for change in way.changes)}"
-    told: dict[str, list[str]] = {}
-    for resolution in way.gives:
-        told.setdefault(_given(resolution), []).append(resolution.target.name)
-    yield from (f"       {', '.join(names)}: {given}" for given, names in told.items())
+def _repair_lines(number: int, repair: Repair) -> Iterator[str]:
+    """The changes, and what they resolve to: the targets with the same versions together."""
+    yield f"  {number}. {'; '.join(change.text for change in repair.changes)}"
+    targets: dict[str, list[str]] = {}
+    for resolution in repair.resolutions:
+        targets.setdefault(_versions_text(resolution), []).append(resolution.target.name)
+    yield from (f"       {', '.join(names)}: {versions}" for versions, names in targets.items())
 
 
-def _given(resolution: Resolution) -> str:
+def _versions_text(resolution: Resolution) -> str:
     chosen = [f"{choice.release.framework} {choice.release.version}" for choice in resolution.choices]
     return ", ".join((*chosen, f"python {resolution.python}"))
 
 
 def conflict_json(conflict: Conflict) -> str:
     """The same for a machine."""
-    return json.dumps(_conflict(conflict), indent=2)
+    return json.dumps(_conflict_data(conflict), indent=2)
 
 
-def _conflict(conflict: Conflict) -> dict[str, Any]:
+def _conflict_data(conflict: Conflict) -> dict[str, Any]:
     return {
         "project": conflict.project,
-        "demands": [reason_data(reason) for reason in conflict.demands],
+        "demands": [reason_data(reason) for reason in conflict.requirements],
         "facts": [reason_data(reason) for reason in conflict.facts],
-        "besides": [reason_data(reason) for reason in conflict.beside],
+        "besides": [reason_data(reason) for reason in conflict.notes],
         "ways_out": [
             {
-                "changes": [change.text for change in way.changes],
-                "cost": way.cost,
-                "gives": {
-                    r.target.name: {"python": str(r.python), **{c.release.framework: str(c.release.version) for c in r.choices}}
-                    for r in way.gives
-                },
+                "changes": [change.text for change in repair.changes],
+                "cost": repair.cost,
+                "gives": {row.target.name: _versions_data(row) for row in repair.resolutions},
             }
-            for way in conflict.ways
+            for repair in conflict.repairs
         ],
     }
+
+
+def _versions_data(resolution: Resolution) -> dict[str, str]:
+    frameworks = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
+    return {"python": str(resolution.python), **frameworks}
 
 
 def reason_data(reason: Reason) -> dict[str, str | None]:
@@ -82,55 +85,55 @@ def reason_data(reason: Reason) -> dict[str, str | None]:
 
 def explained_text(found: Sequence[Explained], width: int) -> str:
     """What `envgen resolve --explain` prints, in lines of at most `width` columns, addresses and urls aside."""
-    lines = [line for one in found for line in (*_target(one, width), "")]
-    advised = _advised(found)
-    if advised:
-        lines.append("advice commonly found that goes wrong here")
-        lines.extend(line for piece, names in advised for line in _piece(piece, names, width))
+    lines = [line for one in found for line in (*_target_lines(one, width), "")]
+    pieces = _once_each(found)
+    if pieces:
+        lines.append("common advice that goes wrong here")
+        lines.extend(line for piece, names in pieces for line in _advice_lines(piece, names, width))
         lines.append("")
-        lines.append("what envgen asks for")
-        asked = {one.resolution.target.name: ", ".join(one.specs) for one in found if one.specs}
-        lines.extend(line for name, specs in asked.items() for line in _wrapped(f"{name}: {specs}", width, "  "))
+        lines.append("what envgen requests instead")
+        specs = {one.resolution.target.name: ", ".join(one.specs) for one in found if one.specs}
+        lines.extend(line for name, text in specs.items() for line in _wrapped(f"{name}: {text}", width, "  "))
     return "\n".join(lines).rstrip()
 
 
-def _target(one: Explained, width: int) -> Iterator[str]:
+def _target_lines(one: Explained, width: int) -> Iterator[str]:
     resolution = one.resolution
     yield f"{resolution.project.name}-{resolution.target.name}: {', '.join(resolution.platforms)}"
     for pin in resolution.pins:
         yield f"  {pin.name} {pin.version}"
-        for item in (*(pin.because if pin.name != "driver" else ()), *(one.drivers if pin.name == "driver" else ())):
-            yield from _wrapped(reason_text(item), width, "      ")
-        if pin.name in one.better:
-            yield from _next(one.better[pin.name], width)
+        for reason in one.drivers if pin.name == "driver" else pin.because:
+            yield from _wrapped(str(reason), width, "      ")
+        if pin.name in one.alternatives:
+            yield from _alternative_lines(one.alternatives[pin.name], width)
     for dropped in resolution.dropped:
-        yield from _wrapped(f"dropped {dropped.platform}: {reason_text(dropped.because)}", width, "  ")
-    for item in resolution.warnings:
-        yield from _wrapped(f"warning: {reason_text(item)}", width, "  ")
+        yield from _wrapped(f"dropped {dropped.platform}: {dropped.because}", width, "  ")
+    for reason in resolution.warnings:
+        yield from _wrapped(f"warning: {reason}", width, "  ")
 
 
-def _next(better: Alternative, width: int) -> Iterator[str]:
-    """What would be better, and a line for each thing that stopped it."""
-    first, *rest = better.stopped
+def _alternative_lines(alternative: Alternative, width: int) -> Iterator[str]:
+    """What would be better, and a line for each thing that prevented it."""
+    first, *rest = alternative.prevented_by
     if not rest:
-        yield from _wrapped(f"not {better.better}: {reason_text(first)}", width, "      ")
+        yield from _wrapped(f"not {alternative.choice}: {first}", width, "      ")
         return
-    yield f"      not {better.better}:"
-    for item in better.stopped:
-        yield from _wrapped(f"- {reason_text(item)}", width, "        ", "          ")
+    yield f"      not {alternative.choice}:"
+    for reason in alternative.prevented_by:
+        yield from _wrapped(f"- {reason}", width, "        ", "          ")
 
 
-def _advised(found: Sequence[Explained]) -> list[tuple[AppliedAdvice, list[str]]]:
+def _once_each(found: Sequence[Explained]) -> list[tuple[AppliedAdvice, list[str]]]:
     """Each piece of advice once, in the words of the first target that it is about, with all such targets."""
-    told: dict[tuple[str, str], tuple[AppliedAdvice, list[str]]] = {}
+    pieces: dict[tuple[str, str], tuple[AppliedAdvice, list[str]]] = {}
     for one in found:
         for piece in one.advice:
-            _, names = told.setdefault((piece.id, str(piece.at)), (piece, []))
+            _, names = pieces.setdefault((piece.id, str(piece.at)), (piece, []))
             names.extend({one.resolution.target.name} - set(names))
-    return sorted(told.values(), key=lambda row: row[0].id)
+    return sorted(pieces.values(), key=lambda row: row[0].id)
 
 
-def _piece(piece: AppliedAdvice, names: Sequence[str], width: int) -> Iterator[str]:
+def _advice_lines(piece: AppliedAdvice, names: Sequence[str], width: int) -> Iterator[str]:
     yield from _wrapped(f"{piece.id}  {piece.heard}  [{', '.join(names)}]", width, "  ", "       ")
     yield from _wrapped(f"-> {piece.but}", width, "       ", "          ")
     yield from _wrapped(piece.because, width, "          ")
@@ -147,19 +150,14 @@ def _wrapped(text: str, width: int, indent: str, further: str = "") -> list[str]
     )
 
 
-def reason_text(found: Reason) -> str:
-    """A reason with its address, where its source stands."""
-    return f"{found.text} ({found.at})" if found.at else found.text
-
-
 def explained_data(one: Explained) -> dict[str, Any]:
     """What explains one target, for a machine: it goes beside what `resolve --json` says of it."""
     return {
         "next_better": {
-            name: {"choice": better.better, "stopped_by": [reason_data(item) for item in better.stopped]}
-            for name, better in one.better.items()
+            name: {"choice": row.choice, "stopped_by": [reason_data(reason) for reason in row.prevented_by]}
+            for name, row in one.alternatives.items()
         },
-        "driver_notes": [reason_data(item) for item in one.drivers],
+        "driver_notes": [reason_data(reason) for reason in one.drivers],
         "advice": [
             {
                 "id": piece.id,

@@ -108,10 +108,11 @@ def violation_text(constraint: Constraint, known: Known) -> str:
 
 
 def constraint_text(constraint: Constraint, known: Known = MappingProxyType({})) -> str:
-    """What needs what: `pytorch >=2.9 and cuda >=13 needs glibc >=2.28`."""
+    """What needs what: `pytorch >=2.9 with cuda >=13 and provider conda-forge needs glibc >=2.28`."""
     need = " and ".join(f"{c.axis} {condition_text(c, known)}" for c in constraint.need)
-    when = " and ".join(f"{c.axis} {condition_text(c, known)}" for c in constraint.when) or "everything"
-    return f"{when} needs {need}"
+    first, *rest = [f"{c.axis} {condition_text(c, known)}" for c in constraint.when] or ["everything"]
+    company = f" with {' and '.join(rest)}" if rest else ""
+    return f"{first}{company} needs {need}"
 
 
 def condition_text(condition: Condition, known: Known = MappingProxyType({})) -> str:

@@ -37,11 +37,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something is so: words, where that is written, and the source that is named there."""
+    """Why something is so, where that is written, and the source that is named there."""
 
     text: str
     at: Address | None = None
     because: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.at})" if self.at else self.text
 
 
 def driver_text(version: Version) -> str:

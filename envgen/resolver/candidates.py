@@ -1,4 +1,7 @@
-"""What the facts offer a project: for each framework and target the choices that serve it, newest first. Pure."""
+"""The candidates of a project: for each framework and target the releases that can serve it, newest first.
+
+What stands against a release is a value, an Obstacle, in the place where a candidate would stand.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,8 @@ from itertools import chain
 
 from packaging.version import Version
 
-from envgen.matrix.constraints import Known, within
+from envgen.matrix.constraints import within
 from envgen.model.facts import (
-    Address,
     Build,
     Matrix,
     Platform,
@@ -26,140 +28,160 @@ from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.cells import Cell, builds_for, minors_in, provider_of, pythons_left, version_ranges, violations
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
-"""Which Python minors the channel index holds a choice for, on one platform; None where nobody has asked an index."""
-_Key = tuple[str, tuple[Platform, ...], str, Version, Variant]  # target, platforms, framework, release, build
+"""Which Python minors an index holds for a choice on one platform; None where no index was asked."""
+_Key = tuple[str, tuple[Platform, ...], tuple[Variant, ...], str]  # what a table is for: target, platforms, variants, framework
+_Row = tuple[Version, Variant]
 
 
-def unasked(choice: Choice, target: Target, platform: Platform) -> None:
-    """The answer of no index at all: the matrix alone decides."""
+def no_index(choice: Choice, target: Target, platform: Platform) -> None:
+    """The Availability without any index: the facts alone decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A choice that serves all platforms of one target, the Pythons it leaves, and the cuDNN majors that its builds link."""
+    """A choice that serves all platforms of one target, the Pythons that it leaves, and the cuDNN majors that its builds link."""
 
     choice: Choice
     pythons: frozenset[Version]
-    cudnn: Mapping[tuple[Platform, Version], frozenset[int]]  # by platform and Python; nothing is known where one is missing
+    cudnn: Mapping[tuple[Platform, Version], frozenset[int]]  # by platform and Python; no entry where a build links none
 
 
 class Candidates:
-    """One project against one matrix; remembers each option, because the search comes back to them."""
+    """The candidates of one project, found when they are first asked for.
 
-    def __init__(self, matrix: Matrix, project: Project, held: Availability) -> None:
+    The index is asked by `confirm` alone. What it answers is kept here, so that a search that begins again knows it.
+    """
+
+    def __init__(self, matrix: Matrix, project: Project, availability: Availability) -> None:
         self.matrix = matrix
         self.project = project
-        self.held = held
+        self.availability = availability
         self.pythons = minors_in(project.python, matrix.pythons)
-        self.obstacles: dict[Reason, Obstacle] = {}
-        self._ranges = version_ranges(matrix, project)
-        self._marks: dict[tuple[str, Version], tuple[bool, ...]] = {}
-        self.asked = {
-            wish.framework: tuple(row for row in matrix.frameworks[wish.framework].releases if within(wish.versions, row.version))
-            for wish in project.frameworks
-        }
-        self._options: dict[_Key, Candidate | None] = {}
+        self.requested = {requested.framework: requested_releases(matrix, requested) for requested in project.frameworks}
         self.places = {
             (name, release.version): place
             for name in matrix.frameworks
             for place, release in enumerate(matrix.frameworks[name].releases)
         }
-
-    def marks(self, release: Release) -> tuple[bool, ...]:
-        """What constraints tell one release from another by: for each range that they name, whether it is inside."""
-        key = (release.framework, release.version)
-        if key not in self._marks:
-            self._marks[key] = tuple(within(versions, release.version) for versions in self._ranges[release.framework])
-        return self._marks[key]
-
-    def granted(self, cells: tuple[Cell, ...], option: Candidate) -> frozenset[Version]:
-        """The Pythons of an option that the index holds; what it says is remembered in the options."""
-        left = option.pythons
-        for where in cells:
-            held = self.held(option.choice, where.target, where.platform)
-            left, before = (left if held is None else left & held), left
-            if before and not left:
-                what = f"the index holds no {_company(option.choice)} for {where.platform} that this project can use"
-                self.refuse(Reason(what, option.choice.release.at), where.target.name, option.choice.release.at, index=True)
-        self._options[_key(cells, option.choice.release, option.choice.variant)] = replace(option, pythons=left) if left else None
-        return left
+        self._ranges = version_ranges(matrix, project)
+        self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
+        self._tables: dict[_Key, dict[_Row, Candidate | Obstacle | None]] = {}
 
     def of(self, cells: tuple[Cell, ...]) -> tuple[tuple[Candidate, ...], ...]:
-        """For each framework of the project its options for one target, newest first."""
-        return tuple(self._offered(wish, cells) for wish in self.project.frameworks)
+        """For each framework of the project its candidates for one target, newest first."""
+        tables = [self._table(requested, cells) for requested in self.project.frameworks]
+        return tuple(tuple(row for row in table.values() if isinstance(row, Candidate)) for table in tables)
 
-    def _offered(self, wish: RequestedFramework, cells: tuple[Cell, ...]) -> tuple[Candidate, ...]:
-        """The options of a wish for one target, newest first."""
-        found = []
-        for release in self.asked[wish.framework]:
-            for variant in cells[0].variants:
-                key = _key(cells, release, variant)
-                if key not in self._options:
-                    self._options[key] = self._option(self._choice(wish, release, variant, cells[0].target), cells)
-                found.append(self._options[key])
-        return tuple(option for option in found if option)
+    def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
+        """What stands against the releases that are no candidates for one target."""
+        tables = [self._table(requested, cells) for requested in self.project.frameworks]
+        return [row for table in tables for row in table.values() if isinstance(row, Obstacle)]
 
-    def _choice(self, wish: RequestedFramework, release: Release, variant: Variant, target: Target) -> Choice | Reason:
-        provider, version = provider_of(self.matrix, self.project, wish), release.version
-        spelling = self.matrix.spellings.get((wish.framework, provider, version))
+    def confirm(self, cells: tuple[Cell, ...], candidate: Candidate) -> frozenset[Version]:
+        """The Pythons for which the index holds a candidate on all platforms of a target."""
+        choice = candidate.choice
+        table, row = self._tables[_key(cells, choice.release.framework)], (choice.release.version, choice.variant)
+        for cell in cells:
+            available = self.availability(choice, cell.target, cell.platform)
+            left = candidate.pythons if available is None else candidate.pythons & available
+            if not left:
+                table[row] = _not_in_index(choice, cell)
+                return left
+            candidate = candidate if available is None else replace(candidate, pythons=left)
+        table[row] = candidate
+        return candidate.pythons
+
+    def signature(self, release: Release) -> tuple[bool, ...]:
+        """What constraints tell releases of one framework apart by: for each range that they name, whether it is inside."""
+        key = (release.framework, release.version)
+        if key not in self._signatures:
+            self._signatures[key] = tuple(within(versions, release.version) for versions in self._ranges[release.framework])
+        return self._signatures[key]
+
+    def never_built(self, requested: RequestedFramework, cell: Cell) -> Reason | None:
+        """That none of several requested releases was ever built for a cell; None where one was, or only one is requested."""
+        provider = provider_of(self.matrix, self.project, requested)
+        releases = self.requested[requested.framework]
+        rows = [build for release in releases for build in release.builds if build.provider == provider]
+        if len(releases) < 2 or any(cell.platform in row.platforms and row.variants.intersection(cell.variants) for row in rows):
+            return None
+        what = f"no release of {requested.framework} {requested.text} from {provider} has a {variant_text(cell.target.cuda)} build"
+        return Reason(f"{what} for {cell.platform}", requested.at)
+
+    def _table(self, requested: RequestedFramework, cells: tuple[Cell, ...]) -> Mapping[_Row, Candidate | Obstacle | None]:
+        """A row for each requested release and variant, newest first."""
+        key = _key(cells, requested.framework)
+        if key not in self._tables:
+            self._tables[key] = {
+                (release.version, variant): self._row(requested, release, variant, cells)
+                for release in self.requested[requested.framework]
+                for variant in cells[0].variants
+            }
+        return self._tables[key]
+
+    def _row(
+        self, requested: RequestedFramework, release: Release, variant: Variant, cells: tuple[Cell, ...]
+    ) -> Candidate | Obstacle | None:
+        choice = self._choice(requested, release, variant, cells[0].target)
+        if isinstance(choice, Reason):
+            return Obstacle(reason=choice, target=cells[0].target.name, release=choice.at)
+        return self._candidate(choice, cells)
+
+    def _choice(self, requested: RequestedFramework, release: Release, variant: Variant, target: Target) -> Choice | Reason:
+        """The choice of a release, or why its provider cannot serve it to this project."""
+        framework, provider = requested.framework, provider_of(self.matrix, self.project, requested)
+        spelling = self.matrix.spellings.get((framework, provider, release.version))
         if spelling is None:
-            return Reason(f"{wish.framework} {version} is not published by {provider}", release.at)
+            return Reason(f"{framework} {release.version} is not published by {provider}", release.at)
         missing = [channel for channel in spelling.channels if channel not in self.project.channels]
         if missing:
-            what = f"{wish.framework} from {provider} needs channel {', '.join(missing)} in channels:"
-            return Reason(what, self.project.at("channels"))
-        for companion in wish.companions:
+            return Reason(f"{framework} from {provider} needs {', '.join(missing)} in channels:", self.project.at("channels"))
+        for companion in requested.companions:
             if companion not in release.companions or companion not in spelling.companions:
-                return Reason(f"{wish.framework} {version} from {provider} has no {companion}", release.at)
+                return Reason(f"{framework} {release.version} from {provider} has no {companion}", release.at)
         if variant != target.cuda and not spelling.newer_minor:
-            what = f"{wish.framework} {version} from {provider} cannot be asked for beside another CUDA {target.cuda} than its own"
+            what = f"{framework} {release.version} from {provider} can be requested only for its own CUDA, not for {target.cuda}"
             return Reason(what, release.at)
-        return Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=wish.companions)
+        return Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=requested.companions)
 
-    def never_built(self, wish: RequestedFramework, where: Cell) -> Reason | None:
-        """That no release of a wish was ever built for a cell, when there are several: one of them would be named at random."""
-        provider = provider_of(self.matrix, self.project, wish)
-        asked = self.asked[wish.framework]
-        rows = [build for release in asked for build in release.builds if build.provider == provider]
-        if len(asked) < 2 or any(where.platform in row.platforms and row.variants.intersection(where.variants) for row in rows):
-            return None
-        what = f"no release of {wish.framework} {wish.text} from {provider} has a {variant_text(where.target.cuda)} build"
-        return Reason(f"{what} for {where.platform}", wish.at)
-
-    def _option(self, choice: Choice | Reason, cells: tuple[Cell, ...]) -> Candidate | None:
-        target = cells[0].target.name
-        if isinstance(choice, Reason):
-            return self.refuse(choice, target, choice.at)
+    def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle | None:
+        """The candidate, or what stands against it; None for an older minor that was never built, which says nothing."""
+        at, known = choice.release.at, {choice.release.framework: (choice.release.version,)}
         left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
-        for where in cells:
-            rows = builds_for(choice, where)
+        for cell in cells:
+            rows = builds_for(choice, cell)
+            if not rows and choice.variant != cell.target.cuda:
+                return None
             if not rows:
-                what = f"{named(choice)} has no {variant_text(choice.variant)} build for {where.platform}"
-                exact = choice.variant == where.target.cuda  # of the many older minors nobody wants to hear
-                return self.refuse(Reason(what, choice.release.at), target, choice.release.at) if exact else None
-            before = left = left.intersection(chain.from_iterable(row.pythons for row in rows))
-            known: Known = {choice.release.framework: (choice.release.version,)}
-            left = pythons_left(where, known, left)
+                reason = Reason(f"{named(choice)} has no {variant_text(choice.variant)} build for {cell.platform}", at)
+                return Obstacle(reason=reason, target=cell.target.name, release=at)
+            built = left.intersection(chain.from_iterable(row.pythons for row in rows))
+            left = pythons_left(cell, known, built)
             if not left:
-                broken = next(violations(where, known, before), None)
-                what = f"no {_company(choice)} for {where.platform} is for a python in {self.project.python_text}"
-                nothing = Reason(f"{what} that the other platforms have", choice.release.at)
-                return self.refuse(broken or nothing, target, choice.release.at)
-            majors.update(_linked(rows, where.platform))
+                reason = self._no_python(choice, cells, cell, built)
+                return Obstacle(reason=reason, target=cell.target.name, release=at)
+            majors.update(_linked(rows, cell.platform))
         return Candidate(choice, left, majors)
 
-    def refuse(self, reason: Reason, target: str, release: Address | None = None, *, index: bool = False) -> Candidate | None:
-        """Remember why, the first time; the answer is always None."""
-        self.obstacles.setdefault(reason, Obstacle(reason=reason, target=target, release=release, index=index))
-        return None
+    def _no_python(self, choice: Choice, cells: tuple[Cell, ...], cell: Cell, built: Iterable[Version]) -> Reason:
+        """Why a choice leaves no Python on one platform: the constraint that refuses those of its builds, or it has none."""
+        known = {choice.release.framework: (choice.release.version,)}
+        what = f"no {_build_text(choice)} for {cell.platform} is for a Python in {self.project.python_text}"
+        shared = " that the other platforms have" if len(cells) > 1 else ""
+        return next(violations(cell, known, built), Reason(f"{what}{shared}", choice.release.at))
 
 
-def _key(cells: tuple[Cell, ...], release: Release, variant: Variant) -> _Key:
-    return cells[0].target.name, tuple(where.platform for where in cells), release.framework, release.version, variant
+def requested_releases(matrix: Matrix, requested: RequestedFramework) -> tuple[Release, ...]:
+    """The releases of a framework in the range that a project requests, newest first."""
+    return tuple(row for row in matrix.frameworks[requested.framework].releases if within(requested.versions, row.version))
+
+
+def _key(cells: tuple[Cell, ...], framework: str) -> _Key:
+    return cells[0].target.name, tuple(cell.platform for cell in cells), cells[0].variants, framework
 
 
 def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, Version], frozenset[int]]:
-    """The cuDNN majors of builds, for each Python that they are for; nothing where one of the builds links none."""
+    """The cuDNN majors of builds, for each Python that they are for; no entry where one of the builds links none."""
     found: dict[tuple[Platform, Version], set[int | None]] = {}
     for row in rows:
         for python in row.pythons:
@@ -167,11 +189,22 @@ def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, V
     return {place: frozenset(major for major in majors if major) for place, majors in found.items() if None not in majors}
 
 
+def _not_in_index(choice: Choice, cell: Cell) -> Obstacle:
+    what = f"the index holds no {_build_text(choice)} for {cell.platform} that this project can use"
+    at = choice.release.at
+    return Obstacle(reason=Reason(what, at), target=cell.target.name, release=at, index=True)
+
+
+def requirement_text(requested: RequestedFramework) -> str:
+    """`pytorch 2.7.*`, or `pytorch` where any version will do."""
+    return f"{requested.framework} {requested.text}" if requested.versions else requested.framework
+
+
 def named(choice: Choice) -> str:
     """`pytorch 2.7.1`."""
     return f"{choice.release.framework} {choice.release.version}"
 
 
-def _company(choice: Choice) -> str:
-    company = f" with {', '.join(choice.companions)}" if choice.companions else ""
-    return f"{variant_text(choice.variant)} build of {named(choice)}{company}"
+def _build_text(choice: Choice) -> str:
+    companions = f" with {', '.join(choice.companions)}" if choice.companions else ""
+    return f"{variant_text(choice.variant)} build of {named(choice)}{companions}"

@@ -1,4 +1,4 @@
-"""Matrix + Project -> one Resolution per target, each pin with its reason; or a Clash that `why` can explain. Pure."""
+"""Matrix + Project -> one Resolution for each target, each pin with its reason; or Unsatisfiable. Pure."""
 
 from __future__ import annotations
 
@@ -7,28 +7,22 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from envgen.matrix.constraints import within
 from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
-from envgen.model.facts import Matrix, Platform, Project, Reason, Release, RequestedFramework, Target, driver_text
+from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver_text
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
-from envgen.resolver.candidates import Availability, Candidates, named, unasked
+from envgen.resolver.candidates import Availability, Candidates, named, no_index, requirement_text
 from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings, with_overrides
-from envgen.resolver.search import Assignment, best, why_not
-from envgen.resolver.search import possible as servable
-
-Served = Mapping[
-    str, tuple[tuple[Cell, ...], tuple[DroppedPlatform, ...]]
-]  # by target: the cells to serve, the platforms that none can
+from envgen.resolver.search import Assignment, best, serve, why_unserved
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is asked: the facts, the wishes, and what an index holds."""
+    """What is to be resolved: the facts, the requirements, and what an index holds."""
 
     matrix: Matrix
     project: Project
-    held: Availability = unasked
+    availability: Availability = no_index
 
 
 class Unsatisfiable(EnvgenError):
@@ -41,140 +35,164 @@ class Unsatisfiable(EnvgenError):
         self.problem = problem
 
 
-def resolve(matrix: Matrix, project: Project, held: Availability = unasked) -> tuple[Resolution, ...]:
-    """The best choice for every target of the project, in the project's order.
-
-    Raises Clash where there is none; it carries the Question, for whoever tells a person why (`envgen.explain`).
-    """
-    question = Problem(matrix, project, held)
-    found = answer(question)
+def resolve(matrix: Matrix, project: Project, availability: Availability = no_index) -> tuple[Resolution, ...]:
+    """The best choice for every target of the project, in the project's order. Raises Unsatisfiable where there is none."""
+    problem = Problem(matrix, project, availability)
+    found = answer(problem)
     if found is None:
-        hint = "change or drop one of these demands"
-        raise Unsatisfiable(f"{project.name}: no choice meets every demand", problem=question, where=project.at(""), hint=hint)
+        what = f"{project.name}: no choice meets every requirement"
+        raise Unsatisfiable(what, problem=problem, where=project.at(""), hint="change or drop one of these requirements")
     return found
 
 
-def answer(question: Problem) -> tuple[Resolution, ...] | None:
+def answer(problem: Problem) -> tuple[Resolution, ...] | None:
     """The best choice for every target, or None."""
-    offers, served, found = _searched(question)
-    if found is None:
+    searched = _searched(problem)
+    if searched.assignment is None:
         return None
-    return tuple(_resolution(offers, wish.name, *served[wish.name], found) for wish in question.project.targets)
+    return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
 
 
-def possible(question: Problem) -> bool:
+def possible(problem: Problem) -> bool:
     """Whether there is any choice."""
-    return _searched(question)[2] is not None
+    return _searched(problem).assignment is not None
 
 
-def seen(question: Problem, wish: RequestedFramework) -> tuple[Release, ...]:
-    """The releases of a framework that a wish asks for, newest first."""
-    releases = question.matrix.frameworks[wish.framework].releases
-    return tuple(release for release in releases if within(wish.versions, release.version))
+def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
+    """What stood against choices on the way to an answer, or to none."""
+    return _searched(problem).obstacles
 
 
-def obstacles(question: Problem) -> tuple[Obstacle, ...]:
-    """What refused choices on the way to an answer, or to none."""
-    return tuple(_searched(question)[0].obstacles.values())
+# --- targets and their platforms ------------------------------------------------------------------------------------------
 
 
-def _searched(question: Problem) -> tuple[Candidates, Served, Assignment | None]:
-    offers = Candidates(question.matrix, question.project, question.held)
-    served = _served(offers)
-    cells = {name: cells for name, (cells, _) in served.items()}
-    return offers, served, best(offers, cells) if all(cells.values()) else None
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """The cells of one target that some choice can serve, the platforms that none can, and what stood against them."""
+
+    cells: tuple[Cell, ...]
+    dropped: tuple[DroppedPlatform, ...]
+    obstacles: tuple[Obstacle, ...]
 
 
-def _served(offers: Candidates) -> Served:
-    """For each target the cells that some choice can serve, and the platforms that none can."""
-    matrix, project = offers.matrix, offers.project
-    result: dict[str, tuple[tuple[Cell, ...], tuple[DroppedPlatform, ...]]] = {}
-    for wish in project.targets:
-        target = with_overrides(matrix.targets[wish.name], wish)
-        platforms = wish.platforms or project.platforms
-        result[wish.name] = _cells(offers, target, platforms, older=False)
-        if target.cuda and not result[wish.name][0]:  # no build for just this CUDA anywhere: an older minor runs with it
-            older = _cells(offers, target, platforms, older=True)
-            result[wish.name] = older if older[0] else result[wish.name]
-    return result
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Searched:
+    """A problem, searched: what each target keeps, and the best assignment, None where there is none."""
+
+    problem: Problem
+    served: Mapping[str, _Served]
+    assignment: Assignment | None
+    obstacles: tuple[Obstacle, ...]
 
 
-def _cells(
-    offers: Candidates, target: Target, platforms: tuple[Platform, ...], *, older: bool
-) -> tuple[tuple[Cell, ...], tuple[DroppedPlatform, ...]]:
-    cells, dropped = [], []
+def _searched(problem: Problem) -> _Searched:
+    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    served = {target.name: _served(candidates, target, platforms) for target, platforms in _targets(problem)}
+    met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
+    if not all(row.cells for row in served.values()):
+        return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
+    found = best(candidates, {name: row.cells for name, row in served.items()})
+    return _Searched(problem=problem, served=served, assignment=found.assignment, obstacles=(*met, *found.obstacles))
+
+
+def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
+    """Each requested target as the project changes it, and the platforms requested for it."""
+    for requested in problem.project.targets:
+        target = with_overrides(problem.matrix.targets[requested.name], requested)
+        yield target, requested.platforms or problem.project.platforms
+
+
+def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...]) -> _Served:
+    """The cells of a target; where no build is for just its CUDA on any platform, builds for older minors count."""
+    exact = _cells(candidates, target, platforms, older=False)
+    if exact.cells or target.cuda is None:
+        return exact
+    older = _cells(candidates, target, platforms, older=True)
+    return older if older.cells else exact
+
+
+def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], *, older: bool) -> _Served:
+    cells, dropped, met = [], [], list[Obstacle]()
     for platform in platforms:
         if platform not in target.platforms:
             dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
             continue
-        where = cell_of(offers.matrix, offers.project, target, platform, older=older)
-        reason = _unserved(offers, target, where)
+        cell = cell_of(candidates.matrix, candidates.project, target, platform, older=older)
+        reason, obstacles = _unserved(candidates, cell)
+        met.extend(obstacles)
         if reason:
             dropped.append(DroppedPlatform(platform, reason))
         else:
-            cells.append(where)
-    return tuple(cells), tuple(dropped)
+            cells.append(cell)
+    return _Served(tuple(cells), tuple(dropped), tuple(met))
 
 
-def _unserved(offers: Candidates, target: Target, where: Cell) -> Reason | None:
-    reason = where.unsatisfiable or next(
-        filter(None, (offers.never_built(wish, where) for wish in offers.project.frameworks)), None
-    )
+def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[Obstacle, ...]]:
+    """Why no choice serves a cell, None where one does; and what stood against choices."""
+    never_built = (candidates.never_built(requested, cell) for requested in candidates.project.frameworks)
+    reason = cell.unsatisfiable or next(filter(None, never_built), None)
     if reason:
-        offers.refuse(reason, target.name)
-        return reason
-    return None if servable(offers, (where,)) else why_not(offers, (where,))
+        return reason, (Obstacle(reason=reason, target=cell.target.name, release=None),)
+    found = serve(candidates, (cell,))
+    return (None if found.assignment else why_unserved(candidates, (cell,), found.obstacles)), found.obstacles
 
 
-def _resolution(
-    offers: Candidates,
-    name: str,
-    cells: tuple[Cell, ...],
-    dropped: tuple[DroppedPlatform, ...],
-    found: Assignment,
-) -> Resolution:
-    project, matrix, target, python = offers.project, offers.matrix, cells[0].target, found.python
-    choices = tuple(option.choice for option in found.environments[name])
-    wish = next(row for row in project.targets if row.name == name)
-    known = known_of_choices(choices, python)
-    said = dict.fromkeys(reason for where in cells for reason in warnings(matrix, where, known))
+# --- the answer -----------------------------------------------------------------------------------------------------------
+
+
+def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution:
+    matrix, project, served = searched.problem.matrix, searched.problem.project, searched.served[name]
+    target = served.cells[0].target
+    choices = tuple(candidate.choice for candidate in found.combinations[name])
+    requested = next(row for row in project.targets if row.name == name)
+    known = known_of_choices(choices, found.python)
     return Resolution(
         project=project,
         target=target,
-        platforms=tuple(where.platform for where in cells),
-        dropped=dropped,
-        python=python,
+        platforms=tuple(cell.platform for cell in served.cells),
+        dropped=served.dropped,
+        python=found.python,
         choices=choices,
-        pins=tuple(_pins(offers, target, choices, python)),
-        dependencies=(*project.dependencies, *wish.dependencies),
+        pins=tuple(_pins(searched.problem, target, choices, found.python)),
+        dependencies=(*project.dependencies, *requested.dependencies),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
-        warnings=tuple(said),
-        obstacles=tuple(sorted(offers.obstacles.values(), key=lambda obstacle: obstacle.target != name)),
+        warnings=tuple(dict.fromkeys(reason for cell in served.cells for reason in warnings(matrix, cell, known))),
+        obstacles=tuple(sorted(searched.obstacles, key=lambda obstacle: obstacle.target != name)),
     )
 
 
-def _pins(offers: Candidates, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
-    project, matrix = offers.project, offers.matrix
-    shared = f"newest python that {', '.join(wish.name for wish in project.targets)} share within {project.python_text}"
-    yield Pin("python", str(python), (Reason(shared, project.at("python")),))
+def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
+    """Everything that was decided for a target, in the order of the decisions."""
+    yield Pin("python", str(python), (_python_reason(problem.project),))
     for choice in choices:
-        wish = next(row for row in project.frameworks if row.framework == choice.release.framework)
-        reason = Reason(f"newest of {wish.framework} {wish.text} from {choice.provider} for {target.name}", wish.at)
-        yield Pin(choice.release.framework, str(choice.release.version), (reason,))
-        if choice.variant != target.cuda:
-            text = (
-                f"no build of {named(choice)} is for CUDA {target.cuda}; by minor-version compatibility one for an older minor runs"
-            )
-            yield Pin(f"{choice.release.framework} build", f"CUDA {choice.variant}", (Reason(text, choice.release.at),))
-        for name in choice.companions:
-            reason = Reason(f"the {name} of {named(choice)}", choice.release.at)
-            yield Pin(name, choice.release.companions[name], (reason,))
+        yield from _framework_pins(problem.project, target, choice)
     if target.cuda:
-        toolkit = matrix.toolkits[target.cuda]
+        toolkit = problem.matrix.toolkits[target.cuda]
         yield Pin("cuda", str(target.cuda), (Reason(f"target {target.name}", target.at),))
-        floor = ", ".join(f"{driver_text(version)} ({kind})" for kind, version in toolkit.floor.items())
+        floor = ", ".join(f"{driver_text(version)} ({os})" for os, version in toolkit.floor.items())
         yield Pin("driver", f">={floor}", (Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at),))
-    bound = cudnn_pin(matrix, project.gpus, target)
+    bound = cudnn_pin(problem.matrix, problem.project.gpus, target)
     if bound:
         yield Pin("cudnn", bound[0], (bound[1],))
+
+
+def _python_reason(project: Project) -> Reason:
+    """`newest python >=3.10 for all of cpu, cu126`."""
+    targets = ", ".join(requested.name for requested in project.targets)
+    python = f"python {project.python_text}" if project.python else "python"
+    return Reason(f"newest {python} for {'all of ' if len(project.targets) > 1 else ''}{targets}", project.at("python"))
+
+
+def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterator[Pin]:
+    """The release of a framework, its build where that is for an older CUDA, and its companions."""
+    requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
+    newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}"
+    yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
+    if choice.variant != target.cuda:
+        what = (
+            f"{named(choice)} has no build for CUDA {target.cuda}; a build for an older minor runs by minor-version compatibility"
+        )
+        yield Pin(f"{choice.release.framework} build", f"CUDA {choice.variant}", (Reason(what, choice.release.at),))
+    for name in choice.companions:
+        yield Pin(name, choice.release.companions[name], (Reason(f"the {name} of {named(choice)}", choice.release.at),))

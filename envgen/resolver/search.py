@@ -1,12 +1,12 @@
-"""The exact search: which release of each framework, for each target, and one Python for all. Pure.
+"""The exact search: which release of each framework, for each target, and one Python for all.
 
-What matters, in this order: as few targets as can be differ from the reference (the CPU target, or the first) in the version of a
-framework (`align:`), framework by framework; the newest framework; the newest CUDA of its build; the newest Python.
+What matters, in this order: as few targets as possible differ from the reference (the CPU target, or the first) in the version of
+a framework (`align:`), framework by framework; the newest framework; the newest CUDA of its build; the newest Python.
 
-For one Python targets bind each other by `align:` alone. So each Python is searched by itself, framework by framework: every
-release that the reference can still have is tried, once for each kind of release that the facts tell apart; every other target
-takes the same release where it can be completed with it. What a target can still be completed with depends on few facts (`_State`)
-and is remembered: the cost grows with the releases, not with their combinations.
+For one Python, `align:` alone makes targets depend on each other. So each Python is searched by itself, framework by framework:
+every release that the reference can still have is tried, once for each kind of release that the facts tell apart; every other
+target takes the same release where it can be completed with it. What a target can still be completed with depends on few facts
+(`_State`) and is remembered: the cost grows with the releases, not with their combinations.
 """
 
 from __future__ import annotations
@@ -19,76 +19,99 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known
 from envgen.model.facts import Reason, Release
-from envgen.model.resolution import Choice
+from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.candidates import Candidate, Candidates, named
 from envgen.resolver.cells import Cell, pythons_left, violations
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
-Combination = tuple[Candidate, ...]  # one option for each framework of the project, in its order
+Combination = tuple[Candidate, ...]  # one candidate for each framework of the project, in its order
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A complete answer: the environment of every target, and the Python of all. A smaller `rank` is better."""
+    """A complete answer: the combination of every target, and the Python of all. A smaller `rank` is better."""
 
-    environments: Mapping[str, Combination]
+    combinations: Mapping[str, Combination]
     python: Version
-    rank: tuple[object, ...]  # how many targets are astray, then every choice's place from the newest
+    rank: tuple[object, ...]  # how many targets diverge, then every choice's place from the newest
 
 
-def best(offers: Candidates, targets: Cells) -> Assignment | None:
-    """The best assignment for all targets together, or None. The index is asked about nothing but what would be chosen."""
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The best assignment, None where there is none, and what the search did not take and why."""
+
+    assignment: Assignment | None
+    obstacles: tuple[Obstacle, ...]
+
+
+def best(candidates: Candidates, targets: Cells) -> SearchResult:
+    """The best assignment for all targets together. The index is asked about nothing but what would be chosen."""
     ordered = dict(sorted(targets.items(), key=lambda item: item[1][0].target.cuda is not None))  # the reference first
+    searches: list[_Search] = []
     while True:
-        found = [answer for python in _newest_first(offers) if (answer := _one(offers, ordered, python).best())]
-        if not found:
-            return None
-        first = min(found, key=lambda answer: answer.rank)  # of equals the first found: the newest python
-        if _granted(offers, ordered, first):
-            return first
+        begun = list(_searches(candidates, ordered))
+        searches.extend(begun)
+        found = [assignment for search in begun if (assignment := search.best())]
+        first = min(found, key=lambda assignment: assignment.rank, default=None)  # of equals the first: the newest Python
+        if first is None or _confirmed(candidates, ordered, first):
+            return SearchResult(first, _obstacles(candidates, ordered, searches))
 
 
-def possible(offers: Candidates, cells: tuple[Cell, ...]) -> bool:
-    """Whether any choice whatever serves these cells of one target."""
+def serve(candidates: Candidates, cells: tuple[Cell, ...]) -> SearchResult:
+    """Any assignment that serves some cells of one target; obstacles only where there is none."""
     targets = {cells[0].target.name: cells}
-    for python in _newest_first(offers):
-        while answer := _one(offers, targets, python).best():
-            if _granted(offers, targets, answer):
-                return True
-    return False
+    searches: list[_Search] = []
+    while True:
+        found = None
+        for search in _searches(candidates, targets):
+            searches.append(search)
+            found = search.best()
+            if found:
+                break
+        if found is None:
+            return SearchResult(None, _obstacles(candidates, targets, searches))
+        if _confirmed(candidates, targets, found):
+            return SearchResult(found, ())
 
 
-def _newest_first(offers: Candidates) -> list[Version]:
-    return sorted(offers.pythons, reverse=True)
+def _searches(candidates: Candidates, targets: Cells) -> Iterator[_Search]:
+    """A search for each Python, the newest first."""
+    rows = {name: candidates.of(cells) for name, cells in targets.items()}
+    return (_Search(candidates, targets, rows, python) for python in sorted(candidates.pythons, reverse=True))
 
 
-def _one(offers: Candidates, targets: Cells, python: Version) -> _One:
-    return _One(offers, targets, {name: offers.of(cells) for name, cells in targets.items()}, python)
+def _confirmed(candidates: Candidates, targets: Cells, found: Assignment) -> bool:
+    """Whether the index holds every candidate of an assignment."""
+    rows = [(targets[name], candidate) for name, row in found.combinations.items() for candidate in row]
+    left = [candidates.confirm(cells, candidate) for cells, candidate in rows]  # all at once, not up to the first that fails
+    return all(found.python in pythons for pythons in left)
 
 
-def _granted(offers: Candidates, targets: Cells, answer: Assignment) -> bool:
-    """Whether the index holds every option of an answer."""
-    rows = [(targets[name], option) for name, row in answer.environments.items() for option in row]
-    left = [offers.granted(cells, option) for cells, option in rows]  # of all at once, not up to the first that fails
-    return all(answer.python in pythons for pythons in left)
+def _obstacles(candidates: Candidates, targets: Cells, searches: Iterable[_Search]) -> tuple[Obstacle, ...]:
+    """Each reason once: what stands against single releases, then what keeps releases apart."""
+    alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values())
+    together = chain.from_iterable(search.obstacles for search in searches)
+    found: dict[Reason, Obstacle] = {}
+    for obstacle in chain(alone, together):
+        found.setdefault(obstacle.reason, obstacle)
+    return tuple(found.values())
 
 
-def why_not(offers: Candidates, cells: tuple[Cell, ...]) -> Reason:
-    """The most telling reason why no choice serves these cells: a framework without options, or two that do not go together."""
-    name, at = cells[0].target.name, offers.project.at("python")
-    if not offers.pythons:
-        return Reason(f"python: nothing in {offers.project.python_text}", at)
-    found = dict(zip((wish.framework for wish in offers.project.frameworks), offers.of(cells), strict=True))
-    met = [obstacle for obstacle in offers.obstacles.values() if obstacle.target == name]
-    for framework in (framework for framework, options in found.items() if not options):
-        releases = {release.at for release in offers.matrix.frameworks[framework].releases}
-        nothing = Reason(f"no release of {framework} has a build for {name} on {cells[0].platform}", cells[0].target.at)
-        return next((row.reason for row in met if row.release in releases or row.release is None), nothing)
-    pythons = [frozenset(chain.from_iterable(option.pythons for option in options)) for options in found.values()]
+def why_unserved(candidates: Candidates, cells: tuple[Cell, ...], obstacles: Sequence[Obstacle]) -> Reason:
+    """The most telling reason why nothing serves some cells: a framework without candidates, or two that exclude each other."""
+    target, project = cells[0].target, candidates.project
+    if not candidates.pythons:
+        return Reason(f"python: nothing in {project.python_text}", project.at("python"))
+    found = dict(zip((requested.framework for requested in project.frameworks), candidates.of(cells), strict=True))
+    for framework in (framework for framework, rows in found.items() if not rows):
+        releases = {release.at for release in candidates.matrix.frameworks[framework].releases}
+        nothing = Reason(f"no release of {framework} has a build for {target.name} on {cells[0].platform}", target.at)
+        return next((row.reason for row in obstacles if row.release in releases or row.release is None), nothing)
+    pythons = [frozenset(chain.from_iterable(row.pythons for row in rows)) for rows in found.values()]
     if pythons and not frozenset.intersection(*pythons):
         listed = " and ".join(f"{one} (python {_listed(some)})" for one, some in zip(found, pythons, strict=True))
-        return Reason(f"{listed}: no python is left", at)
-    return met[-1].reason if met else Reason(f"no python in {offers.project.python_text} is left", at)
+        return Reason(f"no python is in all of {listed}", project.at("python"))
+    return obstacles[-1].reason if obstacles else Reason(f"no python in {project.python_text} is left", project.at("python"))
 
 
 # --- one Python -----------------------------------------------------------------------------------------------------------
@@ -99,106 +122,109 @@ class _State:
     """What the frameworks chosen so far mean for those that follow, in one target."""
 
     known: Known
-    marks: tuple[tuple[bool, ...], ...]  # for each framework, which ranges of constraints it is in
+    signatures: tuple[tuple[bool, ...], ...]  # for each framework, which ranges of constraints it is in
     cudnn: tuple[frozenset[int] | None, ...]  # for each platform, the majors that all of them can link
 
     @property
     def key(self) -> object:
         """States with the same key have the same future."""
-        return self.marks, self.cudnn
+        return self.signatures, self.cudnn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Partial:
-    """The reference's options so far; of every other target the states that are left, and for each framework if it is astray."""
+    """The reference's candidates so far; of every other target the states left, and for each framework whether it diverges."""
 
     row: Combination
     state: _State
     others: Mapping[str, tuple[_State, ...]]
-    astray: Mapping[str, tuple[bool, ...]]
+    diverging: Mapping[str, tuple[bool, ...]]
 
 
-class _One:
-    """The search for one Python."""
+class _Search:
+    """The search for one Python. `obstacles` are the combinations that it refused on its way."""
 
-    def __init__(self, source: Candidates, targets: Cells, offered: Mapping[str, Sequence[Combination]], python: Version) -> None:
+    def __init__(self, source: Candidates, targets: Cells, rows: Mapping[str, Sequence[Combination]], python: Version) -> None:
         self.source = source
         self.targets = targets
         self.python = python
-        self.offers = {
-            name: [[row for row in wished if python in row.pythons] for wished in rows] for name, rows in offered.items()
+        self.candidates = {
+            name: [[row for row in framework if python in row.pythons] for framework in found] for name, found in rows.items()
         }
         self.depth = len(source.project.frameworks)
         self._completable: dict[tuple[str, int, object], bool] = {}
-        self._agreed: dict[tuple[str, tuple[tuple[bool, ...], ...]], bool] = {}
+        self._excluded: dict[tuple[str, tuple[tuple[bool, ...], ...]], Obstacle | None] = {}
+        self._linked: dict[tuple[str, object, Version], Obstacle] = {}
         self._by_version: dict[tuple[str, int], dict[Version, frozenset[object]]] = {}
 
+    @property
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """What kept frameworks from going together."""
+        return (*self._linked.values(), *filter(None, self._excluded.values()))
+
     def best(self) -> Assignment | None:
-        """The best answer with this Python, or None."""
+        """The best assignment with this Python."""
         start = {name: _State({"python": (self.python,)}, (), (None,) * len(cells)) for name, cells in self.targets.items()}
-        if not all(self._bare(name) and self._completable_from(name, 0, state) for name, state in start.items()):
+        if not all(self._possible(name) and self._completable_from(name, 0, state) for name, state in start.items()):
             return None
         if not self.source.project.align or len(start) < 2:
-            return self._answer({name: self._newest(name, state) for name, state in start.items()}, ())
+            return self._assignment({name: self._newest(name, state) for name, state in start.items()}, ())
         reference, *others = start
-        found = [
-            _Partial(
-                row=(), state=start[reference], others={name: (start[name],) for name in others}, astray=dict.fromkeys(others, ())
-            )
-        ]
-        strays: list[int] = []
+        begun = {name: (start[name],) for name in others}
+        found = [_Partial(row=(), state=start[reference], others=begun, diverging=dict.fromkeys(others, ()))]
+        divergences: list[int] = []
         for depth in range(self.depth):
             steps = [step for partial in found for step in self._steps(reference, depth, partial)]
-            counts = [sum(row[-1] for row in step.astray.values()) for step in steps]
-            strays.append(min(counts))
-            found = [step for step, count in zip(steps, counts, strict=True) if count == strays[-1]]
-        answers = [self._answer(self._environments(reference, partial, start), tuple(strays)) for partial in found]
-        return min(answers, key=lambda answer: answer.rank)
+            counts = [sum(row[-1] for row in step.diverging.values()) for step in steps]
+            divergences.append(min(counts))
+            found = [step for step, count in zip(steps, counts, strict=True) if count == divergences[-1]]
+        complete = [self._assignment(self._combinations(reference, partial, start), tuple(divergences)) for partial in found]
+        return min(complete, key=lambda assignment: assignment.rank)
 
-    def _bare(self, name: str) -> bool:
-        """Whether this Python is possible at all, before any framework."""
-        return all(pythons_left(where, {}, (self.python,)) for where in self.targets[name])
+    def _possible(self, name: str) -> bool:
+        """Whether a target can have this Python at all, before any framework."""
+        return all(pythons_left(cell, {}, (self.python,)) for cell in self.targets[name])
 
     def _steps(self, reference: str, depth: int, partial: _Partial) -> Iterator[_Partial]:
         """Every kind of release that the reference can take next, the newest of each kind, and what the others make of it."""
-        seen: set[object] = set()
-        for option, state in self._following(reference, depth, partial.state):
-            version = option.choice.release.version
-            kind = (option.choice.variant, *(self._kinds(name, depth, version) for name in self.targets))
-            if kind in seen:
+        done: set[object] = set()
+        for candidate, state in self._following(reference, depth, partial.state):
+            version = candidate.choice.release.version
+            kind = (candidate.choice.variant, *(self._kinds(name, depth, version) for name in self.targets))
+            if kind in done:
                 continue
-            seen.add(kind)
-            others, astray = {}, {}
+            done.add(kind)
+            others, diverging = {}, {}
             for name, states in partial.others.items():
                 reached = [reach for old in states for reach in self._following(name, depth, old)]
                 same = [after for row, after in reached if row.choice.release.version == version]
                 others[name] = tuple({after.key: after for after in same or [after for _, after in reached]}.values())
-                astray[name] = (*partial.astray[name], not same)
-            yield _Partial(row=(*partial.row, option), state=state, others=others, astray=astray)
+                diverging[name] = (*partial.diverging[name], not same)
+            yield _Partial(row=(*partial.row, candidate), state=state, others=others, diverging=diverging)
 
-    def _environments(self, reference: str, partial: _Partial, start: Mapping[str, _State]) -> dict[str, Combination]:
-        versions = [option.choice.release.version for option in partial.row]
-        rest = {name: list(zip(versions, rows, strict=True)) for name, rows in partial.astray.items()}
+    def _combinations(self, reference: str, partial: _Partial, start: Mapping[str, _State]) -> dict[str, Combination]:
+        versions = [candidate.choice.release.version for candidate in partial.row]
+        rest = {name: list(zip(versions, rows, strict=True)) for name, rows in partial.diverging.items()}
         return {reference: partial.row, **{name: self._newest(name, start[name], bound) for name, bound in rest.items()}}
 
     def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version, bool]] = ()) -> Combination:
-        """The newest environment of one target; `bound` says for each framework which version it has or (astray) has not."""
+        """The newest combination of one target; `bound` says for each framework which version it has or (diverging) has not."""
 
         def walk(depth: int, state: _State) -> Combination | None:
             if depth == self.depth:
                 return ()
-            for option, after in self._following(name, depth, state):
-                if not bound or (option.choice.release.version != bound[depth][0]) == bound[depth][1]:
+            for candidate, after in self._following(name, depth, state):
+                if not bound or (candidate.choice.release.version != bound[depth][0]) == bound[depth][1]:
                     rest = walk(depth + 1, after)
                     if rest is not None:
-                        return (option, *rest)
+                        return (candidate, *rest)
             return None
 
         return walk(0, state) or ()
 
-    def _answer(self, environments: Mapping[str, Combination], strays: tuple[int, ...]) -> Assignment:
-        chosen = [environments[name][depth].choice for depth in range(self.depth) for name in self.targets]
-        return Assignment(environments, self.python, (*strays, *map(self._place, chosen)))
+    def _assignment(self, combinations: Mapping[str, Combination], divergences: tuple[int, ...]) -> Assignment:
+        chosen = [combinations[name][depth].choice for depth in range(self.depth) for name in self.targets]
+        return Assignment(combinations, self.python, (*divergences, *map(self._place, chosen)))
 
     def _place(self, choice: Choice) -> tuple[int, ...]:
         """Smaller is newer: by release, then by the CUDA of the build."""
@@ -206,11 +232,11 @@ class _One:
         return (place, *(-part for part in (choice.variant.release if choice.variant else ())))
 
     def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Candidate, _State]]:
-        """The options for the next framework with which the target can be completed, newest first."""
-        for option in self.offers[name][depth]:
-            after = self._after(name, state, option)
+        """The candidates for the next framework with which the target can be completed, newest first."""
+        for candidate in self.candidates[name][depth]:
+            after = self._after(name, state, candidate)
             if after and self._completable_from(name, depth + 1, after):
-                yield option, after
+                yield candidate, after
 
     def _completable_from(self, name: str, depth: int, state: _State) -> bool:
         """Whether the frameworks from `depth` on can be added to a target in this state."""
@@ -223,38 +249,43 @@ class _One:
         """What the facts tell the builds of one release from those of another by, for one target."""
         if (name, depth) not in self._by_version:
             kinds: dict[Version, set[object]] = {}
-            for row in self.offers[name][depth]:
-                kind = (row.choice.variant, self.source.marks(row.choice.release), self._majors(name, row))
+            for row in self.candidates[name][depth]:
+                kind = (row.choice.variant, self.source.signature(row.choice.release), self._majors(name, row))
                 kinds.setdefault(row.choice.release.version, set()).add(kind)
             self._by_version[name, depth] = {version: frozenset(found) for version, found in kinds.items()}
         return self._by_version[name, depth].get(version, frozenset())
 
-    def _majors(self, name: str, option: Candidate) -> tuple[frozenset[int] | None, ...]:
-        return tuple(option.cudnn.get((where.platform, self.python)) for where in self.targets[name])
+    def _majors(self, name: str, candidate: Candidate) -> tuple[frozenset[int] | None, ...]:
+        return tuple(candidate.cudnn.get((cell.platform, self.python)) for cell in self.targets[name])
 
-    def _after(self, name: str, state: _State, option: Candidate) -> _State | None:
+    def _after(self, name: str, state: _State, candidate: Candidate) -> _State | None:
         """The state with one more framework; None where versions or cuDNN majors exclude each other."""
-        release = option.choice.release
-        cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, option), strict=True))
+        release = candidate.choice.release
+        cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, candidate), strict=True))
         if frozenset() in cudnn:
-            others = " and ".join(f"{axis} {values[0]}" for axis, values in state.known.items() if axis != "python")
-            what = f"{named(option.choice)} links another cuDNN major than {others}: one environment holds one"
-            self.source.refuse(Reason(what, release.at), name, release.at)
+            self._refuse_cudnn(name, state, candidate)
             return None
-        after = _State({**state.known, release.framework: (release.version,)}, (*state.marks, self.source.marks(release)), cudnn)
+        signatures = (*state.signatures, self.source.signature(release))
+        after = _State({**state.known, release.framework: (release.version,)}, signatures, cudnn)
         return after if self._agree(name, after, release) else None
 
+    def _refuse_cudnn(self, name: str, state: _State, candidate: Candidate) -> None:
+        release = candidate.choice.release
+        others = " and ".join(f"{axis} {values[0]}" for axis, values in state.known.items() if axis != "python")
+        what = f"{named(candidate.choice)} links another cuDNN major than {others}; one environment can hold only one"
+        reason = Reason(what, release.at)
+        self._linked.setdefault((name, others, release.version), Obstacle(reason=reason, target=name, release=release.at))
+
     def _agree(self, name: str, state: _State, release: Release) -> bool:
-        """Whether constraints let the frameworks share an environment; what concerns one alone was asked with its options."""
-        if len(state.marks) < 2:
+        """Whether constraints let the frameworks share an environment. Those on one alone were asked with its candidates."""
+        if len(state.signatures) < 2:
             return True
-        if (name, state.marks) not in self._agreed:
-            cells = self.targets[name]
-            broken = next((why for where in cells for why in violations(where, state.known, (self.python,))), None)
-            self._agreed[name, state.marks] = broken is None
-            if broken:
-                self.source.refuse(broken, name, release.at)
-        return self._agreed[name, state.marks]
+        key = (name, state.signatures)
+        if key not in self._excluded:
+            broken = (reason for cell in self.targets[name] for reason in violations(cell, state.known, (self.python,)))
+            reason = next(broken, None)
+            self._excluded[key] = Obstacle(reason=reason, target=name, release=release.at) if reason else None
+        return self._excluded[key] is None
 
 
 def _both(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:

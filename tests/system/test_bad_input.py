@@ -235,13 +235,13 @@ ADDED = len((REPO / TEMPLATE).read_text().splitlines()) + 1  # the line that `ad
         (written("name: [\n", TEMPLATE), f"{TEMPLATE} (rendered):2:1: not YAML: "),
         (
             replaced(("name: {{ name }}", "name: other"), file=TEMPLATE),
-            f"{TEMPLATE}:1:1: it renders another name: than was decided",
+            f"{TEMPLATE}:1:1: it changes name: from ",
         ),
         (
             replaced(("\ndependencies:\n", "\ndependencies:\n  - scipy\n"), file=TEMPLATE),
-            f"{TEMPLATE}:1:1: it renders another dependencies: ",
+            f"{TEMPLATE}:1:1: it changes dependencies: from ",
         ),
-        (replaced(("\nchannels:\n", "\nchannels:\n  - evil\n"), file=TEMPLATE), f"{TEMPLATE}:1:1: it renders another channels: "),
+        (replaced(("\nchannels:\n", "\nchannels:\n  - evil\n"), file=TEMPLATE), f"{TEMPLATE}:1:1: it changes channels: from "),
     ],
 )
 def test_a_template_that_does_not_render_the_environment_is_told_by_its_place(
@@ -370,7 +370,7 @@ def test_a_version_that_nobody_has_is_no_solution(site: Workspace, index: Path) 
 
 def test_demands_that_clash_are_told_with_their_addresses_and_proven_ways_out(site: Workspace, index: Path) -> None:
     added('driver: ">=450"\n')(site.root)
-    done = refused(site, 3, f"{FILE}:1:1: p: no choice meets every demand\n", "lock", "--index", index)
+    done = refused(site, 3, f"{FILE}:1:1: p: no choice meets every requirement\n", "lock", "--index", index)
     assert f"\n  {FILE}:3:16: target cu126\n  {FILE}:7:1: driver 450\n  matrices/cuda.yaml:" in done.err
     assert ": CUDA 12.6 needs driver 525.60.13 or newer on Linux" in done.err
     assert "\n  1. driver 450 -> 525.60.13 on every machine\n       cpu, cu126: pytorch 2.7.1, python 3.12\n" in done.err
@@ -389,19 +389,29 @@ def test_a_fact_that_the_channel_refutes_is_named_beside_the_solvers_own_words(s
     """The matrix says that pytorch 2.1 can be had for cu126; the records have no such build, with any python asked for."""
     replaced(('"2.7"', '"2.1"'))(site.root)
     done = refused(
-        site, 4, f"{FILE}:2:1: p: the matrices have an answer; the channel refutes what it rests on:\n", "lock", "--index", index
+        site,
+        4,
+        f"{FILE}:2:1: p: the matrices have an answer, but the channel contradicts what it rests on:\n",
+        "lock",
+        "--index",
+        index,
     )
     assert "pytorch 2.1.2 for CUDA 12.0 on linux-64 with python 3.12: pytorch 2.1.2.* cuda120*" in done.err
-    assert "the solver says of what the matrices chose:\np-cpu on linux-64: no solution in" in done.err
+    assert "the solver says about the choice of the matrices:\np-cpu on linux-64: no solution in" in done.err
     assert "No candidates were found for pytorch 2.1.2.* cpu_*." in done.err
-    assert "nearest ways out, each resolved again:\n  1. pytorch 2.1 -> " in done.err
+    assert "repairs, nearest first, each resolved again:\n  1. pytorch 2.1 -> " in done.err
     assert "`envgen matrix verify`" in done.err
 
 
 def test_a_python_that_the_index_lacks_is_one_of_the_demands_that_clash(site: Workspace, index: Path) -> None:
     replaced(('">=3.11,<3.13"', '"3.13"'))(site.root)
     done = refused(
-        site, 4, f"{FILE}:2:1: p: the matrices have an answer; the channel refutes what it rests on:\n", "lock", "--index", index
+        site,
+        4,
+        f"{FILE}:2:1: p: the matrices have an answer, but the channel contradicts what it rests on:\n",
+        "lock",
+        "--index",
+        index,
     )
     assert f"\n  {FILE}:1:1: python 3.13\n" in done.err
 

@@ -53,8 +53,8 @@ def test_every_command_knows_the_targets_by_their_names(workspace: Workspace) ->
     [
         ('dependencies: ["cudatoolkit=12.3"]', 2, "error: environments/p/project.yaml:4:16: `cudatoolkit=12.3`: no target has this CUDA version"),
         ("cuda: maybe", 2, "error: environments/p/project.yaml:4:1: cuda: 'maybe' is not a CUDA version"),
-        ('pip: ["jax[cuda13]"]', 3, "error: environments/p/project.yaml:1:1: p: no choice meets every demand"),
-        ("frameworks: {pytorch: '>=2.10'}\ncuda: {driver: '390'}", 3, "error: environments/p/project.yaml:1:1: p: no choice meets every demand"),
+        ('pip: ["jax[cuda13]"]', 3, "error: environments/p/project.yaml:1:1: p: no choice meets every requirement"),
+        ("frameworks: {pytorch: '>=2.10'}\ncuda: {driver: '390'}", 3, "error: environments/p/project.yaml:1:1: p: no choice meets every requirement"),
         ("pip: ['torch; python_version < \"3\"']", 2, "error: environments/p/project.yaml:4:7: `torch; python_version < \"3\"` has an environment marker, but a framework is for the whole project"),
     ],
 )  # fmt: skip

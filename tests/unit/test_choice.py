@@ -40,8 +40,8 @@ def explain(real: Matrix) -> Explain:
 
 def stopped(one: Explained, pin: str) -> tuple[str, list[str]]:
     """What would be better for a pin, and the words of what stopped it."""
-    better = one.better[pin]
-    return better.better, [reason.text for reason in better.stopped]
+    alternative = one.alternatives[pin]
+    return alternative.choice, [reason.text for reason in alternative.prevented_by]
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------------
@@ -51,9 +51,9 @@ def stopped(one: Explained, pin: str) -> tuple[str, list[str]]:
 def test_what_would_be_better_is_refused_by_the_oracle_too(explain: Explain, name: str) -> None:
     """A better release for one target is either outside of the wish, or impossible, or costs something that counts more."""
     for one in explain(REAL_PROJECTS[name]).values():
-        for pin, better in one.better.items():
-            assert better.stopped
-            version = Version(better.better.split(" ")[1])
+        for pin, better in one.alternatives.items():
+            assert better.prevented_by
+            version = Version(better.choice.split(" ")[1])
             if pin == "python":
                 assert version > one.resolution.python
             else:
@@ -72,14 +72,14 @@ def test_a_release_that_facts_stop_is_impossible_alone(world: tuple[Matrix, Proj
     for one in explained(Problem(matrix, project), found):
         target = tuple(row for row in project.targets if row.name == one.resolution.target.name)
         for wish in project.frameworks:
-            better = one.better.get(wish.framework)
+            better = one.alternatives.get(wish.framework)
             if (
                 better is None
-                or better.stopped[0].text.startswith(("outside", "the targets"))
-                or "count in" in better.stopped[0].text
+                or better.prevented_by[0].text.startswith(("outside", "the targets", "without it"))
+                or "count more" in better.prevented_by[0].text
             ):
                 continue
-            pinned = replace(wish, versions=SpecifierSet(f"=={better.better.split(' ')[1]}"))
+            pinned = replace(wish, versions=SpecifierSet(f"=={better.choice.split(' ')[1]}"))
             alone = replace(project, targets=target, frameworks=tuple(pinned if w is wish else w for w in project.frameworks))
             assert oracle.best(matrix, alone) is None
 
@@ -91,7 +91,7 @@ def test_a_newer_release_without_a_build_is_stopped_by_its_builds_and_the_cpu_ta
     found = explain(REAL_PROJECTS["vision"])
     built = "pytorch 2.8.0 from conda-forge is built for CUDA 12.8, 12.9"
     assert stopped(found["cu126"], "pytorch") == ("pytorch 2.8.0", [built])
-    assert stopped(found["cpu"], "pytorch")[1][:2] == ["the targets keep one version (align: true)", built]
+    assert stopped(found["cpu"], "pytorch")[1][:2] == ["the targets share one version (align: true)", built]
     assert stopped(found["cu126"], "python") == ("python 3.13", ["outside 3.12"])
 
 
@@ -106,7 +106,7 @@ def test_a_framework_that_binds_another_is_named_with_its_source(explain: Explai
     found = explain(REAL_PROJECTS["both"])
     better, why = stopped(found["cu126"], "pytorch")
     assert better == "pytorch 2.7.0"
-    assert any(text.startswith("tensorflow ==2.18.* and provider conda-forge needs pytorch <2.7,>=2.4.1") for text in why)
+    assert any(text.startswith("tensorflow ==2.18.* with provider conda-forge needs pytorch <2.7,>=2.4.1") for text in why)
 
 
 def test_the_driver_is_explained_by_its_rule_and_advice_by_where_it_goes_wrong(explain: Explain) -> None:
@@ -131,9 +131,9 @@ def test_the_page_fits_a_terminal_and_json_says_as_much(explain: Explain, name: 
     for one in found:
         data = json.loads(json.dumps(explained_data(one)))
         for pin, better in data["next_better"].items():
-            assert better["choice"] == one.better[pin].better
+            assert better["choice"] == one.alternatives[pin].choice
             assert f"not {better['choice']}:" in page
-            assert [row["text"] for row in better["stopped_by"]] == [reason.text for reason in one.better[pin].stopped]
+            assert [row["text"] for row in better["stopped_by"]] == [reason.text for reason in one.alternatives[pin].prevented_by]
         assert all(piece["id"] in page for piece in data["advice"])
         assert data["specs"] == list(one.specs)
 
@@ -142,5 +142,5 @@ def test_the_page_fits_a_terminal_and_json_says_as_much(explain: Explain, name: 
 def test_forward_compatibility_is_mentioned_only_where_it_applies(real: Matrix, gpus: str, said: bool) -> None:
     text = project_text("{pytorch: '>=2.10'}", "cu130", f'driver: ">=535"\ngpus: [{gpus}]\n', python=">=3.10")
     found = conflict(Problem(real, project_of(text, real)))
-    assert bool(found.beside) is said
-    assert all("cuda-compat" in note.text and "error 804" in note.text for note in found.beside)
+    assert bool(found.notes) is said
+    assert all("cuda-compat" in note.text and "error 804" in note.text for note in found.notes)

@@ -303,7 +303,7 @@ def test_with_all_the_cells_that_are_out_say_by_what() -> None:
     assert " 1.9.0     3.9-3.10   x gpu\n" in text
     warned = table.grid_text(*ask(small_matrix(), "beta", driver="550"), 100, everything=False)
     assert " 3.1.0     3.11-3.12   3.11-3.12!\n" in warned
-    assert "  ! driver   cuda 12.6 and beta >=3 needs driver >=560\n" in warned
+    assert "  ! driver   cuda 12.6 with beta >=3 needs driver >=560\n" in warned
 
 
 def test_a_framework_without_a_build_for_a_platform_is_named(real: Matrix) -> None:

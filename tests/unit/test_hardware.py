@@ -264,8 +264,8 @@ def test_code_of_12_8_runs_on_the_younger_blackwells_but_nothing_compiles_for_th
 @pytest.mark.parametrize(
     ("platforms", "driver", "said"),
     [
-        ("linux-64", "535", ["gpu >=10 and platform linux-64 or linux-aarch64 needs driver >=570.26, not driver 535"]),
-        ("win-64", "570.30", ["gpu >=10 and platform win-64 needs driver >=570.65, not driver 570.30"]),
+        ("linux-64", "535", ["gpu >=10 with platform linux-64 or linux-aarch64 needs driver >=570.26, not driver 535"]),
+        ("win-64", "570.30", ["gpu >=10 with platform win-64 needs driver >=570.65, not driver 570.30"]),
         ("linux-64", "570.26", []),
     ],
 )

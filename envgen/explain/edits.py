@@ -1,0 +1,69 @@
+"""Projects with one thing changed. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.model.facts import Project, RequestedFramework
+
+
+def edited(project: Project, **changes: Any) -> Project:
+    """The project with other values of some fields."""
+    return replace(project, **changes)
+
+
+def with_framework(project: Project, name: str, **changes: Any) -> Project:
+    """The project with other values of a requested framework; unchanged where it does not request it."""
+    rows = (replace(row, **changes) if row.framework == name else row for row in project.frameworks)
+    return replace(project, frameworks=tuple(rows))
+
+
+def with_target(project: Project, name: str, **changes: Any) -> Project:
+    """The project with other values of a requested target; unchanged where it does not request it."""
+    rows = (replace(row, **changes) if row.name == name else row for row in project.targets)
+    return replace(project, targets=tuple(rows))
+
+
+def with_python(project: Project, python: Version) -> Project:
+    """The project for one Python minor."""
+    return replace(project, python=SpecifierSet(f"=={python}.*"), python_text=str(python))
+
+
+def with_release(project: Project, framework: str, version: Version) -> Project:
+    """The project with just one release of a framework."""
+    return with_framework(project, framework, versions=SpecifierSet(f"=={version}"), text=str(version))
+
+
+def with_any_release(project: Project, framework: str) -> Project:
+    """The project with every release of a framework."""
+    return with_framework(project, framework, versions=SpecifierSet(), text="any version")
+
+
+def without_framework(project: Project, name: str) -> Project:
+    """The project without a framework."""
+    return replace(project, frameworks=tuple(row for row in project.frameworks if row.framework != name))
+
+
+def without_target(project: Project, name: str) -> Project:
+    """The project without a target."""
+    return replace(project, targets=tuple(row for row in project.targets if row.name != name))
+
+
+def without_companion(project: Project, framework: str, companion: str) -> Project:
+    """The project without one companion of a framework."""
+    left = {row.framework: tuple(name for name in row.companions if name != companion) for row in project.frameworks}
+    return with_framework(project, framework, companions=left.get(framework, ()))
+
+
+def without_gpu(project: Project, written: str) -> Project:
+    """The project without one GPU, by what `gpus:` calls it."""
+    return replace(project, gpus=tuple(gpu for gpu in project.gpus if gpu.written != written))
+
+
+def requested_framework(project: Project, name: str) -> RequestedFramework:
+    """What a project requests of a framework that it has."""
+    return next(row for row in project.frameworks if row.framework == name)

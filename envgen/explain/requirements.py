@@ -1,0 +1,82 @@
+"""What a project could give up: every requirement as a Part of a conflict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from packaging.specifiers import SpecifierSet
+
+from envgen.explain import edits
+from envgen.explain.model import Part, RequirementKind
+from envgen.model.facts import Address, Project, Reason, RequestedFramework, RequestedTarget, driver_text
+from envgen.resolver.candidates import requirement_text
+from envgen.resolver.resolve import Problem
+
+
+def requirements(problem: Problem) -> Iterator[Part]:
+    """Every requirement of the project, those first that a person gives up last."""
+    project = problem.project
+    for target in project.targets:
+        yield from _of_target(target)
+    for requested in project.frameworks:
+        yield from _of_framework(requested)
+    if project.driver:
+        yield _part("driver", "", f"driver {driver_text(project.driver)}", project.at("driver"), partial(edits.edited, driver=None))
+    for gpu in dict.fromkeys(project.gpus):
+        yield _part("gpu", gpu.written, f"gpus {gpu.written}", project.at("gpus"), partial(edits.without_gpu, written=gpu.written))
+    known = tuple(sorted({platform for target in problem.matrix.targets.values() for platform in target.platforms}))
+    everywhere = partial(edits.edited, platforms=known)
+    text = f"platforms {', '.join(project.platforms)}"
+    yield _part("platforms", "", text, project.at("platforms"), everywhere, has_default=True)
+    every = tuple(dict.fromkeys((*project.channels, *_needed_channels(problem))))
+    text = f"channels {', '.join(project.channels)}"
+    yield _part("channels", "", text, project.at("channels"), partial(edits.edited, channels=every))
+    any_python = partial(edits.edited, python=SpecifierSet(), python_text="any python")
+    yield _part("python", "", f"python {project.python_text}", project.at("python"), any_python)
+
+
+def _of_target(target: RequestedTarget) -> Iterator[Part]:
+    name = target.name
+    yield _part("target", name, f"target {name}", target.at, partial(edits.without_target, name=name))
+    if target.platforms is not None:
+        text = f"target {name}: platforms {', '.join(target.platforms)}"
+        default = partial(edits.with_target, name=name, platforms=None)
+        yield _part("target platforms", name, text, target.at, default, has_default=True)
+    if target.virtual:
+        packages = ", ".join(f"{package} {value}" for package, value in sorted(target.virtual.items()))
+        text, default = f"target {name}: virtual-packages {packages}", partial(edits.with_target, name=name, virtual={})
+        yield _part("virtual packages", name, text, target.at, default, has_default=True)
+
+
+def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
+    name, at = requested.framework, requested.at
+    yield _part("framework", name, name, at, partial(edits.without_framework, name=name))
+    if requested.provider:
+        text, default = f"{name} from provider {requested.provider}", partial(edits.with_framework, name=name, provider=None)
+        yield _part("provider", name, text, at, default, has_default=True)
+    for companion in requested.companions:
+        without = partial(edits.without_companion, framework=name, companion=companion)
+        yield _part("companion", f"{name} {companion}", f"{name} with {companion}", at, without)
+    if requested.versions:
+        yield _part("version", name, requirement_text(requested), at, partial(edits.with_any_release, framework=name))
+
+
+def _part(
+    kind: RequirementKind, name: str, text: str, at: Address, without: Callable[[Project], Project], *, has_default: bool = False
+) -> Part:
+    return Part(
+        kind=kind,
+        name=name,
+        reason=lambda _: Reason(text, at),
+        without=lambda problem: replace(problem, project=without(problem.project)),
+        has_default=has_default,
+    )
+
+
+def _needed_channels(problem: Problem) -> Iterator[str]:
+    """Every channel that a spelling of one of the project's frameworks needs."""
+    for requested in problem.project.frameworks:
+        for spellings in problem.matrix.frameworks[requested.framework].providers.values():
+            yield from (channel for spelling in spellings for channel in spelling.channels)
