@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
+END_TO_END := "tests/system/test_offline.py::test_a_project_without_locks_is_relocked_to_the_same_bytes[legacy]"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test lint format bench clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast lint format bench clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,15 +41,18 @@ install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of ever
 install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run
 	$(ENVGEN) install $(PROJECT) --target gpu
 
-browser:  ## Install Chromium and its driver, which some tests drive, where there are none and root may
+browser:  ## Install Chromium and its driver for the tests of the HTML page (Debian, as root)
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium chromium-driver >/dev/null && exit 0; \
 	fi; \
 	echo "no chromium and chromedriver here: the tests of the page are skipped; as root on Debian: apt-get install chromium chromium-driver"
 
-test: $(VENV)/.ready-dev browser  ## Run all tests; no network, conda or GPU needed
-	$(BIN)/python -m pytest -q -n auto $(ARGS)
+test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no system package installed
+	$(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
+
+test-fast: $(VENV)/.ready-dev  ## Run the unit tests and one end-to-end test
+	$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit $(END_TO_END) $(ARGS)
 
 lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ from system import forks
 
 REPO = Path(__file__).parent.parent
 SNAPSHOT = REPO.parent / "shared" / "channels"
+SAMPLE = REPO / "tests" / "records"
 # warnings are errors in child processes, too, but for those that conda_lock gives when it is imported
 WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:DeprecationWarning"
 
@@ -101,12 +102,16 @@ def records() -> Path:
 
 
 @pytest.fixture(scope="session")
+def sample() -> Path:
+    """An index folder of genuine records, cut out of the snapshot for the tests that ask for more than the committed locks hold."""
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
 def snapshot() -> Path:
-    """The snapshot of public channels, for tests that ask for more than the committed locks hold."""
+    """The snapshot of public channels, for tests that repeat with all of it what others say with fewer records."""
     if not SNAPSHOT.is_dir():
-        pytest.skip(
-            "no snapshot of public channels beside this checkout; the tests with `records` solve against environments/index/"
-        )
+        pytest.skip("no snapshot of public channels beside this checkout: the same is tested with fewer records")
     return SNAPSHOT
 
 

@@ -93,7 +93,7 @@ class Repair:
 class Conflict:
     """Requirements and facts that cannot hold together; without any one of them the others can.
 
-    `repairs`: the nearest first. `notes`: what is worth knowing and is no repair by itself (forward compatibility).
+    `repairs`: the nearest first. `notes`: what is worth knowing but does not repair the conflict by itself (forward compatibility).
     """
 
     project: str

@@ -1,4 +1,4 @@
-"""The story of a lock, and the only package that writes locks.
+"""From projects to locks; the only package that writes locks.
 
 In: matrices, project files, an index. Out: `environment.yml`, `virtual-packages.yml`, `conda-lock.yml` of each target. May import
 `project`, `resolver`, `explain`, `channels`, `formats`, `verify`, `targets`, `files`.

@@ -1,7 +1,7 @@
-"""conda-lock as a library: spec + records -> lock text. The only importer of conda_lock.
+"""conda-lock as a library: an environment file and records to the text of a lock. The only module that imports conda_lock.
 
-conda-lock parses the environment file, hashes the input, holds the models and says what the file looks like; only the conda
-solve is not its own. A contract test compares the package list with that of the real `conda-lock` command, byte for byte.
+conda-lock parses the environment file, hashes the input and defines the models and the format; only the conda solve is not its
+own. A contract test compares the package list with that of the real `conda-lock` command, byte for byte.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _HEAD = """\
 
 @contextmanager
 def _same_environment() -> Iterator[None]:
-    """Importing conda_lock sets CONDA_ROOT, its helpers CONDA_OVERRIDE_*: neither may outlive it here."""
+    """Restore the environment variables afterwards: importing conda_lock sets CONDA_ROOT, its helpers set CONDA_OVERRIDE_*."""
     before = dict(os.environ)
     try:
         yield
@@ -51,7 +51,7 @@ def _same_environment() -> Iterator[None]:
 
 
 def warm() -> None:
-    """Import conda_lock (about half a second, Poetry included): done while the solver works."""
+    """Import conda_lock, which takes about half a second because it includes Poetry."""
     with _same_environment():
         import conda_lock.content_hash
         import conda_lock.interfaces.vendored_conda
@@ -63,7 +63,7 @@ def warm() -> None:
 def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, chosen: Mapping[str, str]) -> RenderedFile:
     """The lock of one target, from its rendered files and the packages of each platform.
 
-    `wanted` and `chosen` go into the stamp. Raises NoSolution when the pip section has no solution.
+    `wanted` and `chosen` go into the stamp. Raises NoSolution if the pip section has no solution.
     """
     warm()
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
@@ -81,7 +81,7 @@ def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, cho
 def _lock_spec(folder: Path) -> LockSpecification:
     from conda_lock.src_parser import make_lock_spec
 
-    # conda-lock downloads a name mapping as soon as there is a pip section; an empty one of ours stops it
+    # conda-lock downloads a name mapping if there is a pip section; an empty one prevents that
     mapping = folder / "mapping.json"
     mapping.write_text("{}", encoding="utf-8")
     try:
@@ -131,7 +131,7 @@ def _locked(record: Record, platform: Platform) -> LockedDependency:
 
 
 def _dependencies(depends: Iterable[str]) -> dict[str, str]:
-    """Package -> version range, as conda-lock writes it: several ranges of one package merged."""
+    """Package -> version range, as conda-lock writes it: ranges of the same package are merged."""
     ranges: dict[str, list[str]] = {}
     for dependency in depends:
         ranges.setdefault(_match_spec(dependency).name, []).append(dependency)
@@ -160,7 +160,7 @@ def _pip_packages(
     pip: Mapping[str, Any],
     repodata: FakeRepoData,
 ) -> list[LockedDependency]:
-    """The pip section, by conda-lock's own solver (vendored Poetry), which asks the package index for metadata."""
+    """The pip section, solved by conda-lock's vendored Poetry, which gets metadata from the package index."""
     from conda_lock.pypi_solver import solve_pypi
 
     mapping = repodata.base_path / "mapping.json"
@@ -177,14 +177,14 @@ def _pip_packages(
             allow_pypi_requests=spec.allow_pypi_requests,
             mapping_url=mapping.as_uri(),
         )
-    except Exception as error:  # Poetry's many errors have no base of their own
+    except Exception as error:  # Poetry's errors have no common base class
         what = f"pip section of {name}, {platform}: {type(error).__name__}: {error}"
         raise NoSolution(what, hint="loosen the requirement, or take the package from a conda channel") from error
     return list(found.values())
 
 
 def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> tuple[dict[str, Any], str]:
-    """The file as conda-lock's models say it: what stands before the packages, as data, and the packages, as text."""
+    """The file as conda-lock's models write it: everything before the packages as data, and the packages as text."""
     from conda_lock.content_hash import compute_content_hashes
     from conda_lock.lockfile.v2prelim.models import Lockfile, LockMeta
 

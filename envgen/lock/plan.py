@@ -1,9 +1,9 @@
-"""What a run has to do: wishes, locks and files held against each other. Reads, never writes; asks no index."""
+"""What a run has to do for one project, from its file, its locks and the matrices. Reads files; writes none and asks no index."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from packaging.version import Version
 
@@ -21,116 +21,132 @@ from envgen.resolver.candidates import Availability
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import MachineWord
 
-Best = Callable[[MachineWord, Matrix, Project], tuple[str, str]]  # the target that a word means on this machine, and why
+MachineTarget = Callable[[MachineWord, Matrix, Project], tuple[str, str]]
+"""The target of a project that a word means on this machine, and why."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One project of a run. `wanted` is what the matrices alone choose, `kept` the targets whose files say just that already."""
+    """What one project needs.
+
+    `requested` are the targets of this run. `resolutions` is what the matrices alone choose for every target, `digests` their
+    digests. `stamps` are those of the existing locks; `unchanged` are the targets whose lock and files already match.
+    """
 
     project: Project
-    wanted: Mapping[str, Resolution]
+    requested: tuple[str, ...]
+    resolutions: Mapping[str, Resolution]
     digests: Mapping[str, str]
     stamps: Mapping[str, Stamp]
-    kept: Mapping[str, Resolution]
-    asked: tuple[str, ...]
-    decided: dict[str, Resolution] = field(default_factory=dict)  # by the index, for the targets to do
+    unchanged: Mapping[str, Resolution]
 
     @property
     def todo(self) -> tuple[str, ...]:
-        """The asked targets that need a new lock."""
-        return tuple(name for name in self.asked if name not in self.kept)
+        """The requested targets that need a new lock."""
+        return tuple(name for name in self.requested if name not in self.unchanged)
 
 
-def plan(layout: Layout, matrix: Matrix, name: str, ask: LockRequest, talk: Reporter, best: Best) -> Plan | None:
-    """The plan of one project; None when none of the asked targets is one of its own."""
-    project = load(layout, matrix, name, talk)
-    asked = _targets(project, matrix, ask, talk, best)
-    if not asked:
+def plan(
+    layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+) -> Plan | None:
+    """The plan for one project, or None if it has none of the requested targets."""
+    project = load(layout, matrix, name, reporter)
+    requested = _requested(project, matrix, request, reporter, machine_target)
+    if not requested:
         return None
-    wanted = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
-    digests = {
-        target: render.digest(resolution, rendered(layout, resolution), layout.templates) for target, resolution in wanted.items()
-    }
-    stamps = {target: found for target in wanted if (found := _stamp(layout, name, target, ask, asked))}
-    fresh = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target]}
+    resolutions = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
+    digests = {target: render.digest(found, rendered(layout, found), layout.templates) for target, found in resolutions.items()}
+    ignored = requested if request.update else ()
+    stamps = {target: stamp for target in resolutions if target not in ignored and (stamp := _stamp(layout, name, target))}
+    current = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target]}
     return Plan(
-        project=project, wanted=wanted, digests=digests, stamps=stamps, kept=_kept(layout, matrix, project, fresh), asked=asked
+        project=project,
+        requested=requested,
+        resolutions=resolutions,
+        digests=digests,
+        stamps=stamps,
+        unchanged=_unchanged(layout, matrix, project, current),
     )
 
 
 def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, RenderedFile]:
-    """The two files of a target that are rendered."""
+    """`environment.yml` and `virtual-packages.yml` of a target."""
     source = layout.shown(layout.project(resolution.project.name))
     return render.render(resolution, layout.templates, layout.shown(layout.templates), source)
 
 
-def chosen(resolution: Resolution) -> dict[str, str]:
-    """The versions that the search decided, as a lock's stamp keeps them."""
-    versions = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
-    return {"python": str(resolution.python), **versions}
+def versions(resolution: Resolution) -> dict[str, str]:
+    """The versions that the search chose, as a lock's stamp records them: `python` and each framework."""
+    frameworks = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
+    return {"python": str(resolution.python), **frameworks}
 
 
-def as_locked(stamps: Mapping[str, Stamp], otherwise: Availability | None = None) -> Availability:
-    """An index that holds just what the locks hold; of targets without a lock it says what `otherwise` says."""
+def locked_only(stamps: Mapping[str, Stamp], otherwise: Availability | None = None) -> Availability:
+    """Availability that allows exactly what the stamps record; for targets without a stamp, what `otherwise` says."""
 
-    def held(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
+    def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
         stamp = stamps.get(target.name)
         if stamp is None:
             return otherwise(choice, target, platform) if otherwise else None
         same = stamp.chosen.get(choice.release.framework) == str(choice.release.version)
         return frozenset({Version(stamp.chosen["python"])}) if same else frozenset()
 
-    return held
+    return availability
 
 
-def _targets(project: Project, matrix: Matrix, ask: LockRequest, talk: Reporter, best: Best) -> tuple[str, ...]:
-    """The targets that this run is about. One that a project lacks is an error where the project was named, else it is skipped."""
-    known = [wish.name for wish in project.targets]
-    if not ask.targets:
-        return tuple(known)
+# --- the requested targets ------------------------------------------------------------------------------------------------
+
+
+def _requested(
+    project: Project, matrix: Matrix, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+) -> tuple[str, ...]:
+    """The targets of this run. A target that the project lacks is an error if the project was named, else it is skipped."""
+    own = [target.name for target in project.targets]
+    if not request.targets:
+        return tuple(own)
     found: dict[str, None] = {}
-    for word in ask.targets:
-        name, why = _target(word, known, project, matrix, ask, best)
+    for word in request.targets:
+        name, note = _target(word, own, project, matrix, request, machine_target)
         if name:
             found.setdefault(name)
-        elif ask.projects:
-            raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), known))
-        if why:
-            talk.say(f"{project.name}: {why}")
+        elif request.projects:
+            raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), own))
+        if note:
+            reporter.say(f"{project.name}: {note}")
     return tuple(found)
 
 
 def _target(
-    word: str, known: Sequence[str], project: Project, matrix: Matrix, ask: LockRequest, best: Best
+    word: str, own: Sequence[str], project: Project, matrix: Matrix, request: LockRequest, machine_target: MachineTarget
 ) -> tuple[str | None, str]:
-    """The target of a project that a word means, None where it has none; and what to say of that."""
-    meant = targets.in_command(word, matrix)
-    if isinstance(meant, targets.TargetRange):
-        name = targets.newest_of(targets.required(meant, word, matrix), known)
+    """The target of a project that a word means, or None, and a note for the user or ""."""
+    meaning = targets.in_command(word, matrix)
+    if isinstance(meaning, targets.TargetRange):
+        name = targets.newest_of(targets.required(meaning, word, matrix), own)
         return name, "" if name == word else f"`{word}` is read as target {name}" if name else f"has no target `{word}`, skipped"
-    if meant is MachineWord.GPU and not ask.projects and not any(map(named_cuda, known)):
+    if meaning is MachineWord.GPU and not request.projects and not any(map(named_cuda, own)):
         return None, "has no CUDA target, skipped"
-    name, why = best(meant, matrix, project)
+    name, why = machine_target(meaning, matrix, project)
     return name, f"{name} ({why})"
 
 
-def _stamp(layout: Layout, project: str, target: str, ask: LockRequest, asked: Sequence[str]) -> Stamp | None:
+# --- existing locks -------------------------------------------------------------------------------------------------------
+
+
+def _stamp(layout: Layout, project: str, target: str) -> Stamp | None:
     path = layout.target(project, target) / LOCK
-    if not path.is_file() or (ask.update and target in asked):
-        return None
-    return conda_lock.read_stamp(layout.read(path), layout.shown(path))
+    return conda_lock.read_stamp(layout.read(path), layout.shown(path)) if path.is_file() else None
 
 
-def _kept(layout: Layout, matrix: Matrix, project: Project, fresh: Mapping[str, Stamp]) -> dict[str, Resolution]:
-    """The targets whose files on disk say what their locks say was chosen, and whose choice the matrix still allows."""
-    if not fresh:
+def _unchanged(layout: Layout, matrix: Matrix, project: Project, current: Mapping[str, Stamp]) -> dict[str, Resolution]:
+    """The targets whose files match what their locks chose, where the matrices still allow that choice."""
+    if not current:
         return {}
     try:
-        resolutions = resolve(matrix, project, as_locked(fresh))
+        resolutions = resolve(matrix, project, locked_only(current))
     except Unsatisfiable:
         return {}
-    return {r.target.name: r for r in resolutions if r.target.name in fresh and _on_disk(layout, r)}
+    return {found.target.name: found for found in resolutions if found.target.name in current and _on_disk(layout, found)}
 
 
 def _on_disk(layout: Layout, resolution: Resolution) -> bool:

@@ -1,7 +1,7 @@
-"""Resolution -> file text. The only writer of conda spec syntax.
+"""A Resolution to the text of its two files.
 
-Templates arrive in pull requests, so they run in Jinja's sandbox, with undefined names as errors, and can read nothing
-outside `templates/`. What a template renders is read back: it may lay out what was decided, not change it.
+Templates arrive in pull requests, so they run in Jinja's sandbox, with undefined names as errors, and cannot read outside
+`templates/`. What a template renders is parsed again: it may lay out what was decided, not change it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def render(resolution: Resolution, templates: Path, shown: str, source: str) -> 
 
 
 def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: Path) -> str:
-    """What is wanted, as sha256: the data of the files, the channel state asked for, and the template's own text."""
+    """The sha256 of everything requested: the data of the files, `exclude-newer:`, and the text of the template."""
     data: dict[str, Any] = {file.name: parse(file.text, file.name).data for file in files}
     moment = resolution.project.exclude_newer
     data["exclude-newer"] = moment.isoformat() if moment else None
@@ -45,7 +45,7 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
 
 
 def same_data(one: str, other: str) -> bool:
-    """Whether two rendered files say the same, comments aside."""
+    """Whether two rendered files have the same data, apart from comments."""
     try:
         return bool(parse(one, "one").data == parse(other, "other").data)
     except BadInput:
@@ -53,7 +53,7 @@ def same_data(one: str, other: str) -> bool:
 
 
 def _virtual_file(resolution: Resolution, source: str) -> RenderedFile:
-    """`__cuda` is the target's own CUDA, never this machine's; a CPU target has none."""
+    """`__cuda` is the CUDA of the target, never that of this machine; a CPU target has none."""
     subdirs = {
         platform: {"packages": dict(sorted(resolution.target.virtual[platform].items()))} for platform in resolution.platforms
     }
@@ -84,7 +84,7 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
 
 
 def _one_line(text: str) -> str:
-    """A comment that ends where its line ends, whatever it says."""
+    """A text without line breaks or other control characters, so that a comment ends with its line."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
@@ -133,7 +133,7 @@ def _sandbox(templates: Path) -> SandboxedEnvironment:
 
 
 def _text(templates: Path, name: str) -> str:
-    """The text of one template; links and `..` that lead out of the folder are refused."""
+    """The text of one template. Raises BadInput if links or `..` lead out of the folder."""
     path = (templates / name).resolve()
     if not path.is_relative_to(templates.resolve()):
         raise BadInput(f"template {name!r} lies outside templates/", hint="move it into templates/")
@@ -154,12 +154,12 @@ def _template_line(error: BaseException) -> int:
 
 
 def _scalar(value: object) -> str:
-    """A string as YAML would write it: quoted only where it must be."""
+    """A string as YAML writes it: quoted only where necessary."""
     return yaml.safe_dump(str(value), width=10**6).removesuffix("\n").removesuffix("\n...")
 
 
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
-    """Read the rendered text back; it must be a conda environment that says what was decided, and nothing else."""
+    """Parse the rendered text: it must be a conda environment that states what was decided and nothing else."""
     data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
     selector = next((line.strip() for line in text.splitlines() if _SELECTOR.match(line)), None)
     if selector:
@@ -184,8 +184,8 @@ def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None
     said.update({"pip": pip} if (pip := [item for item in data["dependencies"] if _is_pip(item)]) else {})
     for key in (*decided, *(key for key in said if key not in decided)):
         if said.get(key) != decided.get(key):
-            what = f"it renders another {key}: than was decided ({said.get(key)!r}, not {decided.get(key)!r})"
-            raise BadInput(what, where=where, hint="a template may lay out and comment, not change")
+            what = f"it changes {key}: from {decided.get(key)!r} to {said.get(key)!r}"
+            raise BadInput(what, where=where, hint="a template may arrange and comment, but not change what was decided")
 
 
 def _is_pip(item: object) -> bool:

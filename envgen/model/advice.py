@@ -1,4 +1,4 @@
-"""The nouns of advice that is often heard: what is said, what is wrong with it, and how a solver can be asked to show it.
+"""Common advice: what it says, what goes wrong with it, and how a solver can show that.
 
 They know nothing of the facts that say where the advice goes wrong: those are constraints (`model.Matrix.advice`).
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a conda solver is asked to see a piece of advice go wrong, and what comes of it.
+    """A solve that shows how a piece of advice goes wrong, and its result.
 
-    `specs` and `gets` have holes, like the texts of the advice. `virtual` is what the machine promises in place of the target;
-    None takes a promise away. `gets` is "cpu", "nothing" (no solution), "cuda12.9", or a conda spec that some package meets.
+    `specs` and `gets` have holes, like the texts of the advice. `virtual` replaces virtual packages of the target; None
+    removes one. `gets` is "cpu", "nothing" (no solution), "cuda12.9", or a conda spec that some package meets.
     """
 
     specs: tuple[str, ...]

@@ -1,6 +1,6 @@
-"""Packages as facts: which are a framework, which belong to one, which are CUDA's own, and what each tells of CUDA. Pure.
+"""What the matrices know about packages by name: what each one is, and what it says about CUDA. Pure.
 
-`matrix` makes the Catalogue of `matrices/*.yaml`; `formats.builds` reads a package's CUDA with it.
+`matrix` reads the Catalogue from `matrices/*.yaml`; `formats.builds` uses it to say which CUDA a package is for.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class BuiltWith:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPackage:
-    """A row about packages of one kind. `conda` and `pip` are their names, which may hold `*`.
+    """A row of `packages`. `conda` and `pip` are names, which may contain `*`.
 
-    The row is about the versions, platforms and builds that its conditions name; without conditions about all of them.
+    The row is about the `versions`, `platforms` and `build` that it names; without them, about all.
     """
 
     role: Role
@@ -77,7 +77,7 @@ class KnownPackage:
     brings: Mapping[str, str] = field(default_factory=dict)  # shared library -> soname major; "" for that of the package's version
     names_cuda: bool = False  # whether it exists to say which CUDA the environment is for
     overrules: frozenset[str] = frozenset()  # packages that say nothing of the environment's CUDA beside it
-    constrains_driver: bool = False  # whether its record wants a driver for its CUDA major, as a constraint
+    constrains_driver: bool = False  # whether its record constrains `__cuda` to its major
     compiles: str = ""  # what it compiles with at run time, as people call it: Triton
     linked: bool = False  # whether it is compiled against one build of its framework
     beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # manager -> packages that make it a CUDA build
@@ -86,8 +86,8 @@ class KnownPackage:
     built_with: tuple[BuiltWith, ...] = ()  # newest first
     same_version_as: str = ""  # the package of its manager whose version it must have
     forward: str = ""  # the folder with which it gives a driver the CUDA of a newer one
-    stub: bool = False  # whether it holds nothing and fails on purpose
-    ask_for: str = ""  # what to ask for to get its CUDA build
+    stub: bool = False  # whether it is empty and fails on purpose
+    ask_for: str = ""  # what to request instead, to get a CUDA build
 
     def names(self, manager: str) -> tuple[str, ...]:
         """Its names with one manager."""
@@ -166,14 +166,8 @@ class Catalogue:
 
     @cached_property
     def cuda_pins(self) -> tuple[str, ...]:
-        """The conda packages to ask for, in the version of a CUDA, to get an environment for just that CUDA and its drivers."""
+        """The conda packages that pin the CUDA of an environment, and its drivers, by their version."""
         return tuple(name for row in self.packages if row.names_cuda and row.constrains_driver for name in row.conda)
-
-    @cached_property
-    def companions(self) -> frozenset[str]:
-        """Every package that follows a framework, whoever manages it."""
-        rows = (row for row in self.packages if row.role == "companion")
-        return frozenset(name for row in rows for name in (*row.conda, *row.pip))
 
     @cached_property
     def imports(self) -> frozenset[str]:
@@ -190,21 +184,19 @@ class Catalogue:
         """What compiles at run time, as people call it, each once."""
         return tuple(dict.fromkeys(row.compiles for row in self.packages if row.compiles))
 
-    def framework_packages(self, framework: str) -> tuple[KnownPackage, ...]:
-        """The rows of what is the framework itself; the first whose package is there speaks for it."""
-        return tuple(row for row in self.packages if row.framework == framework and row.role == "framework")
-
     def speaker(self, framework: str, packages: Iterable[Located]) -> Located | None:
-        """The package that speaks for a framework: of what its rows name, in their order, the first that is there."""
-        there = [
-            package for package in packages if (row := self.of(package)) and row.framework == framework and row.role == "framework"
-        ]
-        order = [("conda", row.conda) for row in self.framework_packages(framework)]
-        order += [("pip", row.pip) for row in self.framework_packages(framework)]
-        named = ((package, manager, name) for manager, names in order for name in names for package in there)
-        return next(
-            (package for package, manager, name in named if package.manager == manager and fnmatchcase(package.name, name)), None
+        """The package that speaks for a framework: the first of these, in the order of the framework's rows and their names."""
+        there = tuple(packages)
+        names = [("conda", name) for row in self._rows_of(framework) for name in row.conda]
+        names += [("pip", name) for row in self._rows_of(framework) for name in row.pip]
+        named = (
+            package for manager, name in names for package in there if package.manager == manager and named_by((name,), package)
         )
+        return next(named, None)
+
+    def _rows_of(self, framework: str) -> tuple[KnownPackage, ...]:
+        """The rows of what is the framework itself."""
+        return tuple(row for row in self.packages if row.framework == framework and row.role == "framework")
 
     def bringing(self, library: str, manager: str) -> tuple[str, ...]:
         """The names of the packages that bring a shared library, such as cudnn."""
@@ -222,7 +214,7 @@ def _spelled(manager: str, name: str) -> tuple[str, ...]:
 
 
 def parsed(version: str) -> Version | None:
-    """A version by PEP 440; None where it is none."""
+    """A version by PEP 440, or None if it does not follow it."""
     try:
         return Version(version)
     except InvalidVersion:

@@ -1,4 +1,4 @@
-"""The nouns, frozen. Every other module takes one of these and hands on the next.
+"""Facts and projects, frozen. Other modules take one of these values and return the next.
 
 A *target* is what an environment is made for (`cpu`, `cu126`); a *cell* is one target on one platform; a *variant* is how
 a framework was built (for CPU, or for one CUDA version).
@@ -286,7 +286,7 @@ class Matrix:
         return frozenset(python for release in releases for build in release.builds for python in build.pythons)
 
 
-# --- wishes: what `project.yaml` holds -----------------------------------------------------------------------------------
+# --- requirements: what `project.yaml` says -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

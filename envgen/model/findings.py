@@ -1,4 +1,4 @@
-"""The nouns of `verify`: what a lock is meant to be, what was found, and both together."""
+"""What a lock is meant to be, what `verify` found, and both together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where every file lies under a root. No other module writes a folder name of the repository."""
+"""Where every file is under a root. No other module names a folder of the repository."""
 
 from __future__ import annotations
 

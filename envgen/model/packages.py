@@ -1,4 +1,4 @@
-"""The nouns of packages: as a channel has them, as the solver is asked for them, as a lock holds them."""
+"""Packages: as records in a channel, as a request to the solver, as entries of a lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nouns of a decision, frozen: what was chosen for each target, why, and what it is rendered to."""
+"""What was chosen for each target, why, and the files it is rendered to."""
 
 from __future__ import annotations
 

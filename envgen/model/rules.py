@@ -1,4 +1,4 @@
-"""A registry of rules: small functions that judge one thing, each with a name, a severity and the line that says what it is for."""
+"""A registry of rules: small functions that check one thing, each with a name, a severity and one line that says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nouns of one run: what it is asked, what it says while it goes on, what is on its way, and how each target came out."""
+"""One run of `lock`: what is requested, progress, targets on their way, and the outcome for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envgen.model.resolution import RenderedFile, Resolution
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What one platform of a target takes: packages, and bytes, which are a lower bound where not every record has a size."""
+    """What one platform of a target downloads: packages and bytes. The bytes are a lower bound unless `exact`."""
 
     packages: int
     size: int
@@ -23,26 +23,26 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solved:
-    """A target on its way: solved, then with its files; `seconds` is what it took so far."""
+    """A target that is solved, later with its files. `seconds` is the time spent so far."""
 
     resolution: Resolution
     solutions: tuple[Solution, ...]
     files: tuple[RenderedFile, ...]
     seconds: float
-    notes: tuple[str, ...] = ()  # what `verify` warns of
+    notes: tuple[str, ...] = ()  # warnings of `verify`
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:
-        """What each platform takes."""
+        """What each platform downloads."""
         return {solution.platform: _download(solution) for solution in self.solutions}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What envgen wrote into a lock's metadata, to know later whether there is anything to do.
+    """What envgen writes into a lock's metadata, to know later whether anything changed.
 
-    `wanted` is the digest of everything that was asked for, `chosen` the versions that were taken, `packages` the digest of
-    the package list as it was written, `downloads` what each platform takes.
+    `wanted` is the digest of everything requested, `chosen` the chosen versions, `packages` the digest of the package list, and
+    `downloads` what each platform downloads.
     """
 
     wanted: str
@@ -53,7 +53,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One row of the final table; `seconds` is how long the target took, 0 when there was nothing to do."""
+    """What became of one target. `seconds` is the time it took, 0 if it was unchanged."""
 
     resolution: Resolution
     state: Literal["locked", "relocked", "unchanged"]
@@ -65,30 +65,30 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockRequest:
-    """What one `envgen lock` is asked. No projects: all; no targets: all of each project."""
+    """What `envgen lock` is asked to do. No projects means all; no targets means all of each project."""
 
     projects: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     index_folder: Path | None = None
     offline: bool = False
     jobs: int = 1
-    update: bool = False  # solve again although nothing changed
+    update: bool = False  # solve again even if nothing changed
 
 
 class Reporter(Protocol):
-    """What the story says while it goes on; the command line decides what that looks like."""
+    """Receives progress and notes; the command line decides how to show them."""
 
     def say(self, text: str) -> None:
-        """One thing worth knowing."""
+        """Show one note."""
 
     def begin(self, what: str, steps: int) -> None:
-        """Long work starts."""
+        """Start a long task of `steps` steps."""
 
     def step(self, what: str) -> None:
-        """One step of it is done."""
+        """Complete one step."""
 
     def end(self) -> None:
-        """It is done."""
+        """End the task."""
 
 
 def _download(solution: Solution) -> Download:

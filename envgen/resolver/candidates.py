@@ -1,6 +1,6 @@
 """The candidates of a project: for each framework and target the releases that can serve it, newest first.
 
-What stands against a release is a value, an Obstacle, in the place where a candidate would stand.
+A release that cannot serve a target yields an Obstacle instead of a candidate: the reason, as a value.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Candidates:
         return tuple(tuple(row for row in table.values() if isinstance(row, Candidate)) for table in tables)
 
     def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
-        """What stands against the releases that are no candidates for one target."""
+        """Why the other releases are not candidates for one target."""
         tables = [self._table(requested, cells) for requested in self.project.frameworks]
         return [row for table in tables for row in table.values() if isinstance(row, Obstacle)]
 
@@ -145,7 +145,7 @@ class Candidates:
         return Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=requested.companions)
 
     def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle | None:
-        """The candidate, or what stands against it; None for an older minor that was never built, which says nothing."""
+        """The candidate, or the obstacle to it; None for an older minor that was never built, which is not worth reporting."""
         at, known = choice.release.at, {choice.release.framework: (choice.release.version,)}
         left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
         for cell in cells:

@@ -59,7 +59,7 @@ def possible(problem: Problem) -> bool:
 
 
 def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
-    """What stood against choices on the way to an answer, or to none."""
+    """The obstacles to other choices, whether or not there is an answer."""
     return _searched(problem).obstacles
 
 
@@ -68,7 +68,7 @@ def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """The cells of one target that some choice can serve, the platforms that none can, and what stood against them."""
+    """The cells of one target that some choice can serve, the platforms that no choice can, and the obstacles."""
 
     cells: tuple[Cell, ...]
     dropped: tuple[DroppedPlatform, ...]
@@ -128,7 +128,7 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
 
 
 def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[Obstacle, ...]]:
-    """Why no choice serves a cell, None where one does; and what stood against choices."""
+    """Why no choice serves a cell, or None if one does; and the obstacles to choices."""
     never_built = (candidates.never_built(requested, cell) for requested in candidates.project.frameworks)
     reason = cell.unsatisfiable or next(filter(None, never_built), None)
     if reason:

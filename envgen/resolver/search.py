@@ -88,7 +88,7 @@ def _confirmed(candidates: Candidates, targets: Cells, found: Assignment) -> boo
 
 
 def _obstacles(candidates: Candidates, targets: Cells, searches: Iterable[_Search]) -> tuple[Obstacle, ...]:
-    """Each reason once: what stands against single releases, then what keeps releases apart."""
+    """Each obstacle once: those of single releases, then those between releases."""
     alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values())
     together = chain.from_iterable(search.obstacles for search in searches)
     found: dict[Reason, Obstacle] = {}

@@ -11,7 +11,7 @@ from envgen.model.resolution import Choice, Resolution
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Specs that stand together in the file, and the one line that says why they are there."""
+    """Specs of one decision, and the line that says why they are there."""
 
     specs: tuple[str, ...]
     because: str
@@ -33,7 +33,7 @@ def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
 
 
 def groups(resolution: Resolution) -> tuple[Group, ...]:
-    """Everything that goes into `dependencies:`, in the order of the decisions; no spec stands twice."""
+    """Everything that goes into `dependencies:`, in the order of the decisions; each spec once."""
     pins = {pin.name: pin for pin in resolution.pins}
     found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
     for choice in resolution.choices:

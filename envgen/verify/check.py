@@ -24,26 +24,24 @@ RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
 
 def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
     """Everything that is wrong with a lock; a platform without a claim is checked against what it seems to be."""
-    found: list[Finding] = []
-    for case in cases(lock, claims, matrix):
-        for rule in RULES:
-            for package, text in rule.judge(case):
-                found.append(_finding(rule, case, package, text))
-    return tuple(found)
+    return tuple(
+        _finding(rule, case, package, text)
+        for case in cases(lock, claims, matrix)
+        for rule in RULES
+        for package, text in rule.judge(case)
+    )
 
 
 def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:
     """One Case for each platform of a lock."""
-    by_platform: dict[Platform, list[LockedPackage]] = {}
-    for package in lock.packages:
-        by_platform.setdefault(package.platform, []).append(package)
+    by_platform = {p: tuple(package for package in lock.packages if package.platform == p) for p in lock.platforms}
     return tuple(
         Case(
             lock=lock,
             platform=platform,
             claim=claims.get(platform) or inferred(matrix.catalogue, packages),
             matrix=matrix,
-            packages=tuple(packages),
+            packages=packages,
         )
         for platform, packages in by_platform.items()
     )
@@ -133,17 +131,17 @@ def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
 
     It must where the framework's own spec names the CUDA; a glob such as `*_cuda` does not say which one comes.
     """
-    found: dict[str, tuple[Version, bool]] = {}
-    for choice in resolution.choices if resolution.target.cuda else ():
-        own, beside = choice.spelling.cuda, [choice.spelling.companions[name][1] for name in choice.companions]
-        for spec in (*beside, *own):
-            name, *rest = spec.split("::")[-1].split()
-            if choice.variant and len(rest) == 2:
-                found[name] = (choice.variant, spec in own and names_cuda(spec))
-    return found
+    built = [(choice, choice.variant) for choice in resolution.choices if resolution.target.cuda and choice.variant]
+    companions = [(choice.spelling.companions[name][1], variant, False) for choice, variant in built for name in choice.companions]
+    own = [(spec, variant, names_cuda(spec)) for choice, variant in built for spec in choice.spelling.cuda]
+    return {
+        words[0]: (variant, exact)
+        for spec, variant, exact in (*companions, *own)
+        if len(words := spec.rpartition("::")[2].split()) == 3
+    }
 
 
 def names_cuda(spec: str) -> bool:
-    """Whether a spec of a spelling asks for a build by the CUDA in its build string."""
+    """Whether a spec of a spelling selects a build by the CUDA in its build string."""
     build = spec.split()[2:]
     return any(hole in text for text in build for hole in ("{cu}", "{cuda}"))

@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML reads these as other than text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """One change to a file; paths are those before any edit.
 
@@ -41,7 +41,7 @@ def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
         return text
     newline = "\r\n" if "\r\n" in text else "\n"
     whole = text if text.endswith("\n") else text + newline
-    canvas = _Canvas(whole, spans(whole), newline)
+    canvas = _Canvas(old=whole, spans=spans(whole), newline=newline)
     lists: dict[KeyPath, list[Edit]] = defaultdict(list)
     for edit in edits:
         if edit.kind in ("insert", "remove"):
@@ -97,7 +97,7 @@ def _insertions(edits: Iterable[Edit]) -> Mapping[int, list[Any]]:
 # --- the text -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Canvas:
     """A text that ends in a newline, the spans of its values, its line ending, and the replacements to make."""
 

@@ -80,6 +80,28 @@ def world(matrix: Matrix) -> list[Entry]:
     return [*dict.fromkeys(record_of(fact) for fact in claimed), *beside]
 
 
+def whole(matrix: Matrix) -> list[Entry]:
+    """A record for every cell that the matrix of this repository claims, named as its provider names builds."""
+    return [_as_spelled(fact) for fact in facts(matrix, tuple(matrix.frameworks), PLATFORMS)]
+
+
+def _as_spelled(fact: Fact) -> Entry:
+    record = record_of(fact)
+    entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=_at_the_end(fact, record.build))
+    old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
+    return replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry
+
+
+def _at_the_end(fact: Fact, build: str) -> str:
+    """The build string, with the variant at its end where the spelling looks for it there."""
+    assert fact.spelling
+    asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
+    glob = next((words[2] for words in asked if len(words) > 2), "*")
+    variant, _, rest = build.partition("_")
+    ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
+    return f"{rest}_{ending}" if glob.startswith("*_") and variant.startswith(ending) else build
+
+
 def publish(folder: Path, entries: Iterable[Entry], channels: Iterable[str] = ("conda-forge", "vendor")) -> Path:
     """Write an index folder, every subdir of every channel."""
     entries = list(entries)

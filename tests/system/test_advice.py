@@ -1,12 +1,12 @@
-"""What advice.yaml says of a conda solver, held against one: rattler is asked for what is advised, with real package records.
+"""What advice.yaml says of a conda solver, checked against one: rattler is asked for what is advised, with genuine package records.
 
-Only rattler is claimed for. "nothing" means nothing in the snapshot, which is no full mirror.
+The records are tests/records/, and the snapshot that they are cut from, where it is there. Only rattler is claimed for, and
+"nothing" means nothing in the snapshot, which is not a full mirror.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,10 +32,14 @@ TRIALS = [name for name, (_, said) in zip(heard.rows(MATRIX), MATRIX.advice, str
 
 
 @pytest.fixture(scope="module")
-def index(snapshot: Path, unpacked_cache: Path) -> Iterator[FolderIndex]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ENVGEN_CACHE", str(unpacked_cache))
-        yield FolderIndex(snapshot, "snapshot")
+def index(sample: Path) -> FolderIndex:
+    return FolderIndex(sample, "sample")
+
+
+@pytest.fixture
+def whole_index(snapshot: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch) -> FolderIndex:
+    monkeypatch.setenv("ENVGEN_CACHE", str(unpacked_cache))
+    return FolderIndex(snapshot, "snapshot")
 
 
 def solved(index: FolderIndex, matrix: Matrix, told: heard.Told, trial: Trial) -> list[RepoDataRecord] | None:
@@ -85,25 +89,38 @@ def trial_of(name: str) -> Trial:
     return found
 
 
-@pytest.mark.parametrize("name", TRIALS)
-def test_the_advice_goes_wrong_as_is_said(index: FolderIndex, name: str) -> None:
-    trial = trial_of(name)
-    assert outcome(solved(index, MATRIX, heard.TOLD[name][0], trial), trial.gets) == trial.gets
+def trials() -> list[tuple[str, Trial]]:
+    """What is advised, by its row."""
+    return [(name, trial_of(name)) for name in TRIALS]
 
 
 BLIND = ("G01/1", "G02/1", "G02/3", "G17/1", "G18/1", "G23/1")  # where the same request is right on a machine that says what it has
 
 
-@pytest.mark.parametrize("name", BLIND)
-def test_it_goes_wrong_for_the_reason_that_is_given(index: FolderIndex, name: str) -> None:
-    """The same specs get a CUDA build as soon as the machine's driver and glibc are told."""
-    trial = replace(trial_of(name), virtual={})
-    assert outcome(solved(index, MATRIX, heard.TOLD[name][0], trial), "cuda") == "cuda"
+def contraries() -> list[tuple[str, Trial]]:
+    """The same without what makes it go wrong: it gets what was wanted."""
+    seeing = [(name, replace(trial_of(name), virtual={}, gets="cuda")) for name in BLIND]
+    # against G04, G05: what they leave out is what makes the difference
+    strict = replace(trial_of("G05/1"), strict=True, gets="cuda")
+    vendor = replace(trial_of("G04/2"), channels=("pytorch", "nvidia", "conda-forge"), gets="cuda11.8")
+    return [*seeing, ("G05/1", strict), ("G04/2", vendor)]
 
 
-def test_with_the_nvidia_channel_and_strict_order_the_pytorch_channel_gives_its_cuda_build(index: FolderIndex) -> None:
-    """Against G04, G05: what they leave out is what makes the difference."""
-    trial = trial_of("G05/1")
-    assert outcome(solved(index, MATRIX, heard.TOLD["G05/1"][0], replace(trial, strict=True)), "cuda") == "cuda"
-    missing = replace(trial_of("G04/2"), channels=("pytorch", "nvidia", "conda-forge"))
-    assert outcome(solved(index, MATRIX, heard.TOLD["G04/2"][0], missing), "cuda11.8") == "cuda11.8"
+def gets(index: FolderIndex, name: str, trial: Trial) -> str:
+    return outcome(solved(index, MATRIX, heard.TOLD[name][0], trial), trial.gets)
+
+
+@pytest.mark.parametrize(("name", "trial"), trials(), ids=TRIALS)
+def test_the_advice_goes_wrong_as_is_said(index: FolderIndex, name: str, trial: Trial) -> None:
+    assert gets(index, name, trial) == trial.gets
+
+
+@pytest.mark.parametrize(("name", "trial"), contraries(), ids=[name for name, _ in contraries()])
+def test_it_goes_wrong_for_the_reason_that_is_given(index: FolderIndex, name: str, trial: Trial) -> None:
+    """The same request gets a CUDA build once the driver and glibc are told, the order is strict, or the nvidia channel is there."""
+    assert gets(index, name, trial) == trial.gets
+
+
+def test_all_records_of_the_snapshot_give_the_same(whole_index: FolderIndex) -> None:
+    asked = [*trials(), *contraries()]
+    assert [(name, gets(whole_index, name, trial)) for name, trial in asked] == [(name, trial.gets) for name, trial in asked]

@@ -235,13 +235,13 @@ ADDED = len((REPO / TEMPLATE).read_text().splitlines()) + 1  # the line that `ad
         (written("name: [\n", TEMPLATE), f"{TEMPLATE} (rendered):2:1: not YAML: "),
         (
             replaced(("name: {{ name }}", "name: other"), file=TEMPLATE),
-            f"{TEMPLATE}:1:1: it renders another name: than was decided",
+            f"{TEMPLATE}:1:1: it changes name: from ",
         ),
         (
             replaced(("\ndependencies:\n", "\ndependencies:\n  - scipy\n"), file=TEMPLATE),
-            f"{TEMPLATE}:1:1: it renders another dependencies: ",
+            f"{TEMPLATE}:1:1: it changes dependencies: from ",
         ),
-        (replaced(("\nchannels:\n", "\nchannels:\n  - evil\n"), file=TEMPLATE), f"{TEMPLATE}:1:1: it renders another channels: "),
+        (replaced(("\nchannels:\n", "\nchannels:\n  - evil\n"), file=TEMPLATE), f"{TEMPLATE}:1:1: it changes channels: from "),
     ],
 )
 def test_a_template_that_does_not_render_the_environment_is_told_by_its_place(
@@ -397,7 +397,7 @@ def test_a_fact_that_the_channel_refutes_is_named_beside_the_solvers_own_words(s
         index,
     )
     assert "pytorch 2.1.2 for CUDA 12.0 on linux-64 with python 3.12: pytorch 2.1.2.* cuda120*" in done.err
-    assert "the solver says of what the matrices chose:\np-cpu on linux-64: no solution in" in done.err
+    assert "the solver says about the choice of the matrices:\np-cpu on linux-64: no solution in" in done.err
     assert "No candidates were found for pytorch 2.1.2.* cpu_*." in done.err
     assert "repairs, nearest first, each resolved again:\n  1. pytorch 2.1 -> " in done.err
     assert "`envgen matrix verify`" in done.err

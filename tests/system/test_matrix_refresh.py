@@ -19,14 +19,13 @@ from conftest import REPO, Workspace, clean_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from system.channel import serve
-from system.publishing import Entry, of_python, publish, record_of, world
+from system.publishing import Entry, of_python, publish, whole, world
 from unit.small import ALPHA, FILES, examples, write_matrix
 
 from envgen.channels.channel import locate
 from envgen.channels.index import FolderIndex, IndexOptions
 from envgen.cli.console import Terminal
 from envgen.curate.facts import facts
-from envgen.curate.model import Fact
 from envgen.curate.records.compare import compare
 from envgen.curate.refresh.refresh import Refreshed, refresh_matrices
 from envgen.curate.refresh.report import diff_text
@@ -45,8 +44,10 @@ def claimed(folder: Path) -> set[tuple[object, ...]]:
     return {(f.framework, f.provider, *f.build, f.cudnn) for f in found}
 
 
-def refresh(root: Path, index: Path, *, complete: bool = False, write: bool = True) -> Refreshed:
-    return refresh_matrices(Layout(root), CurateRequest(index=IndexOptions(index), complete=complete), Terminal(), write=write)
+def refresh(root: Path, index: Path, *frameworks: str, complete: bool = False, write: bool = True) -> Refreshed:
+    return refresh_matrices(
+        Layout(root), CurateRequest(index=IndexOptions(index), frameworks=frameworks, complete=complete), Terminal(), write=write
+    )
 
 
 @pytest.fixture(scope="module")
@@ -397,87 +398,97 @@ def test_live_channels_are_whole_and_what_they_lack_goes(workspace: Workspace, i
 
 
 @pytest.fixture
-def real(tmp_path: Path, snapshot: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of this repository's matrices; records come from the snapshot."""
+def real(tmp_path: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of this repository's matrices."""
     monkeypatch.setenv("ENVGEN_CACHE", str(unpacked_cache))
     shutil.copytree(REPO / "matrices", tmp_path / "matrices")
     return tmp_path
 
 
-def test_the_matrices_of_this_repository_say_what_the_snapshot_holds(real: Path, snapshot: Path) -> None:
-    found = refresh(real, snapshot)
-    assert (found.changed, found.by_hand) == ((), ())
+@pytest.fixture(scope="module")
+def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Channels made of all that this repository claims."""
+    return publish(tmp_path_factory.mktemp("claims"), whole(load_matrix(REPO / "matrices")), ("conda-forge", "pytorch", "nvidia"))
 
 
-def at_the_end(fact: Fact, build: str) -> str:
-    """The build string, with the variant at its end where the spelling looks for it there."""
-    assert fact.spelling
-    asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
-    glob = next((words[2] for words in asked if len(words) > 2), "*")
-    variant, _, rest = build.partition("_")
-    ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
-    return f"{rest}_{ending}" if glob.startswith("*_") and variant.startswith(ending) else build
+def test_the_matrices_of_this_repository_say_what_genuine_records_hold(real: Path, sample: Path, records: Path) -> None:
+    for index in (sample, records):
+        found = refresh(real, index)
+        assert (found.changed, found.by_hand) == ((), ())
 
 
-def test_channels_made_of_all_that_this_repository_claims_confirm_it_and_change_nothing(tmp_path: Path) -> None:
-    """Needs no snapshot: one made-up record for each cell, named as its provider names builds."""
-    shutil.copytree(REPO / "matrices", tmp_path / "matrices")
-    matrix = load_matrix(tmp_path / "matrices")
-    entries = []
-    for fact in facts(matrix, tuple(matrix.frameworks), PLATFORMS):
-        record = record_of(fact)
-        entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=at_the_end(fact, record.build))
-        old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
-        entries.append(replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry)
-    index = publish(tmp_path / "index", entries, ("conda-forge", "pytorch", "nvidia"))
-    found = compare(Layout(tmp_path), CurateRequest(index=IndexOptions(index), complete=True), Terminal(), solve=False, jobs=1)
+def test_channels_made_of_all_that_this_repository_claims_confirm_it_and_change_nothing(real: Path, claims: Path) -> None:
+    found = compare(Layout(real), CurateRequest(index=IndexOptions(claims), complete=True), Terminal(), solve=False, jobs=1)
     assert {(item.decisive.text, str(item.fact.at)) for item in found.facts if item.decisive} == set()
     assert (found.failed, len(found.facts) > 2800) == (False, True)
-    assert refresh(tmp_path, index, complete=True).changed == ()
+    assert refresh(real, claims, complete=True).changed == ()
 
 
 @pytest.mark.parametrize("name", ["pytorch", "tensorflow", "jax"])
-def test_a_release_that_is_taken_out_comes_back_as_far_as_records_prove_it(real: Path, snapshot: Path, name: str) -> None:
+def test_a_release_that_is_taken_out_comes_back(real: Path, claims: Path, name: str) -> None:
+    taken_out_and_back(real, claims, name, proves_all=True)
+    assert refresh(real, claims).changed == ()
+
+
+def test_releases_come_back_as_far_as_genuine_records_prove_them(real: Path, snapshot: Path) -> None:
+    for name in ("pytorch", "tensorflow", "jax"):
+        taken_out_and_back(real, snapshot, name)
+    assert refresh(real, snapshot).changed == ()
+
+
+def taken_out_and_back(real: Path, index: Path, name: str, *, proves_all: bool = False) -> None:
+    """Take releases out of a framework's file, one at a time: the file that comes back claims no more, and changes in no other place."""
     path = real / "matrices" / f"{name}.yaml"
-    whole = path.read_text()
-    package, records = "jaxlib" if name == "jax" else name, FolderIndex(snapshot, "snapshot")
+    text = path.read_text()
+    package, records = "jaxlib" if name == "jax" else name, FolderIndex(index, "index")
     places = [locate(channel) for channel in ("conda-forge", "pytorch")]
     proven = {str(record.version) for p in PLATFORMS for c in places for record in records.records(package, c, p)}
-    blocks = re.findall(r'^  - version: "[^"]+"\n(?:    .*\n)+', whole, re.MULTILINE)
+    blocks = re.findall(r'^  - version: "[^"]+"\n(?:    .*\n)+', text, re.MULTILINE)
     before = claimed(real / "matrices")
     blocks = [block for block in blocks if block.split('"')[1] in proven]
     assert len(blocks) >= 8
     for block in blocks[:-2:3]:  # nothing is claimed before the last one
-        path.write_text(whole.replace(block, ""))
+        path.write_text(text.replace(block, ""))
         version = block.split('"')[1]
-        refresh(real, snapshot)
+        refresh(real, index, name)
         new = path.read_text()
         assert f'  - version: "{version}"\n' in new
-        come = re.search(rf'^  - version: "{re.escape(version)}"\n(?:    .*\n)+', new, re.MULTILINE)
-        assert come
-        assert new.replace(come[0], "") == whole.replace(block, "")  # in a block of its own, and nothing else
-        assert new.index(come[0]) == whole.index(block)  # in its place
-        assert claimed(real / "matrices") <= before
-        assert refresh(real, snapshot).changed == ()
-    path.write_text(whole)
+        back = re.search(rf'^  - version: "{re.escape(version)}"\n(?:    .*\n)+', new, re.MULTILINE)
+        assert back
+        assert new.replace(back[0], "") == text.replace(block, "")  # in a block of its own, and nothing else
+        assert new.index(back[0]) == text.index(block)  # in its place
+        after = claimed(real / "matrices")
+        assert after == before if proves_all else after <= before
+        assert refresh(real, index, name).changed == ()
+    path.write_text(text)
 
 
-def test_rows_and_values_that_are_taken_out_come_back_as_far_as_records_prove_them(real: Path, snapshot: Path) -> None:
+def test_rows_and_values_that_are_taken_out_come_back(real: Path, claims: Path) -> None:
+    rows_out_and_back(real, claims, proves_all=True)
+
+
+def test_rows_and_values_come_back_as_far_as_genuine_records_prove_them(real: Path, snapshot: Path) -> None:
+    rows_out_and_back(real, snapshot)
+
+
+def rows_out_and_back(real: Path, index: Path, *, proves_all: bool = False) -> None:
+    """Take rows and values out of pytorch.yaml: what comes back was claimed before, and nothing else changes."""
     path = real / "matrices" / "pytorch.yaml"
-    whole = path.read_text()
+    text = path.read_text()
     before = claimed(real / "matrices")
-    rows = [line for line in whole.splitlines(keepends=True) if line.startswith("      - {provider: ")]
-    damaged = whole
+    rows = [line for line in text.splitlines(keepends=True) if line.startswith("      - {provider: ")]
+    damaged = text
     for row in rows[3:40:6]:
         damaged = damaged.replace(row, "      # a row was here\n", 1)
     damaged = damaged.replace('variants: ["11.1", "11.3", "11.5"]', 'variants: ["11.3"]').replace('"3.6-3.9"', '"3.7-3.9"', 3)
     path.write_text(damaged)
     lost = before - claimed(real / "matrices")
-    refresh(real, snapshot)
+    refresh(real, index)
     new, after = path.read_text(), claimed(real / "matrices")
     assert new.count("# a row was here") == len(rows[3:40:6])
     assert before - lost <= after <= before
+    assert after == before or not proves_all
     assert len(after - (before - lost)) > 40
     untouched = [line for line in damaged.splitlines() if "provider:" not in line]
     assert [line for line in new.splitlines() if "provider:" not in line] == untouched
-    assert refresh(real, snapshot).changed == ()
+    assert refresh(real, index).changed == ()

@@ -430,13 +430,28 @@ def test_a_live_channel_is_whole_and_one_that_cannot_be_reached_is_an_error(site
 # --- the facts of this repository -----------------------------------------------------------------------------------------
 
 
+def compared(index: Path) -> MatrixComparison:
+    """The facts of this repository against an index: none is refuted, and no build in it is unknown to them."""
+    found = compare(Layout(REPO), CurateRequest(index=IndexOptions(index)), Terminal(), solve=True, jobs=2)
+    assert {name(item): item.decisive for item in found.facts if item.verdict == "refuted"} == {}
+    assert (unknown(found), found.failed) == ([], False)
+    return found
+
+
+def test_no_fact_of_this_repository_is_refuted_by_genuine_records_and_no_build_among_them_is_unknown(sample: Path) -> None:
+    confirmed = [item for item in compared(sample).facts if item.verdict == "confirmed"]
+    assert {(item.fact.framework, item.fact.provider) for item in confirmed} >= {
+        *((framework, "conda-forge") for framework in ("pytorch", "tensorflow", "jax")),
+        ("pytorch", "pytorch"),
+    }
+    assert len(confirmed) > 40
+
+
 def test_no_fact_of_this_repository_is_refuted_and_no_build_in_the_snapshot_is_unknown(
     snapshot: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENVGEN_CACHE", str(unpacked_cache))
-    found = compare(Layout(REPO), CurateRequest(index=IndexOptions(snapshot)), Terminal(), solve=True, jobs=2)
-    assert {name(item): item.decisive for item in found.facts if item.verdict == "refuted"} == {}
-    assert (unknown(found), found.failed) == ([], False)
+    found = compared(snapshot)
     oldest = {(provider.framework, provider.name): provider.oldest for provider in found.providers}
     assert oldest["pytorch", "conda-forge"] <= Version("1.10")
     assert oldest["pytorch", "pytorch"] <= Version("1.10")

@@ -415,3 +415,15 @@ def test_a_noun_has_one_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(module)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_values_with_more_than_three_fields_are_made_by_keyword(module: str) -> None:
+    """A call then says what each of its values is."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.ClassDef):
+            marks = [ast.unparse(mark) for mark in node.decorator_list if ast.unparse(mark).startswith("dataclass")]
+            fields = [
+                item for item in node.body if isinstance(item, ast.AnnAssign) and not ast.unparse(item.target).startswith("_")
+            ]
+            assert not marks or len(fields) <= 3 or "kw_only=True" in marks[0], f"{module}:{node.lineno}: {node.name}"

@@ -57,19 +57,7 @@ PROSE = {
 AMBIGUOUS = {"better", "dead", "held", "impossible", "offer", "option", "promise", "prove", "saying", "system", "word"}
 
 # Areas that are not revised yet, with the findings that are left; more are an error, in any other area one is.
-ALLOWED = {
-    "CHANGELOG.md": 9,
-    "README.md": 9,
-    "docs/architecture.md": 2,
-    "docs/decisions.md": 2,
-    "docs/projects.md": 5,
-    "docs/scenarios": 6,
-    "envgen/cli": 1,
-    "envgen/explain": 54,
-    "envgen/lock": 13,
-    "envgen/model": 11,
-    "envgen/resolver": 21,
-}
+ALLOWED: dict[str, int] = {}
 
 READ = ("*.md", "Makefile", "benchmarks/*", "docs/**/*.md", "envgen/**/*.py", "envgen/**/*.js", "matrices/*.yaml", "templates/*")
 FILES = sorted({path.relative_to(REPO).as_posix() for pattern in READ for path in REPO.glob(pattern) if path.is_file()})

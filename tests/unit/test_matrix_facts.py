@@ -156,69 +156,84 @@ def done(*changes: Edit) -> str:
 
 
 def test_scalars_lists_rows_and_releases_are_changed_where_they_stand() -> None:
-    assert done(Edit("set", ("releases", 1, "builds", 0, "python"), "3.10")) == FILE.replace("'3.9'", '"3.10"')
-    assert done(Edit("insert", ("releases", 1, "builds", 0, "variants", 1), "11.8")) == FILE.replace("[cpu,", '[cpu, "11.8",')
-    assert done(Edit("insert", ("releases", 1, "builds", 0, "variants", 0), "11.8")) == FILE.replace("[cpu,", '["11.8", cpu,')
-    assert done(Edit("remove", ("releases", 1, "builds", 0, "variants", 0))) == FILE.replace(
+    assert done(Edit(kind="set", path=("releases", 1, "builds", 0, "python"), value="3.10")) == FILE.replace("'3.9'", '"3.10"')
+    assert done(Edit(kind="insert", path=("releases", 1, "builds", 0, "variants", 1), value="11.8")) == FILE.replace(
+        "[cpu,", '[cpu, "11.8",'
+    )
+    assert done(Edit(kind="insert", path=("releases", 1, "builds", 0, "variants", 0), value="11.8")) == FILE.replace(
+        "[cpu,", '["11.8", cpu,'
+    )
+    assert done(Edit(kind="remove", path=("releases", 1, "builds", 0, "variants", 0))) == FILE.replace(
         '[cpu,\n                    "12.6"]', '["12.6"]'
     )
-    assert done(Edit("insert", ("releases", 1, "builds", 1, "variants", 2), "12.6")) == FILE.replace(
+    assert done(Edit(kind="insert", path=("releases", 1, "builds", 1, "variants", 2), value="12.6")) == FILE.replace(
         '          - "11.8"\n', '          - "11.8"\n          - "12.6"\n'
     )
-    assert done(Edit("remove", ("releases", 1, "builds", 1, "variants", 0))) == FILE.replace("          - cpu  # a\n", "")
-    assert done(Edit("insert", ("releases", 0, "builds", 0), {"python": "3.9"})) == FILE.replace("[]", '[{python: "3.9"}]')
-    assert done(Edit("insert", ("releases", 1, "builds", 2), {"python": "3.8"})) == FILE.replace(
+    assert done(Edit(kind="remove", path=("releases", 1, "builds", 1, "variants", 0))) == FILE.replace("          - cpu  # a\n", "")
+    assert done(Edit(kind="insert", path=("releases", 0, "builds", 0), value={"python": "3.9"})) == FILE.replace(
+        "[]", '[{python: "3.9"}]'
+    )
+    assert done(Edit(kind="insert", path=("releases", 1, "builds", 2), value={"python": "3.8"})) == FILE.replace(
         "      # the end\n", '      - {python: "3.8"}\n      # the end\n'
     )
-    assert done(Edit("add", ("releases", 1, "with"), {"a": "0.1"})) == FILE.replace(
+    assert done(Edit(kind="add", path=("releases", 1, "with"), value={"a": "0.1"})) == FILE.replace(
         '  - version: "1"\n', '  - version: "1"\n    with: {a: "0.1"}\n'
     )
 
 
 def test_comments_stay_with_what_they_are_about() -> None:
-    new = done(Edit("insert", ("releases", 1), {"version": "1.5", "builds": [{"python": "3.9"}]}))
+    new = done(Edit(kind="insert", path=("releases", 1), value={"version": "1.5", "builds": [{"python": "3.9"}]}))
     assert new == FILE.replace("  # about one\n", '  - version: "1.5"\n    builds:\n      - {python: "3.9"}\n  # about one\n')
-    first = done(Edit("insert", ("releases", 0), {"version": "3", "builds": []}))
+    first = done(Edit(kind="insert", path=("releases", 0), value={"version": "3", "builds": []}))
     assert first == FILE.replace("  # the newest\n", '  - {version: "3", builds: []}\n  # the newest\n')
-    assert done(Edit("remove", ("releases", 1))).endswith("  # about one\n      # the end\nother: text\n")
+    assert done(Edit(kind="remove", path=("releases", 1))).endswith("  # about one\n      # the end\nother: text\n")
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
 def test_the_last_line_ends_as_it_did(ending: str) -> None:
     newline = "\r\n" if ending == "\r\n" else "\n"
     text = f"releases:{newline}  - {{a: b}}{ending}"
-    new = spliced(text, [Edit("insert", ("releases", 1), {"c": "d"})], "f.yaml")
+    new = spliced(text, [Edit(kind="insert", path=("releases", 1), value={"c": "d"})], "f.yaml")
     assert new == f"releases:{newline}  - {{a: b}}{newline}  - {{c: d}}{ending}"
-    assert spliced(new, [Edit("remove", ("releases", 1))], "f.yaml") == text
+    assert spliced(new, [Edit(kind="remove", path=("releases", 1))], "f.yaml") == text
 
 
 def test_characters_are_counted_and_a_byte_order_mark_stays() -> None:
     """libyaml reads bytes, and passes over the mark."""
     text = "\ufeffé: \U0001f600  # ü\nreleases: [é, b]\n"
-    changes = [Edit("insert", ("releases", 1), "ü"), Edit("set", ("é",), "ö"), Edit("remove", ("releases", 1))]
+    changes = [
+        Edit(kind="insert", path=("releases", 1), value="ü"),
+        Edit(kind="set", path=("é",), value="ö"),
+        Edit(kind="remove", path=("releases", 1)),
+    ]
     assert spliced(text, changes, "f.yaml") == '\ufeffé: "ö"  # ü\nreleases: [é, "ü"]\n'
 
 
 def test_a_change_that_does_not_fit_the_text_is_refused_with_what_to_do() -> None:
     text = 'releases:\n  -\n    a: "1"\n  - {a: "2"}\n'
     with pytest.raises(BadInput, match=r"f\.yaml: cannot edit this file .*\n\nhint: edit it by hand: because"):
-        spliced(text, [Edit("remove", ("releases", 0), why="because")], "f.yaml")
+        spliced(text, [Edit(kind="remove", path=("releases", 0), why="because")], "f.yaml")
 
 
 def test_inner_and_outer_changes_of_one_line_go_together() -> None:
     text = '{releases: [{builds: [{v: ["1"]}]}, {builds: []}]}\n'
     changes = [
-        Edit("insert", ("releases", 0), {"builds": []}),
-        Edit("insert", ("releases", 0, "builds", 1), {"v": ["2"]}),
-        Edit("insert", ("releases", 0, "builds", 0, "v", 1), "3"),
-        Edit("remove", ("releases", 1)),
+        Edit(kind="insert", path=("releases", 0), value={"builds": []}),
+        Edit(kind="insert", path=("releases", 0, "builds", 1), value={"v": ["2"]}),
+        Edit(kind="insert", path=("releases", 0, "builds", 0, "v", 1), value="3"),
+        Edit(kind="remove", path=("releases", 1)),
     ]
     assert spliced(text, changes, "f.yaml") == '{releases: [{builds: []}, {builds: [{v: ["1", "3"]}, {v: ["2"]}]}]}\n'
 
 
 def test_applied_edits_are_by_the_paths_of_the_old_data() -> None:
     data = {"l": ["a", "b", "c"]}
-    changes = [Edit("remove", ("l", 0)), Edit("insert", ("l", 1), "x"), Edit("insert", ("l", 3), "y"), Edit("remove", ("l", 2))]
+    changes = [
+        Edit(kind="remove", path=("l", 0)),
+        Edit(kind="insert", path=("l", 1), value="x"),
+        Edit(kind="insert", path=("l", 3), value="y"),
+        Edit(kind="remove", path=("l", 2)),
+    ]
     assert applied(data, changes) == {"l": ["x", "b", "y"]}
     assert data == {"l": ["a", "b", "c"]}
 

@@ -294,13 +294,13 @@ def test_what_is_no_yaml_is_refused_with_the_rendered_line(tmp_path: Path) -> No
 def test_a_template_cannot_change_what_was_decided(tmp_path: Path, key: str, old: str, new: str) -> None:
     assert old in TEMPLATE
     message = refusal(tmp_path, TEMPLATE.replace(old, new))
-    assert message.startswith(f"templates/environment.yml.j2:1:1: it renders another {key}: than was decided (")
-    assert message.endswith("\n\nhint: a template may lay out and comment, not change")
+    assert message.startswith(f"templates/environment.yml.j2:1:1: it changes {key}: from ")
+    assert message.endswith("\n\nhint: a template may arrange and comment, but not change what was decided")
 
 
 def test_a_second_pip_section_is_refused(tmp_path: Path) -> None:
     one = resolution(PROJECT + "pip: [einops]\n")
-    with pytest.raises(BadInput, match="it renders another pip: than was decided"):
+    with pytest.raises(BadInput, match="it changes pip: from "):
         rendered(tmp_path, TEMPLATE + "  - pip:\n      - evil\n", one)
 
 
