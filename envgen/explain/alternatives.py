@@ -109,17 +109,20 @@ def _is_news(part: Part, *, several_targets: bool) -> bool:
 def _price(
     problem: Problem, pinned: Problem, resolution: Resolution, requested: RequestedFramework, resolutions: Sequence[Resolution]
 ) -> Reason:
-    """What a newer release would cost that counts more: a framework named earlier, or targets that agree."""
+    """What a newer release would cost that counts more: a framework named earlier, or what the targets share.
+
+    `pinned` has the newer release in every target; without `align:` it may have no answer.
+    """
     then = {row.target.name: _versions(row) for row in answer(pinned) or ()}
-    for other in problem.project.frameworks:
+    for other in problem.project.frameworks if then else ():
         for row in resolutions:
             name, before = row.target.name, _versions(row)[other.framework]
             after = then[name][other.framework]
             if after < before:
                 what = f"{name} would have {other.framework} {after} instead of {before}: earlier frameworks count more"
                 return Reason(what, other.at)
-    what = f"without it, the targets share python {resolution.python} and agree on {requirement_text(requested)}"
-    return Reason(what, problem.project.at("python"))
+    agree = f" and agree on {requirement_text(requested)}" if problem.project.align else ""
+    return Reason(f"without it, the targets share python {resolution.python}{agree}", problem.project.at("python"))
 
 
 def _versions(resolution: Resolution) -> dict[str, Version]:

@@ -14,7 +14,8 @@ from packaging.version import Version
 from unit import oracle
 from unit.small import examples, project_of
 from unit.test_resolve import REAL_PROJECTS, project_text
-from unit.worlds import worlds
+from unit.test_why import problem_of, row
+from unit.worlds import PLATFORMS, PYTHONS, worlds
 
 from envgen.explain.alternatives import explained
 from envgen.explain.explain import conflict
@@ -82,6 +83,20 @@ def test_a_release_that_facts_stop_is_impossible_alone(world: tuple[Matrix, Proj
             pinned = replace(wish, versions=SpecifierSet(f"=={better.choice.split(' ')[1]}"))
             alone = replace(project, targets=target, frameworks=tuple(pinned if w is wish else w for w in project.frameworks))
             assert oracle.best(matrix, alone) is None
+
+
+def test_targets_that_need_not_agree_and_share_a_python_are_explained() -> None:
+    """Alone, cpu could have alpha 2.0 with Python 3.10; cu126 has no alpha 2.0 at all, and needs Python 3.11."""
+    alpha = {"2.0": (row("", PLATFORMS, PYTHONS[0]),), "1.0": (row("", PLATFORMS, PYTHONS[1]), row("12.6", PLATFORMS, PYTHONS[1]))}
+    problem = problem_of({"alpha": alpha}, {"alpha": ""}, ("cpu", "cu126"), ("linux-64",))
+    problem = replace(problem, project=replace(problem.project, align=False))
+    found = answer(problem)
+    assert found is not None
+    cpu = explained(problem, found)[0].alternatives["alpha"]
+    assert (cpu.choice, [reason.text for reason in cpu.prevented_by]) == (
+        "alpha 2.0",
+        ["without it, the targets share python 3.11"],
+    )
 
 
 # --- what a person reads --------------------------------------------------------------------------------------------------

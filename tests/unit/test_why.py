@@ -82,6 +82,18 @@ def test_a_conflict_is_minimal(world: tuple[Matrix, Project]) -> None:
     assert_minimal(Problem(*world))
 
 
+def _as_promised(matrix: Matrix, project: Project) -> Matrix:
+    """The matrix with what the project promises of glibc: the oracle reads a target's virtual packages from there alone."""
+    promised = {target.name: target.virtual for target in project.targets}
+    targets = {
+        name: replace(
+            target, virtual={p: {**v, **(promised.get(name, {}) if p == "linux-64" else {})} for p, v in target.virtual.items()}
+        )
+        for name, target in matrix.targets.items()
+    }
+    return replace(matrix, targets=targets)
+
+
 @examples(60)
 @given(worlds())
 def test_every_repair_gives_what_the_oracle_says_of_the_changed_project(world: tuple[Matrix, Project]) -> None:
@@ -93,7 +105,7 @@ def test_every_repair_gives_what_the_oracle_says_of_the_changed_project(world: t
         project = world[1]
         for change in repair.changes:
             project = change.apply(project)
-        expected = oracle.best(world[0], project)
+        expected = oracle.best(_as_promised(world[0], project), project)
         assert expected is not None
         assert builds(repair.resolutions) == dict(expected.versions)
 
