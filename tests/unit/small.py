@@ -175,5 +175,5 @@ def refused(do: Callable[[], object]) -> BadInput | None:
 
 
 def examples(count: int) -> settings:
-    """So many examples, times ENVGEN_EXAMPLES."""
-    return settings(max_examples=count * int(os.environ.get("ENVGEN_EXAMPLES", "1")))
+    """So many examples, times ENVGEN_EXAMPLES, which may be a fraction; five at least."""
+    return settings(max_examples=max(5, round(count * float(os.environ.get("ENVGEN_EXAMPLES", "1")))))
