@@ -51,7 +51,7 @@ def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str)
     if driver is None:
         return f"{where}driver {driver_text(floor)} or newer runs CUDA {cuda}: {_no_lower(toolkit)}"
     have = f"{where}driver {driver_text(driver)} runs CUDA {cuda}"
-    if minor and own and driver < own:
+    if minor and (native(matrix, driver, system) or Version("0")) < cuda:
         rule = f"by minor-version compatibility: any CUDA {cuda.major} runs on {driver_text(floor)} or newer"
         return f"{have} {rule}; {_compiled(matrix, toolkit, system)}"
     return f"{have} natively: {cuda} came with {driver_text(own or floor)}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from envgen.model.facts import Target, Variant
 from envgen.model.packages import SolveRequest
@@ -47,9 +48,17 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     own = tuple(dependency.spec for dependency in resolution.dependencies)
     if own:
         found.append(Group(own, "the project's own dependencies"))
-    seen: set[str] = set()
-    unique = [Group(tuple(s for s in group.specs if not (s in seen or seen.add(s))), group.because) for group in found]  # type: ignore[func-returns-value]
-    return tuple(group for group in unique if group.specs)
+    return tuple(_without_repeats(found))
+
+
+def _without_repeats(groups: Iterable[Group]) -> Iterator[Group]:
+    """The groups without specs that an earlier group has, and without groups that are empty then."""
+    written: set[str] = set()
+    for group in groups:
+        specs = tuple(spec for spec in dict.fromkeys(group.specs) if spec not in written)
+        written.update(specs)
+        if specs:
+            yield replace(group, specs=specs)
 
 
 def requests(resolution: Resolution) -> tuple[SolveRequest, ...]:

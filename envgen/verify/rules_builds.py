@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, cudnn_of, is_cpu_build, libraries_of, loads, matches, minor_of, needs_cuda
+from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import parsed
 from envgen.model.facts import Spelling
 from envgen.model.packages import LockedPackage
@@ -88,7 +89,7 @@ def _never_built(case: Case, package: LockedPackage, framework: str) -> str:
         if build.provider == provider and case.platform in build.platforms
     )
     variants = {variant for build in builds for variant in build.variants if variant and cuda}
-    serving = {v for v in variants if v == cuda or (spelling.newer_minor and cuda and v.major == cuda.major and v < cuda)}
+    serving = {v for v in variants if v == cuda or (spelling.newer_minor and cuda and runs_with(v, cuda))}
     return "" if serving else f"; provider {provider} has no build of it for {namer.name} {minor_of(namer.version)}"
 
 

@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from envgen import targets
 from envgen.formats.installed import installed_target
 from envgen.formats.others import read_any
+from envgen.matrix.hardware import runs_with
 from envgen.matrix.load import load_matrix
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
@@ -208,5 +209,4 @@ def _cuda(virtual: Mapping[str, str], seems: Claim, path: Path) -> Version | Non
         raise BadInput(
             f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint='write a version such as "12.6"'
         ) from None
-    fits = seems.cuda is not None and seems.cuda.major == promised.major and seems.cuda <= promised
-    return seems.cuda if fits else promised
+    return seems.cuda if seems.cuda and runs_with(seems.cuda, promised) else promised

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.matrix.hardware import driver_os, has_code
+from envgen.matrix.hardware import driver_os, has_code, runs_with
 from envgen.model.facts import Address, Build, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
 from envgen.model.rules import Registry, Severity
 from envgen.yamlfile.document import Document
@@ -112,7 +112,7 @@ class LintContext:
         spelling, cuda = self.spelling(release, provider), target.cuda
         if spelling is None or cuda in variants or cuda is None:
             return spelling is not None and cuda in variants
-        older = (variant for variant in variants if variant and variant.major == cuda.major and variant < cuda)
+        older = (variant for variant in variants if variant and runs_with(variant, cuda))
         return spelling.newer_minor and any(older)
 
     @cached_property

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from envgen.curate.show.query import platforms_of
 from envgen.matrix.constraints import Known, Value, by_version, condition_text, constraint_text, fulfilled, known_of_target
-from envgen.matrix.hardware import code_range, driver_os, newest_driver_before
+from envgen.matrix.hardware import code_range, driver_os, newest_driver_before, runs_with
 from envgen.model.facts import (
     Address,
     Build,
@@ -153,7 +153,7 @@ def _serves(matrix: Matrix, release: Release, provider: str, variant: Variant, p
     built = {other for build in rows for other in build.variants if other}
     for target in matrix.targets.values():
         cuda = target.cuda
-        if variant and cuda and variant < cuda and variant.major == cuda.major and platform in target.platforms:
+        if variant and cuda and variant != cuda and runs_with(variant, cuda) and platform in target.platforms:
             yield from () if any(variant < other <= cuda for other in built) else (target.name,)
 
 
