@@ -51,8 +51,8 @@ browser:  ## Install Chromium and its driver for the tests of the HTML page (Deb
 test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no system package installed
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
-test-fast: $(VENV)/.ready-dev  ## Run the unit tests and one end-to-end test
-	$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit $(END_TO_END) $(ARGS)
+test-fast: $(VENV)/.ready-dev  ## Run the unit tests, with fewer generated examples, and one end-to-end test
+	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit $(END_TO_END) $(ARGS)
 
 lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff check .

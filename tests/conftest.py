@@ -53,14 +53,17 @@ class Workspace:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def envgen(self, *words: object, **variables: str) -> Run:
-        """Run the command line in a process of its own; `variables` are added to its environment."""
-        told, environment = [str(word) for word in words], {**self.environment, **variables}
-        if forks.forkable(environment, clean_environment(self.root)):
-            done = forks.run(told, self.root, environment, timeout=300)
+    def envgen(self, *words: object, cwd: Path | None = None, fresh: bool = False, **variables: str) -> Run:
+        """Run the command line in a process of its own; `variables` are added to its environment.
+
+        It is forked from one that has imported everything, unless it must be `fresh` or its environment says so (see system.forks).
+        """
+        told, folder, environment = [str(word) for word in words], cwd or self.root, {**self.environment, **variables}
+        if not fresh and forks.forkable(environment, clean_environment(self.root)):
+            done = forks.run(told, folder, environment, timeout=300)
         else:
             argv = [sys.executable, "-m", "envgen", *told]
-            done = subprocess.run(argv, cwd=self.root, env=environment, capture_output=True, text=True, timeout=300, check=False)
+            done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
         return Run(done.returncode, done.stdout, done.stderr)
 
     def restore(self, files: Mapping[str, bytes]) -> None:

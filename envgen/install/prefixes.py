@@ -135,7 +135,7 @@ def _envs_dirs(path: Path) -> list[str]:
 
     try:
         data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         return []
     found = (data.get("envs_dirs") or data.get("envs_path")) if isinstance(data, dict) else None
     return [text for text in (found if isinstance(found, list) else [found]) if isinstance(text, str)]

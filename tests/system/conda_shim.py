@@ -20,7 +20,8 @@ from typing import Any
 from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, Version, solve
 from rattler.package.build_string import BuildString
 
-from envgen.channels.index import FolderIndex, place
+from envgen.channels.channel import locate
+from envgen.channels.index import FolderIndex
 
 
 def virtual_packages(channel: str, platform: str) -> list[GenericVirtualPackage]:
@@ -40,7 +41,7 @@ def create(words: list[str]) -> dict[str, Any]:
         parser.add_argument(flag, action="store_true", required=True)
     asked, platform = parser.parse_intermixed_args(words), os.environ["CONDA_SUBDIR"]
     index = FolderIndex(Path(os.environ["ENVGEN_TEST_INDEX"]), "the test's index")
-    channels = [place(channel) for channel in asked.channel if not channel.startswith("file://")]
+    channels = [locate(channel) for channel in asked.channel if not channel.startswith("file://")]
     work = solve(
         sources=index.sources(channels, platform),
         specs=[MatchSpec(spec, strict=False) for spec in asked.specs],

@@ -1,8 +1,8 @@
 """Runs of `python -m envgen` that find their imports done: each is a fork of a process that has imported everything.
 
-Most of a short run is imports: 0.3 seconds, and 0.9 where conda-lock is needed. A forked run is a process of its own all the same, with its own
-folder, environment, output and status. Not for a run whose environment says what counts when an interpreter or a library
-starts: `forkable`.
+Imports take 0.3 seconds of a run, and 0.9 where conda-lock is needed, which is most of a short one. A forked run is a process
+of its own all the same, with its own folder, environment, output and status. `forkable` says for which environments it is the
+same as a new process: not where a variable counts when an interpreter or a library starts.
 
 This file is also the program that forks, so it imports nothing of the tests.
 """
@@ -113,7 +113,7 @@ def serve(requests: socket.socket) -> None:
     import envgen
 
     for module in pkgutil.walk_packages(envgen.__path__, "envgen."):
-        if module.name not in ("envgen.__main__", "envgen.probe.child"):
+        if not module.name.startswith(("envgen.__main__", "envgen.probe.child", "envgen.probe.scripts.")):
             importlib.import_module(module.name)
     from envgen.lock.condalock import warm
 

@@ -405,7 +405,7 @@ def test_forty_runs_four_at_a_time_all_end_well_and_say_all(old: Workspace, inde
         sites.append(copied(old, tmp_path / str(number)))
 
     def ten(site: Workspace) -> list[Run]:
-        return [site.envgen("lock", "--update", "--index", index) for _ in range(10)]
+        return [site.envgen("lock", "--update", "--index", index, fresh=True) for _ in range(10)]
 
     with ThreadPoolExecutor(4) as pool:
         runs = [run for group in pool.map(ten, sites) for run in group]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,15 +62,18 @@ def with_projects(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def locked(workspace: Workspace, records: Path, *words: str, cwd: Path | None = None, umask: int = -1, **variables: str) -> str:
+def locked(
+    workspace: Workspace, records: Path, *words: str, cwd: Path | None = None, umask: int | None = None, **variables: str
+) -> str:
     """Lock what is asked; what was said on stderr."""
-    argv = [sys.executable, "-m", "envgen", "lock", "--index", str(records), *words]
-    environment = {**workspace.environment, **variables}
-    done = subprocess.run(
-        argv, cwd=cwd or workspace.root, env=environment, umask=umask, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+    before = None if umask is None else os.umask(umask)
+    try:
+        done = workspace.envgen("lock", "--index", records, *words, cwd=cwd, fresh=umask is not None, **variables)
+    finally:
+        if before is not None:
+            os.umask(before)
+    assert done.status == 0, done.err
+    return done.err
 
 
 def nvml_only(environment: Mapping[str, str], fake: Mapping[str, str]) -> dict[str, str]:

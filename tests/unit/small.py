@@ -174,6 +174,6 @@ def refused(do: Callable[[], object]) -> BadInput | None:
     return None
 
 
-def examples(count: int) -> settings:
-    """So many examples, times ENVGEN_EXAMPLES."""
-    return settings(max_examples=count * int(os.environ.get("ENVGEN_EXAMPLES", "1")))
+def examples(count: int, least: int = 5) -> settings:
+    """So many examples, times ENVGEN_EXAMPLES, which may be a fraction; but not fewer than `least`."""
+    return settings(max_examples=max(least, round(count * float(os.environ.get("ENVGEN_EXAMPLES", "1")))))

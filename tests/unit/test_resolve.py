@@ -208,7 +208,7 @@ def test_the_worlds_are_neither_all_possible_nor_all_impossible() -> None:
     """What the tests below are worth: enough worlds with an answer, with several targets, with a dropped platform, with older builds."""
     seen: Counter[str] = Counter()
 
-    @examples(400)
+    @examples(400, least=400)
     @given(st.one_of(worlds(), worlds(older=True)))
     def look(world: tuple[Matrix, Project]) -> None:
         answer = oracle.best(*world)
