@@ -124,7 +124,20 @@ class Catalogue:
         return next((row for row in self.named(package.manager, package.name) if row.is_about(package)), None)
 
     def named(self, manager: str, name: str) -> tuple[KnownPackage, ...]:
-        """The rows that name a package, whatever their conditions; a wheel also by its name without the CUDA at its end."""
+        """The rows that name a package, whatever their conditions; a wheel also by its name without the CUDA at its end.
+
+        Remembered for each name: every rule of `verify` asks about every package.
+        """
+        key = (manager, name)
+        if key not in self._remembered:
+            self._remembered[key] = self._find(manager, name)
+        return self._remembered[key]
+
+    @cached_property
+    def _remembered(self) -> dict[tuple[str, str], tuple[KnownPackage, ...]]:
+        return {}
+
+    def _find(self, manager: str, name: str) -> tuple[KnownPackage, ...]:
         names = set(_spelled(manager, name))
         places = {place for each in names for place in self._plain.get((manager, each), ())}
         if any(self._any_glob[manager].match(each) for each in names):
