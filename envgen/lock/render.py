@@ -20,6 +20,7 @@ from envgen.model.errors import BadInput, addressed
 from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
+from envgen.model.text import one_line
 from envgen.resolver.specs import environment_name, groups
 from envgen.yamlfile.document import parse
 
@@ -72,7 +73,7 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
         "source": source,
         "channels": project.channels,
         "platforms": resolution.platforms,
-        "groups": [{"specs": group.specs, "because": _one_line(group.because)} for group in decided],
+        "groups": [{"specs": group.specs, "because": one_line(group.because)} for group in decided],
         "pip": project.pip,
         "pip_repositories": project.pip_repositories,
     }
@@ -81,11 +82,6 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
     text = _run(templates, project.template, shown, values)
     _same_decisions(text, values, f"{shown}/{project.template}")
     return RenderedFile(SPEC, text)
-
-
-def _one_line(text: str) -> str:
-    """A text without line breaks or other control characters, so that a comment ends with its line."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from envgen.model.text import one_line
+
 _LONGEST = 300  # characters; the JSON report has the whole text
 
 
-def one_line(text: str) -> str:
+def excerpt(text: str) -> str:
     """A text without line breaks and escape codes, cut off where it is too long."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = one_line(text)
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
 
 
 def last_line(text: str) -> str:
     """The last line that is not blank, "" if there is none."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return one_line(lines[-1]) if lines else ""
+    return excerpt(lines[-1]) if lines else ""
 
 
 def appended(text: str) -> str:

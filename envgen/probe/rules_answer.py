@@ -9,7 +9,7 @@ from envgen.matrix.hardware import cudnn_floor
 from envgen.probe.gpu_code import gpus, without_code
 from envgen.probe.libraries import foreign, found_through, of_another_major
 from envgen.probe.model import Comparison, Issue, ProbeRule, Severity
-from envgen.probe.quote import appended, one_line
+from envgen.probe.quote import appended, excerpt
 from envgen.probe.rules_no_gpu import no_code
 
 _TWICE = "conda and pip both installed it, or it comes from elsewhere; reinstall the environment"
@@ -127,10 +127,10 @@ def matmul(case: Comparison) -> Iterator[Issue]:
     answer, problem = case.answer, case.answer.problem("matmul")
     if problem and "no kernel image" in problem and not without_code(case):
         hint = "use a build for a newer CUDA, or an older one for an old GPU"
-        yield Issue(rule="no-code", severity="error", text=f"has no code for this GPU: {one_line(problem)}", hint=hint)
+        yield Issue(rule="no-code", severity="error", text=f"has no code for this GPU: {excerpt(problem)}", hint=hint)
     elif problem:
         hint = "the message is the framework's own; `nvidia-smi` shows what else uses the GPU"
-        yield Issue(rule="matmul-failed", severity="error", text=f"cannot multiply two matrices: {one_line(problem)}", hint=hint)
+        yield Issue(rule="matmul-failed", severity="error", text=f"cannot multiply two matrices: {excerpt(problem)}", hint=hint)
     elif case.expected.build != "cpu" and answer.sees_gpu and answer.ran_on and answer.ran_on != "gpu":
         text = f"sees a GPU, but computes on {answer.ran_on}{appended(', '.join(answer.settings))}"
         hint = "look for what selects the device: a variable, a configuration file, a start-up file"

@@ -8,7 +8,7 @@ from signal import Signals
 
 from envgen.probe.libraries import foreign, found_through
 from envgen.probe.model import Answer, Comparison, Issue, ProbeRule
-from envgen.probe.quote import appended, last_line, one_line
+from envgen.probe.quote import appended, excerpt, last_line
 
 _MISSING = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file|Library not loaded: (\S+)")
 
@@ -55,7 +55,7 @@ def import_failed(case: Comparison) -> Iterator[Issue]:
         rule, text = "missing-library", f"cannot be imported: {name} is missing or cannot be loaded"
         hint = "reinstall the environment from its lock; `envgen verify` checks the lock"
     else:
-        rule, text = "import-failed", f"cannot be imported: {one_line(problem)}"
+        rule, text = "import-failed", f"cannot be imported: {excerpt(problem)}"
         hint = "reinstall the environment from its lock"
     yield Issue(rule=rule, severity="error", text=text, hint=hint)
 

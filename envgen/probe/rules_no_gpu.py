@@ -11,7 +11,7 @@ from envgen.model.facts import Gpu, driver_text
 from envgen.probe.gpu_code import first_capability, newest_code, without_code
 from envgen.probe.libraries import foreign, found_through
 from envgen.probe.model import Comparison, Issue, ProbeRule
-from envgen.probe.quote import last_line, one_line
+from envgen.probe.quote import excerpt, last_line
 
 
 def cpu_build(case: Comparison) -> Iterator[Issue]:
@@ -119,7 +119,7 @@ def unexplained(case: Comparison) -> Iterator[Issue]:
     """None of the known reasons applies; what may have selected another device is shown."""
     if case.build == "cpu" or (case.build == "unknown" and case.expected.build == "unknown"):
         return
-    own = one_line(case.answer.problem("devices")) or last_line(case.answer.process.stderr)
+    own = excerpt(case.answer.problem("devices")) or last_line(case.answer.process.stderr)
     gpus = ", ".join(gpu.name for gpu in case.machine.gpus) or "?"
     visible = case.launch.visible_devices
     settings = ", ".join((*((f"CUDA_VISIBLE_DEVICES={visible}",) if visible else ()), *case.answer.settings))

@@ -14,6 +14,7 @@ from packaging.version import Version
 from envgen.curate.lint.json_schema import first_line, kind_of, named_schema
 from envgen.curate.lint.registry import LintContext, LintResults, rule
 from envgen.model.facts import PLATFORMS, Address, minors_text
+from envgen.model.text import one_line
 from envgen.yamlfile.document import VERSION, Document
 from envgen.yamlfile.nodes import KeyPath
 
@@ -63,10 +64,6 @@ def _range(normalized: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: re.sub(rf"(?<![0-9A-Za-z.]){VERSION}", lambda found: normalized(found[0]), text.replace(" ", ""))
 
 
-def _name(text: str) -> str:
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
 def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
     """What gives the values at these keys their one spelling; None where any spelling is fine."""
     match keys:
@@ -81,7 +78,7 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
         case ("constraints", "when" | "need", "driver"):
             return _range(_driver)
         case ("constraints", "when" | "need", "archspec" | "platform" | "provider" | "target") | ("gpus", "models" | "data-centre"):
-            return _name
+            return one_line
         case ("constraints", "when" | "need", _) | ("providers", _, "releases"):
             return _range(_version)
     return None
@@ -94,7 +91,7 @@ def spelling(context: LintContext) -> LintResults:
         normalizer = _normalizer(_keys(path))
         right = normalizer(value) if normalizer and isinstance(value, str) else value
         if right != value:
-            yield document.at(*path), f'"{_name(value)}" is not in the usual spelling', f'write "{right}"'
+            yield document.at(*path), f'"{one_line(value)}" is not in the usual spelling', f'write "{right}"'
 
 
 # --- one order ------------------------------------------------------------------------------------------------------------
@@ -170,8 +167,8 @@ def source(context: LintContext) -> LintResults:
     for document, path, value in _values(context):
         if path[-1:] != ("because",) or not isinstance(value, str):
             continue
-        if _name(value).lower().rstrip(".!") in _PLACEHOLDERS:
-            yield document.at(*path), f"`{_name(value)}` is not a source", "write a url, or what was looked at and when"
+        if one_line(value).lower().rstrip(".!") in _PLACEHOLDERS:
+            yield document.at(*path), f"`{one_line(value)}` is not a source", "write a url, or what was looked at and when"
         elif "http://" in value:
             yield document.at(*path), "http:// is not encrypted", "write https://"
 

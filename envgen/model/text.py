@@ -1,0 +1,8 @@
+"""Text on one line. Pure."""
+
+from __future__ import annotations
+
+
+def one_line(text: str) -> str:
+    """A text with each run of blanks, line breaks and characters that cannot be printed as one space, and none at the ends."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
