@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from envgen.model.facts import Address, LeftOut, Platform, Release, Spelling, Variant, variant_text
 
-Verdict = Literal["confirmed", "refuted", "undecidable"]
+FactVerdict = Literal["confirmed", "refuted", "undecidable"]
 AspectName = Literal["exists", "spelling", "cudnn", "solves", "cuda"]
 BuildKey = tuple[Version, Platform, Variant, Version]  # release, platform, variant, Python
 
@@ -101,7 +101,7 @@ class Aspect:
     """The result of one check of a fact. `reason` is the same for all facts with this problem, `text` has the details."""
 
     name: AspectName
-    verdict: Verdict
+    verdict: FactVerdict
     reason: str = ""
     text: str = ""
 
@@ -120,7 +120,7 @@ class CheckedFact:
         return by_verdict.get("refuted") or by_verdict.get("undecidable")
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> FactVerdict:
         """Refuted if any aspect is refuted, else undecidable if any is undecidable, else confirmed."""
         return self.decisive.verdict if self.decisive else "confirmed"
 

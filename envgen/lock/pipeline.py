@@ -131,7 +131,7 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
 
 # --- solve ----------------------------------------------------------------------------------------------------------------
 
-Group = tuple[Resolution, tuple["SolveRequest", ...]]  # one target and its cells
+TargetRequests = tuple[Resolution, tuple["SolveRequest", ...]]  # one target and its cells
 
 
 def _solve(resolutions: Sequence[Resolution], index: Index, jobs: int, reporter: Reporter) -> list[Solved]:
@@ -139,7 +139,7 @@ def _solve(resolutions: Sequence[Resolution], index: Index, jobs: int, reporter:
     from envgen.lock import condalock
 
     begun = time.perf_counter()
-    groups: list[Group] = [(resolution, specs.requests(resolution)) for resolution in resolutions]
+    groups: list[TargetRequests] = [(resolution, specs.requests(resolution)) for resolution in resolutions]
     with ThreadPoolExecutor(1) as executor:
         imported = executor.submit(condalock.warm)
         reporter.begin("solving", sum(len(requests) for _, requests in groups))
@@ -153,7 +153,7 @@ def _solve(resolutions: Sequence[Resolution], index: Index, jobs: int, reporter:
     ]
 
 
-def _solutions(groups: Sequence[Group], index: Index, jobs: int, reporter: Reporter) -> tuple[Solution, ...]:
+def _solutions(groups: Sequence[TargetRequests], index: Index, jobs: int, reporter: Reporter) -> tuple[Solution, ...]:
     """One solution for each cell. Raises NoSolution with the solver's words and the facts or requirements that they come from."""
     from envgen.channels.solve import Unsolvable, solvable, solve
     from envgen.explain.refuted import by_solver

@@ -24,7 +24,7 @@ class Host:
     system: System
 
 
-Check = Callable[[Host], Iterator[Symptom]]
+SymptomRule = Callable[[Host], Iterator[Symptom]]
 
 _SEVERITIES: tuple[SymptomSeverity, ...] = ("error", "warning", "note")
 _UNSET_LIBRARY_PATH = "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"
@@ -277,7 +277,7 @@ def _shadows(found: Sequence[str]) -> str:
     return f"{'; '.join(found)}: imported instead of those of an environment"
 
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[SymptomRule, ...] = (
     missing_driver,
     incomplete_driver,
     linux_driver_in_wsl,

@@ -1,1 +1,4 @@
-"""Typed, frozen values that more than one package needs, the errors, and where files lie. Imports nothing of ours."""
+"""Typed, frozen values that more than one package needs, the errors, and where files lie. Every package may import it.
+
+Imports nothing of ours.
+"""

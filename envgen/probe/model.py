@@ -14,7 +14,7 @@ from envgen.model.machine import Machine
 
 BuildKind = Literal["cpu", "cuda", "unknown"]
 Origin = Literal["environment", "driver", "foreign"]
-Severity = Literal["note", "warning", "error"]
+IssueSeverity = Literal["note", "warning", "error"]
 State = Literal["ok", "note", "warning", "error"]
 STATES: tuple[State, ...] = get_args(State)  # the worst last
 
@@ -180,7 +180,7 @@ class Comparison:
         return self.installed.package if self.installed else self.answer.version
 
     @property
-    def missing_gpu(self) -> Severity:
+    def missing_gpu(self) -> IssueSeverity:
         """How bad a missing GPU is: an error if one is expected, a warning if nothing says what is expected."""
         return "error" if self.expected.build == "cuda" else "warning"
 
@@ -193,7 +193,7 @@ class Issue:
     """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do."""
 
     rule: str
-    severity: Severity
+    severity: IssueSeverity
     text: str
     hint: str = ""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from envgen.matrix.hardware import cudnn_floor
 from envgen.probe.gpu_code import gpus, without_code
 from envgen.probe.libraries import foreign, found_through, of_another_major
-from envgen.probe.model import Comparison, Issue, ProbeRule, Severity
+from envgen.probe.model import Comparison, Issue, IssueSeverity, ProbeRule
 from envgen.probe.quote import appended, excerpt
 from envgen.probe.rules_no_gpu import no_code
 
@@ -38,7 +38,7 @@ def other_version(case: Comparison) -> Iterator[Issue]:
     installed, version = case.installed, case.answer.version
     if installed and version and not _agree(_release(version), _release(installed.version)):
         text = f"is version {version}, but {installed.package} is installed"
-        severity: Severity = "error" if case.answer.asked_for_gpu else "warning"
+        severity: IssueSeverity = "error" if case.answer.asked_for_gpu else "warning"
         yield Issue(rule="other-version", severity=severity, text=text, hint=_TWICE)
 
 
@@ -81,7 +81,7 @@ def foreign_libraries(case: Comparison) -> Iterator[Issue]:
         names = ", ".join(library.name for library in other or libraries)
         built = f", but the build is for CUDA {case.cuda or '?'} and cuDNN {case.answer.cudnn or '?'}" if other else ""
         text = f"loaded {names} from outside the environment: {folder}{built}"
-        severity: Severity = "error" if other else "warning"
+        severity: IssueSeverity = "error" if other else "warning"
         hint = f"{found_through(case, folder)}; try without it"
         yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint)
 

@@ -1,4 +1,4 @@
 """`envgen matrix show`: the facts as tables, as JSON, or as one HTML page.
 
-In: a Matrix and a query. Out: text. May import `matrix`, whose constraints judge each build, `table` and `files`.
+In: a Matrix and a query. Out: text. May import `files`, `matrix`, `table`.
 """
