@@ -34,7 +34,7 @@ def _because(value: object) -> str:
     return value
 
 
-def _minors(value: object) -> frozenset[Version]:
+def minors_of(value: object) -> frozenset[Version]:
     """The minors of a text such as 3.9-3.12, 3.14."""
     if not isinstance(value, str):
         raise PydanticCustomError("expected_text", "expected a string")
@@ -99,7 +99,7 @@ Because = Annotated[
     WithJsonSchema({"type": "string", "pattern": _VISIBLE}),
     Field(description="The source of this fact: a url, or what was looked at and when."),
 ]
-Minors = Annotated[frozenset[Version], BeforeValidator(_minors), WithJsonSchema({"type": "string", "pattern": f"^{_MINORS}$"})]
+Minors = Annotated[frozenset[Version], BeforeValidator(minors_of), WithJsonSchema({"type": "string", "pattern": f"^{_MINORS}$"})]
 MinorText = Annotated[Version, BeforeValidator(_minor), WithJsonSchema({"type": "string", "pattern": f"^{_MINOR}$"})]
 VariantText = Annotated[
     Version | None,

@@ -15,7 +15,7 @@ from envgen.curate import facts
 from envgen.curate.records.explanation import blocking_package
 from envgen.curate.refresh.edits import RecordedBuilds, edits
 from envgen.curate.refresh.rows import BuildSet, SingleBuild, build_sets
-from envgen.matrix.fields import _minors
+from envgen.matrix.fields import minors_of
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, minors_text
@@ -54,7 +54,7 @@ def test_rows_claim_exactly_the_builds_that_they_are_made_of_each_once(builds: f
 @examples(100)
 @given(st.frozensets(st.sampled_from(PYTHONS), min_size=1))
 def test_minors_are_read_back_as_they_were(minors: frozenset[Version]) -> None:
-    assert _minors(minors_text(minors)) == minors
+    assert minors_of(minors_text(minors)) == minors
 
 
 def test_rows_are_what_a_person_would_write() -> None:

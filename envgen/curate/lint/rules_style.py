@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from envgen.curate.lint.json_schema import first_line, kind_of, named_schema
 from envgen.curate.lint.registry import LintContext, LintResults, rule
+from envgen.matrix.fields import minors_of
 from envgen.model.facts import PLATFORMS, Address, minors_text
 from envgen.model.text import one_line
 from envgen.yamlfile.document import VERSION, Document
@@ -42,9 +43,7 @@ def _keys(path: KeyPath) -> tuple[str, ...]:
 
 
 def _python(text: str) -> str:
-    runs = [[Version(end.strip()) for end in part.split("-")] for part in text.split(",")]
-    minors = ((run[0].major, minor) for run in runs for minor in range(run[0].minor, run[-1].minor + 1))
-    return minors_text(Version(f"{major}.{minor}") for major, minor in minors)
+    return minors_text(minors_of(text))
 
 
 def _version(text: str) -> str:
