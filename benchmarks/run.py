@@ -120,7 +120,7 @@ def workspace(folder: Path) -> Path:
 
 def requests_of(root: Path, index: Path) -> str:
     """Lock the 8 cells, and return the requests to the solver as the JSON that only_rattler.py reads."""
-    from envgen.channels.cache import cache_folder
+    from envgen.cache import cache_folder
     from envgen.cli.console import Terminal
     from envgen.lock.pipeline import lock
     from envgen.machine.locked import best_here

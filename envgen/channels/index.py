@@ -25,7 +25,8 @@ from rattler.networking.middleware import (
     RetryMiddleware,
 )
 
-from envgen.channels.cache import cache_folder, unpacked
+from envgen.cache import cache_folder
+from envgen.channels.cache import unpacked
 from envgen.channels.channel import ChannelLocation, access, locate, redacted
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform

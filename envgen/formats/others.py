@@ -16,7 +16,7 @@ from envgen.formats.conda_lock import build_of, read_lock
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
-from envgen.yamlfile.document import text_of
+from envgen.yamlfile.text import text_of
 
 if TYPE_CHECKING:
     from rattler import Environment

@@ -145,7 +145,7 @@ def _build(
     layout: Layout, environment: EnvironmentRef, locked: PlatformLock, plan: InstallPlan, stage: Path, reporter: Reporter
 ) -> None:
     """Build the new environment in the stage: start from a copy of the old one, remove and add packages."""
-    from envgen.channels.cache import cache_folder
+    from envgen.cache import cache_folder
     from envgen.channels.index import client
     from envgen.install import link
 

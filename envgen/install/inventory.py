@@ -45,17 +45,17 @@ def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[InventoryRow, ..
     names = projects or layout.projects()
     if not names:
         return ()
-    from envgen.matrix.load import load_matrix
+    from envgen.matrix.cached import cached_matrix
 
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    matrix = cached_matrix(layout)
     return tuple(row for name in names for target in _targets(layout, matrix, name) for row in _rows(layout, name, target))
 
 
 def _targets(layout: Layout, matrix: Matrix, project: str) -> tuple[str, ...]:
     """The targets in the project file, then those that only have a lock."""
-    from envgen.project.load import load
+    from envgen.project.cached import cached_project
 
-    named = (target.name for target in load(layout, matrix, project).targets)
+    named = (target.name for target in cached_project(layout, matrix, project).targets)
     locked = (lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project)
     return tuple(dict.fromkeys((*named, *locked)))
 

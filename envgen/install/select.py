@@ -126,19 +126,19 @@ def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) 
         return word
     from envgen import targets
     from envgen.machine.locked import best_locked
-    from envgen.matrix.load import load_matrix
-    from envgen.project.load import load
+    from envgen.matrix.cached import cached_matrix
+    from envgen.project.cached import cached_project
 
     if word == CPU or named_cuda(word):
         return None
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    matrix = cached_matrix(layout)
     meant = targets.in_command(word, matrix)
     if isinstance(meant, targets.TargetRange):
         name = targets.newest_of(meant, locked)
         if name:
             reporter.say(f"{project}: `{word}` is read as target {name}")
         return name
-    name, why = best_locked(meant, layout, matrix, load(layout, matrix, project, reporter))
+    name, why = best_locked(meant, layout, matrix, cached_project(layout, matrix, project, reporter))
     reporter.say(f"{project}: {name} ({why})")
     return name
 
@@ -146,11 +146,11 @@ def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) 
 def _how_to_lock(layout: Layout, project: str, word: str) -> str:
     """A hint for a project that has no locked target that a word means: lock it, or name a target that the project has."""
     from envgen import targets
-    from envgen.matrix.load import load_matrix
-    from envgen.project.load import load
+    from envgen.matrix.cached import cached_matrix
+    from envgen.project.cached import cached_project
 
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    meant, known = targets.in_command(word, matrix), [row.name for row in load(layout, matrix, project).targets]
+    matrix = cached_matrix(layout)
+    meant, known = targets.in_command(word, matrix), [row.name for row in cached_project(layout, matrix, project).targets]
     name = targets.newest_of(meant, known) if isinstance(meant, targets.TargetRange) else None
     if name:
         return f"run `envgen lock {project} --target {name}` first"
@@ -160,6 +160,6 @@ def _how_to_lock(layout: Layout, project: str, word: str) -> str:
 @cache
 def cuda_libraries(layout: Layout) -> frozenset[str]:
     """CUDA's shared libraries, without prefix and suffix, as the matrices name them."""
-    from envgen.matrix.load import load_matrix
+    from envgen.matrix.cached import cached_matrix
 
-    return load_matrix(layout.matrices, layout.shown(layout.matrices)).catalogue.libraries
+    return cached_matrix(layout).catalogue.libraries

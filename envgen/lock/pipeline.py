@@ -18,14 +18,14 @@ from envgen.formats import conda_lock
 from envgen.lock.decide import REFUTED, Decision, changed_by_index, decide
 from envgen.lock.keep_records import keep_records
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, Reporter, Solved
-from envgen.project.load import load
+from envgen.project.cached import cached_project
 from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, resolve
 from envgen.verify import check
@@ -40,7 +40,7 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
 
     `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means.
     """
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    matrix = cached_matrix(layout)
     names = _project_names(layout, request)
     plans = [found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target))]
     changed = [found for found in plans if found.todo]
@@ -55,8 +55,8 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
 
 def resolve_project(layout: Layout, name: str, reporter: Reporter) -> tuple[Problem, tuple[Resolution, ...]]:
     """The problem that a project states, and what the matrices alone choose: no records, no network."""
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    problem = Problem(matrix, load(layout, matrix, name, reporter))
+    matrix = cached_matrix(layout)
+    problem = Problem(matrix, cached_project(layout, matrix, name, reporter))
     return problem, resolve(problem.matrix, problem.project)
 
 

@@ -12,12 +12,12 @@ from envgen.machine import fit, nvml
 from envgen.machine.locked import locked
 from envgen.machine.symptoms import find_symptoms
 from envgen.machine.system import inspect_system
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import Layout, starter
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
-from envgen.project.load import load
+from envgen.project.cached import cached_project
 from envgen.targets import MachineWord
 
 
@@ -30,7 +30,7 @@ def diagnose(
     with envgen. Raises BadInput if a project or a lock is not readable; nothing on the machine makes it raise.
     """
     matrices = layout or Layout(starter())
-    matrix = load_matrix(matrices.matrices, matrices.shown(matrices.matrices))
+    matrix = cached_matrix(matrices)
     system = inspect_system(matrix.catalogue, root, environ)
     machine = nvml.inspect(environ.get("CUDA_VISIBLE_DEVICES"))
     names = tuple(dict.fromkeys(projects or (layout.projects() if layout else ())))
@@ -45,7 +45,7 @@ def diagnose(
 
 def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, system: System, *, requested: bool = True) -> Checkup:
     """How every target of a project fits the machine, and the locked one that `auto` means on it."""
-    project = load(layout, matrix, name)
+    project = cached_project(layout, matrix, name)
     locks = locked(layout, matrix, project)
     fits = fit.project_fits(machine, matrix, project, system, locks)
     chosen, why = _choice(project, fits, machine) if locks else ("", f"no target is locked; run `envgen lock {name}`")

@@ -9,7 +9,8 @@ from envgen.matrix.fields import ADVISED, DRIVERS, NAMED
 from envgen.matrix.schema import ConstraintRow
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Condition, Constraint
-from envgen.yamlfile.document import Document, version_range
+from envgen.model.ranges import version_range
+from envgen.yamlfile.document import Document
 
 
 def constraints(document: Document, rows: Iterable[ConstraintRow]) -> tuple[Constraint, ...]:

@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from envgen.model.facts import PLATFORMS, Variant
-from envgen.yamlfile.document import RANGE, Text, Written
+from envgen.model.ranges import RANGE
+from envgen.yamlfile.schema import Text, Written
 
 _MINOR = r"[0-9]{1,3}\.[0-9]{1,3}"
 _MINORS = rf" *{_MINOR} *(?:- *{_MINOR} *)?(?:, *{_MINOR} *(?:- *{_MINOR} *)?)*"

@@ -16,6 +16,7 @@ from packaging.version import Version
 from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
 from envgen.matrix.conditions import constraints, no_repeats
 from envgen.matrix.fields import AXES
+from envgen.matrix.files import PACKAGES, default_packages, matrix_texts
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
     KINDS,
@@ -47,23 +48,22 @@ from envgen.model.facts import (
     Variant,
     variant_text,
 )
-from envgen.model.layout import Layout, starter
 from envgen.model.target_names import target_name
-from envgen.yamlfile.document import Document, checked, read
+from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.schema import checked
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
-_PACKAGES = "packages.yaml"  # a repository without one uses the one that comes with envgen
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     """Read every matrix file. Raises BadInput with file:line:column."""
-    return matrix_of({path.name: read(path, f"{shown}/{path.name}") for path in matrix_files(folder)}, shown)
+    return matrix_of_texts(matrix_texts(folder, shown), shown)
 
 
-def matrix_files(folder: Path) -> tuple[Path, ...]:
-    """The matrix files of a folder, sorted by name."""
-    return tuple(sorted(folder.glob("*.yaml")))
+def matrix_of_texts(texts: Mapping[str, str], shown: str = "matrices") -> Matrix:
+    """The facts in these texts, by file name. Raises BadInput with file:line:column."""
+    return matrix_of({name: parse(text, f"{shown}/{name}") for name, text in texts.items()}, shown)
 
 
 def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
@@ -96,8 +96,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
 
 
 def _packages(documents: Mapping[str, Document]) -> PackagesFile:
-    document = documents.get(_PACKAGES)
-    return checked(document or read(Layout(starter()).matrices / _PACKAGES, _PACKAGES), PackagesFile)
+    return checked(documents.get(PACKAGES) or parse(default_packages(), PACKAGES), PackagesFile)
 
 
 def _framework(document: Document, file: FrameworkFile) -> Framework:

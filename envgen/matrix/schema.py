@@ -26,7 +26,7 @@ from envgen.matrix.fields import (
     WordText,
 )
 from envgen.matrix.package_schema import PackageRow
-from envgen.yamlfile.document import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
+from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
 class ConstraintRow(FileModel):

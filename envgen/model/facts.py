@@ -267,6 +267,7 @@ class Matrix:
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)
+    digest: str = field(default="", init=False, compare=False)  # of all files it was read from; "" for one that was changed since
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from envgen.model.errors import BadInput, closest
@@ -100,5 +99,5 @@ def find_root(start: Path) -> Path:
 
 def starter() -> Path:
     """The matrices and templates that `envgen init` copies: inside the wheel, or the checkout that this code runs from."""
-    packaged = Path(str(files("envgen"))) / "starter"
-    return packaged if packaged.is_dir() else packaged.parent.parent
+    package = Path(__file__).parents[1]
+    return package / "starter" if (package / "starter").is_dir() else package.parent

@@ -11,15 +11,15 @@ from packaging.version import InvalidVersion, Version
 from envgen import targets
 from envgen.formats.installed import installed_target
 from envgen.formats.others import read_any
+from envgen.matrix.cached import cached_matrix
 from envgen.matrix.hardware import runs_with
-from envgen.matrix.load import load_matrix
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout, starter
 from envgen.model.packages import Lock
-from envgen.project.load import load
+from envgen.project.cached import cached_project
 from envgen.resolver.cells import with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
@@ -42,7 +42,7 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     Outside a repository the facts that came with envgen are used. Raises BadInput about a path that cannot be read.
     """
     facts = layout or Layout(starter())
-    matrix = load_matrix(facts.matrices, facts.shown(facts.matrices))
+    matrix = cached_matrix(facts)
     paths = asked.paths or (_own(layout, asked, matrix) if layout else ())
     if not paths:
         raise BadInput(
@@ -130,7 +130,7 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
 
 
 def _of_project(lock: Lock, layout: Layout, name: str, word: str, matrix: Matrix) -> dict[Platform, Claim]:
-    project = load(layout, matrix, name)
+    project = cached_project(layout, matrix, name)
     rows = {row.name: row for row in project.targets}
     target = targets.newest_of(_requested(word, matrix), rows)
     if target is None:

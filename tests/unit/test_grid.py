@@ -22,9 +22,9 @@ from envgen.curate.show.groups import BuildGroup, build_groups
 from envgen.curate.show.page import html
 from envgen.curate.show.query import Query, branch_note, parse_query
 from envgen.model.facts import Address, Condition, Gpu, Matrix, Project, RequestedFramework, RequestedTarget, Target
+from envgen.model.ranges import version_range
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Unsatisfiable, resolve
-from envgen.yamlfile.document import version_range
 
 HERE = Address("project.yaml", 1, 1)
 DRIVERS = (

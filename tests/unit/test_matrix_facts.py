@@ -19,9 +19,10 @@ from envgen.matrix.fields import minors_of
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, minors_text
-from envgen.yamlfile.document import checked, parse
+from envgen.yamlfile.document import parse
 from envgen.yamlfile.edit import Edit, applied, flow, scalar, spliced
 from envgen.yamlfile.nodes import spans
+from envgen.yamlfile.schema import checked
 
 PYTHONS = [Version(f"3.{minor}") for minor in range(8, 14)]
 BUILDS = st.builds(
