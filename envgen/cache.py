@@ -47,7 +47,7 @@ def keep(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(data)
         Path(name).replace(path)
     finally:
@@ -111,7 +111,7 @@ def _program() -> str:
 
 # --- values as JSON -------------------------------------------------------------------------------------------------------
 # A list of parts, each part once: a text, number, bool or null as JSON has it, or [kind, place of a part, ...]. The parts of a
-# part stand before it, and the value is the last. The fields of a dataclass are its parts, so the model is its own schema.
+# part come first, and the value is the last. The fields of a dataclass are its parts, so the model is its own schema.
 
 _CLASSES: Mapping[str, type] = {
     name: kind
