@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import ANY_TARGET, json_option, layout_of, root_of, root_option
-from envgen.model.errors import BadInput
-
-if TYPE_CHECKING:
-    from envgen.model.layout import Layout
+from envgen.cli.options import ANY_TARGET, facts_of, json_option, layout_or_none, root_option
 
 _FILE = click.Path(path_type=Path)
 
@@ -46,10 +42,14 @@ def verify(
     """
     if as_json + sarif + github > 1:
         raise click.UsageError("--json, --sarif and --github exclude each other")
+    from envgen.project.cached import cached_project
     from envgen.verify import report
     from envgen.verify.verify import VerifyRequest, verified
 
-    items = verified(_layout(context, root), VerifyRequest(paths=paths, target=target, project=project, virtual=virtual))
+    layout = layout_or_none(context, root)
+    facts, matrix = facts_of(layout)
+    asked = VerifyRequest(paths=paths, target=target, project=project, virtual=virtual)
+    items = verified(layout, matrix, cache(partial(cached_project, facts, matrix)), asked)
     if as_json or sarif or github:
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
         click.echo(text, nl=bool(text))
@@ -59,13 +59,3 @@ def verify(
         click.echo(f"\n{text}" if text else "", nl=bool(text))
     if any(item.errors or (strict and item.findings) for item in items):
         context.exit(1)
-
-
-def _layout(context: click.Context, root: Path | None) -> Layout | None:
-    """The repository; None outside one, where the facts that came with envgen are used."""
-    try:
-        return layout_of(context, root)
-    except BadInput:
-        if root_of(context, root):
-            raise
-        return None

@@ -19,8 +19,8 @@ from envgen.model.facts import (
     minors_text,
     variant_text,
 )
+from envgen.model.requested import provider_of
 from envgen.resolver.candidates import requested_releases, requirement_text
-from envgen.resolver.cells import provider_of
 from envgen.resolver.resolve import Problem
 
 

@@ -14,9 +14,10 @@ from envgen.explain import edits
 from envgen.explain.conflict import smallest
 from envgen.explain.model import Change, Part, Repair
 from envgen.model.facts import Project, RequestedFramework, Spelling, driver_text
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Resolution
 from envgen.resolver.candidates import requested_releases, requirement_text
-from envgen.resolver.cells import minors_in, provider_of
+from envgen.resolver.cells import minors_in
 from envgen.resolver.resolve import Problem, answer, possible
 
 SHOWN = 6  # repairs that a person is shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,11 @@ class InstallManifest:
 def is_environment(prefix: Path) -> bool:
     """Whether a folder is an environment of conda or of a compatible tool."""
     return (prefix / META).is_dir()
+
+
+def python(prefix: Path) -> Path:
+    """The path of an environment's Python interpreter."""
+    return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
 def packages(prefix: Path) -> frozenset[str]:

@@ -56,8 +56,7 @@ def _targets(layout: Layout, matrix: Matrix, project: str) -> tuple[str, ...]:
     from envgen.project.cached import cached_project
 
     named = (target.name for target in cached_project(layout, matrix, project).targets)
-    locked = (lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project)
-    return tuple(dict.fromkeys((*named, *locked)))
+    return tuple(dict.fromkeys((*named, *layout.locked_targets(project))))
 
 
 def _rows(layout: Layout, project: str, target: str) -> Iterator[InventoryRow]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,11 +30,6 @@ def digest(text: str) -> str:
 
 
 # --- what is at a prefix --------------------------------------------------------------------------------------------------
-
-
-def python(prefix: Path) -> Path:
-    """The path of an environment's Python interpreter."""
-    return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
 def write_manifest(prefix: Path, manifest: InstallManifest) -> None:

@@ -54,7 +54,7 @@ def requested(
 
 def _locked_or_skipped(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
     """The locked target of a project that a word means; None if it has none, after saying that the project is skipped."""
-    if not locked_targets(layout, project):
+    if not layout.locked_targets(project):
         reporter.say(f"{project}: skipped, no target is locked")
         return None
     try:
@@ -109,11 +109,6 @@ def quoted(word: object) -> str:
     return subprocess.list2cmdline([str(word)]) if sys.platform == "win32" else shlex.quote(str(word))
 
 
-def locked_targets(layout: Layout, project: str) -> tuple[str, ...]:
-    """The targets of a project that have a lock."""
-    return tuple(path.parent.name for path in layout.locks() if path.parent.parent.name == project)
-
-
 def local_folders(layout: Layout) -> EnvironmentFolders:
     """The folders for environments on this machine."""
     return prefixes.environment_folders(layout, os.environ, Path.home())
@@ -121,7 +116,7 @@ def local_folders(layout: Layout) -> EnvironmentFolders:
 
 def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
     """The locked target of a project that a word means, None if there is none. If the word is its name, reads no matrices."""
-    locked = locked_targets(layout, project)
+    locked = layout.locked_targets(project)
     if word in locked:
         return word
     from envgen import targets

@@ -18,8 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from envgen.channels.channel import redacted
-from envgen.formats.installed import Wheel
-from envgen.install.prefixes import python
+from envgen.formats.installed import Wheel, python
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.packages import LockedPackage
 

@@ -25,10 +25,7 @@ from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, Reporter, Solved
-from envgen.project.cached import cached_project
 from envgen.resolver import specs
-from envgen.resolver.resolve import Problem, resolve
-from envgen.verify import check
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
@@ -51,13 +48,6 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
         for found in plans
         for target in found.requested
     )
-
-
-def resolve_project(layout: Layout, name: str, reporter: Reporter) -> tuple[Problem, tuple[Resolution, ...]]:
-    """The problem that a project states, and what the matrices alone choose: no records, no network."""
-    matrix = cached_matrix(layout)
-    problem = Problem(matrix, cached_project(layout, matrix, name, reporter))
-    return problem, resolve(problem.matrix, problem.project)
 
 
 def _project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
@@ -188,6 +178,8 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
 
     Raises CheckFailed if it is incomplete or breaks a rule.
     """
+    from envgen.verify import check
+
     shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
     read = conda_lock.read_lock(file.text, shown)
     counts = Counter(package.platform for package in read.packages if package.manager == "conda")

@@ -20,7 +20,7 @@ from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text
 from envgen.model.errors import BadInput
 from envgen.model.facts import Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
-from envgen.resolver.cells import provider_of, with_overrides
+from envgen.model.requested import provider_of, with_overrides
 from envgen.targets import MachineWord
 
 _NOTHING: Known = MappingProxyType({})

@@ -70,6 +70,17 @@ class Layout:
         """Every lock under this root, sorted."""
         return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file()))
 
+    def locked_targets(self, project: str) -> tuple[str, ...]:
+        """The targets of a project that have a lock, sorted."""
+        locks = (self.environments / project).glob(f"*/{LOCK}")
+        return tuple(sorted(path.parent.name for path in locks if path.is_file()))
+
+    def lock_place(self, path: Path) -> tuple[str, str] | None:
+        """The project and the target of a lock that is in its place under this root; None for any other path."""
+        folder = path.parent
+        placed = path == self.environments / folder.parent.name / folder.name / LOCK
+        return (folder.parent.name, folder.name) if placed and path.is_file() else None
+
     def read(self, path: Path) -> str:
         """The text of a file of this repository. Raises BadInput where it cannot be read."""
         try:

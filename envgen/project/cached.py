@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from envgen.cache import key_of, remembered
 from envgen.model.facts import Matrix, Project
 from envgen.model.layout import Layout
-from envgen.model.run import Reporter
 from envgen.yamlfile.text import source
+
+if TYPE_CHECKING:
+    from envgen.model.run import Reporter
 
 
 def cached_project(layout: Layout, matrix: Matrix, name: str, reporter: Reporter | None = None) -> Project:

@@ -24,8 +24,9 @@ from envgen.model.facts import (
     Variant,
     variant_text,
 )
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver.cells import Cell, builds_for, minors_in, provider_of, pythons_left, version_ranges, violations
+from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, violations
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -18,12 +18,11 @@ from envgen.model.facts import (
     Platform,
     Project,
     Reason,
-    RequestedFramework,
-    RequestedTarget,
     Target,
     Variant,
     driver_text,
 )
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Choice
 
 
@@ -45,30 +44,6 @@ class Cell:
 
 
 # --- what a project asks for ----------------------------------------------------------------------------------------------
-
-
-def with_overrides(target: Target, requested: RequestedTarget) -> Target:
-    """The target as a project changes it: fewer platforms, other virtual packages."""
-    wanted = target.platforms if requested.platforms is None else requested.platforms
-    platforms = tuple(platform for platform in target.platforms if platform in wanted)
-    virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
-    return replace(target, platforms=platforms, virtual=virtual)
-
-
-def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
-    """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux."""
-    foreign = {
-        "linux": {"__osx", "__win"},
-        "osx": {"__glibc", "__linux", "__win", "__cuda"},
-        "win": {"__glibc", "__linux", "__osx"},
-    }
-    return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
-
-
-def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
-    """The provider of a framework: the requested one, else the first of the project's channels that publishes it."""
-    known = matrix.frameworks[requested.framework].providers
-    return requested.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
 
 
 def minors_in(versions: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:

@@ -10,9 +10,10 @@ from packaging.version import Version
 from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver_text
+from envgen.model.requested import with_overrides
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, named, no_index, requirement_text
-from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings, with_overrides
+from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings
 from envgen.resolver.search import Assignment, best, serve, why_unserved
 
 

@@ -75,13 +75,13 @@ def test_the_locked_target_that_fits_is_chosen(
 CHOICE = """
 from pathlib import Path
 from envgen.machine.locked import best_locked
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.layout import Layout
-from envgen.project.load import load
+from envgen.project.cached import cached_project
 from envgen.targets import MachineWord
 layout = Layout(Path.cwd())
-matrix = load_matrix(layout.matrices)
-print(best_locked(MachineWord.AUTO, layout, matrix, load(layout, matrix, "frontier"))[0])
+matrix = cached_matrix(layout)
+print(best_locked(MachineWord.AUTO, layout, matrix, cached_project(layout, matrix, "frontier"))[0])
 """
 
 
