@@ -25,19 +25,23 @@ from packaging.version import Version
 
 from envgen import __version__
 from envgen.model import advice, catalogue, facts
+from envgen.model.errors import BadInput
 
 Value = TypeVar("Value")
 _KEPT = 7 * 24 * 3600  # seconds after which an entry is removed; what is still used is made again
 
 
 def cache_folder() -> Path:
-    """`ENVGEN_CACHE`, or the user's cache folder."""
+    """`ENVGEN_CACHE`, or the user's cache folder. Raises BadInput where the user has no home."""
     named = os.environ.get("ENVGEN_CACHE")
     if named:
         return Path(named)
     import platformdirs
 
-    return Path(platformdirs.user_cache_path("envgen"))
+    try:
+        return platformdirs.user_cache_path("envgen")
+    except RuntimeError as error:
+        raise BadInput(f"there is no folder for the cache: {error}", hint="set ENVGEN_CACHE to a writable folder") from None
 
 
 def keep(path: Path, data: bytes) -> None:
@@ -56,37 +60,36 @@ def keep(path: Path, data: bytes) -> None:
 
 def key_of(*inputs: str) -> str:
     """The key of what is made from some texts by this program."""
-    found = hashlib.sha256(_program().encode())
+    found = hashlib.sha256(_program().encode(errors="surrogatepass"))
     for text in inputs:
-        found.update(f"{len(text)} {text}".encode())
+        found.update(f"{len(text)} {text}".encode(errors="surrogatepass"))
     return found.hexdigest()
 
 
 def remembered(kind: type[Value], key: str, make: Callable[[], Value]) -> Value:
     """The value with this key, made only where the cache has none. What `make` raises is not remembered."""
-    path = cache_folder() / "values" / f"{kind.__name__}-{key}.json"
-    found = _read(path)
+    try:
+        path = cache_folder() / "values" / f"{kind.__name__}-{key}.json"
+    except BadInput:
+        return make()
+    found = _read(path, key)
     if isinstance(found, kind):
         return found
     made = make()
     with suppress(OSError):
         _sweep(path.parent)
         text = encoded(made)
-        keep(path, f"{_digest(text)}\n{text}".encode())
+        keep(path, f"{key_of(key, text)}\n{text}".encode())
     return made
 
 
-def _read(path: Path) -> object:
-    """The value of an entry; None for one that is missing or damaged."""
+def _read(path: Path, key: str) -> object:
+    """The value of an entry; None for one that is missing, damaged or of another key."""
     try:
         digest, _, text = path.read_text(encoding="utf-8").partition("\n")
-        return decoded(text) if digest == _digest(text) else None
+        return decoded(text) if digest == key_of(key, text) else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache
