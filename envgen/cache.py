@@ -24,7 +24,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen import __version__
-from envgen.model import advice, catalogue, facts
+from envgen.model import facts
 from envgen.model.errors import BadInput
 
 Value = TypeVar("Value")
@@ -67,7 +67,10 @@ def key_of(*inputs: str) -> str:
 
 
 def remembered(kind: type[Value], key: str, make: Callable[[], Value]) -> Value:
-    """The value with this key, made only where the cache has none. What `make` raises is not remembered."""
+    """The value with this key, made only where the cache has none. What `make` raises is not remembered.
+
+    Nor is a value with a part that is not of the model, and nothing where the folder cannot be written.
+    """
     try:
         path = cache_folder() / "values" / f"{kind.__name__}-{key}.json"
     except BadInput:
@@ -76,7 +79,7 @@ def remembered(kind: type[Value], key: str, make: Callable[[], Value]) -> Value:
     if isinstance(found, kind):
         return found
     made = make()
-    with suppress(OSError):
+    with suppress(OSError, TypeError):
         _sweep(path.parent)
         text = encoded(made)
         keep(path, f"{key_of(key, text)}\n{text}".encode())
@@ -116,12 +119,13 @@ def _program() -> str:
 # A list of parts, each part once: a text, number, bool or null as JSON has it, or [kind, place of a part, ...]. The parts of a
 # part come first, and the value is the last. The fields of a dataclass are its parts, so the model is its own schema.
 
-_CLASSES: Mapping[str, type] = {
-    name: kind
-    for module in (advice, catalogue, facts)
-    for name, kind in vars(module).items()
-    if isinstance(kind, type) and is_dataclass(kind)
-}
+
+@cache
+def _classes() -> Mapping[str, type]:
+    """The dataclasses of the model by name; those that a Matrix or a Project can hold are imported with them."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(f"{facts.__package__}.")]
+    found = (kind for module in modules for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind))
+    return {kind.__name__: kind for kind in found}
 
 
 def encoded(value: object) -> str:
@@ -152,7 +156,7 @@ def _taken_apart(value: object) -> tuple[str, Iterable[object]]:
         return kind, (str(value),)
     if isinstance(value, date):
         return kind, (value.isoformat(),)
-    if _CLASSES.get(kind) is type(value):
+    if _classes().get(kind) is type(value):
         return kind, (getattr(value, name) for name in _names(type(value)))
     raise TypeError(f"a {kind} cannot be kept in the cache")
 
@@ -175,7 +179,7 @@ def _makers() -> Iterator[tuple[str, Callable[[list[Any]], Any]]]:
     yield "Version", lambda parts: Version(*parts)
     yield "date", lambda parts: date.fromisoformat(*parts)
     yield "datetime", lambda parts: datetime.fromisoformat(*parts)
-    for name, kind in _CLASSES.items():
+    for name, kind in _classes().items():
         yield name, partial(_instance, kind, _names(kind))
 
 

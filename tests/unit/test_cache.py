@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from unit.small import PROJECT, examples, write_matrix
+from unit.small import PROJECT, examples, project_of, write_matrix
+from unit.test_project import WHOLE
 
 from envgen import cache
 from envgen.cache import decoded, encoded, key_of, remembered
@@ -90,10 +91,18 @@ def test_the_facts_of_this_repository_are_read_back_with_their_addresses(real: M
     assert whole(found) == whole(real)
 
 
+def test_a_project_with_every_key_is_read_back_as_it_was() -> None:
+    project = project_of(WHOLE)
+    assert whole(decoded(encoded(project))) == whole(project)
+
+
 @pytest.mark.parametrize("value", [[1], {1}, 1.5, b"text", object()])
-def test_a_type_that_the_model_does_not_use_is_refused(value: object) -> None:
+def test_a_value_with_a_type_that_the_model_does_not_use_is_not_kept(value: object, folder: Path) -> None:
     with pytest.raises(TypeError):
         encoded((value,))
+    for _ in range(2):
+        assert remembered(tuple, "key", lambda: (value,)) == (value,)
+    assert not list(folder.glob("*"))
 
 
 # --- entries ----------------------------------------------------------------------------------------------------------------
