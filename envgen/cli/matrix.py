@@ -67,7 +67,7 @@ def show(
 
     facts = load_matrix(layout_of(context, root).matrices)
     query = parse_query(facts, frameworks, driver, gpus, python, platform)
-    note = branch_note(facts, query)
+    note = branch_note(query)
     if note:
         click.echo(f"note: {note}", err=True)
     if html:
