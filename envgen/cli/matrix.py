@@ -67,7 +67,7 @@ def show(
 
     facts = cached_matrix(layout_of(context, root))
     query = parse_query(facts, frameworks, driver, gpus, python, platform)
-    note = branch_note(facts, query)
+    note = branch_note(query)
     if note:
         click.echo(f"note: {note}", err=True)
     if html:

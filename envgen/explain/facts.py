@@ -25,7 +25,7 @@ from envgen.explain.phrases import (
     pythons_reason,
 )
 from envgen.matrix.constraints import constraint_text
-from envgen.matrix.hardware import code_text, newest_driver_before, runs_with
+from envgen.matrix.hardware import code_text, runs_with
 from envgen.model.facts import (
     Build,
     Constraint,
@@ -58,7 +58,7 @@ def facts(problem: Problem) -> Iterator[Part]:
     for name in dict.fromkeys(target.name for target in problem.project.targets):
         yield from _of_target(problem.matrix.targets[name])
     for toolkit in _toolkits(problem):
-        yield from _of_toolkit(toolkit, problem.matrix)
+        yield from _of_toolkit(toolkit)
     if problem.availability is not no_index:
         yield Part(kind="index", name="", reason=_index_reason, without=lambda p: replace(p, availability=no_index))
 
@@ -127,8 +127,8 @@ def _target_part(
     return Part(kind=kind, name=name, reason=lambda _: reason, without=without)
 
 
-def _of_toolkit(toolkit: Toolkit, matrix: Matrix) -> Iterator[Part]:
-    needs = Reason(f"CUDA {toolkit.version} needs driver {_floors_text(toolkit, matrix)}", toolkit.at, toolkit.because)
+def _of_toolkit(toolkit: Toolkit) -> Iterator[Part]:
+    needs = Reason(f"CUDA {toolkit.version} needs driver {_floors_text(toolkit)}", toolkit.at, toolkit.because)
     yield _toolkit_part("floor", toolkit, needs, floor=_NO_FLOOR)
     code = Reason(code_text(toolkit), toolkit.at, toolkit.source)
     yield _toolkit_part("capabilities", toolkit, code, capabilities=_ANY_CAPABILITY)
@@ -143,13 +143,9 @@ def _toolkit_part(kind: FactKind, toolkit: Toolkit, reason: Reason, **changes: o
     return Part(kind=kind, name=str(toolkit.version), reason=lambda _: reason, without=without)
 
 
-def _floors_text(toolkit: Toolkit, matrix: Matrix) -> str:
+def _floors_text(toolkit: Toolkit) -> str:
     """`525.60.13 or newer on Linux, 528.33 or newer on Windows`."""
-    found = {os: f"{driver_text(floor)} or newer" for os, floor in toolkit.floor.items()}
-    for os in {"linux", "windows"} - set(found):
-        before = newest_driver_before(matrix, toolkit, os)
-        found |= {os: f"newer than {driver_text(before)}"} if before else {}
-    return ", ".join(f"{text} on {os.capitalize()}" for os, text in sorted(found.items()))
+    return ", ".join(f"{driver_text(floor)} or newer on {os.capitalize()}" for os, floor in sorted(toolkit.floor.items()))
 
 
 def _toolkits(problem: Problem) -> list[Toolkit]:

@@ -16,10 +16,10 @@ from envgen.model.facts import (
     RequestedFramework,
     Spelling,
     by_cuda,
-    minors_text,
     variant_text,
 )
 from envgen.model.requested import provider_of
+from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases, requirement_text
 from envgen.resolver.resolve import Problem
 

@@ -155,7 +155,8 @@ def _channels(problem: Problem, _: str) -> Iterator[Change]:
 def _targets(problem: Problem, name: str) -> Iterator[Change]:
     """Another CUDA: the next target costs 2.5, another major 2 more; and, dearest of all, one target less."""
     project, targets = problem.project, problem.matrix.targets
-    cudas = sorted((row for row in targets.values() if row.cuda), key=lambda row: row.cuda or Version("0"))
+    built = (row for row in targets.values() if row.cuda and (row.cuda in problem.matrix.built or row.name == name))
+    cudas = sorted(built, key=lambda row: row.cuda or Version("0"))
     taken = {target.name for target in project.targets}
     now = targets[name]
     for place, other in enumerate(cudas if now.cuda else ()):

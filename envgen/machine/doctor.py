@@ -57,7 +57,7 @@ def _choice(project: Project, fits: Sequence[Fit], machine: Machine) -> tuple[st
 
 def _matrix_checkup(matrix: Matrix, machine: Machine, system: System) -> Checkup:
     """How every target in the matrices for this platform fits the machine, newest CUDA first."""
-    targets = [target for target in matrix.targets.values() if system.platform in target.platforms]
+    targets = [target for target in matrix.targets.values() if system.platform in target.platforms and target.cuda in matrix.built]
     newest_first = sorted(targets, key=lambda target: target.cuda or Version("0"), reverse=True)
     fits = tuple(fit.target_fit(machine, matrix, target, system) for target in newest_first)
     chosen = next((found.target for found in fits if found.runs), "")

@@ -126,6 +126,10 @@ PackageText = Annotated[
 ImportText = Annotated[
     str, Written(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "not a name that Python imports", "letters, digits and `_`")
 ]
+CodeText = Annotated[
+    str,
+    Written(r"(?:sm|compute)_[0-9]{2,4}[af]?", "not the name of code for a GPU", "write it as nvcc does: sm_80 or compute_90"),
+]
 SonameText = Annotated[str, Written(r"version|[0-9]{1,4}", "not the major of a soname", 'write version, or a number: "12"')]
 
 

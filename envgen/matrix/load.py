@@ -6,7 +6,7 @@ Every other file is a framework.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -17,13 +17,17 @@ from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
 from envgen.matrix.conditions import constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, default_packages, matrix_texts
+from envgen.matrix.gpu_code import code_constraints, tegra
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
     KINDS,
+    CodeRow,
+    CompiledRow,
     CudaFile,
     CudnnFile,
     FrameworkFile,
     GpuFile,
+    GpuRow,
     PackagesFile,
     ReleaseRow,
     SpellingRow,
@@ -34,11 +38,12 @@ from envgen.model.facts import (
     PLATFORMS,
     Address,
     Build,
+    Code,
+    Compiled,
     Condition,
     Constraint,
     Cudnn,
     Framework,
-    Gpu,
     LeftOut,
     Matrix,
     Release,
@@ -48,6 +53,7 @@ from envgen.model.facts import (
     Variant,
     variant_text,
 )
+from envgen.model.gpu import Gpu
 from envgen.model.target_names import target_name
 from envgen.yamlfile.document import Document, parse
 from envgen.yamlfile.schema import checked
@@ -75,12 +81,15 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     found = [(file, _framework(document, file), constraints(document, file.constraints)) for document, file in files]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
+    gpu_file = checked(documents["gpus.yaml"], GpuFile)
     matrix = Matrix(
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
-        gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
+        gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"], gpu_file.gpus)},
+        gpu_words=frozenset(gpu_file.words),
+        gpu_brands=frozenset(gpu_file.brands),
         constraints=(
             *chain.from_iterable(rows for _, _, rows in found),
             *constraints(cuda, cuda_file.constraints),
@@ -91,8 +100,9 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
         catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
     )
     _check_references(matrix)
+    of_code = chain.from_iterable(code_constraints(framework, tegra(matrix)) for framework in matrix.frameworks.values())
     advice = read_advice(documents[_ADVICE]) if _ADVICE in documents else iter(())
-    return replace(matrix, advice=tuple(relevant(matrix, advice)))
+    return replace(matrix, constraints=(*matrix.constraints, *of_code), advice=tuple(relevant(matrix, advice)))
 
 
 def _packages(documents: Mapping[str, Document]) -> PackagesFile:
@@ -120,12 +130,14 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
         for name, rows in file.providers.items()
     }
-    named = [
+    named: list[tuple[str, tuple[str | int, ...]]] = [
         (build.provider, ("releases", index, "builds", place))
         for index, row in enumerate(file.releases)
         for place, build in enumerate(row.builds)
     ]
-    for provider, path in (*named, *((row.provider, ("left-out", index)) for index, row in enumerate(file.left_out))):
+    named += [(row.provider, ("left-out", index)) for index, row in enumerate(file.left_out)]
+    named += [(row.provider, ("code", index)) for index, row in enumerate(file.code)]
+    for provider, path in named:
         if provider not in providers:
             what = f"provider `{provider}` has no entry in providers:"
             raise BadInput(what, where=document.at(*path, "provider"), hint="add its spelling there")
@@ -146,6 +158,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         releases=newest_first,
         because=file.because,
         left_out=left_out,
+        code=tuple(_code(row, document.at("code", index)) for index, row in enumerate(file.code)),
         import_name=file.import_name or file.framework,
     )
 
@@ -171,6 +184,22 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
         at=document.at(*path),
         note=row.note or "",
     )
+
+
+def _code(row: CodeRow, at: Address) -> Code:
+    return Code(
+        provider=row.provider,
+        releases=row.releases,
+        cuda=row.cuda,
+        platforms=frozenset(row.platforms),
+        compiled=(_compiled(row), *map(_compiled, row.others)),
+        because=row.because,
+        at=at,
+    )
+
+
+def _compiled(row: CodeRow | CompiledRow) -> Compiled:
+    return Compiled(tuple(row.has), tuple(row.specs))
 
 
 def _spelling(row: SpellingRow, at: Address) -> Spelling:
@@ -234,8 +263,7 @@ def _cudnn(document: Document, file: CudnnFile) -> tuple[Cudnn, ...]:
     return tuple(sorted(rows, key=lambda row: row.version, reverse=True))
 
 
-def _gpus(document: Document) -> Iterator[Gpu]:
-    rows = checked(document, GpuFile).gpus
+def _gpus(document: Document, rows: Sequence[GpuRow]) -> Iterator[Gpu]:
     names = [
         (name.lower(), document.at("gpus", i, key, j))
         for i, row in enumerate(rows)
@@ -244,8 +272,9 @@ def _gpus(document: Document) -> Iterator[Gpu]:
     ]
     no_repeats(names, "model")
     for row in rows:
-        yield from (Gpu(name=name, capability=row.capability) for name in row.models)
-        yield from (Gpu(name=name, capability=row.capability, data_centre=True) for name in row.data_centre)
+        platforms = frozenset(row.platforms)
+        for name, centre in (*((name, False) for name in row.models), *((name, True) for name in row.data_centre)):
+            yield Gpu(name=name, capability=row.capability, data_centre=centre, platforms=platforms, tegra=row.tegra)
 
 
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:

@@ -12,6 +12,7 @@ from envgen.matrix.fields import (
     AskedText,
     Axes,
     Because,
+    CodeText,
     Conditions,
     Day,
     ImportText,
@@ -101,6 +102,28 @@ class LeftOutRow(FileModel):
     because: Because
 
 
+class CompiledRow(FileModel):
+    """More builds of the same releases, with other code."""
+
+    has: list[CodeText] = Field(min_length=1, description="The code in them: sm_87, compute_87.")
+    specs: list[Text] = Field(default=[], alias="with", description="Conda specs that select these builds.")
+
+
+class CodeRow(FileModel):
+    """What CUDA builds have code for."""
+
+    provider: Text = Field(description="The provider that published them.")
+    releases: RangeText = Field(description="The releases.")
+    cuda: RangeText = Field(description="The CUDA of the target.")
+    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+    has: list[CodeText] = Field(
+        min_length=1, description="The code in them as nvcc and get_arch_list() name it: sm_80 is binary code, compute_90 is PTX."
+    )
+    specs: list[Text] = Field(default=[], alias="with", description="Conda specs that select these builds, where there are others.")
+    others: list[CompiledRow] = Field(default=[], alias="or", description="Other builds of the same releases, with other code.")
+    because: Because
+
+
 class FrameworkFile(FileModel):
     """One framework: its releases and builds, how they are requested, and its packages."""
 
@@ -115,6 +138,9 @@ class FrameworkFile(FileModel):
     )
     providers: dict[Text, list[SpellingRow]] = Field(default={}, description="Provider, and how it spells its builds.")
     left_out: list[LeftOutRow] = Field(default=[], alias="left-out", description="Published builds that are left out on purpose.")
+    code: list[CodeRow] = Field(
+        default=[], description="Which GPUs the CUDA builds have code for. A build in no row is judged by its toolkit alone."
+    )
     releases: list[ReleaseRow] = Field(
         default=[], description="Every known release, newest first. Without any, only `verify` and `probe` know the framework."
     )
@@ -127,12 +153,8 @@ class FamilyRow(FileModel):
     """All toolkits of one CUDA major: minor-version compatibility."""
 
     major: Major = Field(description="The CUDA major.")
-    linux: VersionText | None = Field(
-        description="Oldest Linux driver that runs every toolkit of the major; null: NVIDIA names none."
-    )
-    windows: VersionText | None = Field(
-        description="Oldest Windows driver that runs every toolkit of the major; null: NVIDIA names none."
-    )
+    linux: VersionText | None = Field(description="Oldest Linux driver that runs every toolkit of the major; null: not known.")
+    windows: VersionText | None = Field(description="Oldest Windows driver that runs every toolkit of the major; null: not known.")
     excludes: list[Text] = Field(default=[], description="Packages that may not be in an environment of this major.")
     because: Because
 
@@ -141,8 +163,12 @@ class ToolkitRow(FileModel):
     """One CUDA toolkit."""
 
     version: MinorText = Field(description="CUDA as major.minor.")
-    linux: VersionText | None = Field(description="The Linux driver that came with its first release; null: NVIDIA names none.")
-    windows: VersionText | None = Field(description="The Windows driver that came with its first release; null: NVIDIA names none.")
+    linux: VersionText | None = Field(
+        description="The Linux driver that came with its first release; null: none did, or it is not known."
+    )
+    windows: VersionText | None = Field(
+        description="The Windows driver that came with its first release; null: none did, or it is not known."
+    )
     capabilities: list[MinorText] = Field(
         min_length=2, max_length=2, description="First and last compute capability that it has code for."
     )
@@ -188,6 +214,8 @@ class GpuRow(FileModel):
     """The models of one compute capability."""
 
     capability: MinorText = Field(description="Compute capability as major.minor.")
+    platforms: list[PlatformText] = Field(default=[], description="The only platforms that have these models; left out: any.")
+    tegra: bool = Field(default=False, description="true for the GPUs of Jetson: only code for just their capability runs on them.")
     models: list[Text] = Field(default=[], description="Models as people call them; capitals do not matter.")
     data_centre: list[Text] = Field(
         default=[], alias="data-centre", description="Models for data centres, which have forward compatibility."
@@ -198,7 +226,9 @@ class GpuFile(FileModel):
     """GPU models by compute capability."""
 
     because: Because
-    gpus: list[GpuRow] = Field(description="One row for each compute capability, newest first.")
+    words: list[Text] = Field(default=[], description="Words that a name may have beside those of its model: pcie, laptop, sxm*.")
+    brands: list[Text] = Field(default=[], description="Words of models that people leave out: geforce, quadro.")
+    gpus: list[GpuRow] = Field(description="One row for each compute capability, or several, newest first.")
 
 
 class TargetRow(FileModel):

@@ -16,11 +16,21 @@ def with_overrides(target: Target, requested: RequestedTarget) -> Target:
     return replace(target, platforms=platforms, virtual=virtual)
 
 
+def with_gpus(target: Target, project: Project) -> Target:
+    """The target with `__cuda_arch`, the lowest compute capability of the project's GPUs, where it has CUDA (CEP 46)."""
+    lowest = {
+        platform: min((gpu.capability for gpu in project.gpus if gpu.on(platform)), default=None)
+        for platform in (target.platforms if target.cuda else ())
+    }
+    more = {platform: {"__cuda_arch": str(found)} if found else {} for platform, found in lowest.items()}
+    return replace(target, virtual={platform: {**more.get(platform, {}), **row} for platform, row in target.virtual.items()})
+
+
 def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
     """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux."""
     foreign = {
         "linux": {"__osx", "__win"},
-        "osx": {"__glibc", "__linux", "__win", "__cuda"},
+        "osx": {"__glibc", "__linux", "__win", "__cuda", "__cuda_arch"},
         "win": {"__glibc", "__linux", "__osx"},
     }
     return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}

@@ -61,6 +61,7 @@ class Resolution:
     dependencies: tuple[Dependency, ...]
     excluded: tuple[str, ...]  # packages of another CUDA
     cuda_specs: tuple[str, ...] = ()  # what pins the target's CUDA where no framework is requested
+    code_specs: tuple[str, ...] = ()  # what selects the builds with code for the project's GPUs
     warnings: tuple[Reason, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
 

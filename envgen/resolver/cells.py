@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix.constraints import Driver, Known, Value, fulfilled, holds, known_of_target, violation_text, within
-from envgen.matrix.hardware import driver_os, has_code, newest_driver_before, no_code_text, runs_with
+from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
 from envgen.model.facts import (
     Build,
     Condition,
@@ -22,6 +22,7 @@ from envgen.model.facts import (
     Variant,
     driver_text,
 )
+from envgen.model.gpu import Gpu
 from envgen.model.requested import provider_of
 from envgen.model.resolution import Choice
 
@@ -30,13 +31,15 @@ from envgen.model.resolution import Choice
 class Cell:
     """One target on one platform.
 
-    `known` holds what does not depend on a choice, `open` the constraints that a choice may still break. `variants` is what a
-    framework's build may be made for, best first: the target's own CUDA, then (minor-version compatibility) older minors of its
-    major. `unsatisfiable` says why no choice can serve the cell; None where one may.
+    `gpus` are those of the project that its platform can have, in a CUDA target. `known` holds what does not depend on a choice,
+    `open` the constraints that a choice may still break. `variants` is what a framework's build may be made for, best first: the
+    target's own CUDA, then (minor-version compatibility) older minors of its major. `unsatisfiable` says why no choice can serve
+    the cell; None where one may.
     """
 
     target: Target
     platform: Platform
+    gpus: tuple[Gpu, ...]
     variants: tuple[Variant, ...]
     known: Known
     open: tuple[Constraint, ...]
@@ -59,9 +62,9 @@ def known_of(matrix: Matrix, project: Project, target: Target, platform: Platfor
     known = known_of_target(target, platform)
     known["provider"] = tuple(dict.fromkeys(provider_of(matrix, project, requested) for requested in project.frameworks))
     if target.cuda:
-        known["gpu"] = tuple(gpu.capability for gpu in project.gpus)
+        known["gpu"] = tuple(gpu.capability for gpu in project.gpus if gpu.on(platform))
         came_with = matrix.toolkits[target.cuda].driver.get(driver_os(platform))
-        known["driver"] = (Driver(project.driver, came_with),) if project.driver else ()
+        known["driver"] = (Driver(have, latest_driver(matrix, have), came_with),) if (have := project.driver) else ()
     return {axis: values for axis, values in known.items() if values}
 
 
@@ -78,6 +81,7 @@ def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:
 def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
     """One cell of a project, with everything decided that no choice can change; with `older` builds for older minors count."""
     known = known_of(matrix, project, target, platform)
+    gpus = tuple(gpu for gpu in project.gpus if target.cuda and gpu.on(platform))
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
     for constraint in matrix.constraints:
         verdict = holds(constraint, known)
@@ -88,6 +92,7 @@ def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform
     return Cell(
         target=target,
         platform=platform,
+        gpus=gpus,
         variants=_variants(matrix, project, target, older),
         known=known,
         open=tuple(undecided),
@@ -109,13 +114,16 @@ def _hardware_reasons(matrix: Matrix, project: Project, target: Target, platform
     """Why the project's machines cannot run a target at all: the driver, each GPU without code."""
     if target.cuda is None:
         return
-    toolkit, os = matrix.toolkits[target.cuda], driver_os(platform)
-    floor = toolkit.floor.get(os) or newest_driver_before(matrix, toolkit, os)
-    if project.driver and floor and project.driver < floor:
-        needs = f"{driver_text(floor)} or newer" if os in toolkit.floor else f"newer than {driver_text(floor)}"
-        have = driver_text(project.driver)
-        yield Reason(f"CUDA {target.cuda} needs driver {needs}, the project's oldest is {have}", toolkit.at)
-    yield from (Reason(no_code_text(toolkit, gpu), toolkit.at) for gpu in project.gpus if not has_code(toolkit, gpu))
+    toolkit = matrix.toolkits[target.cuda]
+    floor, have = toolkit.floor.get(driver_os(platform)), project.driver
+    if have and floor and latest_driver(matrix, have) < floor:
+        needs = f"CUDA {target.cuda} needs driver {driver_text(floor)} or newer"
+        yield Reason(f"{needs}, the project's oldest is {driver_text(have)}", toolkit.at)
+    here = [gpu for gpu in project.gpus if gpu.on(platform)]
+    yield from (Reason(no_code_text(toolkit, gpu), toolkit.at) for gpu in here if not has_code(toolkit, gpu))
+    if project.gpus and not here:
+        names = ", ".join(f"{gpu.name} is in {' and '.join(sorted(gpu.platforms))} machines alone" for gpu in project.gpus)
+        yield Reason(f"no GPU of the project can be in a {platform} machine: {names}", project.at("gpus"))
 
 
 def _may_change(constraint: Constraint, known: Known) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.matrix.gpu_code import compiled_for
 from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver_text
-from envgen.model.requested import with_overrides
+from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
-from envgen.resolver.candidates import Availability, Candidates, named, no_index, requirement_text
+from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
 from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings
 from envgen.resolver.search import Assignment, best, serve, why_unserved
 
@@ -100,6 +101,7 @@ def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
     """Each requested target as the project changes it, and the platforms requested for it."""
     for requested in problem.project.targets:
         target = with_overrides(problem.matrix.targets[requested.name], requested)
+        target = with_gpus(target, problem.project)
         yield target, requested.platforms or problem.project.platforms
 
 
@@ -158,9 +160,19 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         dependencies=(*project.dependencies, *requested.dependencies),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
+        code_specs=tuple(dict.fromkeys(_code_specs(matrix, served.cells, choices))),
         warnings=tuple(dict.fromkeys(reason for cell in served.cells for reason in warnings(matrix, cell, known))),
         obstacles=tuple(sorted(searched.obstacles, key=lambda obstacle: obstacle.target != name)),
     )
+
+
+def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...]) -> Iterator[str]:
+    """What selects the builds with code for the project's GPUs; on several platforms only those that no solver would prefer."""
+    for cell in cells:
+        for code in filter(None, (code_of(matrix, choice, cell) for choice in choices)):
+            found = compiled_for(code, cell.gpus) if cell.gpus else None
+            if found and (len(cells) == 1 or found != code.compiled[0]):
+                yield from found.specs
 
 
 def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:

@@ -41,6 +41,8 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
         found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
     if not resolution.choices:
         found.append(Group(resolution.cuda_specs, f"target {resolution.target.name}"))
+    if resolution.code_specs:
+        found.append(Group(resolution.code_specs, f"builds with code for {', '.join(gpu.name for gpu in resolution.project.gpus)}"))
     if "cudnn" in pins:
         found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
     if resolution.project.pip:

@@ -74,6 +74,10 @@ def packages(row: str, file: str = "", other: str = "") -> list[Change]:
     return [("alpha.yaml", "", f"packages:\n  - {row}\n"), *more]
 
 
+CODE = '  - {provider: conda-forge, releases: ">=2", cuda: ">=11", has: [sm_50, sm_80], because: https://alpha.example/build.sh}\n'
+CODE_VENDOR = CODE.replace("conda-forge", "vendor").replace(">=2", ">=1")
+
+
 BUILD = "      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64], python: "
 BETA31 = f'{BUILD}"3.11-3.12"}}\n'
 GPU_ROW = '      - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64], python: "3.11-3.12", cudnn: 9}\n'
@@ -100,6 +104,10 @@ SLIPS = [
     ("shadowed-constraint", needs('when: {beta: "3.1.0", python: "3.11"}, need: {alpha: ">=2.0.1"}'), "beta.yaml:23:5: the row at matrices/beta.yaml:21:5 needs all of this"),
     ("overlapping-constraints", needs('when: {beta: ">=3,<3.2"}, need: {alpha: ">=2.0,<9"}'), None),
     ("until-passed", needs('when: {beta: "3.0"}, need: {alpha: "2.0"}, until: 2026-11-21'), "beta.yaml:23:49: 2026-11-21 has passed"),
+    # --- code
+    ("unused-code", ("alpha.yaml", "releases:\n  - version", f'code:\n{CODE}{CODE_VENDOR}{CODE.replace(">=2", ">=9")}releases:\n  - version'), "alpha.yaml:22:5: no build is one of these"),
+    ("code", ("alpha.yaml", "releases:\n  - version", f"code:\n{CODE}releases:\n  - version"), "alpha.yaml:32:5: no row of `code` is about alpha 1.9.0 from vendor for CUDA 11.8 on linux-64"),
+    ("code", ("alpha.yaml", "releases:\n  - version", f'code:\n{CODE}{CODE_VENDOR}{CODE.replace(">=2", ">=2.1")}releases:\n  - version'), "alpha.yaml:22:5: alpha 2.1.0 from conda-forge for CUDA 12.6 on linux-64 is also in the row at matrices/alpha.yaml:20:5"),
     # --- releases
     ("no-builds", ("beta.yaml", "releases:\n", 'releases:\n  - version: "3.2.0"\n    builds: []\n'), "beta.yaml:12:5: beta 3.2.0 has no builds"),
     ("shadowed-builds", ("beta.yaml", BETA31, BETA31 + BETA31), "beta.yaml:15:9: the row at matrices/beta.yaml:14:9 has all these builds"),

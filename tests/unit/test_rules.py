@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, small_matrix
 
-from envgen.model.facts import Gpu, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.findings import Claim
+from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.resolver.resolve import resolve
 from envgen.verify.check import cases, check, claims_of, inferred
@@ -27,6 +28,7 @@ SHA, MD5 = "ab" * 32, "cd" * 16
 V100, A100, B200 = (
     Gpu(name=name, capability=Version(capability)) for name, capability in (("V100", "7.0"), ("A100", "8.0"), ("B200", "10.0"))
 )
+ORIN = Gpu(name="Jetson AGX Orin", capability=Version("8.7"), platforms=frozenset({"linux-aarch64"}), tegra=True)
 
 
 def conda(name: str, version: str = "1.0", build: str = "h1234567_0", *depends: str, **other: Any) -> LockedPackage:
@@ -295,6 +297,13 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CU126, TORCH),
         ],
     ),
+    "unknown-cuda": (
+        [
+            given_(replace(CU126, cuda=Version("13.9"), driver=Version("390"), gpus=(V100,)), NUMPY),
+            given_(replace(CU126, cuda=Version("12.7")), NUMPY),
+        ],
+        [given_(CU126, TORCH), given_(replace(CU126, cuda=Version("13.4")), NUMPY), given_(replace(CPU, cuda=None), NUMPY)],
+    ),
     "run-time-compilation": (
         [given_(replace(CU126, driver=Version("535.183.01")), TORCH, conda("triton", "3.3.0", "cuda126py312hebffaa9_1"))],
         [
@@ -308,7 +317,11 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(replace(CU126, gpus=(A100, B200)), NUMPY),
             given_(replace(CU126, cuda=Version("12.9"), gpus=(B200,)), TORCH),  # the target has code, the older build has none
         ],
-        [given_(replace(CU126, gpus=(V100, A100)), TORCH), given_(replace(CPU, gpus=(V100,)), TORCH_CPU)],
+        [
+            given_(replace(CU126, gpus=(V100, A100)), TORCH),
+            given_(replace(CPU, gpus=(V100,)), TORCH_CPU),
+            given_(replace(CU126, gpus=(A100, ORIN)), NUMPY),  # no machine for linux-64 has an Orin
+        ],
     ),
     "cudnn-without-code": (
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from envgen.curate.lint import (  # noqa: F401 - they fill the registry
@@ -35,7 +36,8 @@ def lint_matrices(layout: Layout, today: date) -> tuple[tuple[LintFinding, ...],
         matrix = matrix_of(documents, layout.shown(layout.matrices))
     except BadInput as error:
         return (), (error,)
-    context = LintContext(matrix=matrix, documents=documents, first_lines=first_lines, schemas=_schemas(layout), today=today)
+    written = replace(matrix, constraints=tuple(row for row in matrix.constraints if not row.says))
+    context = LintContext(matrix=written, documents=documents, first_lines=first_lines, schemas=_schemas(layout), today=today)
     return findings(context), ()
 
 

@@ -50,7 +50,7 @@ class TargetCell:
 
     @property
     def floor(self) -> Version | None:
-        """The oldest driver that runs its CUDA; None where NVIDIA names none."""
+        """The oldest driver that runs its CUDA; None where none is known."""
         return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
 
