@@ -12,7 +12,6 @@ from envgen.matrix.constraints import Value, holds, known_of_target
 from envgen.model.facts import (
     Condition,
     Framework,
-    LeftOut,
     Matrix,
     Platform,
     Release,
@@ -21,6 +20,7 @@ from envgen.model.facts import (
     Variant,
     by_cuda,
 )
+from envgen.model.left_out import LeftOut
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
 from envgen.resolver.specs import spelled
@@ -80,6 +80,7 @@ def left_out(framework: Framework, provider: str, build: PublishedBuild) -> Left
     """The row of `left-out` that a build falls under."""
     for row in framework.left_out:
         applies = row.provider == provider and (not row.platforms or build.platform in row.platforms)
+        applies = applies and (not row.variants or build.variant in row.variants)
         if applies and (row.releases is None or build.version in row.releases):
             return row
     return None

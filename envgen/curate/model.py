@@ -8,7 +8,8 @@ from typing import Literal
 
 from packaging.version import Version
 
-from envgen.model.facts import Address, LeftOut, Platform, Release, Spelling, Variant, variant_text
+from envgen.model.facts import Address, Platform, Release, Spelling, Variant, variant_text
+from envgen.model.left_out import LeftOut
 
 FactVerdict = Literal["confirmed", "refuted", "undecidable"]
 AspectName = Literal["exists", "spelling", "cudnn", "solves", "cuda"]

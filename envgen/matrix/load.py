@@ -1,6 +1,7 @@
 """Reads `matrices/*.yaml` into a Matrix. An error has the file, line and column of what is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `advice.yaml` and `words.yaml` may.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `withdrawn.yaml`, `advice.yaml` and
+`words.yaml` may.
 Every other file is a framework.
 """
 
@@ -28,6 +29,7 @@ from envgen.matrix.schema import (
     SpellingRow,
     TargetFile,
 )
+from envgen.matrix.withdrawn import withdrawals
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
@@ -38,7 +40,6 @@ from envgen.model.facts import (
     Cudnn,
     Framework,
     Gpu,
-    LeftOut,
     Matrix,
     Release,
     Spelling,
@@ -48,12 +49,13 @@ from envgen.model.facts import (
     variant_text,
 )
 from envgen.model.layout import Layout, starter
+from envgen.model.left_out import LeftOut
 from envgen.model.target_names import target_name
 from envgen.yamlfile.document import Document, checked, read
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
-_PACKAGES = "packages.yaml"  # a repository without one uses the one that comes with envgen
+_PACKAGES, _WITHDRAWN = "packages.yaml", "withdrawn.yaml"  # a repository without one uses the one that comes with envgen
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
@@ -88,16 +90,19 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(targets, target_file.constraints),
         ),
         aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
-        catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
+        catalogue=catalogue(
+            ((file, framework) for file, framework, _ in found), checked(_or_ours(documents, _PACKAGES), PackagesFile)
+        ),
+        withdrawn=withdrawals(_or_ours(documents, _WITHDRAWN)),
     )
     _check_references(matrix)
     advice = read_advice(documents[_ADVICE]) if _ADVICE in documents else iter(())
     return replace(matrix, advice=tuple(relevant(matrix, advice)))
 
 
-def _packages(documents: Mapping[str, Document]) -> PackagesFile:
-    document = documents.get(_PACKAGES)
-    return checked(document or read(Layout(starter()).matrices / _PACKAGES, _PACKAGES), PackagesFile)
+def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
+    """A file of the repository, or where it has none the one that comes with envgen."""
+    return documents.get(name) or read(Layout(starter()).matrices / name, name)
 
 
 def _framework(document: Document, file: FrameworkFile) -> Framework:
@@ -135,6 +140,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         LeftOut(
             provider=row.provider,
             platforms=frozenset(row.platforms),
+            variants=frozenset(row.variants),
             releases=row.releases,
             because=row.because,
             at=document.at("left-out", index),

@@ -97,6 +97,7 @@ class LeftOutRow(FileModel):
 
     provider: Text = Field(description="The provider that published them.")
     platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+    variants: list[VariantText] = Field(default=[], description="Only these variants; left out: all.")
     releases: RangeText | None = Field(default=None, description="Only of these releases; left out: of all.")
     because: Because
 
@@ -273,6 +274,33 @@ class AliasFile(FileModel):
     words: list[AliasRow] = Field(description="Aliases.")
 
 
+class WithdrawnRow(FileModel):
+    """Every package in every version: the builds that one of the globs fits."""
+
+    packages: Names = Field(description="Conda packages.")
+    versions: Names = Field(description="Their versions, in full.")
+    builds: Names = Field(
+        description="Build strings, which may contain `*`. One without a build number includes whatever was built later."
+    )
+    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+
+
+class RequestRow(FileModel):
+    """What a channel withdrew at one time, for one reason."""
+
+    on: Day = Field(description="The day on which the channel withdrew them.")
+    channel: Text = Field(description="The channel, as `channels:` of a project names it.")
+    because: Because
+    builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")
+
+
+class WithdrawnFile(FileModel):
+    """Builds that a channel withdrew. No solve uses them, and `verify` warns of locks that have them."""
+
+    because: Because
+    withdrawn: list[RequestRow] = Field(description="Each withdrawal, newest first.")
+
+
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.
 KINDS: Mapping[str, type[FileModel]] = {
     "cuda.yaml": CudaFile,
@@ -282,4 +310,5 @@ KINDS: Mapping[str, type[FileModel]] = {
     "targets.yaml": TargetFile,
     "advice.yaml": AdviceFile,
     "words.yaml": AliasFile,
+    "withdrawn.yaml": WithdrawnFile,
 }

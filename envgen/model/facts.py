@@ -10,13 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from envgen.model.left_out import LeftOut, Withdrawals
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -114,17 +117,6 @@ class Spelling:
     companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
-    because: str
-    at: Address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """Builds of a provider that are published and deliberately no facts here; without platforms, or releases, those of all."""
-
-    provider: str
-    platforms: frozenset[Platform]
-    releases: SpecifierSet | None
     because: str
     at: Address
 
@@ -267,6 +259,7 @@ class Matrix:
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)
+    withdrawn: Withdrawals = field(default_factory=dict)
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:

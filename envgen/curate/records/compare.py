@@ -12,8 +12,9 @@ from envgen.curate.published import BuildIndex
 from envgen.curate.records.checks import NO_SPELLING, FactChecker
 from envgen.curate.records.solve import with_solves
 from envgen.curate.request import CurateRequest, open_inputs
-from envgen.model.facts import Framework, LeftOut, Matrix, Platform, Variant, by_cuda
+from envgen.model.facts import Framework, Matrix, Platform, Variant, by_cuda
 from envgen.model.layout import Layout
+from envgen.model.left_out import LeftOut
 from envgen.model.run import Reporter
 
 
