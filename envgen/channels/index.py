@@ -29,13 +29,13 @@ from envgen.channels.cache import cache_folder, unpacked
 from envgen.channels.channel import ChannelLocation, access, locate, redacted
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
-from envgen.model.left_out import withdrawal
+from envgen.model.withdrawn import withdrawal
 
 if TYPE_CHECKING:
     from rattler import PackageName, Subdir
 
     from envgen.model.layout import Layout
-    from envgen.model.left_out import Withdrawals
+    from envgen.model.withdrawn import Withdrawals
 
 
 class Index(Protocol):

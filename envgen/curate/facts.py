@@ -12,6 +12,7 @@ from envgen.matrix.constraints import Value, holds, known_of_target
 from envgen.model.facts import (
     Condition,
     Framework,
+    LeftOut,
     Matrix,
     Platform,
     Release,
@@ -20,7 +21,6 @@ from envgen.model.facts import (
     Variant,
     by_cuda,
 )
-from envgen.model.left_out import LeftOut
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
 from envgen.resolver.specs import spelled

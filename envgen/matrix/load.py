@@ -40,6 +40,7 @@ from envgen.model.facts import (
     Cudnn,
     Framework,
     Gpu,
+    LeftOut,
     Matrix,
     Release,
     Spelling,
@@ -49,7 +50,6 @@ from envgen.model.facts import (
     variant_text,
 )
 from envgen.model.layout import Layout, starter
-from envgen.model.left_out import LeftOut
 from envgen.model.target_names import target_name
 from envgen.yamlfile.document import Document, checked, read
 
@@ -167,6 +167,7 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
             pythons=item.python,
             at=document.at(*path, "builds", place),
             cudnn=item.cudnn,
+            because=item.because or "",
         )
         for place, item in enumerate(row.builds)
     )

@@ -54,6 +54,7 @@ class BuildRow(FileModel):
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
+    because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
 
 
 class ReleaseRow(FileModel):
@@ -288,7 +289,7 @@ class WithdrawnRow(FileModel):
 class RequestRow(FileModel):
     """What a channel withdrew at one time, for one reason."""
 
-    on: Day = Field(description="The day on which the channel withdrew them.")
+    date: Day = Field(description="The day on which the channel withdrew them.")
     channel: Text = Field(description="The channel, as `channels:` of a project names it.")
     because: Because
     builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")

@@ -10,16 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
-
-if TYPE_CHECKING:
-    from envgen.model.left_out import LeftOut, Withdrawals
+from envgen.model.withdrawn import Withdrawals
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -89,6 +87,7 @@ class Build:
     pythons: frozenset[Version]
     at: Address
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
+    because: str = ""  # "": the source of the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +116,18 @@ class Spelling:
     companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
+    because: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Builds of a provider that deliberately are no facts here; without platforms, variants, or releases, those of all."""
+
+    provider: str
+    platforms: frozenset[Platform]
+    variants: frozenset[Variant]
+    releases: SpecifierSet | None
     because: str
     at: Address
 
@@ -222,15 +233,12 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an environment is made for, and what each of its platforms promises to the solver.
-
-    `virtual` maps platform -> virtual package -> "version" or "version build".
-    """
+    """What an environment is made for, and what each of its platforms promises to the solver."""
 
     name: str
     cuda: Variant
     platforms: tuple[Platform, ...]
-    virtual: Mapping[Platform, Mapping[str, str]]
+    virtual: Mapping[Platform, Mapping[str, str]]  # platform -> virtual package -> "version" or "version build"
     at: Address
 
 
@@ -275,8 +283,8 @@ class Matrix:
     @cached_property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
-        releases = (release for framework in self.frameworks.values() for release in framework.releases)
-        return frozenset(python for release in releases for build in release.builds for python in build.pythons)
+        builds = (build for framework in self.frameworks.values() for release in framework.releases for build in release.builds)
+        return frozenset[Version]().union(*(build.pythons for build in builds))
 
 
 # --- requirements: what `project.yaml` says -----------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ from packaging.version import InvalidVersion, Version
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
 from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
-from envgen.model.left_out import withdrawal
 from envgen.model.packages import LockedPackage
+from envgen.model.withdrawn import withdrawal
 from envgen.verify.registry import Case, Violations, rule
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
