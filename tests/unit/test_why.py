@@ -261,13 +261,10 @@ REAL_CONFLICTS = {
         ["pytorch >=2.9 -> 2.6.0", "move pytorch to a project of its own"],
     ),
     "a promise that is too small": (
-        project_text("{tensorflow: '2.19.*'}", "cu128"),
-        ["target cu128", "tensorflow 2.19.*"],
-        [
-            "tensorflow ==2.19.* with cuda >=12 and provider conda-forge needs archspec x86_64_v3 or x86_64_v4",
-            "target cu128 promises __archspec 1 x86_64",
-        ],
-        ["tensorflow 2.19.* -> 2.18.0", "target cu128: virtual-packages __archspec 1 x86_64_v3, if every machine has it"],
+        project_text("{pytorch: '>=2.10'}", "cu130").replace("[cu130]", "{cu130: {virtual-packages: {__glibc: '2.17'}}}"),
+        ["target cu130", "target cu130: virtual-packages __glibc 2.17", "pytorch"],
+        ["cuda >=13 with provider conda-forge needs glibc >=2.28"],
+        ["target cu130: virtual-packages __glibc 2.28, if every machine has it", "target cu130 -> cu129", "add platform win-64"],
     ),
     "a release that nobody knows": (
         project_text("{jax: '9.*'}", "cpu"),
