@@ -63,7 +63,7 @@ class Index(Protocol):
 class FolderIndex:
     """`<channel>/<subdir>/repodata.json[.zst]` below one folder. Each file is read once.
 
-    A folder may be older than a withdrawal, or keep what was withdrawn: `records` and `sources` leave such builds out.
+    A folder may be older than a withdrawal, or keep what was withdrawn: `records` and `sources` leave out `withdrawn` builds.
     """
 
     gateway = None
@@ -252,7 +252,7 @@ def open_index(
 ) -> tuple[Index, str]:
     """The index for a run, and a warning about it or "". `channels` are those of all projects in the run.
 
-    An index in a folder leaves out the `withdrawn` builds.
+    A folder leaves out the `withdrawn` builds. The recorded index does not: from it a clone locks again what it has.
 
     If live channels cannot be reached, the recorded index is used with a warning, because it may be old.
     """
@@ -260,7 +260,7 @@ def open_index(
         return FolderIndex(wanted.folder, str(wanted.folder), withdrawn), ""
     recorded = layout.shown(layout.index)
     if wanted.offline:
-        return FolderIndex(layout.index, recorded, withdrawn), ""
+        return FolderIndex(layout.index, recorded), ""
     places = [locate(channel) for channel in channels]
     live = LiveIndex(places)
     try:
@@ -273,5 +273,5 @@ def open_index(
         warning = (
             f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."
         )
-        return FolderIndex(layout.index, recorded, withdrawn), warning
+        return FolderIndex(layout.index, recorded), warning
     return live, ""

@@ -135,7 +135,8 @@ def _notes(found: MatrixComparison) -> Iterator[str]:
             builds = f"{len(item.builds)} builds of {item.provider.framework} ({item.provider.name})"
             yield f"Left out on purpose: {builds}: {item.reason.because} ({item.reason.at})"
     for gone in found.withdrawn:
-        what = f"{len(gone.builds)} builds of {gone.provider.framework} ({gone.provider.name})"
+        count = f"{len(gone.builds)} build{'s' if len(gone.builds) > 1 else ''}"
+        what = f"{count} of {gone.provider.framework} ({gone.provider.name})"
         yield f"Withdrawn by the channel, and ignored here: {what}, such as {gone.builds[-1]}."
     if found.without_target and found.solves is not None:
         variants = ", ".join(map(variant_label, found.without_target))
