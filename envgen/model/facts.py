@@ -122,7 +122,7 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Builds of a provider that deliberately are no facts here; without platforms, variants, or releases, those of all."""
+    """Builds of a provider that are deliberately not among the facts; without platforms, variants, or releases, those of all."""
 
     provider: str
     platforms: frozenset[Platform]

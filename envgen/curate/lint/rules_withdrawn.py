@@ -8,7 +8,7 @@ from envgen.curate.lint.registry import LintContext, LintResults, ReleaseBuild, 
 from envgen.model.facts import Platform, Variant, variant_text
 
 
-@rule("withdrawn-builds", "Nobody can get what its channel withdrew, so it is no build of a release.")
+@rule("withdrawn-builds", "Nobody can get what its channel withdrew, so it is not a build of a release.")
 def withdrawn_builds(context: LintContext) -> LintResults:
     """Rows whose builds withdrawn.yaml has all; a build number there leaves open that a later build replaced them."""
     for row in context.builds:
