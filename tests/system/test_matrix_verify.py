@@ -393,11 +393,11 @@ def test_the_command_prints_a_table_and_ends_in_1_when_something_is_refuted_or_u
     good = workspace.envgen("matrix", "verify", "--index", site.write())
     assert (good.status, good.err) == (0, "")
     assert [line.split() for line in good.out.splitlines()[:6] if "─" not in line] == [
-        ["framework", "provider", "claimed", "confirmed", "refuted", "undecidable", "unknown"],
-        ["alpha", "conda-forge", "30", "30", "0", "0", "0"],
-        ["alpha", "vendor", "4", "4", "0", "0", "0"],
-        ["beta", "conda-forge", "10", "10", "0", "0", "0"],
-        ["all", "44", "44", "0", "0", "0"],
+        ["framework", "provider", "claimed", "confirmed", "refuted", "undecidable", "unknown", "withdrawn"],
+        ["alpha", "conda-forge", "30", "30", "0", "0", "0", "0"],
+        ["alpha", "vendor", "4", "4", "0", "0", "0", "0"],
+        ["beta", "conda-forge", "10", "10", "0", "0", "0", "0"],
+        ["all", "44", "44", "0", "0", "0", "0"],
     ]
     site.swap(lambda e: [replace(e, build=f"new_{e.build}")], "alpha", "2.1.0", "cuda126_py311")
     site.swap(lambda e: [e, replace(e, version="3.2.0")], "betalib", "3.1.0", "cpu_py311")

@@ -23,7 +23,7 @@ from envgen.curate.model import (
 from envgen.model.facts import LeftOut, minors_text
 from envgen.table import lines, table
 
-_COUNTS = ("claimed", "confirmed", "refuted", "undecidable", "unknown")
+_COUNTS = ("claimed", "confirmed", "refuted", "undecidable", "unknown", "withdrawn")
 _PARTIAL = (
     "They are only a part of the channels, so what is absent is undecidable. Use --complete if they hold every published build."
 )
@@ -56,7 +56,8 @@ def _counts(found: MatrixComparison, providers: Sequence[FrameworkProvider]) -> 
     names = {(item.framework, item.name) for item in providers}
     verdicts = Counter(item.verdict for item in found.facts if (item.fact.framework, item.fact.provider) in names)
     unknown = sum(len(item.builds) for item in found.unclaimed if item.reason == "unknown" and item.provider in providers)
-    counts = (verdicts.total(), verdicts["confirmed"], verdicts["refuted"], verdicts["undecidable"], unknown)
+    withdrawn = sum(len(item.builds) for item in found.withdrawn if item.provider in providers)
+    counts = (verdicts.total(), verdicts["confirmed"], verdicts["refuted"], verdicts["undecidable"], unknown, withdrawn)
     return dict(zip(_COUNTS, counts, strict=True))
 
 
