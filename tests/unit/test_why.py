@@ -347,6 +347,14 @@ def test_an_older_build_without_code_for_the_fleet_is_not_taken(real: Matrix) ->
     assert "gpus B200" in required(conflict_of(real, project_of(f"{text}gpus: [A100, B200]\n", real)))
 
 
+def test_a_row_of_builds_with_a_source_of_its_own_is_cited_with_that_one(real: Matrix) -> None:
+    """TensorFlow's row for CUDA 12.9 has one; the rows for 12.6 have that of the file."""
+    for target, source in ("cu129", "tensorflow-feedstock/pull/467"), ("cu126", real.frameworks["tensorflow"].because):
+        (fact,) = conflict_of(real, project_of(project_text("{tensorflow: '*'}", target, python=">=3.13"), real)).facts
+        assert "builds of tensorflow are for python" in fact.text
+        assert source in fact.because
+
+
 def test_a_conflict_says_requirement_fact_source_and_repair_and_json_says_the_same(real: Matrix) -> None:
     found = conflict_of(real, project_of(REAL_CONFLICTS["one GPU of two"][0], real))
     page = conflict_text(found)
