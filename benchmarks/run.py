@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -200,6 +200,20 @@ def verify_rows() -> list[Row]:
     ]
 
 
+def sources() -> set[str]:
+    """Every source that the matrices name: each text of a `because:` once."""
+    import yaml
+
+    def walk(value: object) -> Iterator[str]:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+            if key == "because":
+                yield str(inner)
+            yield from walk(inner)
+
+    files = sorted((REPO / "matrices").glob("*.yaml"))
+    return {text for path in files for text in walk(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))}
+
+
 def facts_rows(index: Path) -> list[Row]:
     """The rows on `envgen matrix verify` for this repository's matrices, compared with the same solves by rattler alone."""
     import gc
@@ -226,10 +240,13 @@ def facts_rows(index: Path) -> list[Row]:
     gc.enable()
     found = Counter(item.verdict for item in comparison.facts)
     missing = sum(len(item.builds) for item in comparison.unclaimed if item.reason == "unknown")
+    gone = sum(len(item.builds) for item in comparison.withdrawn)
     seconds = median(taken["verify"])
     return [
-        ("matrix verify: facts confirmed / all facts", f"{found['confirmed']} / {found.total()}", "-"),
+        ("matrices: facts about builds / sources", f"{found.total()} / {len(sources())}", "-"),
+        ("matrix verify: facts confirmed / undecidable", f"{found['confirmed']} / {found['undecidable']}", "-"),
         ("matrix verify: facts refuted / builds missing from the matrices", f"{found['refuted']} / {missing}", "0 / 0"),
+        ("matrix verify: builds in the records that their channel withdrew", str(gone), "-"),
         (f"matrix verify, with {len(requests)} solves", f"{seconds:.0f} s", "below 120 s"),
         ("the same, facts per second", f"{found.total() / seconds:.0f}", "-"),
         ("the same, relative to these solves with rattler alone", f"{ratio(taken['verify'], taken['rattler']):.2f}", "below 2"),

@@ -13,6 +13,7 @@ from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import ChannelLocation, locate, redacted
 from envgen.channels.index import Index
+from envgen.channels.query import withdrawn
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
 
@@ -123,9 +124,10 @@ async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solutio
 def _explained(request: SolveRequest, index: Index, explanation: str) -> str:
     specs = "\n".join(f"  - {spec}" for spec in request.specs)
     virtual = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
+    gone = ", ".join(spec for spec in request.specs if withdrawn(index, spec, request.channels, request.platform))
     return (
         f"{request.environment} on {request.platform}: no solution in {index.name}\n{explanation}\n\n"
-        f"requested:\n{specs}\nwith {virtual}"
+        f"requested:\n{specs}\nwith {virtual}" + (f"\n\nits channel withdrew every build that fits: {gone}" if gone else "")
     )
 
 

@@ -80,6 +80,7 @@ def left_out(framework: Framework, provider: str, build: PublishedBuild) -> Left
     """The row of `left-out` that a build falls under."""
     for row in framework.left_out:
         applies = row.provider == provider and (not row.platforms or build.platform in row.platforms)
+        applies = applies and (not row.variants or build.variant in row.variants)
         if applies and (row.releases is None or build.version in row.releases):
             return row
     return None

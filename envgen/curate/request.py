@@ -52,7 +52,7 @@ def open_inputs(layout: Layout, request: CurateRequest) -> Inputs:
     _check_names("framework", request.frameworks, matrix.frameworks)
     _check_names("platform", request.platforms, PLATFORMS)
     platforms = request.platforms or PLATFORMS
-    index, _ = open_index(request.index, layout, channels_of(matrix), platforms[0])
+    index, _ = open_index(request.index, layout, channels_of(matrix), platforms[0], matrix.withdrawn)
     return Inputs(
         matrix=matrix,
         builds=BuildIndex(index, matrix.catalogue, sorted(matrix.pythons)),

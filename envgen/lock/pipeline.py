@@ -72,7 +72,7 @@ def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
 ) -> Mapping[tuple[str, str], Outcome]:
     """Outcomes by project and target, for every target that got a new lock."""
-    index = _index(layout, plans, request, reporter)
+    index = _index(layout, matrix, plans, request, reporter)
     decisions = [_decide(matrix, found, index) for found in plans]
     resolutions = [resolution for decision in decisions for resolution in decision.resolutions]
     _check_names(resolutions, index)
@@ -85,13 +85,13 @@ def _lock(
     return {_key(item.resolution): _write(layout, plan_of[item.resolution.project.name], item) for item in solved}
 
 
-def _index(layout: Layout, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
+def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
     from envgen.channels.index import IndexOptions, open_index
 
     channels = tuple(dict.fromkeys(channel for found in plans for channel in found.project.channels))
     reporter.begin("reading the index", 1)
     options = IndexOptions(request.index_folder, request.offline)
-    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0])
+    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn)
     reporter.end()
     if warning:
         reporter.say(f"WARNING: {warning}")

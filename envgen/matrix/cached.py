@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from envgen.cache import key_of, remembered
-from envgen.matrix.files import PACKAGES, default_packages, matrix_texts
+from envgen.matrix.files import DEFAULTS, default_text, matrix_texts
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
 
@@ -14,7 +14,7 @@ def cached_matrix(layout: Layout) -> Matrix:
     """The facts of a repository. Raises BadInput with file:line:column."""
     shown = layout.shown(layout.matrices)
     texts = matrix_texts(layout.matrices, shown)
-    key = key_of(shown, *chain.from_iterable(texts.items()), "" if PACKAGES in texts else default_packages())
+    key = key_of(shown, *chain.from_iterable(texts.items()), *(default_text(name) for name in DEFAULTS if name not in texts))
 
     def made() -> Matrix:
         from envgen.matrix.load import matrix_of_texts

@@ -7,7 +7,8 @@ from pathlib import Path
 from envgen.model.layout import Layout, starter
 from envgen.yamlfile.text import source
 
-PACKAGES = "packages.yaml"  # a repository without one uses the one that comes with envgen
+PACKAGES, WITHDRAWN = "packages.yaml", "withdrawn.yaml"
+DEFAULTS = (PACKAGES, WITHDRAWN)  # a repository without one uses the one that comes with envgen
 
 
 def matrix_files(folder: Path) -> tuple[Path, ...]:
@@ -20,6 +21,6 @@ def matrix_texts(folder: Path, shown: str) -> dict[str, str]:
     return {path.name: source(path, f"{shown}/{path.name}") for path in matrix_files(folder)}
 
 
-def default_packages() -> str:
-    """The text of the `packages.yaml` that comes with envgen."""
-    return source(Layout(starter()).matrices / PACKAGES, PACKAGES)
+def default_text(name: str) -> str:
+    """The text of a matrix file that comes with envgen."""
+    return source(Layout(starter()).matrices / name, name)

@@ -1,6 +1,7 @@
 """Reads `matrices/*.yaml` into a Matrix. An error has the file, line and column of what is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `advice.yaml` and `words.yaml` may.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `withdrawn.yaml`, `advice.yaml` and
+`words.yaml` may.
 Every other file is a framework.
 """
 
@@ -16,7 +17,7 @@ from packaging.version import Version
 from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
 from envgen.matrix.conditions import constraints, no_repeats
 from envgen.matrix.fields import AXES
-from envgen.matrix.files import PACKAGES, default_packages, matrix_texts
+from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
 from envgen.matrix.gpu_code import code_constraints, tegra
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
@@ -33,6 +34,7 @@ from envgen.matrix.schema import (
     SpellingRow,
     TargetFile,
 )
+from envgen.matrix.withdrawn import withdrawals
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
@@ -97,7 +99,10 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(targets, target_file.constraints),
         ),
         aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
-        catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
+        catalogue=catalogue(
+            ((file, framework) for file, framework, _ in found), checked(_or_ours(documents, PACKAGES), PackagesFile)
+        ),
+        withdrawn=withdrawals(_or_ours(documents, WITHDRAWN)),
     )
     _check_references(matrix)
     of_code = chain.from_iterable(code_constraints(framework, tegra(matrix)) for framework in matrix.frameworks.values())
@@ -105,8 +110,9 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     return replace(matrix, constraints=(*matrix.constraints, *of_code), advice=tuple(relevant(matrix, advice)))
 
 
-def _packages(documents: Mapping[str, Document]) -> PackagesFile:
-    return checked(documents.get(PACKAGES) or parse(default_packages(), PACKAGES), PackagesFile)
+def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
+    """A file of the repository, or where it has none the one that comes with envgen."""
+    return documents.get(name) or parse(default_text(name), name)
 
 
 def _framework(document: Document, file: FrameworkFile) -> Framework:
@@ -146,6 +152,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         LeftOut(
             provider=row.provider,
             platforms=frozenset(row.platforms),
+            variants=frozenset(row.variants),
             releases=row.releases,
             because=row.because,
             at=document.at("left-out", index),
@@ -173,6 +180,7 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
             pythons=item.python,
             at=document.at(*path, "builds", place),
             cudnn=item.cudnn,
+            because=item.because or "",
         )
         for place, item in enumerate(row.builds)
     )

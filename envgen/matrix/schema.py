@@ -55,6 +55,7 @@ class BuildRow(FileModel):
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
+    because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
 
 
 class ReleaseRow(FileModel):
@@ -98,6 +99,7 @@ class LeftOutRow(FileModel):
 
     provider: Text = Field(description="The provider that published them.")
     platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+    variants: list[VariantText] = Field(default=[], description="Only these variants; left out: all.")
     releases: RangeText | None = Field(default=None, description="Only of these releases; left out: of all.")
     because: Because
 
@@ -303,6 +305,33 @@ class AliasFile(FileModel):
     words: list[AliasRow] = Field(description="Aliases.")
 
 
+class WithdrawnRow(FileModel):
+    """Every package in every version: the builds that one of the globs fits."""
+
+    packages: Names = Field(description="Conda packages.")
+    versions: Names = Field(description="Their versions, in full.")
+    builds: Names = Field(
+        description="Build strings, which may contain `*`. One without a build number includes whatever was built later."
+    )
+    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+
+
+class RequestRow(FileModel):
+    """What a channel withdrew at one time, for one reason."""
+
+    date: Day = Field(description="The day on which the channel withdrew them.")
+    channel: Text = Field(description="The channel, as `channels:` of a project names it.")
+    because: Because
+    builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")
+
+
+class WithdrawnFile(FileModel):
+    """Builds that a channel withdrew. No solve uses them, and `verify` warns of locks that have them."""
+
+    because: Because
+    withdrawn: list[RequestRow] = Field(description="Each withdrawal, newest first.")
+
+
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.
 KINDS: Mapping[str, type[FileModel]] = {
     "cuda.yaml": CudaFile,
@@ -312,4 +341,5 @@ KINDS: Mapping[str, type[FileModel]] = {
     "targets.yaml": TargetFile,
     "advice.yaml": AdviceFile,
     "words.yaml": AliasFile,
+    "withdrawn.yaml": WithdrawnFile,
 }

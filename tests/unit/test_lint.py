@@ -38,10 +38,25 @@ def _clean() -> dict[str, str]:
         assert old in files[file]
         files[file] = files[file].replace(old, new, 1)
     files["packages.yaml"] = "because: https://x.example\n"
+    files["withdrawn.yaml"] = "because: https://x.example\nwithdrawn: []\n"
     return {name: f"{first_line('matrices', kind_of(name))}\n{text}" for name, text in files.items()}
 
 
 CLEAN = _clean()
+WITHDRAWN = """\
+withdrawn:
+  - date: 2026-01-31
+    channel: conda-forge
+    because: https://x.example/requests/1
+    builds:
+      - {packages: [alpha], versions: ["2.1.0"], builds: ["cuda*_9"]}
+"""
+
+
+def withdrawn(package: str, version: str, build: str) -> Change:
+    """A withdrawal instead of none."""
+    row = f'{{packages: [{package}], versions: ["{version}"], builds: ["{build}"]}}'
+    return "withdrawn.yaml", "withdrawn: []\n", WITHDRAWN.partition("      - ")[0] + f"      - {row}\n"
 
 
 def lint(folder: Path, files: Mapping[str, str], today: date = TODAY) -> tuple[LintFinding, ...]:
@@ -141,6 +156,10 @@ SLIPS = [
     ("unknown-package", packages("{pip: [alpha], beside: {conda: [alpha], pip: [beta]}}"), "alpha.yaml:35:51: no row names beta"),
     ("unknown-package", packages("{conda: [alpha], overrules: [alphabet]}"), "alpha.yaml:35:34: no row names alphabet"),
     ("order", packages('{pip: [alpha], built-with: [{from: "1", cuda: "11"}, {from: "2", cuda: "12"}]}'), "alpha.yaml:35:58: 2 comes after 1"),
+    # --- withdrawn builds
+    ("withdrawn-builds", withdrawn("alpha", "2.1.0", "cuda*"), "alpha.yaml:24:33: the channel withdrew alpha 2.1.0 cuda126*, all builds for CUDA 12.6 on linux-64"),
+    ("withdrawn-package", withdrawn("alhpa", "2.1.0", "cuda*"), "withdrawn.yaml:8:21: no row names alhpa"),
+    ("order", ("withdrawn.yaml", "withdrawn: []\n", WITHDRAWN + WITHDRAWN.partition("\n")[2].replace("2026-01-31", "2026-02-01")), "withdrawn.yaml:9:5: 2026-02-01 comes after 2026-01-31"),
     # --- hardware
     ("target-unserved", [("targets.yaml", "  cu126:", '  cu125: {cuda: "12.5", platforms: [linux-64]}\n  cu126:'), ("cuda.yaml", '  - {version: "11.8"', '  - {version: "12.5", linux: "555.42.02", windows: "555.85", capabilities: ["5.0", "9.0"]}\n  - {version: "11.8"')], "targets.yaml:10:3: no release of any framework has CUDA 12.5 builds for it"),
     ("target-unserved", ("targets.yaml", '"11.8", platforms: [linux-64]', '"11.8", platforms: [linux-64, win-64]'), "targets.yaml:9:47: no release of any framework has CUDA 11.8 builds for win-64"),
@@ -220,6 +239,8 @@ RIGHT = {
         ("cuda.yaml", "  - {version: \"12.6\"", '  - {version: "12.9", linux: "575.51.03", windows: "576.02", capabilities: ["5.0", "12.1"]}\n  - {version: "12.6"'),
         ("targets.yaml", "", '  cu129: {cuda: "12.9", platforms: [linux-64]}\n'),
     ],
+    "a withdrawn build that a later one replaced": [withdrawn("alpha", "2.1.0", "cuda126*_9")],
+    "a withdrawn build of another platform": [("withdrawn.yaml", "withdrawn: []\n", WITHDRAWN.replace('"cuda*_9"]', '"cuda*"], platforms: [osx-arm64]'))],
     "a need that forbids": [needs('when: {beta: "3.0"}, need: {cuda: "<12"}')],
     "a schema somewhere else": [("beta.yaml", "$schema=../schemas/", "$schema=https://schemas.example/")],
     "Windows line ends": [("beta.yaml", "framework.schema.json\n", "framework.schema.json\r\n")],

@@ -379,6 +379,34 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             ),
         ],
     ),
+    "withdrawn-build": (
+        [
+            given_(CU126, conda("jaxlib", "0.6.2", "cuda126py312h59a9b8a_200")),
+            given_(CU126, conda("libcudnn", "9.13.1.26", "hf7e9902_0")),
+            given_(CU126, conda("libcudnn", "9.13.1.26", "hca898b4_0", platform="win-64")),
+            given_(
+                CU126,
+                conda(
+                    "cudnn",
+                    "9.11.0.98",
+                    "hbcb9cd8_0",
+                    url="https://m.example/conda-forge/linux-64/cudnn-9.11.0.98-hbcb9cd8_0.conda",
+                ),
+            ),
+        ],
+        [
+            given_(CU126, conda("jaxlib", "0.7.0", "cuda129py313h2550629_201")),  # build 200 was withdrawn
+            given_(CU126, conda("jaxlib", "0.6.2", "cpu_py312h860521c_0")),
+            given_(CU130, conda("libcudnn", "9.13.1.26", "h1234567_0")),  # the same version for CUDA 13
+            given_(CPU, conda("pytorch", "2.3.0", "cpu_generic_py312h16b77fb_0")),  # withdrawn for osx-arm64
+            given_(
+                CU126,
+                conda("jaxlib", "0.6.2", "cuda126py312h59a9b8a_200", url="https://c.example/in/linux-64/jaxlib-0.6.2-0.conda"),
+            ),
+            given_(CU126, conda("jaxlib", "0.6.2", "cuda126py312h59a9b8a_200", url=""), hashed=False),
+            given_(CU126, pip("jaxlib", "0.6.2")),
+        ],
+    ),
     "credentials": (
         [
             given_(CPU, conda("x", url="https://alice:hunter2@c.example/linux-64/x-1.0-h1234567_0.conda")),

@@ -12,6 +12,7 @@ from envgen.curate.lint import (  # noqa: F401 - they fill the registry
     rules_packages,
     rules_specs,
     rules_style,
+    rules_withdrawn,
 )
 from envgen.curate.lint.json_schema import MODELS, kind_of, schemas
 from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext, LintFinding

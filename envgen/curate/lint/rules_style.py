@@ -106,6 +106,8 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
             return (lambda row: Version(row["from"])), True, "the newest first"
         case ("families",):
             return (lambda row: row["major"]), True, "the newest first"
+        case ("withdrawn",):
+            return (lambda row: str(row["date"])), True, "the newest first"
         case ("gpus",):
             return (lambda row: Version(row["capability"])), True, "the highest capability first"
         case ("releases", "builds", "variants"):
@@ -121,7 +123,7 @@ def _label(item: Any) -> str:
     """What a person calls a row: its version, capability or major; any other item by itself."""
     if not isinstance(item, dict):
         return str(item)
-    return str(next(item[key] for key in ("version", "from", "capability", "major") if key in item))
+    return str(next(item[key] for key in ("version", "from", "capability", "major", "date") if key in item))
 
 
 @rule("order", "One order for each list: a new fact has one place, and nothing is written twice.")
