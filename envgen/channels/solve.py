@@ -103,7 +103,7 @@ async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solutio
             virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
             channel_priority=ChannelPriority.Strict,
             exclude_newer=request.exclude_newer,
-            constraints=[f"{name} <0a0" for name in request.excluded],
+            constraints=list(request.constraints),
         )
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None

@@ -23,7 +23,7 @@ from envgen.model.facts import (
 )
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
-from envgen.resolver.specs import spelled
+from envgen.resolver.specs import spelled, without
 
 
 def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Platform]) -> tuple[Fact, ...]:
@@ -123,7 +123,7 @@ def solve_request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Se
         specs=(f"python {fact.python}.*", *asked),
         channels=tuple(channels),
         virtual=virtual_packages(matrix, fact),
-        excluded=matrix.toolkits[fact.variant].excludes if fact.variant and fact.variant in matrix.toolkits else (),
+        constraints=without(matrix.toolkits[fact.variant].excludes) if fact.variant and fact.variant in matrix.toolkits else (),
     )
 
 

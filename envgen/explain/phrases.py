@@ -16,9 +16,9 @@ from envgen.model.facts import (
     RequestedFramework,
     Spelling,
     by_cuda,
-    minors_text,
     variant_text,
 )
+from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases, requirement_text
 from envgen.resolver.cells import provider_of
 from envgen.resolver.resolve import Problem

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
-from envgen.matrix.conditions import constraints, no_repeats
+from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
@@ -32,6 +32,7 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
     Address,
+    Bound,
     Build,
     Condition,
     Constraint,
@@ -87,6 +88,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
+        bounds=tuple(chain.from_iterable(bounds(document, file.bounds) for document, file in files)),
         aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
         catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
     )
@@ -270,15 +272,28 @@ def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
 
 def _check_references(matrix: Matrix) -> None:
     """Check names in constraints, the toolkits of targets, and that a release has one spelling. Raises BadInput."""
+    axes = {*AXES, *matrix.frameworks}
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
-            _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
+            _check_condition(matrix, constraint, condition, axes)
+    axes |= {name for framework in matrix.frameworks.values() for name in framework.companions}
+    for bound in matrix.bounds:
+        _check_bound(matrix, bound, axes)
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
     for framework in matrix.frameworks.values():
         for spellings in framework.providers.values():
             _check_spellings(framework, spellings)
+
+
+def _check_bound(matrix: Matrix, bound: Bound, axes: set[str]) -> None:
+    for condition in bound.when:
+        _check_condition(matrix, bound, condition, axes)
+    for condition in bound.need:
+        if condition.axis in axes:
+            hint = "write a row of constraints: instead"
+            raise BadInput(f"`{condition.axis}` is chosen by envgen, and not a package to bound", where=bound.at, hint=hint)
 
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:

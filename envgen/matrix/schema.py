@@ -12,6 +12,7 @@ from envgen.matrix.fields import (
     AskedText,
     Axes,
     Because,
+    BoundedText,
     Conditions,
     Day,
     ImportText,
@@ -44,6 +45,30 @@ class ConstraintRow(FileModel):
         description="The day from which this may no longer be true; `envgen matrix lint` fails then until somebody has checked.",
     )
     warn: bool = Field(default=False, description="true: only warn, and choose the release anyway.")
+
+
+class BoundRow(FileModel):
+    """Where all of `when` holds, other packages must have versions in these ranges."""
+
+    when: Conditions = Field(
+        min_length=1,
+        description="Applies where all of these hold: axis and value, such as {pytorch: '<2.3', provider: pytorch}.",
+    )
+    need: dict[BoundedText, RangeText] = Field(
+        min_length=1, description="Packages by their conda names, and the range that each must be in: {numpy: '<2'}."
+    )
+    breaks: Text = Field(description="What fails with any other version, as a person sees it.")
+    because: Because
+    partly: bool = Field(
+        default=False, description="true: the rest of the framework works all the same; `envgen verify` only warns."
+    )
+    always: bool = Field(
+        default=False, description="true: request the package; left out: bound it only where something else brings it."
+    )
+    until: Day | None = Field(
+        default=None,
+        description="The day from which this may no longer be true; `envgen matrix lint` fails then until somebody has checked.",
+    )
 
 
 class BuildRow(FileModel):
@@ -120,6 +145,9 @@ class FrameworkFile(FileModel):
     )
     constraints: list[ConstraintRow] = Field(
         default=[], description="What does not work together, where the rows above do not say it."
+    )
+    bounds: list[BoundRow] = Field(
+        default=[], description="Versions that other packages must have, where the records of the builds leave them open."
     )
 
 

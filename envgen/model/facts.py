@@ -62,17 +62,6 @@ def by_cuda(variants: Iterable[Variant]) -> list[Variant]:
     return sorted(variants, key=lambda variant: variant or Version("0"))
 
 
-def minors_text(minors: Iterable[Version], to: str = "-") -> str:
-    """Python minors as the matrices write them: `3.9-3.12, 3.14`."""
-    runs: list[list[Version]] = []
-    for minor in sorted(set(minors)):
-        if runs and (runs[-1][-1].major, runs[-1][-1].minor + 1) == (minor.major, minor.minor):
-            runs[-1].append(minor)
-        else:
-            runs.append([minor])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}{to}{run[-1]}" for run in runs)
-
-
 # --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------
 
 
@@ -172,6 +161,15 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound(Constraint):
+    """Versions that other packages must have: each axis of `need` is a package, with a range; `breaks` is what fails otherwise."""
+
+    breaks: str
+    partly: bool = False  # whether the rest of the framework works all the same
+    always: bool = False  # whether an environment must hold the packages, even where nothing else brings them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Toolkit:
     """A CUDA toolkit, major.minor: the driver it came with, the driver it can run on, the GPUs it has code for.
 
@@ -264,6 +262,7 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]
     constraints: tuple[Constraint, ...]
+    bounds: tuple[Bound, ...] = ()
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)

@@ -25,7 +25,7 @@ from envgen.model.facts import (
     variant_text,
 )
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver.cells import Cell, builds_for, minors_in, provider_of, pythons_left, version_ranges, violations
+from envgen.resolver.cells import Cell, builds_for, minors_in, provider_of, pythons_left, version_ranges, versions_of, violations
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
@@ -146,7 +146,7 @@ class Candidates:
 
     def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle | None:
         """The candidate, or the obstacle to it; None for an older minor that was never built, which is not worth reporting."""
-        at, known = choice.release.at, {choice.release.framework: (choice.release.version,)}
+        at, known = choice.release.at, versions_of(choice)
         left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
         for cell in cells:
             rows = builds_for(choice, cell)
@@ -165,7 +165,7 @@ class Candidates:
 
     def _no_python(self, choice: Choice, cells: tuple[Cell, ...], cell: Cell, built: Iterable[Version]) -> Reason:
         """Why a choice leaves no Python on one platform: the constraint that refuses those of its builds, or it has none."""
-        known = {choice.release.framework: (choice.release.version,)}
+        known = versions_of(choice)
         what = f"no {_build_text(choice)} for {cell.platform} is for a Python in {self.project.python_text}"
         shared = " that the other platforms have" if len(cells) > 1 else ""
         return next(violations(cell, known, built), Reason(f"{what}{shared}", choice.release.at))

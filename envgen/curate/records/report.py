@@ -20,7 +20,8 @@ from envgen.curate.model import (
     variant_label,
     variant_name,
 )
-from envgen.model.facts import LeftOut, minors_text
+from envgen.model.facts import LeftOut
+from envgen.model.text import minors_text
 from envgen.table import lines, table
 
 _COUNTS = ("claimed", "confirmed", "refuted", "undecidable", "unknown")

@@ -30,10 +30,10 @@ from envgen.model.facts import (
     Toolkit,
     Variant,
     driver_text,
-    minors_text,
     variant_text,
 )
 from envgen.model.target_names import target_name
+from envgen.model.text import minors_text
 
 _PREFIX, _FROM = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is written 2.19 in a matrix
 
