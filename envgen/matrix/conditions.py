@@ -37,7 +37,7 @@ def _bound(document: Document, path: tuple[str | int, ...], row: BoundRow) -> Bo
         until=row.until,
         breaks=row.breaks,
         partly=row.partly,
-        always=row.always,
+        comes_with=tuple(row.comes_with),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
+from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, relevant
 from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.packages import catalogue
@@ -276,9 +276,8 @@ def _check_references(matrix: Matrix) -> None:
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
             _check_condition(matrix, constraint, condition, axes)
-    axes |= {name for framework in matrix.frameworks.values() for name in framework.companions}
     for bound in matrix.bounds:
-        _check_bound(matrix, bound, axes)
+        _check_bound(matrix, bound, packages(matrix))
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
@@ -287,13 +286,18 @@ def _check_references(matrix: Matrix) -> None:
             _check_spellings(framework, spellings)
 
 
-def _check_bound(matrix: Matrix, bound: Bound, axes: set[str]) -> None:
+def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
+    """Check that a bound is about frameworks and companions, and bounds other packages. Raises BadInput."""
     for condition in bound.when:
-        _check_condition(matrix, bound, condition, axes)
+        _check_condition(matrix, bound, condition, {*AXES, *names})
+    for name in bound.comes_with:
+        if name not in names:
+            what = f"comes-with: `{name}` is no framework and no companion"
+            raise BadInput(what, where=bound.at, hint=closest(name, names))
     for condition in bound.need:
-        if condition.axis in axes:
-            hint = "write a row of constraints: instead"
-            raise BadInput(f"`{condition.axis}` is chosen by envgen, and not a package to bound", where=bound.at, hint=hint)
+        if condition.axis in names or condition.axis in AXES:
+            what = f"envgen chooses `{condition.axis}` itself, so nothing can bound it"
+            raise BadInput(what, where=bound.at, hint="write a row of constraints: instead")
 
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:

@@ -62,8 +62,10 @@ class BoundRow(FileModel):
     partly: bool = Field(
         default=False, description="true: the rest of the framework works all the same; `envgen verify` only warns."
     )
-    always: bool = Field(
-        default=False, description="true: request the package; left out: bound it only where something else brings it."
+    comes_with: list[Text] = Field(
+        default=[],
+        alias="comes-with",
+        description="Frameworks and companions that bring the package or cannot do without it: with any of them it is requested.",
     )
     until: Day | None = Field(
         default=None,

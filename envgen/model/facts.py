@@ -166,7 +166,7 @@ class Bound(Constraint):
 
     breaks: str
     partly: bool = False  # whether the rest of the framework works all the same
-    always: bool = False  # whether an environment must hold the packages, even where nothing else brings them
+    comes_with: tuple[str, ...] = ()  # frameworks and companions with any of which the packages are always there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class Pin:
 class AppliedBound:
     """The versions that a package must have on some platforms of a target, and why.
 
-    With `always` the target requests the package; without it they count only where something else brings it.
+    With `always` the package is there in any case, and the target requests it; otherwise they count where something brings it.
     """
 
     package: str

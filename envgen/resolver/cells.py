@@ -238,15 +238,20 @@ def warnings(matrix: Matrix, cell: Cell, known: Known) -> Iterator[Reason]:
 def applied_bounds(matrix: Matrix, cells: Iterable[Cell], known: Known) -> tuple[AppliedBound, ...]:
     """The bounds that hold for the cells of a target, once everything is chosen, in the order of the files."""
     facts = {cell.platform: {**cell.known, **known} for cell in cells}
-    found = []
+    found: list[AppliedBound] = []
     for bound in matrix.bounds:
         platforms = tuple(platform for platform, own in facts.items() if holds(bound, own) is not None)
-        because = Reason(bound_text(bound), bound.at, bound.because)
-        for condition in bound.need if platforms else ():
-            versions = condition.versions or SpecifierSet()
-            found.append(
-                AppliedBound(package=condition.axis, versions=versions, platforms=platforms, always=bound.always, because=because)
+        found.extend(
+            AppliedBound(
+                package=condition.axis,
+                versions=condition.versions or SpecifierSet(),
+                platforms=platforms,
+                always=any(name in known for name in bound.comes_with),
+                because=Reason(bound_text(bound), bound.at, bound.because),
             )
+            for condition in bound.need
+            if platforms
+        )
     return tuple(found)
 
 

@@ -88,12 +88,10 @@ def _bound_groups(resolution: Resolution) -> Iterator[Group]:
         specs = tuple(filter(None, (_narrowed(resolution, dependency) for dependency in own)))
         if not own and any(bound.always for bound in bounds):
             specs = (_bounded(package, bounds),)
-        remark = "" if specs else f"{_bounded(package, bounds)} if anything brings it: "
-        yield Group(specs, remark + _reasons(bounds))
+        yield Group(specs, f"{'' if specs else f'if anything brings {package}: '}{_reasons(bounds)}")
     for bound in resolution.bounds:
         if bound not in everywhere:
-            where = f"on {', '.join(bound.platforms)}, if anything brings it"
-            yield Group((), f"{_bounded(bound.package, [bound])} {where}: {_reasons([bound])}")
+            yield Group((), f"if anything brings {bound.package} on {', '.join(bound.platforms)}: {_reasons([bound])}")
 
 
 def _reasons(bounds: Iterable[AppliedBound]) -> str:
