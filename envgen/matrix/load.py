@@ -292,7 +292,7 @@ def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
         _check_condition(matrix, bound, condition, {*AXES, *names})
     for name in bound.comes_with:
         if name not in names:
-            what = f"comes-with: `{name}` is no framework and no companion"
+            what = f"comes-with: `{name}` is not the name of a framework or companion"
             raise BadInput(what, where=bound.at, hint=closest(name, names))
     for condition in bound.need:
         if condition.axis in names or condition.axis in AXES:

@@ -52,7 +52,7 @@ class BoundRow(FileModel):
 
     when: Conditions = Field(
         min_length=1,
-        description="Applies where all of these hold: axis and value, such as {pytorch: '<2.3', provider: pytorch}.",
+        description="Applies where all of these hold: frameworks and companions with ranges, and the other axes of constraints.",
     )
     need: dict[BoundedText, RangeText] = Field(
         min_length=1, description="Packages by their conda names, and the range that each must be in: {numpy: '<2'}."

@@ -47,7 +47,7 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
     for choice in resolution.choices:
         found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
-    if not resolution.choices:
+    if not resolution.choices and resolution.cuda_specs:
         found.append(Group(resolution.cuda_specs, f"target {resolution.target.name}"))
     if "cudnn" in pins:
         found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
@@ -61,7 +61,7 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
 
 
 def _without_repeats(groups: Iterable[Group]) -> Iterator[Group]:
-    """The groups without specs that an earlier group has, and without groups that are empty then."""
+    """The groups without specs that an earlier group has, and without groups that are empty for that reason."""
     written: set[str] = set()
     for group in groups:
         specs = tuple(spec for spec in dict.fromkeys(group.specs) if spec not in written)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from packaging.utils import canonicalize_name
 
-from envgen.formats.builds import minor_of
+from envgen.formats.builds import matches, minor_of
 from envgen.matrix.constraints import Value, bound_text, holds, within
 from envgen.model.catalogue import parsed
 from envgen.model.facts import Bound
@@ -55,7 +55,7 @@ def _facts(case: Case) -> Iterator[Mapping[str, tuple[Value, ...]]]:
     for package, framework, _ in case.frameworks:
         version = parsed(package.version)
         if version:
-            yield {**shared, framework: (version,), **_provider(package)}
+            yield {**shared, framework: (version,), **_provider(case, package, framework)}
 
 
 def _shared(case: Case) -> dict[str, tuple[Value, ...]]:
@@ -71,9 +71,20 @@ def _shared(case: Case) -> dict[str, tuple[Value, ...]]:
     return {**known, "python": (minor,)} if minor else known
 
 
-def _provider(package: LockedPackage) -> dict[str, tuple[Value, ...]]:
-    """Who provides a package: its channel, by its url; nothing where no url says it."""
+def _provider(case: Case, package: LockedPackage, framework: str) -> dict[str, tuple[Value, ...]]:
+    """Who provides a package: its channel, by its url; where there is none, those whose builds look like it."""
     if package.manager == "pip":
         return {"provider": (_PIP,)}
     parts = package.url.split("/")
-    return {"provider": (parts[-3],)} if len(parts) > 4 else {}
+    found = (parts[-3],) if len(parts) > 4 else tuple(_builders(case, package, framework))
+    return {"provider": found} if found else {}
+
+
+def _builders(case: Case, package: LockedPackage, framework: str) -> Iterator[str]:
+    """The providers that request a package by a glob which its build string fits."""
+    facts, version = case.matrix.frameworks.get(framework), parsed(package.version)
+    for provider in facts.providers if facts and version else ():
+        spelling = facts.spelling(provider, version) if facts and version else None
+        specs = [spec.rpartition("::")[2].split() for spec in (*spelling.cpu, *spelling.cuda)] if spelling else []
+        if any(len(words) > 2 and words[0] == package.name and matches(words[2], package.build) for words in specs):
+            yield provider

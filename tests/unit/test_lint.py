@@ -68,6 +68,15 @@ def needs(row: str, file: str = "beta.yaml") -> Change:
     return (file, "", f"  - {{{row}, because: https://x.example}}\n")
 
 
+def bounds(*rows: str) -> Change:
+    """Bounds at the end of a framework's file, the first in line 24."""
+    return (
+        "beta.yaml",
+        "",
+        "bounds:\n" + "".join(f"  - {{{row}, breaks: it fails, because: https://x.example}}\n" for row in rows),
+    )
+
+
 def packages(row: str, file: str = "", other: str = "") -> list[Change]:
     """Rows about packages at the end of a framework's file and, where named, a file with one more."""
     more = [(file, "", f"packages:\n  - {other}\n")] if file else []
@@ -100,6 +109,16 @@ SLIPS = [
     ("shadowed-constraint", needs('when: {beta: "3.1.0", python: "3.11"}, need: {alpha: ">=2.0.1"}'), "beta.yaml:23:5: the row at matrices/beta.yaml:21:5 needs all of this"),
     ("overlapping-constraints", needs('when: {beta: ">=3,<3.2"}, need: {alpha: ">=2.0,<9"}'), None),
     ("until-passed", needs('when: {beta: "3.0"}, need: {alpha: "2.0"}, until: 2026-11-21'), "beta.yaml:23:49: 2026-11-21 has passed"),
+    # --- bounds
+    ("never-applies", bounds('when: {beta: ">=9"}, need: {gamma: "<2"}'), "beta.yaml:24:13: nothing in the matrices can have beta >=9"),
+    ("never-applies", bounds('when: {alphavision: ">=0.22"}, need: {gamma: "<2"}'), "beta.yaml:24:13: nothing in the matrices can have alphavision >=0.22"),
+    ("never-applies", bounds('when: {beta: ">=3", platform: win-64}, need: {gamma: "<2"}'), "beta.yaml:24:6: nothing in the matrices can have beta >=3 and platform win-64 together"),
+    ("says-nothing", bounds('when: {beta: ">=3"}, need: {gamma: "*"}'), "beta.yaml:24:34: any version of gamma will do"),
+    ("contradiction", bounds('when: {beta: ">=3"}, need: {gamma: "<2"}', 'when: {beta: "3.0"}, need: {gamma: ">=2"}'), "beta.yaml:25:34: it needs gamma >=2, but matrices/beta.yaml:24:5 needs gamma <2"),
+    ("shadowed-constraint", bounds('when: {beta: ">=3"}, need: {gamma: "<2"}', 'when: {beta: "3.0"}, need: {gamma: "<3"}, partly: true'), "beta.yaml:25:5: the row at matrices/beta.yaml:24:5 needs all of this"),
+    ("until-passed", bounds('when: {beta: "3.0"}, need: {gamma: "<2"}, until: 2026-11-21'), "beta.yaml:24:48: 2026-11-21 has passed"),
+    ("spelling", bounds('when: {beta: ">=3"}, need: {gamma: "< 2"}'), 'beta.yaml:24:34: "< 2" is not in the usual spelling'),
+    ("source", ("beta.yaml", "", 'bounds:\n  - {when: {beta: ">=3"}, need: {gamma: "<2"}, breaks: it fails, because: todo}\n'), "beta.yaml:24:66: `todo` is not a source"),
     # --- releases
     ("no-builds", ("beta.yaml", "releases:\n", 'releases:\n  - version: "3.2.0"\n    builds: []\n'), "beta.yaml:12:5: beta 3.2.0 has no builds"),
     ("shadowed-builds", ("beta.yaml", BETA31, BETA31 + BETA31), "beta.yaml:15:9: the row at matrices/beta.yaml:14:9 has all these builds"),
@@ -212,6 +231,14 @@ RIGHT = {
         ("cuda.yaml", "  - {version: \"12.6\"", '  - {version: "12.9", linux: "575.51.03", windows: "576.02", capabilities: ["5.0", "12.1"]}\n  - {version: "12.6"'),
         ("targets.yaml", "", '  cu129: {cuda: "12.9", platforms: [linux-64]}\n'),
     ],
+    "bounds that overlap: each says what else breaks": [
+        bounds('when: {beta: ">=3"}, need: {gamma: "<3"}', 'when: {beta: "<3.1"}, need: {gamma: "<2"}')
+    ],
+    "a part that breaks earlier than the whole": [
+        bounds('when: {beta: ">=3"}, need: {gamma: "<3"}', 'when: {beta: ">=3"}, need: {gamma: "<2"}, partly: true')
+    ],
+    "any version of a package that always comes": [bounds('when: {beta: "3.0"}, need: {gamma: "*"}, comes-with: [beta]')],
+    "a bound on what goes with a companion": [bounds('when: {alphavision: "<0.21", platform: linux-64}, need: {gamma: "<2"}')],
     "a need that forbids": [needs('when: {beta: "3.0"}, need: {cuda: "<12"}')],
     "a schema somewhere else": [("beta.yaml", "$schema=../schemas/", "$schema=https://schemas.example/")],
     "Windows line ends": [("beta.yaml", "framework.schema.json\n", "framework.schema.json\r\n")],

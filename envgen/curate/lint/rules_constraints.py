@@ -135,9 +135,9 @@ def shadowed_constraint(context: LintContext) -> LintResults:
 
 @rule("overlapping-constraints", "Where two constraints about the same things overlap, both must hold.", severity="warning")
 def overlapping_constraints(context: LintContext) -> LintResults:
-    """Constraints with the same axes on both sides whose ranges overlap in part."""
-    for one, other in combinations(context.constraints, 2):
-        if _weak(one) != _weak(other) or _axes(one) != _axes(other) or _implies(one, other) or _implies(other, one):
+    """Constraints with the same axes on both sides whose ranges overlap in part. Bounds may: each says what else breaks."""
+    for one, other in combinations(context.matrix.constraints, 2):
+        if one.warn != other.warn or _axes(one) != _axes(other) or _implies(one, other) or _implies(other, one):
             continue
         conflict = any(disjoint(*pair) for pair in _pairs(one.need, other.need))
         if not conflict and _together(context, one, other):
