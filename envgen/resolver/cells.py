@@ -235,9 +235,8 @@ def warnings(matrix: Matrix, cell: Cell, known: Known) -> Iterator[Reason]:
             yield Reason(violation_text(constraint, facts), constraint.at)
 
 
-def applied_bounds(matrix: Matrix, cells: Iterable[Cell], known: Known) -> tuple[AppliedBound, ...]:
-    """The bounds that hold for the cells of a target, once everything is chosen, in the order of the files."""
-    facts = {cell.platform: {**cell.known, **known} for cell in cells}
+def applied_bounds(matrix: Matrix, facts: Mapping[Platform, Known]) -> tuple[AppliedBound, ...]:
+    """The bounds that apply, given what is known on each platform of a target, in the order of the files."""
     found: list[AppliedBound] = []
     for bound in matrix.bounds:
         platforms = tuple(platform for platform, own in facts.items() if holds(bound, own) is not None)
@@ -246,7 +245,7 @@ def applied_bounds(matrix: Matrix, cells: Iterable[Cell], known: Known) -> tuple
                 package=condition.axis,
                 versions=condition.versions or SpecifierSet(),
                 platforms=platforms,
-                always=any(name in known for name in bound.comes_with),
+                always=any(name in own for own in facts.values() for name in bound.comes_with),
                 because=Reason(bound_text(bound), bound.at, bound.because),
             )
             for condition in bound.need

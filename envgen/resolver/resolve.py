@@ -155,7 +155,7 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         pins=tuple(_pins(searched.problem, target, choices, found.python)),
         dependencies=dependencies_of(project, target),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
-        bounds=applied_bounds(matrix, served.cells, known),
+        bounds=applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in served.cells}),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
         warnings=tuple(dict.fromkeys(reason for cell in served.cells for reason in warnings(matrix, cell, known))),
         obstacles=tuple(sorted(searched.obstacles, key=lambda obstacle: obstacle.target != name)),

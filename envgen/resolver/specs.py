@@ -172,15 +172,14 @@ def requests(resolution: Resolution) -> tuple[SolveRequest, ...]:
 
 
 def constraints(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
-    """What the solver may not break if it installs a package: bounds of this platform, and packages of another CUDA."""
-    bounds = (bound for bound in resolution.bounds if platform in bound.platforms)
+    """What the solver may not break on one platform of a resolution."""
+    return constraint_specs((bound for bound in resolution.bounds if platform in bound.platforms), resolution.excluded)
+
+
+def constraint_specs(bounds: Iterable[AppliedBound], excluded: Iterable[str]) -> tuple[str, ...]:
+    """What a package must be if the solver installs it: within its bounds, and not one of another CUDA."""
     bounded = dict.fromkeys(text for bound in bounds if " " in (text := _bounded(bound.package, [bound])))
-    return (*bounded, *without(resolution.excluded))
-
-
-def without(packages: Iterable[str]) -> tuple[str, ...]:
-    """Constraints that no version of these packages meets."""
-    return tuple(f"{name} <0a0" for name in packages)
+    return (*bounded, *(f"{name} <0a0" for name in excluded))
 
 
 def environment_name(resolution: Resolution) -> str:
