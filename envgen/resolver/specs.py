@@ -79,19 +79,28 @@ def _bound_groups(resolution: Resolution) -> Iterator[Group]:
     conda has no way to say which versions of a package are allowed if it is installed: so the remark is for people, and the solver
     gets the bound as a constraint.
     """
-    everywhere = [bound for bound in resolution.bounds if bound.platforms == resolution.platforms]
-    for package in dict.fromkeys(bound.package for bound in everywhere):
-        bounds = [bound for bound in everywhere if bound.package == package]
+    for package in dict.fromkeys(bound.package for bound in resolution.bounds):
+        bounds, specs = _everywhere(resolution, package), written_for(resolution, package)
         own = [dependency for dependency in resolution.dependencies if dependency.name == package]
-        if own and all(_within(dependency, bounds) for dependency in own):
-            continue
-        specs = tuple(filter(None, (_narrowed(resolution, dependency) for dependency in own)))
-        if not own and any(bound.always for bound in bounds):
-            specs = (_bounded(package, bounds),)
-        yield Group(specs, f"{'' if specs else f'if anything brings {package}: '}{_reasons(bounds)}")
+        if bounds and not (own and all(_within(dependency, bounds) for dependency in own)):
+            yield Group(specs, f"{'' if specs else f'if anything brings {package}: '}{_reasons(bounds)}")
     for bound in resolution.bounds:
-        if bound not in everywhere:
+        if bound.platforms != resolution.platforms:
             yield Group((), f"if anything brings {bound.package} on {', '.join(bound.platforms)}: {_reasons([bound])}")
+
+
+def written_for(resolution: Resolution, package: str) -> tuple[str, ...]:
+    """The specs that bounds on a package put into environment.yml: those of the project, narrowed, or one of ours."""
+    bounds = _everywhere(resolution, package)
+    own = [dependency for dependency in resolution.dependencies if dependency.name == package]
+    if not own and any(bound.always for bound in bounds):
+        return (_bounded(package, bounds),)
+    return tuple(filter(None, (_narrowed(resolution, dependency) for dependency in own)))
+
+
+def _everywhere(resolution: Resolution, package: str) -> list[AppliedBound]:
+    """The bounds on a package that hold on every platform: environment.yml is the same for all."""
+    return [bound for bound in resolution.bounds if bound.package == package and bound.platforms == resolution.platforms]
 
 
 def _reasons(bounds: Iterable[AppliedBound]) -> str:
@@ -103,8 +112,7 @@ def _narrowed(resolution: Resolution, dependency: Dependency) -> str:
 
     Two specs for one package would not do: conda-lock takes the last one.
     """
-    found = [bound for bound in resolution.bounds if bound.package == dependency.name]
-    bounds = [bound for bound in found if bound.platforms == resolution.platforms]
+    bounds = _everywhere(resolution, dependency.name)
     rest = _NAME.sub("", dependency.spec, count=1).strip()
     if not bounds or _within(dependency, bounds) or (rest and not _COMPARISONS.fullmatch(rest)):
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -108,6 +109,46 @@ def test_resolve_shows_what_is_bounded_why_and_where_that_is_written(workspace: 
         assert "iJIT_NotifyEvent" in text
         assert "(matrices/pytorch.yaml:" in text
     assert "https://github.com/pytorch/pytorch/issues/123097" in text
+
+
+def index_of(folder: Path, channel: str, *packages: tuple[str, str, str, list[str]]) -> None:
+    """Package records of a made-up channel: name, version, build and dependencies."""
+    rows = {
+        f"{name}-{version}-{build}.conda": {
+            "name": name,
+            "version": version,
+            "build": build,
+            "build_number": 0,
+            "depends": depends,
+            "subdir": "linux-64",
+            "md5": "ab" * 16,
+            "sha256": "cd" * 32,
+            "size": 1,
+        }
+        for name, version, build, depends in packages
+    }
+    for subdir, found in (("linux-64", rows), ("noarch", {})):
+        path = folder / channel / subdir / "repodata.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"info": {"subdir": subdir}, "packages": {}, "packages.conda": found}), encoding="utf-8")
+
+
+def test_where_the_channels_leave_no_way_the_bound_and_the_dependency_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    """The solver's own words name a constraint for each package that it excludes; here it is named once."""
+    index = tmp_path / "index"
+    index_of(index, "nvidia")
+    torch = ("pytorch", "2.1.0", "py3.10_cpu_0", ["python >=3.10,<3.11.0a0"])
+    index_of(index, "pytorch", torch, ("cpuonly", "2.0", "0", []))
+    numpys = [("numpy", version, "py310_0", []) for version in ("1.26.4", "2.0.0", "2.1.0", "2.2.0")]
+    index_of(index, "conda-forge", ("python", "3.10.13", "0", []), ("needy", "1.0", "0", ["numpy >=2"]), *numpys)
+    workspace.project("old", project("2.1.0", "dependencies: [needy]"))
+    run = workspace.envgen("lock", "--index", index)
+    assert run.status == 4
+    assert run.err.count("the constraint numpy <2 cannot be fulfilled") == 1
+    told = run.err.partition("these have no solution together; without any one of them there is one:")[2]
+    assert "environments/old/project.yaml:6:16: needy\n" in told
+    assert "pytorch <2.3 needs numpy <2, or tensors cannot be made of arrays" in told
+    assert "because: https://github.com/pytorch/pytorch/issues/132179" in told
 
 
 RELEASES = {
