@@ -257,7 +257,9 @@ def applied_bounds(matrix: Matrix, facts: Mapping[Platform, Known]) -> tuple[App
 def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[SpecifierSet, ...]]:
     """For each framework of a project every range of its versions that a constraint names."""
     found: dict[str, dict[SpecifierSet, None]] = {requested.framework: {} for requested in project.frameworks}
-    for constraint in (*matrix.constraints, *matrix.bounds):
+    requested = {dependency.name for row in project.targets for dependency in (*project.dependencies, *row.dependencies)}
+    bounds = (bound for bound in matrix.bounds if any(condition.axis in requested for condition in bound.need))
+    for constraint in (*matrix.constraints, *bounds):
         for condition in (*constraint.when, *constraint.need):
             if condition.axis in found and condition.versions is not None and not constraint.warn:
                 found[condition.axis].setdefault(condition.versions)
