@@ -276,7 +276,7 @@ async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs
                     platforms=[request.platform, "noarch"],  # type: ignore[list-item]
                     virtual_packages=[virtual_package(name, value) for name, value in request.virtual.items()],
                     channel_priority=ChannelPriority.Strict,
-                    constraints=[f"{name} <0a0" for name in request.excluded],
+                    constraints=list(request.constraints),
                 )
 
     await asyncio.gather(*(one(request) for request in requests))

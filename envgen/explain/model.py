@@ -24,6 +24,7 @@ RequirementKind = Literal[
     "platforms",
     "channels",
     "python",
+    "dependency",
 ]
 FactKind = Literal[
     "known",
@@ -35,6 +36,7 @@ FactKind = Literal[
     "pythons",
     "builds",
     "constraint",
+    "bound",
     "described platforms",
     "default virtual package",
     "floor",

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
-from envgen.matrix.conditions import constraints, no_repeats
+from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, relevant
+from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
 from envgen.matrix.gpu_code import code_constraints, tegra
@@ -39,6 +39,7 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
     Address,
+    Bound,
     Build,
     Code,
     Compiled,
@@ -98,6 +99,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
+        bounds=tuple(chain.from_iterable(bounds(document, file.bounds) for document, file in files)),
         aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
         catalogue=catalogue(
             ((file, framework) for file, framework, _ in found), checked(_or_ours(documents, PACKAGES), PackagesFile)
@@ -306,15 +308,32 @@ def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
 
 def _check_references(matrix: Matrix) -> None:
     """Check names in constraints, the toolkits of targets, and that a release has one spelling. Raises BadInput."""
+    axes = {*AXES, *matrix.frameworks}
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
-            _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
+            _check_condition(matrix, constraint, condition, axes)
+    for bound in matrix.bounds:
+        _check_bound(matrix, bound, packages(matrix))
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
     for framework in matrix.frameworks.values():
         for spellings in framework.providers.values():
             _check_spellings(framework, spellings)
+
+
+def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
+    """Check that a bound is about frameworks and companions, and bounds other packages. Raises BadInput."""
+    for condition in bound.when:
+        _check_condition(matrix, bound, condition, {*AXES, *names})
+    for name in bound.comes_with:
+        if name not in names:
+            what = f"comes-with: `{name}` is not the name of a framework or companion"
+            raise BadInput(what, where=bound.at, hint=closest(name, names))
+    for condition in bound.need:
+        if condition.axis in names or condition.axis in AXES:
+            what = f"envgen chooses `{condition.axis}` itself, so nothing can bound it"
+            raise BadInput(what, where=bound.at, hint="write a row of constraints: instead")
 
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:

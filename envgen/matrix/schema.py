@@ -12,6 +12,7 @@ from envgen.matrix.fields import (
     AskedText,
     Axes,
     Because,
+    BoundedText,
     CodeText,
     Conditions,
     Day,
@@ -45,6 +46,32 @@ class ConstraintRow(FileModel):
         description="The day from which this may no longer be true; `envgen matrix lint` fails then until somebody has checked.",
     )
     warn: bool = Field(default=False, description="true: only warn, and choose the release anyway.")
+
+
+class BoundRow(FileModel):
+    """Where all of `when` holds, other packages must have versions in these ranges."""
+
+    when: Conditions = Field(
+        min_length=1,
+        description="Applies where all of these hold: frameworks and companions with ranges, and the other axes of constraints.",
+    )
+    need: dict[BoundedText, RangeText] = Field(
+        min_length=1, description="Packages by their conda names, and the range that each must be in: {numpy: '<2'}."
+    )
+    breaks: Text = Field(description="What fails with any other version, as a person sees it.")
+    because: Because
+    partly: bool = Field(
+        default=False, description="true: the rest of the framework works all the same; `envgen verify` only warns."
+    )
+    comes_with: list[Text] = Field(
+        default=[],
+        alias="comes-with",
+        description="Frameworks and companions that bring the package or cannot do without it: with any of them it is requested.",
+    )
+    until: Day | None = Field(
+        default=None,
+        description="The day from which this may no longer be true; `envgen matrix lint` fails then until somebody has checked.",
+    )
 
 
 class BuildRow(FileModel):
@@ -148,6 +175,9 @@ class FrameworkFile(FileModel):
     )
     constraints: list[ConstraintRow] = Field(
         default=[], description="What does not work together, where the rows above do not say it."
+    )
+    bounds: list[BoundRow] = Field(
+        default=[], description="Versions that other packages must have, where the records of the builds leave them open."
     )
 
 

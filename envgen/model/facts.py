@@ -196,6 +196,15 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound(Constraint):
+    """Versions that other packages must have: each axis of `need` is a package, with a range; `breaks` is what fails otherwise."""
+
+    breaks: str
+    partly: bool = False  # whether the rest of the framework works all the same
+    comes_with: tuple[str, ...] = ()  # frameworks and companions with any of which the packages are always there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Toolkit:
     """A CUDA toolkit, major.minor: the driver it came with, the driver it can run on, the GPUs it has code for.
 
@@ -257,6 +266,7 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]  # by name, in lower case
     constraints: tuple[Constraint, ...]
+    bounds: tuple[Bound, ...] = ()
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)

@@ -37,7 +37,7 @@ class SolveRequest:
     specs: tuple[str, ...]
     channels: tuple[str, ...]
     virtual: Mapping[str, str]
-    excluded: tuple[str, ...] = ()  # packages that may not be in the solution
+    constraints: tuple[str, ...] = ()  # specs that a package must meet if it is in the solution
     exclude_newer: datetime | None = None
 
 

@@ -83,6 +83,15 @@ def needs(row: str, file: str = "beta.yaml") -> Change:
     return (file, "", f"  - {{{row}, because: https://x.example}}\n")
 
 
+def bounds(*rows: str) -> Change:
+    """Bounds at the end of a framework's file, the first in line 24."""
+    return (
+        "beta.yaml",
+        "",
+        "bounds:\n" + "".join(f"  - {{{row}, breaks: it fails, because: https://x.example}}\n" for row in rows),
+    )
+
+
 def packages(row: str, file: str = "", other: str = "") -> list[Change]:
     """Rows about packages at the end of a framework's file and, where named, a file with one more."""
     more = [(file, "", f"packages:\n  - {other}\n")] if file else []
@@ -123,6 +132,16 @@ SLIPS = [
     ("unused-code", ("alpha.yaml", "releases:\n  - version", f'code:\n{CODE}{CODE_VENDOR}{CODE.replace(">=2", ">=9")}releases:\n  - version'), "alpha.yaml:22:5: no build is one of these"),
     ("code", ("alpha.yaml", "releases:\n  - version", f"code:\n{CODE}releases:\n  - version"), "alpha.yaml:32:5: no row of `code` is about alpha 1.9.0 from vendor for CUDA 11.8 on linux-64"),
     ("code", ("alpha.yaml", "releases:\n  - version", f'code:\n{CODE}{CODE_VENDOR}{CODE.replace(">=2", ">=2.1")}releases:\n  - version'), "alpha.yaml:22:5: alpha 2.1.0 from conda-forge for CUDA 12.6 on linux-64 is also in the row at matrices/alpha.yaml:20:5"),
+    # --- bounds
+    ("never-applies", bounds('when: {beta: ">=9"}, need: {gamma: "<2"}'), "beta.yaml:24:13: nothing in the matrices can have beta >=9"),
+    ("never-applies", bounds('when: {alphavision: ">=0.22"}, need: {gamma: "<2"}'), "beta.yaml:24:13: nothing in the matrices can have alphavision >=0.22"),
+    ("never-applies", bounds('when: {beta: ">=3", platform: win-64}, need: {gamma: "<2"}'), "beta.yaml:24:6: nothing in the matrices can have beta >=3 and platform win-64 together"),
+    ("says-nothing", bounds('when: {beta: ">=3"}, need: {gamma: "*"}'), "beta.yaml:24:34: any version of gamma will do"),
+    ("contradiction", bounds('when: {beta: ">=3"}, need: {gamma: "<2"}', 'when: {beta: "3.0"}, need: {gamma: ">=2"}'), "beta.yaml:25:34: it needs gamma >=2, but matrices/beta.yaml:24:5 needs gamma <2"),
+    ("shadowed-constraint", bounds('when: {beta: ">=3"}, need: {gamma: "<2"}', 'when: {beta: "3.0"}, need: {gamma: "<3"}, partly: true'), "beta.yaml:25:5: the row at matrices/beta.yaml:24:5 needs all of this"),
+    ("until-passed", bounds('when: {beta: "3.0"}, need: {gamma: "<2"}, until: 2026-11-21'), "beta.yaml:24:48: 2026-11-21 has passed"),
+    ("spelling", bounds('when: {beta: ">=3"}, need: {gamma: "< 2"}'), 'beta.yaml:24:34: "< 2" is not in the usual spelling'),
+    ("source", ("beta.yaml", "", 'bounds:\n  - {when: {beta: ">=3"}, need: {gamma: "<2"}, breaks: it fails, because: todo}\n'), "beta.yaml:24:66: `todo` is not a source"),
     # --- releases
     ("no-builds", ("beta.yaml", "releases:\n", 'releases:\n  - version: "3.2.0"\n    builds: []\n'), "beta.yaml:12:5: beta 3.2.0 has no builds"),
     ("shadowed-builds", ("beta.yaml", BETA31, BETA31 + BETA31), "beta.yaml:15:9: the row at matrices/beta.yaml:14:9 has all these builds"),
@@ -241,6 +260,14 @@ RIGHT = {
     ],
     "a withdrawn build that a later one replaced": [withdrawn("alpha", "2.1.0", "cuda126*_9")],
     "a withdrawn build of another platform": [("withdrawn.yaml", "withdrawn: []\n", WITHDRAWN.replace('"cuda*_9"]', '"cuda*"], platforms: [osx-arm64]'))],
+    "bounds that overlap: each says what else breaks": [
+        bounds('when: {beta: ">=3"}, need: {gamma: "<3"}', 'when: {beta: "<3.1"}, need: {gamma: "<2"}')
+    ],
+    "a part that breaks earlier than the whole": [
+        bounds('when: {beta: ">=3"}, need: {gamma: "<3"}', 'when: {beta: ">=3"}, need: {gamma: "<2"}, partly: true')
+    ],
+    "any version of a package that always comes": [bounds('when: {beta: "3.0"}, need: {gamma: "*"}, comes-with: [beta]')],
+    "a bound on what goes with a companion": [bounds('when: {alphavision: "<0.21", platform: linux-64}, need: {gamma: "<2"}')],
     "a need that forbids": [needs('when: {beta: "3.0"}, need: {cuda: "<12"}')],
     "a schema somewhere else": [("beta.yaml", "$schema=../schemas/", "$schema=https://schemas.example/")],
     "Windows line ends": [("beta.yaml", "framework.schema.json\n", "framework.schema.json\r\n")],

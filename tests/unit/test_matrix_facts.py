@@ -288,7 +288,7 @@ def test_a_fact_is_requested_as_lock_does_with_what_its_target_promises() -> Non
     request = facts.solve_request(matrix, fact, fact.spelling.channels, specs)
     assert request.specs == ("python 3.10.*", *specs)
     assert request.virtual == matrix.targets["cu126"].virtual["win-64"]
-    assert request.excluded == ("cudatoolkit",)
+    assert request.constraints == ("cudatoolkit <0a0",)
     cpu = replace(fact, variant=None)
     assert "__cuda" not in facts.virtual_packages(matrix, cpu)
 

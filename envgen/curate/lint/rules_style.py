@@ -75,11 +75,13 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
             return _driver
         case ("releases", "builds", "python"):
             return _python
-        case ("constraints", "when" | "need", "driver"):
+        case ("constraints" | "bounds", "when" | "need", "driver"):
             return _range(_driver)
-        case ("constraints", "when" | "need", "archspec" | "platform" | "provider" | "target") | ("gpus", "models" | "data-centre"):
+        case ("constraints" | "bounds", "when" | "need", "archspec" | "platform" | "provider" | "target"):
             return one_line
-        case ("constraints", "when" | "need", _) | ("providers", _, "releases"):
+        case ("gpus", "models" | "data-centre"):
+            return one_line
+        case ("constraints" | "bounds", "when" | "need", _) | ("providers", _, "releases"):
             return _range(_version)
     return None
 
