@@ -17,6 +17,7 @@ from envgen.files import write_files
 from envgen.formats import conda_lock
 from envgen.lock.decide import REFUTED, Decision, changed_by_index, decide
 from envgen.lock.keep_records import keep_records
+from envgen.lock.pin import pin, prepare
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
@@ -24,7 +25,7 @@ from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile, Resolution
-from envgen.model.run import LockRequest, Outcome, Reporter, Solved
+from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.project.load import load
 from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, resolve
@@ -88,8 +89,8 @@ def _lock(
     _check_names(resolutions, index)
     plan_of = {decision.plan.project.name: decision.plan for decision in decisions}
     solved = [
-        _pin(layout, matrix, plan_of[item.resolution.project.name], item)
-        for item in _solve(resolutions, index, request.jobs, reporter)
+        _pin(layout, matrix, plan_of[item.resolution.project.name], item, request.pin_with)
+        for item in _solve(resolutions, index, request, reporter)
     ]
     keep_records(layout, solved, reporter)
     return {_key(item.resolution): _write(layout, plan_of[item.resolution.project.name], item) for item in solved}
@@ -134,17 +135,15 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
 TargetRequests = tuple[Resolution, tuple["SolveRequest", ...]]  # one target and its cells
 
 
-def _solve(resolutions: Sequence[Resolution], index: Index, jobs: int, reporter: Reporter) -> list[Solved]:
-    """Solve all cells at once; conda-lock is imported meanwhile."""
-    from envgen.lock import condalock
-
+def _solve(resolutions: Sequence[Resolution], index: Index, request: LockRequest, reporter: Reporter) -> list[Solved]:
+    """Solve all cells at once; conda-lock is imported meanwhile if a target needs it."""
     begun = time.perf_counter()
     groups: list[TargetRequests] = [(resolution, specs.requests(resolution)) for resolution in resolutions]
     with ThreadPoolExecutor(1) as executor:
-        imported = executor.submit(condalock.warm)
+        prepared = executor.submit(prepare, resolutions, request.pin_with)
         reporter.begin("solving", sum(len(requests) for _, requests in groups))
-        solutions = iter(_solutions(groups, index, jobs, reporter))
-        imported.result()
+        solutions = iter(_solutions(groups, index, request.jobs, reporter))
+        prepared.result()
     reporter.end()
     seconds = (time.perf_counter() - begun) / len(resolutions)
     return [
@@ -172,13 +171,11 @@ def _solutions(groups: Sequence[TargetRequests], index: Index, jobs: int, report
 # --- pin and verify -------------------------------------------------------------------------------------------------------
 
 
-def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved:
+def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved, pin_with: PinWith) -> Solved:
     """Add the files of a target, with a lock that has been read back and verified."""
-    from envgen.lock import condalock
-
     begun, resolution = time.perf_counter(), item.resolution
     files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
-    file = condalock.pin(specs.environment_name(resolution), item, files, digest, versions(resolution))
+    file = pin(specs.environment_name(resolution), item, files, digest, versions(resolution), pin_with)
     warnings = _verify(layout, matrix, item, file)
     return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=warnings)
 
