@@ -15,7 +15,7 @@ _CHANNEL = r"(?!(?:defaults|local|conda-bld|noarch)::|(?:emscripten|freebsd|linu
 _PARTS = r"[0-9A-Za-z]+(?:[._][0-9A-Za-z]+)*"
 _VERSION = rf"(?:(?:[0-9]+!)?{_PARTS}(?:\+{_PARTS})?|[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)"
 _TERM = rf"(?:\*|{_VERSION}(?:\.?\*)?|(?:==|!=|<=|>=|<|>|=) *{_VERSION}(?:\.?\*)?|~= *{_VERSION})"
-_RANGE = rf"{_TERM}(?: *[,|] *{_TERM})*"
+_RANGE = rf"{_TERM}(?: *[,|](?! +=[^=]) *{_TERM})*"  # MatchSpec takes what follows ` =` for a build
 _SPEC = re.compile(rf"(?:({_CHANNEL})::)?([a-z0-9_][a-z0-9_.-]*)(?:(?: +|(?=[=!<>~]))({_RANGE})(?:[ =]([A-Za-z0-9_.*+]+))?)?")
 _OPEN = re.compile(r"(?<![^,|])([0-9A-Za-z][^,|*]*)(?<!\.)\*")  # `1.2*` without an operator
 _FILES = (".conda", ".tar.bz2")  # conda takes such a spec for the name of a file
@@ -42,7 +42,7 @@ def read_spec(text: str) -> ReadSpec:
     Raises NotCovered for an unusual spelling.
     """
     found = _SPEC.fullmatch(text)
-    if found is None or text.endswith(_FILES):
+    if found is None or text.endswith(_FILES) or " if " in text:  # MatchSpec drops a condition
         raise NotCovered(text)
     channel, name, version, build = found.groups()
     return ReadSpec(name=name, version=_range((version or "").replace(" ", ""), build), build=build, channel=channel)
