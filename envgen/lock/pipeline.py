@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from envgen.files import write_files
 from envgen.formats import conda_lock
 from envgen.lock.decide import REFUTED, Decision, changed_by_index, decide
-from envgen.lock.keep_records import keep_records
+from envgen.lock.keep_records import add_records, tidy_records
 from envgen.lock.pin import pin, prepare
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
 from envgen.matrix.load import load_matrix
@@ -46,7 +46,7 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     plans = [found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target))]
     changed = [found for found in plans if found.todo]
     locked = _lock(layout, matrix, changed, request, reporter) if changed else {}
-    keep_records(layout, (), reporter)
+    tidy_records(layout, reporter)
     return tuple(
         locked.get((found.project.name, target)) or _unchanged(layout, found, target)
         for found in plans
@@ -92,7 +92,7 @@ def _lock(
         _pin(layout, matrix, plan_of[item.resolution.project.name], item, request.pin_with)
         for item in _solve(resolutions, index, request, reporter)
     ]
-    keep_records(layout, solved, reporter)
+    add_records(layout, solved)
     return {_key(item.resolution): _write(layout, plan_of[item.resolution.project.name], item) for item in solved}
 
 
