@@ -17,7 +17,6 @@ from envgen.files import write_files
 from envgen.formats import conda_lock
 from envgen.lock.decide import REFUTED, Decision, changed_by_index, decide
 from envgen.lock.keep_records import add_records, tidy_records
-from envgen.lock.pin import pin, prepare
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
@@ -137,6 +136,8 @@ TargetRequests = tuple[Resolution, tuple["SolveRequest", ...]]  # one target and
 
 def _solve(resolutions: Sequence[Resolution], index: Index, request: LockRequest, reporter: Reporter) -> list[Solved]:
     """Solve all cells at once; conda-lock is imported meanwhile if a target needs it."""
+    from envgen.lock.pin import prepare
+
     begun = time.perf_counter()
     groups: list[TargetRequests] = [(resolution, specs.requests(resolution)) for resolution in resolutions]
     with ThreadPoolExecutor(1) as executor:
@@ -173,6 +174,8 @@ def _solutions(groups: Sequence[TargetRequests], index: Index, jobs: int, report
 
 def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved, pin_with: PinWith) -> Solved:
     """Add the files of a target, with a lock that has been read back and verified."""
+    from envgen.lock.pin import pin
+
     begun, resolution = time.perf_counter(), item.resolution
     files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
     file = pin(specs.environment_name(resolution), item, files, digest, versions(resolution), pin_with)
