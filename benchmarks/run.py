@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from records import records_rows
 from resolver import Row, resolver_rows
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ def rows(index: Path, scratch: Path) -> list[Row]:
     cells = in_turns(
         ROUNDS,
         envgen=run(*envgen, "--root", str(root), "lock", "--update"),
+        conda_lock=run(*envgen, "--root", str(root), "lock", "--update", "--pin-with", "conda-lock"),
         rattler=run(python, str(REPO / "benchmarks" / "only_rattler.py"), str(job)),
     )
     peak = statistics.median(sample.memory for sample in cells["envgen"])
@@ -274,9 +276,11 @@ def rows(index: Path, scratch: Path) -> list[Row]:
             f"{ratio(cells['envgen'], cells['rattler']):.1f}",
             "below 2",
         ),
+        ("the same with --pin-with conda-lock, relative to without", f"{ratio(cells['conda_lock'], cells['envgen']):.1f}", "-"),
         ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
         ("the same solves with rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
+        *records_rows(),
         *verify_rows(),
         *facts_rows(index),
         *resolver_rows(),
