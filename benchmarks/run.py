@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from records import records_rows
 from resolver import Row, resolver_rows
 
 if TYPE_CHECKING:
@@ -294,6 +295,9 @@ def rows(index: Path, scratch: Path) -> list[Row]:
     cells = in_turns(
         ROUNDS,
         envgen=partial(once, [python, "-m", "envgen", "--root", str(root), "lock", "--update"], REPO, environment),
+        conda_lock=partial(
+            once, [python, "-m", "envgen", "--root", str(root), "lock", "--update", "--pin-with", "conda-lock"], REPO, environment
+        ),
         rattler=partial(once, [python, str(REPO / "benchmarks" / "only_rattler.py"), str(job)], REPO, environment),
     )
     peak = statistics.median(sample.memory for sample in cells["envgen"])
@@ -304,9 +308,11 @@ def rows(index: Path, scratch: Path) -> list[Row]:
             f"{ratio(cells['envgen'], cells['rattler']):.1f}",
             "below 2",
         ),
+        ("the same with --pin-with conda-lock, relative to without", f"{ratio(cells['conda_lock'], cells['envgen']):.1f}", "-"),
         ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
         ("the same solves with rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
+        *records_rows(),
         *verify_rows(),
         *facts_rows(index),
         *resolver_rows(),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.model.facts import Matrix, Project
-    from envgen.model.run import Outcome
+    from envgen.model.run import Outcome, PinWith
     from envgen.targets import MachineWord
 
 
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 @index_options
 @click.option("--update", is_flag=True, help="Solve again, to take new packages in the channels, even if nothing else changed.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at a time (default: one for each processor).")
+@click.option(
+    "--pin-with",
+    type=click.Choice(["envgen", "conda-lock"]),
+    default="envgen",
+    show_default=True,
+    help="What writes the lock; both write the same bytes. envgen uses conda-lock where there is a pip section.",
+)
 @json_option
 @root_option
 @click.pass_context
@@ -35,6 +42,7 @@ def lock(
     offline: bool,
     update: bool,
     jobs: int | None,
+    pin_with: PinWith,
     as_json: bool,
     root: Path | None,
 ) -> None:
@@ -49,7 +57,13 @@ def lock(
     from envgen.model.run import LockRequest
 
     request = LockRequest(
-        projects=projects, targets=targets, index_folder=folder, offline=offline, jobs=jobs or os.cpu_count() or 1, update=update
+        projects=projects,
+        targets=targets,
+        index_folder=folder,
+        offline=offline,
+        jobs=jobs or os.cpu_count() or 1,
+        update=update,
+        pin_with=pin_with,
     )
     with Terminal() as reporter:
         outcomes = pipeline.lock(layout, request, reporter, _best_here)
