@@ -57,9 +57,10 @@ def probe(
 
     with Terminal() as reporter:
         if project:
-            from envgen.install.select import installed_prefix
+            from envgen.install.select import installed_environment
 
-            prefix, target = installed_prefix(layout_of(context, root), project, target or "auto", prefix, reporter), ""
+            found_there = installed_environment(layout_of(context, root), project, target or "auto", prefix, reporter)
+            prefix, target = found_there.prefix, found_there.target
         found = run_probe(prefix or _active(), reporter, target=target, frameworks=frameworks, timeout=timeout)
     if as_json:
         click.echo(report.probe_json(found))

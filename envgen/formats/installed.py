@@ -11,6 +11,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 
 META, MANIFEST = "conda-meta", "envgen"  # without `.json`: conda reads every *.json file in this folder as a package
+MANIFEST_VERSION = 2  # 1 (not written): the records in conda-meta/ were not complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Wheel:
 class InstallManifest:
     """What envgen recorded about an environment that it installed: the lock (sha256 of its text) and the packages.
 
-    `packages` maps the name of a package's file in `conda-meta/` (name-version-build) to the hash of its archive.
+    `packages` maps the name of a package's file in `conda-meta/` (name-version-build) to the hash of its archive. `requested` are
+    the specs of environment.yml.
     """
 
     project: str
@@ -35,6 +37,8 @@ class InstallManifest:
     lock: str
     packages: Mapping[str, str]
     pip: Mapping[str, Wheel] = field(default_factory=dict)
+    requested: tuple[str, ...] = ()
+    version: int = 1
 
     @property
     def name(self) -> str:
@@ -57,7 +61,8 @@ def read_manifest(prefix: Path) -> InstallManifest | None:
     try:
         data = json.loads((prefix / META / MANIFEST).read_text(encoding="utf-8"))
         wheels = {name: Wheel(**wheel) for name, wheel in data["pip"].items()}
-        return InstallManifest(**{**data, "packages": dict(data["packages"].items()), "pip": wheels})
+        requested = tuple(data.get("requested", ()))
+        return InstallManifest(**{**data, "packages": dict(data["packages"].items()), "pip": wheels, "requested": requested})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -259,6 +259,11 @@ def _installed(record: Mapping[str, Any], platform: Platform, folder: str) -> Lo
     )
 
 
+def pip_versions(prefix: Path) -> dict[str, str]:
+    """Canonical name -> version of every distribution in site-packages, whoever installed it."""
+    return {package.name: package.version for package in _by_pip(prefix, "noarch", set(), "")}
+
+
 def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> Iterator[LockedPackage]:
     """Distributions in site-packages whose metadata no conda package brought."""
     folders = [*prefix.glob("lib/python3.*/site-packages"), *prefix.glob("Lib/site-packages")]

@@ -6,41 +6,47 @@ import json
 from collections.abc import Iterator, Sequence
 
 from envgen.install.install import InstallResult, InstallState
+from envgen.install.plan import InstallPlan
 from envgen.install.select import EnvironmentRef, local_folders, quoted
 from envgen.model.layout import Layout
 
 _STATES: dict[InstallState, str] = {
     "installed": "installed in",
     "updated": "updated in",
+    "repaired": "repaired in",
+    "adopted": "adopted in",
     "unchanged": "already up to date in",
     "new": "would be installed in",
     "different": "would be updated in",
+    "adoptable": "would be adopted in",
 }
 
 
 def result_text(result: InstallResult) -> str:
     """One line that says what became of an environment; after a dry run, also one line for each package that would change."""
     text = f"{result.environment.name}: {_STATES[result.state]} {result.environment.prefix}"
-    if result.state == "updated":
-        text += f" ({_counts(result)})"
-    return "\n".join((text, *(_changes(result) if result.state in ("new", "different") else ())))
+    if result.plan and result.state in ("updated", "repaired"):
+        text += f" ({_counts(result.plan)})"
+    if result.state in ("adopted", "adoptable"):
+        text += " (another tool made it, with the packages of the lock; no package changes)"
+    return "\n".join((text, *(_changes(result.plan) if result.plan and result.state in ("new", "different") else ())))
 
 
-def _counts(result: InstallResult) -> str:
-    plan = result.plan
+def _counts(plan: InstallPlan) -> str:
     added, removed = len(plan.added) + len(plan.pip_added), len(plan.removed) + len(plan.pip_removed)
-    return f"{added} {'package' if added == 1 else 'packages'} added, {removed} removed" + (
-        f", {len(plan.replaced)} replaced" if plan.replaced else ""
-    )
+    more = [f"{len(found)} {word}" for found, word in ((plan.replaced, "replaced"), (plan.relinked, "linked again")) if found]
+    return ", ".join((f"{added} {'package' if added == 1 else 'packages'} added", f"{removed} removed", *more))
 
 
-def _changes(result: InstallResult) -> Iterator[str]:
-    plan = result.plan
+def _changes(plan: InstallPlan) -> Iterator[str]:
     yield from (f"  - {name}" for name in plan.removed)
     yield from (f"  + {name}" for name in plan.added)
     yield from (f"  ~ {name}" for name in plan.replaced)
+    yield from (f"  ~ {name} ({reason})" for name, reason in plan.relinked.items())
     yield from (f"  - {name} {version} (pip)" for name, version in plan.pip_removed.items())
     yield from (f"  + {name} {version} (pip)" for name, version in plan.pip_added.items())
+    if plan.requested:
+        yield "  ~ the specs of environment.yml in conda's history"
 
 
 def results_json(layout: Layout, results: Sequence[InstallResult]) -> str:
@@ -49,7 +55,7 @@ def results_json(layout: Layout, results: Sequence[InstallResult]) -> str:
 
 
 def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
-    environment, plan = result.environment, result.plan
+    environment, plan = result.environment, result.plan or InstallPlan()
     return {
         "project": environment.project,
         "target": environment.target,
@@ -61,6 +67,7 @@ def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
             "added": plan.added,
             "removed": plan.removed,
             "again": plan.replaced,
+            "linked_again": dict(plan.relinked),
             "pip_added": dict(plan.pip_added),
             "pip_removed": dict(plan.pip_removed),
         },
