@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +64,15 @@ def link(job: Linking, known: Mapping[str, RepoDataRecord], reporter: Reporter) 
     """
     records = {dist: known.get(dist) or from_lock(package) for dist, package in job.locked.conda.items()}
     old = installed.packages(job.stage) - job.again
+    _match_hashes(job.stage, records, old & records.keys())
     _learn_site_packages(job.stage, records)
     try:
         _install(job, records, job.again, reporter)
-        _complete(job.stage, records.keys() - old)
+        _complete(job.stage, records.keys() - old, known)
         if _learn_site_packages(job.stage, records):
             moved = {dist for dist, record in read_records(job.stage).items() if record.get("noarch") == "python"}
             _install(job, records, moved, reporter)
-            _complete(job.stage, moved)
+            _complete(job.stage, moved, known)
     finally:
         reporter.end()
     _tidy(job.stage)
@@ -97,11 +98,19 @@ def _install(job: Linking, records: Mapping[str, RepoDataRecord], again: Collect
         raise _failure(str(error), list(records.values()), job.client, job.prefix) from None
 
 
-def _complete(stage: Path, dists: Iterable[str]) -> None:
+def _match_hashes(stage: Path, records: Mapping[str, RepoDataRecord], kept: Iterable[str]) -> None:
+    """Drop the hashes that the records of installed packages do not have: rattler links a package again if only one side has one."""
+    for dist in kept:
+        there = read_record(stage / installed.META / f"{dist}.json")
+        records[dist].sha256 = records[dist].sha256 if there.get("sha256") else None
+        records[dist].md5 = records[dist].md5 if there.get("md5") else None
+
+
+def _complete(stage: Path, dists: Iterable[str], known: Container[str]) -> None:
     """Add to the records of packages that were just linked what only their archives say."""
     for dist in dists:
         path = stage / installed.META / f"{dist}.json"
-        _write(path, completed(read_record(path)))
+        _write(path, completed(read_record(path), from_lock_alone=dist not in known))
 
 
 def _learn_site_packages(stage: Path, records: Mapping[str, RepoDataRecord]) -> bool:

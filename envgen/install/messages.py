@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from envgen.install import prefixes
 from envgen.install.install import InstallResult, InstallState
 from envgen.install.plan import InstallPlan
 from envgen.install.select import EnvironmentRef, local_folders, quoted
 from envgen.model.layout import Layout
+from envgen.model.packages import LockedPackage
 
 _STATES: dict[InstallState, str] = {
     "installed": "installed in",
@@ -33,6 +35,8 @@ def result_text(result: InstallResult) -> str:
 
 
 def _counts(plan: InstallPlan) -> str:
+    if not plan.packages:
+        return "only what conda's history says was requested"
     added, removed = len(plan.added) + len(plan.pip_added), len(plan.removed) + len(plan.pip_removed)
     more = [f"{len(found)} {word}" for found, word in ((plan.replaced, "replaced"), (plan.relinked, "linked again")) if found]
     return ", ".join((f"{added} {'package' if added == 1 else 'packages'} added", f"{removed} removed", *more))
@@ -45,8 +49,8 @@ def _changes(plan: InstallPlan) -> Iterator[str]:
     yield from (f"  ~ {name} ({reason})" for name, reason in plan.relinked.items())
     yield from (f"  - {name} {version} (pip)" for name, version in plan.pip_removed.items())
     yield from (f"  + {name} {version} (pip)" for name, version in plan.pip_added.items())
-    if plan.requested:
-        yield "  ~ the specs of environment.yml in conda's history"
+    if not plan.packages:
+        yield "  ~ what conda's history says was requested"
 
 
 def results_json(layout: Layout, results: Sequence[InstallResult]) -> str:
@@ -77,7 +81,8 @@ def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
 def usage_text(layout: Layout, environment: EnvironmentRef) -> str:
     """How to use a new environment, and the commands that create the same one with other tools."""
     lines = "\n".join(f"  {line}" for line in commands(layout, environment))
-    return f"  {activation(layout, environment)}\nto create the same environment with other tools:\n{lines}"
+    others = f"\nto create the same environment with other tools:\n{lines}" if lines else ""
+    return f"  {activation(layout, environment)}{others}"
 
 
 def activation(layout: Layout, environment: EnvironmentRef) -> str:
@@ -98,13 +103,25 @@ def _run_command(layout: Layout, environment: EnvironmentRef) -> str:
 
 
 def commands(layout: Layout, environment: EnvironmentRef) -> tuple[str, ...]:
-    """The commands that create the same environment with other tools, run from the root; `mamba` is mamba 2."""
+    """The commands with which other tools can create the same environment, run from the root; `mamba` is mamba 2.
+
+    conda-lock fills in the variables in the URLs of private channels, mamba and micromamba do not. conda-lock identifies packages
+    by their md5, which some channels do not tell.
+    """
     prefix = environment.prefix
     named = prefix.name == environment.name and local_folders(layout).named(prefix)
     place = f"--name {quoted(environment.name)}" if named else f"--prefix {quoted(prefix)}"
     file = quoted(layout.shown(environment.lock))
+    packages = _packages(layout, environment)
+    conda_lock = all(package.md5 for package in packages if package.manager == "conda")
+    mamba = not any("$" in package.url for package in packages)
     return (
-        f"conda-lock install {place} {file}",
-        f"micromamba create {place} --file {file}",
-        f"mamba create {place} --file {file}",
+        *([f"conda-lock install {place} {file}"] if conda_lock else []),
+        *([f"micromamba create {place} --file {file}", f"mamba create {place} --file {file}"] if mamba else []),
     )
+
+
+def _packages(layout: Layout, environment: EnvironmentRef) -> tuple[LockedPackage, ...]:
+    from envgen.formats.conda_lock import read_lock
+
+    return read_lock(prefixes.lock_text(layout, environment.project, environment.target), layout.shown(environment.lock)).packages

@@ -47,9 +47,13 @@ class InstallPlan:
     pip_removed: Mapping[str, str] = field(default_factory=dict)
     requested: bool = False
 
+    @property
+    def packages(self) -> bool:
+        """Whether any package changes."""
+        return any((self.added, self.removed, self.replaced, self.relinked, self.pip_added, self.pip_removed))
+
     def __bool__(self) -> bool:
-        changed = (self.added, self.removed, self.replaced, self.relinked, self.pip_added, self.pip_removed)
-        return any(changed) or self.requested
+        return self.packages or self.requested
 
 
 def plan(installed: Installed, locked: PlatformLock) -> InstallPlan:

@@ -6,11 +6,11 @@ They come from the recorded index, which has what the solver read; what it does 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rattler import PackageRecord, RepoDataRecord
+from rattler import MatchSpec, PackageRecord, RepoDataRecord
 from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import bare, locate
@@ -66,11 +66,11 @@ def from_lock(package: LockedPackage) -> RepoDataRecord:
     return _with_hashes(RepoDataRecord(record, file_name=file, url=f"{base}/{subdir}/{file}", channel=f"{base}/"), package)
 
 
-def completed(record: Mapping[str, Any]) -> dict[str, Any]:
+def completed(record: Mapping[str, Any], *, from_lock_alone: bool) -> dict[str, Any]:
     """The record of an installed package, with what its archive says where the record says nothing.
 
     The archive is the folder that the package was linked from. What the record says goes first: a channel may have corrected it
-    since the package was built.
+    since the package was built. The dependencies in a lock have no build strings; the archive's are taken where they agree.
     """
     path = Path(str(record.get("extracted_package_dir"))) / "info" / "index.json"
     try:
@@ -78,7 +78,20 @@ def completed(record: Mapping[str, Any]) -> dict[str, Any]:
         number = {"build_number": int(index["build_number"])}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(f"cannot be read: {error}", where=path, hint="remove this folder and try again") from None
-    return {**record, **number, **{key: index[key] for key in _FROM_ARCHIVE if index.get(key) and not record.get(key)}}
+    depends = {"depends": index["depends"]} if from_lock_alone and _agree(record["depends"], index.get("depends", ())) else {}
+    return {**record, **number, **depends, **{key: index[key] for key in _FROM_ARCHIVE if index.get(key) and not record.get(key)}}
+
+
+def _agree(locked: Iterable[str], archived: Iterable[str]) -> bool:
+    """Whether a lock has the dependencies of an archive: for each package one of its versions, without the build."""
+    have, want = ({_version(spec) for spec in specs} for specs in (archived, locked))
+    return want <= have and {name for name, _ in have} == {name for name, _ in want}
+
+
+def _version(spec: str) -> tuple[str, str]:
+    """The name and the version of a dependency, in one spelling."""
+    found = MatchSpec(spec, strict=False)
+    return str(found.name), str(found.version or "*")
 
 
 def _with_hashes(record: RepoDataRecord, package: LockedPackage) -> RepoDataRecord:

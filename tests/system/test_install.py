@@ -27,6 +27,7 @@ from rattler import PackageRecord, RepoDataRecord
 from rattler import install as rattler_install
 from rattler.explicit_environment import ExplicitEnvironmentSpec
 from system.channel import Server, serve
+from system.conda_history import requested_and_held
 from system.stand_in import MINOR, PLACEHOLDER, SITE, SUBDIR, Package, channel, pip_package, python_module, python_package
 from system.test_crash import mounted
 
@@ -160,7 +161,10 @@ def tree(prefix: Path) -> dict[str, bytes]:
 
 
 def _placeless(path: Path, data: bytes) -> bytes:
-    """A record of conda-meta/ without the hashes and sizes of files that name the prefix: they differ with it."""
+    """A file of conda-meta/ without what differs from run to run: dates, and hashes and sizes of files that name the prefix."""
+    if path.parts[-2:] == ("conda-meta", "history"):
+        requested, held = requested_and_held(path.parent.parent)
+        return json.dumps([requested, sorted(held)]).encode()
     if path.suffix != ".json" or path.parent.name != "conda-meta" or not data.startswith(b"{"):
         return data
     record = json.loads(data)
