@@ -21,6 +21,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--target", metavar="TARGET", help=f"What PATHS are meant for: {ANY_TARGET}.")
 @click.option("--project", metavar="NAME", help="Their project: also check its driver, GPUs, channels and frameworks.")
 @click.option("--virtual-packages", "virtual", type=_FILE, metavar="FILE", help="Check against the virtual packages in this file.")
+@click.option("--checksums", is_flag=True, help="Compare the content of every file of an environment, not only its size.")
 @click.option("--strict", is_flag=True, help="Fail on warnings, too.")
 @json_option
 @click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, which code hosts show on pull requests.")
@@ -33,6 +34,7 @@ def verify(
     target: str | None,
     project: str | None,
     virtual: Path | None,
+    checksums: bool,
     strict: bool,
     as_json: bool,
     sarif: bool,
@@ -49,7 +51,8 @@ def verify(
     from envgen.verify import report
     from envgen.verify.verify import VerifyRequest, verified
 
-    items = verified(_layout(context, root), VerifyRequest(paths=paths, target=target, project=project, virtual=virtual))
+    asked = VerifyRequest(paths=paths, target=target, project=project, virtual=virtual, hashes=checksums)
+    items = verified(_layout(context, root), asked)
     if as_json or sarif or github:
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
         click.echo(text, nl=bool(text))

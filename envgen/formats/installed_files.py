@@ -13,11 +13,13 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from envgen.formats.installed import META, Wheel, read_manifest
 from envgen.model.errors import BadInput
+from envgen.model.packages import Lock, LockedPackage
 
 _BYTECODE = (".pyc", ".pyo")
 _BLOCK = 1 << 20  # bytes that are read at a time
@@ -77,6 +79,17 @@ def damage(prefix: Path, *, hashes: bool = False) -> dict[str, tuple[str, ...]]:
     manifest = read_manifest(prefix)
     wheels = {name: wheel_files(prefix, wheel) for name, wheel in (manifest.pip if manifest else {}).items()}
     return {**damaged_files(prefix, {**owners, **wheels}, hashes=hashes), **broken}
+
+
+def with_damage(lock: Lock, prefix: Path, *, hashes: bool = False) -> Lock:
+    """What an environment holds, with the damaged files of each package."""
+    found = damage(prefix, hashes=hashes)
+    packages = (replace(package, damaged=found[key]) if (key := _owner(package)) in found else package for package in lock.packages)
+    return replace(lock, packages=tuple(packages)) if found else lock
+
+
+def _owner(package: LockedPackage) -> str:
+    return f"{package.name}-{package.version}-{package.build}" if package.manager == "conda" else package.name
 
 
 def damaged_files(prefix: Path, owners: Mapping[str, ListedFiles], *, hashes: bool = False) -> dict[str, tuple[str, ...]]:

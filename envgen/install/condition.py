@@ -33,8 +33,8 @@ def inspect(prefix: Path, text: str | None, shown: str, *, hashes: bool = False)
     state = prefixes.state(prefix, prefixes.digest(text) if text is not None else None)
     if state == "foreign" and text is not None and is_equivalent(prefix, text, shown):
         state = "equivalent"
-    damaged = damage(prefix, hashes=hashes) if state in ("installed", "stale", "equivalent") else {}
-    return PrefixCondition("damaged" if damaged else state, damaged)
+    damaged = damage(prefix, hashes=hashes) if state != "absent" else {}
+    return PrefixCondition("damaged" if damaged and state in ("installed", "stale", "equivalent") else state, damaged)
 
 
 def is_equivalent(prefix: Path, text: str, shown: str) -> bool:

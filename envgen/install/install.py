@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,6 +155,7 @@ def _build(
     if installed.is_environment(prefix):
         transaction.clone(prefix, stage, {file for record in there.records.values() for file in listed_files(record)})
         (stage / installed.META / installed.MANIFEST).unlink(missing_ok=True)
+        _clear(stage, prefix, (file for files in there.damaged.values() for file in files))
         wheels.uninstall(stage, tuple(plan.pip_removed), variables)
     again = frozenset((*plan.replaced, *plan.relinked))
     folder, channels = cache_folder() / "packages", client(locked.channels)
@@ -167,6 +168,17 @@ def _build(
         found = wheels.install(stage, prefix, new, variables)
     prefixes.write_manifest(stage, _manifest(environment, locked, {**_kept_wheels(there, locked, plan), **found}))
     _check_and_record(environment, locked, stage)
+
+
+def _clear(stage: Path, prefix: Path, damaged: Iterable[str]) -> None:
+    """Remove empty folders in the place of damaged files. Raises BadInput for a folder with content, which may be the user's."""
+    for file in damaged:
+        if (stage / file).is_dir() and not (stage / file).is_symlink():
+            try:
+                (stage / file).rmdir()
+            except OSError:
+                what = "this folder is in the place of a file of a package"
+                raise BadInput(what, where=prefix / file, hint="move it away") from None
 
 
 def _check_and_record(environment: EnvironmentRef, locked: PlatformLock, stage: Path) -> None:

@@ -28,12 +28,16 @@ from envgen.yamlfile.document import read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
-    """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be."""
+    """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be.
+
+    `hashes` compares the content of every file of an environment, not only its size.
+    """
 
     paths: tuple[Path, ...]
     target: str | None = None
     project: str | None = None
     virtual: Path | None = None
+    hashes: bool = False
 
 
 def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...]:
@@ -51,7 +55,7 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     return tuple(
         item
         for path in paths
-        for lock in read_any(path, _shown(path, layout))
+        for lock in read_any(path, _shown(path, layout), hashes=asked.hashes)
         for item in _judged(lock, path, layout, asked, matrix)
     )
 

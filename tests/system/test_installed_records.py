@@ -411,3 +411,179 @@ def test_removing_one_package_leaves_the_others_requested(site: Site) -> None:
         locked_packages=list(there),
     )
     assert {record.name.normalized for record in asyncio.run(work)} == {"data", "native", "python"}
+
+
+# --- files that are not what their records say ----------------------------------------------------------------------------
+
+
+def cut(path: Path) -> None:
+    path.unlink()
+    path.write_text("cut")
+
+
+def grown(path: Path) -> None:
+    """The content changes in place, as when somebody edits it with `sed -i`."""
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data + b"# more")
+
+
+DAMAGES = {
+    "a module is gone": ("toolie", "lib/python3.12/site-packages/toolie/__init__.py", Path.unlink),
+    "a script is gone": ("toolie", "bin/toolie", Path.unlink),
+    "a link is gone": ("native", "lib/libnative.so.1", Path.unlink),
+    "a file is shorter": ("data", "share/data.txt", cut),
+    "a module is longer": ("toolie", "lib/python3.12/site-packages/toolie/__init__.py", grown),
+    "a folder is in the place of a file": ("data", "share/data.txt", lambda path: (path.unlink(), path.mkdir())),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_noticed_by_list_verify_and_install_which_repairs_it(site: Site, damage: str) -> None:
+    site.installed("plain")
+    package, file, spoil = DAMAGES[damage]
+    spoil(site.prefix / file)
+    row = site.state()
+    assert (row["state"], row["damaged"]) == ("damaged", [file])
+    assert "damaged: 1 file is" in " ".join(site.workspace.envgen("list").out.split())
+    verified = site.workspace.envgen("verify", site.prefix)
+    assert (verified.status, f"damaged-files ({SUBDIR}): {package}" in verified.err + verified.out) == (1, True)
+    assert file in verified.err + verified.out
+    dry = site.installed("", "--dry-run")
+    assert f"(1 file was missing or changed: {file})" in dry
+    assert site.installed() == f"p-cpu: repaired in {site.prefix} (0 packages added, 0 removed, 1 linked again)\n"
+    check_like_reference(site.prefix, site.world.references["plain"])
+    assert (site.state()["state"], site.state()["damaged"]) == ("installed", [])
+    assert "damaged-files" not in site.workspace.envgen("verify", site.prefix).out
+
+
+def test_bytecode_that_is_removed_or_compiled_is_no_damage(site: Site) -> None:
+    site.installed("plain")
+    works(site.prefix)
+    record = site.prefix / "conda-meta/toolie-2.0-pyh1234567_0.json"
+    data = json.loads(record.read_text())
+    data["paths_data"]["paths"].append({"_path": "lib/python3.12/site-packages/toolie/__pycache__/a.pyc", "path_type": "pyc_file"})
+    record.write_text(json.dumps(data))
+    assert site.state()["state"] == "installed"
+
+
+def test_content_of_the_same_size_is_compared_on_request(site: Site) -> None:
+    site.installed("plain")
+    for file in ("share/data.txt", "share/native/where.txt"):  # the second is another one in each environment
+        path = site.prefix / file
+        changed = path.read_bytes().swapcase()
+        path.unlink()
+        path.write_bytes(changed)
+    assert site.installed().startswith("p-cpu: already up to date")
+    assert "damaged-files" not in site.workspace.envgen("verify", site.prefix).out
+    verified = site.workspace.envgen("verify", site.prefix, "--checksums")
+    assert (verified.status, "share/data.txt" in verified.out, "share/native/where.txt" in verified.out) == (1, True, True)
+    assert site.installed("", "--checksums").startswith(f"p-cpu: repaired in {site.prefix} (")
+    check_like_reference(site.prefix, site.world.references["plain"])
+    assert "damaged-files" not in site.workspace.envgen("verify", site.prefix, "--checksums").out
+
+
+def test_a_damaged_file_is_repaired_with_an_update_too(site: Site) -> None:
+    site.installed("older")
+    (site.prefix / "share/data.txt").unlink()
+    assert site.installed("plain").endswith("(2 packages added, 2 removed, 1 linked again)\n")
+    check_like_reference(site.prefix, site.world.references["plain"])
+
+
+# --- environments of other tools ------------------------------------------------------------------------------------------
+
+
+def by_another_tool(site: Site, lock: str) -> None:
+    """An environment that another client made from the same lock, without anything of envgen's."""
+    _reference(site.world.server, site.world.locks[lock]["p/cpu/conda-lock.yml"].decode(), site.prefix)
+
+
+def contents(prefix: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(prefix)): path.read_bytes() for path in sorted(prefix.rglob("*")) if path.is_file()}
+
+
+def test_an_environment_of_another_tool_with_the_packages_of_the_lock_is_taken_as_it_is(site: Site) -> None:
+    site.take("plain")
+    by_another_tool(site, "plain")
+    before = contents(site.prefix)
+    row = site.state()
+    assert (row["state"], row["prefix"]) == ("equivalent", str(site.prefix))
+    assert "installed by another tool" in " ".join(site.workspace.envgen("list").out.split())
+    ran = site.workspace.envgen("run", "p", "--target", "cpu", "--quiet", "--", "toolie")
+    assert (ran.status, ran.out, ran.err) == (0, f"{site.prefix}\n", "")
+    probed = site.workspace.envgen("probe", "p", "--target", "cpu", "--framework", "toolie", "--json")
+    assert (json.loads(probed.out)["prefix"], json.loads(probed.out)["target"]) == (str(site.prefix), "cpu")
+    assert site.workspace.envgen("verify", site.prefix).status == 0
+    assert contents(site.prefix) == before
+
+
+def test_install_adopts_an_environment_of_another_tool_and_links_nothing(site: Site) -> None:
+    site.take("plain")
+    by_another_tool(site, "plain")
+    before = contents(site.prefix)
+    note = "(another tool made it, with the packages of the lock; no package changes)"
+    assert site.installed("", "--dry-run") == f"p-cpu: would be adopted in {site.prefix} {note}\n"
+    assert contents(site.prefix) == before
+    assert site.installed() == f"p-cpu: adopted in {site.prefix} {note}\n"
+    after = contents(site.prefix)
+    assert after.pop("conda-meta/envgen")
+    assert after == before
+    assert site.installed() == f"p-cpu: already up to date in {site.prefix}\n"
+    site.installed("older")
+    check_like_reference(site.prefix, site.world.references["older"])
+
+
+def test_md5_alone_is_enough_to_recognize_a_package(site: Site) -> None:
+    """conda records no sha256 of packages that it installed from an explicit file."""
+    site.take("plain")
+    by_another_tool(site, "plain")
+    for path in (site.prefix / "conda-meta").glob("*.json"):
+        record = json.loads(path.read_text())
+        del record["sha256"]
+        path.write_text(json.dumps(record))
+    site.installed()
+    kept = (site.prefix / "lib/libnative.so.1.0").stat().st_ino
+    site.installed("minor")
+    assert tree(site.prefix) == tree(site.world.references["minor"])
+    assert (site.prefix / "lib/libnative.so.1.0").stat().st_ino == kept  # not linked again
+
+
+@pytest.mark.parametrize("change", ["another hash", "another package", "one package less", "another version"])
+def test_an_environment_of_another_tool_with_other_packages_is_not_taken(site: Site, change: str) -> None:
+    site.take("plain")
+    by_another_tool(site, "older" if change == "another version" else "plain")
+    record = site.prefix / "conda-meta" / "data-1.0-h7654321_0.json"
+    data = json.loads(record.read_text())
+    if change == "another hash":
+        record.write_text(json.dumps({**data, "sha256": "0" * 64}))
+    elif change == "another package":
+        record.with_name("other-1.0-h7654321_0.json").write_text(json.dumps({**data, "name": "other"}))
+    elif change == "one package less":
+        record.unlink()
+    assert site.state()["state"] == "foreign"
+    ran = site.workspace.envgen("run", "p", "--target", "cpu", "--", "true")
+    assert (ran.status, "its packages are not those of the lock" in ran.err, "--force" in ran.err) == (2, True, True)
+    refused = site.install()
+    assert (refused.status, "envgen did not create this environment" in refused.err) == (2, True)
+    site.installed("", "--force")
+    check_like_reference(site.prefix, site.world.references["plain"])
+
+
+def test_a_damaged_environment_of_another_tool_is_repaired(site: Site) -> None:
+    site.take("plain")
+    by_another_tool(site, "plain")
+    (site.prefix / "share/data.txt").unlink()
+    assert (site.state()["state"], site.state()["damaged"]) == ("damaged", ["share/data.txt"])
+    assert site.installed().startswith("p-cpu: repaired")
+    check_like_reference(site.prefix, site.world.references["plain"])
+
+
+def test_a_folder_with_content_in_the_place_of_a_file_is_not_removed(site: Site) -> None:
+    site.installed("plain")
+    (site.prefix / "share/data.txt").unlink()
+    (site.prefix / "share/data.txt").mkdir()
+    (site.prefix / "share/data.txt/mine").write_text("mine")
+    done = site.install()
+    assert (done.status, done.out) == (2, "")
+    assert f"{site.prefix}/share/data.txt: this folder is in the place of a file of a package" in done.err
+    assert (site.prefix / "share/data.txt/mine").read_text() == "mine"
