@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,6 +22,7 @@ from envgen.formats.installed import META, Wheel, read_manifest
 from envgen.model.errors import BadInput
 from envgen.model.packages import Lock, LockedPackage
 
+_IN_PACKAGE = ("site-packages/", "python-scripts/")
 _BYTECODE = (".pyc", ".pyo")
 _BLOCK = 1 << 20  # bytes that are read at a time
 
@@ -47,10 +49,33 @@ def read_record(path: Path) -> Mapping[str, Any]:
 
 def listed_files(record: Mapping[str, Any]) -> ListedFiles:
     """The files of a conda package."""
+    found = {str(entry["_path"]): entry for entry in _entries(located(record))}
+    return found or {str(path): {} for path in record.get("files") or ()}
+
+
+def located(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record whose paths are below the prefix.
+
+    Of a noarch Python package conda describes the files by their place in the package, below `site-packages/` and
+    `python-scripts/`, and lists beside that where they are.
+    """
+    entries = _entries(record)
+    if not any(str(entry["_path"]).startswith(_IN_PACKAGE) for entry in entries):
+        return record
+    ends = {_end(str(file)): str(file) for file in record.get("files") or ()}
+    paths = [{**entry, "_path": ends.get(_end(str(entry["_path"])), entry["_path"])} for entry in entries]
+    return {**record, "paths_data": {**record["paths_data"], "paths": paths}}
+
+
+def _entries(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     data = record.get("paths_data")
     entries = data.get("paths") if isinstance(data, dict) else None
-    known = {str(entry["_path"]): entry for entry in entries or () if isinstance(entry, dict) and "_path" in entry}
-    return known or {str(path): {} for path in record.get("files") or ()}
+    return [entry for entry in entries if isinstance(entry, dict) and "_path" in entry] if isinstance(entries, list) else []
+
+
+def _end(path: str) -> str:
+    """What a path in a noarch package has in common with its place in an environment: all behind the folder that differs."""
+    return re.sub(r"^([Ll]ib/([\w.]+/)?)?(?=site-packages/)|^(bin|Scripts|python-scripts)/", "", path)
 
 
 def wheel_files(prefix: Path, wheel: Wheel) -> ListedFiles:
@@ -113,15 +138,15 @@ def _damaged(base: str, files: ListedFiles, hashes: bool) -> Iterator[str]:
 
 
 def _is_intact(file: str, entry: Mapping[str, Any], hashes: bool) -> bool:
-    """Whether a file is what its record says. Of a link only the existence is checked: tools record its target differently."""
+    """Whether a file is what its record says. A link only has to be there: tools record it differently, and conda copies some."""
     try:
         found = os.lstat(file)
     except OSError:
         return False
     if entry.get("path_type") == "directory":
         return stat.S_ISDIR(found.st_mode)
-    if not stat.S_ISREG(found.st_mode):
-        return stat.S_ISLNK(found.st_mode)
+    if entry.get("path_type") == "softlink" or not stat.S_ISREG(found.st_mode):
+        return not stat.S_ISDIR(found.st_mode)
     named = entry.get("prefix_placeholder")  # tools record the size before or after the prefix is written into the file
     size = None if named else entry.get("size_in_bytes")
     wanted = entry.get("sha256_in_prefix") or (None if named else entry.get("sha256"))

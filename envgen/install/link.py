@@ -25,7 +25,7 @@ from rattler.package_streaming import download_bytes
 from envgen.channels.channel import redacted
 from envgen.formats import installed
 from envgen.formats.environment_yml import spec_name
-from envgen.formats.installed_files import listed_files, read_record, read_records
+from envgen.formats.installed_files import listed_files, located, read_record, read_records
 from envgen.install.locked import PlatformLock, dist_name
 from envgen.install.records import completed, from_lock
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
@@ -64,6 +64,7 @@ def link(job: Linking, known: Mapping[str, RepoDataRecord], reporter: Reporter) 
     """
     records = {dist: known.get(dist) or from_lock(package) for dist, package in job.locked.conda.items()}
     old = installed.packages(job.stage) - job.again
+    _locate(job.stage)
     _match_hashes(job.stage, records, old & records.keys())
     _learn_site_packages(job.stage, records)
     try:
@@ -98,8 +99,16 @@ def _install(job: Linking, records: Mapping[str, RepoDataRecord], again: Collect
         raise _failure(str(error), list(records.values()), job.client, job.prefix) from None
 
 
+def _locate(stage: Path) -> None:
+    """Say in the records of other tools where files are: rattler removes them by these paths."""
+    for path in (stage / installed.META).glob("*.json"):
+        record = read_record(path)
+        if (found := located(record)) is not record:
+            _write(path, found)
+
+
 def _match_hashes(stage: Path, records: Mapping[str, RepoDataRecord], kept: Iterable[str]) -> None:
-    """Drop the hashes that the records of installed packages do not have: rattler links a package again if only one side has one."""
+    """Drop the hashes that the records of installed packages do not have: else rattler links them again."""
     for dist in kept:
         there = read_record(stage / installed.META / f"{dist}.json")
         records[dist].sha256 = records[dist].sha256 if there.get("sha256") else None

@@ -78,8 +78,20 @@ def completed(record: Mapping[str, Any], *, from_lock_alone: bool) -> dict[str, 
         number = {"build_number": int(index["build_number"])}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadInput(f"cannot be read: {error}", where=path, hint="remove this folder and try again") from None
+    paths = {"paths_data": {**record["paths_data"], "paths": [_path(entry) for entry in record["paths_data"]["paths"]]}}
     depends = {"depends": index["depends"]} if from_lock_alone and _agree(record["depends"], index.get("depends", ())) else {}
-    return {**record, **number, **depends, **{key: index[key] for key in _FROM_ARCHIVE if index.get(key) and not record.get(key)}}
+    return {
+        **record,
+        **number,
+        **depends,
+        **paths,
+        **{key: index[key] for key in _FROM_ARCHIVE if index.get(key) and not record.get(key)},
+    }
+
+
+def _path(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a record says of a path. rattler hashes the target of a link, where conda expects the hash of what it leads to."""
+    return {key: value for key, value in entry.items() if entry.get("path_type") != "softlink" or key != "sha256_in_prefix"}
 
 
 def _agree(locked: Iterable[str], archived: Iterable[str]) -> bool:

@@ -186,6 +186,8 @@ def _placeless(record: dict[str, Any]) -> dict[str, Any]:
     places = {entry["_path"]: entry.pop("original_path", entry["_path"]) for entry in record["paths_data"]["paths"]}
     for entry in record["paths_data"]["paths"]:
         entry["_path"] = places[entry["_path"]]
+        if entry["path_type"] == "softlink":  # rattler hashes the link's target, and conda takes that for the content
+            entry.pop("sha256_in_prefix", None)
         if "prefix_placeholder" in entry or entry["path_type"] == "unix_python_entry_point":
             for key in ("sha256", "sha256_in_prefix", "size_in_bytes"):
                 entry.pop(key, None)
@@ -498,8 +500,27 @@ def by_another_tool(site: Site, lock: str) -> None:
     _reference(site.world.server, site.world.locks[lock]["p/cpu/conda-lock.yml"].decode(), site.prefix)
 
 
+def by_conda(site: Site, lock: str) -> None:
+    """The same with records as conda writes them for packages of an explicit file (seen with conda 26.7)."""
+    by_another_tool(site, lock)
+    for path in (site.prefix / "conda-meta").glob("*.json"):
+        record = json.loads(path.read_text())
+        del record["sha256"]
+        record |= {"channel": f"{record['channel']}{record['subdir']}", "requested_spec": record["name"]}
+        if record.get("noarch") == "python":
+            for entry in record["paths_data"]["paths"]:
+                entry["_path"] = entry["_path"].replace("lib/python3.12/", "")
+            record["files"].append("lib/python3.12/site-packages/toolie/__pycache__/__init__.cpython-312.pyc")
+            record["paths_data"]["paths"].append({"_path": record["files"][-1], "path_type": "pyc_file"})
+        path.write_text(json.dumps(record))
+
+
 def contents(prefix: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(prefix)): path.read_bytes() for path in sorted(prefix.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(prefix)): path.read_bytes()
+        for path in sorted(prefix.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }
 
 
 def test_an_environment_of_another_tool_with_the_packages_of_the_lock_is_taken_as_it_is(site: Site) -> None:
@@ -533,15 +554,15 @@ def test_install_adopts_an_environment_of_another_tool_and_links_nothing(site: S
     check_like_reference(site.prefix, site.world.references["older"])
 
 
-def test_md5_alone_is_enough_to_recognize_a_package(site: Site) -> None:
-    """conda records no sha256 of packages that it installed from an explicit file."""
+def test_an_environment_of_conda_is_adopted_and_updated(site: Site) -> None:
+    """It has no sha256, and says of noarch files where they are in the package."""
     site.take("plain")
-    by_another_tool(site, "plain")
-    for path in (site.prefix / "conda-meta").glob("*.json"):
-        record = json.loads(path.read_text())
-        del record["sha256"]
-        path.write_text(json.dumps(record))
-    site.installed()
+    by_conda(site, "plain")
+    assert site.state()["state"] == "equivalent"
+    (site.prefix / "lib/python3.12/site-packages/toolie/__init__.py").rename(site.prefix / "kept")
+    assert site.state()["damaged"] == ["lib/python3.12/site-packages/toolie/__init__.py"]
+    (site.prefix / "kept").rename(site.prefix / "lib/python3.12/site-packages/toolie/__init__.py")
+    assert site.installed().startswith("p-cpu: adopted")
     kept = (site.prefix / "lib/libnative.so.1.0").stat().st_ino
     site.installed("minor")
     assert tree(site.prefix) == tree(site.world.references["minor"])
