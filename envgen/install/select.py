@@ -105,10 +105,12 @@ def installed_environment(layout: Layout, project: str, word: str, prefix: Path 
         return elsewhere
     more = f" --prefix {quoted(prefix)}" if prefix else ""
     command = f"envgen install {project} --target {environment.target}{more}"
-    if not is_environment(environment.prefix):
-        raise BadInput(f"{environment.name} is not installed", where=environment.prefix, hint=f"run `{command}`")
-    what = f"this environment is not {environment.name}: its packages are not those of the lock"
-    hint = f"run `{command}` with another --prefix DIR, or with --force to replace its packages"
+    manifest, hint = read_manifest(environment.prefix), f"run `{command}`"
+    what = f"{environment.name} is not installed"
+    if is_environment(environment.prefix):
+        other = "another tool made this environment, and its packages are not those of the lock"
+        what += f" here: envgen created this environment for {manifest.name}" if manifest else f" here: {other}"
+        hint += " with another --prefix DIR, or with --force to replace its packages"
     raise BadInput(what, where=environment.prefix, hint=hint)
 
 

@@ -583,7 +583,7 @@ def test_an_environment_of_another_tool_with_other_packages_is_not_taken(site: S
         record.unlink()
     assert site.state()["state"] == "foreign"
     ran = site.workspace.envgen("run", "p", "--target", "cpu", "--", "true")
-    assert (ran.status, "its packages are not those of the lock" in ran.err, "--force" in ran.err) == (2, True, True)
+    assert (ran.status, "and its packages are not those of the lock" in ran.err, "--force" in ran.err) == (2, True, True)
     refused = site.install()
     assert (refused.status, "envgen did not create this environment" in refused.err) == (2, True)
     site.installed("", "--force")
