@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from envgen.model.errors import BadInput
@@ -46,6 +46,9 @@ class InstallManifest:
         return f"{self.project}-{self.target}"
 
 
+_FIELDS = {field.name for field in fields(InstallManifest)}
+
+
 def is_environment(prefix: Path) -> bool:
     """Whether a folder is an environment of conda or of a compatible tool."""
     return (prefix / META).is_dir()
@@ -61,8 +64,9 @@ def read_manifest(prefix: Path) -> InstallManifest | None:
     try:
         data = json.loads((prefix / META / MANIFEST).read_text(encoding="utf-8"))
         wheels = {name: Wheel(**wheel) for name, wheel in data["pip"].items()}
+        known = {key: data[key] for key in _FIELDS & data.keys()}  # a newer envgen may have added others
         requested = tuple(data.get("requested", ()))
-        return InstallManifest(**{**data, "packages": dict(data["packages"].items()), "pip": wheels, "requested": requested})
+        return InstallManifest(**{**known, "packages": dict(data["packages"].items()), "pip": wheels, "requested": requested})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
