@@ -87,6 +87,7 @@ def _requested(history: str) -> dict[str, str]:
 def _specs(line: str) -> tuple[str, list[str]] | None:
     found = _SPECS.fullmatch(line)
     try:
-        return (found[1], [str(spec) for spec in ast.literal_eval(found[2])]) if found else None
+        specs = ast.literal_eval(found[2]) if found else []
+        return (found[1], [spec for spec in specs if isinstance(spec, str) and spec_name(spec)]) if found else None
     except (ValueError, SyntaxError):  # written by hand: conda's to report
         return None
