@@ -22,6 +22,7 @@ from envgen.formats.installed import META, Wheel, read_manifest
 from envgen.model.errors import BadInput
 from envgen.model.packages import Lock, LockedPackage
 
+_AGAIN = "remove this environment and install it again"
 _IN_PACKAGE = ("site-packages/", "python-scripts/")
 _BYTECODE = (".pyc", ".pyo")
 _BLOCK = 1 << 20  # bytes that are read at a time
@@ -31,19 +32,23 @@ ListedFiles = Mapping[str, Mapping[str, Any]]  # path, relative to the prefix an
 
 
 def read_records(prefix: Path) -> InstalledRecords:
-    """The record of every conda package in an environment. Raises BadInput if one is not readable."""
-    return {path.name.removesuffix(".json"): read_record(path) for path in sorted((prefix / META).glob("*.json"))}
+    """The record of every conda package in an environment. Raises BadInput if one is not readable, or not what its name says."""
+    found = {path.name.removesuffix(".json"): read_record(path) for path in sorted((prefix / META).glob("*.json"))}
+    for dist, record in found.items():
+        said = f"{record.get('name')}-{record.get('version')}-{record.get('build')}"
+        if said != dist:
+            raise BadInput(f"is the record of {said}", where=prefix / META / f"{dist}.json", hint=_AGAIN)
+    return found
 
 
 def read_record(path: Path) -> Mapping[str, Any]:
     """One record of `conda-meta/`. Raises BadInput if it is not readable."""
-    hint = "remove this environment and install it again"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"cannot be read: {error}", where=path, hint=hint) from None
+        raise BadInput(f"cannot be read: {error}", where=path, hint=_AGAIN) from None
     if not isinstance(record, dict):
-        raise BadInput("cannot be read: it is not a package record", where=path, hint=hint)
+        raise BadInput("cannot be read: it is not a package record", where=path, hint=_AGAIN)
     return record
 
 

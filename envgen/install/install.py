@@ -156,7 +156,7 @@ def _build(
         transaction.clone(prefix, stage, {file for record in there.records.values() for file in listed_files(record)})
         (stage / installed.META / installed.MANIFEST).unlink(missing_ok=True)
         _clear(stage, prefix, (file for files in there.damaged.values() for file in files))
-        wheels.uninstall(stage, tuple(plan.pip_removed), variables)
+        wheels.uninstall(stage, {name: there.wheels[name] for name in plan.pip_removed}, variables)
     again = frozenset((*plan.replaced, *plan.relinked))
     folder, channels = cache_folder() / "packages", client(locked.channels)
     job = link.Linking(locked=locked, stage=stage, prefix=prefix, cache=folder, client=channels, again=again)

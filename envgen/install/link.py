@@ -44,7 +44,7 @@ _NETWORK = re.compile(
 class Linking:
     """One installation: `stage` is filled for an environment that will be moved to `prefix`; `cache` holds the packages.
 
-    `again` are the packages (name-version-build) that are linked anew although they are there.
+    `again` are the packages (name-version-build) that are linked although they are there.
     """
 
     locked: PlatformLock

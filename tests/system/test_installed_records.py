@@ -608,3 +608,12 @@ def test_a_folder_with_content_in_the_place_of_a_file_is_not_removed(site: Site)
     assert (done.status, done.out) == (2, "")
     assert f"{site.prefix}/share/data.txt: this folder is in the place of a file of a package" in done.err
     assert (site.prefix / "share/data.txt/mine").read_text() == "mine"
+
+
+def test_a_record_under_the_name_of_another_package_is_told(site: Site) -> None:
+    site.installed("plain")
+    record = site.prefix / "conda-meta" / "data-1.0-h7654321_0.json"
+    record.rename(record.with_name("data-1.0-h7654321_1.json"))
+    done = site.install()
+    assert (done.status, done.out) == (2, "")
+    assert "data-1.0-h7654321_1.json: is the record of data-1.0-h7654321_0" in done.err
