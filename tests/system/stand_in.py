@@ -44,6 +44,7 @@ class Package(Described):
 
     A file that begins with `#!` is executable; one that names PLACEHOLDER will name the prefix. `folders` are copied whole.
     `python` makes a noarch python package, whose files lie in `site-packages/` and whose `entry_points` become scripts.
+    `index` are more fields of its index.json.
     """
 
     files: Mapping[str, File] = field(default_factory=dict)
