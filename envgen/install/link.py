@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rattler import MatchSpec, RepoDataRecord, install
+from rattler import RepoDataRecord, install
 from rattler.exceptions import CacheDirError, InstallerError, IoError, LinkError, TransactionError
 from rattler.install import InstallerReporter
 from rattler.networking import Client
@@ -27,7 +27,7 @@ from envgen.formats import installed
 from envgen.formats.environment_yml import spec_name
 from envgen.formats.installed_files import listed_files, located, read_record, read_records
 from envgen.install.locked import PlatformLock, dist_name
-from envgen.install.records import completed, from_lock
+from envgen.install.records import completed, from_lock, spelled
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.run import Reporter
 
@@ -166,7 +166,7 @@ def _request(stage: Path, specs: Iterable[str]) -> None:
     """Write the requested specs into the records of their packages, and none into the others."""
     requested: dict[str, list[str]] = {}
     for spec in specs:
-        requested.setdefault(spec_name(spec), []).append(str(MatchSpec(spec, strict=False)))
+        requested.setdefault(spec_name(spec), []).append(spelled(spec))
     for path in (stage / installed.META).glob("*.json"):
         record = read_record(path)
         wanted = requested.get(str(record["name"]), [])

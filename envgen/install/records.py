@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rattler import MatchSpec, PackageRecord, RepoDataRecord
+from rattler.exceptions import InvalidMatchSpecError
 from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import bare, locate
@@ -102,8 +103,19 @@ def _agree(locked: Iterable[str], archived: Iterable[str]) -> bool:
 
 def _version(spec: str) -> tuple[str, str]:
     """The name and the version of a dependency, in one spelling."""
-    found = MatchSpec(spec, strict=False)
+    try:
+        found = MatchSpec(spec, strict=False)
+    except InvalidMatchSpecError:  # an old package: there is nothing to agree on but the text
+        return spec, ""
     return str(found.name), str(found.version or "*")
+
+
+def spelled(spec: str) -> str:
+    """A spec as rattler writes it; as it is, if only other tools understand it."""
+    try:
+        return str(MatchSpec(spec, strict=False))
+    except InvalidMatchSpecError:
+        return spec
 
 
 def _with_hashes(record: RepoDataRecord, package: LockedPackage) -> RepoDataRecord:

@@ -629,6 +629,9 @@ def test_a_damaged_record_of_an_environment_is_named(site: Site) -> None:
     site.installed()
     record = site.prefix / "conda-meta" / "alpha-1.0-pyh1234567_0.json"
     record.write_text(record.read_text()[:100])
+    refused(site.install(), str(record), "cannot be read")
+    (row,) = json.loads(site.workspace.envgen("list", "--json").out)
+    assert (row["state"], row["damaged"]) == ("damaged", ["conda-meta/alpha-1.0-pyh1234567_0.json"])
     site.take("new")
     refused(site.install(), str(record), "cannot be read")
 

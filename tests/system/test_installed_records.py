@@ -77,6 +77,7 @@ LOCKS = {
     "minor": ("3.13.*", "toolie, native, data"),
     "threads": ("3.13.*", "toolie, native, data, free-threading"),
     "common": ("3.12.*", "toolie, first, second <2"),
+    "common-older": ("3.12.*", "toolie <2, first, second <2"),
     "new-common": ("3.12.*", "toolie, first, second"),
     "no-common": ("3.12.*", "toolie, first"),
 }
@@ -295,6 +296,7 @@ def test_without_the_recorded_index_the_archives_say_it(site: Site, lock: str) -
         pytest.param("plain", "without", id="a removal"),
         pytest.param("without", "plain", id="an addition"),
         pytest.param("common", "new-common", id="a common file changes"),
+        pytest.param("common", "common-older", id="another package beside a common file"),
         pytest.param("new-common", "no-common", id="one owner of a common file goes"),
         pytest.param("no-common", "common", id="a second owner of a file comes"),
         pytest.param("common", "plain", id="all owners of a common file go"),

@@ -15,6 +15,7 @@ from envgen.formats.installed_files import damaged_files, listed_files, located,
 from envgen.install.history import appended
 from envgen.install.locked import PlatformLock, dist_name, read
 from envgen.install.plan import Installed, InstallPlan, interpreter, plan, same_archive
+from envgen.install.records import spelled
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 
@@ -228,6 +229,13 @@ def test_without_an_environment_yml_every_package_counts_as_requested() -> None:
     assert read(LOCK, "lock", "linux-64").requested == ("numpy",)
     assert read(LOCK, "lock", "linux-64", "dependencies: [numpy >=2, winreg]\n").requested == ("numpy >=2",)
     assert dist_name("https://u:p@example.org/c/linux-64/numpy-2.2.6-py312_0.tar.bz2") == "numpy-2.2.6-py312_0"
+
+
+@pytest.mark.parametrize(
+    ("spec", "written"), [("numpy>=2,<3", "numpy >=2,<3"), ("a ==>1", "a ==>1"), ("python 3.12.*", "python 3.12.*")]
+)
+def test_a_requested_spec_is_recorded_as_rattler_writes_it_or_as_it_is(spec: str, written: str) -> None:
+    assert spelled(spec) == written
 
 
 # --- files ----------------------------------------------------------------------------------------------------------------
