@@ -62,9 +62,10 @@ def probe(
     layout = layout_of(context, root) if project else layout_or_none(context, root)
     with Terminal() as reporter:
         if project and layout:
-            from envgen.install.select import installed_prefix
+            from envgen.install.select import installed_environment
 
-            prefix, target = installed_prefix(layout, project, target or "auto", prefix, reporter), ""
+            found_there = installed_environment(layout, project, target or "auto", prefix, reporter)
+            prefix, target = found_there.prefix, found_there.target
         environment = prefix or _active()
         _, matrix = facts_of(layout)
         name = _target_name(target, matrix) if target else ""

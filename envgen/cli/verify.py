@@ -17,6 +17,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--target", metavar="TARGET", help=f"What PATHS are meant for: {ANY_TARGET}.")
 @click.option("--project", metavar="NAME", help="Their project: also check its driver, GPUs, channels and frameworks.")
 @click.option("--virtual-packages", "virtual", type=_FILE, metavar="FILE", help="Check against the virtual packages in this file.")
+@click.option("--checksums", is_flag=True, help="Compare the content of every file of an environment, not only its size.")
 @click.option("--strict", is_flag=True, help="Fail on warnings, too.")
 @json_option
 @click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, which code hosts show on pull requests.")
@@ -29,6 +30,7 @@ def verify(
     target: str | None,
     project: str | None,
     virtual: Path | None,
+    checksums: bool,
     strict: bool,
     as_json: bool,
     sarif: bool,
@@ -48,7 +50,7 @@ def verify(
 
     layout = layout_or_none(context, root)
     facts, matrix = facts_of(layout)
-    asked = VerifyRequest(paths=paths, target=target, project=project, virtual=virtual)
+    asked = VerifyRequest(paths=paths, target=target, project=project, virtual=virtual, hashes=checksums)
     items = verified(layout, matrix, cache(partial(cached_project, facts, matrix)), asked)
     if as_json or sarif or github:
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)

@@ -7,12 +7,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from envgen.formats.installed import read_manifest
+from envgen.formats.installed import is_environment, read_manifest
 from envgen.install import prefixes
+from envgen.install.condition import is_equivalent
 from envgen.install.prefixes import EnvironmentFolders
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
@@ -90,18 +91,35 @@ def _reference(layout: Layout, project: str, target: str, prefix: Path | None) -
     return EnvironmentRef(project=project, target=target, prefix=place, lock=lock, lock_digest=prefixes.digest(text))
 
 
-def installed_prefix(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> Path:
-    """The prefix where envgen installed a target's environment. Raises BadInput if it did not; the hint is the command to run."""
+def installed_environment(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> EnvironmentRef:
+    """The environment of a target where it is installed: by envgen, or by another tool with exactly the packages of the lock.
+
+    Raises BadInput if it is not installed; the hint is the command to run.
+    """
     environment = environment_of(layout, project, word, prefix, reporter)
-    manifest = read_manifest(environment.prefix)
-    if manifest and manifest.name == environment.name:
-        return environment.prefix
-    elsewhere = prefixes.find(environment.name, local_folders(layout), Path.home()) if prefix is None else ()
+    if _is_installed(layout, environment):
+        return environment
+    places = prefixes.find(environment.name, local_folders(layout), Path.home()) if prefix is None else ()
+    elsewhere = next((found for place in places if _is_installed(layout, found := replace(environment, prefix=place))), None)
     if elsewhere:
-        return elsewhere[0]
+        return elsewhere
     more = f" --prefix {quoted(prefix)}" if prefix else ""
-    hint = f"run `envgen install {project} --target {environment.target}{more}`"
-    raise BadInput(f"{environment.name} is not installed", where=environment.prefix, hint=hint)
+    command = f"envgen install {project} --target {environment.target}{more}"
+    manifest, hint = read_manifest(environment.prefix), f"run `{command}`"
+    what = f"{environment.name} is not installed"
+    if is_environment(environment.prefix):
+        other = "another tool made this environment, and its packages are not those of the lock"
+        what += f" here: envgen created this environment for {manifest.name}" if manifest else f" here: {other}"
+        hint += " with another --prefix DIR, or with --force to replace its packages"
+    raise BadInput(what, where=environment.prefix, hint=hint)
+
+
+def _is_installed(layout: Layout, environment: EnvironmentRef) -> bool:
+    manifest = read_manifest(environment.prefix)
+    if manifest:
+        return manifest.name == environment.name
+    text = prefixes.lock_text(layout, environment.project, environment.target)
+    return is_equivalent(environment.prefix, text, layout.shown(environment.lock))
 
 
 def quoted(word: object) -> str:

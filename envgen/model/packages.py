@@ -66,6 +66,7 @@ class LockedPackage:
     sha256: str | None = None
     depends: tuple[str, ...] = ()
     constrains: tuple[str, ...] = ()  # a conda-lock.yml does not have them
+    damaged: tuple[str, ...] = ()  # its files that are missing or changed, in an installed environment
     at: Address | None = None
 
 

@@ -234,3 +234,13 @@ def _refused(case: Case, need: str) -> str:
         return ""
     fits = admits(words[0], found.version) is not False and (len(words) < 2 or fnmatchcase(found.build, words[1]))
     return "" if fits else f"{found.name} {found.version} {found.build} is locked"
+
+
+@rule("damaged-files", "Files of a package are missing or changed: an import fails, or runs something else.")
+def damaged_files(case: Case) -> Violations:
+    """In an installed environment, against the records in `conda-meta/`, and the RECORD of a pip package that envgen installed."""
+    for package in case.packages:
+        files = package.damaged
+        if files:
+            more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+            yield package, f"files that are missing or changed: {', '.join(files[:3])}{more}"

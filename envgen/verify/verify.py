@@ -26,12 +26,16 @@ from envgen.verify.rules_promises import driver_floors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
-    """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be."""
+    """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be.
+
+    `hashes` compares the content of every file of an environment, not only its size.
+    """
 
     paths: tuple[Path, ...]
     target: str | None = None
     project: str | None = None
     virtual: Path | None = None
+    hashes: bool = False
 
 
 ProjectByName = Callable[[str], Project]
@@ -48,7 +52,7 @@ def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, aske
     return tuple(
         item
         for path in paths
-        for lock in read_any(path, _shown(path, layout))
+        for lock in read_any(path, _shown(path, layout), hashes=asked.hashes)
         for item in _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix)
     )
 

@@ -67,6 +67,7 @@ OWNERS = {
     "pynvml": {"machine.nvml"},
     "rattler": {
         "install.link",
+        "install.records",
         "curate.published",
         "curate.lint.rules_specs",
         "channels.index",

@@ -460,6 +460,10 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [given_(CPU, NUMPY, conda("numpy", "1.26.4"))],
         [given_(CPU, NUMPY, pip("numpy")), given_(CPU, NUMPY, conda("numpy", platform="osx-64"))],
     ),
+    "damaged-files": (
+        [given_(CPU, replace(NUMPY, damaged=("lib/python3.12/site-packages/numpy/version.py",)))],
+        [given_(CPU, NUMPY)],
+    ),
     "missing-dependency": (
         [
             given_(CPU, conda("x", "1.0", "h1234567_0", "libgone >=1")),
