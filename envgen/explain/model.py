@@ -31,6 +31,7 @@ FactKind = Literal[
     "needed channels",
     "newer minor",
     "cudnn",
+    "code",
     "published",
     "pythons",
     "builds",

@@ -20,7 +20,7 @@ from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout, starter
 from envgen.model.packages import Lock
 from envgen.project.load import load
-from envgen.resolver.cells import with_overrides
+from envgen.resolver.cells import with_gpus, with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
 from envgen.yamlfile.document import read
@@ -135,7 +135,7 @@ def _of_project(lock: Lock, layout: Layout, name: str, word: str, matrix: Matrix
     target = targets.newest_of(_requested(word, matrix), rows)
     if target is None:
         raise BadInput(f"{name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
-    claims = claims_for(lock, with_overrides(matrix.targets[target], rows[target]))
+    claims = claims_for(lock, with_gpus(with_overrides(matrix.targets[target], rows[target]), project))
     return {platform: _for_project(claim, project) for platform, claim in claims.items()}
 
 
