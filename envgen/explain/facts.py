@@ -25,6 +25,7 @@ from envgen.explain.phrases import (
     pythons_reason,
 )
 from envgen.matrix.constraints import bound_text, constraint_text
+from envgen.matrix.gpu_code import code_text as build_code_text
 from envgen.matrix.hardware import code_text, runs_with
 from envgen.model.facts import (
     Bound,
@@ -78,6 +79,7 @@ def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[P
     yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=()))
     yield part("newer minor", newer_minor_reason, lambda _: partial(_with_spellings, newer_minor=True))
     yield part("cudnn", cudnn_reason, lambda _: partial(_with_builds, cudnn=None))
+    yield part("code", _code_reason, lambda _: partial(replace, code=()))
     yield part("published", published_reason, lambda _: _published_everywhere)
     yield part("pythons", pythons_reason, lambda p: partial(_with_builds, pythons=p.matrix.pythons))
     yield part("builds", builds_reason, lambda p: _built_for_all(p.matrix))
@@ -88,6 +90,15 @@ def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[P
             reason=lambda p: known_reason(p.matrix.frameworks[requested.framework]),
             without=lambda p: replace(p, project=edits.with_any_release(p.project, requested.framework)),
         )
+
+
+def _code_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """That some GPUs have builds of their own; what constraints say of the others is a part of its own."""
+    releases = [release.version for release in requested_releases(problem.matrix, requested)]
+    several = (row for row in problem.matrix.frameworks[requested.framework].code if len(row.compiled) > 1)
+    rows = [row for row in several if any(version in row.releases for version in releases)]
+    said = (Reason(f"{build_code_text(requested.framework, row)}, each in builds of its own", row.at, row.because) for row in rows)
+    return next(said, Reason("no GPU has builds of its own", requested.at))
 
 
 def _framework_part(name: str, kind: FactKind, reason: _FrameworkReason, change: Callable[[Problem], _FrameworkChange]) -> Part:

@@ -32,6 +32,7 @@ FactKind = Literal[
     "needed channels",
     "newer minor",
     "cudnn",
+    "code",
     "published",
     "pythons",
     "builds",

@@ -35,10 +35,11 @@ def has_code(capability: Version, code: Iterable[str], *, compiles: bool = True,
 
 
 _Number = tuple[int, int]  # 8.6 as major and minor
+_Entry = tuple[str, _Number, str]
 
 
 @cache
-def _entries(code: tuple[str, ...]) -> tuple[tuple[str, _Number, str], ...]:
+def _entries(code: tuple[str, ...]) -> tuple[_Entry, ...]:
     """Of each entry its kind, the compute capability and the suffix; entries of another form are left out."""
     return tuple((found[1], (int(found[2]), int(found[3])), found[4]) for text in code if (found := CODE.fullmatch(text)))
 
@@ -64,7 +65,11 @@ def build_code(framework: Framework, release: Version, provider: str, cuda: Vers
 def compiled_for(code: Code, gpus: Iterable[Gpu]) -> Compiled | None:
     """The first of the builds of a row that has code for all of some GPUs; None where none has."""
     wanted = tuple(gpus)
-    return next((row for row in code.compiled if all(has_code(gpu.capability, row.has, tegra=gpu.tegra) for gpu in wanted)), None)
+    return next((row for row in code.compiled if all(_serves(row, gpu) for gpu in wanted)), None)
+
+
+def _serves(row: Compiled, gpu: Gpu) -> bool:
+    return (gpu.tegra or not row.tegra) and bool(has_code(gpu.capability, row.has, tegra=gpu.tegra))
 
 
 # --- as constraints -------------------------------------------------------------------------------------------------------
@@ -110,17 +115,21 @@ def _listed(has: Iterable[str]) -> str:
 
 def capabilities(row: Code, on_tegra: frozenset[Version], *, compiles: bool) -> SpecifierSet:
     """The compute capabilities that some build of a row runs on, as a range with its holes."""
-    made = tuple(dict.fromkeys(entry for one in row.compiled for entry in _entries(one.has)))
+    made = tuple(dict.fromkeys((entry, one.tegra) for one in row.compiled for entry in _entries(one.has)))
     return _range(made, frozenset((capability.major, capability.minor) for capability in on_tegra), compiles=compiles)
 
 
 @cache  # rows share lists of code
-def _range(made: tuple[tuple[str, _Number, str], ...], exact: frozenset[_Number], *, compiles: bool) -> SpecifierSet:
-    last = max(major for _, (major, _), _ in made)
-    numbers = [(major, minor) for major in range(min(major for _, (major, _), _ in made), last + 1) for minor in range(10)]
-    served = {n for n in numbers if any(_runs(*entry, n, compiles=compiles, tegra=n in exact) for entry in made)}
+def _range(made: tuple[tuple[_Entry, bool], ...], exact: frozenset[_Number], *, compiles: bool) -> SpecifierSet:
+    majors = [major for (_, (major, _), _), _ in made]
+    last, numbers = max(majors), [(major, minor) for major in range(min(majors), max(majors) + 1) for minor in range(10)]
+
+    def runs(number: _Number, entry: _Entry, *, only_tegra: bool) -> bool:
+        return (number in exact or not only_tegra) and _runs(*entry, number, compiles=compiles, tegra=number in exact)
+
+    served = {number for number in numbers if any(runs(number, entry, only_tegra=only) for entry, only in made)}
     first = min(served)
-    upward = compiles and any(kind == "compute" for kind, _, _ in made)
+    upward = compiles and any(kind == "compute" and not only for (kind, _, _), only in made)
     bounds = [f">={first[0]}.{first[1]}", *([] if upward else [f"<{last + 1}"])]
     return SpecifierSet(",".join((*bounds, *_holes([n for n in numbers if n > first], served))), prereleases=True)
 

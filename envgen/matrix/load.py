@@ -23,7 +23,6 @@ from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
     KINDS,
     CodeRow,
-    CompiledRow,
     CudaFile,
     CudnnFile,
     FrameworkFile,
@@ -202,14 +201,13 @@ def _code(row: CodeRow, at: Address) -> Code:
         releases=row.releases,
         cuda=row.cuda,
         platforms=frozenset(row.platforms),
-        compiled=(_compiled(row), *map(_compiled, row.others)),
+        compiled=(
+            Compiled(tuple(row.has), tuple(row.specs)),
+            *(Compiled(tuple(other.has), tuple(other.specs), other.tegra) for other in row.others),
+        ),
         because=row.because,
         at=at,
     )
-
-
-def _compiled(row: CodeRow | CompiledRow) -> Compiled:
-    return Compiled(tuple(row.has), tuple(row.specs))
 
 
 def _spelling(row: SpellingRow, at: Address) -> Spelling:

@@ -136,6 +136,7 @@ class CompiledRow(FileModel):
 
     has: list[CodeText] = Field(min_length=1, description="The code in them: sm_87, compute_87.")
     specs: list[Text] = Field(default=[], alias="with", description="Conda specs that select these builds.")
+    tegra: bool = Field(default=False, description="true: they are for the GPUs of Jetson alone, because their libraries are.")
 
 
 class CodeRow(FileModel):

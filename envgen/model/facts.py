@@ -128,6 +128,7 @@ class Compiled:
 
     has: tuple[str, ...]
     specs: tuple[str, ...]
+    tegra: bool = False  # for the GPUs of Tegra alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout
 from envgen.model.packages import Lock
-from envgen.model.requested import with_overrides
+from envgen.model.requested import with_gpus, with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
 
@@ -136,7 +136,7 @@ def _of_project(lock: Lock, project: Project, word: str, matrix: Matrix) -> dict
     target = targets.newest_of(_requested(word, matrix), rows)
     if target is None:
         raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
-    claims = claims_for(lock, with_overrides(matrix.targets[target], rows[target]))
+    claims = claims_for(lock, with_gpus(with_overrides(matrix.targets[target], rows[target]), project))
     return {platform: _for_project(claim, project) for platform, claim in claims.items()}
 
 

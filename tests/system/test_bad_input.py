@@ -148,8 +148,8 @@ def written(data: str | bytes, file: str = FILE) -> Change:
         ),
         (replaced(("numpy, ", "python, ")), f"{FILE}:6:16: `python` is not a dependency", "write the version under the key"),
         (
-            replaced(("numpy, ", "cudatoolkit=12.3, ")),
-            f"{FILE}:6:16: `cudatoolkit=12.3`: no target has this CUDA version",
+            replaced(("numpy, ", "cudatoolkit=12.7, ")),
+            f"{FILE}:6:16: `cudatoolkit=12.7`: no target has this CUDA version",
             "the nearest are",
         ),
         (

@@ -94,7 +94,7 @@
 
   function judge(cell, pick) {
     const gpus = cell.cuda ? pick.gpus.filter((gpu) => !gpu.platforms.length || gpu.platforms.includes(cell.platform)) : [];
-    const nowhere = cell.cuda && pick.gpus.length && !gpus.length ? [elsewhere(cell, pick.gpus)] : [];
+    const nowhere = cell.cuda && pick.gpus.length && !gpus.length ? [noneOfThem(cell, pick.gpus)] : [];
     const known = cell.cuda && pick.driver ? { driver: driverPlace(pick.driver) } : {};
     const hard = cell.constraints.filter((constraint) => !constraint.warn);
     const fits = (python) => hard.every((constraint) => holds(constraint, { ...known, python: pythonPlaces[python] }, gpus) !== false);
@@ -107,7 +107,7 @@
   }
 
   /** That none of the GPUs is in a machine of the platform. */
-  function elsewhere(cell, gpus) {
+  function noneOfThem(cell, gpus) {
     const fix = `platform ${[...new Set(gpus.flatMap((gpu) => gpu.platforms))].sort().join(", ")}`;
     const text = `no GPU of these is in a ${cell.platform} machine`;
     const constraint = { axis: "platform", text, fix, because: "", at: cell.constraints[0].at, when: [], need: [], warn: false, never: true };
