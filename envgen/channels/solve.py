@@ -10,6 +10,7 @@ from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, 
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 from rattler.package.build_string import BuildString
+from rattler.repo_data.source import RepoDataSource
 
 from envgen.channels.channel import ChannelLocation, locate, redacted
 from envgen.channels.index import Index
@@ -93,10 +94,19 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
 
 
 async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solution:
+    records = await solved_records(request, index, gateway)
+    channels = [locate(channel) for channel in request.channels]
+    return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
+
+
+async def solved_records(
+    request: SolveRequest, index: Index, gateway: Gateway, more: Sequence[RepoDataSource] = ()
+) -> list[RepoDataRecord]:
+    """The records of one solution, with `more` sources than the channels. Raises as `solve` does."""
     channels = [locate(channel) for channel in request.channels]
     try:
-        records = await rattler_solve(
-            sources=index.sources(channels, request.platform),
+        return await rattler_solve(
+            sources=[*index.sources(channels, request.platform), *more],
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
             gateway=gateway,
             platforms=[request.platform, "noarch"],  # type: ignore[list-item]
@@ -117,7 +127,6 @@ async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solutio
             raise BadInput(f"{index.name}: not repodata: {error}", hint="download the index again") from None
         what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
         raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
-    return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
 def _explained(request: SolveRequest, index: Index, explanation: str) -> str:

@@ -1,51 +1,70 @@
-"""The index has the last word: what a plan's targets become once it is known which builds the index has."""
+"""The index has the last word: what a plan's targets become once it is known what the index has, and what of it solves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from envgen.lock.choose import Solver, cells_of, choose
 from envgen.lock.plan import Plan, locked_only, versions
 from envgen.model.errors import NoSolution
 from envgen.model.facts import Matrix, Platform, Target
+from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice, Obstacle, Resolution
 from envgen.resolver import specs
 from envgen.resolver.candidates import Availability
-from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.resolver.resolve import Problem, answer
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
 
-REFUTED = "`envgen matrix verify` checks every fact against the channels"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One way to choose for a plan: some targets keep the versions of their locks; `todo` get new locks."""
+
+    plan: Plan
+    problem: Problem
+    kept: Collection[str]
+    todo: Sequence[str]
+
+    @property
+    def requests(self) -> tuple[SolveRequest, ...]:
+        """What the solver is asked about the best choice of the facts; nothing where there is none."""
+        found = answer(self.problem) or ()
+        return tuple(request for _, request in cells_of(row for row in found if row.target.name not in self.kept))
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A plan and what will be locked: one resolution for each target that needs a new lock."""
+    """A plan and what will be locked: one resolution for each target that gets a new lock."""
 
     plan: Plan
     resolutions: tuple[Resolution, ...]
 
 
-def decide(matrix: Matrix, plan: Plan, index: Index) -> Decision:
-    """Choose what the index has. Targets that need no new lock keep their versions if a common Python allows it.
-
-    Otherwise all requested targets are locked again. Raises NoSolution if the index has nothing that the matrices allow.
-    """
+def stages(matrix: Matrix, plan: Plan, index: Index) -> tuple[Stage, ...]:
+    """Targets that need no new lock keep their versions if that is possible; otherwise all requested targets are locked again."""
     available = _availability(matrix, plan, index)
     kept = {name: plan.stamps[name] for name in plan.unchanged}
-    try:
-        return _decision(plan, resolve(matrix, plan.project, locked_only(kept, available)), plan.todo)
-    except Unsatisfiable:
-        pass
-    try:
-        return _decision(plan, resolve(matrix, plan.project, available), plan.requested)
-    except Unsatisfiable as error:
-        raise _refuted(plan, error, index) from None
+    whole = Stage(plan=plan, problem=Problem(matrix, plan.project, available), kept=(), todo=plan.requested)
+    if not kept:
+        return (whole,)
+    problem = Problem(matrix, plan.project, locked_only(kept, available))
+    return Stage(plan=plan, problem=problem, kept=tuple(kept), todo=plan.todo), whole
+
+
+def decide(found: Sequence[Stage], solver: Solver) -> Decision:
+    """The best choice of the first stage that has one. Raises NoSolution where none has."""
+    for stage in found:
+        resolutions = choose(stage.problem, solver, stage.kept)
+        if resolutions:
+            return Decision(stage.plan, tuple(row for row in resolutions if row.target.name in stage.todo))
+    raise NoSolution("TODO")
 
 
 def changed_by_index(plan: Plan, resolution: Resolution) -> tuple[str, ...]:
@@ -61,8 +80,12 @@ def changed_by_index(plan: Plan, resolution: Resolution) -> tuple[str, ...]:
     return (*notes, *(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost))
 
 
-def _decision(plan: Plan, resolutions: Sequence[Resolution], todo: Sequence[str]) -> Decision:
-    return Decision(plan, tuple(found for found in resolutions if found.target.name in todo))
+def _because(obstacles: Sequence[Obstacle], target: str) -> str:
+    """The most telling obstacle: what the index lacks comes first, then what concerns this target."""
+    if not obstacles:
+        return "so that all targets agree"
+    first = min(obstacles, key=lambda obstacle: (not obstacle.index, obstacle.target != target))
+    return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"
 
 
 def _availability(matrix: Matrix, plan: Plan, index: Index) -> Availability:
@@ -79,24 +102,3 @@ def _availability(matrix: Matrix, plan: Plan, index: Index) -> Availability:
         return frozenset.intersection(*(pythons(spec, platform) for spec in ("python", *specs.spelled(choice, target))))
 
     return availability
-
-
-def _refuted(plan: Plan, error: Unsatisfiable, index: Index) -> NoSolution:
-    """The matrices have an answer and the index rules it out: which facts it refutes, and what the solver says to that answer."""
-    from envgen.channels.solve import Unsolvable, solve
-    from envgen.explain.refuted import by_index
-
-    what = f"{plan.project.name}: {by_index(error.problem, plan.resolutions.values())}"
-    try:
-        solve([request for resolution in plan.resolutions.values() for request in specs.requests(resolution)], index, 1)
-    except Unsolvable as unsolvable:
-        what = f"{what}\n\nthe solver says about the choice of the matrices:\n{unsolvable.what}"
-    return NoSolution(what, where=plan.project.at("frameworks"), hint=REFUTED)
-
-
-def _because(obstacles: Sequence[Obstacle], target: str) -> str:
-    """The most telling obstacle: what the index lacks comes first, then what concerns this target."""
-    if not obstacles:
-        return "so that all targets agree"
-    first = min(obstacles, key=lambda obstacle: (not obstacle.index, obstacle.target != target))
-    return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"

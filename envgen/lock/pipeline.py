@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.files import write_files
 from envgen.formats import conda_lock
-from envgen.lock.decide import REFUTED, Decision, changed_by_index, decide
 from envgen.lock.keep_records import keep_records
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
 from envgen.matrix.load import load_matrix
@@ -23,6 +22,7 @@ from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
+from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, Reporter, Solved
 from envgen.project.load import load
@@ -32,7 +32,8 @@ from envgen.verify import check
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
-    from envgen.model.packages import Solution, SolveRequest
+    from envgen.lock.choose import Solver
+    from envgen.lock.decide import Decision
 
 
 def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Outcome, ...]:
@@ -82,16 +83,15 @@ def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
 ) -> Mapping[tuple[str, str], Outcome]:
     """Outcomes by project and target, for every target that got a new lock."""
+    from envgen.lock.choose import Solver
+
     index = _index(layout, plans, request, reporter)
-    decisions = [_decide(matrix, found, index) for found in plans]
-    resolutions = [resolution for decision in decisions for resolution in decision.resolutions]
-    _check_names(resolutions, index)
-    plan_of = {decision.plan.project.name: decision.plan for decision in decisions}
-    solved = [
-        _pin(layout, matrix, plan_of[item.resolution.project.name], item)
-        for item in _solve(resolutions, index, request.jobs, reporter)
-    ]
+    _check_names(plans, index)
+    solver = Solver(index, request.jobs)
+    decisions = _decide(matrix, plans, solver, reporter)
+    solved = [item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver)]
     keep_records(layout, solved, reporter)
+    plan_of = {found.project.name: found for found in plans}
     return {_key(item.resolution): _write(layout, plan_of[item.resolution.project.name], item) for item in solved}
 
 
@@ -108,16 +108,11 @@ def _index(layout: Layout, plans: Sequence[Plan], request: LockRequest, reporter
     return index
 
 
-def _decide(matrix: Matrix, found: Plan, index: Index) -> Decision:
-    with addressed(found.project.at("channels"), NoSolution):
-        return decide(matrix, found, index)
-
-
-def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
+def _check_names(plans: Iterable[Plan], index: Index) -> None:
     """A dependency that no channel has is more often a typo than a conflict: report it where it is written."""
     from envgen.channels.query import match_spec, unknown_packages
 
-    for resolution in resolutions:
+    for resolution in (found.resolutions[name] for found in plans for name in found.requested):
         channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}
         for dependency in own.values():
@@ -129,44 +124,39 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
             raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=own[name].at, hint=hint)
 
 
-# --- solve ----------------------------------------------------------------------------------------------------------------
-
-TargetRequests = tuple[Resolution, tuple["SolveRequest", ...]]  # one target and its cells
+# --- choose and solve -----------------------------------------------------------------------------------------------------
 
 
-def _solve(resolutions: Sequence[Resolution], index: Index, jobs: int, reporter: Reporter) -> list[Solved]:
-    """Solve all cells at once; conda-lock is imported meanwhile."""
+def _decide(matrix: Matrix, plans: Sequence[Plan], solver: Solver, reporter: Reporter) -> list[tuple[Decision, float]]:
+    """What is locked of each plan, with the seconds that each of its targets took. Raises NoSolution where nothing can be.
+
+    The best choices of the facts are solved all at once; conda-lock is imported meanwhile.
+    """
     from envgen.lock import condalock
+    from envgen.lock.decide import decide, stages
 
     begun = time.perf_counter()
-    groups: list[TargetRequests] = [(resolution, specs.requests(resolution)) for resolution in resolutions]
     with ThreadPoolExecutor(1) as executor:
         imported = executor.submit(condalock.warm)
-        reporter.begin("solving", sum(len(requests) for _, requests in groups))
-        solutions = iter(_solutions(groups, index, jobs, reporter))
+        staged = []
+        for found in plans:
+            with addressed(found.project.at("channels"), NoSolution):
+                staged.append(stages(matrix, found, solver.index))
+        requests = [request for some in staged for request in some[0].requests]
+        reporter.begin("solving", len(requests))
+        solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
+        reporter.end()
+        decisions = [decide(some, solver) for some in staged]
         imported.result()
-    reporter.end()
-    seconds = (time.perf_counter() - begun) / len(resolutions)
-    return [
-        Solved(resolution=resolution, solutions=tuple(next(solutions) for _ in requests), files=(), seconds=seconds)
-        for resolution, requests in groups
-    ]
+    seconds = (time.perf_counter() - begun) / sum(len(decision.resolutions) for decision in decisions)
+    return [(decision, seconds) for decision in decisions]
 
 
-def _solutions(groups: Sequence[TargetRequests], index: Index, jobs: int, reporter: Reporter) -> tuple[Solution, ...]:
-    """One solution for each cell. Raises NoSolution with the solver's words and the facts or requirements that they come from."""
-    from envgen.channels.solve import Unsolvable, solvable, solve
-    from envgen.explain.refuted import by_solver
-
-    cells = [(resolution, request) for resolution, requests in groups for request in requests]
-    try:
-        return solve(
-            [request for _, request in cells], index, jobs, lambda done: reporter.step(f"{done.environment} {done.platform}")
-        )
-    except Unsolvable as error:
-        failed = [(resolution, request) for resolution, request in cells if request in error.requests]
-        explained = by_solver(failed[:3], lambda request: solvable(request, index))
-        raise NoSolution(f"{error.what}\n\n{explained}", hint=f"{error.hint}; {REFUTED}") from None
+def _solved(layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver) -> Iterator[Solved]:
+    """Each target of a decision with its solutions, and its files."""
+    for resolution in decision.resolutions:
+        solutions = tuple(found for request in specs.requests(resolution) if isinstance(found := solver.answer(request), Solution))
+        yield _pin(layout, matrix, decision.plan, Solved(resolution=resolution, solutions=solutions, files=(), seconds=seconds))
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
@@ -217,6 +207,8 @@ def _key(resolution: Resolution) -> tuple[str, str]:
 
 
 def _write(layout: Layout, found: Plan, item: Solved) -> Outcome:
+    from envgen.lock.decide import changed_by_index
+
     folder = layout.target(*_key(item.resolution))
     replaced = (folder / LOCK).is_file()
     write_files(folder, item.files, layout)

@@ -29,6 +29,11 @@ class Choice:
     variant: Variant  # the CUDA of its build: the target's, or an older minor of the same major
     companions: tuple[str, ...]
 
+    @property
+    def build(self) -> tuple[Version, Variant]:
+        """What tells the choices of one framework apart in a target: the release, and the CUDA of its build."""
+        return self.release.version, self.variant
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:

@@ -13,7 +13,8 @@ from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, named, no_index, requirement_text
 from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings, with_overrides
-from envgen.resolver.search import Assignment, best, serve, why_unserved
+from envgen.resolver.search import Assignment, best, every, serve, why_unserved
+from envgen.resolver.target_choices import Refused, TargetChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,9 @@ def resolve(matrix: Matrix, project: Project, availability: Availability = no_in
     return found
 
 
-def answer(problem: Problem) -> tuple[Resolution, ...] | None:
-    """The best choice for every target, or None."""
-    searched = _searched(problem)
+def answer(problem: Problem, refused: Refused = frozenset()) -> tuple[Resolution, ...] | None:
+    """The best choice for every target without selections that are refused, or None."""
+    searched = _searched(problem, refused)
     if searched.assignment is None:
         return None
     return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
@@ -56,6 +57,14 @@ def answer(problem: Problem) -> tuple[Resolution, ...] | None:
 def possible(problem: Problem) -> bool:
     """Whether there is any choice."""
     return _searched(problem).assignment is not None
+
+
+def target_choices(problem: Problem, name: str) -> Iterator[TargetChoice]:
+    """Everything that the facts let one target have, the best first; the index only says which platforms it keeps."""
+    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    served = next(_served(candidates, target, platforms) for target, platforms in _targets(problem) if target.name == name)
+    for found in every(candidates, served.cells) if served.cells else ():
+        yield TargetChoice(name, found.python, tuple(candidate.choice for candidate in found.combinations[name]))
 
 
 def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
@@ -85,13 +94,13 @@ class _Searched:
     obstacles: tuple[Obstacle, ...]
 
 
-def _searched(problem: Problem) -> _Searched:
+def _searched(problem: Problem, refused: Refused = frozenset()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     served = {target.name: _served(candidates, target, platforms) for target, platforms in _targets(problem)}
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
         return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
-    found = best(candidates, {name: row.cells for name, row in served.items()})
+    found = best(candidates, {name: row.cells for name, row in served.items()}, refused)
     return _Searched(problem=problem, served=served, assignment=found.assignment, obstacles=(*met, *found.obstacles))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from packaging.version import Version
+
 from envgen.model.facts import Target, Variant
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice, Resolution
@@ -33,22 +35,37 @@ def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
     return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
 
 
+def chosen(python: Version, choices: Iterable[Choice], target: Target) -> tuple[str, ...]:
+    """The specs of all that is chosen for a target."""
+    return tuple(dict.fromkeys((_python(python), *(spec for choice in choices for spec in spelled(choice, target)))))
+
+
+def beside(resolution: Resolution) -> tuple[str, ...]:
+    """The specs of a target that are the same whatever is chosen."""
+    return tuple(dict.fromkeys(spec for group in _beside(resolution) for spec in group.specs))
+
+
 def groups(resolution: Resolution) -> tuple[Group, ...]:
     """Everything that goes into `dependencies:`, in the order of the decisions; each spec once."""
     pins = {pin.name: pin for pin in resolution.pins}
-    found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
-    for choice in resolution.choices:
-        found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
+    python = Group((_python(resolution.python),), pins["python"].because[0].text)
+    frameworks = (
+        Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text) for choice in resolution.choices
+    )
+    return tuple(_without_repeats((python, *frameworks, *_beside(resolution))))
+
+
+def _python(python: Version) -> str:
+    return f"python {python}.*"
+
+
+def _beside(resolution: Resolution) -> Iterator[Group]:
     if not resolution.choices:
-        found.append(Group(resolution.cuda_specs, f"target {resolution.target.name}"))
-    if "cudnn" in pins:
-        found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
+        yield Group(resolution.cuda_specs, f"target {resolution.target.name}")
+    yield from (Group((f"cudnn {pin.version}",), pin.because[0].text) for pin in resolution.pins if pin.name == "cudnn")
     if resolution.project.pip:
-        found.append(Group(("pip",), "installs the pip section"))
-    own = tuple(dependency.spec for dependency in resolution.dependencies)
-    if own:
-        found.append(Group(own, "the project's own dependencies"))
-    return tuple(_without_repeats(found))
+        yield Group(("pip",), "installs the pip section")
+    yield Group(tuple(dependency.spec for dependency in resolution.dependencies), "the project's own dependencies")
 
 
 def _without_repeats(groups: Iterable[Group]) -> Iterator[Group]:

@@ -1,0 +1,107 @@
+"""Choosing with the records: the best choice with which every cell of a project solves.
+
+The best choice of the facts is solved first. Where a cell has no solution, the solver says which of the cell's other choices it can
+have first (`channels.alternatives`); what is before that is refused for its target, and the search begins again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import dropwhile, islice
+from typing import TYPE_CHECKING
+
+from envgen.channels.solve import Unsolvable, attempts
+from envgen.model.errors import EnvgenError
+from envgen.model.packages import Solution, SolveRequest
+from envgen.resolver import specs
+from envgen.resolver.resolve import Problem, answer, target_choices
+from envgen.resolver.target_choices import Refusal, TargetChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envgen.channels.alternatives import Alternative
+    from envgen.channels.index import Index
+    from envgen.model.resolution import Resolution
+
+Cell = tuple["Resolution", SolveRequest]  # one target on one platform, with what the solver is asked for it
+_Key = tuple[object, ...]
+_AT_ONCE = 5000  # choices of a cell that the solver is asked about before more are made
+
+
+class Solver:
+    """The solver over one index. The same request is asked once."""
+
+    def __init__(self, index: Index, jobs: int) -> None:
+        self.index = index
+        self._jobs = jobs
+        self._found: dict[_Key, Solution | Unsolvable] = {}
+        self._first: dict[_Key, int | None] = {}
+
+    def solve(self, requests: Sequence[SolveRequest], done: Callable[[SolveRequest], None] = lambda _: None) -> None:
+        """Solve requests at the same time. Raises what is not about their specs: a channel that cannot be reached, bad input."""
+        new = {_key(request): request for request in requests if _key(request) not in self._found}
+        for key, found in zip(new, attempts(list(new.values()), self.index, self._jobs, done), strict=True):
+            if isinstance(found, EnvgenError) and not isinstance(found, Unsolvable):
+                raise found
+            self._found[key] = found
+
+    def answer(self, request: SolveRequest) -> Solution | Unsolvable:
+        """The solution of a request, or the error that says why it has none."""
+        self.solve((request,))
+        return self._found[_key(request)]
+
+    def first(self, request: SolveRequest, alternatives: Sequence[Alternative]) -> int | None:
+        """The place of the first alternative with which a request has a solution; None where it has none."""
+        from envgen.channels.alternatives import first_solvable
+
+        key = (*_key(request), tuple(alternatives))
+        if key not in self._first:
+            self._first[key] = first_solvable(request, alternatives, self.index)
+        return self._first[key]
+
+
+def _key(request: SolveRequest) -> _Key:
+    virtual = tuple(sorted(request.virtual.items()))
+    return request.platform, request.specs, request.channels, virtual, request.excluded, request.exclude_newer
+
+
+def choose(problem: Problem, solver: Solver, kept: Collection[str] = ()) -> tuple[Resolution, ...] | None:
+    """The best choice with which every cell solves, or None where there is none. `kept` are targets that are not solved."""
+    refused: set[Refusal] = set()
+    while found := answer(problem, frozenset(refused)):
+        cells = cells_of(row for row in found if row.target.name not in kept)
+        if not refused:
+            solver.solve([request for _, request in cells])
+        failed = next((cell for cell in cells if isinstance(solver.answer(cell[1]), Unsolvable)), None)
+        if failed is None:
+            return found
+        refused.update(_refused(problem, *failed, solver))
+    return None
+
+
+def cells_of(resolutions: Iterator[Resolution]) -> list[Cell]:
+    """The cells of some targets."""
+    return [(resolution, request) for resolution in resolutions for request in specs.requests(resolution)]
+
+
+def _refused(problem: Problem, resolution: Resolution, request: SolveRequest, solver: Solver) -> Iterator[Refusal]:
+    """What a cell that has no solution cannot have: its choice, and what follows in the order of preference up to the first that
+    solves.
+    """
+    own = TargetChoice(resolution.target.name, resolution.python, resolution.choices).refusal
+    yield own
+    later = dropwhile(lambda choice: choice.refusal != own, target_choices(problem, resolution.target.name))
+    rest = islice(later, 1, None)
+    while some := list(islice(rest, _AT_ONCE)):
+        place = first_of(some, resolution, request, solver)
+        yield from (choice.refusal for choice in some[:place])
+        if place is not None:
+            return
+
+
+def first_of(choices: Sequence[TargetChoice], resolution: Resolution, request: SolveRequest, solver: Solver) -> int | None:
+    """The place of the first choice with which a cell has a solution; None where it has none with any."""
+    asked = replace(request, specs=specs.beside(resolution))
+    return solver.first(asked, [specs.chosen(choice.python, choice.choices, resolution.target) for choice in choices])
