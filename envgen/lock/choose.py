@@ -6,7 +6,7 @@ have first (`channels.alternatives`); what is before that is refused for its tar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING
@@ -81,7 +81,7 @@ def choose(problem: Problem, solver: Solver, kept: Collection[str] = ()) -> tupl
     return None
 
 
-def cells_of(resolutions: Iterator[Resolution]) -> list[Cell]:
+def cells_of(resolutions: Iterable[Resolution]) -> list[Cell]:
     """The cells of some targets."""
     return [(resolution, request) for resolution in resolutions for request in specs.requests(resolution)]
 

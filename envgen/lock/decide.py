@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,14 @@ from envgen.lock.plan import Plan, locked_only, versions
 from envgen.model.errors import NoSolution
 from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.packages import SolveRequest
-from envgen.model.resolution import Choice, Obstacle, Resolution
+from envgen.model.resolution import Choice, Resolution
 from envgen.resolver import specs
-from envgen.resolver.candidates import Availability
+from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
+    from envgen.lock.moved import Moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +42,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A plan and what will be locked: one resolution for each target that gets a new lock."""
+    """A plan, what will be locked (one resolution for each target that gets a new lock), and what the index changed in each."""
 
     plan: Plan
     resolutions: tuple[Resolution, ...]
+    changed: Mapping[str, tuple[str, ...]]
 
 
 def stages(matrix: Matrix, plan: Plan, index: Index) -> tuple[Stage, ...]:
@@ -63,29 +65,28 @@ def decide(found: Sequence[Stage], solver: Solver) -> Decision:
     for stage in found:
         resolutions = choose(stage.problem, solver, stage.kept)
         if resolutions:
-            return Decision(stage.plan, tuple(row for row in resolutions if row.target.name in stage.todo))
+            return _decision(stage, resolutions, solver)
     raise NoSolution("TODO")
 
 
-def changed_by_index(plan: Plan, resolution: Resolution) -> tuple[str, ...]:
-    """Where the index changed the choice that the matrices alone would make, and why; one line for each change."""
-    expected = plan.resolutions[resolution.target.name]
-    before, after = versions(expected), versions(resolution)
-    releases = {choice.release.framework: choice.release.at for choice in expected.choices}
-    notes = []
-    for name in (name for name in after if after[name] != before[name]):
-        obstacles = [obstacle for obstacle in resolution.obstacles if obstacle.release == releases.get(name)]
-        notes.append(f"{name} {after[name]}, not {before[name]}: {_because(obstacles, resolution.target.name)}")
-    lost = [dropped for dropped in resolution.dropped if dropped.platform in expected.platforms]
-    return (*notes, *(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost))
+def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -> Decision:
+    """The targets that get a new lock, with what is not as the facts alone would have it, and why."""
+    plan, problem = stage.plan, stage.problem
+    todo = {row.target.name: row for row in resolutions if row.target.name in stage.todo}
+    changes: dict[str, Moved] = {}
+    if any(versions(row) != versions(plan.resolutions[name]) for name, row in todo.items()):
+        from envgen.lock.moved import moved
+
+        changes = moved(replace(problem, availability=no_index), problem, resolutions, solver)
+    chosen = tuple(row.with_moved(changes[name].by_solver) if name in changes else row for name, row in todo.items())
+    lost = {name: _lost(plan.resolutions[name], row) for name, row in todo.items()}
+    return Decision(plan, chosen, {name: (*(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo})
 
 
-def _because(obstacles: Sequence[Obstacle], target: str) -> str:
-    """The most telling obstacle: what the index lacks comes first, then what concerns this target."""
-    if not obstacles:
-        return "so that all targets agree"
-    first = min(obstacles, key=lambda obstacle: (not obstacle.index, obstacle.target != target))
-    return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"
+def _lost(expected: Resolution, found: Resolution) -> tuple[str, ...]:
+    """The platforms of a target that the index cannot serve."""
+    lost = (dropped for dropped in found.dropped if dropped.platform in expected.platforms)
+    return tuple(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost)
 
 
 def _availability(matrix: Matrix, plan: Plan, index: Index) -> Availability:

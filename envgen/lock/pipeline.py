@@ -91,8 +91,7 @@ def _lock(
     decisions = _decide(matrix, plans, solver, reporter)
     solved = [item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver)]
     keep_records(layout, solved, reporter)
-    plan_of = {found.project.name: found for found in plans}
-    return {_key(item.resolution): _write(layout, plan_of[item.resolution.project.name], item) for item in solved}
+    return {_key(item.resolution): _write(layout, item) for item in solved}
 
 
 def _index(layout: Layout, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
@@ -156,7 +155,9 @@ def _solved(layout: Layout, matrix: Matrix, decision: Decision, seconds: float, 
     """Each target of a decision with its solutions, and its files."""
     for resolution in decision.resolutions:
         solutions = tuple(found for request in specs.requests(resolution) if isinstance(found := solver.answer(request), Solution))
-        yield _pin(layout, matrix, decision.plan, Solved(resolution=resolution, solutions=solutions, files=(), seconds=seconds))
+        notes = (*resolution.moved.values(), *decision.changed[resolution.target.name])
+        item = Solved(resolution=resolution, solutions=solutions, files=(), seconds=seconds, notes=notes)
+        yield _pin(layout, matrix, decision.plan, item)
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved:
     files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
     file = condalock.pin(specs.environment_name(resolution), item, files, digest, versions(resolution))
     warnings = _verify(layout, matrix, item, file)
-    return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=warnings)
+    return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=(*item.notes, *warnings))
 
 
 def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) -> tuple[str, ...]:
@@ -206,9 +207,7 @@ def _key(resolution: Resolution) -> tuple[str, str]:
     return resolution.project.name, resolution.target.name
 
 
-def _write(layout: Layout, found: Plan, item: Solved) -> Outcome:
-    from envgen.lock.decide import changed_by_index
-
+def _write(layout: Layout, item: Solved) -> Outcome:
     folder = layout.target(*_key(item.resolution))
     replaced = (folder / LOCK).is_file()
     write_files(folder, item.files, layout)
@@ -218,5 +217,5 @@ def _write(layout: Layout, found: Plan, item: Solved) -> Outcome:
         downloads=item.downloads,
         seconds=item.seconds,
         path=layout.shown(folder),
-        notes=(*changed_by_index(found, item.resolution), *item.notes),
+        notes=item.notes,
     )

@@ -29,7 +29,7 @@ class Solved:
     solutions: tuple[Solution, ...]
     files: tuple[RenderedFile, ...]
     seconds: float
-    notes: tuple[str, ...] = ()  # warnings of `verify`
+    notes: tuple[str, ...] = ()  # what the index changed, and warnings of `verify`
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:

@@ -6,9 +6,9 @@ a framework (`align:`), framework by framework; the newest framework; the newest
 For one Python, `align:` alone makes targets depend on each other. So each Python is searched by itself, framework by framework:
 every release that the reference can still have is tried, once for each kind of release that the facts tell apart; every other
 target takes the same release where it can be completed with it. What a target can still be completed with depends on few facts
-(`_State`) and is remembered: the cost grows with the releases, not with their combinations. What is refused beside the facts (a
-combination that does not solve) is part of the state for as long as the releases taken so far are its own; a release that begins one
-counts as a kind of its own.
+(`_State`) and is remembered: the cost grows with the releases, not with their combinations. What is refused beside the facts, a
+combination that does not solve, is part of the state while the releases taken so far are its own; a release that begins one is a
+kind of its own.
 """
 
 from __future__ import annotations
