@@ -35,9 +35,17 @@ if TYPE_CHECKING:
 
 
 class Index(Protocol):
-    """Package records by channel, name and platform. `name` says where they come from, as messages show it."""
+    """Package records by channel, name and platform.
+
+    `name` says where they come from, as messages show it; `recorded` is True where they are those of locked packages alone.
+    """
 
     name: str
+    recorded: bool
+
+    @property
+    def shown(self) -> str:
+        """The index in a sentence: `the recorded index (environments/index)`."""
 
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         """All records of a package on a platform, including `noarch`."""
@@ -58,14 +66,19 @@ class FolderIndex:
 
     gateway = None
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, recorded: bool = False) -> None:
         if not any(folder.glob("**/repodata.json*")):
             hint = "it must hold <channel>/<subdir>/repodata.json or repodata.json.zst"
             raise BadInput("no repodata in this index folder", where=name, hint=hint)
         self.folder = folder
         self.name = name
+        self.recorded = recorded
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+
+    @property
+    def shown(self) -> str:
+        return f"the recorded index ({self.name})" if self.recorded else self.name
 
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         key = (channel.folder, platform, name)
@@ -102,7 +115,7 @@ class FolderIndex:
         folder = self.folder / channel.folder
         if not folder.is_dir():
             known = {path.parent.parent.relative_to(self.folder).as_posix() for path in self.folder.glob("**/repodata.json*")}
-            raise NoSolution(f"channel `{channel.text}` is not in {self.name}", hint=closest(channel.folder, known))
+            raise NoSolution(f"channel `{channel.text}` is not in {self.shown}", hint=closest(channel.folder, known))
         plain, packed = folder / subdir / "repodata.json", folder / subdir / "repodata.json.zst"
         path = plain if plain.is_file() else unpacked(packed) if packed.is_file() else None
         if path is None:
@@ -119,7 +132,8 @@ class LiveIndex:
     rattler and its cache know channels by URLs without credentials, which are added to each request.
     """
 
-    name = "live channels"
+    name = shown = "live channels"
+    recorded = False
 
     def __init__(self, channels: Sequence[ChannelLocation]) -> None:
         self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels", client=client(channels))
@@ -193,7 +207,7 @@ def open_index(wanted: IndexOptions, layout: Layout, channels: Sequence[str], pl
         return FolderIndex(wanted.folder, str(wanted.folder)), ""
     recorded = layout.shown(layout.index)
     if wanted.offline:
-        return FolderIndex(layout.index, recorded), ""
+        return FolderIndex(layout.index, recorded, recorded=True), ""
     places = [locate(channel) for channel in channels]
     live = LiveIndex(places)
     try:
@@ -206,5 +220,5 @@ def open_index(wanted: IndexOptions, layout: Layout, channels: Sequence[str], pl
         warning = (
             f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."
         )
-        return FolderIndex(layout.index, recorded), warning
+        return FolderIndex(layout.index, recorded, recorded=True), warning
     return live, ""

@@ -33,15 +33,6 @@ def _silent(_: SolveRequest) -> None:
     """Say nothing."""
 
 
-def solvable(request: SolveRequest, index: Index) -> bool:
-    """Whether one request has a solution."""
-    try:
-        solve((request,), index, 1)
-    except Unsolvable:
-        return False
-    return True
-
-
 def solve(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
     """One solution for each request, in the order of the requests. `jobs` is how many run at once.
 
@@ -133,7 +124,7 @@ def _explained(request: SolveRequest, index: Index, explanation: str) -> str:
     specs = "\n".join(f"  - {spec}" for spec in request.specs)
     virtual = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
     return (
-        f"{request.environment} on {request.platform}: no solution in {index.name}\n{explanation}\n\n"
+        f"{request.environment} on {request.platform}: no solution in {index.shown}\n{explanation}\n\n"
         f"requested:\n{specs}\nwith {virtual}"
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Project, RequestedFramework
+from envgen.model.facts import Dependency, Project, RequestedFramework
 
 
 def edited(project: Project, **changes: Any) -> Project:
@@ -62,6 +62,21 @@ def without_companion(project: Project, framework: str, companion: str) -> Proje
 def without_gpu(project: Project, written: str) -> Project:
     """The project without one GPU, by what `gpus:` calls it."""
     return replace(project, gpus=tuple(gpu for gpu in project.gpus if gpu.written != written))
+
+
+def dependencies(project: Project) -> tuple[Dependency, ...]:
+    """Every dependency of a project, those of single targets last."""
+    return (*project.dependencies, *(row for target in project.targets for row in target.dependencies))
+
+
+def with_dependency(project: Project, old: Dependency, new: Dependency | None) -> Project:
+    """The project with another dependency in the place of one, or with none."""
+
+    def changed(rows: tuple[Dependency, ...]) -> tuple[Dependency, ...]:
+        return tuple(found for row in rows if (found := new if row == old else row))
+
+    targets = tuple(replace(row, dependencies=changed(row.dependencies)) for row in project.targets)
+    return replace(project, dependencies=changed(project.dependencies), targets=targets)
 
 
 def requested_framework(project: Project, name: str) -> RequestedFramework:

@@ -24,6 +24,7 @@ RequirementKind = Literal[
     "platforms",
     "channels",
     "python",
+    "dependency",
 ]
 FactKind = Literal[
     "known",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from envgen.channels.solve import Unsolvable
 from envgen.lock.choose import Solver, cells_of, choose
 from envgen.lock.plan import Plan, locked_only, versions
 from envgen.model.errors import NoSolution
-from envgen.model.facts import Matrix, Platform, Target
+from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice, Resolution
 from envgen.resolver import specs
@@ -49,9 +51,9 @@ class Decision:
     changed: Mapping[str, tuple[str, ...]]
 
 
-def stages(matrix: Matrix, plan: Plan, index: Index) -> tuple[Stage, ...]:
+def stages(matrix: Matrix, plan: Plan, holdings: Holdings) -> tuple[Stage, ...]:
     """Targets that need no new lock keep their versions if that is possible; otherwise all requested targets are locked again."""
-    available = _availability(matrix, plan, index)
+    available = holdings.of(plan.project)
     kept = {name: plan.stamps[name] for name in plan.unchanged}
     whole = Stage(plan=plan, problem=Problem(matrix, plan.project, available), kept=(), todo=plan.requested)
     if not kept:
@@ -60,13 +62,13 @@ def stages(matrix: Matrix, plan: Plan, index: Index) -> tuple[Stage, ...]:
     return Stage(plan=plan, problem=problem, kept=tuple(kept), todo=plan.todo), whole
 
 
-def decide(found: Sequence[Stage], solver: Solver) -> Decision:
+def decide(found: Sequence[Stage], solver: Solver, holdings: Holdings) -> Decision:
     """The best choice of the first stage that has one. Raises NoSolution where none has."""
     for stage in found:
         resolutions = choose(stage.problem, solver, stage.kept)
         if resolutions:
             return _decision(stage, resolutions, solver)
-    raise NoSolution("TODO")
+    raise _no_solution(found[-1], solver, holdings)
 
 
 def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -> Decision:
@@ -89,17 +91,58 @@ def _lost(expected: Resolution, found: Resolution) -> tuple[str, ...]:
     return tuple(f"{dropped.platform} dropped by the index: {dropped.because.text}" for dropped in lost)
 
 
-def _availability(matrix: Matrix, plan: Plan, index: Index) -> Availability:
-    """For which Pythons the index has all packages of a choice. Each spec is looked up once for each platform."""
-    from envgen.channels.query import available_pythons
+class Holdings:
+    """For which Pythons an index has all packages of a choice. Each spec is looked up once for each platform."""
 
-    project = plan.project
+    def __init__(self, matrix: Matrix, index: Index) -> None:
+        self._matrix = matrix
+        self._index = index
+        self._pythons = cache(self._of)
 
-    @cache
-    def pythons(spec: str, platform: Platform) -> frozenset[Version]:
-        return available_pythons(index, spec, project.channels, platform, matrix.pythons, project.exclude_newer)
+    def of(self, project: Project) -> Availability:
+        """What the channels of a project hold."""
 
-    def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-        return frozenset.intersection(*(pythons(spec, platform) for spec in ("python", *specs.spelled(choice, target))))
+        def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
+            wanted = ("python", *specs.spelled(choice, target))
+            return frozenset.intersection(*(self._pythons(s, project.channels, platform, project.exclude_newer) for s in wanted))
 
-    return availability
+        return availability
+
+    def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: datetime | None) -> frozenset[Version]:
+        from envgen.channels.query import available_pythons
+
+        return available_pythons(self._index, spec, channels, platform, self._matrix.pythons, exclude_newer)
+
+
+def _no_solution(stage: Stage, solver: Solver, holdings: Holdings) -> NoSolution:
+    """Why nothing that the facts allow can be locked, what would end that, and the solver's own words."""
+    from envgen.explain.report import unsolvable_text
+    from envgen.explain.unsolvable import unsolvable
+
+    problem, index = stage.problem, solver.index
+
+    def answers(project: Project) -> tuple[Resolution, ...] | None:
+        return choose(replace(problem, project=project, availability=holdings.of(project)), solver)
+
+    found = unsolvable(problem, answers)
+    what = f"{problem.project.name}: {unsolvable_text(found, index.shown)}"
+    words = _words(replace(problem, project=found.narrowed), solver)
+    where = found.requirements[0].at if found.requirements else problem.project.at("")
+    return NoSolution(f"{what}\n\n{words}" if words else what, where=where, hint=_hint(index, refuted=bool(found.lacking)))
+
+
+def _words(problem: Problem, solver: Solver) -> str:
+    """What the solver says of the first cell that has no solution, with the best choice of the index, else of the facts."""
+    found = answer(problem) or answer(replace(problem, availability=no_index)) or ()
+    for _, request in cells_of(found):
+        said = solver.answer(request)
+        if isinstance(said, Unsolvable):
+            return f"the solver says of the best choice:\n{said.what}"
+    return ""
+
+
+def _hint(index: Index, *, refuted: bool) -> str:
+    if index.recorded:
+        return f"{index.shown} has only the packages of the committed locks: lock from live channels, or give --index DIR"
+    check = "; `envgen matrix verify` checks every fact against the channels" if refuted else ""
+    return f"change one of these, or try another index: {index.name} may not hold every published package{check}"

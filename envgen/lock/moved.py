@@ -17,7 +17,7 @@ from envgen.explain.minimize import minimal
 from envgen.lock.choose import Cell, Solver, cells_of, first_of
 from envgen.lock.needs import Needed, Needing, needs_text
 from envgen.lock.plan import versions
-from envgen.model.facts import Dependency, Platform, Project, Target
+from envgen.model.facts import Platform, Project, Target
 from envgen.model.packages import Solution
 from envgen.model.resolution import Choice, Obstacle, Resolution
 from envgen.resolver import specs
@@ -161,7 +161,7 @@ class _Why:
                 without = partial(edits.without_companion, framework=row.framework, companion=name)
                 found.append(_Part(Needing(name, (name,), row.at), without))
         for dependency in resolution.dependencies:
-            without = partial(_without_dependency, dependency=dependency)
+            without = partial(edits.with_dependency, old=dependency, new=None)
             found.append(_Part(Needing(dependency.spec, (dependency.name,), dependency.at), without))
         return found
 
@@ -177,11 +177,3 @@ class _Why:
 def _names(texts: Iterable[str]) -> dict[str, None]:
     """The packages that specs name."""
     return dict.fromkeys(text.split()[0].rpartition("::")[2] for text in texts)
-
-
-def _without_dependency(project: Project, dependency: Dependency) -> Project:
-    def left(rows: tuple[Dependency, ...]) -> tuple[Dependency, ...]:
-        return tuple(row for row in rows if row != dependency)
-
-    targets = tuple(replace(row, dependencies=left(row.dependencies)) for row in project.targets)
-    return replace(project, dependencies=left(project.dependencies), targets=targets)

@@ -132,20 +132,20 @@ def _decide(matrix: Matrix, plans: Sequence[Plan], solver: Solver, reporter: Rep
     The best choices of the facts are solved all at once; conda-lock is imported meanwhile.
     """
     from envgen.lock import condalock
-    from envgen.lock.decide import decide, stages
+    from envgen.lock.decide import Holdings, decide, stages
 
-    begun = time.perf_counter()
+    begun, holdings = time.perf_counter(), Holdings(matrix, solver.index)
     with ThreadPoolExecutor(1) as executor:
         imported = executor.submit(condalock.warm)
         staged = []
         for found in plans:
             with addressed(found.project.at("channels"), NoSolution):
-                staged.append(stages(matrix, found, solver.index))
+                staged.append(stages(matrix, found, holdings))
         requests = [request for some in staged for request in some[0].requests]
         reporter.begin("solving", len(requests))
         solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
         reporter.end()
-        decisions = [decide(some, solver) for some in staged]
+        decisions = [decide(some, solver, holdings) for some in staged]
         imported.result()
     seconds = (time.perf_counter() - begun) / sum(len(decision.resolutions) for decision in decisions)
     return [(decision, seconds) for decision in decisions]

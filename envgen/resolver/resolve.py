@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
@@ -117,7 +117,7 @@ def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, .
     if exact.cells or target.cuda is None:
         return exact
     older = _cells(candidates, target, platforms, older=True)
-    return older if older.cells else exact
+    return older if older.cells else replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
 
 
 def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], *, older: bool) -> _Served:
