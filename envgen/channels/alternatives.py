@@ -20,7 +20,7 @@ from envgen.channels.index import Index
 from envgen.channels.solve import Unsolvable, solved_records
 from envgen.model.packages import SolveRequest
 
-Alternative = tuple[str, ...]  # conda specs
+Specs = tuple[str, ...]  # conda specs
 MOST = 1000  # alternatives in one solve
 _NAME = "envgen-alternative"
 _SUBDIR = "noarch"
@@ -31,7 +31,7 @@ _ALWAYS = datetime(1970, 1, 1, tzinfo=timezone.utc)  # older than any `exclude-n
 class MadeUp:
     """The made-up package as a source of records. rattler asks it for a package by platform and name."""
 
-    def __init__(self, alternatives: Sequence[Alternative]) -> None:
+    def __init__(self, alternatives: Sequence[Specs]) -> None:
         self._records = [_record(len(alternatives) - place, specs) for place, specs in enumerate(alternatives)]
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
@@ -43,7 +43,7 @@ class MadeUp:
         return [_NAME] if str(platform) == _SUBDIR else []
 
 
-def first_solvable(request: SolveRequest, alternatives: Sequence[Alternative], index: Index) -> int | None:
+def first_solvable(request: SolveRequest, alternatives: Sequence[Specs], index: Index) -> int | None:
     """The place of the first alternative with which a request has a solution; None where it has none with any.
 
     The request holds what all alternatives have in common.
@@ -57,9 +57,7 @@ def first_solvable(request: SolveRequest, alternatives: Sequence[Alternative], i
     return None
 
 
-def _runs(
-    request: SolveRequest, alternatives: Sequence[Alternative], index: Index
-) -> Iterator[tuple[Alternative, list[Alternative]]]:
+def _runs(request: SolveRequest, alternatives: Sequence[Specs], index: Index) -> Iterator[tuple[Specs, list[Specs]]]:
     """The alternatives that are asked about together, each time with what they share and must be requested itself.
 
     What is requested may name a channel, and is looked for in the first channel that has a match; what is depended on, in the first
@@ -74,13 +72,13 @@ def _runs(
             yield requested, [tuple(spec.rpartition("::")[2] for spec in specs) for specs in some]
 
 
-def _requested(alternative: Alternative, shared: Collection[str]) -> Alternative:
+def _requested(alternative: Specs, shared: Collection[str]) -> Specs:
     """The packages that an alternative takes from a channel by name, and its specs of those that several channels have."""
     qualified = {spec.split()[0] for spec in alternative if "::" in spec}
     return tuple(sorted({*qualified, *(spec for spec in alternative if spec.split()[0] in shared)}))
 
 
-async def _first(request: SolveRequest, alternatives: Sequence[Alternative], index: Index) -> int | None:
+async def _first(request: SolveRequest, alternatives: Sequence[Specs], index: Index) -> int | None:
     gateway, found, before = index.gateway or Gateway(), None, alternatives
     while before:
         try:
@@ -93,7 +91,7 @@ async def _first(request: SolveRequest, alternatives: Sequence[Alternative], ind
     return found
 
 
-def _record(version: int, specs: Alternative) -> RepoDataRecord:
+def _record(version: int, specs: Specs) -> RepoDataRecord:
     record = PackageRecord(
         _NAME, VersionWithSource(str(version)), BuildString("0"), 0, _SUBDIR, noarch="generic", depends=list(specs)
     )

@@ -1,7 +1,7 @@
 """Why nothing solves that the facts allow: the smallest set of requirements without a solution, and what would have one. Pure.
 
-The solver is a function here, `Answers`: what a project is locked to, or None. It is asked seldom: a conflict is looked for in one
-cell where one alone has no solution, and a requirement is loosened as a whole, not release by release.
+The solver is a function here (`SolverAnswers`): what a project is locked to, or None. It is asked seldom: a conflict is looked for in
+one cell where one alone has no solution, and a requirement is loosened as a whole, not release by release.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from envgen.model.resolution import Resolution
 from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem, answer, obstacles
 
-Answers = Callable[[Project], tuple[Resolution, ...] | None]
+SolverAnswers = Callable[[Project], tuple[Resolution, ...] | None]
 _KINDS = ("target", "framework", "companion", "version", "python")  # what may be in a conflict, beside dependencies
 _SHOWN = 5  # repairs, and things that the index lacks
 _TRIED = 12  # changes that are tried for one conflict
@@ -43,7 +43,7 @@ class SolverConflict:
     repairs: tuple[Repair, ...]
 
 
-def unsolvable(problem: Problem, answers: Answers) -> SolverConflict:
+def unsolvable(problem: Problem, answers: SolverAnswers) -> SolverConflict:
     """What has no solution in a project for which `answers` has none."""
     narrowed, cell = _narrowed(problem, answers)
     parts, reduced = _smallest(problem, narrowed, answers)
@@ -63,7 +63,7 @@ def unsolvable(problem: Problem, answers: Answers) -> SolverConflict:
 # --- where ----------------------------------------------------------------------------------------------------------------
 
 
-def _narrowed(problem: Problem, answers: Answers) -> tuple[Project, tuple[str, Platform] | None]:
+def _narrowed(problem: Problem, answers: SolverAnswers) -> tuple[Project, tuple[str, Platform] | None]:
     """The smallest part of a project without a solution: one cell, else one target, else all of it."""
     alone = [_only(problem.project, row.name) for row in problem.project.targets]
     for project in alone:
@@ -81,7 +81,7 @@ def _only(project: Project, name: str) -> Project:
     return replace(project, targets=tuple(row for row in project.targets if row.name == name))
 
 
-def _smallest(problem: Problem, narrowed: Project, answers: Answers) -> tuple[tuple[Part, ...], Project]:
+def _smallest(problem: Problem, narrowed: Project, answers: SolverAnswers) -> tuple[tuple[Part, ...], Project]:
     """The smallest set of requirements without a solution, and the project that has no others."""
     asked = requirements(replace(problem, project=narrowed))
     kinds = _KINDS if len(narrowed.targets) > 1 else _KINDS[1:]
@@ -113,7 +113,7 @@ def _of(dependency: Dependency) -> Part:
 # --- repairs --------------------------------------------------------------------------------------------------------------
 
 
-def _repairs(problem: Problem, changes: Iterable[Change], reduced: Project, answers: Answers) -> tuple[Repair, ...]:
+def _repairs(problem: Problem, changes: Iterable[Change], reduced: Project, answers: SolverAnswers) -> tuple[Repair, ...]:
     """The nearest changes after which the project has a solution.
 
     Where no single one is enough, there is a second conflict behind that of `reduced`: those that end the first are tried together
@@ -132,7 +132,7 @@ def _nearest(changes: Iterable[Change]) -> list[Change]:
     return sorted(changes, key=lambda change: change.cost)[:_TRIED]
 
 
-def _pairs(problem: Problem, start: Change, answers: Answers) -> Iterator[tuple[Change, ...]]:
+def _pairs(problem: Problem, start: Change, answers: SolverAnswers) -> Iterator[tuple[Change, ...]]:
     """A change, and each that may end the conflict which it leaves."""
     after = replace(problem, project=start.apply(problem.project))
     narrowed, cell = _narrowed(after, answers)
@@ -140,7 +140,7 @@ def _pairs(problem: Problem, start: Change, answers: Answers) -> Iterator[tuple[
     yield from ((start, change) for change in _nearest(_changes(after.project, narrowed, cell, parts)) if change.path != start.path)
 
 
-def _tried(project: Project, candidates: Iterable[tuple[Change, ...]], answers: Answers) -> Iterator[Repair]:
+def _tried(project: Project, candidates: Iterable[tuple[Change, ...]], answers: SolverAnswers) -> Iterator[Repair]:
     """The changes that leave the project with a solution, in the words of what it is then."""
     for changes in candidates:
         changed = project

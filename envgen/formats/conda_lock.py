@@ -28,13 +28,15 @@ _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
 _TAIL = {"dependencies", "url", "hash", "category", "optional"}
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
+_MOVED = "envgen-moved"
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
     """The stamp as conda-lock's custom metadata, which holds only strings."""
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
-    return dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
+    moved = {_MOVED: "\n".join(stamp.moved.values())} if stamp.moved else {}
+    return {**dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True)), **moved}
 
 
 def _size(download: Download) -> str:
@@ -74,7 +76,8 @@ def _parsed(custom: Mapping[str, str]) -> Stamp:
     wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
     rows = _DOWNLOADS.findall(sizes)
     downloads = {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
-    return Stamp(wanted=wanted, chosen=dict(_CHOSEN.findall(chosen)), packages=packages, downloads=downloads)
+    moved = {line.split(" ")[0]: line for line in custom.get(_MOVED, "").splitlines()}
+    return Stamp(wanted=wanted, chosen=dict(_CHOSEN.findall(chosen)), packages=packages, downloads=downloads, moved=moved)
 
 
 def _line(text: str, offset: int, shown: str) -> Address:

@@ -21,11 +21,11 @@ from envgen.resolver.target_choices import Refusal, TargetChoice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envgen.channels.alternatives import Alternative
+    from envgen.channels.alternatives import Specs
     from envgen.channels.index import Index
     from envgen.model.resolution import Resolution
 
-Cell = tuple["Resolution", SolveRequest]  # one target on one platform, with what the solver is asked for it
+CellRequest = tuple["Resolution", SolveRequest]  # one target on one platform, with what the solver is asked for it
 _Key = tuple[object, ...]
 _AT_ONCE = 5000  # choices of a cell that the solver is asked about before more are made
 
@@ -52,7 +52,7 @@ class Solver:
         self.solve((request,))
         return self._found[_key(request)]
 
-    def first(self, request: SolveRequest, alternatives: Sequence[Alternative]) -> int | None:
+    def first(self, request: SolveRequest, alternatives: Sequence[Specs]) -> int | None:
         """The place of the first alternative with which a request has a solution; None where it has none."""
         from envgen.channels.alternatives import first_solvable
 
@@ -81,7 +81,7 @@ def choose(problem: Problem, solver: Solver, kept: Collection[str] = ()) -> tupl
     return None
 
 
-def cells_of(resolutions: Iterable[Resolution]) -> list[Cell]:
+def cells_of(resolutions: Iterable[Resolution]) -> list[CellRequest]:
     """The cells of some targets."""
     return [(resolution, request) for resolution in resolutions for request in specs.requests(resolution)]
 

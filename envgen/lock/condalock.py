@@ -73,7 +73,8 @@ def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, cho
         repodata = _virtual_packages(folder, item.resolution.target.virtual)
         packages = [package for solution in item.solutions for package in _packages(name, spec, solution, repodata)]
         head, body = _texts(spec, repodata, packages)
-        stamp = Stamp(wanted=wanted, chosen=chosen, packages=lockfile.digest(body), downloads=item.downloads)
+        digest, moved = lockfile.digest(body), item.resolution.moved
+        stamp = Stamp(wanted=wanted, chosen=chosen, packages=digest, downloads=item.downloads, moved=moved)
         head["metadata"]["custom_metadata"] = lockfile.metadata(stamp)
         return RenderedFile(LOCK, _HEAD.format(name=name, lock=LOCK) + _dump(head) + body)
 

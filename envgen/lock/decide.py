@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from envgen.channels.solve import Unsolvable
 from envgen.lock.choose import Solver, cells_of, choose
-from envgen.lock.plan import Plan, locked_only, versions
+from envgen.lock.plan import Plan, locked_only, stamped, versions
 from envgen.model.errors import NoSolution
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.packages import SolveRequest
@@ -80,9 +80,19 @@ def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -
         from envgen.lock.moved import moved
 
         changes = moved(replace(problem, availability=no_index), problem, resolutions, solver)
-    chosen = tuple(row.with_moved(changes[name].by_solver) if name in changes else row for name, row in todo.items())
+    chosen = tuple(row.with_moved({**_before(plan, row, solver.index), **_by_solver(changes, name)}) for name, row in todo.items())
     lost = {name: _lost(plan.resolutions[name], row) for name, row in todo.items()}
     return Decision(plan, chosen, {name: (*(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo})
+
+
+def _by_solver(changes: Mapping[str, Moved], target: str) -> Mapping[str, str]:
+    return changes[target].by_solver if target in changes else {}
+
+
+def _before(plan: Plan, found: Resolution, index: Index) -> Mapping[str, str]:
+    """What the lock of the same choice says of its reasons, where the records that show them are not in the index."""
+    stamp = plan.stamps.get(found.target.name)
+    return stamp.moved if stamp and index.recorded and stamp.chosen == stamped(found) else {}
 
 
 def _lost(expected: Resolution, found: Resolution) -> tuple[str, ...]:

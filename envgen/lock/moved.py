@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from envgen.explain import edits
 from envgen.explain.minimize import minimal
-from envgen.lock.choose import Cell, Solver, cells_of, first_of
+from envgen.lock.choose import CellRequest, Solver, cells_of, first_of
 from envgen.lock.needs import Needed, Needing, needs_text
 from envgen.lock.plan import versions
 from envgen.model.facts import Platform, Project, Target
@@ -109,7 +109,7 @@ class _Why:
                     return text if name == target else f"{name} cannot have it: {text}"
         return "the targets have no solution with it that they share"
 
-    def _solvable(self, project: Project, cell: Cell) -> bool:
+    def _solvable(self, project: Project, cell: CellRequest) -> bool:
         """Whether a cell of a project has a solution with the version that was not taken."""
         resolution, request = cell
         target = resolution.target.name
@@ -127,7 +127,7 @@ class _Why:
         found = {"python": str(choice.python), **{row.release.framework: str(row.release.version) for row in choice.choices}}
         return all(found[name] == version for name, version in wanted.items())
 
-    def _text(self, cell: Cell) -> str:
+    def _text(self, cell: CellRequest) -> str:
         resolution, request = cell
         project = self.problem.project
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from envgen.files import write_files
 from envgen.formats import conda_lock
 from envgen.lock.keep_records import keep_records
-from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
+from envgen.lock.plan import MachineTarget, Plan, plan, rendered, stamped
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from envgen.channels.index import Index
     from envgen.lock.choose import Solver
     from envgen.lock.decide import Decision
+
+
+_RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
 
 
 def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Outcome, ...]:
@@ -120,7 +123,8 @@ def _check_names(plans: Iterable[Plan], index: Index) -> None:
         with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
         for name, hint in unknown.items():
-            raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=own[name].at, hint=hint)
+            what = f"{index.shown} has no package" if index.recorded else f"no channel of {', '.join(channels)} has a package"
+            raise BadInput(f"{what} `{name}`", where=own[name].at, hint=_RECORDED if index.recorded else hint)
 
 
 # --- choose and solve -----------------------------------------------------------------------------------------------------
@@ -169,7 +173,7 @@ def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved:
 
     begun, resolution = time.perf_counter(), item.resolution
     files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
-    file = condalock.pin(specs.environment_name(resolution), item, files, digest, versions(resolution))
+    file = condalock.pin(specs.environment_name(resolution), item, files, digest, stamped(resolution))
     warnings = _verify(layout, matrix, item, file)
     return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=(*item.notes, *warnings))
 
