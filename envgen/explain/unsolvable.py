@@ -1,6 +1,6 @@
 """Why nothing solves that the facts allow: the smallest set of requirements without a solution, and what would have one. Pure.
 
-The solver is a function here (`SolverAnswers`): what a project is locked to, or None. It is asked seldom: a conflict is looked for in
+The solver is a function here, SolverAnswers: what a project is locked to, or None. It is asked seldom: a conflict is looked for in
 one cell where one alone has no solution, and a requirement is loosened as a whole, not release by release.
 """
 
