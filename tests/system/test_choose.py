@@ -207,10 +207,6 @@ CASES = {
         "3.12",
     ),
     "a companion": (project_text('{pytorch: {version: "2.9.1", with: [torchvision]}}', "cu129", python=">=3.10"), "2.9.1 3.13"),
-    "a cpu target beside": (
-        project_text('{pytorch: ">=2.7"}', "cpu, cu129", "dependencies: [torchaudio]\n", python=">=3.11"),
-        None,
-    ),
 }
 
 

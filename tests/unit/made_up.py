@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from rattler import Gateway
 from unit.worlds import AT, CUDAS, OLDER, PLATFORMS, PYTHONS, worlds
 
 from envgen.channels.index import FolderIndex
-from envgen.model.facts import Dependency, Framework, Matrix, Project
+from envgen.model.facts import Build, Dependency, Framework, Matrix, Project, Release
 
 CHANNEL = "conda-forge"
 _BINDS = (
@@ -82,11 +83,14 @@ def _record(row: Row) -> Mapping[str, object]:
 def channels(draw: st.DrawFn, three: bool = False) -> tuple[Matrix, Project, list[Row]]:
     """A world, a project in it with dependencies of its own, and the records of its channel."""
     matrix, project = draw(worlds(three=three))
-    matrix = replace(matrix, frameworks={name: _spelled(row) for name, row in matrix.frameworks.items()})
+    matrix = replace(
+        matrix, frameworks={name: _spelled(row) for name, row in matrix.frameworks.items()}, constraints=matrix.constraints[:1]
+    )
+    project = replace(project, python=SpecifierSet(), driver=None, gpus=())  # so that most worlds have a choice
     rows = [Row("python", f"{python}.0") for python in PYTHONS]
     rows += [Row("cuda-version", str(cuda)) for cuda in (*CUDAS[1:], OLDER)]
     rows += [Row("shared", version) for version in ("1.0", "2.0")]
-    rows += draw(st.just(0).flatmap(lambda _: _builds(matrix)))
+    rows += draw(_builds(matrix))
     names = draw(st.sampled_from([(), ("one",), ("one", "two"), ("one",), ("one", "two")]))
     for name in names:
         for version in draw(st.sampled_from([("1.0",), ("1.0", "2.0"), ("1.0", "2.0", "3.0")])):
@@ -98,10 +102,24 @@ def channels(draw: st.DrawFn, three: bool = False) -> tuple[Matrix, Project, lis
 
 
 def _spelled(framework: Framework) -> Framework:
-    """The framework as a package of its own name."""
+    """The framework as a package of its own name, with builds for every target on every platform."""
     cpu, cuda = f"{framework.name} {{version}}.* cpu_*", f"{framework.name} {{version}}.* cuda{{cu}}_*"
     rows = tuple(replace(row, cpu=(cpu,), cuda=(cuda, "cuda-version {cuda}.*")) for row in framework.providers[CHANNEL])
-    return replace(framework, providers={CHANNEL: rows})
+    releases = tuple(replace(row, builds=tuple(_everywhere(row))) for row in framework.releases)
+    return replace(framework, providers={CHANNEL: rows}, releases=releases)
+
+
+def _everywhere(release: Release) -> Iterator[Build]:
+    pythons = (row.pythons for row in release.builds)
+    for cuda in CUDAS:
+        yield Build(
+            provider=CHANNEL,
+            variants=frozenset({cuda}),
+            platforms=frozenset(PLATFORMS),
+            pythons=next(pythons, frozenset(PYTHONS)),
+            at=AT,
+            cudnn=None,
+        )
 
 
 @st.composite
