@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from choose import choose_rows
 from resolver import Row, resolver_rows
 
 if TYPE_CHECKING:
@@ -277,6 +278,7 @@ def rows(index: Path, scratch: Path) -> list[Row]:
         ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
         ("the same solves with rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
+        *choose_rows(workspace(scratch / "choose"), index),
         *verify_rows(),
         *facts_rows(index),
         *resolver_rows(),

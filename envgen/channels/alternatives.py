@@ -11,17 +11,17 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from itertools import groupby, islice
+from itertools import groupby
 
 from rattler import BuildString, Gateway, PackageName, PackageRecord, RepoDataRecord, Subdir, VersionWithSource
 
 from envgen.channels.channel import locate
 from envgen.channels.index import Index
-from envgen.channels.solve import Unsolvable, solved_records
+from envgen.channels.solve import Unsolvable, attempts, solved_records
 from envgen.model.packages import SolveRequest
 
 Specs = tuple[str, ...]  # conda specs
-MOST = 1000  # alternatives in one solve
+MANY = 1000  # alternatives from which on it is worth asking first whether there is a solution without any
 _NAME = "envgen-alternative"
 _SUBDIR = "noarch"
 _NOWHERE = "https://envgen.invalid"
@@ -48,6 +48,8 @@ def first_solvable(request: SolveRequest, alternatives: Sequence[Specs], index: 
 
     The request holds what all alternatives have in common.
     """
+    if len(alternatives) > MANY and isinstance(attempts((request,), index, 1)[0], Unsolvable):
+        return None
     begin = 0
     for requested, run in _runs(request, alternatives, index):
         place = asyncio.run(_first(replace(request, specs=(*request.specs, *requested, _NAME)), run, index))
@@ -67,9 +69,7 @@ def _runs(request: SolveRequest, alternatives: Sequence[Specs], index: Index) ->
     channels = [locate(channel) for channel in request.channels]
     shared = {name for name in names if sum(bool(index.records(name, channel, request.platform)) for channel in channels) > 1}
     for requested, run in groupby(alternatives, key=lambda specs: _requested(specs, shared)):
-        rest = iter(run)
-        while some := list(islice(rest, MOST)):
-            yield requested, [tuple(spec.rpartition("::")[2] for spec in specs) for specs in some]
+        yield requested, [tuple(spec.rpartition("::")[2] for spec in specs) for specs in run]
 
 
 def _requested(alternative: Specs, shared: Collection[str]) -> Specs:

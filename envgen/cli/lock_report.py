@@ -138,6 +138,7 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
         "pins": [
             {"name": pin.name, "version": pin.version, "because": [str(item) for item in pin.because]} for pin in resolution.pins
         ],
+        "moved": dict(resolution.moved),
         "warnings": [str(item) for item in resolution.warnings],
         "notes": [str(item) for item in resolution.project.notes],
     }

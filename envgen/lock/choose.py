@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CellRequest = tuple["Resolution", SolveRequest]  # one target on one platform, with what the solver is asked for it
 _Key = tuple[object, ...]
-_AT_ONCE = 5000  # choices of a cell that the solver is asked about before more are made
+_FIRST, _GROWTH = 1000, 8  # choices of a cell that the solver is asked about at first; and how many times more each time after
 
 
 class Solver:
@@ -94,11 +94,11 @@ def _refused(problem: Problem, resolution: Resolution, request: SolveRequest, so
     yield own
     later = dropwhile(lambda choice: choice.refusal != own, target_choices(problem, resolution.target.name))
     rest = islice(later, 1, None)
-    while some := list(islice(rest, _AT_ONCE)):
+    size, place = _FIRST, None
+    while place is None and (some := list(islice(rest, size))):
         place = first_of(some, resolution, request, solver)
         yield from (choice.refusal for choice in some[:place])
-        if place is not None:
-            return
+        size *= _GROWTH
 
 
 def first_of(choices: Sequence[TargetChoice], resolution: Resolution, request: SolveRequest, solver: Solver) -> int | None:

@@ -120,12 +120,12 @@ class _Why:
         return first_of(choices, asked, request, self.solver) is not None
 
     def _is_meant(self, choice: TargetChoice) -> bool:
-        """Whether a choice has the version that was not taken, and what is fixed."""
+        """Whether a choice has the version that was not taken, and what is fixed, as far as its project still asks for that."""
         target = choice.target
         held, final = versions(self.held[target]), versions(self.final[target])
         wanted = {**{name: final[name] for name in self.fixed}, self.name: held[self.name]}
         found = {"python": str(choice.python), **{row.release.framework: str(row.release.version) for row in choice.choices}}
-        return all(found[name] == version for name, version in wanted.items())
+        return all(found.get(name, version) == version for name, version in wanted.items())
 
     def _text(self, cell: CellRequest) -> str:
         resolution, request = cell
@@ -153,7 +153,7 @@ class _Why:
         found = []
         for row in self.problem.project.frameworks:
             chosen = next(choice for choice in resolution.choices if choice.release.framework == row.framework)
-            if row.framework not in (*self.fixed, self.name):
+            if row.framework != self.name:
                 names = tuple(_names(specs.spelled(replace(chosen, companions=()), resolution.target)))
                 without = partial(edits.without_framework, name=row.framework)
                 found.append(_Part(Needing(row.framework, names, row.at), without))

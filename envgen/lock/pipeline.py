@@ -33,7 +33,7 @@ from envgen.verify import check
 if TYPE_CHECKING:
     from envgen.channels.index import Index
     from envgen.lock.choose import Solver
-    from envgen.lock.decide import Decision
+    from envgen.lock.decide import Decision, Holdings, Stage
 
 
 _RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
@@ -136,23 +136,33 @@ def _decide(matrix: Matrix, plans: Sequence[Plan], solver: Solver, reporter: Rep
     The best choices of the facts are solved all at once; conda-lock is imported meanwhile.
     """
     from envgen.lock import condalock
-    from envgen.lock.decide import Holdings, decide, stages
+    from envgen.lock import decide as deciding
 
-    begun, holdings = time.perf_counter(), Holdings(matrix, solver.index)
+    begun, holdings = time.perf_counter(), deciding.Holdings(matrix, solver.index)
     with ThreadPoolExecutor(1) as executor:
         imported = executor.submit(condalock.warm)
         staged = []
         for found in plans:
             with addressed(found.project.at("channels"), NoSolution):
-                staged.append(stages(matrix, found, holdings))
+                staged.append(deciding.stages(matrix, found, holdings))
         requests = [request for some in staged for request in some[0].requests]
         reporter.begin("solving", len(requests))
         solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
         reporter.end()
-        decisions = [decide(some, solver, holdings) for some in staged]
+        reporter.begin("choosing what solves", len(staged))
+        decisions = [_chosen(some, solver, holdings, reporter) for some in staged]
+        reporter.end()
         imported.result()
     seconds = (time.perf_counter() - begun) / sum(len(decision.resolutions) for decision in decisions)
     return [(decision, seconds) for decision in decisions]
+
+
+def _chosen(staged: Sequence[Stage], solver: Solver, holdings: Holdings, reporter: Reporter) -> Decision:
+    from envgen.lock.decide import decide
+
+    found = decide(staged, solver, holdings)
+    reporter.step(found.plan.project.name)
+    return found
 
 
 def _solved(layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver) -> Iterator[Solved]:
