@@ -85,6 +85,7 @@ class _Part:
 
     needing: Needing
     without: partial[Project]
+    framework: str = ""  # that a companion belongs to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,9 @@ class _Why:
         needed = Needed(
             specs=self._specs(resolution), index=self.solver.index, channels=request.channels, platform=request.platform
         )
-        in_the_way = [part.needing for part in minimal(parts, unsolvable)]
+        smallest = minimal(parts, unsolvable)
+        told = {part.framework for part in smallest}
+        in_the_way = [part.needing for part in smallest if part.needing.text not in told]
         if not in_the_way:
             return f"it has no solution for {resolution.target.name} on {request.platform}"
         return needs_text(in_the_way, needed, records)
@@ -159,7 +162,7 @@ class _Why:
                 found.append(_Part(Needing(row.framework, names, row.at), without))
             for name in row.companions:
                 without = partial(edits.without_companion, framework=row.framework, companion=name)
-                found.append(_Part(Needing(name, (name,), row.at), without))
+                found.append(_Part(Needing(name, (name,), row.at), without, row.framework))
         for dependency in resolution.dependencies:
             without = partial(edits.with_dependency, old=dependency, new=None)
             found.append(_Part(Needing(dependency.spec, (dependency.name,), dependency.at), without))

@@ -62,11 +62,11 @@ def _needs(row: Needing, needed: Needed, solution: Mapping[str, Record]) -> str:
     wanted = needed.versions
     for chain, name, versions in _requirements(row, solution, stop=wanted):
         if name in wanted and admits(versions, wanted[name]) is False:
-            return f"{_chain(row, chain, solution)} needs {'python' if name == 'python_abi' else name} {_shown(versions)}"
+            return f"{_chain(row, chain, solution)} needs {_package(name)} {_shown(versions)}"
     theirs = dict(_refused(needed, solution))
     for chain, name, versions in _requirements(row, solution, stop=wanted):
         if name in theirs and versions not in ("", "*"):
-            return f"{_chain(row, chain, solution)} needs {name} {_shown(versions)}, and {theirs[name]}"
+            return f"{_chain(row, chain, solution)} needs {_package(name)} {_shown(versions)}, and {theirs[name]}"
     return ""
 
 
@@ -109,6 +109,11 @@ def _refused(needed: Needed, solution: Mapping[str, Record]) -> Iterator[tuple[s
 def _refuses(depends: Sequence[str], name: str, version: str) -> bool:
     rows = (words for words in map(str.split, depends) if words[0] == name and len(words) > 1)
     return any(admits(words[1], version) is False for words in rows)
+
+
+def _package(name: str) -> str:
+    """The package as a person knows it: `python_abi` is a Python."""
+    return "python" if name == "python_abi" else name
 
 
 def _shown(versions: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,6 +22,7 @@ from envgen.matrix.load import load_matrix
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest, Outcome
 
+NEWEST = ("pytorch", "2.7.1")
 FILE = "environments/p/project.yaml"
 MORE = (
     Package("wants-old", "1.0", depends=("pytorch >=2.5,<2.7.0a0",)),
@@ -31,7 +33,6 @@ MORE = (
         compiled("torchvision", version, "3.12", "cpu", (f"pytorch {of}.*",))
         for version, of in (("0.22.1", "2.6"), ("0.21.0", "2.6"))
     ),
-    compiled("shared", "1.0", "3.12"),
     Package("common", "1.0"),
     Package("common", "2.0"),
     Package("pytorch-like", "1.0", depends=("common 1.*",)),
@@ -113,6 +114,15 @@ def test_a_companion_counts_as_a_dependency(site: Workspace, index: Path) -> Non
     done = locked(site, "--index", index)
     assert "python 3.11, pytorch 2.7.1" in done.out
     assert f"python 3.11, not 3.12: torchvision 0.22.1 ({FILE}:2) needs python >=3.11,<3.12" in moves(done)
+
+
+def test_packages_that_meet_in_a_third_are_told_by_what_each_needs_of_it(site: Workspace, tmp_path: Path) -> None:
+    newest = (replace(row, depends=(*row.depends, "common >=2,<3.0a0")) for row in EVERYTHING if (row.name, row.version) == NEWEST)
+    rest = (row for row in EVERYTHING if (row.name, row.version) != NEWEST)
+    build(tmp_path / "index" / "conda-forge", [*newest, *rest, *MORE])
+    site.project("p", project("pytorch-like", targets="cpu"))
+    because = f"pytorch-like 1.0 ({FILE}:6) needs common 1.*, and pytorch 2.7.1 needs common >=2,<3"
+    assert moves(locked(site, "--index", tmp_path / "index"))[0] == f"pytorch 2.6.0, not 2.7.1: {because}"
 
 
 def test_a_target_of_its_own_moves_with_the_one_that_must_and_says_why(site: Workspace, index: Path) -> None:
