@@ -1,7 +1,7 @@
 """Why a choice is not what the facts alone would choose: what the index lacks, or which dependency has no solution with it.
 
-Each version is compared with the best that there is beside those decided before it: so a Python that follows from a release is no
-change of its own.
+Each version is compared with the best that there is beside those decided before it: a Python that follows from a release is not a
+second change.
 """
 
 from __future__ import annotations

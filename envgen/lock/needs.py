@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from envgen.channels.index import Index
-from envgen.channels.query import match_spec, matching_records
+from envgen.channels.query import match_spec, matching_records, name_of
 from envgen.channels.versions import admits
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Record
@@ -99,11 +99,8 @@ def _refused(needed: Needed, solution: Mapping[str, Record]) -> Iterator[tuple[s
             name, _, rest = dependency.partition(" ")
             ours = solution.get(name)
             if ours and all(_refuses(record.depends, name, ours.version) for record in records):
-                package = match_spec(spec).name
-                yield (
-                    name,
-                    f"{package.normalized if package else spec} {records[-1].version} needs {name} {_shown(rest.split(' ')[0])}",
-                )
+                versions = _shown(rest.split(" ")[0])
+                yield name, f"{name_of(match_spec(spec))} {records[-1].version} needs {_package(name)} {versions}"
 
 
 def _refuses(depends: Sequence[str], name: str, version: str) -> bool:

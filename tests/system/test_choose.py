@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 from conftest import REPO, Run, Workspace
-from system.channel import EVERYTHING, PROJECT, Package, build, compiled, serve
+from system.channel import EVERYTHING, PROJECT, Package, build, compiled, of_python, serve
 from unit.small import project_of
 from unit.test_choose import assert_best
 from unit.test_resolve import project_text
@@ -28,6 +28,7 @@ MORE = (
     Package("wants-old", "1.0", depends=("pytorch >=2.5,<2.7.0a0",)),
     Package("wants-wants-old", "3.0", depends=("wants-old",)),
     compiled("only-311", "1.0", "3.11"),
+    compiled("only-312", "1.0", "3.12"),
     *(compiled("torchvision", version, "3.11", "cpu", ("pytorch 2.7.*",)) for version in ("0.22.1",)),
     *(
         compiled("torchvision", version, "3.12", "cpu", (f"pytorch {of}.*",))
@@ -169,6 +170,52 @@ def test_live_channels_decide_in_the_same_way(site: Workspace, index: Path, tmp_
     live = site.files()
     locked(site, "--index", index, "--update")
     assert site.files() == live
+
+
+# --- nothing solves -------------------------------------------------------------------------------------------------------
+
+
+def refused(site: Workspace, index: Path) -> str:
+    """What `lock` says where nothing solves; it writes nothing."""
+    before = site.files()
+    done = site.envgen("lock", "--index", index)
+    assert (done.status, done.out) == (4, "")
+    assert site.files() == before
+    return done.err
+
+
+def test_targets_that_cannot_share_a_python_are_named_with_the_dependencies_that_tell_them_apart(
+    site: Workspace, index: Path
+) -> None:
+    targets = "\n  cpu: {dependencies: [only-311]}\n  cu126: {dependencies: [only-312]}"
+    site.project("p", project("einops").replace("targets: [cpu, cu126]", f"targets:{targets}"))
+    told = refused(site, index)
+    assert "p: for cpu, cu126 these have no solution together in " in told
+    assert [line.split(": ")[-1] for line in told.split("\n\n")[0].splitlines()[1:]] == [
+        "target cpu",
+        "target cu126",
+        "only-311",
+        "only-312",
+    ]
+    assert "\n  1. drop only-311\n       cpu, cu126: pytorch 2.7.1, python 3.12\n" in told
+    assert told.count("Cannot solve the request") == 1
+
+
+def test_a_second_conflict_behind_the_first_is_repaired_with_it(site: Workspace, index: Path) -> None:
+    site.project("p", project("needs-old-numpy, needs-new-numpy, only-311, only-312", targets="cpu"))
+    told = refused(site, index)
+    assert "\n  1. drop only-311; drop needs-old-numpy\n       cpu: pytorch 2.7.1, python 3.12\n" in told
+
+
+def test_a_platform_that_has_no_solution_can_be_dropped(site: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "index" / "conda-forge"
+    mac = [row for python in ("3.11", "3.12") for row in of_python(python, "osx-arm64") if row.subdir != "noarch"]
+    build(folder, [*EVERYTHING, *mac, compiled("linux-only", "1.0", "3.12")], ("linux-64", "osx-arm64"))
+    site.project("p", project("linux-only", targets="cpu").replace("[linux-64]", "[linux-64, osx-arm64]"))
+    told = refused(site, tmp_path / "index")
+    assert "p: for cpu on osx-arm64 these have no solution together" in told
+    assert "\n  1. drop linux-only\n" in told
+    assert "\n  2. target cpu without osx-arm64\n       cpu: pytorch 2.7.1, python 3.12\n" in told
 
 
 # --- what it costs --------------------------------------------------------------------------------------------------------
