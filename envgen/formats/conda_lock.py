@@ -64,6 +64,7 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     custom = meta.get("custom_metadata") or {}
     if not isinstance(custom, dict) or any(not isinstance(custom.get(key), str) for key in _KEYS):
         return None
+    custom = {key: str(value) for key, value in custom.items()}
     found = _parsed(custom)
     if metadata(found) != custom or "python" not in found.chosen or list(found.downloads) != meta.get("platforms"):
         raise _broken("the metadata that envgen wrote into this lock cannot be read", _line(text, text.index("envgen-"), shown))

@@ -87,15 +87,31 @@ def cells_of(resolutions: Iterable[Resolution]) -> list[CellRequest]:
 
 
 def _refused(problem: Problem, resolution: Resolution, request: SolveRequest, solver: Solver) -> Iterator[Refusal]:
-    """What a cell that has no solution cannot have: its choice, and what follows in the order of preference up to the first that
-    solves.
+    """What a cell that has no solution cannot have: its choice, and what is after that in the order of preference but before the first
+    with which it has one.
+
+    Targets share a Python, so what it can have first with this one is looked for as well.
     """
     own = TargetChoice(resolution.target.name, resolution.python, resolution.choices).refusal
     yield own
-    later = dropwhile(lambda choice: choice.refusal != own, target_choices(problem, resolution.target.name))
-    rest = islice(later, 1, None)
+
+    def later() -> Iterator[TargetChoice]:
+        """What is after its choice, anew each time."""
+        every = target_choices(problem, resolution.target.name)
+        return islice(dropwhile(lambda choice: choice.refusal != own, every), 1, None)
+
+    yield from _before_first(later(), resolution, request, solver)
+    if len(problem.project.targets) > 1:
+        same = (choice for choice in later() if choice.python == resolution.python)
+        yield from _before_first(same, resolution, request, solver)
+
+
+def _before_first(
+    choices: Iterator[TargetChoice], resolution: Resolution, request: SolveRequest, solver: Solver
+) -> Iterator[Refusal]:
+    """The choices before the first with which a cell has a solution; all where it has none with any."""
     size, place = _FIRST, None
-    while place is None and (some := list(islice(rest, size))):
+    while place is None and (some := list(islice(choices, size))):
         place = first_of(some, resolution, request, solver)
         yield from (choice.refusal for choice in some[:place])
         size *= _GROWTH

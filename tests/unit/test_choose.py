@@ -7,16 +7,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
+import rattler
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from unit import oracle
 from unit.made_up import MadeUpIndex, Row, channels, write_channel
-from unit.small import examples
+from unit.small import examples, project_of, small_matrix
 from unit.test_resolve import builds
-from unit.worlds import worlds
+from unit.worlds import PYTHONS, worlds
 
 from envgen.channels.alternatives import first_solvable
 from envgen.channels.index import FolderIndex
@@ -153,6 +155,33 @@ def test_the_choice_is_the_best_of_all_that_solve_on_made_up_channels() -> None:
 
     look()
     assert all(seen[kind] >= 3 for kind in ("the first choice", "another choice", "nothing solves")), seen
+
+
+def test_targets_that_can_share_no_python_are_found_out_in_few_solves(tmp_path: Path) -> None:
+    """However many releases there are: what one target cannot have with a Python is asked about at once."""
+    found = small_matrix()
+    (newest, *_) = found.frameworks["alpha"].releases
+    releases = tuple(replace(newest, version=Version(f"2.{minor}.0")) for minor in range(40, 0, -1))
+    matrix = replace(found, frameworks={"alpha": replace(found.frameworks["alpha"], releases=releases)}, constraints=())
+    targets = (
+        "targets: {cpu: {dependencies: [one]}, cu126: {dependencies: [two]}}\nplatforms: [linux-64]\nchannels: [conda-forge]\n"
+    )
+    project = project_of(f'python: ">=3.10"\nframeworks: {{alpha: "*"}}\n{targets}', matrix)
+    rows = [
+        *(Row("python", f"{python}.0") for python in PYTHONS),
+        Row("cuda-version", "12.6"),
+        *(
+            Row("alpha", str(release.version), f"{flavour}_{python.minor}_0", (f"python {python}.*",), "linux-64")
+            for release in releases
+            for flavour in ("cpu", "cuda126")
+            for python in PYTHONS
+        ),
+        Row("one", "1.0", depends=("python 3.10.*",)),
+        Row("two", "1.0", depends=("python 3.12.*",)),
+    ]
+    with patch("envgen.channels.solve.rattler_solve", wraps=rattler.solve) as counted:
+        assert choose(Problem(matrix, project), Solver(write_channel(tmp_path, rows), 2)) is None
+    assert counted.call_count <= 20
 
 
 @examples(25, least=10)
