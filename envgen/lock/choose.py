@@ -87,10 +87,9 @@ def cells_of(resolutions: Iterable[Resolution]) -> list[CellRequest]:
 
 
 def _refused(problem: Problem, resolution: Resolution, request: SolveRequest, solver: Solver) -> Iterator[Refusal]:
-    """What a cell that has no solution cannot have: its choice, and what is after that in the order of preference but before the first
-    with which it has one.
+    """The choice of a cell that has no solution, and what is after it in the order of preference up to the first that has one.
 
-    Targets share a Python, so what it can have first with this one is looked for as well.
+    Targets share a Python, so the first that the cell can have with this Python is looked for as well.
     """
     own = TargetChoice(resolution.target.name, resolution.python, resolution.choices).refusal
     yield own
