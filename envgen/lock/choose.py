@@ -95,7 +95,7 @@ def _refused(problem: Problem, resolution: Resolution, request: SolveRequest, so
     yield own
 
     def later() -> Iterator[TargetChoice]:
-        """What is after its choice, anew each time."""
+        """What is after its choice, from the beginning each time."""
         every = target_choices(problem, resolution.target.name)
         return islice(dropwhile(lambda choice: choice.refusal != own, every), 1, None)
 

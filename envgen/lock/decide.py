@@ -154,5 +154,6 @@ def _words(problem: Problem, solver: Solver) -> str:
 def _hint(index: Index, *, refuted: bool) -> str:
     if index.recorded:
         return f"{index.shown} has only the packages of the committed locks: lock from live channels, or give --index DIR"
+    partial = "" if index.gateway else f", or try another index: {index.name} may not hold every published package"
     check = "; `envgen matrix verify` checks every fact against the channels" if refuted else ""
-    return f"change one of these, or try another index: {index.name} may not hold every published package{check}"
+    return f"change one of these{partial}{check}"
