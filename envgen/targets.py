@@ -17,8 +17,8 @@ from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Target, Variant
+from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU, named_cuda, target_name
-from envgen.yamlfile.document import version_range
 
 NEWEST = ("newest", "latest", "*")
 _LONGEST = 200  # letters of a word

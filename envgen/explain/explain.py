@@ -10,7 +10,7 @@ from envgen.explain.model import Conflict
 from envgen.explain.repairs import repairs
 from envgen.matrix.drivers import forward_note
 from envgen.model.facts import Reason
-from envgen.resolver.cells import with_overrides
+from envgen.model.requested import with_overrides
 from envgen.resolver.resolve import Problem
 
 

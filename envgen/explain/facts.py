@@ -24,10 +24,11 @@ from envgen.explain.phrases import (
     published_reason,
     pythons_reason,
 )
-from envgen.matrix.constraints import constraint_text
+from envgen.matrix.constraints import bound_text, constraint_text
 from envgen.matrix.gpu_code import code_text as build_code_text
 from envgen.matrix.hardware import code_text, runs_with
 from envgen.model.facts import (
+    Bound,
     Build,
     Constraint,
     Framework,
@@ -56,6 +57,8 @@ def facts(problem: Problem) -> Iterator[Part]:
     names = {requested.framework for requested in problem.project.frameworks}
     rows = [row for row in problem.matrix.constraints if not row.warn and _about(problem, row) <= names]
     yield from (_of_constraint(row) for row in sorted(rows, key=constraint_text))  # in an order that no file decides
+    bounds = [row for row in problem.matrix.bounds if _about(problem, row) <= names]
+    yield from (_of_bound(row) for row in sorted(bounds, key=constraint_text))
     for name in dict.fromkeys(target.name for target in problem.project.targets):
         yield from _of_target(problem.matrix.targets[name])
     for toolkit in _toolkits(problem):
@@ -114,6 +117,15 @@ def _of_constraint(constraint: Constraint) -> Part:
         return _with_matrix(problem, constraints=tuple(row for row in problem.matrix.constraints if row != constraint))
 
     return Part(kind="constraint", name=str(constraint.at), reason=lambda _: reason, without=without)
+
+
+def _of_bound(bound: Bound) -> Part:
+    reason = Reason(bound_text(bound), bound.at, bound.because)
+
+    def without(problem: Problem) -> Problem:
+        return _with_matrix(problem, bounds=tuple(row for row in problem.matrix.bounds if row != bound))
+
+    return Part(kind="bound", name=str(bound.at), reason=lambda _: reason, without=without)
 
 
 def _of_target(target: Target) -> Iterator[Part]:

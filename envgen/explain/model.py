@@ -24,6 +24,7 @@ RequirementKind = Literal[
     "platforms",
     "channels",
     "python",
+    "dependency",
 ]
 FactKind = Literal[
     "known",
@@ -36,6 +37,7 @@ FactKind = Literal[
     "pythons",
     "builds",
     "constraint",
+    "bound",
     "described platforms",
     "default virtual package",
     "floor",

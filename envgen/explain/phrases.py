@@ -18,9 +18,9 @@ from envgen.model.facts import (
     by_cuda,
     variant_text,
 )
+from envgen.model.requested import provider_of
 from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases, requirement_text
-from envgen.resolver.cells import provider_of
 from envgen.resolver.resolve import Problem
 
 
@@ -55,8 +55,8 @@ def cudnn_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """Which cuDNN majors the builds link."""
     rows = [row for release in requested_releases(problem.matrix, requested) for row in release.builds if row.cudnn]
     majors = listed(sorted({row.cudnn for row in rows if row.cudnn}))
-    at, because = rows[0].at if rows else None, problem.matrix.frameworks[requested.framework].because
-    return Reason(f"{requirement_text(requested)} links cuDNN {majors}", at, because)
+    what = f"{requirement_text(requested)} links cuDNN {majors}"
+    return _from_row(what, rows[0] if rows else None, problem.matrix.frameworks[requested.framework])
 
 
 def published_reason(problem: Problem, requested: RequestedFramework) -> Reason:
@@ -91,7 +91,7 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
     what = f"{requirement_text(requested)} from {_provider(problem, requested)} is built{python}{built}"
-    return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
+    return _from_row(what, rows[0] if rows else None, framework)
 
 
 def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
@@ -103,7 +103,14 @@ def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     variants = " and ".join(map(variant_text, by_cuda({cuda for row in rows for cuda in row.variants & cudas})))
     pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
     what = f"the {variants + ' ' if variants else ''}builds of {requirement_text(requested)} are for python {pythons}"
-    return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
+    return _from_row(what, rows[0] if rows else None, framework)
+
+
+def _from_row(what: str, row: Build | None, framework: Framework) -> Reason:
+    """A reason at its row of builds, with the row's own source where it has one."""
+    if row is None:
+        return Reason(what, framework.releases[0].at, framework.because)
+    return Reason(what, row.at, row.because or framework.because)
 
 
 def listed(values: Iterable[object]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import chain, product
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -14,9 +14,10 @@ from envgen.explain import edits
 from envgen.explain.conflict import smallest
 from envgen.explain.model import Change, Part, Repair
 from envgen.model.facts import Project, RequestedFramework, Spelling, driver_text
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Resolution
 from envgen.resolver.candidates import requested_releases, requirement_text
-from envgen.resolver.cells import minors_in, provider_of
+from envgen.resolver.cells import minors_in
 from envgen.resolver.resolve import Problem, answer, possible
 
 SHOWN = 6  # repairs that a person is shown
@@ -241,6 +242,16 @@ def _promising(project: Project, target: str, package: str, value: str) -> Proje
     return edits.with_target(project, target, virtual={**before, package: value})
 
 
+def _dependencies(problem: Problem, spec: str) -> Iterator[Change]:
+    """Any version of a dependency: what bounds it then narrows it."""
+    project = problem.project
+    found = chain(project.dependencies, *(target.dependencies for target in project.targets))
+    for dependency in dict.fromkeys(one for one in found if one.spec == spec):
+        loosened = partial(edits.with_any_version, dependency=dependency)
+        text = f"dependencies {spec} -> {dependency.name}"
+        yield Change(path=("dependency", spec), text=text, cost=2, apply=loosened)
+
+
 _CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {
     "python": _pythons,
     "version": _versions,
@@ -259,4 +270,5 @@ _CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {
     "target platforms": _target_platforms,
     "virtual packages": _virtual_packages,
     "default virtual package": _virtual_packages,
+    "dependency": _dependencies,
 }

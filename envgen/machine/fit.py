@@ -22,7 +22,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
-from envgen.resolver.cells import provider_of, with_overrides
+from envgen.model.requested import provider_of, with_overrides
 from envgen.targets import MachineWord
 
 _NOTHING: Known = MappingProxyType({})

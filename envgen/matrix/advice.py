@@ -13,7 +13,9 @@ from envgen.matrix.schema import AdviceFile, AdviceRow, AliasFile
 from envgen.model.advice import Advice, Trial
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import PLATFORMS, Alias, Condition, Constraint, Matrix
-from envgen.yamlfile.document import Document, checked, version_range
+from envgen.model.ranges import version_range
+from envgen.yamlfile.document import Document
+from envgen.yamlfile.schema import checked
 
 HOLE = re.compile(r"\{(\w*)\}")
 

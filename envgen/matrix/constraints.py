@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os
-from envgen.model.facts import Condition, Constraint, Platform, Target, Toolkit, driver_text
+from envgen.model.facts import Bound, Condition, Constraint, Platform, Target, Toolkit, driver_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,17 @@ class Driver:
         return "older" if self.toolkit and self.latest < self.toolkit else "toolkit"
 
 
-Value = Version | str | Driver
+@dataclass(frozen=True, slots=True)
+class RequestedVersions:
+    """The versions of a package that a project requests."""
+
+    versions: SpecifierSet
+
+    def __str__(self) -> str:
+        return str(self.versions)
+
+
+Value = Version | str | Driver | RequestedVersions
 Known = Mapping[str, tuple[Value, ...]]  # axis -> its values; several for GPUs, no entry where nothing is known
 
 
@@ -68,7 +78,14 @@ def fulfilled(condition: Condition, known: Known) -> bool:
         return any(_admits_driver(condition, value) for value in values)
     if condition.versions is None:
         return any(value in condition.names for value in values)
-    return any(isinstance(value, Version) and within(condition.versions, value) for value in values)
+    return any(_in_range(condition.versions, value) for value in values)
+
+
+def _in_range(versions: SpecifierSet, value: Value) -> bool:
+    """Whether a version is in a range, or some of those that a project requests."""
+    if isinstance(value, RequestedVersions):
+        return not (versions & value.versions).is_unsatisfiable()
+    return isinstance(value, Version) and within(versions, value)
 
 
 def _admits_driver(condition: Condition, driver: Value) -> bool:
@@ -122,6 +139,11 @@ def constraint_text(constraint: Constraint, known: Known = MappingProxyType({}))
     first, *rest = [f"{c.axis} {condition_text(c, known)}" for c in constraint.when] or ["everything"]
     company = f" with {' and '.join(rest)}" if rest else ""
     return f"{first}{company} needs {need}"
+
+
+def bound_text(bound: Bound) -> str:
+    """What needs which versions of what, and what happens with others."""
+    return f"{constraint_text(bound)}, or {bound.breaks}"
 
 
 def condition_text(condition: Condition, known: Known = MappingProxyType({})) -> str:

@@ -1,6 +1,7 @@
 """Reads `matrices/*.yaml` into a Matrix. An error has the file, line and column of what is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `advice.yaml` and `words.yaml` may.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `withdrawn.yaml`, `advice.yaml` and
+`words.yaml` may.
 Every other file is a framework.
 """
 
@@ -13,9 +14,10 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
-from envgen.matrix.conditions import constraints, no_repeats
+from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, relevant
+from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
+from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
 from envgen.matrix.gpu_code import code_constraints, tegra
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
@@ -31,10 +33,12 @@ from envgen.matrix.schema import (
     SpellingRow,
     TargetFile,
 )
+from envgen.matrix.withdrawn import withdrawals
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
     Address,
+    Bound,
     Build,
     Code,
     Compiled,
@@ -52,23 +56,22 @@ from envgen.model.facts import (
     variant_text,
 )
 from envgen.model.gpu import Gpu
-from envgen.model.layout import Layout, starter
 from envgen.model.target_names import target_name
-from envgen.yamlfile.document import Document, checked, read
+from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.schema import checked
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
-_PACKAGES = "packages.yaml"  # a repository without one uses the one that comes with envgen
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     """Read every matrix file. Raises BadInput with file:line:column."""
-    return matrix_of({path.name: read(path, f"{shown}/{path.name}") for path in matrix_files(folder)}, shown)
+    return matrix_of_texts(matrix_texts(folder, shown), shown)
 
 
-def matrix_files(folder: Path) -> tuple[Path, ...]:
-    """The matrix files of a folder, sorted by name."""
-    return tuple(sorted(folder.glob("*.yaml")))
+def matrix_of_texts(texts: Mapping[str, str], shown: str = "matrices") -> Matrix:
+    """The facts in these texts, by file name. Raises BadInput with file:line:column."""
+    return matrix_of({name: parse(text, f"{shown}/{name}") for name, text in texts.items()}, shown)
 
 
 def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
@@ -95,8 +98,12 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
+        bounds=tuple(chain.from_iterable(bounds(document, file.bounds) for document, file in files)),
         aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
-        catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
+        catalogue=catalogue(
+            ((file, framework) for file, framework, _ in found), checked(_or_ours(documents, PACKAGES), PackagesFile)
+        ),
+        withdrawn=withdrawals(_or_ours(documents, WITHDRAWN)),
     )
     _check_references(matrix)
     of_code = chain.from_iterable(code_constraints(framework, tegra(matrix)) for framework in matrix.frameworks.values())
@@ -104,9 +111,9 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     return replace(matrix, constraints=(*matrix.constraints, *of_code), advice=tuple(relevant(matrix, advice)))
 
 
-def _packages(documents: Mapping[str, Document]) -> PackagesFile:
-    document = documents.get(_PACKAGES)
-    return checked(document or read(Layout(starter()).matrices / _PACKAGES, _PACKAGES), PackagesFile)
+def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
+    """A file of the repository, or where it has none the one that comes with envgen."""
+    return documents.get(name) or parse(default_text(name), name)
 
 
 def _framework(document: Document, file: FrameworkFile) -> Framework:
@@ -146,6 +153,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         LeftOut(
             provider=row.provider,
             platforms=frozenset(row.platforms),
+            variants=frozenset(row.variants),
             releases=row.releases,
             because=row.because,
             at=document.at("left-out", index),
@@ -173,6 +181,7 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
             pythons=item.python,
             at=document.at(*path, "builds", place),
             cudnn=item.cudnn,
+            because=item.because or "",
         )
         for place, item in enumerate(row.builds)
     )
@@ -297,15 +306,32 @@ def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
 
 def _check_references(matrix: Matrix) -> None:
     """Check names in constraints, the toolkits of targets, and that a release has one spelling. Raises BadInput."""
+    axes = {*AXES, *matrix.frameworks}
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
-            _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
+            _check_condition(matrix, constraint, condition, axes)
+    for bound in matrix.bounds:
+        _check_bound(matrix, bound, packages(matrix))
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
     for framework in matrix.frameworks.values():
         for spellings in framework.providers.values():
             _check_spellings(framework, spellings)
+
+
+def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
+    """Check that a bound is about frameworks and companions, and bounds other packages. Raises BadInput."""
+    for condition in bound.when:
+        _check_condition(matrix, bound, condition, {*AXES, *names})
+    for name in bound.comes_with:
+        if name not in names:
+            what = f"comes-with: `{name}` is not the name of a framework or companion"
+            raise BadInput(what, where=bound.at, hint=closest(name, names))
+    for condition in bound.need:
+        if condition.axis in names or condition.axis in AXES:
+            what = f"envgen chooses `{condition.axis}` itself, so nothing can bound it"
+            raise BadInput(what, where=bound.at, hint="write a row of constraints: instead")
 
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:

@@ -12,6 +12,7 @@ from envgen.matrix.fields import (
     AskedText,
     Axes,
     Because,
+    BoundedText,
     CodeText,
     Conditions,
     Day,
@@ -27,7 +28,7 @@ from envgen.matrix.fields import (
     WordText,
 )
 from envgen.matrix.package_schema import PackageRow
-from envgen.yamlfile.document import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
+from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
 class ConstraintRow(FileModel):
@@ -47,6 +48,32 @@ class ConstraintRow(FileModel):
     warn: bool = Field(default=False, description="true: only warn, and choose the release anyway.")
 
 
+class BoundRow(FileModel):
+    """Where all of `when` holds, other packages must have versions in these ranges."""
+
+    when: Conditions = Field(
+        min_length=1,
+        description="Applies where all of these hold: frameworks and companions with ranges, and the other axes of constraints.",
+    )
+    need: dict[BoundedText, RangeText] = Field(
+        min_length=1, description="Packages by their conda names, and the range that each must be in: {numpy: '<2'}."
+    )
+    breaks: Text = Field(description="What fails with any other version, as a person sees it.")
+    because: Because
+    partly: bool = Field(
+        default=False, description="true: the rest of the framework works all the same; `envgen verify` only warns."
+    )
+    comes_with: list[Text] = Field(
+        default=[],
+        alias="comes-with",
+        description="Frameworks and companions that bring the package or cannot do without it: with any of them it is requested.",
+    )
+    until: Day | None = Field(
+        default=None,
+        description="The day from which this may no longer be true; `envgen matrix lint` fails then until somebody has checked.",
+    )
+
+
 class BuildRow(FileModel):
     """One fact: these variants were published, each for all of these platforms and Python minors."""
 
@@ -55,6 +82,7 @@ class BuildRow(FileModel):
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
+    because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
 
 
 class ReleaseRow(FileModel):
@@ -98,6 +126,7 @@ class LeftOutRow(FileModel):
 
     provider: Text = Field(description="The provider that published them.")
     platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+    variants: list[VariantText] = Field(default=[], description="Only these variants; left out: all.")
     releases: RangeText | None = Field(default=None, description="Only of these releases; left out: of all.")
     because: Because
 
@@ -147,6 +176,9 @@ class FrameworkFile(FileModel):
     )
     constraints: list[ConstraintRow] = Field(
         default=[], description="What does not work together, where the rows above do not say it."
+    )
+    bounds: list[BoundRow] = Field(
+        default=[], description="Versions that other packages must have, where the records of the builds leave them open."
     )
 
 
@@ -304,6 +336,33 @@ class AliasFile(FileModel):
     words: list[AliasRow] = Field(description="Aliases.")
 
 
+class WithdrawnRow(FileModel):
+    """Every package in every version: the builds that one of the globs fits."""
+
+    packages: Names = Field(description="Conda packages.")
+    versions: Names = Field(description="Their versions, in full.")
+    builds: Names = Field(
+        description="Build strings, which may contain `*`. One without a build number includes whatever was built later."
+    )
+    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+
+
+class RequestRow(FileModel):
+    """What a channel withdrew at one time, for one reason."""
+
+    date: Day = Field(description="The day on which the channel withdrew them.")
+    channel: Text = Field(description="The channel, as `channels:` of a project names it.")
+    because: Because
+    builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")
+
+
+class WithdrawnFile(FileModel):
+    """Builds that a channel withdrew. No solve uses them, and `verify` warns of locks that have them."""
+
+    because: Because
+    withdrawn: list[RequestRow] = Field(description="Each withdrawal, newest first.")
+
+
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.
 KINDS: Mapping[str, type[FileModel]] = {
     "cuda.yaml": CudaFile,
@@ -313,4 +372,5 @@ KINDS: Mapping[str, type[FileModel]] = {
     "targets.yaml": TargetFile,
     "advice.yaml": AdviceFile,
     "words.yaml": AliasFile,
+    "withdrawn.yaml": WithdrawnFile,
 }

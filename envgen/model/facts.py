@@ -18,6 +18,7 @@ from packaging.version import Version
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
 from envgen.model.gpu import Gpu
+from envgen.model.withdrawn import Withdrawals
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -76,6 +77,7 @@ class Build:
     pythons: frozenset[Version]
     at: Address
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
+    because: str = ""  # "": the source of the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +112,11 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Builds of a provider that are published and deliberately no facts here; without platforms, or releases, those of all."""
+    """Builds of a provider that are deliberately not among the facts; without platforms, variants, or releases, those of all."""
 
     provider: str
     platforms: frozenset[Platform]
+    variants: frozenset[Variant]
     releases: SpecifierSet | None
     because: str
     at: Address
@@ -194,6 +197,15 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound(Constraint):
+    """Versions that other packages must have: each axis of `need` is a package, with a range; `breaks` is what fails otherwise."""
+
+    breaks: str
+    partly: bool = False  # whether the rest of the framework works all the same
+    comes_with: tuple[str, ...] = ()  # frameworks and companions with any of which the packages are always there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Toolkit:
     """A CUDA toolkit, major.minor: the driver it came with, the driver it can run on, the GPUs it has code for.
 
@@ -224,15 +236,12 @@ class Cudnn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an environment is made for, and what each of its platforms promises to the solver.
-
-    `virtual` maps platform -> virtual package -> "version" or "version build".
-    """
+    """What an environment is made for, and what each of its platforms promises to the solver."""
 
     name: str
     cuda: Variant
     platforms: tuple[Platform, ...]
-    virtual: Mapping[Platform, Mapping[str, str]]
+    virtual: Mapping[Platform, Mapping[str, str]]  # platform -> virtual package -> "version" or "version build"
     at: Address
 
 
@@ -258,11 +267,14 @@ class Matrix:
     cudnn: tuple[Cudnn, ...]  # newest first
     gpus: Mapping[str, Gpu]  # by name, in lower case
     constraints: tuple[Constraint, ...]
+    bounds: tuple[Bound, ...] = ()
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)
+    digest: str = field(default="", init=False, compare=False)  # of all files it was read from; "" for one that was changed since
     gpu_words: frozenset[str] = frozenset()  # what the name of a GPU may have beside the words of a model; may hold `*`
     gpu_brands: frozenset[str] = frozenset()  # words of models that people leave out
+    withdrawn: Withdrawals = field(default_factory=dict)
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
@@ -284,8 +296,8 @@ class Matrix:
     @cached_property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
-        releases = (release for framework in self.frameworks.values() for release in framework.releases)
-        return frozenset(python for release in releases for build in release.builds for python in build.pythons)
+        builds = (build for framework in self.frameworks.values() for release in framework.releases for build in release.builds)
+        return frozenset[Version]().union(*(build.pythons for build in builds))
 
 
 # --- requirements: what `project.yaml` says -----------------------------------------------------------------------------------

@@ -12,6 +12,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def shortened(text: str) -> str:
+    """A value as errors quote it: at most 60 characters."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+
+
 def minors_text(minors: Iterable[Version], to: str = "-") -> str:
     """Python minors as the matrices write them: `3.9-3.12, 3.14`."""
     runs: list[list[Version]] = []

@@ -18,8 +18,8 @@ from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Alias, Matrix, RequestedFramework
+from envgen.model.ranges import version_range
 from envgen.targets import TargetRange, cuda_range, dotted, intersection
-from envgen.yamlfile.document import version_range
 
 ANY = "any version"
 _LONGEST = 200  # letters of an alias

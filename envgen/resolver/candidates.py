@@ -26,8 +26,9 @@ from envgen.model.facts import (
     Variant,
     variant_text,
 )
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver.cells import Cell, builds_for, minors_in, provider_of, pythons_left, version_ranges, violations
+from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
@@ -196,7 +197,7 @@ def code_of(matrix: Matrix, choice: Choice, cell: Cell) -> Code | None:
 def _known(choice: Choice) -> Known:
     """The axes that one choice decides by itself."""
     build: Known = {BUILD: (choice.variant,)} if choice.variant else {}
-    return {choice.release.framework: (choice.release.version,), **build}
+    return {**versions_of(choice), **build}
 
 
 def requested_releases(matrix: Matrix, requested: RequestedFramework) -> tuple[Release, ...]:

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import and_
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.matrix.constraints import Driver, Known, Value, fulfilled, holds, known_of_target, violation_text, within
+from envgen.matrix.constraints import (
+    Driver,
+    Known,
+    RequestedVersions,
+    Value,
+    bound_text,
+    fulfilled,
+    holds,
+    known_of_target,
+    violation_text,
+    within,
+)
 from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
 from envgen.model.facts import (
+    Bound,
     Build,
     Condition,
     Constraint,
+    Dependency,
     Matrix,
     Platform,
     Project,
     Reason,
-    RequestedFramework,
-    RequestedTarget,
     Target,
     Variant,
     driver_text,
 )
 from envgen.model.gpu import Gpu
-from envgen.model.resolution import Choice
+from envgen.model.requested import provider_of
+from envgen.model.resolution import AppliedBound, Choice
+from envgen.resolver.specs import requested_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,40 +66,6 @@ class Cell:
 # --- what a project asks for ----------------------------------------------------------------------------------------------
 
 
-def with_overrides(target: Target, requested: RequestedTarget) -> Target:
-    """The target as a project changes it: fewer platforms, other virtual packages."""
-    wanted = target.platforms if requested.platforms is None else requested.platforms
-    platforms = tuple(platform for platform in target.platforms if platform in wanted)
-    virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
-    return replace(target, platforms=platforms, virtual=virtual)
-
-
-def with_gpus(target: Target, project: Project) -> Target:
-    """The target with `__cuda_arch`, the lowest compute capability of the project's GPUs, where it has CUDA (CEP 46)."""
-    lowest = {
-        platform: min((gpu.capability for gpu in project.gpus if gpu.on(platform)), default=None)
-        for platform in (target.platforms if target.cuda else ())
-    }
-    more = {platform: {"__cuda_arch": str(found)} if found else {} for platform, found in lowest.items()}
-    return replace(target, virtual={platform: {**more.get(platform, {}), **row} for platform, row in target.virtual.items()})
-
-
-def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
-    """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux."""
-    foreign = {
-        "linux": {"__osx", "__win"},
-        "osx": {"__glibc", "__linux", "__win", "__cuda", "__cuda_arch"},
-        "win": {"__glibc", "__linux", "__osx"},
-    }
-    return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
-
-
-def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
-    """The provider of a framework: the requested one, else the first of the project's channels that publishes it."""
-    known = matrix.frameworks[requested.framework].providers
-    return requested.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
-
-
 def minors_in(versions: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:
     """The Python minors of a range."""
     return frozenset(minor for minor in known if within(versions, minor))
@@ -100,14 +82,39 @@ def known_of(matrix: Matrix, project: Project, target: Target, platform: Platfor
         known["gpu"] = tuple(gpu.capability for gpu in project.gpus if gpu.on(platform))
         came_with = matrix.toolkits[target.cuda].driver.get(driver_os(platform))
         known["driver"] = (Driver(have, latest_driver(matrix, have), came_with),) if (have := project.driver) else ()
+    known.update(_known_of_dependencies(matrix, project, target))
     return {axis: values for axis, values in known.items() if values}
+
+
+def _known_of_dependencies(matrix: Matrix, project: Project, target: Target) -> Known:
+    """The versions that the dependencies of a target request of the packages that bounds are about."""
+    bounded = {condition.axis for bound in matrix.bounds for condition in bound.need}
+    found: dict[str, tuple[Value, ...]] = {}
+    for name in bounded.intersection(dependency.name for dependency in dependencies_of(project, target)):
+        specs = [dependency.spec for dependency in dependencies_of(project, target) if dependency.name == name]
+        ranges = [requested_versions(spec) or SpecifierSet() for spec in specs]
+        if any(map(str, ranges)):
+            found[name] = (RequestedVersions(reduce(and_, ranges)),)
+    return found
+
+
+def dependencies_of(project: Project, target: Target) -> tuple[Dependency, ...]:
+    """The conda specs that a target gets from the project, its own last."""
+    own = (row.dependencies for row in project.targets if row.name == target.name)
+    return (*project.dependencies, *chain.from_iterable(own))
 
 
 def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:
     """The axes that are known once releases and Python are chosen."""
     chosen = tuple(choices)
-    releases = {choice.release.framework: (choice.release.version,) for choice in chosen}
+    releases = {name: versions for choice in chosen for name, versions in versions_of(choice).items()}
     return {**releases, "python": (python,), "provider": tuple(choice.provider for choice in chosen)}
+
+
+def versions_of(choice: Choice) -> Known:
+    """The versions of a framework and of its companions, of which the prefix is known."""
+    companions = {name: (Version(choice.release.companions[name]),) for name in choice.companions}
+    return {**companions, choice.release.framework: (choice.release.version,)}
 
 
 # --- a cell ---------------------------------------------------------------------------------------------------------------
@@ -118,7 +125,7 @@ def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform
     known = known_of(matrix, project, target, platform)
     gpus = tuple(gpu for gpu in project.gpus if target.cuda and gpu.on(platform))
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
-    for constraint in matrix.constraints:
+    for constraint in (*matrix.constraints, *_relevant(matrix, known)):
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
             unsatisfiable = unsatisfiable or Reason(violation_text(constraint, known), constraint.at)
@@ -133,6 +140,11 @@ def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform
         open=tuple(undecided),
         unsatisfiable=unsatisfiable,
     )
+
+
+def _relevant(matrix: Matrix, known: Known) -> Iterator[Bound]:
+    """The bounds on packages of which the project requests some versions; the solver gets the others as they are."""
+    return (bound for bound in matrix.bounds if any(condition.axis in known for condition in bound.need))
 
 
 def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> tuple[Variant, ...]:
@@ -206,10 +218,31 @@ def warnings(matrix: Matrix, cell: Cell, known: Known) -> Iterator[Reason]:
             yield Reason(violation_text(constraint, facts), constraint.at)
 
 
+def applied_bounds(matrix: Matrix, facts: Mapping[Platform, Known]) -> tuple[AppliedBound, ...]:
+    """The bounds that apply, given what is known on each platform of a target, in the order of the files."""
+    found: list[AppliedBound] = []
+    for bound in matrix.bounds:
+        platforms = tuple(platform for platform, own in facts.items() if holds(bound, own) is not None)
+        found.extend(
+            AppliedBound(
+                package=condition.axis,
+                versions=condition.versions or SpecifierSet(),
+                platforms=platforms,
+                always=any(name in own for own in facts.values() for name in bound.comes_with),
+                because=Reason(bound_text(bound), bound.at, bound.because),
+            )
+            for condition in bound.need
+            if platforms
+        )
+    return tuple(found)
+
+
 def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[SpecifierSet, ...]]:
     """For each framework of a project every range of its versions that a constraint names."""
     found: dict[str, dict[SpecifierSet, None]] = {requested.framework: {} for requested in project.frameworks}
-    for constraint in matrix.constraints:
+    requested = {dependency.name for row in project.targets for dependency in (*project.dependencies, *row.dependencies)}
+    bounds = (bound for bound in matrix.bounds if any(condition.axis in requested for condition in bound.need))
+    for constraint in (*matrix.constraints, *bounds):
         for condition in (*constraint.when, *constraint.need):
             if condition.axis in found and condition.versions is not None and not constraint.warn:
                 found[condition.axis].setdefault(condition.versions)

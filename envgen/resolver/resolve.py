@@ -11,9 +11,10 @@ from envgen.matrix.gpu_code import compiled_for
 from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver_text
+from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
-from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings, with_gpus, with_overrides
+from envgen.resolver.cells import Cell, applied_bounds, cell_of, dependencies_of, known_of_choices, warnings
 from envgen.resolver.search import Assignment, best, serve, why_unserved
 
 
@@ -146,7 +147,6 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
     matrix, project, served = searched.problem.matrix, searched.problem.project, searched.served[name]
     target = served.cells[0].target
     choices = tuple(candidate.choice for candidate in found.combinations[name])
-    requested = next(row for row in project.targets if row.name == name)
     known = known_of_choices(choices, found.python)
     return Resolution(
         project=project,
@@ -156,8 +156,9 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         python=found.python,
         choices=choices,
         pins=tuple(_pins(searched.problem, target, choices, found.python)),
-        dependencies=(*project.dependencies, *requested.dependencies),
+        dependencies=dependencies_of(project, target),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
+        bounds=applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in served.cells}),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
         code_specs=tuple(dict.fromkeys(_code_specs(matrix, served.cells, choices))),
         warnings=tuple(dict.fromkeys(reason for cell in served.cells for reason in warnings(matrix, cell, known))),

@@ -84,10 +84,8 @@ def facts() -> Matrix:
 
 
 @pytest.fixture
-def site(locked: Path, facts: Matrix, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
+def site(locked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
     """The repository, on a machine whose driver runs CUDA 11 and nothing newer; conda is not here."""
-    monkeypatch.setattr("envgen.matrix.load.read", lambda *_: None)
-    monkeypatch.setattr("envgen.matrix.load.matrix_of", lambda *_: facts)
     monkeypatch.setattr("envgen.machine.nvml.inspect", lambda *_: OLD)
     for name in ("CONDA_EXE", "CONDA_PREFIX", "CONDA_ENVS_PATH", "CONDA_ENVS_DIRS", "MAMBA_ROOT_PREFIX", "CONDARC"):
         monkeypatch.delenv(name, raising=False)

@@ -24,9 +24,9 @@ from envgen.curate.show.query import Query, branch_note, parse_query
 from envgen.matrix.hardware import latest_driver
 from envgen.model.facts import Address, Condition, Matrix, Project, RequestedFramework, RequestedTarget, Target
 from envgen.model.gpu import Gpu
+from envgen.model.ranges import version_range
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Unsatisfiable, resolve
-from envgen.yamlfile.document import version_range
 
 HERE = Address("project.yaml", 1, 1)
 DRIVERS = (

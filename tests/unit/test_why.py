@@ -261,13 +261,10 @@ REAL_CONFLICTS = {
         ["pytorch >=2.9 -> 2.6.0", "move pytorch to a project of its own"],
     ),
     "a promise that is too small": (
-        project_text("{tensorflow: '2.19.*'}", "cu128"),
-        ["target cu128", "tensorflow 2.19.*"],
-        [
-            "tensorflow ==2.19.* with cuda >=12 and provider conda-forge needs archspec x86_64_v3 or x86_64_v4",
-            "target cu128 promises __archspec 1 x86_64",
-        ],
-        ["tensorflow 2.19.* -> 2.18.0", "target cu128: virtual-packages __archspec 1 x86_64_v3, if every machine has it"],
+        project_text("{pytorch: '>=2.10'}", "cu130").replace("[cu130]", "{cu130: {virtual-packages: {__glibc: '2.17'}}}"),
+        ["target cu130", "target cu130: virtual-packages __glibc 2.17", "pytorch"],
+        ["cuda >=13 with provider conda-forge needs glibc >=2.28"],
+        ["target cu130: virtual-packages __glibc 2.28, if every machine has it", "target cu130 -> cu129", "add platform win-64"],
     ),
     "a release that nobody knows": (
         project_text("{jax: '9.*'}", "cpu"),
@@ -348,6 +345,14 @@ def test_an_older_build_without_code_for_the_fleet_is_not_taken(real: Matrix) ->
     (found,) = resolve(real, project_of(f"{text}gpus: [A100]\n", real))
     assert [str(choice.variant) for choice in found.choices] == ["12.6"]
     assert "gpus B200" in required(conflict_of(real, project_of(f"{text}gpus: [A100, B200]\n", real)))
+
+
+def test_a_row_of_builds_with_a_source_of_its_own_is_cited_with_that_one(real: Matrix) -> None:
+    """TensorFlow's row for CUDA 12.9 has one; the rows for 12.6 have that of the file."""
+    for target, source in ("cu129", "tensorflow-feedstock/pull/467"), ("cu126", real.frameworks["tensorflow"].because):
+        (fact,) = conflict_of(real, project_of(project_text("{tensorflow: '*'}", target, python=">=3.13"), real)).facts
+        assert "builds of tensorflow are for python" in fact.text
+        assert source in fact.because
 
 
 def test_a_conflict_says_requirement_fact_source_and_repair_and_json_says_the_same(real: Matrix) -> None:

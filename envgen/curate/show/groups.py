@@ -174,7 +174,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
     versions = SpecifierSet(f">={pythons[0]},<={pythons[-1]}{gaps}", prereleases=True)
     text = f"python {minors_text(pythons, ' to ')}"
     return BuildConstraint(
-        rule=_needs(Condition("python", versions), framework.because, builds[0].at),
+        rule=_needs(Condition("python", versions), builds[0].because or framework.because, builds[0].at),
         axis="python",
         text=f"{builds[0].provider} has {variant_text(variant)} builds for {platform}: {text}",
         fix=text,
