@@ -15,9 +15,9 @@ from itertools import product
 
 from packaging.version import Version
 
+from envgen.model.condition import Condition
 from envgen.model.facts import (
     Build,
-    Condition,
     Constraint,
     Matrix,
     Platform,

@@ -60,6 +60,7 @@ OWNERS = {
         "curate.lint.json_schema",
         "project.schema",
         "matrix.schema",
+        "matrix.hardware_schema",
         "matrix.package_schema",
         "matrix.fields",
     },
