@@ -47,26 +47,31 @@ class SolverConflict:
     repairs: tuple[Repair, ...]
 
 
-def unsolvable(problem: Problem, solved: SolverAnswers) -> SolverConflict:
-    """What has no solution in a problem for which `solved` has none."""
+def unsolvable(problem: Problem, solved: SolverAnswers, *, repaired: bool = True) -> SolverConflict:
+    """What has no solution in a problem for which `solved` has none; repairs are looked for only if `repaired`."""
 
     def answers(project: Project) -> tuple[Resolution, ...] | None:
         return solved(replace(problem, project=project))
 
     narrowed, cell = _narrowed(problem, answers)
     parts, reduced = _smallest(problem, narrowed, answers)
-    told = {part.name.split(" ")[0] for part in parts if part.kind in ("version", "companion")}
-    spoken = [part for part in parts if not (part.kind == "framework" and part.name in told)]
     here = replace(problem, project=narrowed)
     index = [] if answer(here) else [row for row in obstacles(here) if row.index]
+    changes = _changes(problem.project, narrowed, cell, parts) if repaired else ()
     return SolverConflict(
         cell=cell,
         narrowed=narrowed,
-        requirements=tuple(part.reason(problem) for part in spoken),
+        requirements=_told(problem, parts),
         lacking=tuple(row.reason for row in index[:_SHOWN]),
         bounds=_bounds(replace(problem, project=reduced), solved),
-        repairs=_repairs(problem, _changes(problem.project, narrowed, cell, parts), reduced, answers),
+        repairs=_repairs(problem, changes, reduced, answers) if repaired else (),
     )
+
+
+def _told(problem: Problem, parts: Sequence[Part]) -> tuple[Reason, ...]:
+    """The parts as reasons; a framework needs no line of its own beside its version or companion."""
+    told = {part.name.split(" ")[0] for part in parts if part.kind in ("version", "companion")}
+    return tuple(part.reason(problem) for part in parts if not (part.kind == "framework" and part.name in told))
 
 
 # --- where ----------------------------------------------------------------------------------------------------------------

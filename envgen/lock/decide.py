@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -17,12 +17,14 @@ from envgen.model.errors import NoSolution
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice, Resolution
+from envgen.model.run import TARGET
 from envgen.resolver import specs
 from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
+    from envgen.explain.unsolvable import SolverAnswers
     from envgen.lock.moved import Moved
 
 
@@ -62,13 +64,51 @@ def stages(matrix: Matrix, plan: Plan, holdings: Holdings) -> tuple[Stage, ...]:
     return Stage(plan=plan, problem=problem, kept=tuple(kept), todo=plan.todo), whole
 
 
-def decide(found: Sequence[Stage], solver: Solver, holdings: Holdings) -> Decision:
-    """The best choice of the first stage that has one. Raises NoSolution where none has."""
+def decide(matrix: Matrix, plan: Plan, others: Iterable[Plan], solver: Solver, holdings: Holdings) -> Decision:
+    """The best choice for a plan; where it has none, that of the first of the `others`, which have an older target.
+
+    Raises NoSolution where none has any.
+    """
+    found = _decided(stages(matrix, plan, holdings), solver)
+    if found:
+        return found
+    whole = stages(matrix, plan, holdings)[-1]
+    for other in others:
+        found = _decided(stages(matrix, other, holdings), solver)
+        if found:
+            return _with_why(found, _in_the_way(whole, solver, holdings))
+    raise _no_solution(whole, solver, holdings)
+
+
+def _decided(found: Sequence[Stage], solver: Solver) -> Decision | None:
+    """The best choice of the first stage that has one."""
     for stage in found:
         resolutions = choose(stage.problem, solver, stage.kept)
         if resolutions:
             return _decision(stage, resolutions, solver)
-    raise _no_solution(found[-1], solver, holdings)
+    return None
+
+
+def _with_why(found: Decision, why: str) -> Decision:
+    """The decision with the reason for a target that is not the newest that the facts allow."""
+    asked = {row.name: row for row in found.plan.project.targets}
+
+    def told(row: Resolution) -> Resolution:
+        requested = asked[row.target.name]
+        return row.with_moved({TARGET: f"{requested.instead_text}: {why}", **row.moved}) if requested.instead_of else row
+
+    return replace(found, resolutions=tuple(map(told, found.resolutions)))
+
+
+def _in_the_way(stage: Stage, solver: Solver, holdings: Holdings) -> str:
+    """What has no solution together in the newest target that the facts allow."""
+    from envgen.explain.unsolvable import unsolvable
+
+    found = unsolvable(stage.problem, _solved(solver, holdings), repaired=False)
+    if found.lacking:
+        return found.lacking[0].text
+    texts = [f"{reason.text} ({reason.at.file}:{reason.at.line})" if reason.at else reason.text for reason in found.requirements]
+    return f"there is no solution with {', '.join(texts)}" if texts else "it has no solution"
 
 
 def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -> Decision:
@@ -92,7 +132,10 @@ def _by_solver(changes: Mapping[str, Moved], target: str) -> Mapping[str, str]:
 def _before(plan: Plan, found: Resolution, index: Index) -> Mapping[str, str]:
     """What the lock of the same choice says of its reasons, where the records that show them are not in the index."""
     stamp = plan.stamps.get(found.target.name)
-    return stamp.moved if stamp and index.recorded and stamp.chosen == stamped(found) else {}
+    if stamp and index.recorded and stamp.chosen == stamped(found):
+        return stamp.moved
+    instead = any(row.name == found.target.name and row.instead_of for row in plan.project.targets)
+    return {TARGET: stamp.moved[TARGET]} if stamp and instead and TARGET in stamp.moved else {}
 
 
 def _lost(expected: Resolution, found: Resolution) -> tuple[str, ...]:
@@ -131,14 +174,20 @@ def _no_solution(stage: Stage, solver: Solver, holdings: Holdings) -> NoSolution
 
     problem, index = stage.problem, solver.index
 
-    def solved(other: Problem) -> tuple[Resolution, ...] | None:
-        return choose(replace(other, availability=holdings.of(other.project)), solver)
-
-    found = unsolvable(problem, solved)
+    found = unsolvable(problem, _solved(solver, holdings))
     what = f"{problem.project.name}: {unsolvable_text(found, index.shown)}"
     words = _words(replace(problem, project=found.narrowed), solver)
     where = found.requirements[0].at if found.requirements else problem.project.at("")
     return NoSolution(f"{what}\n\n{words}" if words else what, where=where, hint=_hint(index, refuted=bool(found.lacking)))
+
+
+def _solved(solver: Solver, holdings: Holdings) -> SolverAnswers:
+    """What a problem is locked to with the index."""
+
+    def solved(other: Problem) -> tuple[Resolution, ...] | None:
+        return choose(replace(other, availability=holdings.of(other.project)), solver)
+
+    return solved
 
 
 def _words(problem: Problem, solver: Solver) -> str:

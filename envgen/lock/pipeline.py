@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from envgen.files import write_files
 from envgen.formats import conda_lock
 from envgen.lock.keep_records import add_records, tidy_records
-from envgen.lock.plan import MachineTarget, Plan, plan, rendered, stamped
+from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered, stamped
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix
@@ -30,7 +31,9 @@ from envgen.resolver import specs
 if TYPE_CHECKING:
     from envgen.channels.index import Index
     from envgen.lock.choose import Solver
-    from envgen.lock.decide import Decision, Holdings, Stage
+    from envgen.lock.decide import Decision
+
+    OlderPlans = Callable[[Plan], Iterator[Plan]]
 
 
 _RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
@@ -45,11 +48,11 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     names = _project_names(layout, request)
     plans = [found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target))]
     changed = [found for found in plans if found.todo]
-    locked = _lock(layout, matrix, changed, request, reporter) if changed else {}
+    decided, locked = _lock(layout, matrix, changed, request, reporter) if changed else ({}, {})
     tidy_records(layout, reporter)
     return tuple(
         locked.get((found.project.name, target)) or _unchanged(layout, found, target)
-        for found in plans
+        for found in (decided.get(one.project.name, one) for one in plans)
         for target in found.requested
     )
 
@@ -74,19 +77,21 @@ def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
 
 def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
-) -> Mapping[tuple[str, str], Outcome]:
-    """Outcomes by project and target, for every target that got a new lock."""
+) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], Outcome]]:
+    """The plans that were followed, by project, and outcomes by project and target, for every target that got a new lock."""
     from envgen.lock.choose import Solver
 
     index = _index(layout, matrix, plans, request, reporter)
     _check_names(plans, index)
     solver = Solver(index, request.jobs)
-    decisions = _decide(matrix, plans, solver, request.pin_with, reporter)
+    older = partial(older_plans, layout, matrix, request)
+    decisions = _decide(matrix, plans, older, solver, request.pin_with, reporter)
     solved = [
         item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
     ]
     add_records(layout, solved)
-    return {_key(item.resolution): _write(layout, item) for item in solved}
+    decided = {decision.plan.project.name: decision.plan for decision, _ in decisions}
+    return decided, {_key(item.resolution): _write(layout, item) for item in solved}
 
 
 def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
@@ -123,7 +128,7 @@ def _check_names(plans: Iterable[Plan], index: Index) -> None:
 
 
 def _decide(
-    matrix: Matrix, plans: Sequence[Plan], solver: Solver, pin_with: PinWith, reporter: Reporter
+    matrix: Matrix, plans: Sequence[Plan], older: OlderPlans, solver: Solver, pin_with: PinWith, reporter: Reporter
 ) -> list[tuple[Decision, float]]:
     """What is locked of each plan, with the seconds that each of its targets took. Raises NoSolution where nothing can be.
 
@@ -145,19 +150,14 @@ def _decide(
         solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
         reporter.end()
         reporter.begin("choosing what solves", len(staged))
-        decisions = [_chosen(some, solver, holdings, reporter) for some in staged]
+        decisions = []
+        for found in plans:
+            decisions.append(deciding.decide(matrix, found, older(found), solver, holdings))
+            reporter.step(found.project.name)
         reporter.end()
         prepared.result()
     seconds = (time.perf_counter() - begun) / sum(len(decision.resolutions) for decision in decisions)
     return [(decision, seconds) for decision in decisions]
-
-
-def _chosen(staged: Sequence[Stage], solver: Solver, holdings: Holdings, reporter: Reporter) -> Decision:
-    from envgen.lock.decide import decide
-
-    found = decide(staged, solver, holdings)
-    reporter.step(found.plan.project.name)
-    return found
 
 
 def _solved(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
@@ -51,14 +51,38 @@ def plan(
     layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
 ) -> Plan | None:
     """The plan for one project, or None if it has none of the requested targets."""
-    project = cached_project(layout, matrix, name, reporter)
+    project = cached_project(layout, matrix, name, reporter, afresh=request.update)
     requested = _requested(project, matrix, request, reporter, machine_target)
     if not requested:
         return None
+    return _plan(layout, matrix, project, requested, request)
+
+
+def older_plans(layout: Layout, matrix: Matrix, request: LockRequest, found: Plan) -> Iterator[Plan]:
+    """The plan with an older target in the place of one that its project leaves open, newest first, where the facts allow it."""
+    for row in found.project.targets:
+        for name in row.others:
+            instead = row.as_other(name)
+            rows = tuple(instead if other == row else other for other in found.project.targets)
+            if name not in {other.name for other in found.project.targets} and row.name in found.requested:
+                requested = tuple(name if other == row.name else other for other in found.requested)
+                yield from _if_possible(layout, matrix, replace(found.project, targets=rows), requested, request)
+
+
+def _if_possible(
+    layout: Layout, matrix: Matrix, project: Project, requested: tuple[str, ...], request: LockRequest
+) -> tuple[Plan, ...]:
+    try:
+        return (_plan(layout, matrix, project, requested, request),)
+    except Unsatisfiable:
+        return ()
+
+
+def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str, ...], request: LockRequest) -> Plan:
     resolutions = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
     digests = {target: render.digest(found, rendered(layout, found), layout.templates) for target, found in resolutions.items()}
     ignored = requested if request.update else ()
-    stamps = {target: stamp for target in resolutions if (stamp := _stamp(layout, name, target, broken=target in ignored))}
+    stamps = {target: stamp for target in resolutions if (stamp := _stamp(layout, project.name, target, broken=target in ignored))}
     current = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target] and target not in ignored}
     return Plan(
         project=project,

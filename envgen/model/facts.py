@@ -7,7 +7,7 @@ a framework was built (for CPU, or for one CUDA version).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Literal
@@ -309,13 +309,29 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedTarget:
-    """A target that a project asks for, with what it changes about it."""
+    """A target that a project asks for, with what it changes about it.
+
+    Where the project leaves it open, `others` are the older targets that it may be instead, the newest first, and `instead_of` is
+    the newest that the facts allow, if the records have no solution for that.
+    """
 
     name: str
     at: Address
     platforms: tuple[Platform, ...] | None = None
     virtual: Mapping[str, str] = field(default_factory=dict)
     dependencies: tuple[Dependency, ...] = ()
+    others: tuple[str, ...] = ()
+    instead_of: str = ""
+
+    @property
+    def instead_text(self) -> str:
+        """`target cu126, not cu129`, where the newest that the facts allow has no solution."""
+        return f"target {self.name}, not {self.instead_of}"
+
+    def as_other(self, name: str) -> RequestedTarget:
+        """The requested target as one of its others."""
+        older = self.others[self.others.index(name) + 1 :]
+        return replace(self, name=name, others=older, instead_of=self.instead_of or self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

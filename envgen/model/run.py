@@ -15,6 +15,10 @@ PinWith = Literal["envgen", "conda-lock"]
 """Who writes a lock: envgen where it covers the target, or always conda-lock."""
 
 
+TARGET = "target"
+"""The key in `moved` of the reason for a target that is not the newest that the facts allow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Download:
     """What one platform of a target downloads: packages and bytes. The bytes are a lower bound unless `exact`."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.cache import key_of, remembered
-from envgen.model.facts import Matrix, Project
-from envgen.model.layout import Layout
+from envgen.model.facts import Matrix, Project, RequestedTarget
+from envgen.model.layout import LOCK, Layout
+from envgen.model.run import TARGET
 from envgen.yamlfile.text import source
 
 if TYPE_CHECKING:
     from envgen.model.run import Reporter
 
 
-def cached_project(layout: Layout, matrix: Matrix, name: str, reporter: Reporter | None = None) -> Project:
+def cached_project(layout: Layout, matrix: Matrix, name: str, reporter: Reporter | None = None, *, afresh: bool = False) -> Project:
     """The project of that name; the reporter is told how its aliases were read.
+
+    A target that its file leaves open is the one that is locked instead of the newest, if the records had no solution for that;
+    with `afresh` it is the newest.
 
     Raises BadInput, also for a name that no project has, and Unsatisfiable, as `project.load` does.
     """
@@ -32,4 +37,20 @@ def cached_project(layout: Layout, matrix: Matrix, name: str, reporter: Reporter
     if reporter:
         for note in project.notes:
             reporter.say(f"{note.at}: {note.text}")
-    return project
+    return project if afresh else replace(project, targets=tuple(_as_locked(layout, name, row) for row in project.targets))
+
+
+def _as_locked(layout: Layout, project: str, row: RequestedTarget) -> RequestedTarget:
+    """A target that the project leaves open as the other that was locked in its place, if one was."""
+    if not row.others or (layout.target(project, row.name) / LOCK).is_file():
+        return row
+    return next((other for other in map(row.as_other, row.others) if _is_locked_as(layout, project, other)), row)
+
+
+def _is_locked_as(layout: Layout, project: str, row: RequestedTarget) -> bool:
+    """Whether the lock of a target says that it is there in the place of a newer one."""
+    from envgen.formats import conda_lock
+
+    path = layout.target(project, row.name) / LOCK
+    stamp = conda_lock.read_stamp(layout.read(path), layout.shown(path)) if path.is_file() else None
+    return stamp is not None and stamp.moved.get(TARGET, "").startswith(f"{row.instead_text}:")

@@ -36,7 +36,8 @@ def completed(matrix: Matrix, draft: Draft) -> Project:
 def _with_newest(matrix: Matrix, project: Project, target: DraftTarget) -> Project:
     """The project in which a target without a name has that of the newest in its range with which the project resolves."""
     candidates, at = newest_first(target.allowed, matrix), target.requested.at
-    trials = [_with_name(project, at, candidate.name) for candidate in candidates]
+    names = [candidate.name for candidate in candidates]
+    trials = [_with_name(project, at, name, names[place + 1 :]) for place, name in enumerate(names)]
     if len(trials) == 1:
         return trials[0]
     usable = [trial for candidate, trial in zip(candidates, trials, strict=True) if _usable(matrix, trial, at, candidate)]
@@ -48,13 +49,14 @@ def _with_newest(matrix: Matrix, project: Project, target: DraftTarget) -> Proje
             failures.append(failure)
         else:
             return trial
-    names = ", ".join(candidate.name for candidate in candidates)
-    failures[0].hint = f"the rest of the project allows none of {names}; {failures[0].hint}"
+    failures[0].hint = f"the rest of the project allows none of {', '.join(names)}; {failures[0].hint}"
     raise failures[0]
 
 
-def _with_name(project: Project, at: Address, name: str) -> Project:
-    return replace(project, targets=tuple(replace(row, name=name) if row.at == at else row for row in project.targets))
+def _with_name(project: Project, at: Address, name: str, others: Sequence[str]) -> Project:
+    """The project in which a target without a name has one; `others` are the older ones that it may have."""
+    rows = (replace(row, name=name, others=tuple(others)) if row.at == at else row for row in project.targets)
+    return replace(project, targets=tuple(rows))
 
 
 def _named_part(project: Project) -> Project:

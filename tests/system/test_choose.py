@@ -36,6 +36,7 @@ MORE = (
     ),
     Package("common", "1.0"),
     Package("common", "2.0"),
+    Package("wants-126", "1.0", depends=("cuda-version 12.6.*",)),
     Package("pytorch-like", "1.0", depends=("common 1.*",)),
 )
 
@@ -92,6 +93,34 @@ def test_what_moved_is_known_without_solving_and_without_the_records_that_show_i
     assert (cpu["state"], next(pin["because"][0] for pin in cpu["pins"] if pin["name"] == "pytorch")) == ("unchanged", OLDER)
     locked(site, "--offline", "--update")
     assert site.files() == before
+
+
+def test_a_target_that_is_left_open_is_the_newest_that_solves(site: Workspace, index: Path) -> None:
+    """The choice lasts until `--update`; then it is made again, with the records of the locks alone, too."""
+    site.project("p", project("wants-126", targets="gpu"))
+    done = locked(site, "--index", index)
+    (line,) = (row for row in done.err.splitlines() if row.startswith("p-cu126: target "))
+    assert re.fullmatch(r"p-cu126: target cu126, not cu130: the index holds no CUDA 13.0 build of pytorch .+ for linux-64 .+", line)
+    assert "# target" not in (site.root / "environments/p/cu126/environment.yml").read_text()
+    before = site.files()
+    with patch.object(solve, "solve", side_effect=AssertionError):
+        assert "Nothing to do" in locked(site, "--index", index).err
+    assert "p-cu126" in site.envgen("resolve", "p").out
+    assert "cu126" in site.envgen("list").out
+    for words in (("--index", index), ("--offline",)):
+        assert line in locked(site, *words, "--update").err
+        assert site.files() == before
+
+
+def test_the_requirements_that_have_no_solution_in_the_newest_target_are_named(site: Workspace, index: Path) -> None:
+    site.project("p", project("wants-126", targets="gpu").replace("targets:", "driver: '575.57'\ntargets:"))
+    line = f"p-cu126: target cu126, not cu129: there is no solution with wants-126 ({FILE}:7)"
+    assert line in locked(site, "--index", index).err.splitlines()
+
+
+def test_a_target_that_is_named_is_not_replaced(site: Workspace, index: Path) -> None:
+    site.project("p", project("wants-126", targets="cu129"))
+    assert site.envgen("lock", "--index", index).status == 4
 
 
 def test_a_dependency_of_a_dependency_is_named_with_the_one_that_is_asked_for(site: Workspace, index: Path) -> None:
