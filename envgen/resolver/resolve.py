@@ -132,7 +132,7 @@ def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[
     never_built = (candidates.never_built(requested, cell) for requested in candidates.project.frameworks)
     reason = cell.unsatisfiable or next(filter(None, never_built), None)
     if reason:
-        return reason, (Obstacle(reason=reason, target=cell.target.name, release=None),)
+        return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
     found = serve(candidates, (cell,))
     return (None if found.assignment else why_unserved(candidates, (cell,), found.obstacles)), found.obstacles
 
