@@ -8,7 +8,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Project, RequestedFramework
+from envgen.model.facts import Project, RequestedFramework, RequestedTarget
 
 
 def edited(project: Project, **changes: Any) -> Project:
@@ -25,6 +25,17 @@ def with_framework(project: Project, name: str, **changes: Any) -> Project:
 def with_target(project: Project, name: str, **changes: Any) -> Project:
     """The project with other values of a requested target; unchanged where it does not request it."""
     rows = (replace(row, **changes) if row.name == name else row for row in project.targets)
+    return replace(project, targets=tuple(rows))
+
+
+def named_target(row: RequestedTarget, name: str) -> RequestedTarget:
+    """A requested target by another name; an open one is no longer open."""
+    return RequestedTarget(name=name, at=row.at, platforms=row.platforms, virtual=row.virtual, dependencies=row.dependencies)
+
+
+def with_other_target(project: Project, name: str, to: str) -> Project:
+    """The project with one target in place of another."""
+    rows = (named_target(row, to) if row.name == name else row for row in project.targets)
     return replace(project, targets=tuple(rows))
 
 

@@ -10,7 +10,9 @@ from packaging.specifiers import SpecifierSet
 
 from envgen.explain import edits
 from envgen.explain.model import Part, RequirementKind
-from envgen.model.facts import Address, Project, Reason, RequestedFramework, RequestedTarget, driver_text
+from envgen.explain.target_phrases import target_text
+from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework, RequestedTarget, driver_text
+from envgen.model.open_target import OpenTarget
 from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem
 
@@ -18,8 +20,8 @@ from envgen.resolver.resolve import Problem
 def requirements(problem: Problem) -> Iterator[Part]:
     """Every requirement of the project, those first that a person gives up last."""
     project = problem.project
-    for target in project.targets:
-        yield from _of_target(target)
+    for target in sorted(project.targets, key=lambda row: not isinstance(row, OpenTarget)):
+        yield from _of_target(problem.matrix, target)
     for requested in project.frameworks:
         yield from _of_framework(requested)
     if project.driver:
@@ -37,9 +39,9 @@ def requirements(problem: Problem) -> Iterator[Part]:
     yield _part("python", "", f"python {project.python_text}", project.at("python"), any_python)
 
 
-def _of_target(target: RequestedTarget) -> Iterator[Part]:
+def _of_target(matrix: Matrix, target: RequestedTarget) -> Iterator[Part]:
     name = target.name
-    yield _part("target", name, f"target {name}", target.at, partial(edits.without_target, name=name))
+    yield _part("target", name, target_text(matrix, target), target.at, partial(edits.without_target, name=name))
     if target.platforms is not None:
         text = f"target {name}: platforms {', '.join(target.platforms)}"
         default = partial(edits.with_target, name=name, platforms=None)

@@ -40,6 +40,7 @@ from envgen.model.facts import (
     Gpu,
     LeftOut,
     Matrix,
+    Platform,
     Release,
     Spelling,
     Target,
@@ -49,6 +50,7 @@ from envgen.model.facts import (
 )
 from envgen.model.layout import Layout, starter
 from envgen.model.target_names import target_name
+from envgen.model.without_cuda import WithoutCuda
 from envgen.yamlfile.document import Document, checked, read
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
@@ -78,6 +80,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     matrix = Matrix(
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
+        without_cuda=dict(_without_cuda(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
         gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
@@ -262,6 +265,14 @@ def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target
             raise BadInput(f"virtual-packages: has no entry for {', '.join(missing)}", where=at, hint="add one")
         virtual = {platform: _promise(file.virtual_packages[platform], row.cuda) for platform in row.platforms}
         yield name, Target(name=name, cuda=row.cuda, platforms=tuple(row.platforms), virtual=virtual, at=at)
+
+
+def _without_cuda(document: Document, file: TargetFile) -> Iterator[tuple[Platform, WithoutCuda]]:
+    rows = [(platform, index, row) for index, row in enumerate(file.without_cuda) for platform in row.platforms]
+    no_repeats(((platform, document.at("without-cuda", index)) for platform, index, _ in rows), "platform")
+    for platform, index, row in rows:
+        at = document.at("without-cuda", index)
+        yield platform, WithoutCuda(what=row.what, instead=row.instead, because=row.because, at=at)
 
 
 def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:

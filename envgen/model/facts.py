@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
+from envgen.model.without_cuda import WithoutCuda
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -267,6 +268,7 @@ class Matrix:
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)
+    without_cuda: Mapping[Platform, WithoutCuda] = field(default_factory=dict)
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:

@@ -5,12 +5,12 @@ A companion is a requirement on its framework, too: one of version 0.13 requests
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from packaging.version import Version
 
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Framework, Matrix, Release, RequestedFramework
+from envgen.model.facts import Address, Framework, Matrix, Platform, Release, RequestedFramework
 from envgen.project.aliases import AliasMeaning
 
 Words = Mapping[Address, AliasMeaning]
@@ -62,12 +62,22 @@ def _has(matrix: Matrix, row: RequestedFramework, companion: str) -> str:
     releases, framework = _releases(matrix, row), matrix.frameworks[row.framework]
     versions = {Version(release.companions[companion]) for release in releases if companion in release.companions}
     if not releases:
-        return f"the matrices have no {row.framework} {row.text}, only {known_text(framework)}"
+        return f"the matrices have no {row.framework} {row.text}, only {_known(framework)}"
     text = f"{row.framework} {_span([release.version for release in releases])}"
     return f"{text} has {companion} {_span(versions)}" if versions else f"{text} has no {companion}"
 
 
-def known_text(framework: Framework) -> str:
+def unknown(matrix: Matrix, row: RequestedFramework, platforms: Iterable[Platform]) -> Iterator[str]:
+    """What the matrices do not have of a requested framework: a release in its range, a build for one of the platforms."""
+    framework = matrix.frameworks[row.framework]
+    if not _releases(matrix, row):
+        yield f"the matrices have no {row.framework} {row.text}, only {_known(framework)}"
+    there = {platform for release in framework.releases for build in release.builds for platform in build.platforms}
+    if not there.intersection(platforms):
+        yield f"{row.framework} has no build for {' or '.join(platforms)}, only for {', '.join(sorted(there))}"
+
+
+def _known(framework: Framework) -> str:
     """The oldest and the newest release of a framework in the matrices: `2.4.0 to 2.19.1`."""
     return _span(release.version for release in framework.releases)
 

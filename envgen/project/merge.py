@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix, RequestedFramework, RequestedTarget
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning
-from envgen.project.contradictions import contradiction, exclude_each_other
+from envgen.project.contradictions import contradiction, exclude_each_other, unknown
 from envgen.project.draft import Draft, DraftTarget
 from envgen.targets import TargetRange, intersection, nearest, newest_first
 
@@ -92,13 +92,21 @@ def _targets(matrix: Matrix, draft: Draft) -> tuple[DraftTarget, ...]:
     """Every target that is listed or requested by an alias. An alias adds the CPU target first, and a CUDA target last."""
     for alias in draft.aliases:
         if alias.target and not newest_first(alias.target, matrix):
-            raise BadInput(f"`{alias.text}`: no target has this CUDA version", where=alias.at, hint=nearest(alias.text, matrix))
+            hint = "; ".join((nearest(alias.text, matrix), *_unknown(matrix, draft)))
+            raise BadInput(f"`{alias.text}`: no target has this CUDA version", where=alias.at, hint=hint)
     targets = tuple(_narrowed(matrix, target, draft.aliases) for target in draft.targets)
     listed = {target.requested.at for target in targets}
     shared = [alias for alias in draft.aliases if alias.target and alias.inside is None and alias.at not in listed]
     cuda = [alias for alias in shared if alias.target and alias.target.cuda is not None]
     targets = _with_cpu(targets, next((alias.at for alias in shared if alias not in cuda), None))
     return _with_cuda(matrix, targets, cuda)
+
+
+def _unknown(matrix: Matrix, draft: Draft) -> Iterator[str]:
+    """What the matrices do not have of the requested frameworks: a wish for an unknown CUDA often comes with older releases."""
+    rows = [*draft.project.frameworks, *(alias.framework for alias in draft.aliases if alias.framework)]
+    for row in dict.fromkeys(rows):
+        yield from unknown(matrix, row, draft.project.platforms)
 
 
 def _narrowed(matrix: Matrix, target: DraftTarget, aliases: Sequence[AliasMeaning]) -> DraftTarget:

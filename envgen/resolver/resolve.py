@@ -40,9 +40,14 @@ def resolve(matrix: Matrix, project: Project, availability: Availability = no_in
     problem = Problem(matrix, project, availability)
     found = answer(problem)
     if found is None:
-        what = f"{project.name}: no choice meets every requirement"
-        raise Unsatisfiable(what, problem=problem, where=project.at(""), hint="change or drop one of these requirements")
+        raise unsatisfiable(problem)
     return found
+
+
+def unsatisfiable(problem: Problem) -> Unsatisfiable:
+    """The error for a problem that has no answer."""
+    what = f"{problem.project.name}: no choice meets every requirement"
+    return Unsatisfiable(what, problem=problem, where=problem.project.at(""), hint="change or drop one of these requirements")
 
 
 def answer(problem: Problem) -> tuple[Resolution, ...] | None:
