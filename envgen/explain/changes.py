@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import product
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -185,26 +184,17 @@ def _target_platforms(_: Problem, name: str) -> Iterator[Change]:
 
 def _virtual_packages(problem: Problem, name: str) -> Iterator[Change]:
     """Promise more of the machines: what a constraint asks for."""
-    target = name.split(" ", maxsplit=1)[0]
-    needs = [need for row in problem.matrix.constraints if not row.warn for need in row.need]
-    glibc = {str(part.version) for need in needs if need.axis == "glibc" and need.versions for part in need.versions}
-    levels = {level for need in needs if need.axis == "archspec" for level in need.names}
-    promises = (
-        *product(["__glibc"], sorted(glibc, key=Version)),
-        *product(["__archspec"], (f"1 {level}" for level in sorted(levels))),
-    )
-    for package, value in promises:
+    target, _, package = name.rpartition(" ")
+    needs = [need for row in problem.matrix.constraints if not row.warn for need in row.need if f"__{need.axis}" == package]
+    versions = {Version(part.version) for need in needs for part in need.versions or ()}
+    values = [*map(str, sorted(versions)), *(f"1 {level}" for level in sorted({level for need in needs for level in need.names}))]
+    for value in values:
         yield Change(
             path=("virtual package", target, package),
             text=f"target {target}: virtual-packages {package} {value}, if every machine has it",
             cost=4,
-            apply=partial(_promising, target=target, package=package, value=value),
+            apply=partial(edits.with_promise, name=target, package=package, value=value),
         )
-
-
-def _promising(project: Project, target: str, package: str, value: str) -> Project:
-    before = next((row.virtual for row in project.targets if row.name == target), {})
-    return edits.with_target(project, target, virtual={**before, package: value})
 
 
 _CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {

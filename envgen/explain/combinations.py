@@ -22,8 +22,8 @@ from envgen.explain.requirements import requirements
 from envgen.model.facts import Project
 from envgen.resolver.resolve import Problem
 
-_SETS = 5  # sets of axes that are looked for
-_SEARCHES = 4000  # searches for all of them together: about four seconds
+_SETS = 4  # sets of axes that are looked for
+_SEARCHES = 1500  # searches for all of them together: one takes about a millisecond
 _ORDER = ("target", "cpu", "provider", "virtual package", "driver", "version", "python")  # in which axes are narrowed
 
 
@@ -79,12 +79,12 @@ def combined(problem: Problem) -> list[Repair]:
 
 
 class _Combinations:
-    """Asks whether a project has an answer with some axes free, and counts the searches."""
+    """Asks whether a project has an answer with some axes free; what was asked once is known."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.project = edits.edited(problem.project, align=False)  # aligned or not, there is an answer or none
-        self.left = _SEARCHES
+        self.known: dict[object, bool] = {}
         paths: dict[tuple[str, ...], dict[str, Change]] = {}
         for part in (*requirements(problem), *facts(problem)):
             for change in changes(problem, part):
@@ -140,7 +140,18 @@ class _Combinations:
         return place is None or len(rows) != len(self.project.targets) or self._possible(replace(project, targets=(rows[place],)))
 
     def _possible(self, project: Project) -> bool:
-        if not self.left:
-            raise _Spent
-        self.left -= 1
-        return bool(project.targets) and possible(replace(self.problem, project=project))
+        names = [row.name for row in project.targets]
+        if not names or len(set(names)) < len(names):
+            return False
+        key = _key(project)
+        if key not in self.known:
+            if len(self.known) >= _SEARCHES:
+                raise _Spent
+            self.known[key] = possible(replace(self.problem, project=project))
+        return self.known[key]
+
+
+def _key(project: Project) -> object:
+    """What changes make of a project: those with the same key have the same answer."""
+    targets = tuple((row.name, row.platforms, tuple(sorted(row.virtual.items()))) for row in project.targets)
+    return targets, project.frameworks, project.python, project.platforms, project.channels, project.driver, project.gpus

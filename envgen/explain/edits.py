@@ -59,6 +59,18 @@ def without_framework(project: Project, name: str) -> Project:
     return replace(project, frameworks=tuple(row for row in project.frameworks if row.framework != name))
 
 
+def with_promise(project: Project, name: str, package: str, value: str) -> Project:
+    """The project in which the machines of a target have a virtual package."""
+    before = next((row.virtual for row in project.targets if row.name == name), {})
+    return with_target(project, name, virtual={**before, package: value})
+
+
+def without_promise(project: Project, name: str, package: str) -> Project:
+    """The project in which a target has a virtual package as the matrices say."""
+    before = next((row.virtual for row in project.targets if row.name == name), {})
+    return with_target(project, name, virtual={key: value for key, value in before.items() if key != package})
+
+
 def without_target(project: Project, name: str) -> Project:
     """The project without a target."""
     return replace(project, targets=tuple(row for row in project.targets if row.name != name))

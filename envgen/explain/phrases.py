@@ -20,7 +20,6 @@ from envgen.model.facts import (
     Variant,
     by_cuda,
     minors_text,
-    variant_text,
 )
 from envgen.model.open_target import names_of
 from envgen.resolver.candidates import requested_releases, requirement_text
@@ -149,7 +148,7 @@ def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     cudas = wanted_variants(problem)
     every = [row for row in _rows(problem, requested) if row.platforms.intersection(_platforms(problem))]
     rows = [row for row in every if row.variants & cudas] or every
-    variants = " and ".join(map(variant_text, by_cuda({cuda for row in rows for cuda in row.variants & cudas})))
+    variants = _built_for({cuda for row in rows for cuda in row.variants & cudas})
     pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
     what = f"the {variants + ' ' if variants else ''}builds of {requirement_text(requested)} are for python {pythons}"
     return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
@@ -187,6 +186,12 @@ def _platforms(problem: Problem) -> tuple[Platform, ...]:
 def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) -> str:
     """`for CPU and CUDA 12.6, 12.9`; `without CUDA`."""
     found = {variant for row in rows if platform is None or platform in row.platforms for variant in row.variants}
-    cudas = listed(variant for variant in by_cuda(found) if variant)
-    built = list(filter(None, ("CPU" if cpu and None in found else "", f"CUDA {cudas}" if cudas else "")))
-    return f"for {' and '.join(built)}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"
+    built = _built_for(found if cpu else found - {None})
+    return f"for {built}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"
+
+
+def _built_for(variants: Iterable[Variant]) -> str:
+    """`CPU and CUDA 12.6, 12.9`."""
+    found = by_cuda(variants)
+    cudas = listed(variant for variant in found if variant)
+    return " and ".join(filter(None, ("CPU" if None in found else "", f"CUDA {cudas}" if cudas else "")))

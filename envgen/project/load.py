@@ -60,7 +60,7 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         align=file.align,
         exclude_newer=file.exclude_newer,
         template=file.template,
-        addresses={"": document.at(), **{key: document.at(key) for key in document.data}},
+        addresses={"": document.at(), **{key: document.at(key) for key in document.data}, **sections.promises(targets.items)},
         notes=(*python.notes, *gpu_notes),
     )
     aliases = (*frameworks.aliases, *targets.aliases, *cuda.aliases, *dependencies.aliases, *pip.aliases)

@@ -23,6 +23,7 @@ from envgen.model.facts import (
     RequestedTarget,
     driver_text,
 )
+from envgen.model.open_target import promise_key
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning, read_alias
 from envgen.project.draft import DraftTarget
@@ -162,6 +163,20 @@ class Sections:
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=at)
         requested = RequestedTarget(name=name, at=at, platforms=platforms, virtual=row.virtual_packages, dependencies=extra.items)
         return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases))
+
+    def promises(self, targets: Sequence[DraftTarget]) -> dict[str, Address]:
+        """Where the virtual packages of each target are written. Raises BadInput for a CUDA that is older than the target's."""
+        found: dict[str, Address] = {}
+        for key, target in zip(self.document.data.get("targets", ()), targets, strict=True):
+            for package, value in target.requested.virtual.items():
+                at = found[promise_key(target.requested, package)] = self.at("targets", key, "virtual-packages", package)
+                cuda = self.matrix.targets[target.requested.name].cuda if target.requested.name else None
+                if package == "__cuda" and cuda and Version(value.split(" ")[0]) < cuda:
+                    hint = f"remove it: target {target.requested.name} promises __cuda {cuda}"
+                    raise BadInput(
+                        f"__cuda {value} is older than CUDA {cuda} of target {target.requested.name}", where=at, hint=hint
+                    )
+        return found
 
     def _target_alias(self, key: str, at: Address) -> AliasMeaning:
         alias = read_alias(self.matrix, conda_spec(key), at)
