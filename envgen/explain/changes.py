@@ -17,6 +17,8 @@ from envgen.resolver.candidates import requested_releases, requirement_text
 from envgen.resolver.cells import minors_in, provider_of
 from envgen.resolver.resolve import Problem
 
+ANY = "any"  # the way of a change that allows what all others of its path allow: worth saying only where none of them helps
+
 
 def changes(problem: Problem, part: Part) -> Iterator[Change]:
     """The changes that may end a conflict for one of its parts."""
@@ -41,7 +43,7 @@ def _pythons(problem: Problem, _: str) -> Iterator[Change]:
 
 
 def _versions(problem: Problem, name: str) -> Iterator[Change]:
-    """Another release: the next one costs 1.5, each further one half as much again."""
+    """Another release: the next one costs 1.5, each further one half as much again; any release, one for each target, costs 7."""
     requested = edits.requested_framework(problem.project, name)
     releases = sorted(problem.matrix.frameworks[name].releases, key=lambda release: release.version)
     inside = requested_releases(problem.matrix, requested)
@@ -56,6 +58,11 @@ def _versions(problem: Problem, name: str) -> Iterator[Change]:
                 cost=1 + min(abs(place - other) for other in places) / 2,
                 apply=partial(edits.with_release, framework=name, version=release.version),
             )
+    if requested.versions:
+        any_release = partial(edits.with_any_release, framework=name)
+        yield Change(
+            path=("version", name), way=ANY, text=f"{requirement_text(requested)} -> any version", cost=7, apply=any_release
+        )
 
 
 def _gap(versions: SpecifierSet, known: Sequence[Version]) -> float:

@@ -1,4 +1,4 @@
-"""Repairs of several changes: which requirements must change together, then how little each of them. Pure.
+"""Repairs of any number of changes: which requirements must change together, then how little each of them. Pure.
 
 What could be changed is an axis: a release, Python, a target. With all axes free there is an answer, or no change helps. Then axes
 are fixed again while there is still an answer, the dearest first: what is left must change together. With one of those fixed for
@@ -62,7 +62,7 @@ class _Spent(Exception):
 
 
 def combined(problem: Problem) -> list[Repair]:
-    """The repairs of several changes, each proven by resolving again; those that are found with a bounded number of searches."""
+    """Repairs of as few changes as possible, each proven by resolving again, as far as a bounded number of searches finds them."""
     search, found = _Combinations(problem), list[Repair]()
     try:
         for axes in search.sets():
@@ -71,7 +71,7 @@ def combined(problem: Problem) -> list[Repair]:
             for change in chosen:
                 project = change.apply(project)
             resolutions = answer(replace(problem, project=project))
-            if resolutions and len(chosen) > 1:
+            if resolutions:
                 found.append(Repair(chosen, resolutions))
     except _Spent:
         pass

@@ -162,9 +162,24 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         dependencies=(*project.dependencies, *requested.dependencies),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
-        warnings=tuple(dict.fromkeys(reason for cell in served.cells for reason in warnings(matrix, cell, known))),
+        warnings=(
+            *_unaligned(searched, name, found),
+            *dict.fromkeys(r for cell in served.cells for r in warnings(matrix, cell, known)),
+        ),
         obstacles=tuple(sorted(searched.obstacles, key=lambda obstacle: obstacle.target != name)),
     )
+
+
+def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Reason]:
+    """The frameworks whose version a target does not share with the reference, although the targets should agree, and why."""
+    project, reference = searched.problem.project, next(iter(found.combinations))
+    for requested, own, shared in zip(project.frameworks, found.combinations[name], found.combinations[reference], strict=True):
+        one, other = own.choice.release, shared.choice.release
+        if project.align and one.version != other.version:
+            met = [row.reason.text for row in searched.obstacles if row.target == name and row.release == other.at]
+            because = met[0] if met else f"{name} cannot have it with the rest of the project"
+            what = f"{one.framework} {one.version}, not {other.version} as in {reference} (align: true): {because}"
+            yield Reason(what, project.addresses.get("align", requested.at))
 
 
 def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:

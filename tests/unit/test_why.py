@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import assume, given
@@ -99,7 +100,7 @@ def _as_promised(matrix: Matrix, project: Project) -> Matrix:
 def test_every_repair_gives_what_the_oracle_says_of_the_changed_project(world: tuple[Matrix, Project]) -> None:
     assume(oracle.best(*world) is None)
     found = conflict(Problem(*world))
-    order = [(len(repair.changes), repair.cost) for repair in found.repairs]
+    order = [repair.order for repair in found.repairs]
     assert order == sorted(order)
     for repair in found.repairs:
         project = world[1]
@@ -108,6 +109,45 @@ def test_every_repair_gives_what_the_oracle_says_of_the_changed_project(world: t
         expected = oracle.best(_as_promised(world[0], project), project)
         assert expected is not None
         assert builds(repair.resolutions) == dict(expected.versions)
+
+
+@examples(60)
+@given(worlds())
+def test_no_change_of_a_repair_can_be_spared(world: tuple[Matrix, Project]) -> None:
+    assume(oracle.best(*world) is None)
+    for repair in conflict(Problem(*world)).repairs:
+        for spared in repair.changes:
+            project = world[1]
+            for change in repair.changes:
+                project = project if change is spared else change.apply(project)
+            assert oracle.best(_as_promised(world[0], project), project) is None
+
+
+@examples(100)
+@given(worlds())
+def test_where_other_releases_pythons_and_targets_together_would_do_there_is_a_repair_that_keeps_all(
+    world: tuple[Matrix, Project],
+) -> None:
+    """Also where dropping a target would do: to drop one is not to end the search."""
+    matrix, project = world
+    assume(oracle.best(matrix, project) is None)
+    free = replace(
+        project,
+        python=SpecifierSet(),
+        frameworks=tuple(replace(row, versions=SpecifierSet()) for row in project.frameworks),
+    )
+    choices = [
+        sorted({row.name, *(name for name in matrix.targets if name != "cpu")} if row.name != "cpu" else {"cpu"})
+        for row in project.targets
+    ]
+    others = [
+        replace(free, targets=tuple(replace(row, name=name) for row, name in zip(project.targets, names, strict=True)))
+        for names in product(*choices)
+        if len(set(names)) == len(names)
+    ]
+    if any(oracle.best(matrix, other) for other in others):
+        found = conflict(Problem(matrix, project))
+        assert any(not repair.gives_up for repair in found.repairs), conflict_text(found)
 
 
 @examples(60)
