@@ -19,6 +19,8 @@ from envgen.resolver.resolve import Problem
 
 ANY = "any"  # the way of a change that allows what all others of its path allow: worth saying only where none of them helps
 
+CPU_INSTEAD = "cpu"  # the path of a change that puts the CPU target in the place of a CUDA target
+
 
 def changes(problem: Problem, part: Part) -> Iterator[Change]:
     """The changes that may end a conflict for one of its parts."""
@@ -138,7 +140,9 @@ def _cpu_instead(problem: Problem, row: RequestedTarget, cpu: str) -> Change:
     """The CPU target: all that there is where a platform has no CUDA, and much to give up elsewhere."""
     no_cuda = without_cuda(problem, row) is not None
     apply = partial(edits.with_other_target, name=row.name, to=cpu)
-    return Change(path=("cpu", row.name), text=_instead(row, cpu), cost=3 if no_cuda else 11, apply=apply, gives_up=not no_cuda)
+    return Change(
+        path=(CPU_INSTEAD, row.name), text=_instead(row, cpu), cost=3 if no_cuda else 11, apply=apply, gives_up=not no_cuda
+    )
 
 
 def _instead(row: RequestedTarget, other: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from packaging.specifiers import SpecifierSet
 
 from envgen.explain import edits
-from envgen.explain.changes import changes
+from envgen.explain.changes import CPU_INSTEAD, changes
 from envgen.explain.facts import facts
 from envgen.explain.members import answer, possible
 from envgen.explain.minimize import minimal
@@ -24,7 +24,7 @@ from envgen.resolver.resolve import Problem
 
 _SETS = 4  # sets of axes that are looked for
 _SEARCHES = 1500  # searches for all of them together: one takes about a millisecond
-_ORDER = ("target", "cpu", "provider", "virtual package", "driver", "version", "python")  # in which axes are narrowed
+_ORDER = ("target", CPU_INSTEAD, "provider", "virtual package", "driver", "version", "python")  # in which axes are narrowed
 
 
 @dataclass(frozen=True, slots=True)

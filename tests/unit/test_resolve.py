@@ -142,6 +142,37 @@ def test_targets_share_one_version_with_align_and_take_the_newest_without(real: 
     assert Version(free["cpu"]["pytorch"]) > Version(aligned["cpu"]["pytorch"])
 
 
+APART = {  # targets -> target -> what is said of the framework that it does not share with the others
+    "cpu, cu102, cu130": {
+        "cu102": "pytorch 1.12.0, not 2.13.0 as in cpu (align: true): pytorch 2.13.0 has no CUDA 10.2 build for linux-64"
+    },
+    "cu102, cu130": {
+        "cu130": "pytorch 2.13.0, not 1.12.0 as in cu102 (align: true): pytorch 1.12.0 has no CUDA 13.0 build for linux-64"
+    },
+    "cpu, cu118, cu126": {},
+}
+
+
+@pytest.mark.parametrize("targets", APART)
+def test_a_target_that_cannot_share_a_version_says_so_and_why(real: Matrix, targets: str) -> None:
+    text = project_text("{pytorch: '*'}", targets, python="3.10")
+    found = {r.target.name: [str(warning) for warning in r.warnings] for r in resolve(real, project_of(text, real))}
+    at = "environments/demo/project.yaml:2:14"
+    assert found == {**{name: [] for name in found}, **{name: [f"{said} ({at})"] for name, said in APART[targets].items()}}
+    free = resolve(real, project_of(f"{text}align: false\n", real))
+    assert [r.warnings for r in free] == [()] * len(free)
+
+
+@examples(150)
+@given(worlds())
+def test_no_target_differs_from_the_reference_without_a_warning(world: tuple[Matrix, Project]) -> None:
+    resolutions = _resolved(*world)
+    for resolution in resolutions if world[1].align else ():
+        reference = next((row for row in resolutions if row.target.cuda is None), resolutions[0])
+        differing = [name for name, one in chosen([resolution])[resolution.target.name].items() if one != version(reference, name)]
+        assert [warning.text.split(" ")[0] for warning in resolution.warnings if "(align: true)" in warning.text] == differing
+
+
 def test_a_driver_between_floor_and_toolkit_is_allowed_and_warned_of(real: Matrix) -> None:
     (resolution,) = resolve(real, project_of(project_text("{pytorch: '>=2.6'}", "cu126", 'driver: ">=535"\n'), real))
     assert [
