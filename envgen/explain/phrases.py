@@ -101,7 +101,7 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     cpu = None in wanted_variants(problem)
     built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
-    others = "".join(_others(problem, requested, platform) for platform in ([] if everywhere else platforms))
+    others = "".join(_others(problem, requested, platform) for _, platform in places)
     what = f"{requirement_text(requested)} from {_provider(problem, requested)} is built{python}{built}{others}"
     return Reason(what, at, framework.because)
 
@@ -117,12 +117,12 @@ def _nowhere(problem: Problem, requested: RequestedFramework, platforms: Iterabl
     return f"{requested.framework} from {provider} has no build for {' or '.join(platforms)}, {only}"
 
 
-def _others(problem: Problem, requested: RequestedFramework, platform: Platform) -> str:
-    """Which releases have a build for a platform that a target can take, where none of the requested ones has."""
+def _others(problem: Problem, requested: RequestedFramework, platform: Platform | None) -> str:
+    """Which releases have a build for a platform, or (None) any, that a target can take, where none of the requested ones has."""
     wanted, provider = wanted_variants(problem), _provider(problem, requested)
 
     def has(release: Release) -> bool:
-        rows = [row for row in release.builds if row.provider == provider and platform in row.platforms]
+        rows = [row for row in release.builds if row.provider == provider and (platform is None or platform in row.platforms)]
         return any(_serves(variant, wanted) for row in rows for variant in row.variants)
 
     having = [release for release in problem.matrix.frameworks[requested.framework].releases if has(release)]
@@ -134,7 +134,7 @@ def _others(problem: Problem, requested: RequestedFramework, platform: Platform)
     cudas = [variant for variant in wanted if variant]
     kind = "CPU" if not cudas else f"CUDA {cudas[0]}" if len(wanted) == 1 else "CUDA" if None not in wanted else "such"
     ends = ([f"end with {older[0].version}"] if older else []) + ([f"begin with {newer[-1].version}"] if newer else [])
-    return f"; {kind} builds for {platform} {' and '.join(ends)}"
+    return f"; {kind} builds{f' for {platform}' if platform else ''} {' and '.join(ends)}"
 
 
 def _serves(variant: Variant, wanted: Iterable[Variant]) -> bool:

@@ -273,7 +273,7 @@ REAL_CONFLICTS = {
     "a CUDA that is gone": (
         project_text("{pytorch: '>=2.6'}", "cu118"),
         ["target cu118", "pytorch >=2.6"],
-        ["pytorch >=2.6 from conda-forge is built for CUDA 12.6, 12.8, 12.9, 13.0"],
+        ["pytorch >=2.6 from conda-forge is built for CUDA 12.6, 12.8, 12.9, 13.0; CUDA 11.8 builds end with 2.5.1"],
         ["pytorch >=2.6 -> 2.5.1", "target cu118 -> cu126"],
     ),
     "a driver that is too old": (
