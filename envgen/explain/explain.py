@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, product
 
 from envgen.explain import edits
 from envgen.explain.conflict import smallest
@@ -51,10 +51,10 @@ def _notes(problem: Problem, kinds: Collection[str]) -> Iterator[Reason]:
 
 def _instead(problem: Problem, requested: RequestedTarget) -> Iterator[Reason]:
     """What the project's frameworks compute with on platforms that have no CUDA."""
-    row = without_cuda(problem, requested)
-    for framework in problem.project.frameworks if row else ():
-        if row and framework.framework in row.instead:
-            yield Reason(f"{framework.framework}: {row.instead[framework.framework]}", row.at)
+    platforms = requested.platforms or problem.project.platforms
+    for framework, platform in product(problem.project.frameworks, platforms if without_cuda(problem, requested) else ()):
+        row = problem.matrix.without_cuda.get((platform, framework.framework))
+        yield from [row] if row else []
 
 
 def _forward(problem: Problem) -> Iterator[Reason]:

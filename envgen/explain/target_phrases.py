@@ -9,7 +9,6 @@ from packaging.version import Version
 from envgen.matrix.hardware import has_code, newest_driver_before
 from envgen.model.facts import Matrix, Reason, RequestedTarget, Toolkit, Variant, driver_text
 from envgen.model.open_target import OpenTarget, names_of
-from envgen.model.without_cuda import WithoutCuda
 from envgen.resolver.resolve import Problem
 
 
@@ -27,9 +26,10 @@ def wanted_variants(problem: Problem) -> set[Variant]:
     return {problem.matrix.targets[name].cuda for row in problem.project.targets for name in names_of(row)}
 
 
-def without_cuda(problem: Problem, requested: RequestedTarget) -> WithoutCuda | None:
+def without_cuda(problem: Problem, requested: RequestedTarget) -> Reason | None:
     """That none of a CUDA target's platforms has CUDA; None where one has, or the target is for CPU."""
-    rows = [problem.matrix.without_cuda.get(platform) for platform in requested.platforms or problem.project.platforms]
+    platforms = requested.platforms or problem.project.platforms
+    rows = [problem.matrix.without_cuda.get((platform, "")) for platform in platforms]
     for_cuda = all(problem.matrix.targets[name].cuda for name in names_of(requested))
     return rows[0] if rows and all(rows) and for_cuda else None
 
@@ -40,7 +40,7 @@ def described_reason(problem: Problem, requested: RequestedTarget) -> Reason:
     targets = [matrix.targets[name] for name in names_of(requested)]
     without = without_cuda(problem, requested)
     if without:
-        return Reason(without.what, without.at, without.because)
+        return without
     if isinstance(requested, OpenTarget):
         return Reason(f"no {target_text(matrix, requested).removeprefix('a ')} is for {', '.join(platforms)}", targets[0].at)
     return Reason(f"target {requested.name} is for {', '.join(targets[0].platforms)}", targets[0].at)

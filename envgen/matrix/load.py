@@ -41,6 +41,7 @@ from envgen.model.facts import (
     LeftOut,
     Matrix,
     Platform,
+    Reason,
     Release,
     Spelling,
     Target,
@@ -50,7 +51,6 @@ from envgen.model.facts import (
 )
 from envgen.model.layout import Layout, starter
 from envgen.model.target_names import target_name
-from envgen.model.without_cuda import WithoutCuda
 from envgen.yamlfile.document import Document, checked, read
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
@@ -267,12 +267,13 @@ def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target
         yield name, Target(name=name, cuda=row.cuda, platforms=tuple(row.platforms), virtual=virtual, at=at)
 
 
-def _without_cuda(document: Document, file: TargetFile) -> Iterator[tuple[Platform, WithoutCuda]]:
+def _without_cuda(document: Document, file: TargetFile) -> Iterator[tuple[tuple[Platform, str], Reason]]:
     rows = [(platform, index, row) for index, row in enumerate(file.without_cuda) for platform in row.platforms]
     no_repeats(((platform, document.at("without-cuda", index)) for platform, index, _ in rows), "platform")
     for platform, index, row in rows:
         at = document.at("without-cuda", index)
-        yield platform, WithoutCuda(what=row.what, instead=row.instead, because=row.because, at=at)
+        yield (platform, ""), Reason(row.what, at, row.because)
+        yield from (((platform, name), Reason(f"{name}: {text}", at)) for name, text in row.instead.items())
 
 
 def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:

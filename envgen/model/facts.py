@@ -17,7 +17,6 @@ from packaging.version import Version
 
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
-from envgen.model.without_cuda import WithoutCuda
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -268,7 +267,7 @@ class Matrix:
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)
-    without_cuda: Mapping[Platform, WithoutCuda] = field(default_factory=dict)
+    without_cuda: Mapping[tuple[Platform, str], Reason] = field(default_factory=dict)  # with "", and what a framework does instead
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:

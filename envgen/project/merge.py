@@ -103,7 +103,7 @@ def _targets(matrix: Matrix, draft: Draft) -> tuple[DraftTarget, ...]:
 
 
 def _unknown(matrix: Matrix, draft: Draft) -> Iterator[str]:
-    """What the matrices do not have of the requested frameworks: a wish for an unknown CUDA often comes with older releases."""
+    """What the matrices do not have of the requested frameworks: an unknown CUDA version often stands beside older releases."""
     rows = [*draft.project.frameworks, *(alias.framework for alias in draft.aliases if alias.framework)]
     for row in dict.fromkeys(rows):
         yield from unknown(matrix, row, draft.project.platforms)
