@@ -119,7 +119,7 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             f"{FILE}:1:1: python: the matrices know no minor in 3.99",
             "the matrices know Python 3.",
         ),
-        (replaced(('">=3.11,<3.13"', '"3.12.4"')), f"{FILE}:1:1: python: ", "write minors, 3.12 and not 3.12.4"),
+        (replaced(('">=3.11,<3.13"', '">=3.12.1,<3.12.4"')), f"{FILE}:1:1: `python: >=3.12.1,<3.12.4` in minors: ", "write minors"),
         (
             replaced(('">=3.11,<3.13"', "3.10")),
             f"{FILE}:1:1: python: expected a string, got the number 3.1",
