@@ -18,7 +18,6 @@ from envgen.resolver.cells import minors_in, provider_of
 from envgen.resolver.resolve import Problem
 
 ANY = "any"  # the way of a change that allows what all others of its path allow: worth saying only where none of them helps
-
 CPU_INSTEAD = "cpu"  # the path of a change that puts the CPU target in the place of a CUDA target
 
 
@@ -45,7 +44,7 @@ def _pythons(problem: Problem, _: str) -> Iterator[Change]:
 
 
 def _versions(problem: Problem, name: str) -> Iterator[Change]:
-    """Another release: the next one costs 1.5, each further one half as much again; any release, one for each target, costs 7."""
+    """Another release: the next one costs 1.5, each further one half as much again; any release costs most."""
     requested = edits.requested_framework(problem.project, name)
     releases = sorted(problem.matrix.frameworks[name].releases, key=lambda release: release.version)
     inside = requested_releases(problem.matrix, requested)
@@ -63,7 +62,11 @@ def _versions(problem: Problem, name: str) -> Iterator[Change]:
     if requested.versions:
         any_release = partial(edits.with_any_release, framework=name)
         yield Change(
-            path=("version", name), way=ANY, text=f"{requirement_text(requested)} -> any version", cost=7, apply=any_release
+            path=("version", name),
+            way=ANY,
+            text=f"{requirement_text(requested)} -> any version",
+            cost=len(releases),
+            apply=any_release,
         )
 
 

@@ -83,7 +83,7 @@ def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[P
         yield Part(
             kind="known",
             name=requested.framework,
-            reason=lambda p: known_reason(p.matrix.frameworks[requested.framework]),
+            reason=lambda p: known_reason(p, requested),
             without=lambda p: replace(p, project=edits.with_any_release(p.project, requested.framework)),
         )
 

@@ -11,7 +11,6 @@ from envgen.matrix.constraints import within
 from envgen.matrix.hardware import runs_with
 from envgen.model.facts import (
     Build,
-    Framework,
     Platform,
     Reason,
     Release,
@@ -26,11 +25,19 @@ from envgen.resolver.candidates import requested_releases, requirement_text
 from envgen.resolver.cells import provider_of
 from envgen.resolver.resolve import Problem
 
+_LISTED = 4  # CUDA versions whose builds are named; of more it is said that they are for CUDA
 
-def known_reason(framework: Framework) -> Reason:
-    """Which releases there are at all."""
+
+def known_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """Which releases there are at all; where some are older and some newer than those that are requested, the nearest."""
+    framework = problem.matrix.frameworks[requested.framework]
     newest, oldest = framework.releases[0], framework.releases[-1]
-    return Reason(f"the matrices list {framework.name} {oldest.version} to {newest.version}", newest.at, framework.because)
+    newer = [row for row in framework.releases if _above(row, requested)]
+    older = [row for row in framework.releases if row not in newer]
+    what = f"the matrices list {framework.name} {oldest.version} to {newest.version}"
+    if newer and older:
+        what = f"{what}, and no {requested.text}; the nearest are {older[0].version} and {newer[-1].version}"
+    return Reason(what, newest.at, framework.because)
 
 
 def companions_reason(problem: Problem, requested: RequestedFramework) -> Reason:
@@ -148,7 +155,8 @@ def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     cudas = wanted_variants(problem)
     every = [row for row in _rows(problem, requested) if row.platforms.intersection(_platforms(problem))]
     rows = [row for row in every if row.variants & cudas] or every
-    variants = _built_for({cuda for row in rows for cuda in row.variants & cudas})
+    built = {cuda for row in rows for cuda in row.variants & cudas}
+    variants = _built_for(built) if len(built) <= _LISTED else "CUDA"
     pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
     what = f"the {variants + ' ' if variants else ''}builds of {requirement_text(requested)} are for python {pythons}"
     return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)

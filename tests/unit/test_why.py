@@ -428,6 +428,24 @@ BROUGHT = {
         ["the matrices list tensorflow 2.4.0 to 2.19.1"],
         {"tensorflow 1.15 -> 2.6.0": "cpu, cu112: tensorflow 2.6.0"},
     ),
+    "a release that conda-forge skipped": (
+        project_text("{tensorflow: '2.5.*'}", "cpu", python="3.8"),
+        ["tensorflow 2.5.*"],
+        ["the matrices list tensorflow 2.4.0 to 2.19.1, and no 2.5.*; the nearest are 2.4.3 and 2.6.0"],
+        {"tensorflow 2.5.* -> 2.6.0": "cpu: tensorflow 2.6.0", "tensorflow 2.5.* -> 2.4.3": "cpu: tensorflow 2.4.3"},
+    ),
+    "a Python that no CUDA build is for": (
+        project_text("{tensorflow: '*'}", "gpu", python="3.13"),
+        ["tensorflow", "python 3.13"],
+        ["the CUDA builds of tensorflow are for python 3.7-3.12"],
+        {"python 3.13 -> 3.12": "cu129: tensorflow 2.18.0"},
+    ),
+    "an ARM server, a build string and an old jaxlib": (
+        'python: "3.10"\nplatforms: [linux-aarch64]\nchannels: [conda-forge]\ndependencies: ["jaxlib=0.4.20=*cuda*"]\n',
+        ["a CUDA target (`jaxlib=0.4.20=*cuda*`)", "jax 0.4.20"],
+        ["jax 0.4.20 from conda-forge is built on linux-aarch64 without CUDA; CUDA builds for linux-aarch64 begin with 0.7.2"],
+        {"jax 0.4.20 -> 0.7.2; python 3.10 -> 3.11": "cu129: jax 0.7.2", "add platform linux-64": "cu118: jax 0.4.20"},
+    ),
     "an ARM server and an old jax": (
         project_text("{jax: '0.4.34'}", "gpu", "gpus: [GH200]\n", python="3.10", platforms="linux-aarch64"),
         ["a CUDA target (`gpu`)", "jax 0.4.34"],

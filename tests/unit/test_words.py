@@ -396,6 +396,10 @@ WRONG: dict[str, tuple[Words, str]] = {
     "no such companion": ({"dependencies": ["torchvision=0.99"], "targets": ["cpu"]}, "no release of pytorch has the companion `torchvision=0.99`"),
     "CUDA 99": ({"dependencies": ["cuda-version=99"]}, "`cuda-version=99`: no target has this CUDA version"),
     "CUDA without a target": ({"dependencies": ["cudatoolkit=12.3"]}, "`cudatoolkit=12.3`: no target has this CUDA version"),
+    "CUDA and a release from before the matrices, on Windows": (
+        {"platforms": ["win-64"], "dependencies": ["tensorflow=2.3.0", "cudatoolkit=10.1", "cudnn=7.6.5"]},
+        "the matrices have no tensorflow 2.3.0, only 2.4.0 to 2.19.1; tensorflow has no build for win-64, only for linux-64, linux-aarch64,",
+    ),
     "no CUDA": ({"cuda": "maybe"}, "6:1: cuda: 'maybe' is not a CUDA version"),
     "no driver": ({"cuda": {"driver": "abc"}}, "cuda.driver: not a driver version"),
     "nothing": ({"cuda": {}}, "6:1: cuda: is empty"),
