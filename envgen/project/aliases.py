@@ -22,6 +22,7 @@ from envgen.targets import TargetRange, cuda_range, dotted, intersection
 from envgen.yamlfile.document import version_range
 
 ANY = "any version"
+_PYTHON = re.compile(r"py(?P<major>\d)\.?(?P<minor>\d{1,2})(?!\d)")
 _BUILT = re.compile(r"cu(?:da)?(?P<version>\d+(?:\.\d+)?)")
 
 
@@ -30,7 +31,7 @@ class AliasMeaning:
     """What an alias requests. `target` is None where it says nothing of CPU or CUDA.
 
     `inside` is the address of the one target below which it is written, None where it is for the whole project. `also` is what
-    else to write in its place.
+    else to write in its place. `python` is the Python of the build that it names, "" where it names none.
     """
 
     text: str
@@ -40,6 +41,7 @@ class AliasMeaning:
     target: TargetRange | None = None
     inside: Address | None = None
     also: tuple[str, ...] = ()
+    python: str = ""
 
 
 def read_alias(matrix: Matrix, spec: PackageSpec, at: Address, inside: Address | None = None) -> AliasMeaning | None:
@@ -57,7 +59,10 @@ def read_alias(matrix: Matrix, spec: PackageSpec, at: Address, inside: Address |
     target = _target(rows, version if kind == "cuda" else None, builds if name else (), spec, at)
     framework = _requested(matrix, name, spec, version if kind == "framework" else "", at) if name else None
     because = "; ".join(dict.fromkeys(row.because for row in rows)) or _of_framework(framework)
-    return AliasMeaning(text=spec.text, at=at, because=because, framework=framework, target=target, inside=inside)
+    python = next((f"{found['major']}.{found['minor']}" for build in builds if (found := _PYTHON.search(build))), "")
+    return AliasMeaning(
+        text=spec.text, at=at, because=because, framework=framework, target=target, inside=inside, python=python if name else ""
+    )
 
 
 # --- the parts of a spec --------------------------------------------------------------------------------------------------

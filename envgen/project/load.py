@@ -44,6 +44,8 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
     gpus, gpu_notes = sections.gpus(file)
     cuda, platforms = sections.cuda(file.cuda), sections.platforms(file.platforms, "platforms")
     dependencies, pip = sections.dependencies(file.dependencies, "dependencies"), sections.pip(file.pip)
+    aliases = (*frameworks.aliases, *targets.aliases, *cuda.aliases, *dependencies.aliases, *pip.aliases)
+    python = sections.with_builds(python, aliases)
     project = Project(
         name=name,
         python=python.versions,
@@ -60,8 +62,11 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         align=file.align,
         exclude_newer=file.exclude_newer,
         template=file.template,
-        addresses={"": document.at(), **{key: document.at(key) for key in document.data}, **sections.promises(targets.items)},
+        addresses={
+            "": document.at(),
+            **{key: document.at(key) for key in document.data},
+            **sections.promises(file.targets, targets.items),
+        },
         notes=(*python.notes, *gpu_notes),
     )
-    aliases = (*frameworks.aliases, *targets.aliases, *cuda.aliases, *dependencies.aliases, *pip.aliases)
     return completed(matrix, Draft(project, (*targets.items, *cuda.items), aliases))

@@ -65,6 +65,14 @@ class Sections:
                 found = self._both(found, self._python(version or "*", spec.text, at), spec.text, at)
         return found
 
+    def with_builds(self, found: PythonRange, aliases: Iterable[AliasMeaning]) -> PythonRange:
+        """The Python minors that the builds in aliases are for, too; a note where that is less than the key allows."""
+        for alias in aliases:
+            if alias.python:
+                both = self._both(found, self._python(alias.python, alias.text, alias.at), alias.text, alias.at)
+                found = both if both.text != found.text else found
+        return found
+
     def _python(self, written: str, shown: str, at: Address) -> PythonRange:
         """One range of Pythons, with a note where minors were read into the key."""
         known, text = sorted(self.matrix.pythons), by_minor(written)
@@ -82,7 +90,7 @@ class Sections:
         """The range of the key and of a dependency. Raises BadInput where the matrices know no minor in both."""
         first, second = ({version for version in self.matrix.pythons if version in one.versions} for one in (key, more))
         if not first & second:
-            what = f"python {more.text} is requested here, and {key.text} at {self.at('python')}"
+            what = f"`{shown}` requests python {more.text}, but {key.text} is requested at {self.at('python')}"
             raise BadInput(what, where=at, hint="they exclude each other: keep one of the two")
         text = key.text if first <= second else more.text if second <= first else f"{key.text},{more.text}"
         instead = text if text != key.text else ""
@@ -164,10 +172,10 @@ class Sections:
         requested = RequestedTarget(name=name, at=at, platforms=platforms, virtual=row.virtual_packages, dependencies=extra.items)
         return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases))
 
-    def promises(self, targets: Sequence[DraftTarget]) -> dict[str, Address]:
+    def promises(self, rows: Iterable[str], targets: Sequence[DraftTarget]) -> dict[str, Address]:
         """Where the virtual packages of each target are written. Raises BadInput for a CUDA that is older than the target's."""
         found: dict[str, Address] = {}
-        for key, target in zip(self.document.data.get("targets", ()), targets, strict=True):
+        for key, target in zip(rows, targets, strict=True):
             for package, value in target.requested.virtual.items():
                 at = found[promise_key(target.requested, package)] = self.at("targets", key, "virtual-packages", package)
                 cuda = self.matrix.targets[target.requested.name].cuda if target.requested.name else None

@@ -146,7 +146,11 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             f"{FILE}:6:16: no channel of conda-forge has a package `nunpy`",
             "did you mean `numpy`?",
         ),
-        (replaced(("numpy, ", "python=3.6.9, ")), f"{FILE}:6:16: python 3.6 is requested here, and ", "they exclude each other"),
+        (
+            replaced(("numpy, ", "python=3.6.9, ")),
+            f"{FILE}:6:16: `python=3.6.9` requests python 3.6, but ",
+            "they exclude each other",
+        ),
         (
             replaced(("numpy, ", "cudatoolkit=12.3, ")),
             f"{FILE}:6:16: `cudatoolkit=12.3`: no target has this CUDA version",

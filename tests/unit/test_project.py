@@ -172,7 +172,7 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (changed(">=3.9", ">=3.99"), "1:1: python: the matrices know no minor in >=3.99\n\nhint: the matrices know Python 3.9 to 3.12"),
         (changed(">=3.9", ">=3.10.2,<3.10.9"), "1:1: `python: >=3.10.2,<3.10.9` in minors: no version is in the range '>=3.10,<3.10'\n\nhint: write minors, such as 3.12: envgen chooses a minor, and a lock takes its newest patch release"),
         (PROJECT + "dependencies: [python=3.8.2]\n", "6:16: python: the matrices know no minor in 3.8.2\n\nhint: the matrices know Python 3.9 to 3.12"),
-        (changed(">=3.9", "3.9.1") + "dependencies: [python=3.10.16]\n", "6:16: python 3.10 is requested here, and 3.9 at environments/demo/project.yaml:1:1\n\nhint: they exclude each other: keep one of the two"),
+        (changed(">=3.9", "3.9.1") + "dependencies: [python=3.10.16]\n", "6:16: `python=3.10.16` requests python 3.10, but 3.9 is requested at environments/demo/project.yaml:1:1\n\nhint: they exclude each other: keep one of the two"),
         (changed("[cpu, cu126]", "{cpu: {dependencies: [python=3.10]}}"), "3:32: `python` is not a dependency of one target\n\nhint: write the version under the key `python:`, which is for all targets"),
         (changed("alpha:", "alhpa:"), "2:14: no framework `alhpa` in matrices/\n\nhint: did you mean `alpha`?"),
         (changed('">=2"', "2.10"), '2:14: frameworks.alpha: expected a string, got the number 2.1\n\nhint: put it in quotes: "2.10"'),

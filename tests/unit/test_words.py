@@ -17,6 +17,7 @@ from unit.small import FILES, examples, project_of, refused, write_matrix
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix, Project
+from envgen.model.open_target import OpenTarget
 from envgen.project.aliases import read_alias
 from envgen.project.package_spec import conda_spec, pip_spec
 from envgen.resolver.resolve import Unsatisfiable, resolve
@@ -148,7 +149,7 @@ SAME: dict[str, tuple[Words, Words]] = {
     ),
     "pytorch by its build": (
         {"dependencies": ["pytorch=2.5.1=cpu_mkl_py312_h60fbbf7_110"]},
-        {"frameworks": {"pytorch": "2.5.1"}, "targets": ["cpu"]},
+        {"frameworks": {"pytorch": "2.5.1"}, "targets": ["cpu"], "python": "3.12"},
     ),
     "torchvision says which pytorch": (
         {"dependencies": ["torchvision=0.20"], "targets": ["cpu"]},
@@ -323,6 +324,16 @@ def test_a_companion_of_another_release_is_answered_by_the_pair(lines: tuple[str
     assert all(f"`{line}`" in error.what for line in lines if line.startswith(("torchv", "torcha")) and "2.1" not in line)
 
 
+def test_a_build_for_one_python_requests_it_and_says_so(real: Matrix) -> None:
+    channels = ["pytorch", "nvidia", "conda-forge"]
+    for python, said in ((">=3.8", True), ("3.10", False)):
+        project = read(real, {"python": python, "channels": channels, "dependencies": ["pytorch=2.1=py3.10_cuda11.8*"]})
+        assert {str(minor) for minor in real.pythons if minor in project.python} == {"3.10"}
+        assert (
+            any(note.text.startswith("`pytorch=2.1=py3.10_cuda11.8*` is read as python 3.10 (") for note in project.notes) is said
+        )
+
+
 NOTES = {
     "cpuonly": (
         {"frameworks": {"pytorch": "*"}, "dependencies": ["cpuonly"], "targets": ["cpu", "cu126"]},
@@ -388,6 +399,10 @@ WRONG: dict[str, tuple[Words, str]] = {
     "one platform": ({"dependencies": ["conda-forge/linux-64::pytorch"], "targets": ["cpu"]}, "7:3: `conda-forge/linux-64::pytorch` is for linux-64 alone, but"),
     "brackets that do not close": ({"dependencies": ["pytorch[build=cpu*"], "targets": ["cpu"]}, "7:3: `pytorch[build=cpu*` cannot be parsed: "),
     "one version or another": ({"dependencies": ["pytorch 2.1|2.3"], "targets": ["cpu"]}, "7:3: `pytorch 2.1|2.3` is one version or another, which"),
+    "a build for another Python": (
+        {"python": "3.9", "dependencies": ["pytorch=2.1=py3.10_cuda11.8*"]},
+        "`pytorch=2.1=py3.10_cuda11.8*` requests python 3.10, but 3.9 is requested at environments/demo/project.yaml:1:1",
+    ),
     "two providers": (
         {"dependencies": ["pytorch::pytorch", "conda-forge::pytorch"], "targets": ["cpu"]},
         "pytorch provider conda-forge is requested here, and provider pytorch at environments/demo/project.yaml:",
@@ -454,13 +469,15 @@ def test_the_nearest_targets_are_named(real: Matrix) -> None:
     assert error.hint == "the nearest are cu126, cu128, cu129"
 
 
-def test_where_no_target_goes_with_the_rest_the_newest_that_runs_is_explained(real: Matrix) -> None:
-    with pytest.raises(Unsatisfiable) as caught:
-        read(real, {"frameworks": {"tensorflow": "*"}, "platforms": ["win-64"], "cuda": "newest"})
-    assert "the rest of the project allows none of cu130, cu129, " in caught.value.hint
-    with pytest.raises(Unsatisfiable) as caught:
-        read(real, {"frameworks": {"pytorch": ">=2.10"}, "cuda": {"driver": "390"}})
-    assert "the rest of the project allows none of " in caught.value.hint
+def test_where_no_target_goes_with_the_rest_the_target_is_open(real: Matrix) -> None:
+    """It may be any of those that the word allows, and none of them is to blame."""
+    for words, allowed in (({"cuda": "newest"}, "cu"), ({"cuda": "12"}, "cu12"), ({"targets": ["gpu"]}, "cu")):
+        with pytest.raises(Unsatisfiable) as caught:
+            read(real, {"frameworks": {"tensorflow": "*"}, "platforms": ["win-64"], **words})
+        (target,) = caught.value.problem.project.targets
+        assert isinstance(target, OpenTarget)
+        assert list(target.any_of) == [name for name in reversed(list(real.targets)) if name.startswith(allowed)]
+        assert target.name in ("cuda: newest", "cuda: 12", "gpu")
 
 
 @pytest.mark.parametrize(
