@@ -153,5 +153,6 @@ class _Combinations:
 
 def _key(project: Project) -> object:
     """What changes make of a project: those with the same key have the same answer."""
-    targets = tuple((row.name, row.platforms, tuple(sorted(row.virtual.items()))) for row in project.targets)
-    return targets, project.frameworks, project.python, project.platforms, project.channels, project.driver, project.gpus
+    rows = ((row.name, row.platforms, row.dependencies, tuple(sorted(row.virtual.items()))) for row in project.targets)
+    hardware = (project.platforms, project.driver, project.gpus)
+    return tuple(rows), project.frameworks, project.python, project.channels, project.dependencies, hardware
