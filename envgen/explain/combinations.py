@@ -23,7 +23,8 @@ from envgen.model.facts import Project
 from envgen.resolver.resolve import Problem
 
 _SETS = 4  # sets of axes that are looked for
-_SEARCHES = 1500  # searches for all of them together: one takes about a millisecond
+_SEARCHES = 800  # searches for all of them together: one takes one to ten milliseconds
+_ONE_WAY = ("driver", "virtual package", "gpu", "companion", "framework")  # to go further along these is never worse
 _ORDER = ("target", CPU_INSTEAD, "provider", "virtual package", "driver", "version", "python")  # in which axes are narrowed
 
 
@@ -47,11 +48,14 @@ class _Axis:
         return _ORDER.index(self.path[0]) if self.path[0] in _ORDER else -1
 
     def free(self, project: Project) -> Iterator[Project]:
-        """The project as it is, and with each of the changes; all releases, and all Pythons, at once."""
-        if self.path[0] == "version":
+        """The project as it is, and with each of the changes: where one of them allows what all others allow, that alone."""
+        kind = self.path[0]
+        if kind == "version":
             yield edits.with_any_release(project, self.path[1])
-        elif self.path[0] == "python":
+        elif kind == "python":
             yield edits.edited(project, python=SpecifierSet(), python_text="any python")
+        elif kind in _ONE_WAY:
+            yield self.changes[-1].apply(project)
         else:
             yield project
             yield from (change.apply(project) for change in self.changes)
@@ -62,11 +66,30 @@ class _Spent(Exception):
 
 
 def combined(problem: Problem) -> list[Repair]:
-    """Repairs of as few changes as possible, each proven by resolving again, as far as a bounded number of searches finds them."""
-    search, found = _Combinations(problem), list[Repair]()
+    """Repairs of as few changes as possible, each proven by resolving again, as far as a bounded number of searches finds them.
+
+    Those that give something up are looked for only where there is no other.
+    """
+    axes = _axes(problem)
+    return _found(problem, [axis for axis in axes if not axis.price[0]]) or _found(problem, axes)
+
+
+def _axes(problem: Problem) -> list[_Axis]:
+    """Everything that could be changed, the dearest first."""
+    paths: dict[tuple[str, ...], dict[str, Change]] = {}
+    for part in (*requirements(problem), *facts(problem)):
+        for change in changes(problem, part):
+            paths.setdefault(change.path, {}).setdefault(change.text, change)
+    axes = (_Axis(tuple(sorted(found.values(), key=lambda change: change.cost))) for found in paths.values())
+    return sorted(axes, key=lambda axis: axis.price, reverse=True)
+
+
+def _found(problem: Problem, axes: Sequence[_Axis]) -> list[Repair]:
+    """The repairs that change some of these axes."""
+    search, found = _Combinations(problem, axes), list[Repair]()
     try:
-        for axes in search.sets():
-            chosen = search.narrowed(axes)
+        for kept in search.sets():
+            chosen = search.narrowed(kept)
             project = problem.project
             for change in chosen:
                 project = change.apply(project)
@@ -81,16 +104,11 @@ def combined(problem: Problem) -> list[Repair]:
 class _Combinations:
     """Asks whether a project has an answer with some axes free; what was asked once is known."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, axes: Sequence[_Axis]) -> None:
         self.problem = problem
         self.project = edits.edited(problem.project, align=False)  # aligned or not, there is an answer or none
+        self.axes = axes
         self.known: dict[object, bool] = {}
-        paths: dict[tuple[str, ...], dict[str, Change]] = {}
-        for part in (*requirements(problem), *facts(problem)):
-            for change in changes(problem, part):
-                paths.setdefault(change.path, {}).setdefault(change.text, change)
-        axes = (_Axis(tuple(sorted(found.values(), key=lambda change: change.cost))) for found in paths.values())
-        self.axes = tuple(sorted(axes, key=lambda axis: axis.price, reverse=True))
 
     def sets(self) -> Iterator[tuple[_Axis, ...]]:
         """Smallest sets of axes that must change together."""

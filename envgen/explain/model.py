@@ -92,13 +92,13 @@ class Repair:
         return sum(change.cost for change in self.changes)
 
     @property
-    def gives_up(self) -> bool:
-        """Whether something that is requested is dropped, or another machine is needed."""
-        return any(change.gives_up for change in self.changes)
+    def gives_up(self) -> int:
+        """How many things that are requested are dropped, or need another machine."""
+        return sum(change.gives_up for change in self.changes)
 
     @property
-    def order(self) -> tuple[bool, int, float]:
-        """Smaller is nearer: what keeps all that is requested, then fewer changes, then cheaper ones."""
+    def order(self) -> tuple[int, int, float]:
+        """Smaller is nearer: what keeps most of what is requested, then fewer changes, then cheaper ones."""
         return self.gives_up, len(self.changes), self.cost
 
 

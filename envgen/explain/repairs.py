@@ -28,7 +28,9 @@ def repairs(problem: Problem, parts: Iterable[Part]) -> tuple[Repair, ...]:
         found += [repair for repair in several if not repair.gives_up] or several
     if any(not repair.gives_up for repair in found):
         found = [repair for repair in found if not (repair.gives_up and repair.changes[0].path[0] == CPU_INSTEAD)]
-    return tuple(sorted(found, key=lambda repair: repair.order)[:SHOWN])
+    fewest = min((repair.gives_up for repair in found), default=0)
+    near = [repair for repair in found if repair.gives_up <= fewest + 1]
+    return tuple(sorted(near, key=lambda repair: repair.order)[:SHOWN])
 
 
 def _single(problem: Problem, candidates: Iterable[Change]) -> list[Repair]:

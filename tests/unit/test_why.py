@@ -473,6 +473,18 @@ def test_what_people_bring_is_answered_by_what_they_asked_for_and_by_something_t
     assert all(given[change].startswith(versions) for change, versions in out.items())
 
 
+def test_many_conflicts_at_once_still_have_a_repair_that_gives_up_little(real: Matrix) -> None:
+    """Cards that no CUDA has code for together, a driver that is too old, and releases, Pythons and targets that do not meet."""
+    frameworks = "{pytorch: {version: '2.3.*', with: [torchvision]}, tensorflow: '2.14.*', jax: '0.4.34'}"
+    hardware = 'gpus: [V100, RTX 5090]\ndriver: ">=470"\n'
+    targets, channels = "cpu, cu118, cu126, cu129", "pytorch, nvidia, conda-forge"
+    text = project_text(frameworks, targets, hardware, python="3.13", platforms="linux-64, win-64", channels=channels)
+    found = conflict_of(real, project_of(text, real))
+    assert [repair.gives_up for repair in found.repairs][:1] == [1]
+    assert len(found.repairs[0].changes) > 3
+    assert {row.target.name for row in found.repairs[0].resolutions} == set(targets.split(", "))
+
+
 def test_a_gpu_on_a_mac_is_told_what_computes_there(real: Matrix) -> None:
     with pytest.raises(Unsatisfiable) as caught:
         project_of(BROUGHT["a GPU on a Mac"][0], real)
