@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from records import records_rows
 from resolver import Row, resolver_rows
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ PROJECTS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: elapsed seconds, and the peak memory in MiB (0 if not measured)."""
+    """One run: elapsed seconds, seconds of a processor, and the peak memory in MiB (0 if not measured)."""
 
     seconds: float
+    processor: float
     memory: float
 
 
@@ -66,16 +68,16 @@ def once(argv: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Samp
         _, status, usage = os.wait4(child, 0)
     if status:
         raise SystemExit(f"{' '.join(argv)} exited with {os.waitstatus_to_exitcode(status)} in {cwd}")
-    return Sample(time.perf_counter() - begun, usage.ru_maxrss / 1024)
+    return Sample(time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def timed(work: Callable[[], object]) -> Callable[[], Sample]:
     """A command that calls a function in this process."""
 
     def call() -> Sample:
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         work()
-        return Sample(time.perf_counter() - begun, 0)
+        return Sample(time.perf_counter() - begun, time.process_time() - used, 0)
 
     return call
 
@@ -120,7 +122,7 @@ def workspace(folder: Path) -> Path:
 
 def requests_of(root: Path, index: Path) -> str:
     """Lock the 8 cells, and return the requests to the solver as the JSON that only_rattler.py reads."""
-    from envgen.channels.cache import cache_folder
+    from envgen.cache import cache_folder
     from envgen.cli.console import Terminal
     from envgen.lock.pipeline import lock
     from envgen.machine.locked import best_here
@@ -132,6 +134,24 @@ def requests_of(root: Path, index: Path) -> str:
     requested = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
     unpacked = sorted(str(path) for path in (cache_folder() / "repodata").glob("*.json"))
     return json.dumps({"requests": requested, "index": str(index), "cache": unpacked}, default=str)
+
+
+def start_rows(run: Callable[..., Callable[[], Sample]]) -> list[Row]:
+    """The rows on short commands, on this repository with nothing changed since the run before.
+
+    Each is so many times what Python takes to start and end, in processor time, the least of all rounds: both depend on the
+    machine in the same way.
+    """
+    goals = {"--help": 6, "list": 15, "resolve vision": 15, "verify --project vision": 30, "lock": 35, "matrix lint": 50}
+    commands = {name: run("-m", "envgen", *name.split()) for name in goals}
+    taken = in_turns(ROUNDS, python=run("-c", "pass"), **commands)
+    least = {name: min(sample.processor for sample in samples) for name, samples in taken.items()}
+    rows = [(name, f"{least[name] / least['python']:.1f}", f"below {goal}") for name, goal in goals.items()]
+    return [
+        ("python -c pass", f"{least['python'] * 1000:.0f} ms", "-"),
+        *((f"envgen {name}, relative to that", figure, goal) for name, figure, goal in rows),
+        ("lock of all example projects, with nothing to do", f"{median(taken['lock']):.2f} s", "below 0.5 s"),
+    ]
 
 
 def lock_of(count: int) -> str:
@@ -181,6 +201,20 @@ def verify_rows() -> list[Row]:
     ]
 
 
+def sources() -> set[str]:
+    """Every source that the matrices name: each text of a `because:` once."""
+    import yaml
+
+    def walk(value: object) -> Iterator[str]:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+            if key == "because":
+                yield str(inner)
+            yield from walk(inner)
+
+    files = sorted((REPO / "matrices").glob("*.yaml"))
+    return {text for path in files for text in walk(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))}
+
+
 def facts_rows(index: Path) -> list[Row]:
     """The rows on `envgen matrix verify` for this repository's matrices, compared with the same solves by rattler alone."""
     import gc
@@ -207,10 +241,13 @@ def facts_rows(index: Path) -> list[Row]:
     gc.enable()
     found = Counter(item.verdict for item in comparison.facts)
     missing = sum(len(item.builds) for item in comparison.unclaimed if item.reason == "unknown")
+    gone = sum(len(item.builds) for item in comparison.withdrawn)
     seconds = median(taken["verify"])
     return [
-        ("matrix verify: facts confirmed / all facts", f"{found['confirmed']} / {found.total()}", "-"),
+        ("matrices: facts about builds / sources", f"{found.total()} / {len(sources())}", "-"),
+        ("matrix verify: facts confirmed / undecidable", f"{found['confirmed']} / {found['undecidable']}", "-"),
         ("matrix verify: facts refuted / builds missing from the matrices", f"{found['refuted']} / {missing}", "0 / 0"),
+        ("matrix verify: builds in the records that their channel withdrew", str(gone), "-"),
         (f"matrix verify, with {len(requests)} solves", f"{seconds:.0f} s", "below 120 s"),
         ("the same, facts per second", f"{found.total() / seconds:.0f}", "-"),
         ("the same, relative to these solves with rattler alone", f"{ratio(taken['verify'], taken['rattler']):.2f}", "below 2"),
@@ -240,7 +277,7 @@ async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs
                     platforms=[request.platform, "noarch"],  # type: ignore[list-item]
                     virtual_packages=[virtual_package(name, value) for name, value in request.virtual.items()],
                     channel_priority=ChannelPriority.Strict,
-                    constraints=[f"{name} <0a0" for name in request.excluded],
+                    constraints=list(request.constraints),
                 )
 
     await asyncio.gather(*(one(request) for request in requests))
@@ -253,30 +290,29 @@ def rows(index: Path, scratch: Path) -> list[Row]:
     root = workspace(scratch / "cells")
     job = scratch / "job.json"
     job.write_text(requests_of(root, index), encoding="utf-8")
-    python, envgen = sys.executable, [sys.executable, "-m", "envgen"]
+    python = sys.executable
 
-    def run(*argv: str) -> Callable[[], Sample]:
-        return partial(once, argv, REPO, environment)
-
-    start = in_turns(ROUNDS, help=run(*envgen, "--help"), python=run(python, "-c", "pass"))
-    unchanged = in_turns(ROUNDS, nothing=run(*envgen, "--root", str(REPO), "lock"))["nothing"]
     cells = in_turns(
         ROUNDS,
-        envgen=run(*envgen, "--root", str(root), "lock", "--update"),
-        rattler=run(python, str(REPO / "benchmarks" / "only_rattler.py"), str(job)),
+        envgen=partial(once, [python, "-m", "envgen", "--root", str(root), "lock", "--update"], REPO, environment),
+        conda_lock=partial(
+            once, [python, "-m", "envgen", "--root", str(root), "lock", "--update", "--pin-with", "conda-lock"], REPO, environment
+        ),
+        rattler=partial(once, [python, str(REPO / "benchmarks" / "only_rattler.py"), str(job)], REPO, environment),
     )
     peak = statistics.median(sample.memory for sample in cells["envgen"])
     return [
-        ("envgen --help, relative to python -c pass", f"{ratio(start['help'], start['python']):.1f}", "below 6"),
-        ("lock of all example projects, with nothing to do", f"{median(unchanged):.2f} s", "below 0.5 s"),
+        *start_rows(lambda *argv: partial(once, [python, *argv], REPO, environment)),
         (
             "lock of 8 cells, relative to the same solves with rattler alone",
             f"{ratio(cells['envgen'], cells['rattler']):.1f}",
             "below 2",
         ),
+        ("the same with --pin-with conda-lock, relative to without", f"{ratio(cells['conda_lock'], cells['envgen']):.1f}", "-"),
         ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
         ("the same solves with rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
+        *records_rows(),
         *verify_rows(),
         *facts_rows(index),
         *resolver_rows(),
@@ -291,7 +327,7 @@ def main() -> None:
         found = rows(index, Path(scratch))
     lines = ["| measured | median | goal |", "|---|---:|---|", *(f"| {what} | {value} | {goal} |" for what, value, goal in found)]
     print("\n".join(lines))
-    head = f"# Benchmarks\n\nWritten by `make bench`: medians of up to {ROUNDS} rounds, on {os.cpu_count()} processors.\n\n"
+    head = f"# Benchmarks\n\nWritten by `make bench`: medians of up to {ROUNDS} rounds (next to `python -c pass`: minima), on {os.cpu_count()} processors.\n\n"
     (REPO / "benchmarks" / "RESULTS.md").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -17,8 +17,8 @@ from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Target, Variant
+from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU, named_cuda, target_name
-from envgen.yamlfile.document import version_range
 
 NEWEST = ("newest", "latest", "*")
 _LONGEST = 200  # letters of a word
@@ -153,9 +153,23 @@ def intersection(one: TargetRange, other: TargetRange) -> TargetRange:
 
 
 def newest_first(wanted: TargetRange, matrix: Matrix) -> tuple[Target, ...]:
-    """The targets of the matrices in a range, newest first."""
-    found = (target for target in matrix.targets.values() if target.cuda in wanted)
-    return tuple(sorted(found, key=_place, reverse=True))
+    """The targets of the matrices that "the newest in a range" may mean, newest first.
+
+    A target that no build was made for, and which runs builds for an older CUDA, is meant only where it is asked for: where the
+    range has no other.
+    """
+    found = sorted(_within(wanted, matrix), key=_place, reverse=True)
+    built = [target for target in found if target.cuda in matrix.built]
+    return tuple(built or found)
+
+
+def exists(wanted: TargetRange, other: TargetRange, matrix: Matrix) -> bool:
+    """Whether the matrices have a target that is in both ranges."""
+    return any(target.cuda in other for target in _within(wanted, matrix))
+
+
+def _within(wanted: TargetRange, matrix: Matrix) -> list[Target]:
+    return [target for target in matrix.targets.values() if target.cuda in wanted]
 
 
 def newest_of(wanted: TargetRange, names: Iterable[str]) -> str | None:
@@ -187,7 +201,8 @@ def nearest(text: str, matrix: Matrix) -> str:
     """The targets whose CUDA is nearest to the first version in a text, as a hint."""
     number = re.search(r"\d{1,9}(?:\.\d{1,9})?", text.partition("[")[0] if "[" in text else text)
     wanted = _minors(Version(dotted(number[0]))) if number else 0
-    near = sorted(filter(_place, matrix.targets.values()), key=lambda target: (abs(_place(target) - wanted), target.name))[:3]
+    built = (target for target in matrix.targets.values() if target.cuda and target.cuda in matrix.built)
+    near = sorted(built, key=lambda target: (abs(_place(target) - wanted), target.name))[:3]
     return f"the nearest are {', '.join(target.name for target in sorted(near, key=_place))}" if near else "there is no CUDA target"
 
 

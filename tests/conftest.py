@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,18 @@ WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:De
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_CACHE = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
+
+
+def pytest_configure() -> None:
+    """No test reads or writes the user's cache."""
+    os.environ["ENVGEN_CACHE"] = _CACHE
+
+
 def pytest_unconfigure() -> None:
     """End what the tests left running."""
     forks.stop()
+    shutil.rmtree(_CACHE, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from nvml.build import FakeNvml, absent_nvml, build_fake_nvml, double_nvml
 from packaging.version import Version
 
-from envgen.model.facts import Gpu
+from envgen.model.gpu import Gpu
 from envgen.model.machine import Machine
 
 ROOT = Path(__file__).parent.parent

@@ -1,20 +1,12 @@
-"""The cache folder, and unpacked copies of compressed repodata in it."""
+"""Unpacked copies of compressed repodata in the cache folder."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
+from envgen.cache import cache_folder, keep
 from envgen.model.errors import BadInput
-
-
-def cache_folder() -> Path:
-    """`ENVGEN_CACHE`, or the user's cache folder."""
-    import platformdirs
-
-    return Path(os.environ.get("ENVGEN_CACHE") or platformdirs.user_cache_path("envgen"))
 
 
 def unpacked(packed: Path) -> Path:
@@ -25,10 +17,7 @@ def unpacked(packed: Path) -> Path:
         import zstandard
 
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-                file.write(zstandard.ZstdDecompressor().decompressobj().decompress(content))
-            Path(file.name).replace(target)
+            keep(target, zstandard.ZstdDecompressor().decompressobj().decompress(content))
         except zstandard.ZstdError as error:
             raise BadInput(f"not a zstd file: {error}", where=packed, hint="download it again") from None
         except OSError as error:

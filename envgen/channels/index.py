@@ -25,13 +25,18 @@ from rattler.networking.middleware import (
     RetryMiddleware,
 )
 
-from envgen.channels.cache import cache_folder, unpacked
+from envgen.cache import cache_folder
+from envgen.channels.cache import unpacked
 from envgen.channels.channel import ChannelLocation, access, locate, redacted
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
+from envgen.model.withdrawn import withdrawal
 
 if TYPE_CHECKING:
+    from rattler import PackageName, Subdir
+
     from envgen.model.layout import Layout
+    from envgen.model.withdrawn import Withdrawals
 
 
 class Index(Protocol):
@@ -52,13 +57,19 @@ class Index(Protocol):
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         """Every package name; empty where listing them is expensive."""
 
+    def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+        """The records of a package that the index holds and gives to nobody, because the channel withdrew the builds."""
+
 
 class FolderIndex:
-    """`<channel>/<subdir>/repodata.json[.zst]` below one folder. Each file is read once."""
+    """`<channel>/<subdir>/repodata.json[.zst]` below one folder. Each file is read once.
+
+    A folder may be older than a withdrawal, or keep what was withdrawn: `records` and `sources` leave out `withdrawn` builds.
+    """
 
     gateway = None
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, withdrawn: Withdrawals | None = None) -> None:
         if not any(folder.glob("**/repodata.json*")):
             hint = "it must hold <channel>/<subdir>/repodata.json or repodata.json.zst"
             raise BadInput("no repodata in this index folder", where=name, hint=hint)
@@ -66,12 +77,31 @@ class FolderIndex:
         self.name = name
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+        self._withdrawn: Withdrawals = withdrawn or {}
+        self._sources: dict[tuple[str, str], list[Any]] = {}
 
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         key = (channel.folder, platform, name)
         if key not in self._records:
-            self._records[key] = [r for subdir in (platform, "noarch") for r in self._load(channel, subdir, name)]
+            self._records[key] = [r for subdir in (platform, "noarch") for r in self.offered(channel, subdir, name)]
         return self._records[key]
+
+    def offered(self, channel: ChannelLocation, subdir: str, name: str) -> Sequence[RepoDataRecord]:
+        """The records of a package in one subdir that the channel has not withdrawn."""
+        records = self._load(channel, subdir, name)
+        if name not in self._withdrawn:
+            return records
+        return [record for record in records if not self._was_withdrawn(channel, subdir, record)]
+
+    def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+        if name not in self._withdrawn:
+            return ()
+        found = [(subdir, record) for subdir in (platform, "noarch") for record in self._load(channel, subdir, name)]
+        return [record for subdir, record in found if self._was_withdrawn(channel, subdir, record)]
+
+    def _was_withdrawn(self, channel: ChannelLocation, subdir: str, record: RepoDataRecord) -> bool:
+        name, version, build = record.name.normalized, str(record.version), str(record.build)
+        return withdrawal(self._withdrawn, channel.folder, name, version, build, subdir) is not None
 
     def _load(self, channel: ChannelLocation, subdir: str, name: str) -> Sequence[RepoDataRecord]:
         file = self._subdir(channel, subdir)
@@ -85,12 +115,24 @@ class FolderIndex:
         return BadInput(f"not repodata: {error}", where=where, hint="download it again")
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
-        found = [self._subdir(channel, subdir) for channel in channels for subdir in (platform, "noarch")]
-        return [file for file in found if file]
+        return [source for channel in channels for source in self._sources_of(channel, platform)]
+
+    def _sources_of(self, channel: ChannelLocation, platform: Platform) -> list[Any]:
+        """The files of a channel, which rattler reads itself; or, where they hold withdrawn builds, their records without these."""
+        key = (channel.folder, platform)
+        if key not in self._sources:
+            files = [file for subdir in (platform, "noarch") if (file := self._subdir(channel, subdir))]
+            keeps = any(self.withheld(name, channel, platform) for name in self._withdrawn)
+            self._sources[key] = [_Offered(self, channel)] if keeps else files
+        return self._sources[key]
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
-        files = filter(None, (self._subdir(channel, subdir) for subdir in (platform, "noarch")))
-        return {name for file in files for name in file.package_names()}
+        return {name for subdir in (platform, "noarch") for name in self.names_in(channel, subdir)}
+
+    def names_in(self, channel: ChannelLocation, subdir: str) -> list[str]:
+        """Every package name in one subdir."""
+        file = self._subdir(channel, subdir)
+        return file.package_names() if file else []
 
     def _subdir(self, channel: ChannelLocation, subdir: str) -> SparseRepoData | None:
         key = (channel.folder, subdir)
@@ -111,6 +153,25 @@ class FolderIndex:
             return SparseRepoData(Channel(channel.url), subdir, path)
         except (OSError, ValueError) as error:
             raise self._unreadable(channel, subdir, error) from None
+
+
+class _Offered:
+    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds."""
+
+    def __init__(self, index: FolderIndex, channel: ChannelLocation) -> None:
+        self._index, self._channel = index, channel
+        self._records: dict[tuple[str, str], list[RepoDataRecord]] = {}  # rattler keeps none, and every solve asks for the same
+
+    async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
+        """The records of a package in one subdir."""
+        key = (str(platform), name.normalized)
+        if key not in self._records:
+            self._records[key] = list(self._index.offered(self._channel, *key))
+        return self._records[key]
+
+    def package_names(self, platform: Subdir) -> list[str]:
+        """Every package name in one subdir."""
+        return self._index.names_in(self._channel, str(platform))
 
 
 class LiveIndex:
@@ -144,6 +205,9 @@ class LiveIndex:
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         return ()
+
+    def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+        return ()  # a channel does not offer what it withdrew
 
 
 def client(channels: Sequence[ChannelLocation]) -> Client:
@@ -184,13 +248,17 @@ class IndexOptions:
     fallback: bool = True  # whether to use the recorded index if live channels cannot be reached
 
 
-def open_index(wanted: IndexOptions, layout: Layout, channels: Sequence[str], platform: Platform) -> tuple[Index, str]:
+def open_index(
+    wanted: IndexOptions, layout: Layout, channels: Sequence[str], platform: Platform, withdrawn: Withdrawals
+) -> tuple[Index, str]:
     """The index for a run, and a warning about it or "". `channels` are those of all projects in the run.
+
+    A folder leaves out the `withdrawn` builds. The recorded index does not: from it a clone locks again what it has.
 
     If live channels cannot be reached, the recorded index is used with a warning, because it may be old.
     """
     if wanted.folder:
-        return FolderIndex(wanted.folder, str(wanted.folder)), ""
+        return FolderIndex(wanted.folder, str(wanted.folder), withdrawn), ""
     recorded = layout.shown(layout.index)
     if wanted.offline:
         return FolderIndex(layout.index, recorded), ""

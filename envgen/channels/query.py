@@ -41,6 +41,13 @@ def matching_records(index: Index, text: str, channels: Sequence[str], platform:
     return [record for record in records if spec.matches(record)]
 
 
+def withdrawn(index: Index, text: str, channels: Sequence[str], platform: Platform) -> bool:
+    """Whether the index holds records that match a spec, and the channels withdrew all of them."""
+    spec = match_spec(text)
+    held = (record for channel in channels for record in index.withheld(name_of(spec), locate(channel), platform))
+    return any(map(spec.matches, held)) and not matching_records(index, text, channels, platform)
+
+
 def name_of(spec: MatchSpec) -> str:
     """The package that a spec names."""
     return str(spec.name.as_package_name().normalized)  # type: ignore[union-attr]

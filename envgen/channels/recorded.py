@@ -13,43 +13,38 @@ from typing import Any
 
 from envgen.channels.channel import locate
 from envgen.model.errors import BadInput
-from envgen.model.packages import Record
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
-_LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{', re.MULTILINE)
+_LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
+_FILE = "repodata.json"
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
 def names_of(urls: Iterable[str]) -> set[str]:
     """The keys of these URLs in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`."""
-    return {_key(url) for url in urls}
+    return {key_of(url) for url in urls}
 
 
 def recorded_names(folder: Path) -> set[str]:
     """The keys of all packages in the index. Cheap: there is one record per line."""
     found: set[str] = set()
-    for path in folder.glob("**/repodata.json"):
+    for path in folder.glob(f"**/{_FILE}"):
         place_of = path.parent.relative_to(folder).as_posix()
         found.update(f"{place_of}/{name}" for name in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")))
     return found
 
 
-def recorded_files(urls: Iterable[str], fresh: Iterable[Record], old: Records) -> tuple[dict[str, str], list[str]]:
-    """The files of the recorded index, `<channel>/<subdir>/repodata.json` -> text, and the URLs without a known record.
-
-    The files have one sorted record per line. Records come from `fresh` (a solve) or `old` (the index so far).
-    """
-    known = {**old, **{_key(record.url): record.source for record in fresh}}
+def recorded_files(records: Records) -> dict[str, str]:
+    """The files of an index of these records, `<channel>/<subdir>/repodata.json` -> text, with one sorted record per line."""
     subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
-    wanted = {_key(url): url for url in sorted(set(urls))}
-    for key in sorted(filter(known.__contains__, wanted)):
+    for key, record in records.items():
         folder, file = key.rsplit("/", 1)
-        subdirs.setdefault(folder, {})[file] = known[key]
-    files = {f"{folder}/repodata.json": _repodata(folder.rsplit("/", 1)[1], records) for folder, records in subdirs.items()}
-    return files, [url for key, url in wanted.items() if key not in known]
+        subdirs.setdefault(folder, {})[file] = record
+    return {f"{folder}/{_FILE}": _repodata(folder.rsplit("/", 1)[1], subdirs[folder]) for folder in sorted(subdirs)}
 
 
-def _key(url: str) -> str:
+def key_of(url: str) -> str:
+    """The key of a package in the index."""
     base, subdir, file = url.rsplit("/", 2)
     return f"{locate(base).folder}/{subdir}/{file}"
 
@@ -68,10 +63,11 @@ def _line(record: Mapping[str, Any]) -> str:
     return json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(", ", ": "))
 
 
-def read_recorded(folder: Path, shown: str) -> Records:
-    """All records of the index. Raises BadInput that names the file that cannot be read."""
+def read_recorded(folder: Path, shown: str, subdirs: Iterable[str] | None = None) -> Records:
+    """The records of the index, all or those of some `<channel>/<subdir>`. Raises BadInput that names a file it cannot read."""
     found: dict[str, Mapping[str, Any]] = {}
-    for path in sorted(folder.glob("**/repodata.json")):
+    paths = folder.glob(f"**/{_FILE}") if subdirs is None else (folder / subdir / _FILE for subdir in subdirs)
+    for path in sorted(path for path in paths if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
         for records in _sections(path, f"{shown}/{place_of}/{path.name}"):
             found.update({f"{place_of}/{file}": record for file, record in records.items()})

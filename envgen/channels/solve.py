@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
 from rattler import solve as rattler_solve
@@ -13,6 +14,7 @@ from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import ChannelLocation, locate, redacted
 from envgen.channels.index import Index
+from envgen.channels.query import withdrawn
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
 
@@ -103,12 +105,12 @@ async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solutio
             virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
             channel_priority=ChannelPriority.Strict,
             exclude_newer=request.exclude_newer,
-            constraints=[f"{name} <0a0" for name in request.excluded],
+            constraints=list(request.constraints),
         )
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
     except SolverError as error:
-        explanation = redacted(str(error)).rstrip()
+        explanation = _without_repeats(redacted(str(error)).rstrip())
         raise Unsolvable(
             _explained(request, index, explanation), explanation=explanation, requests=(request,), hint=_hint(index)
         ) from None
@@ -120,12 +122,19 @@ async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solutio
     return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
+def _without_repeats(tree: str) -> str:
+    """The solver's explanation with each line once where it repeats itself: it names a constraint for every package outside it."""
+    lines = groupby(tree.splitlines(), key=lambda line: line.replace("├", "└"))
+    return "\n".join(list(repeated)[-1] for _, repeated in lines)
+
+
 def _explained(request: SolveRequest, index: Index, explanation: str) -> str:
     specs = "\n".join(f"  - {spec}" for spec in request.specs)
     virtual = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
+    gone = ", ".join(spec for spec in request.specs if withdrawn(index, spec, request.channels, request.platform))
     return (
         f"{request.environment} on {request.platform}: no solution in {index.name}\n{explanation}\n\n"
-        f"requested:\n{specs}\nwith {virtual}"
+        f"requested:\n{specs}\nwith {virtual}" + (f"\n\nits channel withdrew every build that fits: {gone}" if gone else "")
     )
 
 

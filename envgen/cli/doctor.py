@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import json_option, layout_of, root_option
-from envgen.model.errors import BadInput
-
-if TYPE_CHECKING:
-    from envgen.model.layout import Layout
+from envgen.cli.options import facts_of, json_option, layout_of, layout_or_none, root_option
 
 
 @click.command(short_help="Show what this machine has, and which locked target fits it.")
@@ -28,18 +23,12 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
     from envgen.cli.console import page_width
     from envgen.machine import report
     from envgen.machine.doctor import diagnose
+    from envgen.project.cached import cached_project
 
-    found = diagnose(_layout(context, root, projects), projects)
+    layout = layout_of(context, root) if projects else layout_or_none(context, root)
+    facts, matrix = facts_of(layout)
+    names = dict.fromkeys(projects or (layout.projects() if layout else ()))
+    found = diagnose(facts, matrix, [cached_project(facts, matrix, name) for name in names], requested=bool(projects))
     click.echo(report.as_json(found) if as_json else report.page(found, page_width()))
     if found.failed:
         context.exit(1)
-
-
-def _layout(context: click.Context, root: Path | None, projects: tuple[str, ...]) -> Layout | None:
-    """The repository; None outside one, if no project is named."""
-    try:
-        return layout_of(context, root)
-    except BadInput:
-        if projects:
-            raise
-        return None

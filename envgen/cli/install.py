@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.cli.console import Terminal
+    from envgen.install.install import InstallOptions
     from envgen.install.select import EnvironmentRef
     from envgen.model.layout import Layout
 
@@ -33,6 +34,7 @@ _PREFIX = click.Path(path_type=Path)
 )
 @click.option("--force", is_flag=True, help="Take over an environment that envgen did not make, or made for another target.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
+@click.option("--checksums", is_flag=True, help="Compare the content of every installed file, not only its size.")
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
 @json_option
 @root_option
@@ -44,6 +46,7 @@ def install(
     prefix: Path | None,
     force: bool,
     dry_run: bool,
+    checksums: bool,
     print_commands: bool,
     as_json: bool,
     root: Path | None,
@@ -57,6 +60,7 @@ def install(
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.install import messages
+    from envgen.install.install import InstallOptions
     from envgen.install.select import requested
 
     with Terminal() as reporter:
@@ -64,11 +68,11 @@ def install(
         if print_commands:
             click.echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
-            _install(layout, environments, reporter, force=force, dry_run=dry_run, as_json=as_json)
+            _install(layout, environments, reporter, InstallOptions(force=force, dry_run=dry_run, hashes=checksums), as_json)
 
 
 def _install(
-    layout: Layout, environments: Sequence[EnvironmentRef], reporter: Terminal, *, force: bool, dry_run: bool, as_json: bool
+    layout: Layout, environments: Sequence[EnvironmentRef], reporter: Terminal, options: InstallOptions, as_json: bool
 ) -> None:
     """Install some environments, and print each as soon as it is done."""
     from envgen.install import messages
@@ -76,7 +80,7 @@ def _install(
 
     done = []
     for one in environments:
-        done.append(install_one(layout, one, reporter, force=force, dry_run=dry_run))
+        done.append(install_one(layout, one, reporter, options))
         if not as_json:
             click.echo(messages.result_text(done[-1]))
         if done[-1].state == "installed":
@@ -110,10 +114,10 @@ def run(
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.install import run as runner
-    from envgen.install.select import cuda_libraries, installed_prefix
+    from envgen.install.select import cuda_libraries, installed_environment
 
     with Terminal() as reporter:
-        environment = installed_prefix(layout, project, target, prefix, reporter)
+        environment = installed_environment(layout, project, target, prefix, reporter).prefix
     variables, dropped = runner.activated(environment, os.environ, partial(cuda_libraries, layout))
     if dropped and not quiet:
         click.echo(runner.dropped_text(dropped), err=True)

@@ -13,7 +13,9 @@ from envgen.cli.options import HERE, chosen_folder, index_options, json_option, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envgen.model.run import Outcome
+    from envgen.model.facts import Matrix, Project
+    from envgen.model.run import Outcome, PinWith
+    from envgen.targets import MachineWord
 
 
 @click.command(short_help="Lock projects: one conda-lock.yml for each target.")
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 @index_options
 @click.option("--update", is_flag=True, help="Solve again, to take new packages in the channels, even if nothing else changed.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at a time (default: one for each processor).")
+@click.option(
+    "--pin-with",
+    type=click.Choice(["envgen", "conda-lock"]),
+    default="envgen",
+    show_default=True,
+    help="What writes the lock; both write the same bytes. envgen uses conda-lock where there is a pip section.",
+)
 @json_option
 @root_option
 @click.pass_context
@@ -33,6 +42,7 @@ def lock(
     offline: bool,
     update: bool,
     jobs: int | None,
+    pin_with: PinWith,
     as_json: bool,
     root: Path | None,
 ) -> None:
@@ -44,15 +54,27 @@ def lock(
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.lock import pipeline
-    from envgen.machine.locked import best_here
     from envgen.model.run import LockRequest
 
     request = LockRequest(
-        projects=projects, targets=targets, index_folder=folder, offline=offline, jobs=jobs or os.cpu_count() or 1, update=update
+        projects=projects,
+        targets=targets,
+        index_folder=folder,
+        offline=offline,
+        jobs=jobs or os.cpu_count() or 1,
+        update=update,
+        pin_with=pin_with,
     )
     with Terminal() as reporter:
-        outcomes = pipeline.lock(layout, request, reporter, best_here)
+        outcomes = pipeline.lock(layout, request, reporter, _best_here)
     _print(outcomes, as_json=as_json)
+
+
+def _best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The target that a word means on this machine, and why. Looks at the machine only where a word depends on it."""
+    from envgen.machine.locked import best_here
+
+    return best_here(word, matrix, project)
 
 
 def _print(outcomes: Sequence[Outcome], *, as_json: bool) -> None:

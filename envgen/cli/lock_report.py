@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envgen.model.resolution import Resolution
+from envgen.model.resolution import AppliedBound, Resolution
 from envgen.model.run import Outcome
 from envgen.table import grouped
 
@@ -115,6 +115,8 @@ def resolutions_text(resolutions: Sequence[Resolution]) -> str:
         for pin in resolution.pins:
             lines.append(f"  {pin.name} {pin.version}")
             lines.append(f"      {pin.because[0]}")
+        for bound in resolution.bounds:
+            lines.extend((f"  {bound.text(resolution.platforms)}", f"      {bound.because}"))
         lines.extend(f"  dropped {dropped.platform}: {dropped.because}" for dropped in resolution.dropped)
         lines.extend(f"  warning: {item}" for item in resolution.warnings)
     return "\n".join(lines)
@@ -138,6 +140,18 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
         "pins": [
             {"name": pin.name, "version": pin.version, "because": [str(item) for item in pin.because]} for pin in resolution.pins
         ],
+        "bounds": [_bound(bound) for bound in resolution.bounds],
         "warnings": [str(item) for item in resolution.warnings],
         "notes": [str(item) for item in resolution.project.notes],
+    }
+
+
+def _bound(bound: AppliedBound) -> dict[str, Any]:
+    return {
+        "package": bound.package,
+        "versions": str(bound.versions),
+        "platforms": list(bound.platforms),
+        "always": bound.always,
+        "because": str(bound.because),
+        "source": bound.because.because,
     }

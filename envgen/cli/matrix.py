@@ -63,11 +63,11 @@ def show(
     from envgen.curate.show.grid import grid
     from envgen.curate.show.page import write_page
     from envgen.curate.show.query import branch_note, parse_query
-    from envgen.matrix.load import load_matrix
+    from envgen.matrix.cached import cached_matrix
 
-    facts = load_matrix(layout_of(context, root).matrices)
+    facts = cached_matrix(layout_of(context, root))
     query = parse_query(facts, frameworks, driver, gpus, python, platform)
-    note = branch_note(facts, query)
+    note = branch_note(query)
     if note:
         click.echo(f"note: {note}", err=True)
     if html:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from envgen.model.errors import BadInput
+
 if TYPE_CHECKING:
+    from envgen.model.facts import Matrix
     from envgen.model.layout import Layout
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -58,3 +61,20 @@ def layout_of(context: click.Context, root: Path | None) -> Layout:
 
     chosen = root_of(context, root)
     return Layout(chosen.resolve() if chosen else find_root(Path.cwd()))
+
+
+def layout_or_none(context: click.Context, root: Path | None) -> Layout | None:
+    """The same, or None outside a repository."""
+    try:
+        return layout_of(context, root)
+    except BadInput:
+        return None
+
+
+def facts_of(layout: Layout | None) -> tuple[Layout, Matrix]:
+    """The repository and its facts; outside one, the folder that came with envgen. Raises BadInput."""
+    from envgen.matrix.cached import cached_matrix
+    from envgen.model.layout import Layout, starter
+
+    found = layout or Layout(starter())
+    return found, cached_matrix(found)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import HERE, json_option, layout_of, root_option
+from envgen.cli.options import HERE, facts_of, json_option, layout_of, layout_or_none, root_option
 from envgen.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from envgen.model.facts import Matrix
 
 
 @click.command(short_help="Ask the frameworks of an environment what they see, and judge it.")
@@ -55,12 +59,17 @@ def probe(
     from envgen.probe import report
     from envgen.probe.probe import probe as run_probe
 
+    layout = layout_of(context, root) if project else layout_or_none(context, root)
     with Terminal() as reporter:
-        if project:
-            from envgen.install.select import installed_prefix
+        if project and layout:
+            from envgen.install.select import installed_environment
 
-            prefix, target = installed_prefix(layout_of(context, root), project, target or "auto", prefix, reporter), ""
-        found = run_probe(prefix or _active(), reporter, target=target, frameworks=frameworks, timeout=timeout)
+            found_there = installed_environment(layout, project, target or "auto", prefix, reporter)
+            prefix, target = found_there.prefix, found_there.target
+        environment = prefix or _active()
+        _, matrix = facts_of(layout)
+        name = _target_name(target, matrix) if target else ""
+        found = run_probe(environment, matrix, reporter, target=name, frameworks=frameworks, timeout=timeout)
     if as_json:
         click.echo(report.probe_json(found))
     else:
@@ -76,3 +85,13 @@ def _active() -> Path:
     if not active:
         raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix DIR")
     return Path(active)
+
+
+def _target_name(word: str, matrix: Matrix) -> str:
+    """The name of the target that a word means. Raises BadInput where it means none, or one that depends on the machine."""
+    from envgen import targets
+
+    found = targets.described(targets.on_any_machine(word, matrix, "an environment was made for one target"), matrix)
+    if found is None:
+        raise BadInput(f"no target `{word}`", hint=targets.nearest(word, matrix))
+    return found.name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import ANY_TARGET, json_option, layout_of, root_option
+from envgen.cli.options import ANY_TARGET, facts_of, json_option, layout_of, root_option
 from envgen.model.errors import BadInput, closest
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ def resolve(
     would have failed. If the project is unsatisfiable, show the conflict and the nearest repairs (exit code 3).
     """
     from envgen.cli.console import Terminal
-    from envgen.lock import pipeline
-    from envgen.resolver.resolve import Unsatisfiable
+    from envgen.project.cached import cached_project
+    from envgen.resolver.resolve import Problem, Unsatisfiable
+    from envgen.resolver.resolve import resolve as choices
 
+    layout, matrix = facts_of(layout_of(context, root))
     try:
-        with Terminal() as reporter:
-            problem, found = pipeline.resolve_project(layout_of(context, root), project, reporter)
+        problem = Problem(matrix, cached_project(layout, matrix, project, Terminal()))
+        found = choices(matrix, problem.project)
     except Unsatisfiable as error:
         if not as_json:
             raise

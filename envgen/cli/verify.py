@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import ANY_TARGET, json_option, layout_of, root_of, root_option
-from envgen.model.errors import BadInput
-
-if TYPE_CHECKING:
-    from envgen.model.layout import Layout
+from envgen.cli.options import ANY_TARGET, facts_of, json_option, layout_or_none, root_option
 
 _FILE = click.Path(path_type=Path)
 
@@ -21,6 +17,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--target", metavar="TARGET", help=f"What PATHS are meant for: {ANY_TARGET}.")
 @click.option("--project", metavar="NAME", help="Their project: also check its driver, GPUs, channels and frameworks.")
 @click.option("--virtual-packages", "virtual", type=_FILE, metavar="FILE", help="Check against the virtual packages in this file.")
+@click.option("--checksums", is_flag=True, help="Compare the content of every file of an environment, not only its size.")
 @click.option("--strict", is_flag=True, help="Fail on warnings, too.")
 @json_option
 @click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, which code hosts show on pull requests.")
@@ -33,6 +30,7 @@ def verify(
     target: str | None,
     project: str | None,
     virtual: Path | None,
+    checksums: bool,
     strict: bool,
     as_json: bool,
     sarif: bool,
@@ -46,10 +44,14 @@ def verify(
     """
     if as_json + sarif + github > 1:
         raise click.UsageError("--json, --sarif and --github exclude each other")
+    from envgen.project.cached import cached_project
     from envgen.verify import report
     from envgen.verify.verify import VerifyRequest, verified
 
-    items = verified(_layout(context, root), VerifyRequest(paths=paths, target=target, project=project, virtual=virtual))
+    layout = layout_or_none(context, root)
+    facts, matrix = facts_of(layout)
+    asked = VerifyRequest(paths=paths, target=target, project=project, virtual=virtual, hashes=checksums)
+    items = verified(layout, matrix, cache(partial(cached_project, facts, matrix)), asked)
     if as_json or sarif or github:
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
         click.echo(text, nl=bool(text))
@@ -59,13 +61,3 @@ def verify(
         click.echo(f"\n{text}" if text else "", nl=bool(text))
     if any(item.errors or (strict and item.findings) for item in items):
         context.exit(1)
-
-
-def _layout(context: click.Context, root: Path | None) -> Layout | None:
-    """The repository; None outside one, where the facts that came with envgen are used."""
-    try:
-        return layout_of(context, root)
-    except BadInput:
-        if root_of(context, root):
-            raise
-        return None

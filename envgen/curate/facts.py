@@ -23,7 +23,8 @@ from envgen.model.facts import (
 )
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
-from envgen.resolver.specs import spelled
+from envgen.resolver.cells import applied_bounds
+from envgen.resolver.specs import constraint_specs, spelled
 
 
 def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Platform]) -> tuple[Fact, ...]:
@@ -80,6 +81,7 @@ def left_out(framework: Framework, provider: str, build: PublishedBuild) -> Left
     """The row of `left-out` that a build falls under."""
     for row in framework.left_out:
         applies = row.provider == provider and (not row.platforms or build.platform in row.platforms)
+        applies = applies and (not row.variants or build.variant in row.variants)
         if applies and (row.releases is None or build.version in row.releases):
             return row
     return None
@@ -116,14 +118,16 @@ def target_for(matrix: Matrix, variant: Variant, platform: Platform) -> Target |
 
 
 def solve_request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence[str]) -> SolveRequest:
-    """What the solver is asked to get the build of a fact: its specs, its Python, and nothing else."""
+    """What the solver is asked to get the build of a fact: its specs, its Python, and what bounds other packages."""
+    virtual = virtual_packages(matrix, fact)
+    excluded = matrix.toolkits[fact.variant].excludes if fact.variant and fact.variant in matrix.toolkits else ()
     return SolveRequest(
         environment=f"{fact.framework} {fact.version}",
         platform=fact.platform,
         specs=(f"python {fact.python}.*", *asked),
         channels=tuple(channels),
-        virtual=virtual_packages(matrix, fact),
-        excluded=matrix.toolkits[fact.variant].excludes if fact.variant and fact.variant in matrix.toolkits else (),
+        virtual=virtual,
+        constraints=constraint_specs(applied_bounds(matrix, {fact.platform: _known(fact, virtual)}), excluded),
     )
 
 

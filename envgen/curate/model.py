@@ -87,13 +87,17 @@ class PublishedBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """All builds of a package on one platform, and those that a spec selects. `has_channel`: the index has the channel at all."""
+    """All builds of a package on one platform, and those that a spec selects. `has_channel`: the index has the channel at all.
+
+    `withdrawn` are builds that the index holds and the channel does not offer any more; they are in none of the other lists.
+    """
 
     package: VariantPackage
     spec: str
     has_channel: bool
     builds: tuple[PublishedBuild, ...]
     selected: tuple[PublishedBuild, ...]
+    withdrawn: tuple[PublishedBuild, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,14 @@ class UnclaimedBuilds:
     reason: LeftOut | Literal["older", "unknown"]
 
 
+@dataclass(frozen=True, slots=True)
+class WithdrawnBuilds:
+    """Builds of a provider that the records still hold and the channel withdrew. The matrix is compared without them."""
+
+    provider: FrameworkProvider
+    builds: tuple[PublishedBuild, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixComparison:
     """The matrix compared with the package records of an index.
@@ -156,6 +168,7 @@ class MatrixComparison:
     providers: tuple[FrameworkProvider, ...]
     facts: tuple[CheckedFact, ...]
     unclaimed: tuple[UnclaimedBuilds, ...]
+    withdrawn: tuple[WithdrawnBuilds, ...]
     without_target: tuple[Variant, ...]
     solves: int | None
 

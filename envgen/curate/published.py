@@ -46,6 +46,7 @@ class BuildIndex:
             has_channel=self.has_channel(package.channel),
             builds=tuple(builds),
             selected=tuple(build for build, record in builds.items() if wanted.matches(record)),
+            withdrawn=self.withdrawn(package, fact.platform),
         )
 
     def selects(self, framework: Framework, provider: str, spelling: Spelling, build: PublishedBuild) -> bool:
@@ -57,9 +58,21 @@ class BuildIndex:
 
     def builds_of(self, framework: Framework, provider: str, platforms: Iterable[Platform]) -> list[PublishedBuild]:
         """Every build of a framework by a provider: of all packages that its spellings name, for CPU and for CUDA."""
-        rows = framework.providers[provider]
-        packages = dict.fromkeys(variant_package(framework.name, row, variant) for row in rows for variant in (None, UNKNOWN_CUDA))
+        packages = _packages_of(framework, provider)
         return [build for platform in platforms for package in packages for build in self.builds(package, platform)]
+
+    def withdrawn_of(self, framework: Framework, provider: str, platforms: Iterable[Platform]) -> tuple[PublishedBuild, ...]:
+        """Every build of a framework by a provider that the index holds and the channel withdrew."""
+        packages = _packages_of(framework, provider)
+        return tuple(build for platform in platforms for package in packages for build in self.withdrawn(package, platform))
+
+    def withdrawn(self, package: VariantPackage, platform: Platform) -> tuple[PublishedBuild, ...]:
+        """The builds of a package that the index holds and its channel withdrew, oldest first."""
+        if not self.has_channel(package.channel):
+            return ()
+        records = self.index.withheld(package.name, locate(package.channel), platform)
+        found = {build for record in records if (build := self._build(record, package.channel, platform))}
+        return tuple(sorted(found, key=lambda build: (build.version, build.build)))
 
     def builds(self, package: VariantPackage, platform: Platform) -> Mapping[PublishedBuild, RepoDataRecord]:
         """Every build of a package in its channel, with its record, oldest first. Versions outside PEP 440 are ignored."""
@@ -151,6 +164,12 @@ def variant_package(framework: str, spelling: Spelling, variant: Variant) -> Var
         with_build = [name_of(spec) for spec in map(_without_holes, (*own, *other)) if spec.build is not None]
     name = next((name for name in (*with_build, framework) if name in requested), next(iter(requested)))
     return VariantPackage(name, _channel(requested[name], spelling))
+
+
+def _packages_of(framework: Framework, provider: str) -> Sequence[VariantPackage]:
+    """Every package whose builds the spellings of a provider tell apart."""
+    rows = framework.providers[provider]
+    return list(dict.fromkeys(variant_package(framework.name, row, variant) for row in rows for variant in (None, UNKNOWN_CUDA)))
 
 
 def _spec_of(package: VariantPackage, specs: Iterable[str]) -> str:

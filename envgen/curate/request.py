@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from envgen.channels.index import Index, IndexOptions, open_index
 from envgen.curate.facts import channels_of
 from envgen.curate.published import BuildIndex
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import PLATFORMS, Matrix, Platform
 from envgen.model.layout import Layout
@@ -48,11 +48,11 @@ def open_inputs(layout: Layout, request: CurateRequest) -> Inputs:
 
     Raises BadInput about an unknown framework or platform, NoSolution where a live channel cannot be reached.
     """
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    matrix = cached_matrix(layout)
     _check_names("framework", request.frameworks, matrix.frameworks)
     _check_names("platform", request.platforms, PLATFORMS)
     platforms = request.platforms or PLATFORMS
-    index, _ = open_index(request.index, layout, channels_of(matrix), platforms[0])
+    index, _ = open_index(request.index, layout, channels_of(matrix), platforms[0], matrix.withdrawn)
     return Inputs(
         matrix=matrix,
         builds=BuildIndex(index, matrix.catalogue, sorted(matrix.pythons)),

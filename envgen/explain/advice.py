@@ -10,7 +10,8 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, holds
 from envgen.model.advice import Advice, Trial
-from envgen.model.facts import Address, Constraint, Gpu, Matrix, Platform, driver_text
+from envgen.model.facts import Address, Constraint, Matrix, Platform, driver_text
+from envgen.model.gpu import Gpu
 from envgen.model.resolution import Resolution
 from envgen.resolver.cells import known_of, known_of_choices
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -13,8 +14,9 @@ from envgen.explain.model import Change, Part
 from envgen.explain.target_phrases import without_cuda
 from envgen.model.facts import Project, RequestedFramework, RequestedTarget, Spelling, Target, driver_text
 from envgen.model.open_target import OpenTarget, names_of
+from envgen.model.requested import provider_of
 from envgen.resolver.candidates import requested_releases, requirement_text
-from envgen.resolver.cells import minors_in, provider_of
+from envgen.resolver.cells import minors_in
 from envgen.resolver.resolve import Problem
 
 ANY = "any"  # the way of a change that allows what all others of its path allow: worth saying only where none of them helps
@@ -115,9 +117,11 @@ def _targets(problem: Problem, name: str) -> Iterator[Change]:
     """Another CUDA: the next target costs 2.5, another major 2 more; the CPU target; and, dearest of all, one target less."""
     project, targets = problem.project, problem.matrix.targets
     row = next(row for row in project.targets if row.name == name)
-    cudas = sorted((target for target in targets.values() if target.cuda), key=lambda target: target.cuda or Version("0"))
+    own = names_of(row)
+    built = (target for target in targets.values() if target.cuda and (target.cuda in problem.matrix.built or target.name in own))
+    cudas = sorted(built, key=lambda target: target.cuda or Version("0"))
     taken = {taken for other in project.targets for taken in names_of(other)}
-    now = [cudas.index(target) for target in cudas if target.name in names_of(row)]
+    now = [cudas.index(target) for target in cudas if target.name in own]
     for place, other in enumerate(cudas if now else ()):
         if other.name not in taken:
             yield Change(
@@ -211,6 +215,16 @@ def _virtual_packages(problem: Problem, name: str) -> Iterator[Change]:
         )
 
 
+def _dependencies(problem: Problem, spec: str) -> Iterator[Change]:
+    """Any version of a dependency: what bounds it then narrows it."""
+    project = problem.project
+    found = chain(project.dependencies, *(target.dependencies for target in project.targets))
+    for dependency in dict.fromkeys(one for one in found if one.spec == spec):
+        loosened = partial(edits.with_any_version, dependency=dependency)
+        text = f"dependencies {spec} -> {dependency.name}"
+        yield Change(path=("dependency", spec), text=text, cost=2, apply=loosened)
+
+
 _CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {
     "python": _pythons,
     "version": _versions,
@@ -229,4 +243,5 @@ _CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {
     "target platforms": _target_platforms,
     "virtual packages": _virtual_packages,
     "default virtual package": _virtual_packages,
+    "dependency": _dependencies,
 }

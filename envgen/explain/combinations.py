@@ -8,6 +8,7 @@ good, another such set is found. In each the nearest changes are taken, one axis
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
@@ -22,8 +23,8 @@ from envgen.explain.requirements import requirements
 from envgen.model.facts import Project
 from envgen.resolver.resolve import Problem
 
-_SETS = 4  # sets of axes that are looked for
-_SEARCHES = 800  # searches for all of them together: one takes one to ten milliseconds
+_SETS = 3  # sets of axes that are looked for
+_SEARCHES = 300  # searches for them that were not made before: one takes one to twenty milliseconds
 _ONE_WAY = ("driver", "virtual package", "gpu", "companion", "framework")  # to go further along these is never worse
 _ORDER = ("target", CPU_INSTEAD, "provider", "virtual package", "driver", "version", "python")  # in which axes are narrowed
 
@@ -68,10 +69,18 @@ class _Spent(Exception):
 def combined(problem: Problem) -> list[Repair]:
     """Repairs of as few changes as possible, each proven by resolving again, as far as a bounded number of searches finds them.
 
-    Those that give something up are looked for only where there is no other.
+    Those that give one thing up are looked for only where none keeps all, and those that give up more only where there is no other.
     """
-    axes = _axes(problem)
-    return _found(problem, [axis for axis in axes if not axis.price[0]]) or _found(problem, axes)
+    search, axes, found = _Combinations(problem), _axes(problem), list[Repair]()
+    keeping = [axis for axis in axes if not axis.price[0]]
+    dropped = [axis for axis in reversed(axes) if axis.price[0]]
+    stages: tuple[list[list[_Axis]], ...] = ([[]], [[axis] for axis in dropped], [dropped])
+    for stage in stages:
+        search.left = _SEARCHES
+        with suppress(_Spent):
+            for more in stage if not found else ():
+                found.extend(_found(problem, search, sorted((*keeping, *more), key=lambda axis: axis.price, reverse=True)))
+    return found
 
 
 def _axes(problem: Problem) -> list[_Axis]:
@@ -84,39 +93,34 @@ def _axes(problem: Problem) -> list[_Axis]:
     return sorted(axes, key=lambda axis: axis.price, reverse=True)
 
 
-def _found(problem: Problem, axes: Sequence[_Axis]) -> list[Repair]:
+def _found(problem: Problem, search: _Combinations, axes: Sequence[_Axis]) -> Iterator[Repair]:
     """The repairs that change some of these axes."""
-    search, found = _Combinations(problem, axes), list[Repair]()
-    try:
-        for kept in search.sets():
-            chosen = search.narrowed(kept)
-            project = problem.project
-            for change in chosen:
-                project = change.apply(project)
-            resolutions = answer(replace(problem, project=project))
-            if resolutions:
-                found.append(Repair(chosen, resolutions))
-    except _Spent:
-        pass
-    return found
+    for kept in search.sets(axes):
+        chosen = search.narrowed(kept)
+        project = problem.project
+        for change in chosen:
+            project = change.apply(project)
+        resolutions = answer(replace(problem, project=project))
+        if resolutions:
+            yield Repair(chosen, resolutions)
 
 
 class _Combinations:
     """Asks whether a project has an answer with some axes free; what was asked once is known."""
 
-    def __init__(self, problem: Problem, axes: Sequence[_Axis]) -> None:
+    def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.project = edits.edited(problem.project, align=False)  # aligned or not, there is an answer or none
-        self.axes = axes
         self.known: dict[object, bool] = {}
+        self.left = 0
 
-    def sets(self) -> Iterator[tuple[_Axis, ...]]:
-        """Smallest sets of axes that must change together."""
+    def sets(self, every: Sequence[_Axis]) -> Iterator[tuple[_Axis, ...]]:
+        """Smallest sets of axes that must change together, of some axes, the dearest first."""
         queue, asked = [frozenset[tuple[str, ...]]()], set[frozenset[tuple[str, ...]]]()
         found: set[tuple[_Axis, ...]] = set()
         while queue and len(found) < _SETS:
             fixed = queue.pop(0)
-            axes = [axis for axis in self.axes if axis.path not in fixed]
+            axes = [axis for axis in every if axis.path not in fixed]
             if fixed in asked or not self._feasible(self.project, axes):
                 continue
             asked.add(fixed)
@@ -163,8 +167,9 @@ class _Combinations:
             return False
         key = _key(project)
         if key not in self.known:
-            if len(self.known) >= _SEARCHES:
+            if not self.left:
                 raise _Spent
+            self.left -= 1
             self.known[key] = possible(replace(self.problem, project=project))
         return self.known[key]
 

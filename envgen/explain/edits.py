@@ -8,7 +8,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Project, RequestedFramework, RequestedTarget
+from envgen.model.facts import Dependency, Project, RequestedFramework, RequestedTarget
 
 
 def edited(project: Project, **changes: Any) -> Project:
@@ -85,6 +85,16 @@ def without_companion(project: Project, framework: str, companion: str) -> Proje
 def without_gpu(project: Project, written: str) -> Project:
     """The project without one GPU, by what `gpus:` calls it."""
     return replace(project, gpus=tuple(gpu for gpu in project.gpus if gpu.written != written))
+
+
+def with_any_version(project: Project, dependency: Dependency) -> Project:
+    """The project with any version of a dependency in the place of those that it requests."""
+
+    def changed(found: tuple[Dependency, ...]) -> tuple[Dependency, ...]:
+        return tuple(replace(one, spec=one.name) if one == dependency else one for one in found)
+
+    targets = tuple(replace(row, dependencies=changed(row.dependencies)) for row in project.targets)
+    return replace(project, dependencies=changed(project.dependencies), targets=targets)
 
 
 def requested_framework(project: Project, name: str) -> RequestedFramework:

@@ -15,7 +15,7 @@ from envgen.explain.target_phrases import without_cuda
 from envgen.matrix.drivers import forward_note
 from envgen.model.facts import Reason, RequestedTarget
 from envgen.model.open_target import names_of
-from envgen.resolver.cells import with_overrides
+from envgen.model.requested import with_overrides
 from envgen.resolver.resolve import Problem
 
 

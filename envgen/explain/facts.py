@@ -25,9 +25,11 @@ from envgen.explain.phrases import (
     pythons_reason,
 )
 from envgen.explain.target_phrases import code_reason, described_reason, floors_reason, floors_text, target_text
-from envgen.matrix.constraints import constraint_text
+from envgen.matrix.constraints import bound_text, constraint_text
+from envgen.matrix.gpu_code import code_text as build_code_text
 from envgen.matrix.hardware import code_text, runs_with
 from envgen.model.facts import (
+    Bound,
     Build,
     Constraint,
     Framework,
@@ -53,13 +55,17 @@ _FrameworkChange = Callable[[Framework], Framework]
 def facts(problem: Problem) -> Iterator[Part]:
     """Every fact that can hold this project back, those first that say least."""
     for requested in problem.project.frameworks:
-        yield from _of_framework(problem, requested)
+        yield from _of_framework(requested)
     names = {requested.framework for requested in problem.project.frameworks}
     rows = [row for row in problem.matrix.constraints if not row.warn and _about(problem, row) <= names]
     yield from (_of_constraint(row) for row in sorted(rows, key=constraint_text))  # in an order that no file decides
+    bounds = [row for row in problem.matrix.bounds if _about(problem, row) <= names]
+    yield from (_of_bound(row) for row in sorted(bounds, key=constraint_text))
     for target in {row.name: row for row in problem.project.targets}.values():
         yield from _of_target(problem.matrix, target)
     yield from _of_toolkits(problem)
+    for requested in problem.project.frameworks:
+        yield from _of_releases(problem, requested)
     if problem.availability is not no_index:
         yield Part(kind="index", name="", reason=_index_reason, without=lambda p: replace(p, availability=no_index))
 
@@ -69,16 +75,21 @@ def _about(problem: Problem, constraint: Constraint) -> set[str]:
     return {condition.axis for condition in constraint.when if condition.axis in problem.matrix.frameworks}
 
 
-def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[Part]:
+def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     part = partial(_framework_part, requested.framework)
     companions = partial(_with_companions, names=requested.companions)
     yield part("companions", companions_reason, lambda _: companions)
     yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=()))
     yield part("newer minor", newer_minor_reason, lambda _: partial(_with_spellings, newer_minor=True))
     yield part("cudnn", cudnn_reason, lambda _: partial(_with_builds, cudnn=None))
+    yield part("code", _code_reason, lambda _: partial(replace, code=()))
     yield part("published", published_reason, lambda _: _published_everywhere)
     yield part("pythons", pythons_reason, lambda p: partial(_with_builds, pythons=p.matrix.pythons))
     yield part("builds", builds_reason, lambda p: _built_for_all(p.matrix))
+
+
+def _of_releases(problem: Problem, requested: RequestedFramework) -> Iterator[Part]:
+    """That none of the requested releases is known: the last fact of all, because where it holds no other matters."""
     if not requested_releases(problem.matrix, requested):
         yield Part(
             kind="known",
@@ -86,6 +97,15 @@ def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[P
             reason=lambda p: known_reason(p, requested),
             without=lambda p: replace(p, project=edits.with_any_release(p.project, requested.framework)),
         )
+
+
+def _code_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """That some GPUs have builds of their own; what constraints say of the others is a part of its own."""
+    releases = [release.version for release in requested_releases(problem.matrix, requested)]
+    several = (row for row in problem.matrix.frameworks[requested.framework].code if len(row.compiled) > 1)
+    rows = [row for row in several if any(version in row.releases for version in releases)]
+    said = (Reason(f"{build_code_text(requested.framework, row)}, each in builds of its own", row.at, row.because) for row in rows)
+    return next(said, Reason("no GPU has builds of its own", requested.at))
 
 
 def _framework_part(name: str, kind: FactKind, reason: _FrameworkReason, change: Callable[[Problem], _FrameworkChange]) -> Part:
@@ -104,6 +124,15 @@ def _of_constraint(constraint: Constraint) -> Part:
         return _with_matrix(problem, constraints=tuple(row for row in problem.matrix.constraints if row != constraint))
 
     return Part(kind="constraint", name=str(constraint.at), reason=lambda _: reason, without=without)
+
+
+def _of_bound(bound: Bound) -> Part:
+    reason = Reason(bound_text(bound), bound.at, bound.because)
+
+    def without(problem: Problem) -> Problem:
+        return _with_matrix(problem, bounds=tuple(row for row in problem.matrix.bounds if row != bound))
+
+    return Part(kind="bound", name=str(bound.at), reason=lambda _: reason, without=without)
 
 
 def _of_target(matrix: Matrix, requested: RequestedTarget) -> Iterator[Part]:
@@ -136,7 +165,7 @@ def _of_toolkits(problem: Problem) -> Iterator[Part]:
     rows = problem.project.targets
     named = _toolkits(problem.matrix, (row.name for row in rows if not isinstance(row, OpenTarget)))
     for toolkit in named:
-        needs = Reason(f"CUDA {toolkit.version} needs driver {floors_text(problem.matrix, toolkit)}", toolkit.at, toolkit.because)
+        needs = Reason(f"CUDA {toolkit.version} needs driver {floors_text(toolkit)}", toolkit.at, toolkit.because)
         yield _toolkits_part("floor", str(toolkit.version), [toolkit], lambda _, r=needs: r, floor=_NO_FLOOR)  # type: ignore[misc]
         code = Reason(code_text(toolkit), toolkit.at, toolkit.source)
         yield _toolkits_part("capabilities", str(toolkit.version), [toolkit], lambda _, r=code: r, capabilities=_ANY_CAPABILITY)  # type: ignore[misc]

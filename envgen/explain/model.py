@@ -24,6 +24,7 @@ RequirementKind = Literal[
     "platforms",
     "channels",
     "python",
+    "dependency",
 ]
 FactKind = Literal[
     "known",
@@ -31,10 +32,12 @@ FactKind = Literal[
     "needed channels",
     "newer minor",
     "cudnn",
+    "code",
     "published",
     "pythons",
     "builds",
     "constraint",
+    "bound",
     "described platforms",
     "default virtual package",
     "floor",

@@ -11,6 +11,7 @@ from envgen.matrix.constraints import within
 from envgen.matrix.hardware import runs_with
 from envgen.model.facts import (
     Build,
+    Framework,
     Platform,
     Reason,
     Release,
@@ -18,11 +19,11 @@ from envgen.model.facts import (
     Spelling,
     Variant,
     by_cuda,
-    minors_text,
 )
 from envgen.model.open_target import names_of
+from envgen.model.requested import provider_of
+from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases, requirement_text
-from envgen.resolver.cells import provider_of
 from envgen.resolver.resolve import Problem
 
 _LISTED = 4  # CUDA versions whose builds are named; of more it is said that they are for CUDA
@@ -65,8 +66,8 @@ def cudnn_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """Which cuDNN majors the builds link."""
     rows = [row for release in requested_releases(problem.matrix, requested) for row in release.builds if row.cudnn]
     majors = listed(sorted({row.cudnn for row in rows if row.cudnn}))
-    at, because = rows[0].at if rows else None, problem.matrix.frameworks[requested.framework].because
-    return Reason(f"{requirement_text(requested)} links cuDNN {majors}", at, because)
+    what = f"{requirement_text(requested)} links cuDNN {majors}"
+    return _from_row(what, rows[0] if rows else None, problem.matrix.frameworks[requested.framework])
 
 
 def published_reason(problem: Problem, requested: RequestedFramework) -> Reason:
@@ -101,16 +102,16 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     everywhere = set(project.platforms) >= {p for target in problem.matrix.targets.values() for p in target.platforms}
     platforms = _platforms(problem)
     nowhere = "" if everywhere else _nowhere(problem, requested, platforms)
-    at = rows[0].at if rows else framework.releases[0].at
+    row = rows[0] if rows else None
     if nowhere:
-        return Reason(nowhere, at, framework.because)
+        return _from_row(nowhere, row, framework)
     places = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in platforms]
     cpu = None in wanted_variants(problem)
     built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
     others = "".join(_others(problem, requested, platform) for _, platform in places)
     what = f"{requirement_text(requested)} from {_provider(problem, requested)} is built{python}{built}{others}"
-    return Reason(what, at, framework.because)
+    return _from_row(what, row, framework)
 
 
 def _nowhere(problem: Problem, requested: RequestedFramework, platforms: Iterable[Platform]) -> str:
@@ -159,7 +160,14 @@ def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     variants = _built_for(built) if len(built) <= _LISTED else "CUDA"
     pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
     what = f"the {variants + ' ' if variants else ''}builds of {requirement_text(requested)} are for python {pythons}"
-    return Reason(what, rows[0].at if rows else framework.releases[0].at, framework.because)
+    return _from_row(what, rows[0] if rows else None, framework)
+
+
+def _from_row(what: str, row: Build | None, framework: Framework) -> Reason:
+    """A reason at its row of builds, with the row's own source where it has one."""
+    if row is None:
+        return Reason(what, framework.releases[0].at, framework.because)
+    return Reason(what, row.at, row.because or framework.because)
 
 
 def listed(values: Iterable[object]) -> str:

@@ -13,7 +13,7 @@ from envgen.explain.minimize import minimal
 from envgen.explain.report import conflict_text, part_lines
 from envgen.model.facts import Build, Platform, Reason, variant_text
 from envgen.model.packages import SolveRequest
-from envgen.model.resolution import Choice, Resolution
+from envgen.model.resolution import AppliedBound, Choice, Resolution
 from envgen.resolver import specs
 from envgen.resolver.candidates import named
 from envgen.resolver.resolve import Problem
@@ -21,32 +21,46 @@ from envgen.resolver.resolve import Problem
 Solvable = Callable[[SolveRequest], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpecSource:
-    """Specs of a request that were decided together, and where: in a fact of the matrix, or in a line of the project."""
+    """Specs and constraints of a request that were decided together, and where: in a fact, or in a line of the project."""
 
     reason: Reason
     specs: tuple[str, ...]
     is_fact: bool = False
+    constraints: tuple[str, ...] = ()
 
 
 def spec_sources(resolution: Resolution, platform: Platform) -> tuple[SpecSource, ...]:
     """What the request for one platform consists of."""
     project, target = resolution.project, resolution.target
-    python = SpecSource(Reason(f"python {resolution.python}", project.at("python")), (f"python {resolution.python}.*",))
+    minor = Reason(f"python {resolution.python}", project.at("python"))
+    python = SpecSource(reason=minor, specs=(f"python {resolution.python}.*",))
     chosen = [_of_choice(choice, resolution, platform) for choice in resolution.choices]
-    own = [SpecSource(Reason(row.spec, row.at), (row.spec,)) for row in resolution.dependencies]
+    own = [SpecSource(reason=Reason(row.spec, row.at), specs=(row.spec,)) for row in resolution.dependencies]
+    bounds = [_of_bound(bound, resolution) for bound in resolution.bounds if platform in bound.platforms]
     known = {spec for source in (python, *chosen, *own) for spec in source.specs}
-    rest = tuple(spec for group in specs.groups(resolution) for spec in group.specs if spec not in known)
-    others = [SpecSource(Reason(spec, target.at), (spec,)) for spec in rest]
-    return (*own, *others, python, *chosen)
+    bounded = {spec for bound in resolution.bounds for spec in specs.written_for(resolution, bound.package)}
+    rest = tuple(spec for group in specs.groups(resolution) for spec in group.specs if spec not in known | bounded)
+    others = [SpecSource(reason=Reason(spec, target.at), specs=(spec,)) for spec in rest]
+    return (*own, *others, python, *chosen, *bounds)
+
+
+def _of_bound(bound: AppliedBound, resolution: Resolution) -> SpecSource:
+    """A constraint; the spec of a package that the project requests itself is a source of its own."""
+    own = any(row.name == bound.package for row in resolution.dependencies)
+    requested = (bound.package,) if bound.always and not own else ()
+    return SpecSource(
+        reason=bound.because, specs=requested, is_fact=True, constraints=specs.constraint_specs((bound,), excluded=())
+    )
 
 
 def _of_choice(choice: Choice, resolution: Resolution, platform: Platform) -> SpecSource:
     own = specs.spelled(choice, resolution.target)
     row = _row(choice, resolution, platform)
     what = f"{named(choice)} for {variant_text(choice.variant)} on {platform} with python {resolution.python}: {', '.join(own)}"
-    return SpecSource(Reason(what, row.at if row else choice.release.at, choice.spelling.because), own, is_fact=True)
+    reason = Reason(what, row.at if row else choice.release.at, choice.spelling.because)
+    return SpecSource(reason=reason, specs=own, is_fact=True)
 
 
 def _row(choice: Choice, resolution: Resolution, platform: Platform) -> Build | None:
@@ -57,11 +71,15 @@ def _row(choice: Choice, resolution: Resolution, platform: Platform) -> Build | 
 
 def unsolvable_sources(resolution: Resolution, request: SolveRequest, solvable: Solvable) -> tuple[SpecSource, ...]:
     """The smallest set of sources that has no solution: without any one of them there is one."""
+    every = spec_sources(resolution, request.platform)
+    bounded = {constraint for source in every for constraint in source.constraints}
+    always = tuple(constraint for constraint in request.constraints if constraint not in bounded)
 
     def unsolvable(some: Sequence[SpecSource]) -> bool:
-        return bool(some) and not solvable(replace(request, specs=_specs(some)))
+        kept = tuple(constraint for source in some for constraint in source.constraints)
+        return bool(some) and not solvable(replace(request, specs=_specs(some), constraints=(*always, *kept)))
 
-    return minimal(spec_sources(resolution, request.platform), unsolvable)
+    return minimal(every, unsolvable)
 
 
 def _specs(sources: Iterable[SpecSource]) -> tuple[str, ...]:

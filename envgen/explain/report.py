@@ -106,6 +106,9 @@ def _target_lines(one: Explained, width: int) -> Iterator[str]:
             yield from _wrapped(str(reason), width, "      ")
         if pin.name in one.alternatives:
             yield from _alternative_lines(one.alternatives[pin.name], width)
+    for bound in resolution.bounds:
+        yield f"  {bound.text(resolution.platforms)}"
+        yield from _wrapped(f"{bound.because}; see {bound.because.because}", width, "      ")
     for dropped in resolution.dropped:
         yield from _wrapped(f"dropped {dropped.platform}: {dropped.because}", width, "  ")
     for reason in resolution.warnings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from packaging.specifiers import SpecifierSet
 
@@ -37,6 +38,7 @@ def requirements(problem: Problem) -> Iterator[Part]:
     yield _part("channels", "", text, project.at("channels"), partial(edits.edited, channels=every))
     any_python = partial(edits.edited, python=SpecifierSet(), python_text="any python")
     yield _part("python", "", f"python {project.python_text}", project.at("python"), any_python)
+    yield from _of_dependencies(problem)
 
 
 def _of_target(matrix: Matrix, project: Project, target: RequestedTarget) -> Iterator[Part]:
@@ -69,6 +71,15 @@ def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
         yield _part("companion", f"{name} {companion}", f"{name} with {companion}", at, without)
     if requested.versions:
         yield _part("version", name, requirement_text(requested), at, partial(edits.with_any_release, framework=name))
+
+
+def _of_dependencies(problem: Problem) -> Iterator[Part]:
+    """The dependencies on packages that bounds are about: no other one matters before the solver is asked."""
+    project, bounded = problem.project, {need.axis for bound in problem.matrix.bounds for need in bound.need}
+    found = chain(project.dependencies, *(target.dependencies for target in project.targets))
+    for dependency in (one for one in found if one.name in bounded and one.spec != one.name):
+        change = partial(edits.with_any_version, dependency=dependency)
+        yield _part("dependency", dependency.spec, f"dependencies {dependency.spec}", dependency.at, change)
 
 
 def _part(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from packaging.version import Version
 
-from envgen.matrix.hardware import has_code, newest_driver_before
+from envgen.matrix.hardware import has_code, latest_driver
 from envgen.model.facts import Matrix, Reason, RequestedTarget, Toolkit, Variant, driver_text
 from envgen.model.open_target import OpenTarget, names_of
 from envgen.resolver.resolve import Problem
@@ -16,9 +16,9 @@ def target_text(matrix: Matrix, requested: RequestedTarget) -> str:
     """`target cu126`; of an open target: a CUDA target, with the word of the file that requests it."""
     if not isinstance(requested, OpenTarget):
         return f"target {requested.name}"
-    every = {name for name, target in matrix.targets.items() if target.cuda}
+    every = {name for name, target in matrix.targets.items() if target.cuda and target.cuda in matrix.built}
     cudas = _span(cuda for name in requested.any_of if (cuda := matrix.targets[name].cuda))
-    return f"{'a CUDA target' if set(requested.any_of) == every else f'a target for CUDA {cudas}'} (`{requested.name}`)"
+    return f"{'a CUDA target' if every <= set(requested.any_of) else f'a target for CUDA {cudas}'} (`{requested.name}`)"
 
 
 def wanted_variants(problem: Problem) -> set[Variant]:
@@ -46,22 +46,19 @@ def described_reason(problem: Problem, requested: RequestedTarget) -> Reason:
     return Reason(f"target {requested.name} is for {', '.join(targets[0].platforms)}", targets[0].at)
 
 
-def floors_text(matrix: Matrix, toolkit: Toolkit) -> str:
+def floors_text(toolkit: Toolkit) -> str:
     """`525.60.13 or newer on Linux, 528.33 or newer on Windows`."""
-    found = {os: f"{driver_text(floor)} or newer" for os, floor in toolkit.floor.items()}
-    for os in {"linux", "windows"} - set(found):
-        before = newest_driver_before(matrix, toolkit, os)
-        found |= {os: f"newer than {driver_text(before)}"} if before else {}
-    return ", ".join(f"{text} on {os.capitalize()}" for os, text in sorted(found.items()))
+    return ", ".join(f"{driver_text(floor)} or newer on {os.capitalize()}" for os, floor in sorted(toolkit.floor.items()))
 
 
 def floors_reason(problem: Problem, toolkits: Sequence[Toolkit]) -> Reason:
     """Which of some toolkits, oldest first, the project's driver runs, and what the next one needs."""
     driver = problem.project.driver or Version("0")
-    running = [row for row in toolkits if any(floor <= driver for floor in row.floor.values())]
+    latest = latest_driver(problem.matrix, driver)
+    running = [row for row in toolkits if any(floor <= latest for floor in row.floor.values())]
     beyond = next((row for row in toolkits if row not in running), toolkits[-1])
     newest = f"driver {driver_text(driver)} runs CUDA {running[-1].version} at most; " if running else ""
-    return Reason(f"{newest}CUDA {beyond.version} needs driver {floors_text(problem.matrix, beyond)}", beyond.at, beyond.because)
+    return Reason(f"{newest}CUDA {beyond.version} needs driver {floors_text(beyond)}", beyond.at, beyond.because)
 
 
 def code_reason(problem: Problem, toolkits: Sequence[Toolkit]) -> Reason:

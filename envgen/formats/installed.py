@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 
 META, MANIFEST = "conda-meta", "envgen"  # without `.json`: conda reads every *.json file in this folder as a package
+MANIFEST_VERSION = 2  # 1 (not written): the records in conda-meta/ were not complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Wheel:
 class InstallManifest:
     """What envgen recorded about an environment that it installed: the lock (sha256 of its text) and the packages.
 
-    `packages` maps the name of a package's file in `conda-meta/` (name-version-build) to the hash of its archive.
+    `packages` maps the name of a package's file in `conda-meta/` (name-version-build) to the hash of its archive. `requested` are
+    the specs of environment.yml.
     """
 
     project: str
@@ -35,6 +38,8 @@ class InstallManifest:
     lock: str
     packages: Mapping[str, str]
     pip: Mapping[str, Wheel] = field(default_factory=dict)
+    requested: tuple[str, ...] = ()
+    version: int = 1
 
     @property
     def name(self) -> str:
@@ -42,9 +47,17 @@ class InstallManifest:
         return f"{self.project}-{self.target}"
 
 
+_FIELDS = {field.name for field in fields(InstallManifest)}
+
+
 def is_environment(prefix: Path) -> bool:
     """Whether a folder is an environment of conda or of a compatible tool."""
     return (prefix / META).is_dir()
+
+
+def python(prefix: Path) -> Path:
+    """The path of an environment's Python interpreter."""
+    return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
 def packages(prefix: Path) -> frozenset[str]:
@@ -57,7 +70,9 @@ def read_manifest(prefix: Path) -> InstallManifest | None:
     try:
         data = json.loads((prefix / META / MANIFEST).read_text(encoding="utf-8"))
         wheels = {name: Wheel(**wheel) for name, wheel in data["pip"].items()}
-        return InstallManifest(**{**data, "packages": dict(data["packages"].items()), "pip": wheels})
+        known = {key: data[key] for key in _FIELDS & data.keys()}  # a newer envgen may have added others
+        requested = tuple(data.get("requested", ()))
+        return InstallManifest(**{**known, "packages": dict(data["packages"].items()), "pip": wheels, "requested": requested})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

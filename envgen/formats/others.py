@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from envgen.formats.conda_lock import build_of, read_lock
+from envgen.formats.installed_files import with_damage
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
-from envgen.yamlfile.document import text_of
+from envgen.yamlfile.text import text_of
 
 if TYPE_CHECKING:
     from rattler import Environment
@@ -29,20 +30,19 @@ _METADATA = re.compile(r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO)$")
 _URL = re.compile(r"(https?|file)://\S+|\S+\.whl")
 
 
-def read_any(path: Path, shown: str) -> tuple[Lock, ...]:
+def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...]:
     """The locks at `path`, a file or an installed environment: one, or from a pixi.lock one for each of its environments.
 
+    The files of an environment are checked by their size, with `hashes` by their content.
     Raises BadInput, with the line where there is one, for what cannot be read or holds no package.
     """
-    locks = _read(path, shown)
+    locks = (with_damage(read_prefix(path, shown), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
     if not any(lock.packages for lock in locks):
         raise BadInput("it holds no packages", where=shown, hint="give a lock or an environment that has some")
     return locks
 
 
 def _read(path: Path, shown: str) -> tuple[Lock, ...]:
-    if path.is_dir():
-        return (read_prefix(path, shown),)
     text = text_of(path, shown, absent="give a lock, a list or an environment's folder")
     if text.lstrip().startswith("["):
         return (read_list_json(text, shown),)
@@ -257,6 +257,11 @@ def _installed(record: Mapping[str, Any], platform: Platform, folder: str) -> Lo
         constrains=tuple(record.get("constrains", ())),
         at=Address(f"{folder}/{record['name']}-{record['version']}-{record['build']}.json", 1, 1),
     )
+
+
+def pip_versions(prefix: Path) -> dict[str, str]:
+    """Canonical name -> version of every distribution in site-packages, whoever installed it."""
+    return {package.name: package.version for package in _by_pip(prefix, "noarch", set(), "")}
 
 
 def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> Iterator[LockedPackage]:

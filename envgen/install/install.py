@@ -5,94 +5,100 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from envgen.formats import installed
 from envgen.formats.installed import InstallManifest, Wheel
-from envgen.install import prefixes, transaction, wheels
+from envgen.install import prefixes, transaction
 from envgen.install.clean_env import clean
+from envgen.install.condition import PrefixCondition, inspect
 from envgen.install.prefixes import PrefixState
 from envgen.install.select import EnvironmentRef, local_folders
 from envgen.machine.system import current_platform
 from envgen.model.errors import BadInput, CheckFailed, addressed
-from envgen.model.layout import Layout
+from envgen.model.layout import SPEC, Layout
 from envgen.model.run import Reporter
 
 if TYPE_CHECKING:
-    from envgen.install.link import PlatformLock
+    from envgen.install.locked import PlatformLock
+    from envgen.install.plan import Installed, InstallPlan
 
-InstallState = Literal["installed", "updated", "unchanged", "new", "different"]  # the last two: what a dry run would do
+# The last three: what a dry run would do
+InstallState = Literal["installed", "updated", "repaired", "adopted", "unchanged", "new", "different", "adoptable"]
 
+_DONE: Mapping[PrefixState, InstallState] = {"absent": "installed", "damaged": "repaired"}  # others: updated
 _OTHER_PREFIX = "choose another folder with --prefix DIR"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstallPlan:
-    """What an installation changes: conda packages as name-version-build, pip packages as name -> version.
-
-    `replaced` have the same name, version and build, but another archive.
-    """
-
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    replaced: tuple[str, ...] = ()
-    pip_added: Mapping[str, str] = field(default_factory=dict)
-    pip_removed: Mapping[str, str] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return any((self.added, self.removed, self.replaced, self.pip_added, self.pip_removed))
 
 
 @dataclass(frozen=True, slots=True)
 class InstallResult:
-    """What became of one environment; of a dry run, what would become of it."""
+    """What became of one environment; of a dry run, what would become of it. `plan` is None where nothing was compared."""
 
     environment: EnvironmentRef
     state: InstallState
-    plan: InstallPlan = InstallPlan()
+    plan: InstallPlan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOptions:
+    """How to install: `force` takes over an environment of another origin, `hashes` also compares the content of every file."""
+
+    force: bool = False
+    dry_run: bool = False
+    hashes: bool = False
 
 
 # --- the steps ------------------------------------------------------------------------------------------------------------
 
 
-def install(
-    layout: Layout, environment: EnvironmentRef, reporter: Reporter, *, force: bool = False, dry_run: bool = False
-) -> InstallResult:
+def install(layout: Layout, environment: EnvironmentRef, reporter: Reporter, options: InstallOptions) -> InstallResult:
     """Make the environment at its prefix match its lock exactly, or leave everything as it is.
 
-    If it is up to date, this costs one listing of `conda-meta/`. Raises BadInput if envgen must not change what is at the
-    prefix, and what `link` and `wheels` raise.
+    If it is up to date, this costs a look at each of its files. Raises BadInput if envgen must not change what is at the prefix,
+    and what `link` and `wheels` raise.
     """
     prefix = environment.prefix
-    if not dry_run:
+    if not options.dry_run:
         transaction.recover(prefix)
-    state = _checked_state(environment, force)
-    if state == "installed":
+    condition = _checked(layout, environment, options)
+    if condition.state == "installed":
         return InstallResult(environment, "unchanged")
     locked = _read_lock(layout, environment)
-    plan = _plan(prefix, locked)
-    if dry_run:
-        return InstallResult(environment, "new" if state == "absent" else "different" if plan else "unchanged", plan)
-    if not plan and state != "absent":  # the lock changed, but not for this platform
+    there, plan = _compared(prefix, locked, condition)
+    if options.dry_run:
+        return InstallResult(environment, _would_be(condition.state, plan), plan)
+    if not plan and condition.state != "absent":  # the lock changed, but not for this platform, or another tool was faster
         with transaction.os_errors_as_bad_input(prefix):
-            prefixes.write_manifest(prefix, _manifest(environment, locked, _kept_wheels(prefix, locked, plan)))
-        return InstallResult(environment, "unchanged")
+            prefixes.write_manifest(prefix, _manifest(environment, locked, _kept_wheels(there, locked, plan)))
+        return InstallResult(environment, "adopted" if condition.state == "equivalent" else "unchanged", plan)
     with transaction.staged(prefix) as stage:
-        if _checked_state(environment, force) == "installed":  # by another run, before this one got the lock
+        condition = _checked(layout, environment, options)
+        if condition.state == "installed":  # by another run, before this one got the lock
             return InstallResult(environment, "unchanged")
-        _build(layout, environment, locked, plan, stage, reporter)
+        there, plan = _compared(prefix, locked, condition)
+        _build(layout, environment, locked, there, plan, stage, reporter)
         transaction.commit(stage, prefix)
     _register(layout, environment)
-    return InstallResult(environment, "installed" if state == "absent" else "updated", plan)
+    return InstallResult(environment, _DONE.get(condition.state, "updated"), plan)
 
 
-def _checked_state(environment: EnvironmentRef, force: bool) -> PrefixState:
-    """The state of the prefix. Raises BadInput if envgen must not change what is there."""
+def _would_be(state: PrefixState, plan: InstallPlan) -> InstallState:
+    """What a dry run answers."""
+    if state == "absent":
+        return "new"
+    return "different" if plan else "adoptable" if state == "equivalent" else "unchanged"
+
+
+def _checked(layout: Layout, environment: EnvironmentRef, options: InstallOptions) -> PrefixCondition:
+    """The condition of the prefix. Raises BadInput if envgen must not change what is there."""
     prefix = environment.prefix
+    text = prefixes.lock_text(layout, environment.project, environment.target)
     with transaction.os_errors_as_bad_input(prefix):
-        state = prefixes.state(prefix, environment.lock_digest)
+        found = inspect(prefix, text, layout.shown(environment.lock), hashes=options.hashes)
+    state = found.state
     if prefix.exists() and not prefix.is_dir():
         raise BadInput("this is a file", where=prefix, hint=_OTHER_PREFIX)
     if state == "foreign" and not installed.is_environment(prefix):
@@ -100,87 +106,115 @@ def _checked_state(environment: EnvironmentRef, force: bool) -> PrefixState:
     if (prefix / "condabin").is_dir():
         raise BadInput("this is conda's own installation", where=prefix, hint=_OTHER_PREFIX)
     manifest = installed.read_manifest(prefix)
-    if not force and (state == "foreign" or (manifest and manifest.name != environment.name)):
+    if not options.force and (state == "foreign" or (manifest and manifest.name != environment.name)):
         what = f"envgen created this environment for {manifest.name}" if manifest else "envgen did not create this environment"
         hint = f"{_OTHER_PREFIX}, or use --force to replace its packages by those of the lock (other files stay)"
         raise BadInput(what, where=prefix, hint=hint)
-    return "stale" if manifest and state == "installed" and manifest.name != environment.name else state
+    return PrefixCondition("stale") if manifest and state == "installed" and manifest.name != environment.name else found
 
 
 def _read_lock(layout: Layout, environment: EnvironmentRef) -> PlatformLock:
     from envgen.formats.conda_lock import read_stamp
-    from envgen.install import link
+    from envgen.install import locked, wheels
 
     shown, text = layout.shown(environment.lock), prefixes.lock_text(layout, environment.project, environment.target)
     read_stamp(text, shown)  # reports what is wrong with a damaged lock
-    locked = link.read(text, shown, current_platform())
-    wheels.check(locked.pip, shown)
-    return locked
+    spec = environment.lock.with_name(SPEC)
+    found = locked.read(text, shown, current_platform(), layout.read(spec) if spec.is_file() else None)
+    wheels.check(found.pip, shown)
+    return found
 
 
-def _plan(prefix: Path, locked: PlatformLock) -> InstallPlan:
-    """The difference between a prefix, which need not exist, and a lock."""
-    manifest = installed.read_manifest(prefix)
-    have, hashes = installed.packages(prefix), manifest.packages if manifest else {}
-    old = {name: wheel for name, wheel in manifest.pip.items() if (prefix / wheel.info).is_dir()} if manifest else {}
-    new = {wheel.name: wheel for wheel in locked.pip}
-    moved = _python(have) != _python(locked.packages)  # another Python minor has another site-packages folder
-    kept = {name for name in old.keys() & new.keys() if old[name].sha256 == new[name].sha256 and not moved}
-    return InstallPlan(
-        added=tuple(sorted(locked.packages.keys() - have)),
-        removed=tuple(sorted(have - locked.packages.keys())),
-        replaced=tuple(sorted(name for name in have & locked.packages.keys() if hashes.get(name) != locked.packages[name])),
-        pip_added={name: new[name].version for name in sorted(new.keys() - kept)},
-        pip_removed={name: old[name].version for name in sorted(old.keys() - kept)},
-    )
+def _compared(prefix: Path, locked: PlatformLock, condition: PrefixCondition) -> tuple[Installed, InstallPlan]:
+    """What is at a prefix, which need not exist, and what a lock changes there."""
+    from envgen.formats.installed_files import read_records
+    from envgen.install.plan import Installed, plan
 
-
-def _python(packages: Iterable[str]) -> str:
-    """The minor version of the package python among these (name-version-build), as in "3.12"; "" if there is none."""
-    found = next((name for name in packages if name.startswith("python-") and name.count("-") == 2), "")
-    return ".".join(found.removeprefix("python-").split("-")[0].split(".")[:2])
+    there = Installed(records=read_records(prefix), manifest=installed.read_manifest(prefix), damaged=condition.damaged)
+    return there, plan(there, locked)
 
 
 def _build(
-    layout: Layout, environment: EnvironmentRef, locked: PlatformLock, plan: InstallPlan, stage: Path, reporter: Reporter
+    layout: Layout,
+    environment: EnvironmentRef,
+    locked: PlatformLock,
+    there: Installed,
+    plan: InstallPlan,
+    stage: Path,
+    reporter: Reporter,
 ) -> None:
     """Build the new environment in the stage: start from a copy of the old one, remove and add packages."""
-    from envgen.channels.cache import cache_folder
+    from envgen.cache import cache_folder
     from envgen.channels.index import client
-    from envgen.install import link
+    from envgen.formats.installed_files import listed_files
+    from envgen.install import link, wheels
+    from envgen.install.records import recorded
 
     prefix = environment.prefix
     variables, _ = clean(os.environ, str(stage), lambda _: False, os.path)
     if installed.is_environment(prefix):
-        transaction.clone(prefix, stage, link.installed_files(prefix))
+        transaction.clone(prefix, stage, {file for record in there.records.values() for file in listed_files(record)})
         (stage / installed.META / installed.MANIFEST).unlink(missing_ok=True)
-        wheels.uninstall(stage, tuple(plan.pip_removed), variables)
-    link.link(locked, stage, prefix, cache_folder() / "packages", set(plan.replaced), client(locked.channels), reporter)
-    if installed.packages(stage) != locked.packages.keys():
-        odd = ", ".join(sorted(installed.packages(stage) ^ locked.packages.keys()))
-        raise CheckFailed(f"the installed packages differ from the lock: {odd}", where=prefix, hint="please report this")
+        _clear(stage, prefix, (file for files in there.damaged.values() for file in files))
+        wheels.uninstall(stage, {name: there.wheels[name] for name in plan.pip_removed}, variables)
+    again = frozenset((*plan.replaced, *plan.relinked))
+    folder, channels = cache_folder() / "packages", client(locked.channels)
+    job = link.Linking(locked=locked, stage=stage, prefix=prefix, cache=folder, client=channels, again=again)
+    link.link(job, recorded(layout, locked), reporter)
     new = [wheel for wheel in locked.pip if wheel.name in plan.pip_added]
     if new:
         reporter.say(f"{environment.name}: installing with pip: {', '.join(plan.pip_added)}")
     with addressed(layout.shown(environment.lock)):
         found = wheels.install(stage, prefix, new, variables)
-    prefixes.write_manifest(stage, _manifest(environment, locked, {**_kept_wheels(prefix, locked, plan), **found}))
+    prefixes.write_manifest(stage, _manifest(environment, locked, {**_kept_wheels(there, locked, plan), **found}))
+    _check_and_record(environment, locked, stage)
 
 
-def _kept_wheels(prefix: Path, locked: PlatformLock, plan: InstallPlan) -> dict[str, Wheel]:
+def _clear(stage: Path, prefix: Path, damaged: Iterable[str]) -> None:
+    """Remove empty folders in the place of damaged files. Raises BadInput for a folder with content, which may be the user's."""
+    for file in damaged:
+        if (stage / file).is_dir() and not (stage / file).is_symlink():
+            try:
+                (stage / file).rmdir()
+            except OSError:
+                what = "this folder is in the place of a file of a package"
+                raise BadInput(what, where=prefix / file, hint="move it away") from None
+
+
+def _check_and_record(environment: EnvironmentRef, locked: PlatformLock, stage: Path) -> None:
+    """Check that the packages in the stage are those of the lock, with all their files, and write conda's history."""
+    from envgen.formats.installed_files import damage, read_records
+    from envgen.install.history import appended
+
+    records = read_records(stage)
+    odd = (records.keys() ^ locked.conda.keys()) | damage(stage).keys()
+    if odd:
+        what = f"the installed packages differ from the lock: {', '.join(sorted(odd))}"
+        raise CheckFailed(what, where=environment.prefix, hint="please report this")
+    path = stage / installed.META / "history"
+    old = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    command = f"envgen install {environment.project} --target {environment.target}"
+    path.write_text(appended(old, records, locked.requested, command, datetime.now().astimezone()), encoding="utf-8")
+
+
+def _kept_wheels(there: Installed, locked: PlatformLock, plan: InstallPlan) -> Mapping[str, Wheel]:
     """The pip packages of an environment that do not change."""
-    manifest, kept = installed.read_manifest(prefix), {wheel.name for wheel in locked.pip} - plan.pip_added.keys()
-    return {name: wheel for name, wheel in (manifest.pip if manifest else {}).items() if name in kept}
+    kept = {wheel.name for wheel in locked.pip} - plan.pip_added.keys()
+    return {name: wheel for name, wheel in there.wheels.items() if name in kept}
 
 
 def _manifest(environment: EnvironmentRef, locked: PlatformLock, pip: Mapping[str, Wheel]) -> InstallManifest:
+    from envgen.install.locked import archive_hash
+
     return InstallManifest(
         project=environment.project,
         target=environment.target,
         platform=current_platform(),
         lock=environment.lock_digest,
-        packages=dict(sorted(locked.packages.items())),
+        packages={dist: archive_hash(package) for dist, package in sorted(locked.conda.items())},
         pip=pip,
+        requested=locked.requested,
+        version=installed.MANIFEST_VERSION,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.install import prefixes
+from envgen.install.condition import inspect
 from envgen.install.prefixes import PrefixState
 from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 _STATES: dict[PrefixState, str] = {
     "absent": "-",
     "foreign": "not by envgen",
+    "equivalent": "installed by another tool",
     "changed": "changed by hand",
+    "damaged": "damaged",
     "stale": "stale: the lock has changed",
     "installed": "installed",
 }
@@ -29,13 +32,14 @@ _STATES: dict[PrefixState, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryRow:
-    """One target of a project; `prefix` is "" if it is not installed."""
+    """One target of a project; `prefix` is "" if it is not installed. `damaged` are the files that are missing or changed."""
 
     project: str
     target: str
     locked: bool
     state: PrefixState
     prefix: str = ""
+    damaged: tuple[str, ...] = ()
 
 
 def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[InventoryRow, ...]:
@@ -45,38 +49,44 @@ def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[InventoryRow, ..
     names = projects or layout.projects()
     if not names:
         return ()
-    from envgen.matrix.load import load_matrix
+    from envgen.matrix.cached import cached_matrix
 
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    matrix = cached_matrix(layout)
     return tuple(row for name in names for target in _targets(layout, matrix, name) for row in _rows(layout, name, target))
 
 
 def _targets(layout: Layout, matrix: Matrix, project: str) -> tuple[str, ...]:
     """The targets in the project file, then those that only have a lock."""
-    from envgen.project.load import load
+    from envgen.project.cached import cached_project
 
-    named = (target.name for target in load(layout, matrix, project).targets)
-    locked = (lock.parent.name for lock in layout.locks() if lock.parent.parent.name == project)
-    return tuple(dict.fromkeys((*named, *locked)))
+    named = (target.name for target in cached_project(layout, matrix, project).targets)
+    return tuple(dict.fromkeys((*named, *layout.locked_targets(project))))
 
 
 def _rows(layout: Layout, project: str, target: str) -> Iterator[InventoryRow]:
-    locked = (layout.target(project, target) / LOCK).is_file()
-    digest = prefixes.digest(prefixes.lock_text(layout, project, target)) if locked else None
+    lock = layout.target(project, target) / LOCK
+    locked = lock.is_file()
+    text = prefixes.lock_text(layout, project, target) if locked else None
     folders, home = prefixes.environment_folders(layout, os.environ, Path.home()), Path.home()
     found = prefixes.find(f"{project}-{target}", folders, home)
     for prefix in found:
-        state = prefixes.state(prefix, digest)
-        yield InventoryRow(project=project, target=target, locked=locked, state=state, prefix=str(prefix))
+        seen = inspect(prefix, text, layout.shown(lock))
+        files = tuple(sorted(file for paths in seen.damaged.values() for file in paths))
+        yield InventoryRow(project=project, target=target, locked=locked, state=seen.state, prefix=str(prefix), damaged=files)
     if not found:
         yield InventoryRow(project=project, target=target, locked=locked, state="absent")
 
 
 def as_table(found: Sequence[InventoryRow]) -> Table:
     """The rows as a table."""
-    cells = ((row.project, row.target, "yes" if row.locked else "no", _STATES[row.state], row.prefix or "-") for row in found)
+    cells = ((row.project, row.target, "yes" if row.locked else "no", _said(row), row.prefix or "-") for row in found)
     headings = ("project", "target", "locked", "installed", "where")
     return table(headings, cells, fold=headings)
+
+
+def _said(row: InventoryRow) -> str:
+    count = len(row.damaged)
+    return _STATES[row.state] + (f": {count} {'file is' if count == 1 else 'files are'} missing or changed" if count else "")
 
 
 def as_json(found: Sequence[InventoryRow]) -> str:

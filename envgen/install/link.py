@@ -1,29 +1,37 @@
-"""Install the conda packages of a lock with rattler: fetch, check every hash, link. Packages' link scripts are not run."""
+"""Link the conda packages of a lock with rattler: fetch, check every hash, link, complete the records.
+
+Packages' link scripts are not run.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rattler import PackageRecord, PrefixRecord, RepoDataRecord, install
+from rattler import RepoDataRecord, install
 from rattler.exceptions import CacheDirError, InstallerError, IoError, LinkError, TransactionError
 from rattler.install import InstallerReporter
 from rattler.networking import Client
-from rattler.package.build_string import BuildString
 from rattler.package_cache import PackageCache, ValidationMode
 from rattler.package_streaming import download_bytes
 
-from envgen.channels.channel import ChannelLocation, bare, locate, redacted
-from envgen.formats.conda_lock import read_lock
+from envgen.channels.channel import redacted
+from envgen.formats import installed
+from envgen.formats.environment_yml import spec_name
+from envgen.formats.installed_files import listed_files, located, read_record, read_records
+from envgen.install.locked import PlatformLock, dist_name
+from envgen.install.records import completed, from_lock, spelled
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
-from envgen.model.facts import Platform
-from envgen.model.packages import LockedPackage
 from envgen.model.run import Reporter
 
+_COPIES = "__clobbers__"
 _MISMATCH = re.compile(r"hash mismatch when extracting .*?expected (\w+), got (\w+)", re.DOTALL)
 _FAILED = re.compile(r"failed to (?:fetch|link) (\S+)")
 _SYSTEM = re.compile(r"\(os error \d+\)")
@@ -32,120 +40,148 @@ _NETWORK = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformLock:
-    """A lock's content for one platform: rattler's records, the pip packages, and the channels of the lock."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linking:
+    """One installation: `stage` is filled for an environment that will be moved to `prefix`; `cache` holds the packages.
 
-    records: tuple[RepoDataRecord, ...]
-    pip: tuple[LockedPackage, ...]
-    channels: tuple[ChannelLocation, ...]
-
-    @property
-    def packages(self) -> Mapping[str, str]:
-        """name-version-build -> hash of the archive in hex: the sha256, or the md5 if the lock has no sha256."""
-        return {_dist_name(record): _hash(record) for record in self.records}
-
-
-def read(text: str, shown: str, platform: Platform) -> PlatformLock:
-    """The packages of a lock for a platform. `shown` is the lock's path in messages.
-
-    URLs of private channels are stripped of their credentials; the client adds these to each request. Raises BadInput if the file
-    is not a lock, does not have the platform, or has a package without a hash.
+    `again` are the packages (name-version-build) that are linked although they are there.
     """
-    lock = read_lock(text, shown)
-    if platform not in lock.platforms:
-        others = ", ".join(sorted(lock.platforms)) or "no platform"
-        hint = f"add {platform} to `platforms:` in the project and run `envgen lock`"
-        raise BadInput(f"this lock is for {others}, but this machine is {platform}", where=shown, hint=hint)
-    selected = [package for package in lock.packages if package.platform == platform]
-    conda = [package for package in selected if package.manager == "conda"]
-    for package in conda:
-        if not package.sha256 and not package.md5:
-            hint = "run `envgen lock --update`; envgen only installs packages that it can check"
-            raise BadInput(f"{package.name} has no hash in this lock", where=package.at or shown, hint=hint)
-    pip = tuple(package for package in selected if package.manager == "pip")
-    return PlatformLock(tuple(map(_record, conda)), pip, tuple(map(locate, lock.channels)))
+
+    locked: PlatformLock
+    stage: Path
+    prefix: Path
+    cache: Path
+    client: Client
+    again: frozenset[str] = frozenset()
 
 
-def _record(package: LockedPackage) -> RepoDataRecord:
-    """A package as a record for rattler, which reads what is not in the lock from the archive."""
-    url = bare(package.url)
-    channel, subdir, file = url.rsplit("/", 2)
-    number = re.search(r"(?:^|_)(\d+)(?:_\w*)?$", package.build)
-    record = PackageRecord(
-        name=package.name,
-        version=package.version,
-        build=BuildString(package.build),
-        build_number=int(number[1]) if number else 0,
-        subdir=subdir,
-        depends=list(package.depends),
-        md5=bytes.fromhex(package.md5) if package.md5 else None,
-        sha256=bytes.fromhex(package.sha256) if package.sha256 else None,
-    )
-    return RepoDataRecord(record, file_name=file, url=url, channel=channel)
+def link(job: Linking, known: Mapping[str, RepoDataRecord], reporter: Reporter) -> None:
+    """Make the conda packages in the stage exactly those of the lock, with complete records. `known` are records in full.
 
-
-def link(
-    locked: PlatformLock,
-    stage: Path,
-    prefix: Path,
-    cache: Path,
-    replaced: Collection[str],
-    client: Client,
-    reporter: Reporter,
-) -> None:
-    """Make the conda packages in `stage` exactly those of a lock, for an environment that will be moved to `prefix`.
-
-    Only fetches and links the difference. `replaced` are packages (name-version-build) to install again although their version
-    and build are the same. Checks every archive against its hash when it is fetched, and every file in the package cache when it
-    is linked; fetches a damaged package again. Raises CheckFailed if a hash does not match, NoSolution if the network fails,
-    BadInput if the disk does.
+    Only fetches and links the difference. Checks every archive against its hash when it is fetched, and every file in the package
+    cache when it is linked; fetches a damaged package again. Raises CheckFailed if a hash does not match, NoSolution if the
+    network fails, BadInput if the disk does.
     """
+    records = {dist: known.get(dist) or from_lock(package) for dist, package in job.locked.conda.items()}
+    old = installed.packages(job.stage) - job.again
+    _locate(job.stage)
+    _match_hashes(job.stage, records, old & records.keys())
+    _learn_site_packages(job.stage, records)
+    try:
+        _install(job, records, job.again, reporter)
+        _complete(job.stage, records.keys() - old, known)
+        if _learn_site_packages(job.stage, records):
+            moved = {dist for dist, record in read_records(job.stage).items() if record.get("noarch") == "python"}
+            _install(job, records, moved, reporter)
+            _complete(job.stage, moved, known)
+    finally:
+        reporter.end()
+    _tidy(job.stage)
+    _request(job.stage, job.locked.requested)
+
+
+def _install(job: Linking, records: Mapping[str, RepoDataRecord], again: Collection[str], reporter: Reporter) -> None:
     try:
         asyncio.run(
             install(
-                list(locked.records),
-                stage,
-                reinstall_packages={record.name.normalized for record in locked.records if _dist_name(record) in replaced},
+                list(records.values()),
+                job.stage,
+                reinstall_packages={record.name.normalized for dist, record in records.items() if dist in again},
                 execute_link_scripts=False,
                 show_progress=False,
-                client=client,
+                client=job.client,
                 reporter=_Progress(reporter),  # type: ignore[abstract]  # methods that it does not override do nothing
-                alternative_target_prefix=prefix,
-                package_cache=PackageCache.new_layered([cache], validation_mode=ValidationMode.full()),
+                alternative_target_prefix=job.prefix,
+                package_cache=PackageCache.new_layered([job.cache], validation_mode=ValidationMode.full()),
             )
         )
     except (InstallerError, IoError, LinkError, TransactionError, CacheDirError) as error:
-        raise _failure(str(error), locked.records, client, prefix) from None
-    finally:
-        reporter.end()
+        raise _failure(str(error), list(records.values()), job.client, job.prefix) from None
 
 
-def installed_files(prefix: Path) -> frozenset[str]:
-    """Every file that conda packages installed in an environment, relative to it and with forward slashes.
+def _locate(stage: Path) -> None:
+    """Say in the records of other tools where files are: rattler removes them by these paths."""
+    for path in (stage / installed.META).glob("*.json"):
+        record = read_record(path)
+        if (found := located(record)) is not record:
+            _write(path, found)
 
-    Raises BadInput if a record in `conda-meta/` is not readable.
+
+def _match_hashes(stage: Path, records: Mapping[str, RepoDataRecord], kept: Iterable[str]) -> None:
+    """Drop the hashes that the records of installed packages do not have: else rattler links them again."""
+    for dist in kept:
+        there = read_record(stage / installed.META / f"{dist}.json")
+        records[dist].sha256 = records[dist].sha256 if there.get("sha256") else None
+        records[dist].md5 = records[dist].md5 if there.get("md5") else None
+
+
+def _complete(stage: Path, dists: Iterable[str], known: Container[str]) -> None:
+    """Add to the records of packages that were just linked what only their archives say."""
+    for dist in dists:
+        path = stage / installed.META / f"{dist}.json"
+        _write(path, completed(read_record(path), from_lock_alone=dist not in known))
+
+
+def _learn_site_packages(stage: Path, records: Mapping[str, RepoDataRecord]) -> bool:
+    """Take the folder for Python's packages from the record of the Python in the stage; whether `records` had another one.
+
+    A free-threaded Python has its own folder, which its archive names, and perhaps not the record that it was linked with.
     """
-    return frozenset(file for path in (prefix / "conda-meta").glob("*.json") for file in _files(path))
+    python = next((record for record in records.values() if record.name.normalized == "python"), None)
+    path = stage / installed.META / f"{dist_name(python.url)}.json" if python else None
+    if python is None or path is None or not path.is_file():
+        return False
+    folder, known = read_record(path).get("python_site_packages_path"), python.python_site_packages_path
+    python.python_site_packages_path = folder
+    return bool(folder != known)
 
 
-def _files(path: Path) -> Iterator[str]:
-    try:
-        yield from (Path(file).as_posix() for file in PrefixRecord.from_path(path).files)
-    except IoError as error:
-        raise BadInput(f"cannot be read: {error}", where=path, hint="remove this environment and install it again") from None
+def _tidy(stage: Path) -> None:
+    """Remove what rattler leaves in an environment: its cache tag, and the copies of files that several packages have.
+
+    As with conda, each of the packages lists the file in its place.
+    """
+    tag, copies = stage / "CACHEDIR.TAG", stage / _COPIES
+    if tag.is_file() and "rattler" in tag.read_text(encoding="utf-8", errors="replace"):
+        tag.unlink()
+    if not copies.is_dir():
+        return
+    for path in (stage / installed.META).glob("*.json"):
+        record = read_record(path)
+        if any(file.startswith(f"{_COPIES}/") for file in listed_files(record)):
+            _write(path, _in_place(record))
+    shutil.rmtree(copies)
 
 
-def _dist_name(record: RepoDataRecord) -> str:
-    return record.file_name.removesuffix(".conda").removesuffix(".tar.bz2")
+def _in_place(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with the paths that its files have in the package."""
+    entries = record["paths_data"]["paths"]
+    places = {entry["_path"]: entry.get("original_path", entry["_path"]) for entry in entries}
+    paths = [{**{k: v for k, v in entry.items() if k != "original_path"}, "_path": places[entry["_path"]]} for entry in entries]
+    files = [places.get(file, file) for file in record["files"]]
+    return {**record, "files": files, "paths_data": {**record["paths_data"], "paths": paths}}
+
+
+def _request(stage: Path, specs: Iterable[str]) -> None:
+    """Write the requested specs into the records of their packages, and none into the others."""
+    requested: dict[str, list[str]] = {}
+    for spec in specs:
+        requested.setdefault(spec_name(spec), []).append(spelled(spec))
+    for path in (stage / installed.META).glob("*.json"):
+        record = read_record(path)
+        wanted = requested.get(str(record["name"]), [])
+        if record.get("requested_specs") != wanted or "requested_spec" in record:  # the latter is what old tools wrote
+            _write(path, {**{key: value for key, value in record.items() if key != "requested_spec"}, "requested_specs": wanted})
+
+
+def _write(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record with one key on each line: to indent the thousands of paths would take ten times as long."""
+    lines = (f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in record.items())
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def _hash(record: RepoDataRecord) -> str:
-    return _hex(record.sha256) or _hex(record.md5) or ""
-
-
-def _hex(found: bytes | None) -> str | None:
-    return found.hex() if found else None
+    return (record.sha256 or record.md5 or b"").hex()
 
 
 class _Progress(InstallerReporter):

@@ -5,42 +5,52 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from envgen.install import prefixes
 from envgen.install.install import InstallResult, InstallState
+from envgen.install.plan import InstallPlan
 from envgen.install.select import EnvironmentRef, local_folders, quoted
 from envgen.model.layout import Layout
+from envgen.model.packages import LockedPackage
 
 _STATES: dict[InstallState, str] = {
     "installed": "installed in",
     "updated": "updated in",
+    "repaired": "repaired in",
+    "adopted": "adopted in",
     "unchanged": "already up to date in",
     "new": "would be installed in",
     "different": "would be updated in",
+    "adoptable": "would be adopted in",
 }
 
 
 def result_text(result: InstallResult) -> str:
     """One line that says what became of an environment; after a dry run, also one line for each package that would change."""
     text = f"{result.environment.name}: {_STATES[result.state]} {result.environment.prefix}"
-    if result.state == "updated":
-        text += f" ({_counts(result)})"
-    return "\n".join((text, *(_changes(result) if result.state in ("new", "different") else ())))
+    if result.plan and result.state in ("updated", "repaired"):
+        text += f" ({_counts(result.plan)})"
+    if result.state in ("adopted", "adoptable"):
+        text += " (another tool made it, with the packages of the lock; no package changes)"
+    return "\n".join((text, *(_changes(result.plan) if result.plan and result.state in ("new", "different") else ())))
 
 
-def _counts(result: InstallResult) -> str:
-    plan = result.plan
+def _counts(plan: InstallPlan) -> str:
+    if not plan.packages:
+        return "only what conda's history says was requested"
     added, removed = len(plan.added) + len(plan.pip_added), len(plan.removed) + len(plan.pip_removed)
-    return f"{added} {'package' if added == 1 else 'packages'} added, {removed} removed" + (
-        f", {len(plan.replaced)} replaced" if plan.replaced else ""
-    )
+    more = [f"{len(found)} {word}" for found, word in ((plan.replaced, "replaced"), (plan.relinked, "linked again")) if found]
+    return ", ".join((f"{added} {'package' if added == 1 else 'packages'} added", f"{removed} removed", *more))
 
 
-def _changes(result: InstallResult) -> Iterator[str]:
-    plan = result.plan
+def _changes(plan: InstallPlan) -> Iterator[str]:
     yield from (f"  - {name}" for name in plan.removed)
     yield from (f"  + {name}" for name in plan.added)
     yield from (f"  ~ {name}" for name in plan.replaced)
+    yield from (f"  ~ {name} ({reason})" for name, reason in plan.relinked.items())
     yield from (f"  - {name} {version} (pip)" for name, version in plan.pip_removed.items())
     yield from (f"  + {name} {version} (pip)" for name, version in plan.pip_added.items())
+    if not plan.packages:
+        yield "  ~ what conda's history says was requested"
 
 
 def results_json(layout: Layout, results: Sequence[InstallResult]) -> str:
@@ -49,7 +59,7 @@ def results_json(layout: Layout, results: Sequence[InstallResult]) -> str:
 
 
 def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
-    environment, plan = result.environment, result.plan
+    environment, plan = result.environment, result.plan or InstallPlan()
     return {
         "project": environment.project,
         "target": environment.target,
@@ -61,6 +71,7 @@ def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
             "added": plan.added,
             "removed": plan.removed,
             "again": plan.replaced,
+            "linked_again": dict(plan.relinked),
             "pip_added": dict(plan.pip_added),
             "pip_removed": dict(plan.pip_removed),
         },
@@ -70,7 +81,8 @@ def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
 def usage_text(layout: Layout, environment: EnvironmentRef) -> str:
     """How to use a new environment, and the commands that create the same one with other tools."""
     lines = "\n".join(f"  {line}" for line in commands(layout, environment))
-    return f"  {activation(layout, environment)}\nto create the same environment with other tools:\n{lines}"
+    others = f"\nto create the same environment with other tools:\n{lines}" if lines else ""
+    return f"  {activation(layout, environment)}{others}"
 
 
 def activation(layout: Layout, environment: EnvironmentRef) -> str:
@@ -91,13 +103,25 @@ def _run_command(layout: Layout, environment: EnvironmentRef) -> str:
 
 
 def commands(layout: Layout, environment: EnvironmentRef) -> tuple[str, ...]:
-    """The commands that create the same environment with other tools, run from the root; `mamba` is mamba 2."""
+    """The commands with which other tools can create the same environment, run from the root; `mamba` is mamba 2.
+
+    conda-lock fills in the variables in the URLs of private channels, mamba and micromamba do not. conda-lock identifies packages
+    by their md5, which some channels do not tell.
+    """
     prefix = environment.prefix
     named = prefix.name == environment.name and local_folders(layout).named(prefix)
     place = f"--name {quoted(environment.name)}" if named else f"--prefix {quoted(prefix)}"
     file = quoted(layout.shown(environment.lock))
+    packages = _packages(layout, environment)
+    conda_lock = all(package.md5 for package in packages if package.manager == "conda")
+    mamba = not any("$" in package.url for package in packages)
     return (
-        f"conda-lock install {place} {file}",
-        f"micromamba create {place} --file {file}",
-        f"mamba create {place} --file {file}",
+        *([f"conda-lock install {place} {file}"] if conda_lock else []),
+        *([f"micromamba create {place} --file {file}", f"mamba create {place} --file {file}"] if mamba else []),
     )
+
+
+def _packages(layout: Layout, environment: EnvironmentRef) -> tuple[LockedPackage, ...]:
+    from envgen.formats.conda_lock import read_lock
+
+    return read_lock(prefixes.lock_text(layout, environment.project, environment.target), layout.shown(environment.lock)).packages

@@ -10,19 +10,26 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from envgen.formats.installed import MANIFEST, META, InstallManifest, is_environment, packages, read_manifest
+from envgen.formats.installed import (
+    MANIFEST,
+    MANIFEST_VERSION,
+    META,
+    InstallManifest,
+    is_environment,
+    packages,
+    read_manifest,
+)
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
 
 OWN = ".envs"  # the folder for environments on a machine without conda, below the root
 
-PrefixState = Literal["absent", "foreign", "changed", "stale", "installed"]
+PrefixState = Literal["absent", "foreign", "equivalent", "changed", "damaged", "stale", "installed"]
 
 
 def digest(text: str) -> str:
@@ -31,11 +38,6 @@ def digest(text: str) -> str:
 
 
 # --- what is at a prefix --------------------------------------------------------------------------------------------------
-
-
-def python(prefix: Path) -> Path:
-    """The path of an environment's Python interpreter."""
-    return prefix / "python.exe" if sys.platform == "win32" else prefix / "bin" / "python"
 
 
 def write_manifest(prefix: Path, manifest: InstallManifest) -> None:
@@ -47,11 +49,11 @@ def write_manifest(prefix: Path, manifest: InstallManifest) -> None:
 
 
 def state(prefix: Path, lock_digest: str | None) -> PrefixState:
-    """The state of a prefix.
+    """The state of a prefix, by what envgen recorded.
 
     "absent": nothing there, or an empty folder. "foreign": not created by envgen. "changed": not the packages that envgen
-    installed. "stale": the lock has changed since. "installed": up to date. `lock_digest` is None if there is no lock any more.
-    Costs one listing of `conda-meta/`.
+    installed. "stale": the lock has changed since, or an older envgen did not write complete records. "installed": up to date.
+    `lock_digest` is None if there is no lock any more. Costs one listing of `conda-meta/`; `condition.inspect` looks closer.
     """
     if not prefix.is_dir() or not any(prefix.iterdir()):
         return "absent"
@@ -61,7 +63,7 @@ def state(prefix: Path, lock_digest: str | None) -> PrefixState:
     same = packages(prefix) == manifest.packages.keys()
     if not same or not all((prefix / wheel.info).is_dir() for wheel in manifest.pip.values()):
         return "changed"
-    return "installed" if manifest.lock == lock_digest else "stale"
+    return "installed" if manifest.lock == lock_digest and manifest.version == MANIFEST_VERSION else "stale"
 
 
 # --- where environments are -----------------------------------------------------------------------------------------------
@@ -170,10 +172,17 @@ def register(prefix: Path, home: Path) -> None:
 
 
 def find(name: str, folders: EnvironmentFolders, home: Path) -> tuple[Path, ...]:
-    """Every environment of that name (vision-cu126) that envgen installed, in these folders and in conda's list."""
+    """Every environment of that name (vision-cu126), in these folders and in conda's list.
+
+    The name is that in envgen's manifest; of an environment that another tool made, it is the name of the folder.
+    """
     candidates = dict.fromkeys((*(folder / name for folder in folders.all), *registered(home)))
-    manifests = ((prefix, read_manifest(prefix)) for prefix in candidates)
-    return tuple(prefix for prefix, manifest in manifests if manifest and manifest.name == name)
+    return tuple(prefix for prefix in candidates if _name(prefix) == name)
+
+
+def _name(prefix: Path) -> str:
+    manifest = read_manifest(prefix)
+    return manifest.name if manifest else prefix.name if is_environment(prefix) else ""
 
 
 def lock_text(layout: Layout, project: str, target: str) -> str:

@@ -7,12 +7,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from envgen.formats.installed import read_manifest
+from envgen.formats.installed import is_environment, read_manifest
 from envgen.install import prefixes
+from envgen.install.condition import is_equivalent
 from envgen.install.prefixes import EnvironmentFolders
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
@@ -54,7 +55,7 @@ def requested(
 
 def _locked_or_skipped(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
     """The locked target of a project that a word means; None if it has none, after saying that the project is skipped."""
-    if not locked_targets(layout, project):
+    if not layout.locked_targets(project):
         reporter.say(f"{project}: skipped, no target is locked")
         return None
     try:
@@ -90,28 +91,40 @@ def _reference(layout: Layout, project: str, target: str, prefix: Path | None) -
     return EnvironmentRef(project=project, target=target, prefix=place, lock=lock, lock_digest=prefixes.digest(text))
 
 
-def installed_prefix(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> Path:
-    """The prefix where envgen installed a target's environment. Raises BadInput if it did not; the hint is the command to run."""
+def installed_environment(layout: Layout, project: str, word: str, prefix: Path | None, reporter: Reporter) -> EnvironmentRef:
+    """The environment of a target where it is installed: by envgen, or by another tool with exactly the packages of the lock.
+
+    Raises BadInput if it is not installed; the hint is the command to run.
+    """
     environment = environment_of(layout, project, word, prefix, reporter)
-    manifest = read_manifest(environment.prefix)
-    if manifest and manifest.name == environment.name:
-        return environment.prefix
-    elsewhere = prefixes.find(environment.name, local_folders(layout), Path.home()) if prefix is None else ()
+    if _is_installed(layout, environment):
+        return environment
+    places = prefixes.find(environment.name, local_folders(layout), Path.home()) if prefix is None else ()
+    elsewhere = next((found for place in places if _is_installed(layout, found := replace(environment, prefix=place))), None)
     if elsewhere:
-        return elsewhere[0]
+        return elsewhere
     more = f" --prefix {quoted(prefix)}" if prefix else ""
-    hint = f"run `envgen install {project} --target {environment.target}{more}`"
-    raise BadInput(f"{environment.name} is not installed", where=environment.prefix, hint=hint)
+    command = f"envgen install {project} --target {environment.target}{more}"
+    manifest, hint = read_manifest(environment.prefix), f"run `{command}`"
+    what = f"{environment.name} is not installed"
+    if is_environment(environment.prefix):
+        other = "another tool made this environment, and its packages are not those of the lock"
+        what += f" here: envgen created this environment for {manifest.name}" if manifest else f" here: {other}"
+        hint += " with another --prefix DIR, or with --force to replace its packages"
+    raise BadInput(what, where=environment.prefix, hint=hint)
+
+
+def _is_installed(layout: Layout, environment: EnvironmentRef) -> bool:
+    manifest = read_manifest(environment.prefix)
+    if manifest:
+        return manifest.name == environment.name
+    text = prefixes.lock_text(layout, environment.project, environment.target)
+    return is_equivalent(environment.prefix, text, layout.shown(environment.lock))
 
 
 def quoted(word: object) -> str:
     """A word quoted for this system's shell."""
     return subprocess.list2cmdline([str(word)]) if sys.platform == "win32" else shlex.quote(str(word))
-
-
-def locked_targets(layout: Layout, project: str) -> tuple[str, ...]:
-    """The targets of a project that have a lock."""
-    return tuple(path.parent.name for path in layout.locks() if path.parent.parent.name == project)
 
 
 def local_folders(layout: Layout) -> EnvironmentFolders:
@@ -121,24 +134,24 @@ def local_folders(layout: Layout) -> EnvironmentFolders:
 
 def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) -> str | None:
     """The locked target of a project that a word means, None if there is none. If the word is its name, reads no matrices."""
-    locked = locked_targets(layout, project)
+    locked = layout.locked_targets(project)
     if word in locked:
         return word
     from envgen import targets
     from envgen.machine.locked import best_locked
-    from envgen.matrix.load import load_matrix
-    from envgen.project.load import load
+    from envgen.matrix.cached import cached_matrix
+    from envgen.project.cached import cached_project
 
     if word == CPU or named_cuda(word):
         return None
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    matrix = cached_matrix(layout)
     meant = targets.in_command(word, matrix)
     if isinstance(meant, targets.TargetRange):
         name = targets.newest_of(meant, locked)
         if name:
             reporter.say(f"{project}: `{word}` is read as target {name}")
         return name
-    name, why = best_locked(meant, layout, matrix, load(layout, matrix, project, reporter))
+    name, why = best_locked(meant, layout, matrix, cached_project(layout, matrix, project, reporter))
     reporter.say(f"{project}: {name} ({why})")
     return name
 
@@ -146,11 +159,11 @@ def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) 
 def _how_to_lock(layout: Layout, project: str, word: str) -> str:
     """A hint for a project that has no locked target that a word means: lock it, or name a target that the project has."""
     from envgen import targets
-    from envgen.matrix.load import load_matrix
-    from envgen.project.load import load
+    from envgen.matrix.cached import cached_matrix
+    from envgen.project.cached import cached_project
 
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    meant, known = targets.in_command(word, matrix), [row.name for row in load(layout, matrix, project).targets]
+    matrix = cached_matrix(layout)
+    meant, known = targets.in_command(word, matrix), [row.name for row in cached_project(layout, matrix, project).targets]
     name = targets.newest_of(meant, known) if isinstance(meant, targets.TargetRange) else None
     if name:
         return f"run `envgen lock {project} --target {name}` first"
@@ -160,6 +173,6 @@ def _how_to_lock(layout: Layout, project: str, word: str) -> str:
 @cache
 def cuda_libraries(layout: Layout) -> frozenset[str]:
     """CUDA's shared libraries, without prefix and suffix, as the matrices name them."""
-    from envgen.matrix.load import load_matrix
+    from envgen.matrix.cached import cached_matrix
 
-    return load_matrix(layout.matrices, layout.shown(layout.matrices)).catalogue.libraries
+    return cached_matrix(layout).catalogue.libraries

@@ -12,14 +12,14 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from envgen.channels.channel import redacted
-from envgen.formats.installed import Wheel
-from envgen.install.prefixes import python
+from envgen.formats.installed import Wheel, python
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.packages import LockedPackage
 
@@ -72,8 +72,14 @@ def install(stage: Path, prefix: Path, wheels: Sequence[LockedPackage], environ:
     return {w.name: Wheel(w.version, w.sha256 or "", found[w.name].relative_to(stage).as_posix()) for w in wheels}
 
 
-def uninstall(stage: Path, names: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Remove pip packages from a stage; packages that are not there are ignored. Raises BadInput if pip fails."""
+def uninstall(stage: Path, wheels: Mapping[str, Wheel], environ: Mapping[str, str]) -> None:
+    """Remove pip packages from a stage; packages that are not there are ignored. Raises BadInput if pip fails.
+
+    pip does not remove a package without a RECORD, nor install over one: of such a package only the metadata is removed.
+    """
+    names = [name for name, wheel in wheels.items() if (stage / wheel.info / "RECORD").is_file()]
+    for name in wheels.keys() - set(names):
+        shutil.rmtree(stage / wheels[name].info, ignore_errors=True)
     if names and (done := _pip(stage, ("uninstall", "--yes", *names), environ)).returncode:
         what = f"pip cannot remove {', '.join(names)}: {_error_line(done.stderr)}"
         raise BadInput(what, hint="remove the environment and install it again")

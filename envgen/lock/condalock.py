@@ -14,28 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from envgen.formats import conda_lock as lockfile
+from envgen.lock.lock_text import LockTexts, dump
 from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Platform
-from envgen.model.layout import LOCK, SPEC
+from envgen.model.layout import SPEC
 from envgen.model.packages import Record, Solution
 from envgen.model.resolution import RenderedFile
-from envgen.model.run import Solved, Stamp
+from envgen.model.run import Solved
 
 if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
     from conda_lock.models.lock_spec import LockSpecification
     from conda_lock.virtual_package import FakeRepoData
-
-_DUMPER = getattr(yaml, "CDumper", yaml.Dumper)  # the same bytes as conda-lock's own, five times faster
-_HEAD = """\
-# Made by envgen with conda-lock; do not edit: change the project and run `envgen lock`.
-# Create the environment with any of:
-#   conda-lock install --name {name} {lock}
-#   micromamba create --name {name} --file {lock}
-"""
 
 
 @contextmanager
@@ -60,11 +50,8 @@ def warm() -> None:
         import conda_lock.virtual_package  # noqa: F401
 
 
-def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, chosen: Mapping[str, str]) -> RenderedFile:
-    """The lock of one target, from its rendered files and the packages of each platform.
-
-    `wanted` and `chosen` go into the stamp. Raises NoSolution if the pip section has no solution.
-    """
+def lock_texts(name: str, item: Solved, files: Sequence[RenderedFile]) -> LockTexts:
+    """The lock of a target, without its custom metadata. Raises NoSolution if the pip section has no solution."""
     warm()
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
@@ -72,10 +59,7 @@ def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, cho
         spec = _lock_spec(folder)
         repodata = _virtual_packages(folder, item.resolution.target.virtual)
         packages = [package for solution in item.solutions for package in _packages(name, spec, solution, repodata)]
-        head, body = _texts(spec, repodata, packages)
-        stamp = Stamp(wanted=wanted, chosen=chosen, packages=lockfile.digest(body), downloads=item.downloads)
-        head["metadata"]["custom_metadata"] = lockfile.metadata(stamp)
-        return RenderedFile(LOCK, _HEAD.format(name=name, lock=LOCK) + _dump(head) + body)
+        return _texts(spec, repodata, packages)
 
 
 def _lock_spec(folder: Path) -> LockSpecification:
@@ -117,8 +101,6 @@ def _locked(record: Record, platform: Platform) -> LockedDependency:
     from conda_lock.lockfile.v1.models import HashModel
     from conda_lock.lockfile.v2prelim.models import LockedDependency
 
-    if record.md5 is None:
-        raise BadInput(f"{record.file} has no md5 in {record.channel}", hint="conda-lock's format needs one; choose another build")
     return LockedDependency(
         name=record.name,
         version=record.version,
@@ -183,7 +165,7 @@ def _pip_packages(
     return list(found.values())
 
 
-def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> tuple[dict[str, Any], str]:
+def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> LockTexts:
     """The file as conda-lock's models write it: everything before the packages as data, and the packages as text."""
     from conda_lock.content_hash import compute_content_hashes
     from conda_lock.lockfile.v2prelim.models import Lockfile, LockMeta
@@ -198,8 +180,4 @@ def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[Locke
     lock.alphasort_inplace()
     lock.filter_virtual_packages_inplace()
     data = lock.to_v1().dict_for_output()
-    return data, _dump({"package": data.pop("package")})
-
-
-def _dump(data: Mapping[str, Any]) -> str:
-    return str(yaml.dump(data, Dumper=_DUMPER, sort_keys=False))
+    return data, dump({"package": data.pop("package")})

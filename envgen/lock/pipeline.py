@@ -16,19 +16,16 @@ from typing import TYPE_CHECKING
 from envgen.files import write_files
 from envgen.formats import conda_lock
 from envgen.lock.decide import REFUTED, Decision, changed_by_index, decide
-from envgen.lock.keep_records import keep_records
+from envgen.lock.keep_records import add_records, tidy_records
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile, Resolution
-from envgen.model.run import LockRequest, Outcome, Reporter, Solved
-from envgen.project.load import load
+from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
-from envgen.resolver.resolve import Problem, resolve
-from envgen.verify import check
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
@@ -40,24 +37,17 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
 
     `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means.
     """
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
+    matrix = cached_matrix(layout)
     names = _project_names(layout, request)
     plans = [found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target))]
     changed = [found for found in plans if found.todo]
     locked = _lock(layout, matrix, changed, request, reporter) if changed else {}
-    keep_records(layout, (), reporter)
+    tidy_records(layout, reporter)
     return tuple(
         locked.get((found.project.name, target)) or _unchanged(layout, found, target)
         for found in plans
         for target in found.requested
     )
-
-
-def resolve_project(layout: Layout, name: str, reporter: Reporter) -> tuple[Problem, tuple[Resolution, ...]]:
-    """The problem that a project states, and what the matrices alone choose: no records, no network."""
-    matrix = load_matrix(layout.matrices, layout.shown(layout.matrices))
-    problem = Problem(matrix, load(layout, matrix, name, reporter))
-    return problem, resolve(problem.matrix, problem.project)
 
 
 def _project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
@@ -82,26 +72,26 @@ def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
 ) -> Mapping[tuple[str, str], Outcome]:
     """Outcomes by project and target, for every target that got a new lock."""
-    index = _index(layout, plans, request, reporter)
+    index = _index(layout, matrix, plans, request, reporter)
     decisions = [_decide(matrix, found, index) for found in plans]
     resolutions = [resolution for decision in decisions for resolution in decision.resolutions]
     _check_names(resolutions, index)
     plan_of = {decision.plan.project.name: decision.plan for decision in decisions}
     solved = [
-        _pin(layout, matrix, plan_of[item.resolution.project.name], item)
-        for item in _solve(resolutions, index, request.jobs, reporter)
+        _pin(layout, matrix, plan_of[item.resolution.project.name], item, request.pin_with)
+        for item in _solve(resolutions, index, request, reporter)
     ]
-    keep_records(layout, solved, reporter)
+    add_records(layout, solved)
     return {_key(item.resolution): _write(layout, plan_of[item.resolution.project.name], item) for item in solved}
 
 
-def _index(layout: Layout, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
+def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
     from envgen.channels.index import IndexOptions, open_index
 
     channels = tuple(dict.fromkeys(channel for found in plans for channel in found.project.channels))
     reporter.begin("reading the index", 1)
     options = IndexOptions(request.index_folder, request.offline)
-    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0])
+    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn)
     reporter.end()
     if warning:
         reporter.say(f"WARNING: {warning}")
@@ -134,17 +124,17 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
 TargetRequests = tuple[Resolution, tuple["SolveRequest", ...]]  # one target and its cells
 
 
-def _solve(resolutions: Sequence[Resolution], index: Index, jobs: int, reporter: Reporter) -> list[Solved]:
-    """Solve all cells at once; conda-lock is imported meanwhile."""
-    from envgen.lock import condalock
+def _solve(resolutions: Sequence[Resolution], index: Index, request: LockRequest, reporter: Reporter) -> list[Solved]:
+    """Solve all cells at once; conda-lock is imported meanwhile if a target needs it."""
+    from envgen.lock.pin import prepare
 
     begun = time.perf_counter()
     groups: list[TargetRequests] = [(resolution, specs.requests(resolution)) for resolution in resolutions]
     with ThreadPoolExecutor(1) as executor:
-        imported = executor.submit(condalock.warm)
+        prepared = executor.submit(prepare, resolutions, request.pin_with)
         reporter.begin("solving", sum(len(requests) for _, requests in groups))
-        solutions = iter(_solutions(groups, index, jobs, reporter))
-        imported.result()
+        solutions = iter(_solutions(groups, index, request.jobs, reporter))
+        prepared.result()
     reporter.end()
     seconds = (time.perf_counter() - begun) / len(resolutions)
     return [
@@ -172,13 +162,13 @@ def _solutions(groups: Sequence[TargetRequests], index: Index, jobs: int, report
 # --- pin and verify -------------------------------------------------------------------------------------------------------
 
 
-def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved) -> Solved:
+def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved, pin_with: PinWith) -> Solved:
     """Add the files of a target, with a lock that has been read back and verified."""
-    from envgen.lock import condalock
+    from envgen.lock.pin import pin
 
     begun, resolution = time.perf_counter(), item.resolution
     files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
-    file = condalock.pin(specs.environment_name(resolution), item, files, digest, versions(resolution))
+    file = pin(specs.environment_name(resolution), item, files, digest, versions(resolution), pin_with)
     warnings = _verify(layout, matrix, item, file)
     return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=warnings)
 
@@ -188,6 +178,8 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
 
     Raises CheckFailed if it is incomplete or breaks a rule.
     """
+    from envgen.verify import check
+
     shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
     read = conda_lock.read_lock(file.text, shown)
     counts = Counter(package.platform for package in read.packages if package.manager == "conda")

@@ -16,7 +16,7 @@ from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Choice, RenderedFile, Resolution
 from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.model.target_names import named_cuda
-from envgen.project.load import load
+from envgen.project.cached import cached_project
 from envgen.resolver.candidates import Availability
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import MachineWord
@@ -50,7 +50,7 @@ def plan(
     layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
 ) -> Plan | None:
     """The plan for one project, or None if it has none of the requested targets."""
-    project = load(layout, matrix, name, reporter)
+    project = cached_project(layout, matrix, name, reporter)
     requested = _requested(project, matrix, request, reporter, machine_target)
     if not requested:
         return None

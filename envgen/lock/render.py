@@ -21,6 +21,7 @@ from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
+from envgen.resolver import specs
 from envgen.resolver.specs import environment_name, groups
 from envgen.yamlfile.document import parse
 
@@ -42,6 +43,8 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
     moment = resolution.project.exclude_newer
     data["exclude-newer"] = moment.isoformat() if moment else None
     data["template"] = _text(templates, resolution.project.template)
+    bounds = {platform: specs.constraints(resolution, platform) for platform in resolution.platforms} if resolution.bounds else {}
+    data.update({"constraints": bounds} if bounds else {})
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from packaging.version import Version
 
@@ -12,29 +11,24 @@ from envgen.machine import fit, nvml
 from envgen.machine.locked import locked
 from envgen.machine.symptoms import find_symptoms
 from envgen.machine.system import inspect_system
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Project
-from envgen.model.layout import Layout, starter
+from envgen.model.layout import Layout
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
-from envgen.project.load import load
 from envgen.targets import MachineWord
 
 
 def diagnose(
-    layout: Layout | None, projects: Sequence[str], root: Path = Path("/"), environ: Mapping[str, str] = os.environ
+    layout: Layout, matrix: Matrix, projects: Sequence[Project], *, requested: bool = False, environ: Mapping[str, str] = os.environ
 ) -> Diagnosis:
-    """What the machine has, what is wrong with it, and which target of each project it runs.
+    """What the machine has, what is wrong with it, and which target of each project it runs; `requested`: they were named.
 
-    Without `projects`: those of the repository. Without a repository (`layout` is None): the targets in the matrices that come
-    with envgen. Raises BadInput if a project or a lock is not readable; nothing on the machine makes it raise.
+    Without `projects`: which targets of the matrices it runs. Raises BadInput if a lock is not readable; nothing on the machine
+    makes it raise.
     """
-    matrices = layout or Layout(starter())
-    matrix = load_matrix(matrices.matrices, matrices.shown(matrices.matrices))
-    system = inspect_system(matrix.catalogue, root, environ)
+    system = inspect_system(matrix.catalogue, environ=environ)
     machine = nvml.inspect(environ.get("CUDA_VISIBLE_DEVICES"))
-    names = tuple(dict.fromkeys(projects or (layout.projects() if layout else ())))
-    checkups = [checkup(layout, matrix, name, machine, system, requested=bool(projects)) for name in names] if layout else []
+    checkups = [checkup(layout, matrix, project, machine, system, requested=requested) for project in projects]
     return Diagnosis(
         machine=machine,
         system=system,
@@ -43,13 +37,12 @@ def diagnose(
     )
 
 
-def checkup(layout: Layout, matrix: Matrix, name: str, machine: Machine, system: System, *, requested: bool = True) -> Checkup:
+def checkup(layout: Layout, matrix: Matrix, project: Project, machine: Machine, system: System, *, requested: bool) -> Checkup:
     """How every target of a project fits the machine, and the locked one that `auto` means on it."""
-    project = load(layout, matrix, name)
     locks = locked(layout, matrix, project)
     fits = fit.project_fits(machine, matrix, project, system, locks)
-    chosen, why = _choice(project, fits, machine) if locks else ("", f"no target is locked; run `envgen lock {name}`")
-    return Checkup(project=name, fits=fits, chosen=chosen, why=why, requested=requested)
+    chosen, why = _choice(project, fits, machine) if locks else ("", f"no target is locked; run `envgen lock {project.name}`")
+    return Checkup(project=project.name, fits=fits, chosen=chosen, why=why, requested=requested)
 
 
 def _choice(project: Project, fits: Sequence[Fit], machine: Machine) -> tuple[str, str]:
@@ -64,7 +57,7 @@ def _choice(project: Project, fits: Sequence[Fit], machine: Machine) -> tuple[st
 
 def _matrix_checkup(matrix: Matrix, machine: Machine, system: System) -> Checkup:
     """How every target in the matrices for this platform fits the machine, newest CUDA first."""
-    targets = [target for target in matrix.targets.values() if system.platform in target.platforms]
+    targets = [target for target in matrix.targets.values() if system.platform in target.platforms and target.cuda in matrix.built]
     newest_first = sorted(targets, key=lambda target: target.cuda or Version("0"), reverse=True)
     fits = tuple(fit.target_fit(machine, matrix, target, system) for target in newest_first)
     chosen = next((found.target for found in fits if found.runs), "")

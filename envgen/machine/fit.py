@@ -15,12 +15,14 @@ from packaging.version import Version
 
 from envgen.matrix import drivers
 from envgen.matrix.constraints import Known, holds, known_of_target, violation_text
+from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text
 from envgen.model.errors import BadInput
-from envgen.model.facts import Gpu, Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
+from envgen.model.facts import Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
+from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
-from envgen.resolver.cells import provider_of, with_overrides
+from envgen.model.requested import provider_of, with_overrides
 from envgen.targets import MachineWord
 
 _NOTHING: Known = MappingProxyType({})
@@ -217,7 +219,8 @@ class _CudaCheck:
         toolkit = self.matrix.toolkits[target.cuda] if target.cuda else self.toolkit
         if not has_code(toolkit, gpu):
             return no_code_text(toolkit, gpu)
-        known = {**known_of_target(target, self.platform), "gpu": (gpu.capability,), **chosen}
+        build: Known = {BUILD: (target.cuda,)} if target.cuda else {}
+        known = {**known_of_target(target, self.platform), **build, "gpu": (gpu.capability,), **chosen}
         about_gpus = (
             rule for rule in self.matrix.constraints if not rule.warn and any(c.axis == "gpu" for c in (*rule.when, *rule.need))
         )
@@ -226,8 +229,8 @@ class _CudaCheck:
 
     def _served_by(self, gpu: Gpu) -> tuple[str, ...]:
         """Which targets of the matrices have code for a GPU."""
-        targets = [row for row in self.matrix.targets.values() if row.cuda and self.platform in row.platforms]
-        serving = [(row.cuda or Version("0"), row.name) for row in targets if not self._violated(gpu, row)]
+        targets = [row for row in self.matrix.targets.values() if row.cuda in self.matrix.built and self.platform in row.platforms]
+        serving = [(row.cuda, row.name) for row in targets if row.cuda and not self._violated(gpu, row)]
         if not serving:
             return ()
         (_, first), (_, last) = min(serving), max(serving)

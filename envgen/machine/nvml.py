@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from packaging.version import Version
 
-from envgen.model.facts import Gpu
+from envgen.model.gpu import Gpu
 from envgen.model.machine import Machine
 
 T = TypeVar("T")

@@ -9,7 +9,8 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.model.facts import Gpu, driver_text
+from envgen.model.facts import driver_text
+from envgen.model.gpu import Gpu
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, Symptom, System
 from envgen.table import grid, lines
 

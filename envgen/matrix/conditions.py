@@ -1,4 +1,4 @@
-"""Rows with `when` and `need`, read into Constraint."""
+"""Rows with `when` and `need`, read into Constraint and Bound."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from envgen.matrix.fields import ADVISED, DRIVERS, NAMED
-from envgen.matrix.schema import ConstraintRow
+from envgen.matrix.schema import BoundRow, ConstraintRow
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Condition, Constraint
-from envgen.yamlfile.document import Document, version_range
+from envgen.model.facts import Address, Bound, Condition, Constraint
+from envgen.model.ranges import version_range
+from envgen.yamlfile.document import Document
 
 
 def constraints(document: Document, rows: Iterable[ConstraintRow]) -> tuple[Constraint, ...]:
@@ -21,6 +22,24 @@ def constraint(document: Document, path: tuple[str | int, ...], row: ConstraintR
     """One constraint, by the path of its row in the file."""
     when, need = conditions(document, (*path, "when"), row.when), conditions(document, (*path, "need"), row.need)
     return Constraint(when=when, need=need, because=row.because, at=document.at(*path), until=row.until, warn=row.warn)
+
+
+def bounds(document: Document, rows: Iterable[BoundRow]) -> tuple[Bound, ...]:
+    """The bounds of a framework's file."""
+    return tuple(_bound(document, ("bounds", index), row) for index, row in enumerate(rows))
+
+
+def _bound(document: Document, path: tuple[str | int, ...], row: BoundRow) -> Bound:
+    return Bound(
+        when=conditions(document, (*path, "when"), row.when),
+        need=tuple(Condition(package, versions) for package, versions in row.need.items()),
+        because=row.because,
+        at=document.at(*path),
+        until=row.until,
+        breaks=row.breaks,
+        partly=row.partly,
+        comes_with=tuple(row.comes_with),
+    )
 
 
 def conditions(document: Document, path: tuple[str | int, ...], found: Mapping[str, Any]) -> tuple[Condition, ...]:

@@ -11,23 +11,37 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os
-from envgen.model.facts import Condition, Constraint, Platform, Target, Toolkit, driver_text
+from envgen.model.facts import Bound, Condition, Constraint, Platform, Target, Toolkit, driver_text
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """The oldest driver of a project's machines, and the one that the CUDA toolkit came with: None where NVIDIA names none."""
+    """The oldest driver of a project's machines, as it is written, and the newest that this stands for (`580` is a whole branch).
+
+    `toolkit` is the one that the CUDA toolkit came with: None where none is known.
+    """
 
     version: Version
-    toolkit: Version | None
+    latest: Version
+    toolkit: Version | None = None
 
     @property
     def name(self) -> str:
         """`older` than the toolkit's driver, or `toolkit`: what constraints call it beside its version."""
-        return "older" if self.toolkit and self.version < self.toolkit else "toolkit"
+        return "older" if self.toolkit and self.latest < self.toolkit else "toolkit"
 
 
-Value = Version | str | Driver
+@dataclass(frozen=True, slots=True)
+class RequestedVersions:
+    """The versions of a package that a project requests."""
+
+    versions: SpecifierSet
+
+    def __str__(self) -> str:
+        return str(self.versions)
+
+
+Value = Version | str | Driver | RequestedVersions
 Known = Mapping[str, tuple[Value, ...]]  # axis -> its values; several for GPUs, no entry where nothing is known
 
 
@@ -64,14 +78,21 @@ def fulfilled(condition: Condition, known: Known) -> bool:
         return any(_admits_driver(condition, value) for value in values)
     if condition.versions is None:
         return any(value in condition.names for value in values)
-    return any(isinstance(value, Version) and within(condition.versions, value) for value in values)
+    return any(_in_range(condition.versions, value) for value in values)
+
+
+def _in_range(versions: SpecifierSet, value: Value) -> bool:
+    """Whether a version is in a range, or some of those that a project requests."""
+    if isinstance(value, RequestedVersions):
+        return not (versions & value.versions).is_unsatisfiable()
+    return isinstance(value, Version) and within(versions, value)
 
 
 def _admits_driver(condition: Condition, driver: Value) -> bool:
-    """A driver has a version and, where its toolkit is known, a name."""
+    """Whether a driver's name, or the newest version that it stands for, is one that a condition admits."""
     if condition.versions is None:
         return isinstance(driver, Driver) and driver.name in condition.names
-    version = driver.version if isinstance(driver, Driver) else driver
+    version = driver.latest if isinstance(driver, Driver) else driver
     return isinstance(version, Version) and within(condition.versions, version)
 
 
@@ -103,16 +124,26 @@ def driver_version(condition: Condition, toolkit: Toolkit, platform: Platform) -
 
 def violation_text(constraint: Constraint, known: Known) -> str:
     """A constraint that does not hold: what needs what, what there is instead, and the source."""
+    if constraint.says:
+        lacking = ", ".join(str(value) for value in known.get("gpu", ()) if holds(constraint, {**known, "gpu": (value,)}) is False)
+        return f"{constraint.says}, not for compute capability {lacking} ({constraint.because})"
     have = ", ".join(f"{c.axis} {_values_text(known[c.axis])}" for c in constraint.need if c.axis in known)
     return f"{constraint_text(constraint, known)}, not {have} ({constraint.because})"
 
 
 def constraint_text(constraint: Constraint, known: Known = MappingProxyType({})) -> str:
     """What needs what: `pytorch >=2.9 with cuda >=13 and provider conda-forge needs glibc >=2.28`."""
+    if constraint.says:
+        return constraint.says
     need = " and ".join(f"{c.axis} {condition_text(c, known)}" for c in constraint.need)
     first, *rest = [f"{c.axis} {condition_text(c, known)}" for c in constraint.when] or ["everything"]
     company = f" with {' and '.join(rest)}" if rest else ""
     return f"{first}{company} needs {need}"
+
+
+def bound_text(bound: Bound) -> str:
+    """What needs which versions of what, and what happens with others."""
+    return f"{constraint_text(bound)}, or {bound.breaks}"
 
 
 def condition_text(condition: Condition, known: Known = MappingProxyType({})) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from packaging.version import Version
 
-from envgen.matrix.hardware import driver_os, has_code, newest_driver_before
+from envgen.matrix.hardware import driver_os, has_code, latest_driver
+from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, Toolkit, Variant, driver_text
 from envgen.model.resolution import Resolution
 
@@ -18,9 +19,22 @@ _SOURCE = "https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibili
 
 def native(matrix: Matrix, driver: Version, system: str) -> Variant:
     """The newest toolkit that came with this driver or before it, on "linux" or "windows"; None where none did."""
+    latest = latest_driver(matrix, driver)
     return max(
-        (version for version, row in matrix.toolkits.items() if system in row.driver and row.driver[system] <= driver), default=None
+        (version for version, row in matrix.toolkits.items() if system in row.driver and row.driver[system] <= latest), default=None
     )
+
+
+def check_driver(matrix: Matrix, driver: Version, where: object) -> None:
+    """Raise BadInput for a driver that is a CUDA version: nvidia-smi prints both, and a driver's number has three digits."""
+    if driver.major >= 100:
+        return
+    minor = Version(f"{driver.major}.{driver.minor}")
+    came_with = matrix.toolkits[minor].driver.get("linux") if minor in matrix.toolkits else None
+    instead = f', or ">={came_with.major}", the branch that CUDA {minor} came with' if came_with else ""
+    hint = f'write what nvidia-smi prints as "Driver Version"{instead}'
+    what = f"`{driver}` is a CUDA version, as nvidia-smi prints it, and not a driver"
+    raise BadInput(what, where=where, hint=hint)
 
 
 def compat(matrix: Matrix) -> str:
@@ -42,8 +56,7 @@ def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str)
     cuda, floor, own = toolkit.version, toolkit.floor.get(system), toolkit.driver.get(system)
     where = f"on {system.capitalize()} "
     if floor is None:
-        before = newest_driver_before(matrix, toolkit, system)
-        return f"{where}NVIDIA names no driver for CUDA {cuda}{f'; it is newer than {driver_text(before)}' if before else ''}"
+        return f"{where}no driver is known for CUDA {cuda}"
     minor = own is not None and floor < own
     if driver is None and minor:
         rule = f"driver {driver_text(floor)} or newer runs CUDA {cuda}, by minor-version compatibility of CUDA {cuda.major}"
@@ -51,10 +64,12 @@ def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str)
     if driver is None:
         return f"{where}driver {driver_text(floor)} or newer runs CUDA {cuda}: {_no_lower(toolkit)}"
     have = f"{where}driver {driver_text(driver)} runs CUDA {cuda}"
+    if own is None:
+        return f"{have}: any CUDA {cuda.major} runs on {driver_text(floor)} or newer; which driver {cuda} came with is not known"
     if minor and (native(matrix, driver, system) or Version("0")) < cuda:
         rule = f"by minor-version compatibility: any CUDA {cuda.major} runs on {driver_text(floor)} or newer"
         return f"{have} {rule}; {_compiled(matrix, toolkit, system)}"
-    return f"{have} natively: {cuda} came with {driver_text(own or floor)}"
+    return f"{have} natively: {cuda} came with {driver_text(own)}"
 
 
 def _compiled(matrix: Matrix, toolkit: Toolkit, system: str) -> str:
@@ -83,7 +98,7 @@ def forward_note(matrix: Matrix, project: Project, target: Target, platform: Pla
     serves = all(gpu.data_centre and has_code(toolkit, gpu) for gpu in gpus)
     if (
         floor is None
-        or project.driver >= floor
+        or latest_driver(matrix, project.driver) >= floor
         or not serves
         or not forward(native(matrix, project.driver, system), toolkit, system)
     ):

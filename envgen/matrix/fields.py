@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from envgen.model.facts import PLATFORMS, Variant
-from envgen.yamlfile.document import RANGE, Text, Written
+from envgen.model.ranges import RANGE
+from envgen.yamlfile.schema import Text, Written
 
 _MINOR = r"[0-9]{1,3}\.[0-9]{1,3}"
 _MINORS = rf" *{_MINOR} *(?:- *{_MINOR} *)?(?:, *{_MINOR} *(?:- *{_MINOR} *)?)*"
@@ -122,8 +123,13 @@ PackageText = Annotated[
         r"[A-Za-z0-9_*][A-Za-z0-9._*\[\]-]*", "not the name of a package", "letters, digits, `.`, `_`, `-` and, for anything, `*`"
     ),
 ]
+BoundedText = Annotated[str, Written(r"[a-z0-9_][a-z0-9._-]*", "not the name of a conda package", "write it in lower case: numpy")]
 ImportText = Annotated[
     str, Written(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "not a name that Python imports", "letters, digits and `_`")
+]
+CodeText = Annotated[
+    str,
+    Written(r"(?:sm|compute)_[0-9]{2,4}[af]?", "not the name of code for a GPU", "write it as nvcc does: sm_80 or compute_90"),
 ]
 SonameText = Annotated[str, Written(r"version|[0-9]{1,4}", "not the major of a soname", 'write version, or a number: "12"')]
 
@@ -166,7 +172,10 @@ class Axes:
             **{axis: {**ranged, "description": text} for axis, text in RANGED.items()},
             "driver": {"anyOf": [{"enum": list(DRIVERS)}, ranged], "description": RANGED["driver"]},
         }
-        made["additionalProperties"] = {**ranged, "description": "A framework, and a range of its releases."}
+        made["additionalProperties"] = {
+            **ranged,
+            "description": "A framework, in `bounds` a companion too, and its versions.",
+        }
         return made
 
 

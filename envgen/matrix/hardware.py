@@ -8,7 +8,8 @@ from functools import cache
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Gpu, Matrix, Platform, Reason, Target, Toolkit
+from envgen.model.facts import Matrix, Platform, Reason, Target, Toolkit
+from envgen.model.gpu import Gpu
 
 
 def driver_os(platform: Platform) -> str:
@@ -43,11 +44,23 @@ def runs_with(built: Version, cuda: Version) -> bool:
     return built.major == cuda.major and built <= cuda
 
 
-def newest_driver_before(matrix: Matrix, toolkit: Toolkit, os: str) -> Version | None:
-    """The newest driver that an older toolkit came with: where NVIDIA names none for a toolkit, its own can only be newer."""
-    return max(
-        (row.driver[os] for row in matrix.toolkits.values() if row.version < toolkit.version and os in row.driver), default=None
-    )
+def latest_driver(matrix: Matrix, driver: Version) -> Version:
+    """The newest driver that a written version stands for.
+
+    A bare number is a branch, as in NVIDIA's own tables: `580` stands for every driver from 580 up to the branch after it, on
+    Windows also 581 and 582. A number that no toolkit came with stands for its own drivers, a version with a dot for itself.
+    """
+    if len(driver.release) > 1:
+        return driver
+    known = branches(matrix)
+    later = [branch for branch in known if branch > driver.major]
+    after = later[0] if later and driver.major in known else driver.major + 1
+    return Version(f"{after - 1}.999")
+
+
+def branches(matrix: Matrix) -> list[int]:
+    """The branches of drivers that a toolkit came with, oldest first, by the numbers that they have on Linux."""
+    return sorted({row.driver["linux"].major for row in matrix.toolkits.values() if "linux" in row.driver})
 
 
 def cudnn_pin(matrix: Matrix, gpus: Iterable[Gpu], target: Target) -> tuple[str, Reason] | None:

@@ -1,47 +1,53 @@
 """Reads `matrices/*.yaml` into a Matrix. An error has the file, line and column of what is wrong.
 
-`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `advice.yaml` and `words.yaml` may.
+`cuda.yaml`, `cudnn.yaml`, `gpus.yaml` and `targets.yaml` must exist; `packages.yaml`, `withdrawn.yaml`, `advice.yaml` and
+`words.yaml` may.
 Every other file is a framework.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, read_advice, read_aliases, relevant
-from envgen.matrix.conditions import constraints, no_repeats
+from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, read_without_cuda, relevant
+from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
+from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
+from envgen.matrix.gpu_code import code_constraints, tegra
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
     KINDS,
+    CodeRow,
     CudaFile,
     CudnnFile,
     FrameworkFile,
     GpuFile,
+    GpuRow,
     PackagesFile,
     ReleaseRow,
     SpellingRow,
     TargetFile,
 )
+from envgen.matrix.withdrawn import withdrawals
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
     Address,
+    Bound,
     Build,
+    Code,
+    Compiled,
     Condition,
     Constraint,
     Cudnn,
     Framework,
-    Gpu,
     LeftOut,
     Matrix,
-    Platform,
-    Reason,
     Release,
     Spelling,
     Target,
@@ -49,23 +55,23 @@ from envgen.model.facts import (
     Variant,
     variant_text,
 )
-from envgen.model.layout import Layout, starter
+from envgen.model.gpu import Gpu
 from envgen.model.target_names import target_name
-from envgen.yamlfile.document import Document, checked, read
+from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.schema import checked
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
-_PACKAGES = "packages.yaml"  # a repository without one uses the one that comes with envgen
 
 
 def load_matrix(folder: Path, shown: str = "matrices") -> Matrix:
     """Read every matrix file. Raises BadInput with file:line:column."""
-    return matrix_of({path.name: read(path, f"{shown}/{path.name}") for path in matrix_files(folder)}, shown)
+    return matrix_of_texts(matrix_texts(folder, shown), shown)
 
 
-def matrix_files(folder: Path) -> tuple[Path, ...]:
-    """The matrix files of a folder, sorted by name."""
-    return tuple(sorted(folder.glob("*.yaml")))
+def matrix_of_texts(texts: Mapping[str, str], shown: str = "matrices") -> Matrix:
+    """The facts in these texts, by file name. Raises BadInput with file:line:column."""
+    return matrix_of({name: parse(text, f"{shown}/{name}") for name, text in texts.items()}, shown)
 
 
 def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Matrix:
@@ -77,30 +83,38 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     found = [(file, _framework(document, file), constraints(document, file.constraints)) for document, file in files]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
+    gpu_file = checked(documents["gpus.yaml"], GpuFile)
     matrix = Matrix(
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
-        without_cuda=dict(_without_cuda(targets, target_file)),
+        without_cuda=dict(read_without_cuda(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
-        gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"])},
+        gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"], gpu_file.gpus)},
+        gpu_words=frozenset(gpu_file.words),
+        gpu_brands=frozenset(gpu_file.brands),
         constraints=(
             *chain.from_iterable(rows for _, _, rows in found),
             *constraints(cuda, cuda_file.constraints),
             *constraints(cudnn, cudnn_file.constraints),
             *constraints(targets, target_file.constraints),
         ),
+        bounds=tuple(chain.from_iterable(bounds(document, file.bounds) for document, file in files)),
         aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
-        catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(documents)),
+        catalogue=catalogue(
+            ((file, framework) for file, framework, _ in found), checked(_or_ours(documents, PACKAGES), PackagesFile)
+        ),
+        withdrawn=withdrawals(_or_ours(documents, WITHDRAWN)),
     )
     _check_references(matrix)
+    of_code = chain.from_iterable(code_constraints(framework, tegra(matrix)) for framework in matrix.frameworks.values())
     advice = read_advice(documents[_ADVICE]) if _ADVICE in documents else iter(())
-    return replace(matrix, advice=tuple(relevant(matrix, advice)))
+    return replace(matrix, constraints=(*matrix.constraints, *of_code), advice=tuple(relevant(matrix, advice)))
 
 
-def _packages(documents: Mapping[str, Document]) -> PackagesFile:
-    document = documents.get(_PACKAGES)
-    return checked(document or read(Layout(starter()).matrices / _PACKAGES, _PACKAGES), PackagesFile)
+def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
+    """A file of the repository, or where it has none the one that comes with envgen."""
+    return documents.get(name) or parse(default_text(name), name)
 
 
 def _framework(document: Document, file: FrameworkFile) -> Framework:
@@ -124,12 +138,14 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
         for name, rows in file.providers.items()
     }
-    named = [
+    named: list[tuple[str, tuple[str | int, ...]]] = [
         (build.provider, ("releases", index, "builds", place))
         for index, row in enumerate(file.releases)
         for place, build in enumerate(row.builds)
     ]
-    for provider, path in (*named, *((row.provider, ("left-out", index)) for index, row in enumerate(file.left_out))):
+    named += [(row.provider, ("left-out", index)) for index, row in enumerate(file.left_out)]
+    named += [(row.provider, ("code", index)) for index, row in enumerate(file.code)]
+    for provider, path in named:
         if provider not in providers:
             what = f"provider `{provider}` has no entry in providers:"
             raise BadInput(what, where=document.at(*path, "provider"), hint="add its spelling there")
@@ -138,6 +154,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         LeftOut(
             provider=row.provider,
             platforms=frozenset(row.platforms),
+            variants=frozenset(row.variants),
             releases=row.releases,
             because=row.because,
             at=document.at("left-out", index),
@@ -150,6 +167,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         releases=newest_first,
         because=file.because,
         left_out=left_out,
+        code=tuple(_code(row, document.at("code", index)) for index, row in enumerate(file.code)),
         import_name=file.import_name or file.framework,
     )
 
@@ -164,6 +182,7 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
             pythons=item.python,
             at=document.at(*path, "builds", place),
             cudnn=item.cudnn,
+            because=item.because or "",
         )
         for place, item in enumerate(row.builds)
     )
@@ -174,6 +193,21 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
         builds=builds,
         at=document.at(*path),
         note=row.note or "",
+    )
+
+
+def _code(row: CodeRow, at: Address) -> Code:
+    return Code(
+        provider=row.provider,
+        releases=row.releases,
+        cuda=row.cuda,
+        platforms=frozenset(row.platforms),
+        compiled=(
+            Compiled(tuple(row.has), tuple(row.specs)),
+            *(Compiled(tuple(other.has), tuple(other.specs), other.tegra) for other in row.others),
+        ),
+        because=row.because,
+        at=at,
     )
 
 
@@ -238,8 +272,7 @@ def _cudnn(document: Document, file: CudnnFile) -> tuple[Cudnn, ...]:
     return tuple(sorted(rows, key=lambda row: row.version, reverse=True))
 
 
-def _gpus(document: Document) -> Iterator[Gpu]:
-    rows = checked(document, GpuFile).gpus
+def _gpus(document: Document, rows: Sequence[GpuRow]) -> Iterator[Gpu]:
     names = [
         (name.lower(), document.at("gpus", i, key, j))
         for i, row in enumerate(rows)
@@ -248,8 +281,9 @@ def _gpus(document: Document) -> Iterator[Gpu]:
     ]
     no_repeats(names, "model")
     for row in rows:
-        yield from (Gpu(name=name, capability=row.capability) for name in row.models)
-        yield from (Gpu(name=name, capability=row.capability, data_centre=True) for name in row.data_centre)
+        platforms = frozenset(row.platforms)
+        for name, centre in (*((name, False) for name in row.models), *((name, True) for name in row.data_centre)):
+            yield Gpu(name=name, capability=row.capability, data_centre=centre, platforms=platforms, tegra=row.tegra)
 
 
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:
@@ -267,30 +301,38 @@ def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target
         yield name, Target(name=name, cuda=row.cuda, platforms=tuple(row.platforms), virtual=virtual, at=at)
 
 
-def _without_cuda(document: Document, file: TargetFile) -> Iterator[tuple[tuple[Platform, str], Reason]]:
-    rows = [(platform, index, row) for index, row in enumerate(file.without_cuda) for platform in row.platforms]
-    no_repeats(((platform, document.at("without-cuda", index)) for platform, index, _ in rows), "platform")
-    for platform, index, row in rows:
-        at = document.at("without-cuda", index)
-        yield (platform, ""), Reason(row.what, at, row.because)
-        yield from (((platform, name), Reason(f"{name}: {text}", at)) for name, text in row.instead.items())
-
-
 def _promise(base: Mapping[str, str], cuda: Variant) -> Mapping[str, str]:
     return {**base, "__cuda": str(cuda)} if cuda else dict(base)
 
 
 def _check_references(matrix: Matrix) -> None:
     """Check names in constraints, the toolkits of targets, and that a release has one spelling. Raises BadInput."""
+    axes = {*AXES, *matrix.frameworks}
     for constraint in matrix.constraints:
         for condition in (*constraint.when, *constraint.need):
-            _check_condition(matrix, constraint, condition, {*AXES, *matrix.frameworks})
+            _check_condition(matrix, constraint, condition, axes)
+    for bound in matrix.bounds:
+        _check_bound(matrix, bound, packages(matrix))
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
     for framework in matrix.frameworks.values():
         for spellings in framework.providers.values():
             _check_spellings(framework, spellings)
+
+
+def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
+    """Check that a bound is about frameworks and companions, and bounds other packages. Raises BadInput."""
+    for condition in bound.when:
+        _check_condition(matrix, bound, condition, {*AXES, *names})
+    for name in bound.comes_with:
+        if name not in names:
+            what = f"comes-with: `{name}` is not the name of a framework or companion"
+            raise BadInput(what, where=bound.at, hint=closest(name, names))
+    for condition in bound.need:
+        if condition.axis in names or condition.axis in AXES:
+            what = f"envgen chooses `{condition.axis}` itself, so nothing can bound it"
+            raise BadInput(what, where=bound.at, hint="write a row of constraints: instead")
 
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from envgen.matrix.fields import Because, CudaText, MinorText, PackageText, PlatformText, SonameText
-from envgen.yamlfile.document import FileModel, RangeText, Text, VersionText
+from envgen.yamlfile.schema import FileModel, RangeText, Text, VersionText
 
 
 class BuildGlobs(FileModel):

@@ -12,6 +12,8 @@ from envgen.matrix.fields import (
     AskedText,
     Axes,
     Because,
+    BoundedText,
+    CodeText,
     Conditions,
     Day,
     ImportText,
@@ -26,7 +28,7 @@ from envgen.matrix.fields import (
     WordText,
 )
 from envgen.matrix.package_schema import PackageRow
-from envgen.yamlfile.document import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
+from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
 class ConstraintRow(FileModel):
@@ -46,6 +48,32 @@ class ConstraintRow(FileModel):
     warn: bool = Field(default=False, description="true: only warn, and choose the release anyway.")
 
 
+class BoundRow(FileModel):
+    """Where all of `when` holds, other packages must have versions in these ranges."""
+
+    when: Conditions = Field(
+        min_length=1,
+        description="Applies where all of these hold: frameworks and companions with ranges, and the other axes of constraints.",
+    )
+    need: dict[BoundedText, RangeText] = Field(
+        min_length=1, description="Packages by their conda names, and the range that each must be in: {numpy: '<2'}."
+    )
+    breaks: Text = Field(description="What fails with any other version, as a person sees it.")
+    because: Because
+    partly: bool = Field(
+        default=False, description="true: the rest of the framework works all the same; `envgen verify` only warns."
+    )
+    comes_with: list[Text] = Field(
+        default=[],
+        alias="comes-with",
+        description="Frameworks and companions that bring the package or cannot do without it: with any of them it is requested.",
+    )
+    until: Day | None = Field(
+        default=None,
+        description="The day from which this may no longer be true; `envgen matrix lint` fails then until somebody has checked.",
+    )
+
+
 class BuildRow(FileModel):
     """One fact: these variants were published, each for all of these platforms and Python minors."""
 
@@ -54,6 +82,7 @@ class BuildRow(FileModel):
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
+    because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
 
 
 class ReleaseRow(FileModel):
@@ -97,7 +126,31 @@ class LeftOutRow(FileModel):
 
     provider: Text = Field(description="The provider that published them.")
     platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+    variants: list[VariantText] = Field(default=[], description="Only these variants; left out: all.")
     releases: RangeText | None = Field(default=None, description="Only of these releases; left out: of all.")
+    because: Because
+
+
+class CompiledRow(FileModel):
+    """More builds of the same releases, with other code."""
+
+    has: list[CodeText] = Field(min_length=1, description="The code in them: sm_87, compute_87.")
+    specs: list[Text] = Field(default=[], alias="with", description="Conda specs that select these builds.")
+    tegra: bool = Field(default=False, description="true: they are for the GPUs of Jetson alone, because their libraries are.")
+
+
+class CodeRow(FileModel):
+    """What CUDA builds have code for."""
+
+    provider: Text = Field(description="The provider that published them.")
+    releases: RangeText = Field(description="The releases.")
+    cuda: RangeText = Field(description="The CUDA of the target.")
+    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+    has: list[CodeText] = Field(
+        min_length=1, description="The code in them as nvcc and get_arch_list() name it: sm_80 is binary code, compute_90 is PTX."
+    )
+    specs: list[Text] = Field(default=[], alias="with", description="Conda specs that select these builds, where there are others.")
+    others: list[CompiledRow] = Field(default=[], alias="or", description="Other builds of the same releases, with other code.")
     because: Because
 
 
@@ -115,11 +168,17 @@ class FrameworkFile(FileModel):
     )
     providers: dict[Text, list[SpellingRow]] = Field(default={}, description="Provider, and how it spells its builds.")
     left_out: list[LeftOutRow] = Field(default=[], alias="left-out", description="Published builds that are left out on purpose.")
+    code: list[CodeRow] = Field(
+        default=[], description="Which GPUs the CUDA builds have code for. A build in no row is judged by its toolkit alone."
+    )
     releases: list[ReleaseRow] = Field(
         default=[], description="Every known release, newest first. Without any, only `verify` and `probe` know the framework."
     )
     constraints: list[ConstraintRow] = Field(
         default=[], description="What does not work together, where the rows above do not say it."
+    )
+    bounds: list[BoundRow] = Field(
+        default=[], description="Versions that other packages must have, where the records of the builds leave them open."
     )
 
 
@@ -127,12 +186,8 @@ class FamilyRow(FileModel):
     """All toolkits of one CUDA major: minor-version compatibility."""
 
     major: Major = Field(description="The CUDA major.")
-    linux: VersionText | None = Field(
-        description="Oldest Linux driver that runs every toolkit of the major; null: NVIDIA names none."
-    )
-    windows: VersionText | None = Field(
-        description="Oldest Windows driver that runs every toolkit of the major; null: NVIDIA names none."
-    )
+    linux: VersionText | None = Field(description="Oldest Linux driver that runs every toolkit of the major; null: not known.")
+    windows: VersionText | None = Field(description="Oldest Windows driver that runs every toolkit of the major; null: not known.")
     excludes: list[Text] = Field(default=[], description="Packages that may not be in an environment of this major.")
     because: Because
 
@@ -141,8 +196,12 @@ class ToolkitRow(FileModel):
     """One CUDA toolkit."""
 
     version: MinorText = Field(description="CUDA as major.minor.")
-    linux: VersionText | None = Field(description="The Linux driver that came with its first release; null: NVIDIA names none.")
-    windows: VersionText | None = Field(description="The Windows driver that came with its first release; null: NVIDIA names none.")
+    linux: VersionText | None = Field(
+        description="The Linux driver that came with its first release; null: none did, or it is not known."
+    )
+    windows: VersionText | None = Field(
+        description="The Windows driver that came with its first release; null: none did, or it is not known."
+    )
     capabilities: list[MinorText] = Field(
         min_length=2, max_length=2, description="First and last compute capability that it has code for."
     )
@@ -188,6 +247,8 @@ class GpuRow(FileModel):
     """The models of one compute capability."""
 
     capability: MinorText = Field(description="Compute capability as major.minor.")
+    platforms: list[PlatformText] = Field(default=[], description="The only platforms that have these models; left out: any.")
+    tegra: bool = Field(default=False, description="true for the GPUs of Jetson: only code for just their capability runs on them.")
     models: list[Text] = Field(default=[], description="Models as people call them; capitals do not matter.")
     data_centre: list[Text] = Field(
         default=[], alias="data-centre", description="Models for data centres, which have forward compatibility."
@@ -198,7 +259,9 @@ class GpuFile(FileModel):
     """GPU models by compute capability."""
 
     because: Because
-    gpus: list[GpuRow] = Field(description="One row for each compute capability, newest first.")
+    words: list[Text] = Field(default=[], description="Words that a name may have beside those of its model: pcie, laptop, sxm*.")
+    brands: list[Text] = Field(default=[], description="Words of models that people leave out: geforce, quadro.")
+    gpus: list[GpuRow] = Field(description="One row for each compute capability, or several, newest first.")
 
 
 class TargetRow(FileModel):
@@ -283,6 +346,33 @@ class AliasFile(FileModel):
     words: list[AliasRow] = Field(description="Aliases.")
 
 
+class WithdrawnRow(FileModel):
+    """Every package in every version: the builds that one of the globs fits."""
+
+    packages: Names = Field(description="Conda packages.")
+    versions: Names = Field(description="Their versions, in full.")
+    builds: Names = Field(
+        description="Build strings, which may contain `*`. One without a build number includes whatever was built later."
+    )
+    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
+
+
+class RequestRow(FileModel):
+    """What a channel withdrew at one time, for one reason."""
+
+    date: Day = Field(description="The day on which the channel withdrew them.")
+    channel: Text = Field(description="The channel, as `channels:` of a project names it.")
+    because: Because
+    builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")
+
+
+class WithdrawnFile(FileModel):
+    """Builds that a channel withdrew. No solve uses them, and `verify` warns of locks that have them."""
+
+    because: Because
+    withdrawn: list[RequestRow] = Field(description="Each withdrawal, newest first.")
+
+
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.
 KINDS: Mapping[str, type[FileModel]] = {
     "cuda.yaml": CudaFile,
@@ -292,4 +382,5 @@ KINDS: Mapping[str, type[FileModel]] = {
     "targets.yaml": TargetFile,
     "advice.yaml": AdviceFile,
     "words.yaml": AliasFile,
+    "withdrawn.yaml": WithdrawnFile,
 }

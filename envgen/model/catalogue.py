@@ -120,18 +120,25 @@ class Catalogue:
     cuda_import: str = ""
 
     def of(self, package: Package) -> KnownPackage | None:
-        """The row about a package, None for one that the matrices do not name."""
-        return next((row for row in self.named(package.manager, package.name) if row.is_about(package)), None)
+        """The row about a package, None for one that the matrices do not name.
+
+        Remembered for each build: every rule of `verify` asks about every package.
+        """
+        key = (package.manager, package.name, package.version, package.build, package.platform)
+        if key not in self._rows:
+            self._rows[key] = next((row for row in self.named(package.manager, package.name) if row.is_about(package)), None)
+        return self._rows[key]
 
     def named(self, manager: str, name: str) -> tuple[KnownPackage, ...]:
-        """The rows that name a package, whatever their conditions; a wheel also by its name without the CUDA at its end.
-
-        Remembered for each name: every rule of `verify` asks about every package.
-        """
+        """The rows that name a package, whatever their conditions; a wheel also by its name without the CUDA at its end."""
         key = (manager, name)
         if key not in self._remembered:
             self._remembered[key] = self._find(manager, name)
         return self._remembered[key]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str, str, str], KnownPackage | None]:
+        return {}
 
     @cached_property
     def _remembered(self) -> dict[tuple[str, str], tuple[KnownPackage, ...]]:

@@ -17,6 +17,8 @@ from packaging.version import Version
 
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
+from envgen.model.gpu import Gpu
+from envgen.model.withdrawn import Withdrawals
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
@@ -62,17 +64,6 @@ def by_cuda(variants: Iterable[Variant]) -> list[Variant]:
     return sorted(variants, key=lambda variant: variant or Version("0"))
 
 
-def minors_text(minors: Iterable[Version], to: str = "-") -> str:
-    """Python minors as the matrices write them: `3.9-3.12, 3.14`."""
-    runs: list[list[Version]] = []
-    for minor in sorted(set(minors)):
-        if runs and (runs[-1][-1].major, runs[-1][-1].minor + 1) == (minor.major, minor.minor):
-            runs[-1].append(minor)
-        else:
-            runs.append([minor])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}{to}{run[-1]}" for run in runs)
-
-
 # --- facts: what `matrices/` holds ---------------------------------------------------------------------------------------
 
 
@@ -86,6 +77,7 @@ class Build:
     pythons: frozenset[Version]
     at: Address
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
+    because: str = ""  # "": the source of the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +112,44 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Builds of a provider that are published and deliberately no facts here; without platforms, or releases, those of all."""
+    """Builds of a provider that are deliberately not among the facts; without platforms, variants, or releases, those of all."""
 
     provider: str
     platforms: frozenset[Platform]
+    variants: frozenset[Variant]
     releases: SpecifierSet | None
     because: str
     at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The code in some builds, as nvcc names it (sm_80, compute_90), and the specs that select just these builds."""
+
+    has: tuple[str, ...]
+    specs: tuple[str, ...]
+    tegra: bool = False  # for the GPUs of Tegra alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What the CUDA builds of a range of releases have code for; without `platforms`, those for all.
+
+    `compiled` has several rows where there are several builds of each release, the one that a solver prefers first.
+    """
+
+    provider: str
+    releases: SpecifierSet
+    cuda: SpecifierSet
+    platforms: frozenset[Platform]
+    compiled: tuple[Compiled, ...]
+    because: str
+    at: Address
+
+    def covers(self, release: Version, provider: str, cuda: Version, platform: Platform) -> bool:
+        """Whether a build is one of these."""
+        here = not self.platforms or platform in self.platforms
+        return here and provider == self.provider and release in self.releases and cuda in self.cuda
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +161,7 @@ class Framework:
     releases: tuple[Release, ...]
     because: str
     left_out: tuple[LeftOut, ...] = ()
+    code: tuple[Code, ...] = ()
     import_name: str = ""  # what Python imports for it; every loaded framework has one
 
     @property
@@ -169,6 +193,16 @@ class Constraint:
     at: Address
     until: date | None = None  # from this day on it may be otherwise
     warn: bool = False  # worth saying, not worth refusing
+    says: str = ""  # in words, where it is not written as a constraint but follows from another fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound(Constraint):
+    """Versions that other packages must have: each axis of `need` is a package, with a range; `breaks` is what fails otherwise."""
+
+    breaks: str
+    partly: bool = False  # whether the rest of the framework works all the same
+    comes_with: tuple[str, ...] = ()  # frameworks and companions with any of which the packages are always there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,45 +234,14 @@ class Cudnn:
     at: Address
 
 
-_BARE = "compute capability "
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gpu:
-    """A GPU model, or a bare compute capability, with the capability as major.minor.
-
-    Only a GPU of a machine has a `uuid` and, where it is cut into instances (MIG), their number; None where it is whole.
-    Only a model of gpus.yaml is known to be one for data centres, for which alone there is forward compatibility.
-    """
-
-    name: str
-    capability: Version
-    uuid: str = ""
-    mig: int | None = None
-    data_centre: bool = False
-
-    @classmethod
-    def bare(cls, capability: Version) -> Gpu:
-        """Any GPU of a compute capability."""
-        return cls(name=f"{_BARE}{capability}", capability=capability)
-
-    @property
-    def written(self) -> str:
-        """What `gpus:` of a project calls it: `V100`, or the compute capability `7.0`."""
-        return self.name.removeprefix(_BARE)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an environment is made for, and what each of its platforms promises to the solver.
-
-    `virtual` maps platform -> virtual package -> "version" or "version build".
-    """
+    """What an environment is made for, and what each of its platforms promises to the solver."""
 
     name: str
     cuda: Variant
     platforms: tuple[Platform, ...]
-    virtual: Mapping[Platform, Mapping[str, str]]
+    virtual: Mapping[Platform, Mapping[str, str]]  # platform -> virtual package -> "version" or "version build"
     at: Address
 
 
@@ -262,12 +265,17 @@ class Matrix:
     targets: Mapping[str, Target]
     toolkits: Mapping[Version, Toolkit]
     cudnn: tuple[Cudnn, ...]  # newest first
-    gpus: Mapping[str, Gpu]
+    gpus: Mapping[str, Gpu]  # by name, in lower case
     constraints: tuple[Constraint, ...]
+    bounds: tuple[Bound, ...] = ()
     advice: tuple[tuple[Constraint, Advice], ...] = ()  # where advice goes wrong (a constraint that needs nothing), and what
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)
     without_cuda: Mapping[tuple[Platform, str], Reason] = field(default_factory=dict)  # with "", and what a framework does instead
+    digest: str = field(default="", init=False, compare=False)  # of all files it was read from; "" for one that was changed since
+    gpu_words: frozenset[str] = frozenset()  # what the name of a GPU may have beside the words of a model; may hold `*`
+    gpu_brands: frozenset[str] = frozenset()  # words of models that people leave out
+    withdrawn: Withdrawals = field(default_factory=dict)
 
     @cached_property
     def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
@@ -281,10 +289,16 @@ class Matrix:
         }
 
     @cached_property
+    def built(self) -> frozenset[Variant]:
+        """Every variant that some build was made for."""
+        releases = (release for framework in self.frameworks.values() for release in framework.releases)
+        return frozenset(variant for release in releases for build in release.builds for variant in build.variants)
+
+    @cached_property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
-        releases = (release for framework in self.frameworks.values() for release in framework.releases)
-        return frozenset(python for release in releases for build in release.builds for python in build.pythons)
+        builds = (build for framework in self.frameworks.values() for release in framework.releases for build in release.builds)
+        return frozenset[Version]().union(*(build.pythons for build in builds))
 
 
 # --- requirements: what `project.yaml` says -----------------------------------------------------------------------------------

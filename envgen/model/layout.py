@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from envgen.model.errors import BadInput, closest
@@ -71,6 +70,17 @@ class Layout:
         """Every lock under this root, sorted."""
         return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file()))
 
+    def locked_targets(self, project: str) -> tuple[str, ...]:
+        """The targets of a project that have a lock, sorted."""
+        locks = (self.environments / project).glob(f"*/{LOCK}")
+        return tuple(sorted(path.parent.name for path in locks if path.is_file()))
+
+    def lock_place(self, path: Path) -> tuple[str, str] | None:
+        """The project and the target of a lock that is in its place under this root; None for any other path."""
+        folder = path.parent
+        placed = path == self.environments / folder.parent.name / folder.name / LOCK
+        return (folder.parent.name, folder.name) if placed and path.is_file() else None
+
     def read(self, path: Path) -> str:
         """The text of a file of this repository. Raises BadInput where it cannot be read."""
         try:
@@ -100,5 +110,5 @@ def find_root(start: Path) -> Path:
 
 def starter() -> Path:
     """The matrices and templates that `envgen init` copies: inside the wheel, or the checkout that this code runs from."""
-    packaged = Path(str(files("envgen"))) / "starter"
-    return packaged if packaged.is_dir() else packaged.parent.parent
+    package = Path(__file__).parents[1]
+    return package / "starter" if (package / "starter").is_dir() else package.parent

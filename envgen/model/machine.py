@@ -8,7 +8,8 @@ from typing import Literal
 
 from packaging.version import Version
 
-from envgen.model.facts import Gpu, Platform, Variant
+from envgen.model.facts import Platform, Variant
+from envgen.model.gpu import Gpu
 
 RunMode = Literal["cpu", "native", "minor"]  # how a machine runs a target; minor: by minor-version compatibility
 SymptomSeverity = Literal["error", "warning", "note"]

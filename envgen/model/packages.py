@@ -37,7 +37,7 @@ class SolveRequest:
     specs: tuple[str, ...]
     channels: tuple[str, ...]
     virtual: Mapping[str, str]
-    excluded: tuple[str, ...] = ()  # packages that may not be in the solution
+    constraints: tuple[str, ...] = ()  # specs that a package must meet if it is in the solution
     exclude_newer: datetime | None = None
 
 
@@ -66,6 +66,7 @@ class LockedPackage:
     sha256: str | None = None
     depends: tuple[str, ...] = ()
     constrains: tuple[str, ...] = ()  # a conda-lock.yml does not have them
+    damaged: tuple[str, ...] = ()  # its files that are missing or changed, in an installed environment
     at: Address | None = None
 
 

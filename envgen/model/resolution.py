@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.facts import Address, Dependency, Platform, Project, Reason, Release, Spelling, Target, Variant
@@ -43,6 +44,25 @@ class Pin:
     because: tuple[Reason, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedBound:
+    """The versions that a package must have on some platforms of a target, and why.
+
+    With `always` the package is there in any case, and the target requests it; otherwise they count where something brings it.
+    """
+
+    package: str
+    versions: SpecifierSet
+    platforms: tuple[Platform, ...]
+    always: bool
+    because: Reason
+
+    def text(self, platforms: tuple[Platform, ...]) -> str:
+        """`numpy <2, if anything brings it`, and where that holds if it is not on all platforms of its target."""
+        where = "" if self.platforms == platforms else f" on {', '.join(self.platforms)}"
+        return f"{f'{self.package} {self.versions}'.rstrip()}{where}{'' if self.always else ', if anything brings it'}"
+
+
 @dataclass(frozen=True, slots=True)
 class DroppedPlatform:
     """A platform that a target cannot serve, and why."""
@@ -64,7 +84,9 @@ class Resolution:
     pins: tuple[Pin, ...]
     dependencies: tuple[Dependency, ...]
     excluded: tuple[str, ...]  # packages of another CUDA
+    bounds: tuple[AppliedBound, ...] = ()
     cuda_specs: tuple[str, ...] = ()  # what pins the target's CUDA where no framework is requested
+    code_specs: tuple[str, ...] = ()  # what selects the builds with code for the project's GPUs
     warnings: tuple[Reason, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
 

@@ -11,6 +11,9 @@ from envgen.model.facts import Platform
 from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
 
+PinWith = Literal["envgen", "conda-lock"]
+"""Who writes a lock: envgen where it covers the target, or always conda-lock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Download:
@@ -73,6 +76,7 @@ class LockRequest:
     offline: bool = False
     jobs: int = 1
     update: bool = False  # solve again even if nothing changed
+    pin_with: PinWith = "envgen"
 
 
 class Reporter(Protocol):

@@ -8,9 +8,8 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, framework_cuda, is_cpu_build
-from envgen.formats.installed import MANIFEST, META, installed_target
+from envgen.formats.installed import MANIFEST, META, installed_target, python
 from envgen.formats.others import read_prefix
-from envgen.install.prefixes import python
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage

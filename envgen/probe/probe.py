@@ -7,14 +7,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from envgen import targets
-from envgen.install.prefixes import python
+from envgen.formats.installed import python
 from envgen.machine import nvml
-from envgen.matrix.load import load_matrix
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
-from envgen.model.layout import Layout, find_root, starter
 from envgen.model.run import Reporter
 from envgen.probe.environment import read_environment
 from envgen.probe.model import Answer, InstalledEnvironment, LaunchEnvironment, ProbeResult
@@ -25,16 +22,21 @@ TIMEOUT = 120.0  # seconds; the first import of a framework from a cold disk tak
 
 
 def probe(
-    prefix: Path, reporter: Reporter, *, target: str = "", frameworks: Iterable[str] = (), timeout: float = TIMEOUT
+    prefix: Path,
+    matrix: Matrix,
+    reporter: Reporter,
+    *,
+    target: str = "",
+    frameworks: Iterable[str] = (),
+    timeout: float = TIMEOUT,
 ) -> ProbeResult:
     """Ask the frameworks of an environment what they see, each for at most `timeout` seconds, and judge their answers.
 
     `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word). `frameworks` are those to probe, by
     their name in the matrices or by import name; without any, all of the matrices' frameworks that are installed. Raises BadInput
-    if there is nothing to probe: no environment, no Python in it, no framework, an unknown target.
+    if there is nothing to probe: no environment, no Python in it, no framework.
     """
-    matrix = load_matrix(_matrices())
-    environment = read_environment(prefix.absolute(), matrix.catalogue, _named(target, matrix) if target else "")
+    environment = read_environment(prefix.absolute(), matrix.catalogue, target)
     modules = _modules(environment, matrix.catalogue.frameworks, tuple(frameworks))
     answers = _answers(environment, modules, matrix.catalogue, timeout, reporter)
     machine, launch = nvml.inspect(), launch_environment()
@@ -79,22 +81,5 @@ def _answers(
     return tuple(answers)
 
 
-def _named(word: str, matrix: Matrix) -> str:
-    """The name of the target that a word means. Raises BadInput where it means none, or one that depends on the machine."""
-    found = targets.described(targets.on_any_machine(word, matrix, "an environment was made for one target"), matrix)
-    if found is None:
-        raise BadInput(f"no target `{word}`", hint=targets.nearest(word, matrix))
-    return found.name
-
-
 def _installed_here(environment: InstalledEnvironment) -> str:
     return f"installed here: {', '.join(environment.frameworks) or 'no framework of the matrices'}"
-
-
-def _matrices() -> Path:
-    """The matrices of the repository around the current folder, else those that came with envgen."""
-    try:
-        root = find_root(Path.cwd())
-    except BadInput:
-        root = starter()
-    return Layout(root).matrices

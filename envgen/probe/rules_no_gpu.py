@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from packaging.version import Version
 
-from envgen.model.facts import Gpu, driver_text
+from envgen.model.facts import driver_text
+from envgen.model.gpu import Gpu
 from envgen.probe.gpu_code import first_capability, newest_code, without_code
 from envgen.probe.libraries import foreign, found_through
 from envgen.probe.model import Comparison, Issue, ProbeRule

@@ -17,9 +17,9 @@ from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Alias, Matrix, RequestedFramework
+from envgen.model.ranges import version_range
 from envgen.project.package_spec import EXAMPLE, PackageSpec, version_and_builds, without_brackets
 from envgen.targets import TargetRange, cuda_range, dotted, intersection
-from envgen.yamlfile.document import version_range
 
 ANY = "any version"
 _PYTHON = re.compile(r"py(?P<major>\d)\.?(?P<minor>\d{1,2})(?!\d)")

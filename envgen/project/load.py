@@ -5,26 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from envgen.model.facts import Matrix, Project
-from envgen.model.layout import Layout
-from envgen.model.run import Reporter
 from envgen.project.draft import Draft
 from envgen.project.newest import completed
 from envgen.project.schema import ProjectFile
 from envgen.project.sections import Sections
-from envgen.yamlfile.document import Document, checked, read
-
-
-def load(layout: Layout, matrix: Matrix, name: str, reporter: Reporter | None = None) -> Project:
-    """The project of that name; the reporter is told how its aliases were read.
-
-    Raises BadInput, also for a name that no project has, and Unsatisfiable, as `load_project` does.
-    """
-    path = layout.known_project(name)
-    project = load_project(path, layout.shown(path), matrix)
-    if reporter:
-        for note in project.notes:
-            reporter.say(f"{note.at}: {note.text}")
-    return project
+from envgen.yamlfile.document import Document, read
+from envgen.yamlfile.schema import checked
 
 
 def load_project(path: Path, shown: str, matrix: Matrix) -> Project:

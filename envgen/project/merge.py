@@ -11,7 +11,7 @@ from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning
 from envgen.project.contradictions import contradiction, exclude_each_other, unknown
 from envgen.project.draft import Draft, DraftTarget
-from envgen.targets import TargetRange, intersection, nearest, newest_first
+from envgen.targets import TargetRange, exists, intersection, nearest, newest_first
 
 
 def merged(matrix: Matrix, draft: Draft) -> Draft:
@@ -114,7 +114,7 @@ def _narrowed(matrix: Matrix, target: DraftTarget, aliases: Sequence[AliasMeanin
     allowed = target.allowed
     for alias in aliases:
         if alias.inside == target.requested.at and alias.target:
-            if not _exists(matrix, allowed, alias.target):
+            if not exists(allowed, alias.target, matrix):
                 where_to = "the CPU target" if alias.target.cuda is None else "a target with that CUDA version"
                 hint = f"remove it, because the name of the target says all; or add {where_to} to `targets:`"
                 raise BadInput(f"`{alias.text}` is listed under {_shown(target)}, and is for another", where=alias.at, hint=hint)
@@ -136,7 +136,7 @@ def _with_cuda(matrix: Matrix, targets: tuple[DraftTarget, ...], aliases: Sequen
     wanted, there = _together(matrix, aliases), [target for target in targets if target.allowed.cuda is not None]
     if not there:
         return (*targets, DraftTarget(RequestedTarget(name="", at=aliases[0].at), wanted))
-    fitting = [target for target in there if _exists(matrix, target.allowed, wanted)]
+    fitting = [target for target in there if exists(target.allowed, wanted, matrix)]
     if not fitting:
         names = " and ".join(map(_shown, there))
         hint = f"remove it; or add its CUDA version to `targets:`, beside {names}, for an environment of each"
@@ -150,9 +150,9 @@ def _together(matrix: Matrix, aliases: Sequence[AliasMeaning]) -> TargetRange:
     """The range that is common to aliases for CUDA. Raises BadInput where there is none: an environment has one CUDA version."""
     found = _allowed(aliases[0])
     for alias in aliases[1:]:
-        if not _exists(matrix, found, _allowed(alias)):
+        if not exists(found, _allowed(alias), matrix):
             others = [other for other in aliases if other is not alias]
-            other = next((o for o in others if not _exists(matrix, _allowed(o), _allowed(alias))), others[0])
+            other = next((o for o in others if not exists(_allowed(o), _allowed(alias), matrix)), others[0])
             hint = "an environment has one: keep one of the two, or list both under `targets:` for an environment of each"
             what = f"`{alias.text}` and `{other.text}` ({other.at}) request two CUDA versions"
             raise BadInput(what, where=alias.at, hint=hint)
@@ -162,11 +162,6 @@ def _together(matrix: Matrix, aliases: Sequence[AliasMeaning]) -> TargetRange:
 
 def _allowed(alias: AliasMeaning) -> TargetRange:
     return alias.target or TargetRange(None)
-
-
-def _exists(matrix: Matrix, one: TargetRange, other: TargetRange) -> bool:
-    """Whether the matrices have a target that is in both ranges."""
-    return any(target.cuda in other for target in newest_first(one, matrix))
 
 
 def _shown(target: DraftTarget) -> str:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix, Project, RequestedTarget, Target
 from envgen.model.open_target import OpenTarget
+from envgen.model.requested import with_overrides
 from envgen.project.draft import Draft, DraftTarget
 from envgen.project.merge import merged
 from envgen.project.notes import note
-from envgen.resolver.cells import cell_of, with_overrides
+from envgen.resolver.cells import cell_of
 from envgen.resolver.resolve import Problem, possible, unsatisfiable
 from envgen.targets import newest_first
 

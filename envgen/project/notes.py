@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from envgen.model.facts import Address, Gpu, Matrix, Project, Reason, RequestedFramework
+from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework
+from envgen.model.gpu import Gpu
 from envgen.project.aliases import ANY, AliasMeaning
 from envgen.project.draft import Draft
 from envgen.project.python import WHY

@@ -15,7 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
-from envgen.yamlfile.document import RANGE, VERSION, FileModel, RangeText, Text, VirtualName, VirtualText
+from envgen.model.ranges import RANGE, VERSION
+from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"

@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.matrix.drivers import check_driver
 from envgen.matrix.gpu_names import required_gpu
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     Address,
     Dependency,
-    Gpu,
     Matrix,
     Platform,
     Reason,
@@ -23,7 +23,9 @@ from envgen.model.facts import (
     RequestedTarget,
     driver_text,
 )
+from envgen.model.gpu import Gpu
 from envgen.model.open_target import promise_key
+from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning, read_alias
 from envgen.project.draft import DraftTarget
@@ -32,7 +34,7 @@ from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, versi
 from envgen.project.python import WHY, PythonRange, by_minor
 from envgen.project.schema import CUDA_HINT, SPEC, CudaRow, ProjectFile, RequestedFrameworkRow, RequestedTargetRow
 from envgen.targets import NEWEST, TargetRange, exactly, in_file, newest_first
-from envgen.yamlfile.document import Document, version_range
+from envgen.yamlfile.document import Document
 
 Item = TypeVar("Item")
 
@@ -255,6 +257,9 @@ class Sections:
     def driver(self, file: ProjectFile) -> Version | None:
         """The oldest driver, which may be written in two places and must be the same in both."""
         other = file.cuda.driver if file.cuda else None
+        for driver, path in ((file.driver, ("driver",)), (other, ("cuda", "driver"))):
+            if driver:
+                check_driver(self.matrix, driver, self.at(*path))
         if file.driver and other and file.driver != other:
             what = f"cuda.driver: {driver_text(other)}, but driver: is {driver_text(file.driver)} at {self.at('driver')}"
             raise BadInput(what, where=self.at("cuda", "driver"), hint="keep the older one")
@@ -265,6 +270,12 @@ class Sections:
         names = [(name, self.at("gpus", index)) for index, name in enumerate(file.gpus)]
         names += [(name, self.at("cuda", "gpus", index)) for index, name in enumerate(file.cuda.gpus if file.cuda else ())]
         found = [(name, required_gpu(self.matrix, name, at), at) for name, at in names]
+        platforms = {*file.platforms, *(platform for row in file.targets.values() for platform in row.platforms or ())}
+        for name, gpu, at in found:
+            if not any(map(gpu.on, platforms)):
+                where = " and ".join(sorted(gpu.platforms))
+                what = f"`{name}` is in {where} machines alone, and platforms: has {', '.join(sorted(platforms))}"
+                raise BadInput(what, where=at, hint=f"add {where} to platforms:, or remove the GPU")
         notes = (gpu_note(name, gpu, at) for name, gpu, at in found)
         return tuple(gpu for _, gpu, _ in found), tuple(one for one in notes if one)
 

@@ -11,9 +11,11 @@ from itertools import chain
 
 from packaging.version import Version
 
-from envgen.matrix.constraints import within
+from envgen.matrix.constraints import Known, within
+from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
 from envgen.model.facts import (
     Build,
+    Code,
     Matrix,
     Platform,
     Project,
@@ -24,8 +26,9 @@ from envgen.model.facts import (
     Variant,
     variant_text,
 )
+from envgen.model.requested import provider_of
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver.cells import Cell, builds_for, minors_in, provider_of, pythons_left, version_ranges, violations
+from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
@@ -146,7 +149,7 @@ class Candidates:
 
     def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle | None:
         """The candidate, or the obstacle to it; None for an older minor that was never built, which is not worth reporting."""
-        at, known = choice.release.at, {choice.release.framework: (choice.release.version,)}
+        at, known = choice.release.at, _known(choice)
         left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
         for cell in cells:
             rows = builds_for(choice, cell)
@@ -155,6 +158,9 @@ class Candidates:
             if not rows:
                 reason = Reason(f"{named(choice)} has no {variant_text(choice.variant)} build for {cell.platform}", at)
                 return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
+            mixed = self._no_common_code(choice, cell)
+            if mixed:
+                return Obstacle(reason=mixed, target=cell.target.name, platform=cell.platform, release=at)
             built = left.intersection(chain.from_iterable(row.pythons for row in rows))
             left = pythons_left(cell, known, built)
             if not left:
@@ -163,12 +169,35 @@ class Candidates:
             majors.update(_linked(rows, cell.platform))
         return Candidate(choice, left, majors)
 
+    def _no_common_code(self, choice: Choice, cell: Cell) -> Reason | None:
+        """That each GPU has a build, but no build has code for all; None where one has, or where a GPU has none at all."""
+        code = code_of(self.matrix, choice, cell)
+        if code is None or len(code.compiled) < 2 or compiled_for(code, cell.gpus):
+            return None
+        if not all(compiled_for(code, [gpu]) for gpu in cell.gpus):
+            return None
+        names = ", ".join(f"{gpu.name} ({gpu.capability})" for gpu in cell.gpus)
+        says = code_text(choice.release.framework, code)
+        return Reason(f"{says}, in different builds: none has code for all of {names} ({code.because})", code.at)
+
     def _no_python(self, choice: Choice, cells: tuple[Cell, ...], cell: Cell, built: Iterable[Version]) -> Reason:
         """Why a choice leaves no Python on one platform: the constraint that refuses those of its builds, or it has none."""
-        known = {choice.release.framework: (choice.release.version,)}
+        known = _known(choice)
         what = f"no {_build_text(choice)} for {cell.platform} is for a Python in {self.project.python_text}"
         shared = " that the other platforms have" if len(cells) > 1 else ""
         return next(violations(cell, known, built), Reason(f"{what}{shared}", choice.release.at))
+
+
+def code_of(matrix: Matrix, choice: Choice, cell: Cell) -> Code | None:
+    """What the CUDA builds of a choice have code for; None where the facts do not say."""
+    release, cuda = choice.release, choice.variant
+    return build_code(matrix.frameworks[release.framework], release.version, choice.provider, cuda, cell.platform) if cuda else None
+
+
+def _known(choice: Choice) -> Known:
+    """The axes that one choice decides by itself."""
+    build: Known = {BUILD: (choice.variant,)} if choice.variant else {}
+    return {**versions_of(choice), **build}
 
 
 def requested_releases(matrix: Matrix, requested: RequestedFramework) -> tuple[Release, ...]:

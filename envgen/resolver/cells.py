@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import and_
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.matrix.constraints import Driver, Known, Value, fulfilled, holds, known_of_target, violation_text, within
-from envgen.matrix.hardware import driver_os, has_code, newest_driver_before, no_code_text, runs_with
+from envgen.matrix.constraints import (
+    Driver,
+    Known,
+    RequestedVersions,
+    Value,
+    bound_text,
+    fulfilled,
+    holds,
+    known_of_target,
+    violation_text,
+    within,
+)
+from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
 from envgen.model.facts import (
+    Bound,
     Build,
     Condition,
     Constraint,
+    Dependency,
     Matrix,
     Platform,
     Project,
     Reason,
-    RequestedFramework,
-    RequestedTarget,
     Target,
     Variant,
     driver_text,
 )
-from envgen.model.resolution import Choice
+from envgen.model.gpu import Gpu
+from envgen.model.requested import provider_of
+from envgen.model.resolution import AppliedBound, Choice
+from envgen.resolver.specs import requested_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One target on one platform.
 
-    `known` holds what does not depend on a choice, `open` the constraints that a choice may still break. `variants` is what a
-    framework's build may be made for, best first: the target's own CUDA, then (minor-version compatibility) older minors of its
-    major. `unsatisfiable` says why no choice can serve the cell; None where one may.
+    `gpus` are those of the project that its platform can have, in a CUDA target. `known` holds what does not depend on a choice,
+    `open` the constraints that a choice may still break. `variants` is what a framework's build may be made for, best first: the
+    target's own CUDA, then (minor-version compatibility) older minors of its major. `unsatisfiable` says why no choice can serve
+    the cell; None where one may.
     """
 
     target: Target
     platform: Platform
+    gpus: tuple[Gpu, ...]
     variants: tuple[Variant, ...]
     known: Known
     open: tuple[Constraint, ...]
@@ -45,30 +64,6 @@ class Cell:
 
 
 # --- what a project asks for ----------------------------------------------------------------------------------------------
-
-
-def with_overrides(target: Target, requested: RequestedTarget) -> Target:
-    """The target as a project changes it: fewer platforms, other virtual packages."""
-    wanted = target.platforms if requested.platforms is None else requested.platforms
-    platforms = tuple(platform for platform in target.platforms if platform in wanted)
-    virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
-    return replace(target, platforms=platforms, virtual=virtual)
-
-
-def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
-    """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux."""
-    foreign = {
-        "linux": {"__osx", "__win"},
-        "osx": {"__glibc", "__linux", "__win", "__cuda"},
-        "win": {"__glibc", "__linux", "__osx"},
-    }
-    return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
-
-
-def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
-    """The provider of a framework: the requested one, else the first of the project's channels that publishes it."""
-    known = matrix.frameworks[requested.framework].providers
-    return requested.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
 
 
 def minors_in(versions: SpecifierSet, known: Iterable[Version]) -> frozenset[Version]:
@@ -84,17 +79,42 @@ def known_of(matrix: Matrix, project: Project, target: Target, platform: Platfor
     known = known_of_target(target, platform)
     known["provider"] = tuple(dict.fromkeys(provider_of(matrix, project, requested) for requested in project.frameworks))
     if target.cuda:
-        known["gpu"] = tuple(gpu.capability for gpu in project.gpus)
+        known["gpu"] = tuple(gpu.capability for gpu in project.gpus if gpu.on(platform))
         came_with = matrix.toolkits[target.cuda].driver.get(driver_os(platform))
-        known["driver"] = (Driver(project.driver, came_with),) if project.driver else ()
+        known["driver"] = (Driver(have, latest_driver(matrix, have), came_with),) if (have := project.driver) else ()
+    known.update(_known_of_dependencies(matrix, project, target))
     return {axis: values for axis, values in known.items() if values}
+
+
+def _known_of_dependencies(matrix: Matrix, project: Project, target: Target) -> Known:
+    """The versions that the dependencies of a target request of the packages that bounds are about."""
+    bounded = {condition.axis for bound in matrix.bounds for condition in bound.need}
+    found: dict[str, tuple[Value, ...]] = {}
+    for name in bounded.intersection(dependency.name for dependency in dependencies_of(project, target)):
+        specs = [dependency.spec for dependency in dependencies_of(project, target) if dependency.name == name]
+        ranges = [requested_versions(spec) or SpecifierSet() for spec in specs]
+        if any(map(str, ranges)):
+            found[name] = (RequestedVersions(reduce(and_, ranges)),)
+    return found
+
+
+def dependencies_of(project: Project, target: Target) -> tuple[Dependency, ...]:
+    """The conda specs that a target gets from the project, its own last."""
+    own = (row.dependencies for row in project.targets if row.name == target.name)
+    return (*project.dependencies, *chain.from_iterable(own))
 
 
 def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:
     """The axes that are known once releases and Python are chosen."""
     chosen = tuple(choices)
-    releases = {choice.release.framework: (choice.release.version,) for choice in chosen}
+    releases = {name: versions for choice in chosen for name, versions in versions_of(choice).items()}
     return {**releases, "python": (python,), "provider": tuple(choice.provider for choice in chosen)}
+
+
+def versions_of(choice: Choice) -> Known:
+    """The versions of a framework and of its companions, of which the prefix is known."""
+    companions = {name: (Version(choice.release.companions[name]),) for name in choice.companions}
+    return {**companions, choice.release.framework: (choice.release.version,)}
 
 
 # --- a cell ---------------------------------------------------------------------------------------------------------------
@@ -103,8 +123,9 @@ def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:
 def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
     """One cell of a project, with everything decided that no choice can change; with `older` builds for older minors count."""
     known = known_of(matrix, project, target, platform)
+    gpus = tuple(gpu for gpu in project.gpus if target.cuda and gpu.on(platform))
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
-    for constraint in matrix.constraints:
+    for constraint in (*matrix.constraints, *_relevant(matrix, known)):
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
             unsatisfiable = unsatisfiable or Reason(violation_text(constraint, known), constraint.at)
@@ -113,11 +134,17 @@ def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform
     return Cell(
         target=target,
         platform=platform,
+        gpus=gpus,
         variants=_variants(matrix, project, target, older),
         known=known,
         open=tuple(undecided),
         unsatisfiable=unsatisfiable,
     )
+
+
+def _relevant(matrix: Matrix, known: Known) -> Iterator[Bound]:
+    """The bounds on packages of which the project requests some versions; the solver gets the others as they are."""
+    return (bound for bound in matrix.bounds if any(condition.axis in known for condition in bound.need))
 
 
 def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> tuple[Variant, ...]:
@@ -134,13 +161,16 @@ def _hardware_reasons(matrix: Matrix, project: Project, target: Target, platform
     """Why the project's machines cannot run a target at all: the driver, each GPU without code."""
     if target.cuda is None:
         return
-    toolkit, os = matrix.toolkits[target.cuda], driver_os(platform)
-    floor = toolkit.floor.get(os) or newest_driver_before(matrix, toolkit, os)
-    if project.driver and floor and project.driver < floor:
-        needs = f"{driver_text(floor)} or newer" if os in toolkit.floor else f"newer than {driver_text(floor)}"
-        have = driver_text(project.driver)
-        yield Reason(f"CUDA {target.cuda} needs driver {needs}, the project's oldest is {have}", toolkit.at)
-    yield from (Reason(no_code_text(toolkit, gpu), toolkit.at) for gpu in project.gpus if not has_code(toolkit, gpu))
+    toolkit = matrix.toolkits[target.cuda]
+    floor, have = toolkit.floor.get(driver_os(platform)), project.driver
+    if have and floor and latest_driver(matrix, have) < floor:
+        needs = f"CUDA {target.cuda} needs driver {driver_text(floor)} or newer"
+        yield Reason(f"{needs}, the project's oldest is {driver_text(have)}", toolkit.at)
+    here = [gpu for gpu in project.gpus if gpu.on(platform)]
+    yield from (Reason(no_code_text(toolkit, gpu), toolkit.at) for gpu in here if not has_code(toolkit, gpu))
+    if project.gpus and not here:
+        names = ", ".join(f"{gpu.name} is in {' and '.join(sorted(gpu.platforms))} machines alone" for gpu in project.gpus)
+        yield Reason(f"no GPU of the project can be in a {platform} machine: {names}", project.at("gpus"))
 
 
 def _may_change(constraint: Constraint, known: Known) -> bool:
@@ -188,10 +218,31 @@ def warnings(matrix: Matrix, cell: Cell, known: Known) -> Iterator[Reason]:
             yield Reason(violation_text(constraint, facts), constraint.at)
 
 
+def applied_bounds(matrix: Matrix, facts: Mapping[Platform, Known]) -> tuple[AppliedBound, ...]:
+    """The bounds that apply, given what is known on each platform of a target, in the order of the files."""
+    found: list[AppliedBound] = []
+    for bound in matrix.bounds:
+        platforms = tuple(platform for platform, own in facts.items() if holds(bound, own) is not None)
+        found.extend(
+            AppliedBound(
+                package=condition.axis,
+                versions=condition.versions or SpecifierSet(),
+                platforms=platforms,
+                always=any(name in own for own in facts.values() for name in bound.comes_with),
+                because=Reason(bound_text(bound), bound.at, bound.because),
+            )
+            for condition in bound.need
+            if platforms
+        )
+    return tuple(found)
+
+
 def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[SpecifierSet, ...]]:
     """For each framework of a project every range of its versions that a constraint names."""
     found: dict[str, dict[SpecifierSet, None]] = {requested.framework: {} for requested in project.frameworks}
-    for constraint in matrix.constraints:
+    requested = {dependency.name for row in project.targets for dependency in (*project.dependencies, *row.dependencies)}
+    bounds = (bound for bound in matrix.bounds if any(condition.axis in requested for condition in bound.need))
+    for constraint in (*matrix.constraints, *bounds):
         for condition in (*constraint.when, *constraint.need):
             if condition.axis in found and condition.versions is not None and not constraint.warn:
                 found[condition.axis].setdefault(condition.versions)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.matrix.gpu_code import compiled_for
 from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver_text
+from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
-from envgen.resolver.candidates import Availability, Candidates, named, no_index, requirement_text
-from envgen.resolver.cells import Cell, cell_of, known_of_choices, warnings, with_overrides
+from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
+from envgen.resolver.cells import Cell, applied_bounds, cell_of, dependencies_of, known_of_choices, warnings
 from envgen.resolver.search import Assignment, best, serve, why_unserved
 
 
@@ -104,6 +106,7 @@ def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
     """Each requested target as the project changes it, and the platforms requested for it."""
     for requested in problem.project.targets:
         target = with_overrides(problem.matrix.targets[requested.name], requested)
+        target = with_gpus(target, problem.project)
         yield target, requested.platforms or problem.project.platforms
 
 
@@ -149,7 +152,6 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
     matrix, project, served = searched.problem.matrix, searched.problem.project, searched.served[name]
     target = served.cells[0].target
     choices = tuple(candidate.choice for candidate in found.combinations[name])
-    requested = next(row for row in project.targets if row.name == name)
     known = known_of_choices(choices, found.python)
     return Resolution(
         project=project,
@@ -159,9 +161,11 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         python=found.python,
         choices=choices,
         pins=tuple(_pins(searched.problem, target, choices, found.python)),
-        dependencies=(*project.dependencies, *requested.dependencies),
+        dependencies=dependencies_of(project, target),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
+        bounds=applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in served.cells}),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
+        code_specs=tuple(dict.fromkeys(_code_specs(matrix, served.cells, choices))),
         warnings=(
             *_unaligned(searched, name, found),
             *dict.fromkeys(r for cell in served.cells for r in warnings(matrix, cell, known)),
@@ -180,6 +184,15 @@ def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Re
             because = met[0] if met else f"{name} cannot have it with the rest of the project"
             what = f"{one.framework} {one.version}, not {other.version} as in {reference} (align: true): {because}"
             yield Reason(what, project.addresses.get("align", requested.at))
+
+
+def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...]) -> Iterator[str]:
+    """What selects the builds with code for the project's GPUs; on several platforms only those that no solver would prefer."""
+    for cell in cells:
+        for code in filter(None, (code_of(matrix, choice, cell) for choice in choices)):
+            found = compiled_for(code, cell.gpus) if cell.gpus else None
+            if found and (len(cells) == 1 or found != code.compiled[0]):
+                yield from found.specs
 
 
 def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:

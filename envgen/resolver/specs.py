@@ -1,18 +1,26 @@
-"""The conda specs of a choice and of a whole resolution: the only writer of conda's spec syntax. Pure."""
+"""The conda specs of a choice and of a whole resolution: the only reader and writer of conda's spec syntax here. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from envgen.model.facts import Target, Variant
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from envgen.model.facts import Dependency, Platform, Target, Variant
 from envgen.model.packages import SolveRequest
-from envgen.model.resolution import Choice, Resolution
+from envgen.model.resolution import AppliedBound, Choice, Resolution
+
+_NAME = re.compile(r"(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_OPERATOR = re.compile(r"\s*(,|[=<>!~]+)\s*")
+_WITH_BUILD = re.compile(r"=([^=,]+)=[^=,]+")
+_COMPARISONS = re.compile(r"[<>!]=?[\w.*]+(?:,[<>!]=?[\w.*]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Specs of one decision, and the line that says why they are there."""
+    """Specs of one decision, and the line that says why they are there; without specs, a line that says what is not requested."""
 
     specs: tuple[str, ...]
     because: str
@@ -39,26 +47,121 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
     for choice in resolution.choices:
         found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
-    if not resolution.choices:
+    if not resolution.choices and resolution.cuda_specs:
         found.append(Group(resolution.cuda_specs, f"target {resolution.target.name}"))
+    if resolution.code_specs:
+        found.append(Group(resolution.code_specs, f"builds with code for {', '.join(gpu.name for gpu in resolution.project.gpus)}"))
     if "cudnn" in pins:
         found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
     if resolution.project.pip:
         found.append(Group(("pip",), "installs the pip section"))
-    own = tuple(dependency.spec for dependency in resolution.dependencies)
+    found.extend(_bound_groups(resolution))
+    own = tuple(dependency.spec for dependency in resolution.dependencies if not _narrowed(resolution, dependency))
     if own:
         found.append(Group(own, "the project's own dependencies"))
     return tuple(_without_repeats(found))
 
 
 def _without_repeats(groups: Iterable[Group]) -> Iterator[Group]:
-    """The groups without specs that an earlier group has, and without groups that are empty then."""
+    """The groups without specs that an earlier group has, and without groups that are empty for that reason."""
     written: set[str] = set()
     for group in groups:
         specs = tuple(spec for spec in dict.fromkeys(group.specs) if spec not in written)
         written.update(specs)
-        if specs:
+        if specs or not group.specs:
             yield replace(group, specs=specs)
+
+
+# --- bounds ---------------------------------------------------------------------------------------------------------------
+
+
+def _bound_groups(resolution: Resolution) -> Iterator[Group]:
+    """For each package that bounds are about a group: the project's spec for it, narrowed, or one of ours, or a remark alone.
+
+    conda has no way to say which versions of a package are allowed if it is installed: so the remark is for people, and the solver
+    gets the bound as a constraint.
+    """
+    for package in dict.fromkeys(bound.package for bound in resolution.bounds):
+        bounds, specs = _everywhere(resolution, package), written_for(resolution, package)
+        own = [dependency for dependency in resolution.dependencies if dependency.name == package]
+        if bounds and not (own and all(_within(dependency, bounds) for dependency in own)):
+            yield Group(specs, f"{'' if specs else f'if anything brings {package}: '}{_reasons(bounds)}")
+    for bound in resolution.bounds:
+        if bound.platforms != resolution.platforms:
+            yield Group((), f"if anything brings {bound.package} on {', '.join(bound.platforms)}: {_reasons([bound])}")
+
+
+def written_for(resolution: Resolution, package: str) -> tuple[str, ...]:
+    """The specs that bounds on a package put into environment.yml: those of the project, narrowed, or one of ours."""
+    bounds = _everywhere(resolution, package)
+    own = [dependency for dependency in resolution.dependencies if dependency.name == package]
+    if not own and any(bound.always for bound in bounds):
+        return (_bounded(package, bounds),)
+    return tuple(filter(None, (_narrowed(resolution, dependency) for dependency in own)))
+
+
+def _everywhere(resolution: Resolution, package: str) -> list[AppliedBound]:
+    """The bounds on a package that hold on every platform: environment.yml is the same for all."""
+    return [bound for bound in resolution.bounds if bound.package == package and bound.platforms == resolution.platforms]
+
+
+def _reasons(bounds: Iterable[AppliedBound]) -> str:
+    return "; ".join(dict.fromkeys(f"{bound.because.text}; see {bound.because.because}" for bound in bounds))
+
+
+def _narrowed(resolution: Resolution, dependency: Dependency) -> str:
+    """A spec of the project's, narrowed to what bounds leave of its package on every platform; "" where it stays as it is.
+
+    Two specs for one package would not do: conda-lock takes the last one.
+    """
+    bounds = _everywhere(resolution, dependency.name)
+    rest = _NAME.sub("", dependency.spec, count=1).strip()
+    if not bounds or _within(dependency, bounds) or (rest and not _COMPARISONS.fullmatch(rest)):
+        return ""
+    return f"{dependency.spec}{',' if rest else ' '}{_range(bounds)}"
+
+
+def _within(dependency: Dependency, bounds: Iterable[AppliedBound]) -> bool:
+    """Whether a spec of the project's leaves no version that a bound refuses."""
+    requested = requested_versions(dependency.spec)
+    return requested is not None and all(requested.is_subset(bound.versions) for bound in bounds)
+
+
+def _bounded(package: str, bounds: Sequence[AppliedBound]) -> str:
+    return f"{package} {_range(bounds)}".rstrip()
+
+
+def _range(bounds: Sequence[AppliedBound]) -> str:
+    """What several bounds on one package leave, as conda writes it; "" for any version."""
+    ranges = dict.fromkeys(bound.versions for bound in bounds)
+    narrow = (one for one in ranges if not any(other != one and other.is_subset(one) for other in ranges))
+    return ",".join(str(one).replace("==", "") if ".*" in str(one) else str(one) for one in narrow)
+
+
+def requested_versions(spec: str) -> SpecifierSet | None:
+    """The versions that a conda spec admits; None where they are not one range, or are written in brackets."""
+    rest = _OPERATOR.sub(r"\1", _NAME.sub("", spec, count=1).strip())
+    text = rest.split(" ", maxsplit=1)[0]
+    with_build = _WITH_BUILD.fullmatch(text)
+    try:
+        parts = [with_build[1]] if with_build else text.split(",")
+        return SpecifierSet(",".join(map(_specifier, parts)), prereleases=True)
+    except InvalidSpecifier:
+        return None
+
+
+def _specifier(part: str) -> str:
+    """One part of a conda range as PEP 440 writes it: `1.2.*` and `=1.2` are any 1.2.x, `1.2` is 1.2 alone."""
+    if part in ("", "*"):
+        return ""
+    if part[0] in "<>":
+        return part.removesuffix(".*")
+    if part[0] in "!~" or part.startswith("=="):
+        return part
+    return f"=={part[1:].removesuffix('.*')}.*" if part[0] == "=" else f"=={part}"
+
+
+# --- the solver -----------------------------------------------------------------------------------------------------------
 
 
 def requests(resolution: Resolution) -> tuple[SolveRequest, ...]:
@@ -71,11 +174,22 @@ def requests(resolution: Resolution) -> tuple[SolveRequest, ...]:
             specs=specs,
             channels=resolution.project.channels,
             virtual=resolution.target.virtual[platform],
-            excluded=resolution.excluded,
+            constraints=constraints(resolution, platform),
             exclude_newer=resolution.project.exclude_newer,
         )
         for platform in resolution.platforms
     )
+
+
+def constraints(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
+    """What the solver may not break on one platform of a resolution."""
+    return constraint_specs((bound for bound in resolution.bounds if platform in bound.platforms), resolution.excluded)
+
+
+def constraint_specs(bounds: Iterable[AppliedBound], excluded: Iterable[str]) -> tuple[str, ...]:
+    """What a package must be if the solver installs it: within its bounds, and not one of another CUDA."""
+    bounded = dict.fromkeys(text for bound in bounds if " " in (text := _bounded(bound.package, [bound])))
+    return (*bounded, *(f"{name} <0a0" for name in excluded))
 
 
 def environment_name(resolution: Resolution) -> str:

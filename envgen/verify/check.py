@@ -16,7 +16,7 @@ from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
-from envgen.verify import rules_builds, rules_integrity, rules_promises  # noqa: F401 - they fill the registry
+from envgen.verify import rules_builds, rules_integrity, rules_known, rules_promises  # noqa: F401 - they fill the registry
 from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 
 RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())

@@ -17,6 +17,7 @@ from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage
 from envgen.model.facts import Matrix, Platform, Toolkit
 from envgen.model.findings import Claim
+from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
 
@@ -75,8 +76,13 @@ class Case:
 
     @property
     def toolkit(self) -> Toolkit | None:
-        """The facts of the environment's CUDA; the newest of its major where only that is known."""
+        """The facts of the environment's CUDA; None where the matrices have none."""
         return toolkit_of(self.matrix, self.claim.cuda) if self.claim.kind == "cuda" else None
+
+    @property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The claim's GPUs that a machine of the platform can have."""
+        return tuple(gpu for gpu in self.claim.gpus if gpu.on(self.platform))
 
     @property
     def told(self) -> str:
@@ -90,10 +96,8 @@ class Case:
 
 
 def toolkit_of(matrix: Matrix, cuda: Version | None) -> Toolkit | None:
-    """The toolkit of a CUDA version; where the matrix has none, the nearest older one of its major, or its oldest."""
-    same = sorted((version for version in matrix.toolkits if cuda and version.major == cuda.major), reverse=True)
-    older = [version for version in same if cuda and version <= cuda]
-    return matrix.toolkits[(older or same[-1:])[0]] if same else None
+    """The toolkit of a CUDA version; None for one that the matrix does not have: the figures of another are not its own."""
+    return matrix.toolkits.get(cuda) if cuda else None
 
 
 Violations = Iterator[tuple[LockedPackage | None, str]]

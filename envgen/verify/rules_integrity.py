@@ -22,6 +22,7 @@ from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
 from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
 from envgen.model.packages import LockedPackage
+from envgen.model.withdrawn import withdrawal
 from envgen.verify.registry import Case, Violations, rule
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
@@ -99,6 +100,25 @@ def _bases(channel: str) -> tuple[str, ...]:
         return _DEFAULTS
     found = locate(channel)
     return (found.url, found.canonical)
+
+
+@rule(
+    "withdrawn-build",
+    "The channel does not offer the build any more, because it has a fault: no solve finds it again, even if its url still works.",
+    severity="warning",
+)
+def withdrawn_build(case: Case) -> Violations:
+    """Conda's packages whose channel is known, against matrices/withdrawn.yaml."""
+    for package in (package for package in case.packages if package.name in case.matrix.withdrawn):
+        channel = _channel_of(package)
+        found = withdrawal(case.matrix.withdrawn, channel, package.name, package.version, package.build, package.platform)
+        if found and package.manager == "conda":
+            yield package, f"{channel} withdrew it on {found.on}: {found.because}"
+
+
+def _channel_of(package: LockedPackage) -> str:
+    """The name of the channel that a package comes from, a mirror's included; "" where nothing says it."""
+    return package.url.rsplit("/", 3)[-3] if package.url.count("/") > 3 else ""
 
 
 @rule("credentials", "A lock is committed: everyone who can read it has the password.")
@@ -214,3 +234,13 @@ def _refused(case: Case, need: str) -> str:
         return ""
     fits = admits(words[0], found.version) is not False and (len(words) < 2 or fnmatchcase(found.build, words[1]))
     return "" if fits else f"{found.name} {found.version} {found.build} is locked"
+
+
+@rule("damaged-files", "Files of a package are missing or changed: an import fails, or runs something else.")
+def damaged_files(case: Case) -> Violations:
+    """In an installed environment, against the records in `conda-meta/`, and the RECORD of a pip package that envgen installed."""
+    for package in case.packages:
+        files = package.damaged
+        if files:
+            more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+            yield package, f"files that are missing or changed: {', '.join(files[:3])}{more}"

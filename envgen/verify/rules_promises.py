@@ -6,16 +6,19 @@ Virtual packages, the driver, the GPUs. Figures come from `matrices/`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 from packaging.version import InvalidVersion, Version
 
 from envgen.channels.versions import admits
 from envgen.formats.builds import cudnn_of
 from envgen.matrix.constraints import Value, holds, violation_text
-from envgen.matrix.hardware import cudnn_floor, has_code
+from envgen.matrix.gpu_code import BUILD
+from envgen.matrix.hardware import cudnn_floor, has_code, latest_driver
 from envgen.model.catalogue import parsed
 from envgen.model.facts import driver_text
+from envgen.model.gpu import Gpu
 from envgen.verify.registry import Case, Violations, rule, toolkit_of
 
 _IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
@@ -100,12 +103,21 @@ def _compilers(case: Case) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known.compiles for _, known in case.known if known.compiles))
 
 
+@rule("unknown-cuda", "The matrices do not know this CUDA, so its driver and its GPUs are not checked.", severity="warning")
+def unknown_cuda(case: Case) -> Violations:
+    """A CUDA without a row in cuda.yaml; the figures of its neighbours are not its own."""
+    cuda, newest = case.claim.cuda, max(case.matrix.toolkits, default=None)
+    if case.claim.kind == "cuda" and cuda and newest and case.toolkit is None:
+        known = f"newer than {newest}, the newest" if cuda > newest else "none"
+        yield None, f"CUDA {cuda} is {known} in matrices/cuda.yaml: the driver and the GPUs that it needs are not known"
+
+
 @rule("driver-too-old", "The project's oldest driver cannot run this CUDA.")
 def driver_too_old(case: Case) -> Violations:
     """The project's `driver:` against the floor of the family (minor-version compatibility), or of the toolkit before CUDA 11."""
     floor, _ = driver_floors(case)
     have = case.claim.driver
-    if floor and have and have < floor:
+    if floor and have and latest_driver(case.matrix, have) < floor:
         yield None, f"{case.told} needs driver {driver_text(floor)} or newer; the oldest is {driver_text(have)}"
 
 
@@ -116,7 +128,8 @@ def run_time_compilation(case: Case) -> Violations:
     """A driver between the floor of the family and the toolkit's own: it may not know code that a newer toolkit makes."""
     floor, compiling = driver_floors(case)
     have = case.claim.driver
-    if compiling and have and (floor is None or have >= floor) and have < compiling:
+    latest = latest_driver(case.matrix, have) if have else None
+    if compiling and have and latest and (floor is None or latest >= floor) and latest < compiling:
         wanted = f"code compiled at run time ({', '.join(_compilers(case))}) needs driver {driver_text(compiling)} or newer"
         yield None, f"{wanted}; the oldest is {driver_text(have)}"
 
@@ -126,20 +139,34 @@ def run_time_compilation(case: Case) -> Violations:
 
 @rule("gpu-without-code", "The build has no code for a GPU of the project, and fails with `no kernel image is available`.")
 def gpu_without_code(case: Case) -> Violations:
-    """The range of the target's toolkit, and of the one that a framework's build was made with, which may be an older minor.
+    """The range of the target's toolkit, and of the one that a framework's build was made with; then the code of the build itself.
 
-    Code for X.Y runs on X.Z, Z >= Y, of the same major.
+    An older minor may have made the build. Code for X.Y runs on X.Z, Z >= Y, of the same major.
     """
     if case.claim.kind != "cuda" or case.claim.cuda is None:
         return
+    lacking: set[str] = set()
     built = {case.claim.cuda: None, **{Version(cuda): package for package, _, cuda in case.frameworks if cuda and "." in cuda}}
     for cuda, package in built.items():
         toolkit = toolkit_of(case.matrix, cuda)
-        for gpu in case.claim.gpus if toolkit else ():
+        for gpu in case.gpus if toolkit else ():
             if toolkit and not has_code(toolkit, gpu):
                 low, high = toolkit.capabilities
                 held = f"has code for compute capability {low} to {high}"
+                lacking.add(gpu.name)
                 yield package, f"CUDA {cuda} {held}, not for {gpu.name} ({gpu.capability})"
+    yield from _without_own_code(case, [gpu for gpu in case.gpus if gpu.name not in lacking])
+
+
+def _without_own_code(case: Case, gpus: Sequence[Gpu]) -> Violations:
+    """What the builds of frameworks have no code for, by the rows of `code` in matrices/."""
+    for package, framework, cuda in case.frameworks:
+        shared = {**_known(case), BUILD: (Version(cuda),)} if cuda and "." in cuda else {}
+        rules = (row for row in case.matrix.constraints if row.says and any(c.axis == framework for c in row.when))
+        for rule_of_code, gpu in product(rules if shared else (), gpus):
+            known = {**shared, "gpu": (gpu.capability,)}
+            if holds(rule_of_code, known) is False:
+                yield package, f"{gpu.name}: {violation_text(rule_of_code, known)} ({rule_of_code.at})"
 
 
 @rule("cudnn-without-code", "This cuDNN has no code for a GPU of the project.")
@@ -148,7 +175,7 @@ def cudnn_without_code(case: Case) -> Violations:
     for package in case.packages:
         version = cudnn_of(case.catalogue, package)
         floor = cudnn_floor(case.matrix, version) if version else None
-        for gpu in case.claim.gpus if floor and case.claim.kind == "cuda" else ():
+        for gpu in case.gpus if floor and case.claim.kind == "cuda" else ():
             if floor and gpu.capability < floor:
                 yield package, f"has code from compute capability {floor} on, not for {gpu.name} ({gpu.capability})"
 
@@ -164,7 +191,7 @@ def fact(case: Case) -> Violations:
         return
     for constraint in case.matrix.constraints:
         wants = {condition.axis for condition in constraint.need}
-        if not constraint.warn and wants & _HARDWARE and holds(constraint, known) is False:
+        if not constraint.warn and not constraint.says and wants & _HARDWARE and holds(constraint, known) is False:
             yield None, f"{violation_text(constraint, known)} ({constraint.at})"
 
 
@@ -173,8 +200,8 @@ def _known(case: Case) -> dict[str, tuple[Value, ...]]:
     known: dict[str, tuple[Value, ...]] = {"platform": (case.platform,), **_versions(case)}
     if case.claim.cuda:
         known["cuda"] = (case.claim.cuda,)
-    if case.claim.gpus:
-        known["gpu"] = tuple(gpu.capability for gpu in case.claim.gpus)
+    if case.gpus:
+        known["gpu"] = tuple(gpu.capability for gpu in case.gpus)
     glibc = virtual.get("__glibc", "").split(" ")[0]
     if re.fullmatch(r"\d+(\.\d+)*", glibc):
         known["glibc"] = (Version(glibc),)

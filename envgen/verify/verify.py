@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,38 +11,39 @@ from packaging.version import InvalidVersion, Version
 from envgen import targets
 from envgen.formats.installed import installed_target
 from envgen.formats.others import read_any
+from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.matrix.hardware import runs_with
-from envgen.matrix.load import load_matrix
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Project, Target
 from envgen.model.findings import Claim, Verified
-from envgen.model.layout import VIRTUAL, Layout, starter
+from envgen.model.layout import VIRTUAL, Layout
 from envgen.model.packages import Lock
-from envgen.project.load import load
-from envgen.resolver.cells import with_overrides
+from envgen.model.requested import with_gpus, with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
-from envgen.yamlfile.document import read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest:
-    """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be."""
+    """What `envgen verify` is asked. `target`, `project` and `virtual` say what the paths are meant to be.
+
+    `hashes` compares the content of every file of an environment, not only its size.
+    """
 
     paths: tuple[Path, ...]
     target: str | None = None
     project: str | None = None
     virtual: Path | None = None
+    hashes: bool = False
 
 
-def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...]:
-    """Every platform of every path; without a path, of the repository's locks.
+ProjectByName = Callable[[str], Project]
+"""The project of the repository with that name; raises BadInput where there is none, or where it cannot be read."""
 
-    Outside a repository the facts that came with envgen are used. Raises BadInput about a path that cannot be read.
-    """
-    facts = layout or Layout(starter())
-    matrix = load_matrix(facts.matrices, facts.shown(facts.matrices))
+
+def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest) -> tuple[Verified, ...]:
+    """Every platform of every path; without a path, of the repository's locks. Raises BadInput about a path that cannot be read."""
     paths = asked.paths or (_own(layout, asked, matrix) if layout else ())
     if not paths:
         raise BadInput(
@@ -51,8 +52,8 @@ def verified(layout: Layout | None, asked: VerifyRequest) -> tuple[Verified, ...
     return tuple(
         item
         for path in paths
-        for lock in read_any(path, _shown(path, layout))
-        for item in _judged(lock, path, layout, asked, matrix)
+        for lock in read_any(path, _shown(path, layout), hashes=asked.hashes)
+        for item in _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix)
     )
 
 
@@ -63,9 +64,9 @@ def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix) -> tuple[Path, ..
     places = [path for path in layout.locks() if asked.project in (None, path.parent.parent.name)]
     if asked.target is None:
         return tuple(places)
-    wanted, folders = _requested(asked.target, matrix), dict.fromkeys(path.parent.parent for path in places)
-    names = {folder: [path.parent.name for path in places if path.parent.parent == folder] for folder in folders}
-    return tuple(path for path in places if path.parent.name == targets.newest_of(wanted, names[path.parent.parent]))
+    wanted, projects = _requested(asked.target, matrix), dict.fromkeys(path.parent.parent.name for path in places)
+    chosen = {name: targets.newest_of(wanted, layout.locked_targets(name)) for name in projects}
+    return tuple(path for path in places if path.parent.name == chosen[path.parent.parent.name])
 
 
 def _requested(word: str, matrix: Matrix) -> targets.TargetRange:
@@ -78,8 +79,7 @@ def _shown(path: Path, layout: Layout | None) -> str:
     return layout.shown(whole) if layout and whole.is_relative_to(layout.root) else str(path)
 
 
-def _judged(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest, matrix: Matrix) -> Iterable[Verified]:
-    claims = _claims(lock, path.absolute(), layout, asked, matrix)
+def _judged(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> Iterable[Verified]:
     findings = check.check(lock, claims, matrix)
     for case in check.cases(lock, claims, matrix):
         mine = tuple(found for found in findings if found.platform == case.platform)
@@ -98,19 +98,21 @@ def _judged(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
 # --- what a path is meant to be -------------------------------------------------------------------------------------------
 
 
-def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest, matrix: Matrix) -> Mapping[Platform, Claim]:
+def _claims(
+    lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest, matrix: Matrix, by_name: ProjectByName
+) -> Mapping[Platform, Claim]:
     """By what was said on the command line, by the project whose lock it is, by the file beside it; else none: it is inferred."""
     place = _place(path, layout)
     project = asked.project or (place[0] if place else None)
     target = asked.target or (place[1] if place else None)
     if project and layout and target:
-        return _of_project(lock, layout, project, target, matrix)
+        return _of_project(lock, by_name(project), target, matrix)
     if asked.project:
         hint = "add --target TARGET" if layout else "run in the repository of that project"
         raise BadInput(f"no target of project {asked.project} given for {lock.shown}", hint=hint)
     if target:
         claims = claims_for(lock, requested_target(target, matrix))
-        promised = _promises(asked.virtual) if asked.virtual else {}
+        promised = read_virtual_packages(asked.virtual) if asked.virtual else {}
         return {p: replace(claim, virtual=promised[p]) if p in promised else claim for p, claim in claims.items()}
     virtual = asked.virtual or path.parent / VIRTUAL
     if asked.virtual or virtual.is_file():
@@ -120,8 +122,8 @@ def _claims(lock: Lock, path: Path, layout: Layout | None, asked: VerifyRequest,
 
 def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
     """Project and target of a lock in its place in the repository, or of an environment that envgen installed."""
-    if layout and path in layout.locks():
-        return path.parent.parent.name, path.parent.name
+    if layout and (place := layout.lock_place(path)):
+        return place
     try:
         named = installed_target(path)
     except BadInput:  # a damaged manifest claims nothing
@@ -129,13 +131,12 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
     return named if named and layout and named[0] in layout.projects() else None
 
 
-def _of_project(lock: Lock, layout: Layout, name: str, word: str, matrix: Matrix) -> dict[Platform, Claim]:
-    project = load(layout, matrix, name)
+def _of_project(lock: Lock, project: Project, word: str, matrix: Matrix) -> dict[Platform, Claim]:
     rows = {row.name: row for row in project.targets}
     target = targets.newest_of(_requested(word, matrix), rows)
     if target is None:
-        raise BadInput(f"{name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
-    claims = claims_for(lock, with_overrides(matrix.targets[target], rows[target]))
+        raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
+    claims = claims_for(lock, with_gpus(with_overrides(matrix.targets[target], rows[target]), project))
     return {platform: _for_project(claim, project) for platform, claim in claims.items()}
 
 
@@ -172,7 +173,7 @@ def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
 
 def _of_promise(lock: Lock, path: Path, catalogue: Catalogue) -> dict[Platform, Claim]:
     """What a `virtual-packages.yml` makes of a lock: where it promises `__cuda`, a CUDA environment that this driver runs."""
-    promised = _promises(path)
+    promised = read_virtual_packages(path)
     claims = {}
     for platform in (platform for platform in lock.platforms if platform in promised):
         seems = check.inferred(catalogue, [package for package in lock.packages if package.platform == platform])
@@ -181,22 +182,6 @@ def _of_promise(lock: Lock, path: Path, catalogue: Catalogue) -> dict[Platform, 
             kind="cuda" if "__cuda" in virtual else "cpu", cuda=_cuda(virtual, seems, path), source=path.name, virtual=virtual
         )
     return claims
-
-
-def _promises(path: Path) -> dict[Platform, dict[str, str]]:
-    """A `virtual-packages.yml`: platform -> virtual package -> "version" or "version build"."""
-    data = read(path, str(path)).data
-    subdirs = data.get("subdirs") if isinstance(data, dict) else None
-    if not isinstance(subdirs, dict):
-        raise BadInput("`subdirs:` is missing", where=path, hint="docs/projects.md has an example of such a file")
-    return {str(platform): _packages(found, path) for platform, found in subdirs.items()}
-
-
-def _packages(found: object, path: Path) -> dict[str, str]:
-    packages = found.get("packages") if isinstance(found, dict) else None
-    if not isinstance(packages, dict):
-        raise BadInput("a subdir has no `packages:`", where=path, hint="docs/projects.md has an example of such a file")
-    return {str(name): str(value) for name, value in packages.items()}
 
 
 def _cuda(virtual: Mapping[str, str], seems: Claim, path: Path) -> Version | None:

@@ -28,6 +28,7 @@ from yaml.resolver import Resolver
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
+from envgen.yamlfile.text import place
 
 KeyPath = tuple[str | int, ...]
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -72,12 +73,6 @@ def compose(text: str, shown: str, *, aliases: bool = False) -> Node | None:
 def address(shown: str, node: Any) -> Address:
     """Where a node or an event of PyYAML begins."""
     return Address(shown, node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def place(shown: str, data: bytes, offset: int) -> Address:
-    """The line and column of a byte."""
-    before = data[:offset].decode("utf-8", errors="replace").split("\n")
-    return Address(shown, len(before), len(before[-1]) + 1)
 
 
 def walk(value: Node, begin: Node | None = None, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node, Node]]:

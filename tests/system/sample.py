@@ -32,7 +32,7 @@ SECTIONS = ("packages", "packages.conda")
 
 def of_advice(snapshot: Path) -> Iterator[File]:
     """What the trials of advice.yaml get, and what they could get instead."""
-    index = FolderIndex(snapshot, "snapshot")
+    index = FolderIndex(snapshot, "snapshot", test_advice.MATRIX.withdrawn)
     for name, trial in [*test_advice.trials(), *test_advice.contraries()]:
         seen = replace(trial, virtual={})  # a machine that tells its driver
         forced = [

@@ -44,26 +44,33 @@ class Package(Described):
 
     A file that begins with `#!` is executable; one that names PLACEHOLDER will name the prefix. `folders` are copied whole.
     `python` makes a noarch python package, whose files lie in `site-packages/` and whose `entry_points` become scripts.
+    `index` are more fields of its index.json.
     """
 
     files: Mapping[str, File] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     python: bool = False
     entry_points: tuple[str, ...] = ()
+    index: Mapping[str, Any] = field(default_factory=dict)
 
 
-def python_package(version: str = f"{MINOR}.9") -> Package:
-    """A package `python` of any version, whose bin/python is the interpreter that runs the tests."""
-    interpreter = Path(sys.executable).resolve()
+def python_package(version: str = f"{MINOR}.9", *, build: str = "h0123456_0_cpython", threads: bool = False) -> Package:
+    """A package `python` of any version, whose bin/python is the interpreter that runs the tests.
+
+    With `threads` it is free-threaded: packages lie in a folder of their own, which its index.json names.
+    """
+    interpreter, minor = Path(sys.executable).resolve(), ".".join(version.split(".")[:2])
+    library = f"python{minor}{'t' if threads else ''}"
     files: dict[str, File] = {
         "bin/python": interpreter,
         "bin/python3": Path("python"),
-        f"bin/python{'.'.join(version.split('.')[:2])}": Path("python"),
+        f"bin/python{minor}": Path("python"),
         "pyvenv.cfg": f"home = {interpreter.parent}\ninclude-system-site-packages = false\n",
-        f"{SITE}/README.txt": "packages\n",
-        **({} if RUNS == f"python{MINOR}" else {f"lib/{RUNS}": Path(f"python{MINOR}")}),  # where the interpreter looks
+        f"lib/{library}/site-packages/README.txt": "packages\n",
+        **({} if RUNS == library else {f"lib/{RUNS}": Path(library)}),  # where the interpreter looks
     }
-    return Package("python", version, "h0123456_0_cpython", subdir=SUBDIR, files=files)
+    index = {"python_site_packages_path": f"lib/{library}/site-packages", "track_features": "free_threading"} if threads else {}
+    return Package("python", version, build, subdir=SUBDIR, files=files, index=index)
 
 
 def pip_package() -> Package:
@@ -111,8 +118,8 @@ def _assemble(scratch: Path, package: Described, folder: Path) -> None:
         compression_level=0,
     )
     named = [path for path, text in filled.files.items() if not isinstance(text, Path) and PLACEHOLDER.encode() in _bytes(text)]
-    if named or filled.entry_points:
-        _finish(folder / f"{package.name}-{package.version}-{package.build}.conda", named, filled.entry_points)
+    if named or filled.entry_points or filled.index:
+        _finish(folder / f"{package.name}-{package.version}-{package.build}.conda", named, filled)
 
 
 def _write(folder: Path, files: Mapping[str, File]) -> None:
@@ -130,24 +137,31 @@ def _bytes(text: str | bytes) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
-def _finish(archive: Path, named: Iterable[str], points: Iterable[str]) -> None:
-    """Say in a package's own metadata which files name the prefix, and which scripts it has: assemble_package says neither."""
+def _content(file: File | None) -> bytes:
+    return b"" if file is None or isinstance(file, Path) else _bytes(file)
+
+
+def _finish(archive: Path, named: Iterable[str], package: Package) -> None:
+    """Say in a package's own metadata which files name the prefix, which scripts it has, and what else it says of itself."""
     with zipfile.ZipFile(archive) as whole:
         parts = {name: whole.read(name) for name in whole.namelist()}
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as whole:
         for name, data in parts.items():
-            whole.writestr(name, _told(data, set(named), list(points)) if name.startswith("info-") else data)
+            whole.writestr(name, _told(data, set(named), package) if name.startswith("info-") else data)
 
 
-def _told(packed: bytes, named: set[str], points: list[str]) -> bytes:
-    """The packed info/ of a package with paths.json and link.json changed."""
+def _told(packed: bytes, named: set[str], package: Package) -> bytes:
+    """The packed info/ of a package with paths.json, link.json and index.json changed."""
     with tarfile.open(fileobj=io.BytesIO(zstandard.ZstdDecompressor().decompressobj().decompress(packed))) as source:
         files = {member.name: file.read() for member in source.getmembers() if (file := source.extractfile(member))}
     paths: Any = json.loads(files["info/paths.json"])
     for entry in paths["paths"]:
-        entry |= {"prefix_placeholder": PLACEHOLDER, "file_mode": "text"} if entry["_path"] in named else {}
+        mode = "binary" if b"\0" in _content(package.files.get(entry["_path"])) else "text"
+        entry |= {"prefix_placeholder": PLACEHOLDER, "file_mode": mode} if entry["_path"] in named else {}
     files["info/paths.json"] = json.dumps(paths).encode()
-    if points:
+    files["info/index.json"] = json.dumps({**json.loads(files["info/index.json"]), **package.index}).encode()
+    if package.entry_points:
+        points = list(package.entry_points)
         link = {"noarch": {"type": "python", "entry_points": points}, "package_metadata_version": 1}
         files["info/link.json"] = json.dumps(link).encode()
     content = io.BytesIO()

@@ -152,8 +152,8 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             "they exclude each other",
         ),
         (
-            replaced(("numpy, ", "cudatoolkit=12.3, ")),
-            f"{FILE}:6:16: `cudatoolkit=12.3`: no target has this CUDA version",
+            replaced(("numpy, ", "cudatoolkit=12.7, ")),
+            f"{FILE}:6:16: `cudatoolkit=12.7`: no target has this CUDA version",
             "the nearest are",
         ),
         (

@@ -100,12 +100,14 @@ def copied(old: Workspace, folder: Path) -> Workspace:
     return Workspace(folder / "repository", old.environment)
 
 
-def struck(site: Workspace, index: Path, at: int, sign: signal.Signals = signal.SIGKILL, **more: str) -> Run:
-    """A lock run that gets a signal at its event number `at`."""
+def struck(
+    site: Workspace, index: Path, at: int, sign: signal.Signals = signal.SIGKILL, words: tuple[str, ...] = (), **more: str
+) -> Run:
+    """A lock run that gets a signal at its event number `at`; `words` are further options."""
     hook = site.environment["HOME"] + "/strike"
     settings = {"STRIKE_AT": str(at), "STRIKE_SIGNAL": str(int(sign)), "STRIKE_BELOW": "/environments/", **more}
     path = os.pathsep.join((hook, site.environment["PYTHONPATH"]))
-    return site.envgen("lock", "--index", index, **settings, PYTHONPATH=path)
+    return site.envgen("lock", "--index", index, *words, **settings, PYTHONPATH=path)
 
 
 def temporaries(site: Workspace) -> list[str]:
@@ -223,7 +225,8 @@ def test_ctrl_c_while_thinking_leaves_all_files_as_they_are(
     site: Workspace, old: Workspace, new: Mapping[str, bytes], index: Path, module: str
 ) -> None:
     before = site.files()
-    done = struck(site, index, 1, signal.SIGINT, STRIKE_BELOW="/no such folder/", STRIKE_IMPORT=module)
+    words = ("--pin-with", "conda-lock")  # so that it is imported
+    done = struck(site, index, 1, signal.SIGINT, words, STRIKE_BELOW="/no such folder/", STRIKE_IMPORT=module)
     assert done.status == 130, done.err
     assert done.err.strip() == INTERRUPTED
     assert site.files() == (new if module == "rich.table" else before)

@@ -75,13 +75,13 @@ def test_the_locked_target_that_fits_is_chosen(
 CHOICE = """
 from pathlib import Path
 from envgen.machine.locked import best_locked
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.layout import Layout
-from envgen.project.load import load
+from envgen.project.cached import cached_project
 from envgen.targets import MachineWord
 layout = Layout(Path.cwd())
-matrix = load_matrix(layout.matrices)
-print(best_locked(MachineWord.AUTO, layout, matrix, load(layout, matrix, "frontier"))[0])
+matrix = cached_matrix(layout)
+print(best_locked(MachineWord.AUTO, layout, matrix, cached_project(layout, matrix, "frontier"))[0])
 """
 
 
@@ -116,12 +116,18 @@ def test_without_a_driver_the_cpu_target_is_right(site: Workspace) -> None:
     )
 
 
-def test_a_v100_is_told_of_the_locked_cudnn(site: Workspace, nvml: FakeNvml) -> None:
+def test_a_v100_is_told_of_the_locked_cudnn(site: Workspace, nvml: FakeNvml, tmp_path: Path) -> None:
     """cuDNN 9.11 and later have no code for it, though CUDA 12.9 has: the build would start, and fail at its first convolution."""
-    done = doctor(site, nvml(driver="580.65.06", cuda=13000, gpus=V100), "frontier")
-    assert "no: its lock has cuDNN 9." in done.out
+    copy = Workspace(Path(shutil.copytree(site.root, tmp_path / "copy")), site.environment)
+    machine = nvml(driver="580.65.06", cuda=13000, gpus=V100)
+    assert chosen(copy, machine, "frontier") == "cu129"
+    lock = copy.root / "environments/frontier/cu129/conda-lock.yml"
+    kept = [line for line in lock.read_text().splitlines() if "envgen-" not in line and "custom_metadata" not in line]
+    lock.write_text("\n".join(kept).replace("9.10.2.21", "9.13.1.26") + "\n")  # as another tool locked it in October 2025
+    done = doctor(copy, machine, "frontier")
+    assert "no: its lock has cuDNN 9.13.1.26" in done.out
     assert '-> add `gpus: ["7.0"]` to the project and run `envgen lock`' in done.out
-    assert chosen(site, nvml(driver="580.65.06", cuda=13000, gpus=V100), "frontier") == "cpu"
+    assert chosen(copy, machine, "frontier") == "cpu"
 
 
 def test_mig_and_hidden_gpus_are_seen(site: Workspace, nvml: FakeNvml) -> None:

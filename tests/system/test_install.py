@@ -27,6 +27,7 @@ from rattler import PackageRecord, RepoDataRecord
 from rattler import install as rattler_install
 from rattler.explicit_environment import ExplicitEnvironmentSpec
 from system.channel import Server, serve
+from system.conda_history import requested_and_held
 from system.stand_in import MINOR, PLACEHOLDER, SITE, SUBDIR, Package, channel, pip_package, python_module, python_package
 from system.test_crash import mounted
 
@@ -160,7 +161,10 @@ def tree(prefix: Path) -> dict[str, bytes]:
 
 
 def _placeless(path: Path, data: bytes) -> bytes:
-    """A record of conda-meta/ without the hashes and sizes of files that name the prefix: they differ with it."""
+    """A file of conda-meta/ without what differs from run to run: dates, and hashes and sizes of files that name the prefix."""
+    if path.parts[-2:] == ("conda-meta", "history"):
+        requested, held = requested_and_held(path.parent.parent)
+        return json.dumps([requested, sorted(held)]).encode()
     if path.suffix != ".json" or path.parent.name != "conda-meta" or not data.startswith(b"{"):
         return data
     record = json.loads(data)
@@ -219,6 +223,14 @@ def test_talk_is_on_stderr_how_to_use_it_and_what_other_tools_are_told(site: Sit
     printed = site.install("--print-commands")
     assert (printed.status, printed.err) == (0, "")
     assert printed.out.splitlines() == [line.strip() for line in done.err.splitlines()[2:]]
+
+
+def test_conda_lock_is_not_offered_where_the_lock_lacks_the_md5_that_it_needs(site: Site) -> None:
+    lock = site.workspace.root / "environments/p/cpu/conda-lock.yml"
+    text = re.sub(r"^    md5: \w+\n", "", lock.read_text(), count=1, flags=re.MULTILINE)
+    lock.write_text(re.sub(r"  custom_metadata:\n(    .*\n)+", "", text))
+    printed = site.install("--print-commands")
+    assert [line.split()[0] for line in printed.out.splitlines()] == ["micromamba", "mamba"]
 
 
 def test_a_place_with_a_space_and_quotes_is_quoted_and_works(site: Site, tmp_path: Path) -> None:
@@ -617,6 +629,9 @@ def test_a_damaged_record_of_an_environment_is_named(site: Site) -> None:
     site.installed()
     record = site.prefix / "conda-meta" / "alpha-1.0-pyh1234567_0.json"
     record.write_text(record.read_text()[:100])
+    refused(site.install(), str(record), "cannot be read")
+    (row,) = json.loads(site.workspace.envgen("list", "--json").out)
+    assert (row["state"], row["damaged"]) == ("damaged", ["conda-meta/alpha-1.0-pyh1234567_0.json"])
     site.take("new")
     refused(site.install(), str(record), "cannot be read")
 
@@ -651,6 +666,11 @@ def test_a_private_channel_is_opened_and_its_secret_is_kept_nowhere(
     assert without.status == 2
     assert "CH_" in without.err
     assert "not set" in without.err
+    printed = workspace.envgen("install", "p", "--target", "cpu", "--print-commands")
+    rendered = rendered_by_conda_lock(workspace, tmp_path, **variables)
+    assert [line.split()[0] for line in printed.out.splitlines()] == ["conda-lock"]  # mamba does not fill in variables
+    assert SECRET in rendered
+    assert "$" not in rendered
     for path in workspace.root.rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
 
@@ -866,10 +886,7 @@ def test_many_runs_at_once_make_one_whole_environment(site: Site, trees: Mapping
 
 
 def test_what_conda_lock_renders_and_rattler_installs_is_the_same_environment(site: Site, tmp_path: Path) -> None:
-    lock = site.workspace.root / "environments/p/cpu/conda-lock.yml"
-    words = [sys.executable, "-W", "ignore", "-m", "conda_lock", "render", "--kind", "explicit", "--platform", SUBDIR, str(lock)]
-    environment = {name: value for name, value in site.workspace.environment.items() if name != "PYTHONWARNINGS"}
-    subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    rendered_by_conda_lock(site.workspace, tmp_path)
     (rendered,) = tmp_path.glob("*.lock")
     spec = ExplicitEnvironmentSpec.from_path(rendered)
     urls = [entry.url.partition("#")[0] for entry in spec.packages]
@@ -882,6 +899,16 @@ def test_what_conda_lock_renders_and_rattler_installs_is_the_same_environment(si
     ours, theirs = ({n: d for n, d in tree(p).items() if not n.startswith(without)} for p in (site.prefix, other))
     assert names(site.prefix) == names(other)
     assert ours == theirs
+
+
+def rendered_by_conda_lock(workspace: Workspace, folder: Path, **variables: str) -> str:
+    """The explicit file that conda-lock makes of the lock of p-cpu, as it does when it installs."""
+    lock = workspace.root / "environments/p/cpu/conda-lock.yml"
+    words = [sys.executable, "-W", "ignore", "-m", "conda_lock", "render", "--kind", "explicit", "--platform", SUBDIR, str(lock)]
+    environment = {name: value for name, value in workspace.environment.items() if name != "PYTHONWARNINGS"} | variables
+    subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True)
+    (rendered,) = folder.glob("*.lock")
+    return rendered.read_text()
 
 
 def _record(site: Site, url: str, scratch: Path) -> RepoDataRecord:

@@ -37,7 +37,7 @@ def test_schemas_are_written_once_and_then_lint_finds_nothing(workspace: Workspa
     assert bare.status == 0
     assert bare.out.splitlines()[0] == "matrices/advice.yaml:1:1: schema (warning): there is no schema schemas/advice.schema.json"
     assert "    run `envgen matrix schemas`" in bare.out.splitlines()[1]
-    assert bare.err.startswith("12 warnings; ")
+    assert bare.err.startswith("13 warnings; ")
     assert workspace.envgen("matrix", "lint", "--strict").status == 1
     written = workspace.envgen("matrix", "schemas")
     assert (written.status, written.out.splitlines()[0]) == (0, "wrote schemas/advice.schema.json")
@@ -58,7 +58,7 @@ def test_every_finding_is_told_with_its_place_and_the_exit_code_is_one(workspace
     assert (done.status, done.out.splitlines()) == (
         1,
         [
-            'matrices/cuda.yaml:12:17: spelling: "450.80.2" is not in the usual spelling',
+            'matrices/cuda.yaml:15:17: spelling: "450.80.2" is not in the usual spelling',
             '    write "450.80.02"',
             f"matrices/pytorch.yaml:{line}:13: never-applies: nothing in the matrices can have cuda >=14",
             "    correct it, or remove the row",
@@ -67,7 +67,7 @@ def test_every_finding_is_told_with_its_place_and_the_exit_code_is_one(workspace
     assert done.err.startswith("2 errors; ")
     rows = json.loads(workspace.envgen("matrix", "lint", "--json").out)
     assert [(row["rule"], row["severity"], row["file"], row["line"], row["column"]) for row in rows] == [
-        ("spelling", "error", "matrices/cuda.yaml", 12, 17),
+        ("spelling", "error", "matrices/cuda.yaml", 15, 17),
         ("never-applies", "error", "matrices/pytorch.yaml", line, 13),
     ]
     assert all(row["text"] and row["hint"] for row in rows)
@@ -80,8 +80,8 @@ def test_files_that_cannot_be_read_are_told_together(workspace: Workspace) -> No
     done = workspace.envgen("matrix", "lint", "--json")
     assert (done.status, done.out) == (2, "")
     assert [line for line in done.err.splitlines() if line.startswith("error: ")] == [
-        "error: matrices/cuda.yaml:15:6: toolkits[0].version: expected a string, got the number 13.3",
-        "error: matrices/gpus.yaml:11:5: gpus[0].modles: unknown key",
+        "error: matrices/cuda.yaml:20:6: toolkits[2].version: expected a string, got the number 13.3",
+        "error: matrices/gpus.yaml:27:5: gpus[0].modles: unknown key",
         "error: matrices/x.yaml:1:22: nested too deeply",
     ]
     assert "Traceback" not in done.err

@@ -23,7 +23,7 @@ PAGES = sorted((REPO / "docs" / "scenarios").glob("[0-9]*.md"))
 A100, V100, T4 = "NVIDIA A100-SXM4-40GB:8.0", "Tesla V100-SXM2-16GB:7.0", "Tesla T4:7.5"
 MACHINES = {  # the page -> driver, CUDA, GPUs of the machine that it is told on
     "1": ("560.35.05", 12060, T4),
-    "4": ("535.104.05", 12020, f"{A100},{V100}"),
+    "4": ("580.95.05", 13000, f"{A100},{V100}"),
     "5": ("575.57.08", 12090, A100),
 }
 

@@ -255,3 +255,19 @@ def test_an_environment_without_pip_is_told_what_it_lacks(site: Site) -> None:
     assert "the lock has pip packages, but no pip to install them with" in done.err
     assert "add `pip` to `dependencies:`" in done.err
     assert not site.prefix.exists()
+
+
+@pytest.mark.parametrize("file", [f"{SITE}/tinyops.py", "bin/tinyops-says", f"{SITE}/tinyops-1.0.dist-info/RECORD"])
+def test_a_damaged_file_of_a_pip_package_is_noticed_and_repaired(site: Site, file: str) -> None:
+    site.installed()
+    (site.prefix / file).unlink()
+    (row,) = json.loads(site.workspace.envgen("list", "--json").out)
+    assert (row["state"], row["damaged"]) == ("damaged", [file])
+    if "RECORD" not in file:
+        assert "damaged-files" in site.workspace.envgen("verify", site.prefix).out
+    done = site.install()
+    assert (done.status, done.out) == (0, f"p-cpu: repaired in {site.prefix} (1 package added, 1 removed)\n"), done.err
+    said = subprocess.run([site.prefix / "bin" / "tinyops-says"], capture_output=True, text=True, check=True)
+    assert said.stdout == f"{site.prefix}\n"
+    (row,) = json.loads(site.workspace.envgen("list", "--json").out)
+    assert row["state"] == "installed"

@@ -49,7 +49,7 @@ CPU = Told("pytorch: '2.7.1'", "cpu", "3.12")
 VENDOR_TORCH = Told("pytorch: '2.1.0'", "cu118", "3.10", VENDOR)
 VENDOR_12 = Told("pytorch: '1.12.1'", "cu113", "3.10", VENDOR_OLD)
 VENDOR_9 = Told("pytorch: '1.9.0'", "cu111", "3.9", VENDOR_OLD)
-TENSOR_11 = Told("tensorflow: '2.15'", "cu118", "3.11")
+TENSOR_11 = Told("tensorflow: '2.14'", "cu118", "3.11")
 V100_TORCH = Told("pytorch: '2.12.1'", "cu129", "3.14", more=V100)
 
 # row -> (it speaks to this project, and not to this one)
@@ -86,12 +86,12 @@ TOLD: Mapping[str, tuple[Told, Told]] = {
     "G13/4": (Told("tensorflow: '2.18'", "cu126", "3.12", platforms=WINDOWS), TENSOR),
     "G13/5": (Told("jax: '0.9.2'", "cu129", platforms=WINDOWS), JAX),
     "G14/1": (Told("tensorflow: '2.18'", "cu126", "3.12", platforms=AARCH), TENSOR),
-    "G14/2": (Told("jax: '0.7.1'", "cu129", platforms=AARCH), Told("jax: '0.9.2'", "cu129", platforms=AARCH)),
+    "G14/2": (Told("jax: '0.6.0'", "cu126", platforms=AARCH), Told("jax: '0.9.2'", "cu129", platforms=AARCH)),
     "G14/3": (Told("pytorch: '2.1.0'", "cu120", platforms=AARCH), Told("pytorch: '2.1.2'", "cu120", platforms=AARCH)),
     "G15/1": (Told("pytorch: '2.2.0'", "cu118", channels=VENDOR), VENDOR_TORCH),
     "G15/2": (Told("tensorflow: '>=2.18'", "cpu", "3.12"), TENSOR),
     "G15/3": (TORCH, VENDOR_TORCH),
-    "G15/4": (Told("tensorflow: '2.14'", "cu118"), TENSOR_11),
+    "G15/4": (TENSOR_11, Told("tensorflow: '2.15'", "cu120")),
     "G16/1": (Told("pytorch: '2.1.0'", "cpu", "3.10", VENDOR), VENDOR_TORCH),
     "G16/2": (Told("pytorch: '1.10.2'", "cpu"), Told("pytorch: '1.12.1'", "cpu")),
     "G16/3": (Told("tensorflow: '2.6.0'", "cpu"), Told("tensorflow: '2.6.2'", "cpu")),
@@ -116,7 +116,7 @@ TOLD: Mapping[str, tuple[Told, Told]] = {
     "V03/1": (Told("tensorflow: '2.4.1'", "cpu"), TENSOR),
     "V03/2": (TENSOR, Told("tensorflow: '2.11.1'", "cu112")),
     "V04/1": (TENSOR, TENSOR_11),
-    "V04/2": (Told("tensorflow: '2.14'", "cu118"), TENSOR_11),
+    "V04/2": (TENSOR_11, TENSOR),
 }  # fmt: skip
 
 

@@ -49,7 +49,11 @@ def best(matrix: Matrix, project: Project) -> Answer | None:
     for wish in project.targets:
         target = matrix.targets[wish.name]
         asked = [p for p in (project.platforms if wish.platforms is None else wish.platforms) if p in target.platforms]
-        older = tuple(cuda for cuda in _same_major(matrix, target.cuda) if cuda is None or _covered(matrix, project, cuda))
+        older = tuple(
+            cuda
+            for cuda in _same_major(matrix, target.cuda)
+            if cuda is None or _covered(matrix, [gpu.capability for gpu in project.gpus], cuda)
+        )
         for tried in ((target.cuda,), older):
             variants[wish.name] = tried
             kept[wish.name] = tuple(
@@ -147,38 +151,68 @@ def _installable(
     if not _runs(matrix, project, target, platform):
         return False
     facts: dict[str, list[object]] = {"target": [target.name], "platform": [platform], "python": [python]}
+    bound = {"gpu": _capabilities(project, platform)}
+    if target.cuda and project.gpus and not bound["gpu"]:
+        return False
     facts["provider"] = [_provider(matrix, project, wish) for wish in wishes]
     facts.update({release.framework: [release.version] for release, _ in chosen})
     if target.cuda:
         facts["cuda"] = [target.cuda]
-        facts |= {"driver": [project.driver]} if project.driver else {}
+        facts |= _driver(matrix, project, target.cuda, platform) if project.driver else {}
     if "__glibc" in target.virtual[platform]:
         facts["glibc"] = [Version(target.virtual[platform]["__glibc"])]
     if "__archspec" in target.virtual[platform]:
         facts["archspec"] = [target.virtual[platform]["__archspec"].split(" ")[-1]]
-    gpus: Iterable[Version | None] = _capabilities(project) or [None] if target.cuda else [None]
-    return all(_met(c, facts | ({"gpu": [gpu]} if gpu else {})) for c in matrix.constraints if not c.warn for gpu in gpus)
+    gpus: Iterable[Version | None] = bound["gpu"] or [None] if target.cuda else [None]
+    builds: list[dict[str, list[object]]] = [
+        {release.framework: [release.version], "build": [variant]} for release, variant in chosen if variant
+    ]
+    alone = [{**{name: value for name, value in facts.items() if name not in matrix.frameworks}, **build} for build in builds]
+    written, of_builds = ([c for c in matrix.constraints if not c.warn and bool(c.says) == says] for says in (False, True))
+    return all(
+        _met(c, known | ({"gpu": [gpu]} if gpu else {}))
+        for rules, worlds in ((written, [facts]), (of_builds, alone))
+        for c in rules
+        for known in worlds
+        for gpu in gpus
+    )
 
 
-def _capabilities(project: Project) -> list[Version]:
-    return [gpu.capability for gpu in project.gpus]
+def _capabilities(project: Project, platform: Platform) -> list[Version]:
+    return [gpu.capability for gpu in project.gpus if not gpu.platforms or platform in gpu.platforms]
+
+
+def _driver(matrix: Matrix, project: Project, cuda: Version, platform: Platform) -> dict[str, list[object]]:
+    """The newest driver that the written one may be, and what constraints call it."""
+    have, own = _newest(matrix, project.driver or Version("0")), matrix.toolkits[cuda].driver.get(_system(platform))
+    return {"driver": [have], "driver name": ["older" if own and have < own else "toolkit"]}
+
+
+def _newest(matrix: Matrix, driver: Version) -> Version:
+    """A number without a dot is a branch of drivers: all of them, up to the branch after it."""
+    if "." in str(driver):
+        return driver
+    branches = sorted(row.driver["linux"].major for row in matrix.toolkits.values() if "linux" in row.driver)
+    after = [branch for branch in branches if branch > driver.major] if driver.major in branches else []
+    return Version(f"{(after[0] if after else driver.major + 1) - 1}.999")
+
+
+def _system(platform: Platform) -> str:
+    return "windows" if platform.startswith("win") else "linux"
 
 
 def _runs(matrix: Matrix, project: Project, target: Target, platform: Platform) -> bool:
     if target.cuda is None:
         return True
-    toolkit = matrix.toolkits[target.cuda]
-    system = "windows" if platform.startswith("win") else "linux"
-    older = [row.driver[system] for row in matrix.toolkits.values() if row.version < toolkit.version and system in row.driver]
-    floor = toolkit.floor.get(system, max(older, default=None))  # a driver without a figure is newer than those before it
-    if project.driver and floor and project.driver < floor:
+    floor = matrix.toolkits[target.cuda].floor.get(_system(platform))
+    if project.driver and floor and _newest(matrix, project.driver) < floor:
         return False
-    return _covered(matrix, project, target.cuda)
+    return _covered(matrix, _capabilities(project, platform), target.cuda)
 
 
-def _covered(matrix: Matrix, project: Project, cuda: Version) -> bool:
+def _covered(matrix: Matrix, capabilities: Iterable[Version], cuda: Version) -> bool:
     low, high = matrix.toolkits[cuda].capabilities
-    return all(low <= gpu and gpu.major <= high.major for gpu in _capabilities(project))
+    return all(low <= gpu and gpu.major <= high.major for gpu in capabilities)
 
 
 def _met(constraint: Constraint, facts: Mapping[str, list[object]]) -> bool:
@@ -194,4 +228,5 @@ def _so(condition: Condition, facts: Mapping[str, list[object]]) -> bool:
             return value in condition.names
         return isinstance(value, Version) and value in condition.versions
 
-    return any(map(one, facts[condition.axis]))
+    named = condition.axis == "driver" and condition.versions is None
+    return any(map(one, facts["driver name" if named else condition.axis]))

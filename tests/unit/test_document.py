@@ -13,8 +13,10 @@ from packaging.version import Version
 from unit.small import examples, refused
 
 from envgen.model.errors import BadInput
+from envgen.model.ranges import version_range
 from envgen.yamlfile import nodes
-from envgen.yamlfile.document import FileModel, RangeText, Text, VersionText, checked, parse, read, version_range
+from envgen.yamlfile.document import parse, read
+from envgen.yamlfile.schema import FileModel, RangeText, Text, VersionText, checked
 
 ADDRESS = re.compile(r"f\.yaml:[1-9]\d*:[1-9]\d*: .")
 

@@ -12,7 +12,8 @@ from unit.small import examples, project_of, small_matrix
 
 from envgen.machine import fit
 from envgen.model.errors import BadInput
-from envgen.model.facts import Gpu, Matrix, driver_text
+from envgen.model.facts import Matrix, driver_text
+from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, System
 from envgen.targets import MachineWord
 
@@ -211,11 +212,11 @@ def test_wsl_is_judged_by_the_windows_driver(real: Matrix) -> None:
     assert one(real, "cu126", has, replace(LINUX, wsl=True)).fixes == ("install driver 528.33 or newer",)
 
 
-def test_where_nobody_names_a_floor_the_major_decides(real: Matrix) -> None:
+def test_on_windows_the_driver_of_wsl_is_judged(real: Matrix) -> None:
     wsl = replace(LINUX, wsl=True)
     assert one(real, "cu130", Machine(driver=Version("580.88"), cuda=Version("13.0"), gpus=(A100,)), wsl).runs
     assert one(real, "cu130", Machine(driver=Version("552.12"), cuda=Version("12.4"), gpus=(A100,)), wsl).fixes == (
-        "install a driver that runs CUDA 13",
+        "install driver 580 or newer",
     )
 
 
@@ -251,12 +252,13 @@ def test_a_lock_for_other_platforms_does_not_fit(real: Matrix) -> None:
 
 
 def test_a_locked_framework_without_code_for_the_gpu_does_not_fit(real: Matrix) -> None:
-    """TensorFlow of conda-forge for CUDA 12 begins at 6.0; CUDA itself begins at 5.0."""
+    """The builds of TensorFlow of conda-forge for CUDA 12 begin at 6.0; CUDA itself begins at 5.0."""
     m60 = Gpu(name="Tesla M60", capability=Version("5.2"))
     chosen = LockedTarget(("linux-64",), {"python": "3.12", "tensorflow": "2.18.0"})
     assert one(real, "cu129", machine("580.65.06", m60)).runs
     found = one(real, "cu129", machine("580.65.06", m60), lock=chosen)
-    assert "Tesla M60: tensorflow >=2.15" in found.why[0]
+    assert found.why[0].startswith("Tesla M60: tensorflow <2.19,>=2.15 from conda-forge for CUDA <13,>=12 has code for 6.0, 7.0, ")
+    assert ", not for compute capability 5.2 (https://github.com/conda-forge/tensorflow-feedstock" in found.why[0]
     assert one(real, "cu129", machine("580.65.06", V100), lock=chosen).runs
 
 
@@ -270,7 +272,7 @@ def test_a_locked_cudnn_without_code_for_the_gpu_does_not_fit(real: Matrix) -> N
 
 
 def test_of_two_gpus_the_one_without_code_may_be_hidden(real: Matrix) -> None:
-    others = "use a target from cu102 to cu129, which has code for it"
+    others = "use a target from cu92 to cu129, which has code for it"
     assert one(real, "cu130", machine("580.65.06", V100, A100)).fixes == (others, "hide the V100 with CUDA_VISIBLE_DEVICES")
     assert one(real, "cu130", machine("580.65.06", V100, V100)).fixes == (others,)
 

@@ -101,3 +101,17 @@ def test_outside_of_any_repository_the_next_step_is_named(tmp_path: Path) -> Non
 def test_what_init_copies_is_there() -> None:
     assert (starter() / "matrices" / "targets.yaml").is_file()
     assert (starter() / "templates" / "environment.yml.j2").is_file()
+
+
+def test_a_lock_in_its_place_has_a_project_and_a_target(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    place = tmp_path / "environments" / "vision" / "cu126" / "conda-lock.yml"
+    assert layout.lock_place(place) is None
+    place.parent.mkdir(parents=True)
+    place.write_text("")
+    (place.parent.parent / "cpu" / "conda-lock.yml").mkdir(parents=True)
+    assert layout.lock_place(place) == ("vision", "cu126")
+    assert layout.locked_targets("vision") == ("cu126",)
+    assert layout.locked_targets("other") == ()
+    for other in (place.parent / "environment.yml", tmp_path / "conda-lock.yml", place.parent.parent / "cpu" / "conda-lock.yml"):
+        assert layout.lock_place(other) is None

@@ -38,10 +38,25 @@ def _clean() -> dict[str, str]:
         assert old in files[file]
         files[file] = files[file].replace(old, new, 1)
     files["packages.yaml"] = "because: https://x.example\n"
+    files["withdrawn.yaml"] = "because: https://x.example\nwithdrawn: []\n"
     return {name: f"{first_line('matrices', kind_of(name))}\n{text}" for name, text in files.items()}
 
 
 CLEAN = _clean()
+WITHDRAWN = """\
+withdrawn:
+  - date: 2026-01-31
+    channel: conda-forge
+    because: https://x.example/requests/1
+    builds:
+      - {packages: [alpha], versions: ["2.1.0"], builds: ["cuda*_9"]}
+"""
+
+
+def withdrawn(package: str, version: str, build: str) -> Change:
+    """A withdrawal instead of none."""
+    row = f'{{packages: [{package}], versions: ["{version}"], builds: ["{build}"]}}'
+    return "withdrawn.yaml", "withdrawn: []\n", WITHDRAWN.partition("      - ")[0] + f"      - {row}\n"
 
 
 def lint(folder: Path, files: Mapping[str, str], today: date = TODAY) -> tuple[LintFinding, ...]:
@@ -68,10 +83,23 @@ def needs(row: str, file: str = "beta.yaml") -> Change:
     return (file, "", f"  - {{{row}, because: https://x.example}}\n")
 
 
+def bounds(*rows: str) -> Change:
+    """Bounds at the end of a framework's file, the first in line 24."""
+    return (
+        "beta.yaml",
+        "",
+        "bounds:\n" + "".join(f"  - {{{row}, breaks: it fails, because: https://x.example}}\n" for row in rows),
+    )
+
+
 def packages(row: str, file: str = "", other: str = "") -> list[Change]:
     """Rows about packages at the end of a framework's file and, where named, a file with one more."""
     more = [(file, "", f"packages:\n  - {other}\n")] if file else []
     return [("alpha.yaml", "", f"packages:\n  - {row}\n"), *more]
+
+
+CODE = '  - {provider: conda-forge, releases: ">=2", cuda: ">=11", has: [sm_50, sm_80], because: https://alpha.example/build.sh}\n'
+CODE_VENDOR = CODE.replace("conda-forge", "vendor").replace(">=2", ">=1")
 
 
 BUILD = "      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64], python: "
@@ -100,6 +128,20 @@ SLIPS = [
     ("shadowed-constraint", needs('when: {beta: "3.1.0", python: "3.11"}, need: {alpha: ">=2.0.1"}'), "beta.yaml:23:5: the row at matrices/beta.yaml:21:5 needs all of this"),
     ("overlapping-constraints", needs('when: {beta: ">=3,<3.2"}, need: {alpha: ">=2.0,<9"}'), None),
     ("until-passed", needs('when: {beta: "3.0"}, need: {alpha: "2.0"}, until: 2026-11-21'), "beta.yaml:23:49: 2026-11-21 has passed"),
+    # --- code
+    ("unused-code", ("alpha.yaml", "releases:\n  - version", f'code:\n{CODE}{CODE_VENDOR}{CODE.replace(">=2", ">=9")}releases:\n  - version'), "alpha.yaml:22:5: no build is one of these"),
+    ("code", ("alpha.yaml", "releases:\n  - version", f"code:\n{CODE}releases:\n  - version"), "alpha.yaml:32:5: no row of `code` is about alpha 1.9.0 from vendor for CUDA 11.8 on linux-64"),
+    ("code", ("alpha.yaml", "releases:\n  - version", f'code:\n{CODE}{CODE_VENDOR}{CODE.replace(">=2", ">=2.1")}releases:\n  - version'), "alpha.yaml:22:5: alpha 2.1.0 from conda-forge for CUDA 12.6 on linux-64 is also in the row at matrices/alpha.yaml:20:5"),
+    # --- bounds
+    ("never-applies", bounds('when: {beta: ">=9"}, need: {gamma: "<2"}'), "beta.yaml:24:13: nothing in the matrices can have beta >=9"),
+    ("never-applies", bounds('when: {alphavision: ">=0.22"}, need: {gamma: "<2"}'), "beta.yaml:24:13: nothing in the matrices can have alphavision >=0.22"),
+    ("never-applies", bounds('when: {beta: ">=3", platform: win-64}, need: {gamma: "<2"}'), "beta.yaml:24:6: nothing in the matrices can have beta >=3 and platform win-64 together"),
+    ("says-nothing", bounds('when: {beta: ">=3"}, need: {gamma: "*"}'), "beta.yaml:24:34: any version of gamma will do"),
+    ("contradiction", bounds('when: {beta: ">=3"}, need: {gamma: "<2"}', 'when: {beta: "3.0"}, need: {gamma: ">=2"}'), "beta.yaml:25:34: it needs gamma >=2, but matrices/beta.yaml:24:5 needs gamma <2"),
+    ("shadowed-constraint", bounds('when: {beta: ">=3"}, need: {gamma: "<2"}', 'when: {beta: "3.0"}, need: {gamma: "<3"}, partly: true'), "beta.yaml:25:5: the row at matrices/beta.yaml:24:5 needs all of this"),
+    ("until-passed", bounds('when: {beta: "3.0"}, need: {gamma: "<2"}, until: 2026-11-21'), "beta.yaml:24:48: 2026-11-21 has passed"),
+    ("spelling", bounds('when: {beta: ">=3"}, need: {gamma: "< 2"}'), 'beta.yaml:24:34: "< 2" is not in the usual spelling'),
+    ("source", ("beta.yaml", "", 'bounds:\n  - {when: {beta: ">=3"}, need: {gamma: "<2"}, breaks: it fails, because: todo}\n'), "beta.yaml:24:66: `todo` is not a source"),
     # --- releases
     ("no-builds", ("beta.yaml", "releases:\n", 'releases:\n  - version: "3.2.0"\n    builds: []\n'), "beta.yaml:12:5: beta 3.2.0 has no builds"),
     ("shadowed-builds", ("beta.yaml", BETA31, BETA31 + BETA31), "beta.yaml:15:9: the row at matrices/beta.yaml:14:9 has all these builds"),
@@ -133,6 +175,10 @@ SLIPS = [
     ("unknown-package", packages("{pip: [alpha], beside: {conda: [alpha], pip: [beta]}}"), "alpha.yaml:35:51: no row names beta"),
     ("unknown-package", packages("{conda: [alpha], overrules: [alphabet]}"), "alpha.yaml:35:34: no row names alphabet"),
     ("order", packages('{pip: [alpha], built-with: [{from: "1", cuda: "11"}, {from: "2", cuda: "12"}]}'), "alpha.yaml:35:58: 2 comes after 1"),
+    # --- withdrawn builds
+    ("withdrawn-builds", withdrawn("alpha", "2.1.0", "cuda*"), "alpha.yaml:24:33: the channel withdrew alpha 2.1.0 cuda126*, all builds for CUDA 12.6 on linux-64"),
+    ("withdrawn-package", withdrawn("alhpa", "2.1.0", "cuda*"), "withdrawn.yaml:8:21: no row names alhpa"),
+    ("order", ("withdrawn.yaml", "withdrawn: []\n", WITHDRAWN + WITHDRAWN.partition("\n")[2].replace("2026-01-31", "2026-02-01")), "withdrawn.yaml:9:5: 2026-02-01 comes after 2026-01-31"),
     # --- hardware
     ("target-unserved", [("targets.yaml", "  cu126:", '  cu125: {cuda: "12.5", platforms: [linux-64]}\n  cu126:'), ("cuda.yaml", '  - {version: "11.8"', '  - {version: "12.5", linux: "555.42.02", windows: "555.85", capabilities: ["5.0", "9.0"]}\n  - {version: "11.8"')], "targets.yaml:10:3: no release of any framework has CUDA 12.5 builds for it"),
     ("target-unserved", ("targets.yaml", '"11.8", platforms: [linux-64]', '"11.8", platforms: [linux-64, win-64]'), "targets.yaml:9:47: no release of any framework has CUDA 11.8 builds for win-64"),
@@ -212,6 +258,16 @@ RIGHT = {
         ("cuda.yaml", "  - {version: \"12.6\"", '  - {version: "12.9", linux: "575.51.03", windows: "576.02", capabilities: ["5.0", "12.1"]}\n  - {version: "12.6"'),
         ("targets.yaml", "", '  cu129: {cuda: "12.9", platforms: [linux-64]}\n'),
     ],
+    "a withdrawn build that a later one replaced": [withdrawn("alpha", "2.1.0", "cuda126*_9")],
+    "a withdrawn build of another platform": [("withdrawn.yaml", "withdrawn: []\n", WITHDRAWN.replace('"cuda*_9"]', '"cuda*"], platforms: [osx-arm64]'))],
+    "bounds that overlap: each says what else breaks": [
+        bounds('when: {beta: ">=3"}, need: {gamma: "<3"}', 'when: {beta: "<3.1"}, need: {gamma: "<2"}')
+    ],
+    "a part that breaks earlier than the whole": [
+        bounds('when: {beta: ">=3"}, need: {gamma: "<3"}', 'when: {beta: ">=3"}, need: {gamma: "<2"}, partly: true')
+    ],
+    "any version of a package that always comes": [bounds('when: {beta: "3.0"}, need: {gamma: "*"}, comes-with: [beta]')],
+    "a bound on what goes with a companion": [bounds('when: {alphavision: "<0.21", platform: linux-64}, need: {gamma: "<2"}')],
     "a need that forbids": [needs('when: {beta: "3.0"}, need: {cuda: "<12"}')],
     "a schema somewhere else": [("beta.yaml", "$schema=../schemas/", "$schema=https://schemas.example/")],
     "Windows line ends": [("beta.yaml", "framework.schema.json\n", "framework.schema.json\r\n")],

@@ -18,10 +18,12 @@ from envgen.curate.refresh.rows import BuildSet, SingleBuild, build_sets
 from envgen.matrix.fields import minors_of
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS, minors_text
-from envgen.yamlfile.document import checked, parse
+from envgen.model.facts import PLATFORMS
+from envgen.model.text import minors_text
+from envgen.yamlfile.document import parse
 from envgen.yamlfile.edit import Edit, applied, flow, scalar, spliced
 from envgen.yamlfile.nodes import spans
+from envgen.yamlfile.schema import checked
 
 PYTHONS = [Version(f"3.{minor}") for minor in range(8, 14)]
 BUILDS = st.builds(
@@ -286,7 +288,7 @@ def test_a_fact_is_requested_as_lock_does_with_what_its_target_promises() -> Non
     request = facts.solve_request(matrix, fact, fact.spelling.channels, specs)
     assert request.specs == ("python 3.10.*", *specs)
     assert request.virtual == matrix.targets["cu126"].virtual["win-64"]
-    assert request.excluded == ("cudatoolkit",)
+    assert request.constraints == ("cudatoolkit <0a0",)
     cpu = replace(fact, variant=None)
     assert "__cuda" not in facts.virtual_packages(matrix, cpu)
 

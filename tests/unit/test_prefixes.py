@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from unit.nobody import NOBODY, as_nobody
 
 from envgen.formats import installed
-from envgen.formats.installed import InstallManifest, Wheel
+from envgen.formats.installed import MANIFEST_VERSION, InstallManifest, Wheel
 from envgen.install import prefixes, transaction
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
@@ -28,6 +29,8 @@ MANIFESTS = st.builds(
     lock=WORDS,
     packages=st.dictionaries(WORDS, WORDS, max_size=4),
     pip=st.dictionaries(WORDS, st.builds(Wheel, version=WORDS, sha256=WORDS, info=WORDS), max_size=3),
+    requested=st.lists(WORDS, max_size=3).map(tuple),
+    version=st.integers(1, 3),
 )
 
 
@@ -40,7 +43,12 @@ def environment(prefix: Path, *packages: str) -> Path:
 
 def manifest(*packages: str) -> InstallManifest:
     return InstallManifest(
-        project="vision", target="cpu", platform="linux-64", lock="lock", packages=dict.fromkeys(packages, "0" * 64)
+        project="vision",
+        target="cpu",
+        platform="linux-64",
+        lock="lock",
+        packages=dict.fromkeys(packages, "0" * 64),
+        version=MANIFEST_VERSION,
     )
 
 
@@ -148,6 +156,8 @@ def test_the_states_of_a_prefix(tmp_path: Path) -> None:
     assert prefixes.state(prefix, "lock") == "absent"
     environment(prefix, "a-1-0")
     assert prefixes.state(prefix, "lock") == "foreign"
+    prefixes.write_manifest(prefix, replace(manifest("a-1-0"), version=1))  # of an envgen whose records were not complete
+    assert prefixes.state(prefix, "lock") == "stale"
     prefixes.write_manifest(prefix, manifest("a-1-0"))
     assert prefixes.state(prefix, "lock") == "installed"
     assert prefixes.state(prefix, "another") == prefixes.state(prefix, None) == "stale"

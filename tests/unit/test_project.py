@@ -197,7 +197,7 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (PROJECT + 'dependencies: ["x::AlphaVision 1"]\n', "6:16: alpha has no provider `x`\n\nhint: known here: conda-forge, vendor"),
         (PROJECT + "driver: 535\n", '6:1: driver: expected a string, got the number 535\n\nhint: put it in quotes: "535"'),
         (PROJECT + 'driver: "<535"\n', '6:1: driver: not a driver version\n\nhint: for example ">=535"'),
-        (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: did you mean `v100`? (a compute capability such as "8.0" is fine, too)'),
+        (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: write a compute capability, such as "8.0", or a model in matrices/gpus.yaml'),
         (PROJECT + "gpus: [8.0]\n", '6:8: gpus[0]: expected a string, got the number 8.0\n\nhint: put it in quotes: "8.0"'),
         (PROJECT + 'exclude-newer: "yesterday"\n', "6:1: exclude-newer: not a date\n\nhint: for example 2026-06-01"),
         (PROJECT + "align: perhaps\n", "6:1: align: expected a valid boolean\n\nhint: see docs/matrices.md"),

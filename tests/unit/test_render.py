@@ -127,7 +127,7 @@ def test_the_solver_is_asked_for_what_is_written() -> None:
     assert set(request.specs) == {item for item in written if isinstance(item, str)}
     assert (request.environment, request.platform, request.channels) == ("demo-cu126", "linux-64", ("conda-forge",))
     assert request.virtual["__cuda"] == "12.6"
-    assert request.excluded == ("cudatoolkit",)
+    assert request.constraints == ("cudatoolkit <0a0",)
 
 
 def test_rendering_twice_gives_the_same_bytes_and_digest() -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, small_matrix
 
-from envgen.model.facts import Gpu, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.findings import Claim
+from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.resolver.resolve import resolve
 from envgen.verify.check import cases, check, claims_of, inferred
@@ -27,6 +28,7 @@ SHA, MD5 = "ab" * 32, "cd" * 16
 V100, A100, B200 = (
     Gpu(name=name, capability=Version(capability)) for name, capability in (("V100", "7.0"), ("A100", "8.0"), ("B200", "10.0"))
 )
+ORIN = Gpu(name="Jetson AGX Orin", capability=Version("8.7"), platforms=frozenset({"linux-aarch64"}), tegra=True)
 
 
 def conda(name: str, version: str = "1.0", build: str = "h1234567_0", *depends: str, **other: Any) -> LockedPackage:
@@ -51,6 +53,16 @@ def pip(name: str, version: str = "1.0", *depends: str, **other: Any) -> LockedP
     )
 
 
+def channel(name: str, version: str, build: str) -> LockedPackage:
+    """A package of the channel of a framework's makers."""
+    return conda(name, version, build, url=f"https://conda.anaconda.org/pytorch/linux-64/{name}-{version}-{build}.tar.bz2")
+
+
+def on_windows(*packages: LockedPackage) -> tuple[LockedPackage, ...]:
+    """The same packages on another platform."""
+    return tuple(replace(package, platform="win-64", url=package.url.replace("linux-64", "win-64")) for package in packages)
+
+
 CPU = Claim(kind="cpu", cuda=None, source="target cpu", virtual={"__glibc": "2.28", "__archspec": "1 x86_64"})
 CU126 = Claim(
     kind="cuda",
@@ -64,6 +76,8 @@ TORCH = conda("pytorch", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")
 TORCH_CPU = conda("pytorch", "2.7.0", "cpu_mkl_py312_h6a7998d_100")
 NUMPY = conda("numpy", "2.2.6", "py312h1234567_0")
 CUDNN = conda("libcudnn", "9.10.1.4", "hf7e9902_1")
+CHANNEL_TORCH = channel("pytorch", "1.12.1", "py3.10_cpu_0")
+MKL_2026 = conda("mkl", "2026.0.0", "h0e700b2_915")
 
 
 @dataclass(frozen=True)
@@ -295,6 +309,13 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CU126, TORCH),
         ],
     ),
+    "unknown-cuda": (
+        [
+            given_(replace(CU126, cuda=Version("13.9"), driver=Version("390"), gpus=(V100,)), NUMPY),
+            given_(replace(CU126, cuda=Version("12.7")), NUMPY),
+        ],
+        [given_(CU126, TORCH), given_(replace(CU126, cuda=Version("13.4")), NUMPY), given_(replace(CPU, cuda=None), NUMPY)],
+    ),
     "run-time-compilation": (
         [given_(replace(CU126, driver=Version("535.183.01")), TORCH, conda("triton", "3.3.0", "cuda126py312hebffaa9_1"))],
         [
@@ -308,7 +329,11 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(replace(CU126, gpus=(A100, B200)), NUMPY),
             given_(replace(CU126, cuda=Version("12.9"), gpus=(B200,)), TORCH),  # the target has code, the older build has none
         ],
-        [given_(replace(CU126, gpus=(V100, A100)), TORCH), given_(replace(CPU, gpus=(V100,)), TORCH_CPU)],
+        [
+            given_(replace(CU126, gpus=(V100, A100)), TORCH),
+            given_(replace(CPU, gpus=(V100,)), TORCH_CPU),
+            given_(replace(CU126, gpus=(A100, ORIN)), NUMPY),  # no machine for linux-64 has an Orin
+        ],
     ),
     "cudnn-without-code": (
         [
@@ -366,6 +391,34 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             ),
         ],
     ),
+    "withdrawn-build": (
+        [
+            given_(CU126, conda("jaxlib", "0.6.2", "cuda126py312h59a9b8a_200")),
+            given_(CU126, conda("libcudnn", "9.13.1.26", "hf7e9902_0")),
+            given_(CU126, conda("libcudnn", "9.13.1.26", "hca898b4_0", platform="win-64")),
+            given_(
+                CU126,
+                conda(
+                    "cudnn",
+                    "9.11.0.98",
+                    "hbcb9cd8_0",
+                    url="https://m.example/conda-forge/linux-64/cudnn-9.11.0.98-hbcb9cd8_0.conda",
+                ),
+            ),
+        ],
+        [
+            given_(CU126, conda("jaxlib", "0.7.0", "cuda129py313h2550629_201")),  # build 200 was withdrawn
+            given_(CU126, conda("jaxlib", "0.6.2", "cpu_py312h860521c_0")),
+            given_(CU130, conda("libcudnn", "9.13.1.26", "h1234567_0")),  # the same version for CUDA 13
+            given_(CPU, conda("pytorch", "2.3.0", "cpu_generic_py312h16b77fb_0")),  # withdrawn for osx-arm64
+            given_(
+                CU126,
+                conda("jaxlib", "0.6.2", "cuda126py312h59a9b8a_200", url="https://c.example/in/linux-64/jaxlib-0.6.2-0.conda"),
+            ),
+            given_(CU126, conda("jaxlib", "0.6.2", "cuda126py312h59a9b8a_200", url=""), hashed=False),
+            given_(CU126, pip("jaxlib", "0.6.2")),
+        ],
+    ),
     "credentials": (
         [
             given_(CPU, conda("x", url="https://alice:hunter2@c.example/linux-64/x-1.0-h1234567_0.conda")),
@@ -407,6 +460,10 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [given_(CPU, NUMPY, conda("numpy", "1.26.4"))],
         [given_(CPU, NUMPY, pip("numpy")), given_(CPU, NUMPY, conda("numpy", platform="osx-64"))],
     ),
+    "damaged-files": (
+        [given_(CPU, replace(NUMPY, damaged=("lib/python3.12/site-packages/numpy/version.py",)))],
+        [given_(CPU, NUMPY)],
+    ),
     "missing-dependency": (
         [
             given_(CPU, conda("x", "1.0", "h1234567_0", "libgone >=1")),
@@ -419,6 +476,50 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, conda("x", "1.0", "h1234567_0", "libgone; if osx", "libgone[version='>=1']")),
             given_(CPU, pip("x", "1.0", "numpy", "nvidia-cudnn-cu12; platform_system == 'Windows'")),
             given_(CPU, pip("x", "1.0", "nvidia-cudnn-cu12; extra == 'gpu'")),
+        ],
+    ),
+    "known-broken": (
+        [
+            given_(CPU, CHANNEL_TORCH, MKL_2026),
+            given_(CPU, replace(CHANNEL_TORCH, url=""), replace(MKL_2026, url="")),  # by its build string
+            given_(CPU, channel("pytorch", "2.5.1", "py3.12_cpu_0"), conda("mkl", "2025.3.0")),
+            given_(CPU, channel("pytorch", "1.10.2", "py3.9_cpu_0"), conda("setuptools", "80.9.0")),
+            given_(CPU, pip("torch", "1.10.2+cpu"), conda("setuptools", "70.0.0")),
+            given_(CPU, pip("tensorflow-cpu", "2.17.1"), NUMPY),
+            given_(CPU, conda("tensorflow-base", "2.6.2", "cpu_py39h0_0"), conda("numpy", "1.24.4")),
+            given_(CPU, pip("jaxlib", "0.4.25"), pip("numpy", "2.0.2")),
+            given_(CPU, conda("jaxlib", "0.4.12", "cpu_py310h0_0"), conda("ml_dtypes", "0.3.1")),
+            given_(CPU, pip("jaxlib", "0.4.10"), pip("ml-dtypes", "0.3.1")),
+        ],
+        [
+            given_(CPU, CHANNEL_TORCH, conda("mkl", "2024.0.0"), conda("numpy", "1.26.4")),
+            given_(CPU, conda("pytorch", "2.10.0", "cpu_mkl_py312_h0_100"), MKL_2026, NUMPY),
+            given_(CPU, conda("pytorch", "1.12.1", "cpu_py310h0_0"), MKL_2026),  # not a build of that channel
+            given_(CPU, pip("torch", "1.12.1"), MKL_2026),  # has its own
+            given_(CPU, pip("tensorflow-cpu", "2.18.0"), pip("numpy", "2.0.2")),
+            given_(CPU, pip("jaxlib", "0.4.26"), pip("numpy", "2.0.2")),
+            given_(CPU, conda("jaxlib", "0.4.14", "cpu_py310h0_0"), conda("ml_dtypes", "0.5.1")),
+            given_(CPU, channel("pytorch", "1.11.0", "py3.9_cpu_0"), conda("setuptools", "80.9.0")),
+            given_(CPU, MKL_2026, NUMPY),  # no framework
+            given_(CPU, CHANNEL_TORCH, conda("mkl", "of_long_ago")),
+        ],
+    ),
+    "partly-broken": (
+        [
+            given_(CPU, CHANNEL_TORCH, NUMPY),
+            given_(CPU, pip("torch", "2.2.2+cpu"), pip("numpy", "2.0.0")),
+            given_(CPU, pip("torch", "2.2.2+cpu"), NUMPY),
+            given_(CPU, *on_windows(channel("pytorch", "2.3.1", "py3.12_cpu_0"), NUMPY)),
+            given_(CPU, channel("pytorch", "2.1.0", "py3.10_cpu_0"), conda("setuptools", "70.0.0")),
+            given_(CPU, channel("pytorch", "1.9.1", "py3.9_cpu_0"), conda("setuptools", "60.0.0")),
+            given_(CPU, conda("jaxlib", "0.4.20", "cpu_py310h0_0"), conda("scipy", "1.13.0")),
+        ],
+        [
+            given_(CPU, channel("pytorch", "2.3.1", "py3.12_cpu_0"), NUMPY),
+            given_(CPU, *on_windows(channel("pytorch", "2.4.1", "py3.12_cpu_0"), NUMPY)),
+            given_(CPU, CHANNEL_TORCH, conda("numpy", "1.26.4"), conda("setuptools", "69.5.1")),
+            given_(CPU, channel("pytorch", "2.2.2", "py3.12_cpu_0"), conda("setuptools", "80.9.0")),
+            given_(CPU, conda("jaxlib", "0.4.24", "cpu_py310h0_0"), conda("scipy", "1.15.0")),
         ],
     ),
     "unmet-dependency": (
@@ -460,6 +561,16 @@ def test_a_rule_fires_on_what_it_is_for(rule: str, case: Given, real: Matrix) ->
 @pytest.mark.parametrize(("rule", "case"), named(1))
 def test_a_rule_is_silent_on_what_is_right(rule: str, case: Given, real: Matrix) -> None:
     assert rule not in fired(case, real)
+
+
+def test_a_pair_that_is_known_not_to_work_is_reported_once_with_its_source(real: Matrix) -> None:
+    """However many packages of the framework the lock has."""
+    torch = (CHANNEL_TORCH, channel("pytorch-cpu", "1.12.1", "py3.10_cpu_0"), channel("torchvision", "0.13.1", "py310_cpu"))
+    lock = Lock(shown="demo.yml", format="explicit", environment="", packages=(*torch, MKL_2026), linked=False)
+    (found,) = [finding for finding in check(lock, {"linux-64": CPU}, real) if finding.rule == "known-broken"]
+    assert found.package == "mkl 2026.0.0 h0e700b2_915"
+    assert "needs mkl <2024.1, or `import torch` ends in `undefined symbol: iJIT_NotifyEvent`" in found.text
+    assert "https://github.com/pytorch/pytorch/issues/123097 (matrices/pytorch.yaml:" in found.text
 
 
 def test_every_rule_has_its_section_in_the_documentation() -> None:

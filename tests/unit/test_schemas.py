@@ -20,7 +20,8 @@ from envgen.curate.lint.json_schema import ENDING, MODELS, first_line, kind_of, 
 from envgen.matrix.load import load_matrix, matrix_of
 from envgen.model.layout import Layout
 from envgen.project.load import load_project
-from envgen.yamlfile.document import Document, parse, problems
+from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.schema import problems
 
 REPO = Path(__file__).parents[2]
 FILES = {

@@ -15,7 +15,7 @@ from unit.machines import build, inspect, toolkit
 
 from envgen.machine import symptoms
 from envgen.machine.symptoms import CHECKS, find_symptoms
-from envgen.model.facts import Gpu
+from envgen.model.gpu import Gpu
 from envgen.model.machine import Machine, Symptom
 
 V100, A100, H100 = (

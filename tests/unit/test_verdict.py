@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from envgen.model.facts import Gpu, Matrix
+from envgen.matrix.gpu_code import has_code
+from envgen.model.facts import Matrix
+from envgen.model.gpu import Gpu
 from envgen.model.machine import Machine
-from envgen.probe.gpu_code import has_code
 from envgen.probe.libraries import counts_like_cuda, cuda_name, soname_major
 from envgen.probe.model import (
     STATES,
@@ -217,11 +218,11 @@ def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Evaluate, driver: str, c
     assert (found.issues[0].rule == "driver-too-old") == old
 
 
-def test_where_no_floor_is_known_the_major_decides(verdict: Evaluate) -> None:
-    """NVIDIA names no Windows driver for CUDA 13."""
+def test_on_windows_cuda_13_needs_driver_580(verdict: Evaluate) -> None:
+    """576.02 came with CUDA 12.9."""
     machine = Machine(driver=V("576.02"), cuda=V("12.9"), gpus=(T4,))
     found = verdict(replace(BLIND, cuda=V("13.0")), None, machine, system="windows")
-    assert found.reason == "sees no GPU: it is built for CUDA 13.0, and this driver supports CUDA up to 12.9"
+    assert found.reason == "sees no GPU: CUDA 13.0 requires driver 580 or newer, and this is 576.02"
 
 
 @pytest.mark.parametrize(
@@ -481,7 +482,15 @@ def test_the_reason_says_no_more_than_was_asked(verdict: Evaluate, libraries: tu
     ],
 )
 def test_code_runs_by_the_rules_of_binary_and_ptx_compatibility(gpu: str, code: str, driver: str, runs: bool | None) -> None:
-    assert has_code(V(gpu), tuple(code.split()), V("12.6"), V(driver)) is runs
+    assert has_code(V(gpu), code.split(), compiles=V(driver) >= V("12.6")) is runs
+
+
+@pytest.mark.parametrize(
+    ("gpu", "code", "runs"),
+    [("8.7", "sm_80 sm_86 sm_90", False), ("8.7", "sm_87", True), ("8.7", "sm_80 compute_80", False), ("7.2", "sm_70", False)],
+)
+def test_on_a_tegra_only_code_for_just_its_capability_counts(gpu: str, code: str, runs: bool) -> None:
+    assert has_code(V(gpu), code.split(), tegra=True) is runs
 
 
 @pytest.mark.parametrize(

@@ -301,13 +301,10 @@ REAL_CONFLICTS = {
         ["pytorch >=2.9 -> 2.6.0", "move pytorch to a project of its own"],
     ),
     "a promise that is too small": (
-        project_text("{tensorflow: '2.19.*'}", "cu128"),
-        ["target cu128", "tensorflow 2.19.*"],
-        [
-            "tensorflow ==2.19.* with cuda >=12 and provider conda-forge needs archspec x86_64_v3 or x86_64_v4",
-            "target cu128 promises __archspec 1 x86_64",
-        ],
-        ["tensorflow 2.19.* -> 2.18.0", "target cu128: virtual-packages __archspec 1 x86_64_v3, if every machine has it"],
+        project_text("{pytorch: '>=2.10'}", "cu130").replace("[cu130]", "{cu130: {virtual-packages: {__glibc: '2.17'}}}"),
+        ["target cu130", "target cu130: virtual-packages __glibc 2.17", "pytorch"],
+        ["cuda >=13 with provider conda-forge needs glibc >=2.28"],
+        ["target cu130: virtual-packages __glibc 2.28, if every machine has it", "target cu130 -> cu129", "add platform win-64"],
     ),
     "a release that nobody knows": (
         project_text("{jax: '9.*'}", "cpu"),
@@ -381,7 +378,7 @@ BROUGHT = {
     "an old card and the newest CUDA": (
         project_text("{pytorch: '2.7.1'}", "gpu", "gpus: [K80]\n", python="3.12"),
         ["a CUDA target (`gpu`)", "pytorch 2.7.1", "gpus K80"],
-        ["pytorch 2.7.1 from conda-forge is built for CUDA 12.6, 12.8, 12.9", "only CUDA 10.0 to 11.8 has code for K80"],
+        ["pytorch 2.7.1 from conda-forge is built for CUDA 12.6, 12.8, 12.9", "only CUDA 9.2 to 11.8 has code for K80"],
         {"pytorch 2.7.1 -> 2.4.0": "cu118: pytorch 2.4.0"},
     ),
     "cards that no CUDA has code for together": (
@@ -420,7 +417,7 @@ BROUGHT = {
         'python: "3.10"\nplatforms: [win-64]\nchannels: [conda-forge]\ndependencies: [tensorflow-gpu]\n',
         ["tensorflow"],
         ["tensorflow from conda-forge has no build for win-64, only for linux-64, linux-aarch64, osx-64, osx-arm64"],
-        {"add platform linux-64": "cu129: tensorflow 2.18.0"},
+        {"add platform linux-64": "cu129: tensorflow 2.19.1"},
     ),
     "a release from before the matrices": (
         'python: "3.7"\nplatforms: [linux-64]\ntargets: [cpu]\nchannels: [conda-forge]\ndependencies: [tensorflow-gpu=1.15]\n',
@@ -438,7 +435,7 @@ BROUGHT = {
         project_text("{tensorflow: '*'}", "gpu", python="3.13"),
         ["tensorflow", "python 3.13"],
         ["the CUDA builds of tensorflow are for python 3.7-3.12"],
-        {"python 3.13 -> 3.12": "cu129: tensorflow 2.18.0"},
+        {"python 3.13 -> 3.12": "cu129: tensorflow 2.19.1"},
     ),
     "an ARM server, a build string and an old jaxlib": (
         'python: "3.10"\nplatforms: [linux-aarch64]\nchannels: [conda-forge]\ndependencies: ["jaxlib=0.4.20=*cuda*"]\n',
@@ -452,7 +449,6 @@ BROUGHT = {
         ["jax 0.4.34 from conda-forge is built on linux-aarch64 without CUDA; CUDA builds for linux-aarch64 begin with 0.7.2"],
         {
             "jax 0.4.34 -> 0.7.2; python 3.10 -> 3.11": "cu129: jax 0.7.2",
-            "add platform linux-64": "cu129: jax 0.4.34",
         },
     ),
 }  # fmt: skip
@@ -526,6 +522,14 @@ def test_an_older_build_without_code_for_the_fleet_is_not_taken(real: Matrix) ->
     (found,) = resolve(real, project_of(f"{text}gpus: [A100]\n", real))
     assert [str(choice.variant) for choice in found.choices] == ["12.6"]
     assert "gpus B200" in required(conflict_of(real, project_of(f"{text}gpus: [A100, B200]\n", real)))
+
+
+def test_a_row_of_builds_with_a_source_of_its_own_is_cited_with_that_one(real: Matrix) -> None:
+    """TensorFlow's row for CUDA 12.9 has one; the rows for 12.6 have that of the file."""
+    for target, source in ("cu129", "tensorflow-feedstock/pull/467"), ("cu126", real.frameworks["tensorflow"].because):
+        (fact,) = conflict_of(real, project_of(project_text("{tensorflow: '*'}", target, python=">=3.13"), real)).facts
+        assert "builds of tensorflow are for python" in fact.text
+        assert source in fact.because
 
 
 def test_a_conflict_says_requirement_fact_source_and_repair_and_json_says_the_same(real: Matrix) -> None:

@@ -14,7 +14,6 @@ from envgen.model.facts import (
     Condition,
     Constraint,
     Framework,
-    Gpu,
     Matrix,
     Project,
     Release,
@@ -24,6 +23,7 @@ from envgen.model.facts import (
     Target,
     Toolkit,
 )
+from envgen.model.gpu import Gpu
 
 AT = Address("x.yaml", 1, 1)
 PLATFORMS = ("linux-64", "win-64")

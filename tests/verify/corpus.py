@@ -15,8 +15,9 @@ import yaml
 from packaging.version import Version
 
 from envgen.formats.others import read_any
-from envgen.model.facts import Gpu, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.findings import Claim
+from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock
 from envgen.verify import check
 from envgen.verify import verify as proof

@@ -19,7 +19,7 @@ from envgen.matrix.schema import KINDS, FrameworkFile
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.project.schema import ProjectFile
-from envgen.yamlfile.document import FileModel
+from envgen.yamlfile.schema import FileModel
 
 PROJECT, FRAMEWORK, ENDING = "project", "framework", ".schema.json"
 MODELS: dict[str, type[FileModel]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from envgen.curate.lint import (  # noqa: F401 - they fill the registry
@@ -11,14 +12,18 @@ from envgen.curate.lint import (  # noqa: F401 - they fill the registry
     rules_packages,
     rules_specs,
     rules_style,
+    rules_withdrawn,
 )
 from envgen.curate.lint.json_schema import MODELS, kind_of, schemas
 from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext, LintFinding
-from envgen.matrix.load import matrix_files, matrix_of
+from envgen.matrix.files import matrix_files
+from envgen.matrix.load import matrix_of
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.model.rules import Rule
-from envgen.yamlfile.document import Document, parse, problems, source
+from envgen.yamlfile.document import Document, parse
+from envgen.yamlfile.schema import problems
+from envgen.yamlfile.text import source
 
 RULES: tuple[Rule[LintCheck], ...] = tuple(REGISTRY.values())
 
@@ -32,7 +37,8 @@ def lint_matrices(layout: Layout, today: date) -> tuple[tuple[LintFinding, ...],
         matrix = matrix_of(documents, layout.shown(layout.matrices))
     except BadInput as error:
         return (), (error,)
-    context = LintContext(matrix=matrix, documents=documents, first_lines=first_lines, schemas=_schemas(layout), today=today)
+    written = replace(matrix, constraints=tuple(row for row in matrix.constraints if not row.says))
+    context = LintContext(matrix=written, documents=documents, first_lines=first_lines, schemas=_schemas(layout), today=today)
     return findings(context), ()
 
 

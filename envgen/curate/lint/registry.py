@@ -14,7 +14,7 @@ from functools import cached_property
 from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os, has_code, runs_with
-from envgen.model.facts import Address, Build, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
+from envgen.model.facts import Address, Build, Constraint, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
 from envgen.model.rules import Registry, Severity
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.nodes import KeyPath
@@ -50,7 +50,7 @@ class TargetCell:
 
     @property
     def floor(self) -> Version | None:
-        """The oldest driver that runs its CUDA; None where NVIDIA names none."""
+        """The oldest driver that runs its CUDA; None where none is known."""
         return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
 
@@ -82,6 +82,11 @@ class LintContext:
             capabilities=frozenset(gpu.capability for gpu in self.matrix.gpus.values() if toolkit and has_code(toolkit, gpu)),
             rows=tuple(row for row in rows if self.serves(row.release, row.build.provider, row.build.variants, target)),
         )
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Every constraint and every bound."""
+        return (*self.matrix.constraints, *self.matrix.bounds)
 
     @property
     def releases(self) -> Iterator[Release]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations, permutations
+
+from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, LintResults, ReleaseBuild, rule
 from envgen.curate.lint.satisfiable import final
-from envgen.model.facts import Build, Platform, Variant, variant_text
+from envgen.model.facts import Build, Framework, Platform, Variant, variant_text
 
 # --- builds ---------------------------------------------------------------------------------------------------------------
 
@@ -175,3 +178,38 @@ def unheard(context: LintContext) -> LintResults:
             at = document.at(kind, index) if document else None
             if at and at not in used:
                 yield at, "it names something that the matrices do not have", "correct the name, or remove the row"
+
+
+# --- what builds have code for --------------------------------------------------------------------------------------------
+
+
+@rule("unused-code", "A row of `code` must be about a build.")
+def unused_code(context: LintContext) -> LintResults:
+    """A row that no release, provider, CUDA and platform fits."""
+    for framework in context.matrix.frameworks.values():
+        for row in framework.code:
+            if not any(row.covers(*build) for build in _cuda_builds(framework)):
+                yield row.at, "no build is one of these", "correct its ranges, or remove the row"
+
+
+@rule("code", "A CUDA build has one row of `code`; without one its toolkit alone says which GPUs it has code for.")
+def code(context: LintContext) -> LintResults:
+    """Builds in two rows, and, where a framework has any rows, builds in none."""
+    for framework in (framework for framework in context.matrix.frameworks.values() if framework.code):
+        places = {release.version: release.at for release in framework.releases}
+        for build in _cuda_builds(framework):
+            rows = [row for row in framework.code if row.covers(*build)]
+            version, provider, cuda, platform = build
+            what = f"{framework.name} {version} from {provider} for CUDA {cuda} on {platform}"
+            if not rows:
+                yield places[version], f"no row of `code` is about {what}", "add one, or widen the ranges of a row"
+            for other in rows[1:]:
+                yield other.at, f"{what} is also in the row at {rows[0].at}", "make the ranges exclude each other"
+
+
+def _cuda_builds(framework: Framework) -> Iterator[tuple[Version, str, Version, Platform]]:
+    for release in framework.releases:
+        for build in release.builds:
+            for cuda in sorted(variant for variant in build.variants if variant):
+                for platform in sorted(build.platforms):
+                    yield release.version, build.provider, cuda, platform

@@ -14,9 +14,10 @@ from packaging.version import Version
 from envgen.curate.lint.json_schema import first_line, kind_of, named_schema
 from envgen.curate.lint.registry import LintContext, LintResults, rule
 from envgen.matrix.fields import minors_of
-from envgen.model.facts import PLATFORMS, Address, minors_text
-from envgen.model.text import one_line
-from envgen.yamlfile.document import VERSION, Document
+from envgen.model.facts import PLATFORMS, Address
+from envgen.model.ranges import VERSION
+from envgen.model.text import minors_text, one_line
+from envgen.yamlfile.document import Document
 from envgen.yamlfile.nodes import KeyPath
 
 _PLACEHOLDERS = {"", "-", "?", "...", "because", "fixme", "me", "n/a", "na", "none", "source", "tbd", "todo", "unknown", "x", "xxx"}
@@ -74,11 +75,13 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
             return _driver
         case ("releases", "builds", "python"):
             return _python
-        case ("constraints", "when" | "need", "driver"):
+        case ("constraints" | "bounds", "when" | "need", "driver"):
             return _range(_driver)
-        case ("constraints", "when" | "need", "archspec" | "platform" | "provider" | "target") | ("gpus", "models" | "data-centre"):
+        case ("constraints" | "bounds", "when" | "need", "archspec" | "platform" | "provider" | "target"):
             return one_line
-        case ("constraints", "when" | "need", _) | ("providers", _, "releases"):
+        case ("gpus", "models" | "data-centre"):
+            return one_line
+        case ("constraints" | "bounds", "when" | "need", _) | ("providers", _, "releases"):
             return _range(_version)
     return None
 
@@ -105,6 +108,8 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
             return (lambda row: Version(row["from"])), True, "the newest first"
         case ("families",):
             return (lambda row: row["major"]), True, "the newest first"
+        case ("withdrawn",):
+            return (lambda row: str(row["date"])), True, "the newest first"
         case ("gpus",):
             return (lambda row: Version(row["capability"])), True, "the highest capability first"
         case ("releases", "builds", "variants"):
@@ -120,7 +125,7 @@ def _label(item: Any) -> str:
     """What a person calls a row: its version, capability or major; any other item by itself."""
     if not isinstance(item, dict):
         return str(item)
-    return str(next(item[key] for key in ("version", "from", "capability", "major") if key in item))
+    return str(next(item[key] for key in ("version", "from", "capability", "major", "date") if key in item))
 
 
 @rule("order", "One order for each list: a new fact has one place, and nothing is written twice.")

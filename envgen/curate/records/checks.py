@@ -42,6 +42,9 @@ class FactChecker:
         if not selection.has_channel:
             reason = f"no channel {selection.package.channel}"
             return self._absent("exists", reason, f"{reason} in these records")
+        gone = [build for build in selection.withdrawn if _is_variant(fact, build) and fact.python in build.pythons]
+        if gone and not any(fact.python in build.pythons for build in same):
+            return self._absent("exists", "the channel withdrew the build", f"its channel withdrew {gone[0]}{and_more(gone)}")
         package, platform = selection.package.name, fact.platform
         variants = {build.variant for build in selection.builds if build.version == fact.version}
         if not variants:

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from envgen.curate import facts
-from envgen.curate.model import CheckedFact, Fact, FrameworkProvider, MatrixComparison, PublishedBuild, Selection, UnclaimedBuilds
+from envgen.curate.model import (
+    CheckedFact,
+    Fact,
+    FrameworkProvider,
+    MatrixComparison,
+    PublishedBuild,
+    Selection,
+    UnclaimedBuilds,
+    WithdrawnBuilds,
+)
 from envgen.curate.published import BuildIndex
 from envgen.curate.records.checks import NO_SPELLING, FactChecker
 from envgen.curate.records.solve import with_solves
@@ -36,6 +45,7 @@ def compare(layout: Layout, request: CurateRequest, reporter: Reporter, *, solve
         providers=providers,
         facts=checked,
         unclaimed=unclaimed(matrix, inputs.builds, providers, inputs.platforms),
+        withdrawn=withdrawn(matrix, inputs.builds, providers, inputs.platforms),
         without_target=without_target(matrix, checked),
         solves=solves,
     )
@@ -73,6 +83,14 @@ def without_target(matrix: Matrix, checked: Iterable[CheckedFact]) -> tuple[Vari
     """The variants of facts that no target is for, oldest CUDA first."""
     found = {(item.fact.variant, item.fact.platform) for item in checked}
     return tuple(by_cuda({variant for variant, platform in found if not facts.target_for(matrix, variant, platform)}))
+
+
+def withdrawn(
+    matrix: Matrix, builds: BuildIndex, providers: Iterable[FrameworkProvider], platforms: Sequence[Platform]
+) -> tuple[WithdrawnBuilds, ...]:
+    """The builds of each provider that the index holds and the channel withdrew; no entry for a provider without any."""
+    pairs = ((row, builds.withdrawn_of(matrix.frameworks[row.framework], row.name, platforms)) for row in providers)
+    return tuple(WithdrawnBuilds(row, found) for row, found in pairs if found)
 
 
 # --- published builds that the matrix does not claim ----------------------------------------------------------------------

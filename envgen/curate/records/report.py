@@ -20,10 +20,11 @@ from envgen.curate.model import (
     variant_label,
     variant_name,
 )
-from envgen.model.facts import LeftOut, minors_text
+from envgen.model.facts import LeftOut
+from envgen.model.text import minors_text
 from envgen.table import lines, table
 
-_COUNTS = ("claimed", "confirmed", "refuted", "undecidable", "unknown")
+_COUNTS = ("claimed", "confirmed", "refuted", "undecidable", "unknown", "withdrawn")
 _PARTIAL = (
     "They are only a part of the channels, so what is absent is undecidable. Use --complete if they hold every published build."
 )
@@ -56,7 +57,8 @@ def _counts(found: MatrixComparison, providers: Sequence[FrameworkProvider]) -> 
     names = {(item.framework, item.name) for item in providers}
     verdicts = Counter(item.verdict for item in found.facts if (item.fact.framework, item.fact.provider) in names)
     unknown = sum(len(item.builds) for item in found.unclaimed if item.reason == "unknown" and item.provider in providers)
-    counts = (verdicts.total(), verdicts["confirmed"], verdicts["refuted"], verdicts["undecidable"], unknown)
+    withdrawn = sum(len(item.builds) for item in found.withdrawn if item.provider in providers)
+    counts = (verdicts.total(), verdicts["confirmed"], verdicts["refuted"], verdicts["undecidable"], unknown, withdrawn)
     return dict(zip(_COUNTS, counts, strict=True))
 
 
@@ -134,6 +136,10 @@ def _notes(found: MatrixComparison) -> Iterator[str]:
         if isinstance(item.reason, LeftOut):
             builds = f"{len(item.builds)} builds of {item.provider.framework} ({item.provider.name})"
             yield f"Left out on purpose: {builds}: {item.reason.because} ({item.reason.at})"
+    for gone in found.withdrawn:
+        count = f"{len(gone.builds)} build{'s' if len(gone.builds) > 1 else ''}"
+        what = f"{count} of {gone.provider.framework} ({gone.provider.name})"
+        yield f"Withdrawn by the channel, and ignored here: {what}, such as {gone.builds[-1]}."
     if found.without_target and found.solves is not None:
         variants = ", ".join(map(variant_label, found.without_target))
         yield f"No target is for {variants}, but there are builds: solved with what such a target would promise."
@@ -151,6 +157,7 @@ def comparison_json(found: MatrixComparison) -> str:
         "summary": [_summary(found, provider) for provider in found.providers],
         "facts": [_fact(item) for item in found.facts],
         "unclaimed": [_unclaimed(item, build) for item in found.unclaimed for build in item.builds],
+        "withdrawn": [_published(item.provider, build) for item in found.withdrawn for build in item.builds],
     }
     return json.dumps(data, indent=2)
 
@@ -177,10 +184,13 @@ def _fact(item: CheckedFact) -> dict[str, Any]:
 
 
 def _unclaimed(item: UnclaimedBuilds, build: PublishedBuild) -> dict[str, Any]:
+    return {"why": "left out" if isinstance(item.reason, LeftOut) else item.reason, **_published(item.provider, build)}
+
+
+def _published(provider: FrameworkProvider, build: PublishedBuild) -> dict[str, Any]:
     return {
-        "framework": item.provider.framework,
-        "provider": item.provider.name,
-        "why": "left out" if isinstance(item.reason, LeftOut) else item.reason,
+        "framework": provider.framework,
+        "provider": provider.name,
         "package": build.package,
         "version": str(build.version),
         "build": build.build,

@@ -36,7 +36,7 @@ class FactSolve:
     def key(self) -> Hashable:
         """Equal for requests to which the solver gives the same answer."""
         request = self.request
-        return request.platform, request.specs, request.channels, tuple(sorted(request.virtual.items())), request.excluded
+        return request.platform, request.specs, request.channels, tuple(sorted(request.virtual.items())), request.constraints
 
 
 def with_solves(

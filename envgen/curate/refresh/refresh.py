@@ -21,8 +21,10 @@ from envgen.model.facts import PLATFORMS, Framework, Matrix
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Reporter
-from envgen.yamlfile.document import checked, parse, text_of
+from envgen.yamlfile.document import parse
 from envgen.yamlfile.edit import Edit, spliced
+from envgen.yamlfile.schema import checked
+from envgen.yamlfile.text import text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,9 @@ from packaging.version import Version
 
 from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query
-from envgen.matrix.constraints import Known, Value, holds
-from envgen.model.facts import Constraint, Gpu, Matrix, driver_text
+from envgen.matrix.constraints import Driver, Known, Value, holds
+from envgen.model.facts import Condition, Constraint, Matrix, driver_text
+from envgen.model.gpu import Gpu
 
 Status = Literal["out", "warn", "met", "open"]  # violated; violated, but only a warning; met; not known
 
@@ -51,19 +52,35 @@ def grid(matrix: Matrix, query: Query) -> tuple[GridCell, ...]:
 
 def judge(group: BuildGroup, query: Query) -> GridCell:
     """One cell, with constraints judged for the newest Python that is left, which is the one that a project gets."""
-    known = {**group.known, **(_machine(query) if group.variant else {})}
+    gpus = tuple(gpu for gpu in query.gpus if gpu.on(group.platform))
+    known = {**group.known, **(_machine(query, gpus) if group.variant else {})}
+    nowhere = tuple(_elsewhere(group, query)) if group.variant and not gpus else ()
     hard = [item.rule for item in group.constraints if not item.rule.warn]
-    candidates = [python for python in group.pythons if query.python in (None, python)]
+    candidates = [python for python in group.pythons if query.python in (None, python) and not nowhere]
     left = tuple(p for p in candidates if all(holds(rule, {**known, "python": (p,)}) is not False for rule in hard))
     python = query.python or (left or group.pythons)[-1]
-    results = (_result(item, {**known, "python": (python,)}, query.gpus) for item in group.constraints)
-    return GridCell(group, left, tuple(result for result in results if result))
+    results = (_result(item, {**known, "python": (python,)}, gpus) for item in group.constraints)
+    return GridCell(group, left, (*nowhere, *(result for result in results if result)))
 
 
-def _machine(query: Query) -> dict[str, tuple[Value, ...]]:
-    gpus: tuple[Value, ...] = tuple(gpu.capability for gpu in query.gpus)
-    driver: tuple[Value, ...] = (query.driver,) if query.driver else ()
-    return {axis: values for axis, values in (("gpu", gpus), ("driver", driver)) if values}
+def _machine(query: Query, gpus: tuple[Gpu, ...]) -> dict[str, tuple[Value, ...]]:
+    capabilities: tuple[Value, ...] = tuple(gpu.capability for gpu in gpus)
+    driver: tuple[Value, ...] = (Driver(query.driver, query.latest or query.driver),) if query.driver else ()
+    return {axis: values for axis, values in (("gpu", capabilities), ("driver", driver)) if values}
+
+
+def _elsewhere(group: BuildGroup, query: Query) -> Iterator[ConstraintResult]:
+    """That none of the GPUs is in a machine of the platform; nothing where no GPU is asked for."""
+    if query.gpus:
+        platforms = frozenset[str]().union(*(gpu.platforms for gpu in query.gpus))
+        need = Condition("platform", names=platforms)
+        constraint = BuildConstraint(
+            rule=Constraint(when=(), need=(need,), because="", at=group.builds[0].at),
+            axis="platform",
+            text=f"no GPU of these is in a {group.platform} machine",
+            fix=f"platform {', '.join(sorted(platforms))}",
+        )
+        yield ConstraintResult("out", constraint, ", ".join(map(gpu_text, query.gpus)))
 
 
 def _result(item: BuildConstraint, known: Known, gpus: tuple[Gpu, ...]) -> ConstraintResult | None:
@@ -80,7 +97,7 @@ def _given(rule: Constraint, known: Known, gpus: tuple[Gpu, ...]) -> Iterator[st
     """What of a query violates a constraint: the driver, each GPU that does by itself, the Python."""
     axes = {c.axis for c in (*rule.when, *rule.need)}
     if "driver" in axes and "driver" in known:
-        yield f"driver {driver_text(Version(str(known['driver'][0])))}"
+        yield from (f"driver {driver_text(value.version)}" for value in known["driver"] if isinstance(value, Driver))
     if "gpu" in axes and "gpu" in known:
         yield from (gpu_text(gpu) for gpu in gpus if holds(rule, {**known, "gpu": (gpu.capability,)}) is False)
     if "python" in axes:

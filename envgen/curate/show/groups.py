@@ -15,7 +15,8 @@ from packaging.version import Version
 
 from envgen.curate.show.query import platforms_of
 from envgen.matrix.constraints import Known, Value, by_version, condition_text, constraint_text, fulfilled, known_of_target
-from envgen.matrix.hardware import code_range, driver_os, newest_driver_before, runs_with
+from envgen.matrix.gpu_code import BUILD
+from envgen.matrix.hardware import code_range, driver_os, runs_with
 from envgen.model.facts import (
     Address,
     Build,
@@ -30,10 +31,10 @@ from envgen.model.facts import (
     Toolkit,
     Variant,
     driver_text,
-    minors_text,
     variant_text,
 )
 from envgen.model.target_names import target_name
+from envgen.model.text import minors_text
 
 _PREFIX, _FROM = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is written 2.19 in a matrix
 
@@ -75,7 +76,7 @@ class BuildGroup:
 
     @property
     def floor(self) -> Version | None:
-        """The oldest driver that runs it; None for CPU builds, and where NVIDIA names none."""
+        """The oldest driver that runs it; None for CPU builds, and where none is known."""
         return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
 
     @property
@@ -119,11 +120,12 @@ def _group(
     toolkit = matrix.toolkits.get(variant) if variant else None
     spelling = matrix.spellings.get((framework.name, provider, release.version))
     known = _known(target, variant, platform) | {framework.name: (release.version,), "provider": (provider,) if spelling else ()}
+    known |= {BUILD: (variant,)} if variant else {}
     found = [
         _python(framework, builds, variant, platform),
         *_target(target, builds[0].at, variant, platform),
         *(() if spelling else (_spelling(framework, release, provider),)),
-        *((*_driver(matrix, toolkit, platform), _code(toolkit)) if toolkit else ()),
+        *((*_driver(toolkit, platform), _code(toolkit)) if toolkit else ()),
         *_constraints(matrix, toolkit, platform, known),
     ]
     return BuildGroup(
@@ -172,7 +174,7 @@ def _python(framework: Framework, builds: tuple[Build, ...], variant: Variant, p
     versions = SpecifierSet(f">={pythons[0]},<={pythons[-1]}{gaps}", prereleases=True)
     text = f"python {minors_text(pythons, ' to ')}"
     return BuildConstraint(
-        rule=_needs(Condition("python", versions), framework.because, builds[0].at),
+        rule=_needs(Condition("python", versions), builds[0].because or framework.because, builds[0].at),
         axis="python",
         text=f"{builds[0].provider} has {variant_text(variant)} builds for {platform}: {text}",
         fix=text,
@@ -207,11 +209,10 @@ def _spelling(framework: Framework, release: Release, provider: str) -> BuildCon
     )
 
 
-def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[BuildConstraint]:
+def _driver(toolkit: Toolkit, platform: Platform) -> Iterator[BuildConstraint]:
     system = driver_os(platform)
     floor, native = toolkit.floor.get(system), toolkit.driver.get(system)
     if floor is None:
-        yield from _unnamed_driver(matrix, toolkit, system)
         return
     cuda, least = toolkit.version, f"driver {driver_text(floor)} or newer"
     came_with = f"; {cuda} itself came with {driver_text(native)}" if native else ""
@@ -220,20 +221,6 @@ def _driver(matrix: Matrix, toolkit: Toolkit, platform: Platform) -> Iterator[Bu
     yield BuildConstraint(
         rule=_needs(needed, toolkit.because, toolkit.at), axis="driver", text=f"CUDA {cuda} needs {least}: {rule}", fix=least
     )
-
-
-def _unnamed_driver(matrix: Matrix, toolkit: Toolkit, system: str) -> Iterator[BuildConstraint]:
-    """NVIDIA names no driver for the toolkit, so it can only be newer than those of older toolkits."""
-    before = newest_driver_before(matrix, toolkit, system)
-    if before:
-        needed = Condition("driver", SpecifierSet(f">={before}", prereleases=True))
-        least = f"newer than {driver_text(before)}"
-        yield BuildConstraint(
-            rule=_needs(needed, toolkit.source, toolkit.at),
-            axis="driver",
-            text=f"NVIDIA names no {system.capitalize()} driver for CUDA {toolkit.version}; it is {least}",
-            fix=f"a driver {least}",
-        )
 
 
 def _code(toolkit: Toolkit) -> BuildConstraint:
@@ -268,7 +255,7 @@ def _in_words(rule: Constraint, known: Known) -> BuildConstraint:
         rule=rule,
         axis=(undecided or unmet or rule.need)[0].axis,
         text=_PREFIX.sub(r"\1", constraint_text(rule)),
-        fix=" and ".join(map(_fix, unmet)),
+        fix="a GPU that it has code for" if rule.says else " and ".join(map(_fix, unmet)),
     )
 
 

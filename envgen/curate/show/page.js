@@ -30,9 +30,17 @@
 
   const pythonPlaces = Object.fromEntries(facts.pythons.map((text) => [text, place("python", text)]));
 
+  /** The newest driver that a text stands for: 580 is the whole branch, 580.65.06 is itself (hardware.py). */
+  function latest(text) {
+    const [branch, ...rest] = parts(text);
+    if (rest.length) return text;
+    const after = facts.branches.includes(branch) ? facts.branches.find((other) => other > branch) : undefined;
+    return `${(after || branch + 1) - 1}.999`;
+  }
+
   let lastDriver = ["", 0];
   function driverPlace(text) {
-    if (lastDriver[0] !== text) lastDriver = [text, place("driver", text)];
+    if (lastDriver[0] !== text) lastDriver = [text, place("driver", latest(text))];
     return lastDriver[1];
   }
 
@@ -85,16 +93,25 @@
   }
 
   function judge(cell, pick) {
-    const gpus = cell.cuda ? pick.gpus : [];
+    const gpus = cell.cuda ? pick.gpus.filter((gpu) => !gpu.platforms.length || gpu.platforms.includes(cell.platform)) : [];
+    const nowhere = cell.cuda && pick.gpus.length && !gpus.length ? [noneOfThem(cell, pick.gpus)] : [];
     const known = cell.cuda && pick.driver ? { driver: driverPlace(pick.driver) } : {};
     const hard = cell.constraints.filter((constraint) => !constraint.warn);
     const fits = (python) => hard.every((constraint) => holds(constraint, { ...known, python: pythonPlaces[python] }, gpus) !== false);
-    const left = cell.built.filter((python) => (!pick.python || pick.python === python) && fits(python));
+    const left = nowhere.length ? [] : cell.built.filter((python) => (!pick.python || pick.python === python) && fits(python));
     const python = pick.python || (left.length ? left : cell.built).at(-1);
     const at = { ...known, python: pythonPlaces[python] };
-    const results = cell.constraints.map((constraint) => resultOf(constraint, at, gpus, pick, python)).filter(Boolean);
+    const results = [...nowhere, ...cell.constraints.map((constraint) => resultOf(constraint, at, gpus, pick, python)).filter(Boolean)];
     const found = results.map((result) => result.status);
     return { cell, left, results, verdict: found.includes("out") ? "out" : found.includes("warn") ? "warn" : "in" };
+  }
+
+  /** That none of the GPUs is in a machine of the platform. */
+  function noneOfThem(cell, gpus) {
+    const fix = `platform ${[...new Set(gpus.flatMap((gpu) => gpu.platforms))].sort().join(", ")}`;
+    const text = `no GPU of these is in a ${cell.platform} machine`;
+    const constraint = { axis: "platform", text, fix, because: "", at: cell.constraints[0].at, when: [], need: [], warn: false, never: true };
+    return { constraint, given: gpus.map((gpu) => gpu.label).join(", "), status: "out" };
   }
 
   function resultOf(constraint, known, gpus, pick, python) {
@@ -117,7 +134,12 @@
 
   // --- the choice, and the address that stores it -----------------------------------------------------------------------
 
-  const models = new Map(facts.gpus.map(([name, capability]) => [name.toLowerCase(), { name, capability }]));
+  const models = new Map(facts.gpus.map(([name, capability, platforms]) => [name.toLowerCase(), { name, capability, platforms }]));
+  /** Where a compute capability is: where its models are, and anywhere if one of them is. */
+  function platformsOf(capability) {
+    const found = [...models.values()].filter((model) => model.capability === capability).map((model) => model.platforms);
+    return found.length && found.every((platforms) => platforms.length) ? [...new Set(found.flat())] : [];
+  }
   const isDriver = (text) => /^\d+(\.\d+){0,3}$/.test(text);
 
   function gpuOf(text) {
@@ -125,7 +147,7 @@
     const capability = model ? model.capability : text.trim();
     if (!/^\d+\.\d$/.test(capability)) return null;
     const label = model ? `${model.name} (${capability})` : `compute capability ${capability}`;
-    return { name: model ? model.name : capability, label, capability, place: place("gpu", capability) };
+    return { name: model ? model.name : capability, label, capability, place: place("gpu", capability), platforms: model ? model.platforms : platformsOf(capability) };
   }
 
   let pick = {};
@@ -236,17 +258,13 @@
     byId("chips").replaceChildren(...pick.gpus.map((gpu) => make("li", {},
       make("button", { type: "button", "aria-label": `Remove ${gpu.label}`, onclick: () => change({ gpus: pick.gpus.filter((other) => other !== gpu) }) },
         `${gpu.label} ×`))));
-    explainBranch(drivers);
+    explainBranch();
   }
 
-  /** A bare branch (580) means 580.0, which came with no toolkit: explain it, and offer the first driver that did. */
-  function explainBranch(drivers) {
+  /** How a bare branch is read. */
+  function explainBranch() {
     byId("driver").removeAttribute("aria-invalid");
-    const first = drivers.map(([driver]) => driver).filter((driver) => parts(driver)[0] === Number(pick.driver)).at(-1);
-    const bare = /^\d+$/.test(pick.driver) && first;
-    byId("driver-says").replaceChildren(...(bare ? [
-      `${pick.driver} is read as ${pick.driver}.0; the first ${pick.driver} driver that came with a CUDA is ${first}.`,
-      make("button", { type: "button", onclick: () => change({ driver: first }) }, `Use ${first}`)] : []));
+    byId("driver-says").textContent = /^\d+$/.test(pick.driver) ? `${pick.driver} is read as any driver ${pick.driver}.x of its branch.` : "";
   }
 
   function readDriver() {
@@ -428,7 +446,7 @@
     const cameWith = native && native !== least ? `; CUDA ${cell.cuda} came with ${native}` : "";
     const rows = [
       ["Python", span(left.length ? left : cell.built)],
-      cell.cuda && ["Driver", least ? `${least} or newer${cameWith}` : "NVIDIA names none for this platform"],
+      cell.cuda && ["Driver", least ? `${least} or newer${cameWith}` : "none is known for this platform"],
       compiling && compiling !== least && ["Compiling", `code compiled at run time needs ${compiling} or newer`],
       capabilities && ["GPU", `compute capability ${capabilities.join(" to ")}`],
       cudnn.length && ["cuDNN", cudnn.join(" or ")],

@@ -21,7 +21,7 @@ from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query, platforms_of
 from envgen.files import write_files
 from envgen.matrix.constraints import fulfilled
-from envgen.matrix.hardware import driver_os
+from envgen.matrix.hardware import branches, driver_os
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.layout import Layout
@@ -93,7 +93,8 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
         "frameworks": list(matrix.frameworks),
         "platforms": {platform: driver_os(platform) for platform in platforms_of(matrix)},
         "pythons": [str(python) for python in sorted(matrix.pythons)],
-        "gpus": [[gpu.name, str(gpu.capability)] for gpu in matrix.gpus.values()],
+        "gpus": [[gpu.name, str(gpu.capability), sorted(gpu.platforms)] for gpu in matrix.gpus.values()],
+        "branches": branches(matrix),
         "drivers": {system: _drivers(matrix, system) for system in ("linux", "windows")},
         "cuts": {axis: [str(version) for version in versions] for axis, versions in axes.items()},
         "cells": cells,

@@ -8,20 +8,26 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.matrix.drivers import check_driver
 from envgen.matrix.gpu_names import required_gpu
-from envgen.matrix.hardware import driver_os
+from envgen.matrix.hardware import latest_driver
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Gpu, Matrix, Platform, driver_text
+from envgen.model.facts import Matrix, Platform
+from envgen.model.gpu import Gpu
 
 _DRIVER, _MINOR = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is known of a machine and a project. None and () mean anything, and exclude nothing."""
+    """What is known of a machine and a project. None and () mean anything, and exclude nothing.
+
+    `latest` is the newest driver that `driver` stands for, which may be a whole branch.
+    """
 
     frameworks: tuple[str, ...]
     driver: Version | None = None
+    latest: Version | None = None
     gpus: tuple[Gpu, ...] = ()
     python: Version | None = None
     platform: Platform | None = None
@@ -36,23 +42,23 @@ def parse_query(
         _check_name("framework", name, matrix.frameworks)
     if platform is not None:
         _check_name("platform", platform, platforms)
+    version = _version(driver, _DRIVER, "--driver", "write it as nvidia-smi prints it: 535 or 535.104.05")
+    if version:
+        check_driver(matrix, version, "--driver")
     return Query(
         frameworks=tuple(dict.fromkeys(frameworks or matrix.frameworks)),
-        driver=_version(driver, _DRIVER, "--driver", "write it as nvidia-smi prints it: 535 or 535.104.05"),
+        driver=version,
+        latest=latest_driver(matrix, version) if version else None,
         gpus=tuple(dict.fromkeys(required_gpu(matrix, name, "--gpu") for name in gpus)),
         python=_version(python, _MINOR, "--python", "write major and minor, without the patch release: 3.12"),
         platform=platform,
     )
 
 
-def branch_note(matrix: Matrix, query: Query) -> str | None:
-    """How a bare driver branch (580) is read, and its first driver that came with a CUDA; None for a full version."""
-    driver, family = query.driver, driver_os(query.platform or "linux-64")
-    came_with = (toolkit.driver[family] for toolkit in matrix.toolkits.values() if family in toolkit.driver)
-    first = min((version for version in came_with if driver and version.major == driver.major), default=None)
-    if driver is None or first is None or len(driver.release) > 1:
-        return None
-    return f"driver {driver} is read as {driver}.0; the first {driver} driver that came with a CUDA is {driver_text(first)}"
+def branch_note(query: Query) -> str | None:
+    """How a bare driver branch (580) is read; None for a full version."""
+    bare = query.driver is not None and query.latest != query.driver
+    return f"driver {query.driver} is read as any driver {query.driver}.x of its branch" if bare else None
 
 
 def platforms_of(matrix: Matrix) -> tuple[Platform, ...]:

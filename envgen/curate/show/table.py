@@ -13,7 +13,8 @@ from packaging.version import Version
 from envgen.curate.show.grid import ConstraintResult, GridCell, Status, gpu_text
 from envgen.curate.show.groups import cpu_then_newest
 from envgen.curate.show.query import Query
-from envgen.model.facts import Variant, driver_text, minors_text, variant_text
+from envgen.model.facts import Variant, driver_text, variant_text
+from envgen.model.text import minors_text
 from envgen.table import lines, table
 
 _REASONS = 6  # how many of each kind are shown without --all

@@ -1,0 +1,192 @@
+"""The cache folder, and values in it that take long to make: the facts and the projects, as they were read from their files.
+
+A value is found by a key: a digest of everything that it was made from, and of the program that made it. It is kept as JSON, so
+reading an entry never runs code. An entry that is missing, damaged or of another key is made again, and so is every value where
+the folder cannot be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen import __version__
+from envgen.model import facts
+from envgen.model.errors import BadInput
+
+Value = TypeVar("Value")
+_KEPT = 7 * 24 * 3600  # seconds after which an entry is removed; what is still used is made again
+
+
+def cache_folder() -> Path:
+    """`ENVGEN_CACHE`, or the user's cache folder. Raises BadInput where the user has no home."""
+    named = os.environ.get("ENVGEN_CACHE")
+    if named:
+        return Path(named)
+    import platformdirs
+
+    try:
+        return platformdirs.user_cache_path("envgen")
+    except RuntimeError as error:
+        raise BadInput(f"there is no folder for the cache: {error}", hint="set ENVGEN_CACHE to a writable folder") from None
+
+
+def keep(path: Path, data: bytes) -> None:
+    """Write a file of the cache, whole or not at all. Raises OSError."""
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def key_of(*inputs: str) -> str:
+    """The key of what is made from some texts by this program."""
+    found = hashlib.sha256(_program().encode(errors="surrogatepass"))
+    for text in inputs:
+        found.update(f"{len(text)} {text}".encode(errors="surrogatepass"))
+    return found.hexdigest()
+
+
+def remembered(kind: type[Value], key: str, make: Callable[[], Value]) -> Value:
+    """The value with this key, made only where the cache has none. What `make` raises is not remembered.
+
+    Nor is a value with a part that is not of the model, and nothing where the folder cannot be written.
+    """
+    try:
+        path = cache_folder() / "values" / f"{kind.__name__}-{key}.json"
+    except BadInput:
+        return make()
+    found = _read(path, key)
+    if isinstance(found, kind):
+        return found
+    made = make()
+    with suppress(OSError, TypeError):
+        _sweep(path.parent)
+        text = encoded(made)
+        keep(path, f"{key_of(key, text)}\n{text}".encode())
+    return made
+
+
+def _read(path: Path, key: str) -> object:
+    """The value of an entry; None for one that is missing, damaged or of another key."""
+    try:
+        digest, _, text = path.read_text(encoding="utf-8").partition("\n")
+        return decoded(text) if digest == key_of(key, text) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Remove old entries, once in a run."""
+    for path in folder.glob("*"):
+        if time.time() - path.stat().st_mtime > _KEPT:
+            path.unlink(missing_ok=True)
+
+
+@cache
+def _program() -> str:
+    """What made a value: the version of envgen, Python, and envgen's source as it is (by time and size, as Python compiles it)."""
+    root = Path(__file__).parent
+    found = [__version__, sys.version, str(root)]
+    for folder, _, names in sorted(os.walk(root)):
+        for name in sorted(name for name in names if name.endswith(".py")):
+            status = Path(folder, name).stat()
+            found.append(f"{name} {status.st_mtime_ns} {status.st_size}")
+    return "\n".join(found)
+
+
+# --- values as JSON -------------------------------------------------------------------------------------------------------
+# A list of parts, each part once: a text, number, bool or null as JSON has it, or [kind, place of a part, ...]. The parts of a
+# part come first, and the value is the last. The fields of a dataclass are its parts, so the model is its own schema.
+
+
+@cache
+def _classes() -> Mapping[str, type]:
+    """The dataclasses of the model by name; those that a Matrix or a Project can hold are imported with them."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(f"{facts.__package__}.")]
+    found = (kind for module in modules for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind))
+    return {kind.__name__: kind for kind in found}
+
+
+def encoded(value: object) -> str:
+    """A value of the model as JSON. Raises TypeError for a type that the model does not use."""
+    places: dict[tuple[object, ...], int] = {}
+
+    def place(part: object) -> int:
+        if part is None or type(part) in (str, int, bool):
+            return places.setdefault((type(part).__name__, part), len(places))
+        kind, parts = _taken_apart(part)
+        row = (kind, *[place(inner) for inner in parts])
+        return places.setdefault(row, len(places))
+
+    place(value)
+    rows = [row[1] if row[0] in ("str", "int", "bool", "NoneType") else row for row in places]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def _taken_apart(value: object) -> tuple[str, Iterable[object]]:
+    kind = type(value).__name__
+    if isinstance(value, tuple | frozenset):
+        return kind, value
+    if isinstance(value, dict):
+        return kind, (part for item in value.items() for part in item)
+    if isinstance(value, SpecifierSet):
+        return kind, (str(value), value.prereleases)
+    if isinstance(value, Version):
+        return kind, (str(value),)
+    if isinstance(value, date):
+        return kind, (value.isoformat(),)
+    if _classes().get(kind) is type(value):
+        return kind, (getattr(value, name) for name in _names(type(value)))
+    raise TypeError(f"a {kind} cannot be kept in the cache")
+
+
+def decoded(text: str) -> Any:
+    """The value that was encoded. Raises ValueError, LookupError or TypeError for other text."""
+    parts: list[Any] = []
+    makers = dict(_makers())
+    for row in json.loads(text):
+        parts.append(makers[row[0]]([parts[place] for place in row[1:]]) if isinstance(row, list) else row)
+    return parts[-1]
+
+
+def _makers() -> Iterator[tuple[str, Callable[[list[Any]], Any]]]:
+    """What puts the parts of each kind together."""
+    yield "tuple", tuple
+    yield "frozenset", frozenset
+    yield "dict", lambda parts: dict(zip(parts[::2], parts[1::2], strict=True))
+    yield "SpecifierSet", lambda parts: SpecifierSet(parts[0], prereleases=parts[1])
+    yield "Version", lambda parts: Version(*parts)
+    yield "date", lambda parts: date.fromisoformat(*parts)
+    yield "datetime", lambda parts: datetime.fromisoformat(*parts)
+    for name, kind in _classes().items():
+        yield name, partial(_instance, kind, _names(kind))
+
+
+def _instance(kind: Any, names: tuple[str, ...], parts: list[Any]) -> Any:
+    return kind(**dict(zip(names, parts, strict=True)))
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass that it is made from."""
+    return tuple(field.name for field in fields(kind) if field.init)

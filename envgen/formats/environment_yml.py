@@ -1,0 +1,22 @@
+"""Reads the specs of an environment.yml, the file that conda-lock and conda create environments from."""
+
+from __future__ import annotations
+
+import re
+
+from envgen.yamlfile.document import parse
+
+_NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)")  # channel::name
+
+
+def read_specs(text: str, shown: str) -> tuple[str, ...]:
+    """The conda specs of an environment.yml as they are written, without pip's. Raises BadInput if it is not YAML."""
+    data = parse(text, shown).data
+    listed = data.get("dependencies") if isinstance(data, dict) else None
+    return tuple(str(spec).strip() for spec in listed or () if isinstance(spec, str)) if isinstance(listed, list) else ()
+
+
+def spec_name(spec: str) -> str:
+    """The package that a conda spec names: numpy for `conda-forge::numpy >=2`; "" if it names none."""
+    found = _NAME.match(spec.strip())
+    return found[1].lower() if found else ""

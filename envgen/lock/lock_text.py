@@ -1,0 +1,188 @@
+"""The text of a lock as conda-lock writes it, without conda-lock: for locks without a pip section. Pure.
+
+Importing conda-lock takes more processor time than solving a small environment. It judges this module: a contract test compares
+both byte for byte. What this module does not cover raises NotCovered, and conda-lock writes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+from yaml.resolver import Resolver
+
+from envgen.lock.conda_specs import NotCovered, ReadSpec, ranges, read_spec
+from envgen.model.facts import Platform
+from envgen.model.layout import SPEC
+from envgen.model.packages import Record, Solution
+from envgen.model.resolution import Resolution
+from envgen.model.run import Solved
+from envgen.resolver import specs
+
+LockTexts = tuple[dict[str, Any], str]
+"""A lock in two parts: everything before the packages as data, and the packages as text."""
+
+_DUMPER = getattr(yaml, "CDumper", yaml.Dumper)  # the same bytes as conda-lock's own, five times faster
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_ONE, _PATH = r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})", r"(?:/(?!t/)[A-Za-z0-9._~-]+)"
+_URL = re.compile(
+    rf"https?://(?:{_ONE}(?::{_ONE})?@)?[a-z0-9.-]+(?::(?:[1-5][0-9]{{4}}|[1-9][0-9]{{0,3}}))?{_PATH}*(?:/t/{_ONE}{_PATH})?{_PATH}*/?"
+)
+_CHANNEL = re.compile(r"(?!nodefaults$)(?!.*://)[!-~]+")
+_PRINTABLE = re.compile(r"[!-&(-~]*")  # no space and no apostrophe: YAML needs no escape and no second line
+_QUOTED = re.compile(r"[#,\[\]{}&*!|>\"%@`]|[?:-]$|---|\.\.\.|.*:$")  # what means something else where it is not in quotes
+_LONGEST_KEY = 100  # YAML writes a longer key in another way
+_ENTRY = """\
+- name: {name}
+  version: {version}
+  manager: conda
+  platform: {platform}
+  dependencies:{dependencies}
+  url: {url}
+  hash:{hash}
+  category: main
+  optional: false
+"""
+
+
+def dump(data: object) -> str:
+    """YAML as conda-lock writes it."""
+    return str(yaml.dump(data, Dumper=_DUMPER, sort_keys=False))
+
+
+def lock_texts(item: Solved) -> LockTexts:
+    """The lock of a target, without its custom metadata. Raises NotCovered."""
+    entries = {key: text for solution in item.solutions for key, text in _entries(item.resolution, solution).items()}
+    return head(item.resolution), "package:\n" + "".join(entries[key] for key in sorted(entries))
+
+
+# --- before the packages --------------------------------------------------------------------------------------------------
+
+
+def head(resolution: Resolution) -> dict[str, Any]:
+    """Everything before the packages. Raises NotCovered for a target that only conda-lock can lock, whatever its packages are."""
+    if resolution.project.pip or resolution.project.pip_repositories:
+        raise NotCovered("a pip section")
+    channels = [_channel(text) for text in resolution.project.channels]
+    requested = _requested(resolution)
+    hashes = {
+        platform: _content_hash(platform, channels, requested, resolution.target.virtual[platform])
+        for platform in resolution.platforms
+    }
+    metadata = {"content_hash": hashes, "channels": channels, "platforms": list(resolution.platforms), "sources": [SPEC]}
+    return {"version": 1, "metadata": metadata}
+
+
+def _channel(text: str) -> dict[str, Any]:
+    """A channel as conda-lock writes it, with `${NAME}` where a credential belongs."""
+    if _CHANNEL.fullmatch(text):
+        return {"url": text, "used_env_vars": []}
+    if not _URL.fullmatch(text):
+        raise NotCovered(text)
+    names = {plain or braced for plain, braced in _VARIABLE.findall(text)}
+    return {"url": _VARIABLE.sub(lambda found: f"${{{found[1] or found[2]}}}", text), "used_env_vars": sorted(names)}
+
+
+def _requested(resolution: Resolution) -> dict[str, ReadSpec]:
+    """The specs of `environment.yml` by name, sorted; of two with the same name the last one counts."""
+    found = [read_spec(text) for group in specs.groups(resolution) for text in group.specs]
+    return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)}
+
+
+def _content_hash(
+    platform: Platform, channels: Iterable[object], requested: Mapping[str, ReadSpec], virtual: Mapping[str, str]
+) -> str:
+    """The hash by which `conda-lock --check-input-hash` knows that nothing changed."""
+    packages = dict(_virtual_package(platform, name, value) for name, value in virtual.items())
+    content = {
+        "channels": [json.dumps(channel, separators=(",", ":")) for channel in channels],
+        "specs": [_dependency(spec) for spec in requested.values()],
+        "virtual_package_hash": {
+            "noarch": {"info": {"subdir": "noarch"}, "packages": {}},
+            platform: {"info": {"subdir": platform}, "packages": packages},
+        },
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _dependency(spec: ReadSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "manager": "conda",
+        "category": "main",
+        "extras": [],
+        "version": spec.version,
+        "build": spec.build,
+        "conda_channel": spec.channel,
+        "hash": None,
+    }
+
+
+def _virtual_package(platform: Platform, name: str, value: str) -> tuple[str, dict[str, Any]]:
+    """The file name and the record of a virtual package. conda-lock appends a build number to a build string, in both."""
+    version, _, build_string = value.partition(" ")
+    build = f"{build_string}_0" if build_string else "0"
+    return f"{name}-{version}-{build}.tar.bz2", {
+        "name": name,
+        "version": version,
+        "build_string": build_string,
+        "build_number": 0,
+        "noarch": "",
+        "depends": [],
+        "timestamp": 1577854800000,
+        "package_type": "virtual_system",
+        "build": build,
+        "subdir": platform,
+    }
+
+
+# --- the packages ---------------------------------------------------------------------------------------------------------
+
+
+def _entries(resolution: Resolution, solution: Solution) -> dict[tuple[str, Platform], str]:
+    """The entries of one platform, by name and platform. conda-lock leaves out a package that nothing requested needs."""
+    needs = {record.name: ranges(record.depends) for record in solution.records}
+    if len(needs) < len(solution.records) or _reached(_requested(resolution), needs) != needs.keys():
+        raise NotCovered("not each package once, and each needed by what is requested")
+    return {(record.name, solution.platform): _entry(record, solution.platform, needs[record.name]) for record in solution.records}
+
+
+def _reached(requested: Iterable[str], needs: Mapping[str, Iterable[str]]) -> set[str]:
+    """The requested packages and all that they need, apart from virtual packages."""
+    found: set[str] = set()
+    todo = list(requested)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(need for need in needs.get(name, ()) if not need.startswith("__"))
+    return found
+
+
+def _entry(record: Record, platform: Platform, needs: Mapping[str, str]) -> str:
+    """One package. PyYAML writes it if a value may need an escape or several lines."""
+    hashes = {name: value for name, value in (("md5", record.md5), ("sha256", record.sha256)) if value is not None}
+    fields = {"name": record.name, "version": record.version, "platform": platform, "url": record.url}
+    texts = (*fields.values(), *hashes.values(), *needs, *needs.values())
+    if all(map(_PRINTABLE.fullmatch, texts)) and all(len(name) <= _LONGEST_KEY for name in needs):
+        scalars = {name: _scalar(value) for name, value in fields.items()}
+        return _ENTRY.format(**scalars, dependencies=_mapping(needs) or " {}", hash=_mapping(hashes))
+    order = ("name", "version", "manager", "platform", "dependencies", "url", "hash", "category", "optional")
+    data = {**fields, "manager": "conda", "dependencies": needs, "hash": hashes, "category": "main", "optional": False}
+    return dump([{name: data[name] for name in order}])
+
+
+def _mapping(pairs: Mapping[str, str]) -> str:
+    return "".join(f"\n    {_scalar(name)}: {_scalar(value)}" for name, value in pairs.items())
+
+
+@cache
+def _scalar(text: str) -> str:
+    """Printable text as PyYAML writes it: in quotes if it would be read as something else."""
+    tag = Resolver().resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return text if tag == "tag:yaml.org,2002:str" and not _QUOTED.match(text) else f"'{text}'"

@@ -1,0 +1,41 @@
+"""A GPU, as the facts, a project or a machine know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+_BARE = "compute capability "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """A GPU model, or a bare compute capability, with the capability as major.minor.
+
+    Only a GPU of a machine has a `uuid` and, where it is cut into instances (MIG), their number; None where it is whole.
+    Only a model of gpus.yaml is known to be one for data centres, for which alone there is forward compatibility, to exist on some
+    `platforms` alone (none: on any), and to be a `tegra`, the GPU of a Jetson.
+    """
+
+    name: str
+    capability: Version
+    uuid: str = ""
+    mig: int | None = None
+    data_centre: bool = False
+    platforms: frozenset[str] = frozenset()
+    tegra: bool = False
+
+    @classmethod
+    def bare(cls, capability: Version, *, platforms: frozenset[str] = frozenset(), tegra: bool = False) -> Gpu:
+        """Any GPU of a compute capability."""
+        return cls(name=f"{_BARE}{capability}", capability=capability, platforms=platforms, tegra=tegra)
+
+    def on(self, platform: str) -> bool:
+        """Whether it can be in a machine of a platform."""
+        return not self.platforms or platform in self.platforms
+
+    @property
+    def written(self) -> str:
+        """What `gpus:` of a project calls it: `V100`, or the compute capability `7.0`."""
+        return self.name.removeprefix(_BARE)

@@ -1,0 +1,42 @@
+"""What a project's requirements make of the facts: a target with its overrides, the provider of a framework. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from envgen.model.facts import Matrix, Platform, Project, RequestedFramework, RequestedTarget, Target
+
+
+def with_overrides(target: Target, requested: RequestedTarget) -> Target:
+    """The target as a project changes it: fewer platforms, other virtual packages."""
+    wanted = target.platforms if requested.platforms is None else requested.platforms
+    platforms = tuple(platform for platform in target.platforms if platform in wanted)
+    virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
+    return replace(target, platforms=platforms, virtual=virtual)
+
+
+def with_gpus(target: Target, project: Project) -> Target:
+    """The target with `__cuda_arch`, the lowest compute capability of the project's GPUs, where it has CUDA (CEP 46)."""
+    lowest = {
+        platform: min((gpu.capability for gpu in project.gpus if gpu.on(platform)), default=None)
+        for platform in (target.platforms if target.cuda else ())
+    }
+    more = {platform: {"__cuda_arch": str(found)} if found else {} for platform, found in lowest.items()}
+    return replace(target, virtual={platform: {**more.get(platform, {}), **row} for platform, row in target.virtual.items()})
+
+
+def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
+    """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux."""
+    foreign = {
+        "linux": {"__osx", "__win"},
+        "osx": {"__glibc", "__linux", "__win", "__cuda", "__cuda_arch"},
+        "win": {"__glibc", "__linux", "__osx"},
+    }
+    return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
+
+
+def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
+    """The provider of a framework: the requested one, else the first of the project's channels that publishes it."""
+    known = matrix.frameworks[requested.framework].providers
+    return requested.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))

@@ -1,0 +1,44 @@
+"""The text of a file that a person wrote. Imports no YAML: where a value is remembered, its text alone is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envgen.model.errors import BadInput
+from envgen.model.facts import Address
+
+_LARGEST = 1_000_000  # bytes: about 40 times the largest file in matrices/; read in two seconds
+
+
+def source(path: Path, shown: str) -> str:
+    """The text of a YAML file that a person wrote, at most 1 MB. Raises BadInput."""
+    if path.exists() and not path.is_file():
+        raise BadInput("cannot be read: it is not a file", where=shown, hint="move it away; a file belongs here")
+    if path.is_file() and path.stat().st_size > _LARGEST:
+        what = f"{path.stat().st_size / 1e6:.1f} MB is too large: at most {_LARGEST / 1e6:.0f} MB is read"
+        raise BadInput(what, where=Address(shown, 1, 1), hint="a file here holds one row for each fact; is this the right file?")
+    return text_of(path, shown, absent="`envgen init` writes one")
+
+
+def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:
+    """The text of a file that a user named or wrote; `absent` is the hint if it does not exist. Raises BadInput.
+
+    `exact` keeps line endings as they are; otherwise each becomes a newline.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="" if exact else None) as file:
+            return file.read()
+    except FileNotFoundError:
+        raise BadInput("there is no such file", where=shown, hint=absent) from None
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", where=shown, hint="it must be a readable text file") from None
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8 text: byte 0x{error.object[error.start]:02x}, {error.reason}"
+        where = place(shown, bytes(error.object), error.start)
+        raise BadInput(what, where=where, hint="save it as UTF-8; some editors write UTF-16 or Latin-1") from None
+
+
+def place(shown: str, data: bytes, offset: int) -> Address:
+    """The line and column of a byte."""
+    before = data[:offset].decode("utf-8", errors="replace").split("\n")
+    return Address(shown, len(before), len(before[-1]) + 1)
