@@ -13,8 +13,8 @@ from packaging.version import Version
 from unit.small import PROJECT, examples, project_of, refused, small_matrix
 
 from envgen.model.errors import BadInput
+from envgen.model.ranges import version_range
 from envgen.project.python import WHY
-from envgen.yamlfile.document import version_range
 
 FILE = "environments/demo/project.yaml"
 SPEC_HINT = 'for example numpy, "pandas >=2" or conda-forge::numpy'
