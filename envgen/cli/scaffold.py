@@ -14,9 +14,10 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix, RequestedFramework
 from envgen.model.layout import Layout, starter
 from envgen.model.resolution import RenderedFile
-from envgen.project.aliases import ANY, conda_spec, read_alias
+from envgen.project.aliases import ANY, read_alias
 from envgen.project.load import project_of
 from envgen.project.notes import reading
+from envgen.project.package_spec import conda_spec
 from envgen.yamlfile.document import parse
 
 _MAKE = """\

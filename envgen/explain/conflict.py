@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from envgen.explain.facts import facts
+from envgen.explain.members import possible
 from envgen.explain.minimize import minimal
 from envgen.explain.model import Part
 from envgen.explain.requirements import requirements
-from envgen.resolver.resolve import Problem, possible
+from envgen.resolver.resolve import Problem
 
 
 def smallest(problem: Problem) -> tuple[tuple[Part, ...], tuple[Problem, ...]]:

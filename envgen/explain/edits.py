@@ -8,7 +8,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Dependency, Project, RequestedFramework
+from envgen.model.facts import Dependency, Project, RequestedFramework, RequestedTarget
 
 
 def edited(project: Project, **changes: Any) -> Project:
@@ -25,6 +25,17 @@ def with_framework(project: Project, name: str, **changes: Any) -> Project:
 def with_target(project: Project, name: str, **changes: Any) -> Project:
     """The project with other values of a requested target; unchanged where it does not request it."""
     rows = (replace(row, **changes) if row.name == name else row for row in project.targets)
+    return replace(project, targets=tuple(rows))
+
+
+def named_target(row: RequestedTarget, name: str) -> RequestedTarget:
+    """A requested target by another name; an open one is no longer open."""
+    return RequestedTarget(name=name, at=row.at, platforms=row.platforms, virtual=row.virtual, dependencies=row.dependencies)
+
+
+def with_other_target(project: Project, name: str, to: str) -> Project:
+    """The project with one target in place of another."""
+    rows = (named_target(row, to) if row.name == name else row for row in project.targets)
     return replace(project, targets=tuple(rows))
 
 
@@ -46,6 +57,18 @@ def with_any_release(project: Project, framework: str) -> Project:
 def without_framework(project: Project, name: str) -> Project:
     """The project without a framework."""
     return replace(project, frameworks=tuple(row for row in project.frameworks if row.framework != name))
+
+
+def with_promise(project: Project, name: str, package: str, value: str) -> Project:
+    """The project in which the machines of a target have a virtual package."""
+    before = next((row.virtual for row in project.targets if row.name == name), {})
+    return with_target(project, name, virtual={**before, package: value})
+
+
+def without_promise(project: Project, name: str, package: str) -> Project:
+    """The project in which a target has a virtual package as the matrices say."""
+    before = next((row.virtual for row in project.targets if row.name == name), {})
+    return with_target(project, name, virtual={key: value for key, value in before.items() if key != package})
 
 
 def without_target(project: Project, name: str) -> Project:

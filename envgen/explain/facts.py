@@ -5,7 +5,7 @@ To drop a fact is to ask what would be if it did not hold: a build for every CUD
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +24,7 @@ from envgen.explain.phrases import (
     published_reason,
     pythons_reason,
 )
+from envgen.explain.target_phrases import code_reason, described_reason, floors_reason, floors_text, target_text
 from envgen.matrix.constraints import bound_text, constraint_text
 from envgen.matrix.gpu_code import code_text as build_code_text
 from envgen.matrix.hardware import code_text, runs_with
@@ -36,11 +37,12 @@ from envgen.model.facts import (
     Reason,
     Release,
     RequestedFramework,
+    RequestedTarget,
     Spelling,
     Target,
     Toolkit,
-    driver_text,
 )
+from envgen.model.open_target import OpenTarget, names_of
 from envgen.resolver.candidates import no_index, requested_releases
 from envgen.resolver.resolve import Problem, obstacles
 
@@ -53,16 +55,17 @@ _FrameworkChange = Callable[[Framework], Framework]
 def facts(problem: Problem) -> Iterator[Part]:
     """Every fact that can hold this project back, those first that say least."""
     for requested in problem.project.frameworks:
-        yield from _of_framework(problem, requested)
+        yield from _of_framework(requested)
     names = {requested.framework for requested in problem.project.frameworks}
     rows = [row for row in problem.matrix.constraints if not row.warn and _about(problem, row) <= names]
     yield from (_of_constraint(row) for row in sorted(rows, key=constraint_text))  # in an order that no file decides
     bounds = [row for row in problem.matrix.bounds if _about(problem, row) <= names]
     yield from (_of_bound(row) for row in sorted(bounds, key=constraint_text))
-    for name in dict.fromkeys(target.name for target in problem.project.targets):
-        yield from _of_target(problem.matrix.targets[name])
-    for toolkit in _toolkits(problem):
-        yield from _of_toolkit(toolkit)
+    for target in {row.name: row for row in problem.project.targets}.values():
+        yield from _of_target(problem.matrix, target)
+    yield from _of_toolkits(problem)
+    for requested in problem.project.frameworks:
+        yield from _of_releases(problem, requested)
     if problem.availability is not no_index:
         yield Part(kind="index", name="", reason=_index_reason, without=lambda p: replace(p, availability=no_index))
 
@@ -72,7 +75,7 @@ def _about(problem: Problem, constraint: Constraint) -> set[str]:
     return {condition.axis for condition in constraint.when if condition.axis in problem.matrix.frameworks}
 
 
-def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[Part]:
+def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     part = partial(_framework_part, requested.framework)
     companions = partial(_with_companions, names=requested.companions)
     yield part("companions", companions_reason, lambda _: companions)
@@ -83,11 +86,15 @@ def _of_framework(problem: Problem, requested: RequestedFramework) -> Iterator[P
     yield part("published", published_reason, lambda _: _published_everywhere)
     yield part("pythons", pythons_reason, lambda p: partial(_with_builds, pythons=p.matrix.pythons))
     yield part("builds", builds_reason, lambda p: _built_for_all(p.matrix))
+
+
+def _of_releases(problem: Problem, requested: RequestedFramework) -> Iterator[Part]:
+    """That none of the requested releases is known: the last fact of all, because where it holds no other matters."""
     if not requested_releases(problem.matrix, requested):
         yield Part(
             kind="known",
             name=requested.framework,
-            reason=lambda p: known_reason(p.matrix.frameworks[requested.framework]),
+            reason=lambda p: known_reason(p, requested),
             without=lambda p: replace(p, project=edits.with_any_release(p.project, requested.framework)),
         )
 
@@ -128,55 +135,62 @@ def _of_bound(bound: Bound) -> Part:
     return Part(kind="bound", name=str(bound.at), reason=lambda _: reason, without=without)
 
 
-def _of_target(target: Target) -> Iterator[Part]:
-    described = Reason(f"target {target.name} is for {', '.join(target.platforms)}", target.at)
-    yield _target_part(
-        "described platforms", target.name, target.name, described, lambda p: partial(_on_all_platforms, matrix=p.matrix)
-    )
-    promised = {p: v for promises in target.virtual.values() for p, v in promises.items() if p in ("__glibc", "__archspec")}
+def _of_target(matrix: Matrix, requested: RequestedTarget) -> Iterator[Part]:
+    targets = [matrix.targets[name] for name in names_of(requested)]
+    described = partial(described_reason, requested=requested)
+    yield _target_part("described platforms", requested, "", described, lambda p: partial(_on_all_platforms, matrix=p.matrix))
+    promised = {p: v for row in targets for held in row.virtual.values() for p, v in held.items() if p in ("__glibc", "__archspec")}
     for package, value in promised.items():
-        promise = Reason(f"target {target.name} promises {package} {value}", target.at)
+        promise = Reason(f"{target_text(matrix, requested)} promises {package} {value}", targets[0].at)
         without = partial(_without_virtual, package=package)
-        yield _target_part("default virtual package", f"{target.name} {package}", target.name, promise, lambda _, w=without: w)  # type: ignore[misc]
+        yield _target_part("default virtual package", requested, package, lambda _, r=promise: r, lambda _, w=without: w)  # type: ignore[misc]
 
 
 def _target_part(
-    kind: FactKind, name: str, target: str, reason: Reason, change: Callable[[Problem], Callable[[Target], Target]]
+    kind: FactKind,
+    requested: RequestedTarget,
+    package: str,
+    reason: Callable[[Problem], Reason],
+    change: Callable[[Problem], Callable[[Target], Target]],
 ) -> Part:
     def without(problem: Problem) -> Problem:
         targets = problem.matrix.targets
-        return _with_matrix(problem, targets={**targets, target: change(problem)(targets[target])})
+        return _with_matrix(problem, targets={**targets, **{name: change(problem)(targets[name]) for name in names_of(requested)}})
 
-    return Part(kind=kind, name=name, reason=lambda _: reason, without=without)
-
-
-def _of_toolkit(toolkit: Toolkit) -> Iterator[Part]:
-    needs = Reason(f"CUDA {toolkit.version} needs driver {_floors_text(toolkit)}", toolkit.at, toolkit.because)
-    yield _toolkit_part("floor", toolkit, needs, floor=_NO_FLOOR)
-    code = Reason(code_text(toolkit), toolkit.at, toolkit.source)
-    yield _toolkit_part("capabilities", toolkit, code, capabilities=_ANY_CAPABILITY)
+    return Part(kind=kind, name=f"{requested.name} {package}".strip(), reason=reason, without=without)
 
 
-def _toolkit_part(kind: FactKind, toolkit: Toolkit, reason: Reason, **changes: object) -> Part:
+def _of_toolkits(problem: Problem) -> Iterator[Part]:
+    """The facts of each toolkit of a target with a name, and one fact of each kind for all those that an open target may have."""
+    rows = problem.project.targets
+    named = _toolkits(problem.matrix, (row.name for row in rows if not isinstance(row, OpenTarget)))
+    for toolkit in named:
+        needs = Reason(f"CUDA {toolkit.version} needs driver {floors_text(toolkit)}", toolkit.at, toolkit.because)
+        yield _toolkits_part("floor", str(toolkit.version), [toolkit], lambda _, r=needs: r, floor=_NO_FLOOR)  # type: ignore[misc]
+        code = Reason(code_text(toolkit), toolkit.at, toolkit.source)
+        yield _toolkits_part("capabilities", str(toolkit.version), [toolkit], lambda _, r=code: r, capabilities=_ANY_CAPABILITY)  # type: ignore[misc]
+    for row in (row for row in rows if isinstance(row, OpenTarget)):
+        toolkits = [toolkit for toolkit in _toolkits(problem.matrix, row.any_of) if toolkit not in named]
+        floors, code_of = partial(floors_reason, toolkits=toolkits), partial(code_reason, toolkits=toolkits)
+        yield _toolkits_part("floor", row.name, toolkits, floors, floor=_NO_FLOOR)
+        yield _toolkits_part("capabilities", row.name, toolkits, code_of, capabilities=_ANY_CAPABILITY)
+
+
+def _toolkits_part(
+    kind: FactKind, name: str, rows: Sequence[Toolkit], reason: Callable[[Problem], Reason], **changes: object
+) -> Part:
     def without(problem: Problem) -> Problem:
         toolkits = problem.matrix.toolkits
-        changed = replace(toolkits[toolkit.version], **changes)  # type: ignore[arg-type]
-        return _with_matrix(problem, toolkits={**toolkits, toolkit.version: changed})
+        changed = {row.version: replace(toolkits[row.version], **changes) for row in rows}  # type: ignore[arg-type]
+        return _with_matrix(problem, toolkits={**toolkits, **changed})
 
-    return Part(kind=kind, name=str(toolkit.version), reason=lambda _: reason, without=without)
-
-
-def _floors_text(toolkit: Toolkit) -> str:
-    """`525.60.13 or newer on Linux, 528.33 or newer on Windows`."""
-    return ", ".join(f"{driver_text(floor)} or newer on {os.capitalize()}" for os, floor in sorted(toolkit.floor.items()))
+    return Part(kind=kind, name=name, reason=reason, without=without)
 
 
-def _toolkits(problem: Problem) -> list[Toolkit]:
-    """The toolkits of the project's targets, and those whose builds run with them."""
-    targets = problem.matrix.targets
-    cudas = [cuda for requested in problem.project.targets if (cuda := targets[requested.name].cuda)]
-    rows = sorted(problem.matrix.toolkits.items())
-    return [toolkit for version, toolkit in rows if any(runs_with(version, cuda) for cuda in cudas)]
+def _toolkits(matrix: Matrix, names: Iterable[str]) -> list[Toolkit]:
+    """The toolkits of some targets, and those whose builds run with them."""
+    cudas = [cuda for name in names if (cuda := matrix.targets[name].cuda)]
+    return [toolkit for version, toolkit in sorted(matrix.toolkits.items()) if any(runs_with(version, cuda) for cuda in cudas)]
 
 
 def _index_reason(problem: Problem) -> Reason:

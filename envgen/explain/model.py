@@ -70,13 +70,16 @@ class Part:
 class Change:
     """One change to a project that may end a conflict; `cost` is how much it asks of a person, 1 being next to nothing.
 
-    Of the changes with one `path` the nearest that helps is enough: python downwards, a release upwards.
+    `path` is what is changed: a repair has at most one change of each. Of the changes of one path and one `way`, such as python
+    downwards, the nearest that helps is enough. `gives_up` says that something requested is dropped, or another machine needed.
     """
 
     path: tuple[str, ...]
+    way: str = ""
     text: str
     cost: float
     apply: Callable[[Project], Project]
+    gives_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,16 @@ class Repair:
     def cost(self) -> float:
         """The cost of all changes together."""
         return sum(change.cost for change in self.changes)
+
+    @property
+    def gives_up(self) -> int:
+        """How many things that are requested are dropped, or need another machine."""
+        return sum(change.gives_up for change in self.changes)
+
+    @property
+    def order(self) -> tuple[int, int, float]:
+        """Smaller is nearer: what keeps most of what is requested, then fewer changes, then cheaper ones."""
+        return self.gives_up, len(self.changes), self.cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from packaging.version import Version
 
+from envgen.explain.target_phrases import wanted_variants
 from envgen.matrix.constraints import within
+from envgen.matrix.hardware import runs_with
 from envgen.model.facts import (
     Build,
     Framework,
@@ -15,19 +17,28 @@ from envgen.model.facts import (
     Release,
     RequestedFramework,
     Spelling,
+    Variant,
     by_cuda,
-    variant_text,
 )
+from envgen.model.open_target import names_of
 from envgen.model.requested import provider_of
 from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases, requirement_text
 from envgen.resolver.resolve import Problem
 
+_LISTED = 4  # CUDA versions whose builds are named; of more it is said that they are for CUDA
 
-def known_reason(framework: Framework) -> Reason:
-    """Which releases there are at all."""
+
+def known_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """Which releases there are at all; where some are older and some newer than those that are requested, the nearest."""
+    framework = problem.matrix.frameworks[requested.framework]
     newest, oldest = framework.releases[0], framework.releases[-1]
-    return Reason(f"the matrices list {framework.name} {oldest.version} to {newest.version}", newest.at, framework.because)
+    newer = [row for row in framework.releases if _above(row, requested)]
+    older = [row for row in framework.releases if row not in newer]
+    what = f"the matrices list {framework.name} {oldest.version} to {newest.version}"
+    if newer and older:
+        what = f"{what}, and no {requested.text}; the nearest are {older[0].version} and {newer[-1].version}"
+    return Reason(what, newest.at, framework.because)
 
 
 def companions_reason(problem: Problem, requested: RequestedFramework) -> Reason:
@@ -82,25 +93,71 @@ def _above(release: Release, requested: RequestedFramework) -> bool:
 
 
 def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
-    """For which variants the requested releases are built, on the requested platforms, with the requested Pythons."""
+    """For which variants the requested releases are built, on the requested platforms, with the requested Pythons.
+
+    Where none is for a platform, which releases are; where no release at all is, for which platforms there are builds.
+    """
     framework, project = problem.matrix.frameworks[requested.framework], problem.project
     rows = [row for row in _rows(problem, requested) if any(within(project.python, python) for python in row.pythons)]
     everywhere = set(project.platforms) >= {p for target in problem.matrix.targets.values() for p in target.platforms}
-    places = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in _platforms(problem)]
-    cpu = any(problem.matrix.targets[target.name].cuda is None for target in project.targets)
+    platforms = _platforms(problem)
+    nowhere = "" if everywhere else _nowhere(problem, requested, platforms)
+    row = rows[0] if rows else None
+    if nowhere:
+        return _from_row(nowhere, row, framework)
+    places = [("", None)] if everywhere else [(f" on {platform}", platform) for platform in platforms]
+    cpu = None in wanted_variants(problem)
     built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
-    what = f"{requirement_text(requested)} from {_provider(problem, requested)} is built{python}{built}"
-    return _from_row(what, rows[0] if rows else None, framework)
+    others = "".join(_others(problem, requested, platform) for _, platform in places)
+    what = f"{requirement_text(requested)} from {_provider(problem, requested)} is built{python}{built}{others}"
+    return _from_row(what, row, framework)
+
+
+def _nowhere(problem: Problem, requested: RequestedFramework, platforms: Iterable[Platform]) -> str:
+    """That no release of a provider has any build for some platforms; "" where one has."""
+    provider = _provider(problem, requested)
+    builds = [row for release in problem.matrix.frameworks[requested.framework].releases for row in release.builds]
+    there = {platform for row in builds if row.provider == provider for platform in row.platforms}
+    if there.intersection(platforms):
+        return ""
+    only = f"only for {listed(sorted(there))}" if there else "nor for another platform"
+    return f"{requested.framework} from {provider} has no build for {' or '.join(platforms)}, {only}"
+
+
+def _others(problem: Problem, requested: RequestedFramework, platform: Platform | None) -> str:
+    """Which releases have a build for a platform, or (None) any, that a target can take, where none of the requested ones has."""
+    wanted, provider = wanted_variants(problem), _provider(problem, requested)
+
+    def has(release: Release) -> bool:
+        rows = [row for row in release.builds if row.provider == provider and (platform is None or platform in row.platforms)]
+        return any(_serves(variant, wanted) for row in rows for variant in row.variants)
+
+    having = [release for release in problem.matrix.frameworks[requested.framework].releases if has(release)]
+    inside = [release for release in having if within(requested.versions, release.version)]
+    if inside or not having or not requested.versions:
+        return ""
+    newer = [release for release in having if _above(release, requested)]
+    older = [release for release in having if release not in newer]
+    cudas = [variant for variant in wanted if variant]
+    kind = "CPU" if not cudas else f"CUDA {cudas[0]}" if len(wanted) == 1 else "CUDA" if None not in wanted else "such"
+    ends = ([f"end with {older[0].version}"] if older else []) + ([f"begin with {newer[-1].version}"] if newer else [])
+    return f"; {kind} builds{f' for {platform}' if platform else ''} {' and '.join(ends)}"
+
+
+def _serves(variant: Variant, wanted: Iterable[Variant]) -> bool:
+    """Whether a build serves a target: it is for its CUDA, or for an older minor of the same major."""
+    return any(variant == cuda or (variant and cuda and runs_with(variant, cuda)) for cuda in wanted)
 
 
 def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """For which Pythons the builds are that serve the requested targets."""
     framework = problem.matrix.frameworks[requested.framework]
-    cudas = {problem.matrix.targets[target.name].cuda for target in problem.project.targets}
+    cudas = wanted_variants(problem)
     every = [row for row in _rows(problem, requested) if row.platforms.intersection(_platforms(problem))]
     rows = [row for row in every if row.variants & cudas] or every
-    variants = " and ".join(map(variant_text, by_cuda({cuda for row in rows for cuda in row.variants & cudas})))
+    built = {cuda for row in rows for cuda in row.variants & cudas}
+    variants = _built_for(built) if len(built) <= _LISTED else "CUDA"
     pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
     what = f"the {variants + ' ' if variants else ''}builds of {requirement_text(requested)} are for python {pythons}"
     return _from_row(what, rows[0] if rows else None, framework)
@@ -137,7 +194,7 @@ def _rows(problem: Problem, requested: RequestedFramework) -> list[Build]:
 
 def _platforms(problem: Problem) -> tuple[Platform, ...]:
     """The requested platforms that a target has."""
-    targets = [(requested, problem.matrix.targets[requested.name]) for requested in problem.project.targets]
+    targets = [(requested, problem.matrix.targets[name]) for requested in problem.project.targets for name in names_of(requested)]
     found = [p for requested, target in targets for p in requested.platforms or problem.project.platforms if p in target.platforms]
     return tuple(dict.fromkeys(found)) or problem.project.platforms
 
@@ -145,6 +202,12 @@ def _platforms(problem: Problem) -> tuple[Platform, ...]:
 def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) -> str:
     """`for CPU and CUDA 12.6, 12.9`; `without CUDA`."""
     found = {variant for row in rows if platform is None or platform in row.platforms for variant in row.variants}
-    cudas = listed(variant for variant in by_cuda(found) if variant)
-    built = list(filter(None, ("CPU" if cpu and None in found else "", f"CUDA {cudas}" if cudas else "")))
-    return f"for {' and '.join(built)}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"
+    built = _built_for(found if cpu else found - {None})
+    return f"for {built}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"
+
+
+def _built_for(variants: Iterable[Variant]) -> str:
+    """`CPU and CUDA 12.6, 12.9`."""
+    found = by_cuda(variants)
+    cudas = listed(variant for variant in found if variant)
+    return " and ".join(filter(None, ("CPU" if None in found else "", f"CUDA {cudas}" if cudas else "")))

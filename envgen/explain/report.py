@@ -15,7 +15,7 @@ from envgen.model.resolution import Resolution
 
 _NEAREST = "repairs, nearest first, each resolved again:"
 _TRIED = "repairs, nearest first, each tried with the solver:"
-_BEHIND = f"no single change is enough, because there is a second conflict behind this one; {_NEAREST}"
+_TOGETHER = f"no single change meets all that is requested; {_NEAREST}"
 
 
 def conflict_text(conflict: Conflict) -> str:
@@ -23,7 +23,7 @@ def conflict_text(conflict: Conflict) -> str:
     lines = ["these cannot all hold; without any one of them, the others can:"]
     lines.extend(f"  {line}" for part in (*conflict.requirements, *conflict.facts) for line in part_lines(part))
     if conflict.repairs:
-        lines.extend(("", _NEAREST if len(conflict.repairs[0].changes) == 1 else _BEHIND))
+        lines.extend(("", _NEAREST if len(conflict.repairs[0].changes) == 1 else _TOGETHER))
         lines.extend(line for number, repair in enumerate(conflict.repairs, 1) for line in _repair_lines(number, repair))
     lines.extend(f"  note: {note.text}" for note in conflict.notes)
     return "\n".join(lines)

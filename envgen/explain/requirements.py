@@ -11,7 +11,9 @@ from packaging.specifiers import SpecifierSet
 
 from envgen.explain import edits
 from envgen.explain.model import Part, RequirementKind
-from envgen.model.facts import Address, Project, Reason, RequestedFramework, RequestedTarget, driver_text
+from envgen.explain.target_phrases import target_text
+from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework, RequestedTarget, driver_text
+from envgen.model.open_target import OpenTarget, promise_key
 from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem
 
@@ -19,8 +21,8 @@ from envgen.resolver.resolve import Problem
 def requirements(problem: Problem) -> Iterator[Part]:
     """Every requirement of the project, those first that a person gives up last."""
     project = problem.project
-    for target in project.targets:
-        yield from _of_target(target)
+    for target in sorted(project.targets, key=lambda row: not isinstance(row, OpenTarget)):
+        yield from _of_target(problem.matrix, project, target)
     for requested in project.frameworks:
         yield from _of_framework(requested)
     if project.driver:
@@ -39,17 +41,23 @@ def requirements(problem: Problem) -> Iterator[Part]:
     yield from _of_dependencies(problem)
 
 
-def _of_target(target: RequestedTarget) -> Iterator[Part]:
+def _of_target(matrix: Matrix, project: Project, target: RequestedTarget) -> Iterator[Part]:
     name = target.name
-    yield _part("target", name, f"target {name}", target.at, partial(edits.without_target, name=name))
+    yield _part("target", name, target_text(matrix, target), target.at, partial(edits.without_target, name=name))
     if target.platforms is not None:
         text = f"target {name}: platforms {', '.join(target.platforms)}"
         default = partial(edits.with_target, name=name, platforms=None)
         yield _part("target platforms", name, text, target.at, default, has_default=True)
-    if target.virtual:
-        packages = ", ".join(f"{package} {value}" for package, value in sorted(target.virtual.items()))
-        text, default = f"target {name}: virtual-packages {packages}", partial(edits.with_target, name=name, virtual={})
-        yield _part("virtual packages", name, text, target.at, default, has_default=True)
+    for package, value in sorted(target.virtual.items()):
+        text, default = (
+            f"target {name}: virtual-packages {package} {value}",
+            partial(edits.without_promise, name=name, package=package),
+        )
+        yield _part("virtual packages", f"{name} {package}", text, _at_promise(project, target, package), default, has_default=True)
+
+
+def _at_promise(project: Project, target: RequestedTarget, package: str) -> Address:
+    return project.addresses.get(promise_key(target, package), target.at)
 
 
 def _of_framework(requested: RequestedFramework) -> Iterator[Part]:

@@ -1,4 +1,4 @@
-"""`advice.yaml` and `words.yaml`, read into Advice and Alias. Both files are optional, and decide nothing."""
+"""What decides nothing: `advice.yaml`, `words.yaml` (both optional), and what is said of platforms without CUDA."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from packaging.utils import canonicalize_name
 
 from envgen.matrix.conditions import conditions, no_repeats
 from envgen.matrix.fields import ADVISED, AXES, WORD
-from envgen.matrix.schema import AdviceFile, AdviceRow, AliasFile
+from envgen.matrix.schema import AdviceFile, AdviceRow, AliasFile, TargetFile
 from envgen.model.advice import Advice, Trial
 from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS, Alias, Constraint, Matrix
+from envgen.model.facts import PLATFORMS, Alias, Constraint, Matrix, Platform, Reason
 from envgen.model.ranges import version_range
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.schema import checked
@@ -108,3 +108,13 @@ def check_advice(matrix: Matrix, constraint: Constraint, advice: Advice) -> None
             reason = "nothing in `when` says what fills it" if hole in known else "no such hole"
             listed = ", ".join(f"{{{name}}}" for name in sorted(holes))
             raise BadInput(f"{advice.id}: {{{hole}}}: {reason}", where=constraint.at, hint=f"here are {listed}")
+
+
+def read_without_cuda(document: Document, file: TargetFile) -> Iterator[tuple[tuple[Platform, str], Reason]]:
+    """What is said of platforms without CUDA: of each, and of each framework there. Raises BadInput for a repeated platform."""
+    rows = [(platform, index, row) for index, row in enumerate(file.without_cuda) for platform in row.platforms]
+    no_repeats(((platform, document.at("without-cuda", index)) for platform, index, _ in rows), "platform")
+    for platform, index, row in rows:
+        at = document.at("without-cuda", index)
+        yield (platform, ""), Reason(row.what, at, row.because)
+        yield from (((platform, name), Reason(f"{name}: {text}", at)) for name, text in row.instead.items())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, relevant
+from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, read_without_cuda, relevant
 from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
@@ -83,6 +83,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     matrix = Matrix(
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
+        without_cuda=dict(read_without_cuda(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
         gpus={gpu.name.lower(): gpu for gpu in gpus_of(documents["gpus.yaml"], gpu_file.gpus)},

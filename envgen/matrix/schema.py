@@ -227,6 +227,15 @@ class TargetRow(FileModel):
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms with any build for it.")
 
 
+class WithoutCudaRow(FileModel):
+    """Platforms that have no CUDA."""
+
+    platforms: list[PlatformText] = Field(min_length=1, description="The platforms.")
+    what: Text = Field(description="What a person who requests CUDA there is told.")
+    instead: dict[Text, Text] = Field(default={}, description="By framework, what the CPU target computes with there.")
+    because: Because
+
+
 class TargetFile(FileModel):
     """Targets: what an environment is made for, and what its machine promises to the solver."""
 
@@ -236,6 +245,7 @@ class TargetFile(FileModel):
         description="What every machine of a platform has: a version, or a version and a build.",
     )
     targets: dict[TargetName, TargetRow] = Field(description="`cpu`, or `cu` and the digits of the CUDA.")
+    without_cuda: list[WithoutCudaRow] = Field(default=[], alias="without-cuda", description="Platforms without any CUDA, and why.")
     constraints: list[ConstraintRow] = Field(default=[], description="Constraints on targets, whatever the framework.")
 
 

@@ -13,10 +13,14 @@ from envgen.model.facts import Address, Dependency, Platform, Project, Reason, R
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why the search did not take a release for a target; `release` is where it is written, None for all of a target."""
+    """Why the search did not take a release for a target; `release` is where it is written, None for all of a target.
+
+    `platform` is the one that it is about; None where the reason holds on every platform.
+    """
 
     reason: Reason
     target: str
+    platform: Platform | None
     release: Address | None
     index: bool = False  # it is the index that lacks the release; the matrix has it
 

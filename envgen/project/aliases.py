@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -19,31 +18,12 @@ from packaging.version import Version
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Alias, Matrix, RequestedFramework
 from envgen.model.ranges import version_range
+from envgen.project.package_spec import EXAMPLE, PackageSpec, version_and_builds, without_brackets
 from envgen.targets import TargetRange, cuda_range, dotted, intersection
 
 ANY = "any version"
-_LONGEST = 200  # letters of an alias
-_EXAMPLE = 'for example "name >=2.5,<3"'
-
-_HEAD = re.compile(
-    r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?:\[(?P<extras>[^\]=]*)\]\s*)?(?P<rest>(?:[\s=<>!~\[].*)?)"
-)
-_PART = r"[=<>!~]{0,3}\s*[\w.*+!-]+"
-_REST = re.compile(rf"(?P<version>{_PART}(?:\s*,\s*{_PART})*)?(?:(?:\s+|\s*=\s*)(?P<build>[\w.*]+))?")
-_LABEL = re.compile(r"\+([A-Za-z0-9.]+)")
+_PYTHON = re.compile(r"py(?P<major>\d)\.?(?P<minor>\d{1,2})(?!\d)")
 _BUILT = re.compile(r"cu(?:da)?(?P<version>\d+(?:\.\d+)?)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageSpec:
-    """A package spec in parts. `rest` is what follows name and extras, the version and the build, not parsed yet."""
-
-    text: str
-    name: str = ""  # "" for what is not a spec of a named package
-    extras: tuple[str, ...] = ()
-    rest: str = ""
-    channel: str = ""
-    conditional: bool = False  # it has an environment marker of pip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +31,7 @@ class AliasMeaning:
     """What an alias requests. `target` is None where it says nothing of CPU or CUDA.
 
     `inside` is the address of the one target below which it is written, None where it is for the whole project. `also` is what
-    else to write in its place.
+    else to write in its place. `python` is the Python of the build that it names, "" where it names none.
     """
 
     text: str
@@ -61,31 +41,7 @@ class AliasMeaning:
     target: TargetRange | None = None
     inside: Address | None = None
     also: tuple[str, ...] = ()
-
-
-def conda_spec(text: str) -> PackageSpec:
-    """A conda spec in parts: `channel::name=2.5`, `name >=12,<13`, `name[extra] 0.7.*`."""
-    plain = text.strip()
-    match = _HEAD.fullmatch(plain) if len(plain) < _LONGEST else None
-    if match is None:
-        return PackageSpec(text=plain)
-    extras = tuple(part.strip() for part in (match["extras"] or "").split(",") if part.strip())
-    return PackageSpec(text=plain, name=match["name"], extras=extras, rest=match["rest"].strip(), channel=match["channel"] or "")
-
-
-def pip_spec(text: str) -> PackageSpec:
-    """A requirement of pip in parts; without a name where it is a URL or a file. Conda's spelling is read as a conda spec."""
-    try:
-        found = Requirement(text)
-    except InvalidRequirement:
-        return conda_spec(text)
-    return PackageSpec(
-        text=text.strip(),
-        name="" if found.url else found.name,
-        extras=tuple(sorted(found.extras)),
-        rest=str(found.specifier),
-        conditional=found.marker is not None,
-    )
+    python: str = ""
 
 
 def read_alias(matrix: Matrix, spec: PackageSpec, at: Address, inside: Address | None = None) -> AliasMeaning | None:
@@ -97,12 +53,16 @@ def read_alias(matrix: Matrix, spec: PackageSpec, at: Address, inside: Address |
     if spec.conditional:
         hint = "remove the marker: `platforms:` and `targets:` say where it is wanted"
         raise BadInput(f"`{spec.text}` has an environment marker, but a framework is for the whole project", where=at, hint=hint)
-    version, builds = _version_and_builds(spec, at)
+    spec = without_brackets(spec, at)
+    version, builds = version_and_builds(spec, at)
     kind = rows[0].version if rows else "framework"
     target = _target(rows, version if kind == "cuda" else None, builds if name else (), spec, at)
     framework = _requested(matrix, name, spec, version if kind == "framework" else "", at) if name else None
     because = "; ".join(dict.fromkeys(row.because for row in rows)) or _of_framework(framework)
-    return AliasMeaning(text=spec.text, at=at, because=because, framework=framework, target=target, inside=inside)
+    python = next((f"{found['major']}.{found['minor']}" for build in builds if (found := _PYTHON.search(build))), "")
+    return AliasMeaning(
+        text=spec.text, at=at, because=because, framework=framework, target=target, inside=inside, python=python if name else ""
+    )
 
 
 # --- the parts of a spec --------------------------------------------------------------------------------------------------
@@ -128,23 +88,11 @@ def _framework(matrix: Matrix, spec: PackageSpec) -> str:
     return next((framework.name for framework in matrix.frameworks.values() if name in framework.companions), "")
 
 
-def _version_and_builds(spec: PackageSpec, at: Address) -> tuple[str, list[str]]:
-    """The version in a spec, and what names its build: the labels of local versions, the build string."""
-    match = _REST.fullmatch(spec.rest)
-    if match is None:
-        raise BadInput(f"`{spec.text}` cannot be parsed", where=at, hint=_EXAMPLE)
-    version = match["version"] or ""
-    if version.startswith("=") and not version.startswith("=="):
-        version = version[1:].strip()
-    builds = [*_LABEL.findall(version), *([match["build"]] if (match["build"] or "*").strip("*") else [])]
-    return _LABEL.sub("", version), builds
-
-
 def _parsed(parse: Callable[[str], SpecifierSet], text: str, spec: PackageSpec, at: Address) -> SpecifierSet:
     try:
         return parse(text)
     except ValueError as error:
-        raise BadInput(f"`{spec.text}`: {error}", where=at, hint=_EXAMPLE) from None
+        raise BadInput(f"`{spec.text}`: {error}", where=at, hint=EXAMPLE) from None
 
 
 # --- the target -----------------------------------------------------------------------------------------------------------

@@ -25,15 +25,17 @@ def load_project(path: Path, shown: str, matrix: Matrix) -> Project:
 def project_of(document: Document, name: str, matrix: Matrix) -> Project:
     """The project that a document describes; raises what `load_project` raises."""
     file, sections = checked(document, ProjectFile), Sections(document, matrix)
-    python = sections.python(file.python)
+    python = sections.python(file)
     frameworks, targets = sections.frameworks(file.frameworks), sections.targets(file.targets)
     gpus, gpu_notes = sections.gpus(file)
     cuda, platforms = sections.cuda(file.cuda), sections.platforms(file.platforms, "platforms")
     dependencies, pip = sections.dependencies(file.dependencies, "dependencies"), sections.pip(file.pip)
+    aliases = (*frameworks.aliases, *targets.aliases, *cuda.aliases, *dependencies.aliases, *pip.aliases)
+    python = sections.with_builds(python, aliases)
     project = Project(
         name=name,
-        python=python,
-        python_text=sections.text("python"),
+        python=python.versions,
+        python_text=python.text,
         frameworks=frameworks.items,
         targets=(),
         platforms=platforms,
@@ -46,8 +48,11 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         align=file.align,
         exclude_newer=file.exclude_newer,
         template=file.template,
-        addresses={"": document.at(), **{key: document.at(key) for key in document.data}},
-        notes=gpu_notes,
+        addresses={
+            "": document.at(),
+            **{key: document.at(key) for key in document.data},
+            **sections.promises(file.targets, targets.items),
+        },
+        notes=(*python.notes, *gpu_notes),
     )
-    aliases = (*frameworks.aliases, *targets.aliases, *cuda.aliases, *dependencies.aliases, *pip.aliases)
     return completed(matrix, Draft(project, (*targets.items, *cuda.items), aliases))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix, RequestedFramework, RequestedTarget
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning
+from envgen.project.contradictions import contradiction, exclude_each_other, unknown
 from envgen.project.draft import Draft, DraftTarget
 from envgen.targets import TargetRange, exists, intersection, nearest, newest_first
 
@@ -38,10 +39,24 @@ def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget]) ->
         if alias.framework and alias.framework.framework not in everywhere:
             _require_below_every_target(draft, targets, alias, alias.framework.framework)
     more = (alias.framework for alias in draft.aliases if alias.framework and alias.framework.at not in keys)
-    found: dict[str, RequestedFramework] = {}
+    words = {alias.at: alias for alias in draft.aliases}
+    rows: dict[str, list[RequestedFramework]] = {}
     for one in (*written, *more):
-        found[one.framework] = _both(matrix, found[one.framework], one) if one.framework in found else one
-    return tuple(found.values())
+        rows.setdefault(one.framework, []).append(one)
+    return tuple(_together_as_one(matrix, found, words) for found in rows.values())
+
+
+def _together_as_one(
+    matrix: Matrix, rows: Sequence[RequestedFramework], words: Mapping[Address, AliasMeaning]
+) -> RequestedFramework:
+    """All requirements on one framework as one. Raises BadInput where no release meets all, or they name two providers."""
+    found = rows[0]
+    for place, other in enumerate(rows[1:], 1):
+        earlier = next((row for row in (*rows[:place], found) if exclude_each_other(matrix, row, other)), None)
+        if earlier:
+            raise contradiction(matrix, earlier, other, words)
+        found = _both(matrix, found, other)
+    return found
 
 
 def _require_below_every_target(draft: Draft, targets: Sequence[DraftTarget], alias: AliasMeaning, framework: str) -> None:
@@ -55,17 +70,12 @@ def _require_below_every_target(draft: Draft, targets: Sequence[DraftTarget], al
 
 
 def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) -> RequestedFramework:
-    """Two requirements on one framework as one. Raises BadInput where no release meets both, or they name two providers."""
-    if one.provider and other.provider and one.provider != other.provider:
-        raise _contradiction(one, f"provider {one.provider}", other, f"provider {other.provider}")
+    """Two requirements on one framework, which do not exclude each other, as one."""
     releases = [release.version for release in matrix.frameworks[one.framework].releases]
     first, second = ({version for version in releases if version in part.versions} for part in (one, other))
-    together = one.versions & other.versions
-    if together.is_unsatisfiable() or (first and second and not first & second):
-        raise _contradiction(one, one.text, other, other.text)
     provider = one.provider or other.provider
     companions = tuple(dict.fromkeys((*one.companions, *other.companions)))
-    versions, text = together, f"{one.text},{other.text}"
+    versions, text = one.versions & other.versions, f"{one.text},{other.text}"
     if other.text == ANY or (first and first <= second):
         versions, text = one.versions, one.text
     elif one.text == ANY or (second and second <= first):
@@ -75,11 +85,6 @@ def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) ->
     )
 
 
-def _contradiction(one: RequestedFramework, first: str, other: RequestedFramework, second: str) -> BadInput:
-    what = f"{other.framework} {second} is requested here, and {first} at {one.at}"
-    return BadInput(what, where=other.at, hint="they exclude each other: keep one of the two")
-
-
 # --- targets --------------------------------------------------------------------------------------------------------------
 
 
@@ -87,13 +92,21 @@ def _targets(matrix: Matrix, draft: Draft) -> tuple[DraftTarget, ...]:
     """Every target that is listed or requested by an alias. An alias adds the CPU target first, and a CUDA target last."""
     for alias in draft.aliases:
         if alias.target and not newest_first(alias.target, matrix):
-            raise BadInput(f"`{alias.text}`: no target has this CUDA version", where=alias.at, hint=nearest(alias.text, matrix))
+            hint = "; ".join((nearest(alias.text, matrix), *_unknown(matrix, draft)))
+            raise BadInput(f"`{alias.text}`: no target has this CUDA version", where=alias.at, hint=hint)
     targets = tuple(_narrowed(matrix, target, draft.aliases) for target in draft.targets)
     listed = {target.requested.at for target in targets}
     shared = [alias for alias in draft.aliases if alias.target and alias.inside is None and alias.at not in listed]
     cuda = [alias for alias in shared if alias.target and alias.target.cuda is not None]
     targets = _with_cpu(targets, next((alias.at for alias in shared if alias not in cuda), None))
     return _with_cuda(matrix, targets, cuda)
+
+
+def _unknown(matrix: Matrix, draft: Draft) -> Iterator[str]:
+    """What the matrices do not have of the requested frameworks: an unknown CUDA version often stands beside older releases."""
+    rows = [*draft.project.frameworks, *(alias.framework for alias in draft.aliases if alias.framework)]
+    for row in dict.fromkeys(rows):
+        yield from unknown(matrix, row, draft.project.platforms)
 
 
 def _narrowed(matrix: Matrix, target: DraftTarget, aliases: Sequence[AliasMeaning]) -> DraftTarget:

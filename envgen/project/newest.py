@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix, Project, RequestedTarget, Target
+from envgen.model.open_target import OpenTarget
 from envgen.model.requested import with_overrides
 from envgen.project.draft import Draft, DraftTarget
 from envgen.project.merge import merged
 from envgen.project.notes import note
 from envgen.resolver.cells import cell_of
-from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.resolver.resolve import Problem, possible, unsatisfiable
 from envgen.targets import newest_first
 
 
@@ -28,29 +29,39 @@ def completed(matrix: Matrix, draft: Draft) -> Project:
     project = replace(whole.project, targets=tuple(target.requested for target in whole.targets))
     for target in whole.targets:
         if not target.requested.name:
-            project = _with_newest(matrix, project, target)
+            word = next((alias.text for alias in draft.aliases if alias.at == target.requested.at), target.requested.name)
+            project = _with_newest(matrix, project, target, word)
     project = replace(project, targets=_once(project.targets))
     return replace(project, notes=(*project.notes, *(note(matrix, draft, project, alias) for alias in draft.aliases)))
 
 
-def _with_newest(matrix: Matrix, project: Project, target: DraftTarget) -> Project:
-    """The project in which a target without a name has that of the newest in its range with which the project resolves."""
+def _with_newest(matrix: Matrix, project: Project, target: DraftTarget, word: str) -> Project:
+    """The project in which a target without a name has that of the newest in its range with which the project resolves.
+
+    `word` is what the file says. Raises Unsatisfiable where the project resolves with none: its problem has an OpenTarget.
+    """
     candidates, at = newest_first(target.allowed, matrix), target.requested.at
     names = [candidate.name for candidate in candidates]
     trials = [_with_name(project, at, name, names[place + 1 :]) for place, name in enumerate(names)]
     if len(trials) == 1:
         return trials[0]
     usable = [trial for candidate, trial in zip(candidates, trials, strict=True) if _usable(matrix, trial, at, candidate)]
-    failures: list[Unsatisfiable] = []
-    for trial in usable or trials[-1:]:  # where no target is usable, the oldest is the one to explain
-        try:
-            resolve(matrix, _named_part(trial))
-        except Unsatisfiable as failure:
-            failures.append(failure)
-        else:
+    for trial in usable:
+        if possible(Problem(matrix, _named_part(trial))):
             return trial
-    failures[0].hint = f"the rest of the project allows none of {', '.join(names)}; {failures[0].hint}"
-    raise failures[0]
+    raise unsatisfiable(Problem(matrix, _named_part(_opened(project, at, tuple(row.name for row in candidates), word))))
+
+
+def _opened(project: Project, at: Address, names: tuple[str, ...], word: str) -> Project:
+    """The project in which a target without a name may be any of several."""
+
+    def opened(row: RequestedTarget) -> RequestedTarget:
+        if row.at != at:
+            return row
+        same = {"platforms": row.platforms, "virtual": row.virtual, "dependencies": row.dependencies}
+        return OpenTarget(name=word, at=at, any_of=names, **same)  # type: ignore[arg-type]
+
+    return replace(project, targets=tuple(map(opened, project.targets)))
 
 
 def _with_name(project: Project, at: Address, name: str, others: Sequence[str]) -> Project:

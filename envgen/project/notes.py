@@ -6,8 +6,10 @@ from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramew
 from envgen.model.gpu import Gpu
 from envgen.project.aliases import ANY, AliasMeaning
 from envgen.project.draft import Draft
+from envgen.project.python import WHY
 
 _THEN = "; "  # between what an alias was read as, and what to write
+_REMOVE = "remove it: the rest of the file says the same"
 
 
 def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) -> Reason:
@@ -21,8 +23,14 @@ def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) ->
         instead.insert(0, f"`frameworks: {{{spelled(framework)}}}`")
     if names and not set(names) <= _listed(draft):
         instead.append(f"`targets: [{', '.join(row.name for row in project.targets)}]`")
-    todo = f"write {' and '.join(instead)} instead" if instead else "remove it: the rest of the file says the same"
+    todo = f"write {' and '.join(instead)} instead" if instead else _REMOVE
     return Reason(f"`{alias.text}` is read as {' for '.join(parts)} ({alias.because}){_THEN}{todo}", alias.at)
+
+
+def python_note(shown: str, read: str, instead: str, at: Address) -> Reason:
+    """The note about a Python that is not written as a minor under its key; without `instead` the key says the same."""
+    todo = f'write `python: "{instead}"` instead' if instead else _REMOVE
+    return Reason(f"`{shown}` is read as python {read} ({WHY}){_THEN}{todo}", at)
 
 
 def gpu_note(text: str, gpu: Gpu, at: Address) -> Reason | None:

@@ -24,10 +24,14 @@ from envgen.model.facts import (
     driver_text,
 )
 from envgen.model.gpu import Gpu
+from envgen.model.open_target import promise_key
+from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU
-from envgen.project.aliases import ANY, AliasMeaning, PackageSpec, conda_spec, pip_spec, read_alias
+from envgen.project.aliases import ANY, AliasMeaning, read_alias
 from envgen.project.draft import DraftTarget
-from envgen.project.notes import gpu_note, spelled_gpu
+from envgen.project.notes import gpu_note, python_note, spelled_gpu
+from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, version_and_builds, without_brackets
+from envgen.project.python import WHY, PythonRange, by_minor
 from envgen.project.schema import CUDA_HINT, SPEC, CudaRow, ProjectFile, RequestedFrameworkRow, RequestedTargetRow
 from envgen.targets import NEWEST, TargetRange, exactly, in_file, newest_first
 from envgen.yamlfile.document import Document
@@ -54,17 +58,45 @@ class Sections:
         """Where a value is written."""
         return self.document.at(*path)
 
-    def python(self, found: SpecifierSet) -> SpecifierSet:
-        """The range of Python minors; it must hold one that the matrices know, and name no patch release."""
-        known = sorted(self.matrix.pythons)
-        patch = [str(part) for part in found if len(part.version.removesuffix(".*").split(".")) > 2]
-        if patch:
-            hint = "write minors, 3.12 and not 3.12.4: the solver takes the newest patch release"
-            raise BadInput(f"python: {patch[0]} names a patch release", where=self.at("python"), hint=hint)
-        if known and not any(version in found for version in known):
-            hint = f"the matrices know Python {known[0]} to {known[-1]}"
-            raise BadInput(f"python: the matrices know no minor in {self.text('python')}", where=self.at("python"), hint=hint)
+    def python(self, file: ProjectFile) -> PythonRange:
+        """The Python minors that the key and a `python` under `dependencies:` allow; the matrices must know one of them."""
+        found = self._python(self.text("python"), f"python: {self.text('python')}", self.at("python"))
+        for spec, at in self._specs(file.dependencies, "dependencies"):
+            if _is_python(spec):
+                version, _ = version_and_builds(without_brackets(spec, at), at)
+                found = self._both(found, self._python(version or "*", spec.text, at), spec.text, at)
         return found
+
+    def with_builds(self, found: PythonRange, aliases: Iterable[AliasMeaning]) -> PythonRange:
+        """The Python minors that the builds in aliases are for, too; a note where that is less than the key allows."""
+        for alias in aliases:
+            if alias.python:
+                both = self._both(found, self._python(alias.python, alias.text, alias.at), alias.text, alias.at)
+                found = both if both.text != found.text else found
+        return found
+
+    def _python(self, written: str, shown: str, at: Address) -> PythonRange:
+        """One range of Pythons, with a note where minors were read into the key."""
+        known, text = sorted(self.matrix.pythons), by_minor(written)
+        try:
+            versions = version_range(text)
+        except ValueError as error:
+            raise BadInput(f"`{shown}` in minors: {error}", where=at, hint=f"write minors, such as 3.12: {WHY}") from None
+        if known and not any(version in versions for version in known):
+            hint = f"the matrices know Python {known[0]} to {known[-1]}"
+            raise BadInput(f"python: the matrices know no minor in {written}", where=at, hint=hint)
+        noted = at == self.at("python") and text != written
+        return PythonRange(versions, text, (python_note(shown, text, text, at),) if noted else ())
+
+    def _both(self, key: PythonRange, more: PythonRange, shown: str, at: Address) -> PythonRange:
+        """The range of the key and of a dependency. Raises BadInput where the matrices know no minor in both."""
+        first, second = ({version for version in self.matrix.pythons if version in one.versions} for one in (key, more))
+        if not first & second:
+            what = f"`{shown}` requests python {more.text}, but {key.text} is requested at {self.at('python')}"
+            raise BadInput(what, where=at, hint="they exclude each other: keep one of the two")
+        text = key.text if first <= second else more.text if second <= first else f"{key.text},{more.text}"
+        instead = text if text != key.text else ""
+        return PythonRange(key.versions & more.versions, text, (*key.notes, python_note(shown, more.text, instead, at)))
 
     def text(self, *path: str) -> str:
         """A value as it is written; "" where there is none."""
@@ -142,6 +174,20 @@ class Sections:
         requested = RequestedTarget(name=name, at=at, platforms=platforms, virtual=row.virtual_packages, dependencies=extra.items)
         return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases))
 
+    def promises(self, rows: Iterable[str], targets: Sequence[DraftTarget]) -> dict[str, Address]:
+        """Where the virtual packages of each target are written. Raises BadInput for a CUDA that is older than the target's."""
+        found: dict[str, Address] = {}
+        for key, target in zip(rows, targets, strict=True):
+            for package, value in target.requested.virtual.items():
+                at = found[promise_key(target.requested, package)] = self.at("targets", key, "virtual-packages", package)
+                cuda = self.matrix.targets[target.requested.name].cuda if target.requested.name else None
+                if package == "__cuda" and cuda and Version(value.split(" ")[0]) < cuda:
+                    hint = f"remove it: target {target.requested.name} promises __cuda {cuda}"
+                    raise BadInput(
+                        f"__cuda {value} is older than CUDA {cuda} of target {target.requested.name}", where=at, hint=hint
+                    )
+        return found
+
     def _target_alias(self, key: str, at: Address) -> AliasMeaning:
         alias = read_alias(self.matrix, conda_spec(key), at)
         if alias and alias.target:
@@ -176,8 +222,12 @@ class Sections:
 
     def dependencies(self, found: Sequence[str], *path: str | int, inside: Address | None = None) -> Section[Dependency]:
         """The conda specs; `inside` is the address of the target below which they are listed."""
-        own, aliases = self._sorted(((conda_spec(text), self.at(*path, index)) for index, text in enumerate(found)), inside)
+        specs = ((spec, at) for spec, at in self._specs(found, *path) if inside or not _is_python(spec))
+        own, aliases = self._sorted(specs, inside)
         return Section(tuple(_dependency(spec.text, at) for spec, at in own), aliases)
+
+    def _specs(self, found: Sequence[str], *path: str | int) -> Iterator[tuple[PackageSpec, Address]]:
+        return ((conda_spec(text), self.at(*path, index)) for index, text in enumerate(found))
 
     def pip(self, found: Sequence[str]) -> Section[str]:
         """The requirements of pip, as they are written."""
@@ -240,9 +290,13 @@ def _dependency(spec: str, at: Address) -> Dependency:
     match = re.fullmatch(SPEC, spec)
     name = match[1].lower() if match else spec
     if name == "python":
-        hint = "write the version under the key `python:`; envgen chooses the build for every target"
-        raise BadInput("`python` is not a dependency", where=at, hint=hint)
+        hint = "write the version under the key `python:`, which is for all targets"
+        raise BadInput("`python` is not a dependency of one target", where=at, hint=hint)
     return Dependency(spec, name, at)
+
+
+def _is_python(spec: PackageSpec) -> bool:
+    return spec.name.lower() == "python"
 
 
 def _on_one_line(data: Mapping[str, Any]) -> str:

@@ -127,7 +127,7 @@ class Candidates:
     ) -> Candidate | Obstacle | None:
         choice = self._choice(requested, release, variant, cells[0].target)
         if isinstance(choice, Reason):
-            return Obstacle(reason=choice, target=cells[0].target.name, release=choice.at)
+            return Obstacle(reason=choice, target=cells[0].target.name, platform=None, release=choice.at)
         return self._candidate(choice, cells)
 
     def _choice(self, requested: RequestedFramework, release: Release, variant: Variant, target: Target) -> Choice | Reason:
@@ -157,15 +157,15 @@ class Candidates:
                 return None
             if not rows:
                 reason = Reason(f"{named(choice)} has no {variant_text(choice.variant)} build for {cell.platform}", at)
-                return Obstacle(reason=reason, target=cell.target.name, release=at)
+                return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
             mixed = self._no_common_code(choice, cell)
             if mixed:
-                return Obstacle(reason=mixed, target=cell.target.name, release=at)
+                return Obstacle(reason=mixed, target=cell.target.name, platform=cell.platform, release=at)
             built = left.intersection(chain.from_iterable(row.pythons for row in rows))
             left = pythons_left(cell, known, built)
             if not left:
                 reason = self._no_python(choice, cells, cell, built)
-                return Obstacle(reason=reason, target=cell.target.name, release=at)
+                return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
             majors.update(_linked(rows, cell.platform))
         return Candidate(choice, left, majors)
 
@@ -221,7 +221,7 @@ def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, V
 def _not_in_index(choice: Choice, cell: Cell) -> Obstacle:
     what = f"the index holds no {_build_text(choice)} for {cell.platform} that this project can use"
     at = choice.release.at
-    return Obstacle(reason=Reason(what, at), target=cell.target.name, release=at, index=True)
+    return Obstacle(reason=Reason(what, at), target=cell.target.name, platform=cell.platform, release=at, index=True)
 
 
 def requirement_text(requested: RequestedFramework) -> str:

@@ -43,9 +43,14 @@ def resolve(matrix: Matrix, project: Project, availability: Availability = no_in
     problem = Problem(matrix, project, availability)
     found = answer(problem)
     if found is None:
-        what = f"{project.name}: no choice meets every requirement"
-        raise Unsatisfiable(what, problem=problem, where=project.at(""), hint="change or drop one of these requirements")
+        raise unsatisfiable(problem)
     return found
+
+
+def unsatisfiable(problem: Problem) -> Unsatisfiable:
+    """The error for a problem that has no answer."""
+    what = f"{problem.project.name}: no choice meets every requirement"
+    return Unsatisfiable(what, problem=problem, where=problem.project.at(""), hint="change or drop one of these requirements")
 
 
 def answer(problem: Problem, refused: Refused = frozenset()) -> tuple[Resolution, ...] | None:
@@ -157,7 +162,7 @@ def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[
     never_built = (candidates.never_built(requested, cell) for requested in candidates.project.frameworks)
     reason = cell.unsatisfiable or next(filter(None, never_built), None)
     if reason:
-        return reason, (Obstacle(reason=reason, target=cell.target.name, release=None),)
+        return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
     found = serve(candidates, (cell,))
     return (None if found.assignment else why_unserved(candidates, (cell,), found.obstacles)), found.obstacles
 
@@ -183,7 +188,10 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         bounds=_bounds(matrix, served.cells, choices, found.python),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
         code_specs=_code_specs(matrix, served.cells, choices),
-        warnings=tuple(dict.fromkeys(reason for cell in served.cells for reason in warnings(matrix, cell, known))),
+        warnings=(
+            *_unaligned(searched, name, found),
+            *dict.fromkeys(r for cell in served.cells for r in warnings(matrix, cell, known)),
+        ),
         obstacles=tuple(sorted(searched.obstacles, key=lambda obstacle: obstacle.target != name)),
     )
 
@@ -191,6 +199,18 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
 def _bounds(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...], python: Version) -> tuple[AppliedBound, ...]:
     known = known_of_choices(choices, python)
     return applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in cells})
+
+
+def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Reason]:
+    """The frameworks whose version a target does not share with the reference, although the targets should agree, and why."""
+    project, reference = searched.problem.project, next(iter(found.combinations))
+    for requested, own, shared in zip(project.frameworks, found.combinations[name], found.combinations[reference], strict=True):
+        one, other = own.choice.release, shared.choice.release
+        if project.align and one.version != other.version:
+            met = [row.reason.text for row in searched.obstacles if row.target == name and row.release == other.at]
+            because = met[0] if met else f"{name} cannot have it with the rest of the project"
+            what = f"{one.framework} {one.version}, not {other.version} as in {reference} (align: true): {because}"
+            yield Reason(what, project.addresses.get("align", requested.at))
 
 
 def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from itertools import chain
 from packaging.version import Version
 
 from envgen.matrix.constraints import Known
-from envgen.model.facts import Reason, Release
+from envgen.model.facts import Platform, Reason, Release
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.candidates import Candidate, Candidates, named
 from envgen.resolver.cells import Cell, pythons_left, violations
@@ -105,9 +105,9 @@ def _obstacles(candidates: Candidates, targets: Cells, searches: Iterable[_Searc
     """Each obstacle once: those of single releases, then those between releases."""
     alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values())
     together = chain.from_iterable(search.obstacles for search in searches)
-    found: dict[Reason, Obstacle] = {}
+    found: dict[tuple[Reason, Platform | None], Obstacle] = {}
     for obstacle in chain(alone, together):
-        found.setdefault(obstacle.reason, obstacle)
+        found.setdefault((obstacle.reason, obstacle.platform), obstacle)
     return tuple(found.values())
 
 
@@ -304,7 +304,7 @@ class _Search:
         release = candidate.choice.release
         cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, candidate), strict=True))
         if frozenset() in cudnn:
-            self._refuse_cudnn(name, state, candidate)
+            self._refuse_cudnn(self.targets[name][cudnn.index(frozenset())], state, candidate)
             return None
         signatures = (*state.signatures, self.source.signature(release))
         after = _State(
@@ -315,12 +315,12 @@ class _Search:
         )
         return after if self._agree(name, after, release) else None
 
-    def _refuse_cudnn(self, name: str, state: _State, candidate: Candidate) -> None:
-        release = candidate.choice.release
+    def _refuse_cudnn(self, cell: Cell, state: _State, candidate: Candidate) -> None:
+        release, name = candidate.choice.release, cell.target.name
         others = " and ".join(f"{axis} {values[0]}" for axis, values in state.known.items() if axis != "python")
         what = f"{named(candidate.choice)} links another cuDNN major than {others}; one environment can hold only one"
-        reason = Reason(what, release.at)
-        self._linked.setdefault((name, others, release.version), Obstacle(reason=reason, target=name, release=release.at))
+        obstacle = Obstacle(reason=Reason(what, release.at), target=name, platform=cell.platform, release=release.at)
+        self._linked.setdefault((name, others, release.version), obstacle)
 
     def _agree(self, name: str, state: _State, release: Release) -> bool:
         """Whether constraints let the frameworks share an environment. Those on one alone were asked with its candidates."""
@@ -328,9 +328,12 @@ class _Search:
             return True
         key = (name, state.signatures)
         if key not in self._excluded:
-            broken = (reason for cell in self.targets[name] for reason in violations(cell, state.known, (self.python,)))
-            reason = next(broken, None)
-            self._excluded[key] = Obstacle(reason=reason, target=name, release=release.at) if reason else None
+            broken = (
+                Obstacle(reason=reason, target=name, platform=cell.platform, release=release.at)
+                for cell in self.targets[name]
+                for reason in violations(cell, state.known, (self.python,))
+            )
+            self._excluded[key] = next(broken, None)
         return self._excluded[key] is None
 
 

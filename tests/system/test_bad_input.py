@@ -119,7 +119,7 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             f"{FILE}:1:1: python: the matrices know no minor in 3.99",
             "the matrices know Python 3.",
         ),
-        (replaced(('">=3.11,<3.13"', '"3.12.4"')), f"{FILE}:1:1: python: ", "write minors, 3.12 and not 3.12.4"),
+        (replaced(('">=3.11,<3.13"', '">=3.12.1,<3.12.4"')), f"{FILE}:1:1: `python: >=3.12.1,<3.12.4` in minors: ", "write minors"),
         (
             replaced(('">=3.11,<3.13"', "3.10")),
             f"{FILE}:1:1: python: expected a string, got the number 3.1",
@@ -146,7 +146,11 @@ def written(data: str | bytes, file: str = FILE) -> Change:
             f"{FILE}:6:16: no channel of conda-forge has a package `nunpy`",
             "did you mean `numpy`?",
         ),
-        (replaced(("numpy, ", "python, ")), f"{FILE}:6:16: `python` is not a dependency", "write the version under the key"),
+        (
+            replaced(("numpy, ", "python=3.6.9, ")),
+            f"{FILE}:6:16: `python=3.6.9` requests python 3.6, but ",
+            "they exclude each other",
+        ),
         (
             replaced(("numpy, ", "cudatoolkit=12.7, ")),
             f"{FILE}:6:16: `cudatoolkit=12.7`: no target has this CUDA version",

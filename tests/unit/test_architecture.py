@@ -76,6 +76,7 @@ OWNERS = {
         "channels.query",
         "channels.versions",
         "formats.others",
+        "project.package_spec",
         "channels.solve",
     },
     "rich": {"table", "install.inventory", "probe.report", "cli.console"},

@@ -104,7 +104,7 @@ def test_targets_that_need_not_agree_and_share_a_python_are_explained() -> None:
 
 def test_a_newer_release_without_a_build_is_stopped_by_its_builds_and_the_cpu_target_by_align(explain: Explain) -> None:
     found = explain(REAL_PROJECTS["vision"])
-    built = "pytorch 2.8.0 from conda-forge is built for CUDA 12.8, 12.9"
+    built = "pytorch 2.8.0 from conda-forge is built for CUDA 12.8, 12.9; CUDA 12.6 builds end with 2.7.1"
     assert stopped(found["cu126"], "pytorch") == ("pytorch 2.8.0", [built])
     assert stopped(found["cpu"], "pytorch")[1][:2] == ["the targets share one version (align: true)", built]
     assert stopped(found["cu126"], "python") == ("python 3.13", ["outside 3.12"])

@@ -83,6 +83,21 @@ def test_a_missing_fact_file_is_named(tmp_path: Path, name: str) -> None:
     assert str(caught.value) == f"matrices/{name}: there is no such file\n\nhint: `envgen init` writes one"
 
 
+WITHOUT_CUDA = "without-cuda:\n  - {platforms: [osx-arm64], what: no CUDA here, instead: {alpha: it uses Metal}, because: https://targets.example/osx}\n"
+
+
+def test_a_platform_without_cuda_says_so_and_what_a_framework_does_there(tmp_path: Path) -> None:
+    text = FILES["targets.yaml"] + WITHOUT_CUDA
+    said = load_matrix(write_matrix(tmp_path, {**FILES, "targets.yaml": text})).without_cuda
+    assert [(key, reason.text, reason.because) for key, reason in said.items()] == [
+        (("osx-arm64", ""), "no CUDA here", "https://targets.example/osx"),
+        (("osx-arm64", "alpha"), "alpha: it uses Metal", ""),
+    ]
+    again = text + "  - {platforms: [osx-arm64], what: none, because: x}\n"
+    with pytest.raises(BadInput, match=r"^matrices/targets\.yaml:12:5: "):
+        load_matrix(write_matrix(tmp_path / "again", {**FILES, "targets.yaml": again}))
+
+
 def test_a_constraint_may_name_only_platforms_and_targets_that_there_are(tmp_path: Path) -> None:
     row = "  - {when: {platform: linux-46}, need: {cuda: '>=12'}, because: x}\n"
     with pytest.raises(BadInput) as caught:

@@ -10,9 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
-from unit.small import PROJECT, examples, project_of, refused
+from unit.small import PROJECT, examples, project_of, refused, small_matrix
 
 from envgen.model.errors import BadInput
+from envgen.model.ranges import version_range
+from envgen.project.python import WHY
 
 FILE = "environments/demo/project.yaml"
 SPEC_HINT = 'for example numpy, "pandas >=2" or conda-forge::numpy'
@@ -98,6 +100,49 @@ def test_targets_as_a_list_and_as_a_mapping_mean_the_same() -> None:
     ]
 
 
+PYTHONS = {  # as it is written -> the range of minors that it is read as
+    "3.12": "3.12",
+    "==3.10.*": "==3.10.*",
+    "==3.9.4": "3.9",
+    "3.9.16": "3.9",
+    "=3.9.16": "3.9",
+    "~=3.10.2": "3.10",
+    ">=3.9.2,<3.12": ">=3.9,<3.12",
+    ">=3.8.1,!=3.9.7,<3.12.0": ">=3.8,<3.12",
+    ">3.9.2, <=3.11.4": ">=3.9,<3.11",
+    "!=3.9.7": "*",
+}
+
+
+@pytest.mark.parametrize("written", PYTHONS)
+def test_a_patch_release_of_python_is_read_as_its_minor_with_a_note(written: str) -> None:
+    project, read = project_of(changed(">=3.9", written)), PYTHONS[written]
+    assert project.python_text == read
+    said = f'`python: {written}` is read as python {read} ({WHY}); write `python: "{read}"` instead'
+    assert [(note.text, str(note.at)) for note in project.notes] == ([(said, f"{FILE}:1:1")] if read != written else [])
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "todo"),
+    [
+        ("python=3.10.16", "3.10", 'write `python: "3.10"` instead'),
+        ("conda-forge::python=3.10.16=h2782a2a_0_cpython", "3.10", 'write `python: "3.10"` instead'),
+        ("Python >=3.10", ">=3.10", 'write `python: ">=3.10"` instead'),
+        ("python >=3.8.1,<3.12", ">=3.8,<3.12", 'write `python: ">=3.8,<3.12"` instead'),
+        ("python[version='3.10.*']", "3.10.*", 'write `python: "3.10.*"` instead'),
+        ("python", "*", "remove it: the rest of the file says the same"),
+    ],
+)
+def test_python_among_the_dependencies_counts_beside_its_key(written: str, read: str, todo: str) -> None:
+    project = project_of(PROJECT + f'dependencies: [numpy, "{written}"]\n')
+    allowed = version_range(read)
+    assert [python for python in small_matrix().pythons if python in project.python] == [
+        python for python in small_matrix().pythons if python in allowed
+    ]
+    assert [dependency.name for dependency in project.dependencies] == ["numpy"]
+    assert [note.text for note in project.notes] == [f"`{written}` is read as python {read} ({WHY}); {todo}"]
+
+
 @pytest.mark.parametrize("text", [">=535", "535", ">= 535 "])
 def test_a_driver_is_a_floor_however_it_is_spelled(text: str) -> None:
     assert project_of(PROJECT + f'driver: "{text}"\n').driver == Version("535")
@@ -125,7 +170,10 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (changed('">=3.9"', "3.10"), '1:1: python: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
         (changed(">=3.9", ">=3.12,<3.10"), "1:1: python: no version is in the range '>=3.12,<3.10'\n\nhint: for example \">=2.5,<3\" or \"2.7.*\""),
         (changed(">=3.9", ">=3.99"), "1:1: python: the matrices know no minor in >=3.99\n\nhint: the matrices know Python 3.9 to 3.12"),
-        (changed(">=3.9", "3.12.4"), "1:1: python: ==3.12.4.* names a patch release\n\nhint: write minors, 3.12 and not 3.12.4: the solver takes the newest patch release"),
+        (changed(">=3.9", ">=3.10.2,<3.10.9"), "1:1: `python: >=3.10.2,<3.10.9` in minors: no version is in the range '>=3.10,<3.10'\n\nhint: write minors, such as 3.12: envgen chooses a minor, and a lock takes its newest patch release"),
+        (PROJECT + "dependencies: [python=3.8.2]\n", "6:16: python: the matrices know no minor in 3.8.2\n\nhint: the matrices know Python 3.9 to 3.12"),
+        (changed(">=3.9", "3.9.1") + "dependencies: [python=3.10.16]\n", "6:16: `python=3.10.16` requests python 3.10, but 3.9 is requested at environments/demo/project.yaml:1:1\n\nhint: they exclude each other: keep one of the two"),
+        (changed("[cpu, cu126]", "{cpu: {dependencies: [python=3.10]}}"), "3:32: `python` is not a dependency of one target\n\nhint: write the version under the key `python:`, which is for all targets"),
         (changed("alpha:", "alhpa:"), "2:14: no framework `alhpa` in matrices/\n\nhint: did you mean `alpha`?"),
         (changed('">=2"', "2.10"), '2:14: frameworks.alpha: expected a string, got the number 2.1\n\nhint: put it in quotes: "2.10"'),
         (changed('">=2"', '{versoin: "2"}'), "2:22: frameworks.alpha.versoin: unknown key\n\nhint: did you mean `version`?"),
@@ -146,7 +194,6 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (PROJECT + 'dependencies: [numpy, "pandas>>2 #x"]\n', f"6:23: dependencies[1]: not a conda spec\n\nhint: {SPEC_HINT}"),
         (PROJECT + "dependencies: [1.10]\n", '6:16: dependencies[0]: expected a string, got the number 1.1\n\nhint: put it in quotes: "1.10"'),
         (PROJECT + "dependencies: [alpha 1]\n", "6:16: alpha 1 is requested here, and >=2 at environments/demo/project.yaml:2:14\n\nhint: they exclude each other: keep one of the two"),
-        (PROJECT + 'dependencies: ["Python >=3"]\n', "6:16: `python` is not a dependency\n\nhint: write the version under the key `python:`; envgen chooses the build for every target"),
         (PROJECT + 'dependencies: ["x::AlphaVision 1"]\n', "6:16: alpha has no provider `x`\n\nhint: known here: conda-forge, vendor"),
         (PROJECT + "driver: 535\n", '6:1: driver: expected a string, got the number 535\n\nhint: put it in quotes: "535"'),
         (PROJECT + 'driver: "<535"\n', '6:1: driver: not a driver version\n\nhint: for example ">=535"'),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
-from unit.worlds import OLDER, worlds
+from unit.worlds import OLDER, PYTHONS, worlds
 
-from envgen.model.facts import Address, Matrix, Project
-from envgen.model.resolution import Resolution
+from envgen.model.facts import PLATFORMS, Address, Matrix, Project, Target
+from envgen.model.resolution import Choice, Resolution
+from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Unsatisfiable, resolve
 
 AT = Address("x.yaml", 1, 1)
@@ -139,6 +142,37 @@ def test_targets_share_one_version_with_align_and_take_the_newest_without(real: 
     assert Version(free["cpu"]["pytorch"]) > Version(aligned["cpu"]["pytorch"])
 
 
+APART = {  # targets -> target -> what is said of the framework that it does not share with the others
+    "cpu, cu102, cu130": {
+        "cu102": "pytorch 1.12.0, not 2.13.0 as in cpu (align: true): pytorch 2.13.0 has no CUDA 10.2 build for linux-64"
+    },
+    "cu102, cu130": {
+        "cu130": "pytorch 2.13.0, not 1.12.0 as in cu102 (align: true): pytorch 1.12.0 has no CUDA 13.0 build for linux-64"
+    },
+    "cpu, cu118, cu126": {},
+}
+
+
+@pytest.mark.parametrize("targets", APART)
+def test_a_target_that_cannot_share_a_version_says_so_and_why(real: Matrix, targets: str) -> None:
+    text = project_text("{pytorch: '*'}", targets, python="3.10")
+    found = {r.target.name: [str(warning) for warning in r.warnings] for r in resolve(real, project_of(text, real))}
+    at = "environments/demo/project.yaml:2:14"
+    assert found == {**{name: [] for name in found}, **{name: [f"{said} ({at})"] for name, said in APART[targets].items()}}
+    free = resolve(real, project_of(f"{text}align: false\n", real))
+    assert [r.warnings for r in free] == [()] * len(free)
+
+
+@examples(150)
+@given(worlds())
+def test_no_target_differs_from_the_reference_without_a_warning(world: tuple[Matrix, Project]) -> None:
+    resolutions = _resolved(*world)
+    for resolution in resolutions if world[1].align else ():
+        reference = next((row for row in resolutions if row.target.cuda is None), resolutions[0])
+        differing = [name for name, one in chosen([resolution])[resolution.target.name].items() if one != version(reference, name)]
+        assert [warning.text.split(" ")[0] for warning in resolution.warnings if "(align: true)" in warning.text] == differing
+
+
 def test_a_driver_between_floor_and_toolkit_is_allowed_and_warned_of(real: Matrix) -> None:
     (resolution,) = resolve(real, project_of(project_text("{pytorch: '>=2.6'}", "cu126", 'driver: ">=535"\n'), real))
     assert [
@@ -172,6 +206,50 @@ def test_a_platform_without_builds_is_dropped_with_its_reason(real: Matrix) -> N
     assert [(d.platform, d.because.text, d.because.at) for d in cuda.dropped] == [
         ("osx-arm64", "target cu126 is not for osx-arm64", real.targets["cu126"].at)
     ]
+
+
+_TOGETHER = st.sampled_from(list(combinations(PLATFORMS, 2)))
+_SOME_PYTHON = st.sampled_from(["", "==3.8.*", "==3.10.*", "==3.12.*", "==3.13.*"])
+
+
+@examples(120, least=60)
+@given(st.data(), _TOGETHER, _SOME_PYTHON)
+def test_the_reason_for_a_dropped_platform_of_the_real_facts_names_that_platform(
+    real: Matrix, data: st.DataObject, platforms: tuple[str, str], python: str
+) -> None:
+    """So it is for the framework of any matrix, from any release on, in any target."""
+    framework = data.draw(st.sampled_from(sorted(real.frameworks)))
+    releases = [str(release.version) for release in real.frameworks[framework].releases]
+    oldest, target = data.draw(st.sampled_from(releases)), data.draw(st.sampled_from(sorted(real.targets)))
+    text = project_text(f"{{{framework}: '>={oldest}'}}", target, platforms=", ".join(platforms), python=python or "*")
+    for resolution in _resolved(real, project_of(text, real)):
+        assert all(_platforms_in(row.because.text) == {row.platform} for row in resolution.dropped), resolution.dropped
+
+
+@examples(200)
+@given(worlds(), st.sets(st.tuples(st.sampled_from(["1.0", "2.0", "3.0", "4.0", "5.0"]), st.sampled_from(PLATFORMS[::4]))))
+def test_what_is_said_of_a_platform_names_no_other(world: tuple[Matrix, Project], lacking: set[tuple[str, str]]) -> None:
+    """Neither the reason for which it was dropped nor an obstacle to a release on it, with an index that lacks some builds."""
+
+    def held(choice: Choice, _: Target, platform: str) -> frozenset[Version]:
+        return frozenset() if (str(choice.release.version), platform) in lacking else frozenset(PYTHONS)
+
+    for resolution in _resolved(*world, held):
+        said = [(row.platform, row.because.text) for row in resolution.dropped]
+        said += [(row.platform, row.reason.text) for row in resolution.obstacles if row.platform]
+        assert all(_platforms_in(text) <= {platform} for platform, text in said), said
+
+
+def _resolved(matrix: Matrix, project: Project, availability: Availability = no_index) -> tuple[Resolution, ...]:
+    try:
+        return resolve(matrix, project, availability)
+    except Unsatisfiable:
+        return ()
+
+
+def _platforms_in(text: str) -> set[str]:
+    """The platforms that a reason names."""
+    return {platform for platform in PLATFORMS if re.search(rf"(?<![\w-]){platform}(?![\w-])", text)}
 
 
 def test_without_frameworks_the_newest_python_is_taken_everywhere(real: Matrix) -> None:

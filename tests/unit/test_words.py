@@ -17,7 +17,9 @@ from unit.small import FILES, examples, project_of, refused, write_matrix
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix, Project
-from envgen.project.aliases import conda_spec, pip_spec, read_alias
+from envgen.model.open_target import OpenTarget
+from envgen.project.aliases import read_alias
+from envgen.project.package_spec import conda_spec, pip_spec
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.resolver.specs import groups
 
@@ -147,11 +149,40 @@ SAME: dict[str, tuple[Words, Words]] = {
     ),
     "pytorch by its build": (
         {"dependencies": ["pytorch=2.5.1=cpu_mkl_py312_h60fbbf7_110"]},
-        {"frameworks": {"pytorch": "2.5.1"}, "targets": ["cpu"]},
+        {"frameworks": {"pytorch": "2.5.1"}, "targets": ["cpu"], "python": "3.12"},
     ),
     "torchvision says which pytorch": (
         {"dependencies": ["torchvision=0.20"], "targets": ["cpu"]},
         {"frameworks": {"pytorch": {"version": ">=2.5.0,<2.6", "with": ["torchvision"]}}, "targets": ["cpu"]},
+    ),
+    "a build in brackets": (
+        {
+            "python": ">=3.8,<3.9",
+            "channels": ["pytorch", "nvidia", "conda-forge"],
+            "dependencies": ["pytorch::pytorch==1.13.0[build=py3.8_cuda11.6*]", "cudatoolkit=11.6"],
+        },
+        {
+            "python": ">=3.8,<3.9",
+            "channels": ["pytorch", "nvidia", "conda-forge"],
+            "frameworks": {"pytorch": {"version": "==1.13.0", "provider": "pytorch"}},
+            "targets": ["cu116"],
+        },
+    ),
+    "everything in brackets": (
+        {"channels": ["pytorch", "conda-forge"], "dependencies": ["pytorch[version='>=2.1,<2.4', build='*cuda*', channel=conda-forge]"]},
+        {
+            "channels": ["pytorch", "conda-forge"],
+            "frameworks": {"pytorch": {"version": ">=2.1,<2.4", "provider": "conda-forge"}},
+            "targets": ["cu129"],
+        },
+    ),
+    "CUDA in brackets": (
+        {"frameworks": {"pytorch": "*"}, "dependencies": ['cuda-version[version="12.6"]']},
+        {"frameworks": {"pytorch": "*"}, "targets": ["cu126"]},
+    ),
+    "brackets after a version": (
+        {"dependencies": ["pytorch 2.5.*[build=cpu*]"]},
+        {"frameworks": {"pytorch": "2.5.*"}, "targets": ["cpu"]},
     ),
     # pip
     "tensorflow[and-cuda]": (
@@ -274,6 +305,35 @@ def test_what_a_note_says_to_write_is_the_same_project_without_notes(words: str,
     assert by_name(chosen(real, rest)) == by_name(chosen(real, SAME[words][0]))
 
 
+PAIRS = {  # what is requested beside each other -> which companion belongs to which release
+    ("pytorch==1.12", "torchvision==0.12"): "pytorch 1.12.0 has torchvision 0.13",
+    ("torchvision==0.13", "pytorch==1.11"): "pytorch 1.11.0 has torchvision 0.12",
+    ("torch==2.1", "torchvision>=0.20"): "pytorch 2.1.0 has torchvision 0.16",
+    ("torchaudio==2.2", "pytorch=2.1"): "pytorch 2.1.0 to 2.1.2 has torchaudio 2.1",
+    ("pytorch=2.1.1", "torchvision=0.20", "torchaudio=2.1"): "pytorch 2.1.1 has torchvision 0.16",
+    ("torchvision=0.15", "torchaudio=2.1"): "pytorch 2.1.0 to 2.1.2 has torchvision 0.16; pytorch 2.0.0 to 2.0.1 has torchaudio 2.0",
+    ("pytorch=1.4", "torchvision=0.12"): "the matrices have no pytorch 1.4, only 1.7.0 to 2.13.0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", PAIRS)
+def test_a_companion_of_another_release_is_answered_by_the_pair(lines: tuple[str, ...], real: Matrix) -> None:
+    error = refused(lambda: read(real, {"targets": ["cpu"], "dependencies": list(lines)}))
+    assert error is not None
+    assert error.hint == f"{PAIRS[lines]}: change one of the two"
+    assert all(f"`{line}`" in error.what for line in lines if line.startswith(("torchv", "torcha")) and "2.1" not in line)
+
+
+def test_a_build_for_one_python_requests_it_and_says_so(real: Matrix) -> None:
+    channels = ["pytorch", "nvidia", "conda-forge"]
+    for python, said in ((">=3.8", True), ("3.10", False)):
+        project = read(real, {"python": python, "channels": channels, "dependencies": ["pytorch=2.1=py3.10_cuda11.8*"]})
+        assert {str(minor) for minor in real.pythons if minor in project.python} == {"3.10"}
+        assert (
+            any(note.text.startswith("`pytorch=2.1=py3.10_cuda11.8*` is read as python 3.10 (") for note in project.notes) is said
+        )
+
+
 NOTES = {
     "cpuonly": (
         {"frameworks": {"pytorch": "*"}, "dependencies": ["cpuonly"], "targets": ["cpu", "cu126"]},
@@ -329,7 +389,19 @@ WRONG: dict[str, tuple[Words, str]] = {
     ),
     "a version of another companion": (
         {"dependencies": ["pytorch=2.1", "torchvision=0.20"], "targets": ["cpu"]},
-        "pytorch >=2.5.0,<=2.5.1 is requested here, and 2.1 at environments/demo/project.yaml:",
+        "`torchvision=0.20` belongs to pytorch 2.5.0 to 2.5.1, but pytorch 2.1 is requested at environments/demo/project.yaml:7:3",
+    ),
+    "two companions that never went together": (
+        {"dependencies": ["torchvision==0.15", "torchaudio==2.1"], "targets": ["cpu"]},
+        "8:3: `torchaudio==2.1` belongs to pytorch 2.1.0 to 2.1.2, but `torchvision==0.15` at environments/demo/project.yaml:7:3 belongs to pytorch 2.0.0 to 2.0.1",
+    ),
+    "one build by its number": ({"dependencies": ["pytorch[build_number=3]"], "targets": ["cpu"]}, "7:3: `pytorch[build_number=3]` selects a build by its build_number, but"),
+    "one platform": ({"dependencies": ["conda-forge/linux-64::pytorch"], "targets": ["cpu"]}, "7:3: `conda-forge/linux-64::pytorch` is for linux-64 alone, but"),
+    "brackets that do not close": ({"dependencies": ["pytorch[build=cpu*"], "targets": ["cpu"]}, "7:3: `pytorch[build=cpu*` cannot be parsed: "),
+    "one version or another": ({"dependencies": ["pytorch 2.1|2.3"], "targets": ["cpu"]}, "7:3: `pytorch 2.1|2.3` is one version or another, which"),
+    "a build for another Python": (
+        {"python": "3.9", "dependencies": ["pytorch=2.1=py3.10_cuda11.8*"]},
+        "`pytorch=2.1=py3.10_cuda11.8*` requests python 3.10, but 3.9 is requested at environments/demo/project.yaml:1:1",
     ),
     "two providers": (
         {"dependencies": ["pytorch::pytorch", "conda-forge::pytorch"], "targets": ["cpu"]},
@@ -339,6 +411,10 @@ WRONG: dict[str, tuple[Words, str]] = {
     "no such companion": ({"dependencies": ["torchvision=0.99"], "targets": ["cpu"]}, "no release of pytorch has the companion `torchvision=0.99`"),
     "CUDA 99": ({"dependencies": ["cuda-version=99"]}, "`cuda-version=99`: no target has this CUDA version"),
     "CUDA without a target": ({"dependencies": ["cudatoolkit=12.7"]}, "`cudatoolkit=12.7`: no target has this CUDA version"),
+    "CUDA and a release from before the matrices, on Windows": (
+        {"platforms": ["win-64"], "dependencies": ["tensorflow=2.3.0", "cudatoolkit=10.3", "cudnn=7.6.5"]},
+        "the matrices have no tensorflow 2.3.0, only 2.4.0 to 2.19.1; tensorflow has no build for win-64, only for linux-64, linux-aarch64,",
+    ),
     "no CUDA": ({"cuda": "maybe"}, "6:1: cuda: 'maybe' is not a CUDA version"),
     "no driver": ({"cuda": {"driver": "abc"}}, "cuda.driver: not a driver version"),
     "nothing": ({"cuda": {}}, "6:1: cuda: is empty"),
@@ -356,7 +432,7 @@ WRONG: dict[str, tuple[Words, str]] = {
     "a build that tells nothing": ({"dependencies": ["pytorch=2.1=py310_0"]}, "`pytorch=2.1=py310_0` names a build, and it does not say CPU or CUDA"),
     "CUDA and none": ({"dependencies": ["pytorch-gpu=2.1=cpu_py310"]}, "`pytorch-gpu=2.1=cpu_py310` requests a CPU build and a CUDA build"),
     "no range": ({"dependencies": ["cudatoolkit=eleven"]}, "`cudatoolkit=eleven`: "),
-    "not readable": ({"dependencies": ["cudatoolkit[version='11.8']"]}, "`cudatoolkit[version='11.8']` cannot be parsed"),
+    "not readable": ({"dependencies": ["cudatoolkit ?11.8"]}, "`cudatoolkit ?11.8` cannot be parsed"),
     "an empty range": ({"frameworks": {"torch": ">=3,<2"}}, "frameworks.torch: no version is in the range '>=3,<2'"),
     "a framework for one target": (
         {"targets": {"cpu": None, "cu126": {"dependencies": ["tensorflow-gpu"]}}},
@@ -393,13 +469,16 @@ def test_the_nearest_targets_are_named(real: Matrix) -> None:
     assert error.hint == "the nearest are cu126, cu128, cu129"
 
 
-def test_where_no_target_goes_with_the_rest_the_newest_that_runs_is_explained(real: Matrix) -> None:
-    with pytest.raises(Unsatisfiable) as caught:
-        read(real, {"frameworks": {"tensorflow": "*"}, "platforms": ["win-64"], "cuda": "newest"})
-    assert "the rest of the project allows none of cu130, cu129, " in caught.value.hint
-    with pytest.raises(Unsatisfiable) as caught:
-        read(real, {"frameworks": {"pytorch": ">=2.10"}, "cuda": {"driver": "390"}})
-    assert "the rest of the project allows none of " in caught.value.hint
+def test_where_no_target_goes_with_the_rest_the_target_is_open(real: Matrix) -> None:
+    """It may be any of those that the word allows, and none of them is to blame."""
+    for words, allowed in (({"cuda": "newest"}, "cu"), ({"cuda": "12"}, "cu12"), ({"targets": ["gpu"]}, "cu")):
+        with pytest.raises(Unsatisfiable) as caught:
+            read(real, {"frameworks": {"tensorflow": "*"}, "platforms": ["win-64"], **words})
+        (target,) = caught.value.problem.project.targets
+        assert isinstance(target, OpenTarget)
+        built = [name for name, row in real.targets.items() if row.cuda in real.built and name.startswith(allowed)]
+        assert list(target.any_of) == built[::-1]
+        assert target.name in ("cuda: newest", "cuda: 12", "gpu")
 
 
 @pytest.mark.parametrize(
@@ -418,11 +497,6 @@ def test_other_packages_are_left_alone(line: str, real: Matrix) -> None:
 def test_other_requirements_are_left_alone(line: str, real: Matrix) -> None:
     project = read(real, {"targets": ["cpu"], "pip": [line]})
     assert (project.pip, project.notes) == ((line,), ())
-
-
-def test_python_still_belongs_to_its_own_key(real: Matrix) -> None:
-    error = refused(lambda: read(real, {"targets": ["cpu"], "dependencies": ["python=3.10"]}))
-    assert error is not None and "`python` is not a dependency" in error.what
 
 
 # --- any spelling ---------------------------------------------------------------------------------------------------------
