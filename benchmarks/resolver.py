@@ -15,7 +15,8 @@ from packaging.version import Version
 
 from envgen.explain.explain import conflict
 from envgen.matrix.load import load_matrix
-from envgen.model.facts import Framework, Matrix, Project
+from envgen.model.facts import Framework, Matrix
+from envgen.model.project import Project
 from envgen.project.load import load_project
 from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible
 

@@ -13,7 +13,8 @@ from envgen.cli.options import HERE, chosen_folder, index_options, json_option, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envgen.model.facts import Matrix, Project
+    from envgen.model.facts import Matrix
+    from envgen.model.project import Project
     from envgen.model.run import Outcome, PinWith
     from envgen.targets import MachineWord
 

@@ -11,8 +11,9 @@ from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
 from envgen.files import write_files
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Matrix, RequestedFramework
+from envgen.model.facts import Address, Matrix
 from envgen.model.layout import Layout, starter
+from envgen.model.project import RequestedFramework
 from envgen.model.resolution import RenderedFile
 from envgen.project.aliases import ANY, read_alias
 from envgen.project.load import project_of

@@ -13,7 +13,8 @@ from envgen.explain.conflict import smallest
 from envgen.explain.model import Alternative, Explained, Part
 from envgen.matrix import drivers
 from envgen.matrix.constraints import within
-from envgen.model.facts import Reason, Release, RequestedFramework
+from envgen.model.facts import Reason, Release
+from envgen.model.project import RequestedFramework
 from envgen.model.resolution import Resolution
 from envgen.resolver import specs
 from envgen.resolver.candidates import requirement_text

@@ -12,8 +12,9 @@ from packaging.version import Version
 from envgen.explain import edits
 from envgen.explain.model import Change, Part
 from envgen.explain.target_phrases import without_cuda
-from envgen.model.facts import Project, RequestedFramework, RequestedTarget, Spelling, Target, driver_text
+from envgen.model.facts import Spelling, Target, driver_text
 from envgen.model.open_target import OpenTarget, names_of
+from envgen.model.project import Project, RequestedFramework, RequestedTarget
 from envgen.model.requested import provider_of
 from envgen.resolver.candidates import requested_releases, requirement_text
 from envgen.resolver.cells import minors_in

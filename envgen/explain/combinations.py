@@ -20,7 +20,7 @@ from envgen.explain.members import answer, possible
 from envgen.explain.minimize import minimal
 from envgen.explain.model import Change, Repair
 from envgen.explain.requirements import requirements
-from envgen.model.facts import Project
+from envgen.model.project import Project
 from envgen.resolver.resolve import Problem
 
 _SETS = 3  # sets of axes that are looked for

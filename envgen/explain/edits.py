@@ -8,7 +8,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Dependency, Project, RequestedFramework, RequestedTarget
+from envgen.model.project import Dependency, Project, RequestedFramework, RequestedTarget
 
 
 def edited(project: Project, **changes: Any) -> Project:

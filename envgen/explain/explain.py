@@ -13,8 +13,9 @@ from envgen.explain.model import Conflict, Part
 from envgen.explain.repairs import repairs
 from envgen.explain.target_phrases import without_cuda
 from envgen.matrix.drivers import forward_note
-from envgen.model.facts import Reason, RequestedTarget
+from envgen.model.facts import Reason
 from envgen.model.open_target import names_of
+from envgen.model.project import RequestedTarget
 from envgen.model.requested import with_overrides
 from envgen.resolver.resolve import Problem
 

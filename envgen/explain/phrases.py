@@ -9,18 +9,9 @@ from packaging.version import Version
 from envgen.explain.target_phrases import wanted_variants
 from envgen.matrix.constraints import within
 from envgen.matrix.hardware import runs_with
-from envgen.model.facts import (
-    Build,
-    Framework,
-    Platform,
-    Reason,
-    Release,
-    RequestedFramework,
-    Spelling,
-    Variant,
-    by_cuda,
-)
+from envgen.model.facts import Build, Framework, Platform, Reason, Release, Spelling, Variant, by_cuda
 from envgen.model.open_target import names_of
+from envgen.model.project import RequestedFramework
 from envgen.model.requested import provider_of
 from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases, requirement_text

@@ -12,8 +12,9 @@ from packaging.specifiers import SpecifierSet
 from envgen.explain import edits
 from envgen.explain.model import Part, RequirementKind
 from envgen.explain.target_phrases import target_text
-from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework, RequestedTarget, driver_text
+from envgen.model.facts import Address, Matrix, Reason, driver_text
 from envgen.model.open_target import OpenTarget, promise_key
+from envgen.model.project import Project, RequestedFramework, RequestedTarget
 from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem
 

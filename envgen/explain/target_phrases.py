@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from packaging.version import Version
 
 from envgen.matrix.hardware import has_code, latest_driver
-from envgen.model.facts import Matrix, Reason, RequestedTarget, Toolkit, Variant, driver_text
+from envgen.model.facts import Matrix, Reason, Toolkit, Variant, driver_text
 from envgen.model.open_target import OpenTarget, names_of
+from envgen.model.project import RequestedTarget
 from envgen.resolver.resolve import Problem
 
 

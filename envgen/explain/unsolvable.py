@@ -18,7 +18,8 @@ from envgen.explain.minimize import minimal
 from envgen.explain.model import Change, Part, Repair
 from envgen.explain.requirements import requirements
 from envgen.matrix.constraints import bound_text
-from envgen.model.facts import Bound, Dependency, Platform, Project, Reason
+from envgen.model.facts import Bound, Platform, Reason
+from envgen.model.project import Dependency, Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem, answer, obstacles

@@ -14,8 +14,9 @@ from envgen.channels.solve import Unsolvable
 from envgen.lock.choose import Solver, cells_of, choose
 from envgen.lock.plan import Plan, locked_only, stamped, versions
 from envgen.model.errors import NoSolution
-from envgen.model.facts import Matrix, Platform, Project, Target
+from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.packages import SolveRequest
+from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import TARGET
 from envgen.resolver import specs

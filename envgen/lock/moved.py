@@ -17,8 +17,9 @@ from envgen.explain.minimize import minimal
 from envgen.lock.choose import CellRequest, Solver, cells_of, first_of
 from envgen.lock.needs import Needed, Needing, needs_text
 from envgen.lock.plan import versions
-from envgen.model.facts import Platform, Project, Target
+from envgen.model.facts import Platform, Target
 from envgen.model.packages import Solution
+from envgen.model.project import Project
 from envgen.model.resolution import Choice, Obstacle, Resolution
 from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, answer, target_choices

@@ -11,8 +11,9 @@ from envgen import targets
 from envgen.formats import conda_lock
 from envgen.lock import render
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Matrix, Platform, Project, Target
+from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.layout import LOCK, Layout
+from envgen.model.project import Project
 from envgen.model.resolution import Choice, RenderedFile, Resolution
 from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.model.target_names import named_cuda

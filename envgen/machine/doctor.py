@@ -12,9 +12,10 @@ from envgen.machine.locked import locked
 from envgen.machine.symptoms import find_symptoms
 from envgen.machine.system import inspect_system
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, Project
+from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
+from envgen.model.project import Project
 from envgen.targets import MachineWord
 
 

@@ -19,9 +19,10 @@ from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, Platform, Project, Target, Toolkit, Variant, driver_text
+from envgen.model.facts import Matrix, Platform, Target, Toolkit, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
+from envgen.model.project import Project
 from envgen.model.requested import provider_of, with_overrides
 from envgen.targets import MachineWord
 

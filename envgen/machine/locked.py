@@ -9,9 +9,10 @@ from envgen.formats.builds import cudnn_of
 from envgen.machine import nvml
 from envgen.machine.fit import choose_target
 from envgen.machine.system import inspect_system
-from envgen.model.facts import Matrix, Project
+from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
 from envgen.model.machine import LockedTarget, Machine, System
+from envgen.model.project import Project
 from envgen.targets import MachineWord
 
 

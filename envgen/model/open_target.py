@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envgen.model.facts import RequestedTarget
+from envgen.model.project import RequestedTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from envgen.model.facts import Matrix, Platform, Project, RequestedFramework, RequestedTarget, Target
+from envgen.model.facts import Matrix, Platform, Target
+from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
 
 def with_overrides(target: Target, requested: RequestedTarget) -> Target:

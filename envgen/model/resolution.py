@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Address, Dependency, Platform, Project, Reason, Release, Spelling, Target, Variant
+from envgen.model.facts import Address, Platform, Reason, Release, Spelling, Target, Variant
+from envgen.model.project import Dependency, Project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

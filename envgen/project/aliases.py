@@ -16,7 +16,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Alias, Matrix, RequestedFramework
+from envgen.model.facts import Address, Alias, Matrix
+from envgen.model.project import RequestedFramework
 from envgen.model.ranges import version_range
 from envgen.project.package_spec import EXAMPLE, PackageSpec, version_and_builds, without_brackets
 from envgen.targets import TargetRange, cuda_range, dotted, intersection

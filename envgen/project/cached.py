@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.cache import key_of, remembered
-from envgen.model.facts import Matrix, Project, RequestedTarget
+from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
+from envgen.model.project import Project, RequestedTarget
 from envgen.model.run import TARGET
 from envgen.yamlfile.text import source
 

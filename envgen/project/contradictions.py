@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from packaging.version import Version
 
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Framework, Matrix, Platform, Release, RequestedFramework
+from envgen.model.facts import Address, Framework, Matrix, Platform, Release
+from envgen.model.project import RequestedFramework
 from envgen.project.aliases import AliasMeaning
 
 Words = Mapping[Address, AliasMeaning]

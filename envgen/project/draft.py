@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envgen.model.facts import Project, RequestedTarget
+from envgen.model.project import Project, RequestedTarget
 from envgen.project.aliases import AliasMeaning
 from envgen.targets import TargetRange
 

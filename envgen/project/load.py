@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envgen.model.facts import Matrix, Project
+from envgen.model.facts import Matrix
+from envgen.model.project import Project
 from envgen.project.draft import Draft
 from envgen.project.newest import completed
 from envgen.project.schema import ProjectFile

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, RequestedFramework, RequestedTarget
+from envgen.model.facts import Address, Matrix
+from envgen.model.project import RequestedFramework, RequestedTarget
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning
 from envgen.project.contradictions import contradiction, exclude_each_other, unknown

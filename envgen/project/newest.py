@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, Project, RequestedTarget, Target
+from envgen.model.facts import Address, Matrix, Target
 from envgen.model.open_target import OpenTarget
+from envgen.model.project import Project, RequestedTarget
 from envgen.model.requested import with_overrides
 from envgen.project.draft import Draft, DraftTarget
 from envgen.project.merge import merged

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from envgen.model.facts import Address, Matrix, Project, Reason, RequestedFramework
+from envgen.model.facts import Address, Matrix, Reason
 from envgen.model.gpu import Gpu
+from envgen.model.project import Project, RequestedFramework
 from envgen.project.aliases import ANY, AliasMeaning
 from envgen.project.draft import Draft
 from envgen.project.python import WHY

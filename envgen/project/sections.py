@@ -13,18 +13,10 @@ from packaging.version import Version
 from envgen.matrix.drivers import check_driver
 from envgen.matrix.gpu_names import required_gpu
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import (
-    Address,
-    Dependency,
-    Matrix,
-    Platform,
-    Reason,
-    RequestedFramework,
-    RequestedTarget,
-    driver_text,
-)
+from envgen.model.facts import Address, Matrix, Platform, Reason, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.open_target import promise_key
+from envgen.model.project import Dependency, RequestedFramework, RequestedTarget
 from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning, read_alias

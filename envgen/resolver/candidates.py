@@ -13,19 +13,8 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
-from envgen.model.facts import (
-    Build,
-    Code,
-    Matrix,
-    Platform,
-    Project,
-    Reason,
-    Release,
-    RequestedFramework,
-    Target,
-    Variant,
-    variant_text,
-)
+from envgen.model.facts import Build, Code, Matrix, Platform, Reason, Release, Target, Variant, variant_text
+from envgen.model.project import Project, RequestedFramework
 from envgen.model.requested import provider_of
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations

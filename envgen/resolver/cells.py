@@ -25,20 +25,9 @@ from envgen.matrix.constraints import (
 )
 from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
 from envgen.model.condition import Condition
-from envgen.model.facts import (
-    Bound,
-    Build,
-    Constraint,
-    Dependency,
-    Matrix,
-    Platform,
-    Project,
-    Reason,
-    Target,
-    Variant,
-    driver_text,
-)
+from envgen.model.facts import Bound, Build, Constraint, Matrix, Platform, Reason, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
+from envgen.model.project import Dependency, Project
 from envgen.model.requested import provider_of
 from envgen.model.resolution import AppliedBound, Choice
 from envgen.resolver.specs import requested_versions

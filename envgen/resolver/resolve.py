@@ -10,7 +10,8 @@ from packaging.version import Version
 from envgen.matrix.gpu_code import compiled_for
 from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
-from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver_text
+from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
+from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text

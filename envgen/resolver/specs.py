@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Dependency, Platform, Target, Variant
+from envgen.model.facts import Platform, Target, Variant
 from envgen.model.packages import SolveRequest
+from envgen.model.project import Dependency
 from envgen.model.resolution import AppliedBound, Choice, Resolution
 
 _NAME = re.compile(r"(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.-]*")

@@ -15,10 +15,11 @@ from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Matrix, Platform, Project, Target
+from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout
 from envgen.model.packages import Lock
+from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors

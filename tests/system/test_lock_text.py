@@ -25,9 +25,10 @@ from envgen.lock.conda_specs import NotCovered, ranges, read_spec
 from envgen.lock.lock_text import dump, head, lock_texts
 from envgen.lock.pin import pin
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Dependency
+from envgen.model.facts import Address
 from envgen.model.layout import SPEC
 from envgen.model.packages import Record, Solution
+from envgen.model.project import Dependency
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import Solved
 from envgen.resolver import specs

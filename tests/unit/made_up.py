@@ -15,7 +15,8 @@ from rattler import Gateway
 from unit.worlds import AT, CUDAS, OLDER, PLATFORMS, PYTHONS, worlds
 
 from envgen.channels.index import FolderIndex
-from envgen.model.facts import Build, Dependency, Framework, Matrix, Project, Release
+from envgen.model.facts import Build, Framework, Matrix, Release
+from envgen.model.project import Dependency, Project
 
 CHANNEL = "conda-forge"
 _BINDS = (

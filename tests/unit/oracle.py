@@ -16,18 +16,8 @@ from itertools import product
 from packaging.version import Version
 
 from envgen.model.condition import Condition
-from envgen.model.facts import (
-    Build,
-    Constraint,
-    Matrix,
-    Platform,
-    Project,
-    Release,
-    RequestedFramework,
-    RequestedTarget,
-    Target,
-    Variant,
-)
+from envgen.model.facts import Build, Constraint, Matrix, Platform, Release, Target, Variant
+from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
 Environment = Mapping[str, tuple[Version, Variant]]
 Allowed = Callable[[str, Environment, Version], bool]  # whether a target may have an environment with a python

@@ -12,7 +12,8 @@ from hypothesis import settings
 
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, Project
+from envgen.model.facts import Matrix
+from envgen.model.project import Project
 from envgen.project.load import load_project
 
 ALPHA = """\

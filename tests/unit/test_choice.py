@@ -21,7 +21,8 @@ from envgen.explain.alternatives import explained
 from envgen.explain.explain import conflict
 from envgen.explain.model import Explained
 from envgen.explain.report import explained_data, explained_text
-from envgen.model.facts import Matrix, Project
+from envgen.model.facts import Matrix
+from envgen.model.project import Project
 from envgen.resolver.resolve import Problem, answer, resolve
 
 Explain = Callable[[str], dict[str, Explained]]

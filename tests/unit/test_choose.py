@@ -24,8 +24,9 @@ from envgen.channels.index import FolderIndex
 from envgen.channels.solve import attempts
 from envgen.lock.choose import Solver, choose, first_of
 from envgen.lock.decide import Holdings
-from envgen.model.facts import Matrix, Platform, Project, RequestedTarget
+from envgen.model.facts import Matrix, Platform
 from envgen.model.packages import Solution, SolveRequest
+from envgen.model.project import Project, RequestedTarget
 from envgen.model.resolution import Resolution
 from envgen.resolver import specs
 from envgen.resolver.resolve import Problem, answer, target_choices, with_choice

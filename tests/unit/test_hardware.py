@@ -11,7 +11,8 @@ from envgen.explain.explain import conflict
 from envgen.matrix import drivers
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import cudnn_pin
-from envgen.model.facts import Matrix, Project
+from envgen.model.facts import Matrix
+from envgen.model.project import Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.cells import cell_of
 from envgen.resolver.resolve import Unsatisfiable, resolve

@@ -17,7 +17,8 @@ from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, PYTHONS, worlds
 
-from envgen.model.facts import PLATFORMS, Address, Matrix, Project, Target
+from envgen.model.facts import PLATFORMS, Address, Matrix, Target
+from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Unsatisfiable, resolve

@@ -23,7 +23,8 @@ from envgen.explain.model import Conflict
 from envgen.explain.repairs import repairs
 from envgen.explain.report import conflict_json, conflict_text
 from envgen.explain.requirements import requirements
-from envgen.model.facts import Address, Build, Framework, Matrix, Project, Release, RequestedTarget, Spelling, Target, Toolkit
+from envgen.model.facts import Address, Build, Framework, Matrix, Release, Spelling, Target, Toolkit
+from envgen.model.project import Project, RequestedTarget
 from envgen.resolver.resolve import Problem, Unsatisfiable, possible, resolve
 
 

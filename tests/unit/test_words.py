@@ -16,8 +16,9 @@ from unit.small import FILES, examples, project_of, refused, write_matrix
 
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
-from envgen.model.facts import Matrix, Project
+from envgen.model.facts import Matrix
 from envgen.model.open_target import OpenTarget
+from envgen.model.project import Project
 from envgen.project.aliases import read_alias
 from envgen.project.package_spec import conda_spec, pip_spec
 from envgen.resolver.resolve import Unsatisfiable, resolve

@@ -9,21 +9,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.condition import Condition
-from envgen.model.facts import (
-    Address,
-    Build,
-    Constraint,
-    Framework,
-    Matrix,
-    Project,
-    Release,
-    RequestedFramework,
-    RequestedTarget,
-    Spelling,
-    Target,
-    Toolkit,
-)
+from envgen.model.facts import Address, Build, Constraint, Framework, Matrix, Release, Spelling, Target, Toolkit
 from envgen.model.gpu import Gpu
+from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
 AT = Address("x.yaml", 1, 1)
 PLATFORMS = ("linux-64", "win-64")

@@ -1,0 +1,88 @@
+"""Projects, frozen: what `project.yaml` requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envgen.model.facts import Address, Platform, Reason
+from envgen.model.gpu import Gpu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedFramework:
+    """A framework that a project asks for."""
+
+    framework: str
+    versions: SpecifierSet
+    text: str
+    provider: str | None
+    companions: tuple[str, ...]
+    at: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A conda spec of the project's own, as written, and the package that it names."""
+
+    spec: str
+    name: str
+    at: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedTarget:
+    """A target that a project asks for, with what it changes about it.
+
+    Where the project leaves it open, `others` are the older targets that it may be instead, the newest first, and `instead_of` is
+    the newest that the facts allow, if the records have no solution for that.
+    """
+
+    name: str
+    at: Address
+    platforms: tuple[Platform, ...] | None = None
+    virtual: Mapping[str, str] = field(default_factory=dict)
+    dependencies: tuple[Dependency, ...] = ()
+    others: tuple[str, ...] = ()
+    instead_of: str = ""
+
+    @property
+    def instead_text(self) -> str:
+        """`target cu126, not cu129`, where the newest that the facts allow has no solution."""
+        return f"target {self.name}, not {self.instead_of}"
+
+    def as_other(self, name: str) -> RequestedTarget:
+        """The requested target as one of its others."""
+        older = self.others[self.others.index(name) + 1 :]
+        return replace(self, name=name, others=older, instead_of=self.instead_of or self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """One `environments/<name>/project.yaml`."""
+
+    name: str
+    python: SpecifierSet
+    python_text: str
+    frameworks: tuple[RequestedFramework, ...]
+    targets: tuple[RequestedTarget, ...]
+    platforms: tuple[Platform, ...]
+    channels: tuple[str, ...]
+    dependencies: tuple[Dependency, ...]
+    pip: tuple[str, ...]
+    driver: Version | None  # oldest driver in the fleet
+    gpus: tuple[Gpu, ...]
+    align: bool
+    exclude_newer: datetime | None
+    template: str
+    addresses: Mapping[str, Address]  # key of the file -> where it is written
+    pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
+    notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
+
+    def at(self, key: str) -> Address:
+        """Where `key` is written, or the top of the file when it is not."""
+        return self.addresses.get(key, self.addresses[""])
