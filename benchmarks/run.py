@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from choose import choose_rows
 from records import records_rows
 from resolver import Row, resolver_rows
 
@@ -313,6 +314,7 @@ def rows(index: Path, scratch: Path) -> list[Row]:
         ("the same solves with rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
         *records_rows(),
+        *choose_rows(workspace(scratch / "choose"), index),
         *verify_rows(),
         *facts_rows(index),
         *resolver_rows(),

@@ -40,9 +40,17 @@ if TYPE_CHECKING:
 
 
 class Index(Protocol):
-    """Package records by channel, name and platform. `name` says where they come from, as messages show it."""
+    """Package records by channel, name and platform.
+
+    `name` says where they come from, as messages show it; `recorded` is True where they are those of locked packages alone.
+    """
 
     name: str
+    recorded: bool
+
+    @property
+    def shown(self) -> str:
+        """The index in a sentence: `the recorded index (environments/index)`."""
 
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         """All records of a package on a platform, including `noarch`."""
@@ -69,16 +77,21 @@ class FolderIndex:
 
     gateway = None
 
-    def __init__(self, folder: Path, name: str, withdrawn: Withdrawals | None = None) -> None:
+    def __init__(self, folder: Path, name: str, withdrawn: Withdrawals | None = None, *, recorded: bool = False) -> None:
         if not any(folder.glob("**/repodata.json*")):
             hint = "it must hold <channel>/<subdir>/repodata.json or repodata.json.zst"
             raise BadInput("no repodata in this index folder", where=name, hint=hint)
         self.folder = folder
         self.name = name
+        self.recorded = recorded
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
         self._withdrawn: Withdrawals = withdrawn or {}
         self._sources: dict[tuple[str, str], list[Any]] = {}
+
+    @property
+    def shown(self) -> str:
+        return f"the recorded index ({self.name})" if self.recorded else self.name
 
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         key = (channel.folder, platform, name)
@@ -144,7 +157,7 @@ class FolderIndex:
         folder = self.folder / channel.folder
         if not folder.is_dir():
             known = {path.parent.parent.relative_to(self.folder).as_posix() for path in self.folder.glob("**/repodata.json*")}
-            raise NoSolution(f"channel `{channel.text}` is not in {self.name}", hint=closest(channel.folder, known))
+            raise NoSolution(f"channel `{channel.text}` is not in {self.shown}", hint=closest(channel.folder, known))
         plain, packed = folder / subdir / "repodata.json", folder / subdir / "repodata.json.zst"
         path = plain if plain.is_file() else unpacked(packed) if packed.is_file() else None
         if path is None:
@@ -180,7 +193,8 @@ class LiveIndex:
     rattler and its cache know channels by URLs without credentials, which are added to each request.
     """
 
-    name = "live channels"
+    name = shown = "live channels"
+    recorded = False
 
     def __init__(self, channels: Sequence[ChannelLocation]) -> None:
         self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels", client=client(channels))
@@ -261,7 +275,7 @@ def open_index(
         return FolderIndex(wanted.folder, str(wanted.folder), withdrawn), ""
     recorded = layout.shown(layout.index)
     if wanted.offline:
-        return FolderIndex(layout.index, recorded), ""
+        return FolderIndex(layout.index, recorded, recorded=True), ""
     places = [locate(channel) for channel in channels]
     live = LiveIndex(places)
     try:
@@ -274,5 +288,5 @@ def open_index(
         warning = (
             f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."
         )
-        return FolderIndex(layout.index, recorded), warning
+        return FolderIndex(layout.index, recorded, recorded=True), warning
     return live, ""

@@ -33,12 +33,15 @@ def available_pythons(
 
 
 def matching_records(index: Index, text: str, channels: Sequence[str], platform: Platform) -> list[RepoDataRecord]:
-    """The records that match a spec, from the channel that it names, else from the first channel that has the package."""
+    """The records that match a spec, from the channel that it names, else from the first channel that has one.
+
+    So rattler reads what is requested itself; what is depended on comes from the first channel that has the package.
+    """
     spec, places = match_spec(text), [locate(channel) for channel in channels]
     if spec.channel:
         places = [channel for channel in places if channel.url == spec.channel.base_url.rstrip("/")]
-    records = next(filter(None, (index.records(name_of(spec), channel, platform) for channel in places)), ())
-    return [record for record in records if spec.matches(record)]
+    found = ([row for row in index.records(name_of(spec), channel, platform) if spec.matches(row)] for channel in places)
+    return next(filter(None, found), [])
 
 
 def withdrawn(index: Index, text: str, channels: Sequence[str], platform: Platform) -> bool:

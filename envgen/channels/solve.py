@@ -11,6 +11,7 @@ from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, 
 from rattler import solve as rattler_solve
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 from rattler.package.build_string import BuildString
+from rattler.repo_data.source import RepoDataSource
 
 from envgen.channels.channel import ChannelLocation, locate, redacted
 from envgen.channels.index import Index
@@ -32,15 +33,6 @@ class Unsolvable(NoSolution):
 
 def _silent(_: SolveRequest) -> None:
     """Say nothing."""
-
-
-def solvable(request: SolveRequest, index: Index) -> bool:
-    """Whether one request has a solution."""
-    try:
-        solve((request,), index, 1)
-    except Unsolvable:
-        return False
-    return True
 
 
 def solve(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent) -> tuple[Solution, ...]:
@@ -95,10 +87,19 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
 
 
 async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solution:
+    records = await solved_records(request, index, gateway)
+    channels = [locate(channel) for channel in request.channels]
+    return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
+
+
+async def solved_records(
+    request: SolveRequest, index: Index, gateway: Gateway, more: Sequence[RepoDataSource] = ()
+) -> list[RepoDataRecord]:
+    """The records of one solution, with `more` sources than the channels. Raises as `solve` does."""
     channels = [locate(channel) for channel in request.channels]
     try:
-        records = await rattler_solve(
-            sources=index.sources(channels, request.platform),
+        return await rattler_solve(
+            sources=[*index.sources(channels, request.platform), *more],
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
             gateway=gateway,
             platforms=[request.platform, "noarch"],  # type: ignore[list-item]
@@ -119,7 +120,6 @@ async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solutio
             raise BadInput(f"{index.name}: not repodata: {error}", hint="download the index again") from None
         what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
         raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
-    return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
 def _without_repeats(tree: str) -> str:
@@ -133,7 +133,7 @@ def _explained(request: SolveRequest, index: Index, explanation: str) -> str:
     virtual = ", ".join(f"{name}={value.replace(' ', '=')}" for name, value in sorted(request.virtual.items()))
     gone = ", ".join(spec for spec in request.specs if withdrawn(index, spec, request.channels, request.platform))
     return (
-        f"{request.environment} on {request.platform}: no solution in {index.name}\n{explanation}\n\n"
+        f"{request.environment} on {request.platform}: no solution in {index.shown}\n{explanation}\n\n"
         f"requested:\n{specs}\nwith {virtual}" + (f"\n\nits channel withdrew every build that fits: {gone}" if gone else "")
     )
 

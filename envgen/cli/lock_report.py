@@ -141,6 +141,7 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
             {"name": pin.name, "version": pin.version, "because": [str(item) for item in pin.because]} for pin in resolution.pins
         ],
         "bounds": [_bound(bound) for bound in resolution.bounds],
+        "moved": dict(resolution.moved),
         "warnings": [str(item) for item in resolution.warnings],
         "notes": [str(item) for item in resolution.project.notes],
     }

@@ -9,8 +9,8 @@ from packaging.version import Version
 
 from envgen.curate.model import BuildKey, Fact, FrameworkProvider, PublishedBuild
 from envgen.matrix.constraints import Value, holds, known_of_target
+from envgen.model.condition import Condition
 from envgen.model.facts import (
-    Condition,
     Framework,
     LeftOut,
     Matrix,

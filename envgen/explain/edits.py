@@ -89,9 +89,19 @@ def without_gpu(project: Project, written: str) -> Project:
 
 def with_any_version(project: Project, dependency: Dependency) -> Project:
     """The project with any version of a dependency in the place of those that it requests."""
+    return with_dependency(project, dependency, replace(dependency, spec=dependency.name))
 
-    def changed(found: tuple[Dependency, ...]) -> tuple[Dependency, ...]:
-        return tuple(replace(one, spec=one.name) if one == dependency else one for one in found)
+
+def dependencies(project: Project) -> tuple[Dependency, ...]:
+    """Every dependency of a project, those of single targets last."""
+    return (*project.dependencies, *(row for target in project.targets for row in target.dependencies))
+
+
+def with_dependency(project: Project, old: Dependency, new: Dependency | None) -> Project:
+    """The project with another dependency in the place of one, or with none."""
+
+    def changed(rows: tuple[Dependency, ...]) -> tuple[Dependency, ...]:
+        return tuple(found for row in rows if (found := new if row == old else row))
 
     targets = tuple(replace(row, dependencies=changed(row.dependencies)) for row in project.targets)
     return replace(project, dependencies=changed(project.dependencies), targets=targets)

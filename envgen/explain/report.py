@@ -9,10 +9,12 @@ from typing import Any
 
 from envgen.explain.advice import AppliedAdvice
 from envgen.explain.model import Alternative, Conflict, Explained, Repair
+from envgen.explain.unsolvable import SolverConflict
 from envgen.model.facts import Reason
 from envgen.model.resolution import Resolution
 
 _NEAREST = "repairs, nearest first, each resolved again:"
+_TRIED = "repairs, nearest first, each tried with the solver:"
 _TOGETHER = f"no single change meets all that is requested; {_NEAREST}"
 
 
@@ -24,6 +26,18 @@ def conflict_text(conflict: Conflict) -> str:
         lines.extend(("", _NEAREST if len(conflict.repairs[0].changes) == 1 else _TOGETHER))
         lines.extend(line for number, repair in enumerate(conflict.repairs, 1) for line in _repair_lines(number, repair))
     lines.extend(f"  note: {note.text}" for note in conflict.notes)
+    return "\n".join(lines)
+
+
+def unsolvable_text(found: SolverConflict, index: str) -> str:
+    """What has no solution together, where each of it is written, and the nearest repairs with what they are locked to."""
+    where = f"{found.cell[0]} on {found.cell[1]}" if found.cell else ", ".join(row.name for row in found.narrowed.targets)
+    lines = [f"for {where} these have no solution together in {index}; without any one of them there is one:"]
+    if not found.requirements:
+        lines = [f"for {where} there is no solution in {index}, whatever is dropped"]
+    lines.extend(f"  {line}" for part in (*found.requirements, *found.bounds, *found.lacking) for line in part_lines(part))
+    lines.extend(("", _TRIED) if found.repairs else ())
+    lines.extend(line for number, repair in enumerate(found.repairs, 1) for line in _repair_lines(number, repair))
     return "\n".join(lines)
 
 

@@ -28,13 +28,15 @@ _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
 _TAIL = {"dependencies", "url", "hash", "category", "optional"}
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
+_MOVED = "envgen-moved"
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
     """The stamp as conda-lock's custom metadata, which holds only strings."""
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
-    return dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
+    moved = {_MOVED: "\n".join(stamp.moved.values())} if stamp.moved else {}
+    return {**dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True)), **moved}
 
 
 def _size(download: Download) -> str:
@@ -62,6 +64,7 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     custom = meta.get("custom_metadata") or {}
     if not isinstance(custom, dict) or any(not isinstance(custom.get(key), str) for key in _KEYS):
         return None
+    custom = {key: str(value) for key, value in custom.items()}
     found = _parsed(custom)
     if metadata(found) != custom or "python" not in found.chosen or list(found.downloads) != meta.get("platforms"):
         raise _broken("the metadata that envgen wrote into this lock cannot be read", _line(text, text.index("envgen-"), shown))
@@ -74,7 +77,8 @@ def _parsed(custom: Mapping[str, str]) -> Stamp:
     wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
     rows = _DOWNLOADS.findall(sizes)
     downloads = {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
-    return Stamp(wanted=wanted, chosen=dict(_CHOSEN.findall(chosen)), packages=packages, downloads=downloads)
+    moved = {line.split(" ")[0]: line for line in custom.get(_MOVED, "").splitlines()}
+    return Stamp(wanted=wanted, chosen=dict(_CHOSEN.findall(chosen)), packages=packages, downloads=downloads, moved=moved)
 
 
 def _line(text: str, offset: int, shown: str) -> Address:

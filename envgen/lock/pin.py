@@ -39,7 +39,9 @@ def pin(
     """
     _check_hashes(item.solutions)
     top, body = _texts(name, item, files, pin_with)
-    stamp = Stamp(wanted=wanted, chosen=chosen, packages=lockfile.digest(body), downloads=item.downloads)
+    stamp = Stamp(
+        wanted=wanted, chosen=chosen, packages=lockfile.digest(body), downloads=item.downloads, moved=item.resolution.moved
+    )
     metadata = {**top["metadata"], "custom_metadata": lockfile.metadata(stamp)}
     return RenderedFile(LOCK, _COMMENT.format(name=name, lock=LOCK) + dump({**top, "metadata": metadata}) + body)
 

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.files import write_files
 from envgen.formats import conda_lock
-from envgen.lock.decide import REFUTED, Decision, changed_by_index, decide
 from envgen.lock.keep_records import add_records, tidy_records
-from envgen.lock.plan import MachineTarget, Plan, plan, rendered, versions
+from envgen.lock.plan import MachineTarget, Plan, plan, rendered, stamped
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
+from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
-    from envgen.model.packages import Solution, SolveRequest
+    from envgen.lock.choose import Solver
+    from envgen.lock.decide import Decision, Holdings, Stage
+
+
+_RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
 
 
 def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Outcome, ...]:
@@ -72,17 +76,17 @@ def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
 ) -> Mapping[tuple[str, str], Outcome]:
     """Outcomes by project and target, for every target that got a new lock."""
+    from envgen.lock.choose import Solver
+
     index = _index(layout, matrix, plans, request, reporter)
-    decisions = [_decide(matrix, found, index) for found in plans]
-    resolutions = [resolution for decision in decisions for resolution in decision.resolutions]
-    _check_names(resolutions, index)
-    plan_of = {decision.plan.project.name: decision.plan for decision in decisions}
+    _check_names(plans, index)
+    solver = Solver(index, request.jobs)
+    decisions = _decide(matrix, plans, solver, request.pin_with, reporter)
     solved = [
-        _pin(layout, matrix, plan_of[item.resolution.project.name], item, request.pin_with)
-        for item in _solve(resolutions, index, request, reporter)
+        item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
     ]
     add_records(layout, solved)
-    return {_key(item.resolution): _write(layout, plan_of[item.resolution.project.name], item) for item in solved}
+    return {_key(item.resolution): _write(layout, item) for item in solved}
 
 
 def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
@@ -98,16 +102,11 @@ def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockR
     return index
 
 
-def _decide(matrix: Matrix, found: Plan, index: Index) -> Decision:
-    with addressed(found.project.at("channels"), NoSolution):
-        return decide(matrix, found, index)
-
-
-def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
+def _check_names(plans: Iterable[Plan], index: Index) -> None:
     """A dependency that no channel has is more often a typo than a conflict: report it where it is written."""
     from envgen.channels.query import match_spec, unknown_packages
 
-    for resolution in resolutions:
+    for resolution in (found.resolutions[name] for found in plans for name in found.requested):
         channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}
         for dependency in own.values():
@@ -116,47 +115,60 @@ def _check_names(resolutions: Iterable[Resolution], index: Index) -> None:
         with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
         for name, hint in unknown.items():
-            raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=own[name].at, hint=hint)
+            what = f"{index.shown} has no package" if index.recorded else f"no channel of {', '.join(channels)} has a package"
+            raise BadInput(f"{what} `{name}`", where=own[name].at, hint=_RECORDED if index.recorded else hint)
 
 
-# --- solve ----------------------------------------------------------------------------------------------------------------
-
-TargetRequests = tuple[Resolution, tuple["SolveRequest", ...]]  # one target and its cells
+# --- choose and solve -----------------------------------------------------------------------------------------------------
 
 
-def _solve(resolutions: Sequence[Resolution], index: Index, request: LockRequest, reporter: Reporter) -> list[Solved]:
-    """Solve all cells at once; conda-lock is imported meanwhile if a target needs it."""
+def _decide(
+    matrix: Matrix, plans: Sequence[Plan], solver: Solver, pin_with: PinWith, reporter: Reporter
+) -> list[tuple[Decision, float]]:
+    """What is locked of each plan, with the seconds that each of its targets took. Raises NoSolution where nothing can be.
+
+    The best choices of the facts are solved all at once; conda-lock is imported meanwhile if a target needs it.
+    """
+    from envgen.lock import decide as deciding
     from envgen.lock.pin import prepare
 
-    begun = time.perf_counter()
-    groups: list[TargetRequests] = [(resolution, specs.requests(resolution)) for resolution in resolutions]
+    begun, holdings = time.perf_counter(), deciding.Holdings(matrix, solver.index)
     with ThreadPoolExecutor(1) as executor:
-        prepared = executor.submit(prepare, resolutions, request.pin_with)
-        reporter.begin("solving", sum(len(requests) for _, requests in groups))
-        solutions = iter(_solutions(groups, index, request.jobs, reporter))
+        best = [resolution for found in plans for resolution in found.resolutions.values()]
+        prepared = executor.submit(prepare, best, pin_with)
+        staged = []
+        for found in plans:
+            with addressed(found.project.at("channels"), NoSolution):
+                staged.append(deciding.stages(matrix, found, holdings))
+        requests = [request for some in staged for request in some[0].requests]
+        reporter.begin("solving", len(requests))
+        solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
+        reporter.end()
+        reporter.begin("choosing what solves", len(staged))
+        decisions = [_chosen(some, solver, holdings, reporter) for some in staged]
+        reporter.end()
         prepared.result()
-    reporter.end()
-    seconds = (time.perf_counter() - begun) / len(resolutions)
-    return [
-        Solved(resolution=resolution, solutions=tuple(next(solutions) for _ in requests), files=(), seconds=seconds)
-        for resolution, requests in groups
-    ]
+    seconds = (time.perf_counter() - begun) / sum(len(decision.resolutions) for decision in decisions)
+    return [(decision, seconds) for decision in decisions]
 
 
-def _solutions(groups: Sequence[TargetRequests], index: Index, jobs: int, reporter: Reporter) -> tuple[Solution, ...]:
-    """One solution for each cell. Raises NoSolution with the solver's words and the facts or requirements that they come from."""
-    from envgen.channels.solve import Unsolvable, solvable, solve
-    from envgen.explain.refuted import by_solver
+def _chosen(staged: Sequence[Stage], solver: Solver, holdings: Holdings, reporter: Reporter) -> Decision:
+    from envgen.lock.decide import decide
 
-    cells = [(resolution, request) for resolution, requests in groups for request in requests]
-    try:
-        return solve(
-            [request for _, request in cells], index, jobs, lambda done: reporter.step(f"{done.environment} {done.platform}")
-        )
-    except Unsolvable as error:
-        failed = [(resolution, request) for resolution, request in cells if request in error.requests]
-        explained = by_solver(failed[:3], lambda request: solvable(request, index))
-        raise NoSolution(f"{error.what}\n\n{explained}", hint=f"{error.hint}; {REFUTED}") from None
+    found = decide(staged, solver, holdings)
+    reporter.step(found.plan.project.name)
+    return found
+
+
+def _solved(
+    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver, pin_with: PinWith
+) -> Iterator[Solved]:
+    """Each target of a decision with its solutions, and its files."""
+    for resolution in decision.resolutions:
+        solutions = tuple(found for request in specs.requests(resolution) if isinstance(found := solver.answer(request), Solution))
+        notes = (*resolution.moved.values(), *decision.changed[resolution.target.name])
+        item = Solved(resolution=resolution, solutions=solutions, files=(), seconds=seconds, notes=notes)
+        yield _pin(layout, matrix, decision.plan, item, pin_with)
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
@@ -168,9 +180,9 @@ def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved, pin_with: Pi
 
     begun, resolution = time.perf_counter(), item.resolution
     files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
-    file = pin(specs.environment_name(resolution), item, files, digest, versions(resolution), pin_with)
+    file = pin(specs.environment_name(resolution), item, files, digest, stamped(resolution), pin_with)
     warnings = _verify(layout, matrix, item, file)
-    return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=warnings)
+    return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=(*item.notes, *warnings))
 
 
 def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) -> tuple[str, ...]:
@@ -208,7 +220,7 @@ def _key(resolution: Resolution) -> tuple[str, str]:
     return resolution.project.name, resolution.target.name
 
 
-def _write(layout: Layout, found: Plan, item: Solved) -> Outcome:
+def _write(layout: Layout, item: Solved) -> Outcome:
     folder = layout.target(*_key(item.resolution))
     replaced = (folder / LOCK).is_file()
     write_files(folder, item.files, layout)
@@ -218,5 +230,5 @@ def _write(layout: Layout, found: Plan, item: Solved) -> Outcome:
         downloads=item.downloads,
         seconds=item.seconds,
         path=layout.shown(folder),
-        notes=(*changed_by_index(found, item.resolution), *item.notes),
+        notes=item.notes,
     )

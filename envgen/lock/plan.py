@@ -21,6 +21,7 @@ from envgen.resolver.candidates import Availability
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import MachineWord
 
+_BUILD = "-build"  # `pytorch-build 12.6` in a stamp
 MachineTarget = Callable[[MachineWord, Matrix, Project], tuple[str, str]]
 """The target of a project that a word means on this machine, and why."""
 
@@ -57,8 +58,8 @@ def plan(
     resolutions = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
     digests = {target: render.digest(found, rendered(layout, found), layout.templates) for target, found in resolutions.items()}
     ignored = requested if request.update else ()
-    stamps = {target: stamp for target in resolutions if target not in ignored and (stamp := _stamp(layout, name, target))}
-    current = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target]}
+    stamps = {target: stamp for target in resolutions if (stamp := _stamp(layout, name, target, broken=target in ignored))}
+    current = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target] and target not in ignored}
     return Plan(
         project=project,
         requested=requested,
@@ -76,9 +77,15 @@ def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, Rend
 
 
 def versions(resolution: Resolution) -> dict[str, str]:
-    """The versions that the search chose, as a lock's stamp records them: `python` and each framework."""
+    """The versions that the search chose: `python` and each framework."""
     frameworks = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
     return {"python": str(resolution.python), **frameworks}
+
+
+def stamped(resolution: Resolution) -> dict[str, str]:
+    """What was chosen as a stamp records it: the versions, and the CUDA of builds that are for an older minor than the target's."""
+    older = (choice for choice in resolution.choices if choice.variant != resolution.target.cuda)
+    return {**versions(resolution), **{f"{choice.release.framework}{_BUILD}": str(choice.variant) for choice in older}}
 
 
 def locked_only(stamps: Mapping[str, Stamp], otherwise: Availability | None = None) -> Availability:
@@ -88,7 +95,9 @@ def locked_only(stamps: Mapping[str, Stamp], otherwise: Availability | None = No
         stamp = stamps.get(target.name)
         if stamp is None:
             return otherwise(choice, target, platform) if otherwise else None
-        same = stamp.chosen.get(choice.release.framework) == str(choice.release.version)
+        name = choice.release.framework
+        build = stamp.chosen.get(f"{name}{_BUILD}", str(choice.variant))
+        same = (stamp.chosen.get(name), build) == (str(choice.release.version), str(choice.variant))
         return frozenset({Version(stamp.chosen["python"])}) if same else frozenset()
 
     return availability
@@ -133,9 +142,15 @@ def _target(
 # --- existing locks -------------------------------------------------------------------------------------------------------
 
 
-def _stamp(layout: Layout, project: str, target: str) -> Stamp | None:
+def _stamp(layout: Layout, project: str, target: str, *, broken: bool) -> Stamp | None:
+    """The stamp of a lock, None where there is none, or (`broken`) the lock cannot be read and will be replaced anyway."""
     path = layout.target(project, target) / LOCK
-    return conda_lock.read_stamp(layout.read(path), layout.shown(path)) if path.is_file() else None
+    try:
+        return conda_lock.read_stamp(layout.read(path), layout.shown(path)) if path.is_file() else None
+    except BadInput:
+        if broken:
+            return None
+        raise
 
 
 def _unchanged(layout: Layout, matrix: Matrix, project: Project, current: Mapping[str, Stamp]) -> dict[str, Resolution]:
@@ -146,7 +161,8 @@ def _unchanged(layout: Layout, matrix: Matrix, project: Project, current: Mappin
         resolutions = resolve(matrix, project, locked_only(current))
     except Unsatisfiable:
         return {}
-    return {found.target.name: found for found in resolutions if found.target.name in current and _on_disk(layout, found)}
+    here = (found for found in resolutions if found.target.name in current and _on_disk(layout, found))
+    return {found.target.name: found.with_moved(current[found.target.name].moved) for found in here}
 
 
 def _on_disk(layout: Layout, resolution: Resolution) -> bool:

@@ -11,7 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os
-from envgen.model.facts import Bound, Condition, Constraint, Platform, Target, Toolkit, driver_text
+from envgen.model.condition import Condition
+from envgen.model.facts import Bound, Constraint, Platform, Target, Toolkit, driver_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from itertools import groupby
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Code, Compiled, Condition, Constraint, Framework, Matrix, Platform
-from envgen.model.gpu import Gpu
+from envgen.model.condition import Condition
+from envgen.model.facts import Code, Constraint, Framework, Matrix, Platform
+from envgen.model.gpu import Compiled, Gpu
 
 CODE = re.compile(r"(sm|compute)_(\d{1,3})(\d)([af]?)")
 _NEAREST = {((8, 6), (8, 7)), ((10, 0), (10, 1))}  # of the same major, and yet binary code for the first does not run on the second

@@ -7,7 +7,7 @@ Every other file is a framework.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -19,30 +19,27 @@ from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
 from envgen.matrix.gpu_code import code_constraints, tegra
+from envgen.matrix.hardware_rows import code_of, gpus_of
+from envgen.matrix.hardware_schema import GpuFile
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
     KINDS,
-    CodeRow,
     CudaFile,
     CudnnFile,
     FrameworkFile,
-    GpuFile,
-    GpuRow,
     PackagesFile,
     ReleaseRow,
     SpellingRow,
     TargetFile,
 )
 from envgen.matrix.withdrawn import withdrawals
+from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
     Address,
     Bound,
     Build,
-    Code,
-    Compiled,
-    Condition,
     Constraint,
     Cudnn,
     Framework,
@@ -55,7 +52,6 @@ from envgen.model.facts import (
     Variant,
     variant_text,
 )
-from envgen.model.gpu import Gpu
 from envgen.model.target_names import target_name
 from envgen.yamlfile.document import Document, parse
 from envgen.yamlfile.schema import checked
@@ -90,7 +86,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
         without_cuda=dict(read_without_cuda(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
-        gpus={gpu.name.lower(): gpu for gpu in _gpus(documents["gpus.yaml"], gpu_file.gpus)},
+        gpus={gpu.name.lower(): gpu for gpu in gpus_of(documents["gpus.yaml"], gpu_file.gpus)},
         gpu_words=frozenset(gpu_file.words),
         gpu_brands=frozenset(gpu_file.brands),
         constraints=(
@@ -167,7 +163,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         releases=newest_first,
         because=file.because,
         left_out=left_out,
-        code=tuple(_code(row, document.at("code", index)) for index, row in enumerate(file.code)),
+        code=tuple(code_of(row, document.at("code", index)) for index, row in enumerate(file.code)),
         import_name=file.import_name or file.framework,
     )
 
@@ -193,21 +189,6 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
         builds=builds,
         at=document.at(*path),
         note=row.note or "",
-    )
-
-
-def _code(row: CodeRow, at: Address) -> Code:
-    return Code(
-        provider=row.provider,
-        releases=row.releases,
-        cuda=row.cuda,
-        platforms=frozenset(row.platforms),
-        compiled=(
-            Compiled(tuple(row.has), tuple(row.specs)),
-            *(Compiled(tuple(other.has), tuple(other.specs), other.tegra) for other in row.others),
-        ),
-        because=row.because,
-        at=at,
     )
 
 
@@ -270,20 +251,6 @@ def _cudnn(document: Document, file: CudnnFile) -> tuple[Cudnn, ...]:
     ]
     no_repeats(((row.version, row.at) for row in rows), "version")
     return tuple(sorted(rows, key=lambda row: row.version, reverse=True))
-
-
-def _gpus(document: Document, rows: Sequence[GpuRow]) -> Iterator[Gpu]:
-    names = [
-        (name.lower(), document.at("gpus", i, key, j))
-        for i, row in enumerate(rows)
-        for key, models in (("models", row.models), ("data-centre", row.data_centre))
-        for j, name in enumerate(models)
-    ]
-    no_repeats(names, "model")
-    for row in rows:
-        platforms = frozenset(row.platforms)
-        for name, centre in (*((name, False) for name in row.models), *((name, True) for name in row.data_centre)):
-            yield Gpu(name=name, capability=row.capability, data_centre=centre, platforms=platforms, tegra=row.tegra)
 
 
 def _targets(document: Document, file: TargetFile) -> Iterator[tuple[str, Target]]:

@@ -13,7 +13,6 @@ from envgen.matrix.fields import (
     Axes,
     Because,
     BoundedText,
-    CodeText,
     Conditions,
     Day,
     ImportText,
@@ -27,6 +26,7 @@ from envgen.matrix.fields import (
     VariantText,
     WordText,
 )
+from envgen.matrix.hardware_schema import CodeRow, GpuFile
 from envgen.matrix.package_schema import PackageRow
 from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
@@ -131,29 +131,6 @@ class LeftOutRow(FileModel):
     because: Because
 
 
-class CompiledRow(FileModel):
-    """More builds of the same releases, with other code."""
-
-    has: list[CodeText] = Field(min_length=1, description="The code in them: sm_87, compute_87.")
-    specs: list[Text] = Field(default=[], alias="with", description="Conda specs that select these builds.")
-    tegra: bool = Field(default=False, description="true: they are for the GPUs of Jetson alone, because their libraries are.")
-
-
-class CodeRow(FileModel):
-    """What CUDA builds have code for."""
-
-    provider: Text = Field(description="The provider that published them.")
-    releases: RangeText = Field(description="The releases.")
-    cuda: RangeText = Field(description="The CUDA of the target.")
-    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
-    has: list[CodeText] = Field(
-        min_length=1, description="The code in them as nvcc and get_arch_list() name it: sm_80 is binary code, compute_90 is PTX."
-    )
-    specs: list[Text] = Field(default=[], alias="with", description="Conda specs that select these builds, where there are others.")
-    others: list[CompiledRow] = Field(default=[], alias="or", description="Other builds of the same releases, with other code.")
-    because: Because
-
-
 class FrameworkFile(FileModel):
     """One framework: its releases and builds, how they are requested, and its packages."""
 
@@ -241,27 +218,6 @@ class CudnnFile(FileModel):
     because: Because
     releases: list[CudnnRow] = Field(description="Every known version, newest first.")
     constraints: list[ConstraintRow] = Field(default=[], description="Constraints on cuDNN, whatever the framework.")
-
-
-class GpuRow(FileModel):
-    """The models of one compute capability."""
-
-    capability: MinorText = Field(description="Compute capability as major.minor.")
-    platforms: list[PlatformText] = Field(default=[], description="The only platforms that have these models; left out: any.")
-    tegra: bool = Field(default=False, description="true for the GPUs of Jetson: only code for just their capability runs on them.")
-    models: list[Text] = Field(default=[], description="Models as people call them; capitals do not matter.")
-    data_centre: list[Text] = Field(
-        default=[], alias="data-centre", description="Models for data centres, which have forward compatibility."
-    )
-
-
-class GpuFile(FileModel):
-    """GPU models by compute capability."""
-
-    because: Because
-    words: list[Text] = Field(default=[], description="Words that a name may have beside those of its model: pcie, laptop, sxm*.")
-    brands: list[Text] = Field(default=[], description="Words of models that people leave out: geforce, quadro.")
-    gpus: list[GpuRow] = Field(description="One row for each compute capability, or several, newest first.")
 
 
 class TargetRow(FileModel):

@@ -17,7 +17,8 @@ from packaging.version import Version
 
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
-from envgen.model.gpu import Gpu
+from envgen.model.condition import Condition
+from envgen.model.gpu import Compiled, Gpu
 from envgen.model.withdrawn import Withdrawals
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
@@ -122,15 +123,6 @@ class LeftOut:
     at: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """The code in some builds, as nvcc names it (sm_80, compute_90), and the specs that select just these builds."""
-
-    has: tuple[str, ...]
-    specs: tuple[str, ...]
-    tegra: bool = False  # for the GPUs of Tegra alone
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """What the CUDA builds of a range of releases have code for; without `platforms`, those for all.
@@ -172,15 +164,6 @@ class Framework:
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
         return next((row for row in self.providers[provider] if version in row.releases), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One axis of a constraint: `cuda: ">=13"`, `gpu: ">=7.5"`, `platform: [linux-64]`."""
-
-    axis: str
-    versions: SpecifierSet | None = None
-    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

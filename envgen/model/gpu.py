@@ -1,4 +1,4 @@
-"""A GPU, as the facts, a project or a machine know it."""
+"""A GPU, as the facts, a project or a machine know it; and the code in a build for GPUs."""
 
 from __future__ import annotations
 
@@ -39,3 +39,12 @@ class Gpu:
     def written(self) -> str:
         """What `gpus:` of a project calls it: `V100`, or the compute capability `7.0`."""
         return self.name.removeprefix(_BARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The code in some builds, as nvcc names it (sm_80, compute_90), and the specs that select just these builds."""
+
+    has: tuple[str, ...]
+    specs: tuple[str, ...]
+    tegra: bool = False  # for the GPUs of Tegra alone

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -33,6 +34,11 @@ class Choice:
     spelling: Spelling
     variant: Variant  # the CUDA of its build: the target's, or an older minor of the same major
     companions: tuple[str, ...]
+
+    @property
+    def build(self) -> tuple[Version, Variant]:
+        """What tells the choices of one framework apart in a target: the release, and the CUDA of its build."""
+        return self.release.version, self.variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,16 @@ class Resolution:
     code_specs: tuple[str, ...] = ()  # what selects the builds with code for the project's GPUs
     warnings: tuple[Reason, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
+    moved: Mapping[str, str] = field(default_factory=dict)  # the names of pins that a better choice has no solution for, and why
+
+    def with_moved(self, moved: Mapping[str, str]) -> Resolution:
+        """The resolution with reasons why some pins are not something better, before their other reasons."""
+        pins = (replace(pin, because=(*_reasons(moved, pin.name), *pin.because)) for pin in self.pins)
+        return replace(self, pins=tuple(pins), moved=moved)
+
+
+def _reasons(moved: Mapping[str, str], name: str) -> tuple[Reason, ...]:
+    return (Reason(moved[name]),) if name in moved else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -32,7 +32,7 @@ class Solved:
     solutions: tuple[Solution, ...]
     files: tuple[RenderedFile, ...]
     seconds: float
-    notes: tuple[str, ...] = ()  # warnings of `verify`
+    notes: tuple[str, ...] = ()  # what the index changed, and warnings of `verify`
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:
@@ -44,14 +44,15 @@ class Solved:
 class Stamp:
     """What envgen writes into a lock's metadata, to know later whether anything changed.
 
-    `wanted` is the digest of everything requested, `chosen` the chosen versions, `packages` the digest of the package list, and
-    `downloads` what each platform downloads.
+    `wanted` is the digest of everything requested, `chosen` the chosen versions, `packages` the digest of the package list,
+    `downloads` what each platform downloads, and `moved` the reasons for versions that have a better one without a solution.
     """
 
     wanted: str
     chosen: Mapping[str, str]
     packages: str
     downloads: Mapping[Platform, Download]
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,10 @@ from envgen.matrix.constraints import (
     within,
 )
 from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
+from envgen.model.condition import Condition
 from envgen.model.facts import (
     Bound,
     Build,
-    Condition,
     Constraint,
     Dependency,
     Matrix,

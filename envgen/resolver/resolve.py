@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
@@ -12,10 +12,11 @@ from envgen.matrix.hardware import cudnn_pin
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Project, Reason, Target, driver_text
 from envgen.model.requested import with_gpus, with_overrides
-from envgen.model.resolution import Choice, DroppedPlatform, Obstacle, Pin, Resolution
+from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, dependencies_of, known_of_choices, warnings
-from envgen.resolver.search import Assignment, best, serve, why_unserved
+from envgen.resolver.search import Assignment, best, every, serve, why_unserved
+from envgen.resolver.target_choices import Refused, TargetChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ def unsatisfiable(problem: Problem) -> Unsatisfiable:
     return Unsatisfiable(what, problem=problem, where=problem.project.at(""), hint="change or drop one of these requirements")
 
 
-def answer(problem: Problem) -> tuple[Resolution, ...] | None:
-    """The best choice for every target, or None."""
-    searched = _searched(problem)
+def answer(problem: Problem, refused: Refused = frozenset()) -> tuple[Resolution, ...] | None:
+    """The best choice for every target without selections that are refused, or None."""
+    searched = _searched(problem, refused)
     if searched.assignment is None:
         return None
     return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
@@ -63,6 +64,27 @@ def answer(problem: Problem) -> tuple[Resolution, ...] | None:
 def possible(problem: Problem) -> bool:
     """Whether there is any choice."""
     return _searched(problem).assignment is not None
+
+
+def target_choices(problem: Problem, name: str) -> Iterator[TargetChoice]:
+    """Everything that the facts let one target have, the best first; the index only says which platforms it keeps."""
+    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    served = next(_served(candidates, target, platforms) for target, platforms in _targets(problem) if target.name == name)
+    for found in every(candidates, served.cells) if served.cells else ():
+        choices = tuple(candidate.choice for candidate in found.combinations[name])
+        yield TargetChoice(target=name, python=found.python, choices=choices, cells=served.cells)
+
+
+def with_choice(matrix: Matrix, resolution: Resolution, choice: TargetChoice) -> Resolution:
+    """A resolution with another choice for its target, and what the solver is asked for that; its pins stay as they are."""
+    return replace(
+        resolution,
+        platforms=tuple(cell.platform for cell in choice.cells),
+        python=choice.python,
+        choices=choice.choices,
+        bounds=_bounds(matrix, choice.cells, choice.choices, choice.python),
+        code_specs=_code_specs(matrix, choice.cells, choice.choices),
+    )
 
 
 def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
@@ -92,13 +114,13 @@ class _Searched:
     obstacles: tuple[Obstacle, ...]
 
 
-def _searched(problem: Problem) -> _Searched:
+def _searched(problem: Problem, refused: Refused = frozenset()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     served = {target.name: _served(candidates, target, platforms) for target, platforms in _targets(problem)}
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
         return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
-    found = best(candidates, {name: row.cells for name, row in served.items()})
+    found = best(candidates, {name: row.cells for name, row in served.items()}, refused)
     return _Searched(problem=problem, served=served, assignment=found.assignment, obstacles=(*met, *found.obstacles))
 
 
@@ -116,7 +138,7 @@ def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, .
     if exact.cells or target.cuda is None:
         return exact
     older = _cells(candidates, target, platforms, older=True)
-    return older if older.cells else exact
+    return older if older.cells else replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
 
 
 def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], *, older: bool) -> _Served:
@@ -163,9 +185,9 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         pins=tuple(_pins(searched.problem, target, choices, found.python)),
         dependencies=dependencies_of(project, target),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
-        bounds=applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in served.cells}),
+        bounds=_bounds(matrix, served.cells, choices, found.python),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
-        code_specs=tuple(dict.fromkeys(_code_specs(matrix, served.cells, choices))),
+        code_specs=_code_specs(matrix, served.cells, choices),
         warnings=(
             *_unaligned(searched, name, found),
             *dict.fromkeys(r for cell in served.cells for r in warnings(matrix, cell, known)),
@@ -186,13 +208,20 @@ def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Re
             yield Reason(what, project.addresses.get("align", requested.at))
 
 
-def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...]) -> Iterator[str]:
+def _bounds(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...], python: Version) -> tuple[AppliedBound, ...]:
+    known = known_of_choices(choices, python)
+    return applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in cells})
+
+
+def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...]) -> tuple[str, ...]:
     """What selects the builds with code for the project's GPUs; on several platforms only those that no solver would prefer."""
+    specs: dict[str, None] = {}
     for cell in cells:
         for code in filter(None, (code_of(matrix, choice, cell) for choice in choices)):
             found = compiled_for(code, cell.gpus) if cell.gpus else None
             if found and (len(cells) == 1 or found != code.compiled[0]):
-                yield from found.specs
+                specs.update(dict.fromkeys(found.specs))
+    return tuple(specs)
 
 
 def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:

@@ -6,11 +6,14 @@ a framework (`align:`), framework by framework; the newest framework; the newest
 For one Python, `align:` alone makes targets depend on each other. So each Python is searched by itself, framework by framework:
 every release that the reference can still have is tried, once for each kind of release that the facts tell apart; every other
 target takes the same release where it can be completed with it. What a target can still be completed with depends on few facts
-(`_State`) and is remembered: the cost grows with the releases, not with their combinations.
+(`_State`) and is remembered: the cost grows with the releases, not with their combinations. What is refused beside the facts, a
+combination that does not solve, is part of the state while the releases taken so far are its own; a release that begins one is a
+kind of its own.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,6 +25,7 @@ from envgen.model.facts import Platform, Reason, Release
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.candidates import Candidate, Candidates, named
 from envgen.resolver.cells import Cell, pythons_left, violations
+from envgen.resolver.target_choices import Refused, RefusedTree, trees
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
 Combination = tuple[Candidate, ...]  # one candidate for each framework of the project, in its order
@@ -44,12 +48,12 @@ class SearchResult:
     obstacles: tuple[Obstacle, ...]
 
 
-def best(candidates: Candidates, targets: Cells) -> SearchResult:
-    """The best assignment for all targets together. The index is asked about nothing but what would be chosen."""
+def best(candidates: Candidates, targets: Cells, refused: Refused = frozenset()) -> SearchResult:
+    """The best assignment for all targets together without what is refused. The index is asked about what would be chosen alone."""
     ordered = dict(sorted(targets.items(), key=lambda item: item[1][0].target.cuda is not None))  # the reference first
     searches: list[_Search] = []
     while True:
-        begun = list(_searches(candidates, ordered))
+        begun = list(_searches(candidates, ordered, refused))
         searches.extend(begun)
         found = [assignment for search in begun if (assignment := search.best())]
         first = min(found, key=lambda assignment: assignment.rank, default=None)  # of equals the first: the newest Python
@@ -74,10 +78,20 @@ def serve(candidates: Candidates, cells: tuple[Cell, ...]) -> SearchResult:
             return SearchResult(found, ())
 
 
-def _searches(candidates: Candidates, targets: Cells) -> Iterator[_Search]:
+def every(candidates: Candidates, cells: tuple[Cell, ...]) -> Iterator[Assignment]:
+    """Every assignment that serves some cells of one target, the best first; the index is not asked."""
+    targets = {cells[0].target.name: cells}
+    streams = (search.every(cells[0].target.name) for search in _searches(candidates, targets))
+    return heapq.merge(*streams, key=lambda assignment: assignment.rank)  # of equals the first: the newest Python
+
+
+def _searches(candidates: Candidates, targets: Cells, refused: Refused = frozenset()) -> Iterator[_Search]:
     """A search for each Python, the newest first."""
     rows = {name: candidates.of(cells) for name, cells in targets.items()}
-    return (_Search(candidates, targets, rows, python) for python in sorted(candidates.pythons, reverse=True))
+    found = trees(refused)
+    return (
+        _Search(candidates, targets, rows, python, found.get(python, {})) for python in sorted(candidates.pythons, reverse=True)
+    )
 
 
 def _confirmed(candidates: Candidates, targets: Cells, found: Assignment) -> bool:
@@ -117,18 +131,19 @@ def why_unserved(candidates: Candidates, cells: tuple[Cell, ...], obstacles: Seq
 # --- one Python -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
     """What the frameworks chosen so far mean for those that follow, in one target."""
 
     known: Known
     signatures: tuple[tuple[bool, ...], ...]  # for each framework, which ranges of constraints it is in
     cudnn: tuple[frozenset[int] | None, ...]  # for each platform, the majors that all of them can link
+    refused: RefusedTree | None  # what of the releases that follow is refused; None where nothing is
 
     @property
     def key(self) -> object:
         """States with the same key have the same future."""
-        return self.signatures, self.cudnn
+        return self.signatures, self.cudnn, None if self.refused is None else id(self.refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +159,14 @@ class _Partial:
 class _Search:
     """The search for one Python. `obstacles` are the combinations that it refused on its way."""
 
-    def __init__(self, source: Candidates, targets: Cells, rows: Mapping[str, Sequence[Combination]], python: Version) -> None:
+    def __init__(
+        self,
+        source: Candidates,
+        targets: Cells,
+        rows: Mapping[str, Sequence[Combination]],
+        python: Version,
+        refused: Mapping[str, RefusedTree],
+    ) -> None:
         self.source = source
         self.targets = targets
         self.python = python
@@ -152,6 +174,10 @@ class _Search:
             name: [[row for row in framework if python in row.pythons] for framework in found] for name, found in rows.items()
         }
         self.depth = len(source.project.frameworks)
+        self.start = {
+            name: _State(known={"python": (python,)}, signatures=(), cudnn=(None,) * len(cells), refused=refused.get(name))
+            for name, cells in targets.items()
+        }
         self._completable: dict[tuple[str, int, object], bool] = {}
         self._excluded: dict[tuple[str, tuple[tuple[bool, ...], ...]], Obstacle | None] = {}
         self._linked: dict[tuple[str, object, Version], Obstacle] = {}
@@ -164,7 +190,7 @@ class _Search:
 
     def best(self) -> Assignment | None:
         """The best assignment with this Python."""
-        start = {name: _State({"python": (self.python,)}, (), (None,) * len(cells)) for name, cells in self.targets.items()}
+        start = self.start
         if not all(self._possible(name) and self._completable_from(name, 0, state) for name, state in start.items()):
             return None
         if not self.source.project.align or len(start) < 2:
@@ -178,8 +204,21 @@ class _Search:
             counts = [sum(row[-1] for row in step.diverging.values()) for step in steps]
             divergences.append(min(counts))
             found = [step for step, count in zip(steps, counts, strict=True) if count == divergences[-1]]
-        complete = [self._assignment(self._combinations(reference, partial, start), tuple(divergences)) for partial in found]
+        complete = [self._assignment(self._combinations(reference, partial), tuple(divergences)) for partial in found]
         return min(complete, key=lambda assignment: assignment.rank)
+
+    def every(self, name: str) -> Iterator[Assignment]:
+        """Every assignment of one target with this Python, the best first."""
+
+        def walk(depth: int, state: _State) -> Iterator[Combination]:
+            if depth == self.depth:
+                yield ()
+                return
+            for candidate, after in self._following(name, depth, state):
+                yield from ((candidate, *rest) for rest in walk(depth + 1, after))
+
+        if self._possible(name):
+            yield from (self._assignment({name: row}, ()) for row in walk(0, self.start[name]))
 
     def _possible(self, name: str) -> bool:
         """Whether a target can have this Python at all, before any framework."""
@@ -190,7 +229,8 @@ class _Search:
         done: set[object] = set()
         for candidate, state in self._following(reference, depth, partial.state):
             version = candidate.choice.release.version
-            kind = (candidate.choice.variant, *(self._kinds(name, depth, version) for name in self.targets))
+            alone = version if _is_refused_partly(version, partial) else None
+            kind = (candidate.choice.variant, alone, *(self._kinds(name, depth, version) for name in self.targets))
             if kind in done:
                 continue
             done.add(kind)
@@ -202,10 +242,10 @@ class _Search:
                 diverging[name] = (*partial.diverging[name], not same)
             yield _Partial(row=(*partial.row, candidate), state=state, others=others, diverging=diverging)
 
-    def _combinations(self, reference: str, partial: _Partial, start: Mapping[str, _State]) -> dict[str, Combination]:
+    def _combinations(self, reference: str, partial: _Partial) -> dict[str, Combination]:
         versions = [candidate.choice.release.version for candidate in partial.row]
         rest = {name: list(zip(versions, rows, strict=True)) for name, rows in partial.diverging.items()}
-        return {reference: partial.row, **{name: self._newest(name, start[name], bound) for name, bound in rest.items()}}
+        return {reference: partial.row, **{name: self._newest(name, self.start[name], bound) for name, bound in rest.items()}}
 
     def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version, bool]] = ()) -> Combination:
         """The newest combination of one target; `bound` says for each framework which version it has or (diverging) has not."""
@@ -242,7 +282,8 @@ class _Search:
         """Whether the frameworks from `depth` on can be added to a target in this state."""
         key = (name, depth, state.key)
         if key not in self._completable:
-            self._completable[key] = depth == self.depth or any(True for _ in self._following(name, depth, state))
+            following = self._following(name, depth, state) if depth < self.depth else ()
+            self._completable[key] = state.refused is None if depth == self.depth else any(True for _ in following)
         return self._completable[key]
 
     def _kinds(self, name: str, depth: int, version: Version) -> frozenset[object]:
@@ -266,7 +307,12 @@ class _Search:
             self._refuse_cudnn(self.targets[name][cudnn.index(frozenset())], state, candidate)
             return None
         signatures = (*state.signatures, self.source.signature(release))
-        after = _State({**state.known, release.framework: (release.version,)}, signatures, cudnn)
+        after = _State(
+            known={**state.known, release.framework: (release.version,)},
+            signatures=signatures,
+            cudnn=cudnn,
+            refused=None if state.refused is None else state.refused.get(candidate.choice.build),
+        )
         return after if self._agree(name, after, release) else None
 
     def _refuse_cudnn(self, cell: Cell, state: _State, candidate: Candidate) -> None:
@@ -289,6 +335,12 @@ class _Search:
             )
             self._excluded[key] = next(broken, None)
         return self._excluded[key] is None
+
+
+def _is_refused_partly(version: Version, partial: _Partial) -> bool:
+    """Whether some release, after those taken so far, begins what is refused in any target."""
+    states = chain((partial.state,), *partial.others.values())
+    return any(version == release for state in states for release, _ in state.refused or ())
 
 
 def _both(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:

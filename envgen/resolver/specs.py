@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
 
 from envgen.model.facts import Dependency, Platform, Target, Variant
 from envgen.model.packages import SolveRequest
@@ -41,10 +42,19 @@ def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
     return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
 
 
+def chosen(python: Version, choices: Iterable[Choice], target: Target) -> tuple[str, ...]:
+    """The specs of all that is chosen for a target."""
+    return tuple(dict.fromkeys((_python(python), *(spec for choice in choices for spec in spelled(choice, target)))))
+
+
+def _python(python: Version) -> str:
+    return f"python {python}.*"
+
+
 def groups(resolution: Resolution) -> tuple[Group, ...]:
     """Everything that goes into `dependencies:`, in the order of the decisions; each spec once."""
     pins = {pin.name: pin for pin in resolution.pins}
-    found = [Group((f"python {resolution.python}.*",), pins["python"].because[0].text)]
+    found = [Group((_python(resolution.python),), pins["python"].because[0].text)]
     for choice in resolution.choices:
         found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
     if not resolution.choices and resolution.cuda_specs:
@@ -166,18 +176,19 @@ def _specifier(part: str) -> str:
 
 def requests(resolution: Resolution) -> tuple[SolveRequest, ...]:
     """What the solver is asked, one request for each platform."""
-    specs = tuple(spec for group in groups(resolution) for spec in group.specs)
-    return tuple(
-        SolveRequest(
-            environment=environment_name(resolution),
-            platform=platform,
-            specs=specs,
-            channels=resolution.project.channels,
-            virtual=resolution.target.virtual[platform],
-            constraints=constraints(resolution, platform),
-            exclude_newer=resolution.project.exclude_newer,
-        )
-        for platform in resolution.platforms
+    return tuple(request(resolution, platform) for platform in resolution.platforms)
+
+
+def request(resolution: Resolution, platform: Platform) -> SolveRequest:
+    """What the solver is asked for one platform."""
+    return SolveRequest(
+        environment=environment_name(resolution),
+        platform=platform,
+        specs=tuple(spec for group in groups(resolution) for spec in group.specs),
+        channels=resolution.project.channels,
+        virtual=resolution.target.virtual[platform],
+        constraints=constraints(resolution, platform),
+        exclude_newer=resolution.project.exclude_newer,
     )
 
 

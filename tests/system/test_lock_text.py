@@ -330,6 +330,16 @@ def test_a_package_without_dependencies_and_one_with_an_md5_alone() -> None:
     agrees(solved({"linux-64": [record("python", ["zlib"]), record("zlib", sha256=None)], "win-64": [record("python")]}))
 
 
+@pytest.mark.parametrize("comment", ["# [win]", "# why: [linux]", "#[osx] # [win]"])
+def test_a_comment_that_looks_like_a_selector_changes_nothing(comment: str) -> None:
+    """Templates write comments on lines of their own, which conda-lock drops before it looks for selectors."""
+    item = solved({"linux-64": [PYTHON, record("numpy")], "win-64": [PYTHON, record("numpy")]}, ["numpy >=2"])
+    file = environment_file(item.resolution)
+    commented = RenderedFile(file.name, file.text.replace("\n- ", f"\n  {comment}\n- "))
+    assert commented != file
+    assert condalock.lock_texts("demo-cpu", item, [commented]) == lock_texts(item)
+
+
 def test_a_channel_before_a_spec() -> None:
     records = [record("python", ["vendor::zlib >=1,<2"]), record("zlib"), record("numpy")]
     agrees(solved({"linux-64": records}, ["vendor::numpy 2.*", "conda-forge::zlib 1.3.* *_0"], ["vendor", "conda-forge"]))

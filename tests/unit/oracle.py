@@ -9,15 +9,15 @@ CUDA can serve, on any platform, takes builds for older minors of its major wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
 from packaging.version import Version
 
+from envgen.model.condition import Condition
 from envgen.model.facts import (
     Build,
-    Condition,
     Constraint,
     Matrix,
     Platform,
@@ -30,6 +30,7 @@ from envgen.model.facts import (
 )
 
 Environment = Mapping[str, tuple[Version, Variant]]
+Allowed = Callable[[str, Environment, Version], bool]  # whether a target may have an environment with a python
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Answer:
     platforms: Mapping[str, tuple[Platform, ...]]
 
 
-def best(matrix: Matrix, project: Project) -> Answer | None:
-    """The best answer, or None where there is none."""
+def best(matrix: Matrix, project: Project, allowed: Allowed = lambda *_: True) -> Answer | None:
+    """The best answer in which every target has an allowed environment, or None where there is none."""
     minors = [python for python in sorted(matrix.pythons) if python in project.python]
     kept: dict[str, tuple[Platform, ...]] = {}
     variants: dict[str, tuple[Variant, ...]] = {}
@@ -71,10 +72,10 @@ def best(matrix: Matrix, project: Project) -> Answer | None:
             *(_environments(matrix, project, matrix.targets[w.name], variants[w.name], kept[w.name], python) for w in order)
         )
     ]
-    if not answers:
-        return None
-    chosen, python = min(answers, key=lambda answer: _rank(project, order, *answer))
-    return Answer(chosen, python, kept)
+    for chosen, python in sorted(answers, key=lambda answer: _rank(project, order, *answer)):
+        if all(allowed(name, environment, python) for name, environment in chosen.items()):
+            return Answer(chosen, python, kept)
+    return None
 
 
 def _same_major(matrix: Matrix, cuda: Variant) -> tuple[Variant, ...]:

@@ -22,8 +22,9 @@ from envgen.explain.explain import conflict
 from envgen.explain.report import conflict_text
 from envgen.lock.render import digest, render
 from envgen.matrix.load import load_matrix
+from envgen.model.condition import Condition
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Bound, Condition, Constraint, Dependency, Matrix, Project
+from envgen.model.facts import Address, Bound, Constraint, Dependency, Matrix, Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem, Unsatisfiable, answer, resolve
 from envgen.resolver.specs import Group, groups, requested_versions, requests

@@ -22,7 +22,8 @@ from envgen.curate.show.groups import BuildGroup, build_groups
 from envgen.curate.show.page import html
 from envgen.curate.show.query import Query, branch_note, parse_query
 from envgen.matrix.hardware import latest_driver
-from envgen.model.facts import Address, Condition, Matrix, Project, RequestedFramework, RequestedTarget, Target
+from envgen.model.condition import Condition
+from envgen.model.facts import Address, Matrix, Project, RequestedFramework, RequestedTarget, Target
 from envgen.model.gpu import Gpu
 from envgen.model.ranges import version_range
 from envgen.model.resolution import Resolution

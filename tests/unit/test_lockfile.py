@@ -53,6 +53,17 @@ def test_a_stamp_is_read_back_as_it_was_written() -> None:
     assert read_stamp(lock(), "f.yml") == Stamp(wanted="ab" * 32, chosen=CHOSEN, packages=digest(BODY), downloads=DOWNLOADS)
 
 
+def test_the_reasons_in_a_stamp_are_read_back_and_a_lock_without_any_has_no_key_for_them() -> None:
+    moved = {
+        "pytorch": "pytorch 2.6.0, not 2.7.1: a 1.0 (x.yaml:6) needs pytorch <2.7",
+        "python": "python 3.11, not 3.12: b needs it",
+    }
+    stamp = Stamp(wanted="ab" * 32, chosen=CHOSEN, packages=digest(BODY), downloads=DOWNLOADS, moved=moved)
+    meta = {"platforms": list(DOWNLOADS), "custom_metadata": metadata(stamp)}
+    assert read_stamp(yaml.safe_dump({"version": 1, "metadata": meta}, sort_keys=False) + BODY, "f.yml") == stamp
+    assert "envgen-moved" not in lock()
+
+
 NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True)
 VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}((rc|b|a)[0-9])?", fullmatch=True)
 

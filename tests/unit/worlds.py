@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.model.condition import Condition
 from envgen.model.facts import (
     Address,
     Build,
-    Condition,
     Constraint,
     Framework,
     Matrix,

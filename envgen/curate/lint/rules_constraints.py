@@ -9,7 +9,8 @@ from packaging.specifiers import SpecifierSet
 
 from envgen.curate.lint.registry import LintContext, LintResults, rule
 from envgen.curate.lint.satisfiable import disjoint, floors, satisfiable, subset
-from envgen.model.facts import Bound, Condition, Constraint, driver_text
+from envgen.model.condition import Condition
+from envgen.model.facts import Bound, Constraint, driver_text
 
 
 def words(condition: Condition) -> str:

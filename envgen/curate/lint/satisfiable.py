@@ -16,7 +16,8 @@ from packaging.version import Version
 from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
 from envgen.matrix.advice import packages
 from envgen.matrix.constraints import Value, driver_version
-from envgen.model.facts import Condition, Matrix, Release
+from envgen.model.condition import Condition
+from envgen.model.facts import Matrix, Release
 
 
 @cache

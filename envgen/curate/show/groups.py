@@ -17,10 +17,10 @@ from envgen.curate.show.query import platforms_of
 from envgen.matrix.constraints import Known, Value, by_version, condition_text, constraint_text, fulfilled, known_of_target
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.hardware import code_range, driver_os, runs_with
+from envgen.model.condition import Condition
 from envgen.model.facts import (
     Address,
     Build,
-    Condition,
     Constraint,
     Framework,
     Matrix,

@@ -1,0 +1,182 @@
+"""Why a choice is not what the facts alone would choose: what the index lacks, or which dependency has no solution with it.
+
+Each version is compared with the best that there is beside those decided before it: a Python that follows from a release is not a
+second change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from packaging.version import Version
+
+from envgen.explain import edits
+from envgen.explain.minimize import minimal
+from envgen.lock.choose import CellRequest, Solver, cells_of, first_of
+from envgen.lock.needs import Needed, Needing, needs_text
+from envgen.lock.plan import versions
+from envgen.model.facts import Platform, Project, Target
+from envgen.model.packages import Solution
+from envgen.model.resolution import Choice, Obstacle, Resolution
+from envgen.resolver import specs
+from envgen.resolver.resolve import Problem, answer, target_choices
+from envgen.resolver.target_choices import TargetChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The changes in one target, by the name of what changed: those that the solver made, and those that the index made."""
+
+    by_solver: dict[str, str]
+    by_index: dict[str, str]
+
+
+def moved(facts: Problem, problem: Problem, found: Sequence[Resolution], solver: Solver) -> dict[str, Moved]:
+    """The changes in each target of an answer. `facts` is the problem without an index, `problem` the one that was answered."""
+    final = {row.target.name: row for row in found}
+    changes = {name: Moved({}, {}) for name in final}
+    python, *frameworks = versions(found[0])
+    fixed: tuple[str, ...] = ()
+    for name in (*frameworks, python):
+        before, held = (_best(one, final, fixed) for one in (facts, problem))
+        why = _Why(problem=problem, solver=solver, final=final, held=held, fixed=fixed, name=name)
+        for target in final:
+            then, had, now = (versions(rows[target])[name] for rows in (before, held, final))
+            if had != then:
+                changes[target].by_index[name] = f"{name} {now}, not {then}: {_lacking(before[target], held[target], name)}"
+            if now != had:
+                changes[target].by_solver[name] = f"{name} {now}, not {had}: {why.of(target)}"
+        fixed = (*fixed, name)
+    return changes
+
+
+def _best(problem: Problem, final: Mapping[str, Resolution], fixed: Sequence[str]) -> dict[str, Resolution]:
+    """The best choice of a problem for each target, where some frameworks are what they are in the answer."""
+
+    def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
+        name = choice.release.framework
+        if name in fixed and choice.build not in (row.build for row in final[target.name].choices if row.release.framework == name):
+            return frozenset()
+        return problem.availability(choice, target, platform)
+
+    return {row.target.name: row for row in answer(replace(problem, availability=availability)) or final.values()}
+
+
+def _lacking(before: Resolution, held: Resolution, name: str) -> str:
+    """What the index lacks: the most telling obstacle to a release, what concerns this target before what concerns another."""
+    releases = {choice.release.at for choice in before.choices if choice.release.framework == name}
+    obstacles = [row for row in held.obstacles if row.release in releases]
+    return _obstacle_text(obstacles, held.target.name) if obstacles else "so that all targets agree"
+
+
+def _obstacle_text(obstacles: Sequence[Obstacle], target: str) -> str:
+    first = min(obstacles, key=lambda obstacle: (not obstacle.index, obstacle.target != target))
+    return first.reason.text if first.target == target else f"{first.target} cannot have it: {first.reason.text}"
+
+
+# --- what has no solution with it -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a project asks for beside what changed, that may be in its way, and the project without it."""
+
+    needing: Needing
+    without: partial[Project]
+    framework: str = ""  # that a companion belongs to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Why:
+    """Why one version is not the best that the index holds (`held`), beside the frameworks that are `fixed`."""
+
+    problem: Problem
+    solver: Solver
+    final: Mapping[str, Resolution]
+    held: Mapping[str, Resolution]
+    fixed: tuple[str, ...]
+    name: str
+
+    def of(self, target: str) -> str:
+        """The first cell that has no solution with it, those of this target first, and the dependencies that it has none with."""
+        for name in (target, *(other for other in self.final if other != target)):
+            if versions(self.held[name])[self.name] == versions(self.final[name])[self.name]:
+                continue
+            for cell in cells_of([self.final[name]]):
+                if self._solvable(self.problem.project, cell) is False:
+                    text = self._text(cell)
+                    return text if name == target else f"{name} cannot have it: {text}"
+        return "the targets have no solution with it that they share"
+
+    def _solvable(self, project: Project, cell: CellRequest) -> bool:
+        """Whether a cell of a project has a solution with the version that was not taken."""
+        resolution, request = cell
+        target = resolution.target.name
+        changed = replace(self.problem, project=project)
+        choices = [choice for choice in target_choices(changed, target) if self._is_meant(choice)]
+        requested = next(row for row in project.targets if row.name == target)
+        asked = replace(resolution, project=project, dependencies=(*project.dependencies, *requested.dependencies))
+        return first_of(self.problem.matrix, choices, asked, request, self.solver) is not None
+
+    def _is_meant(self, choice: TargetChoice) -> bool:
+        """Whether a choice has the version that was not taken, and what is fixed, as far as its project still asks for that."""
+        target = choice.target
+        held, final = versions(self.held[target]), versions(self.final[target])
+        wanted = {**{name: final[name] for name in self.fixed}, self.name: held[self.name]}
+        found = {"python": str(choice.python), **{row.release.framework: str(row.release.version) for row in choice.choices}}
+        return all(found.get(name, version) == version for name, version in wanted.items())
+
+    def _text(self, cell: CellRequest) -> str:
+        resolution, request = cell
+        project = self.problem.project
+
+        def unsolvable(kept: Sequence[_Part]) -> bool:
+            changed = project
+            for part in parts:
+                changed = changed if part in kept else part.without(changed)
+            return not self._solvable(changed, cell)
+
+        parts = self._parts(resolution)
+        solution = self.solver.answer(request)
+        records = solution.records if isinstance(solution, Solution) else ()
+        needed = Needed(
+            specs=self._specs(resolution), index=self.solver.index, channels=request.channels, platform=request.platform
+        )
+        smallest = minimal(parts, unsolvable)
+        told = {part.framework for part in smallest}
+        in_the_way = [part.needing for part in smallest if part.needing.text not in told]
+        if not in_the_way:
+            return f"it has no solution for {resolution.target.name} on {request.platform}"
+        return needs_text(in_the_way, needed, records)
+
+    def _parts(self, resolution: Resolution) -> list[_Part]:
+        """What may be in the way, those last that a person gives up first."""
+        found = []
+        for row in self.problem.project.frameworks:
+            chosen = next(choice for choice in resolution.choices if choice.release.framework == row.framework)
+            if row.framework != self.name:
+                names = tuple(_names(specs.spelled(replace(chosen, companions=()), resolution.target)))
+                without = partial(edits.without_framework, name=row.framework)
+                found.append(_Part(Needing(row.framework, names, row.at), without))
+            for name in row.companions:
+                without = partial(edits.without_companion, framework=row.framework, companion=name)
+                found.append(_Part(Needing(name, (name,), row.at), without, row.framework))
+        for dependency in resolution.dependencies:
+            without = partial(edits.with_dependency, old=dependency, new=None)
+            found.append(_Part(Needing(dependency.spec, (dependency.name,), dependency.at), without))
+        return found
+
+    def _specs(self, resolution: Resolution) -> tuple[str, ...]:
+        """The specs of the version that was not taken, where they differ from those of the answer."""
+        held = self.held[resolution.target.name]
+        now, then = (specs.chosen(row.python, row.choices, row.target) for row in (resolution, held))
+        meant = [row for row in held.choices if row.release.framework == self.name]
+        own = _names(spec for row in meant for spec in specs.spelled(row, held.target)) or {"python": None}
+        return tuple(spec for spec in then if spec not in now and not own.keys().isdisjoint(_names((spec,))))
+
+
+def _names(texts: Iterable[str]) -> dict[str, None]:
+    """The packages that specs name."""
+    return dict.fromkeys(text.split()[0].rpartition("::")[2] for text in texts)
