@@ -328,11 +328,8 @@ class _Search:
             return True
         key = (name, state.signatures)
         if key not in self._excluded:
-            broken = (
-                Obstacle(reason=reason, target=name, platform=cell.platform, release=release.at)
-                for cell in self.targets[name]
-                for reason in violations(cell, state.known, (self.python,))
-            )
+            facts = ((cell, reason) for cell in self.targets[name] for reason in violations(cell, state.known, (self.python,)))
+            broken = (Obstacle(reason=reason, target=name, platform=cell.platform, release=release.at) for cell, reason in facts)
             self._excluded[key] = next(broken, None)
         return self._excluded[key] is None
 
