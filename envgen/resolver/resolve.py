@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from packaging.version import Version
 
@@ -16,7 +17,7 @@ from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, dependencies_of, known_of_choices, warnings
-from envgen.resolver.search import Assignment, best, every, serve, why_unserved
+from envgen.resolver.search import Assignment, best, every, serve
 from envgen.resolver.target_choices import Refused, TargetChoice
 
 
@@ -165,7 +166,28 @@ def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[
     if reason:
         return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
     found = serve(candidates, (cell,))
-    return (None if found.assignment else why_unserved(candidates, (cell,), found.obstacles)), found.obstacles
+    return (None if found.assignment else _why_unserved(candidates, (cell,), found.obstacles)), found.obstacles
+
+
+def _why_unserved(candidates: Candidates, cells: tuple[Cell, ...], obstacles: Sequence[Obstacle]) -> Reason:
+    """The most telling reason why nothing serves some cells: a framework without candidates, or two that exclude each other."""
+    target, project = cells[0].target, candidates.project
+    if not candidates.pythons:
+        return Reason(f"python: nothing in {project.python_text}", project.at("python"))
+    found = dict(zip((requested.framework for requested in project.frameworks), candidates.of(cells), strict=True))
+    for framework in (framework for framework, rows in found.items() if not rows):
+        releases = {release.at for release in candidates.matrix.frameworks[framework].releases}
+        nothing = Reason(f"no release of {framework} has a build for {target.name} on {cells[0].platform}", target.at)
+        return next((row.reason for row in obstacles if row.release in releases or row.release is None), nothing)
+    pythons = [frozenset(chain.from_iterable(row.pythons for row in rows)) for rows in found.values()]
+    if pythons and not frozenset.intersection(*pythons):
+        listed = " and ".join(f"{one} (python {_listed(some)})" for one, some in zip(found, pythons, strict=True))
+        return Reason(f"no python is in all of {listed}", project.at("python"))
+    return obstacles[-1].reason if obstacles else Reason(f"no python in {project.python_text} is left", project.at("python"))
+
+
+def _listed(values: Iterable[Version]) -> str:
+    return ", ".join(map(str, sorted(values)))
 
 
 # --- the answer -----------------------------------------------------------------------------------------------------------

@@ -111,23 +111,6 @@ def _obstacles(candidates: Candidates, targets: Cells, searches: Iterable[_Searc
     return tuple(found.values())
 
 
-def why_unserved(candidates: Candidates, cells: tuple[Cell, ...], obstacles: Sequence[Obstacle]) -> Reason:
-    """The most telling reason why nothing serves some cells: a framework without candidates, or two that exclude each other."""
-    target, project = cells[0].target, candidates.project
-    if not candidates.pythons:
-        return Reason(f"python: nothing in {project.python_text}", project.at("python"))
-    found = dict(zip((requested.framework for requested in project.frameworks), candidates.of(cells), strict=True))
-    for framework in (framework for framework, rows in found.items() if not rows):
-        releases = {release.at for release in candidates.matrix.frameworks[framework].releases}
-        nothing = Reason(f"no release of {framework} has a build for {target.name} on {cells[0].platform}", target.at)
-        return next((row.reason for row in obstacles if row.release in releases or row.release is None), nothing)
-    pythons = [frozenset(chain.from_iterable(row.pythons for row in rows)) for rows in found.values()]
-    if pythons and not frozenset.intersection(*pythons):
-        listed = " and ".join(f"{one} (python {_listed(some)})" for one, some in zip(found, pythons, strict=True))
-        return Reason(f"no python is in all of {listed}", project.at("python"))
-    return obstacles[-1].reason if obstacles else Reason(f"no python in {project.python_text} is left", project.at("python"))
-
-
 # --- one Python -----------------------------------------------------------------------------------------------------------
 
 
@@ -328,11 +311,8 @@ class _Search:
             return True
         key = (name, state.signatures)
         if key not in self._excluded:
-            broken = (
-                Obstacle(reason=reason, target=name, platform=cell.platform, release=release.at)
-                for cell in self.targets[name]
-                for reason in violations(cell, state.known, (self.python,))
-            )
+            facts = ((cell, reason) for cell in self.targets[name] for reason in violations(cell, state.known, (self.python,)))
+            broken = (Obstacle(reason=reason, target=name, platform=cell.platform, release=release.at) for cell, reason in facts)
             self._excluded[key] = next(broken, None)
         return self._excluded[key] is None
 
@@ -345,7 +325,3 @@ def _is_refused_partly(version: Version, partial: _Partial) -> bool:
 
 def _both(one: frozenset[int] | None, other: frozenset[int] | None) -> frozenset[int] | None:
     return other if one is None else one if other is None else one & other
-
-
-def _listed(values: Iterable[Version]) -> str:
-    return ", ".join(map(str, sorted(values)))

@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "matrix": {"cache", "yamlfile"},
     "resolver": {"matrix"},
     "formats": {"yamlfile"},
-    "project": {"cache", "matrix", "resolver", "targets", "yamlfile"},
+    "project": {"cache", "formats", "matrix", "resolver", "targets", "yamlfile"},
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "table", "targets"},
     "machine": {"formats", "matrix", "table", "targets"},
