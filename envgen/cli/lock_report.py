@@ -84,6 +84,8 @@ def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
         name = f"{outcome.resolution.project.name}-{outcome.resolution.target.name}"
         for dropped in outcome.resolution.dropped:
             lines.setdefault(f"{name}: {dropped.platform} dropped: {dropped.because}")
+        for reason in outcome.resolution.left_out:
+            lines.setdefault(f"{name}: {reason}")
         for note in outcome.notes:
             lines.setdefault(f"{name}: {note}")
         for warning in outcome.resolution.warnings:
@@ -118,6 +120,7 @@ def resolutions_text(resolutions: Sequence[Resolution]) -> str:
         for bound in resolution.bounds:
             lines.extend((f"  {bound.text(resolution.platforms)}", f"      {bound.because}"))
         lines.extend(f"  dropped {dropped.platform}: {dropped.because}" for dropped in resolution.dropped)
+        lines.extend(f"  {reason}" for reason in resolution.left_out)
         lines.extend(f"  warning: {item}" for item in resolution.warnings)
     return "\n".join(lines)
 
@@ -135,6 +138,7 @@ def _resolution(resolution: Resolution) -> dict[str, Any]:
         "cuda": str(resolution.target.cuda) if resolution.target.cuda else None,
         "platforms": list(resolution.platforms),
         "dropped": {dropped.platform: str(dropped.because) for dropped in resolution.dropped},
+        "left_out": [str(reason) for reason in resolution.left_out],
         "python": str(resolution.python),
         "frameworks": {choice.release.framework: str(choice.release.version) for choice in resolution.choices},
         "pins": [

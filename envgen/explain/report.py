@@ -125,6 +125,8 @@ def _target_lines(one: Explained, width: int) -> Iterator[str]:
         yield from _wrapped(f"{bound.because}; see {bound.because.because}", width, "      ")
     for dropped in resolution.dropped:
         yield from _wrapped(f"dropped {dropped.platform}: {dropped.because}", width, "  ")
+    for reason in resolution.left_out:
+        yield from _wrapped(str(reason), width, "  ")
     for reason in resolution.warnings:
         yield from _wrapped(f"warning: {reason}", width, "  ")
 

@@ -22,6 +22,7 @@ from envgen.model.packages import Solution
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Obstacle, Resolution
 from envgen.resolver import specs
+from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.resolve import Problem, answer, target_choices
 from envgen.resolver.target_choices import TargetChoice
 
@@ -117,9 +118,9 @@ class _Why:
         target = resolution.target.name
         changed = replace(self.problem, project=project)
         choices = [choice for choice in target_choices(changed, target) if self._is_meant(choice)]
-        requested = next(row for row in project.targets if row.name == target)
-        asked = replace(resolution, project=project, dependencies=(*project.dependencies, *requested.dependencies))
-        return first_of(self.problem.matrix, choices, asked, request, self.solver) is not None
+        matrix = self.problem.matrix
+        asked = replace(resolution, project=project, dependencies=dependencies_of(matrix, project, resolution.target))
+        return first_of(matrix, choices, asked, request, self.solver) is not None
 
     def _is_meant(self, choice: TargetChoice) -> bool:
         """Whether a choice has the version that was not taken, and what is fixed, as far as its project still asks for that."""

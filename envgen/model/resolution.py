@@ -91,6 +91,7 @@ class Resolution:
     pins: tuple[Pin, ...]
     dependencies: tuple[Dependency, ...]
     excluded: tuple[str, ...]  # packages of another CUDA
+    left_out: tuple[Reason, ...] = ()  # dependencies of the project that the target does not get
     bounds: tuple[AppliedBound, ...] = ()
     cuda_specs: tuple[str, ...] = ()  # what pins the target's CUDA where no framework is requested
     code_specs: tuple[str, ...] = ()  # what selects the builds with code for the project's GPUs

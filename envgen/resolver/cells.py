@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain
 from operator import and_
 
 from packaging.specifiers import SpecifierSet
@@ -27,9 +26,10 @@ from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_t
 from envgen.model.condition import Condition
 from envgen.model.facts import Bound, Build, Constraint, Matrix, Platform, Reason, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
-from envgen.model.project import Dependency, Project
+from envgen.model.project import Project
 from envgen.model.requested import provider_of
 from envgen.model.resolution import AppliedBound, Choice
+from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.specs import requested_versions
 
 
@@ -79,18 +79,13 @@ def _known_of_dependencies(matrix: Matrix, project: Project, target: Target) -> 
     """The versions that the dependencies of a target request of the packages that bounds are about."""
     bounded = {condition.axis for bound in matrix.bounds for condition in bound.need}
     found: dict[str, tuple[Value, ...]] = {}
-    for name in bounded.intersection(dependency.name for dependency in dependencies_of(project, target)):
-        specs = [dependency.spec for dependency in dependencies_of(project, target) if dependency.name == name]
+    dependencies = dependencies_of(matrix, project, target)
+    for name in bounded.intersection(dependency.name for dependency in dependencies):
+        specs = [dependency.spec for dependency in dependencies if dependency.name == name]
         ranges = [requested_versions(spec) or SpecifierSet() for spec in specs]
         if any(map(str, ranges)):
             found[name] = (RequestedVersions(reduce(and_, ranges)),)
     return found
-
-
-def dependencies_of(project: Project, target: Target) -> tuple[Dependency, ...]:
-    """The conda specs that a target gets from the project, its own last."""
-    own = (row.dependencies for row in project.targets if row.name == target.name)
-    return (*project.dependencies, *chain.from_iterable(own))
 
 
 def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:

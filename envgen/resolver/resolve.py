@@ -16,7 +16,8 @@ from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
-from envgen.resolver.cells import Cell, applied_bounds, cell_of, dependencies_of, known_of_choices, warnings
+from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings
+from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.search import Assignment, best, every, serve
 from envgen.resolver.target_choices import Refused, TargetChoice
 
@@ -206,7 +207,8 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         python=found.python,
         choices=choices,
         pins=tuple(_pins(searched.problem, target, choices, found.python)),
-        dependencies=dependencies_of(project, target),
+        dependencies=dependencies_of(matrix, project, target),
+        left_out=left_out_of(matrix, project, target),
         excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
         bounds=_bounds(matrix, served.cells, choices, found.python),
         cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
