@@ -24,7 +24,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen import __version__
-from envgen.model import facts
+from envgen.model import facts, project
 from envgen.model.errors import BadInput
 
 Value = TypeVar("Value")
@@ -122,8 +122,9 @@ def _program() -> str:
 
 @cache
 def _classes() -> Mapping[str, type]:
-    """The dataclasses of the model by name; those that a Matrix or a Project can hold are imported with them."""
-    modules = [module for name, module in sys.modules.items() if name.startswith(f"{facts.__package__}.")]
+    """The dataclasses of the model by name; those that a Matrix or a Project can hold are imported with these two."""
+    packages = {f"{module.__package__}." for module in (facts, project)}
+    modules = [module for name, module in sys.modules.items() if name.startswith(tuple(packages))]
     found = (kind for module in modules for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind))
     return {kind.__name__: kind for kind in found}
 

@@ -189,7 +189,7 @@ def test_an_installed_environment_is_judged(outside: Workspace) -> None:
     ("target", "found"),
     [
         ("cu126", []),
-        ("cu127", ["other-cuda"]),
+        ("cu127", ["other-cuda", "unknown-cuda"]),
         ("cpu", ["cuda-in-cpu"]),
         ("cu118", ["cuda-promise", "other-cuda", "virtual-package", "wrong-cuda"]),
     ],

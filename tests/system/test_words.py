@@ -51,7 +51,7 @@ def test_every_command_knows_the_targets_by_their_names(workspace: Workspace) ->
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        ('dependencies: ["cudatoolkit=12.3"]', 2, "error: environments/p/project.yaml:4:16: `cudatoolkit=12.3`: no target has this CUDA version"),
+        ('dependencies: ["cudatoolkit=12.7"]', 2, "error: environments/p/project.yaml:4:16: `cudatoolkit=12.7`: no target has this CUDA version"),
         ("cuda: maybe", 2, "error: environments/p/project.yaml:4:1: cuda: 'maybe' is not a CUDA version"),
         ('pip: ["jax[cuda13]"]', 3, "error: environments/p/project.yaml:1:1: p: no choice meets every requirement"),
         ("frameworks: {pytorch: '>=2.10'}\ncuda: {driver: '390'}", 3, "error: environments/p/project.yaml:1:1: p: no choice meets every requirement"),
@@ -96,7 +96,7 @@ def test_init_writes_own_terms_and_says_what_it_read(
 
 
 def test_init_refuses_what_no_word_means(tmp_path: Path, workspace: Workspace) -> None:
-    done = workspace.envgen("--root", tmp_path, "init", "--project", "p", "--framework", "torch", "--target", "cudatoolkit=12.3")
+    done = workspace.envgen("--root", tmp_path, "init", "--project", "p", "--framework", "torch", "--target", "cudatoolkit=12.7")
     assert done.status == 2
-    assert done.err == "error: `cudatoolkit=12.3`: no target has this CUDA version\n\nhint: the nearest are cu120, cu121, cu124\n"
+    assert done.err == "error: `cudatoolkit=12.7`: no target has this CUDA version\n\nhint: the nearest are cu126, cu128, cu129\n"
     assert not (tmp_path / "environments").exists()
