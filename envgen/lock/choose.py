@@ -67,7 +67,10 @@ def _key(request: SolveRequest) -> _Key:
 
 
 def choose(problem: Problem, solver: Solver, kept: Collection[str] = ()) -> tuple[Resolution, ...] | None:
-    """The best choice with which every cell solves, or None where there is none. `kept` are targets that are not solved."""
+    """The best choice with which every cell solves, or None where there is none. `kept` are targets that are not solved.
+
+    Where builds for just the CUDA of a target do not solve, builds for an older minor count.
+    """
     refused: set[Refusal] = set()
     while found := answer(problem, frozenset(refused)):
         cells = cells_of(row for row in found if row.target.name not in kept)
@@ -77,7 +80,8 @@ def choose(problem: Problem, solver: Solver, kept: Collection[str] = ()) -> tupl
         if failed is None:
             return found
         refused.update(_refused(problem, *failed, solver))
-    return None
+    failing = {name for name, *_ in refused if problem.matrix.targets[name].cuda} - problem.older
+    return choose(replace(problem, older=problem.older | failing), solver, kept) if failing else None
 
 
 def cells_of(resolutions: Iterable[Resolution]) -> list[CellRequest]:

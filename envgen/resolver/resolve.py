@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -24,11 +24,15 @@ from envgen.resolver.target_choices import Refused, TargetChoice
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is to be resolved: the facts, the requirements, and what an index holds."""
+    """What is to be resolved: the facts, the requirements, and what an index holds.
+
+    `older` are targets for which builds for an older minor count although builds for just their CUDA serve them.
+    """
 
     matrix: Matrix
     project: Project
     availability: Availability = no_index
+    older: frozenset[str] = frozenset()
 
 
 class Unsatisfiable(EnvgenError):
@@ -72,7 +76,8 @@ def possible(problem: Problem) -> bool:
 def target_choices(problem: Problem, name: str) -> Iterator[TargetChoice]:
     """Everything that the facts let one target have, the best first; the index only says which platforms it keeps."""
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
-    served = next(_served(candidates, target, platforms) for target, platforms in _targets(problem) if target.name == name)
+    target, platforms = next(row for row in _targets(problem) if row[0].name == name)
+    served = _served(candidates, target, platforms, problem.older)
     for found in every(candidates, served.cells) if served.cells else ():
         choices = tuple(candidate.choice for candidate in found.combinations[name])
         yield TargetChoice(target=name, python=found.python, choices=choices, cells=served.cells)
@@ -119,7 +124,7 @@ class _Searched:
 
 def _searched(problem: Problem, refused: Refused = frozenset()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
-    served = {target.name: _served(candidates, target, platforms) for target, platforms in _targets(problem)}
+    served = {target.name: _served(candidates, target, platforms, problem.older) for target, platforms in _targets(problem)}
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
         return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
@@ -135,10 +140,10 @@ def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
         yield target, requested.platforms or problem.project.platforms
 
 
-def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...]) -> _Served:
-    """The cells of a target; where no build is for just its CUDA on any platform, builds for older minors count."""
+def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], always: Collection[str]) -> _Served:
+    """The cells of a target; builds for older minors count where no build is for just its CUDA, and for `always`."""
     exact = _cells(candidates, target, platforms, older=False)
-    if exact.cells or target.cuda is None:
+    if target.cuda is None or (exact.cells and target.name not in always):
         return exact
     older = _cells(candidates, target, platforms, older=True)
     return older if older.cells else replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
