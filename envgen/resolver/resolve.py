@@ -24,15 +24,11 @@ from envgen.resolver.target_choices import Refused, TargetChoice
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is to be resolved: the facts, the requirements, and what an index holds.
-
-    `older` are targets for which builds for an older minor count although builds for just their CUDA serve them.
-    """
+    """What is to be resolved: the facts, the requirements, and what an index holds."""
 
     matrix: Matrix
     project: Project
     availability: Availability = no_index
-    older: frozenset[str] = frozenset()
 
 
 class Unsatisfiable(EnvgenError):
@@ -60,9 +56,12 @@ def unsatisfiable(problem: Problem) -> Unsatisfiable:
     return Unsatisfiable(what, problem=problem, where=problem.project.at(""), hint="change or drop one of these requirements")
 
 
-def answer(problem: Problem, refused: Refused = frozenset()) -> tuple[Resolution, ...] | None:
-    """The best choice for every target without selections that are refused, or None."""
-    searched = _searched(problem, refused)
+def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> tuple[Resolution, ...] | None:
+    """The best choice for every target without selections that are refused, or None.
+
+    `older` are targets for which builds for an older minor count although builds for just their CUDA serve them.
+    """
+    searched = _searched(problem, refused, older)
     if searched.assignment is None:
         return None
     return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
@@ -73,11 +72,14 @@ def possible(problem: Problem) -> bool:
     return _searched(problem).assignment is not None
 
 
-def target_choices(problem: Problem, name: str) -> Iterator[TargetChoice]:
-    """Everything that the facts let one target have, the best first; the index only says which platforms it keeps."""
+def target_choices(problem: Problem, name: str, older: Collection[str] = ()) -> Iterator[TargetChoice]:
+    """Everything that the facts let one target have, the best first; the index only says which platforms it keeps.
+
+    `older` is as for `answer`.
+    """
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     target, platforms = next(row for row in _targets(problem) if row[0].name == name)
-    served = _served(candidates, target, platforms, problem.older)
+    served = _served(candidates, target, platforms, older)
     for found in every(candidates, served.cells) if served.cells else ():
         choices = tuple(candidate.choice for candidate in found.combinations[name])
         yield TargetChoice(target=name, python=found.python, choices=choices, cells=served.cells)
@@ -122,9 +124,9 @@ class _Searched:
     obstacles: tuple[Obstacle, ...]
 
 
-def _searched(problem: Problem, refused: Refused = frozenset()) -> _Searched:
+def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
-    served = {target.name: _served(candidates, target, platforms, problem.older) for target, platforms in _targets(problem)}
+    served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
         return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
