@@ -16,7 +16,7 @@ from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
-from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings
+from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.search import Assignment, best, every, serve
 from envgen.resolver.target_choices import Refused, TargetChoice
@@ -144,20 +144,22 @@ def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
 
 def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], always: Collection[str]) -> _Served:
     """The cells of a target; builds for older minors count where no build is for just its CUDA, and for `always`."""
-    exact = _cells(candidates, target, platforms, older=False)
+    matrix, project = candidates.matrix, candidates.project
+    own = {name: cell_of(matrix, project, target, name) for name in platforms if name in target.platforms}
+    exact = _cells(candidates, target, platforms, own)
     if target.cuda is None or (exact.cells and target.name not in always):
         return exact
-    older = _cells(candidates, target, platforms, older=True)
+    older = _cells(candidates, target, platforms, {name: with_older(matrix, project, cell) for name, cell in own.items()})
     return older if older.cells else replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
 
 
-def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], *, older: bool) -> _Served:
+def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], own: Mapping[Platform, Cell]) -> _Served:
     cells, dropped, met = [], [], list[Obstacle]()
     for platform in platforms:
-        if platform not in target.platforms:
+        cell = own.get(platform)
+        if cell is None:
             dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
             continue
-        cell = cell_of(candidates.matrix, candidates.project, target, platform, older=older)
         reason, obstacles = _unserved(candidates, cell)
         met.extend(obstacles)
         if reason:
