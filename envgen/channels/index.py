@@ -55,6 +55,9 @@ class Index(Protocol):
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         """All records of a package on a platform, including `noarch`."""
 
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        """Ask for the records of many packages at once, where one after the other takes longer."""
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         """What rattler's solver reads, in the order of the channels."""
 
@@ -126,6 +129,9 @@ class FolderIndex:
     def _unreadable(self, channel: ChannelLocation, subdir: str, error: Exception) -> BadInput:
         where = f"{self.name}/{channel.folder}/{subdir}"
         return BadInput(f"not repodata: {error}", where=where, hint="download it again")
+
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        """Nothing: every lookup reads the file."""
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
@@ -202,14 +208,21 @@ class LiveIndex:
 
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         key = (channel.url, platform, name)
-        if key not in self._records:
-            self._records[key] = asyncio.run(self._query(name, channel, platform))
+        self.fetch((name,), channel, platform)
         return self._records[key]
 
-    async def _query(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        new = [name for name in names if (channel.url, platform, name) not in self._records]
+        if new:
+            found: dict[str, list[RepoDataRecord]] = {name: [] for name in new}
+            for record in asyncio.run(self._query(new, channel, platform)):
+                found[record.name.normalized].append(record)
+            self._records.update({(channel.url, platform, name): rows for name, rows in found.items()})
+
+    async def _query(self, names: Sequence[str], channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         gateway = self.gateway or Gateway()
         try:
-            found = await gateway.query([Channel(channel.url)], [platform, "noarch"], [name], recursive=False)  # type: ignore[list-item]
+            found = await gateway.query([Channel(channel.url)], [platform, "noarch"], list(names), recursive=False)  # type: ignore[list-item]
         except GatewayError as error:
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
         return [record for records in found for record in records]

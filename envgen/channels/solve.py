@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from datetime import timezone
 from itertools import groupby
 
 from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
@@ -15,6 +16,7 @@ from rattler.repo_data.source import RepoDataSource
 
 from envgen.channels.channel import ChannelLocation, locate, redacted
 from envgen.channels.index import Index
+from envgen.channels.kept import kept_records
 from envgen.channels.query import withdrawn
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
@@ -51,23 +53,26 @@ def attempts(
     requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent
 ) -> tuple[Solution | EnvgenError, ...]:
     """For each request, in order, its solution or the error that says why it has none."""
-    return asyncio.run(_all(requests, index, jobs, done))
+    kept = [list(kept_records(index, request).values()) for request in requests]  # a live index asks the network: outside the loop
+    return asyncio.run(_all(list(zip(requests, kept, strict=True)), index, jobs, done))
 
 
-async def _all(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
+async def _all(
+    requests: Sequence[tuple[SolveRequest, Sequence[RepoDataRecord]]], index: Index, jobs: int, done: Progress
+) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
     gateway = index.gateway or Gateway()  # otherwise rattler makes one for each solve, at 13 ms
 
-    async def one(request: SolveRequest) -> Solution | EnvgenError:
+    async def one(request: SolveRequest, kept: Sequence[RepoDataRecord]) -> Solution | EnvgenError:
         async with gate:
             try:
-                return await _one(request, index, gateway)
+                return await _one(request, index, gateway, kept)
             except EnvgenError as error:
                 return error
             finally:
                 done(request)
 
-    return tuple(await asyncio.gather(*(one(request) for request in requests)))
+    return tuple(await asyncio.gather(*(one(request, kept) for request, kept in requests)))
 
 
 def _together(failures: list[EnvgenError]) -> EnvgenError:
@@ -86,16 +91,20 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
     )
 
 
-async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solution:
-    records = await solved_records(request, index, gateway)
+async def _one(request: SolveRequest, index: Index, gateway: Gateway, kept: Sequence[RepoDataRecord]) -> Solution:
+    records = await solved_records(request, index, gateway, kept=kept)
     channels = [locate(channel) for channel in request.channels]
     return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
 async def solved_records(
-    request: SolveRequest, index: Index, gateway: Gateway, more: Sequence[RepoDataSource] = ()
+    request: SolveRequest,
+    index: Index,
+    gateway: Gateway,
+    more: Sequence[RepoDataSource] = (),
+    kept: Sequence[RepoDataRecord] = (),
 ) -> list[RepoDataRecord]:
-    """The records of one solution, with `more` sources than the channels. Raises as `solve` does."""
+    """The records of one solution, with `more` sources than the channels; `kept` are preferred. Raises as `solve` does."""
     channels = [locate(channel) for channel in request.channels]
     try:
         return await rattler_solve(
@@ -105,7 +114,8 @@ async def solved_records(
             platforms=[request.platform, "noarch"],  # type: ignore[list-item]
             virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
             channel_priority=ChannelPriority.Strict,
-            exclude_newer=request.exclude_newer,
+            locked_packages=kept,
+            exclude_newer=request.exclude_newer and request.exclude_newer.astimezone(timezone.utc),  # rattler drops the zone
             constraints=list(request.constraints),
         )
     except InvalidMatchSpecError as error:

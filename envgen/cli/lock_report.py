@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from envgen.cli.change_report import changes_data
 from envgen.model.resolution import AppliedBound, Resolution
 from envgen.model.run import Outcome
 from envgen.table import grouped
+
+if TYPE_CHECKING:
+    from envgen.lock.check import Outdated
 
 
 def size(count: int) -> str:
@@ -102,11 +106,22 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "packages": {platform: download.packages for platform, download in outcome.downloads.items()},
             "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
+            "changes": changes_data(outcome.changes),
             "notes": [*map(str, outcome.resolution.project.notes), *outcome.notes],
         }
         for outcome in outcomes
     ]
     return json.dumps(rows, indent=2)
+
+
+def outdated_text(found: Sequence[Outdated]) -> str:
+    """What `envgen lock --check` prints: a line for each reason."""
+    return "\n".join(f"{row.project}-{row.target}: {reason}" for row in found for reason in row.reasons)
+
+
+def outdated_json(found: Sequence[Outdated]) -> str:
+    """The same for a machine."""
+    return json.dumps([{"project": row.project, "target": row.target, "reasons": list(row.reasons)} for row in found], indent=2)
 
 
 def resolutions_text(resolutions: Sequence[Resolution]) -> str:

@@ -17,21 +17,26 @@ from typing import TYPE_CHECKING
 from envgen.files import write_files
 from envgen.formats import conda_lock
 from envgen.lock.keep_records import add_records, tidy_records
-from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered, stamped
+from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered
+from envgen.lock.render import digest
+from envgen.lock.stale import remove_stale
 from envgen.matrix.cached import cached_matrix
-from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
-from envgen.model.facts import Matrix
+from envgen.model.changes import CellChanges
+from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
+from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
-from envgen.model.packages import Solution
+from envgen.model.packages import Solution, SolveRequest
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
-    from envgen.lock.choose import Solver
+    from envgen.lock.choose import CellRequest, Solver
     from envgen.lock.decide import Decision
+    from envgen.lock.kept import Kept
+    from envgen.lock.stages import Stages
 
     OlderPlans = Callable[[Plan], Iterator[Plan]]
 
@@ -45,11 +50,14 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means.
     """
     matrix = cached_matrix(layout)
-    names = _project_names(layout, request)
-    plans = [found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target))]
+    plans = planned(layout, matrix, request, reporter, machine_target)
+    _check_packages(plans, request)
     changed = [found for found in plans if found.todo]
     decided, locked = _lock(layout, matrix, changed, request, reporter) if changed else ({}, {})
-    tidy_records(layout, reporter)
+    if not request.dry_run:
+        if not request.targets:
+            _remove_stale(layout, plans, reporter)
+        tidy_records(layout, reporter)
     return tuple(
         locked.get((found.project.name, target)) or _unchanged(layout, found, target)
         for found in (decided.get(one.project.name, one) for one in plans)
@@ -57,7 +65,26 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     )
 
 
-def _project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
+def planned(
+    layout: Layout, matrix: Matrix, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+) -> tuple[Plan, ...]:
+    """A plan for each requested project that has one of the requested targets."""
+    names = project_names(layout, request)
+    return tuple(found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target)))
+
+
+def _check_packages(plans: Sequence[Plan], request: LockRequest) -> None:
+    """Packages that are to be updated must be in some lock."""
+    chosen = {name for found in plans for stamp in found.stamps.values() for name in stamp.chosen}
+    known = {*chosen, *(name for found in plans for name in found.locked.names)} if request.packages else set()
+    for name in request.packages:
+        if name not in known:
+            where = ", ".join(found.project.name for found in plans)
+            raise BadInput(f"no lock of {where} has a package `{name}`", hint=closest(name, known))
+
+
+def project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
+    """The requested projects. Raises BadInput where there is none."""
     names = request.projects or layout.projects()
     if not names:
         hint = "write environments/NAME/project.yaml, or run `envgen init --project NAME`"
@@ -65,9 +92,16 @@ def _project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _remove_stale(layout: Layout, plans: Iterable[Plan], reporter: Reporter) -> None:
+    for found in plans:
+        for target in remove_stale(layout, found.project):
+            shown = layout.shown(layout.target(found.project.name, target))
+            reporter.say(f"{shown} removed: {found.project.name} has no target {target}")
+
+
 def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
     return Outcome(
-        resolution=found.unchanged[target],
+        resolution=found.held[target],
         state="unchanged",
         downloads=found.stamps[target].downloads,
         seconds=0.0,
@@ -79,19 +113,30 @@ def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
 ) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], Outcome]]:
     """The plans that were followed, by project, and outcomes by project and target, for every target that got a new lock."""
+    from envgen.lock.decide import as_locked
+
+    solving = [found for found in plans if not found.is_locked]
+    decisions = [(as_locked(found), 0.0) for found in plans if found.is_locked]
+    solver = _solver(layout, matrix, solving, request, reporter) if solving else None
+    if solver:
+        older = partial(older_plans, layout, matrix, request)
+        decisions += _decide(matrix, solving, older, solver, request.pin_with, reporter)
+    solved = [
+        item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
+    ]
+    if not request.dry_run:
+        add_records(layout, solved)
+        _write_projects(layout, request.edited)
+    decided = {decision.plan.project.name: decision.plan for decision, _ in decisions}
+    return decided, {_key(item.resolution): _outcome(layout, item, dry_run=request.dry_run) for item in solved}
+
+
+def _solver(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Solver:
     from envgen.lock.choose import Solver
 
     index = _index(layout, matrix, plans, request, reporter)
     _check_names(plans, index)
-    solver = Solver(index, request.jobs)
-    older = partial(older_plans, layout, matrix, request)
-    decisions = _decide(matrix, plans, older, solver, request.pin_with, reporter)
-    solved = [
-        item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
-    ]
-    add_records(layout, solved)
-    decided = {decision.plan.project.name: decision.plan for decision, _ in decisions}
-    return decided, {_key(item.resolution): _write(layout, item) for item in solved}
+    return Solver(index, request.jobs)
 
 
 def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
@@ -141,11 +186,11 @@ def _decide(
     with ThreadPoolExecutor(1) as executor:
         best = [resolution for found in plans for resolution in found.resolutions.values()]
         prepared = executor.submit(prepare, best, pin_with)
-        staged = []
+        staged: list[Stages] = []
         for found in plans:
             with addressed(found.project.at("channels"), NoSolution):
                 staged.append(deciding.stages(matrix, found, holdings))
-        requests = [request for some in staged for request in some[0].requests]
+        requests = [request for some in staged for request in some.first.requests]
         reporter.begin("solving", len(requests))
         solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
         reporter.end()
@@ -162,26 +207,57 @@ def _decide(
 
 
 def _solved(
-    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver, pin_with: PinWith
+    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver | None, pin_with: PinWith
 ) -> Iterator[Solved]:
-    """Each target of a decision with its solutions, and its files."""
+    """Each target of a decision with its solutions, what they change, and its files."""
+    from envgen.lock.choose import cells_of
+
     for resolution in decision.resolutions:
-        solutions = tuple(found for request in specs.requests(resolution) if isinstance(found := solver.answer(request), Solution))
-        notes = (*resolution.moved.values(), *decision.changed[resolution.target.name])
-        item = Solved(resolution=resolution, solutions=solutions, files=(), seconds=seconds, notes=notes)
-        yield _pin(layout, matrix, decision.plan, item, pin_with)
+        name, cells = resolution.target.name, cells_of([resolution], decision.kept)
+        solved = [(cell[1], found) for cell in cells if (found := _solution(decision.kept, cell, solver))]
+        item = Solved(
+            resolution=resolution,
+            solutions=tuple(found for _, found in solved),
+            files=(),
+            seconds=seconds,
+            notes=(*resolution.moved.values(), *decision.changed[name]),
+            changes=_changes(decision.plan, name, solved),
+            dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
+        )
+        yield _pin(layout, matrix, item, pin_with)
+
+
+def _solution(kept: Kept, cell: CellRequest, solver: Solver | None) -> Solution | None:
+    """The packages of one cell: those of its lock where that answers what is asked, else the solution that changes least of it."""
+    from envgen.lock.smallest import smallest
+
+    resolution, request = cell
+    locked = kept.of(resolution, request)
+    there = locked.solution(request.platform) if locked and kept.settles(resolution, request) else None
+    return smallest(request, locked, kept.freed, solver) if there is None and solver else there
+
+
+def _changes(plan: Plan, target: str, solved: Sequence[tuple[SolveRequest, Solution]]) -> dict[Platform, CellChanges]:
+    """What the solutions of a target change, for the platforms that were locked before."""
+    from envgen.lock.changes import changes_of
+
+    return {
+        request.platform: changes_of(request, locked, solution, plan.freed)
+        for request, solution in solved
+        if (locked := plan.locked.of((target, request.platform)))
+    }
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
 
 
-def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved, pin_with: PinWith) -> Solved:
+def _pin(layout: Layout, matrix: Matrix, item: Solved, pin_with: PinWith) -> Solved:
     """Add the files of a target, with a lock that has been read back and verified."""
     from envgen.lock.pin import pin
 
     begun, resolution = time.perf_counter(), item.resolution
-    files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
-    file = pin(specs.environment_name(resolution), item, files, digest, stamped(resolution), pin_with)
+    files = rendered(layout, resolution)
+    file = pin(specs.environment_name(resolution), item, files, digest(resolution, files, layout.templates), pin_with)
     warnings = _verify(layout, matrix, item, file)
     return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=(*item.notes, *warnings))
 
@@ -221,10 +297,19 @@ def _key(resolution: Resolution) -> tuple[str, str]:
     return resolution.project.name, resolution.target.name
 
 
-def _write(layout: Layout, item: Solved) -> Outcome:
+def _write_projects(layout: Layout, edited: Mapping[str, str]) -> None:
+    """Write the project files that this run edits. Called before the locks are written: a lock is never ahead of its project."""
+    for name, text in edited.items():
+        path = layout.project(name)
+        write_files(path.parent, (RenderedFile(path.name, text),), layout)
+
+
+def _outcome(layout: Layout, item: Solved, *, dry_run: bool) -> Outcome:
+    """What became of a target whose files are written, if this is not a dry run."""
     folder = layout.target(*_key(item.resolution))
     replaced = (folder / LOCK).is_file()
-    write_files(folder, item.files, layout)
+    if not dry_run:
+        write_files(folder, item.files, layout)
     return Outcome(
         resolution=item.resolution,
         state="relocked" if replaced else "locked",
@@ -232,4 +317,5 @@ def _write(layout: Layout, item: Solved) -> Outcome:
         seconds=item.seconds,
         path=layout.shown(folder),
         notes=item.notes,
+        changes=item.changes,
     )
