@@ -12,6 +12,9 @@ from envgen.channels.index import Index
 from envgen.channels.query import match_spec, name_of, old_enough
 from envgen.model.packages import Record, SolveRequest
 
+OfferedRecords = Mapping[str, RepoDataRecord]
+"""Package -> its record."""
+
 
 def split_url(url: str) -> tuple[str, str, str]:
     """Name, version and build of a conda package's URL."""
@@ -44,7 +47,7 @@ def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecor
     return found
 
 
-def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: Mapping[str, RepoDataRecord], index: Index) -> bool:
+def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords, index: Index) -> bool:
     """Whether there is certainly no solution with a package and those that stay beside it. False says nothing.
 
     It is certain where a requested spec refuses the package, or it needs what no record can be that is requested or stays.

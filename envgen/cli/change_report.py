@@ -32,6 +32,8 @@ def _of_project(name: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
     for cell, found in cells.items():
         for line in _lines(found):
             places.setdefault(line, []).append(cell)
+    if not places:
+        return
     moved, added, removed = (sum(map(len, rows)) for rows in zip(*map(_rows, cells.values()), strict=True))
     yield f"{name}: {moved} moved, {added} added, {removed} removed in {len(cells)} {'cell' if len(cells) == 1 else 'cells'}"
     ordered = sorted(places, key=lambda line: not line[1])

@@ -221,7 +221,7 @@ def _solved(
             files=(),
             seconds=seconds,
             notes=(*resolution.moved.values(), *decision.changed[name]),
-            changes=_changes(decision.plan, name, solved),
+            changes=_changes(decision.plan, name, solved, solver),
             dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
         )
         yield _pin(layout, matrix, item, pin_with)
@@ -237,12 +237,14 @@ def _solution(kept: Kept, cell: CellRequest, solver: Solver | None) -> Solution 
     return smallest(request, locked, kept.freed, solver) if there is None and solver else there
 
 
-def _changes(plan: Plan, target: str, solved: Sequence[tuple[SolveRequest, Solution]]) -> dict[Platform, CellChanges]:
+def _changes(
+    plan: Plan, target: str, solved: Sequence[tuple[SolveRequest, Solution]], solver: Solver | None
+) -> dict[Platform, CellChanges]:
     """What the solutions of a target change, for the platforms that were locked before."""
     from envgen.lock.changes import changes_of
 
     return {
-        request.platform: changes_of(request, locked, solution, plan.freed)
+        request.platform: changes_of(request, locked, solution, solver.index if solver else None, plan.freed)
         for request, solution in solved
         if (locked := plan.locked.of((target, request.platform)))
     }

@@ -14,7 +14,7 @@ from envgen.lock.locked import LockedCell
 from envgen.model.packages import Solution, SolveRequest
 
 if TYPE_CHECKING:
-    from rattler import RepoDataRecord
+    from envgen.channels.kept import OfferedRecords
 
 
 def smallest(request: SolveRequest, locked: LockedCell | None, freed: Collection[str], solver: Solver) -> Solution:
@@ -72,7 +72,7 @@ class _Fewest:
         return found
 
     @cached_property
-    def _there(self) -> Mapping[str, RepoDataRecord]:
+    def _there(self) -> OfferedRecords:
         return kept_records(self.solver.index, self.request)
 
     def _moved(self, found: Solution) -> list[str]:
