@@ -149,7 +149,7 @@ class InstalledEnvironment:
     cuda_required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchEnvironment:
     """What a framework's process inherits that decides which GPUs and libraries it finds.
 
