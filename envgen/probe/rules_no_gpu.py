@@ -123,7 +123,7 @@ def shadowed(case: Comparison) -> Iterator[Issue]:
     if case.build != "cpu" and hint:
         own = excerpt(case.answer.problem("devices")) or last_line(case.answer.process.stderr)
         text = f"sees no GPU; a library in LD_LIBRARY_PATH may have been loaded instead of its own{f': {own}' if own else ''}"
-        yield Issue(rule="foreign-library", severity=case.missing_gpu, text=text, hint=hint)
+        yield Issue(rule="shadowed-library", severity=case.missing_gpu, text=text, hint=hint)
 
 
 def unexplained(case: Comparison) -> Iterator[Issue]:
