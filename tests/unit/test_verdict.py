@@ -174,8 +174,10 @@ REASONS: Mapping[str, tuple[Answer, Machine, Mapping[str, object], str]] = {
         replace(BLIND, process=ProcessResult(0, "W: Could not load dynamic library 'libcudnn.so.8'; invalid ELF header\n")),
         HOST,
         {"shadowing": {"/x": ("libcudnn.so.8",)}},
-        "sees no GPU; a library in LD_LIBRARY_PATH may have been loaded instead of its own: "
-        "W: Could not load dynamic library 'libcudnn.so.8'; invalid ELF header",
+        (
+            "sees no GPU; a library in LD_LIBRARY_PATH may have been loaded instead of its own: "
+            "W: Could not load dynamic library 'libcudnn.so.8'; invalid ELF header"
+        ),
     ),
     "unexplained": (
         replace(BLIND, problems=(("devices", "CUDA unknown error"),)),
