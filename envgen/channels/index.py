@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from envgen.model.withdrawn import Withdrawals
 
 
+Versions = Mapping[str, frozenset[str]]
+"""Package -> the versions that are allowed."""
+
+
 class Index(Protocol):
     """Package records by channel, name and platform.
 
@@ -65,6 +69,9 @@ class Index(Protocol):
     def gateway(self) -> Gateway | None:
         """The gateway behind `sources`, or None."""
 
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: Versions) -> list[Any]:
+        """The same for a request that allows only some versions of many packages; other records may be missing."""
+
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         """Every package name; empty where listing them is expensive."""
 
@@ -89,6 +96,7 @@ class FolderIndex:
         self.recorded = recorded
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+        self._memory: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
         self._withdrawn: Withdrawals = withdrawn or {}
         self._sources: dict[tuple[str, str], list[Any]] = {}
 
@@ -108,6 +116,13 @@ class FolderIndex:
         if name not in self._withdrawn:
             return records
         return [record for record in records if not self._was_withdrawn(channel, subdir, record)]
+
+    def kept_in_memory(self, channel: ChannelLocation, subdir: str, name: str) -> Sequence[RepoDataRecord]:
+        """The same as `offered`, read once for all solves."""
+        key = (channel.folder, subdir, name)
+        if key not in self._memory:
+            self._memory[key] = self.offered(channel, subdir, name)
+        return self._memory[key]
 
     def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         if name not in self._withdrawn:
@@ -135,6 +150,9 @@ class FolderIndex:
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
+
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: Versions) -> list[Any]:
+        return [_Offered(self, channel, versions) for channel in channels]
 
     def _sources_of(self, channel: ChannelLocation, platform: Platform) -> list[Any]:
         """The files of a channel, which rattler reads itself; or, where they hold withdrawn builds, their records without these."""
@@ -175,17 +193,23 @@ class FolderIndex:
 
 
 class _Offered:
-    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds."""
+    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds.
 
-    def __init__(self, index: FolderIndex, channel: ChannelLocation) -> None:
-        self._index, self._channel = index, channel
+    Of the packages in `versions` it has only these, and one record where it has none of them: the channel still has the package.
+    """
+
+    def __init__(self, index: FolderIndex, channel: ChannelLocation, versions: Versions | None = None) -> None:
+        self._index, self._channel, self._versions = index, channel, versions or {}
         self._records: dict[tuple[str, str], list[RepoDataRecord]] = {}  # rattler keeps none, and every solve asks for the same
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
         """The records of a package in one subdir."""
         key = (str(platform), name.normalized)
         if key not in self._records:
-            self._records[key] = list(self._index.offered(self._channel, *key))
+            records = list(self._index.kept_in_memory(self._channel, *key))
+            some = self._versions.get(name.normalized)
+            fitting = [record for record in records if str(record.version) in some] if some else records
+            self._records[key] = fitting or records[:1]
         return self._records[key]
 
     def package_names(self, platform: Subdir) -> list[str]:
@@ -229,6 +253,9 @@ class LiveIndex:
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [Channel(channel.url) for channel in channels]
+
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: Versions) -> list[Any]:
+        return self.sources(channels, platform)
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         return ()

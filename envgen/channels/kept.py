@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
+from packaging.version import Version
 from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, VersionWithSource
 
 from envgen.channels.channel import locate
 from envgen.channels.index import Index
-from envgen.channels.query import match_spec, name_of, old_enough
+from envgen.channels.query import match_spec, matching_records, name_of, old_enough, runs_on
 from envgen.model.packages import Record, SolveRequest
 
 OfferedRecords = Mapping[str, RepoDataRecord]
@@ -108,3 +109,48 @@ def _matches(spec: MatchSpec, record: PackageRecord) -> bool:
 def _plain(name: str, version: str, build: str) -> PackageRecord:
     """A build as far as a spec asks for version and build string."""
     return PackageRecord(name, VersionWithSource(version), BuildString(build), 0, "noarch")
+
+
+def because_not_version(
+    index: Index, request: SolveRequest, name: str, versions: frozenset[str], solution: Sequence[Record]
+) -> str:
+    """Why a solution has none of some versions of a package: its platform has none, or what refuses the newest build of them."""
+    python = next((record.version for record in solution if record.name == "python"), "")
+    rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
+    if not rows:
+        return next(iter(_own(request, name)), f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
+    newest = max(rows, key=lambda row: (row.version, row.build_number, row.file_name))
+    return because(f"/{newest.file_name}", newest.depends, request, solution)
+
+
+def offered_versions(index: Index, request: SolveRequest, name: str, python: str) -> frozenset[str]:
+    """The versions of a package that a request allows and a channel has for its platform, its date and a Python."""
+    return frozenset(str(row.version) for row in _offered(index, request, name, python))
+
+
+def url_of_version(index: Index, request: SolveRequest, name: str, versions: frozenset[str], python: str) -> str:
+    """The URL of the newest build of some versions of a package for a platform and a Python; "" where there is none."""
+    rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
+    row = max(rows, key=lambda row: (row.version, row.build_number, row.file_name), default=None)
+    place = next((place for place in map(locate, request.channels) if row and row.channel == place.url), None)
+    return f"{place.canonical}/{row.subdir}/{row.file_name}" if place and row else ""
+
+
+def _offered(index: Index, request: SolveRequest, name: str, python: str) -> list[RepoDataRecord]:
+    minor = Version(".".join(python.split(".")[:2])) if python and name != "python" else None
+    own = [
+        spec for text in request.specs if text.rpartition("::")[2].startswith(name) and name_of(spec := match_spec(text)) == name
+    ]
+    return [
+        row
+        for row in matching_records(index, name, request.channels, request.platform)
+        if old_enough(row, request.exclude_newer)
+        and (minor is None or runs_on(row, minor))
+        and all(spec.matches(row) for spec in own)
+    ]
+
+
+def _own(request: SolveRequest, name: str) -> dict[str, str]:
+    """What a request asks for of a package itself: the words for it, and the spec."""
+    named = (text for text in request.specs if text.rpartition("::")[2].startswith(name))
+    return {f"`{text}` is requested": text for text in named if name_of(match_spec(text)) == name}

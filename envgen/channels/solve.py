@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import timezone
+from functools import cache
 from itertools import groupby
+from typing import Any
 
 from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
 from rattler import solve as rattler_solve
@@ -22,6 +25,8 @@ from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
 
 Progress = Callable[[SolveRequest], None]
+_FIXED = re.compile(r"(\S+) (==[^\s|]+(?:\|==[^\s|]+)*)(?: \S+)?")  # `numpy ==2.2.6|==2.2.5`, `numpy ==2.2.6 py312_0`
+_MANY = 10  # packages with fixed versions from which on reading only those is faster
 
 
 class Unsolvable(NoSolution):
@@ -61,7 +66,7 @@ async def _all(
     requests: Sequence[tuple[SolveRequest, Sequence[RepoDataRecord]]], index: Index, jobs: int, done: Progress
 ) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
-    gateway = index.gateway or Gateway()  # otherwise rattler makes one for each solve, at 13 ms
+    gateway = index.gateway or _in_memory()
 
     async def one(request: SolveRequest, kept: Sequence[RepoDataRecord]) -> Solution | EnvgenError:
         async with gate:
@@ -73,6 +78,12 @@ async def _all(
                 done(request)
 
     return tuple(await asyncio.gather(*(one(request, kept) for request, kept in requests)))
+
+
+@cache
+def _in_memory() -> Gateway:
+    """A gateway for folders, which it does not cache; rattler would make one for each solve, at 13 ms."""
+    return Gateway()
 
 
 def _together(failures: list[EnvgenError]) -> EnvgenError:
@@ -108,7 +119,7 @@ async def solved_records(
     channels = [locate(channel) for channel in request.channels]
     try:
         return await rattler_solve(
-            sources=[*index.sources(channels, request.platform), *more],
+            sources=[*_sources(index, request, channels), *more],
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
             gateway=gateway,
             platforms=[request.platform, "noarch"],  # type: ignore[list-item]
@@ -130,6 +141,15 @@ async def solved_records(
             raise BadInput(f"{index.name}: not repodata: {error}", hint="download the index again") from None
         what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
         raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
+
+
+def _sources(index: Index, request: SolveRequest, channels: Sequence[ChannelLocation]) -> list[Any]:
+    """What the solver reads: where the request fixes the versions of many packages, not their other versions."""
+    found = [match for text in request.constraints if (match := _FIXED.fullmatch(text))]
+    versions = {match[1]: frozenset(match[2].removeprefix("==").split("|==")) for match in found}
+    return (
+        index.narrowed(channels, request.platform, versions) if len(versions) > _MANY else index.sources(channels, request.platform)
+    )
 
 
 def _without_repeats(tree: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from envgen.cli.change_report import changes_data
@@ -34,13 +35,14 @@ def driver_floor(resolution: Resolution) -> str:
     return pin.version.split(" (")[0] if pin else "-"
 
 
-_HEADINGS = ("target", "platform", "packages", "download", "driver", "seconds")
+_HEADINGS = ("target", "platform", "packages", "download", "driver", "versions", "seconds")
 
 
 def lock_text(outcomes: Sequence[Outcome]) -> str:
     """What `envgen lock` prints: each project with its versions, and below it a row for each platform of its targets.
 
-    Narrow enough for a terminal of 80 columns. `driver` is the oldest that runs the target; `seconds` is what locking it took.
+    Narrow enough for a terminal of 80 columns. `driver` is the oldest that runs the target; `versions` says whether the packages
+    that it shares with other targets and platforms have the same versions; `seconds` is what locking it took.
     """
     titles = _titles(outcomes)
     rows = [(titles[outcome.resolution.project.name], cells) for outcome in outcomes for cells in _rows(outcome)]
@@ -74,11 +76,17 @@ def _versions(resolutions: Sequence[Resolution]) -> Iterator[str]:
 def _rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
     """One row for each platform; what concerns the whole target is only in the first."""
     state = "unchanged" if outcome.state == "unchanged" else f"{outcome.seconds:.1f}"
-    whole = (outcome.resolution.target.name, driver_floor(outcome.resolution), state)
+    whole = (outcome.resolution.target.name, driver_floor(outcome.resolution), _versions_text(outcome), state)
     for platform, download in outcome.downloads.items():
         least = "" if download.exact else ">="
         yield whole[0], platform, str(download.packages), f"{least}{size(download.size)}", *whole[1:]
-        whole = ("", "", "")
+        whole = ("", "", "", "")
+
+
+def _versions_text(outcome: Outcome) -> str:
+    """`aligned`, or how many packages have another version elsewhere in the project; "" where nobody asked."""
+    found = outcome.differing
+    return "" if found is None else f"{len(found)} differ" if len(found) > 1 else "1 differs" if found else "aligned"
 
 
 def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -107,6 +115,7 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
             "changes": changes_data(outcome.changes),
+            "differing": None if outcome.differing is None else [asdict(row) for row in outcome.differing],
             "notes": [*map(str, outcome.resolution.project.notes), *outcome.notes],
         }
         for outcome in outcomes

@@ -21,21 +21,18 @@ from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered
 from envgen.lock.render import digest
 from envgen.lock.stale import remove_stale
 from envgen.matrix.cached import cached_matrix
-from envgen.model.changes import CellChanges
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
-from envgen.model.facts import Matrix, Platform
+from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
-from envgen.model.packages import Solution, SolveRequest
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
-    from envgen.lock.choose import CellRequest, Solver
+    from envgen.lock.choose import Solver
     from envgen.lock.decide import Decision
-    from envgen.lock.kept import Kept
     from envgen.lock.stages import Stages
 
     OlderPlans = Callable[[Plan], Iterator[Plan]]
@@ -210,44 +207,22 @@ def _solved(
     layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver | None, pin_with: PinWith
 ) -> Iterator[Solved]:
     """Each target of a decision with its solutions, what they change, and its files."""
-    from envgen.lock.choose import cells_of
+    from envgen.lock.solving import solved_cells
 
+    found = solved_cells(matrix, decision, solver)
     for resolution in decision.resolutions:
-        name, cells = resolution.target.name, cells_of([resolution], decision.kept)
-        solved = [(cell[1], found) for cell in cells if (found := _solution(decision.kept, cell, solver))]
+        name = resolution.target.name
         item = Solved(
             resolution=resolution,
-            solutions=tuple(found for _, found in solved),
+            solutions=found.of(resolution),
             files=(),
             seconds=seconds,
             notes=(*resolution.moved.values(), *decision.changed[name]),
-            changes=_changes(decision.plan, name, solved, solver),
+            changes=found.changes(resolution),
             dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
+            differing=tuple(row for row in found.differing if any(cell.startswith(f"{name}/") for cell in row.versions)),
         )
         yield _pin(layout, matrix, item, pin_with)
-
-
-def _solution(kept: Kept, cell: CellRequest, solver: Solver | None) -> Solution | None:
-    """The packages of one cell: those of its lock where that answers what is asked, else the solution that changes least of it."""
-    from envgen.lock.smallest import smallest
-
-    resolution, request = cell
-    locked = kept.of(resolution, request)
-    there = locked.solution(request.platform) if locked and kept.settles(resolution, request) else None
-    return smallest(request, locked, kept.freed, solver) if there is None and solver else there
-
-
-def _changes(
-    plan: Plan, target: str, solved: Sequence[tuple[SolveRequest, Solution]], solver: Solver | None
-) -> dict[Platform, CellChanges]:
-    """What the solutions of a target change, for the platforms that were locked before."""
-    from envgen.lock.changes import changes_of
-
-    return {
-        request.platform: changes_of(request, locked, solution, solver.index if solver else None, plan.freed)
-        for request, solution in solved
-        if (locked := plan.locked.of((target, request.platform)))
-    }
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
@@ -320,4 +295,5 @@ def _outcome(layout: Layout, item: Solved, *, dry_run: bool) -> Outcome:
         path=layout.shown(folder),
         notes=item.notes,
         changes=item.changes,
+        differing=item.differing if item.resolution.project.align else None,
     )

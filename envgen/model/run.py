@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from envgen.model.alignment import Differing
 from envgen.model.changes import CellChanges
 from envgen.model.facts import Platform
 from envgen.model.packages import Solution
@@ -40,6 +41,7 @@ class Solved:
     notes: tuple[str, ...] = ()  # what the index changed, and warnings of `verify`
     changes: Mapping[Platform, CellChanges] = field(default_factory=dict)  # empty for a first lock
     dropped: tuple[Platform, ...] = ()  # the platforms that the index could not serve
+    differing: tuple[Differing, ...] = ()  # the packages that have another version in another cell of the project
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:
@@ -78,6 +80,7 @@ class Outcome:
     path: str
     notes: tuple[str, ...] = ()
     changes: Mapping[Platform, CellChanges] = field(default_factory=dict)
+    differing: tuple[Differing, ...] | None = None  # the packages that differ between cells; None where nobody asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
