@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 from packaging.version import Version
@@ -165,6 +166,7 @@ def _framework(document: Document, file: FrameworkFile) -> Framework:
         left_out=left_out,
         code=tuple(code_of(row, document.at("code", index)) for index, row in enumerate(file.code)),
         import_name=file.import_name or file.framework,
+        companion_of=file.companion_of or "",
     )
 
 
@@ -179,6 +181,7 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
             at=document.at(*path, "builds", place),
             cudnn=item.cudnn,
             because=item.because or "",
+            needs=tuple(sorted({**row.needs, **item.needs}.items(), key=itemgetter(0))),
         )
         for place, item in enumerate(row.builds)
     )
@@ -202,6 +205,7 @@ def _spelling(row: SpellingRow, at: Address) -> Spelling:
         companions=companions,
         channels=channels,
         newer_minor=row.newer_minor,
+        same_cuda=row.same_cuda,
         because=row.because,
         at=at,
     )
@@ -284,8 +288,23 @@ def _check_references(matrix: Matrix) -> None:
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
     for framework in matrix.frameworks.values():
+        _check_host(matrix, framework)
         for spellings in framework.providers.values():
             _check_spellings(framework, spellings)
+
+
+def _check_host(matrix: Matrix, framework: Framework) -> None:
+    """Check that a companion's framework is one that is no companion, and that its builds name that alone. Raises BadInput."""
+    host, at = framework.companion_of, framework.releases[0].at
+    hosts = {name for name, other in matrix.frameworks.items() if not other.companion_of}
+    if host and host not in hosts:
+        hint = closest(host, hosts)
+        raise BadInput(f"companion-of: `{host}` is not a framework with releases that is no companion itself", where=at, hint=hint)
+    for build in (build for release in framework.releases for build in release.builds):
+        for name, _ in build.needs:
+            if name != host:
+                hint = f"write `companion-of: {name}`; anything else is a row of constraints:"
+                raise BadInput(f"needs: {framework.name} is not a companion of `{name}`", where=build.at, hint=hint)
 
 
 def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:

@@ -83,6 +83,7 @@ class BuildRow(FileModel):
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
+    needs: dict[Text, RangeText] = Field(default={}, description="As `needs` of the release, where these builds differ.")
 
 
 class ReleaseRow(FileModel):
@@ -91,6 +92,9 @@ class ReleaseRow(FileModel):
     version: VersionText = Field(description="The release, in full.")
     companions: dict[Text, PrefixText] = Field(
         default={}, alias="with", description="Companions: name, and the prefix of the version that belongs to this release."
+    )
+    needs: dict[Text, RangeText] = Field(
+        default={}, description="Of a companion: its framework, and the releases that these builds go with: {pytorch: '2.13.*'}."
     )
     builds: list[BuildRow] = Field(description="Each row is one fact. A combination that is in no row does not exist.")
     note: Text | None = Field(default=None, description="What to know about this release.")
@@ -112,6 +116,11 @@ class SpellingRow(FileModel):
         default=False,
         alias="newer-minor",
         description="true where a build for an older CUDA minor may be used in a target for a newer one.",
+    )
+    same_cuda: bool = Field(
+        default=False,
+        alias="same-cuda",
+        description="true where the CUDA builds of a companion go with builds of its framework for the same CUDA alone.",
     )
     cpu: list[Text] = Field(description="Conda specs for a CPU target; hole: {version}.")
     cuda: list[Text] = Field(
@@ -138,6 +147,9 @@ class FrameworkFile(FileModel):
     because: Because
     import_name: ImportText | None = Field(
         default=None, alias="import", description="What Python imports; left out: the framework's name."
+    )
+    companion_of: Text | None = Field(
+        default=None, alias="companion-of", description="The framework that its builds were compiled against: they come with it alone."
     )
     packages: list[PackageRow] = Field(
         default=[],

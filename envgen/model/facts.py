@@ -24,6 +24,7 @@ from envgen.model.withdrawn import Withdrawals
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
+Need = tuple[str, SpecifierSet]  # another framework, and the range of its versions that a build goes with
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,6 +80,7 @@ class Build:
     at: Address
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
     because: str = ""  # "": the source of the file
+    needs: tuple[Need, ...] = ()  # what it was compiled against: the framework that it is a companion of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class Spelling:
     companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
+    same_cuda: bool = False  # whether a companion's CUDA builds go with builds of its framework for the same CUDA alone
     because: str
     at: Address
 
@@ -155,6 +158,7 @@ class Framework:
     left_out: tuple[LeftOut, ...] = ()
     code: tuple[Code, ...] = ()
     import_name: str = ""  # what Python imports for it; every loaded framework has one
+    companion_of: str = ""  # the framework that its builds were compiled against; "" for none
 
     @property
     def companions(self) -> frozenset[str]:

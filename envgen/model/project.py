@@ -23,6 +23,7 @@ class RequestedFramework:
     provider: str | None
     companions: tuple[str, ...]
     at: Address
+    host: str = ""  # the framework that it is a companion of
 
 
 @dataclass(frozen=True, slots=True)

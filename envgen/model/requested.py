@@ -38,6 +38,12 @@ def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
 
 
 def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
-    """The provider of a framework: the requested one, else the first of the project's channels that publishes it."""
+    """The provider of a framework: the requested one, else a companion's is that of its framework, where that publishes it too;
+    else the first of the project's channels that does.
+    """
     known = matrix.frameworks[requested.framework].providers
-    return requested.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
+    if requested.provider:
+        return requested.provider
+    hosts = (provider_of(matrix, project, row) for row in project.frameworks if row.framework == requested.host)
+    channels = (*hosts, *project.channels)
+    return next((channel for channel in channels if channel in known), next(iter(known)))

@@ -274,7 +274,8 @@ def _python_reason(project: Project) -> Reason:
 def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterator[Pin]:
     """The release of a framework, its build where that is for an older CUDA, and its companions."""
     requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
-    newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}"
+    beside = f" that goes with {requested.host}" if requested.host else ""
+    newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}{beside}"
     yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
     if choice.variant != target.cuda:
         what = (

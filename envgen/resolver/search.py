@@ -21,9 +21,9 @@ from itertools import chain
 from packaging.version import Version
 
 from envgen.matrix.constraints import Known
-from envgen.model.facts import Platform, Reason, Release
+from envgen.model.facts import Platform, Reason, Release, Variant
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver.candidates import Candidate, Candidates, named
+from envgen.resolver.candidates import Candidate, Candidates, Signature, named
 from envgen.resolver.cells import Cell, pythons_left, violations
 from envgen.resolver.target_choices import Refused, RefusedTree, trees
 
@@ -119,7 +119,8 @@ class _State:
     """What the frameworks chosen so far mean for those that follow, in one target."""
 
     known: Known
-    signatures: tuple[tuple[bool, ...], ...]  # for each framework, which ranges of constraints it is in
+    variants: Mapping[str, Variant]  # framework -> the CUDA of its build
+    signatures: tuple[Signature, ...]  # for each framework, which ranges it is in, and the CUDA of its build where that matters
     cudnn: tuple[frozenset[int] | None, ...]  # for each platform, the majors that all of them can link
     refused: RefusedTree | None  # what of the releases that follow is refused; None where nothing is
 
@@ -158,11 +159,13 @@ class _Search:
         }
         self.depth = len(source.project.frameworks)
         self.start = {
-            name: _State(known={"python": (python,)}, signatures=(), cudnn=(None,) * len(cells), refused=refused.get(name))
+            name: _State(
+                known={"python": (python,)}, variants={}, signatures=(), cudnn=(None,) * len(cells), refused=refused.get(name)
+            )
             for name, cells in targets.items()
         }
         self._completable: dict[tuple[str, int, object], bool] = {}
-        self._excluded: dict[tuple[str, tuple[tuple[bool, ...], ...]], Obstacle | None] = {}
+        self._excluded: dict[tuple[str, tuple[Signature, ...]], Obstacle | None] = {}
         self._linked: dict[tuple[str, object, Version], Obstacle] = {}
         self._by_version: dict[tuple[str, int], dict[Version, frozenset[object]]] = {}
 
@@ -274,7 +277,8 @@ class _Search:
         if (name, depth) not in self._by_version:
             kinds: dict[Version, set[object]] = {}
             for row in self.candidates[name][depth]:
-                kind = (row.choice.variant, self.source.signature(row.choice.release), self._majors(name, row))
+                needs = tuple(row.needs.get((cell.platform, self.python)) for cell in self.targets[name])
+                kind = (row.choice.variant, self.source.signature(row.choice), self._majors(name, row), needs)
                 kinds.setdefault(row.choice.release.version, set()).add(kind)
             self._by_version[name, depth] = {version: frozenset(found) for version, found in kinds.items()}
         return self._by_version[name, depth].get(version, frozenset())
@@ -283,15 +287,19 @@ class _Search:
         return tuple(candidate.cudnn.get((cell.platform, self.python)) for cell in self.targets[name])
 
     def _after(self, name: str, state: _State, candidate: Candidate) -> _State | None:
-        """The state with one more framework; None where versions or cuDNN majors exclude each other."""
+        """The state with one more framework; None where versions, builds or cuDNN majors exclude each other."""
         release = candidate.choice.release
+        if not all(candidate.goes_with((cell.platform, self.python), state.known, state.variants) for cell in self.targets[name]):
+            self._refuse_needs(name, candidate)
+            return None
         cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, candidate), strict=True))
         if frozenset() in cudnn:
             self._refuse_cudnn(self.targets[name][cudnn.index(frozenset())], state, candidate)
             return None
-        signatures = (*state.signatures, self.source.signature(release))
+        signatures = (*state.signatures, self.source.signature(candidate.choice))
         after = _State(
             known={**state.known, release.framework: (release.version,)},
+            variants={**state.variants, release.framework: candidate.choice.variant},
             signatures=signatures,
             cudnn=cudnn,
             refused=None if state.refused is None else state.refused.get(candidate.choice.build),
@@ -304,6 +312,12 @@ class _Search:
         what = f"{named(candidate.choice)} links another cuDNN major than {others}; one environment can hold only one"
         obstacle = Obstacle(reason=Reason(what, release.at), target=name, platform=cell.platform, release=release.at)
         self._linked.setdefault((name, others, release.version), obstacle)
+
+    def _refuse_needs(self, name: str, candidate: Candidate) -> None:
+        release = candidate.choice.release
+        reason = Reason(f"{named(candidate.choice)} goes with {candidate.needed}", release.at)
+        obstacle = Obstacle(reason=reason, target=name, platform=None, release=release.at)
+        self._linked.setdefault((name, release.framework, release.version), obstacle)
 
     def _agree(self, name: str, state: _State, release: Release) -> bool:
         """Whether constraints let the frameworks share an environment. Those on one alone were asked with its candidates."""
