@@ -55,8 +55,8 @@ def with_any_release(project: Project, framework: str) -> Project:
 
 
 def without_framework(project: Project, name: str) -> Project:
-    """The project without a framework."""
-    return replace(project, frameworks=tuple(row for row in project.frameworks if row.framework != name))
+    """The project without a framework and its companions."""
+    return replace(project, frameworks=tuple(row for row in project.frameworks if name not in (row.framework, row.host)))
 
 
 def with_promise(project: Project, name: str, package: str, value: str) -> Project:

@@ -20,6 +20,7 @@ from envgen.explain.phrases import (
     companions_reason,
     cudnn_reason,
     known_reason,
+    needs_reason,
     newer_minor_reason,
     published_reason,
     pythons_reason,
@@ -67,6 +68,8 @@ def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     part = partial(_framework_part, requested.framework)
     companions = partial(_with_companions, names=requested.companions)
     yield part("companions", companions_reason, lambda _: companions)
+    if requested.host:
+        yield part("needs", needs_reason, lambda _: _with_any_host)
     yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=()))
     yield part("newer minor", newer_minor_reason, lambda _: partial(_with_spellings, newer_minor=True))
     yield part("cudnn", cudnn_reason, lambda _: partial(_with_builds, cudnn=None))
@@ -210,6 +213,11 @@ def _with_builds(framework: Framework, **changes: object) -> Framework:
 
     releases = tuple(replace(row, builds=tuple(map(changed, row.builds))) for row in framework.releases)
     return replace(framework, releases=releases)
+
+
+def _with_any_host(framework: Framework) -> Framework:
+    """Every build of a companion goes with every build of its framework."""
+    return _with_spellings(_with_builds(framework, needs=()), same_cuda=False)
 
 
 def _with_spellings(framework: Framework, **changes: object) -> Framework:

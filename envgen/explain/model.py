@@ -31,6 +31,7 @@ FactKind = Literal[
     "known",
     "companions",
     "needed channels",
+    "needs",
     "newer minor",
     "cudnn",
     "code",

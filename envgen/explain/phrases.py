@@ -12,6 +12,7 @@ from envgen.matrix.hardware import runs_with
 from envgen.model.facts import Build, Framework, Platform, Reason, Release, Spelling, Variant, by_cuda
 from envgen.model.open_target import names_of
 from envgen.model.project import RequestedFramework
+from envgen.model.ranges import range_text
 from envgen.model.requested import provider_of
 from envgen.model.text import minors_text
 from envgen.resolver.candidates import requested_releases, requirement_text
@@ -37,6 +38,16 @@ def companions_reason(problem: Problem, requested: RequestedFramework) -> Reason
     framework = problem.matrix.frameworks[requested.framework]
     what = f"{requirement_text(requested)} from {_provider(problem, requested)} has no {' and '.join(requested.companions)}"
     return Reason(what, framework.releases[0].at, framework.because)
+
+
+def needs_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """Which releases of its framework a companion goes with."""
+    framework = problem.matrix.frameworks[requested.framework]
+    rows = [(release, build) for release in requested_releases(problem.matrix, requested) for build in release.builds if build.needs]
+    ranges = dict.fromkeys(range_text(versions) for _, build in rows for _, versions in build.needs)
+    several = f"each {requirement_text(requested)} goes with some releases of {requested.host} alone"
+    what = f"{requirement_text(requested)} goes with {requested.host} {listed(ranges)}" if len(ranges) <= _LISTED else several
+    return Reason(what, rows[0][1].at if rows else framework.releases[0].at, framework.because)
 
 
 def channels_reason(problem: Problem, requested: RequestedFramework) -> Reason:

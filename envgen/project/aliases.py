@@ -84,8 +84,9 @@ def _rows(matrix: Matrix, spec: PackageSpec, at: Address) -> list[Alias]:
 def _framework(matrix: Matrix, spec: PackageSpec) -> str:
     """The framework that a spec names, or whose companion it names; "" for none."""
     name = str(canonicalize_name(spec.name))
-    if name in matrix.frameworks:
-        return name
+    own = next((framework for framework in matrix.frameworks if canonicalize_name(framework) == name), "")
+    if own:
+        return own
     return next((framework.name for framework in matrix.frameworks.values() if name in framework.companions), "")
 
 
@@ -138,7 +139,26 @@ def _requested(matrix: Matrix, framework: str, spec: PackageSpec, version: str, 
     if companions and text != ANY:
         versions, text = _releases_with(matrix, framework, name, versions, spec, at)
     return RequestedFramework(
-        framework=framework, versions=versions, text=text, provider=spec.channel or None, companions=companions, at=at
+        framework=framework,
+        versions=versions,
+        text=text,
+        provider=spec.channel or None,
+        companions=companions,
+        at=at,
+        host=known.companion_of,
+    )
+
+
+def any_version(matrix: Matrix, framework: str, at: Address) -> RequestedFramework:
+    """The requirement on a framework in any version."""
+    return RequestedFramework(
+        framework=framework,
+        versions=version_range("*"),
+        text=ANY,
+        provider=None,
+        companions=(),
+        at=at,
+        host=matrix.frameworks[framework].companion_of,
     )
 
 
@@ -159,6 +179,7 @@ def _releases_with(
 
 
 def _of_framework(framework: RequestedFramework | None) -> str:
-    if framework and framework.companions:
-        return f"a companion of {framework.framework}, which gets the same CPU or CUDA build"
+    host = framework.host or (framework.framework if framework.companions else "") if framework else ""
+    if host:
+        return f"a companion of {host}, which gets the same CPU or CUDA build"
     return "envgen chooses its build for every target"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from envgen.model.facts import Address, Matrix, Reason
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project, RequestedFramework
@@ -32,6 +34,12 @@ def python_note(shown: str, read: str, instead: str, at: Address) -> Reason:
     """The note about a Python that is not written as a minor under its key; without `instead` the key says the same."""
     todo = f'write `python: "{instead}"` instead' if instead else _REMOVE
     return Reason(f"`{shown}` is read as python {read} ({WHY}){_THEN}{todo}", at)
+
+
+def host_note(host: RequestedFramework, rows: Iterable[RequestedFramework]) -> Reason:
+    """The note about a framework that only its companions name."""
+    names = " and ".join(row.framework for row in rows if row.host == host.framework)
+    return Reason(f"{host.framework} is requested in any version, because {names} cannot do without it", host.at)
 
 
 def gpu_note(text: str, gpu: Gpu, at: Address) -> Reason | None:
@@ -85,4 +93,4 @@ def _listed(draft: Draft) -> set[str]:
 def _described(row: RequestedFramework) -> str:
     version = "" if row.text == ANY else f" {row.text}"
     companions = f"{' and '.join(row.companions)} of " if row.companions else ""
-    return f"{companions}{row.framework}{version}{f' from {row.provider}' if row.provider else ''}"
+    return f"{companions}{row.framework}{version}{f' of {row.host}' if row.host else ''}{f' from {row.provider}' if row.provider else ''}"

@@ -116,7 +116,7 @@ def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
             cuda=target.cuda,
             source=f"target {target.name}",
             virtual=target.virtual[platform],
-            frameworks=tuple(choice.release.framework for choice in resolution.choices),
+            frameworks=tuple(row.framework for row in project.frameworks if not row.host),
             builds=_chosen(resolution),
             channels=project.channels,
             driver=project.driver,
@@ -133,7 +133,12 @@ def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
     """
     built = [(choice, choice.variant) for choice in resolution.choices if resolution.target.cuda and choice.variant]
     companions = [(choice.spelling.companions[name][1], variant, False) for choice, variant in built for name in choice.companions]
-    own = [(spec, variant, names_cuda(spec)) for choice, variant in built for spec in choice.spelling.cuda]
+    hosts = {row.framework for row in resolution.project.frameworks if not row.host}
+    own = [
+        (spec, variant, names_cuda(spec) and choice.release.framework in hosts)
+        for choice, variant in built
+        for spec in choice.spelling.cuda
+    ]
     return {
         words[0]: (variant, exact)
         for spec, variant, exact in (*companions, *own)
