@@ -97,18 +97,18 @@ def channels_of(matrix: Matrix) -> tuple[str, ...]:
 
 
 def specs(fact: Fact, spelling: Spelling) -> tuple[str, ...]:
-    """The specs that `envgen lock` would write for a fact, in a target for exactly its CUDA, without companions."""
+    """The specs that `envgen lock` would write for a fact, in a target for exactly its CUDA."""
     return _specs(fact.release, fact.provider, spelling, fact.variant)
 
 
 def specs_for(framework: Framework, provider: str, spelling: Spelling, build: PublishedBuild) -> tuple[str, ...]:
     """The same for a published build, whether or not the matrix claims it."""
-    release = Release(framework=framework.name, version=build.version, companions={}, builds=(), at=spelling.at)
+    release = Release(framework=framework.name, version=build.version, builds=(), at=spelling.at)
     return _specs(release, provider, spelling, build.variant)
 
 
 def _specs(release: Release, provider: str, spelling: Spelling, variant: Variant) -> tuple[str, ...]:
-    choice = Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=())
+    choice = Choice(release=release, provider=provider, spelling=spelling, variant=variant)
     return spelled(choice, Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at))
 
 

@@ -76,12 +76,6 @@ def without_target(project: Project, name: str) -> Project:
     return replace(project, targets=tuple(row for row in project.targets if row.name != name))
 
 
-def without_companion(project: Project, framework: str, companion: str) -> Project:
-    """The project without one companion of a framework."""
-    left = {row.framework: tuple(name for name in row.companions if name != companion) for row in project.frameworks}
-    return with_framework(project, framework, companions=left.get(framework, ()))
-
-
 def without_gpu(project: Project, written: str) -> Project:
     """The project without one GPU, by what `gpus:` calls it."""
     return replace(project, gpus=tuple(gpu for gpu in project.gpus if gpu.written != written))

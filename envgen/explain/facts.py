@@ -17,7 +17,6 @@ from envgen.explain.model import FactKind, Part
 from envgen.explain.phrases import (
     builds_reason,
     channels_reason,
-    companions_reason,
     cudnn_reason,
     known_reason,
     needs_reason,
@@ -66,8 +65,6 @@ def _about(problem: Problem, constraint: Constraint) -> set[str]:
 
 def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     part = partial(_framework_part, requested.framework)
-    companions = partial(_with_companions, names=requested.companions)
-    yield part("companions", companions_reason, lambda _: companions)
     if requested.host:
         yield part("needs", needs_reason, lambda _: _with_any_host)
     yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=()))
@@ -227,16 +224,6 @@ def _with_spellings(framework: Framework, **changes: object) -> Framework:
         return replace(spelling, **changes)  # type: ignore[arg-type]
 
     return replace(framework, providers={name: tuple(map(changed, rows)) for name, rows in framework.providers.items()})
-
-
-def _with_companions(framework: Framework, names: Iterable[str]) -> Framework:
-    """Every release has these companions, and every provider."""
-    spelled = {
-        provider: tuple(replace(row, companions={**dict.fromkeys(names, ("", "")), **row.companions}) for row in rows)
-        for provider, rows in framework.providers.items()
-    }
-    releases = tuple(replace(row, companions={**dict.fromkeys(names, "0"), **row.companions}) for row in framework.releases)
-    return replace(framework, providers=spelled, releases=releases)
 
 
 def _built_for_all(matrix: Matrix) -> _FrameworkChange:

@@ -33,17 +33,12 @@ def known_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     return Reason(what, newest.at, framework.because)
 
 
-def companions_reason(problem: Problem, requested: RequestedFramework) -> Reason:
-    """That a release or its provider lacks a companion."""
-    framework = problem.matrix.frameworks[requested.framework]
-    what = f"{requirement_text(requested)} from {_provider(problem, requested)} has no {' and '.join(requested.companions)}"
-    return Reason(what, framework.releases[0].at, framework.because)
-
-
 def needs_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """Which releases of its framework a companion goes with."""
     framework = problem.matrix.frameworks[requested.framework]
-    rows = [(release, build) for release in requested_releases(problem.matrix, requested) for build in release.builds if build.needs]
+    rows = [
+        (release, build) for release in requested_releases(problem.matrix, requested) for build in release.builds if build.needs
+    ]
     ranges = dict.fromkeys(range_text(versions) for _, build in rows for _, versions in build.needs)
     several = f"each {requirement_text(requested)} goes with some releases of {requested.host} alone"
     what = f"{requirement_text(requested)} goes with {requested.host} {listed(ranges)}" if len(ranges) <= _LISTED else several

@@ -109,8 +109,6 @@ VariantText = Annotated[
 ]
 PlatformText = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
 PlatformKey = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"pattern": f"^(?:{'|'.join(PLATFORMS)})$"})]
-_PREFIX = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}"
-PrefixText = Annotated[str, Written(_PREFIX, "not the beginning of a version", 'write for instance "0.22"')]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY}$"})]
 Major = Annotated[int, Field(ge=1, le=999)]
 WordText = Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": "string", "pattern": f"^{WORD}$"})]
@@ -174,7 +172,7 @@ class Axes:
         }
         made["additionalProperties"] = {
             **ranged,
-            "description": "A framework, in `bounds` a companion too, and its versions.",
+            "description": "A framework or companion, and its versions.",
         }
         return made
 

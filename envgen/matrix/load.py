@@ -15,7 +15,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, read_without_cuda, relevant
+from envgen.matrix.advice import HOLE, read_advice, read_aliases, read_without_cuda, relevant
 from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
@@ -188,7 +188,6 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
     return Release(
         framework=framework,
         version=row.version,
-        companions=row.companions,
         builds=builds,
         at=document.at(*path),
         note=row.note or "",
@@ -196,13 +195,11 @@ def _release(document: Document, framework: str, index: int, row: ReleaseRow) ->
 
 
 def _spelling(row: SpellingRow, at: Address) -> Spelling:
-    companions = {name: (pair.cpu, pair.cuda) for name, pair in row.companions.items()}
     channels = tuple(row.channels)
     return Spelling(
         releases=row.releases,
         cpu=tuple(row.cpu),
         cuda=tuple(row.cuda),
-        companions=companions,
         channels=channels,
         newer_minor=row.newer_minor,
         same_cuda=row.same_cuda,
@@ -283,7 +280,7 @@ def _check_references(matrix: Matrix) -> None:
         for condition in (*constraint.when, *constraint.need):
             _check_condition(matrix, constraint, condition, axes)
     for bound in matrix.bounds:
-        _check_bound(matrix, bound, packages(matrix))
+        _check_bound(matrix, bound, {*matrix.frameworks})
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
@@ -323,9 +320,7 @@ def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:
     for spelling in spellings:
-        holes = [
-            hole for spec in (*spelling.cpu, *spelling.cuda, *sum(spelling.companions.values(), ())) for hole in HOLE.findall(spec)
-        ]
+        holes = [hole for spec in (*spelling.cpu, *spelling.cuda) for hole in HOLE.findall(spec)]
         for hole in holes:
             if hole not in ("version", "cuda", "cu"):
                 raise BadInput(f"there is no hole {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")

@@ -35,10 +35,9 @@ def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPa
         yield _with_builds(row, *own)
     for name, (cpu, cuda) in spelled.items():
         if not any(_names(row, name) for row in written):
-            role: Role = "companion" if name in framework.companions else default
             cpu_too = any(row.cpu for rows in framework.providers.values() for row in rows)
             yield KnownPackage(
-                role=role,
+                role=default,
                 conda=(name,),
                 framework=of,
                 cpu_builds=cpu,
@@ -64,7 +63,6 @@ def _spelled(framework: Framework) -> Iterator[tuple[str, tuple[tuple[str, ...],
     """
     spellings = [spelling for rows in framework.providers.values() for spelling in rows]
     pairs = [(spelling.cpu, spelling.cuda) for spelling in spellings]
-    pairs += [((cpu,), (cuda,)) for spelling in spellings for cpu, cuda in spelling.companions.values()]
     cpu, cuda = _builds(spec for specs, _ in pairs for spec in specs), _builds(spec for _, specs in pairs for spec in specs)
     own = {_parts(spec)[0]: None for spelling in spellings for spec in (*spelling.cuda, *spelling.cpu)}
     if own and not any(name in own for name in (*cpu, *cuda)):

@@ -22,7 +22,6 @@ from envgen.matrix.fields import (
     Names,
     PlatformKey,
     PlatformText,
-    PrefixText,
     VariantText,
     WordText,
 )
@@ -90,21 +89,11 @@ class ReleaseRow(FileModel):
     """One published version and its builds."""
 
     version: VersionText = Field(description="The release, in full.")
-    companions: dict[Text, PrefixText] = Field(
-        default={}, alias="with", description="Companions: name, and the prefix of the version that belongs to this release."
-    )
     needs: dict[Text, RangeText] = Field(
         default={}, description="Of a companion: its framework, and the releases that these builds go with: {pytorch: '2.13.*'}."
     )
     builds: list[BuildRow] = Field(description="Each row is one fact. A combination that is in no row does not exist.")
     note: Text | None = Field(default=None, description="What to know about this release.")
-
-
-class CompanionRow(FileModel):
-    """One conda spec for a CPU target, one for a CUDA target."""
-
-    cpu: Text = Field(description="The spec for a CPU target; {version} is the prefix in the release's `with`.")
-    cuda: Text = Field(description="The spec for a CUDA target; holes: {version}, {cuda}, {cu}.")
 
 
 class SpellingRow(FileModel):
@@ -126,7 +115,6 @@ class SpellingRow(FileModel):
     cuda: list[Text] = Field(
         description="Conda specs for a CUDA target; holes: {version}, {cuda} (the target's, 12.6), {cu} (the build's, 126)."
     )
-    companions: dict[Text, CompanionRow] = Field(default={}, description="One spec for each companion.")
     because: Because
 
 
@@ -149,7 +137,9 @@ class FrameworkFile(FileModel):
         default=None, alias="import", description="What Python imports; left out: the framework's name."
     )
     companion_of: Text | None = Field(
-        default=None, alias="companion-of", description="The framework that its builds were compiled against: they come with it alone."
+        default=None,
+        alias="companion-of",
+        description="The framework that its builds were compiled against: they come with it alone.",
     )
     packages: list[PackageRow] = Field(
         default=[],

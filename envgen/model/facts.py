@@ -85,11 +85,10 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One published version of a framework, the companions that belong to it, and its builds."""
+    """One published version of a framework, and its builds."""
 
     framework: str
     version: Version
-    companions: Mapping[str, str]  # package -> version prefix, "0.22"
     builds: tuple[Build, ...]
     at: Address
     note: str = ""  # what a person should know of it
@@ -99,14 +98,12 @@ class Release:
 class Spelling:
     """How one provider names the CPU and the CUDA build of a range of releases.
 
-    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (the target's, 12.6) and {cu} (the build's, 126);
-    `companions` likewise.
+    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (the target's, 12.6) and {cu} (the build's, 126).
     """
 
     releases: SpecifierSet
     cpu: tuple[str, ...]
     cuda: tuple[str, ...]
-    companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
     same_cuda: bool = False  # whether a companion's CUDA builds go with builds of its framework for the same CUDA alone
@@ -159,11 +156,6 @@ class Framework:
     code: tuple[Code, ...] = ()
     import_name: str = ""  # what Python imports for it; every loaded framework has one
     companion_of: str = ""  # the framework that its builds were compiled against; "" for none
-
-    @property
-    def companions(self) -> frozenset[str]:
-        """Every package that follows this framework's version."""
-        return frozenset(name for rows in self.providers.values() for row in rows for name in row.companions)
 
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""

@@ -21,7 +21,6 @@ class RequestedFramework:
     versions: SpecifierSet
     text: str
     provider: str | None
-    companions: tuple[str, ...]
     at: Address
     host: str = ""  # the framework that it is a companion of
 

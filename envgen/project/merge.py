@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from envgen.model.errors import BadInput
@@ -44,11 +44,10 @@ def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget]) ->
         if alias.framework and alias.framework.framework not in everywhere:
             _require_below_every_target(draft, targets, alias, alias.framework.framework)
     more = (alias.framework for alias in draft.aliases if alias.framework and alias.framework.at not in keys)
-    words = {alias.at: alias for alias in draft.aliases}
     rows: dict[str, list[RequestedFramework]] = {}
     for one in (*written, *more):
         rows.setdefault(one.framework, []).append(one)
-    return _hosts_first(matrix, [_together_as_one(matrix, found, words) for found in rows.values()])
+    return _hosts_first(matrix, [_together_as_one(matrix, found) for found in rows.values()])
 
 
 def _hosts_first(matrix: Matrix, found: Sequence[RequestedFramework]) -> tuple[RequestedFramework, ...]:
@@ -59,15 +58,13 @@ def _hosts_first(matrix: Matrix, found: Sequence[RequestedFramework]) -> tuple[R
     return (*(row for row in found if not row.host), *hosts, *(row for row in found if row.host))
 
 
-def _together_as_one(
-    matrix: Matrix, rows: Sequence[RequestedFramework], words: Mapping[Address, AliasMeaning]
-) -> RequestedFramework:
+def _together_as_one(matrix: Matrix, rows: Sequence[RequestedFramework]) -> RequestedFramework:
     """All requirements on one framework as one. Raises BadInput where no release meets all, or they name two providers."""
     found = rows[0]
     for place, other in enumerate(rows[1:], 1):
         earlier = next((row for row in (*rows[:place], found) if exclude_each_other(matrix, row, other)), None)
         if earlier:
-            raise contradiction(matrix, earlier, other, words)
+            raise contradiction(earlier, other)
         found = _both(matrix, found, other)
     return found
 
@@ -87,15 +84,12 @@ def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) ->
     releases = [release.version for release in matrix.frameworks[one.framework].releases]
     first, second = ({version for version in releases if version in part.versions} for part in (one, other))
     provider = one.provider or other.provider
-    companions = tuple(dict.fromkeys((*one.companions, *other.companions)))
     versions, text = one.versions & other.versions, f"{one.text},{other.text}"
     if other.text == ANY or (first and first <= second):
         versions, text = one.versions, one.text
     elif one.text == ANY or (second and second <= first):
         versions, text = other.versions, other.text
-    return RequestedFramework(
-        framework=one.framework, versions=versions, text=text, provider=provider, companions=companions, at=one.at, host=one.host
-    )
+    return RequestedFramework(framework=one.framework, versions=versions, text=text, provider=provider, at=one.at, host=one.host)
 
 
 # --- targets --------------------------------------------------------------------------------------------------------------

@@ -60,7 +60,6 @@ def spelled(row: RequestedFramework) -> str:
     """A requirement as it is written below `frameworks:`."""
     version = '"*"' if row.text == ANY else f'"{row.text}"'
     more = [f"provider: {row.provider}"] if row.provider else []
-    more += [f"with: [{', '.join(row.companions)}]"] if row.companions else []
     return f"{row.framework}: {{{', '.join((f'version: {version}', *more))}}}" if more else f"{row.framework}: {version}"
 
 
@@ -92,5 +91,4 @@ def _listed(draft: Draft) -> set[str]:
 
 def _described(row: RequestedFramework) -> str:
     version = "" if row.text == ANY else f" {row.text}"
-    companions = f"{' and '.join(row.companions)} of " if row.companions else ""
-    return f"{companions}{row.framework}{version}{f' of {row.host}' if row.host else ''}{f' from {row.provider}' if row.provider else ''}"
+    return f"{row.framework}{version}{f' of {row.host}' if row.host else ''}{f' from {row.provider}' if row.provider else ''}"

@@ -112,9 +112,7 @@ class Sections:
             return
         yield framework
         for index, name in enumerate(row.companions):
-            if name in self.matrix.frameworks:
-                at = self.at("frameworks", key, "with", index)
-                yield any_version(self.matrix, name, at)
+            yield any_version(self.matrix, name, self.at("frameworks", key, "with", index))
 
     def _framework_alias(self, key: str, row: RequestedFrameworkRow) -> AliasMeaning | None:
         spec, version = conda_spec(key), self._version(key, row)
@@ -143,22 +141,17 @@ class Sections:
                 versions=row.version,
                 text=self._version(key, row),
                 provider=row.provider,
-                companions=self._old_companions(row),
                 at=at,
                 host=self.matrix.frameworks[name].companion_of,
             )
-        companions = tuple(dict.fromkeys((*read.companions, *self._old_companions(row))))
-        return replace(read, provider=row.provider or read.provider, companions=companions)
-
-    def _old_companions(self, row: RequestedFrameworkRow) -> tuple[str, ...]:
-        return tuple(name for name in row.companions if name not in self.matrix.frameworks)
+        return replace(read, provider=row.provider or read.provider)
 
     def _check(self, key: str, name: str, row: RequestedFrameworkRow) -> None:
         framework = self.matrix.frameworks[name]
         if row.provider is not None and row.provider not in framework.providers:
             hint = closest(row.provider, framework.providers)
             raise BadInput(f"{name} has no provider `{row.provider}`", where=self.at("frameworks", key, "provider"), hint=hint)
-        own = {other.name for other in self.matrix.frameworks.values() if other.companion_of == name} | framework.companions
+        own = {other.name for other in self.matrix.frameworks.values() if other.companion_of == name}
         for index, companion in enumerate(row.companions):
             if companion not in own:
                 where, hint = self.at("frameworks", key, "with", index), closest(companion, own)

@@ -184,13 +184,10 @@ class Candidates:
         missing = [channel for channel in spelling.channels if channel not in self.project.channels]
         if missing:
             return Reason(f"{framework} from {provider} needs {', '.join(missing)} in channels:", self.project.at("channels"))
-        for companion in requested.companions:
-            if companion not in release.companions or companion not in spelling.companions:
-                return Reason(f"{framework} {release.version} from {provider} has no {companion}", release.at)
         if variant != target.cuda and not spelling.newer_minor:
             what = f"{framework} {release.version} from {provider} can be requested only for its own CUDA, not for {target.cuda}"
             return Reason(what, release.at)
-        return Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=requested.companions)
+        return Choice(release=release, provider=provider, spelling=spelling, variant=variant)
 
     def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle | None:
         """The candidate, or the obstacle to it; None for an older minor that was never built, which is not worth reporting."""
@@ -302,8 +299,7 @@ def named(choice: Choice) -> str:
 
 
 def _build_text(choice: Choice) -> str:
-    companions = f" with {', '.join(choice.companions)}" if choice.companions else ""
-    return f"{_build_of(named(choice), choice.variant)}{companions}"
+    return _build_of(named(choice), choice.variant)
 
 
 def _build_of(what: str, variant: Variant) -> str:

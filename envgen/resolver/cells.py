@@ -96,9 +96,8 @@ def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:
 
 
 def versions_of(choice: Choice) -> Known:
-    """The versions of a framework and of its companions, of which the prefix is known."""
-    companions = {name: (Version(choice.release.companions[name]),) for name in choice.companions}
-    return {**companions, choice.release.framework: (choice.release.version,)}
+    """The version of a framework."""
+    return {choice.release.framework: (choice.release.version,)}
 
 
 # --- a cell ---------------------------------------------------------------------------------------------------------------

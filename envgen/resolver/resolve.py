@@ -272,7 +272,7 @@ def _python_reason(project: Project) -> Reason:
 
 
 def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterator[Pin]:
-    """The release of a framework, its build where that is for an older CUDA, and its companions."""
+    """The release of a framework, and its build where that is for an older CUDA."""
     requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
     beside = f" that goes with {requested.host}" if requested.host else ""
     newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}{beside}"
@@ -282,5 +282,3 @@ def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterato
             f"{named(choice)} has no build for CUDA {target.cuda}; a build for an older minor runs by minor-version compatibility"
         )
         yield Pin(f"{choice.release.framework} build", f"CUDA {choice.variant}", (Reason(what, choice.release.at),))
-    for name in choice.companions:
-        yield Pin(name, choice.release.companions[name], (Reason(f"the {name} of {named(choice)}", choice.release.at),))

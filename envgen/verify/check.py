@@ -132,18 +132,13 @@ def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
     It must where the framework's own spec names the CUDA; a glob such as `*_cuda` does not say which one comes.
     """
     built = [(choice, choice.variant) for choice in resolution.choices if resolution.target.cuda and choice.variant]
-    companions = [(choice.spelling.companions[name][1], variant, False) for choice, variant in built for name in choice.companions]
     hosts = {row.framework for row in resolution.project.frameworks if not row.host}
     own = [
         (spec, variant, names_cuda(spec) and choice.release.framework in hosts)
         for choice, variant in built
         for spec in choice.spelling.cuda
     ]
-    return {
-        words[0]: (variant, exact)
-        for spec, variant, exact in (*companions, *own)
-        if len(words := spec.rpartition("::")[2].split()) == 3
-    }
+    return {words[0]: (variant, exact) for spec, variant, exact in own if len(words := spec.rpartition("::")[2].split()) == 3}
 
 
 def names_cuda(spec: str) -> bool:

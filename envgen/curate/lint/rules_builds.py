@@ -148,20 +148,17 @@ def overlapping_ranges(context: LintContext) -> LintResults:
                     yield context.at(other.at, "releases"), text, "change the ranges so that no release can be in both"
 
 
-@rule("companions", "A companion needs both a version in `with` and a spec in `companions`.")
-def companions(context: LintContext) -> LintResults:
-    """Companions of releases without a spec, and companions of rows that no release has."""
-    for release in context.releases:
-        rows = [context.spelling(release, build.provider) for build in release.builds]
-        for name in release.companions:
-            if rows and not any(row and name in row.companions for row in rows):
-                text = f"no spelling of {release.version} has a spec for {name}"
-                yield context.at(release.at, "with", name), text, "add it to `companions` of the row in `providers`"
-    for covered in context.spellings:
-        for name in covered.spelling.companions:
-            if covered.releases and not any(name in release.companions for release in covered.releases):
-                text = f"no release {covered.spelling.releases} has {name} in `with`"
-                yield context.at(covered.spelling.at, "companions", name), text, "add it to the releases, or remove it here"
+@rule("needs", "A companion goes with the releases that it was compiled against; a build that names none would go with all.")
+def needs(context: LintContext) -> LintResults:
+    """Builds of companions that need no release of their framework, and ranges that no known release is in."""
+    frameworks = context.matrix.frameworks
+    for row in (row for row in context.builds if (frameworks[row.release.framework].companion_of)):
+        if not row.build.needs:
+            host = frameworks[row.release.framework].companion_of
+            yield row.build.at, f"no release of {host} is said to go with this build", f"add needs: {{{host}: ...}}"
+        for name, versions in row.build.needs:
+            if not any(release.version in versions for release in frameworks[name].releases):
+                yield row.build.at, f"no release of {name} is in {versions}", "correct the range, or add the release"
 
 
 @rule(

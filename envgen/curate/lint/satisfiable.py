@@ -17,7 +17,7 @@ from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
 from envgen.matrix.advice import packages
 from envgen.matrix.constraints import Value, driver_version
 from envgen.model.condition import Condition
-from envgen.model.facts import Matrix, Release
+from envgen.model.facts import Matrix
 
 
 @cache
@@ -138,10 +138,6 @@ def _choosable(axis: str, rows: Iterable[ReleaseBuild], python: Version, wanted:
         known = {row.build.provider for row in rows}
         excluded = wanted.violated.names if wanted.violated else frozenset()
         return all(condition.names & known for condition in wanted.conditions) and (not wanted.violated or bool(known - excluded))
-    return any(wanted.admits(version) for row in rows for name, version in _versions(row.release) if name == axis)
-
-
-def _versions(release: Release) -> Iterator[tuple[str, Version]]:
-    """A release and its companions, of which the matrices have the beginning of the version."""
-    yield release.framework, release.version
-    yield from ((name, Version(prefix)) for name, prefix in release.companions.items())
+    return any(
+        wanted.admits(version) for row in rows for name, version in [(row.release.framework, row.release.version)] if name == axis
+    )
