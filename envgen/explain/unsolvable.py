@@ -14,6 +14,7 @@ from itertools import islice
 from packaging.specifiers import SpecifierSet
 
 from envgen.explain import edits
+from envgen.explain.changes import without_framework
 from envgen.explain.minimize import minimal
 from envgen.explain.model import Change, Part, Repair
 from envgen.explain.requirements import requirements

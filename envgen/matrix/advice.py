@@ -92,7 +92,7 @@ def _trial(row: AdviceRow) -> Trial | None:
 def check_advice(matrix: Matrix, constraint: Constraint, advice: Advice) -> None:
     """Raise BadInput for a hole that no value fills wherever `when` holds; in a trial, for a hole that does not exist."""
     given = {condition.axis for condition in constraint.when}
-    names = packages(matrix)
+    names = matrix.frameworks
     filled = {"python", "target", "platform", *(given & {"cuda", "driver", "gpu", *names})}
     filled |= {"cu", "major"} if "cuda" in given else set()
     filled |= {"frameworks"} if given & {"provider", *matrix.frameworks} else set()

@@ -139,7 +139,7 @@ class FrameworkFile(FileModel):
     companion_of: Text | None = Field(
         default=None,
         alias="companion-of",
-        description="The framework that its builds were compiled against: they come with it alone.",
+        description="The framework that its builds were compiled against.",
     )
     packages: list[PackageRow] = Field(
         default=[],

@@ -118,9 +118,9 @@ class Candidates:
             for host in found[requested.host]:
                 cell = next((cell for cell in cells if not _any_goes(found[requested.framework], host, cell)), None)
                 if cell:
-                    text = f"no {_build_of(requirement_text(requested), host.choice.variant)} for {cell.platform} goes with {named(host.choice)}"
-                    at = host.choice.release.at
-                    yield Obstacle(reason=Reason(text, at), target=cell.target.name, platform=cell.platform, release=at)
+                    build = _build_of(requirement_text(requested), host.choice.variant)
+                    reason = Reason(f"no {build} for {cell.platform} goes with {named(host.choice)}", host.choice.release.at)
+                    yield Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=reason.at)
 
     def confirm(self, cells: tuple[Cell, ...], candidate: Candidate) -> frozenset[Version]:
         """The Pythons for which the index holds a candidate on all platforms of a target."""

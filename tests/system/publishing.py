@@ -14,7 +14,6 @@ from envgen.model.facts import PLATFORMS, Matrix
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 PACKAGES = {"alpha": "alpha", "beta": "betalib"}
-COMPANIONS = {"2.1.0": "0.21.0", "2.0.0": "0.20.0"}  # of alpha: alphavision
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ def world(matrix: Matrix) -> list[Entry]:
         *(Entry("cudnn", version, "0", subdir=p) for version in ("8.9.7.29", "9.10.2.21") for p in PLATFORMS),
         Entry("cpuonly", "2.0", "0", channel="vendor"),
         *(Entry("beta", version, "0") for version in ("3.0.0", "3.1.0")),
-        *(Entry("alphavision", vision, f"cpu_{n}", (f"alpha {alpha}",)) for n, (alpha, vision) in enumerate(COMPANIONS.items())),
     ]
     return [*dict.fromkeys(record_of(fact) for fact in claimed), *beside]
 

@@ -61,7 +61,6 @@ def alone(site: BuildGroup, question: Query) -> Project:
                 versions=version,
                 text=str(version),
                 provider=site.provider,
-                companions=(),
                 at=HERE,
             ),
         ),

@@ -119,7 +119,7 @@ def test_an_unknown_hole_in_a_spelling_is_refused(tmp_path: Path) -> None:
 def test_the_small_matrix_says_what_its_files_say() -> None:
     matrix = small_matrix()
     assert [str(release.version) for release in matrix.frameworks["alpha"].releases] == ["2.1.0", "2.0.0", "1.9.0"]
-    assert matrix.frameworks["alpha"].companions == {"alphavision"}
+    assert matrix.frameworks["alphavision"].companion_of == "alpha"
     assert matrix.pythons == {Version("3.9"), Version("3.10"), Version("3.11"), Version("3.12")}
     assert matrix.targets["cu126"].virtual["linux-64"] == {
         "__unix": "0",
@@ -284,11 +284,8 @@ def test_every_spec_that_can_be_asked_for_has_its_holes_filled_and_reads_as_name
     for release, provider, variant in _variants(real):
         framework = real.frameworks[release.framework]
         spelling = next(row for row in framework.providers[provider] if release.version in row.releases)
-        companions = tuple(name for name in spelling.companions if name in release.companions)
         target = real.targets["cpu" if variant is None else f"cu{variant.major}{variant.minor}"]
-        for spec in spelled(
-            Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=companions), target
-        ):
+        for spec in spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant), target):
             assert SPEC.fullmatch(spec), (release.at, spec)
             seen += 1
     assert seen > 500
@@ -302,23 +299,27 @@ def test_a_spelling_of_a_cuda_build_names_that_cuda(real: Matrix) -> None:
                 row for row in real.frameworks[release.framework].providers[provider] if release.version in row.releases
             )
             target = real.targets[f"cu{variant.major}{variant.minor}"]
-            specs = spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=()), target)
+            specs = spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant), target)
             assert any(len(spec.split()) == 3 and "cuda" in spec.split()[2] for spec in specs), (release.at, specs)
 
 
-def test_every_companion_of_a_release_has_a_spelling_at_one_provider_at_least(real: Matrix) -> None:
-    for framework in real.frameworks.values():
-        for release in framework.releases:
-            rows = [row for rows in framework.providers.values() for row in rows if release.version in row.releases]
-            for name in release.companions:
-                assert any(name in row.companions for row in rows), (release.at, name)
+def test_every_build_of_a_companion_goes_with_a_release_of_its_framework_that_has_such_a_build(real: Matrix) -> None:
+    """Of the same provider, for a CUDA that it runs with, on each of its platforms, for one of its Pythons."""
+    for framework in (framework for framework in real.frameworks.values() if framework.companion_of):
+        for build in (build for release in framework.releases for build in release.builds):
+            ((name, versions),) = build.needs
+            rows = [row for host in real.frameworks[name].releases if host.version in versions for row in host.builds]
+            for platform in build.platforms:
+                here = [row for row in rows if row.provider == build.provider and platform in row.platforms]
+                assert any(row.pythons & build.pythons for row in here), (build.at, platform)
 
 
 def test_cuda_rows_name_a_cudnn_major_and_cpu_rows_none(real: Matrix) -> None:
     for framework in real.frameworks.values():
         for release in framework.releases:
             for build in release.builds:
-                assert (build.cudnn is None) == (build.variants == {None}), (release.at, build)
+                if not framework.companion_of:
+                    assert (build.cudnn is None) == (build.variants == {None}), (release.at, build)
 
 
 def test_driver_floors_are_never_above_the_driver_a_toolkit_came_with(real: Matrix) -> None:

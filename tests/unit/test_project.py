@@ -61,9 +61,10 @@ template: other.j2
 def test_a_whole_project_file_is_read_as_it_is_meant() -> None:
     project = project_of(WHOLE)
     assert (project.name, project.python_text, str(project.at("gpus"))) == ("demo", ">=3.10,<3.13", f"{FILE}:17:1")
-    assert [(w.framework, w.text, w.provider, w.companions, str(w.at)) for w in project.frameworks] == [
-        ("alpha", "2.*", "conda-forge", ("alphavision",), f"{FILE}:4:3"),
-        ("beta", "any version", None, (), f"{FILE}:5:3"),
+    assert [(w.framework, w.text, w.provider, w.host, str(w.at)) for w in project.frameworks] == [
+        ("alpha", "2.*", "conda-forge", "", f"{FILE}:4:3"),
+        ("beta", "any version", None, "", f"{FILE}:5:3"),
+        ("alphavision", "any version", None, "alpha", f"{FILE}:4:60"),
     ]
     cpu, cuda = project.targets
     assert (cpu.name, cpu.platforms, cpu.virtual, cpu.dependencies) == ("cpu", None, {}, ())

@@ -192,16 +192,13 @@ def problem_of(
     python: str = "",
 ) -> Problem:
     """A problem from framework -> release -> builds, newest first, and framework -> range."""
-    spelling = Spelling(
-        releases=SpecifierSet(), cpu=(), cuda=(), companions={}, channels=("conda-forge",), newer_minor=False, because="x", at=AT
-    )
+    spelling = Spelling(releases=SpecifierSet(), cpu=(), cuda=(), channels=("conda-forge",), newer_minor=False, because="x", at=AT)
     frameworks = {
         name: Framework(
             name=name,
             providers={"conda-forge": (spelling,)},
             releases=tuple(
-                Release(framework=name, version=Version(version), companions={}, builds=found, at=AT)
-                for version, found in rows.items()
+                Release(framework=name, version=Version(version), builds=found, at=AT) for version, found in rows.items()
             ),
             because="x",
         )
