@@ -33,7 +33,7 @@ def _shared(one: Build, other: Build) -> str:
 
 def _includes(one: Build, other: Build) -> bool:
     return (
-        (one.provider, one.cudnn) == (other.provider, other.cudnn)
+        (one.provider, one.cudnn, one.needs) == (other.provider, other.cudnn, other.needs)
         and one.variants >= other.variants
         and one.platforms >= other.platforms
         and one.pythons >= other.pythons
@@ -51,11 +51,12 @@ def shadowed_builds(context: LintContext) -> LintResults:
 
 @rule("overlapping-builds", "A build that is in two rows may later be changed in only one of them.")
 def overlapping_builds(context: LintContext) -> LintResults:
-    """Rows that share some builds and link the same cuDNN. With different cuDNN they are different builds."""
+    """Rows that share some builds, which link the same cuDNN and need the same. Otherwise they are different builds."""
     for release in context.releases:
         for one, other in combinations(release.builds, 2):
             shared = _shared(one, other)
-            if shared and one.cudnn == other.cudnn and not _includes(one, other) and not _includes(other, one):
+            same = (one.cudnn, one.needs) == (other.cudnn, other.needs)
+            if shared and same and not _includes(one, other) and not _includes(other, one):
                 yield other.at, f"{shared} is also at {one.at}", "remove it from one of the rows"
 
 
@@ -72,10 +73,13 @@ def contradicting_builds(context: LintContext) -> LintResults:
 
 @rule("build-cudnn", "All frameworks in an environment share one cuDNN, so every CUDA build names one that cudnn.yaml has.")
 def build_cudnn(context: LintContext) -> LintResults:
-    """A CPU build that names cuDNN, a CUDA build that does not, or a version that cudnn.yaml does not have for that CUDA."""
-    for build in (row.build for row in context.builds):
+    """A CPU build that names cuDNN, a CUDA build that does not, or a version that cudnn.yaml does not have for that CUDA.
+
+    A companion may link none.
+    """
+    for build, release in ((row.build, row.release) for row in context.builds):
         cudas = sorted(variant for variant in build.variants if variant)
-        if build.cudnn is None and cudas:
+        if build.cudnn is None and cudas and not context.matrix.frameworks[release.framework].companion_of:
             yield build.at, f"no cuDNN for the build for CUDA {cudas[-1]}", "add `cudnn:` with its major version"
         elif build.cudnn is not None and None in build.variants:
             yield context.at(build.at, "cudnn"), "a CPU build links no cuDNN", "remove `cudnn:`, or give the CPU build its own row"
