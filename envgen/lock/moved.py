@@ -157,8 +157,8 @@ class _Why:
         """What may be in the way, those last that a person gives up first."""
         found = []
         for row in self.problem.project.frameworks:
-            chosen = next(choice for choice in resolution.choices if choice.release.framework == row.framework)
-            if row.framework != self.name:
+            chosen = next((choice for choice in resolution.choices if choice.release.framework == row.framework), None)
+            if chosen and row.framework != self.name:
                 names = tuple(_names(specs.spelled(chosen, resolution.target)))
                 without = partial(edits.without_framework, name=row.framework)
                 found.append(_Part(Needing(row.framework, names, row.at), without, row.host))

@@ -31,6 +31,7 @@ from envgen.model.ranges import range_text
 from envgen.model.requested import provider_of
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations
+from envgen.resolver.dependencies import is_left_out
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
@@ -101,20 +102,25 @@ class Candidates:
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle | None]] = {}
 
-    def of(self, cells: tuple[Cell, ...]) -> tuple[tuple[Candidate, ...], ...]:
-        """For each framework of the project its candidates for one target, newest first."""
-        tables = [self._table(requested, cells) for requested in self.project.frameworks]
-        return tuple(tuple(row for row in table.values() if isinstance(row, Candidate)) for table in tables)
+    def frameworks(self, target: Target) -> tuple[RequestedFramework, ...]:
+        """The frameworks of the project that a target gets."""
+        rows = self.project.frameworks
+        return tuple(row for row in rows if not is_left_out(self.matrix, self.project, row, target))
+
+    def of(self, cells: tuple[Cell, ...]) -> dict[str, tuple[Candidate, ...]]:
+        """The candidates of each framework that a target gets, newest first."""
+        tables = {requested.framework: self._table(requested, cells) for requested in self.frameworks(cells[0].target)}
+        return {name: tuple(row for row in table.values() if isinstance(row, Candidate)) for name, table in tables.items()}
 
     def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
         """Why the other releases are not candidates for one target, and which candidates no companion goes with."""
-        tables = [self._table(requested, cells) for requested in self.project.frameworks]
+        tables = [self._table(requested, cells) for requested in self.frameworks(cells[0].target)]
         return [*(row for table in tables for row in table.values() if isinstance(row, Obstacle)), *self._without_companion(cells)]
 
     def _without_companion(self, cells: tuple[Cell, ...]) -> Iterator[Obstacle]:
         """The candidates of a framework that no requested release of a companion goes with, on some platform."""
-        found = dict(zip((row.framework for row in self.project.frameworks), self.of(cells), strict=True))
-        for requested in (row for row in self.project.frameworks if row.host in found):
+        found = self.of(cells)
+        for requested in (row for row in self.frameworks(cells[0].target) if row.host in found):
             for host in found[requested.host]:
                 cell = next((cell for cell in cells if not _any_goes(found[requested.framework], host, cell)), None)
                 if cell:

@@ -1,11 +1,12 @@
-"""Which of a project's dependencies a target gets: packages that need CUDA are for CUDA targets alone. Pure."""
+"""Which of a project's frameworks and dependencies a target gets: what needs CUDA is for CUDA targets alone. Pure."""
 
 from __future__ import annotations
 
 from itertools import chain
 
 from envgen.model.facts import Matrix, Reason, Target
-from envgen.model.project import Dependency, Project
+from envgen.model.project import Dependency, Project, RequestedFramework
+from envgen.model.requested import provider_of
 
 
 def dependencies_of(matrix: Matrix, project: Project, target: Target) -> tuple[Dependency, ...]:
@@ -16,8 +17,23 @@ def dependencies_of(matrix: Matrix, project: Project, target: Target) -> tuple[D
 
 
 def left_out_of(matrix: Matrix, project: Project, target: Target) -> tuple[Reason, ...]:
-    """The dependencies that a target does not get, and why. What a target itself lists is never left out."""
-    return tuple(Reason(f"{row.spec} left out: it needs CUDA", row.at) for row in _left_out(matrix, project, target))
+    """The frameworks and dependencies that a target does not get, and why. What a target itself lists is never left out."""
+    frameworks = [(row.framework, row.at) for row in project.frameworks if is_left_out(matrix, project, row, target)]
+    dependencies = [(row.spec, row.at) for row in _left_out(matrix, project, target)]
+    return tuple(Reason(f"{what} left out: it needs CUDA", at) for what, at in (*frameworks, *dependencies))
+
+
+def is_left_out(matrix: Matrix, project: Project, requested: RequestedFramework, target: Target) -> bool:
+    """Whether a target goes without a framework: a CPU target, where all builds of its provider are for CUDA.
+
+    A companion goes with its framework.
+    """
+    if any(row.framework == requested.host and is_left_out(matrix, project, row, target) for row in project.frameworks):
+        return True
+    provider = provider_of(matrix, project, requested)
+    releases = matrix.frameworks[requested.framework].releases
+    variants = [build.variants for release in releases for build in release.builds if build.provider == provider]
+    return target.cuda is None and bool(variants) and not any(None in row for row in variants)
 
 
 def _left_out(matrix: Matrix, project: Project, target: Target) -> tuple[Dependency, ...]:

@@ -110,13 +110,14 @@ def _named(catalogue: Catalogue, packages: Sequence[LockedPackage], frameworks: 
 def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
     """What a resolution decided, for each of its platforms."""
     target, project = resolution.target, resolution.project
+    hosts = {row.framework for row in project.frameworks if not row.host}
     return {
         platform: Claim(
             kind="cuda" if target.cuda else "cpu",
             cuda=target.cuda,
             source=f"target {target.name}",
             virtual=target.virtual[platform],
-            frameworks=tuple(row.framework for row in project.frameworks if not row.host),
+            frameworks=tuple(row.release.framework for row in resolution.choices if row.release.framework in hosts),
             builds=_chosen(resolution),
             channels=project.channels,
             driver=project.driver,
