@@ -14,7 +14,6 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
-from envgen.matrix.advice import packages
 from envgen.matrix.constraints import Value, driver_version
 from envgen.model.condition import Condition
 from envgen.model.facts import Matrix
@@ -90,7 +89,7 @@ def _satisfiable(matrix: Matrix, cell: TargetCell, conditions: Sequence[Conditio
         axis: _Wanted(tuple(c for c in conditions if c.axis == axis), violated if violated and violated.axis == axis else None)
         for axis in axes
     }
-    chosen = {axis for axis in axes if axis in (*packages(matrix), "provider", "python")}
+    chosen = {axis for axis in axes if axis in (*matrix.frameworks, "provider", "python")}
     if not all(_given(cell, axis, wanted[axis]) for axis in axes if axis not in chosen):
         return False
     return not chosen or any(_chosen(cell, python, {axis: wanted[axis] for axis in chosen}) for python in matrix.pythons)
