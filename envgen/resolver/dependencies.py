@@ -24,16 +24,14 @@ def left_out_of(matrix: Matrix, project: Project, target: Target) -> tuple[Reaso
 
 
 def is_left_out(matrix: Matrix, project: Project, requested: RequestedFramework, target: Target) -> bool:
-    """Whether a target goes without a framework: a CPU target, where all builds of its provider are for CUDA.
+    """Whether a target goes without a framework: a CPU target, where its provider spells no CPU build.
 
     A companion goes with its framework.
     """
     if any(row.framework == requested.host and is_left_out(matrix, project, row, target) for row in project.frameworks):
         return True
-    provider = provider_of(matrix, project, requested)
-    releases = matrix.frameworks[requested.framework].releases
-    variants = [build.variants for release in releases for build in release.builds if build.provider == provider]
-    return target.cuda is None and bool(variants) and not any(None in row for row in variants)
+    spellings = matrix.frameworks[requested.framework].providers[provider_of(matrix, project, requested)]
+    return target.cuda is None and not any(row.cpu for row in spellings)
 
 
 def _left_out(matrix: Matrix, project: Project, target: Target) -> tuple[Dependency, ...]:

@@ -25,6 +25,8 @@ providers:
       channels: [conda-forge]
       cpu: ["alpha {version}.* cpu_*"]
       cuda: ["alpha {version}.* cuda{cu}*", "cuda-version {cuda}.*"]
+      # {cu} is the CUDA of the build,
+      # {cuda} that of the target
       because: https://alpha.example/feedstock
   vendor:
     - releases: ">=1,<2"
@@ -34,10 +36,12 @@ providers:
       because: https://alpha.example/vendor
 releases:
   - version: "2.1.0"
+    # the newest
     builds:
       - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64, win-64], python: "3.10-3.12"}
       - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64, win-64], python: "3.10-3.12", cudnn: 9}
   - version: "2.0.0"
+    # links cuDNN 8
     builds:
       - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64, win-64], python: "3.9-3.11"}
       - {provider: conda-forge, variants: ["11.8", "12.6"], platforms: [linux-64], python: "3.9-3.11", cudnn: 8}

@@ -308,11 +308,10 @@ def test_what_a_note_says_to_write_is_the_same_project_without_notes(words: str,
 
 
 PAIRS = {  # what is requested beside each other, and does not go together -> what is said
-    ("pytorch==1.12", "torchvision==0.12"): "torchvision 0.12 goes with pytorch 1.11",
-    ("torchvision==0.13", "pytorch==1.11"): "torchvision 0.13 goes with pytorch 1.12",
-    ("torch==2.1", "torchvision>=0.20"): "torchvision >=0.20 goes with some releases of pytorch alone",
-    ("torchaudio==2.2", "pytorch=2.1"): "torchaudio 2.2 goes with pytorch 2.2",
-    ("torchvision=0.15", "torchaudio=2.1"): "torchvision 0.15 goes with pytorch 2.0",
+    ("pytorch==1.12", "torchvision==0.12"): "torchvision ==0.12 from pytorch goes with pytorch 1.11.0, and pytorch ==1.12 with torchvision 0.13.0",
+    ("torchvision==0.13", "pytorch==1.11"): "torchvision ==0.13 from pytorch goes with pytorch 1.12.0, and pytorch ==1.11 with torchvision 0.12.0",
+    ("torch==2.1", "torchvision>=0.20"): "torchvision >=0.20 from pytorch goes with pytorch 2.5.0, 2.5.1, and pytorch ==2.1 with torchvision 0.16.0",
+    ("torchaudio==2.2", "pytorch=2.1"): "torchaudio ==2.2 from pytorch goes with pytorch 2.2.0, and pytorch 2.1 with torchaudio 2.1.0, 2.1.1, 2.1.2",
 }  # fmt: skip
 
 
