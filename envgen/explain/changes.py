@@ -82,6 +82,8 @@ def _gap(versions: SpecifierSet, known: Sequence[Version]) -> float:
 def _providers(problem: Problem, name: str) -> Iterator[Change]:
     """Another provider, with the channels that it needs: 2, and half as much again for each channel to add."""
     requested, project = edits.requested_framework(problem.project, name), problem.project
+    if requested.host and not requested.provider:
+        return  # it has that of its framework
     now = provider_of(problem.matrix, project, requested)
     for provider, spellings in problem.matrix.frameworks[name].providers.items():
         missing = [channel for channel in _channels_needed(problem, requested, spellings) if channel not in project.channels]

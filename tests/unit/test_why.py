@@ -192,7 +192,9 @@ def problem_of(
     python: str = "",
 ) -> Problem:
     """A problem from framework -> release -> builds, newest first, and framework -> range."""
-    spelling = Spelling(releases=SpecifierSet(), cpu=("x",), cuda=(), channels=("conda-forge",), newer_minor=False, because="x", at=AT)
+    spelling = Spelling(
+        releases=SpecifierSet(), cpu=("x",), cuda=(), channels=("conda-forge",), newer_minor=False, because="x", at=AT
+    )
     frameworks = {
         name: Framework(
             name=name,
