@@ -291,12 +291,14 @@ def _check_references(matrix: Matrix) -> None:
 
 
 def _check_host(matrix: Matrix, framework: Framework) -> None:
-    """Check that a companion's framework is one that is no companion, and that its builds name that alone. Raises BadInput."""
+    """Check that a companion's framework is not a companion itself, and that its builds name that alone. Raises BadInput."""
     host, at = framework.companion_of, framework.releases[0].at
     hosts = {name for name, other in matrix.frameworks.items() if not other.companion_of}
     if host and host not in hosts:
         hint = closest(host, hosts)
-        raise BadInput(f"companion-of: `{host}` is not a framework with releases that is no companion itself", where=at, hint=hint)
+        raise BadInput(
+            f"companion-of: `{host}` is not a framework with releases, or a companion itself", where=at, hint=hint
+        )
     for build in (build for release in framework.releases for build in release.builds):
         for name, _ in build.needs:
             if name != host:

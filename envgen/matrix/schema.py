@@ -90,7 +90,7 @@ class ReleaseRow(FileModel):
 
     version: VersionText = Field(description="The release, in full.")
     needs: dict[Text, RangeText] = Field(
-        default={}, description="Of a companion: its framework, and the releases that these builds go with: {pytorch: '2.13.*'}."
+        default={}, description="Of a companion: its framework, and the range of releases that these builds go with."
     )
     builds: list[BuildRow] = Field(description="Each row is one fact. A combination that is in no row does not exist.")
     note: Text | None = Field(default=None, description="What to know about this release.")

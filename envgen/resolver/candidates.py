@@ -47,7 +47,7 @@ def no_index(choice: Choice, target: Target, platform: Platform) -> None:
     """The Availability without any index: the facts alone decide."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A choice that serves all platforms of one target, the Pythons that it leaves, and what its builds link and go with.
 
@@ -216,7 +216,7 @@ class Candidates:
                 return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
             majors.update(_linked(rows, cell.platform))
             needs.update(_needed(rows, cell.platform))
-        return Candidate(choice, left, majors, needs)
+        return Candidate(choice=choice, pythons=left, cudnn=majors, needs=needs)
 
     def _no_common_code(self, choice: Choice, cell: Cell) -> Reason | None:
         """That each GPU has a build, but no build has code for all; None where one has, or where a GPU has none at all."""

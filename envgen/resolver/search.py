@@ -217,9 +217,8 @@ class _Search:
         """Every kind of release that the reference can take next, the newest of each kind, and what the others make of it."""
         done: set[object] = set()
         for candidate, state in self._following(reference, depth, partial.state):
-            version = _version(candidate)
+            version, variant = candidate.choice.build if candidate else (None, None)
             alone = version if version and _is_refused_partly(version, partial) else None
-            variant = candidate.choice.variant if candidate else None
             kind = (variant, alone, *(self._kinds(name, depth, version) for name in self.targets if version))
             if kind in done:
                 continue
@@ -233,7 +232,7 @@ class _Search:
             yield _Partial(row=(*partial.row, candidate), state=state, others=others, diverging=diverging)
 
     def _combinations(self, reference: str, partial: _Partial) -> dict[str, Combination]:
-        versions = [_version(candidate) for candidate in partial.row]
+        versions = [candidate.choice.release.version if candidate else None for candidate in partial.row]
         rest = {name: list(zip(versions, rows, strict=True)) for name, rows in partial.diverging.items()}
         return {reference: partial.row, **{name: self._newest(name, self.start[name], bound) for name, bound in rest.items()}}
 
@@ -334,10 +333,6 @@ class _Search:
             broken = (Obstacle(reason=reason, target=name, platform=cell.platform, release=release.at) for cell, reason in facts)
             self._excluded[key] = next(broken, None)
         return self._excluded[key] is None
-
-
-def _version(candidate: Candidate | None) -> Version | None:
-    return candidate.choice.release.version if candidate else None
 
 
 def _agrees(candidate: Candidate | None, version: Version | None) -> bool:

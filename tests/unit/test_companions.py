@@ -89,7 +89,7 @@ def test_a_companion_has_the_provider_of_its_framework(matrix: Matrix) -> None:
 
 
 WRONG = {
-    "of a framework that is not there": ("companion-of: alpha", "companion-of: alfa", "companion-of: `alfa` is not a framework"),
+    "of a framework that is not there": ("companion-of: alpha", "companion-of: alfa", "companion-of: `alfa` is not a framework with releases, or"),
     "of itself": ("companion-of: alpha", "companion-of: alphavision", "companion-of: `alphavision` is not a framework"),
     "of none": ("companion-of: alpha\n", "", "needs: alphavision is not a companion of `alpha`"),
     "with a need of another framework": ('needs: {alpha: "2.1.*"}', 'needs: {beta: "3.*"}', "needs: alphavision is not a companion of `beta`"),
