@@ -66,18 +66,24 @@ def _key(request: SolveRequest) -> _Key:
     return request.platform, request.specs, request.channels, virtual, request.constraints, request.exclude_newer
 
 
-def choose(problem: Problem, solver: Solver, kept: Collection[str] = ()) -> tuple[Resolution, ...] | None:
-    """The best choice with which every cell solves, or None where there is none. `kept` are targets that are not solved."""
+def choose(
+    problem: Problem, solver: Solver, kept: Collection[str] = (), older: frozenset[str] = frozenset()
+) -> tuple[Resolution, ...] | None:
+    """The best choice with which every cell solves, or None where there is none. `kept` are targets that are not solved.
+
+    Where builds for just the CUDA of a target do not solve, builds for an older minor count: it is one of `older` then.
+    """
     refused: set[Refusal] = set()
-    while found := answer(problem, frozenset(refused)):
+    while found := answer(problem, frozenset(refused), older):
         cells = cells_of(row for row in found if row.target.name not in kept)
         if not refused:
             solver.solve([request for _, request in cells])
         failed = next((cell for cell in cells if isinstance(solver.answer(cell[1]), Unsolvable)), None)
         if failed is None:
             return found
-        refused.update(_refused(problem, *failed, solver))
-    return None
+        refused.update(_refused(problem, older, *failed, solver))
+    failing = {name for name, *_ in refused if problem.matrix.targets[name].cuda} - older
+    return choose(problem, solver, kept, older | failing) if failing else None
 
 
 def cells_of(resolutions: Iterable[Resolution]) -> list[CellRequest]:
@@ -85,7 +91,9 @@ def cells_of(resolutions: Iterable[Resolution]) -> list[CellRequest]:
     return [(resolution, request) for resolution in resolutions for request in specs.requests(resolution)]
 
 
-def _refused(problem: Problem, resolution: Resolution, request: SolveRequest, solver: Solver) -> Iterator[Refusal]:
+def _refused(
+    problem: Problem, older: Collection[str], resolution: Resolution, request: SolveRequest, solver: Solver
+) -> Iterator[Refusal]:
     """The choice of a cell that has no solution, and what is after it in the order of preference up to the first that has one.
 
     Targets share a Python, so the first that the cell can have with this Python is looked for as well.
@@ -95,7 +103,7 @@ def _refused(problem: Problem, resolution: Resolution, request: SolveRequest, so
 
     def later() -> Iterator[TargetChoice]:
         """What is after its choice, from the beginning each time."""
-        every = target_choices(problem, resolution.target.name)
+        every = target_choices(problem, resolution.target.name, older)
         return islice(dropwhile(lambda choice: choice.refusal != own, every), 1, None)
 
     yield from _before_first(problem.matrix, later(), resolution, request, solver)

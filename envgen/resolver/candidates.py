@@ -166,24 +166,27 @@ class Candidates:
         """A row for each requested release and variant, newest first."""
         key = _key(cells, requested.framework)
         if key not in self._tables:
+            provider = provider_of(self.matrix, self.project, requested)
             self._tables[key] = {
-                (release.version, variant): self._row(requested, release, variant, cells)
+                (release.version, variant): self._row(requested, provider, release, variant, cells)
                 for release in self.requested[requested.framework]
                 for variant in cells[0].variants
             }
         return self._tables[key]
 
     def _row(
-        self, requested: RequestedFramework, release: Release, variant: Variant, cells: tuple[Cell, ...]
+        self, requested: RequestedFramework, provider: str, release: Release, variant: Variant, cells: tuple[Cell, ...]
     ) -> Candidate | Obstacle | None:
-        choice = self._choice(requested, release, variant, cells[0].target)
+        choice = self._choice(requested, provider, release, variant, cells[0].target)
         if isinstance(choice, Reason):
             return Obstacle(reason=choice, target=cells[0].target.name, platform=None, release=choice.at)
         return self._candidate(choice, cells)
 
-    def _choice(self, requested: RequestedFramework, release: Release, variant: Variant, target: Target) -> Choice | Reason:
+    def _choice(
+        self, requested: RequestedFramework, provider: str, release: Release, variant: Variant, target: Target
+    ) -> Choice | Reason:
         """The choice of a release, or why its provider cannot serve it to this project."""
-        framework, provider = requested.framework, provider_of(self.matrix, self.project, requested)
+        framework = requested.framework
         spelling = self.matrix.spellings.get((framework, provider, release.version))
         if spelling is None:
             return Reason(f"{framework} {release.version} is not published by {provider}", release.at)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 
@@ -103,41 +103,42 @@ def versions_of(choice: Choice) -> Known:
 # --- a cell ---------------------------------------------------------------------------------------------------------------
 
 
-def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform, *, older: bool = False) -> Cell:
-    """One cell of a project, with everything decided that no choice can change; with `older` builds for older minors count."""
+def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Cell:
+    """One cell of a project, with everything decided that no choice can change; only builds for just its CUDA count."""
     known = known_of(matrix, project, target, platform)
     gpus = tuple(gpu for gpu in project.gpus if target.cuda and gpu.on(platform))
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
+    others = matrix.frameworks.keys() - {requested.framework for requested in project.frameworks}
     for constraint in (*matrix.constraints, *_relevant(matrix, known)):
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
             unsatisfiable = unsatisfiable or Reason(violation_text(constraint, known), constraint.at)
-        elif _may_change(constraint, known) and _may_apply(constraint.when, known):
+        elif _may_change(constraint, known) and _may_apply(constraint.when, known, others):
             undecided.append(constraint)
     return Cell(
         target=target,
         platform=platform,
         gpus=gpus,
-        variants=_variants(matrix, project, target, older),
+        variants=(target.cuda,),
         known=known,
         open=tuple(undecided),
         unsatisfiable=unsatisfiable,
     )
 
 
+def with_older(matrix: Matrix, project: Project, cell: Cell) -> Cell:
+    """The cell with builds for older minors of its major, too, if their toolkits have code for the project's GPUs."""
+    cuda = cell.target.cuda
+    if cuda is None:
+        return cell
+    toolkits = [toolkit for toolkit in matrix.toolkits.values() if runs_with(toolkit.version, cuda)]
+    fitting = (toolkit.version for toolkit in toolkits if all(has_code(toolkit, gpu) for gpu in project.gpus))
+    return replace(cell, variants=tuple(sorted(fitting, reverse=True)) or (cuda,))
+
+
 def _relevant(matrix: Matrix, known: Known) -> Iterator[Bound]:
     """The bounds on packages of which the project requests some versions; the solver gets the others as they are."""
     return (bound for bound in matrix.bounds if any(condition.axis in known for condition in bound.need))
-
-
-def _variants(matrix: Matrix, project: Project, target: Target, older: bool) -> tuple[Variant, ...]:
-    """The target's CUDA, and older minors of its major whose toolkits also have code for the project's GPUs."""
-    cuda = target.cuda
-    if cuda is None or not older:
-        return (cuda,)
-    toolkits = [toolkit for toolkit in matrix.toolkits.values() if runs_with(toolkit.version, cuda)]
-    fitting = (toolkit.version for toolkit in toolkits if all(has_code(toolkit, gpu) for gpu in project.gpus))
-    return tuple(sorted(fitting, reverse=True)) or (cuda,)
 
 
 def _hardware_reasons(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Iterator[Reason]:
@@ -160,8 +161,9 @@ def _may_change(constraint: Constraint, known: Known) -> bool:
     return any(condition.axis not in known for condition in (*constraint.when, *constraint.need))
 
 
-def _may_apply(when: Iterable[Condition], known: Known) -> bool:
-    return all(condition.axis not in known or fulfilled(condition, known) for condition in when)
+def _may_apply(when: Iterable[Condition], known: Known, others: Collection[str]) -> bool:
+    """Whether conditions may hold; those on frameworks that the project does not request never do."""
+    return all(fulfilled(condition, known) if condition.axis in known else condition.axis not in others for condition in when)
 
 
 # --- what a choice means for a cell ---------------------------------------------------------------------------------------
@@ -179,9 +181,13 @@ def builds_for(choice: Choice, cell: Cell) -> tuple[Build, ...]:
 def pythons_left(cell: Cell, known: Known, pythons: Iterable[Version]) -> frozenset[Version]:
     """The Pythons that no open constraint of the cell refuses, given the choices in `known`."""
     facts = {**cell.known, **known}
-    return frozenset(
-        python for python in pythons if all(c.warn or holds(c, {**facts, "python": (python,)}) is not False for c in cell.open)
-    )
+    rows = [row for row in cell.open if not row.warn and all(_is_met(condition, facts) for condition in row.when)]
+    return frozenset(python for python in pythons if not any(holds(row, {**facts, "python": (python,)}) is False for row in rows))
+
+
+def _is_met(condition: Condition, facts: Known) -> bool:
+    """Whether a condition holds whatever the Python; one on Python may."""
+    return condition.axis == "python" or (condition.axis in facts and fulfilled(condition, facts))
 
 
 def violations(cell: Cell, known: Known, pythons: Iterable[Version]) -> Iterator[Reason]:

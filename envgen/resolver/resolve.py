@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -16,7 +16,7 @@ from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
-from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings
+from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.search import Assignment, best, every, serve
 from envgen.resolver.target_choices import Refused, TargetChoice
@@ -56,9 +56,12 @@ def unsatisfiable(problem: Problem) -> Unsatisfiable:
     return Unsatisfiable(what, problem=problem, where=problem.project.at(""), hint="change or drop one of these requirements")
 
 
-def answer(problem: Problem, refused: Refused = frozenset()) -> tuple[Resolution, ...] | None:
-    """The best choice for every target without selections that are refused, or None."""
-    searched = _searched(problem, refused)
+def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> tuple[Resolution, ...] | None:
+    """The best choice for every target without selections that are refused, or None.
+
+    `older` are targets for which builds for an older minor count although builds for just their CUDA serve them.
+    """
+    searched = _searched(problem, refused, older)
     if searched.assignment is None:
         return None
     return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
@@ -69,10 +72,14 @@ def possible(problem: Problem) -> bool:
     return _searched(problem).assignment is not None
 
 
-def target_choices(problem: Problem, name: str) -> Iterator[TargetChoice]:
-    """Everything that the facts let one target have, the best first; the index only says which platforms it keeps."""
+def target_choices(problem: Problem, name: str, older: Collection[str] = ()) -> Iterator[TargetChoice]:
+    """Everything that the facts let one target have, the best first; the index only says which platforms it keeps.
+
+    `older` is as for `answer`.
+    """
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
-    served = next(_served(candidates, target, platforms) for target, platforms in _targets(problem) if target.name == name)
+    target, platforms = next(row for row in _targets(problem) if row[0].name == name)
+    served = _served(candidates, target, platforms, older)
     for found in every(candidates, served.cells) if served.cells else ():
         choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
         yield TargetChoice(target=name, python=found.python, choices=choices, cells=served.cells)
@@ -117,9 +124,9 @@ class _Searched:
     obstacles: tuple[Obstacle, ...]
 
 
-def _searched(problem: Problem, refused: Refused = frozenset()) -> _Searched:
+def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
-    served = {target.name: _served(candidates, target, platforms) for target, platforms in _targets(problem)}
+    served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
         return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
@@ -135,22 +142,24 @@ def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
         yield target, requested.platforms or problem.project.platforms
 
 
-def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...]) -> _Served:
-    """The cells of a target; where no build is for just its CUDA on any platform, builds for older minors count."""
-    exact = _cells(candidates, target, platforms, older=False)
-    if exact.cells or target.cuda is None:
+def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], always: Collection[str]) -> _Served:
+    """The cells of a target; builds for older minors count where no build is for just its CUDA, and for `always`."""
+    matrix, project = candidates.matrix, candidates.project
+    own = {name: cell_of(matrix, project, target, name) for name in platforms if name in target.platforms}
+    exact = _cells(candidates, target, platforms, own)
+    if target.cuda is None or (exact.cells and target.name not in always):
         return exact
-    older = _cells(candidates, target, platforms, older=True)
+    older = _cells(candidates, target, platforms, {name: with_older(matrix, project, cell) for name, cell in own.items()})
     return older if older.cells else replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
 
 
-def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], *, older: bool) -> _Served:
+def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], own: Mapping[Platform, Cell]) -> _Served:
     cells, dropped, met = [], [], list[Obstacle]()
     for platform in platforms:
-        if platform not in target.platforms:
+        cell = own.get(platform)
+        if cell is None:
             dropped.append(DroppedPlatform(platform, Reason(f"target {target.name} is not for {platform}", target.at)))
             continue
-        cell = cell_of(candidates.matrix, candidates.project, target, platform, older=older)
         reason, obstacles = _unserved(candidates, cell)
         met.extend(obstacles)
         if reason:

@@ -4,7 +4,8 @@
     conda_shim.py info --json
     conda_shim.py create --prefix P --dry-run --json --override-channels --channel C ... SPEC ...
 
-The platform is CONDA_SUBDIR; a channel that is a file:// url is conda-lock's own, and holds virtual packages only.
+The platform is CONDA_SUBDIR; a channel that is a file:// url is conda-lock's own, and holds virtual packages only. Builds that a channel
+withdrew are not in its index.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import locate
 from envgen.channels.index import FolderIndex
+from envgen.matrix.load import load_matrix
+
+MATRICES = Path(__file__).parents[2] / "matrices"
 
 
 def virtual_packages(channel: str, platform: str) -> list[GenericVirtualPackage]:
@@ -40,7 +44,7 @@ def create(words: list[str]) -> dict[str, Any]:
     for flag in ("--dry-run", "--json", "--override-channels"):
         parser.add_argument(flag, action="store_true", required=True)
     asked, platform = parser.parse_intermixed_args(words), os.environ["CONDA_SUBDIR"]
-    index = FolderIndex(Path(os.environ["ENVGEN_TEST_INDEX"]), "the test's index")
+    index = FolderIndex(Path(os.environ["ENVGEN_TEST_INDEX"]), "the test's index", load_matrix(MATRICES).withdrawn)
     channels = [locate(channel) for channel in asked.channel if not channel.startswith("file://")]
     work = solve(
         sources=index.sources(channels, platform),

@@ -123,6 +123,22 @@ def test_a_target_that_is_named_is_not_replaced(site: Workspace, index: Path) ->
     assert site.envgen("lock", "--index", index).status == 4
 
 
+def test_a_build_for_an_older_minor_counts_where_one_for_just_the_cuda_of_the_target_does_not_solve(
+    site: Workspace, tmp_path: Path
+) -> None:
+    """The matrices have a build for 12.9, and so has the channel, but it needs what no channel has."""
+    needs = ("__cuda", "cuda-version >=12.9,<13", "numpy >=1.23,<3", "no-such-package")
+    build(tmp_path / "index" / "conda-forge", [*EVERYTHING, compiled("pytorch", "2.8.0", "3.12", "cuda129_generic", needs)])
+    site.project("p", project("einops", targets="cu129"))
+    locked(site, "--index", tmp_path / "index")
+    before = site.files()
+    text = (site.root / "environments/p/cu129/environment.yml").read_text()
+    assert "  - pytorch 2.7.1.* cuda126*\n  - cuda-version 12.9.*\n" in text
+    assert "Nothing to do" in locked(site, "--index", tmp_path / "index").err
+    locked(site, "--offline", "--update")
+    assert site.files() == before
+
+
 def test_a_dependency_of_a_dependency_is_named_with_the_one_that_is_asked_for(site: Workspace, index: Path) -> None:
     site.project("p", project("wants-wants-old"))
     because = f"wants-wants-old 3.0 ({FILE}:6) needs wants-old 1.0, which needs pytorch >=2.5,<2.7"

@@ -495,5 +495,5 @@ def test_no_fact_of_this_repository_is_refuted_and_no_build_in_the_snapshot_is_u
     assert oldest["jax", "conda-forge"] <= Version("0.4.14")
     for framework, provider in oldest:
         mine = [item for item in found.facts if (item.fact.framework, item.fact.provider) == (framework, provider)]
-        assert sum(item.verdict == "confirmed" for item in mine) >= 18, (framework, provider)
+        assert sum(item.verdict == "confirmed" for item in mine) >= 15, (framework, provider)
         assert all(item.decisive and item.decisive.reason for item in mine if item.verdict == "undecidable")
