@@ -296,9 +296,7 @@ def _check_host(matrix: Matrix, framework: Framework) -> None:
     hosts = {name for name, other in matrix.frameworks.items() if not other.companion_of}
     if host and host not in hosts:
         hint = closest(host, hosts)
-        raise BadInput(
-            f"companion-of: `{host}` is not a framework with releases, or a companion itself", where=at, hint=hint
-        )
+        raise BadInput(f"companion-of: `{host}` is not a framework with releases, or a companion itself", where=at, hint=hint)
     for build in (build for release in framework.releases for build in release.builds):
         for name, _ in build.needs:
             if name != host:

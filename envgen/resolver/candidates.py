@@ -28,10 +28,9 @@ from envgen.model.facts import (
 )
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
-from envgen.model.requested import provider_of
+from envgen.model.requested import is_left_out, provider_of
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations
-from envgen.resolver.dependencies import is_left_out
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""

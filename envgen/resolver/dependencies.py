@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from envgen.model.facts import Matrix, Reason, Target
-from envgen.model.project import Dependency, Project, RequestedFramework
-from envgen.model.requested import provider_of
+from envgen.model.project import Dependency, Project
+from envgen.model.requested import is_left_out
 
 
 def dependencies_of(matrix: Matrix, project: Project, target: Target) -> tuple[Dependency, ...]:
@@ -21,17 +21,6 @@ def left_out_of(matrix: Matrix, project: Project, target: Target) -> tuple[Reaso
     frameworks = [(row.framework, row.at) for row in project.frameworks if is_left_out(matrix, project, row, target)]
     dependencies = [(row.spec, row.at) for row in _left_out(matrix, project, target)]
     return tuple(Reason(f"{what} left out: it needs CUDA", at) for what, at in (*frameworks, *dependencies))
-
-
-def is_left_out(matrix: Matrix, project: Project, requested: RequestedFramework, target: Target) -> bool:
-    """Whether a target goes without a framework: a CPU target, where its provider spells no CPU build.
-
-    A companion goes with its framework.
-    """
-    if any(row.framework == requested.host and is_left_out(matrix, project, row, target) for row in project.frameworks):
-        return True
-    spellings = matrix.frameworks[requested.framework].providers[provider_of(matrix, project, requested)]
-    return target.cuda is None and not any(row.cpu for row in spellings)
 
 
 def _left_out(matrix: Matrix, project: Project, target: Target) -> tuple[Dependency, ...]:
