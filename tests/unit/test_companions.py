@@ -64,6 +64,10 @@ THERE = {
         ("{pytorch: {version: '2.5', with: [torchvision]}}", "cu124", "linux-64"),
         {"pytorch": "2.5.1 12.0", "torchvision": "0.20.1 12.0"},
     ),
+    "both for 12.6, because none goes with the build for 12.8": (
+        ("{pytorch: {version: '2.7.1', with: [torchvision]}}", "cu128", "win-64"),
+        {"pytorch": "2.7.1 12.6", "torchvision": "0.22.0 12.6"},
+    ),
     "a companion alone": (("{torchvision: '0.18'}", "cpu", "linux-64"), {"pytorch": "2.3.1 cpu", "torchvision": "0.18.1 cpu"}),
     "a companion that one release of is built for each pytorch": (
         ("{pytorch: '2.6', pytorch_scatter: '*'}", "cu126", "linux-64"),
