@@ -65,20 +65,19 @@ def stages(matrix: Matrix, plan: Plan, holdings: Holdings) -> tuple[Stage, ...]:
     return Stage(plan=plan, problem=problem, kept=tuple(kept), todo=plan.todo), whole
 
 
-def decide(matrix: Matrix, plan: Plan, others: Iterable[Plan], solver: Solver, holdings: Holdings) -> Decision:
+def decide(own: Sequence[Stage], others: Iterable[Sequence[Stage]], solver: Solver, holdings: Holdings) -> Decision:
     """The best choice for a plan; where it has none, that of the first of the `others`, which have an older target.
 
-    Raises NoSolution where none has any.
+    Each is the stages of a plan. Raises NoSolution where none has any.
     """
-    found = _decided(stages(matrix, plan, holdings), solver)
+    found = _decided(own, solver)
     if found:
         return found
-    whole = stages(matrix, plan, holdings)[-1]
     for other in others:
-        found = _decided(stages(matrix, other, holdings), solver)
+        found = _decided(other, solver)
         if found:
-            return _with_why(found, _in_the_way(whole, solver, holdings))
-    raise _no_solution(whole, solver, holdings)
+            return _with_why(found, _in_the_way(own[-1], solver, holdings))
+    raise _no_solution(own[-1], solver, holdings)
 
 
 def _decided(found: Sequence[Stage], solver: Solver) -> Decision | None:
@@ -108,7 +107,7 @@ def _in_the_way(stage: Stage, solver: Solver, holdings: Holdings) -> str:
     found = unsolvable(stage.problem, _solved(solver, holdings), repaired=False)
     if found.lacking:
         return found.lacking[0].text
-    texts = [f"{reason.text} ({reason.at.file}:{reason.at.line})" if reason.at else reason.text for reason in found.requirements]
+    texts = [f"{reason.text} ({reason.at.place})" if reason.at else reason.text for reason in found.requirements]
     return f"there is no solution with {', '.join(texts)}" if texts else "it has no solution"
 
 

@@ -54,7 +54,7 @@ def needs_text(needing: Sequence[Needing], needed: Needed, solution: Sequence[Re
 def _named(row: Needing, solution: Mapping[str, Record]) -> str:
     """`flash-attn 2.8.3 (environments/x/project.yaml:9)`."""
     record = next((solution[name] for name in row.names if name in solution), None)
-    return f"{f'{record.name} {record.version}' if record else row.text} ({row.at.file}:{row.at.line})"
+    return f"{f'{record.name} {record.version}' if record else row.text} ({row.at.place})"
 
 
 def _needs(row: Needing, needed: Needed, solution: Mapping[str, Record]) -> str:

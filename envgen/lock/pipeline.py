@@ -151,8 +151,9 @@ def _decide(
         reporter.end()
         reporter.begin("choosing what solves", len(staged))
         decisions = []
-        for found in plans:
-            decisions.append(deciding.decide(matrix, found, older(found), solver, holdings))
+        for found, own in zip(plans, staged, strict=True):
+            others = (deciding.stages(matrix, other, holdings) for other in older(found))
+            decisions.append(deciding.decide(own, others, solver, holdings))
             reporter.step(found.project.name)
         reporter.end()
         prepared.result()

@@ -10,20 +10,12 @@ from pathlib import Path
 import pytest
 import zstandard
 from conftest import REPO, Run, Workspace, clean_environment, repository
-from system.channel import PROJECT, build
+from system.channel import PROJECT
 
 FILE = "environments/p/project.yaml"
 TEMPLATE = "templates/environment.yml.j2"
 LOCK = "environments/p/cu126/conda-lock.yml"
 Change = Callable[[Path], object]
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index folder with one tiny channel, conda-forge."""
-    folder = tmp_path_factory.mktemp("index")
-    build(folder / "conda-forge")
-    return folder
 
 
 @pytest.fixture(scope="module")

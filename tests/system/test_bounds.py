@@ -133,6 +133,26 @@ def index_of(folder: Path, channel: str, *packages: tuple[str, str, str, list[st
         path.write_text(json.dumps({"info": {"subdir": subdir}, "packages": {}, "packages.conda": found}), encoding="utf-8")
 
 
+def test_a_release_without_the_bound_is_not_refused_for_it(workspace: Workspace, tmp_path: Path) -> None:
+    """The solver is asked about each release with the bounds of that release, not with those of the one that failed."""
+    index = tmp_path / "index"
+    index_of(index, "nvidia")
+    torch = [("pytorch", version, "py3.10_cpu_0", ["python >=3.10,<3.11.0a0", "numpy"]) for version in ("2.2.2", "2.3.1")]
+    index_of(index, "pytorch", *torch, ("cpuonly", "2.0", "0", []))
+    numpys = [("numpy", version, "py310_0", []) for version in ("1.26.4", "2.0.0")]
+    index_of(index, "conda-forge", ("python", "3.10.13", "0", []), ("needy", "1.0", "0", ["numpy >=2"]), *numpys)
+    without_bounds(workspace)
+    bound = (
+        'bounds:\n  - {when: {pytorch: ">=2.3"}, need: {numpy: "<2"}, breaks: it, because: https://example.com}\n\nconstraints:\n'
+    )
+    path = workspace.root / "matrices" / "pytorch.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("constraints:\n", bound, 1), encoding="utf-8")
+    workspace.project("old", project(">=2.2,<2.4", "dependencies: [needy]"))
+    run = workspace.envgen("lock", "--index", index)
+    assert run.status == 0, run.err
+    assert (locked(workspace)["pytorch"], locked(workspace)["numpy"]) == ("2.2.2", "2.0.0")
+
+
 def test_where_the_channels_leave_no_way_the_bound_and_the_dependency_are_named(workspace: Workspace, tmp_path: Path) -> None:
     """The solver's own words name a constraint for each package that it excludes; here it is named once."""
     index = tmp_path / "index"

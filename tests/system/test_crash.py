@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from conftest import Run, Workspace, clean_environment, repository
-from system.channel import PROJECT, build
+from system.channel import PROJECT
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals, limits and mounts of Linux")
 
@@ -56,13 +56,6 @@ def _hook(event, arguments):
                 os.kill(os.getpid(), int(os.environ["STRIKE_SIGNAL"]))
 sys.addaudithook(_hook)
 """
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("index")
-    build(folder / "conda-forge")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from rattler import install as rattler_install
 from rattler.explicit_environment import ExplicitEnvironmentSpec
 from system.channel import Server, serve
 from system.conda_history import requested_and_held
+from system.install_site import InstallSite
 from system.stand_in import MINOR, PLACEHOLDER, SITE, SUBDIR, Package, channel, pip_package, python_module, python_package
 from system.test_crash import mounted
 
@@ -93,30 +94,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @dataclass(frozen=True)
-class Site:
-    """A repository of a test's own; its environment goes into `.envs/`, because there is no conda here."""
+class Site(InstallSite):
+    """A repository of a test's own."""
 
-    workspace: Workspace
     world: World
-
-    @property
-    def prefix(self) -> Path:
-        return self.workspace.root / ".envs" / "p-cpu"
-
-    def take(self, lock: str) -> None:
-        """Make the project's files those of one of the world's locks."""
-        self.workspace.restore(self.world.locks[lock])
-
-    def install(self, *words: object, **variables: str) -> Run:
-        done = self.workspace.envgen("install", "p", "--target", "cpu", *words, **variables)
-        assert "Traceback" not in done.err
-        return done
-
-    def installed(self, *words: object, **variables: str) -> str:
-        """An installation that must end well; what it printed."""
-        done = self.install(*words, **variables)
-        assert done.status == 0, done.err
-        return done.out
 
     def left(self) -> list[str]:
         """What lies beside the environment: nothing, but for git's file."""
@@ -133,7 +114,7 @@ class Site:
 @pytest.fixture
 def site(world: World, tmp_path: Path) -> Iterator[Site]:
     root = repository(tmp_path / "site", {**clean_environment(tmp_path), "ENVGEN_CACHE": str(world.packages)})
-    made = Site(root, world)
+    made = Site(root, world.locks, world)
     made.take("old")
     world.server.requests.clear()
     yield made
@@ -183,7 +164,7 @@ def trees(world: World, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str
     for name in world.locks:
         folder = tmp_path_factory.mktemp(name)
         root = repository(folder / "site", {**clean_environment(folder), "ENVGEN_CACHE": str(world.packages)})
-        made = Site(root, world)
+        made = Site(root, world.locks, world)
         made.take(name)
         made.installed()
         found[name] = tree(made.prefix)

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run, Workspace, clean_environment, repository
+from conftest import clean_environment, repository
 from rattler import Channel, MatchSpec, PrefixRecord, RepoDataRecord, SparseRepoData, solve
 from rattler import install as rattler_install
 from rattler.exceptions import SolverError
 from system.channel import Server, serve
 from system.conda_history import requested_and_held
+from system.install_site import InstallSite
 from system.stand_in import PLACEHOLDER, SUBDIR, Package, channel, python_module, python_package
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the packages that run are made for Linux")
@@ -133,31 +134,15 @@ def _records(server: Server, subdir: str) -> list[RepoDataRecord]:
 
 
 @dataclass(frozen=True)
-class Site:
+class Site(InstallSite):
     """A repository of a test's own."""
 
-    workspace: Workspace
     world: World
 
-    @property
-    def prefix(self) -> Path:
-        return self.workspace.root / ".envs" / "p-cpu"
-
-    def take(self, lock: str) -> None:
-        self.workspace.restore(self.world.locks[lock])
-
-    def install(self, *words: object) -> Run:
-        done = self.workspace.envgen("install", "p", "--target", "cpu", *words)
-        assert "Traceback" not in done.err
-        return done
-
-    def installed(self, lock: str = "", *words: object) -> str:
-        """Install a lock, or the one that is there; what was printed."""
-        if lock:
-            self.take(lock)
-        done = self.install(*words)
-        assert done.status == 0, done.err
-        return done.out
+    def installs(self, lock: str, *words: object) -> str:
+        """Install a lock; what was printed."""
+        self.take(lock)
+        return self.installed(*words)
 
     def state(self) -> dict[str, Any]:
         (row,) = json.loads(self.workspace.envgen("list", "--json").out)
@@ -168,7 +153,7 @@ class Site:
 @pytest.fixture
 def site(world: World, tmp_path: Path) -> Site:
     root = repository(tmp_path / "site", {**clean_environment(tmp_path), "ENVGEN_CACHE": str(world.cache)})
-    return Site(root, world)
+    return Site(root, world.locks, world)
 
 
 # --- comparing ------------------------------------------------------------------------------------------------------------
@@ -246,7 +231,7 @@ def works(prefix: Path) -> None:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_new_environment_is_record_by_record_what_rattler_makes(site: Site, lock: str) -> None:
-    site.installed(lock)
+    site.installs(lock)
     check_like_reference(site.prefix, site.world.references[lock])
     if lock != "without":
         works(site.prefix)
@@ -254,7 +239,7 @@ def test_a_new_environment_is_record_by_record_what_rattler_makes(site: Site, lo
 
 def test_the_records_say_what_the_archives_say(site: Site) -> None:
     """In so many words: the comparison with rattler would not notice what both lack."""
-    site.installed("threads")
+    site.installs("threads")
     found = {record["name"]: record for record in records(site.prefix).values()}
     assert (found["native"]["constrains"], found["native"]["build_number"]) == (["cudatoolkit 12.*"], 1)
     assert (found["native"]["license"], found["native"]["license_family"]) == ("BSD-3-Clause", "BSD")
@@ -303,8 +288,8 @@ def test_without_the_recorded_index_the_archives_say_it(site: Site, lock: str) -
     ],
 )
 def test_after_a_change_every_file_and_record_is_as_in_a_new_environment(site: Site, one: str, other: str) -> None:
-    site.installed(one)
-    site.installed(other)
+    site.installs(one)
+    site.installs(other)
     check_like_reference(site.prefix, site.world.references[other])
     assert site.installed() == f"p-cpu: already up to date in {site.prefix}\n"
     assert site.state()["state"] == "installed"
@@ -313,7 +298,7 @@ def test_after_a_change_every_file_and_record_is_as_in_a_new_environment(site: S
 
 
 def test_without_the_recorded_index_a_free_threaded_python_is_noticed_too(site: Site) -> None:
-    site.installed("minor")
+    site.installs("minor")
     site.take("threads")
     shutil.rmtree(site.workspace.root / "environments" / "index")
     site.installed()
@@ -321,14 +306,14 @@ def test_without_the_recorded_index_a_free_threaded_python_is_noticed_too(site: 
 
 
 def test_the_reason_why_packages_are_linked_again_is_told(site: Site) -> None:
-    site.installed("plain")
-    assert "  ~ toolie-2.0-pyh1234567_0 (Python has changed)" in site.installed("minor", "--dry-run").splitlines()
+    site.installs("plain")
+    assert "  ~ toolie-2.0-pyh1234567_0 (Python has changed)" in site.installs("minor", "--dry-run").splitlines()
     assert site.installed().endswith("(1 package added, 1 removed, 1 linked again)\n")
 
 
 def test_an_environment_with_records_of_an_older_envgen_is_made_whole(site: Site) -> None:
     """Its records had no `noarch`, no `constrains` and no license, its history was empty, and files were in two places."""
-    site.installed("plain")
+    site.installs("plain")
     for path in (site.prefix / "conda-meta").glob("*.json"):
         record = json.loads(path.read_text())
         for key in ("noarch", "constrains", "license", "license_family", "timestamp", "size", "arch", "platform"):
@@ -350,7 +335,7 @@ def test_an_environment_with_records_of_an_older_envgen_is_made_whole(site: Site
 
 def test_the_history_has_what_was_requested_and_what_is_there(site: Site) -> None:
     url = site.world.server.url("c")
-    site.installed("plain")
+    site.installs("plain")
     first = (site.prefix / "conda-meta" / "history").read_text()
     assert requested_and_held(site.prefix) == (
         {"python": "python 3.12.*", "toolie": "toolie", "native": "native", "data": "data"},
@@ -361,14 +346,14 @@ def test_the_history_has_what_was_requested_and_what_is_there(site: Site) -> Non
             f"{url}/noarch::data-1.0-h7654321_0",
         },
     )
-    site.installed("without")
+    site.installs("without")
     requested, held = requested_and_held(site.prefix)
     assert (requested, len(held)) == ({"python": "python 3.12.*", "native": "native"}, 2)
     assert (site.prefix / "conda-meta" / "history").read_text().startswith(first)
 
 
 def test_specs_that_change_alone_are_recorded_and_link_nothing(site: Site) -> None:
-    site.installed("plain")
+    site.installs("plain")
     spec = site.workspace.root / "environments/p/cpu/environment.yml"
     lock = site.workspace.root / "environments/p/cpu/conda-lock.yml"
     inode = (site.prefix / "share/data.txt").stat().st_ino
@@ -386,7 +371,7 @@ def prefix_records(prefix: Path) -> list[PrefixRecord]:
 
 def test_a_package_that_an_installed_one_does_not_allow_is_refused_by_the_solver(site: Site, tmp_path: Path) -> None:
     """From the records of the environment alone: the channel of the new package knows nothing of the others."""
-    site.installed("plain")
+    site.installs("plain")
     toolkits = tuple(Package("cudatoolkit", version, "h0123456_0", subdir=SUBDIR) for version in ("11.8.0", "12.1.0"))
     source = Channel(channel(tmp_path / "toolkits", toolkits).as_uri())
     there = prefix_records(site.prefix)
@@ -403,7 +388,7 @@ def test_a_package_that_an_installed_one_does_not_allow_is_refused_by_the_solver
 
 def test_removing_one_package_leaves_the_others_requested(site: Site) -> None:
     """A client that removes a package solves for what else was requested."""
-    site.installed("plain")
+    site.installs("plain")
     there = prefix_records(site.prefix)
     left = [spec for record in there if record.name.normalized != "toolie" for spec in record.requested_specs]
     assert sorted(left) == ["data", "native", "python 3.12.*"]
@@ -444,7 +429,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_noticed_by_list_verify_and_install_which_repairs_it(site: Site, damage: str) -> None:
-    site.installed("plain")
+    site.installs("plain")
     package, file, spoil = DAMAGES[damage]
     spoil(site.prefix / file)
     row = site.state()
@@ -453,7 +438,7 @@ def test_a_damaged_file_is_noticed_by_list_verify_and_install_which_repairs_it(s
     verified = site.workspace.envgen("verify", site.prefix)
     assert (verified.status, f"damaged-files ({SUBDIR}): {package}" in verified.err + verified.out) == (1, True)
     assert file in verified.err + verified.out
-    dry = site.installed("", "--dry-run")
+    dry = site.installed("--dry-run")
     assert f"(1 file was missing or changed: {file})" in dry
     assert site.installed() == f"p-cpu: repaired in {site.prefix} (0 packages added, 0 removed, 1 linked again)\n"
     check_like_reference(site.prefix, site.world.references["plain"])
@@ -462,7 +447,7 @@ def test_a_damaged_file_is_noticed_by_list_verify_and_install_which_repairs_it(s
 
 
 def test_bytecode_that_is_removed_or_compiled_is_no_damage(site: Site) -> None:
-    site.installed("plain")
+    site.installs("plain")
     works(site.prefix)
     record = site.prefix / "conda-meta/toolie-2.0-pyh1234567_0.json"
     data = json.loads(record.read_text())
@@ -472,7 +457,7 @@ def test_bytecode_that_is_removed_or_compiled_is_no_damage(site: Site) -> None:
 
 
 def test_content_of_the_same_size_is_compared_on_request(site: Site) -> None:
-    site.installed("plain")
+    site.installs("plain")
     for file in ("share/data.txt", "share/native/where.txt"):  # the second is another one in each environment
         path = site.prefix / file
         changed = path.read_bytes().swapcase()
@@ -482,15 +467,15 @@ def test_content_of_the_same_size_is_compared_on_request(site: Site) -> None:
     assert "damaged-files" not in site.workspace.envgen("verify", site.prefix).out
     verified = site.workspace.envgen("verify", site.prefix, "--checksums")
     assert (verified.status, "share/data.txt" in verified.out, "share/native/where.txt" in verified.out) == (1, True, True)
-    assert site.installed("", "--checksums").startswith(f"p-cpu: repaired in {site.prefix} (")
+    assert site.installed("--checksums").startswith(f"p-cpu: repaired in {site.prefix} (")
     check_like_reference(site.prefix, site.world.references["plain"])
     assert "damaged-files" not in site.workspace.envgen("verify", site.prefix, "--checksums").out
 
 
 def test_a_damaged_file_is_repaired_with_an_update_too(site: Site) -> None:
-    site.installed("older")
+    site.installs("older")
     (site.prefix / "share/data.txt").unlink()
-    assert site.installed("plain").endswith("(2 packages added, 2 removed, 1 linked again)\n")
+    assert site.installs("plain").endswith("(2 packages added, 2 removed, 1 linked again)\n")
     check_like_reference(site.prefix, site.world.references["plain"])
 
 
@@ -545,14 +530,14 @@ def test_install_adopts_an_environment_of_another_tool_and_links_nothing(site: S
     by_another_tool(site, "plain")
     before = contents(site.prefix)
     note = "(another tool made it, with the packages of the lock; no package changes)"
-    assert site.installed("", "--dry-run") == f"p-cpu: would be adopted in {site.prefix} {note}\n"
+    assert site.installed("--dry-run") == f"p-cpu: would be adopted in {site.prefix} {note}\n"
     assert contents(site.prefix) == before
     assert site.installed() == f"p-cpu: adopted in {site.prefix} {note}\n"
     after = contents(site.prefix)
     assert after.pop("conda-meta/envgen")
     assert after == before
     assert site.installed() == f"p-cpu: already up to date in {site.prefix}\n"
-    site.installed("older")
+    site.installs("older")
     check_like_reference(site.prefix, site.world.references["older"])
 
 
@@ -566,7 +551,7 @@ def test_an_environment_of_conda_is_adopted_and_updated(site: Site) -> None:
     (site.prefix / "kept").rename(site.prefix / "lib/python3.12/site-packages/toolie/__init__.py")
     assert site.installed().startswith("p-cpu: adopted")
     kept = (site.prefix / "lib/libnative.so.1.0").stat().st_ino
-    site.installed("minor")
+    site.installs("minor")
     assert tree(site.prefix) == tree(site.world.references["minor"])
     assert (site.prefix / "lib/libnative.so.1.0").stat().st_ino == kept  # not linked again
 
@@ -588,7 +573,7 @@ def test_an_environment_of_another_tool_with_other_packages_is_not_taken(site: S
     assert (ran.status, "and its packages are not those of the lock" in ran.err, "--force" in ran.err) == (2, True, True)
     refused = site.install()
     assert (refused.status, "envgen did not create this environment" in refused.err) == (2, True)
-    site.installed("", "--force")
+    site.installed("--force")
     check_like_reference(site.prefix, site.world.references["plain"])
 
 
@@ -602,7 +587,7 @@ def test_a_damaged_environment_of_another_tool_is_repaired(site: Site) -> None:
 
 
 def test_a_folder_with_content_in_the_place_of_a_file_is_not_removed(site: Site) -> None:
-    site.installed("plain")
+    site.installs("plain")
     (site.prefix / "share/data.txt").unlink()
     (site.prefix / "share/data.txt").mkdir()
     (site.prefix / "share/data.txt/mine").write_text("mine")
@@ -613,7 +598,7 @@ def test_a_folder_with_content_in_the_place_of_a_file_is_not_removed(site: Site)
 
 
 def test_a_record_under_the_name_of_another_package_is_told(site: Site) -> None:
-    site.installed("plain")
+    site.installs("plain")
     record = site.prefix / "conda-meta" / "data-1.0-h7654321_0.json"
     record.rename(record.with_name("data-1.0-h7654321_1.json"))
     done = site.install()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from conftest import Workspace, clean_environment, repository
-from system.channel import build
 
 PROJECT = """\
 python: "{python}"
@@ -37,13 +36,6 @@ os._exit = ended
 from envgen.cli.main import run
 run()
 """
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("index")
-    build(folder / "conda-forge")
-    return folder
 
 
 @pytest.fixture(scope="module")
