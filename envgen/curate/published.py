@@ -19,7 +19,7 @@ from envgen.model.catalogue import Catalogue
 from envgen.model.errors import NoSolution, addressed
 from envgen.model.facts import Framework, Platform, Spelling, Variant
 
-_MINOR = re.compile(r"(\d+\.\d+)")
+_CUDA = re.compile(r"(\d+(?:\.\d+)?)")
 _CUDNN_IN_BUILD = re.compile(r"cudnn(\d+)")
 _EXACT = re.compile(r"[\w.+!-]+")  # a version or a build string that is neither a glob nor a range
 
@@ -195,7 +195,7 @@ def variant_of(catalogue: Catalogue, name: str, build: str, needs: Iterable[str]
     if named and "." in named:
         return Version(named)
     by_name = {need.split()[0]: need for need in needs}
-    bounds = (_MINOR.search(by_name[name].partition(" ")[2]) for name in catalogue.namers if name in by_name)
+    bounds = (_CUDA.search(by_name[name].partition(" ")[2]) for name in catalogue.namers if name in by_name)
     bound = next((Version(found[1]) for found in bounds if found), None)
     if bound is None and named is None and not {"__cuda", *catalogue.namers} & by_name.keys():
         return None

@@ -6,16 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from envgen.model.facts import PLATFORMS, Variant
-from envgen.model.ranges import RANGE
+from envgen.model.ranges import RANGE, version_range
 from envgen.yamlfile.schema import Text, Written
 
+StatedVariant = Variant | SpecifierSet | Literal["any"]  # as a row states it: a variant, or those that a build stands for
 _MINOR = r"[0-9]{1,3}\.[0-9]{1,3}"
 _MINORS = rf" *{_MINOR} *(?:- *{_MINOR} *)?(?:, *{_MINOR} *(?:- *{_MINOR} *)?)*"
 # a visible character: not a space, a control character or an invisible character of Unicode
@@ -54,6 +56,19 @@ def _variant(value: object) -> Variant:
         return Version(value)
     kind = "variant" if isinstance(value, str) else "expected_text"
     raise PydanticCustomError(kind, "expected `cpu` or a CUDA version", {"hint": 'write for instance [cpu] or ["12.6"]'})
+
+
+def _stated_variant(value: object) -> StatedVariant:
+    """A variant, or several in one: a range of CUDA versions, or `any` for builds without one."""
+    if value == "any":
+        return "any"
+    try:
+        return _variant(value) if value == "cpu" or re.fullmatch(_MINOR, str(value)) else version_range(str(value))
+    except ValueError:
+        hint = (
+            'write for instance [cpu], ["12.6"], ["12.*"] for builds that run with every CUDA 12, or [any] for builds without CUDA'
+        )
+        raise PydanticCustomError("variant", "expected `cpu`, a CUDA version or a range, or `any`", {"hint": hint}) from None
 
 
 def _minor(value: object) -> Version:
@@ -106,6 +121,11 @@ VariantText = Annotated[
     Version | None,
     BeforeValidator(_variant),
     WithJsonSchema({"anyOf": [{"const": "cpu"}, {"type": "string", "pattern": f"^{_MINOR}$"}]}),
+]
+StatedText = Annotated[
+    StatedVariant,
+    PlainValidator(_stated_variant, json_schema_input_type=str),
+    WithJsonSchema({"anyOf": [{"enum": ["cpu", "any"]}, {"type": "string", "pattern": RANGE}]}),
 ]
 PlatformText = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
 PlatformKey = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"pattern": f"^(?:{'|'.join(PLATFORMS)})$"})]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 
 from packaging.version import Version
@@ -19,8 +18,9 @@ from envgen.matrix.advice import HOLE, read_advice, read_aliases, read_without_c
 from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
+from envgen.matrix.framework import framework_of
 from envgen.matrix.gpu_code import code_constraints, tegra
-from envgen.matrix.hardware_rows import code_of, gpus_of
+from envgen.matrix.hardware_rows import gpus_of
 from envgen.matrix.hardware_schema import GpuFile
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
@@ -29,8 +29,6 @@ from envgen.matrix.schema import (
     CudnnFile,
     FrameworkFile,
     PackagesFile,
-    ReleaseRow,
-    SpellingRow,
     TargetFile,
 )
 from envgen.matrix.withdrawn import withdrawals
@@ -38,15 +36,11 @@ from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
-    Address,
     Bound,
-    Build,
     Constraint,
     Cudnn,
     Framework,
-    LeftOut,
     Matrix,
-    Release,
     Spelling,
     Target,
     Toolkit,
@@ -77,10 +71,11 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
     files = [(document, checked(document, FrameworkFile)) for name, document in documents.items() if name not in KINDS]
-    found = [(file, _framework(document, file), constraints(document, file.constraints)) for document, file in files]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
     gpu_file = checked(documents["gpus.yaml"], GpuFile)
+    known = {row.version for row in cuda_file.toolkits}
+    found = [(file, framework_of(document, file, known), constraints(document, file.constraints)) for document, file in files]
     matrix = Matrix(
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
@@ -112,100 +107,6 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
 def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
     """A file of the repository, or where it has none the one that comes with envgen."""
     return documents.get(name) or parse(default_text(name), name)
-
-
-def _framework(document: Document, file: FrameworkFile) -> Framework:
-    stem = Path(document.file).stem
-    if file.framework != stem:
-        raise BadInput(
-            f"framework: `{file.framework}` in a file named {stem}.yaml",
-            where=document.at("framework"),
-            hint="rename the file, or correct framework:",
-        )
-    if file.framework in AXES:
-        hint = f"constraints use these names: {', '.join(AXES)}"
-        raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
-    if not file.releases and not file.packages:
-        raise BadInput(
-            "no releases and no packages", where=document.at(), hint="add `releases:`, or `packages:` for verify and probe"
-        )
-    releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
-    no_repeats(((release.version, release.at) for release in releases), "version")
-    providers = {
-        name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
-        for name, rows in file.providers.items()
-    }
-    named: list[tuple[str, tuple[str | int, ...]]] = [
-        (build.provider, ("releases", index, "builds", place))
-        for index, row in enumerate(file.releases)
-        for place, build in enumerate(row.builds)
-    ]
-    named += [(row.provider, ("left-out", index)) for index, row in enumerate(file.left_out)]
-    named += [(row.provider, ("code", index)) for index, row in enumerate(file.code)]
-    for provider, path in named:
-        if provider not in providers:
-            what = f"provider `{provider}` has no entry in providers:"
-            raise BadInput(what, where=document.at(*path, "provider"), hint="add its spelling there")
-    newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
-    left_out = tuple(
-        LeftOut(
-            provider=row.provider,
-            platforms=frozenset(row.platforms),
-            variants=frozenset(row.variants),
-            releases=row.releases,
-            because=row.because,
-            at=document.at("left-out", index),
-        )
-        for index, row in enumerate(file.left_out)
-    )
-    return Framework(
-        name=file.framework,
-        providers=providers,
-        releases=newest_first,
-        because=file.because,
-        left_out=left_out,
-        code=tuple(code_of(row, document.at("code", index)) for index, row in enumerate(file.code)),
-        import_name=file.import_name or file.framework,
-        companion_of=file.companion_of or "",
-    )
-
-
-def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:
-    path = ("releases", index)
-    builds = tuple(
-        Build(
-            provider=item.provider,
-            variants=frozenset(item.variants),
-            platforms=frozenset(item.platforms),
-            pythons=item.python,
-            at=document.at(*path, "builds", place),
-            cudnn=item.cudnn,
-            because=item.because or "",
-            needs=tuple(sorted({**row.needs, **item.needs}.items(), key=itemgetter(0))),
-        )
-        for place, item in enumerate(row.builds)
-    )
-    return Release(
-        framework=framework,
-        version=row.version,
-        builds=builds,
-        at=document.at(*path),
-        note=row.note or "",
-    )
-
-
-def _spelling(row: SpellingRow, at: Address) -> Spelling:
-    channels = tuple(row.channels)
-    return Spelling(
-        releases=row.releases,
-        cpu=tuple(row.cpu),
-        cuda=tuple(row.cuda),
-        channels=channels,
-        newer_minor=row.newer_minor,
-        same_cuda=row.same_cuda,
-        because=row.because,
-        at=at,
-    )
 
 
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:

@@ -22,6 +22,7 @@ from envgen.matrix.fields import (
     Names,
     PlatformKey,
     PlatformText,
+    StatedText,
     VariantText,
     WordText,
 )
@@ -77,7 +78,11 @@ class BuildRow(FileModel):
     """One fact: these variants were published, each for all of these platforms and Python minors."""
 
     provider: Text = Field(description="Who publishes the builds: a name under `providers`.")
-    variants: list[VariantText] = Field(min_length=1, description="`cpu`, or the CUDA versions that it was built for.")
+    variants: list[StatedText] = Field(
+        min_length=1,
+        description="`cpu`, or the CUDA versions that it was built for; `12.*` for builds that run with every CUDA 12, `any` for "
+        "builds that do not depend on CUDA.",
+    )
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
@@ -125,6 +130,7 @@ class LeftOutRow(FileModel):
     platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
     variants: list[VariantText] = Field(default=[], description="Only these variants; left out: all.")
     releases: RangeText | None = Field(default=None, description="Only of these releases; left out: of all.")
+    builds: Text | None = Field(default=None, description="Only those whose build string this glob fits, such as `cuda_*`.")
     because: Because
 
 

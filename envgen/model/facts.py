@@ -86,6 +86,12 @@ class Build:
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
     because: str = ""  # "": the source of the file
     needs: tuple[Need, ...] = ()  # what it was compiled against: the framework that it is a companion of
+    spans: tuple[frozenset[Variant], ...] = ()  # what each variant of the row stands for, where one stands for several
+
+    @property
+    def stated(self) -> tuple[frozenset[Variant], ...]:
+        """For each variant that the row states those that it stands for: every 12.x for builds that run with any."""
+        return self.spans or tuple(frozenset({variant}) for variant in by_cuda(self.variants))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,10 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Builds of a provider that are deliberately not among the facts; without platforms, variants, or releases, those of all."""
+    """Builds of a provider that are deliberately not among the facts; without platforms, variants, or releases, those of all.
+
+    `builds` is a glob that their build strings fit, "" for any.
+    """
 
     provider: str
     platforms: frozenset[Platform]
@@ -126,6 +135,7 @@ class LeftOut:
     releases: SpecifierSet | None
     because: str
     at: Address
+    builds: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,10 +283,16 @@ class Matrix:
         }
 
     @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        """Every framework that is not a companion of another."""
+        return tuple(name for name, framework in self.frameworks.items() if not framework.companion_of)
+
+    @cached_property
     def built(self) -> frozenset[Variant]:
-        """Every variant that some build was made for."""
+        """Every variant that some build was made for. One that stands for several, such as every CUDA 12, does not count."""
         releases = (release for framework in self.frameworks.values() for release in framework.releases)
-        return frozenset(variant for release in releases for build in release.builds for variant in build.variants)
+        stated = (span for release in releases for build in release.builds for span in build.stated)
+        return frozenset(variant for span in stated if len(span) == 1 for variant in span)
 
     @cached_property
     def pythons(self) -> frozenset[Version]:

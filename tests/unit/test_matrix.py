@@ -23,7 +23,7 @@ from envgen.model.resolution import Choice
 from envgen.resolver.specs import spelled
 
 REPO = Path(__file__).parents[2]
-ADDRESS = re.compile(r"(?s)matrices/[a-z]+\.yaml:[1-9]\d*:[1-9]\d*: .")
+ADDRESS = re.compile(r"(?s)matrices/[a-z_]+\.yaml:[1-9]\d*:[1-9]\d*: .")
 SPEC = re.compile(r"(?:[a-z0-9-]+::)?[a-z0-9][a-z0-9_.-]*(?: [0-9][0-9.]*\.\*(?: [A-Za-z0-9_.*]+)?)?")
 
 
@@ -208,8 +208,8 @@ def _variants(matrix: Matrix) -> Iterator[tuple[Release, str, Variant]]:
                         yield release, build.provider, variant
 
 
-def test_the_real_matrices_hold_all_frameworks_and_targets(real: Matrix) -> None:
-    assert set(real.frameworks) == {"jax", "onnxruntime", "pytorch", "tensorflow", "torchaudio", "torchvision"}
+def test_the_real_matrices_hold_frameworks_and_targets(real: Matrix) -> None:
+    assert {"jax", "onnxruntime", "pytorch", "tensorflow", "torchaudio", "torchvision"} <= set(real.frameworks)
     assert {"cpu", "cu102", "cu118", "cu126", "cu129", "cu130"} <= set(real.targets)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, LintResults, ReleaseBuild, rule
 from envgen.curate.lint.satisfiable import final
-from envgen.model.facts import Build, Framework, Platform, Variant, variant_text
+from envgen.model.facts import Build, Framework, Platform, Variant, by_cuda, variant_text
 
 # --- builds ---------------------------------------------------------------------------------------------------------------
 
@@ -103,9 +103,10 @@ def unreachable_builds(context: LintContext) -> LintResults:
                 f"CUDA {cuda} is not in cuda.yaml",
                 "correct it, or add the toolkit there",
             )
-        for variant, platform in sorted(((v, p) for v in build.variants for p in build.platforms), key=str):
+        for stated, platform in product(build.stated, sorted(build.platforms)):
+            variant = by_cuda(stated)[-1]
             old = variant is not None and (oldest is None or variant < oldest)
-            if variant not in unknown and not old and not _used(context, row, variant, platform):
+            if variant not in unknown and not old and not any(_used(context, row, one, platform) for one in stated):
                 text = f"no target is for {variant_text(variant)} on {platform}"
                 yield context.at(build.at, "platforms"), text, "add a target to targets.yaml, or the platform to a target there"
 

@@ -54,7 +54,10 @@ class _Row:
 
 
 def edits(file: FrameworkFile, recorded: Sequence[RecordedBuilds]) -> tuple[Edit, ...]:
-    """The edits that make a file claim what the records hold; none if it does already."""
+    """The edits that make a file claim what the records hold; none if it does already.
+
+    Of a file whose rows state single variants and need nothing: `refresh` asks for no other.
+    """
     known = {release.version for release in file.releases}
     new = {version for item in recorded for version in item.releases} - known
     return (
@@ -86,7 +89,7 @@ def _of_known(framework: str, place: int, release: ReleaseRow, recorded: Sequenc
 
 def _row(place: int, written: BuildRow) -> _Row:
     found = BuildSet(
-        variants=frozenset(written.variants),
+        variants=frozenset(variant for variant in written.variants if variant is None or isinstance(variant, Version)),
         platforms=frozenset(written.platforms),
         pythons=written.python,
         cudnn=written.cudnn,

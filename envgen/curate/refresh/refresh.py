@@ -81,11 +81,34 @@ def _proposal(layout: Layout, inputs: Inputs, name: str, reporter: Reporter) -> 
     recorded = [
         _recorded(provider, builds, complete=inputs.complete) for provider, (builds, _) in zip(providers, usable, strict=True)
     ]
-    changes = edits(checked(parse(text, shown), FrameworkFile), recorded)
+    by_hand = _is_by_hand(framework)
+    changes = () if by_hand else edits(checked(parse(text, shown), FrameworkFile), recorded)
     file = ChangedFile(name=path.name, shown=shown, old=text, new=spliced(text, changes, shown), edits=changes)
     notes = [note for _, problems in usable for note in problems]
+    if by_hand:
+        found = zip(providers, usable, strict=True)
+        notes += [note for provider, (builds, _) in found for note in _unclaimed(framework, provider, builds)]
     reporter.step(name)
     return file, [*notes, *_without_target(inputs.matrix, framework, recorded)]
+
+
+def _is_by_hand(framework: Framework) -> bool:
+    """Whether rows say more than a record does: what a companion goes with, or several CUDA versions in one."""
+    builds = (build for release in framework.releases for build in release.builds)
+    return bool(framework.companion_of) or any(build.spans for build in builds)
+
+
+def _unclaimed(framework: Framework, provider: FrameworkProvider, builds: Iterable[PublishedBuild]) -> list[str]:
+    """The builds that no row claims, by release, where a person must write the rows."""
+    claimed = facts.claimed_builds(framework, provider.name)
+    missing: dict[Version, list[PublishedBuild]] = defaultdict(list)
+    for build in builds:
+        if not build.keys <= claimed:
+            missing[build.version].append(build)
+    return [
+        f"no row claims some builds of {framework.name} {version} from {provider.name}, such as {found[0]} for {found[0].platform}"
+        for version, found in sorted(missing.items())
+    ]
 
 
 def _usable(framework: Framework, builds: BuildIndex, provider: FrameworkProvider) -> tuple[list[PublishedBuild], list[str]]:
@@ -98,7 +121,8 @@ def _usable(framework: Framework, builds: BuildIndex, provider: FrameworkProvide
     for build in builds.builds_of(framework, provider.name, PLATFORMS):
         known = bool(build.keys & claimed)
         skipped = build.version < provider.oldest or build.version.is_prerelease
-        if not known and (skipped or facts.left_out(framework, provider.name, build)):
+        left_out = facts.left_out(framework, provider.name, build)
+        if (left_out and left_out.builds) or (not known and (skipped or left_out)):
             continue
         problem = _problem(framework, builds, provider.name, build)
         problems += [problem] if problem else []
