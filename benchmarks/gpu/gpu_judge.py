@@ -198,8 +198,8 @@ def _chosen(observed: Observed, project: str) -> Answer:
     driver = _numbers(observed.runs["doctor"].data["machine"]["cuda"])
     run = observed.runs[f"lock/{project}"]
     if runs is None:
-        refused = run.status == 2 and (not cuda or "cannot run any CUDA target" in run.err or "has no " in run.err)
-        return "no CUDA target runs here", f"exit {run.status}", refused or (not cuda and run.status == 0)
+        refused = run.status == 2 and (not cuda or "CUDA target" in run.err)
+        return "no CUDA target runs here", f"exit {run.status}: {run.err.partition(chr(10))[0]}", refused or (not cuda and run.status == 0)
     rows = [(row["target"], row["state"]) for row in run.data]
     newer = [fit["target"] for fit in cuda if _numbers(fit["cuda"]) > _numbers(runs["cuda"]) and not fit["why"]]
     right = rows == [(runs["target"], "unchanged")] and _numbers(runs["cuda"])[0] <= driver[0] and not newer and run.status == 0
@@ -230,7 +230,7 @@ def _probe_checks(observed: Observed, label: str) -> Iterator[Check]:
     yield ask("does every framework compute on the GPU?", lambda: _computes(runs))
     for framework in _frameworks(runs["as-it-is"]):
         yield ask(f"which GPU does {framework} see?", partial(_sees, observed, runs, framework))
-    yield ask("--require-cuda with the GPU", lambda: _exit(runs["required"], 0, ("ok", "note")))
+    yield ask("--require-cuda with the GPU", lambda: _exit(runs["required"], 0, _FINE))
     yield ask("an empty CUDA_VISIBLE_DEVICES", lambda: _hidden(runs["hidden"]))
     yield ask("an empty CUDA_VISIBLE_DEVICES with --require-cuda", lambda: _required(runs["hidden-required"], {"hidden"}))
     for shadow in SHADOWS:
@@ -271,17 +271,34 @@ def _only_imported(row: Mapping[str, Any]) -> bool:
 
 
 def _computes(runs: Mapping[str, Run]) -> Answer:
-    """Every CUDA build is ok; a warning about the machine's own LD_LIBRARY_PATH is right if it is ok without that variable."""
+    """Every CUDA build computes on the GPU; a warning about the machine's own LD_LIBRARY_PATH is right if none is left without it.
+
+    A note is no fault: that CUDA's minor-version compatibility applies, or that nothing names what a build is meant for.
+    """
     rows = runs["as-it-is"].data["frameworks"]
-    found = {row["framework"]: row["state"] for row in rows if _is_cuda(row)}
-    others = [row["framework"] for row in rows if not _is_cuda(row) and row["state"] not in ("ok", "note")]
-    right = bool(found) and set(found.values()) == {"ok"} and not others
+    builds = [row for row in rows if _is_cuda(row)]
+    others = [row["framework"] for row in rows if not _is_cuda(row) and row["state"] not in _FINE]
+    right = bool(builds) and all(map(_on_gpu, builds)) and not others
     if not right and "clean" in runs:
-        blamed = [row for row in rows if row["state"] != "ok" and _is_cuda(row) and not _names_variable(row)]
-        clean = {row["framework"]: row["state"] for row in runs["clean"].data["frameworks"] if _is_cuda(row)}
-        right = not blamed and not others and clean.keys() == found.keys() and set(clean.values()) == {"ok"}
-        return "ok, or ok without LD_LIBRARY_PATH", f"{found}; without LD_LIBRARY_PATH {clean}", right
-    return "ok for each CUDA build", f"{found}{f'; wrong: {others}' if others else ''}", right
+        blamed = [row for row in builds if not _on_gpu(row) and not _names_variable(row)]
+        clean = [row for row in runs["clean"].data["frameworks"] if _is_cuda(row)]
+        same = bool(builds) and [row["framework"] for row in clean] == [row["framework"] for row in builds]
+        right = same and all(map(_on_gpu, clean)) and not blamed and not others
+        return f"{_COMPUTES}, or so without LD_LIBRARY_PATH", f"{_told(builds)}; without LD_LIBRARY_PATH {_told(clean)}", right
+    return f"{_COMPUTES}, each CUDA build", f"{_told(builds)}{f'; wrong: {others}' if others else ''}", right
+
+
+_FINE, _COMPUTES = ("ok", "note"), "ok or note, computed on the GPU"
+
+
+def _on_gpu(row: Mapping[str, Any]) -> bool:
+    return row["state"] in _FINE and row["ran_on"] == "gpu" and row["agrees"] is True
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The verdict on each framework, with its notes."""
+    told = {row["framework"]: ", ".join((row["state"], *(issue["rule"] for issue in row["issues"]))) for row in rows}
+    return "; ".join(f"{name}: {state}" for name, state in told.items()) or "none"
 
 
 def _names_variable(row: Mapping[str, Any]) -> bool:
@@ -341,7 +358,7 @@ def _shadowed(run: Run, folder: str) -> Answer:
 def _outcome(row: Mapping[str, Any], folder: str) -> tuple[str, str]:
     rules = ", ".join(issue["rule"] for issue in row["issues"]) or "no finding"
     loaded = any(_within(library["path"], folder) for library in row["libraries"])
-    if row["state"] in ("ok", "note") and row["ran_on"] == "gpu" and row["agrees"] and not loaded:
+    if _on_gpu(row) and not loaded:
         return "own libraries", rules
     told = any(folder in f"{issue['text']} {issue['hint']}" for issue in row["issues"] if issue["severity"] != "note")
     return ("named" if told else "wrong"), rules

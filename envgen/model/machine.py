@@ -96,6 +96,7 @@ class Fit:
     cautions: tuple[str, ...] = ()
     fixes: tuple[str, ...] = ()
     locked: bool = True  # False if its lock was looked for and not found
+    driver_suffices: bool = True  # whether the driver is new enough, although the target may not run for another reason
 
     @property
     def runs(self) -> bool:

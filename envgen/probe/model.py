@@ -78,6 +78,7 @@ class Answer:
     outside: bool = False  # whether that file lies outside the environment
     build: BuildKind = "unknown"
     cuda: Version | None = None  # of the build: major.minor, or a major alone
+    compiler: Version | None = None  # the CUDA of the compiler that it loads at run time, if it says so
     cudnn: Version | None = None
     available: bool | None = None  # whether it can use a GPU; None if it was not asked, or could not answer
     devices: tuple[Device, ...] = ()

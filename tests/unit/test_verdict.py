@@ -402,6 +402,24 @@ FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, s
 }
 
 
+@pytest.mark.parametrize(
+    ("build", "compiler", "said"),
+    [
+        ("12.6", "12.2", ""),  # what was built needs no newer driver, by minor-version compatibility; what compiles is as old as it
+        ("12.2", "12.2", ""),
+        ("12.2", "12.6", "compiles at run time with CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail"),
+        ("12.6", None, "is built for CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail"),
+    ],
+)
+def test_what_compiles_at_run_time_decides_whether_it_may_fail(
+    verdict: Evaluate, build: str, compiler: str | None, said: str
+) -> None:
+    installed = replace(CUDA_BUILD, expected=Expectation("cuda", cuda=V("12")))
+    answer = replace(SEES, cuda=V(build), compiler=V(compiler) if compiler else None)
+    found = verdict(answer, environment(installed), replace(HOST, cuda=V("12.2")))
+    assert [issue.text for issue in found.issues] == ([said] if said else [])
+
+
 @pytest.mark.parametrize("name", FINDINGS)
 def test_what_is_found_beside(verdict: Evaluate, name: str) -> None:
     answer, here, machine, expected = FINDINGS[name]
