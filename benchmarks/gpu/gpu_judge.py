@@ -199,7 +199,11 @@ def _chosen(observed: Observed, project: str) -> Answer:
     run = observed.runs[f"lock/{project}"]
     if runs is None:
         refused = run.status == 2 and (not cuda or "CUDA target" in run.err)
-        return "no CUDA target runs here", f"exit {run.status}: {run.err.partition(chr(10))[0]}", refused or (not cuda and run.status == 0)
+        return (
+            "no CUDA target runs here",
+            f"exit {run.status}: {run.err.partition(chr(10))[0]}",
+            refused or (not cuda and run.status == 0),
+        )
     rows = [(row["target"], row["state"]) for row in run.data]
     newer = [fit["target"] for fit in cuda if _numbers(fit["cuda"]) > _numbers(runs["cuda"]) and not fit["why"]]
     right = rows == [(runs["target"], "unchanged")] and _numbers(runs["cuda"])[0] <= driver[0] and not newer and run.status == 0

@@ -77,6 +77,11 @@ def entries(value: str) -> tuple[str, ...]:
     return tuple(entry for entry in value.split(os.pathsep) if Path(entry).is_absolute())
 
 
+def is_searched(folder: str) -> bool:
+    """Whether a folder is one of the system, which the loader searches without any variable."""
+    return folder.strip("/") in _SYSTEM
+
+
 def names(folder: Path) -> tuple[str, ...]:
     """The sorted names of the files in a folder; empty if it cannot be listed."""
     try:

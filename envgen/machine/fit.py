@@ -334,7 +334,9 @@ def _why_no_cuda(machine: Machine, cuda: Sequence[Fit]) -> str:
 def _none_runs(machine: Machine, cuda: Sequence[Fit], of: str = "") -> str:
     """That none of some CUDA targets runs, with the reasons of the closest one."""
     closest = _closest(cuda)
-    subject = f"no CUDA target{of} runs here" if closest.driver_suffices else f"driver {_driver(machine)} cannot run any CUDA target{of}"
+    subject = (
+        f"no CUDA target{of} runs here" if closest.driver_suffices else f"driver {_driver(machine)} cannot run any CUDA target{of}"
+    )
     return f"{subject} ({closest.target}: {'; '.join(closest.why)})"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.machine import cuda_paths
 from envgen.machine.cuda_paths import HOMES
 from envgen.model.machine import Machine, Symptom, SymptomSeverity, System, SystemCuda
 
@@ -27,7 +28,6 @@ class Host:
 SymptomRule = Callable[[Host], Iterator[Symptom]]
 
 _SEVERITIES: tuple[SymptomSeverity, ...] = ("error", "warning", "note")
-_UNSET_LIBRARY_PATH = "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"
 
 
 def find_symptoms(machine: Machine, system: System) -> tuple[Symptom, ...]:
@@ -80,6 +80,8 @@ def incomplete_driver(host: Host) -> Iterator[Symptom]:
         fix = "check `nvidia-smi` and the kernel log (`dmesg`)"
         if "libcuda" in host.machine.note:
             fix = "install libcuda of the same version; in a container set NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+        elif any(item.kind == "driver stub" for item in host.system.outside):
+            fix = "remove the stub of libcuda from LD_LIBRARY_PATH: it was asked instead of the driver's"
         yield Symptom(id="driver-answers", severity="warning", text=host.machine.note, fix=fix)
 
 
@@ -149,7 +151,7 @@ def two_toolkits(host: Host) -> Iterator[Symptom]:
     toolkits = _versions([item for item in host.system.outside if item.kind == "CUDA" and item.via == "LD_LIBRARY_PATH"])
     if len(toolkits) > 1:
         text = f"LD_LIBRARY_PATH leads to {_listed(toolkits)}"
-        yield Symptom(id="two-toolkits", severity=_error(host), text=text, fix=_UNSET_LIBRARY_PATH)
+        yield Symptom(id="two-toolkits", severity=_error(host), text=text, fix=_clear_library_path(host, toolkits))
 
 
 def library_path(host: Host) -> Iterator[Symptom]:
@@ -159,7 +161,7 @@ def library_path(host: Host) -> Iterator[Symptom]:
         found = _versions([item for item in loaded if item.kind == kind])
         if found and not (kind == "CUDA" and len(found) > 1):  # reported by two_toolkits
             text = f"LD_LIBRARY_PATH leads to {_listed(found)}, which may be loaded instead of the environment's own"
-            yield Symptom(id="library-path", severity="warning", text=text, fix=_UNSET_LIBRARY_PATH)
+            yield Symptom(id="library-path", severity="warning", text=text, fix=_clear_library_path(host, found))
 
 
 def driver_stub(host: Host) -> Iterator[Symptom]:
@@ -201,7 +203,8 @@ def cuda_home(host: Host) -> Iterator[Symptom]:
         via = tuple(dict.fromkeys(item.via for item in toolkits))
         text = f"{_lead(via)} to {_listed(versions)}, which extensions that you compile will use"
         homes = [variable for variable in HOMES if variable in via]
-        fix = f"unset {' '.join(homes)}" if homes else "to compile, put the environment's own nvcc first on PATH"
+        first = "to compile, put the environment's own nvcc first on PATH"
+        fix = "; ".join(filter(None, (f"unset {' '.join(homes)}" if homes else "", first if "PATH" in via else "")))
         yield Symptom(id="toolkit", severity="warning" if len(versions) > 1 else "note", text=text, fix=fix)
 
 
@@ -301,6 +304,17 @@ CHECKS: tuple[SymptomRule, ...] = (
 def _error(host: Host) -> SymptomSeverity:
     """The severity of what breaks CUDA environments."""
     return "error" if host.machine.driver else "warning"
+
+
+def _clear_library_path(host: Host, found: Sequence[SystemCuda]) -> str:
+    """How to take CUDA off LD_LIBRARY_PATH: as a whole, unless the driver's libraries may be found through it alone."""
+    named = {item.folder for item in found}
+    entries = cuda_paths.entries(host.system.variables.get("LD_LIBRARY_PATH", ""))
+    kept = [entry for entry in entries if entry in host.system.driver_folders and not cuda_paths.is_searched(entry)]
+    kept = [entry for entry in kept if entry not in named]
+    if not kept:
+        return "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"
+    return f"remove the folders of CUDA from LD_LIBRARY_PATH, but keep {kept[0]}, which has the driver's libraries"
 
 
 def _minor(version: str) -> str:

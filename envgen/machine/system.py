@@ -146,7 +146,7 @@ def _driver_folders(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
     for place in dict.fromkeys(
         (*(f"/{usual}" for usual in _DRIVER_FOLDERS), *cuda_paths.entries(environ.get("LD_LIBRARY_PATH", "")))
     ):
-        if any(_DRIVER.match(name) for name in cuda_paths.names(cuda_paths.below(root, place))):
+        if Path(place).name != "stubs" and any(_DRIVER.match(name) for name in cuda_paths.names(cuda_paths.below(root, place))):
             yield place
 
 

@@ -140,14 +140,21 @@ class Interpreter:
 class InstalledEnvironment:
     """An environment as its files describe it: the target it was made for ("" if nothing names one), and its frameworks by name.
 
-    With `cuda_required`, every framework must compute on a GPU, whatever its package is meant for.
+    `interpreter` is the Python that was named, if not the folder was. With `cuda_required`, every framework must compute on a GPU,
+    whatever its package is meant for.
     """
 
     prefix: Path
     target: str
     expected: Expectation | None  # by the target; None without one
     frameworks: Mapping[str, InstalledFramework]
+    interpreter: Path | None = None
     cuda_required: bool = False
+
+    @property
+    def where(self) -> Path:
+        """What was named."""
+        return self.interpreter or self.prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,12 +215,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do."""
+    """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do.
+
+    `folder` is the one that it is about, if it is about one.
+    """
 
     rule: str
     severity: IssueSeverity
     text: str
     hint: str = ""
+    folder: str = ""
 
 
 ProbeRule = Callable[[Comparison], Iterator[Issue]]

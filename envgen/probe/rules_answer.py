@@ -83,7 +83,7 @@ def foreign_libraries(case: Comparison) -> Iterator[Issue]:
         text = f"loaded {names} from outside the environment: {folder}{built}"
         severity: IssueSeverity = "error" if other else "warning"
         hint = f"{found_through(case, folder)}; try without it"
-        yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint)
+        yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint, folder=folder)
 
 
 def no_code_for_one(case: Comparison) -> Iterator[Issue]:

@@ -402,12 +402,29 @@ FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, s
 }
 
 
+def test_a_folder_is_named_once(verdict: Evaluate) -> None:
+    """The stub that hides the GPU is not told again as a library from outside; one of another major is, because that is more."""
+    stub = Library("/opt/cuda/stubs/libcuda.so.1", "foreign")
+    found = verdict(replace(BLIND, libraries=(stub, FOREIGN)), environment(), HOST)
+    assert [(issue.rule, issue.folder) for issue in found.issues] == [
+        ("stub-driver", "/opt/cuda/stubs"),
+        ("foreign-library", "/usr/local/cuda-12.4/lib64"),
+    ]
+    other = verdict(replace(BLIND, libraries=(OTHER_FOREIGN,)), environment(), HOST)
+    assert [issue.severity for issue in other.issues] == ["error", "error"]
+    assert "but the build is for CUDA 12.6" in other.issues[1].text
+
+
 @pytest.mark.parametrize(
     ("build", "compiler", "said"),
     [
         ("12.6", "12.2", ""),  # what was built needs no newer driver, by minor-version compatibility; what compiles is as old as it
         ("12.2", "12.2", ""),
-        ("12.2", "12.6", "compiles at run time with CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail"),
+        (
+            "12.2",
+            "12.6",
+            "compiles at run time with CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail",
+        ),
         ("12.6", None, "is built for CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail"),
     ],
 )
