@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from envgen.machine import cuda_paths
 from envgen.machine.cuda_paths import HOMES
+from envgen.machine.toolkits import distinct, listed
 from envgen.model.machine import Machine, Symptom, SymptomSeverity, System, SystemCuda
 
 
@@ -148,9 +149,9 @@ def musl(host: Host) -> Iterator[Symptom]:
 
 def two_toolkits(host: Host) -> Iterator[Symptom]:
     """LD_LIBRARY_PATH with two CUDA versions: a program may load libraries of both."""
-    toolkits = _versions([item for item in host.system.outside if item.kind == "CUDA" and item.via == "LD_LIBRARY_PATH"])
+    toolkits = distinct([item for item in host.system.outside if item.kind == "CUDA" and item.via == "LD_LIBRARY_PATH"])
     if len(toolkits) > 1:
-        text = f"LD_LIBRARY_PATH leads to {_listed(toolkits)}"
+        text = f"LD_LIBRARY_PATH leads to {listed(toolkits)}"
         yield Symptom(id="two-toolkits", severity=_error(host), text=text, fix=_clear_library_path(host, toolkits))
 
 
@@ -158,9 +159,9 @@ def library_path(host: Host) -> Iterator[Symptom]:
     """CUDA or cuDNN on LD_LIBRARY_PATH takes precedence over pip wheels and over what programs load at run time."""
     loaded = [item for item in host.system.outside if item.via == "LD_LIBRARY_PATH"]
     for kind in ("CUDA", "cuDNN"):
-        found = _versions([item for item in loaded if item.kind == kind])
+        found = distinct([item for item in loaded if item.kind == kind])
         if found and not (kind == "CUDA" and len(found) > 1):  # reported by two_toolkits
-            text = f"LD_LIBRARY_PATH leads to {_listed(found)}, which may be loaded instead of the environment's own"
+            text = f"LD_LIBRARY_PATH leads to {listed(found)}, which may be loaded instead of the environment's own"
             yield Symptom(id="library-path", severity="warning", text=text, fix=_clear_library_path(host, found))
 
 
@@ -198,10 +199,10 @@ def cuda_home(host: Host) -> Iterator[Symptom]:
             text = f"{variable}={system.variables[variable]} is not a folder, or is empty"
             yield Symptom(id="cuda-home", severity="warning", text=text, fix=f"unset {variable}")
     toolkits = [item for item in system.outside if item.kind == "CUDA" and item.via in (*HOMES, "PATH")]
-    versions = _versions(toolkits)
+    versions = distinct(toolkits)
     if versions:
         via = tuple(dict.fromkeys(item.via for item in toolkits))
-        text = f"{_lead(via)} to {_listed(versions)}, which extensions that you compile will use"
+        text = f"{_lead(via)} to {listed(versions)}, which extensions that you compile will use"
         homes = [variable for variable in HOMES if variable in via]
         first = "to compile, put the environment's own nvcc first on PATH"
         fix = "; ".join(filter(None, (f"unset {' '.join(homes)}" if homes else "", first if "PATH" in via else "")))
@@ -326,30 +327,5 @@ def _in_active_environment(system: System, variable: str) -> bool:
     return bool(prefix) and system.variables[variable].startswith(prefix)
 
 
-def _versions(found: Sequence[SystemCuda]) -> list[SystemCuda]:
-    """The most precise of each version, in the order found. 12, 12.4 and 12.4.127 are one version; an unknown one may be any."""
-    known = dict.fromkeys(map(_parts, found))
-    distinct = [parts for parts in known if not any(_is_less_precise(parts, other) for other in known)]
-    best = (max((item for item in found if _parts(item) == parts), key=_precision) for parts in distinct)
-    return sorted(best, key=found.index)
-
-
-def _precision(item: SystemCuda) -> int:
-    return item.version.count(".")
-
-
-def _parts(item: SystemCuda) -> tuple[str, ...]:
-    """The major and minor of a version, as far as it is known."""
-    return tuple(part for part in item.version.split(".")[:2] if part)
-
-
-def _is_less_precise(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return len(one) < len(other) and other[: len(one)] == one
-
-
 def _lead(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} lead{'s' if len(names) == 1 else ''}"
-
-
-def _listed(found: Sequence[SystemCuda]) -> str:
-    return " and ".join(f"{item.kind} {item.version or 'of unknown version'} ({item.folder})" for item in found)
