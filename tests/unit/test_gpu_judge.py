@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -262,6 +263,39 @@ def test_a_cpu_build_beside_cuda_builds_is_not_asked_for_a_gpu() -> None:
         data["frameworks"].append({**row("onnxruntime", "note", None, (issue("import-only", "note"),)), "meant": {"gpu": None}})
 
     assert failed(changed("probe/python 1/as-it-is", add)) == set()
+
+
+# --- a real machine ---------------------------------------------------------------------------------------------------------
+
+
+def answered() -> Observed:
+    """What an H100 with driver 580 and CUDA 13.0 answered, with torch, jax, cupy and onnxruntime installed by pip.
+
+    Cut down to what is judged, with other folders. CuPy is built for CUDA 13.2: it runs by minor-version compatibility.
+    """
+    told = json.loads((Path(__file__).parent / "answers" / "gpu_check_h100.json").read_text(encoding="utf-8"))
+    runs = {name: Run(status=row["status"], out=json.dumps(row["out"]), err=row["err"]) for name, row in told.items()}
+    folders = {name: f"/shadows/{name}" for name in FOLDERS}
+    return Observed(
+        told=Told((Card(NAME, "9.0"),), "580.159.04", "13.0"), runs=runs, folders=folders, interpreters=("python 1", "python 2")
+    )
+
+
+def test_the_answers_of_a_real_machine_pass() -> None:
+    assert [(check.question, check.found) for check in judge(answered()) if check.state != "passed"] == []
+    found = next(check for check in judge(answered()) if check.question == "does every framework compute on the GPU?")
+    assert found.found == "cupy: note, newer-than-driver; jax: ok; pytorch: ok"
+
+
+def test_minor_version_compatibility_is_no_failure_but_a_warning_is() -> None:
+    """A note says what may fail on this driver; that the framework computed on the GPU is another question."""
+    note = issue("newer-than-driver", "note", "update the driver if it does")
+    question = "does every framework compute on the GPU?"
+    assert question not in failed(changed("probe/python 1/as-it-is", _set(*FIRST, to=row("pytorch", "note", issues=(note,)))))
+    warned = row("pytorch", "warning", issues=({**note, "severity": "warning"},))
+    assert question in failed(changed("probe/python 1/as-it-is", _set(*FIRST, to=warned)))
+    elsewhere = row("pytorch", "note", "cpu", issues=(note,))
+    assert question in failed(changed("probe/python 1/as-it-is", _set(*FIRST, to=elsewhere)))
 
 
 # --- what may be published ------------------------------------------------------------------------------------------------
