@@ -112,6 +112,8 @@ def _doctor_checks(observed: Observed) -> Iterator[Check]:
     for shadow in SHADOWS:
         if shadow in observed.folders:
             yield ask(f"does doctor name the folder in LD_LIBRARY_PATH ({shadow})?", partial(_doctor_shadow, observed, shadow))
+    if "text/doctor" in observed.runs:
+        yield ask("does its page fit 80 columns?", lambda: _page_fits(observed.runs["text/doctor"], _names(observed)))
 
 
 _COMPARED: dict[str, tuple[Callable[[Told], Any], Callable[[Any], Any]]] = {
@@ -168,6 +170,14 @@ def _doctor_shadow(observed: Observed, shadow: str) -> Answer:
     severe = [symptom for symptom in run.data["symptoms"] if folder in symptom["text"] and symptom["severity"] != "note"]
     wanted = "driver-stub" if shadow == "stubs" else "library-path"
     return wanted, ", ".join(told) or "nothing", wanted in told and bool(severe)
+
+
+def _page_fits(run: Run, names: Sequence[str]) -> Answer:
+    """Every line fits, and what the machine has stands in the page."""
+    lines = run.out.splitlines()
+    longest = max(map(len, lines))
+    right = run.status == 0 and longest <= 80 and all(name in run.out for name in names) and "Traceback" not in run.err
+    return f"exit 0, at most 80 columns, {names}", f"exit {run.status}, {len(lines)} lines of at most {longest} columns", right
 
 
 # --- targets --------------------------------------------------------------------------------------------------------------
@@ -240,12 +250,60 @@ def _probe_checks(observed: Observed, label: str) -> Iterator[Check]:
     for shadow in SHADOWS:
         if shadow in runs:
             yield ask(f"a wrong LD_LIBRARY_PATH ({shadow})", partial(_shadowed, runs[shadow], observed.folders[shadow]))
+    if "setting" in runs:
+        yield ask("a variable that selects the CPU with --require-cuda", lambda: _setting(runs["setting"]))
+    if f"text/{label}" in observed.runs:
+        yield ask("what does probe print?", lambda: _printed(observed.runs[f"text/{label}"], runs["as-it-is"], _names(observed)))
+    yield from _pytest_checks(observed, label)
     if "stubs-required" in runs:
         yield ask("a stub of the driver with --require-cuda", lambda: _consistent(runs["stubs-required"]))
 
 
 def _of(name: str, label: str) -> bool:
     return name.startswith(f"probe/{label}/")
+
+
+def _setting(run: Run) -> Answer:
+    """An error, whose text and hint name the variable."""
+    issues = [issue for row in run.data["frameworks"] for issue in row["issues"] if issue["severity"] == "error"]
+    named = [issue["rule"] for issue in issues if "JAX_PLATFORMS=cpu" in issue["text"] and "JAX_PLATFORMS" in issue["hint"]]
+    return "exit 1, JAX_PLATFORMS=cpu is named", f"exit {run.status}, {_rules(run)}", run.status == 1 and bool(named)
+
+
+def _printed(run: Run, told: Run, names: Sequence[str]) -> Answer:
+    """A line for each framework with the same verdict as in the JSON, and the GPUs."""
+    lines = [f"{row['framework']}: {row['state']}: {row['reason']}" for row in told.data["frameworks"] if _is_cuda(row)]
+    missing = [line for line in (*lines, *names) if line not in run.out]
+    return f"exit 0, {len(lines)} verdicts, {names}", f"exit {run.status}, missing: {missing}", run.status == 0 and not missing
+
+
+def _pytest_checks(observed: Observed, label: str) -> Iterator[Check]:
+    """The plugin, where pytest and envgen can be started in that Python."""
+    runs = {name.rpartition("/")[2]: run for name, run in observed.runs.items() if name.startswith(f"pytest/{label}/")}
+    question = "pytest --require-cuda"
+    if not runs:
+        return
+    if runs["starts"].status != 0:
+        yield _skipped(label, question, f"pytest does not start there: {runs['starts'].err.strip().rpartition(chr(10))[2]}")
+        return
+    yield _check(label, f"{question} with the GPU", lambda: _tested(runs["seen"]))
+    yield _check(label, f"{question} and an empty CUDA_VISIBLE_DEVICES", lambda: _not_tested(runs["hidden"]))
+
+
+def _tested(run: Run) -> Answer:
+    right = run.status == 0 and "1 passed" in run.out and "require-cuda: " in run.out
+    return "exit 0, 1 passed", f"exit {run.status}, {_last(run)}", right
+
+
+def _not_tested(run: Run) -> Answer:
+    right = run.status == 1 and "[hidden]" in run.out and "passed" not in run.out
+    return "exit 1, [hidden], no test", f"exit {run.status}, {_last(run)}", right
+
+
+def _last(run: Run) -> str:
+    """The last line that says something."""
+    lines = [line for line in f"{run.out}\n{run.err}".splitlines() if line.strip(" =!")]
+    return lines[-1].strip(" =!") if lines else "nothing"
 
 
 def _nothing_to_probe(run: Run) -> Answer:

@@ -138,6 +138,9 @@ def unexplained(case: Comparison) -> Iterator[Issue]:
         f"sees no GPU, although this machine has one ({gpus}){f', with {settings}' if settings else ''}{f': {own}' if own else ''}"
     )
     hint = "check `nvidia-smi`, /dev/nvidia* and the GPU settings of the container"
+    if case.answer.settings:
+        names = ", ".join(setting.partition("=")[0] for setting in case.answer.settings)
+        hint = f"try without {names}, which selects its device; else {hint}"
     yield Issue(rule="unexplained", severity=case.missing_gpu, text=text, hint=hint)
 
 

@@ -227,6 +227,12 @@ def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Evaluate, driver: str, c
     assert (found.issues[0].rule == "driver-too-old") == old
 
 
+def test_a_setting_that_selects_the_device_is_what_to_try_without(verdict: Evaluate) -> None:
+    (issue,) = verdict(replace(BLIND, settings=("JAX_PLATFORMS=cpu",)), environment(), HOST).issues
+    assert (issue.rule, "with JAX_PLATFORMS=cpu" in issue.text) == ("unexplained", True)
+    assert issue.hint.startswith("try without JAX_PLATFORMS, which selects its device; else check `nvidia-smi`")
+
+
 def test_on_windows_cuda_13_needs_driver_580(verdict: Evaluate) -> None:
     """576.02 came with CUDA 12.9."""
     machine = Machine(driver=V("576.02"), cuda=V("12.9"), gpus=(T4,))
