@@ -15,6 +15,7 @@ from packaging.version import Version
 from envgen.machine import cuda_paths
 from envgen.machine.cuda_paths import HOMES
 from envgen.machine.toolkits import distinct, listed
+from envgen.model.facts import driver_text
 from envgen.model.machine import Machine, Symptom, SymptomSeverity, System, SystemCuda
 
 
@@ -173,6 +174,24 @@ def driver_stub(host: Host) -> Iterator[Symptom]:
             yield Symptom(id="driver-stub", severity=_error(host), text=text, fix="remove this folder from LD_LIBRARY_PATH")
 
 
+def compatibility(host: Host) -> Iterator[Symptom]:
+    """A newer libcuda in place of the driver's: https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html."""
+    driver, others = host.machine.driver, [gpu.name for gpu in host.machine.gpus if gpu.data_centre is False]
+    for item in (item for item in host.system.outside if item.kind == "libcuda" and driver):
+        text = (
+            f"LD_LIBRARY_PATH leads to libcuda {item.version or 'of unknown version'} ({item.folder}), which replaces the driver's"
+        )
+        fix = "remove this folder from LD_LIBRARY_PATH"
+        severity: SymptomSeverity = "warning"
+        if others:
+            text += f"; that is for data-centre GPUs and some RTX cards, and may fail on {others[0]}"
+        elif item.version and driver and Version(item.version) <= driver:
+            text += f", although it is not newer than the driver, {driver_text(driver)}"
+        else:
+            fix, severity = "nothing to do if the driver is older than the environment's CUDA requires", "note"
+        yield Symptom(id="forward-compatibility", severity=severity, text=text, fix=fix)
+
+
 def relative_entries(host: Host) -> Iterator[Symptom]:
     """An empty or relative entry makes programs load libraries from the current folder."""
     if host.system.relative_entries:
@@ -292,6 +311,7 @@ CHECKS: tuple[SymptomRule, ...] = (
     two_toolkits,
     library_path,
     driver_stub,
+    compatibility,
     preloaded,
     cuda_home,
     mamba_toolkit,
@@ -309,10 +329,9 @@ def _error(host: Host) -> SymptomSeverity:
 
 def _clear_library_path(host: Host, found: Sequence[SystemCuda]) -> str:
     """How to take CUDA off LD_LIBRARY_PATH: as a whole, unless the driver's libraries may be found through it alone."""
-    named = {item.folder for item in found}
     entries = cuda_paths.entries(host.system.variables.get("LD_LIBRARY_PATH", ""))
-    kept = [entry for entry in entries if entry in host.system.driver_folders and not cuda_paths.is_searched(entry)]
-    kept = [entry for entry in kept if entry not in named]
+    own = [entry for entry in entries if entry in host.system.driver_folders and not cuda_paths.is_searched(entry)]
+    kept = [entry for entry in own if entry not in {item.folder for item in found}]
     if not kept:
         return "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"
     return f"remove the folders of CUDA from LD_LIBRARY_PATH, but keep {kept[0]}, which has the driver's libraries"

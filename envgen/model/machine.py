@@ -37,7 +37,7 @@ class SystemCuda:
     `via` is what leads there: the name of a variable (LD_LIBRARY_PATH, LD_PRELOAD, PATH, CUDA_HOME), or "disk" if nothing does.
     """
 
-    kind: Literal["CUDA", "cuDNN", "driver stub"]  # the stub is a libcuda that is only there to link against
+    kind: Literal["CUDA", "cuDNN", "driver stub", "libcuda"]  # a stub to link against; a newer libcuda
     version: str
     folder: str
     via: str

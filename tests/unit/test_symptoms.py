@@ -194,6 +194,26 @@ def test_a_folder_of_the_driver_stays_on_the_library_path(tmp_path: Path, path: 
     assert found(tmp_path, SERVER, files, LD_LIBRARY_PATH=path)["library-path"].fix == fix
 
 
+@pytest.mark.parametrize(
+    ("version", "data_centre", "severity", "said"),
+    [
+        ("580.65.06", True, "note", "leads to libcuda 580.65.06 (/usr/local/cuda-13.0/compat), which replaces the driver's"),
+        ("580.65.06", None, "note", "which replaces the driver's"),
+        ("580.65.06", False, "warning", "that is for data-centre GPUs and some RTX cards, and may fail on NVIDIA A100-SXM4-40GB"),
+        ("525.60.13", True, "warning", "although it is not newer than the driver, 535.104.05"),
+        ("1", True, "note", "leads to libcuda of unknown version"),
+    ],
+)
+def test_a_libcuda_of_cuda_compat(tmp_path: Path, version: str, data_centre: bool | None, severity: str, said: str) -> None:
+    """A toolkit brings it in a folder of its own, which some images put on LD_LIBRARY_PATH whatever the driver is."""
+    has = replace(SERVER, gpus=(replace(A100, data_centre=data_centre),))
+    build(tmp_path, {"usr/local/cuda-13.0/compat/libcuda.so.1": "", f"usr/local/cuda-13.0/compat/libcuda.so.{version}": ""})
+    system = inspect(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-13.0/compat"})
+    (symptom,) = find_symptoms(has, system)
+    assert (symptom.id, symptom.severity, system.driver_folders) == ("forward-compatibility", severity, ())
+    assert said in symptom.text
+
+
 def test_nvml_that_asked_a_stub_is_told_so(tmp_path: Path) -> None:
     """NVML asks libcuda for the CUDA version, and finds the stub as any program does; it is no folder of the driver."""
     asked = replace(SERVER, cuda=None, note="CUDA version: NVML error 999 (Unknown Error)")
