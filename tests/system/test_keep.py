@@ -212,6 +212,17 @@ def test_a_new_template_is_rendered_without_a_solve(site: Workspace) -> None:
     assert entries(site, "cpu", "linux-64") == old
 
 
+def test_a_target_that_lost_a_platform_to_the_index_is_unchanged_at_the_next_run(workspace: Workspace, tmp_path: Path) -> None:
+    """The lock says which; an update tries again."""
+    workspace.project("p", project(targets="[cpu]", platforms="linux-64, osx-arm64", pytorch="2.7.1"))
+    rest = tuple(row for row in OLD if (row.name, row.subdir) != ("pytorch", "osx-arm64"))
+    part = channel(tmp_path / "part", rest)
+    assert "osx-arm64 dropped by the index" in run(workspace, "lock", "--index", part).err
+    assert "Nothing to do" in run(workspace, "lock", "--index", part).err
+    run(workspace, "update", "--index", channel(tmp_path / "whole", OLD))
+    assert "pytorch" in packages(workspace, platform="osx-arm64")
+
+
 # --- update ---------------------------------------------------------------------------------------------------------------
 
 
