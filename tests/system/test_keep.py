@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import Run, Workspace
-from system.channel import EVERYTHING, PROJECT, Package, build, compiled, of_python, pure
+from system.channel import EVERYTHING, PROJECT, Package, build, compiled, of_python, pure, serve
 from unit.made_up import Row, write_channel
 
 FILE = "environments/p/project.yaml"
@@ -191,6 +191,18 @@ def test_a_package_that_the_index_has_no_more_moves_and_says_so(site: Workspace,
     site.project("p", project("tool, before-tool"))
     done = run(site, "lock", "--index", channel(tmp_path / "rest", rest))
     assert "  numpy 2.2.6 -> 2.3.0: the index does not have it any more\n" in done.out
+
+
+def test_live_channels_move_as_little(site: Workspace, after: Path, tmp_path: Path) -> None:
+    old = packages(site)
+    site.project("p", project("tool, narrow"))
+    with serve(after) as server:
+        done = site.envgen("lock", ENVGEN_MIRROR=server.url("").rstrip("/"), ENVGEN_CACHE=str(tmp_path / "own"))
+    assert done.status == 0, done.err
+    assert packages(site) == {**old, "narrow": "1.0", "numpy": "2.3.0"}
+    live = site.files()
+    run(site, "lock", "--index", after)
+    assert site.files() == live
 
 
 def test_a_dry_run_says_what_a_run_does_and_writes_nothing(site: Workspace, after: Path) -> None:
