@@ -53,6 +53,20 @@ def remove_files(paths: Iterable[Path]) -> None:
             parent = parent.parent
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary files of killed runs in a folder and in those below it. Symbolic links are not followed."""
+    return [
+        Path(place, name) for place, _, names in os.walk(folder) for name in names if name.startswith(".") and name.endswith(_MARK)
+    ]
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of killed runs. Only for the run that holds the lock of the folder: no other writes there."""
+    for path in leftovers(folder):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 def _sweep(folder: Path) -> None:
     """Remove the temporary files of killed runs: those older than an hour, which no running process still needs."""
     for path in folder.glob(f".*{_MARK}"):

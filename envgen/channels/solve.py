@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Any
 
 from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
 from rattler import solve as rattler_solve
@@ -147,9 +148,15 @@ def _virtual(name: str, value: str) -> GenericVirtualPackage:
     return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
 
 
+def source_of(record: RepoDataRecord) -> dict[str, Any]:
+    """A record as its channel holds it."""
+    found: dict[str, Any] = json.loads(record.to_json())
+    return found
+
+
 def _record(record: RepoDataRecord, channels: Sequence[ChannelLocation]) -> Record:
     origin = next(channel for channel in channels if record.channel and channel.url == record.channel.rstrip("/"))
-    source = json.loads(record.to_json())
+    source = source_of(record)
     return Record(
         name=record.name.normalized,
         version=str(record.version),

@@ -52,6 +52,11 @@ class Layout:
         """The recorded index: full records of all packages that the committed locks hold."""
         return self.environments / "index"
 
+    @property
+    def writer(self) -> Path:
+        """The lock file of the run that writes this repository. It is there only meanwhile."""
+        return self.environments / ".writer.envgen-lock"
+
     def project(self, name: str) -> Path:
         return self.environments / checked_name("project", name) / "project.yaml"
 

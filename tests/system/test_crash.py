@@ -109,7 +109,7 @@ def temporaries(site: Workspace) -> list[str]:
 
 def whole(site: Workspace, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> None:
     """Every file is the old one or the new one; the recorded index may hold records of both, and has all that the locks name."""
-    found = {name: data for name, data in site.files().items() if ".envgen-tmp" not in name}
+    found = {name: data for name, data in site.files().items() if ".envgen-" not in name}
     assert found.keys() == old.keys()
     between = [name for name, data in found.items() if data not in (old[name], new[name])]
     assert not [name for name in between if not name.startswith("index/")]
@@ -139,7 +139,7 @@ def healed(site: Workspace, index: Path, new: Mapping[str, bytes]) -> None:
     """The next run ends with the bytes of an undisturbed one."""
     done = site.envgen("lock", "--index", index)
     assert done.status == 0, done.err
-    assert {name: data for name, data in site.files().items() if ".envgen-tmp" not in name} == new
+    assert {name: data for name, data in site.files().items() if ".envgen-" not in name} == new
 
 
 # --- kill -9 --------------------------------------------------------------------------------------------------------------

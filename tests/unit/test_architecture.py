@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
 OWNERS = {
     "click": {"cli."},
     "conda_lock": {"lock.condalock"},
-    "filelock": {"install.transaction"},
+    "filelock": {"lock.one_writer", "install.transaction"},
     "jinja2": {"lock.render"},
     "platformdirs": {"cache"},
     "pydantic": {
