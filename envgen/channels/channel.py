@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
+from envgen.channels.canonical import canonical_channel
 from envgen.model.errors import BadInput
 
 ALIAS = "https://conda.anaconda.org"  # where conda looks for a channel that is only a name
@@ -18,7 +19,7 @@ _TOKEN = re.compile(r"/t/[^/\s]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLocation:
-    """One channel: as the project writes it, as a lock writes it, without credentials, and its folder in an index."""
+    """One channel: in its one spelling, as a lock writes it, without credentials, and its folder in an index."""
 
     text: str
     canonical: str  # `${NAME}` where a credential belongs
@@ -28,8 +29,8 @@ class ChannelLocation:
 
 @cache
 def locate(text: str) -> ChannelLocation:
-    """Locate a channel from its name or its URL."""
-    text = text.rstrip("/")
+    """Locate a channel from its name or its URL. Raises BadInput for what is neither."""
+    text = canonical_channel(text)
     if "://" not in text:
         return ChannelLocation(text=text, canonical=f"{ALIAS}/{text}", url=f"{ALIAS}/{text}", folder=text)
     canonical = _VARIABLE.sub(lambda name: f"${{{name[1] or name[2]}}}", text)

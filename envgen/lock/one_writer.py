@@ -52,12 +52,13 @@ def one_writer(layout: Layout, reporter: Reporter) -> Iterator[None]:
 
 def sweep(layout: Layout) -> None:
     """Remove what killed runs left, unless another run is writing."""
+    if not (layout.writer.exists() or leftovers(layout.environments)):
+        return
     from filelock import FileLock, Timeout
 
-    if layout.writer.exists() or leftovers(layout.environments):
-        with suppress(OSError, Timeout), FileLock(layout.writer, timeout=0):
-            remove_leftovers(layout.environments)
-            layout.writer.unlink()
+    with suppress(OSError, Timeout), FileLock(layout.writer, timeout=0):
+        remove_leftovers(layout.environments)
+        layout.writer.unlink()
 
 
 def _acquire(lock: BaseFileLock, path: Path, reporter: Reporter) -> None:

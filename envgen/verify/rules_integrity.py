@@ -21,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
 from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
+from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
 from envgen.verify.registry import Case, Violations, rule
@@ -95,10 +96,13 @@ def foreign_channel(case: Case) -> Violations:
 
 
 def _bases(channel: str) -> tuple[str, ...]:
-    """The urls that mean a channel: without credentials, and as a lock writes it."""
+    """The urls that mean a channel: without credentials, and as a lock writes it. What is not a channel means only itself."""
     if channel == "defaults":
         return _DEFAULTS
-    found = locate(channel)
+    try:
+        found = locate(channel)
+    except BadInput:
+        return (channel,)
     return (found.url, found.canonical)
 
 

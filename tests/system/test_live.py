@@ -104,6 +104,27 @@ def test_a_live_channel_is_locked_without_an_index(site: Workspace, server: Serv
     assert any("repodata.json 200" in line for line in server.requests)
 
 
+@pytest.mark.parametrize("odd", ["HTTP://127.0.0.1:{port}/mychannel", "http://127.1:{port}/./x/../mychannel/"])
+def test_a_url_that_is_spelled_oddly_is_locked_and_nothing_is_to_do_after(site: Workspace, server: Server, odd: str) -> None:
+    site.project("p", wish(odd.format(port=server.port), targets="cpu"))
+    locked(site)
+    channel = server.url("mychannel")
+    assert packages(site)["einops"] == f"{channel}/noarch/einops-0.8.1-pyhd8ed1ab_0.conda"
+    assert lock_of(site)["metadata"]["channels"] == [{"url": channel, "used_env_vars": []}]
+    assert site.envgen("lock").err.strip() == NOTHING_TO_DO
+    assert site.envgen("lock", "--update", "--offline").status == 0
+    assert site.envgen("verify", "--project", "p").status == 0
+
+
+@pytest.mark.parametrize("wrong", ["http://[x/c", "http://h:99999/c", "../c", "/tmp/c", "conda-forge[linux-64]"])
+def test_what_is_no_channel_is_bad_input_at_its_place(site: Workspace, wrong: str) -> None:
+    site.project("p", wish("conda-forge", wrong))
+    done = site.envgen("lock")
+    assert done.status == 2
+    assert done.err.startswith("error: environments/p/project.yaml:4:27: channels[1]: not a channel")
+    assert is_clean(done)
+
+
 def test_a_provider_may_be_named_where_its_channel_is_a_url(site: Workspace, server: Server) -> None:
     url = server.url("mychannel")
     (site.root / "matrices" / "pytorch.yaml").write_text(MATRIX.format(url=url))

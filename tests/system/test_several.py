@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Workspace, clean_environment, repository
-from envgen.channels.recorded import read_recorded, recorded_files
 from system.processes import ends
+
+from envgen.channels.recorded import read_recorded, recorded_files
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals of Linux")
 
