@@ -99,7 +99,7 @@ async def solved_records(
     """The records of one solution, with `more` sources than the channels. Raises as `solve` does."""
     channels = [locate(channel) for channel in request.channels]
     try:
-        return await rattler_solve(
+        work = rattler_solve(
             sources=[*index.sources(channels, request.platform), *more],
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
             gateway=gateway,
@@ -109,6 +109,7 @@ async def solved_records(
             exclude_newer=request.exclude_newer,
             constraints=list(request.constraints),
         )
+        return await index.watched(work, channels)
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
     except SolverError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import HERE, json_option, layout_of, root_option
+from envgen.cli.options import HERE, json_option, layout_of, network_options, root_option
 from envgen.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _PREFIX = click.Path(path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @click.option("--checksums", is_flag=True, help="Compare the content of every installed file, not only its size.")
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
+@network_options
 @json_option
 @root_option
 @click.pass_context

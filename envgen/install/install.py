@@ -145,7 +145,7 @@ def _build(
 ) -> None:
     """Build the new environment in the stage: start from a copy of the old one, remove and add packages."""
     from envgen.cache import cache_folder
-    from envgen.channels.index import client
+    from envgen.channels.client import client
     from envgen.formats.installed_files import listed_files
     from envgen.install import link, wheels
     from envgen.install.records import recorded

@@ -100,7 +100,7 @@ def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockR
     channels = tuple(dict.fromkeys(channel for found in plans for channel in found.project.channels))
     reporter.begin("reading the index", 1)
     options = IndexOptions(request.index_folder, request.offline)
-    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn)
+    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn, reporter.say)
     reporter.end()
     if warning:
         reporter.say(f"WARNING: {warning}")
@@ -245,7 +245,7 @@ def _found_again(layout: Layout, found: RecordDrift, request: LockRequest, repor
     options = IndexOptions(request.index_folder, fallback=False)
 
     def index_of(channels: Sequence[str]) -> Index:
-        return open_index(options, layout, channels, "linux-64", {})[0]
+        return open_index(options, layout, channels, "linux-64", {}, reporter.say)[0]
 
     return found_again(layout, found.missing, None if request.offline else index_of, reporter)
 
