@@ -23,7 +23,7 @@ _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 def recorded_names(folder: Path) -> set[str]:
     """The keys of all packages in the index. Cheap: there is one record per line."""
     found: set[str] = set()
-    for path in folder.glob(f"**/{_FILE}"):
+    for path in (path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
         found.update(f"{place_of}/{name}" for name in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")))
     return found

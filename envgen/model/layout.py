@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envgen.model.errors import BadInput, closest
+from envgen.model.regular import regular_text
 
 SPEC, VIRTUAL, LOCK = "environment.yml", "virtual-packages.yml", "conda-lock.yml"
 TEMPLATE = "environment.yml.j2"
@@ -89,7 +90,7 @@ class Layout:
     def read(self, path: Path) -> str:
         """The text of a file of this repository. Raises BadInput where it cannot be read."""
         try:
-            return path.read_text(encoding="utf-8")
+            return regular_text(path)
         except (OSError, UnicodeDecodeError) as error:
             hint = "restore it from git, or delete it"
             raise BadInput(f"cannot be read: {error}", where=self.shown(path), hint=hint) from None
