@@ -35,6 +35,13 @@ _PREFIX = click.Path(path_type=Path)
 @click.option("--force", is_flag=True, help="Take over an environment that envgen did not make, or made for another target.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @click.option("--checksums", is_flag=True, help="Compare the content of every installed file, not only its size.")
+@click.option(
+    "--allow-build",
+    "builds",
+    multiple=True,
+    metavar="NAME",
+    help="Build this pip package from source if it is not a wheel, which runs code from it. May be repeated.",
+)
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
 @json_option
 @root_option
@@ -47,6 +54,7 @@ def install(
     force: bool,
     dry_run: bool,
     checksums: bool,
+    builds: tuple[str, ...],
     print_commands: bool,
     as_json: bool,
     root: Path | None,
@@ -68,7 +76,8 @@ def install(
         if print_commands:
             click.echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
-            _install(layout, environments, reporter, InstallOptions(force=force, dry_run=dry_run, hashes=checksums), as_json)
+            options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds))
+            _install(layout, environments, reporter, options, as_json)
 
 
 def _install(

@@ -580,7 +580,10 @@ def test_without_a_network_what_is_in_the_cache_is_enough_and_the_rest_is_an_err
     served(site.world.server, ".conda", lambda _: (500, b"gone"))
     site.installed()
     shutil.rmtree(site.prefix)
-    text = lock.read_text().replace(f"127.0.0.1:{site.world.server.port}", "127.0.0.1:9")
+    nobody = (f"127.0.0.1:{site.world.server.port}", "127.0.0.1:9")
+    project = lock.parent.parent / "project.yaml"
+    project.write_text(project.read_text().replace(*nobody))
+    text = lock.read_text().replace(*nobody)
     lock.write_text(re.sub(r"  custom_metadata:\n(    .*\n)+", "", text))
     done = site.install(ENVGEN_CACHE=str(tmp_path / "empty"))
     assert done.status == 4

@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "verify": {"channels", "formats", "matrix", "table", "targets"},
     "machine": {"formats", "matrix", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
-    "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets"},
+    "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
     "probe": {"formats", "machine", "matrix", "table"},
     "curate": {"channels", "formats", "matrix", "resolver"},
     "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
@@ -67,6 +67,7 @@ OWNERS = {
     "pydantic_core": {"yamlfile.schema", "project.schema", "matrix.fields"},
     "pynvml": {"machine.nvml"},
     "rattler": {
+        "install.contents",
         "install.link",
         "install.records",
         "curate.published",
