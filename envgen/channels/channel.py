@@ -6,16 +6,16 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from envgen.model.errors import BadInput
+from envgen.model.safe_text import remember_secret, without_secrets
 
 ALIAS = "https://conda.anaconda.org"  # where conda looks for a channel that is only a name
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _BRACED = re.compile(r"\$\{(\w+)\}(?!\w)")
 _USER = re.compile(r"(://)[^/@\s]+@")
 _TOKEN = re.compile(r"/t/[^/\s]+")
-_SECRETS: dict[str, str] = {}  # value of a variable that was read -> `$NAME`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ def access(channel: ChannelLocation) -> Access | None:
 
 
 def values_of(text: str, what: str) -> dict[str, str]:
-    """The values of the environment variables in a text, which from now on `redacted` replaces. `what` needs them.
+    """The values of the environment variables in a text, which are secrets from now on. `what` needs them.
 
     Raises BadInput if one is not set.
     """
@@ -89,18 +89,10 @@ def values_of(text: str, what: str) -> dict[str, str]:
         raise BadInput(f"{what} needs the environment variable {missing}, which is not set", hint=hint)
     values = {name: os.environ[name] for name in names}
     for name, value in values.items():
-        _SECRETS.update(dict.fromkeys((value, quote(value, safe=""), quote(value)), f"${name}"))
+        remember_secret(name, value)
     return values
 
 
 def redacted(text: str) -> str:
-    """`text` without passwords and tokens: `***` for those in URLs, `$NAME` for the value of a variable that was read.
-
-    A value of fewer than four characters is only replaced where it is a whole part of a URL: elsewhere it says nothing.
-    """
-    text = _TOKEN.sub("/t/***", _USER.sub(r"\1***@", text))
-    for value in sorted(_SECRETS, key=len, reverse=True):
-        if value in text:
-            whole = re.escape(value) if len(value) > 3 else rf"(?<=[/:@]){re.escape(value)}(?=[/:@?#]|$)"
-            text = re.sub(whole, lambda _, name=_SECRETS[value]: name, text)  # type: ignore[misc]
-    return text
+    """`text` with the passwords and tokens in URLs replaced by `***`, and without secrets."""
+    return _TOKEN.sub("/t/***", _USER.sub(r"\1***@", without_secrets(text)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import HERE, json_option, layout_of, root_option
 from envgen.model.errors import BadInput
 
@@ -74,7 +75,7 @@ def install(
     with Terminal() as reporter:
         environments = requested(layout, projects, target, prefix, reporter)
         if print_commands:
-            click.echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
+            echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
             options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds))
             _install(layout, environments, reporter, options, as_json)
@@ -91,11 +92,11 @@ def _install(
     for one in environments:
         done.append(install_one(layout, one, reporter, options))
         if not as_json:
-            click.echo(messages.result_text(done[-1]))
+            echo(messages.result_text(done[-1]))
         if done[-1].state == "installed":
-            click.echo(messages.usage_text(layout, one), err=True)
+            echo(messages.usage_text(layout, one), err=True)
     if as_json:
-        click.echo(messages.results_json(layout, done))
+        echo(messages.results_json(layout, done))
 
 
 @click.command(short_help="Run a command in an installed environment.")
@@ -129,7 +130,7 @@ def run(
         environment = installed_environment(layout, project, target, prefix, reporter).prefix
     variables, dropped = runner.activated(environment, os.environ, partial(cuda_libraries, layout))
     if dropped and not quiet:
-        click.echo(runner.dropped_text(dropped), err=True)
+        echo(runner.dropped_text(dropped), err=True)
     return runner.run(environment, command, variables)
 
 
@@ -146,7 +147,7 @@ def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root
 
     found = inventory.rows(layout, projects)
     if as_json:
-        click.echo(inventory.as_json(found))
+        echo(inventory.as_json(found))
     elif found:
         print_table(inventory.as_table(found))
     else:
