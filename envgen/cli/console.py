@@ -19,7 +19,7 @@ _FILE, _NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, 
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True, orders: bool = False) -> None:
-    """Print a text, without secrets, and with nothing in it that steers a terminal or, unless it consists of `orders`, a workflow."""
+    """Print a text without secrets; nothing in it steers a terminal or, unless it consists of `orders`, a workflow."""
     click.echo(safe(text, orders=orders), err=err, nl=nl)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 _SECRETS: dict[str, str] = {}  # the value of an environment variable that was read, in each of its spellings -> `$NAME`
 
-# What workflows read as orders: `::` that begins a line (GitHub), `##[`, `##vso[` and `##teamcity[` anywhere in it (Azure, TeamCity).
+# What workflows read as orders: `::` that begins a line (GitHub), and `##[`, `##vso[`, `##teamcity[` (Azure, TeamCity).
 _ORDER = re.compile(r"^(?P<blank>[^\S\n]*):(?=:)|(?<=#)#(?=\w*\[)", re.MULTILINE)
 
 
