@@ -15,6 +15,7 @@ from rattler.package import PathsJson
 from envgen.model.text import shortened
 
 _ENTRY_POINT = re.compile(r"[\w][\w.+-]*")  # the script's name
+_RECORDED = re.compile(r"conda-meta/(.+\.json|envgen|history)")  # the records of packages, envgen's manifest, conda's history
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -51,6 +52,8 @@ class ContentJudge:
             path = str(entry.relative_path).replace("\\", "/")
             if leads_out(path):
                 yield f"it would write outside the environment: {shortened(path)}"
+            if _RECORDED.fullmatch(posixpath.normpath(path)):
+                yield f"it would write what installers record: {shortened(path)}"
             self._below.update(dict.fromkeys(_parents(path), dist))
             if entry.path_type.softlink and _link_leads_out(folder, path):
                 self._leading_out[path] = dist

@@ -20,8 +20,10 @@ from pathlib import Path
 
 from envgen.channels.channel import redacted, values_of, with_braces
 from envgen.formats.installed import Wheel, python
+from envgen.install.clean_env import within
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.packages import LockedPackage
+from envgen.model.text import shortened
 
 _OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
 # What pip needs to find its files and to reach an index. Nothing else is passed on: what pip builds runs code, and a URL in a
@@ -65,7 +67,8 @@ def install(stage: Path, prefix: Path, wheels: Sequence[LockedPackage], environ:
     if done.returncode:
         raise _failure(done.stdout + done.stderr, wheels, prefix)
     found = {wheel.name: _dist_info(stage, wheel) for wheel in wheels}
-    for info in found.values():
+    for name, info in found.items():
+        _check_record(name, info, stage)
         _correct_scripts(info, stage, prefix)
     return {w.name: Wheel(w.version, w.sha256 or "", found[w.name].relative_to(stage).as_posix()) for w in wheels}
 
@@ -167,6 +170,18 @@ def _site_packages(stage: Path) -> Iterator[Path]:
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _check_record(name: str, info: Path, stage: Path) -> None:
+    """Raise CheckFailed if a RECORD lists a file outside the environment: with the package, pip would remove that file.
+
+    pip keeps the rows of a wheel's RECORD even if the wheel does not have the file.
+    """
+    rows = csv.reader(io.StringIO((info / "RECORD").read_text(encoding="utf-8")))
+    outside = next((row[0] for row in rows if row and not within(str(info.parent / row[0]), str(stage), os.path)), None)
+    if outside:
+        hint = "nothing was installed; do not use this package: tell whoever runs the index"
+        raise CheckFailed(f"pip package {name} claims a file outside the environment: {shortened(outside)}", hint=hint)
 
 
 def _correct_scripts(info: Path, stage: Path, prefix: Path) -> None:

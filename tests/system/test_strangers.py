@@ -279,6 +279,29 @@ def spy(site: Site, log: Path) -> None:
     main.write_text(program.ljust(size - 1, "#") + "\n")
 
 
+@pytest.mark.parametrize("claimed", ["../../../../precious.txt", "{}/precious.txt"])
+def test_a_wheel_that_claims_a_file_outside_the_environment_is_refused(site: Site, tmp_path: Path, claimed: str) -> None:
+    """pip would remove that file when it removes the package."""
+    precious = site.prefix.parent / "precious.txt"
+    precious.parent.mkdir()
+    precious.write_text("x")
+    wheel(tmp_path / "www", "tinyops", "1.0")
+    path = tmp_path / "www" / "tinyops-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, f"{claimed.format(precious.parent)},," if name.endswith("RECORD") else data)
+    with serve(tmp_path / "www") as server:
+        site.change(r"url: \S+(?=tinyops-1.0)", f"url: {server.url('')}")
+        old = hashlib.sha256((site.server.folder / "simple/tinyops/tinyops-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+        site.change(old, hashlib.sha256(path.read_bytes()).hexdigest())
+        done = site.install()
+    assert done.status == 1, done.err
+    assert "pip package tinyops claims a file outside the environment" in done.err
+    assert (site.prefix.exists(), precious.read_text()) == (False, "x")
+
+
 # --- what packages contain ----------------------------------------------------------------------------------------------------
 
 Metadata = dict[str, Any]
@@ -339,10 +362,20 @@ DECENT = Package("decent", "1.0", "h0123456_0", subdir=SUBDIR, files={"share/abs
         (PLAIN, moved("../escaped.txt"), "it would write outside the environment: '../escaped.txt'"),
         (PLAIN, moved("share/../../escaped.txt"), "it would write outside the environment"),
         (PLAIN, moved("/tmp/envgen-escaped.txt"), "it would write outside the environment: '/tmp/envgen-escaped.txt'"),
-        (PLAIN, moved(""), "it would write outside the environment: ''"),
+        (PLAIN, moved(""), "it would write outside the environment: '.'"),
+        (PLAIN, moved("conda-meta/alpha-1.0-pyh1234567_0.json"), "it would write what installers record"),
+        (PLAIN, moved("./conda-meta//envgen"), "it would write what installers record"),
         (PLAIN, moved("."), "it would write outside the environment: '.'"),
-        (python_module("tool", "1.0", "def main(): 0\n", script=True), script("../../escaped = tool:main"), "it would write a script"),
-        (python_module("tool", "1.0", "def main(): 0\n", script=True), script("/tmp/escaped = tool:main"), "it would write a script"),
+        (
+            python_module("tool", "1.0", "def main(): 0\n", script=True),
+            script("../../escaped = tool:main"),
+            "it would write a script",
+        ),
+        (
+            python_module("tool", "1.0", "def main(): 0\n", script=True),
+            script("/tmp/escaped = tool:main"),
+            "it would write a script",
+        ),
         (python_package(), told_folder, "its folder for packages is outside the environment"),
     ],
 )

@@ -63,7 +63,10 @@ def test_json_stays_what_it_was(data: dict[str, str]) -> None:
 
 def test_a_secret_is_shown_by_the_name_of_its_variable(no_secrets: None) -> None:
     remember_secret("TOKEN", "s3/cr t")
-    assert safe("https://h/s3/cr t/c https://h/s3%2Fcr%20t/c https://h/s3/cr%20t") == "https://h/$TOKEN/c https://h/$TOKEN/c https://h/$TOKEN"
+    assert (
+        safe("https://h/s3/cr t/c https://h/s3%2Fcr%20t/c https://h/s3/cr%20t")
+        == "https://h/$TOKEN/c https://h/$TOKEN/c https://h/$TOKEN"
+    )
 
 
 def test_a_short_secret_is_replaced_in_urls_alone(no_secrets: None) -> None:
