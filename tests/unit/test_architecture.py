@@ -53,7 +53,7 @@ OWNERS = {
     "click": {"cli."},
     "conda_lock": {"lock.condalock"},
     "filelock": {"install.transaction"},
-    "jinja2": {"lock.render"},
+    "jinja2": {"lock.sandbox"},
     "platformdirs": {"cache"},
     "pydantic": {
         "yamlfile.schema",
@@ -88,6 +88,7 @@ OWNERS = {
         "lock.lock_text",
         "yamlfile.nodes",
         "lock.render",
+        "lock.sandbox",
         "cli.scaffold",
     },
     "zstandard": {"channels.cache"},
@@ -97,6 +98,7 @@ LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
 CATCH_ALL = {
     "cli.main": "a fault of envgen itself is one line that asks for a report, not a traceback",
     "lock.condalock": "conda_lock raises what it likes",
+    "lock.sandbox": "whatever the code of a template raises is an error in the template",
     "probe.child": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
 }
 
