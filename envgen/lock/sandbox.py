@@ -25,7 +25,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Address
 
 BUDGET = 250_000
-"""Units of one run. The largest environment of a thousand packages takes about 60,000."""
+"""Units of one run. The largest environment of a thousand packages takes about 35,000."""
 
 _NUMBER = 1_000_000_000  # what a template can compute with
 _METHODS = {
