@@ -11,6 +11,7 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
+from envgen.formats.checked import checked
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
 from envgen.model.packages import Lock, LockedPackage
@@ -112,7 +113,7 @@ def read_lock(text: str, shown: str) -> Lock:
     """All packages of a conda-lock.yml, whichever tool wrote it, each with its line.
 
     Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
-    truncated, has another version than 1, or is not a conda-lock.yml.
+    truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
     conflict = _CONFLICT.search(text)
     if conflict:
@@ -133,14 +134,16 @@ def read_lock(text: str, shown: str) -> Lock:
     channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
     platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
     declared = tuple(node.value for node in platforms if isinstance(node, ScalarNode))
-    return Lock(
-        shown=shown,
-        format="conda-lock 1",
-        environment=_named(text),
-        packages=packages,
-        channels=channels,
-        intact=_intact(text),
-        declared=declared,
+    return checked(
+        Lock(
+            shown=shown,
+            format="conda-lock 1",
+            environment=_named(text),
+            packages=packages,
+            channels=channels,
+            intact=_intact(text),
+            declared=declared,
+        )
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from envgen.formats.checked import checked
 from envgen.formats.conda_lock import build_of, read_lock
 from envgen.formats.installed_files import with_damage
 from envgen.model.errors import BadInput
@@ -36,7 +37,7 @@ def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...
     The files of an environment are checked by their size, with `hashes` by their content.
     Raises BadInput, with the line where there is one, for what cannot be read or holds no package.
     """
-    locks = (with_damage(read_prefix(path, shown), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
+    locks = (with_damage(checked(read_prefix(path, shown)), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
     if not any(lock.packages for lock in locks):
         raise BadInput("it holds no packages", where=shown, hint="give a lock or an environment that has some")
     return locks
@@ -45,17 +46,17 @@ def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...
 def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     text = text_of(path, shown, absent="give a lock, a list or an environment's folder")
     if text.lstrip().startswith("["):
-        return (read_list_json(text, shown),)
+        return (checked(read_list_json(text, shown)),)
     if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
-        return (read_explicit(text, shown),)
+        return (checked(read_explicit(text, shown)),)
     version = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
     if version and (version[1] != "1" or _PIXI.search(text)):
-        return read_pixi(path, text, shown)
+        return tuple(map(checked, read_pixi(path, text, shown)))
     if version:
         return (read_lock(text, shown),)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if lines and all(_EXPORT.match(line) for line in lines):
-        return (read_export(text, shown),)
+        return (checked(read_export(text, shown)),)
     return (read_lock(text, shown),)  # raises the error
 
 

@@ -16,7 +16,8 @@ from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import bare, locate
 from envgen.channels.index import FolderIndex
-from envgen.install.locked import PlatformLock
+from envgen.install.contents import leads_out
+from envgen.install.locked import PlatformLock, dist_name
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.layout import Layout
 from envgen.model.packages import LockedPackage
@@ -43,9 +44,15 @@ def recorded(layout: Layout, locked: PlatformLock) -> dict[str, RepoDataRecord]:
 def _in_index(index: FolderIndex, package: LockedPackage, locked: PlatformLock) -> RepoDataRecord | None:
     base, _, file = bare(package.url).rsplit("/", 2)
     for record in index.records(package.name, locate(base), locked.platform):
-        if record.file_name == file and _has_hash(record, package):
+        if record.file_name == file and _is_named(record, dist_name(file)) and _has_hash(record, package):
             return _with_hashes(record, package)
     return None
+
+
+def _is_named(record: RepoDataRecord, dist: str) -> bool:
+    """Whether a record says of itself what its file is called: it becomes the names of files and folders."""
+    folder = record.python_site_packages_path
+    return f"{record.name.normalized}-{record.version}-{record.build}" == dist and not (folder and leads_out(folder))
 
 
 def _has_hash(record: RepoDataRecord, package: LockedPackage) -> bool:

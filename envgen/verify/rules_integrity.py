@@ -69,6 +69,22 @@ def weak_hash(case: Case) -> Violations:
             yield package, "has an md5 and no sha256"
 
 
+@rule("source-package", "To install it, pip runs code from it, with all rights of the user.", severity="warning")
+def source_package(case: Case) -> Violations:
+    """Packages of pip whose URL is not that of a wheel."""
+    for package in _locked(case):
+        if package.manager == "pip" and not package.url.partition("#")[0].endswith(".whl"):
+            yield package, "is not a wheel"
+
+
+@rule("local-file", "Nobody else has the file, and it may have changed since.", severity="warning")
+def local_file(case: Case) -> Violations:
+    """Packages from a folder of the machine that made the lock; in an environment, that is where it came from."""
+    for package in _locked(case) if case.lock.format != "prefix" else ():
+        if package.url.startswith("file:"):
+            yield package, f"comes from a folder: {redacted(package.url)}"
+
+
 @rule("platform-missing", "The lock declares a platform that it has no packages for: it is incomplete.")
 def platform_missing(case: Case) -> Violations:
     """The platforms in a lock's metadata against those of its packages."""
