@@ -7,12 +7,15 @@ the memory of this process, and processor time, which a solve needs and a silent
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, TypeVar
+from threading import Thread
+from typing import Any, Protocol, TypeVar
 
 from envgen.channels.limits import FLOOR, Limits
 from envgen.model.errors import NoSolution
@@ -148,3 +151,55 @@ def _memory() -> int:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return 0
+
+
+def waited(work: Callable[[], Result], what: str, limits: Limits, say: Say) -> Result:
+    """The result of Python code that reads from servers itself, with the same limits. Raises as `watched` does.
+
+    It runs in a thread of its own, which ends with the process where it is given up.
+    """
+    found: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            found.set_exception(error)
+
+    async def wait() -> Result:
+        return await asyncio.wrap_future(found)
+
+    with SocketReads(limits) as reads:
+        Thread(target=run, daemon=True).start()
+        return asyncio.run(watched(wait(), reads, what, limits, say))
+
+
+class SocketReads:
+    """What Python code of this process reads from sockets, and the memory that it takes."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit, self._count = limits.size, 0
+        self._memory = _memory()
+        self._read = socket.SocketIO.readinto
+
+    def __enter__(self) -> SocketReads:  # noqa: PYI034 - typing.Self came with Python 3.11
+        def readinto(stream: socket.SocketIO, buffer: Any) -> int | None:
+            count = self._read(stream, buffer)
+            self._count += count or 0
+            return count
+
+        socket.SocketIO.readinto = readinto  # type: ignore[method-assign, assignment]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        socket.SocketIO.readinto = self._read  # type: ignore[method-assign]
+
+    def arrived(self) -> int:
+        return self._count
+
+    def excess(self) -> str:
+        """The memory of this process over the limit."""
+        return f"its answers take more than {self._limit // 10**6} MB" if _memory() - self._memory > self._limit else ""
+
+    def unfinished(self) -> bool:
+        return False

@@ -10,6 +10,7 @@ import base64
 import csv
 import hashlib
 import io
+import math
 import os
 import re
 import shutil
@@ -19,8 +20,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from envgen.channels.channel import redacted, values_of, with_braces
+from envgen.channels.limits import limits
 from envgen.formats.installed import Wheel, python
 from envgen.install.clean_env import within
+from envgen.install.pip_process import run_pip
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.packages import LockedPackage
 from envgen.model.text import shortened
@@ -98,10 +101,11 @@ def _pip(
     variables = {name: value for name, value in environ.items() if name.upper() in _PASSED} | dict(credentials or {})
     variables |= {"PATH": os.pathsep.join((str(python(stage).parent), environ.get("PATH", ""))), "PIP_USER": "0"}
     command = [str(python(stage)), "-I", "-B", "-X", "utf8", "-m", "pip", *arguments, *_OPTIONS]
+    found = limits()
+    command += ["--timeout", str(math.ceil(found.timeout))] if arguments[0] == "install" else []
     try:
-        done = subprocess.run(  # noqa: S603 - an argv list
-            command, env=variables, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
-        )
+        with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
+            done = run_pip(command, variables, Path(scratch), found)
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         raise _missing("python") from None
     if done.returncode and "No module named pip" in done.stderr:

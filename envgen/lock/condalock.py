@@ -10,10 +10,12 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envgen.channels.limits import limits
+from envgen.channels.watch import TooLarge, Unreachable, waited
 from envgen.lock.lock_text import LockTexts, dump
 from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Platform
@@ -146,23 +148,31 @@ def _pip_packages(
     from conda_lock.pypi_solver import solve_pypi
 
     mapping = repodata.base_path / "mapping.json"
+    solve = partial(
+        solve_pypi,
+        pip_specs=dict(pip),
+        use_latest=[],
+        pip_locked={},
+        conda_locked=dict(conda),
+        python_version=conda["python"].version,
+        platform=platform,
+        platform_virtual_packages=dict(repodata.all_repodata[platform].get("packages", {})),
+        pip_repositories=spec.pip_repositories,
+        allow_pypi_requests=spec.allow_pypi_requests,
+        mapping_url=mapping.as_uri(),
+    )
     try:
-        found = solve_pypi(
-            pip_specs=dict(pip),
-            use_latest=[],
-            pip_locked={},
-            conda_locked=dict(conda),
-            python_version=conda["python"].version,
-            platform=platform,
-            platform_virtual_packages=dict(repodata.all_repodata[platform].get("packages", {})),
-            pip_repositories=spec.pip_repositories,
-            allow_pypi_requests=spec.allow_pypi_requests,
-            mapping_url=mapping.as_uri(),
-        )
+        found = waited(solve, "the package index of `pip:`", limits(), _unsaid)
+    except (Unreachable, TooLarge) as error:
+        raise NoSolution(f"pip section of {name}, {platform}: {error.what}", hint=error.hint) from None
     except Exception as error:  # Poetry's errors have no common base class
         what = f"pip section of {name}, {platform}: {type(error).__name__}: {error}"
         raise NoSolution(what, hint="loosen the requirement, or take the package from a conda channel") from error
     return list(found.values())
+
+
+def _unsaid(_: str) -> None:
+    """Say nothing."""
 
 
 def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> LockTexts:

@@ -147,7 +147,7 @@ def endless(handler: Handler, path: str) -> bool:
     return True
 
 
-def bomb(handler: Handler, path: str, size: int = 1 << 30) -> bool:
+def bomb(handler: Handler, path: str, size: int = 1 << 28) -> bool:
     """A small zstd file that becomes a large one."""
     handler.send(200, bombed(size))
     return True

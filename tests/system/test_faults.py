@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 import time
@@ -103,7 +105,7 @@ def test_who_waits_says_so_even_without_a_terminal(site: Workspace, channels: Pa
     with faulty.faulty(channels, faulty.silent) as server:
         site.project("p", PROJECT.format(channel=server.url("mychannel"), own="numpy"))
         done = failed(site, "lock")
-    assert done.err.startswith(f"waiting for 127.0.0.1:{server.port}: 0 seconds so far")
+    assert re.match(rf"waiting for 127.0.0.1:{server.port}: [01] seconds so far, ", done.err)
     assert "(the limit is 1)\n" in done.err
 
 
@@ -129,7 +131,7 @@ def test_a_limit_that_is_no_positive_number_is_bad_input(site: Workspace, variab
 
 def test_a_slow_server_that_keeps_sending_is_waited_for(site: Workspace, channels: Path) -> None:
     """Longer than the time-out in all, but never silent so long."""
-    with faulty.faulty(channels, lambda handler, path: handler.wait(TIMEOUT / 5) and False) as server:
+    with faulty.faulty(channels, lambda handler, _: handler.wait(TIMEOUT / 5) and False) as server:
         site.project("p", PROJECT.format(channel=server.url("mychannel"), own="numpy"))
         begun = time.monotonic()
         done = site.envgen("lock")
@@ -202,9 +204,9 @@ def test_an_unpacked_copy_that_was_cut_short_is_made_again(site: Workspace, pack
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda data: faulty.bombed(1 << 30), "more than 30 MB when it is unpacked"),
+        (lambda _: faulty.bombed(1 << 28), "more than 30 MB when it is unpacked"),
         (lambda data: data[: len(data) // 2], "not a whole zstd file: its end is missing"),
-        (lambda data: b"garbage", "not a zstd file: "),
+        (lambda _: b"garbage", "not a zstd file: "),
         (lambda data: data + b"garbage", "not a zstd file: "),
     ],
 )
@@ -257,12 +259,31 @@ def test_install_names_what_is_wrong_with_a_server(site: Workspace, channels: Pa
         assert site.envgen("install", "p", "--target", "cpu").status == 0
 
 
+# --- pip ------------------------------------------------------------------------------------------------------------------
+
+PIP_FAULTS: dict[str, tuple[Fault, str]] = {
+    "silent": (faulty.silent, "the package index of `pip:` sent nothing for 1 seconds"),
+    "dripping": (lambda handler, _: faulty.drip(handler, "/mychannel/noarch/repodata.json"), "less than 1000 bytes a second"),
+    "endless": (faulty.endless, "the package index of `pip:` sends too much: its answers take more than 30 MB"),
+}
+
+
+@pytest.mark.parametrize("name", PIP_FAULTS)
+def test_lock_gives_up_a_pip_index(site: Workspace, channels: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(channels / "mychannel", tmp_path / "index" / "conda-forge")
+    fault, said = PIP_FAULTS[name]
+    with faulty.faulty(channels, fault) as server:
+        more = f'pip: [tinyops]\npip-repositories: ["{server.url("simple")}"]\n'
+        site.project("p", PROJECT.format(channel="conda-forge", own="numpy") + more)
+        done = failed(site, "lock", "--index", tmp_path / "index")
+    assert done.err.startswith("error: pip section of p-cpu, linux-64: ")
+    assert said in done.err
+
+
 # --- what verify is given -------------------------------------------------------------------------------------------------
 
 
 def test_verify_reads_regular_files_up_to_a_limit(site: Workspace, tmp_path: Path) -> None:
-    import os
-
     os.mkfifo(tmp_path / "pipe")
     with (tmp_path / "large").open("wb") as file:
         file.truncate(60_000_000)
