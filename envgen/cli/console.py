@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,12 @@ _FILE, _NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, 
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True, orders: bool = False) -> None:
-    """Print a text without secrets; nothing in it steers a terminal or, unless it consists of `orders`, a workflow."""
-    click.echo(safe(text, orders=orders), err=err, nl=nl)
+    """Print a text without secrets; nothing in it steers a terminal or, unless it consists of `orders`, a workflow.
+
+    A message that stderr does not take (a full disk, a reader that went away) is lost; what is being done is not.
+    """
+    with suppress(OSError) if err else nullcontext():
+        click.echo(safe(text, orders=orders), err=err, nl=nl)
 
 
 class Terminal:

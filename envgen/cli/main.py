@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,11 +42,23 @@ for command in (*_WRITE, *_FACTS, *_CHECK, *_USE):
 
 def run() -> NoReturn:
     """The entry point. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown when the machine is busy."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character gets its number
     gc.disable()  # a run is short and makes little garbage; collecting it takes a tenth of the time
     _leave(_status())
+
+
+def _open_streams() -> None:
+    """Give a stream that was closed (`>&-`) to nobody: else the next file that is opened takes its number, and what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the process ends
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _status() -> int:
@@ -64,7 +77,7 @@ def _status() -> int:
     except (KeyboardInterrupt, click.Abort):
         echo("interrupted: files that were not replaced yet are unchanged", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click exits where whoever reads the output, such as `head`, has read enough
         return 0
     except OSError as error:
         hint = "check free space, permissions and limits; no file is half written"
@@ -100,9 +113,13 @@ def _failed(error: EnvgenError) -> int:
 
 
 def _leave(status: int) -> NoReturn:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            status = status or 1
+    """End. A result that stdout did not take is a failure, unless its reader went away; a lost message is none."""
+    with suppress(OSError):
+        sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError:
+        status = status or 1
     os._exit(status)

@@ -74,10 +74,16 @@ def _to_variable(_: click.Context, option: click.Parameter, value: float | None)
 
 
 def chosen_folder(context: click.Context, index_folder: Path | None, *, offline: bool) -> Path | None:
-    """The folder that `--index` or its variable names; None with `--offline`, which overrides the variable."""
+    """The folder that `--index` or its variable names; None with `--offline`, which overrides the variable.
+
+    Raises BadInput where it does not exist.
+    """
     explicit = context.get_parameter_source("index_folder") is click.core.ParameterSource.COMMANDLINE
     if offline and index_folder and explicit:
         raise click.UsageError("--offline and --index exclude each other")
+    if index_folder and not offline and not index_folder.is_dir():
+        where = f"--index {index_folder}" if explicit else f"ENVGEN_INDEX={index_folder}"
+        raise BadInput("there is no such folder", where=where, hint="it must hold <channel>/<subdir>/repodata.json or .json.zst")
     return None if offline else index_folder
 
 

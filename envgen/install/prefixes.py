@@ -188,7 +188,7 @@ def _name(prefix: Path) -> str:
 
 def lock_text(layout: Layout, project: str, target: str) -> str:
     """The text of a target's lock. Raises BadInput if there is none, or if it is not readable."""
-    path = layout.target(project, target) / LOCK
+    path = layout.inside(layout.target(project, target) / LOCK)
     try:
         return regular_text(path)
     except FileNotFoundError:
