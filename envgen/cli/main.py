@@ -69,7 +69,7 @@ def _status() -> int:
     except OSError as error:
         hint = "check free space, permissions and limits; no file is half written"
         return _failed(BadInput(f"the operating system reports: {error}", hint=hint))
-    except BaseException as error:  # noqa: BLE001 - a fault of envgen, or a panic of rattler, which is no Exception
+    except BaseException as error:  # noqa: BLE001 - a fault of envgen, or a panic of rattler
         return _fault(error)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from envgen.formats.beside import of_other_run
 from envgen.formats.checked import checked
 from envgen.formats.conda_lock import build_of, read_lock
 from envgen.formats.installed_files import with_damage
@@ -53,7 +54,8 @@ def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     if version and (version[1] != "1" or _PIXI.search(text)):
         return tuple(map(checked, read_pixi(path, text, shown)))
     if version:
-        return (read_lock(text, shown),)
+        lock = read_lock(text, shown)
+        return (replace(lock, of_other_run=of_other_run(lock, text, path.parent)),)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if lines and all(_EXPORT.match(line) for line in lines):
         return (checked(read_export(text, shown)),)

@@ -225,14 +225,24 @@ def test_ctrl_c_while_thinking_leaves_all_files_as_they_are(
     assert site.files() == (new if module == "rich.table" else before)
 
 
-@pytest.mark.parametrize("at", [1, 2, 4, 6, 8, 10])
-def test_ctrl_c_while_writing_leaves_whole_files_and_no_temporary(
-    site: Workspace, old: Workspace, new: Mapping[str, bytes], index: Path, at: int
+@pytest.mark.parametrize("at", [1, 2, 4, 6, 8, 10, 12, 13])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_writing_each_target_is_of_one_run_and_no_temporary_is_left(
+    site: Workspace, old: Workspace, new: Mapping[str, bytes], index: Path, at: int, sign: signal.Signals
 ) -> None:
-    done = struck(site, index, at, signal.SIGINT)
+    before = old.files()
+    done = struck(site, index, at, sign)
+    whole(site, before, new)
+    after = site.files()
+    for target in ("p/cpu/", "p/cu126/"):
+        names = [name for name in new if name.startswith(target)]
+        assert len(names) == 3
+        assert {name: after[name] for name in names} in ({name: files[name] for name in names} for files in (before, new))
+    if sign == signal.SIGTERM:
+        assert done.status == -signal.SIGTERM
+        return
     assert done.status == 130, done.err
     assert done.err.strip() == INTERRUPTED
-    whole(site, old.files(), new)
     assert temporaries(site) == []
     healed(site, index, new)
 
@@ -258,6 +268,18 @@ def test_ctrl_c_from_a_terminal_ends_a_run_that_waits_for_a_channel(site: Worksp
     assert (run.returncode, out) == (130, "")
     assert err.strip() == INTERRUPTED
     assert site.files() == before
+
+
+def test_verify_notices_a_target_whose_files_are_of_two_runs(site: Workspace, old: Workspace, new: Mapping[str, bytes]) -> None:
+    """As a run leaves them that is killed between two of its renames."""
+    site.restore({"p/cpu/environment.yml": new["p/cpu/environment.yml"]})
+    assert site.files() != old.files()
+    done = site.envgen("verify")
+    assert done.status == 1
+    assert done.out.count("error: other-run (linux-64)") == 1
+    assert "environments/p/cpu/conda-lock.yml" in done.out
+    site.restore({"p/cpu/conda-lock.yml": new["p/cpu/conda-lock.yml"]})
+    assert site.envgen("verify").status == 0
 
 
 # --- folders that cannot be written -----------------------------------------------------------------------------------------
