@@ -146,14 +146,20 @@ def healed(site: Workspace, index: Path, new: Mapping[str, bytes]) -> None:
 
 
 @pytest.fixture(scope="module")
-def moments(old: Workspace, index: Path, tmp_path_factory: pytest.TempPathFactory) -> int:
+def moments(events: list[str]) -> int:
     """How many events an undisturbed run has."""
+    return len(events)
+
+
+@pytest.fixture(scope="module")
+def events(old: Workspace, index: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The events of an undisturbed run."""
     folder = tmp_path_factory.mktemp("moments")
     done = struck(copied(old, folder), index, 10**6, STRIKE_LOG=str(folder / "log"))
     assert done.status == 0, done.err
     events = (folder / "log").read_text().split()
     assert events.count("os.rename") >= 6  # three files of two targets
-    return len(events)
+    return events
 
 
 def test_killed_at_any_moment_of_the_writing_every_file_is_whole_and_the_next_run_heals(
@@ -225,49 +231,36 @@ def test_ctrl_c_while_thinking_leaves_all_files_as_they_are(
     assert site.files() == (new if module == "rich.table" else before)
 
 
-@pytest.mark.parametrize("at", [1, 2, 4, 6, 8, 10, 12, 13])
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_while_writing_each_target_is_of_one_run_and_no_temporary_is_left(
-    site: Workspace, old: Workspace, new: Mapping[str, bytes], index: Path, at: int, sign: signal.Signals
+@pytest.mark.parametrize("at", [1, 2, 4, 6, 8, 10])
+def test_ctrl_c_while_writing_leaves_whole_files_and_no_temporary(
+    site: Workspace, old: Workspace, new: Mapping[str, bytes], index: Path, at: int
 ) -> None:
-    before = old.files()
-    done = struck(site, index, at, sign)
-    whole(site, before, new)
-    after = site.files()
-    for target in ("p/cpu/", "p/cu126/"):
-        names = [name for name in new if name.startswith(target)]
-        assert len(names) == 3
-        assert {name: after[name] for name in names} in ({name: files[name] for name in names} for files in (before, new))
-    if sign == signal.SIGTERM:
-        assert done.status == -signal.SIGTERM
-        return
+    done = struck(site, index, at, signal.SIGINT)
     assert done.status == 130, done.err
     assert done.err.strip() == INTERRUPTED
+    whole(site, old.files(), new)
     assert temporaries(site) == []
     healed(site, index, new)
 
 
-def test_ctrl_c_from_a_terminal_ends_a_run_that_waits_for_a_channel(site: Workspace) -> None:
-    """The server never answers; the interrupt comes while rattler waits."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        site.project(
-            "p",
-            PROJECT.replace('frameworks: {pytorch: "2.7"}\n', "").replace(
-                "conda-forge", f'"http://127.0.0.1:{silent.getsockname()[1]}/c"'
-            ),
-        )
-        before = site.files()
-        words = [sys.executable, "-m", "envgen", "lock"]
-        with subprocess.Popen(
-            words, cwd=site.root, env=dict(site.environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as run:
-            connection, _ = silent.accept()  # it asks
-            run.send_signal(signal.SIGINT)
-            out, err = run.communicate(timeout=60)
-            connection.close()
-    assert (run.returncode, out) == (130, "")
-    assert err.strip() == INTERRUPTED
-    assert site.files() == before
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_interrupted_between_two_renames_the_files_of_each_target_are_of_one_run(
+    old: Workspace, new: Mapping[str, bytes], index: Path, events: list[str], tmp_path: Path, sign: signal.Signals, status: int
+) -> None:
+    """At the second and the third rename of the three of each target."""
+    before, three = old.files(), ["os.rename"] * 3
+    moments = [n + more for n in range(len(events)) if events[n : n + 3] == three for more in (2, 3)]
+    assert len(moments) == 4  # of two targets
+    for at in moments:
+        (tmp_path / str(at)).mkdir()
+        site = copied(old, tmp_path / str(at))
+        done = struck(site, index, at, sign)
+        assert done.status == status, done.err
+        after = site.files()
+        for target in ("p/cpu/", "p/cu126/"):
+            names = [name for name in new if name.startswith(target)]
+            assert len(names) == 3
+            assert {name: after[name] for name in names} in ({name: files[name] for name in names} for files in (before, new)), at
 
 
 def test_verify_notices_a_target_whose_files_are_of_two_runs(site: Workspace, old: Workspace, new: Mapping[str, bytes]) -> None:
