@@ -488,3 +488,34 @@ def test_no_way_out_runs_the_interpreters_own_shutdown(
     done = site.envgen(*words, PYTHONPATH=path, ENVGEN_INDEX=str(index))
     assert done.status == status
     assert "the interpreter shuts down" not in done.err
+
+
+# --- interrupts while modules are imported --------------------------------------------------------------------------------
+
+IMPORTS = """
+import os, signal, sys
+_left = [int(os.environ["STRIKE_AT"])]
+_begun = []
+def _hook(event, arguments):
+    if event == "import":
+        if arguments[0] == "envgen.cli.main":
+            _begun.append(True)
+        if _begun:
+            _left[0] -= 1
+            if _left[0] == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(_hook)
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(old: Workspace, tmp_path: Path) -> None:
+    """From the first import of the command line on; what comes before is Python's own."""
+    (tmp_path / "sitecustomize.py").write_text(IMPORTS)
+    path = os.pathsep.join((str(tmp_path), old.environment["PYTHONPATH"]))
+    ended = set()
+    for at in (1, 5, 20, 100, 300):
+        done = old.envgen("lock", "--offline", PYTHONPATH=path, STRIKE_AT=str(at), fresh=True)
+        assert "Traceback" not in done.err, (at, done.err)
+        ended.add(done.status)
+    assert -signal.SIGINT in ended  # while the command line is imported
+    assert 130 in ended  # while a command imports what it needs
