@@ -40,7 +40,7 @@ for command in (*_WRITE, *_FACTS, *_CHECK, *_USE):
 
 
 def run() -> NoReturn:
-    """Run the command line. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown when the machine is busy."""
+    """Run the command line. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown on a busy machine."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character gets its number
