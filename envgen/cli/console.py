@@ -69,7 +69,7 @@ class Terminal:
 
 
 def _plain(text: str) -> str:
-    """A text beside a progress bar: one line, in which square brackets are no markup."""
+    """A text beside a progress bar: one line, with square brackets as they are."""
     from rich.markup import escape
 
     return escape(safe(text).replace("\n", " "))

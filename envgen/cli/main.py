@@ -41,7 +41,7 @@ for command in (*_WRITE, *_FACTS, *_CHECK, *_USE):
 
 
 def run() -> NoReturn:
-    """The entry point. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown when the machine is busy."""
+    """Run the command line. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown on a busy machine."""
     _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -82,7 +82,7 @@ def _status() -> int:
     except OSError as error:
         hint = "check free space, permissions and limits; no file is half written"
         return _failed(BadInput(f"the operating system reports: {error}", hint=hint))
-    except BaseException as error:  # noqa: BLE001 - a fault of envgen, or a panic of rattler, which is no Exception
+    except BaseException as error:  # noqa: BLE001 - a fault of envgen, or a panic of rattler
         return _fault(error)
 
 

@@ -13,7 +13,7 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from envgen.formats.checked import checked
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
+from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
 from envgen.yamlfile.document import parse
@@ -72,6 +72,14 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     if found.packages != digest(f"package:{rest}"):
         raise _broken("the packages of this lock were changed after it was written", _line(text, len(head) + 1, shown))
     return found
+
+
+def content_hashes(text: str, shown: str) -> dict[Platform, str]:
+    """Platform -> content hash, in a lock with envgen's stamp; of any other lock nothing."""
+    if not _SEAL.search(text):
+        return {}
+    found = _metadata(text.partition(_BODY)[0], shown).get("content_hash")
+    return {str(platform): str(value) for platform, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _parsed(custom: Mapping[str, str]) -> Stamp:

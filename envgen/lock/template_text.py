@@ -10,7 +10,7 @@ _LARGEST = 100_000  # bytes: the template that envgen comes with has 800
 
 
 def text_of_template(templates: Path, name: str) -> str:
-    """The text of one template. Raises BadInput if it is no file, too large, or if links or `..` lead out of the folder."""
+    """The text of one template. Raises BadInput if it is too large or not a file, or if links or `..` lead out of the folder."""
     path = (templates / name).resolve()
     if not path.is_relative_to(templates.resolve()):
         raise BadInput(f"template {name!r} lies outside templates/", hint="move it into templates/")

@@ -100,6 +100,13 @@ def edited(case: Case) -> Violations:
         yield None, "its packages were changed after envgen wrote it"
 
 
+@rule("other-run", "The files of a target are of different runs: what is requested is not what is locked.")
+def other_run(case: Case) -> Violations:
+    """The content hash in a lock of envgen's, against the two files beside it."""
+    if case.platform in case.lock.of_other_run:
+        yield None, "it was not made from the environment.yml and virtual-packages.yml beside it"
+
+
 @rule("foreign-channel", "A package from a channel that the project does not use.")
 def foreign_channel(case: Case) -> Violations:
     """Conda's packages against the project's channels, or those that the lock declares."""

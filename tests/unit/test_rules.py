@@ -375,6 +375,10 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [given_(CPU, conda("tool", url="file:///srv/linux-64/tool-1.0-h1234567_0.conda"))],
         [given_(CPU, NUMPY), given_(CPU, conda("tool", url="file:///srv/linux-64/tool-1.0-h1234567_0.conda"), format="prefix")],
     ),
+    "other-run": (
+        [given_(CPU, NUMPY, of_other_run=("linux-64",))],
+        [given_(CPU, NUMPY), given_(CPU, NUMPY, of_other_run=("win-64",))],
+    ),
     "edited": ([given_(CPU, NUMPY, intact=False)], [given_(CPU, NUMPY)]),
     "platform-missing": (
         [given_(CPU, NUMPY, declared=("linux-64", "win-64"))],
