@@ -42,7 +42,13 @@ class LiveIndex:
     async def _query(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         gateway = self.gateway or Gateway()
         try:
-            query = gateway.query([Channel(channel.url)], [platform, "noarch"], [name], recursive=False)  # type: ignore[list-item]
+            query = gateway.query(
+                [Channel(channel.url)],
+                [platform, "noarch"],  # type: ignore[list-item]
+                [name],
+                recursive=False,
+                channel_relations="disabled",  # a project lists its channels itself, see docs/channels.md
+            )
             found = await self.watched(query, [channel])
         except Unreachable as error:
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {error.what}", hint=error.hint) from None

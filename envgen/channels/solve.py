@@ -108,6 +108,7 @@ async def solved_records(
             channel_priority=ChannelPriority.Strict,
             exclude_newer=request.exclude_newer,
             constraints=list(request.constraints),
+            channel_relations="disabled",
         )
         return await index.watched(work, channels)
     except InvalidMatchSpecError as error:

@@ -7,14 +7,16 @@ own. A contract test compares the package list with that of the real `conda-lock
 from __future__ import annotations
 
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envgen.channels.limits import limits
+from envgen.channels.query import plain_spec
 from envgen.channels.watch import TooLarge, Unreachable, waited
 from envgen.lock.lock_text import LockTexts, dump
 from envgen.model.errors import BadInput, NoSolution
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
     from conda_lock.models.lock_spec import LockSpecification
     from conda_lock.virtual_package import FakeRepoData
+
+
+_NEWER = re.compile(r"\[(?:.*[,\s])?(?:when|extras|flags)\s*=")  # what conda-lock does not read in a spec
 
 
 @contextmanager
@@ -92,14 +97,15 @@ def _packages(name: str, spec: LockSpecification, solution: Solution, repodata: 
     from conda_lock.lockfile import apply_categories
 
     asked = spec.dependencies[solution.platform]
-    planned = {record.name: _locked(record, solution.platform) for record in solution.records}
+    names = {record.name for record in solution.records}
+    planned = {record.name: _locked(record, solution.platform, names) for record in solution.records}
     requested = {dependency.name: dependency for dependency in asked if dependency.manager == "conda"}
     apply_categories(requested=requested, planned=planned, mapping_url="")
     pip = {dependency.name: dependency for dependency in asked if dependency.manager == "pip"}
     return [*planned.values(), *(_pip_packages(name, spec, solution.platform, planned, pip, repodata) if pip else ())]
 
 
-def _locked(record: Record, platform: Platform) -> LockedDependency:
+def _locked(record: Record, platform: Platform, names: Collection[str]) -> LockedDependency:
     from conda_lock.lockfile.v1.models import HashModel
     from conda_lock.lockfile.v2prelim.models import LockedDependency
 
@@ -108,18 +114,30 @@ def _locked(record: Record, platform: Platform) -> LockedDependency:
         version=record.version,
         manager="conda",
         platform=platform,
-        dependencies=_dependencies(record.depends),
+        dependencies=_dependencies(record.depends, names),
         url=record.url,
         hash=HashModel(md5=record.md5, sha256=record.sha256),
     )
 
 
-def _dependencies(depends: Iterable[str]) -> dict[str, str]:
-    """Package -> version range, as conda-lock writes it: ranges of the same package are merged."""
+def _dependencies(depends: Iterable[str], names: Collection[str]) -> dict[str, str]:
+    """Package -> version range, as conda-lock writes it: ranges of the same package are merged.
+
+    A conditional dependency on a package that is not among the `names` of the solution did not apply.
+    """
     ranges: dict[str, list[str]] = {}
     for dependency in depends:
-        ranges.setdefault(_match_spec(dependency).name, []).append(dependency)
+        spec, conditional = _known_spec(dependency)
+        name = _match_spec(spec).name
+        if not conditional or name in names:
+            ranges.setdefault(name, []).append(spec)
     return {name: _version_range(tuple(specs)) for name, specs in ranges.items()}
+
+
+@cache
+def _known_spec(text: str) -> tuple[str, bool]:
+    """A spec that conda-lock can read, and whether it is conditional."""
+    return plain_spec(text) if _NEWER.search(text) else (text, False)
 
 
 @cache
