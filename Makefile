@@ -11,7 +11,7 @@ override TARGET := $(value TARGET)
 quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast lint format bench gpu-pack gpu-check clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast attack lint format bench gpu-pack gpu-check clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no 
 
 test-fast: $(VENV)/.ready-dev  ## Run the unit tests, with fewer generated examples, and one end-to-end test
 	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit $(END_TO_END) $(ARGS)
+
+attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures
+	$(BIN)/python -m pytest -q -s -n 0 tests/attacks/attack_*.py $(ARGS)
 
 lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff check .
