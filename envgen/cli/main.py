@@ -113,7 +113,7 @@ def _failed(error: EnvgenError) -> int:
 
 
 def _leave(status: int) -> NoReturn:
-    """End. A result that stdout did not take is a failure, unless its reader went away; a lost message is none."""
+    """End. A result that stdout did not take is a failure, unless its reader went away; a message that is lost is not."""
     with suppress(OSError):
         sys.stderr.flush()
     try:

@@ -40,7 +40,7 @@ async def _run(command: Sequence[str], environ: Mapping[str, str], scratch: Path
 
 
 class PipArrivals:
-    """The files that pip fetches, and the processor time of its processes: building a package is no waiting."""
+    """The files that pip fetches, and the processor time of its processes: who builds a package is not waiting."""
 
     def __init__(self, folder: Path, session: int) -> None:
         self._folder, self._session = folder, session

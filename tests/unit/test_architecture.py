@@ -68,13 +68,16 @@ OWNERS = {
     "pynvml": {"machine.nvml"},
     "rattler": {
         "install.contents",
+        "install.arrivals",
         "install.link",
         "install.records",
         "curate.published",
         "curate.lint.rules_specs",
         "channels.alternatives",
         "channels.canonical",
+        "channels.client",
         "channels.index",
+        "channels.live",
         "channels.query",
         "channels.versions",
         "formats.others",
@@ -97,6 +100,7 @@ OWNERS = {
 EVERYWHERE = {"packaging"}
 LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
 CATCH_ALL = {
+    "channels.watch": "what the work of another thread raises is raised again by the thread that waits for it",
     "cli.main": "a fault of envgen itself is one line that asks for a report, not a traceback",
     "lock.condalock": "conda_lock raises what it likes",
     "lock.sandbox": "whatever the code of a template raises is an error in the template",
