@@ -15,7 +15,7 @@ from envgen.model.packages import Lock, LockedPackage
 from envgen.model.project import Project
 from envgen.model.text import shortened
 
-_CONDA = re.compile(r"(?:https?|file)://[^?#]+/[^/?#]+/[^/?#]+\.(?:conda|tar\.bz2)")
+_CONDA = re.compile(r"(?:https?|file|oci)://[^?#]+/[^/?#]+/[^/?#]+\.(?:conda|tar\.bz2)")
 _PIP = re.compile(r"(?:https?|file)://.+")
 _VISIBLE = re.compile(r"[!#-;=?-\[\]_a-z{}~]+")  # of ASCII's visible characters those that a URL may have, and `{}` of a variable
 _VARIABLE = re.compile(r"\$\{\w+\}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rattler import MatchSpec, PackageRecord, RepoDataRecord
-from rattler.exceptions import InvalidMatchSpecError
+from rattler.exceptions import InvalidMatchSpecError, InvalidPackageNameError, InvalidUrlError, InvalidVersionError
 from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import bare, locate
@@ -61,17 +61,22 @@ def _has_hash(record: RepoDataRecord, package: LockedPackage) -> bool:
 
 
 def from_lock(package: LockedPackage) -> RepoDataRecord:
-    """What the lock alone says of a package: enough to fetch it."""
+    """What the lock alone says of a package: enough to fetch it. Raises BadInput if rattler cannot read it."""
     base, subdir, file = bare(package.url).rsplit("/", 2)
-    record = PackageRecord(
-        name=package.name,
-        version=package.version,
-        build=BuildString(package.build),
-        build_number=0,
-        subdir=subdir,
-        depends=list(package.depends),
-    )
-    return _with_hashes(RepoDataRecord(record, file_name=file, url=f"{base}/{subdir}/{file}", channel=f"{base}/"), package)
+    try:
+        record = PackageRecord(
+            name=package.name,
+            version=package.version,
+            build=BuildString(package.build),
+            build_number=0,
+            subdir=subdir,
+            depends=list(package.depends),
+        )
+        found = RepoDataRecord(record, file_name=file, url=f"{base}/{subdir}/{file}", channel=f"{base}/")
+        return _with_hashes(found, package)
+    except (ValueError, InvalidVersionError, InvalidPackageNameError, InvalidUrlError) as error:
+        hint = "restore the lock from git, or run `envgen lock`"
+        raise BadInput(f"{package.name} cannot be read: {error}", where=package.at, hint=hint) from None
 
 
 def completed(record: Mapping[str, Any], *, from_lock_alone: bool) -> dict[str, Any]:

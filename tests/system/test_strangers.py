@@ -234,6 +234,39 @@ def test_a_variable_in_a_path_is_filled_in_for_lock_and_install_and_shown_nowher
         assert SECRET not in path.name
 
 
+def test_a_private_index_is_opened_and_its_password_is_shown_nowhere(site: Site, tmp_path: Path) -> None:
+    """pip gets the variables that the project uses for its index, and no other."""
+    login = {"PIP_LOGIN": "alice", **KEY}
+    with serve(site.server.folder, login=("alice", SECRET)) as server:
+        place = server.url("@@").replace("http://", "http://$PIP_LOGIN:$AWS_SECRET_ACCESS_KEY@")
+        text = (
+            f'python: "{MINOR}.*"\ntargets: [cpu]\nplatforms: [{SUBDIR}]\nchannels: ["{place.replace("@@", "c")}"]\n'
+            f'dependencies: [pip]\npip: ["tinyops ==1.0"]\npip-repositories: ["{place.replace("@@", "simple")}"]\n'
+        )
+        site.workspace.project("p", text)
+        locked = site.workspace.envgen("lock", **login)
+        assert locked.status == 0, locked.err
+        assert "${AWS_SECRET_ACCESS_KEY}" in site.lock.read_text()
+        done = site.install(PIP_LOGIN="alice", ENVGEN_CACHE=str(tmp_path / "cache"))
+        assert done.status == 0, done.err
+        shutil.rmtree(site.prefix)
+        server.login = ("alice", "another")
+        failed = [
+            site.install(PIP_LOGIN="alice"),
+            site.workspace.envgen("lock", "--update", "--pin-with", "conda-lock", **login),
+        ]
+        unset = [
+            site.workspace.envgen("lock", "--update", PIP_LOGIN="alice"),
+            site.workspace.envgen("install", "p", "--target", "cpu"),
+        ]
+    assert [run.status for run in (*failed, *unset)] == [4, 4, 2, 2], [run.err for run in (*failed, *unset)]
+    for run in (locked, done, *failed, *unset):
+        assert SECRET not in run.err + run.out
+    assert all("which is not set" in run.err for run in unset)
+    for path in site.workspace.root.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+
+
 # --- code that runs ---------------------------------------------------------------------------------------------------------
 
 
