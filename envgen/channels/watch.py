@@ -22,7 +22,7 @@ from envgen.model.errors import NoSolution
 
 Result = TypeVar("Result")
 Say = Callable[[str], None]
-_TICK, _FIRST, _NEXT = 0.1, 5.0, 15.0  # seconds between looks; until something is said, and until it is said again
+_TICK, _FIRST, _NEXT = 0.1, 10.0, 15.0  # seconds between looks; until something is said, and until it is said again
 _PATIENCE = 20  # looks until work that was cancelled has ended
 _BUSY = 0.2  # of one processor: more is work, not waiting
 SHARD = 10**6  # what the records of one package count for: more than the floor asks for
