@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -14,9 +15,12 @@ from envgen.channels.channel import ChannelLocation, redacted
 from envgen.channels.client import client, host
 from envgen.channels.limits import Limits
 from envgen.channels.watch import IndexArrivals, Say, Unreachable, watched
+from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 
 Result = TypeVar("Result")
+_FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded|Read-only file system|Permission denied")
+_FREE = "free some space, or set ENVGEN_CACHE to another folder; nothing was changed"
 
 
 class LiveIndex:
@@ -53,6 +57,8 @@ class LiveIndex:
         except Unreachable as error:
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {error.what}", hint=error.hint) from None
         except GatewayError as error:
+            if full := _FULL.search(str(error)):
+                raise BadInput(f"the cache cannot be written: {full[0]}", where=self._cache, hint=_FREE) from None
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
         return [record for records in found for record in records]
 

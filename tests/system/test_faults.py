@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -176,6 +177,26 @@ def test_repodata_in_the_cache_that_was_cut_short_is_fetched_again(site: Workspa
             path.write_bytes(path.read_bytes()[:100])
         done = site.envgen("lock", "--update")
     assert (done.status, site.files()) == (0, before), done.err
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_cache_that_does_not_fit_on_the_disk_is_named_and_leaves_nothing(
+    site: Workspace, channels: Path, packed: Path, cache: Path, live: bool
+) -> None:
+    """A limit of 3 kB on each file stands for the disk."""
+    with serve(channels) as server:
+        site.project("p", PROJECT.format(channel=server.url("mychannel") if live else "conda-forge", own="numpy"))
+        before = site.files()
+        words = f"-m envgen lock {'' if live else f'--index {packed}'}"
+        argv = ["bash", "-c", f'ulimit -f 3; exec "{sys.executable}" {words}']
+        variables = {**site.environment, "PYTHONDONTWRITEBYTECODE": "1"}  # which would not fit, either
+        done = subprocess.run(argv, cwd=site.root, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "the cache cannot be written: " in done.stderr
+    assert "File too large" in done.stderr
+    assert site.files() == before
+    for folder in ("channels", "repodata"):
+        assert size_of(cache / folder) < 1000
 
 
 @pytest.fixture
