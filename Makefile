@@ -11,7 +11,7 @@ override TARGET := $(value TARGET)
 quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast attack lint format bench gpu-pack gpu-check clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast fuzz attack lint format bench gpu-pack gpu-check clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test-fast: $(VENV)/.ready-dev  ## Run the unit tests, with fewer generated examp
 
 attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures
 	$(BIN)/python -m pytest -q -s -n 0 tests/attacks/attack_*.py $(ARGS)
+
+fuzz: $(VENV)/.ready-dev  ## Spoil locks and projects at random for SECONDS (60) each, and read them
+	ENVGEN_FUZZ=$(or $(SECONDS),60) $(BIN)/python -m pytest -q -n 2 -rP tests/unit/test_fuzz.py
 
 lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -9,7 +9,6 @@ import gc
 import io
 import os
 import sys
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -88,6 +87,8 @@ def _status() -> int:
 
 def _fault(error: BaseException) -> int:
     """Say in one line that envgen has a fault, and where; with ENVGEN_TRACEBACK=1, print the traceback first."""
+    import traceback
+
     trace = traceback.extract_tb(error.__traceback__)
     if os.environ.get("ENVGEN_TRACEBACK"):
         echo("".join(traceback.format_exception(error)), err=True, nl=False)

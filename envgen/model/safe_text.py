@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 _SECRETS: dict[str, str] = {}  # the value of an environment variable that was read, in each of its spellings -> `$NAME`
 
@@ -25,6 +24,8 @@ def safe(text: str, *, orders: bool = False) -> str:
 
 def remember_secret(name: str, value: str) -> None:
     """From now on `safe` and `without_secrets` show `$NAME` in the place of the value of this environment variable."""
+    from urllib.parse import quote
+
     _SECRETS.update(dict.fromkeys((value, quote(value, safe=""), quote(value)), f"${name}"))
 
 
