@@ -18,6 +18,7 @@ from unit.small import examples, refused
 
 from envgen.curate.lint.json_schema import ENDING, MODELS, first_line, kind_of, named_schema, schemas, write_schemas
 from envgen.matrix.load import load_matrix, matrix_of
+from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.project.load import load_project
 from envgen.yamlfile.document import Document, parse

@@ -181,7 +181,7 @@ def test_two_facts_for_one_key_are_refused_at_the_second(tmp_path: Path, file: s
         ("cudnn.yaml", '"9.12.0.1"', '"nine"', "cudnn.yaml:3:6: releases[0].version: not a version"),
         ("cudnn.yaml", "[12]", '["12"]', "cudnn.yaml:3:34: releases[0].cuda[0]: expected a valid integer"),
         ("gpus.yaml", '"8.0"', '"sm_80"', "gpus.yaml:5:5: gpus[1].capability: expected major.minor"),
-        ("targets.yaml", 'cuda: "11.8"', 'cuda: "११.८"', "targets.yaml:8:11: targets.cu118.cuda: expected major.minor"),
+        ("targets.yaml", 'cuda: "11.8"', 'cuda: "११.८"', "targets.yaml:8:17: the digit १ (U+0967) is not supported"),
         ("targets.yaml", '"2.28"', '"glibc"', "targets.yaml:3:44: virtual-packages.linux-64.__glibc: expected a version, or a version and a build string"),
         ("targets.yaml", "__glibc", "glibc", "targets.yaml:3:44: virtual-packages.linux-64.glibc: not the name of a virtual package"),
         # --- ranges
