@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from glob import escape
 from pathlib import Path
+from unicodedata import normalize
 
 from rattler.package import PathsJson
 
@@ -16,6 +17,8 @@ from envgen.model.text import shortened
 
 _ENTRY_POINT = re.compile(r"[\w][\w.+-]*")  # the script's name
 _RECORDED = re.compile(r"conda-meta/(.+\.json|envgen|history)")  # the records of packages, envgen's manifest, conda's history
+_SITE, _IN_SITE = re.compile(r"^(?:[Ll]ib/(?:[\w.]+/)?)?site-packages/"), "lib/python/site-packages/"  # of noarch packages, too
+_LINKS = 40  # that may be followed one after the other, as Linux does
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -28,19 +31,19 @@ class ContentJudge:
     def __init__(self, cache: Path) -> None:
         self.refused: dict[str, str] = {}
         self._cache = cache
-        self._leading_out: dict[str, str] = {}  # links that lead out of the environment -> the package that has them
-        self._below: dict[str, str] = {}  # folders that files lie in -> a package that has such a file
+        self._links: dict[str, str] = {}  # links -> what is written in them
+        self._folders: set[str] = set()  # that files lie in
 
     def judge(self, dist: str) -> bool:
         """Whether a package may be linked; `dist` is its name-version-build, and the name of its folder in the cache."""
         for folder in (self._cache / dist, *self._cache.glob(f"{escape(dist)}-*/")):
-            reason = next(self._reasons(folder, dist), None) if (folder / "info").is_dir() else None
+            reason = next(self._reasons(folder), None) if (folder / "info").is_dir() else None
             if reason:
                 self.refused[dist] = reason
                 shutil.rmtree(folder, ignore_errors=True)
         return dist not in self.refused
 
-    def _reasons(self, folder: Path, dist: str) -> Iterator[str]:
+    def _reasons(self, folder: Path) -> Iterator[str]:
         """Why a package must not be linked."""
         try:
             entries = PathsJson.from_package_directory_with_deprecated_fallback(folder).paths
@@ -54,13 +57,50 @@ class ContentJudge:
                 yield f"it would write outside the environment: {shortened(path)}"
             if _RECORDED.fullmatch(posixpath.normpath(path)):
                 yield f"it would write what installers record: {shortened(path)}"
-            self._below.update(dict.fromkeys(_parents(path), dist))
-            if entry.path_type.softlink and _link_leads_out(folder, path):
-                self._leading_out[path] = dist
-        through = next((path for path in self._leading_out if path in self._below), None)
-        if through and dist in (self._leading_out[through], self._below[through]):
-            yield f"it would write through a link that leads outside the environment: {shortened(through)}"
+            self._learn(folder, path)
+        through = [link for link in self._links.keys() & self._folders if self._leads_out(link)]
+        if through:
+            yield f"it would write through a link that leads outside the environment: {shortened(min(through))}"
         yield from _of_python(index, link)
+
+    def _learn(self, folder: Path, path: str) -> None:
+        """Remember a path of a package, and where it leads if it is a link, whatever its metadata says."""
+        new = [parent for parent in _parents(path) if _key(parent) not in self._folders]
+        self._folders.update(map(_key, new))
+        for place in (path, *new):
+            if (folder / place).is_symlink():
+                self._links[_key(place)] = (folder / place).readlink().as_posix()
+
+    def _leads_out(self, path: str) -> bool:
+        """Whether a path leads outside by way of the links, step by step as a system follows it, or in a circle."""
+        there: list[str] = []
+        steps, followed = path.split("/"), 0
+        while steps:
+            step = steps.pop(0)
+            if step == ".." and not there:
+                return True
+            if step == "..":
+                there.pop()
+            elif step not in ("", "."):
+                target = self._links.get("/".join((*there, step)))
+                followed += target is not None
+                if target is None:
+                    there.append(step)
+                elif target.startswith("/") or followed > _LINKS:
+                    return True
+                else:
+                    steps = [*_spelled(target).split("/"), *steps]
+        return False
+
+
+def _key(path: str) -> str:
+    """A path as an environment has it, in one spelling."""
+    return _spelled(posixpath.normpath(_SITE.sub(_IN_SITE, f"{path}/")))
+
+
+def _spelled(path: str) -> str:
+    """A path in one spelling: file systems may not tell apart letters of another case."""
+    return normalize("NFKC", path).casefold()
 
 
 def _of_python(index: Mapping[str, object], link: Mapping[str, object]) -> Iterator[str]:
@@ -85,16 +125,6 @@ def leads_out(path: str) -> bool:
 def _parents(path: str) -> Iterator[str]:
     while path := posixpath.dirname(path):
         yield path
-
-
-def _link_leads_out(folder: Path, path: str) -> bool:
-    """Whether the target of a link is outside the environment, by its text."""
-    try:
-        target = (folder / path).readlink().as_posix()
-    except OSError:
-        return False
-    found = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    return found.startswith(("/", "../")) or found == ".."
 
 
 def _object(path: Path) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from envgen.channels.channel import redacted, with_braces
+from envgen.formats.builds import is_wheel
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Finding
@@ -79,8 +80,7 @@ def _is_of(url: str, places: Iterable[str]) -> bool:
 def _check_sources(packages: Iterable[LockedPackage], builds: Collection[str]) -> None:
     """What is not a wheel, pip builds: code from the package runs, with the rights of the user."""
     for package in packages:
-        file = package.url.partition("#")[0]
-        if package.manager == "pip" and not file.endswith(".whl") and package.name not in builds:
+        if package.manager == "pip" and not is_wheel(package.url) and package.name not in builds:
             what = f"pip package {package.name} {package.version} is not a wheel: to install it, pip runs code from it"
             hint = f"require a version that has a wheel, or use --allow-build {package.name} if you trust it"
             raise BadInput(what, where=package.at, hint=hint)

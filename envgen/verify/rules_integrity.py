@@ -20,7 +20,7 @@ from packaging.version import InvalidVersion, Version
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
-from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
+from envgen.formats.builds import applies, is_cuda_wheel, is_wheel, requirement_name
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
@@ -73,7 +73,7 @@ def weak_hash(case: Case) -> Violations:
 def source_package(case: Case) -> Violations:
     """Packages of pip whose URL is not that of a wheel."""
     for package in _locked(case):
-        if package.manager == "pip" and not package.url.partition("#")[0].endswith(".whl"):
+        if package.manager == "pip" and not is_wheel(package.url):
             yield package, "is not a wheel"
 
 

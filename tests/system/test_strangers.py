@@ -385,7 +385,6 @@ def told_folder(told: Metadata) -> None:
 
 
 PLAIN = Package("plain", "1.0", "h0123456_0", subdir=SUBDIR, files={"share/plain/x.txt": "x\n"})
-LEADS_OUT = Package("leads-out", "1.0", "h0123456_0", subdir=SUBDIR, files={"share/plain": Path("../../..")})
 DECENT = Package("decent", "1.0", "h0123456_0", subdir=SUBDIR, files={"share/absolute": Path("/proc/mounts"), "lib/y": "y\n"})
 
 
@@ -447,12 +446,53 @@ def locked_and_installed(site: Site, tmp_path: Path, *names: str) -> Run:
         return site.install(ENVGEN_CACHE=str(tmp_path / "cache"))
 
 
-def test_no_package_writes_through_a_link_of_another_one_that_leads_outside(site: Site, tmp_path: Path) -> None:
-    channel(tmp_path / "www" / "c", (python_package(), PLAIN, LEADS_OUT))
+def linking(*links: tuple[str, str], files: tuple[str, ...] = (), name: str = "leads-out", python: bool = False) -> Package:
+    """A package of links, and files."""
+    content: dict[str, Any] = {**{path: Path(target) for path, target in links}, **dict.fromkeys(files, "x\n")}
+    subdir = "noarch" if python else SUBDIR
+    return Package(name, "1.0", "h0123456_0", ("python",) if python else (), subdir=subdir, files=content, python=python)
+
+
+@pytest.mark.parametrize(
+    ("packages", "link"),
+    [
+        ((PLAIN, linking(("share/plain", "../../.."))), "share/plain"),
+        ((PLAIN, linking(("share/plain", "/tmp"))), "share/plain"),
+        ((PLAIN, linking(("share/Plain", "../../.."))), "share/plain"),
+        ((PLAIN, linking(("share/plain", "there"), ("share/there", "../../.."))), "share/plain"),
+        ((PLAIN, linking(("share", "there/.."), ("there", "../.."))), "share"),
+        ((PLAIN, linking(("share/plain", "there"), ("share/there", "plain"))), "share/plain"),
+        (
+            (
+                linking(files=(f"{SITE}/tool/x.txt",), name="inside"),
+                linking(("site-packages/tool", "../../../../.."), python=True),
+            ),
+            "lib/python/site-packages/tool",
+        ),
+    ],
+)
+def test_no_package_writes_through_links_that_lead_outside(
+    site: Site, tmp_path: Path, packages: tuple[Package, ...], link: str
+) -> None:
+    channel(tmp_path / "www" / "c", (python_package(), *packages))
+    done = locked_and_installed(site, tmp_path, *(package.name for package in packages))
+    assert done.status == 1, done.err
+    assert f"through a link that leads outside the environment: {link!r}" in done.err
+    assert [path for path in tmp_path.rglob("x.txt") if "cache" not in path.parts] == []
+
+
+def test_a_link_is_known_whatever_the_metadata_call_it(site: Site, tmp_path: Path) -> None:
+    def called_a_file(told: Metadata) -> None:
+        for entry in told["info/paths.json"]["paths"]:
+            entry["path_type"] = "hardlink"
+
+    package = linking(("share/plain", "/tmp"))
+    channel(tmp_path / "www" / "c", (python_package(), PLAIN, package))
+    retold(tmp_path / "www" / "c" / SUBDIR / "leads-out-1.0-h0123456_0.conda", called_a_file)
     done = locked_and_installed(site, tmp_path, "plain", "leads-out")
     assert done.status == 1, done.err
-    assert "through a link that leads outside the environment: 'share/plain'" in done.err
-    assert [path for path in tmp_path.rglob("x.txt") if "cache" not in path.parts] == []
+    assert "leads outside the environment" in done.err
+    assert not Path("/tmp/x.txt").exists()
 
 
 def test_links_that_lead_outside_are_fine_where_nothing_is_written_through_them(site: Site, tmp_path: Path) -> None:

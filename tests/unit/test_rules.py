@@ -368,8 +368,11 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz")),
             given_(CPU, pip("einops", url="git+https://git.example/einops@" + "ab" * 20)),
             given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz#einops.whl")),
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz?x=einops-1.0-py3-none-any.whl")),
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz%2f.whl")),
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.zip/.whl")),
         ],
-        [given_(CPU, pip("einops")), given_(CPU, pip("einops", url="https://wheels.example/e-1.0-py3-none-any.whl#sha256=ab"))],
+        [given_(CPU, pip("einops")), given_(CPU, pip("einops", url="https://wheels.example/e-1.0-py3-none-any.whl?a=b#sha256=ab"))],
     ),
     "local-file": (
         [given_(CPU, conda("tool", url="file:///srv/linux-64/tool-1.0-h1234567_0.conda"))],
