@@ -6,7 +6,7 @@ ENVGEN := $(BIN)/envgen
 END_TO_END := "tests/system/test_offline.py::test_a_project_without_locks_is_relocked_to_the_same_bytes[legacy]"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast lint format bench gpu-pack gpu-check clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast fuzz lint format bench gpu-pack gpu-check clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no 
 
 test-fast: $(VENV)/.ready-dev  ## Run the unit tests, with fewer generated examples, and one end-to-end test
 	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit $(END_TO_END) $(ARGS)
+
+fuzz: $(VENV)/.ready-dev  ## Spoil locks and projects at random for SECONDS (60) each, and read them
+	ENVGEN_FUZZ=$(or $(SECONDS),60) $(BIN)/python -m pytest -q -n 2 -rP tests/unit/test_fuzz.py
 
 lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ from envgen.channels.channel import redacted
 from envgen.formats import installed
 from envgen.formats.environment_yml import spec_name
 from envgen.formats.installed_files import listed_files, located, read_record, read_records
+from envgen.install.contents import ContentJudge
 from envgen.install.locked import PlatformLock, dist_name
 from envgen.install.records import completed, from_lock, spelled
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
@@ -81,6 +82,8 @@ def link(job: Linking, known: Mapping[str, RepoDataRecord], reporter: Reporter) 
 
 
 def _install(job: Linking, records: Mapping[str, RepoDataRecord], again: Collection[str], reporter: Reporter) -> None:
+    """Let rattler install. Raises CheckFailed for a package that would write outside the environment, and as `link` does."""
+    dists, contents = {record.name.normalized: dist for dist, record in records.items()}, ContentJudge(job.cache)
     try:
         asyncio.run(
             install(
@@ -90,13 +93,15 @@ def _install(job: Linking, records: Mapping[str, RepoDataRecord], again: Collect
                 execute_link_scripts=False,
                 show_progress=False,
                 client=job.client,
-                reporter=_Progress(reporter),  # type: ignore[abstract]  # methods that it does not override do nothing
+                reporter=_Progress(reporter, dists, contents),  # type: ignore[abstract]  # what it does not override does nothing
                 alternative_target_prefix=job.prefix,
                 package_cache=PackageCache.new_layered([job.cache], validation_mode=ValidationMode.full()),
             )
         )
     except (InstallerError, IoError, LinkError, TransactionError, CacheDirError) as error:
-        raise _failure(str(error), list(records.values()), job.client, job.prefix) from None
+        raise _refused(records, contents) or _failure(str(error), list(records.values()), job.client, job.prefix) from None
+    if refused := _refused(records, contents):  # if rattler had linked it nevertheless: the stage is removed
+        raise refused
 
 
 def _locate(stage: Path) -> None:
@@ -185,10 +190,15 @@ def _hash(record: RepoDataRecord) -> str:
 
 
 class _Progress(InstallerReporter):
-    """Reports rattler's progress: one step for each package that is installed or removed."""
+    """Reports rattler's progress: one step for each package that is installed or removed.
 
-    def __init__(self, reporter: Reporter) -> None:
+    rattler calls it before it reads what a package consists of, which is the moment to judge that.
+    """
+
+    def __init__(self, reporter: Reporter, dists: Mapping[str, str], contents: ContentJudge) -> None:
+        self.contents = contents
         self._reporter = reporter
+        self._dists = dists
         self._names: dict[int, str] = {}
 
     def on_transaction_start(self, total_operations: int) -> None:
@@ -196,6 +206,7 @@ class _Progress(InstallerReporter):
 
     def on_link_start(self, operation: int, package_name: str) -> int:
         self._names[operation] = package_name
+        self.contents.judge(self._dists[package_name])
         return operation
 
     def on_transaction_operation_complete(self, operation: int) -> None:
@@ -203,6 +214,14 @@ class _Progress(InstallerReporter):
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------------
+
+
+def _refused(records: Mapping[str, RepoDataRecord], contents: ContentJudge) -> CheckFailed | None:
+    """The error for a package that was refused; None if there is none."""
+    for dist, reason in sorted(contents.refused.items()):
+        hint = "nothing was installed; do not use this package: tell whoever runs the channel"
+        return CheckFailed(f"{dist}: {reason}", where=redacted(records[dist].url), hint=hint)
+    return None
 
 
 def _failure(text: str, records: Sequence[RepoDataRecord], client: Client, prefix: Path) -> EnvgenError:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envgen.channels.channel import redacted, values_of
 from envgen.lock.lock_text import LockTexts, dump
 from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Platform
@@ -51,7 +52,12 @@ def warm() -> None:
 
 
 def lock_texts(name: str, item: Solved, files: Sequence[RenderedFile]) -> LockTexts:
-    """The lock of a target, without its custom metadata. Raises NoSolution if the pip section has no solution."""
+    """The lock of a target, without its custom metadata. Raises NoSolution if the pip section has no solution.
+
+    Raises BadInput if an environment variable in the URL of an index is not set.
+    """
+    for index in item.resolution.project.pip_repositories:
+        values_of(index, f"index `{index}`")  # so that no message shows them
     warm()
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
@@ -160,7 +166,7 @@ def _pip_packages(
             mapping_url=mapping.as_uri(),
         )
     except Exception as error:  # Poetry's errors have no common base class
-        what = f"pip section of {name}, {platform}: {type(error).__name__}: {error}"
+        what = f"pip section of {name}, {platform}: {type(error).__name__}: {redacted(str(error))}"
         raise NoSolution(what, hint="loosen the requirement, or take the package from a conda channel") from error
     return list(found.values())
 

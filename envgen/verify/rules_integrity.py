@@ -20,7 +20,7 @@ from packaging.version import InvalidVersion, Version
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
-from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
+from envgen.formats.builds import applies, is_cuda_wheel, is_wheel, requirement_name
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
 from envgen.verify.registry import Case, Violations, rule
@@ -68,6 +68,22 @@ def weak_hash(case: Case) -> Violations:
             yield package, "has an md5 and no sha256"
 
 
+@rule("source-package", "To install it, pip runs code from it, with all rights of the user.", severity="warning")
+def source_package(case: Case) -> Violations:
+    """Packages of pip whose URL is not that of a wheel."""
+    for package in _locked(case):
+        if package.manager == "pip" and not is_wheel(package.url):
+            yield package, "is not a wheel"
+
+
+@rule("local-file", "Nobody else has the file, and it may have changed since.", severity="warning")
+def local_file(case: Case) -> Violations:
+    """Packages from a folder of the machine that made the lock; in an environment, that is where it came from."""
+    for package in _locked(case) if case.lock.format != "prefix" else ():
+        if package.url.startswith("file:"):
+            yield package, f"comes from a folder: {redacted(package.url)}"
+
+
 @rule("platform-missing", "The lock declares a platform that it has no packages for: it is incomplete.")
 def platform_missing(case: Case) -> Violations:
     """The platforms in a lock's metadata against those of its packages."""
@@ -81,6 +97,13 @@ def edited(case: Case) -> Violations:
     """The stamp in the lock's metadata holds the digest of the package list."""
     if not case.lock.intact and case.platform == case.lock.platforms[0]:
         yield None, "its packages were changed after envgen wrote it"
+
+
+@rule("other-run", "The files of a target are of different runs: what is requested is not what is locked.")
+def other_run(case: Case) -> Violations:
+    """The content hash in a lock of envgen's, against the two files beside it."""
+    if case.platform in case.lock.of_other_run:
+        yield None, "it was not made from the environment.yml and virtual-packages.yml beside it"
 
 
 @rule("foreign-channel", "A package from a channel that the project does not use.")
