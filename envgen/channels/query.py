@@ -74,6 +74,16 @@ def old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
     return exclude_newer is None or (made is not None and made <= exclude_newer)
 
 
+def plain_spec(text: str) -> tuple[str, bool]:
+    """A spec as tools write it that know names, versions and builds alone, and whether it is conditional (`[when="..."]`).
+
+    Channels may use extras, flags and conditions (CEP 44 and others), which rattler reads and conda-lock does not. Raises BadInput.
+    """
+    spec = match_spec(text)
+    words = (name_of(spec), str(spec.version or ("*" if spec.build else "")), str(spec.build or ""))
+    return " ".join(filter(None, words)), spec.condition is not None
+
+
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:
     """Whether a record's dependencies on `python` and `python_abi` allow a Python minor."""
     wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]

@@ -118,7 +118,7 @@ async def solved_records(
     """The records of one solution, with `more` sources than the channels; `kept` are preferred. Raises as `solve` does."""
     channels = [locate(channel) for channel in request.channels]
     try:
-        return await rattler_solve(
+        work = rattler_solve(
             sources=[*_sources(index, request, channels), *more],
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
             gateway=gateway,
@@ -129,7 +129,9 @@ async def solved_records(
             timestamp_policy="require-timestamp",
             exclude_newer=request.exclude_newer and request.exclude_newer.astimezone(timezone.utc),  # rattler drops the zone
             constraints=list(request.constraints),
+            channel_relations="disabled",
         )
+        return await index.watched(work, channels)
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
     except SolverError as error:
@@ -178,9 +180,15 @@ def _virtual(name: str, value: str) -> GenericVirtualPackage:
     return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
 
 
+def source_of(record: RepoDataRecord) -> dict[str, Any]:
+    """A record as its channel holds it."""
+    found: dict[str, Any] = json.loads(record.to_json())
+    return found
+
+
 def _record(record: RepoDataRecord, channels: Sequence[ChannelLocation]) -> Record:
     origin = next(channel for channel in channels if record.channel and channel.url == record.channel.rstrip("/"))
-    source = json.loads(record.to_json())
+    source = source_of(record)
     return Record(
         name=record.name.normalized,
         version=str(record.version),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import HERE, Command, chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
@@ -165,8 +166,8 @@ def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_j
         found = check(layout, request, reporter, _best_here)
     text = lock_report.outdated_json(found) if as_json else lock_report.outdated_text(found)
     if text:
-        click.echo(text)
-    click.echo("Lock again with `envgen lock`." if found else "Every lock is what its inputs say.", err=True)
+        echo(text)
+    echo("Lock again with `envgen lock`." if found else "Every lock is what its inputs say.", err=True)
     context.exit(1 if found else 0)
 
 
@@ -174,14 +175,14 @@ def _print(outcomes: Sequence[Outcome], *, as_json: bool, dry_run: bool) -> None
     from envgen.cli import change_report, lock_report
 
     if as_json:
-        click.echo(lock_report.lock_json(outcomes))
+        echo(lock_report.lock_json(outcomes))
     elif outcomes:
-        click.echo(lock_report.lock_text(outcomes))
+        echo(lock_report.lock_text(outcomes))
         for line in change_report.changes_text(outcomes):
-            click.echo(line)
+            echo(line)
         for line in lock_report.lock_notes(outcomes):
-            click.echo(line, err=True)
+            echo(line, err=True)
         if all(outcome.state == "unchanged" for outcome in outcomes):
-            click.echo("Nothing to do: every lock is up to date.", err=True)
+            echo("Nothing to do: every lock is up to date.", err=True)
         elif dry_run:
-            click.echo("Nothing was written.", err=True)
+            echo("Nothing was written.", err=True)

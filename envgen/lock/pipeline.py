@@ -14,18 +14,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.files import write_files
 from envgen.formats import conda_lock
-from envgen.lock.keep_records import add_records, tidy_records
 from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered
 from envgen.lock.render import digest
-from envgen.lock.stale import remove_stale
+from envgen.lock.writing import written
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
-from envgen.model.resolution import RenderedFile, Resolution
+from envgen.model.resolution import RenderedFile
 from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
 
@@ -50,11 +48,8 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     plans = planned(layout, matrix, request, reporter, machine_target)
     _check_packages(plans, request)
     changed = [found for found in plans if found.todo]
-    decided, locked = _lock(layout, matrix, changed, request, reporter) if changed else ({}, {})
-    if not request.dry_run:
-        if not request.targets:
-            _remove_stale(layout, plans, reporter)
-        tidy_records(layout, reporter)
+    decided, solved = _lock(layout, matrix, changed, request, reporter) if changed else ({}, [])
+    locked = written(layout, plans, solved, request, reporter)
     return tuple(
         locked.get((found.project.name, target)) or _unchanged(layout, found, target)
         for found in (decided.get(one.project.name, one) for one in plans)
@@ -89,13 +84,6 @@ def project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _remove_stale(layout: Layout, plans: Iterable[Plan], reporter: Reporter) -> None:
-    for found in plans:
-        for target in remove_stale(layout, found.project):
-            shown = layout.shown(layout.target(found.project.name, target))
-            reporter.say(f"{shown} removed: {found.project.name} has no target {target}")
-
-
 def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
     return Outcome(
         resolution=found.held[target],
@@ -108,8 +96,8 @@ def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
 
 def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
-) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], Outcome]]:
-    """The plans that were followed, by project, and outcomes by project and target, for every target that got a new lock."""
+) -> tuple[Mapping[str, Plan], Sequence[Solved]]:
+    """The plans that were followed, by project, and every target that gets a new lock, with its files."""
     from envgen.lock.decide import as_locked
 
     solving = [found for found in plans if not found.is_locked]
@@ -121,11 +109,7 @@ def _lock(
     solved = [
         item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
     ]
-    if not request.dry_run:
-        add_records(layout, solved)
-        _write_projects(layout, request.edited)
-    decided = {decision.plan.project.name: decision.plan for decision, _ in decisions}
-    return decided, {_key(item.resolution): _outcome(layout, item, dry_run=request.dry_run) for item in solved}
+    return {decision.plan.project.name: decision.plan for decision, _ in decisions}, solved
 
 
 def _solver(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Solver:
@@ -142,7 +126,7 @@ def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockR
     channels = tuple(dict.fromkeys(channel for found in plans for channel in found.project.channels))
     reporter.begin("reading the index", 1)
     options = IndexOptions(request.index_folder, request.offline)
-    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn)
+    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn, reporter.say)
     reporter.end()
     if warning:
         reporter.say(f"WARNING: {warning}")
@@ -246,7 +230,7 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
     """
     from envgen.verify import check
 
-    shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
+    shown = layout.shown(layout.target(*(item.resolution.project.name, item.resolution.target.name)) / LOCK)
     read = conda_lock.read_lock(file.text, shown)
     counts = Counter(package.platform for package in read.packages if package.manager == "conda")
     complete = all(counts[solution.platform] == len(solution.records) for solution in item.solutions)
@@ -265,35 +249,3 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
 def _finding_line(found: Finding) -> str:
     chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
     return f"  {found.rule}: {found.package}{' ' if found.package else ''}({found.platform}): {found.text}{chain}"
-
-
-# --- write ----------------------------------------------------------------------------------------------------------------
-
-
-def _key(resolution: Resolution) -> tuple[str, str]:
-    return resolution.project.name, resolution.target.name
-
-
-def _write_projects(layout: Layout, edited: Mapping[str, str]) -> None:
-    """Write the project files that this run edits. Called before the locks are written: a lock is never ahead of its project."""
-    for name, text in edited.items():
-        path = layout.project(name)
-        write_files(path.parent, (RenderedFile(path.name, text),), layout)
-
-
-def _outcome(layout: Layout, item: Solved, *, dry_run: bool) -> Outcome:
-    """What became of a target whose files are written, if this is not a dry run."""
-    folder = layout.target(*_key(item.resolution))
-    replaced = (folder / LOCK).is_file()
-    if not dry_run:
-        write_files(folder, item.files, layout)
-    return Outcome(
-        resolution=item.resolution,
-        state="relocked" if replaced else "locked",
-        downloads=item.downloads,
-        seconds=item.seconds,
-        path=layout.shown(folder),
-        notes=item.notes,
-        changes=item.changes,
-        differing=item.differing if item.resolution.project.align else None,
-    )

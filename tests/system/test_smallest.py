@@ -20,16 +20,18 @@ from unit.small import examples
 
 from envgen.channels.index import FolderIndex
 from envgen.channels.kept import exactly, split_url
-from envgen.channels.solve import attempts
+from envgen.channels.solve import Unsolvable, attempts
 from envgen.formats.conda_lock import read_lock
 from envgen.lock.choose import Solver, choose
 from envgen.lock.decide import Holdings
 from envgen.lock.hold import Hold, versions
+from envgen.lock.locked import LockedCell
 from envgen.lock.pipeline import lock
+from envgen.lock.smallest import smallest
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import CheckFailed, NoSolution
 from envgen.model.layout import Layout
-from envgen.model.packages import Solution
+from envgen.model.packages import Solution, SolveRequest
 from envgen.model.resolution import Resolution
 from envgen.model.run import LockRequest, Outcome, Stamp
 from envgen.project.load import project_of
@@ -271,3 +273,23 @@ def test_nothing_moves_that_could_have_stayed() -> None:
 
     look()
     assert all(seen[kind] >= 2 for kind in ("packages moved", "no package moved", "choices moved")), seen
+
+
+class Forgetful(Solver):
+    """A solver that prefers the newest of everything, whatever it is to keep."""
+
+    def answer(self, request: SolveRequest) -> Solution | Unsolvable:
+        return super().answer(replace(request, kept=()))
+
+
+def test_what_moves_is_minimal_whatever_the_solver_prefers(tmp_path: Path) -> None:
+    """Two of four locked packages are forced to move: by a requirement, and by what that needs in turn."""
+    rows = [Row(name, version) for name in ("a", "b", "d") for version in ("1.0", "2.0")]
+    rows += [Row("c", "1.0"), Row("c", "2.0", depends=("d >=2",)), Row("wants", "1.0", depends=("c >=2",))]
+    index = write_channel(tmp_path, rows)
+    urls = {name: f"https://conda.anaconda.org/conda-forge/noarch/{name}-1.0-0.conda" for name in "abcd"}
+    request = SolveRequest(
+        environment="p-cpu", platform="linux-64", specs=("a", "b", "c", "wants"), channels=("conda-forge",), virtual={}
+    )
+    found = smallest(request, LockedCell(urls, {}), frozenset(), Forgetful(index, 1))
+    assert {row.name: row.version for row in found.records} == {"a": "1.0", "b": "1.0", "c": "2.0", "d": "2.0", "wants": "1.0"}
