@@ -35,7 +35,7 @@ def _silent(_: str) -> None:
     """Say nothing."""
 
 
-Versions = Mapping[str, frozenset[str]]
+AllowedVersions = Mapping[str, frozenset[str]]
 """Package -> the versions that are allowed."""
 
 
@@ -68,7 +68,7 @@ class Index(Protocol):
     async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
         """The result of work that reads `sources`. Raises NoSolution where a server is silent or sends too much."""
 
-    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: Versions) -> list[Any]:
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
         """The same for a request that allows only some versions of many packages; other records may be missing."""
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
@@ -153,7 +153,7 @@ class FolderIndex:
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
 
-    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: Versions) -> list[Any]:
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
         return [_Offered(self, channel, versions) for channel in channels]
 
     def _sources_of(self, channel: ChannelLocation, platform: Platform) -> list[Any]:
@@ -200,7 +200,7 @@ class _Offered:
     Of the packages in `versions` it has only these, and one record where it has none of them: the channel still has the package.
     """
 
-    def __init__(self, index: FolderIndex, channel: ChannelLocation, versions: Versions | None = None) -> None:
+    def __init__(self, index: FolderIndex, channel: ChannelLocation, versions: AllowedVersions | None = None) -> None:
         self._index, self._channel, self._versions = index, channel, versions or {}
         self._records: dict[tuple[str, str], list[RepoDataRecord]] = {}  # rattler keeps none, and every solve asks for the same
 

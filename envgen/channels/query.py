@@ -76,8 +76,12 @@ def plain_spec(text: str) -> tuple[str, bool]:
 
 
 def old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
-    """Whether a record was there on a date. One without a timestamp was not: nothing says so, and rattler leaves it out, too."""
-    return exclude_newer is None or (record.timestamp is not None and record.timestamp <= exclude_newer)
+    """Whether a record was in its channel on a date, as rattler decides it: by when it was indexed, else by when it was built.
+
+    One with neither was not: nothing says so.
+    """
+    made = record.indexed_timestamp or record.timestamp
+    return exclude_newer is None or (made is not None and made <= exclude_newer)
 
 
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:

@@ -126,6 +126,7 @@ async def solved_records(
             virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
             channel_priority=ChannelPriority.Strict,
             locked_packages=kept,
+            timestamp_policy="require-timestamp",
             exclude_newer=request.exclude_newer and request.exclude_newer.astimezone(timezone.utc),  # rattler drops the zone
             constraints=list(request.constraints),
             channel_relations="disabled",

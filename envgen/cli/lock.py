@@ -14,6 +14,7 @@ from envgen.cli.options import HERE, Command, chosen_folder, index_options, json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from envgen.model.facts import Matrix
     from envgen.model.layout import Layout
@@ -35,6 +36,11 @@ def lock_options(command: Command) -> Command:
             default="envgen",
             show_default=True,
             help="What writes the lock; both write the same bytes. envgen uses conda-lock where there is a pip section.",
+        ),
+        click.option(
+            "--exclude-newer",
+            metavar="DATE",
+            help="Use the channels as they were on this date (2026-06-01), in the place of exclude-newer: in project.yaml.",
         ),
         click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing."),
         json_option,
@@ -102,6 +108,7 @@ def requested(
     offline: bool,
     jobs: int | None,
     pin_with: PinWith,
+    exclude_newer: str | None,
     dry_run: bool,
     as_json: bool,  # noqa: ARG001 - of the options, but not of the request
     root: Path | None,
@@ -119,7 +126,18 @@ def requested(
         jobs=jobs or os.cpu_count() or 1,
         pin_with=pin_with,
         dry_run=dry_run,
+        exclude_newer=_date(exclude_newer) if exclude_newer else None,
     )
+
+
+def _date(text: str) -> datetime:
+    """A date or a time as `exclude-newer:` has it: UTC where it names no zone."""
+    from envgen.model.dates import moment
+
+    found = moment(text)
+    if found is None:
+        raise click.UsageError(f"--exclude-newer: not a date: {text}; for example 2026-06-01")
+    return found
 
 
 def run(layout: Layout, request: LockRequest, *, as_json: bool) -> None:

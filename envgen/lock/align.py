@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from envgen.channels.index import AllowedVersions
 from envgen.channels.kept import because_not_version, exactly, offered_versions, url_of_version
 from envgen.lock.choose import Solver
 from envgen.lock.hold import PYTHON
@@ -20,8 +21,6 @@ from envgen.model.alignment import Differing
 from envgen.model.packages import Solution, SolveRequest
 
 Versions = Mapping[str, str]
-Allowed = Mapping[str, frozenset[str]]
-"""Package -> the versions that it may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +73,7 @@ class Aligner:
         found = self._followed(order, first, {**limits, **proposed})
         return min(best, found, key=lambda alignment: alignment.count)
 
-    def _everywhere(self, cells: Sequence[OpenCell], first: Mapping[CellName, Solution]) -> Allowed:
+    def _everywhere(self, cells: Sequence[OpenCell], first: Mapping[CellName, Solution]) -> AllowedVersions:
         """For each package that differs, the versions that all cells have that have it; nothing where there is none."""
         found: dict[str, list[OpenCell]] = {}
         versions: dict[str, set[str]] = {name: {version} for rows in self.fixed for name, version in rows.items()}
@@ -90,7 +89,7 @@ class Aligner:
         """The versions of a package that there are for the platform and the Python of a cell."""
         return offered_versions(self.solver.index, cell.request, name, _python_of(first[cell.name]))
 
-    def _followed(self, order: Sequence[OpenCell], first: Mapping[CellName, Solution], everywhere: Allowed) -> Alignment:
+    def _followed(self, order: Sequence[OpenCell], first: Mapping[CellName, Solution], everywhere: AllowedVersions) -> Alignment:
         """Each cell with the versions of those before it."""
         agreed: dict[str, str] = {}
         for versions in self.fixed:
@@ -104,11 +103,12 @@ class Aligner:
         return Alignment(solutions=solutions, reasons=reasons)
 
     def _following(
-        self, cell: OpenCell, first: Mapping[CellName, Solution], allowed: Allowed
+        self, cell: OpenCell, first: Mapping[CellName, Solution], allowed: AllowedVersions
     ) -> tuple[Solution, Mapping[str, str]]:
         """A cell with versions that it may have to let go, and why for each that it let go."""
         found = first[cell.name]
-        kept = {row.name: row.url for row in found.records if cell.locked and cell.locked.urls.get(row.name) == row.url}
+        locked = {name: url for name, url in (cell.locked.urls if cell.locked else {}).items() if name not in cell.freed}
+        kept = {row.name: row.url for row in found.records if locked.get(row.name) == row.url}
         stay = replace(cell.request, constraints=(*cell.request.constraints, *map(exactly, kept.values())))
         off = _off(found, allowed)
         impossible = {name for name in off if name in kept or not allowed[name] & self._has(cell, first, name)}
@@ -126,14 +126,14 @@ class Aligner:
         answer = self.solver.answer(request)
         return answer if isinstance(answer, Solution) else None
 
-    def _nearest(self, request: SolveRequest, found: Solution, wanted: Allowed) -> Solution:
+    def _nearest(self, request: SolveRequest, found: Solution, wanted: AllowedVersions) -> Solution:
         """A solution in which rattler prefers the versions that are wanted."""
         python = _python_of(found)
         there = {row.name for row in found.records}
         urls = (url_of_version(self.solver.index, request, name, wanted[name], python) for name in sorted(wanted.keys() & there))
         return self._solved(replace(request, kept=(*request.kept, *filter(None, urls)))) or found
 
-    def _letting_go(self, asked: Callable[[Collection[str]], SolveRequest], found: Solution, wanted: Allowed) -> Solution:
+    def _letting_go(self, asked: Callable[[Collection[str]], SolveRequest], found: Solution, wanted: AllowedVersions) -> Solution:
         """Let go of what is off in a solution, as far as there is none with it."""
         let_go = _off(found, wanted)
         self.solver.solve([asked([other for other in let_go if other != name]) for name in let_go])  # most have no solution
@@ -160,7 +160,7 @@ def _limit(name: str, versions: frozenset[str]) -> str:
     return f"{name} {'|'.join(f'=={version}' for version in sorted(versions))}"
 
 
-def _off(found: Solution, allowed: Allowed) -> list[str]:
+def _off(found: Solution, allowed: AllowedVersions) -> list[str]:
     return [row.name for row in found.records if row.name in allowed and row.version not in allowed[row.name]]
 
 

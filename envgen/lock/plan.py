@@ -68,6 +68,8 @@ def plan(
     project = cached_project(
         layout, matrix, name, reporter, afresh=request.update and not request.packages, edited=request.edited.get(name)
     )
+    if request.exclude_newer:
+        project = replace(project, exclude_newer=request.exclude_newer)
     requested = _requested(project, matrix, request, reporter, machine_target)
     if not requested:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -98,6 +99,7 @@ class LockRequest:
     update: bool = False
     packages: tuple[str, ...] = ()
     dry_run: bool = False  # write nothing
+    exclude_newer: datetime | None = None  # in the place of the projects' own date
     edited: Mapping[str, str] = field(default_factory=dict)  # project -> the text of its file, which is written with the locks
     pin_with: PinWith = "envgen"
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from conftest import Run, Workspace
 from system.channel import EVERYTHING, PROJECT, Package, build, compiled, of_python, pure
+from unit.made_up import Row, write_channel
 
 FILE = "environments/p/project.yaml"
 OLD = (
@@ -218,6 +219,17 @@ def test_a_new_template_is_rendered_without_a_solve(site: Workspace) -> None:
     assert entries(site, "cpu", "linux-64") == old
 
 
+def test_a_target_that_lost_a_platform_to_the_index_is_unchanged_at_the_next_run(workspace: Workspace, tmp_path: Path) -> None:
+    """The lock says which; an update tries again."""
+    workspace.project("p", project(targets="[cpu]", platforms="linux-64, osx-arm64", pytorch="2.7.1"))
+    rest = tuple(row for row in OLD if (row.name, row.subdir) != ("pytorch", "osx-arm64"))
+    part = channel(tmp_path / "part", rest)
+    assert "osx-arm64 dropped by the index" in run(workspace, "lock", "--index", part).err
+    assert "Nothing to do" in run(workspace, "lock", "--index", part).err
+    run(workspace, "update", "--index", channel(tmp_path / "whole", OLD))
+    assert "pytorch" in packages(workspace, platform="osx-arm64")
+
+
 # --- update ---------------------------------------------------------------------------------------------------------------
 
 
@@ -347,3 +359,164 @@ def test_without_a_solution_the_project_stays_as_it_is(site: Workspace, after: P
     run(site, "add", "p", "no-such-package", "--index", after, status=2)
     run(site, "add", "p", "narrow", "--index", after, "--dry-run")
     assert site.files() == old
+
+
+# --- aligned --------------------------------------------------------------------------------------------------------------
+
+OF_CPU = (
+    *EVERYTHING,
+    Package("shared", "1.0"),
+    Package("shared", "2.0"),
+    Package("shared", "3.0"),
+    Package("brings", "1.0", depends=("shared",)),
+    Package("for-cuda", "1.0", depends=("shared <3",)),
+    Package("for-cpu", "1.0", depends=("shared >=3",)),
+)
+
+
+@pytest.fixture(scope="module")
+def sharing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index folder in which what one target needs limits a package that all have."""
+    return channel(tmp_path_factory.mktemp("sharing"), OF_CPU)
+
+
+def limited(cpu: str = "", more: str = "") -> str:
+    targets = f"\n  cpu: {{dependencies: [{cpu}]}}\n  cu126: {{dependencies: [for-cuda]}}"
+    return project("brings", targets=targets) + more
+
+
+def test_all_targets_take_the_version_that_the_most_constrained_one_can_have(workspace: Workspace, sharing: Path) -> None:
+    """Nothing in the CPU target keeps it from the newest."""
+    workspace.project("p", limited())
+    done = run(workspace, "lock", "--index", sharing)
+    assert packages(workspace)["shared"] == packages(workspace, "cu126")["shared"] == "2.0"
+    assert [line.split()[-3] for line in done.out.splitlines() if " linux-64 " in line] == ["aligned", "aligned"]
+    workspace.project("p", limited(more="align: false\n"))
+    run(workspace, "lock", "--update", "--index", sharing)
+    assert (packages(workspace)["shared"], packages(workspace, "cu126")["shared"]) == ("3.0", "2.0")
+
+
+def test_a_package_that_has_to_differ_does_alone_and_says_why(workspace: Workspace, sharing: Path) -> None:
+    workspace.project("p", limited("for-cpu"))
+    done = run(workspace, "lock", "--index", sharing, "--json")
+    (found,) = json.loads(done.out)[0]["differing"]
+    assert (found["package"], found["versions"]) == ("shared", {"cpu/linux-64": "3.0", "cu126/linux-64": "2.0"})
+    assert found["because"] in ("for-cpu 1.0 needs shared >=3", "for-cuda 1.0 needs shared <3")
+    assert json.loads(done.out)[1]["differing"] == [found]
+
+
+def test_platforms_share_versions_too(workspace: Workspace, tmp_path: Path) -> None:
+    """The newest numpy is not built for one of them."""
+    mac = [row for python in ("3.11", "3.12") for row in of_python(python, "osx-arm64") if row.subdir != "noarch"]
+    newest = [compiled("numpy", "2.3.0", python) for python in ("3.11", "3.12")]
+    folder = channel(tmp_path / "index", (*EVERYTHING, *mac, *newest))
+    workspace.project("p", project(targets="[cpu]", platforms="linux-64, osx-arm64"))
+    run(workspace, "lock", "--index", folder)
+    assert packages(workspace)["numpy"] == packages(workspace, platform="osx-arm64")["numpy"] == "2.2.6"
+
+
+def test_what_is_locked_does_not_move_to_agree_and_an_update_aligns_it(workspace: Workspace, sharing: Path) -> None:
+    workspace.project("p", limited().replace("{dependencies: [for-cuda]}", ""))
+    run(workspace, "lock", "--index", sharing)
+    workspace.project("p", limited())
+    done = run(workspace, "lock", "--index", sharing, "--json")
+    assert (packages(workspace)["shared"], packages(workspace, "cu126")["shared"]) == ("3.0", "2.0")
+    assert [row["package"] for row in json.loads(done.out)[1]["differing"]] == ["shared"]
+    run(workspace, "update", "--package", "shared", "--index", sharing)
+    assert packages(workspace)["shared"] == packages(workspace, "cu126")["shared"] == "2.0"
+
+
+def test_packages_of_cuda_itself_need_not_agree(workspace: Workspace, tmp_path: Path) -> None:
+    twelve_nine = [
+        compiled("pytorch", "2.7.1", python, "cuda129_generic", ("__cuda", "cuda-version >=12.9,<13", "numpy >=1.23,<3"))
+        for python in ("3.11", "3.12")
+    ]
+    folder = channel(tmp_path / "index", (*EVERYTHING, *twelve_nine))
+    workspace.project("p", project(targets="[cu126, cu129]"))
+    done = run(workspace, "lock", "--index", folder, "--json")
+    assert {packages(workspace, name)["cuda-version"] for name in ("cu126", "cu129")} == {"12.6", "12.9"}
+    assert [row["differing"] for row in json.loads(done.out)] == [[], []]
+
+
+# --- dates ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory: pytest.TempPathFactory, after: Path) -> Path:
+    """The later index folder; its packages were made on 2025-06-01, and nothing says when they were indexed."""
+    folder = tmp_path_factory.mktemp("dated")
+    for path in after.glob("*/*/repodata.json"):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for section in ("packages", "packages.conda"):
+            for record in data[section].values():
+                record.pop("indexed_timestamp", None)
+        place = folder / path.relative_to(after)
+        place.parent.mkdir(parents=True)
+        place.write_text(json.dumps(data), encoding="utf-8")
+    return folder
+
+
+def stamp_date(site: Workspace) -> list[str]:
+    text = (site.root / "environments/p/cpu/conda-lock.yml").read_text(encoding="utf-8")
+    return re.findall(r"envgen-exclude-newer: '?([^'\n]+)", text)
+
+
+def test_a_lock_says_its_date_and_is_valid_as_of_later_ones(workspace: Workspace, dated: Path) -> None:
+    workspace.project("p", project("tool"))
+    run(workspace, "lock", "--index", dated, "--exclude-newer", "2025-07-01")
+    assert stamp_date(workspace) == ["2025-07-01T00:00:00+00:00"]
+    old = workspace.files()
+    for date in ("2025-07-01", "2025-08-01T12:00"):
+        workspace.project("p", f"{project('tool')}exclude-newer: {date}\n")
+        assert "Nothing to do" in run(workspace, "lock", "--index", dated).err
+    workspace.project("p", project("tool"))
+    assert "Nothing to do" in run(workspace, "lock", "--index", dated).err
+    assert workspace.files() == old
+    run(workspace, "update", "--index", dated)
+    assert stamp_date(workspace) == []
+
+
+def test_an_earlier_date_takes_away_what_is_too_new(workspace: Workspace, dated: Path) -> None:
+    workspace.project("p", project("tool"))
+    run(workspace, "lock", "--index", dated)
+    assert run(workspace, "lock", "--index", dated, "--exclude-newer", "2025-05-01", status=4).out == ""
+    done = run(workspace, "lock", "--check", "--exclude-newer", "2025-05-01", status=1)
+    assert "p-cpu: it was locked without a date, and 2025-05-01T00:00:00+00:00 is requested\n" in done.out
+
+
+@pytest.mark.parametrize(("date", "status"), [("2025-06-01T02:00+02:00", 0), ("2025-06-01T01:59+02:00", 4), ("2025-06-01", 0)])
+def test_the_zone_of_a_date_counts(workspace: Workspace, dated: Path, date: str, status: int) -> None:
+    """A package is there from the second on in which it was made, in UTC."""
+    workspace.project("p", project("tool"))
+    run(workspace, "lock", "--index", dated, "--exclude-newer", date, status=status)
+
+
+def test_a_package_counts_from_when_it_was_indexed_where_the_channel_says_that(workspace: Workspace, after: Path) -> None:
+    """It was indexed today. The search and the solver agree on it: Python is not there either."""
+    workspace.project("p", project("tool"))
+    assert "the index holds no" in run(workspace, "lock", "--index", after, "--exclude-newer", "2025-07-01", status=4).err
+
+
+def test_what_is_not_a_date_is_refused(workspace: Workspace) -> None:
+    workspace.project("p", project("tool"))
+    assert "--exclude-newer: not a date: yesterday" in run(workspace, "lock", "--exclude-newer", "yesterday", status=2).err
+
+
+def test_a_record_without_a_timestamp_was_not_there_on_any_date(workspace: Workspace, tmp_path: Path) -> None:
+    """Nothing says that it was; without a date it is used."""
+    rows = [Row("python", "3.12.9"), Row("leaf", "1.0")]
+    write_channel(tmp_path / "index", rows)
+    workspace.project("p", 'python: "3.12"\ntargets: [cpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\ndependencies: [leaf]\n')
+    run(workspace, "lock", "--index", tmp_path / "index", "--exclude-newer", "2030-01-01", status=4)
+    run(workspace, "lock", "--index", tmp_path / "index")
+    assert packages(workspace)["leaf"] == "1.0"
+
+
+def test_the_same_inputs_date_and_records_are_the_same_bytes(workspace: Workspace, dated: Path) -> None:
+    workspace.project("p", project("tool"))
+    run(workspace, "lock", "--index", dated, "--exclude-newer", "2025-07-01")
+    old = workspace.files()
+    for target in ("cpu", "cu126"):
+        (workspace.root / "environments/p" / target / "conda-lock.yml").unlink()
+    run(workspace, "lock", "--index", dated, "--exclude-newer", "2025-07-01", "--jobs", 1)
+    assert workspace.files() == old
