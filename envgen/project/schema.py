@@ -14,8 +14,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from envgen.channels.canonical import HINT, canonical_channel
-from envgen.model.errors import BadInput
 from envgen.model.dates import MOMENT, moment
+from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
