@@ -65,11 +65,11 @@ class Index(Protocol):
     def gateway(self) -> Gateway | None:
         """The gateway behind `sources`, or None."""
 
-    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
-        """The same for a request that allows only some versions of many packages; other records may be missing."""
-
     async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
         """The result of work that reads `sources`. Raises NoSolution where a server is silent or sends too much."""
+
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
+        """The same for a request that allows only some versions of many packages; other records may be missing."""
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         """Every package name; empty where listing them is expensive."""

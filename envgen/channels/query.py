@@ -65,15 +65,6 @@ def match_spec(spec: str) -> MatchSpec:
         raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
 
 
-def old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
-    """Whether a record was in its channel on a date, as rattler decides it: by when it was indexed, else by when it was built.
-
-    One with neither was not: nothing says so.
-    """
-    made = record.indexed_timestamp or record.timestamp
-    return exclude_newer is None or (made is not None and made <= exclude_newer)
-
-
 def plain_spec(text: str) -> tuple[str, bool]:
     """A spec as tools write it that know names, versions and builds alone, and whether it is conditional (`[when="..."]`).
 
@@ -82,6 +73,15 @@ def plain_spec(text: str) -> tuple[str, bool]:
     spec = match_spec(text)
     words = (name_of(spec), str(spec.version or ("*" if spec.build else "")), str(spec.build or ""))
     return " ".join(filter(None, words)), spec.condition is not None
+
+
+def old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
+    """Whether a record was in its channel on a date, as rattler decides it: by when it was indexed, else by when it was built.
+
+    One with neither was not: nothing says so.
+    """
+    made = record.indexed_timestamp or record.timestamp
+    return exclude_newer is None or (made is not None and made <= exclude_newer)
 
 
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from envgen.formats import conda_lock
 from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered
 from envgen.lock.render import digest
-from envgen.lock.writing import written
+from envgen.lock.write import key, written
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
@@ -230,7 +230,7 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
     """
     from envgen.verify import check
 
-    shown = layout.shown(layout.target(*(item.resolution.project.name, item.resolution.target.name)) / LOCK)
+    shown = layout.shown(layout.target(*key(item.resolution)) / LOCK)
     read = conda_lock.read_lock(file.text, shown)
     counts = Counter(package.platform for package in read.packages if package.manager == "conda")
     complete = all(counts[solution.platform] == len(solution.records) for solution in item.solutions)

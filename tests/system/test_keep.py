@@ -63,17 +63,17 @@ def project(more: str = "", targets: str = "[cpu, cu126]", platforms: str = "lin
     return text.replace("[numpy, einops]", f"[numpy, einops{', ' if more else ''}{more}]")
 
 
+def unused(folder: Path) -> Path:
+    """An index folder without records, which a run that needs none does not open."""
+    made = folder / "no-records"
+    made.mkdir()
+    return made
+
+
 def run(site: Workspace, *words: object, status: int = 0) -> Run:
     done = site.envgen(*words)
     assert done.status == status, done.err
     return done
-
-
-def no_index(site: Workspace) -> Path:
-    """A folder that is an error as soon as it is read as an index."""
-    folder = site.root / "no-index"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 def packages(site: Workspace, target: str = "cpu", platform: str = "linux-64") -> dict[str, str]:
@@ -142,12 +142,12 @@ def test_a_new_platform_leaves_the_other_as_it_is(site: Workspace, after: Path) 
     assert packages(site, platform="osx-arm64")["pytorch"] == "2.7.1"
 
 
-def test_a_platform_that_goes_needs_no_index_and_takes_only_itself(site: Workspace, before: Path) -> None:
+def test_a_platform_that_goes_needs_no_index_and_takes_only_itself(site: Workspace, before: Path, tmp_path: Path) -> None:
     site.project("p", project("tool", platforms="linux-64, osx-arm64"))
     run(site, "lock", "--index", before)
     old = entries(site, "cpu", "linux-64")
     site.project("p", project("tool"))
-    run(site, "lock", "--index", no_index(site))
+    run(site, "lock", "--index", unused(tmp_path))
     assert (entries(site, "cpu", "linux-64"), entries(site, "cpu", "osx-arm64")) == (old, [])
 
 
@@ -191,7 +191,7 @@ def test_a_row_of_the_matrices_that_no_lock_chose_changes_nothing(workspace: Wor
     assert newest
     assert "2.7.1" not in newest[0]
     matrix.write_text(text.replace(newest[0], ""), encoding="utf-8")
-    assert "Nothing to do" in run(workspace, "lock", "--index", no_index(workspace)).err
+    assert "Nothing to do" in run(workspace, "lock", "--index", unused(workspace.root)).err
     assert workspace.files() == old
 
 
@@ -235,7 +235,7 @@ def test_a_new_template_is_rendered_without_a_solve(site: Workspace) -> None:
     template = site.root / "templates" / "environment.yml.j2"
     template.write_text(f"# a line more\n{template.read_text(encoding='utf-8')}", encoding="utf-8")
     old = entries(site, "cpu", "linux-64")
-    run(site, "lock", "--index", no_index(site))
+    run(site, "lock", "--index", unused(site.root))
     assert (site.root / "environments/p/cpu/environment.yml").read_text(encoding="utf-8").startswith("# a line more\n")
     assert entries(site, "cpu", "linux-64") == old
 
@@ -317,7 +317,7 @@ def test_what_is_not_locked_is_named_without_an_index(site: Workspace, edit: str
     assert run(site, "lock", "--check").out == ""
     site.project("p", text)
     old = site.files()
-    done = run(site, "lock", "--locked", "--index", no_index(site), status=1)
+    done = run(site, "lock", "--locked", "--index", unused(site.root), status=1)
     assert f"p-cpu: {reason}" in done.out
     assert site.files() == old
     (found, *_) = json.loads(run(site, "lock", "--check", "--json", status=1).out)

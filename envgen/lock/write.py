@@ -1,4 +1,4 @@
-"""Writing what was solved: records, project files that were edited, locks; and what goes with targets that are no more."""
+"""Writing what was solved, and keeping the recorded index in step with the locks. One run at a time does this in a repository."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ if TYPE_CHECKING:
     from envgen.channels.index import Index
     from envgen.channels.recorded import Records
 
-Outcomes = Mapping[tuple[str, str], Outcome]
-"""What became of each target that was solved, by project and target."""
 
+def written(
+    layout: Layout, plans: Sequence[Plan], solved: Sequence[Solved], request: LockRequest, reporter: Reporter
+) -> Mapping[tuple[str, str], Outcome]:
+    """Record and write what was solved, and bring the recorded index in step with all locks; outcomes by project and target.
 
-def written(layout: Layout, plans: Sequence[Plan], solved: Sequence[Solved], request: LockRequest, reporter: Reporter) -> Outcomes:
-    """Write what was solved, and bring the recorded index in step with all locks. A dry run writes nothing."""
+    A dry run writes nothing.
+    """
     if request.dry_run:
-        return {_key(item.resolution): _outcome(layout, item) for item in solved}
-    stale = [] if request.targets else [found for found in plans if stale_targets(layout, found.project)]
-    locked: Outcomes = {}
+        return {key(item.resolution): _outcome(layout, item, dry_run=True) for item in solved}
+    locked: Mapping[tuple[str, str], Outcome] = {}
+    stale = [found for found in plans if not request.targets and stale_targets(layout, found.project)]
     found = None if solved or stale or request.edited else compared(layout)
     if found is None or found.surplus:  # or another run is writing: then there is no surplus once this one may write
         with one_writer(layout, reporter):
-            locked = _write(layout, solved, request.edited)
+            add_records(layout, records_of(solved))
+            _write_projects(layout, request.edited)
+            locked = {key(item.resolution): _outcome(layout, item, dry_run=False) for item in solved}
             _remove_stale(layout, stale, reporter)
             found = compared(layout)
             tidy_records(layout, found)
@@ -41,26 +45,6 @@ def written(layout: Layout, plans: Sequence[Plan], solved: Sequence[Solved], req
         with one_writer(layout, reporter):
             add_records(layout, again)
     return locked
-
-
-def _write(layout: Layout, solved: Sequence[Solved], edited: Mapping[str, str]) -> Outcomes:
-    """Write records first, then project files, then locks: a lock is never ahead of what it was made of."""
-    add_records(layout, records_of(solved))
-    for name, text in edited.items():
-        path = layout.project(name)
-        write_files(path.parent, (RenderedFile(path.name, text),), layout)
-    outcomes = {}
-    for item in solved:
-        outcomes[_key(item.resolution)] = _outcome(layout, item)
-        write_files(layout.target(*_key(item.resolution)), item.files, layout)
-    return outcomes
-
-
-def _remove_stale(layout: Layout, plans: Iterable[Plan], reporter: Reporter) -> None:
-    for found in plans:
-        for target in remove_stale(layout, found.project):
-            shown = layout.shown(layout.target(found.project.name, target))
-            reporter.say(f"{shown} removed: {found.project.name} has no target {target}")
 
 
 def _found_again(layout: Layout, found: RecordDrift, request: LockRequest, reporter: Reporter) -> Records:
@@ -76,16 +60,34 @@ def _found_again(layout: Layout, found: RecordDrift, request: LockRequest, repor
     return found_again(layout, found.missing, None if request.offline else index_of, reporter)
 
 
-def _key(resolution: Resolution) -> tuple[str, str]:
+def key(resolution: Resolution) -> tuple[str, str]:
+    """A target as outcomes are found: its project and its name."""
     return resolution.project.name, resolution.target.name
 
 
-def _outcome(layout: Layout, item: Solved) -> Outcome:
-    """What becomes of a target, before its files are written."""
-    folder = layout.target(*_key(item.resolution))
+def _remove_stale(layout: Layout, plans: Iterable[Plan], reporter: Reporter) -> None:
+    for found in plans:
+        for target in remove_stale(layout, found.project):
+            shown = layout.shown(layout.target(found.project.name, target))
+            reporter.say(f"{shown} removed: {found.project.name} has no target {target}")
+
+
+def _write_projects(layout: Layout, edited: Mapping[str, str]) -> None:
+    """Write the project files that this run edits. Called before the locks are written: a lock is never ahead of its project."""
+    for name, text in edited.items():
+        path = layout.project(name)
+        write_files(path.parent, (RenderedFile(path.name, text),), layout)
+
+
+def _outcome(layout: Layout, item: Solved, *, dry_run: bool) -> Outcome:
+    """What became of a target whose files are written, if this is not a dry run."""
+    folder = layout.target(*key(item.resolution))
+    replaced = (folder / LOCK).is_file()
+    if not dry_run:
+        write_files(folder, item.files, layout)
     return Outcome(
         resolution=item.resolution,
-        state="relocked" if (folder / LOCK).is_file() else "locked",
+        state="relocked" if replaced else "locked",
         downloads=item.downloads,
         seconds=item.seconds,
         path=layout.shown(folder),
