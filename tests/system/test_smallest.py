@@ -272,7 +272,7 @@ def test_nothing_moves_that_could_have_stayed() -> None:
             assert scratch is None or site.bytes() == Site(Layout(folder / "scratch")).bytes()
 
     look()
-    assert all(seen[kind] >= 2 for kind in ("packages moved", "no package moved", "choices moved")), seen
+    assert all(seen[kind] for kind in ("packages moved", "no package moved")), seen
 
 
 class Forgetful(Solver):
