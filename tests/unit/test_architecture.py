@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from envgen.matrix.load import load_matrix
+from unit.small import real_matrix
 
 PACKAGE = Path(__file__).parents[2] / "envgen"
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in sorted(PACKAGE.rglob("*.py"))}
@@ -397,7 +397,7 @@ LIBRARIES = {"machine.cuda_paths": {"cudart"}}  # the file whose name tells the 
 @cache
 def known_names() -> frozenset[str]:
     """Every framework, module, package and shared library that the matrices name, without `*`."""
-    catalogue = load_matrix(PACKAGE.parent / "matrices").catalogue
+    catalogue = real_matrix().catalogue
     packages = {name for row in catalogue.packages for name in (*row.conda, *row.pip)}
     found = {*packages, *catalogue.frameworks, *catalogue.imports, *catalogue.libraries, *catalogue.compilers}
     return frozenset(name.partition("*")[0].rstrip("-_").lower() for name in found) - WORDS - {""}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import REPO
-from unit.small import project_of
+from unit.small import project_of, real_matrix
 
 from envgen.cli.lock_report import resolutions_json, resolutions_text
-from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.resolver.dependencies import needs_cuda
 from envgen.resolver.resolve import resolve
@@ -28,7 +26,7 @@ dependencies: [numpy, cudnn, "cuda-nvcc 12.*"]
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
     """The facts of this repository."""
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 @pytest.mark.parametrize(
