@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import settings
 
@@ -180,6 +181,13 @@ def refused(do: Callable[[], object]) -> BadInput | None:
     except BadInput as error:
         return error
     return None
+
+
+def assert_none(found: Iterable[object]) -> None:
+    """Fail where anything was found, with all of it: one a line, which pytest does not shorten."""
+    rows = list(map(str, found))
+    if rows:
+        pytest.fail("\n".join(["", *rows]), pytrace=False)
 
 
 def data_of(text: str) -> Any:

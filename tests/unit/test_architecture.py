@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from unit.small import real_matrix
+from unit.small import assert_none, real_matrix
 
 PACKAGE = Path(__file__).parents[2] / "envgen"
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in sorted(PACKAGE.rglob("*.py"))}
@@ -175,7 +175,7 @@ def test_every_package_says_what_comes_in_what_goes_out_and_what_it_may_import()
             wrong.append(f"{name}: does not say what comes in and what goes out")
         if set(re.findall(r"`([a-z.]+)`", allowed)) - {"model"} != ARROWS[name]:
             wrong.append(f"{name}: says that it may import {allowed}")
-    assert wrong == []
+    assert_none(wrong)
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
@@ -188,7 +188,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 def test_a_library_is_used_only_by_its_modules() -> None:
     own = {"envgen", "__future__", *sys.stdlib_module_names, *EVERYWHERE}
     used = [(module, library) for module in MODULES for library in libraries(module) - own]
-    assert [place for place in used if not any(owns(owner, place[0]) for owner in OWNERS.get(place[1], ()))] == []
+    assert_none(place for place in used if not any(owns(owner, place[0]) for owner in OWNERS.get(place[1], ())))
 
 
 def test_every_module_that_may_use_a_library_does() -> None:
@@ -292,7 +292,7 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
         calls = (node.func for node in NODES[module] if isinstance(node, ast.Call))
         called = {func.id for func in calls if isinstance(func, ast.Name)}
         touched[module] = (world & libraries(module)) | (effects & called)
-    assert {module: found for module, found in touched.items() if found} == {}
+    assert_none(row for row in touched.items() if row[1])
 
 
 def test_only_one_room_knows_the_folder_names() -> None:
@@ -303,24 +303,23 @@ def test_only_one_room_knows_the_folder_names() -> None:
     for module in set(MODULES) - {"model.layout"}:
         texts = {node.value for node in NODES[module] if isinstance(node, ast.Constant) and isinstance(node.value, str)}
         named[module] = texts & (folders | files) - in_addresses.get(module, set())
-    assert {module: found for module, found in named.items() if found} == {}
+    assert_none(row for row in named.items() if row[1])
 
 
 def test_functions_and_modules_are_short() -> None:
     sizes = [(module, f.name, f.end_lineno - f.lineno + 1) for module in MODULES for f in functions(module) if f.end_lineno]
-    assert [row for row in sizes if row[-1] > LONGEST_FUNCTION] == []
-    assert {module: len(lines) for module, lines in LINES.items() if len(lines) > LONGEST_MODULE} == {}
+    long = [(module, len(lines)) for module, lines in LINES.items() if len(lines) > LONGEST_MODULE]
+    assert_none([*long, *(row for row in sizes if row[-1] > LONGEST_FUNCTION)])
 
 
 def test_every_public_name_has_a_docstring() -> None:
-    assert [module for module in MODULES if not ast.get_docstring(TREES[module])] == []
-    bare = []
+    bare = [module for module in MODULES if not ast.get_docstring(TREES[module])]
     for module in MODULES:
         for node in TREES[module].body:
             named = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
             if named and not ast.get_docstring(node) and not is_shape_of_a_file(node):
                 bare.append(f"{module}:{node.lineno}: {node.name}")
-    assert bare == []
+    assert_none(bare)
 
 
 def is_shape_of_a_file(node: ast.stmt) -> bool:
@@ -340,7 +339,7 @@ def test_errors_are_caught_by_name() -> None:
                 wrong.append(f"{module}:{node.lineno}: catches everything")
             if everything and "  # " not in LINES[module][node.lineno - 1]:
                 wrong.append(f"{module}:{node.lineno}: does not say why")
-    assert wrong == []
+    assert_none(wrong)
 
 
 def test_no_shell_no_eval_no_exit_from_the_middle() -> None:
@@ -354,7 +353,7 @@ def test_no_shell_no_eval_no_exit_from_the_middle() -> None:
                 wrong.append(f"{module}:{node.lineno}: {name}")
             if name in {"sys.exit", "exit", "quit", "os._exit"} and module != "cli.main":
                 wrong.append(f"{module}:{node.lineno}: only the command line exits")
-    assert wrong == []
+    assert_none(wrong)
 
 
 def test_importing_the_nouns_loads_nothing_heavy() -> None:
@@ -417,7 +416,7 @@ def test_no_module_names_a_framework_or_a_package_of_cuda() -> None:
     pattern = re.compile(rf"(?<![\w-])(?:{names})(?![\w-])", re.IGNORECASE)
     modules = [module for module in MODULES if not module.startswith(PROBES)]
     found = [(module, line, name) for module in modules for line, text in texts(module) for name in pattern.findall(text)]
-    assert [row for row in found if row[-1].lower() not in LIBRARIES.get(row[0], ())] == []
+    assert_none(row for row in found if row[-1].lower() not in LIBRARIES.get(row[0], ()))
 
 
 def test_a_noun_has_one_name() -> None:
@@ -444,4 +443,4 @@ def test_values_with_more_than_three_fields_are_made_by_keyword() -> None:
             fields = [item for item in values if not ast.unparse(item.target).startswith("_")]
             if marks and len(fields) > 3 and "kw_only=True" not in marks[0]:
                 wrong.append(f"{module}:{node.lineno}: {node.name}")
-    assert wrong == []
+    assert_none(wrong)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from packaging.version import Version
-from unit.small import refused
+from unit.small import assert_none, refused
 
 from envgen.matrix.gpu_code import tegra
 from envgen.matrix.gpu_names import gpu_named, required_gpu
@@ -212,7 +212,7 @@ NAMES = [(name, capability) for names in (PRODUCTS, OLDER, ELSEWHERE) for capabi
 
 def test_a_gpu_is_known_by_its_name(real: Matrix) -> None:
     found = [(name, gpu and str(gpu.capability)) for name, _ in NAMES for gpu in [gpu_named(real, name)]]
-    assert [row for row, said in zip(found, NAMES, strict=True) if row != said] == []
+    assert_none(f"{name}: {capability}" for (name, capability), said in zip(found, NAMES, strict=True) if capability != said[1])
 
 
 @pytest.mark.parametrize(
