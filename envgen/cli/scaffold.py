@@ -118,7 +118,7 @@ def _row(row: RequestedFramework) -> object:
     """A requirement as the value of its key below `frameworks:`."""
     version = "*" if row.text == ANY else row.text
     more = {"provider": row.provider} if row.provider else {}
-    return {"version": version, **more, "with": list(row.companions)} if more or row.companions else version
+    return {"version": version, **more} if more else version
 
 
 def _channels(matrix: Matrix, row: RequestedFramework) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.model import BuildKey, Fact, FrameworkProvider, PublishedBuild
 from envgen.matrix.constraints import Value, holds, known_of_target
+from envgen.matrix.hardware import runs_with
 from envgen.model.condition import Condition
 from envgen.model.facts import (
     Framework,
@@ -29,16 +31,17 @@ from envgen.resolver.specs import constraint_specs, spelled
 
 def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Platform]) -> tuple[Fact, ...]:
     """Every fact about these frameworks on these platforms, in the order of the files."""
-    everywhere = (fact for name in frameworks for fact in _facts_of(matrix.frameworks[name]))
+    everywhere = (fact for name in frameworks for fact in _facts_of(matrix, matrix.frameworks[name]))
     return tuple(fact for fact in everywhere if fact.platform in platforms)
 
 
-def _facts_of(framework: Framework) -> Iterator[Fact]:
+def _facts_of(matrix: Matrix, framework: Framework) -> Iterator[Fact]:
     for release in framework.releases:
         for build in release.builds:
-            for variant in by_cuda(build.variants):
-                spelling = spelling_for(framework, build.provider, release.version, variant)
+            for stated in build.stated:
                 for platform in sorted(build.platforms):
+                    variant = _newest(matrix, stated, platform)
+                    spelling = spelling_for(framework, build.provider, release.version, variant)
                     for python in sorted(build.pythons):
                         yield Fact(
                             release=release,
@@ -46,15 +49,30 @@ def _facts_of(framework: Framework) -> Iterator[Fact]:
                             platform=platform,
                             python=python,
                             variant=variant,
+                            stands_for=stated,
                             cudnn=build.cudnn,
+                            needs=build.needs,
                             spelling=spelling,
                             at=build.at,
                         )
 
 
+def _newest(matrix: Matrix, stated: Collection[Variant], platform: Platform) -> Variant:
+    """The newest of the variants that a row states in one, of those that a target is for, if there is any."""
+    return by_cuda([variant for variant in stated if target_for(matrix, variant, platform)] or stated)[-1]
+
+
 def claimed_builds(framework: Framework, provider: str) -> frozenset[BuildKey]:
     """Every build that the matrix claims of a provider, whatever its cuDNN."""
-    return frozenset(fact.build for fact in _facts_of(framework) if fact.provider == provider)
+    return frozenset(
+        (release.version, platform, variant, python)
+        for release in framework.releases
+        for build in release.builds
+        if build.provider == provider
+        for variant in build.variants
+        for platform in build.platforms
+        for python in build.pythons
+    )
 
 
 def spelling_for(framework: Framework, provider: str, version: Version, variant: Variant) -> Spelling | None:
@@ -82,6 +100,7 @@ def left_out(framework: Framework, provider: str, build: PublishedBuild) -> Left
     for row in framework.left_out:
         applies = row.provider == provider and (not row.platforms or build.platform in row.platforms)
         applies = applies and (not row.variants or build.variant in row.variants)
+        applies = applies and fnmatchcase(build.build, row.builds or "*")
         if applies and (row.releases is None or build.version in row.releases):
             return row
     return None
@@ -97,19 +116,50 @@ def channels_of(matrix: Matrix) -> tuple[str, ...]:
 
 
 def specs(fact: Fact, spelling: Spelling) -> tuple[str, ...]:
-    """The specs that `envgen lock` would write for a fact, in a target for exactly its CUDA, without companions."""
+    """The specs that `envgen lock` would write for a fact, in a target for exactly its CUDA, without those of its framework."""
     return _specs(fact.release, fact.provider, spelling, fact.variant)
+
+
+def hosts(matrix: Matrix, fact: Fact) -> tuple[Choice, ...] | None:
+    """The newest releases that a build of a companion goes with, for the same platform and Python; None where the matrix has none.
+
+    Empty for a build that needs none.
+    """
+    found = [_host(matrix, fact, *need) for need in fact.needs]
+    return tuple(choice for choice in found if choice) if all(found) else None
+
+
+def _host(matrix: Matrix, fact: Fact, name: str, versions: SpecifierSet) -> Choice | None:
+    """The newest release that is in a range, in its build for the CUDA of a fact, or for the newest older minor."""
+    same = fact.spelling is not None and fact.spelling.same_cuda
+    for release in (row for row in matrix.frameworks[name].releases if row.version in versions):
+        spelling = matrix.spellings.get((name, fact.provider, release.version))
+        rows = [row for row in release.builds if row.provider == fact.provider and fact.platform in row.platforms]
+        built = {variant for row in rows if fact.python in row.pythons for variant in row.variants}
+        older = spelling is not None and spelling.newer_minor and not same
+        fitting = [variant for variant in built if variant == fact.variant or (older and _runs_with(variant, fact.variant))]
+        if spelling and fitting:
+            return Choice(release=release, provider=fact.provider, spelling=spelling, variant=by_cuda(fitting)[-1])
+    return None
+
+
+def _runs_with(variant: Variant, cuda: Variant) -> bool:
+    return variant is not None and cuda is not None and runs_with(variant, cuda)
 
 
 def specs_for(framework: Framework, provider: str, spelling: Spelling, build: PublishedBuild) -> tuple[str, ...]:
     """The same for a published build, whether or not the matrix claims it."""
-    release = Release(framework=framework.name, version=build.version, companions={}, builds=(), at=spelling.at)
+    release = Release(framework=framework.name, version=build.version, builds=(), at=spelling.at)
     return _specs(release, provider, spelling, build.variant)
 
 
 def _specs(release: Release, provider: str, spelling: Spelling, variant: Variant) -> tuple[str, ...]:
-    choice = Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=())
-    return spelled(choice, Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at))
+    return spelled_for(Choice(release=release, provider=provider, spelling=spelling, variant=variant), variant)
+
+
+def spelled_for(choice: Choice, cuda: Variant) -> tuple[str, ...]:
+    """The specs of a choice in a target for a CUDA, or in a CPU target."""
+    return spelled(choice, Target(name="", cuda=cuda, platforms=(), virtual={}, at=choice.release.at))
 
 
 def target_for(matrix: Matrix, variant: Variant, platform: Platform) -> Target | None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from packaging.version import Version
 
-from envgen.model.facts import Address, LeftOut, Platform, Release, Spelling, Variant, variant_text
+from envgen.model.facts import Address, LeftOut, Need, Platform, Release, Spelling, Variant, variant_text
 
 FactVerdict = Literal["confirmed", "refuted", "undecidable"]
 AspectName = Literal["exists", "spelling", "cudnn", "solves", "cuda"]
@@ -21,7 +21,9 @@ UNKNOWN_CUDA = Version("0")  # the variant of a CUDA build that names no CUDA ve
 class Fact:
     """One build that the matrix claims: a release by a provider, for one variant, one platform and one Python.
 
-    `cudnn` is the major version that the row names, or None. `spelling` is None where no row of `providers` requests such a build.
+    `stands_for` are the variants of a row that states several in one, such as every CUDA 12; `variant` is the newest of them.
+    `needs` are the releases of another framework that it goes with. `cudnn` is the major version that the row names, or None.
+    `spelling` is None where no row of `providers` requests such a build.
     `at` is the row of `builds`.
     """
 
@@ -30,7 +32,9 @@ class Fact:
     platform: Platform
     python: Version
     variant: Variant
+    stands_for: frozenset[Variant]
     cudnn: int | None
+    needs: tuple[Need, ...]
     spelling: Spelling | None
     at: Address
 

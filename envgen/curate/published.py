@@ -12,15 +12,14 @@ from rattler import MatchSpec, RepoDataRecord
 from envgen.channels.channel import locate
 from envgen.channels.index import Index
 from envgen.channels.query import match_spec, matching_records, name_of, runs_on
-from envgen.channels.versions import admits
 from envgen.curate.facts import specs, specs_for
 from envgen.curate.model import UNKNOWN_CUDA, Fact, PublishedBuild, Selection, VariantPackage
 from envgen.formats.builds import built_for
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import NoSolution, addressed
-from envgen.model.facts import PLATFORMS, Framework, Platform, Spelling, Variant
+from envgen.model.facts import Framework, Platform, Spelling, Variant
 
-_MINOR = re.compile(r"(\d+\.\d+)")
+_CUDA = re.compile(r"(\d+(?:\.\d+)?)")
 _CUDNN_IN_BUILD = re.compile(r"cudnn(\d+)")
 _EXACT = re.compile(r"[\w.+!-]+")  # a version or a build string that is neither a glob nor a range
 
@@ -187,26 +186,6 @@ def _channel(spec: MatchSpec, spelling: Spelling) -> str:
     return next(iter(named), spelling.channels[0])
 
 
-def companion_prefix(index: BuildIndex, package: str, version: Version, spelling: Spelling, spec: str) -> str:
-    """The oldest version prefix (0.22) of a companion that was built for a version of a package; "" if no record tells.
-
-    The oldest, because later versions of a companion may be built for older frameworks too: `torchvision` 0.26 for `pytorch` 2.10.
-    """
-    companion = _without_holes(spec)
-    name, channel = name_of(companion), _channel(companion, spelling)
-    records = (record for platform in PLATFORMS for record in index.records(name, channel, platform))
-    versions = (str(record.version).split(".")[:2] for record in records if _built_for(record, package, version))
-    prefixes = [tuple(map(int, parts)) for parts in versions if len(parts) == 2 and all(map(str.isdigit, parts))]
-    return ".".join(map(str, min(prefixes, default=())))
-
-
-def _built_for(record: RepoDataRecord, package: str, version: Version) -> bool:
-    """Whether what a record needs of a package admits this version, but neither every older nor every newer one."""
-    ranges = [words[1] for need in record.depends if (words := need.split())[0] == package and len(words) > 1]
-    bounded = any(not admits(text, "0.1") for text in ranges) and any(not admits(text, "9999") for text in ranges)
-    return bounded and all(admits(text, str(version)) for text in ranges)
-
-
 # --- what a record says of itself -----------------------------------------------------------------------------------------
 
 
@@ -216,7 +195,7 @@ def variant_of(catalogue: Catalogue, name: str, build: str, needs: Iterable[str]
     if named and "." in named:
         return Version(named)
     by_name = {need.split()[0]: need for need in needs}
-    bounds = (_MINOR.search(by_name[name].partition(" ")[2]) for name in catalogue.namers if name in by_name)
+    bounds = (_CUDA.search(by_name[name].partition(" ")[2]) for name in catalogue.namers if name in by_name)
     bound = next((Version(found[1]) for found in bounds if found), None)
     if bound is None and named is None and not {"__cuda", *catalogue.namers} & by_name.keys():
         return None

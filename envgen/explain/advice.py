@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from packaging.version import Version
-
 from envgen.matrix.constraints import Known, holds
 from envgen.model.advice import Advice, Trial
 from envgen.model.facts import Address, Constraint, Matrix, Platform, driver_text
@@ -60,15 +58,10 @@ def _applied(piece: Advice, rule: Constraint, platforms: tuple[Platform, ...], h
 
 
 def _known(matrix: Matrix, resolution: Resolution, platform: Platform) -> Known:
-    """What constraints know of a cell, and what only advice asks for: companions, and the platforms that were dropped."""
+    """What constraints know of a cell, and what only advice asks for: the platforms that were dropped."""
     target = known_of(matrix, resolution.project, resolution.target, platform)
-    companions = {name: (Version(version),) for name, version in _companions(resolution).items()}
     dropped = {"dropped": tuple(dropped.platform for dropped in resolution.dropped)}
-    return {**target, **known_of_choices(resolution.choices, resolution.python), **companions, **dropped}
-
-
-def _companions(resolution: Resolution) -> dict[str, str]:
-    return {name: choice.release.companions[name] for choice in resolution.choices for name in choice.companions}
+    return {**target, **known_of_choices(resolution.choices, resolution.python), **dropped}
 
 
 def _holes(resolution: Resolution, rule: Constraint, platforms: tuple[Platform, ...]) -> Mapping[str, str]:
@@ -76,7 +69,7 @@ def _holes(resolution: Resolution, rule: Constraint, platforms: tuple[Platform, 
     target, driver = resolution.target, resolution.project.driver
     releases = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
     holes = {"python": str(resolution.python), "target": target.name, "platform": ", ".join(platforms)}
-    holes |= {**_companions(resolution), **releases, "frameworks": " ".join(f"{name}={text}" for name, text in releases.items())}
+    holes |= {**releases, "frameworks": " ".join(f"{name}={text}" for name, text in releases.items())}
     if target.cuda:
         holes |= {"cuda": str(target.cuda), "cu": f"{target.cuda.major}{target.cuda.minor}", "major": str(target.cuda.major)}
         gpus = [gpu for gpu in resolution.project.gpus if _concerns(rule, gpu)]

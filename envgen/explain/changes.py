@@ -82,6 +82,8 @@ def _gap(versions: SpecifierSet, known: Sequence[Version]) -> float:
 def _providers(problem: Problem, name: str) -> Iterator[Change]:
     """Another provider, with the channels that it needs: 2, and half as much again for each channel to add."""
     requested, project = edits.requested_framework(problem.project, name), problem.project
+    if requested.host and not requested.provider:
+        return  # it has that of its framework
     now = provider_of(problem.matrix, project, requested)
     for provider, spellings in problem.matrix.frameworks[name].providers.items():
         missing = [channel for channel in _channels_needed(problem, requested, spellings) if channel not in project.channels]
@@ -176,16 +178,17 @@ def _gpus(problem: Problem, written: str) -> Iterator[Change]:
         yield Change(path=("gpu", written), text=f"drop {written} from gpus:", cost=7, apply=without, gives_up=True)
 
 
-def _companions(_: Problem, name: str) -> Iterator[Change]:
-    framework, companion = name.split(" ")
-    without = partial(edits.without_companion, framework=framework, companion=companion)
-    yield Change(path=("companion", name), text=f"{framework} without {companion}", cost=5, apply=without, gives_up=True)
-
-
 def _frameworks(problem: Problem, name: str) -> Iterator[Change]:
-    if len(problem.project.frameworks) > 1:
+    return without_framework(problem.project, name)
+
+
+def without_framework(project: Project, name: str) -> Iterator[Change]:
+    """The project without a companion, or without a framework where that is not all."""
+    host = edits.requested_framework(project, name).host
+    if host or any(name not in (row.framework, row.host) for row in project.frameworks):
+        text, cost = (f"{host} without {name}", 5) if host else (f"move {name} to a project of its own", 9)
         without = partial(edits.without_framework, name=name)
-        yield Change(path=("framework", name), text=f"move {name} to a project of its own", cost=9, apply=without, gives_up=True)
+        yield Change(path=("framework", name), text=text, cost=cost, apply=without, gives_up=True)
 
 
 def _platforms(problem: Problem, _: str) -> Iterator[Change]:
@@ -238,7 +241,6 @@ _CHANGES: dict[str, Callable[[Problem, str], Iterator[Change]]] = {
     "target": _targets,
     "driver": _drivers,
     "gpu": _gpus,
-    "companion": _companions,
     "framework": _frameworks,
     "platforms": _platforms,
     "target platforms": _target_platforms,

@@ -25,7 +25,7 @@ from envgen.resolver.resolve import Problem
 
 _SETS = 3  # sets of axes that are looked for
 _SEARCHES = 300  # searches for them that were not made before: one takes one to twenty milliseconds
-_ONE_WAY = ("driver", "virtual package", "gpu", "companion", "framework")  # to go further along these is never worse
+_ONE_WAY = ("driver", "virtual package", "gpu", "framework")  # to go further along these is never worse
 _ORDER = ("target", CPU_INSTEAD, "provider", "virtual package", "driver", "version", "python")  # in which axes are narrowed
 
 

@@ -55,8 +55,8 @@ def with_any_release(project: Project, framework: str) -> Project:
 
 
 def without_framework(project: Project, name: str) -> Project:
-    """The project without a framework."""
-    return replace(project, frameworks=tuple(row for row in project.frameworks if row.framework != name))
+    """The project without a framework and its companions."""
+    return replace(project, frameworks=tuple(row for row in project.frameworks if name not in (row.framework, row.host)))
 
 
 def with_promise(project: Project, name: str, package: str, value: str) -> Project:
@@ -74,12 +74,6 @@ def without_promise(project: Project, name: str, package: str) -> Project:
 def without_target(project: Project, name: str) -> Project:
     """The project without a target."""
     return replace(project, targets=tuple(row for row in project.targets if row.name != name))
-
-
-def without_companion(project: Project, framework: str, companion: str) -> Project:
-    """The project without one companion of a framework."""
-    left = {row.framework: tuple(name for name in row.companions if name != companion) for row in project.frameworks}
-    return with_framework(project, framework, companions=left.get(framework, ()))
 
 
 def without_gpu(project: Project, written: str) -> Project:

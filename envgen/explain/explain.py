@@ -24,7 +24,7 @@ def conflict(problem: Problem) -> Conflict:
     """What conflicts in a problem that has no answer, and what would end it."""
     parts, reduced = smallest(problem)
     told = replace(problem, project=reduced[-1].project)  # the facts as they are, and only the requirements that matter
-    narrowed = {part.name.split(" ")[0] for part in parts if part.kind in ("version", "provider", "companion")}
+    narrowed = {part.name for part in parts if part.kind in ("version", "provider")}
     asked = [part for part in parts if part.is_requirement and not (part.kind == "framework" and part.name in narrowed)]
     requirements = [part for part in asked if part.kind != "target" or _matters(told, part)]
     return Conflict(

@@ -17,9 +17,9 @@ from envgen.explain.model import FactKind, Part
 from envgen.explain.phrases import (
     builds_reason,
     channels_reason,
-    companions_reason,
     cudnn_reason,
     known_reason,
+    needs_reason,
     newer_minor_reason,
     published_reason,
     pythons_reason,
@@ -65,8 +65,7 @@ def _about(problem: Problem, constraint: Constraint) -> set[str]:
 
 def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     part = partial(_framework_part, requested.framework)
-    companions = partial(_with_companions, names=requested.companions)
-    yield part("companions", companions_reason, lambda _: companions)
+    yield part("needs", needs_reason, lambda _: _with_any_host)
     yield part("needed channels", channels_reason, lambda _: partial(_with_spellings, channels=()))
     yield part("newer minor", newer_minor_reason, lambda _: partial(_with_spellings, newer_minor=True))
     yield part("cudnn", cudnn_reason, lambda _: partial(_with_builds, cudnn=None))
@@ -219,6 +218,11 @@ def _with_builds(framework: Framework, **changes: object) -> Framework:
     return replace(framework, releases=releases)
 
 
+def _with_any_host(framework: Framework) -> Framework:
+    """Every build of a companion goes with every build of its framework."""
+    return _with_spellings(_with_builds(framework, needs=()), same_cuda=False)
+
+
 def _with_spellings(framework: Framework, **changes: object) -> Framework:
     """The framework with other values of some fields in every spelling."""
 
@@ -226,16 +230,6 @@ def _with_spellings(framework: Framework, **changes: object) -> Framework:
         return replace(spelling, **changes)  # type: ignore[arg-type]
 
     return replace(framework, providers={name: tuple(map(changed, rows)) for name, rows in framework.providers.items()})
-
-
-def _with_companions(framework: Framework, names: Iterable[str]) -> Framework:
-    """Every release has these companions, and every provider."""
-    spelled = {
-        provider: tuple(replace(row, companions={**dict.fromkeys(names, ("", "")), **row.companions}) for row in rows)
-        for provider, rows in framework.providers.items()
-    }
-    releases = tuple(replace(row, companions={**dict.fromkeys(names, "0"), **row.companions}) for row in framework.releases)
-    return replace(framework, providers=spelled, releases=releases)
 
 
 def _built_for_all(matrix: Matrix) -> _FrameworkChange:

@@ -18,7 +18,6 @@ RequirementKind = Literal[
     "virtual packages",
     "framework",
     "provider",
-    "companion",
     "version",
     "driver",
     "gpu",
@@ -29,8 +28,8 @@ RequirementKind = Literal[
 ]
 FactKind = Literal[
     "known",
-    "companions",
     "needed channels",
+    "needs",
     "newer minor",
     "cudnn",
     "code",

@@ -32,11 +32,35 @@ def known_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     return Reason(what, newest.at, framework.because)
 
 
-def companions_reason(problem: Problem, requested: RequestedFramework) -> Reason:
-    """That a release or its provider lacks a companion."""
-    framework = problem.matrix.frameworks[requested.framework]
-    what = f"{requirement_text(requested)} from {_provider(problem, requested)} has no {' and '.join(requested.companions)}"
-    return Reason(what, framework.releases[0].at, framework.because)
+def needs_reason(problem: Problem, requested: RequestedFramework) -> Reason:
+    """Which releases of its framework a companion goes with, and which of its own the requested releases of the framework do."""
+    framework, host = problem.matrix.frameworks[requested.framework], problem.matrix.frameworks[requested.host]
+    rows = _rows(problem, requested)
+    with_it = [release.version for release in host.releases if any(_goes_with(row, release) for row in rows)]
+    wanted = next((row for row in problem.project.frameworks if row.framework == requested.host), None)
+    releases = requested_releases(problem.matrix, wanted) if wanted and wanted.versions else ()
+    provider = _provider(problem, requested)
+    own = {
+        row.version
+        for row in framework.releases
+        for build in row.builds
+        if build.provider == provider and any(_goes_with(build, release) for release in releases)
+    }
+    more = f", and {requirement_text(wanted)} with {framework.name} {_span(own)}" if wanted and own else ""
+    what = (
+        f"{requirement_text(requested)} from {provider} goes with {host.name} {_span(with_it) if with_it else 'no release'}{more}"
+    )
+    return _from_row(what, rows[0] if rows else None, framework)
+
+
+def _goes_with(build: Build, release: Release) -> bool:
+    return all(name != release.framework or within(versions, release.version) for name, versions in build.needs)
+
+
+def _span(versions: Iterable[Version]) -> str:
+    """Some releases; of many, the oldest and the newest."""
+    found = sorted(versions)
+    return listed(found) if len(found) <= _LISTED else f"{found[0]} to {found[-1]}"
 
 
 def channels_reason(problem: Problem, requested: RequestedFramework) -> Reason:

@@ -67,9 +67,6 @@ def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
     if requested.provider:
         text, default = f"{name} from provider {requested.provider}", partial(edits.with_framework, name=name, provider=None)
         yield _part("provider", name, text, at, default, has_default=True)
-    for companion in requested.companions:
-        without = partial(edits.without_companion, framework=name, companion=companion)
-        yield _part("companion", f"{name} {companion}", f"{name} with {companion}", at, without)
     if requested.versions:
         yield _part("version", name, requirement_text(requested), at, partial(edits.with_any_release, framework=name))
 

@@ -14,6 +14,7 @@ from itertools import islice
 from packaging.specifiers import SpecifierSet
 
 from envgen.explain import edits
+from envgen.explain.changes import without_framework
 from envgen.explain.minimize import minimal
 from envgen.explain.model import Change, Part, Repair
 from envgen.explain.requirements import requirements
@@ -26,7 +27,7 @@ from envgen.resolver.resolve import Problem, answer, obstacles
 
 SolverAnswers = Callable[[Problem], tuple[Resolution, ...] | None]
 ProjectAnswers = Callable[[Project], tuple[Resolution, ...] | None]
-_KINDS = ("target", "framework", "companion", "version", "python")  # what may be in a conflict, beside dependencies
+_KINDS = ("target", "framework", "version", "python")  # what may be in a conflict, beside dependencies
 _SHOWN = 5  # repairs, and things that the index lacks
 _TRIED = 12  # changes that are tried for one conflict
 
@@ -70,8 +71,8 @@ def unsolvable(problem: Problem, solved: SolverAnswers, *, repaired: bool = True
 
 
 def _told(problem: Problem, parts: Sequence[Part]) -> tuple[Reason, ...]:
-    """The parts as reasons; a framework needs no line of its own beside its version or companion."""
-    told = {part.name.split(" ")[0] for part in parts if part.kind in ("version", "companion")}
+    """The parts as reasons; a framework needs no line of its own beside its version."""
+    told = {part.name for part in parts if part.kind == "version"}
     return tuple(part.reason(problem) for part in parts if not (part.kind == "framework" and part.name in told))
 
 
@@ -197,13 +198,8 @@ def _changes(project: Project, narrowed: Project, cell: tuple[str, Platform] | N
         if part.kind == "version":
             other = partial(edits.with_any_release, framework=part.name)
             yield Change(path=("version", part.name), text=f"another {part.name}", cost=1.5, apply=other)
-        if part.kind == "companion":
-            framework, companion = part.name.split(" ")
-            without = partial(edits.without_companion, framework=framework, companion=companion)
-            yield Change(path=("companion", part.name), text=f"{framework} without {companion}", cost=5, apply=without)
-        if part.kind == "framework" and len(project.frameworks) > 1:
-            without = partial(edits.without_framework, name=part.name)
-            yield Change(path=("framework", part.name), text=f"move {part.name} to a project of its own", cost=9, apply=without)
+        if part.kind == "framework":
+            yield from without_framework(project, part.name)
         if part.kind == "dependency":
             yield from _of_dependency(project, part.name)
     yield from _of_places(project, narrowed, cell)

@@ -87,7 +87,7 @@ class _Part:
 
     needing: Needing
     without: partial[Project]
-    framework: str = ""  # that a companion belongs to
+    host: str = ""  # of a companion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class _Why:
             specs=self._specs(resolution), index=self.solver.index, channels=request.channels, platform=request.platform
         )
         smallest = minimal(parts, unsolvable)
-        told = {part.framework for part in smallest}
+        told = {part.host for part in smallest}
         in_the_way = [part.needing for part in smallest if part.needing.text not in told]
         if not in_the_way:
             return f"it has no solution for {resolution.target.name} on {request.platform}"
@@ -157,14 +157,11 @@ class _Why:
         """What may be in the way, those last that a person gives up first."""
         found = []
         for row in self.problem.project.frameworks:
-            chosen = next(choice for choice in resolution.choices if choice.release.framework == row.framework)
-            if row.framework != self.name:
-                names = tuple(_names(specs.spelled(replace(chosen, companions=()), resolution.target)))
+            chosen = next((choice for choice in resolution.choices if choice.release.framework == row.framework), None)
+            if chosen and row.framework != self.name:
+                names = tuple(_names(specs.spelled(chosen, resolution.target)))
                 without = partial(edits.without_framework, name=row.framework)
-                found.append(_Part(Needing(row.framework, names, row.at), without))
-            for name in row.companions:
-                without = partial(edits.without_companion, framework=row.framework, companion=name)
-                found.append(_Part(Needing(name, (name,), row.at), without, row.framework))
+                found.append(_Part(Needing(row.framework, names, row.at), without, row.host))
         for dependency in resolution.dependencies:
             without = partial(edits.with_dependency, old=dependency, new=None)
             found.append(_Part(Needing(dependency.spec, (dependency.name,), dependency.at), without))

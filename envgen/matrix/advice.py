@@ -39,12 +39,7 @@ def _check_platforms(constraint: Constraint, condition: Condition) -> None:
 def _known(matrix: Matrix, condition: Condition) -> bool:
     providers = {name for framework in matrix.frameworks.values() for name in framework.providers}
     known = {"provider": providers, "target": set(matrix.targets)}.get(condition.axis, condition.names)
-    return condition.axis in {*AXES, *ADVISED, *packages(matrix)} and not condition.names - known
-
-
-def packages(matrix: Matrix) -> set[str]:
-    """The names of frameworks and of their companions."""
-    return {*matrix.frameworks}.union(*(framework.companions for framework in matrix.frameworks.values()))
+    return condition.axis in {*AXES, *ADVISED, *matrix.frameworks} and not condition.names - known
 
 
 def read_aliases(document: Document, frameworks: set[str]) -> Iterator[tuple[tuple[str, str], Alias]]:
@@ -97,7 +92,7 @@ def _trial(row: AdviceRow) -> Trial | None:
 def check_advice(matrix: Matrix, constraint: Constraint, advice: Advice) -> None:
     """Raise BadInput for a hole that no value fills wherever `when` holds; in a trial, for a hole that does not exist."""
     given = {condition.axis for condition in constraint.when}
-    names = packages(matrix)
+    names = matrix.frameworks
     filled = {"python", "target", "platform", *(given & {"cuda", "driver", "gpu", *names})}
     filled |= {"cu", "major"} if "cuda" in given else set()
     filled |= {"frameworks"} if given & {"provider", *matrix.frameworks} else set()

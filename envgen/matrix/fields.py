@@ -6,16 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from envgen.model.facts import PLATFORMS, Variant
-from envgen.model.ranges import RANGE
+from envgen.model.ranges import RANGE, version_range
 from envgen.yamlfile.schema import Text, Written
 
+StatedVariant = Variant | SpecifierSet | Literal["any"]  # as a row states it: a variant, or those that a build stands for
 _MINOR = r"[0-9]{1,3}\.[0-9]{1,3}"
 _MINORS = rf" *{_MINOR} *(?:- *{_MINOR} *)?(?:, *{_MINOR} *(?:- *{_MINOR} *)?)*"
 # a visible character: not a space, a control character or an invisible character of Unicode
@@ -53,7 +55,22 @@ def _variant(value: object) -> Variant:
     if isinstance(value, str) and re.fullmatch(_MINOR, value):
         return Version(value)
     kind = "variant" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "expected `cpu` or a CUDA version", {"hint": 'write for instance [cpu] or ["12.6"]'})
+    hint = 'write for instance [cpu] or ["12.6"], or "12.*" for builds that run with every CUDA 12'
+    raise PydanticCustomError(kind, "expected `cpu` or a CUDA version", {"hint": hint})
+
+
+def _stated_variant(value: object) -> StatedVariant:
+    """A variant, or several in one: a range of CUDA versions, or `any` for builds without one."""
+    if value == "any":
+        return "any"
+    if not isinstance(value, str) or not re.search(r"[<>=*]", value):
+        return _variant(value)
+    try:
+        return version_range(value)
+    except ValueError:
+        raise PydanticCustomError(
+            "range", "not a range of CUDA versions", {"hint": 'for instance "12.*" or ">=12.2,<13"'}
+        ) from None
 
 
 def _minor(value: object) -> Version:
@@ -107,10 +124,13 @@ VariantText = Annotated[
     BeforeValidator(_variant),
     WithJsonSchema({"anyOf": [{"const": "cpu"}, {"type": "string", "pattern": f"^{_MINOR}$"}]}),
 ]
+StatedText = Annotated[
+    StatedVariant,
+    PlainValidator(_stated_variant, json_schema_input_type=str),
+    WithJsonSchema({"anyOf": [{"enum": ["cpu", "any"]}, {"type": "string", "pattern": RANGE}]}),
+]
 PlatformText = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"enum": list(PLATFORMS)})]
 PlatformKey = Annotated[str, BeforeValidator(_platform), WithJsonSchema({"pattern": f"^(?:{'|'.join(PLATFORMS)})$"})]
-_PREFIX = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}"
-PrefixText = Annotated[str, Written(_PREFIX, "not the beginning of a version", 'write for instance "0.22"')]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY}$"})]
 Major = Annotated[int, Field(ge=1, le=999)]
 WordText = Annotated[str, BeforeValidator(_word), WithJsonSchema({"type": "string", "pattern": f"^{WORD}$"})]
@@ -174,7 +194,7 @@ class Axes:
         }
         made["additionalProperties"] = {
             **ranged,
-            "description": "A framework, in `bounds` a companion too, and its versions.",
+            "description": "A framework or companion, and its versions.",
         }
         return made
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, packages, read_advice, read_aliases, read_without_cuda, relevant
+from envgen.matrix.advice import HOLE, read_advice, read_aliases, read_without_cuda, relevant
 from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
+from envgen.matrix.framework import framework_of
 from envgen.matrix.gpu_code import code_constraints, tegra
-from envgen.matrix.hardware_rows import code_of, gpus_of
+from envgen.matrix.hardware_rows import gpus_of
 from envgen.matrix.hardware_schema import GpuFile
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
@@ -28,8 +29,6 @@ from envgen.matrix.schema import (
     CudnnFile,
     FrameworkFile,
     PackagesFile,
-    ReleaseRow,
-    SpellingRow,
     TargetFile,
 )
 from envgen.matrix.withdrawn import withdrawals
@@ -37,15 +36,11 @@ from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import (
     PLATFORMS,
-    Address,
     Bound,
-    Build,
     Constraint,
     Cudnn,
     Framework,
-    LeftOut,
     Matrix,
-    Release,
     Spelling,
     Target,
     Toolkit,
@@ -76,10 +71,11 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
     files = [(document, checked(document, FrameworkFile)) for name, document in documents.items() if name not in KINDS]
-    found = [(file, _framework(document, file), constraints(document, file.constraints)) for document, file in files]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
     gpu_file = checked(documents["gpus.yaml"], GpuFile)
+    known = {row.version for row in cuda_file.toolkits}
+    found = [(file, framework_of(document, file, known), constraints(document, file.constraints)) for document, file in files]
     matrix = Matrix(
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
@@ -111,100 +107,6 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
 def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
     """A file of the repository, or where it has none the one that comes with envgen."""
     return documents.get(name) or parse(default_text(name), name)
-
-
-def _framework(document: Document, file: FrameworkFile) -> Framework:
-    stem = Path(document.file).stem
-    if file.framework != stem:
-        raise BadInput(
-            f"framework: `{file.framework}` in a file named {stem}.yaml",
-            where=document.at("framework"),
-            hint="rename the file, or correct framework:",
-        )
-    if file.framework in AXES:
-        hint = f"constraints use these names: {', '.join(AXES)}"
-        raise BadInput(f"a framework cannot be called `{file.framework}`", where=document.at("framework"), hint=hint)
-    if not file.releases and not file.packages:
-        raise BadInput(
-            "no releases and no packages", where=document.at(), hint="add `releases:`, or `packages:` for verify and probe"
-        )
-    releases = [_release(document, file.framework, index, row) for index, row in enumerate(file.releases)]
-    no_repeats(((release.version, release.at) for release in releases), "version")
-    providers = {
-        name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
-        for name, rows in file.providers.items()
-    }
-    named: list[tuple[str, tuple[str | int, ...]]] = [
-        (build.provider, ("releases", index, "builds", place))
-        for index, row in enumerate(file.releases)
-        for place, build in enumerate(row.builds)
-    ]
-    named += [(row.provider, ("left-out", index)) for index, row in enumerate(file.left_out)]
-    named += [(row.provider, ("code", index)) for index, row in enumerate(file.code)]
-    for provider, path in named:
-        if provider not in providers:
-            what = f"provider `{provider}` has no entry in providers:"
-            raise BadInput(what, where=document.at(*path, "provider"), hint="add its spelling there")
-    newest_first = tuple(sorted(releases, key=lambda release: release.version, reverse=True))
-    left_out = tuple(
-        LeftOut(
-            provider=row.provider,
-            platforms=frozenset(row.platforms),
-            variants=frozenset(row.variants),
-            releases=row.releases,
-            because=row.because,
-            at=document.at("left-out", index),
-        )
-        for index, row in enumerate(file.left_out)
-    )
-    return Framework(
-        name=file.framework,
-        providers=providers,
-        releases=newest_first,
-        because=file.because,
-        left_out=left_out,
-        code=tuple(code_of(row, document.at("code", index)) for index, row in enumerate(file.code)),
-        import_name=file.import_name or file.framework,
-    )
-
-
-def _release(document: Document, framework: str, index: int, row: ReleaseRow) -> Release:
-    path = ("releases", index)
-    builds = tuple(
-        Build(
-            provider=item.provider,
-            variants=frozenset(item.variants),
-            platforms=frozenset(item.platforms),
-            pythons=item.python,
-            at=document.at(*path, "builds", place),
-            cudnn=item.cudnn,
-            because=item.because or "",
-        )
-        for place, item in enumerate(row.builds)
-    )
-    return Release(
-        framework=framework,
-        version=row.version,
-        companions=row.companions,
-        builds=builds,
-        at=document.at(*path),
-        note=row.note or "",
-    )
-
-
-def _spelling(row: SpellingRow, at: Address) -> Spelling:
-    companions = {name: (pair.cpu, pair.cuda) for name, pair in row.companions.items()}
-    channels = tuple(row.channels)
-    return Spelling(
-        releases=row.releases,
-        cpu=tuple(row.cpu),
-        cuda=tuple(row.cuda),
-        companions=companions,
-        channels=channels,
-        newer_minor=row.newer_minor,
-        because=row.because,
-        at=at,
-    )
 
 
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:
@@ -279,13 +181,28 @@ def _check_references(matrix: Matrix) -> None:
         for condition in (*constraint.when, *constraint.need):
             _check_condition(matrix, constraint, condition, axes)
     for bound in matrix.bounds:
-        _check_bound(matrix, bound, packages(matrix))
+        _check_bound(matrix, bound, {*matrix.frameworks})
     for target in matrix.targets.values():
         if target.cuda and target.cuda not in matrix.toolkits:
             raise BadInput(f"CUDA {target.cuda} is not in cuda.yaml", where=target.at, hint="add the toolkit there")
     for framework in matrix.frameworks.values():
+        _check_host(matrix, framework)
         for spellings in framework.providers.values():
             _check_spellings(framework, spellings)
+
+
+def _check_host(matrix: Matrix, framework: Framework) -> None:
+    """Check that a companion's framework is not a companion itself, and that its builds name that alone. Raises BadInput."""
+    host, at = framework.companion_of, framework.releases[0].at
+    hosts = {name for name, other in matrix.frameworks.items() if not other.companion_of}
+    if host and host not in hosts:
+        hint = closest(host, hosts)
+        raise BadInput(f"companion-of: `{host}` is not a framework with releases, or a companion itself", where=at, hint=hint)
+    for build in (build for release in framework.releases for build in release.builds):
+        for name, _ in build.needs:
+            if name != host:
+                hint = f"write `companion-of: {name}`; anything else is a row of constraints:"
+                raise BadInput(f"needs: {framework.name} is not a companion of `{name}`", where=build.at, hint=hint)
 
 
 def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
@@ -304,9 +221,7 @@ def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:
     for spelling in spellings:
-        holes = [
-            hole for spec in (*spelling.cpu, *spelling.cuda, *sum(spelling.companions.values(), ())) for hole in HOLE.findall(spec)
-        ]
+        holes = [hole for spec in (*spelling.cpu, *spelling.cuda) for hole in HOLE.findall(spec)]
         for hole in holes:
             if hole not in ("version", "cuda", "cu"):
                 raise BadInput(f"there is no hole {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")

@@ -19,26 +19,27 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
     rows += [_row(row, "", row.role or "cuda") for row in packages.packages]
     return Catalogue(
         packages=tuple(rows),
-        frameworks={framework.name: framework.import_name for _, framework in found},
+        frameworks={framework.name: framework.import_name for _, framework in found if not framework.companion_of},
         cuda_import=packages.import_name or "",
     )
 
 
 def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPackage]:
     """The rows of a framework's file, then one for each package that only its spellings name."""
-    written = [_row(row, framework.name, row.role or "framework") for row in file.packages]
+    default: Role = "companion" if framework.companion_of else "framework"
+    of = framework.companion_of or framework.name
+    written = [_row(row, of, row.role or default) for row in file.packages]
     spelled = dict(_spelled(framework))
     for row in written:
         own = [builds for name, builds in spelled.items() if _names(row, name)]
         yield _with_builds(row, *own)
     for name, (cpu, cuda) in spelled.items():
         if not any(_names(row, name) for row in written):
-            role: Role = "companion" if name in framework.companions else "framework"
             cpu_too = any(row.cpu for rows in framework.providers.values() for row in rows)
             yield KnownPackage(
-                role=role,
+                role=default,
                 conda=(name,),
-                framework=framework.name,
+                framework=of,
                 cpu_builds=cpu,
                 cuda_builds=cuda,
                 only="" if cpu_too else "cuda",
@@ -62,7 +63,6 @@ def _spelled(framework: Framework) -> Iterator[tuple[str, tuple[tuple[str, ...],
     """
     spellings = [spelling for rows in framework.providers.values() for spelling in rows]
     pairs = [(spelling.cpu, spelling.cuda) for spelling in spellings]
-    pairs += [((cpu,), (cuda,)) for spelling in spellings for cpu, cuda in spelling.companions.values()]
     cpu, cuda = _builds(spec for specs, _ in pairs for spec in specs), _builds(spec for _, specs in pairs for spec in specs)
     own = {_parts(spec)[0]: None for spelling in spellings for spec in (*spelling.cuda, *spelling.cpu)}
     if own and not any(name in own for name in (*cpu, *cuda)):

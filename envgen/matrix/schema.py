@@ -22,7 +22,7 @@ from envgen.matrix.fields import (
     Names,
     PlatformKey,
     PlatformText,
-    PrefixText,
+    StatedText,
     VariantText,
     WordText,
 )
@@ -78,29 +78,27 @@ class BuildRow(FileModel):
     """One fact: these variants were published, each for all of these platforms and Python minors."""
 
     provider: Text = Field(description="Who publishes the builds: a name under `providers`.")
-    variants: list[VariantText] = Field(min_length=1, description="`cpu`, or the CUDA versions that it was built for.")
+    variants: list[StatedText] = Field(
+        min_length=1,
+        description="`cpu`, or the CUDA versions that it was built for; `12.*` for builds that run with every CUDA 12, `any` for "
+        "builds that do not depend on CUDA.",
+    )
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
+    needs: dict[Text, RangeText] = Field(default={}, description="As `needs` of the release, where these builds differ.")
 
 
 class ReleaseRow(FileModel):
     """One published version and its builds."""
 
     version: VersionText = Field(description="The release, in full.")
-    companions: dict[Text, PrefixText] = Field(
-        default={}, alias="with", description="Companions: name, and the prefix of the version that belongs to this release."
+    needs: dict[Text, RangeText] = Field(
+        default={}, description="Of a companion: its framework, and the range of releases that these builds go with."
     )
     builds: list[BuildRow] = Field(description="Each row is one fact. A combination that is in no row does not exist.")
     note: Text | None = Field(default=None, description="What to know about this release.")
-
-
-class CompanionRow(FileModel):
-    """One conda spec for a CPU target, one for a CUDA target."""
-
-    cpu: Text = Field(description="The spec for a CPU target; {version} is the prefix in the release's `with`.")
-    cuda: Text = Field(description="The spec for a CUDA target; holes: {version}, {cuda}, {cu}.")
 
 
 class SpellingRow(FileModel):
@@ -113,11 +111,15 @@ class SpellingRow(FileModel):
         alias="newer-minor",
         description="true where a build for an older CUDA minor may be used in a target for a newer one.",
     )
+    same_cuda: bool = Field(
+        default=False,
+        alias="same-cuda",
+        description="true where the CUDA builds of a companion go with builds of its framework for the same CUDA alone.",
+    )
     cpu: list[Text] = Field(description="Conda specs for a CPU target; hole: {version}.")
     cuda: list[Text] = Field(
         description="Conda specs for a CUDA target; holes: {version}, {cuda} (the target's, 12.6), {cu} (the build's, 126)."
     )
-    companions: dict[Text, CompanionRow] = Field(default={}, description="One spec for each companion.")
     because: Because
 
 
@@ -128,6 +130,7 @@ class LeftOutRow(FileModel):
     platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
     variants: list[VariantText] = Field(default=[], description="Only these variants; left out: all.")
     releases: RangeText | None = Field(default=None, description="Only of these releases; left out: of all.")
+    builds: Text | None = Field(default=None, description="Only those whose build string this glob fits, such as `cuda_*`.")
     because: Because
 
 
@@ -138,6 +141,11 @@ class FrameworkFile(FileModel):
     because: Because
     import_name: ImportText | None = Field(
         default=None, alias="import", description="What Python imports; left out: the framework's name."
+    )
+    companion_of: Text | None = Field(
+        default=None,
+        alias="companion-of",
+        description="The framework that its builds were compiled against.",
     )
     packages: list[PackageRow] = Field(
         default=[],

@@ -24,6 +24,7 @@ from envgen.model.withdrawn import Withdrawals
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
+Need = tuple[str, SpecifierSet]  # another framework, and the range of its versions that a build goes with
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,15 +85,21 @@ class Build:
     at: Address
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
     because: str = ""  # "": the source of the file
+    needs: tuple[Need, ...] = ()  # what it was compiled against: the framework that it is a companion of
+    spans: tuple[frozenset[Variant], ...] = ()  # what each variant of the row stands for, where one stands for several
+
+    @property
+    def stated(self) -> tuple[frozenset[Variant], ...]:
+        """For each variant that the row states those that it stands for: every 12.x for builds that run with any."""
+        return self.spans or tuple(frozenset({variant}) for variant in by_cuda(self.variants))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One published version of a framework, the companions that belong to it, and its builds."""
+    """One published version of a framework, and its builds."""
 
     framework: str
     version: Version
-    companions: Mapping[str, str]  # package -> version prefix, "0.22"
     builds: tuple[Build, ...]
     at: Address
     note: str = ""  # what a person should know of it
@@ -102,23 +109,25 @@ class Release:
 class Spelling:
     """How one provider names the CPU and the CUDA build of a range of releases.
 
-    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (the target's, 12.6) and {cu} (the build's, 126);
-    `companions` likewise.
+    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (the target's, 12.6) and {cu} (the build's, 126).
     """
 
     releases: SpecifierSet
     cpu: tuple[str, ...]
     cuda: tuple[str, ...]
-    companions: Mapping[str, tuple[str, str]]  # package -> (CPU spec, CUDA spec)
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
+    same_cuda: bool = False  # whether a companion's CUDA builds go with builds of its framework for the same CUDA alone
     because: str
     at: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Builds of a provider that are deliberately not among the facts; without platforms, variants, or releases, those of all."""
+    """Builds of a provider that are deliberately not among the facts; without platforms, variants, or releases, those of all.
+
+    `builds` is a glob that their build strings fit, "" for any.
+    """
 
     provider: str
     platforms: frozenset[Platform]
@@ -126,6 +135,7 @@ class LeftOut:
     releases: SpecifierSet | None
     because: str
     at: Address
+    builds: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,11 +170,7 @@ class Framework:
     left_out: tuple[LeftOut, ...] = ()
     code: tuple[Code, ...] = ()
     import_name: str = ""  # what Python imports for it; every loaded framework has one
-
-    @property
-    def companions(self) -> frozenset[str]:
-        """Every package that follows this framework's version."""
-        return frozenset(name for rows in self.providers.values() for row in rows for name in row.companions)
+    companion_of: str = ""  # the framework that its builds were compiled against; "" for none
 
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
@@ -277,10 +283,16 @@ class Matrix:
         }
 
     @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        """Every framework that is not a companion of another."""
+        return tuple(name for name, framework in self.frameworks.items() if not framework.companion_of)
+
+    @cached_property
     def built(self) -> frozenset[Variant]:
-        """Every variant that some build was made for."""
+        """Every variant that some build was made for. One that stands for several, such as every CUDA 12, does not count."""
         releases = (release for framework in self.frameworks.values() for release in framework.releases)
-        return frozenset(variant for release in releases for build in release.builds for variant in build.variants)
+        stated = (span for release in releases for build in release.builds for span in build.stated)
+        return frozenset(variant for span in stated if len(span) == 1 for variant in span)
 
     @cached_property
     def pythons(self) -> frozenset[Version]:

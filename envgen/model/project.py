@@ -21,8 +21,8 @@ class RequestedFramework:
     versions: SpecifierSet
     text: str
     provider: str | None
-    companions: tuple[str, ...]
     at: Address
+    host: str = ""  # the framework that it is a companion of
 
 
 @dataclass(frozen=True, slots=True)

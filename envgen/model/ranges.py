@@ -31,3 +31,8 @@ def _specifier(part: str) -> str:
     if part[:1] in ("<", ">", "!", "~") or part.startswith("=="):
         return part
     return "" if part == "*" else f"=={part.lstrip('= ').removesuffix('.*')}.*"
+
+
+def range_text(versions: SpecifierSet) -> str:
+    """A range as conda writes it: `2.10.*`, not `==2.10.*`."""
+    return ",".join(part.removeprefix("==") if part.endswith(".*") else part for part in str(versions).split(","))

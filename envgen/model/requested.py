@@ -38,6 +38,23 @@ def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
 
 
 def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:
-    """The provider of a framework: the requested one, else the first of the project's channels that publishes it."""
+    """The provider of a framework: the requested one, else a companion's is that of its framework, where that publishes it too;
+    else the first of the project's channels that does.
+    """
     known = matrix.frameworks[requested.framework].providers
-    return requested.provider or next((channel for channel in project.channels if channel in known), next(iter(known)))
+    if requested.provider:
+        return requested.provider
+    hosts = (provider_of(matrix, project, row) for row in project.frameworks if row.framework == requested.host)
+    channels = (*hosts, *project.channels)
+    return next((channel for channel in channels if channel in known), next(iter(known)))
+
+
+def is_left_out(matrix: Matrix, project: Project, requested: RequestedFramework, target: Target) -> bool:
+    """Whether a target goes without a framework: a CPU target, where its provider spells no CPU build.
+
+    A companion goes with its framework.
+    """
+    if any(row.framework == requested.host and is_left_out(matrix, project, row, target) for row in project.frameworks):
+        return True
+    spellings = matrix.frameworks[requested.framework].providers[provider_of(matrix, project, requested)]
+    return target.cuda is None and not any(row.cpu for row in spellings)

@@ -34,7 +34,6 @@ class Choice:
     provider: str
     spelling: Spelling
     variant: Variant  # the CUDA of its build: the target's, or an older minor of the same major
-    companions: tuple[str, ...]
 
     @property
     def build(self) -> tuple[Version, Variant]:

@@ -13,7 +13,6 @@ from functools import reduce
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import Version
 
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Alias, Matrix
@@ -82,11 +81,9 @@ def _rows(matrix: Matrix, spec: PackageSpec, at: Address) -> list[Alias]:
 
 
 def _framework(matrix: Matrix, spec: PackageSpec) -> str:
-    """The framework that a spec names, or whose companion it names; "" for none."""
+    """The framework or companion that a spec names; "" for none."""
     name = str(canonicalize_name(spec.name))
-    if name in matrix.frameworks:
-        return name
-    return next((framework.name for framework in matrix.frameworks.values() if name in framework.companions), "")
+    return next((framework for framework in matrix.frameworks if canonicalize_name(framework) == name), "")
 
 
 def _parsed(parse: Callable[[str], SpecifierSet], text: str, spec: PackageSpec, at: Address) -> SpecifierSet:
@@ -127,38 +124,35 @@ def _built(build: str, spec: PackageSpec, at: Address) -> TargetRange:
 
 
 def _requested(matrix: Matrix, framework: str, spec: PackageSpec, version: str, at: Address) -> RequestedFramework:
-    """The requirement on a framework that a spec of it, of an alias for it or of its companion makes."""
+    """The requirement on a framework that a spec of it, or of an alias for it, makes."""
     known = matrix.frameworks[framework]
     if spec.channel and spec.channel not in known.providers:
         raise BadInput(f"{framework} has no provider `{spec.channel}`", where=at, hint=closest(spec.channel, known.providers))
     versions = _parsed(version_range, version or "*", spec, at)
     text = version if versions != SpecifierSet() else ANY
-    name = str(canonicalize_name(spec.name))
-    companions = (name,) if name in known.companions and name != framework else ()
-    if companions and text != ANY:
-        versions, text = _releases_with(matrix, framework, name, versions, spec, at)
     return RequestedFramework(
-        framework=framework, versions=versions, text=text, provider=spec.channel or None, companions=companions, at=at
+        framework=framework,
+        versions=versions,
+        text=text,
+        provider=spec.channel or None,
+        at=at,
+        host=known.companion_of,
     )
 
 
-def _releases_with(
-    matrix: Matrix, framework: str, companion: str, versions: SpecifierSet, spec: PackageSpec, at: Address
-) -> tuple[SpecifierSet, str]:
-    """The range of a framework's releases whose companion is in a range, and the range as text."""
-    releases = matrix.frameworks[framework].releases
-    rows = [release for release in releases if companion in release.companions]
-    fits = [row.version for row in rows if not (versions & version_range(f"{row.companions[companion]}.*")).is_unsatisfiable()]
-    if not fits:
-        known = sorted({row.companions[companion] for row in rows}, key=Version)
-        hint = f"the matrices know {companion} {known[0]} to {known[-1]}"
-        raise BadInput(f"no release of {framework} has the companion `{spec.text}`", where=at, hint=hint)
-    holes = [f"!={row.version}" for row in releases if min(fits) < row.version < max(fits) and row.version not in fits]
-    text = str(fits[0]) if len(fits) == 1 else ",".join((f">={min(fits)}", f"<={max(fits)}", *holes))
-    return version_range(text), text
+def any_version(matrix: Matrix, framework: str, at: Address) -> RequestedFramework:
+    """The requirement on a framework in any version."""
+    return RequestedFramework(
+        framework=framework,
+        versions=version_range("*"),
+        text=ANY,
+        provider=None,
+        at=at,
+        host=matrix.frameworks[framework].companion_of,
+    )
 
 
 def _of_framework(framework: RequestedFramework | None) -> str:
-    if framework and framework.companions:
-        return f"a companion of {framework.framework}, which gets the same CPU or CUDA build"
+    if framework and framework.host:
+        return f"a companion of {framework.host}, which gets the same CPU or CUDA build"
     return "envgen chooses its build for every target"

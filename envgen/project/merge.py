@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix
 from envgen.model.project import RequestedFramework, RequestedTarget
 from envgen.model.target_names import CPU
-from envgen.project.aliases import ANY, AliasMeaning
+from envgen.project.aliases import ANY, AliasMeaning, any_version
 from envgen.project.contradictions import contradiction, exclude_each_other, unknown
 from envgen.project.draft import Draft, DraftTarget
+from envgen.project.notes import host_note
 from envgen.targets import TargetRange, exists, intersection, nearest, newest_first
 
 
@@ -24,7 +25,10 @@ def merged(matrix: Matrix, draft: Draft) -> Draft:
     if not targets:
         raise BadInput("targets is missing", where=draft.project.at(""), hint="add it")
     frameworks = _frameworks(matrix, draft, targets)
-    return replace(draft, project=replace(draft.project, frameworks=frameworks), targets=targets)
+    named = {row.framework for row in (*draft.project.frameworks, *(alias.framework for alias in draft.aliases if alias.framework))}
+    notes = tuple(host_note(row, frameworks) for row in frameworks if row.framework not in named)
+    project = replace(draft.project, frameworks=frameworks, notes=(*draft.project.notes, *notes))
+    return replace(draft, project=project, targets=targets)
 
 
 # --- frameworks -----------------------------------------------------------------------------------------------------------
@@ -40,22 +44,27 @@ def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget]) ->
         if alias.framework and alias.framework.framework not in everywhere:
             _require_below_every_target(draft, targets, alias, alias.framework.framework)
     more = (alias.framework for alias in draft.aliases if alias.framework and alias.framework.at not in keys)
-    words = {alias.at: alias for alias in draft.aliases}
     rows: dict[str, list[RequestedFramework]] = {}
     for one in (*written, *more):
         rows.setdefault(one.framework, []).append(one)
-    return tuple(_together_as_one(matrix, found, words) for found in rows.values())
+    return _hosts_first(matrix, [_together_as_one(matrix, found) for found in rows.values()])
 
 
-def _together_as_one(
-    matrix: Matrix, rows: Sequence[RequestedFramework], words: Mapping[Address, AliasMeaning]
-) -> RequestedFramework:
+def _hosts_first(matrix: Matrix, found: Sequence[RequestedFramework]) -> tuple[RequestedFramework, ...]:
+    """The frameworks, those that only a companion names in any version, and the companions."""
+    named = {row.framework for row in found}
+    lacking = {row.host: row.at for row in found if row.host and row.host not in named}
+    hosts = (any_version(matrix, name, at) for name, at in lacking.items())
+    return (*(row for row in found if not row.host), *hosts, *(row for row in found if row.host))
+
+
+def _together_as_one(matrix: Matrix, rows: Sequence[RequestedFramework]) -> RequestedFramework:
     """All requirements on one framework as one. Raises BadInput where no release meets all, or they name two providers."""
     found = rows[0]
     for place, other in enumerate(rows[1:], 1):
         earlier = next((row for row in (*rows[:place], found) if exclude_each_other(matrix, row, other)), None)
         if earlier:
-            raise contradiction(matrix, earlier, other, words)
+            raise contradiction(earlier, other)
         found = _both(matrix, found, other)
     return found
 
@@ -75,15 +84,12 @@ def _both(matrix: Matrix, one: RequestedFramework, other: RequestedFramework) ->
     releases = [release.version for release in matrix.frameworks[one.framework].releases]
     first, second = ({version for version in releases if version in part.versions} for part in (one, other))
     provider = one.provider or other.provider
-    companions = tuple(dict.fromkeys((*one.companions, *other.companions)))
     versions, text = one.versions & other.versions, f"{one.text},{other.text}"
     if other.text == ANY or (first and first <= second):
         versions, text = one.versions, one.text
     elif one.text == ANY or (second and second <= first):
         versions, text = other.versions, other.text
-    return RequestedFramework(
-        framework=one.framework, versions=versions, text=text, provider=provider, companions=companions, at=one.at
-    )
+    return RequestedFramework(framework=one.framework, versions=versions, text=text, provider=provider, at=one.at, host=one.host)
 
 
 # --- targets --------------------------------------------------------------------------------------------------------------

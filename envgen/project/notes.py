@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from envgen.model.facts import Address, Matrix, Reason
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project, RequestedFramework
@@ -21,7 +23,8 @@ def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) ->
     parts += [f"target{'s' if len(names) > 1 else ''} {' and '.join(names)}"] if names else []
     instead = list(alias.also)
     if framework and not _written(draft, framework):
-        instead.insert(0, f"`frameworks: {{{spelled(framework)}}}`")
+        listed = [row.framework for row in draft.project.frameworks if row.host == framework.framework and row.text == ANY]
+        instead.insert(0, f"`frameworks: {{{spelled(framework, listed)}}}`")
     if names and not set(names) <= _listed(draft):
         instead.append(f"`targets: [{', '.join(row.name for row in project.targets)}]`")
     todo = f"write {' and '.join(instead)} instead" if instead else _REMOVE
@@ -32,6 +35,13 @@ def python_note(shown: str, read: str, instead: str, at: Address) -> Reason:
     """The note about a Python that is not written as a minor under its key; without `instead` the key says the same."""
     todo = f'write `python: "{instead}"` instead' if instead else _REMOVE
     return Reason(f"`{shown}` is read as python {read} ({WHY}){_THEN}{todo}", at)
+
+
+def host_note(host: RequestedFramework, rows: Iterable[RequestedFramework]) -> Reason:
+    """The note about a framework that only its companions name."""
+    names = " and ".join(row.framework for row in rows if row.host == host.framework)
+    what = f"{host.framework} is requested in any version, because {names} cannot do without it"
+    return Reason(f"{what}{_THEN}write `frameworks: {{{spelled(host)}}}` to say so", host.at)
 
 
 def gpu_note(text: str, gpu: Gpu, at: Address) -> Reason | None:
@@ -48,11 +58,11 @@ def reading(found: Reason) -> str:
     return found.text.rpartition(_THEN)[0]
 
 
-def spelled(row: RequestedFramework) -> str:
-    """A requirement as it is written below `frameworks:`."""
+def spelled(row: RequestedFramework, companions: Sequence[str] = ()) -> str:
+    """A requirement as it is written below `frameworks:`, with companions in any version."""
     version = '"*"' if row.text == ANY else f'"{row.text}"'
     more = [f"provider: {row.provider}"] if row.provider else []
-    more += [f"with: [{', '.join(row.companions)}]"] if row.companions else []
+    more += [f"with: [{', '.join(companions)}]"] if companions else []
     return f"{row.framework}: {{{', '.join((f'version: {version}', *more))}}}" if more else f"{row.framework}: {version}"
 
 
@@ -84,5 +94,4 @@ def _listed(draft: Draft) -> set[str]:
 
 def _described(row: RequestedFramework) -> str:
     version = "" if row.text == ANY else f" {row.text}"
-    companions = f"{' and '.join(row.companions)} of " if row.companions else ""
-    return f"{companions}{row.framework}{version}{f' from {row.provider}' if row.provider else ''}"
+    return f"{row.framework}{version}{f' of {row.host}' if row.host else ''}{f' from {row.provider}' if row.provider else ''}"

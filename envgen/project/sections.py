@@ -19,7 +19,7 @@ from envgen.model.open_target import promise_key
 from envgen.model.project import Dependency, RequestedFramework, RequestedTarget
 from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU
-from envgen.project.aliases import ANY, AliasMeaning, read_alias
+from envgen.project.aliases import ANY, AliasMeaning, any_version, read_alias
 from envgen.project.draft import DraftTarget
 from envgen.project.notes import gpu_note, python_note, spelled_gpu
 from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, version_and_builds, without_brackets
@@ -102,8 +102,17 @@ class Sections:
     def frameworks(self, rows: Mapping[str, RequestedFrameworkRow]) -> Section[RequestedFramework]:
         """The frameworks; a key may be an alias, also one that requests a target alone."""
         aliases = {key: self._framework_alias(key, row) for key, row in rows.items() if key not in self.matrix.frameworks}
-        found = (self._framework(key, row, aliases.get(key)) for key, row in rows.items())
-        return Section(tuple(one for one in found if one), tuple(alias for alias in aliases.values() if alias))
+        found = [one for key, row in rows.items() for one in self._with_companions(key, row, aliases.get(key))]
+        return Section(tuple(found), tuple(alias for alias in aliases.values() if alias))
+
+    def _with_companions(self, key: str, row: RequestedFrameworkRow, alias: AliasMeaning | None) -> Iterator[RequestedFramework]:
+        """The framework of a key, and those that are listed as its companions, in any version."""
+        framework = self._framework(key, row, alias)
+        if framework is None:
+            return
+        yield framework
+        for index, name in enumerate(row.companions):
+            yield any_version(self.matrix, name, self.at("frameworks", key, "with", index))
 
     def _framework_alias(self, key: str, row: RequestedFrameworkRow) -> AliasMeaning | None:
         spec, version = conda_spec(key), self._version(key, row)
@@ -132,20 +141,20 @@ class Sections:
                 versions=row.version,
                 text=self._version(key, row),
                 provider=row.provider,
-                companions=tuple(row.companions),
                 at=at,
+                host=self.matrix.frameworks[name].companion_of,
             )
-        companions = tuple(dict.fromkeys((*read.companions, *row.companions)))
-        return replace(read, provider=row.provider or read.provider, companions=companions)
+        return replace(read, provider=row.provider or read.provider)
 
     def _check(self, key: str, name: str, row: RequestedFrameworkRow) -> None:
         framework = self.matrix.frameworks[name]
         if row.provider is not None and row.provider not in framework.providers:
             hint = closest(row.provider, framework.providers)
             raise BadInput(f"{name} has no provider `{row.provider}`", where=self.at("frameworks", key, "provider"), hint=hint)
+        own = {other.name for other in self.matrix.frameworks.values() if other.companion_of == name}
         for index, companion in enumerate(row.companions):
-            if companion not in framework.companions:
-                where, hint = self.at("frameworks", key, "with", index), closest(companion, framework.companions)
+            if companion not in own:
+                where, hint = self.at("frameworks", key, "with", index), closest(companion, own)
                 raise BadInput(f"`{companion}` is not a companion of {name}", where=where, hint=hint)
 
     # --- targets ----------------------------------------------------------------------------------------------------------

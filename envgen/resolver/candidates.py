@@ -5,7 +5,7 @@ A release that cannot serve a target yields an Obstacle instead of a candidate: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -13,9 +13,22 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
-from envgen.model.facts import Build, Code, Matrix, Platform, Reason, Release, Target, Variant, variant_text
+from envgen.model.facts import (
+    Build,
+    Code,
+    Framework,
+    Matrix,
+    Need,
+    Platform,
+    Reason,
+    Release,
+    Target,
+    Variant,
+    variant_text,
+)
 from envgen.model.project import Project, RequestedFramework
-from envgen.model.requested import provider_of
+from envgen.model.ranges import range_text
+from envgen.model.requested import is_left_out, provider_of
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations
 
@@ -23,19 +36,45 @@ Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
 _Key = tuple[str, tuple[Platform, ...], tuple[Variant, ...], str]  # what a table is for: target, platforms, variants, framework
 _Row = tuple[Version, Variant]
+_Place = tuple[Platform, Version]  # a platform and a Python
+
+
+Signature = tuple[tuple[bool, ...], Variant]
 
 
 def no_index(choice: Choice, target: Target, platform: Platform) -> None:
     """The Availability without any index: the facts alone decide."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A choice that serves all platforms of one target, the Pythons that it leaves, and the cuDNN majors that its builds link."""
+    """A choice that serves all platforms of one target, the Pythons that it leaves, and what its builds link and go with.
+
+    By platform and Python: the cuDNN majors, no entry where a build links none; what each build of a companion needs, no entry
+    where one needs nothing.
+    """
 
     choice: Choice
     pythons: frozenset[Version]
-    cudnn: Mapping[tuple[Platform, Version], frozenset[int]]  # by platform and Python; no entry where a build links none
+    cudnn: Mapping[_Place, frozenset[int]]
+    needs: Mapping[_Place, frozenset[tuple[Need, ...]]]
+
+    def goes_with(self, place: _Place, known: Known, variants: Mapping[str, Variant]) -> bool:
+        """Whether on one platform with one Python some build goes with the versions and the builds of other frameworks."""
+        rows = self.needs.get(place)
+        return rows is None or any(all(self._is_met(need, known, variants) for need in row) for row in rows)
+
+    def _is_met(self, need: Need, known: Known, variants: Mapping[str, Variant]) -> bool:
+        name, versions = need
+        other = self.choice.spelling.same_cuda and variants.get(name, self.choice.variant) != self.choice.variant
+        return not other and all(isinstance(version, Version) and within(versions, version) for version in known.get(name, ()))
+
+    @property
+    def needed(self) -> str:
+        """`pytorch ==2.10.*`: every range of other frameworks that some build goes with."""
+        rows = sorted({row for rows in self.needs.values() for row in rows}, key=str)
+        texts = dict.fromkeys(" and ".join(f"{name} {range_text(versions)}" for name, versions in row) for row in rows)
+        return f"{' or '.join(texts)}{' for the same CUDA' if self.choice.spelling.same_cuda and self.choice.variant else ''}"
 
 
 class Candidates:
@@ -56,18 +95,37 @@ class Candidates:
             for place, release in enumerate(matrix.frameworks[name].releases)
         }
         self._ranges = version_ranges(matrix, project)
+        self._told_by_build = {
+            requested.host for requested in project.frameworks if _is_for_same_cuda(matrix.frameworks[requested.framework])
+        }
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle | None]] = {}
 
-    def of(self, cells: tuple[Cell, ...]) -> tuple[tuple[Candidate, ...], ...]:
-        """For each framework of the project its candidates for one target, newest first."""
-        tables = [self._table(requested, cells) for requested in self.project.frameworks]
-        return tuple(tuple(row for row in table.values() if isinstance(row, Candidate)) for table in tables)
+    def frameworks(self, target: Target) -> tuple[RequestedFramework, ...]:
+        """The frameworks of the project that a target gets."""
+        rows = self.project.frameworks
+        return tuple(row for row in rows if not is_left_out(self.matrix, self.project, row, target))
+
+    def of(self, cells: tuple[Cell, ...]) -> dict[str, tuple[Candidate, ...]]:
+        """The candidates of each framework that a target gets, newest first."""
+        tables = {requested.framework: self._table(requested, cells) for requested in self.frameworks(cells[0].target)}
+        return {name: tuple(row for row in table.values() if isinstance(row, Candidate)) for name, table in tables.items()}
 
     def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
-        """Why the other releases are not candidates for one target."""
-        tables = [self._table(requested, cells) for requested in self.project.frameworks]
-        return [row for table in tables for row in table.values() if isinstance(row, Obstacle)]
+        """Why the other releases are not candidates for one target, and which candidates no companion goes with."""
+        tables = [self._table(requested, cells) for requested in self.frameworks(cells[0].target)]
+        return [*(row for table in tables for row in table.values() if isinstance(row, Obstacle)), *self._without_companion(cells)]
+
+    def _without_companion(self, cells: tuple[Cell, ...]) -> Iterator[Obstacle]:
+        """The candidates of a framework that no requested release of a companion goes with, on some platform."""
+        found = self.of(cells)
+        for requested in (row for row in self.frameworks(cells[0].target) if row.host in found):
+            for host in found[requested.host]:
+                cell = next((cell for cell in cells if not _any_goes(found[requested.framework], host, cell)), None)
+                if cell:
+                    build = _build_of(requirement_text(requested), host.choice.variant)
+                    reason = Reason(f"no {build} for {cell.platform} goes with {named(host.choice)}", host.choice.release.at)
+                    yield Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=reason.at)
 
     def confirm(self, cells: tuple[Cell, ...], candidate: Candidate) -> frozenset[Version]:
         """The Pythons for which the index holds a candidate on all platforms of a target."""
@@ -83,12 +141,15 @@ class Candidates:
         table[row] = candidate
         return candidate.pythons
 
-    def signature(self, release: Release) -> tuple[bool, ...]:
-        """What constraints tell releases of one framework apart by: for each range that they name, whether it is inside."""
+    def signature(self, choice: Choice) -> Signature:
+        """What constraints and companions tell the choices of one framework apart by: which ranges it is in, and its CUDA where
+        companions go with builds for the same CUDA alone.
+        """
+        release = choice.release
         key = (release.framework, release.version)
         if key not in self._signatures:
             self._signatures[key] = tuple(within(versions, release.version) for versions in self._ranges[release.framework])
-        return self._signatures[key]
+        return self._signatures[key], choice.variant if release.framework in self._told_by_build else None
 
     def never_built(self, requested: RequestedFramework, cell: Cell) -> Reason | None:
         """That none of several requested releases was ever built for a cell; None where one was, or only one is requested."""
@@ -131,18 +192,15 @@ class Candidates:
         missing = [channel for channel in spelling.channels if channel not in self.project.channels]
         if missing:
             return Reason(f"{framework} from {provider} needs {', '.join(missing)} in channels:", self.project.at("channels"))
-        for companion in requested.companions:
-            if companion not in release.companions or companion not in spelling.companions:
-                return Reason(f"{framework} {release.version} from {provider} has no {companion}", release.at)
         if variant != target.cuda and not spelling.newer_minor:
             what = f"{framework} {release.version} from {provider} can be requested only for its own CUDA, not for {target.cuda}"
             return Reason(what, release.at)
-        return Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=requested.companions)
+        return Choice(release=release, provider=provider, spelling=spelling, variant=variant)
 
     def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle | None:
         """The candidate, or the obstacle to it; None for an older minor that was never built, which is not worth reporting."""
         at, known = choice.release.at, _known(choice)
-        left, majors = self.pythons, dict[tuple[Platform, Version], frozenset[int]]()
+        left, majors, needs = self.pythons, dict[_Place, frozenset[int]](), dict[_Place, frozenset[tuple[Need, ...]]]()
         for cell in cells:
             rows = builds_for(choice, cell)
             if not rows and choice.variant != cell.target.cuda:
@@ -159,7 +217,8 @@ class Candidates:
                 reason = self._no_python(choice, cells, cell, built)
                 return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
             majors.update(_linked(rows, cell.platform))
-        return Candidate(choice, left, majors)
+            needs.update(_needed(rows, cell.platform))
+        return Candidate(choice=choice, pythons=left, cudnn=majors, needs=needs)
 
     def _no_common_code(self, choice: Choice, cell: Cell) -> Reason | None:
         """That each GPU has a build, but no build has code for all; None where one has, or where a GPU has none at all."""
@@ -201,9 +260,30 @@ def _key(cells: tuple[Cell, ...], framework: str) -> _Key:
     return cells[0].target.name, tuple(cell.platform for cell in cells), cells[0].variants, framework
 
 
-def _linked(rows: Iterable[Build], platform: Platform) -> dict[tuple[Platform, Version], frozenset[int]]:
+def _is_for_same_cuda(framework: Framework) -> bool:
+    return any(spelling.same_cuda for rows in framework.providers.values() for spelling in rows)
+
+
+def _any_goes(companions: Iterable[Candidate], host: Candidate, cell: Cell) -> bool:
+    """Whether a candidate of a companion goes with one of its framework in a cell, for any Python."""
+    known, variants = versions_of(host.choice), {host.choice.release.framework: host.choice.variant}
+    return any(
+        row.goes_with((cell.platform, python), known, variants) for row in companions for python in row.pythons & host.pythons
+    )
+
+
+def _needed(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset[tuple[Need, ...]]]:
+    """What each build needs, for each Python that they are for; no entry where one of the builds needs nothing."""
+    found: dict[_Place, set[tuple[Need, ...]]] = {}
+    for row in rows:
+        for python in row.pythons:
+            found.setdefault((platform, python), set()).add(row.needs)
+    return {place: frozenset(needs) for place, needs in found.items() if () not in needs}
+
+
+def _linked(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset[int]]:
     """The cuDNN majors of builds, for each Python that they are for; no entry where one of the builds links none."""
-    found: dict[tuple[Platform, Version], set[int | None]] = {}
+    found: dict[_Place, set[int | None]] = {}
     for row in rows:
         for python in row.pythons:
             found.setdefault((platform, python), set()).add(row.cudnn)
@@ -227,5 +307,8 @@ def named(choice: Choice) -> str:
 
 
 def _build_text(choice: Choice) -> str:
-    companions = f" with {', '.join(choice.companions)}" if choice.companions else ""
-    return f"{variant_text(choice.variant)} build of {named(choice)}{companions}"
+    return _build_of(named(choice), choice.variant)
+
+
+def _build_of(what: str, variant: Variant) -> str:
+    return f"{variant_text(variant)} build of {what}"

@@ -24,7 +24,7 @@ from envgen.matrix.constraints import (
 )
 from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
 from envgen.model.condition import Condition
-from envgen.model.facts import Bound, Build, Constraint, Matrix, Platform, Reason, Target, Variant, driver_text
+from envgen.model.facts import Bound, Build, Constraint, Framework, Matrix, Need, Platform, Reason, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project
 from envgen.model.requested import provider_of
@@ -96,9 +96,8 @@ def known_of_choices(choices: Iterable[Choice], python: Version) -> Known:
 
 
 def versions_of(choice: Choice) -> Known:
-    """The versions of a framework and of its companions, of which the prefix is known."""
-    companions = {name: (Version(choice.release.companions[name]),) for name in choice.companions}
-    return {**companions, choice.release.framework: (choice.release.version,)}
+    """The version of a framework."""
+    return {choice.release.framework: (choice.release.version,)}
 
 
 # --- a cell ---------------------------------------------------------------------------------------------------------------
@@ -228,7 +227,7 @@ def applied_bounds(matrix: Matrix, facts: Mapping[Platform, Known]) -> tuple[App
 
 
 def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[SpecifierSet, ...]]:
-    """For each framework of a project every range of its versions that a constraint names."""
+    """For each framework of a project every range of its versions that a constraint names, or that a companion goes with."""
     found: dict[str, dict[SpecifierSet, None]] = {requested.framework: {} for requested in project.frameworks}
     requested = {dependency.name for row in project.targets for dependency in (*project.dependencies, *row.dependencies)}
     bounds = (bound for bound in matrix.bounds if any(condition.axis in requested for condition in bound.need))
@@ -236,4 +235,11 @@ def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[Specifie
         for condition in (*constraint.when, *constraint.need):
             if condition.axis in found and condition.versions is not None and not constraint.warn:
                 found[condition.axis].setdefault(condition.versions)
+    for framework in tuple(found):
+        for name, versions in _needs(matrix.frameworks[framework]):
+            found.get(name, {}).setdefault(versions)
     return {framework: tuple(rows) for framework, rows in found.items()}
+
+
+def _needs(framework: Framework) -> Iterator[Need]:
+    return (need for release in framework.releases for build in release.builds for need in build.needs)

@@ -1,4 +1,4 @@
-"""Which of a project's dependencies a target gets: packages that need CUDA are for CUDA targets alone. Pure."""
+"""Which of a project's frameworks and dependencies a target gets: what needs CUDA is for CUDA targets alone. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from itertools import chain
 
 from envgen.model.facts import Matrix, Reason, Target
 from envgen.model.project import Dependency, Project
+from envgen.model.requested import is_left_out
 
 
 def dependencies_of(matrix: Matrix, project: Project, target: Target) -> tuple[Dependency, ...]:
@@ -16,8 +17,10 @@ def dependencies_of(matrix: Matrix, project: Project, target: Target) -> tuple[D
 
 
 def left_out_of(matrix: Matrix, project: Project, target: Target) -> tuple[Reason, ...]:
-    """The dependencies that a target does not get, and why. What a target itself lists is never left out."""
-    return tuple(Reason(f"{row.spec} left out: it needs CUDA", row.at) for row in _left_out(matrix, project, target))
+    """The frameworks and dependencies that a target does not get, and why. What a target itself lists is never left out."""
+    frameworks = [(row.framework, row.at) for row in project.frameworks if is_left_out(matrix, project, row, target)]
+    dependencies = [(row.spec, row.at) for row in _left_out(matrix, project, target)]
+    return tuple(Reason(f"{what} left out: it needs CUDA", at) for what, at in (*frameworks, *dependencies))
 
 
 def _left_out(matrix: Matrix, project: Project, target: Target) -> tuple[Dependency, ...]:

@@ -81,7 +81,7 @@ def target_choices(problem: Problem, name: str, older: Collection[str] = ()) -> 
     target, platforms = next(row for row in _targets(problem) if row[0].name == name)
     served = _served(candidates, target, platforms, older)
     for found in every(candidates, served.cells) if served.cells else ():
-        choices = tuple(candidate.choice for candidate in found.combinations[name])
+        choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
         yield TargetChoice(target=name, python=found.python, choices=choices, cells=served.cells)
 
 
@@ -171,7 +171,7 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
 
 def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[Obstacle, ...]]:
     """Why no choice serves a cell, or None if one does; and the obstacles to choices."""
-    never_built = (candidates.never_built(requested, cell) for requested in candidates.project.frameworks)
+    never_built = (candidates.never_built(requested, cell) for requested in candidates.frameworks(cell.target))
     reason = cell.unsatisfiable or next(filter(None, never_built), None)
     if reason:
         return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
@@ -184,7 +184,7 @@ def _why_unserved(candidates: Candidates, cells: tuple[Cell, ...], obstacles: Se
     target, project = cells[0].target, candidates.project
     if not candidates.pythons:
         return Reason(f"python: nothing in {project.python_text}", project.at("python"))
-    found = dict(zip((requested.framework for requested in project.frameworks), candidates.of(cells), strict=True))
+    found = candidates.of(cells)
     for framework in (framework for framework, rows in found.items() if not rows):
         releases = {release.at for release in candidates.matrix.frameworks[framework].releases}
         nothing = Reason(f"no release of {framework} has a build for {target.name} on {cells[0].platform}", target.at)
@@ -206,7 +206,7 @@ def _listed(values: Iterable[Version]) -> str:
 def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution:
     matrix, project, served = searched.problem.matrix, searched.problem.project, searched.served[name]
     target = served.cells[0].target
-    choices = tuple(candidate.choice for candidate in found.combinations[name])
+    choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
     known = known_of_choices(choices, found.python)
     return Resolution(
         project=project,
@@ -239,8 +239,10 @@ def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Re
     """The frameworks whose version a target does not share with the reference, although the targets should agree, and why."""
     project, reference = searched.problem.project, next(iter(found.combinations))
     for requested, own, shared in zip(project.frameworks, found.combinations[name], found.combinations[reference], strict=True):
+        if not (project.align and own and shared):
+            continue
         one, other = own.choice.release, shared.choice.release
-        if project.align and one.version != other.version:
+        if one.version != other.version:
             met = [row.reason.text for row in searched.obstacles if row.target == name and row.release == other.at]
             because = met[0] if met else f"{name} cannot have it with the rest of the project"
             what = f"{one.framework} {one.version}, not {other.version} as in {reference} (align: true): {because}"
@@ -281,14 +283,13 @@ def _python_reason(project: Project) -> Reason:
 
 
 def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterator[Pin]:
-    """The release of a framework, its build where that is for an older CUDA, and its companions."""
+    """The release of a framework, and its build where that is for an older CUDA."""
     requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
-    newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}"
+    beside = f" that goes with {requested.host}" if requested.host else ""
+    newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}{beside}"
     yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
     if choice.variant != target.cuda:
         what = (
             f"{named(choice)} has no build for CUDA {target.cuda}; a build for an older minor runs by minor-version compatibility"
         )
         yield Pin(f"{choice.release.framework} build", f"CUDA {choice.variant}", (Reason(what, choice.release.at),))
-    for name in choice.companions:
-        yield Pin(name, choice.release.companions[name], (Reason(f"the {name} of {named(choice)}", choice.release.at),))

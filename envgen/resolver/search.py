@@ -21,14 +21,14 @@ from itertools import chain
 from packaging.version import Version
 
 from envgen.matrix.constraints import Known
-from envgen.model.facts import Platform, Reason, Release
+from envgen.model.facts import Platform, Reason, Release, Variant
 from envgen.model.resolution import Choice, Obstacle
-from envgen.resolver.candidates import Candidate, Candidates, named
+from envgen.resolver.candidates import Candidate, Candidates, Signature, named
 from envgen.resolver.cells import Cell, pythons_left, violations
 from envgen.resolver.target_choices import Refused, RefusedTree, trees
 
 Cells = Mapping[str, tuple[Cell, ...]]  # the cells of each target, by its name
-Combination = tuple[Candidate, ...]  # one candidate for each framework of the project, in its order
+Combination = tuple[Candidate | None, ...]  # a candidate for each framework of the project, in its order; None for one left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,18 @@ def every(candidates: Candidates, cells: tuple[Cell, ...]) -> Iterator[Assignmen
 
 def _searches(candidates: Candidates, targets: Cells, refused: Refused = frozenset()) -> Iterator[_Search]:
     """A search for each Python, the newest first."""
-    rows = {name: candidates.of(cells) for name, cells in targets.items()}
-    found = trees(refused)
+    names = [requested.framework for requested in candidates.project.frameworks]
+    found = {name: candidates.of(cells) for name, cells in targets.items()}
+    rows = {target: [found[target].get(name, (None,)) for name in names] for target in targets}
+    refusals = trees(refused)
     return (
-        _Search(candidates, targets, rows, python, found.get(python, {})) for python in sorted(candidates.pythons, reverse=True)
+        _Search(candidates, targets, rows, python, refusals.get(python, {})) for python in sorted(candidates.pythons, reverse=True)
     )
 
 
 def _confirmed(candidates: Candidates, targets: Cells, found: Assignment) -> bool:
     """Whether the index holds every candidate of an assignment."""
-    rows = [(targets[name], candidate) for name, row in found.combinations.items() for candidate in row]
+    rows = [(targets[name], candidate) for name, row in found.combinations.items() for candidate in row if candidate]
     left = [candidates.confirm(cells, candidate) for cells, candidate in rows]  # all at once, not up to the first that fails
     return all(found.python in pythons for pythons in left)
 
@@ -119,7 +121,8 @@ class _State:
     """What the frameworks chosen so far mean for those that follow, in one target."""
 
     known: Known
-    signatures: tuple[tuple[bool, ...], ...]  # for each framework, which ranges of constraints it is in
+    variants: Mapping[str, Variant]  # framework -> the CUDA of its build
+    signatures: tuple[Signature, ...]  # for each framework, which ranges it is in, and the CUDA of its build where that matters
     cudnn: tuple[frozenset[int] | None, ...]  # for each platform, the majors that all of them can link
     refused: RefusedTree | None  # what of the releases that follow is refused; None where nothing is
 
@@ -146,7 +149,7 @@ class _Search:
         self,
         source: Candidates,
         targets: Cells,
-        rows: Mapping[str, Sequence[Combination]],
+        rows: Mapping[str, Sequence[Sequence[Candidate | None]]],
         python: Version,
         refused: Mapping[str, RefusedTree],
     ) -> None:
@@ -154,15 +157,18 @@ class _Search:
         self.targets = targets
         self.python = python
         self.candidates = {
-            name: [[row for row in framework if python in row.pythons] for framework in found] for name, found in rows.items()
+            name: [[row for row in framework if row is None or python in row.pythons] for framework in found]
+            for name, found in rows.items()
         }
         self.depth = len(source.project.frameworks)
         self.start = {
-            name: _State(known={"python": (python,)}, signatures=(), cudnn=(None,) * len(cells), refused=refused.get(name))
+            name: _State(
+                known={"python": (python,)}, variants={}, signatures=(), cudnn=(None,) * len(cells), refused=refused.get(name)
+            )
             for name, cells in targets.items()
         }
         self._completable: dict[tuple[str, int, object], bool] = {}
-        self._excluded: dict[tuple[str, tuple[tuple[bool, ...], ...]], Obstacle | None] = {}
+        self._excluded: dict[tuple[str, tuple[Signature, ...]], Obstacle | None] = {}
         self._linked: dict[tuple[str, object, Version], Obstacle] = {}
         self._by_version: dict[tuple[str, int], dict[Version, frozenset[object]]] = {}
 
@@ -211,33 +217,33 @@ class _Search:
         """Every kind of release that the reference can take next, the newest of each kind, and what the others make of it."""
         done: set[object] = set()
         for candidate, state in self._following(reference, depth, partial.state):
-            version = candidate.choice.release.version
-            alone = version if _is_refused_partly(version, partial) else None
-            kind = (candidate.choice.variant, alone, *(self._kinds(name, depth, version) for name in self.targets))
+            version, variant = candidate.choice.build if candidate else (None, None)
+            alone = version if version and _is_refused_partly(version, partial) else None
+            kind = (variant, alone, *(self._kinds(name, depth, version) for name in self.targets if version))
             if kind in done:
                 continue
             done.add(kind)
             others, diverging = {}, {}
             for name, states in partial.others.items():
                 reached = [reach for old in states for reach in self._following(name, depth, old)]
-                same = [after for row, after in reached if row.choice.release.version == version]
+                same = [after for row, after in reached if _agrees(row, version)]
                 others[name] = tuple({after.key: after for after in same or [after for _, after in reached]}.values())
                 diverging[name] = (*partial.diverging[name], not same)
             yield _Partial(row=(*partial.row, candidate), state=state, others=others, diverging=diverging)
 
     def _combinations(self, reference: str, partial: _Partial) -> dict[str, Combination]:
-        versions = [candidate.choice.release.version for candidate in partial.row]
+        versions = [candidate.choice.release.version if candidate else None for candidate in partial.row]
         rest = {name: list(zip(versions, rows, strict=True)) for name, rows in partial.diverging.items()}
         return {reference: partial.row, **{name: self._newest(name, self.start[name], bound) for name, bound in rest.items()}}
 
-    def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version, bool]] = ()) -> Combination:
+    def _newest(self, name: str, state: _State, bound: Sequence[tuple[Version | None, bool]] = ()) -> Combination:
         """The newest combination of one target; `bound` says for each framework which version it has or (diverging) has not."""
 
         def walk(depth: int, state: _State) -> Combination | None:
             if depth == self.depth:
                 return ()
             for candidate, after in self._following(name, depth, state):
-                if not bound or (candidate.choice.release.version != bound[depth][0]) == bound[depth][1]:
+                if not bound or _agrees(candidate, bound[depth][0]) != bound[depth][1]:
                     rest = walk(depth + 1, after)
                     if rest is not None:
                         return (candidate, *rest)
@@ -246,18 +252,19 @@ class _Search:
         return walk(0, state) or ()
 
     def _assignment(self, combinations: Mapping[str, Combination], divergences: tuple[int, ...]) -> Assignment:
-        chosen = [combinations[name][depth].choice for depth in range(self.depth) for name in self.targets]
-        return Assignment(combinations, self.python, (*divergences, *map(self._place, chosen)))
+        chosen = [combinations[name][depth] for depth in range(self.depth) for name in self.targets]
+        places = (self._place(candidate.choice) for candidate in chosen if candidate)
+        return Assignment(combinations, self.python, (*divergences, *places))
 
     def _place(self, choice: Choice) -> tuple[int, ...]:
         """Smaller is newer: by release, then by the CUDA of the build."""
         place = self.source.places[choice.release.framework, choice.release.version]
         return (place, *(-part for part in (choice.variant.release if choice.variant else ())))
 
-    def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Candidate, _State]]:
-        """The candidates for the next framework with which the target can be completed, newest first."""
+    def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Candidate | None, _State]]:
+        """The candidates for the next framework with which the target can be completed, newest first; None if it is left out."""
         for candidate in self.candidates[name][depth]:
-            after = self._after(name, state, candidate)
+            after = self._after(name, state, candidate) if candidate else state
             if after and self._completable_from(name, depth + 1, after):
                 yield candidate, after
 
@@ -273,8 +280,9 @@ class _Search:
         """What the facts tell the builds of one release from those of another by, for one target."""
         if (name, depth) not in self._by_version:
             kinds: dict[Version, set[object]] = {}
-            for row in self.candidates[name][depth]:
-                kind = (row.choice.variant, self.source.signature(row.choice.release), self._majors(name, row))
+            for row in filter(None, self.candidates[name][depth]):
+                needs = tuple(row.needs.get((cell.platform, self.python)) for cell in self.targets[name])
+                kind = (row.choice.variant, self.source.signature(row.choice), self._majors(name, row), needs)
                 kinds.setdefault(row.choice.release.version, set()).add(kind)
             self._by_version[name, depth] = {version: frozenset(found) for version, found in kinds.items()}
         return self._by_version[name, depth].get(version, frozenset())
@@ -283,15 +291,19 @@ class _Search:
         return tuple(candidate.cudnn.get((cell.platform, self.python)) for cell in self.targets[name])
 
     def _after(self, name: str, state: _State, candidate: Candidate) -> _State | None:
-        """The state with one more framework; None where versions or cuDNN majors exclude each other."""
+        """The state with one more framework; None where versions, builds or cuDNN majors exclude each other."""
         release = candidate.choice.release
+        if not all(candidate.goes_with((cell.platform, self.python), state.known, state.variants) for cell in self.targets[name]):
+            self._refuse_needs(name, candidate)
+            return None
         cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, candidate), strict=True))
         if frozenset() in cudnn:
             self._refuse_cudnn(self.targets[name][cudnn.index(frozenset())], state, candidate)
             return None
-        signatures = (*state.signatures, self.source.signature(release))
+        signatures = (*state.signatures, self.source.signature(candidate.choice))
         after = _State(
             known={**state.known, release.framework: (release.version,)},
+            variants={**state.variants, release.framework: candidate.choice.variant},
             signatures=signatures,
             cudnn=cudnn,
             refused=None if state.refused is None else state.refused.get(candidate.choice.build),
@@ -305,6 +317,12 @@ class _Search:
         obstacle = Obstacle(reason=Reason(what, release.at), target=name, platform=cell.platform, release=release.at)
         self._linked.setdefault((name, others, release.version), obstacle)
 
+    def _refuse_needs(self, name: str, candidate: Candidate) -> None:
+        release = candidate.choice.release
+        reason = Reason(f"{named(candidate.choice)} goes with {candidate.needed}", release.at)
+        obstacle = Obstacle(reason=reason, target=name, platform=None, release=release.at)
+        self._linked.setdefault((name, release.framework, release.version), obstacle)
+
     def _agree(self, name: str, state: _State, release: Release) -> bool:
         """Whether constraints let the frameworks share an environment. Those on one alone were asked with its candidates."""
         if len(state.signatures) < 2:
@@ -315,6 +333,11 @@ class _Search:
             broken = (Obstacle(reason=reason, target=name, platform=cell.platform, release=release.at) for cell, reason in facts)
             self._excluded[key] = next(broken, None)
         return self._excluded[key] is None
+
+
+def _agrees(candidate: Candidate | None, version: Version | None) -> bool:
+    """Whether a target has the version of the reference, or one of the two goes without the framework."""
+    return candidate is None or version is None or candidate.choice.release.version == version
 
 
 def _is_refused_partly(version: Version, partial: _Partial) -> bool:

@@ -29,13 +29,9 @@ class Group:
 
 
 def spelled(choice: Choice, target: Target) -> tuple[str, ...]:
-    """The conda specs of one choice for a target's variant, companions included."""
+    """The conda specs of one choice for a target's variant."""
     spelling, version = choice.spelling, str(choice.release.version)
-    lines = [_filled(spec, version, target, choice.variant) for spec in (spelling.cuda if target.cuda else spelling.cpu)]
-    for name in choice.companions:
-        cpu, cuda = spelling.companions[name]
-        lines.append(_filled(cuda if target.cuda else cpu, choice.release.companions[name], target, choice.variant))
-    return tuple(lines)
+    return tuple(_filled(spec, version, target, choice.variant) for spec in (spelling.cuda if target.cuda else spelling.cpu))
 
 
 def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:

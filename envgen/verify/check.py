@@ -110,13 +110,14 @@ def _named(catalogue: Catalogue, packages: Sequence[LockedPackage], frameworks: 
 def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
     """What a resolution decided, for each of its platforms."""
     target, project = resolution.target, resolution.project
+    hosts = {row.framework for row in project.frameworks if not row.host}
     return {
         platform: Claim(
             kind="cuda" if target.cuda else "cpu",
             cuda=target.cuda,
             source=f"target {target.name}",
             virtual=target.virtual[platform],
-            frameworks=tuple(choice.release.framework for choice in resolution.choices),
+            frameworks=tuple(row.release.framework for row in resolution.choices if row.release.framework in hosts),
             builds=_chosen(resolution),
             channels=project.channels,
             driver=project.driver,
@@ -132,13 +133,13 @@ def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
     It must where the framework's own spec names the CUDA; a glob such as `*_cuda` does not say which one comes.
     """
     built = [(choice, choice.variant) for choice in resolution.choices if resolution.target.cuda and choice.variant]
-    companions = [(choice.spelling.companions[name][1], variant, False) for choice, variant in built for name in choice.companions]
-    own = [(spec, variant, names_cuda(spec)) for choice, variant in built for spec in choice.spelling.cuda]
-    return {
-        words[0]: (variant, exact)
-        for spec, variant, exact in (*companions, *own)
-        if len(words := spec.rpartition("::")[2].split()) == 3
-    }
+    hosts = {row.framework for row in resolution.project.frameworks if not row.host}
+    own = [
+        (spec, variant, names_cuda(spec) and choice.release.framework in hosts)
+        for choice, variant in built
+        for spec in choice.spelling.cuda
+    ]
+    return {words[0]: (variant, exact) for spec, variant, exact in own if len(words := spec.rpartition("::")[2].split()) == 3}
 
 
 def names_cuda(spec: str) -> bool:

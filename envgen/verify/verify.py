@@ -20,7 +20,7 @@ from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout
 from envgen.model.packages import Lock
 from envgen.model.project import Project
-from envgen.model.requested import with_gpus, with_overrides
+from envgen.model.requested import is_left_out, with_gpus, with_overrides
 from envgen.verify import check
 from envgen.verify.rules_promises import driver_floors
 
@@ -137,14 +137,16 @@ def _of_project(lock: Lock, project: Project, word: str, matrix: Matrix) -> dict
     target = targets.newest_of(_requested(word, matrix), rows)
     if target is None:
         raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
-    claims = claims_for(lock, with_gpus(with_overrides(matrix.targets[target], rows[target]), project))
-    return {platform: _for_project(claim, project) for platform, claim in claims.items()}
+    own = with_gpus(with_overrides(matrix.targets[target], rows[target]), project)
+    requested = (row for row in project.frameworks if not row.host and not is_left_out(matrix, project, row, own))
+    frameworks = tuple(row.framework for row in requested)
+    return {platform: _for_project(claim, project, frameworks) for platform, claim in claims_for(lock, own).items()}
 
 
-def _for_project(claim: Claim, project: Project) -> Claim:
+def _for_project(claim: Claim, project: Project, frameworks: tuple[str, ...]) -> Claim:
     return replace(
         claim,
-        frameworks=tuple(row.framework for row in project.frameworks),
+        frameworks=frameworks,
         channels=project.channels,
         driver=project.driver,
         gpus=project.gpus,

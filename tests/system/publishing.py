@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,6 @@ from envgen.model.facts import PLATFORMS, Matrix
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 PACKAGES = {"alpha": "alpha", "beta": "betalib"}
-COMPANIONS = {"2.1.0": "0.21.0", "2.0.0": "0.20.0"}  # of alpha: alphavision
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,6 @@ def world(matrix: Matrix) -> list[Entry]:
         *(Entry("cudnn", version, "0", subdir=p) for version in ("8.9.7.29", "9.10.2.21") for p in PLATFORMS),
         Entry("cpuonly", "2.0", "0", channel="vendor"),
         *(Entry("beta", version, "0") for version in ("3.0.0", "3.1.0")),
-        *(Entry("alphavision", vision, f"cpu_{n}", (f"alpha {alpha}",)) for n, (alpha, vision) in enumerate(COMPANIONS.items())),
     ]
     return [*dict.fromkeys(record_of(fact) for fact in claimed), *beside]
 
@@ -87,7 +86,8 @@ def whole(matrix: Matrix) -> list[Entry]:
 
 def _as_spelled(fact: Fact) -> Entry:
     record = record_of(fact)
-    entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=_at_the_end(fact, record.build))
+    build = _at_the_end(fact, re.sub(r"_(\d)$", r"_9\1", record.build))  # a later build than any that was withdrawn
+    entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=build)
     old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
     return replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry
 
@@ -97,9 +97,10 @@ def _at_the_end(fact: Fact, build: str) -> str:
     assert fact.spelling
     asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
     glob = next((words[2] for words in asked if len(words) > 2), "*")
-    variant, _, rest = build.partition("_")
     ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
-    return f"{rest}_{ending}" if glob.startswith("*_") and variant.startswith(ending) else build
+    if not glob.startswith("*_") or "*" in ending or f"{fact.variant}_" in ending:
+        return build
+    return f"py{str(fact.python).replace('.', '')}_{fact.cudnn or 0}_{ending}"
 
 
 def publish(folder: Path, entries: Iterable[Entry], channels: Iterable[str] = ("conda-forge", "vendor")) -> Path:

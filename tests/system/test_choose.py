@@ -319,7 +319,10 @@ CASES = {
         project_text("{}", "cu129", "dependencies: [cuml]\n", python=">=3.11", channels="rapidsai, conda-forge"),
         "3.12",
     ),
-    "a companion": (project_text('{pytorch: {version: "2.9.1", with: [torchvision]}}', "cu129", python=">=3.10"), "2.9.1 3.13"),
+    "a companion": (
+        project_text('{pytorch: {version: "2.9.1", with: [torchvision]}}', "cu129", python=">=3.10"),
+        "2.9.1 0.24.1 3.13",
+    ),
 }
 
 

@@ -33,7 +33,6 @@ packages:
   - {conda: [lantern, liblantern], compiles: Wick}
   - {pip: [py-lantern], only: cpu}
   - {pip: [py-lantern-gpu], only: cuda, ask-for: py-lantern-gpu}
-  - {conda: [lantern-glass], pip: [lantern-glass], role: companion, linked: true}
   - {conda: [no-lantern-gpu], role: selector}
 providers:
   conda-forge:
@@ -42,15 +41,34 @@ providers:
       newer-minor: true
       cpu: ["lantern {version}.* plain_*"]
       cuda: ["lantern {version}.* *_lit{cu}", "cuda-version {cuda}.*"]
-      companions:
-        lantern-glass: {cpu: "lantern-glass {version}.* plain_*", cuda: "lantern-glass {version}.* *_lit{cu}"}
       because: https://lantern.example/feedstock
 releases:
   - version: "1.2.0"
-    with: {lantern-glass: "0.2"}
     builds:
       - {provider: conda-forge, variants: [cpu], platforms: [linux-64, linux-aarch64], python: "3.11-3.13"}
       - {provider: conda-forge, variants: ["12.9"], platforms: [linux-64, linux-aarch64], python: "3.11-3.13", cudnn: 9}
+"""
+GLASS = """\
+# yaml-language-server: $schema=../schemas/framework.schema.json
+framework: lantern-glass
+companion-of: lantern
+because: https://lantern.example/glass
+packages:
+  - {conda: [lantern-glass], pip: [lantern-glass], linked: true}
+providers:
+  conda-forge:
+    - releases: ">=0.1"
+      channels: [CHANNEL]
+      newer-minor: true
+      cpu: ["lantern-glass {version}.* plain_*"]
+      cuda: ["lantern-glass {version}.* *_lit{cu}"]
+      because: https://lantern.example/glass/feedstock
+releases:
+  - version: "0.2"
+    needs: {lantern: "1.2.*"}
+    builds:
+      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, linux-aarch64], python: "3.11-3.13"}
+      - {provider: conda-forge, variants: ["12.9"], platforms: [linux-64, linux-aarch64], python: "3.11-3.13"}
 """
 CUDA, ONNX = "12.9", "1.26.0"
 BUILDS = {
@@ -95,7 +113,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         matrices = site.root / "matrices"
         real = (matrices / "onnxruntime.yaml").read_text(encoding="utf-8")
         (matrices / "onnxruntime.yaml").write_text(real.replace("channels: [conda-forge]", f'channels: ["{server.url("c")}"]'))
-        (matrices / "lantern.yaml").write_text(LANTERN.replace("CHANNEL", f'"{server.url("c")}"'))
+        for name, text in (("lantern", LANTERN), ("lantern-glass", GLASS)):
+            (matrices / f"{name}.yaml").write_text(text.replace("CHANNEL", f'"{server.url("c")}"'))
         site.project(
             "p",
             f'python: "{MINOR}.*"\nframeworks: {{lantern: {{version: "*", with: [lantern-glass]}}, onnxruntime: "*"}}\n'

@@ -75,7 +75,7 @@ def test_what_cannot_be_meant_ends_with_its_code_and_a_next_step(workspace: Work
         (["--framework", "torch=2.7", "--target", "cuda12.6"], {"pytorch": "2.7"}, ["cu126"], ["conda-forge"]),
         (
             ["--framework", "pytorch::pytorch-cuda=12.1"],
-            {"pytorch": {"version": "*", "provider": "pytorch", "with": []}},
+            {"pytorch": {"version": "*", "provider": "pytorch"}},
             ["cpu", "cu121"],
             ["pytorch", "nvidia", "conda-forge"],
         ),

@@ -112,8 +112,7 @@ def _offered(matrix: Matrix, project: Project, wish: RequestedFramework, release
         for row in matrix.frameworks[wish.framework].providers[_provider(matrix, project, wish)]
         if release.version in row.releases
     ]
-    followed = all(name in release.companions and name in rows[0].companions for name in wish.companions) if rows else False
-    return followed and (own or rows[0].newer_minor) and set(rows[0].channels) <= set(project.channels)
+    return bool(rows) and (own or rows[0].newer_minor) and set(rows[0].channels) <= set(project.channels)
 
 
 def _installable(
@@ -134,6 +133,7 @@ def _installable(
             and variant in build.variants
             and platform in build.platforms
             and python in build.pythons
+            and _goes_with(matrix, wish, build, variant, release.version, chosen)
         ]
         for wish, (release, variant) in zip(wishes, chosen, strict=True)
     ]
@@ -167,6 +167,24 @@ def _installable(
         for known in worlds
         for gpu in gpus
     )
+
+
+def _goes_with(
+    matrix: Matrix,
+    wish: RequestedFramework,
+    build: Build,
+    variant: Variant,
+    version: Version,
+    chosen: tuple[tuple[Release, Variant], ...],
+) -> bool:
+    """Whether a build of a companion goes with the release of its framework that is chosen, and with its build."""
+    for name, versions in build.needs:
+        for release, other in chosen:
+            if release.framework == name:
+                rows = [r for row in matrix.frameworks[wish.framework].providers.values() for r in row if version in r.releases]
+                if release.version not in versions or (any(row.same_cuda for row in rows) and other != variant):
+                    return False
+    return True
 
 
 def _capabilities(project: Project, platform: Platform) -> list[Version]:

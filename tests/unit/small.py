@@ -31,8 +31,8 @@ providers:
       channels: [conda-forge]
       cpu: ["alpha {version}.* cpu_*"]
       cuda: ["alpha {version}.* cuda{cu}*", "cuda-version {cuda}.*"]
-      companions:
-        alphavision: {cpu: "alphavision {version}.* cpu_*", cuda: "alphavision {version}.* cuda*"}
+      # {cu} is the CUDA of the build,
+      # {cuda} that of the target
       because: https://alpha.example/feedstock
   vendor:
     - releases: ">=1,<2"
@@ -42,18 +42,43 @@ providers:
       because: https://alpha.example/vendor
 releases:
   - version: "2.1.0"
-    with: {alphavision: "0.21"}
+    # the newest
     builds:
       - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64, win-64], python: "3.10-3.12"}
       - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64, win-64], python: "3.10-3.12", cudnn: 9}
   - version: "2.0.0"
-    with: {alphavision: "0.20"}
+    # links cuDNN 8
     builds:
       - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64, win-64], python: "3.9-3.11"}
       - {provider: conda-forge, variants: ["11.8", "12.6"], platforms: [linux-64], python: "3.9-3.11", cudnn: 8}
   - version: "1.9.0"
     builds:
       - {provider: vendor, variants: [cpu, "11.8"], platforms: [linux-64], python: "3.9, 3.10"}
+"""
+
+ALPHAVISION = """\
+framework: alphavision
+companion-of: alpha
+because: https://alpha.example/vision
+providers:
+  conda-forge:
+    - releases: ">=0.2"
+      channels: [conda-forge]
+      newer-minor: true
+      cpu: ["alphavision {version}.* cpu_*"]
+      cuda: ["alphavision {version}.* cuda{cu}*"]
+      because: https://alpha.example/vision/feedstock
+releases:
+  - version: "0.21"
+    needs: {alpha: "2.1.*"}
+    builds:
+      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64, win-64], python: "3.10-3.12"}
+      - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64, win-64], python: "3.10-3.12"}
+  - version: "0.20"
+    needs: {alpha: "2.0.*"}
+    builds:
+      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64, win-64], python: "3.9-3.11"}
+      - {provider: conda-forge, variants: ["11.8", "12.6"], platforms: [linux-64], python: "3.9-3.11"}
 """
 
 BETA = """\
@@ -126,6 +151,7 @@ targets:
 
 FILES: Mapping[str, str] = {
     "alpha.yaml": ALPHA,
+    "alphavision.yaml": ALPHAVISION,
     "beta.yaml": BETA,
     "cuda.yaml": CUDA,
     "cudnn.yaml": CUDNN,

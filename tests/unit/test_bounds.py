@@ -106,7 +106,7 @@ def test_a_package_that_always_comes_is_requested(tmp_path: Path) -> None:
     matrix = bounded(tmp_path, ROW.replace("breaks", "comes-with: [alphavision], breaks"))
     assert written(resolved(matrix, project_text())) == [Group((), f"if anything brings gamma: {REASON}")]
     companion = project_text().replace('alpha: "2.0.*"', 'alpha: {version: "2.0.*", with: [alphavision]}')
-    assert written(resolved(matrix, companion)) == [Group(("gamma <2",), REASON)]
+    assert Group(("gamma <2",), REASON) in groups(resolved(matrix, companion))
 
 
 def test_any_version_of_what_always_comes_is_requested_without_a_range(tmp_path: Path) -> None:

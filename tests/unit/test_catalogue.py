@@ -94,6 +94,7 @@ def test_a_framework_is_imported_under_its_own_name_unless_its_file_says_otherwi
     assert {"pytorch": "torch", "jax": "jax", "cupy": "cupy"}.items() <= KNOWN.frameworks.items()
     assert {name: framework.import_name for name, framework in small_matrix().frameworks.items()} == {
         "alpha": "alpha",
+        "alphavision": "alphavision",
         "beta": "beta",
     }
 

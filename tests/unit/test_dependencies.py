@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from unit.small import project_of, real_matrix
+from unit.small import FILES, project_of, real_matrix, write_matrix
 
 from envgen.cli.lock_report import resolutions_json, resolutions_text
+from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.resolver.dependencies import needs_cuda
 from envgen.resolver.resolve import resolve
@@ -61,3 +63,32 @@ def test_what_a_target_lists_itself_is_never_left_out(matrix: Matrix) -> None:
     cpu, cuda = resolve(matrix, project_of(text, matrix))
     assert [row.name for row in cpu.dependencies] == ["cudnn"]
     assert [row.name for row in cuda.dependencies] == ["cuda-nvcc"]
+
+
+DELTA = """
+framework: delta
+because: https://delta.example
+providers:
+  conda-forge:
+    - releases: ">=1"
+      channels: [conda-forge]
+      newer-minor: true
+      cpu: []
+      cuda: ["delta {version}.* cuda{cu}*", "cuda-version {cuda}.*"]
+      because: https://delta.example/feedstock
+releases:
+  - version: "1.0"
+    builds:
+      - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64], python: "3.10-3.12"}
+"""
+
+
+@pytest.mark.parametrize("frameworks", ["{delta: '*', alpha: '>=2'}", "{alpha: '>=2', delta: '*'}", "{delta: '*'}"])
+def test_a_cpu_target_goes_without_a_framework_that_has_builds_for_cuda_alone_and_says_so(tmp_path: Path, frameworks: str) -> None:
+    small = load_matrix(write_matrix(tmp_path / "matrices", {**FILES, "delta.yaml": DELTA}))
+    text = f'python: ">=3.9"\nframeworks: {frameworks}\ntargets: [cpu, cu126]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+    cpu, cuda = resolve(small, project_of(text, small))
+    assert "delta" not in {choice.release.framework for choice in cpu.choices}
+    assert [reason.text for reason in cpu.left_out] == ["delta left out: it needs CUDA"]
+    assert "delta 1.0.* cuda126*" in requests(cuda)[0].specs
+    assert not any("delta" in warning.text for warning in (*cpu.warnings, *cuda.warnings))

@@ -61,7 +61,6 @@ def alone(site: BuildGroup, question: Query) -> Project:
                 versions=version,
                 text=str(version),
                 provider=site.provider,
-                companions=(),
                 at=HERE,
             ),
         ),
@@ -326,7 +325,7 @@ def test_json_holds_every_cell_with_its_reasons_and_their_sources(real: Matrix) 
     cells, question = ask(real, platform=None, driver="470.42.01", gpus=("V100",))
     found = json.loads(table.grid_json(cells, question))
     assert found["question"]["gpus"] == [{"name": "V100", "capability": "7.0"}]
-    assert len(found["cells"]) == len(list(build_groups(real, real.frameworks)))
+    assert len(found["cells"]) == len(list(build_groups(real, real.hosts)))
     for cell in found["cells"]:
         statuses = [reason["status"] for reason in cell["reasons"]]
         assert cell["verdict"] == ("out" if "out" in statuses else "warn" if "warn" in statuses else "in")

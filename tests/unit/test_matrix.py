@@ -22,7 +22,7 @@ from envgen.model.resolution import Choice
 from envgen.resolver.specs import spelled
 
 REPO = Path(__file__).parents[2]
-ADDRESS = re.compile(r"(?s)matrices/[a-z]+\.yaml:[1-9]\d*:[1-9]\d*: .")
+ADDRESS = re.compile(r"(?s)matrices/[a-z_]+\.yaml:[1-9]\d*:[1-9]\d*: .")
 SPEC = re.compile(r"(?:[a-z0-9-]+::)?[a-z0-9][a-z0-9_.-]*(?: [0-9][0-9.]*\.\*(?: [A-Za-z0-9_.*]+)?)?")
 
 
@@ -47,12 +47,12 @@ SPEC = re.compile(r"(?:[a-z0-9-]+::)?[a-z0-9][a-z0-9_.-]*(?: [0-9][0-9.]*\.\*(?:
         ("alpha.yaml", '"2.0.0"', "2.10", 'alpha.yaml:24:5: releases[1].version: expected a string, got the number 2.1\n\nhint: put it in quotes: "2.10"'),
         ("alpha.yaml", "provider: vendor", "provider: vender", "alpha.yaml:31:10: provider `vender` has no entry in providers:\n\nhint: add its spelling there"),
         ("alpha.yaml", '"11.8", "12.6"', '"11.8", 12.60', 'alpha.yaml:28:52: releases[1].builds[1].variants[1]: expected a string, got the number 12.6\n\nhint: put it in quotes: "12.60"'),
-        ("alpha.yaml", '"11.8", "12.6"', '"11.8", gpu', 'alpha.yaml:28:52: releases[1].builds[1].variants[1]: expected `cpu` or a CUDA version\n\nhint: write for instance [cpu] or ["12.6"]'),
+        ("alpha.yaml", '"11.8", "12.6"', '"11.8", gpu', 'alpha.yaml:28:52: releases[1].builds[1].variants[1]: expected `cpu` or a CUDA version\n\nhint: write for instance [cpu] or ["12.6"], or "12.*" for builds that run with every CUDA 12'),
         ("alpha.yaml", "[linux-64, osx-arm64, win-64]", "[linux-64, osx-arm, win-64]", "alpha.yaml:22:72: releases[0].builds[0].platforms[1]: not a platform\n\nhint: one of linux-64, linux-aarch64, osx-64, osx-arm64, win-64"),
         ("alpha.yaml", '"3.10-3.12"', '"3.12-3.10"', 'alpha.yaml:22:92: releases[0].builds[0].python: expected Python minors\n\nhint: write for instance "3.9-3.13" or "3.10, 3.12"'),
         ("alpha.yaml", '"3.10-3.12"', "3.10", 'alpha.yaml:22:92: releases[0].builds[0].python: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
         ("alpha.yaml", "cudnn: 9", "cudnn: nine", "alpha.yaml:23:105: releases[0].builds[1].cudnn: expected a valid integer\n\nhint: see docs/matrices.md"),
-        ("beta.yaml", "need: {alpha", "need: {alhpa", "beta.yaml:20:5: there is no axis `alhpa`\n\nhint: one of alpha, archspec, beta, cuda, driver, glibc, gpu, platform, provider, python, target"),
+        ("beta.yaml", "need: {alpha", "need: {alhpa", "beta.yaml:20:5: there is no axis `alhpa`\n\nhint: one of alpha, alphavision, archspec, beta, cuda, driver, glibc, gpu, platform, provider, python, target"),
         ("beta.yaml", ", because: https://beta.example/news", "", "beta.yaml:20:5: constraints[0].because is missing\n\nhint: add it"),
         ("beta.yaml", '{beta: ">=3.1"}', '{beta: ">=3.1,<3"}', "beta.yaml:20:13: beta: no version is in the range '>=3.1,<3'\n\nhint: write for instance \">=12.8\""),
         ("beta.yaml", '{beta: ">=3.1"}', '{beta: ["3.1"]}', 'beta.yaml:20:13: beta: expected a version range\n\nhint: write for instance ">=12.8"'),
@@ -118,7 +118,7 @@ def test_an_unknown_hole_in_a_spelling_is_refused(tmp_path: Path) -> None:
 def test_the_small_matrix_says_what_its_files_say() -> None:
     matrix = small_matrix()
     assert [str(release.version) for release in matrix.frameworks["alpha"].releases] == ["2.1.0", "2.0.0", "1.9.0"]
-    assert matrix.frameworks["alpha"].companions == {"alphavision"}
+    assert matrix.frameworks["alphavision"].companion_of == "alpha"
     assert matrix.pythons == {Version("3.9"), Version("3.10"), Version("3.11"), Version("3.12")}
     assert matrix.targets["cu126"].virtual["linux-64"] == {
         "__unix": "0",
@@ -202,13 +202,13 @@ def _variants(matrix: Matrix) -> Iterator[tuple[Release, str, Variant]]:
     for framework in matrix.frameworks.values():
         for release in framework.releases:
             for build in release.builds:
-                for variant in build.variants:
+                for variant in (variant for stated in build.stated if len(stated) == 1 for variant in stated):
                     if variant is None or variant >= OLDEST_CUDA:
                         yield release, build.provider, variant
 
 
-def test_the_real_matrices_hold_all_frameworks_and_targets(real: Matrix) -> None:
-    assert set(real.frameworks) == {"jax", "onnxruntime", "pytorch", "tensorflow"}
+def test_the_real_matrices_hold_frameworks_and_targets(real: Matrix) -> None:
+    assert {"jax", "onnxruntime", "pytorch", "tensorflow", "torchaudio", "torchvision"} <= set(real.frameworks)
     assert {"cpu", "cu102", "cu118", "cu126", "cu129", "cu130"} <= set(real.targets)
 
 
@@ -261,9 +261,9 @@ def test_every_variant_that_was_built_has_its_target_with_that_platform(real: Ma
     for framework in real.frameworks.values():
         for release in framework.releases:
             for build in release.builds:
-                for variant in (variant for variant in build.variants if variant is None or variant >= OLDEST_CUDA):
-                    target = real.targets["cpu" if variant is None else f"cu{variant.major}{variant.minor}"]
-                    assert build.platforms <= set(target.platforms), (release.at, target.name)
+                for stated in (stated for stated in build.stated if any(v is None or v >= OLDEST_CUDA for v in stated)):
+                    targets = [target for target in real.targets.values() if target.cuda in stated]
+                    assert build.platforms <= {platform for target in targets for platform in target.platforms}, release.at
 
 
 def test_every_build_row_serves_platforms_that_are_known(real: Matrix) -> None:
@@ -283,11 +283,8 @@ def test_every_spec_that_can_be_asked_for_has_its_holes_filled_and_reads_as_name
     for release, provider, variant in _variants(real):
         framework = real.frameworks[release.framework]
         spelling = next(row for row in framework.providers[provider] if release.version in row.releases)
-        companions = tuple(name for name in spelling.companions if name in release.companions)
         target = real.targets["cpu" if variant is None else f"cu{variant.major}{variant.minor}"]
-        for spec in spelled(
-            Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=companions), target
-        ):
+        for spec in spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant), target):
             assert SPEC.fullmatch(spec), (release.at, spec)
             seen += 1
     assert seen > 500
@@ -301,23 +298,30 @@ def test_a_spelling_of_a_cuda_build_names_that_cuda(real: Matrix) -> None:
                 row for row in real.frameworks[release.framework].providers[provider] if release.version in row.releases
             )
             target = real.targets[f"cu{variant.major}{variant.minor}"]
-            specs = spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant, companions=()), target)
-            assert any(len(spec.split()) == 3 and "cuda" in spec.split()[2] for spec in specs), (release.at, specs)
+            specs = spelled(Choice(release=release, provider=provider, spelling=spelling, variant=variant), target)
+            assert any(len(spec.split()) == 3 and re.search("cuda|_cu1|_cu9", spec.split()[2]) for spec in specs), (
+                release.at,
+                specs,
+            )
 
 
-def test_every_companion_of_a_release_has_a_spelling_at_one_provider_at_least(real: Matrix) -> None:
-    for framework in real.frameworks.values():
-        for release in framework.releases:
-            rows = [row for rows in framework.providers.values() for row in rows if release.version in row.releases]
-            for name in release.companions:
-                assert any(name in row.companions for row in rows), (release.at, name)
+def test_every_build_of_a_companion_goes_with_a_release_of_its_framework_that_has_such_a_build(real: Matrix) -> None:
+    """Of the same provider, for a CUDA that it runs with, on each of its platforms, for one of its Pythons."""
+    for framework in (framework for framework in real.frameworks.values() if framework.companion_of):
+        for build in (build for release in framework.releases for build in release.builds):
+            ((name, versions),) = build.needs
+            rows = [row for host in real.frameworks[name].releases if host.version in versions for row in host.builds]
+            for platform in build.platforms:
+                here = [row for row in rows if row.provider == build.provider and platform in row.platforms]
+                assert any(row.pythons & build.pythons for row in here), (build.at, platform)
 
 
 def test_cuda_rows_name_a_cudnn_major_and_cpu_rows_none(real: Matrix) -> None:
     for framework in real.frameworks.values():
         for release in framework.releases:
             for build in release.builds:
-                assert (build.cudnn is None) == (build.variants == {None}), (release.at, build)
+                if not framework.companion_of:
+                    assert (build.cudnn is None) == (build.variants == {None}), (release.at, build)
 
 
 def test_driver_floors_are_never_above_the_driver_a_toolkit_came_with(real: Matrix) -> None:

@@ -81,7 +81,7 @@ def file_of(rows: list[str]) -> FrameworkFile:
 
 
 def proposed(rows: list[str], recorded: set[SingleBuild], *, complete: bool = False) -> list[tuple[str, Any, Any]]:
-    found = edits(file_of(rows), [RecordedBuilds("p", {Version("1.0"): frozenset(recorded)}, complete)], {})
+    found = edits(file_of(rows), [RecordedBuilds("p", {Version("1.0"): frozenset(recorded)}, complete)])
     return [(edit.kind, edit.path[3:], edit.value) for edit in found]
 
 
@@ -269,7 +269,7 @@ def test_spans_are_where_values_stand() -> None:
 
 def test_every_combination_of_a_row_is_one_fact() -> None:
     matrix = small_matrix()
-    found = facts.facts(matrix, ("alpha", "beta"), PLATFORMS)
+    found = facts.facts(matrix, tuple(matrix.frameworks), PLATFORMS)
     count = sum(
         len(b.variants) * len(b.platforms) * len(b.pythons)
         for f in matrix.frameworks.values()

@@ -60,9 +60,10 @@ template: other.j2
 def test_a_whole_project_file_is_read_as_it_is_meant() -> None:
     project = project_of(WHOLE)
     assert (project.name, project.python_text, str(project.at("gpus"))) == ("demo", ">=3.10,<3.13", f"{FILE}:17:1")
-    assert [(w.framework, w.text, w.provider, w.companions, str(w.at)) for w in project.frameworks] == [
-        ("alpha", "2.*", "conda-forge", ("alphavision",), f"{FILE}:4:3"),
-        ("beta", "any version", None, (), f"{FILE}:5:3"),
+    assert [(w.framework, w.text, w.provider, w.host, str(w.at)) for w in project.frameworks] == [
+        ("alpha", "2.*", "conda-forge", "", f"{FILE}:4:3"),
+        ("beta", "any version", None, "", f"{FILE}:5:3"),
+        ("alphavision", "any version", None, "alpha", f"{FILE}:4:57"),
     ]
     cpu, cuda = project.targets
     assert (cpu.name, cpu.platforms, cpu.virtual, cpu.dependencies) == ("cpu", None, {}, ())
@@ -193,7 +194,7 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (PROJECT + 'dependencies: [numpy, "pandas>>2 #x"]\n', f"6:23: dependencies[1]: not a conda spec\n\nhint: {SPEC_HINT}"),
         (PROJECT + "dependencies: [1.10]\n", '6:16: dependencies[0]: expected a string, got the number 1.1\n\nhint: put it in quotes: "1.10"'),
         (PROJECT + "dependencies: [alpha 1]\n", "6:16: alpha 1 is requested here, and >=2 at environments/demo/project.yaml:2:14\n\nhint: they exclude each other: keep one of the two"),
-        (PROJECT + 'dependencies: ["x::AlphaVision 1"]\n', "6:16: alpha has no provider `x`\n\nhint: known here: conda-forge, vendor"),
+        (PROJECT + 'dependencies: ["x::AlphaVision 1"]\n', "6:16: alphavision has no provider `x`\n\nhint: known here: conda-forge"),
         (PROJECT + "driver: 535\n", '6:1: driver: expected a string, got the number 535\n\nhint: put it in quotes: "535"'),
         (PROJECT + 'driver: "<535"\n', '6:1: driver: not a driver version\n\nhint: for example ">=535"'),
         (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: write a compute capability, such as "8.0", or a model in matrices/gpus.yaml'),

@@ -339,3 +339,9 @@ def test_the_answer_is_the_oracles_where_one_release_has_builds_for_two_cudnn_ma
 @given(worlds(three=True))
 def test_the_answer_is_the_oracles_with_three_frameworks_that_bind_each_other(world: tuple[Matrix, Project]) -> None:
     assert_exact(*world)
+
+
+@examples(300)
+@given(st.one_of(worlds(companion=True), worlds(companion=True, older=True)))
+def test_the_answer_is_the_oracles_where_builds_of_a_companion_go_with_some_releases_alone(world: tuple[Matrix, Project]) -> None:
+    assert_exact(*world)

@@ -193,15 +193,14 @@ def problem_of(
 ) -> Problem:
     """A problem from framework -> release -> builds, newest first, and framework -> range."""
     spelling = Spelling(
-        releases=SpecifierSet(), cpu=(), cuda=(), companions={}, channels=("conda-forge",), newer_minor=False, because="x", at=AT
+        releases=SpecifierSet(), cpu=("x",), cuda=(), channels=("conda-forge",), newer_minor=False, because="x", at=AT
     )
     frameworks = {
         name: Framework(
             name=name,
             providers={"conda-forge": (spelling,)},
             releases=tuple(
-                Release(framework=name, version=Version(version), companions={}, builds=found, at=AT)
-                for version, found in rows.items()
+                Release(framework=name, version=Version(version), builds=found, at=AT) for version, found in rows.items()
             ),
             because="x",
         )

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import FILES, data_of, examples, project_of, refused, write_matrix, yaml_of
 
+from envgen.explain.explain import conflict
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
@@ -20,7 +21,7 @@ from envgen.model.open_target import OpenTarget
 from envgen.model.project import Project
 from envgen.project.aliases import read_alias
 from envgen.project.package_spec import conda_spec, pip_spec
-from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, resolve
 from envgen.resolver.specs import groups
 
 FILE = "environments/demo/project.yaml"
@@ -38,10 +39,10 @@ def read(matrix: Matrix, words: Words) -> Project:
     return project_of(text_of(words), matrix)
 
 
-def meant(matrix: Matrix, words: Words) -> tuple[dict[str, tuple[str, str | None, tuple[str, ...]]], list[str]]:
-    """What a project asks for: frameworks with version, provider and companions, and targets."""
+def meant(matrix: Matrix, words: Words) -> tuple[dict[str, tuple[str, str | None]], list[str]]:
+    """What a project asks for: frameworks with version and provider, and targets."""
     project = read(matrix, words)
-    frameworks = {wish.framework: (wish.text, wish.provider, wish.companions) for wish in project.frameworks}
+    frameworks = {wish.framework: (wish.text, wish.provider) for wish in project.frameworks}
     return frameworks, [wish.name for wish in project.targets]
 
 
@@ -222,8 +223,8 @@ SAME: dict[str, tuple[Words, Words]] = {
         {"frameworks": {"pytorch": "2.5.*"}, "targets": ["cu121"]},
     ),
     "two wishes": (
-        {"frameworks": {"pytorch": ">=2.3"}, "dependencies": ["torchaudio", "pytorch <2.6"], "targets": ["cpu"]},
-        {"frameworks": {"pytorch": {"version": ">=2.3,<2.6", "with": ["torchaudio"]}}, "targets": ["cpu"]},
+        {"frameworks": {"pytorch": ">=2.3"}, "dependencies": ["torchvision", "pytorch <2.6"], "targets": ["cpu"]},
+        {"frameworks": {"pytorch": {"version": ">=2.3,<2.6", "with": ["torchvision"]}}, "targets": ["cpu"]},
     ),
     # targets, cuda
     "target cuda": ({"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cuda"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cu130"]}),
@@ -274,7 +275,7 @@ SAME: dict[str, tuple[Words, Words]] = {
 def test_words_make_the_project_that_own_terms_make(words: str, real: Matrix) -> None:
     brought, own = SAME[words]
     assert chosen(real, brought) == chosen(real, own)
-    assert [wish.companions for wish in read(real, brought).frameworks] == [wish.companions for wish in read(real, own).frameworks]
+    assert [wish.host for wish in read(real, brought).frameworks] == [wish.host for wish in read(real, own).frameworks]
     assert read(real, brought).notes
     assert not read(real, own).notes
 
@@ -300,28 +301,37 @@ def test_what_a_note_says_to_write_is_the_same_project_without_notes(words: str,
             said = data_of(line)
             if not ("targets" in said and isinstance(rest.get("targets"), dict)):
                 rest |= {key: {**rest.get(key, {}), **value} if isinstance(value, dict) else value for key, value in said.items()}
-    rest["frameworks"] = {wish.framework: rest["frameworks"][wish.framework] for wish in project.frameworks}  # as they stood
+    names = [wish.framework for wish in project.frameworks]
+    rest["frameworks"] = {name: rest["frameworks"][name] for name in names if name in rest["frameworks"]}  # as they stood
     assert read(real, rest).notes == ()
     assert by_name(chosen(real, rest)) == by_name(chosen(real, SAME[words][0]))
 
 
-PAIRS = {  # what is requested beside each other -> which companion belongs to which release
-    ("pytorch==1.12", "torchvision==0.12"): "pytorch 1.12.0 has torchvision 0.13",
-    ("torchvision==0.13", "pytorch==1.11"): "pytorch 1.11.0 has torchvision 0.12",
-    ("torch==2.1", "torchvision>=0.20"): "pytorch 2.1.0 has torchvision 0.16",
-    ("torchaudio==2.2", "pytorch=2.1"): "pytorch 2.1.0 to 2.1.2 has torchaudio 2.1",
-    ("pytorch=2.1.1", "torchvision=0.20", "torchaudio=2.1"): "pytorch 2.1.1 has torchvision 0.16",
-    ("torchvision=0.15", "torchaudio=2.1"): "pytorch 2.1.0 to 2.1.2 has torchvision 0.16; pytorch 2.0.0 to 2.0.1 has torchaudio 2.0",
-    ("pytorch=1.4", "torchvision=0.12"): "the matrices have no pytorch 1.4, only 1.7.0 to 2.13.0",
+PAIRS = {  # what is requested beside each other, and does not go together -> what is said
+    ("pytorch==1.12", "torchvision==0.12"): "torchvision ==0.12 from pytorch goes with pytorch 1.11.0, and pytorch ==1.12 with torchvision 0.13.0",
+    ("torchvision==0.13", "pytorch==1.11"): "torchvision ==0.13 from pytorch goes with pytorch 1.12.0, and pytorch ==1.11 with torchvision 0.12.0",
+    ("torch==2.1", "torchvision>=0.20"): "torchvision >=0.20 from pytorch goes with pytorch 2.5.0, 2.5.1, and pytorch ==2.1 with torchvision 0.16.0",
+    ("torchaudio==2.2", "pytorch=2.1"): "torchaudio ==2.2 from pytorch goes with pytorch 2.2.0, and pytorch 2.1 with torchaudio 2.1.0, 2.1.1, 2.1.2",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("lines", PAIRS)
-def test_a_companion_of_another_release_is_answered_by_the_pair(lines: tuple[str, ...], real: Matrix) -> None:
-    error = refused(lambda: read(real, {"targets": ["cpu"], "dependencies": list(lines)}))
-    assert error is not None
-    assert error.hint == f"{PAIRS[lines]}: change one of the two"
-    assert all(f"`{line}`" in error.what for line in lines if line.startswith(("torchv", "torcha")) and "2.1" not in line)
+def test_a_companion_of_another_release_has_an_explanation_that_names_the_pair(lines: tuple[str, ...], real: Matrix) -> None:
+    channels = ["pytorch", "nvidia", "conda-forge"]
+    project = read(real, {"targets": ["cpu"], "channels": channels, "dependencies": list(lines)})
+    found = conflict(Problem(real, project))
+    assert any(reason.text.startswith(PAIRS[lines]) for reason in found.facts), found.facts
+
+
+def test_a_companion_alone_requests_its_framework_in_any_version_and_says_so(real: Matrix) -> None:
+    project = read(real, {"targets": ["cpu"], "dependencies": ["torchvision=0.20"]})
+    assert [(row.framework, row.text, row.host) for row in project.frameworks] == [
+        ("pytorch", "any version", ""),
+        ("torchvision", "0.20", "pytorch"),
+    ]
+    assert any(note.text.startswith("pytorch is requested in any version, because torchvision ") for note in project.notes)
+    (found,) = resolve(real, project)
+    assert [str(choice.release.version) for choice in found.choices] == ["2.5.1", "0.20.1"]
 
 
 def test_a_build_for_one_python_requests_it_and_says_so(real: Matrix) -> None:
@@ -387,14 +397,6 @@ WRONG: dict[str, tuple[Words, str]] = {
         {"frameworks": {"pytorch": "2.5.*"}, "dependencies": ["pytorch=2.1"], "targets": ["cpu"]},
         "pytorch 2.1 is requested here, and 2.5.* at environments/demo/project.yaml:",
     ),
-    "a version of another companion": (
-        {"dependencies": ["pytorch=2.1", "torchvision=0.20"], "targets": ["cpu"]},
-        "`torchvision=0.20` belongs to pytorch 2.5.0 to 2.5.1, but pytorch 2.1 is requested at environments/demo/project.yaml:7:3",
-    ),
-    "two companions that never went together": (
-        {"dependencies": ["torchvision==0.15", "torchaudio==2.1"], "targets": ["cpu"]},
-        "8:3: `torchaudio==2.1` belongs to pytorch 2.1.0 to 2.1.2, but `torchvision==0.15` at environments/demo/project.yaml:7:3 belongs to pytorch 2.0.0 to 2.0.1",
-    ),
     "one build by its number": ({"dependencies": ["pytorch[build_number=3]"], "targets": ["cpu"]}, "7:3: `pytorch[build_number=3]` selects a build by its build_number, but"),
     "one platform": ({"dependencies": ["conda-forge/linux-64::pytorch"], "targets": ["cpu"]}, "7:3: `conda-forge/linux-64::pytorch` is for linux-64 alone, but"),
     "brackets that do not close": ({"dependencies": ["pytorch[build=cpu*"], "targets": ["cpu"]}, "7:3: `pytorch[build=cpu*` cannot be parsed: "),
@@ -408,7 +410,6 @@ WRONG: dict[str, tuple[Words, str]] = {
         "pytorch provider conda-forge is requested here, and provider pytorch at environments/demo/project.yaml:",
     ),
     "no such provider": ({"dependencies": ["defaults::pytorch"], "targets": ["cpu"]}, "pytorch has no provider `defaults`"),
-    "no such companion": ({"dependencies": ["torchvision=0.99"], "targets": ["cpu"]}, "no release of pytorch has the companion `torchvision=0.99`"),
     "CUDA 99": ({"dependencies": ["cuda-version=99"]}, "`cuda-version=99`: no target has this CUDA version"),
     "CUDA without a target": ({"dependencies": ["cudatoolkit=12.7"]}, "`cudatoolkit=12.7`: no target has this CUDA version"),
     "CUDA and a release from before the matrices, on Windows": (
@@ -564,7 +565,6 @@ def test_any_mixture_is_a_project_whose_own_terms_are_the_same_project(real: Mat
             "frameworks": {
                 wish.framework: {
                     "version": "*" if wish.text == "any version" else wish.text,
-                    "with": list(wish.companions),
                     **({"provider": wish.provider} if wish.provider else {}),
                 }
                 for wish in project.frameworks
@@ -576,8 +576,8 @@ def test_any_mixture_is_a_project_whose_own_terms_are_the_same_project(real: Mat
         again = read(real, own)
         assert again.notes == ()
         plain = replace(again, notes=(), addresses={})
-        assert [(w.framework, w.versions, w.companions) for w in plain.frameworks] == [
-            (w.framework, w.versions, w.companions) for w in project.frameworks
+        assert [(w.framework, w.versions, w.host) for w in plain.frameworks] == [
+            (w.framework, w.versions, w.host) for w in project.frameworks
         ]
         assert [w.name for w in plain.targets] == [w.name for w in project.targets]
 
@@ -650,14 +650,17 @@ def test_a_word_that_is_written_twice_is_refused_however_it_is_spelled(tmp_path:
 
 def test_a_word_of_another_matrix_works_without_a_line_of_code(tmp_path: Path) -> None:
     matrix = words_of(tmp_path, "{word: 'alef[gpu]', framework: alpha, cuda: newest, version: framework, because: x}")
-    assert meant(matrix, {"pip": ["alef[gpu]>=2"]}) == ({"alpha": (">=2", None, ())}, ["cu126"])
+    assert meant(matrix, {"pip": ["alef[gpu]>=2"]}) == ({"alpha": (">=2", None)}, ["cu126"])
     assert read(matrix, {"pip": ["alef"], "targets": ["cpu"]}).pip == ("alef",)
 
 
 def test_without_words_only_the_names_of_frameworks_are_words() -> None:
     project = project_of(text_of({"dependencies": ["cudatoolkit=11.8", "alpha=2.0", "alphavision"], "targets": ["cpu"]}))
     assert [d.spec for d in project.dependencies] == ["cudatoolkit=11.8"]
-    assert [(w.framework, w.text, w.companions) for w in project.frameworks] == [("alpha", "2.0", ("alphavision",))]
+    assert [(w.framework, w.text, w.host) for w in project.frameworks] == [
+        ("alpha", "2.0", ""),
+        ("alphavision", "any version", "alpha"),
+    ]
 
 
 # --- the page -------------------------------------------------------------------------------------------------------------

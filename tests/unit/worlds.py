@@ -47,7 +47,6 @@ def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version 
             Release(
                 framework=framework,
                 version=Version(f"{number}.0"),
-                companions={},
                 builds=tuple(rows),
                 at=Address(f"{framework}.yaml", 100 - number, 1),
             )
@@ -87,10 +86,32 @@ def constraints(draw: st.DrawFn, three: bool = False) -> Constraint:
 
 
 @st.composite
+def companions(draw: st.DrawFn, framework: Framework) -> Framework:
+    """The framework as a companion of alpha: each build needs some of its releases, and perhaps its build for the same CUDA."""
+    ranges = st.sampled_from(["==1.*", "==2.*", "==3.*", ">=2", "<3", ">=1"])
+
+    def needing(build: Build) -> Build:
+        return replace(build, needs=(("alpha", SpecifierSet(draw(ranges))),))
+
+    rows = tuple(replace(row, builds=tuple(map(needing, row.builds))) for row in framework.releases)
+    same = draw(st.booleans())
+    spelled = {name: tuple(replace(row, same_cuda=same) for row in found) for name, found in framework.providers.items()}
+    return replace(framework, releases=rows, providers=spelled, companion_of="alpha")
+
+
+@st.composite
 def worlds(
-    draw: st.DrawFn, mixed: bool = False, older: bool = False, platforms: tuple[str, ...] = PLATFORMS, three: bool = False
+    draw: st.DrawFn,
+    mixed: bool = False,
+    older: bool = False,
+    platforms: tuple[str, ...] = PLATFORMS,
+    three: bool = False,
+    companion: bool = False,
 ) -> tuple[Matrix, Project]:
-    """A small matrix and a project that may or may not be possible in it; with `three` frameworks there are fewer releases."""
+    """A small matrix and a project that may or may not be possible in it; with `three` frameworks there are fewer releases.
+
+    With `companion` beta is a companion of alpha.
+    """
     names_of = ("alpha", "beta", "gamma") if three else ("alpha", "beta")
     cudas = (*CUDAS[:2], OLDER) if older else draw(st.sampled_from([CUDAS, (*CUDAS, OLDER)]))
     newer_minor = draw(st.sampled_from([True, True, True, False]))
@@ -98,7 +119,6 @@ def worlds(
         releases=SpecifierSet(),
         cpu=("x {version}.* cpu_*",),
         cuda=("x {version}.* cuda{cu}*",),
-        companions={},
         channels=("conda-forge",),
         newer_minor=newer_minor,
         because="x",
@@ -113,6 +133,8 @@ def worlds(
         )
         for name in names_of
     }
+    if companion:
+        frameworks["beta"] = draw(companions(frameworks["beta"]))
     virtual = {"linux-64": {"__glibc": draw(st.sampled_from(["2.17", "2.28"]))}, "win-64": {"__win": "0"}}
     targets = {NAMES[cuda]: Target(name=NAMES[cuda], cuda=cuda, platforms=PLATFORMS, virtual=virtual, at=AT) for cuda in CUDAS}
     floors = {"linux": Version("525"), "windows": Version("528")}
@@ -155,9 +177,11 @@ def worlds(
     matrix = Matrix(frameworks=frameworks, targets=targets, toolkits=toolkits, cudnn=(), gpus=gpus, constraints=rows)  # type: ignore[arg-type]
     known = [NAMES[CUDAS[2]], "cpu"] if older else sorted(targets)
     some = st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")])
+    some = st.just(("alpha", "beta")) if companion else some
     wished = draw(st.permutations(names_of) if three else some)
     ranges = st.sampled_from(["", "", "", "", ">=2", "<4", "==3.*", ">=2,<5"])
     wishes = tuple(wish_of(name, draw(ranges), line) for line, name in enumerate(wished, 10))
+    wishes = tuple(replace(row, host=frameworks[row.framework].companion_of) for row in wishes)
     names = draw(st.permutations(known))[: draw(st.sampled_from([2, 2, 3, 3, 1])) if not three else 2]
     return matrix, Project(
         name="demo",
@@ -184,6 +208,4 @@ def worlds(
 
 
 def wish_of(name: str, text: str, line: int) -> RequestedFramework:
-    return RequestedFramework(
-        framework=name, versions=SpecifierSet(text), text=text, provider=None, companions=(), at=Address("p.yaml", line, 1)
-    )
+    return RequestedFramework(framework=name, versions=SpecifierSet(text), text=text, provider=None, at=Address("p.yaml", line, 1))

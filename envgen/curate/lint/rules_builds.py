@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, LintResults, ReleaseBuild, rule
 from envgen.curate.lint.satisfiable import final
-from envgen.model.facts import Build, Framework, Platform, Variant, variant_text
+from envgen.model.facts import Build, Framework, Platform, Variant, by_cuda, variant_text
 
 # --- builds ---------------------------------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ def _shared(one: Build, other: Build) -> str:
 
 def _includes(one: Build, other: Build) -> bool:
     return (
-        (one.provider, one.cudnn) == (other.provider, other.cudnn)
+        (one.provider, one.cudnn, one.needs) == (other.provider, other.cudnn, other.needs)
         and one.variants >= other.variants
         and one.platforms >= other.platforms
         and one.pythons >= other.pythons
@@ -51,11 +51,12 @@ def shadowed_builds(context: LintContext) -> LintResults:
 
 @rule("overlapping-builds", "A build that is in two rows may later be changed in only one of them.")
 def overlapping_builds(context: LintContext) -> LintResults:
-    """Rows that share some builds and link the same cuDNN. With different cuDNN they are different builds."""
+    """Rows that share some builds, which link the same cuDNN and need the same. Otherwise they are different builds."""
     for release in context.releases:
         for one, other in combinations(release.builds, 2):
             shared = _shared(one, other)
-            if shared and one.cudnn == other.cudnn and not _includes(one, other) and not _includes(other, one):
+            same = (one.cudnn, one.needs) == (other.cudnn, other.needs)
+            if shared and same and not _includes(one, other) and not _includes(other, one):
                 yield other.at, f"{shared} is also at {one.at}", "remove it from one of the rows"
 
 
@@ -72,10 +73,13 @@ def contradicting_builds(context: LintContext) -> LintResults:
 
 @rule("build-cudnn", "All frameworks in an environment share one cuDNN, so every CUDA build names one that cudnn.yaml has.")
 def build_cudnn(context: LintContext) -> LintResults:
-    """A CPU build that names cuDNN, a CUDA build that does not, or a version that cudnn.yaml does not have for that CUDA."""
-    for build in (row.build for row in context.builds):
+    """A CPU build that names cuDNN, a CUDA build that does not, or a version that cudnn.yaml does not have for that CUDA.
+
+    A companion may link none.
+    """
+    for build, release in ((row.build, row.release) for row in context.builds):
         cudas = sorted(variant for variant in build.variants if variant)
-        if build.cudnn is None and cudas:
+        if build.cudnn is None and cudas and not context.matrix.frameworks[release.framework].companion_of:
             yield build.at, f"no cuDNN for the build for CUDA {cudas[-1]}", "add `cudnn:` with its major version"
         elif build.cudnn is not None and None in build.variants:
             yield context.at(build.at, "cudnn"), "a CPU build links no cuDNN", "remove `cudnn:`, or give the CPU build its own row"
@@ -99,9 +103,10 @@ def unreachable_builds(context: LintContext) -> LintResults:
                 f"CUDA {cuda} is not in cuda.yaml",
                 "correct it, or add the toolkit there",
             )
-        for variant, platform in sorted(((v, p) for v in build.variants for p in build.platforms), key=str):
+        for stated, platform in product(build.stated, sorted(build.platforms)):
+            variant = by_cuda(stated)[-1]
             old = variant is not None and (oldest is None or variant < oldest)
-            if variant not in unknown and not old and not _used(context, row, variant, platform):
+            if variant not in unknown and not old and not any(_used(context, row, one, platform) for one in stated):
                 text = f"no target is for {variant_text(variant)} on {platform}"
                 yield context.at(build.at, "platforms"), text, "add a target to targets.yaml, or the platform to a target there"
 
@@ -148,20 +153,17 @@ def overlapping_ranges(context: LintContext) -> LintResults:
                     yield context.at(other.at, "releases"), text, "change the ranges so that no release can be in both"
 
 
-@rule("companions", "A companion needs both a version in `with` and a spec in `companions`.")
-def companions(context: LintContext) -> LintResults:
-    """Companions of releases without a spec, and companions of rows that no release has."""
-    for release in context.releases:
-        rows = [context.spelling(release, build.provider) for build in release.builds]
-        for name in release.companions:
-            if rows and not any(row and name in row.companions for row in rows):
-                text = f"no spelling of {release.version} has a spec for {name}"
-                yield context.at(release.at, "with", name), text, "add it to `companions` of the row in `providers`"
-    for covered in context.spellings:
-        for name in covered.spelling.companions:
-            if covered.releases and not any(name in release.companions for release in covered.releases):
-                text = f"no release {covered.spelling.releases} has {name} in `with`"
-                yield context.at(covered.spelling.at, "companions", name), text, "add it to the releases, or remove it here"
+@rule("needs", "A companion goes with the releases that it was compiled against; a build that names none would go with all.")
+def needs(context: LintContext) -> LintResults:
+    """Builds of companions that need no release of their framework, and ranges that no known release is in."""
+    frameworks = context.matrix.frameworks
+    for row in (row for row in context.builds if (frameworks[row.release.framework].companion_of)):
+        if not row.build.needs:
+            host = frameworks[row.release.framework].companion_of
+            yield row.build.at, f"no release of {host} is said to go with this build", f"add needs: {{{host}: ...}}"
+        for name, versions in row.build.needs:
+            if not any(release.version in versions for release in frameworks[name].releases):
+                yield row.build.at, f"no release of {name} is in {versions}", "correct the range, or add the release"
 
 
 @rule(

@@ -32,9 +32,8 @@ def _variants(release: Release, provider: str) -> list[Variant]:
 def _filled(row: ProviderRow) -> Iterator[str]:
     """The specs of a row for every release and variant that it covers."""
     for release in row.releases:
-        companions = tuple(name for name in row.spelling.companions if name in release.companions)
         for variant in _variants(release, row.provider):
-            choice = Choice(release=release, provider=row.provider, spelling=row.spelling, variant=variant, companions=companions)
+            choice = Choice(release=release, provider=row.provider, spelling=row.spelling, variant=variant)
             yield from spelled(choice, Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at))
 
 
@@ -52,8 +51,11 @@ def _invalid(text: str) -> str:
 
 @rule("spec-cuda", "A CUDA spelling that names no CUDA version selects any build, perhaps the CPU build.")
 def spec_cuda(context: LintContext) -> LintResults:
-    """Rows with CUDA builds: they must pin the target's CUDA, and with `newer-minor` the build's CUDA too."""
-    for row in context.spellings:
+    """Rows with CUDA builds: they must pin the target's CUDA, and with `newer-minor` the build's CUDA too.
+
+    Not those of a companion: the specs of its framework, which are always beside them, pin the CUDA.
+    """
+    for row in (row for row in context.spellings if not row.framework.companion_of):
         spelling, text = row.spelling, " ".join(row.spelling.cuda)
         if not any(variant for release in row.releases for variant in _variants(release, row.provider)):
             continue

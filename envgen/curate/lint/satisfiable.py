@@ -14,10 +14,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
-from envgen.matrix.advice import packages
 from envgen.matrix.constraints import Value, driver_version
 from envgen.model.condition import Condition
-from envgen.model.facts import Matrix, Release
+from envgen.model.facts import Matrix
 
 
 @cache
@@ -90,7 +89,7 @@ def _satisfiable(matrix: Matrix, cell: TargetCell, conditions: Sequence[Conditio
         axis: _Wanted(tuple(c for c in conditions if c.axis == axis), violated if violated and violated.axis == axis else None)
         for axis in axes
     }
-    chosen = {axis for axis in axes if axis in (*packages(matrix), "provider", "python")}
+    chosen = {axis for axis in axes if axis in (*matrix.frameworks, "provider", "python")}
     if not all(_given(cell, axis, wanted[axis]) for axis in axes if axis not in chosen):
         return False
     return not chosen or any(_chosen(cell, python, {axis: wanted[axis] for axis in chosen}) for python in matrix.pythons)
@@ -138,10 +137,6 @@ def _choosable(axis: str, rows: Iterable[ReleaseBuild], python: Version, wanted:
         known = {row.build.provider for row in rows}
         excluded = wanted.violated.names if wanted.violated else frozenset()
         return all(condition.names & known for condition in wanted.conditions) and (not wanted.violated or bool(known - excluded))
-    return any(wanted.admits(version) for row in rows for name, version in _versions(row.release) if name == axis)
-
-
-def _versions(release: Release) -> Iterator[tuple[str, Version]]:
-    """A release and its companions, of which the matrices have the beginning of the version."""
-    yield release.framework, release.version
-    yield from ((name, Version(prefix)) for name, prefix in release.companions.items())
+    return any(
+        wanted.admits(version) for row in rows for name, version in [(row.release.framework, row.release.version)] if name == axis
+    )

@@ -20,6 +20,13 @@ NO_SPELLING = Aspect(
     text="no row of `providers` has specs for such a build of this release",
 )
 
+ALONE = Aspect(
+    name="solves",
+    verdict="undecidable",
+    reason="the matrix has nothing that it goes with",
+    text="no release that it needs has a build for the same platform, Python and CUDA",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FactChecker:
@@ -143,7 +150,7 @@ def _spelling(fact: Fact, selection: Selection, same: Sequence[PublishedBuild]) 
 
 
 def _is_variant(fact: Fact, build: PublishedBuild) -> bool:
-    return (build.version, build.variant) == (fact.version, fact.variant)
+    return build.version == fact.version and build.variant in fact.stands_for
 
 
 def _listed(texts: Iterable[str]) -> str:

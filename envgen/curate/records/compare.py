@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
+from envgen.channels.versions import admits
 from envgen.curate import facts
 from envgen.curate.model import (
     CheckedFact,
@@ -35,7 +37,7 @@ def compare(layout: Layout, request: CurateRequest, reporter: Reporter, *, solve
     matrix = inputs.matrix
     checker = FactChecker(inputs.complete, matrix.catalogue.namers)
     providers = facts.providers(matrix, inputs.frameworks)
-    checked = by_records(checker, inputs.builds, facts.facts(matrix, inputs.frameworks, inputs.platforms))
+    checked = by_records(matrix, checker, inputs.builds, facts.facts(matrix, inputs.frameworks, inputs.platforms))
     solves = None
     if solve:
         checked, solves = with_solves(matrix, checker, inputs.builds, checked, jobs, reporter)
@@ -51,12 +53,12 @@ def compare(layout: Layout, request: CurateRequest, reporter: Reporter, *, solve
     )
 
 
-def by_records(checker: FactChecker, builds: BuildIndex, claimed: Sequence[Fact]) -> tuple[CheckedFact, ...]:
+def by_records(matrix: Matrix, checker: FactChecker, builds: BuildIndex, claimed: Sequence[Fact]) -> tuple[CheckedFact, ...]:
     """The facts with what records alone say of them."""
     majors: dict[object, set[int]] = defaultdict(set)
     for fact in claimed:
         majors[_build_of(fact)] |= {fact.cudnn} if fact.cudnn is not None else set()
-    selections = _selections(builds, claimed)
+    selections = _selections(matrix, builds, claimed)
     return tuple(
         CheckedFact(fact, checker.by_records(fact, selections[_package_of(fact)], majors[_build_of(fact)]))
         if fact.spelling
@@ -74,9 +76,15 @@ def _package_of(fact: Fact) -> object:
     return fact.framework, fact.provider, fact.version, fact.platform, fact.variant
 
 
-def _selections(builds: BuildIndex, claimed: Iterable[Fact]) -> Mapping[object, Selection]:
+def _selections(matrix: Matrix, builds: BuildIndex, claimed: Iterable[Fact]) -> Mapping[object, Selection]:
+    """What each spelling selects, and all builds but those that a row of `left-out` names by their build strings."""
     spelled = {_package_of(fact): (fact, fact.spelling) for fact in claimed if fact.spelling}
-    return {key: builds.select(fact, spelling) for key, (fact, spelling) in spelled.items()}
+    found = {}
+    for key, (fact, spelling) in spelled.items():
+        selection, framework = builds.select(fact, spelling), matrix.frameworks[fact.framework]
+        rows = ((build, facts.left_out(framework, fact.provider, build)) for build in selection.builds)
+        found[key] = replace(selection, builds=tuple(build for build, row in rows if not (row and row.builds)))
+    return found
 
 
 def without_target(matrix: Matrix, checked: Iterable[CheckedFact]) -> tuple[Variant, ...]:
@@ -103,24 +111,40 @@ def unclaimed(
     return tuple(
         UnclaimedBuilds(provider, tuple(group), reason)
         for provider in providers
-        for reason, group in _by_reason(matrix.frameworks[provider.framework], builds, provider, platforms).items()
+        for reason, group in _by_reason(matrix, builds, provider, platforms).items()
     )
 
 
 def _by_reason(
-    framework: Framework, builds: BuildIndex, provider: FrameworkProvider, platforms: Sequence[Platform]
+    matrix: Matrix, builds: BuildIndex, provider: FrameworkProvider, platforms: Sequence[Platform]
 ) -> Mapping[LeftOut | Literal["older", "unknown"], list[PublishedBuild]]:
+    framework = matrix.frameworks[provider.framework]
     groups: dict[LeftOut | Literal["older", "unknown"], list[PublishedBuild]] = defaultdict(list)
-    for build in _unclaimed_builds(framework, builds, provider, platforms):
+    for build in _unclaimed_builds(matrix, framework, builds, provider, platforms):
         row = facts.left_out(framework, provider.name, build)
         groups["older" if build.version < provider.oldest else row or "unknown"].append(build)
     return groups
 
 
 def _unclaimed_builds(
-    framework: Framework, builds: BuildIndex, provider: FrameworkProvider, platforms: Sequence[Platform]
+    matrix: Matrix, framework: Framework, builds: BuildIndex, provider: FrameworkProvider, platforms: Sequence[Platform]
 ) -> Iterator[PublishedBuild]:
     claimed = facts.claimed_builds(framework, provider.name)
     for build in builds.builds_of(framework, provider.name, platforms):
-        if not build.keys or not build.keys <= claimed:
+        if not build.keys or not build.keys <= claimed or not _needs_claimed(matrix, framework, provider.name, build):
             yield build
+
+
+def _needs_claimed(matrix: Matrix, framework: Framework, provider: str, build: PublishedBuild) -> bool:
+    """Whether a row claims that a build of a companion goes with a release that its record admits."""
+    host = framework.companion_of
+    wanted = [words[1] for need in build.needs if (words := need.split())[0] == host and len(words) > 1 and words[1] != "*"]
+    if not wanted:
+        return True
+    releases = (row for release in framework.releases if release.version == build.version for row in release.builds)
+    rows = (
+        row for row in releases if row.provider == provider and build.platform in row.platforms and build.variant in row.variants
+    )
+    ranges = [versions for row in rows for name, versions in row.needs if name == host]
+    known = (release.version for release in matrix.frameworks[host].releases)
+    return any(all(admits(text, str(version)) for text in wanted) for version in known if any(version in found for found in ranges))

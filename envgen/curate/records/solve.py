@@ -12,7 +12,7 @@ from envgen.channels.versions import admits
 from envgen.curate import facts
 from envgen.curate.model import Aspect, CheckedFact, Fact, PublishedBuild, Selection
 from envgen.curate.published import BuildIndex
-from envgen.curate.records.checks import FactChecker
+from envgen.curate.records.checks import ALONE, FactChecker
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, Finding
@@ -46,7 +46,10 @@ def with_solves(
     solves = [_solve_of(matrix, builds, item.fact) if _exists(item) else None for item in checked]
     unique = {solve.key: solve.request for solve in solves if solve and not solve.missing}
     outcomes = dict(zip(unique, _outcomes(list(unique.values()), builds.index, jobs, reporter), strict=True))
-    aspects = (_aspects(matrix, checker, solve, outcomes) if solve else () for solve in solves)
+    aspects = (
+        _aspects(matrix, checker, solve, outcomes) if solve else (ALONE,) if _exists(item) else ()
+        for item, solve in zip(checked, solves, strict=True)
+    )
     return tuple(CheckedFact(item.fact, (*item.aspects, *more)) for item, more in zip(checked, aspects, strict=True)), len(unique)
 
 
@@ -54,10 +57,16 @@ def _exists(item: CheckedFact) -> bool:
     return any(aspect.name == "exists" and aspect.verdict == "confirmed" for aspect in item.aspects)
 
 
-def _solve_of(matrix: Matrix, builds: BuildIndex, fact: Fact) -> FactSolve:
+def _solve_of(matrix: Matrix, builds: BuildIndex, fact: Fact) -> FactSolve | None:
+    """The solve of a fact, beside what it goes with; None where the matrix has nothing that does."""
     assert fact.spelling is not None  # noqa: S101 - without one there is no `exists` aspect
+    hosts = facts.hosts(matrix, fact)
+    if hosts is None:
+        return None
     channels = builds.channels(fact.spelling, facts.channels_of(matrix), fact.platform)
-    request = facts.solve_request(matrix, fact, channels, facts.specs(fact, fact.spelling))
+    channels = tuple(dict.fromkeys((*channels, *(channel for host in hosts for channel in host.spelling.channels))))
+    beside = (spec for host in hosts for spec in facts.spelled_for(host, fact.variant))
+    request = facts.solve_request(matrix, fact, channels, tuple(dict.fromkeys((*beside, *facts.specs(fact, fact.spelling)))))
     return FactSolve(
         fact=fact,
         selection=builds.select(fact, fact.spelling),
@@ -85,7 +94,8 @@ def _aspects(
     fact, selection, request, outcome = solve.fact, solve.selection, solve.request, outcomes[solve.key]
     if isinstance(outcome, Unsolvable):
         builds = [build for build in selection.selected if fact.python in build.pythons]
-        return (checker.unsolvable(outcome.explanation, [unmet_need(build, request.specs, request.virtual) for build in builds]),)
+        own = facts.specs(fact, fact.spelling) if fact.spelling else ()
+        return (checker.unsolvable(outcome.explanation, [unmet_need(build, own, request.virtual) for build in builds]),)
     taken = {f"{record.name} {record.version} {record.build}" for record in outcome.records}
     build = next((build for build in selection.builds if str(build) in taken), None)
     return checker.solved(fact, selection.package.name, build, _findings(matrix, solve, outcome))

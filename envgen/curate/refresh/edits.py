@@ -53,35 +53,30 @@ class _Row:
         return self.new.builds if self.new else frozenset()
 
 
-def edits(
-    file: FrameworkFile, recorded: Sequence[RecordedBuilds], companions: Mapping[Version, Mapping[str, str]]
-) -> tuple[Edit, ...]:
-    """The edits that make a file claim what the records hold; none if it does already."""
+def edits(file: FrameworkFile, recorded: Sequence[RecordedBuilds]) -> tuple[Edit, ...]:
+    """The edits that make a file claim what the records hold; none if it does already.
+
+    Of a file whose rows state single variants and need nothing: `refresh` asks for no other.
+    """
     known = {release.version for release in file.releases}
     new = {version for item in recorded for version in item.releases} - known
     return (
-        *(
-            edit
-            for place, release in enumerate(file.releases)
-            for edit in _of_known(file.framework, place, release, recorded, companions.get(release.version, {}))
-        ),
-        *(_new_release(file, version, recorded, companions.get(version, {})) for version in sorted(new, reverse=True)),
+        *(edit for place, release in enumerate(file.releases) for edit in _of_known(file.framework, place, release, recorded)),
+        *(_new_release(file, version, recorded) for version in sorted(new, reverse=True)),
     )
 
 
-def _new_release(file: FrameworkFile, version: Version, recorded: Sequence[RecordedBuilds], companions: Mapping[str, str]) -> Edit:
+def _new_release(file: FrameworkFile, version: Version, recorded: Sequence[RecordedBuilds]) -> Edit:
     place = next((n for n, release in enumerate(file.releases) if release.version < version), len(file.releases))
     rows = [row(item.provider, found) for item in recorded for found in build_sets(item.of(version))]
-    data = {"version": str(version), **({"with": dict(companions)} if companions else {}), "builds": rows}
+    data = {"version": str(version), "builds": rows}
     return Edit(kind="insert", path=("releases", place), value=data, why=f"{file.framework} {version}: a new release")
 
 
 # --- a release that the file has ------------------------------------------------------------------------------------------
 
 
-def _of_known(
-    framework: str, place: int, release: ReleaseRow, recorded: Sequence[RecordedBuilds], companions: Mapping[str, str]
-) -> Iterator[Edit]:
+def _of_known(framework: str, place: int, release: ReleaseRow, recorded: Sequence[RecordedBuilds]) -> Iterator[Edit]:
     what, path = f"{framework} {release.version}", ("releases", place)
     rows = tuple(_row(number, written) for number, written in enumerate(release.builds))
     for item in recorded:
@@ -89,28 +84,17 @@ def _of_known(
     if release.builds and not any(item.new for item in rows):
         yield Edit(kind="remove", path=path, why=f"{what}: no build is left")
         return
-    yield from _companion_edits(path, release, companions, what)
     yield from _row_edits((*path, "builds"), release.builds, rows, what)
 
 
 def _row(place: int, written: BuildRow) -> _Row:
     found = BuildSet(
-        variants=frozenset(written.variants),
+        variants=frozenset(variant for variant in written.variants if variant is None or isinstance(variant, Version)),
         platforms=frozenset(written.platforms),
         pythons=written.python,
         cudnn=written.cudnn,
     )
     return _Row(provider=written.provider, place=place, old=found, new=found)
-
-
-def _companion_edits(path: KeyPath, release: ReleaseRow, companions: Mapping[str, str], what: str) -> Iterator[Edit]:
-    missing = {name: prefix for name, prefix in companions.items() if name not in release.companions}
-    if missing and not release.companions:
-        names = ", ".join(f"{name} {prefix}" for name, prefix in missing.items())
-        yield Edit(kind="add", path=(*path, "with"), value=missing, why=f"{what}: goes with {names}")
-        return
-    for name, prefix in missing.items():
-        yield Edit(kind="add", path=(*path, "with", name), value=prefix, why=f"{what}: goes with {name} {prefix}")
 
 
 def _updated(rows: tuple[_Row, ...], recorded: RecordedBuilds, found: frozenset[SingleBuild]) -> tuple[_Row, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from envgen.curate import facts
 from envgen.curate.model import UNKNOWN_CUDA, FrameworkProvider, PublishedBuild, variant_label
-from envgen.curate.published import BuildIndex, companion_prefix, variant_package
+from envgen.curate.published import BuildIndex
 from envgen.curate.refresh.edits import RecordedBuilds, edits
 from envgen.curate.refresh.rows import SingleBuild
 from envgen.curate.request import CurateRequest, Inputs, open_inputs
@@ -81,13 +81,34 @@ def _proposal(layout: Layout, inputs: Inputs, name: str, reporter: Reporter) -> 
     recorded = [
         _recorded(provider, builds, complete=inputs.complete) for provider, (builds, _) in zip(providers, usable, strict=True)
     ]
-    versions = {version for item in recorded for version in item.releases}
-    companions = {version: _companions(framework, version, recorded, inputs.builds) for version in versions}
-    changes = edits(checked(parse(text, shown), FrameworkFile), recorded, companions)
+    by_hand = _is_by_hand(framework)
+    changes = () if by_hand else edits(checked(parse(text, shown), FrameworkFile), recorded)
     file = ChangedFile(name=path.name, shown=shown, old=text, new=spliced(text, changes, shown), edits=changes)
     notes = [note for _, problems in usable for note in problems]
+    if by_hand:
+        found = zip(providers, usable, strict=True)
+        notes += [note for provider, (builds, _) in found for note in _unclaimed(framework, provider, builds)]
     reporter.step(name)
     return file, [*notes, *_without_target(inputs.matrix, framework, recorded)]
+
+
+def _is_by_hand(framework: Framework) -> bool:
+    """Whether rows say more than a record does: what a companion goes with, or several CUDA versions in one."""
+    builds = (build for release in framework.releases for build in release.builds)
+    return bool(framework.companion_of) or any(build.spans for build in builds)
+
+
+def _unclaimed(framework: Framework, provider: FrameworkProvider, builds: Iterable[PublishedBuild]) -> list[str]:
+    """The builds that no row claims, by release, where a person must write the rows."""
+    claimed = facts.claimed_builds(framework, provider.name)
+    missing: dict[Version, list[PublishedBuild]] = defaultdict(list)
+    for build in builds:
+        if not build.keys <= claimed:
+            missing[build.version].append(build)
+    return [
+        f"no row claims some builds of {framework.name} {version} from {provider.name}, such as {found[0]} for {found[0].platform}"
+        for version, found in sorted(missing.items())
+    ]
 
 
 def _usable(framework: Framework, builds: BuildIndex, provider: FrameworkProvider) -> tuple[list[PublishedBuild], list[str]]:
@@ -100,7 +121,8 @@ def _usable(framework: Framework, builds: BuildIndex, provider: FrameworkProvide
     for build in builds.builds_of(framework, provider.name, PLATFORMS):
         known = bool(build.keys & claimed)
         skipped = build.version < provider.oldest or build.version.is_prerelease
-        if not known and (skipped or facts.left_out(framework, provider.name, build)):
+        left_out = facts.left_out(framework, provider.name, build)
+        if (left_out and left_out.builds) or (not known and (skipped or left_out)):
             continue
         problem = _problem(framework, builds, provider.name, build)
         problems += [problem] if problem else []
@@ -137,22 +159,6 @@ def _best_known(builds: Collection[SingleBuild]) -> frozenset[SingleBuild]:
     """The builds without those that name no cuDNN where another record of the same build does."""
     with_cudnn = {build.key for build in builds if build.cudnn is not None}
     return frozenset(build for build in builds if build.cudnn is not None or build.key not in with_cudnn)
-
-
-def _companions(
-    framework: Framework, version: Version, recorded: Sequence[RecordedBuilds], builds: BuildIndex
-) -> Mapping[str, str]:
-    """The version prefix of each companion that was built for a release; the first provider with a record decides."""
-    found: dict[str, str] = {}
-    for item in recorded:
-        spelling = framework.spelling(item.provider, version)
-        if spelling is None or version not in item.releases:
-            continue
-        package = variant_package(framework.name, spelling, None).name
-        for name, (spec, _) in spelling.companions.items():
-            prefix = companion_prefix(builds, package, version, spelling, spec)
-            found |= {name: prefix} if prefix and name not in found else {}
-    return found
 
 
 # --- what a person must write ---------------------------------------------------------------------------------------------

@@ -70,9 +70,10 @@ def _json(data: Any) -> str:
 
 
 def _start(matrix: Matrix, query: Query) -> Mapping[str, Any]:
-    """What is picked when the page opens; of several frameworks, the one with the most builds."""
+    """What is picked when the page opens; of several frameworks, the one with the most builds, of a companion its framework."""
+    names = {matrix.frameworks[name].companion_of or name: None for name in query.frameworks}
     return {
-        "framework": max(query.frameworks, key=lambda name: sum(len(row.builds) for row in matrix.frameworks[name].releases)),
+        "framework": max(names, key=lambda name: sum(len(row.builds) for row in matrix.frameworks[name].releases)),
         "platform": query.platform or "linux-64",
         "driver": driver_text(query.driver) if query.driver else "",
         "gpus": [gpu.written for gpu in query.gpus],
@@ -84,13 +85,16 @@ def _start(matrix: Matrix, query: Query) -> Mapping[str, Any]:
 
 
 def page_data(matrix: Matrix) -> Mapping[str, Any]:
-    """Everything that the script knows, as plain data. Values that cells share are in `shared`, and cells hold their numbers."""
-    groups = list(build_groups(matrix, matrix.frameworks))
+    """Everything that the script knows, as plain data. Values that cells share are in `shared`, and cells hold their numbers.
+
+    Companions are not in it: whether one of their builds fits depends on what is chosen of their framework.
+    """
+    groups = list(build_groups(matrix, matrix.hosts))
     axes = cuts(c for group in groups for item in group.constraints for c in (*item.rule.when, *item.rule.need))
     shared, places = _Shared(), cache(partial(spans, axes=axes))  # most cells have the same conditions
     cells = [_cell(group, shared, places) for group in groups]
     return {
-        "frameworks": list(matrix.frameworks),
+        "frameworks": list(matrix.hosts),
         "platforms": {platform: driver_os(platform) for platform in platforms_of(matrix)},
         "pythons": [str(python) for python in sorted(matrix.pythons)],
         "gpus": [[gpu.name, str(gpu.capability), sorted(gpu.platforms)] for gpu in matrix.gpus.values()],

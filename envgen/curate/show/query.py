@@ -36,7 +36,7 @@ class Query:
 def parse_query(
     matrix: Matrix, frameworks: Sequence[str], driver: str | None, gpus: Sequence[str], python: str | None, platform: str | None
 ) -> Query:
-    """A query from the options of a command; without `frameworks` about all. Raises BadInput with a suggestion."""
+    """A query from the options of a command; without `frameworks` about all but companions. Raises BadInput with a suggestion."""
     platforms = platforms_of(matrix)
     for name in frameworks:
         _check_name("framework", name, matrix.frameworks)
@@ -46,7 +46,7 @@ def parse_query(
     if version:
         check_driver(matrix, version, "--driver")
     return Query(
-        frameworks=tuple(dict.fromkeys(frameworks or matrix.frameworks)),
+        frameworks=tuple(dict.fromkeys(frameworks or matrix.hosts)),
         driver=version,
         latest=latest_driver(matrix, version) if version else None,
         gpus=tuple(dict.fromkeys(required_gpu(matrix, name, "--gpu") for name in gpus)),

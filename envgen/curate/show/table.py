@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from textwrap import wrap
+from textwrap import fill, wrap
 from typing import Any
 
 from packaging.version import Version
@@ -34,7 +34,7 @@ def grid_text(cells: Sequence[GridCell], query: Query, width: int, *, everything
     """
     blocks = [_query_text(query)]
     for (framework, provider, platform), group in groupby(sorted(cells, key=_table_of), key=_table_of):
-        title = f"{framework} from {provider} on {platform}: release by CUDA"
+        title = fill(f"{framework} from {provider} on {platform}: release by CUDA", width, subsequent_indent="  ")
         blocks.append("\n".join((title, *_table(list(group), width, everything=everything))))
     absent = [name for name in query.frameworks if name not in {cell.group.release.framework for cell in cells}]
     blocks += [f"{name} has no builds for {query.platform or 'any platform'}" for name in absent]

@@ -1,0 +1,112 @@
+"""Companions: for which release, platform, Python and CUDA there is none, and that the answer takes that into account."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import REPO
+from unit.small import project_of, refused, with_change, write_matrix
+
+from envgen.matrix.load import load_matrix
+from envgen.model.facts import Matrix
+from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.resolver.specs import requests
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Matrix:
+    """The facts of this repository."""
+    return load_matrix(REPO / "matrices")
+
+
+def answer(matrix: Matrix, frameworks: str, target: str, platform: str, channels: str = "conda-forge") -> dict[str, str]:
+    """What one cell gets: framework -> release and CUDA of its build; nothing where there is no answer."""
+    head = f"frameworks: {frameworks}\ntargets: [{target}]\nplatforms: [{platform}]\nchannels: [{channels}]\n"
+    try:
+        (found,) = resolve(matrix, project_of(f'python: "*"\n{head}', matrix))
+    except Unsatisfiable:
+        return {}
+    return {choice.release.framework: f"{choice.release.version} {choice.variant or 'cpu'}" for choice in found.choices}
+
+
+HOLES = {
+    "no torchaudio on conda-forge before 2.4.1": ("{pytorch: {version: '2.3', with: [torchaudio]}}", "cpu", "linux-64"),
+    "no torchaudio for Windows": ("{pytorch: {version: '2.5', with: [torchaudio]}}", "cpu", "win-64"),
+    "no torchaudio for pytorch 2.11 and later": ("{pytorch: {version: '>=2.11', with: [torchaudio]}}", "cpu", "linux-64"),
+    "no CUDA torchvision on ARM for pytorch 2.1": ("{pytorch: {version: '2.1', with: [torchvision]}}", "cu120", "linux-aarch64"),
+    "no CUDA torchvision on ARM for pytorch 2.3": ("{pytorch: {version: '2.3', with: [torchvision]}}", "cu120", "linux-aarch64"),
+    "no torchvision for 12.8 and pytorch 2.8": ("{pytorch: {version: '2.8', with: [torchvision]}}", "cu128", "win-64"),
+    "no torchvision for 12.8 and pytorch 2.12": ("{pytorch: {version: '2.12', with: [torchvision]}}", "cu128", "win-64"),
+}
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_where_there_is_no_companion_there_is_no_answer(matrix: Matrix, name: str) -> None:
+    frameworks, target, platform = HOLES[name]
+    assert answer(matrix, frameworks, target, platform) == {}
+    alone = frameworks.partition(", with")[0] + "}}"
+    assert answer(matrix, alone, target, platform)
+
+
+THERE = {
+    "CPU torchvision on ARM": (
+        ("{pytorch: {version: '2.3', with: [torchvision]}}", "cpu", "linux-aarch64"),
+        {"pytorch": "2.3.1 cpu", "torchvision": "0.18.1 cpu"},
+    ),
+    "a target for the CUDA of torchvision": (
+        ("{pytorch: {version: '2.12.1', with: [torchvision]}}", "cu129", "win-64"),
+        {"pytorch": "2.12.1 12.8", "torchvision": "0.28.0 12.9"},
+    ),
+    "the newest pytorch that has torchaudio": (
+        ("{pytorch: {with: [torchaudio]}}", "cu130", "linux-64"),
+        {"pytorch": "2.10.0 13.0", "torchaudio": "2.11.0 13.0"},
+    ),
+    "the build for the same CUDA": (
+        ("{pytorch: {version: '2.5', with: [torchvision]}}", "cu124", "linux-64"),
+        {"pytorch": "2.5.1 12.0", "torchvision": "0.20.1 12.0"},
+    ),
+    "both for 12.6, because none goes with the build for 12.8": (
+        ("{pytorch: {version: '2.7.1', with: [torchvision]}}", "cu128", "win-64"),
+        {"pytorch": "2.7.1 12.6", "torchvision": "0.22.0 12.6"},
+    ),
+    "a companion alone": (("{torchvision: '0.18'}", "cpu", "linux-64"), {"pytorch": "2.3.1 cpu", "torchvision": "0.18.1 cpu"}),
+    "a companion that one release of is built for each pytorch": (
+        ("{pytorch: '2.6', pytorch_scatter: '*'}", "cu126", "linux-64"),
+        {"pytorch": "2.6.0 12.6", "pytorch_scatter": "2.1.2 12.6"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_a_framework_takes_the_newest_release_that_its_companions_go_with(matrix: Matrix, name: str) -> None:
+    asked, expected = THERE[name]
+    assert answer(matrix, *asked) == expected
+
+
+def test_a_companion_has_the_provider_of_its_framework(matrix: Matrix) -> None:
+    text = (
+        'python: "3.10"\nframeworks: {pytorch: {version: "2.1.0", provider: pytorch, with: [torchvision]}}\n'
+        "targets: [cu121]\nplatforms: [linux-64]\nchannels: [conda-forge, pytorch, nvidia]\n"
+    )
+    (found,) = resolve(matrix, project_of(text, matrix))
+    assert [choice.provider for choice in found.choices] == ["pytorch", "pytorch"]
+    assert "pytorch::torchvision 0.16.0.* *_cu121" in requests(found)[0].specs
+
+
+WRONG = {
+    "of a framework that is not there": ("companion-of: alpha", "companion-of: alfa", "companion-of: `alfa` is not a framework with releases, or"),
+    "of itself": ("companion-of: alpha", "companion-of: alphavision", "companion-of: `alphavision` is not a framework"),
+    "of none": ("companion-of: alpha\n", "", "needs: alphavision is not a companion of `alpha`"),
+    "with a need of another framework": ('needs: {alpha: "2.1.*"}', 'needs: {beta: "3.*"}', "needs: alphavision is not a companion of `beta`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_file_of_a_companion_that_cannot_be_meant_is_refused_at_its_place(
+    tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    old, new, message = WRONG[name]
+    folder = write_matrix(tmp_path_factory.mktemp("wrong") / "matrices", with_change("alphavision.yaml", old, new))
+    error = refused(lambda: load_matrix(folder))
+    assert error is not None
+    assert str(error).startswith("matrices/alphavision.yaml:")
+    assert message in str(error)
