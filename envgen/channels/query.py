@@ -65,6 +65,16 @@ def match_spec(spec: str) -> MatchSpec:
         raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
 
 
+def plain_spec(text: str) -> tuple[str, bool]:
+    """A spec as tools write it that know names, versions and builds alone, and whether it is conditional (`[when="..."]`).
+
+    Channels may use extras, flags and conditions (CEP 44 and others), which rattler reads and conda-lock does not. Raises BadInput.
+    """
+    spec = match_spec(text)
+    words = (name_of(spec), str(spec.version or ("*" if spec.build else "")), str(spec.build or ""))
+    return " ".join(filter(None, words)), spec.condition is not None
+
+
 def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
     return exclude_newer is None or (record.timestamp is not None and record.timestamp <= exclude_newer)
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Any
 
 from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
 from rattler import solve as rattler_solve
@@ -98,7 +99,7 @@ async def solved_records(
     """The records of one solution, with `more` sources than the channels. Raises as `solve` does."""
     channels = [locate(channel) for channel in request.channels]
     try:
-        return await rattler_solve(
+        work = rattler_solve(
             sources=[*index.sources(channels, request.platform), *more],
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
             gateway=gateway,
@@ -107,7 +108,9 @@ async def solved_records(
             channel_priority=ChannelPriority.Strict,
             exclude_newer=request.exclude_newer,
             constraints=list(request.constraints),
+            channel_relations="disabled",
         )
+        return await index.watched(work, channels)
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
     except SolverError as error:
@@ -147,9 +150,15 @@ def _virtual(name: str, value: str) -> GenericVirtualPackage:
     return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
 
 
+def source_of(record: RepoDataRecord) -> dict[str, Any]:
+    """A record as its channel holds it."""
+    found: dict[str, Any] = json.loads(record.to_json())
+    return found
+
+
 def _record(record: RepoDataRecord, channels: Sequence[ChannelLocation]) -> Record:
     origin = next(channel for channel in channels if record.channel and channel.url == record.channel.rstrip("/"))
-    source = json.loads(record.to_json())
+    source = source_of(record)
     return Record(
         name=record.name.normalized,
         version=str(record.version),

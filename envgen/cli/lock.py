@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import HERE, chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ def _print(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     from envgen.cli import lock_report
 
     if as_json:
-        click.echo(lock_report.lock_json(outcomes))
+        echo(lock_report.lock_json(outcomes))
     elif outcomes:
-        click.echo(lock_report.lock_text(outcomes))
+        echo(lock_report.lock_text(outcomes))
         for line in lock_report.lock_notes(outcomes):
-            click.echo(line, err=True)
+            echo(line, err=True)
         if all(outcome.state == "unchanged" for outcome in outcomes):
-            click.echo("Nothing to do: every lock is up to date.", err=True)
+            echo("Nothing to do: every lock is up to date.", err=True)

@@ -16,7 +16,7 @@ from envgen.model.facts import Spelling, Target, driver_text
 from envgen.model.open_target import OpenTarget, names_of
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
 from envgen.model.requested import provider_of
-from envgen.resolver.candidates import requested_releases, requirement_text
+from envgen.resolver.candidates import requested_releases
 from envgen.resolver.cells import minors_in
 from envgen.resolver.resolve import Problem
 
@@ -58,7 +58,7 @@ def _versions(problem: Problem, name: str) -> Iterator[Change]:
             yield Change(
                 path=("version", name),
                 way="newer" if place > max(places) else "older",
-                text=f"{requirement_text(requested)} -> {release.version}",
+                text=f"{requested} -> {release.version}",
                 cost=1 + min(abs(place - other) for other in places) / 2,
                 apply=partial(edits.with_release, framework=name, version=release.version),
             )
@@ -67,7 +67,7 @@ def _versions(problem: Problem, name: str) -> Iterator[Change]:
         yield Change(
             path=("version", name),
             way=ANY,
-            text=f"{requirement_text(requested)} -> any version",
+            text=f"{requested} -> any version",
             cost=len(releases),
             apply=any_release,
         )

@@ -11,8 +11,9 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
+from envgen.formats.checked import checked
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
+from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
 from envgen.yamlfile.document import parse
@@ -73,6 +74,14 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     return found
 
 
+def content_hashes(text: str, shown: str) -> dict[Platform, str]:
+    """Platform -> content hash, in a lock with envgen's stamp; of any other lock nothing."""
+    if not _SEAL.search(text):
+        return {}
+    found = _metadata(text.partition(_BODY)[0], shown).get("content_hash")
+    return {str(platform): str(value) for platform, value in found.items()} if isinstance(found, dict) else {}
+
+
 def _parsed(custom: Mapping[str, str]) -> Stamp:
     wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
     rows = _DOWNLOADS.findall(sizes)
@@ -112,7 +121,7 @@ def read_lock(text: str, shown: str) -> Lock:
     """All packages of a conda-lock.yml, whichever tool wrote it, each with its line.
 
     Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
-    truncated, has another version than 1, or is not a conda-lock.yml.
+    truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
     conflict = _CONFLICT.search(text)
     if conflict:
@@ -133,14 +142,16 @@ def read_lock(text: str, shown: str) -> Lock:
     channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
     platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
     declared = tuple(node.value for node in platforms if isinstance(node, ScalarNode))
-    return Lock(
-        shown=shown,
-        format="conda-lock 1",
-        environment=_named(text),
-        packages=packages,
-        channels=channels,
-        intact=_intact(text),
-        declared=declared,
+    return checked(
+        Lock(
+            shown=shown,
+            format="conda-lock 1",
+            environment=_named(text),
+            packages=packages,
+            channels=channels,
+            intact=_intact(text),
+            declared=declared,
+        )
     )
 
 

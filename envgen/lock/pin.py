@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from envgen.formats import conda_lock as lockfile
-from envgen.lock.conda_specs import NotCovered
+from envgen.formats.conda_specs import NotCovered
 from envgen.lock.lock_text import LockTexts, dump, head, lock_texts
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from envgen.files import write_files
 from envgen.formats import conda_lock
-from envgen.lock.keep_records import add_records, tidy_records
+from envgen.lock.keep_records import RecordDrift, add_records, compared, records_of, tidy_records
+from envgen.lock.one_writer import one_writer, sweep
 from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered, stamped
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
@@ -30,6 +31,7 @@ from envgen.resolver import specs
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
+    from envgen.channels.recorded import Records
     from envgen.lock.choose import Solver
     from envgen.lock.decide import Decision
 
@@ -48,8 +50,8 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     names = _project_names(layout, request)
     plans = [found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target))]
     changed = [found for found in plans if found.todo]
-    decided, locked = _lock(layout, matrix, changed, request, reporter) if changed else ({}, {})
-    tidy_records(layout, reporter)
+    decided, solved = _lock(layout, matrix, changed, request, reporter) if changed else ({}, [])
+    locked = _written(layout, solved, request, reporter)
     return tuple(
         locked.get((found.project.name, target)) or _unchanged(layout, found, target)
         for found in (decided.get(one.project.name, one) for one in plans)
@@ -77,8 +79,8 @@ def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
 
 def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
-) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], Outcome]]:
-    """The plans that were followed, by project, and outcomes by project and target, for every target that got a new lock."""
+) -> tuple[Mapping[str, Plan], Sequence[Solved]]:
+    """The plans that were followed, by project, and every target that gets a new lock, with its files."""
     from envgen.lock.choose import Solver
 
     index = _index(layout, matrix, plans, request, reporter)
@@ -89,9 +91,7 @@ def _lock(
     solved = [
         item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
     ]
-    add_records(layout, solved)
-    decided = {decision.plan.project.name: decision.plan for decision, _ in decisions}
-    return decided, {_key(item.resolution): _write(layout, item) for item in solved}
+    return {decision.plan.project.name: decision.plan for decision, _ in decisions}, solved
 
 
 def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
@@ -100,7 +100,7 @@ def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockR
     channels = tuple(dict.fromkeys(channel for found in plans for channel in found.project.channels))
     reporter.begin("reading the index", 1)
     options = IndexOptions(request.index_folder, request.offline)
-    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn)
+    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn, reporter.say)
     reporter.end()
     if warning:
         reporter.say(f"WARNING: {warning}")
@@ -215,6 +215,39 @@ def _finding_line(found: Finding) -> str:
 
 
 # --- write ----------------------------------------------------------------------------------------------------------------
+
+
+def _written(
+    layout: Layout, solved: Sequence[Solved], request: LockRequest, reporter: Reporter
+) -> Mapping[tuple[str, str], Outcome]:
+    """Record and write what was solved, and bring the recorded index in step with all locks; outcomes by project and target."""
+    locked: Mapping[tuple[str, str], Outcome] = {}
+    found = None if solved else compared(layout)
+    if found is None or found.surplus:  # or another run is writing: then there is no surplus once this one may write
+        with one_writer(layout, reporter):
+            add_records(layout, records_of(solved))
+            locked = {_key(item.resolution): _write(layout, item) for item in solved}
+            found = compared(layout)
+            tidy_records(layout, found)
+    else:
+        sweep(layout)
+    if found.missing and (again := _found_again(layout, found, request, reporter)):
+        with one_writer(layout, reporter):
+            add_records(layout, again)
+    return locked
+
+
+def _found_again(layout: Layout, found: RecordDrift, request: LockRequest, reporter: Reporter) -> Records:
+    """The records that the recorded index lacks, from the index of this run."""
+    from envgen.channels.index import IndexOptions, open_index
+    from envgen.lock.find_records import found_again
+
+    options = IndexOptions(request.index_folder, fallback=False)
+
+    def index_of(channels: Sequence[str]) -> Index:
+        return open_index(options, layout, channels, "linux-64", {}, reporter.say)[0]
+
+    return found_again(layout, found.missing, None if request.offline else index_of, reporter)
 
 
 def _key(resolution: Resolution) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """A Resolution to the text of its two files.
 
-Templates arrive in pull requests, so they run in Jinja's sandbox, with undefined names as errors, and cannot read outside
-`templates/`. What a template renders is parsed again: it may lay out what was decided, not change it.
+Templates arrive in pull requests, so they run in a sandbox. What a template renders is parsed again: it may lay out what was
+decided, not change it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
+from envgen.lock.template_text import text_of_template
 from envgen.model.errors import BadInput, addressed
 from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
@@ -24,10 +24,6 @@ from envgen.model.text import one_line
 from envgen.resolver import specs
 from envgen.resolver.specs import environment_name, groups
 from envgen.yamlfile.document import parse
-
-if TYPE_CHECKING:
-    from jinja2.sandbox import SandboxedEnvironment
-
 
 _SELECTOR = re.compile(r"\s*[^\s#].*#.*\[[^\[\]]+\]")
 
@@ -42,7 +38,7 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
     data: dict[str, Any] = {file.name: parse(file.text, file.name).data for file in files}
     moment = resolution.project.exclude_newer
     data["exclude-newer"] = moment.isoformat() if moment else None
-    data["template"] = _text(templates, resolution.project.template)
+    data["template"] = text_of_template(templates, resolution.project.template)
     bounds = {platform: specs.constraints(resolution, platform) for platform in resolution.platforms} if resolution.bounds else {}
     data.update({"constraints": bounds} if bounds else {})
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
@@ -81,80 +77,12 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
         "pip_repositories": project.pip_repositories,
     }
     with addressed(project.at("template")):
-        _text(templates, project.template)
-    text = _run(templates, project.template, shown, values)
+        text_of_template(templates, project.template)
+    from envgen.lock.sandbox import run
+
+    text = run(templates, project.template, shown, values)
     _same_decisions(text, values, f"{shown}/{project.template}")
     return RenderedFile(SPEC, text)
-
-
-def _run(templates: Path, template: str, shown: str, values: Mapping[str, Any]) -> str:
-    import jinja2
-
-    jinja = _sandbox(templates)
-    try:
-        return jinja.get_template(template).render(values)
-    except jinja2.TemplateSyntaxError as error:
-        where = Address(f"{shown}/{error.name or template}", error.lineno, 1)
-        raise BadInput(f"not a template: {error.message}", where=where, hint="fix the line and run again") from None
-    except BadInput as error:  # of an included template
-        where = Address(f"{shown}/{template}", _template_line(error), 1)
-        raise BadInput(error.what, where=where, hint=error.hint) from None
-    except (
-        jinja2.TemplateError,
-        ArithmeticError,
-        LookupError,
-        TypeError,
-        ValueError,
-        OSError,
-        RecursionError,
-        AttributeError,
-    ) as error:
-        where = Address(f"{shown}/{template}", _template_line(error), 1)
-        what = f"cannot be rendered: {error or type(error).__name__}"
-        hint = f"a template can use {', '.join(sorted(values))} and the filter `scalar`"
-        raise BadInput(what, where=where, hint=hint) from None
-
-
-@cache
-def _sandbox(templates: Path) -> SandboxedEnvironment:
-    from jinja2 import FunctionLoader, StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    jinja = ImmutableSandboxedEnvironment(
-        loader=FunctionLoader(lambda name: _text(templates, name)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    jinja.filters = {"scalar": _scalar, "join": jinja.filters["join"], "sort": jinja.filters["sort"]}
-    return jinja
-
-
-def _text(templates: Path, name: str) -> str:
-    """The text of one template. Raises BadInput if links or `..` lead out of the folder."""
-    path = (templates / name).resolve()
-    if not path.is_relative_to(templates.resolve()):
-        raise BadInput(f"template {name!r} lies outside templates/", hint="move it into templates/")
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise BadInput(f"there is no readable template {name!r}", hint="`envgen init` writes environment.yml.j2") from None
-
-
-def _template_line(error: BaseException) -> int:
-    """The last line of template code in the traceback; Jinja names compiled templates `<template>`."""
-    line, trace = 1, error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
-
-
-def _scalar(value: object) -> str:
-    """A string as YAML writes it: quoted only where necessary."""
-    return yaml.safe_dump(str(value), width=10**6).removesuffix("\n").removesuffix("\n...")
 
 
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:

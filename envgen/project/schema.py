@@ -13,6 +13,8 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from envgen.channels.canonical import HINT, canonical_channel
+from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
@@ -34,13 +36,16 @@ def _dependency(value: object) -> str:
 
 
 def _channel(value: object) -> str:
-    """A channel; it may hold `$NAME` in place of a credential. The message does not repeat a credential."""
+    """A channel in its one spelling; it may hold `$NAME` in place of a credential. The message does not repeat a credential."""
     if not isinstance(value, str) or not re.fullmatch(_CHANNEL, value) or ("@" in value and "://" not in value):
-        raise PydanticCustomError("channel", "not a channel", {"hint": "write conda-forge, or the URL of a channel"})
+        raise PydanticCustomError("channel", "not a channel", {"hint": HINT})
     if re.search(_CREDENTIALS, value):
         hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
         raise PydanticCustomError("channel", "this URL contains a password or token", {"hint": hint})
-    return value
+    try:
+        return canonical_channel(value)
+    except BadInput as error:
+        raise PydanticCustomError("channel", error.what, {"hint": error.hint}) from None
 
 
 def _requirement(value: object) -> str:

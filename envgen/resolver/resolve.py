@@ -15,7 +15,7 @@ from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
 from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
-from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
+from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.search import Assignment, best, every, serve
@@ -292,7 +292,7 @@ def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterato
     """The release of a framework, and its build where that is for an older CUDA."""
     requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
     beside = f" that goes with {requested.host}" if requested.host else ""
-    newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}{beside}"
+    newest = f"newest {requested} from {choice.provider} for {target.name}{beside}"
     yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
     if choice.variant != target.cuda:
         what = (

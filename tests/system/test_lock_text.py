@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from unit.small import examples, project_of, small_matrix
 
 from envgen.channels.channel import locate
+from envgen.formats.conda_specs import NotCovered, ranges, read_spec
 from envgen.lock import condalock
-from envgen.lock.conda_specs import NotCovered, ranges, read_spec
 from envgen.lock.lock_text import dump, head, lock_texts
 from envgen.lock.pin import pin
 from envgen.model.errors import BadInput

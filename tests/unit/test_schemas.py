@@ -17,6 +17,7 @@ from unit.small import data_of, examples, real_matrix, refused, yaml_of
 
 from envgen.curate.lint.json_schema import ENDING, MODELS, first_line, kind_of, named_schema, schemas, write_schemas
 from envgen.matrix.load import matrix_of
+from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.project.load import load_project
 from envgen.yamlfile.document import Document, parse
@@ -57,6 +58,14 @@ def fits(kind: str, data: Any) -> bool:
 def loads(kind: str, document: Document) -> bool:
     """Whether the loader accepts the shape of it."""
     return problems(document, MODELS[kind]) == ()
+
+
+def reads(kind: str, text: str) -> bool:
+    """Whether a text is a document that the loader accepts."""
+    try:
+        return loads(kind, parse(text, "f.yaml"))
+    except BadInput:
+        return False
 
 
 # --- the files ------------------------------------------------------------------------------------------------------------
@@ -209,7 +218,7 @@ def test_what_is_right_fits_and_loads(kind: str, data: Any) -> None:
 @pytest.mark.parametrize(("kind", "data"), WRONG)
 def test_what_is_wrong_neither_fits_nor_loads(kind: str, data: Any) -> None:
     assert not fits(kind, data)
-    assert not loads(kind, parse(yaml_of(data), "f.yaml"))
+    assert not reads(kind, yaml_of(data))
 
 
 VALUES = st.one_of(
