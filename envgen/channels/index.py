@@ -6,7 +6,7 @@ URLs are canonical throughout: a mirror or a folder is a way to read a channel, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -35,6 +35,10 @@ def _silent(_: str) -> None:
     """Say nothing."""
 
 
+AllowedVersions = Mapping[str, frozenset[str]]
+"""Package -> the versions that are allowed."""
+
+
 class Index(Protocol):
     """Package records by channel, name and platform.
 
@@ -51,6 +55,9 @@ class Index(Protocol):
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         """All records of a package on a platform, including `noarch`."""
 
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        """Ask for the records of many packages at once, where one after the other takes longer."""
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         """What rattler's solver reads, in the order of the channels."""
 
@@ -60,6 +67,9 @@ class Index(Protocol):
 
     async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
         """The result of work that reads `sources`. Raises NoSolution where a server is silent or sends too much."""
+
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
+        """The same for a request that allows only some versions of many packages; other records may be missing."""
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         """Every package name; empty where listing them is expensive."""
@@ -85,6 +95,7 @@ class FolderIndex:
         self.recorded = recorded
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+        self._memory: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
         self._withdrawn: Withdrawals = withdrawn or {}
         self._sources: dict[tuple[str, str], list[Any]] = {}
 
@@ -104,6 +115,13 @@ class FolderIndex:
         if name not in self._withdrawn:
             return records
         return [record for record in records if not self._was_withdrawn(channel, subdir, record)]
+
+    def kept_in_memory(self, channel: ChannelLocation, subdir: str, name: str) -> Sequence[RepoDataRecord]:
+        """The same as `offered`, read once for all solves."""
+        key = (channel.folder, subdir, name)
+        if key not in self._memory:
+            self._memory[key] = self.offered(channel, subdir, name)
+        return self._memory[key]
 
     def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         if name not in self._withdrawn:
@@ -129,8 +147,14 @@ class FolderIndex:
         where = f"{self.name}/{channel.folder}/{subdir}"
         return BadInput(f"not repodata: {error}", where=where, hint="download it again")
 
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        """Nothing: every lookup reads the file."""
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
+
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
+        return [_Offered(self, channel, versions) for channel in channels]
 
     def _sources_of(self, channel: ChannelLocation, platform: Platform) -> list[Any]:
         """The files of a channel, which rattler reads itself; or, where they hold withdrawn builds, their records without these."""
@@ -171,17 +195,23 @@ class FolderIndex:
 
 
 class _Offered:
-    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds."""
+    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds.
 
-    def __init__(self, index: FolderIndex, channel: ChannelLocation) -> None:
-        self._index, self._channel = index, channel
+    Of the packages in `versions` it has only these, and one record where it has none of them: the channel still has the package.
+    """
+
+    def __init__(self, index: FolderIndex, channel: ChannelLocation, versions: AllowedVersions | None = None) -> None:
+        self._index, self._channel, self._versions = index, channel, versions or {}
         self._records: dict[tuple[str, str], list[RepoDataRecord]] = {}  # rattler keeps none, and every solve asks for the same
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
         """The records of a package in one subdir."""
         key = (str(platform), name.normalized)
         if key not in self._records:
-            self._records[key] = list(self._index.offered(self._channel, *key))
+            records = list(self._index.kept_in_memory(self._channel, *key))
+            some = self._versions.get(name.normalized)
+            fitting = [record for record in records if str(record.version) in some] if some else records
+            self._records[key] = fitting or records[:1]
         return self._records[key]
 
     def package_names(self, platform: Subdir) -> list[str]:

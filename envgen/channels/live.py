@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from rattler import Channel, Gateway, RepoDataRecord
@@ -39,17 +39,24 @@ class LiveIndex:
 
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         key = (channel.url, platform, name)
-        if key not in self._records:
-            self._records[key] = asyncio.run(self._query(name, channel, platform))
+        self.fetch((name,), channel, platform)
         return self._records[key]
 
-    async def _query(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        new = [name for name in names if (channel.url, platform, name) not in self._records]
+        if new:
+            found: dict[str, list[RepoDataRecord]] = {name: [] for name in new}
+            for record in asyncio.run(self._query(new, channel, platform)):
+                found[record.name.normalized].append(record)
+            self._records.update({(channel.url, platform, name): rows for name, rows in found.items()})
+
+    async def _query(self, names: Sequence[str], channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         gateway = self.gateway or Gateway()
         try:
             query = gateway.query(
                 [Channel(channel.url)],
                 [platform, "noarch"],  # type: ignore[list-item]
-                [name],
+                list(names),
                 recursive=False,
                 channel_relations="disabled",  # a project lists its channels itself, see docs/channels.md
             )
@@ -68,6 +75,11 @@ class LiveIndex:
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [Channel(channel.url) for channel in channels]
+
+    def narrowed(
+        self, channels: Sequence[ChannelLocation], platform: Platform, versions: Mapping[str, frozenset[str]]
+    ) -> list[Any]:
+        return self.sources(channels, platform)
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         return ()

@@ -25,7 +25,7 @@ def available_pythons(
     exclude_newer: datetime | None = None,
 ) -> frozenset[Version]:
     """The Python minors for which the index has a record that matches a spec on a platform, under strict channel priority."""
-    matching = [record for record in matching_records(index, text, channels, platform) if _old_enough(record, exclude_newer)]
+    matching = [record for record in matching_records(index, text, channels, platform) if old_enough(record, exclude_newer)]
     if name_of(match_spec(text)) == "python":
         found = {".".join(str(record.version).split(".")[:2]) for record in matching}
         return frozenset(minor for minor in minors if str(minor) in found)
@@ -75,8 +75,13 @@ def plain_spec(text: str) -> tuple[str, bool]:
     return " ".join(filter(None, words)), spec.condition is not None
 
 
-def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
-    return exclude_newer is None or (record.timestamp is not None and record.timestamp <= exclude_newer)
+def old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
+    """Whether a record was in its channel on a date, as rattler decides it: by when it was indexed, else by when it was built.
+
+    One with neither was not: nothing says so.
+    """
+    made = record.indexed_timestamp or record.timestamp
+    return exclude_newer is None or (made is not None and made <= exclude_newer)
 
 
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:

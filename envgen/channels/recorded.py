@@ -13,6 +13,7 @@ from typing import Any
 
 from envgen.channels.channel import locate, redacted
 from envgen.model.errors import BadInput
+from envgen.model.packages import Record
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
 _LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
@@ -44,6 +45,25 @@ def key_of(url: str) -> str:
     if not (base and subdir and file):
         raise BadInput(f"not the URL of a conda package: {redacted(url)}", hint="run `envgen lock --update`")
     return f"{locate(base).folder}/{subdir}/{file}"
+
+
+def record_of(url: str, source: Mapping[str, Any]) -> Record:
+    """The record of a locked package, from its URL and what the index holds of it."""
+    channel, subdir, file = url.rsplit("/", 2)
+    return Record(
+        name=source["name"],
+        version=source["version"],
+        build=source["build"],
+        channel=channel,
+        subdir=subdir,
+        file=file,
+        url=url,
+        md5=source.get("md5"),
+        sha256=source.get("sha256"),
+        size=source.get("size"),
+        depends=tuple(source.get("depends", ())),
+        source=source,
+    )
 
 
 def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:

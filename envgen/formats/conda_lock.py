@@ -23,21 +23,28 @@ _BODY = "\npackage:"
 _URL = re.compile(r"\n  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")  # begins with plain text, which is found five times as fast as `^`
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
+_CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
 _TAIL = {"dependencies", "url", "hash", "category", "optional"}
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
-_MOVED = "envgen-moved"
+_CELLS, _MOVED, _DROPPED, _DATE = "envgen-cells", "envgen-moved", "envgen-dropped", "envgen-exclude-newer"
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
     """The stamp as conda-lock's custom metadata, which holds only strings."""
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
-    moved = {_MOVED: "\n".join(stamp.moved.values())} if stamp.moved else {}
-    return {**dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True)), **moved}
+    more = {
+        _CELLS: ", ".join(f"{platform} {digest}" for platform, digest in stamp.cells.items()),
+        _MOVED: "\n".join(stamp.moved.values()),
+        _DROPPED: ", ".join(stamp.dropped),
+        _DATE: stamp.exclude_newer,
+    }
+    known = dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
+    return {**known, **{name: text for name, text in more.items() if text}}
 
 
 def _size(download: Download) -> str:
@@ -87,7 +94,16 @@ def _parsed(custom: Mapping[str, str]) -> Stamp:
     rows = _DOWNLOADS.findall(sizes)
     downloads = {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
     moved = {line.split(" ")[0]: line for line in custom.get(_MOVED, "").splitlines()}
-    return Stamp(wanted=wanted, chosen=dict(_CHOSEN.findall(chosen)), packages=packages, downloads=downloads, moved=moved)
+    return Stamp(
+        wanted=wanted,
+        cells=dict(_CELL.findall(custom.get(_CELLS, ""))),
+        chosen=dict(_CHOSEN.findall(chosen)),
+        packages=packages,
+        downloads=downloads,
+        moved=moved,
+        dropped=tuple(filter(None, custom.get(_DROPPED, "").split(", "))),
+        exclude_newer=custom.get(_DATE, ""),
+    )
 
 
 def _line(text: str, offset: int, shown: str) -> Address:

@@ -15,8 +15,8 @@ from packaging.version import Version
 from envgen.explain import edits
 from envgen.explain.minimize import minimal
 from envgen.lock.choose import CellRequest, Solver, cells_of, first_of
+from envgen.lock.hold import versions
 from envgen.lock.needs import Needed, Needing, needs_text
-from envgen.lock.plan import versions
 from envgen.model.facts import Platform, Target
 from envgen.model.packages import Solution
 from envgen.model.project import Project

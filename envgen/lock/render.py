@@ -21,7 +21,6 @@ from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
-from envgen.resolver import specs
 from envgen.resolver.specs import environment_name, groups
 from envgen.yamlfile.document import parse
 
@@ -34,13 +33,9 @@ def render(resolution: Resolution, templates: Path, shown: str, source: str) -> 
 
 
 def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: Path) -> str:
-    """The sha256 of everything requested: the data of the files, `exclude-newer:`, and the text of the template."""
+    """The sha256 of what a target's files are made of: their data, and the text of the template."""
     data: dict[str, Any] = {file.name: parse(file.text, file.name).data for file in files}
-    moment = resolution.project.exclude_newer
-    data["exclude-newer"] = moment.isoformat() if moment else None
     data["template"] = text_of_template(templates, resolution.project.template)
-    bounds = {platform: specs.constraints(resolution, platform) for platform in resolution.platforms} if resolution.bounds else {}
-    data.update({"constraints": bounds} if bounds else {})
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 

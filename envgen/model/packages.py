@@ -39,6 +39,7 @@ class SolveRequest:
     virtual: Mapping[str, str]
     constraints: tuple[str, ...] = ()  # specs that a package must meet if it is in the solution
     exclude_newer: datetime | None = None
+    kept: tuple[str, ...] = ()  # urls of locked packages that are preferred where they are in any solution
 
 
 @dataclass(frozen=True, slots=True)

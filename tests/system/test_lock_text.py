@@ -370,7 +370,7 @@ def test_what_is_not_covered_is_written_by_conda_lock(item: Solved) -> None:
         lock_texts(item)
     files = [environment_file(item.resolution)]
     top, body = condalock.lock_texts("demo-cpu", item, files)
-    written = pin("demo-cpu", item, files, "0" * 64, {"python": "3.12"}).text
+    written = pin("demo-cpu", item, files, "0" * 64).text
     assert written.endswith(body)
     assert re.search(r"^    envgen-wanted: ", written, re.MULTILINE)
     assert f"{top['metadata']['content_hash']['linux-64']}" in written
@@ -386,7 +386,7 @@ def test_a_pip_section_is_not_covered(change: dict[str, tuple[str, ...]]) -> Non
 def test_a_package_without_md5_is_an_error_that_names_it(pin_with: str) -> None:
     item = solved({"linux-64": [record("python", md5=None)]})
     with pytest.raises(BadInput, match=r"python-1\.0-h0_0\.conda has no md5"):
-        pin("demo-cpu", item, [environment_file(item.resolution)], "0" * 64, {}, pin_with)  # type: ignore[arg-type]
+        pin("demo-cpu", item, [environment_file(item.resolution)], "0" * 64, pin_with)  # type: ignore[arg-type]
 
 
 def test_a_channel_is_written_with_the_placeholders_that_its_packages_have() -> None:
