@@ -68,8 +68,14 @@ def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[s
 
 
 def possible(problem: Problem) -> bool:
-    """Whether there is any choice."""
-    return _searched(problem).assignment is not None
+    """Whether there is any choice; the first target that none can serve ends the search."""
+    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    cells: dict[str, tuple[Cell, ...]] = {}
+    for target, platforms in _targets(problem):
+        cells[target.name] = _served(candidates, target, platforms, ()).cells
+        if not cells[target.name]:
+            return False
+    return best(candidates, cells).assignment is not None
 
 
 def target_choices(problem: Problem, name: str, older: Collection[str] = ()) -> Iterator[TargetChoice]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from unit.small import FILES, write_matrix
 
-from envgen.curate.lint.json_schema import first_line, kind_of, write_schemas
+from envgen.curate.lint.json_schema import first_line, kind_of, schemas
 from envgen.curate.lint.lint import RULES, lint_matrices
 from envgen.curate.lint.registry import LintFinding
 from envgen.curate.lint.report import lint_json, lint_summary, lint_text
@@ -63,7 +63,9 @@ def lint(folder: Path, files: Mapping[str, str], today: date = TODAY) -> tuple[L
     """What lint finds in a repository with these matrix files."""
     layout = Layout(folder)
     write_matrix(layout.matrices, files)
-    write_schemas(layout)
+    layout.schemas.mkdir(exist_ok=True)
+    for schema in schemas():
+        (layout.schemas / schema.name).write_text(schema.text, encoding="utf-8")
     findings, refused = lint_matrices(layout, today)
     assert refused == ()
     return findings

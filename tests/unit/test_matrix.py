@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
-from unit.small import FILES, examples, refused, small_matrix, with_change, write_matrix
+from unit.small import FILES, data_of, examples, refused, small_matrix, with_change, write_matrix, yaml_of
 
 from envgen.matrix.fields import AXES
 from envgen.matrix.load import load_matrix
@@ -147,11 +146,11 @@ REAL = {path.name: path.read_text(encoding="utf-8") for path in sorted((REPO / "
 
 def _short(name: str) -> str:
     """A real file with few rows in its lists, so that many examples cost little."""
-    data = yaml.safe_load(REAL[name])
+    data = data_of(REAL[name])
     for key in ("releases", "toolkits", "constraints", "gpus", "advice"):
         if key in data:
             data[key] = data[key][:2] + data[key][-1:]
-    return str(yaml.safe_dump(data, sort_keys=False))
+    return yaml_of(data)
 
 
 SHORT = {name: _short(name) for name in REAL if name != "cuda.yaml"} | {"cuda.yaml": REAL["cuda.yaml"]}
@@ -185,10 +184,10 @@ def test_a_damaged_matrix_is_a_matrix_or_bad_input_with_an_address(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     name = data.draw(st.sampled_from(sorted(SHORT)))
-    tree = yaml.safe_load(SHORT[name])
+    tree = data_of(SHORT[name])
     path = data.draw(st.sampled_from(list(_nodes(tree))))
     how = data.draw(st.sampled_from(["delete", "replace", "rename"]))
-    text = yaml.safe_dump(_damaged(tree, path, how, data.draw(DAMAGE)), sort_keys=False)
+    text = yaml_of(_damaged(tree, path, how, data.draw(DAMAGE)))
     folder = write_matrix(tmp_path_factory.getbasetemp() / "damaged", {**SHORT, name: text})
     error = refused(lambda: load_matrix(folder))
     assert error is None or (ADDRESS.match(str(error)) and error.hint)
