@@ -48,7 +48,7 @@ def _python(text: str) -> str:
 
 
 def _version(text: str) -> str:
-    return text if text == "cpu" else str(Version(text))
+    return str(Version(text))
 
 
 def _driver(text: str) -> str:
@@ -69,8 +69,10 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
     match keys:
         case ("releases" | "toolkits", "version") | ("releases" | "gpus", "capability") | ("toolkits", "capabilities"):
             return _version
-        case ("targets", _, "cuda") | ("releases", "builds", "variants"):
+        case ("targets", _, "cuda"):
             return _version
+        case ("releases", "builds", "variants"):
+            return _range(_version)
         case ("families" | "toolkits", "linux" | "windows"):
             return _driver
         case ("releases", "builds", "python"):
@@ -113,12 +115,17 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
         case ("gpus",):
             return (lambda row: Version(row["capability"])), True, "the highest capability first"
         case ("releases", "builds", "variants"):
-            return (lambda text: Version("0" if text == "cpu" else text)), False, "cpu, then the oldest CUDA first"
+            return _oldest, False, "cpu, then the oldest CUDA first"
         case ("releases", "builds", "platforms") | ("targets", _, "platforms"):
             return PLATFORMS.index, False, ", ".join(PLATFORMS)
         case ("releases", "cuda"):
             return (lambda major: major), False, "the lowest first"
     return None
+
+
+def _oldest(variant: str) -> Version:
+    """The first CUDA of a variant, or of those that it stands for: `12.*`, `>=12.6,<13`. 0 for `cpu` and `any`, which name none."""
+    return Version(next(iter(re.findall(r"[\d.]*\d", variant)), "0"))
 
 
 def _label(item: Any) -> str:
