@@ -12,6 +12,7 @@ from envgen.curate import facts
 from envgen.curate.model import Aspect, CheckedFact, Fact, PublishedBuild, Selection
 from envgen.curate.published import BuildIndex, other_pin
 from envgen.curate.records.checks import ALONE, FactChecker
+from envgen.model.catalogue import parsed
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, Finding
@@ -93,8 +94,8 @@ def _aspects(
         builds = [build for build in selection.selected if fact.python in build.pythons]
         own = facts.specs(fact, fact.spelling) if fact.spelling else ()
         return (checker.unsolvable(outcome.explanation, [unmet_need(build, own, request.virtual) for build in builds]),)
-    taken = {f"{record.name} {record.version} {record.build}" for record in outcome.records}
-    build = next((build for build in selection.builds if str(build) in taken), None)
+    taken = {(record.name, parsed(record.version), record.build) for record in outcome.records}  # 26.02.01 is 26.2.1
+    build = next((build for build in selection.builds if (build.package, build.version, build.build) in taken), None)
     return checker.solved(fact, selection.package.name, build, _findings(matrix, solve, outcome))
 
 
