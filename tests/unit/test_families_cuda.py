@@ -61,7 +61,7 @@ SPECS = {
     ),
     "xformers of old": ("{pytorch: '2.4', xformers: '0.0.27'}", "cu118", {"cu118": ["xformers ==0.0.27 cuda118py*"]}),
     "numba-cuda": ("{numba-cuda: '*'}", "cpu, cu126, cu130", {"cu126": ["numba-cuda 0.30.4.*"], "cu130": ["numba-cuda 0.30.4.*"]}),
-    "openmm": ("{openmm: '8.4'}", "cpu, cu126", {"cu126": ["openmm 8.4.0.*"]}),
+    "openmm": ("{openmm: '8.4'}", "cu126", {"cu126": ["openmm 8.4.0.*"]}),
 }
 
 
@@ -76,7 +76,7 @@ def test_a_cuda_target_requests_the_build_and_pins_its_cuda(matrix: Matrix, name
         )
 
 
-LEFT_OUT = ["cupy", "cudf", "cuvs", "dask-cuda", "numba-cuda", "openmm"]
+LEFT_OUT = ["cupy", "cudf", "cuvs", "dask-cuda", "numba-cuda"]
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
@@ -136,6 +136,7 @@ REFUSED = {
         ("{pytorch: '2.13', flash-attn: '*'}", "cu129"),
         ["flash-attn from conda-forge goes with pytorch"],
     ),
+    "OpenMM for Linux without CUDA": (("{openmm: '*'}", "cpu"), ["openmm from conda-forge is built on linux-64 for CUDA 11.8,"]),
     "the CuPy after CUDA 11": (("{cupy: '14'}", "cu118"), ["cupy 14 from conda-forge is built for CUDA", "end with 13.6.0"]),
 }
 
@@ -160,7 +161,6 @@ def test_what_cannot_be_had_is_explained_and_no_repair_goes_without_it(matrix: M
         ("cudf-cu13", "cudf", "cu130"),
         ("cuml-cu12", "cuml", "cu129"),
         ("numba-cuda[cu12]", "numba-cuda", "cu129"),
-        ("openmm[cuda13]", "openmm", "cu130"),
         ("flash_attn", "flash-attn", "cu129"),
         ("dask_cuda", "dask-cuda", "cu129"),
     ],
