@@ -98,6 +98,8 @@ def _at_the_end(fact: Fact, build: str) -> str:
     asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
     glob = next((words[2] for words in asked if len(words) > 2), "*")
     ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
+    if glob.endswith("{cu}py*"):  # cuda129py312, cuda_129py312
+        return re.sub(r"^cuda(\d+)_", rf"{glob.partition('{cu}')[0]}\1", build)
     if not glob.startswith("*_") or "*" in ending or f"{fact.variant}_" in ending:
         return build
     return f"py{str(fact.python).replace('.', '')}_{fact.cudnn or 0}_{ending}"
