@@ -33,7 +33,7 @@ SPECS = {
     "the last cupy for CUDA 11": ("{cupy: '*'}", "cpu, cu118", {"cu118": ["cupy 13.6.0.*"]}),
     "cudf": ("{cudf: '26.02'}", "cpu, cu126, cu130", {"cu126": ["rapidsai::cudf 26.2.1.*"], "cu130": ["rapidsai::cudf 26.2.1.*"]}),
     "all of RAPIDS": (
-        "{cuml: '25.12', cugraph: '*', cuvs: '*', dask-cuda: '*'}",
+        "{cuml: '25.12', cugraph: '*', cuvs: '*'}",
         "cpu, cu129",
         {
             "cu129": [
@@ -41,7 +41,6 @@ SPECS = {
                 "rapidsai::cuml 25.12.0.*",
                 "rapidsai::cugraph 25.12.*",
                 "rapidsai::cuvs 25.12.*",
-                "rapidsai::dask-cuda 25.12.0.*",
             ]
         },
     ),
@@ -76,7 +75,7 @@ def test_a_cuda_target_requests_the_build_and_pins_its_cuda(matrix: Matrix, name
         )
 
 
-LEFT_OUT = ["cupy", "cudf", "cuvs", "dask-cuda", "numba-cuda"]
+LEFT_OUT = ["cupy", "cudf", "cuvs", "numba-cuda"]
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
@@ -92,6 +91,13 @@ def test_a_companion_for_cuda_alone_leaves_the_cpu_build_of_its_framework(matrix
         assert [choice.release.framework for choice in cpu.choices] == ["pytorch"]
         assert [reason.text for reason in cpu.left_out] == [f"{name} left out: it needs CUDA"]
         assert [choice.release.framework for choice in cuda.choices] == ["pytorch", name]
+
+
+def test_a_dependency_of_rapids_is_of_the_release_of_cudf_and_for_cuda_alone(matrix: Matrix) -> None:
+    text = project("{cudf: '25.12'}", more="dependencies: [dask-cuda]\n")
+    cpu, cuda = resolve(matrix, project_of(text, matrix))
+    assert [reason.text for reason in cpu.left_out] == ["cudf left out: it needs CUDA", "dask-cuda left out: it needs CUDA"]
+    assert "dask-cuda 25.12.*" in requests(cuda)[0].specs
 
 
 def test_openmm_for_macos_is_a_cpu_build(matrix: Matrix) -> None:
@@ -162,7 +168,6 @@ def test_what_cannot_be_had_is_explained_and_no_repair_goes_without_it(matrix: M
         ("cuml-cu12", "cuml", "cu129"),
         ("numba-cuda[cu12]", "numba-cuda", "cu129"),
         ("flash_attn", "flash-attn", "cu129"),
-        ("dask_cuda", "dask-cuda", "cu129"),
     ],
 )
 def test_the_names_of_wheels_are_aliases(matrix: Matrix, alias: str, framework: str, target: str) -> None:
@@ -193,7 +198,6 @@ def test_probe_imports_them_by_the_name_that_python_knows(matrix: Matrix) -> Non
         "cupy": "cupy",
         "cudf": "cudf",
         "cuvs": "cuvs",
-        "dask-cuda": "dask_cuda",
         "numba-cuda": "numba_cuda",
         "openmm": "openmm",
     }
