@@ -279,7 +279,9 @@ def test_a_template_that_the_project_may_not_have_is_told_by_its_place(site: Wor
 
 
 def test_an_index_folder_that_does_not_exist_is_named(site: Workspace, tmp_path: Path) -> None:
-    refused(site, 2, f"--index {tmp_path / 'nowhere'}: there is no such folder", "lock", "--update", "--index", tmp_path / "nowhere")
+    refused(
+        site, 2, f"--index {tmp_path / 'nowhere'}: there is no such folder", "lock", "--update", "--index", tmp_path / "nowhere"
+    )
 
 
 def test_an_index_folder_without_repodata_says_what_it_must_hold(site: Workspace, tmp_path: Path) -> None:
