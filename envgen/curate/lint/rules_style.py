@@ -48,7 +48,7 @@ def _python(text: str) -> str:
 
 
 def _version(text: str) -> str:
-    return text if text == "cpu" else str(Version(text))
+    return str(Version(text))
 
 
 def _driver(text: str) -> str:
@@ -69,7 +69,7 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
     match keys:
         case ("releases" | "toolkits", "version") | ("releases" | "gpus", "capability") | ("toolkits", "capabilities"):
             return _version
-        case ("targets", _, "cuda") | ("releases", "builds", "variants"):
+        case ("targets", _, "cuda"):
             return _version
         case ("families" | "toolkits", "linux" | "windows"):
             return _driver
@@ -81,7 +81,7 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
             return one_line
         case ("gpus", "models" | "data-centre"):
             return one_line
-        case ("constraints" | "bounds", "when" | "need", _) | ("providers", _, "releases"):
+        case ("constraints" | "bounds", "when" | "need", _) | ("providers", _, "releases") | ("releases", "builds", "variants"):
             return _range(_version)
     return None
 
@@ -113,12 +113,18 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
         case ("gpus",):
             return (lambda row: Version(row["capability"])), True, "the highest capability first"
         case ("releases", "builds", "variants"):
-            return (lambda text: Version("0" if text == "cpu" else text)), False, "cpu, then the oldest CUDA first"
+            return _first_cuda, False, "cpu, then the oldest CUDA first"
         case ("releases", "builds", "platforms") | ("targets", _, "platforms"):
             return PLATFORMS.index, False, ", ".join(PLATFORMS)
         case ("releases", "cuda"):
             return (lambda major: major), False, "the lowest first"
     return None
+
+
+def _first_cuda(text: str) -> Version:
+    """The CUDA of a variant, the first that a range names; 0 for `cpu` and `any`."""
+    found = re.search(VERSION, text)
+    return Version(found[0] if found else "0")
 
 
 def _label(item: Any) -> str:
