@@ -8,12 +8,14 @@ from pathlib import Path
 from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, framework_cuda, is_cpu_build
-from envgen.formats.installed import MANIFEST, META, installed_target, python
-from envgen.formats.others import read_prefix
+from envgen.formats.installed import MANIFEST, META, installed_target, is_environment, python
+from envgen.formats.others import read_folders, read_prefix
+from envgen.machine.system import current_platform
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.target_names import CPU, named_cuda
+from envgen.probe.interpreter import Site
 from envgen.probe.model import Expectation, InstalledEnvironment, InstalledFramework
 
 
@@ -28,8 +30,19 @@ def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> In
         raise BadInput("this environment has no Python", where=prefix, hint=hint)
     chosen, because = (target, "--target") if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
     expected = _by_target(chosen, because) if chosen else None
-    frameworks = {found.framework: found for found in _installed(packages, catalogue)}
-    return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=frameworks)
+    return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=_frameworks(packages, catalogue))
+
+
+def read_interpreter(site: Site, catalogue: Catalogue, target: str = "") -> InstalledEnvironment:
+    """What an interpreter can import, and what it is meant for: by `target`, else, in a conda environment, by the manifest.
+
+    Raises BadInput for an unknown target.
+    """
+    if is_environment(site.prefix):
+        return read_environment(site.prefix, catalogue, target)
+    frameworks = _frameworks(read_folders(site.folders, current_platform()), catalogue)
+    expected = _by_target(target, "--target") if target else None
+    return InstalledEnvironment(prefix=site.prefix, target=target, expected=expected, frameworks=frameworks)
 
 
 def _by_target(target: str, because: str) -> Expectation:
@@ -42,6 +55,10 @@ def _by_target(target: str, because: str) -> Expectation:
 
 
 # --- packages -------------------------------------------------------------------------------------------------------------
+
+
+def _frameworks(packages: Sequence[LockedPackage], catalogue: Catalogue) -> dict[str, InstalledFramework]:
+    return {found.framework: found for found in _installed(packages, catalogue)}
 
 
 def _installed(packages: Sequence[LockedPackage], catalogue: Catalogue) -> Iterator[InstalledFramework]:

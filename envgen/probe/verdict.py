@@ -21,7 +21,17 @@ def evaluate(
     """The verdict on one framework."""
     installed = environment.frameworks.get(answer.framework)
     expected = environment.expected or (installed.expected if installed else Expectation("unknown"))
-    case = Comparison(answer=answer, installed=installed, expected=expected, machine=machine, launch=launch, matrix=matrix)
+    if environment.cuda_required and expected.build != "cuda":
+        expected = Expectation("cuda", because="--require-cuda")
+    case = Comparison(
+        answer=answer,
+        installed=installed,
+        expected=expected,
+        machine=machine,
+        launch=launch,
+        matrix=matrix,
+        cuda_required=environment.cuda_required,
+    )
     issues = _first(NO_ANSWER, case) or (*_missing_gpu(case), *(issue for rule in ANSWER for issue in rule(case)))
     return Verdict(answer=answer, expected=expected, issues=issues, reason=_reason(case, issues))
 

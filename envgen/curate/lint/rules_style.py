@@ -71,6 +71,8 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
             return _version
         case ("targets", _, "cuda"):
             return _version
+        case ("releases", "builds", "variants"):
+            return lambda text: text if text in ("cpu", "any") else _range(_version)(text)
         case ("families" | "toolkits", "linux" | "windows"):
             return _driver
         case ("releases", "builds", "python"):
