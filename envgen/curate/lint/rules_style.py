@@ -72,7 +72,7 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
         case ("targets", _, "cuda"):
             return _version
         case ("releases", "builds", "variants"):
-            return lambda text: text if text in ("cpu", "any") else _range(_version)(text)
+            return _range(_version)
         case ("families" | "toolkits", "linux" | "windows"):
             return _driver
         case ("releases", "builds", "python"):
@@ -83,7 +83,7 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
             return one_line
         case ("gpus", "models" | "data-centre"):
             return one_line
-        case ("constraints" | "bounds", "when" | "need", _) | ("providers", _, "releases") | ("releases", "builds", "variants"):
+        case ("constraints" | "bounds", "when" | "need", _) | ("providers", _, "releases"):
             return _range(_version)
     return None
 
@@ -115,7 +115,7 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
         case ("gpus",):
             return (lambda row: Version(row["capability"])), True, "the highest capability first"
         case ("releases", "builds", "variants"):
-            return _first_cuda, False, "cpu, then the oldest CUDA first"
+            return _oldest, False, "cpu, then the oldest CUDA first"
         case ("releases", "builds", "platforms") | ("targets", _, "platforms"):
             return PLATFORMS.index, False, ", ".join(PLATFORMS)
         case ("releases", "cuda"):
@@ -123,10 +123,9 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
     return None
 
 
-def _first_cuda(text: str) -> Version:
-    """The CUDA of a variant, the first that a range names; 0 for `cpu` and `any`."""
-    found = re.search(VERSION, text)
-    return Version(found[0] if found else "0")
+def _oldest(variant: str) -> Version:
+    """The first CUDA of a variant, or of those that it stands for: `12.*`, `>=12.6,<13`. 0 for `cpu` and `any`, which name none."""
+    return Version(next(iter(re.findall(r"[\d.]*\d", variant)), "0"))
 
 
 def _label(item: Any) -> str:
