@@ -89,6 +89,10 @@ class PublishedBuild:
         """The build for each of its Pythons, as facts name builds."""
         return frozenset((self.version, self.platform, self.variant, python) for python in self.pythons)
 
+    def is_among(self, claimed: frozenset[BuildKey]) -> bool:
+        """Whether facts claim it for all of its Pythons; for some of them, where its record names none."""
+        return self.keys <= claimed if self.says_python else bool(self.keys & claimed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:

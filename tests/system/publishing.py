@@ -11,6 +11,7 @@ from pathlib import Path
 
 from envgen.curate.facts import facts
 from envgen.curate.model import Fact
+from envgen.curate.published import variant_package
 from envgen.model.facts import PLATFORMS, Matrix
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
@@ -85,10 +86,12 @@ def whole(matrix: Matrix) -> list[Entry]:
 
 
 def _as_spelled(fact: Fact) -> Entry:
+    assert fact.spelling
     record = record_of(fact)
     build = _at_the_end(fact, re.sub(r"_(\d)$", r"_9\1", record.build))  # a later build than any that was withdrawn
-    entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=build)
-    old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
+    package = variant_package(fact.framework, fact.spelling, fact.variant)
+    entry = replace(record, name=package.name, build=build)
+    old = (fact.framework, fact.provider) == ("pytorch", "pytorch") and fact.variant and fact.version.release < (1, 8)
     return replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry
 
 
@@ -97,10 +100,10 @@ def _at_the_end(fact: Fact, build: str) -> str:
     assert fact.spelling
     asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
     glob = next((words[2] for words in asked if len(words) > 2), "*")
-    ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
-    if not glob.startswith("*_") or "*" in ending or f"{fact.variant}_" in ending:
+    glob = glob.replace("{cu}", str(fact.variant or "").replace(".", "")).replace("{cuda}", str(fact.variant))
+    if not glob.startswith("*") or glob.endswith("*"):
         return build
-    return f"py{str(fact.python).replace('.', '')}_{fact.cudnn or 0}_{ending}"
+    return f"py{str(fact.python).replace('.', '')}_{fact.cudnn or 0}{glob[1:].replace('*', '0123456_9')}"
 
 
 def publish(folder: Path, entries: Iterable[Entry], channels: Iterable[str] = ("conda-forge", "vendor")) -> Path:

@@ -120,7 +120,9 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(replace(CU126, frameworks=("pytorch",)), TORCH, pip("onnxruntime", "1.22.0")),
         ],
         [
-            given_(replace(CU126, frameworks=("pytorch", "xgboost")), TORCH, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")),  # cpu-build
+            given_(
+                replace(CU126, frameworks=("pytorch", "xgboost")), TORCH, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")
+            ),  # cpu-build
             given_(CU126, TORCH, conda("libxgboost", "3.2.0", "cuda129_h0123456_1")),
             given_(CU126, *on_windows(TORCH, conda("liblightgbm", "4.6.0", "cpu_hb4e115d_0"))),  # Windows has no other
             given_(CPU, TORCH_CPU, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")),
