@@ -12,10 +12,12 @@ The exit status is 0 if every check passed or was skipped, 1 if one failed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import re
+import select
 import shutil
 import socket
 import subprocess
@@ -29,6 +31,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
+from site import getsitepackages
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -45,11 +48,16 @@ _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from envgen.cli.main 
 
 @dataclass
 class Session:
-    """The scratch folder, how envgen is started, what is added to its environment, and what ran so far."""
+    """The scratch folder, how envgen is started, what is added to its environment, and what ran so far.
+
+    `plugin` is what pytest calls envgen's plugin, `folders` are those that another Python imports envgen from.
+    """
 
     scratch: Path
     envgen: list[str]
     variables: dict[str, str]
+    plugin: str
+    folders: list[str]
     begun: float = field(default_factory=time.monotonic)
     runs: dict[str, Run] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -59,12 +67,25 @@ class Session:
         self, name: str, *words: object, variables: Mapping[str, str] | None = None, cwd: Path | None = None, limit: float = STEP
     ) -> Run:
         """Run envgen and keep what it said under a name."""
+        return self.start(name, [*self.envgen, *map(str, words)], variables=variables, cwd=cwd, limit=limit)
+
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        variables: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        limit: float = STEP,
+        terminal: bool = False,
+    ) -> Run:
+        """Run any command and keep what it said under a name."""
         if time.monotonic() - self.begun > BUDGET:
             self.faults.append(f"{name}: not run, the {BUDGET:.0f} seconds are used up")
             return Run(status=None)
         environment = {**os.environ, **self.variables, **(variables or {})}
         folder = cwd or self.scratch / "repository"
-        self.runs[name] = found = command([*self.envgen, *map(str, words)], environment, folder, limit)
+        self.runs[name] = found = (on_terminal if terminal else command)(argv, environment, folder, limit)
         self.seconds[name] = round(found.seconds, 1)
         print(f"  {found.seconds:6.1f} s  exit {found.status}  {name}{_tail(found)}", flush=True)
         return found
@@ -98,31 +119,55 @@ def command(argv: Sequence[str], environment: Mapping[str, str], cwd: Path | Non
     return Run(status=done.returncode, out=out, err=err, seconds=time.monotonic() - begun)
 
 
+def on_terminal(argv: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None, limit: float = STEP) -> Run:
+    """The same with a terminal of 80 columns as its stdout; what it wrote there, without escape codes."""
+    begun, pieces = time.monotonic(), []
+    ours, theirs = os.openpty()
+    wide, quiet = {**environment, "COLUMNS": "80"}, subprocess.DEVNULL
+    process = subprocess.Popen(list(argv), env=wide, cwd=cwd, stdin=quiet, stdout=theirs, stderr=quiet)
+    os.close(theirs)
+    with os.fdopen(ours, "rb", buffering=0) as stream, contextlib.suppress(OSError):  # on Linux a terminal ends with an error
+        while time.monotonic() - begun < limit:
+            if select.select([stream], [], [], 1)[0]:
+                pieces.append(stream.read(65_536))
+            if pieces[-1:] == [b""]:
+                break
+    if process.poll() is None and time.monotonic() - begun >= limit:
+        process.kill()
+    out = b"".join(pieces).decode("utf-8", "replace").replace("\r\n", "\n")
+    return Run(status=process.wait(), out=re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out), seconds=time.monotonic() - begun)
+
+
 # --- envgen ---------------------------------------------------------------------------------------------------------------
 
 
-def envgen_command(scratch: Path, wheels: Path | None) -> tuple[list[str], str]:
-    """How to start envgen, and how it got here: from the wheels in an environment of its own, else the one that can be imported."""
+def envgen_command(scratch: Path, wheels: Path | None) -> tuple[list[str], str, list[str]]:
+    """How to start envgen, how it got here, and the folders it is in.
+
+    It comes from the wheels, in an environment of its own, else it is the one that can be imported. pytest comes with the wheels.
+    """
     if wheels is None:
-        return [sys.executable, "-m", "envgen"], "the envgen that this Python imports"
+        return [sys.executable, "-m", "envgen"], "the envgen that this Python imports", [str(REPO), *getsitepackages()]
     venv = scratch / "venv"
     find = ["--no-index", "--no-cache-dir", "--find-links", str(wheels), "conda-envgen"]
+    find += ["pytest"] if any(wheels.glob("pytest-*.whl")) else []
     made = command([sys.executable, "-m", "venv", str(venv)], os.environ)
     if made.status == 0:
         done = command([str(venv / "bin" / "python"), "-m", "pip", "install", "-q", *find], os.environ)
         if done.status == 0:
-            return [str(venv / "bin" / "envgen")], "installed by pip from the wheels into a virtual environment"
+            how = "installed by pip from the wheels into a virtual environment"
+            return [str(venv / "bin" / "envgen")], how, [str(path) for path in venv.glob("lib/python3*/site-packages")]
         print(f"pip in a virtual environment: {done.err.strip()[-600:]}", flush=True)
     site = scratch / "site"
     start = [sys.executable, "-I", "-c", _START, str(site)]
     done = command([sys.executable, "-m", "pip", "install", "-q", *find, "--target", str(site)], os.environ)
     if done.status == 0:
-        return start, "installed by pip from the wheels into a folder"
+        return start, "installed by pip from the wheels into a folder", [str(site)]
     print(f"pip into a folder: {done.err.strip()[-600:]}", flush=True)
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(site)
-    return start, "unpacked from the wheels, because pip could not install them"
+    return start, "unpacked from the wheels, because pip could not install them", [str(site)]
 
 
 # --- the machine ----------------------------------------------------------------------------------------------------------
@@ -247,6 +292,7 @@ def ask_probes(session: Session, label: str, python: str, cuda: str, folders: di
     able = able_frameworks(base)
     if not able:
         return
+    names = [row["framework"] for row in base.data["frameworks"]]
     if not folders:
         made = shadows(session.scratch / "shadows", library_names(base, cuda))
         folders.update({name: str(folder) for name, folder in made})
@@ -259,18 +305,52 @@ def ask_probes(session: Session, label: str, python: str, cuda: str, folders: di
     def shadow(name: str) -> dict[str, str]:
         return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, (folders[name], path)))}
 
+    one = next((name for name in _SETTINGS if name in able), "")
     clean, hidden = ({"LD_LIBRARY_PATH": ""} if path else {}), {"CUDA_VISIBLE_DEVICES": ""}
-    works: list[Callable[[], None]] = [
+    works: list[Callable[[], object]] = [
         partial(again, "required", clean, "--require-cuda"),
         partial(again, "hidden", hidden),
         partial(again, "hidden-required", hidden, "--require-cuda"),
         *(partial(again, name, shadow(name)) for name in folders),
         *([partial(again, "clean", clean)] if path else []),
         *([partial(again, "stubs-required", shadow("stubs"), "--require-cuda")] if "stubs" in folders else []),
+        *([partial(_with_setting, session, label, [*words, "--framework", one], one)] if one else []),
+        partial(session.start, f"text/{label}", [*session.envgen, *words[:3], *_chosen_words(able, names)], terminal=True),
+        *ask_pytest(session, label, python, able),
     ]
     with ThreadPoolExecutor(3) as pool:
         for work in [pool.submit(work) for work in works]:
             work.result()
+
+
+_SETTINGS = {"jax": ("JAX_PLATFORMS", "cpu")}  # a variable with which a framework takes the CPU in silence
+_TEST = "def test_that_needs_a_gpu():\n    pass\n"
+
+
+def _with_setting(session: Session, label: str, words: Sequence[str], framework: str) -> None:
+    """Probe a framework that is told to compute on the CPU, and must not."""
+    session.run(f"probe/{label}/setting", *words, "--require-cuda", variables=dict([_SETTINGS[framework]]))
+
+
+def _chosen_words(able: Sequence[str], names: Sequence[str]) -> list[str]:
+    return [] if set(able) == set(names) else [word for name in able for word in ("--framework", name)]
+
+
+def ask_pytest(session: Session, label: str, python: str, able: Sequence[str]) -> list[Callable[[], object]]:
+    """What runs `pytest --require-cuda` in an interpreter, with the GPU and without; nothing where pytest does not start there."""
+    path = [session.variables.get("PYTHONPATH", ""), *session.folders, os.environ.get("PYTHONPATH", "")]
+    variables = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    folder = session.scratch / "tests"
+    folder.mkdir(exist_ok=True)
+    (folder / "test_gpu.py").write_text(_TEST, encoding="utf-8")
+    argv = [python, "-m", "pytest", "-p", session.plugin, "-p", "no:cacheprovider"]
+    if session.start(f"pytest/{label}/starts", [*argv, "--version"], variables=variables, cwd=folder).status != 0:
+        return []
+    argv += [f"--require-cuda={','.join(able)}", "test_gpu.py"]
+    return [
+        partial(session.start, f"pytest/{label}/{name}", argv, variables={**variables, **more}, cwd=folder)
+        for name, more in (("seen", {}), ("hidden", {"CUDA_VISIBLE_DEVICES": ""}))
+    ]
 
 
 def able_frameworks(run: Run) -> list[str]:
@@ -285,6 +365,7 @@ def able_frameworks(run: Run) -> list[str]:
 
 def ask_doctor(session: Session, folders: Mapping[str, str]) -> None:
     """The machine as it is, with hidden GPUs and with a wrong LD_LIBRARY_PATH."""
+    session.start("text/doctor", [*session.envgen, "doctor"], terminal=True)
     session.run("doctor/hidden", "doctor", "--json", variables={"CUDA_VISIBLE_DEVICES": ""})
     path = os.environ.get("LD_LIBRARY_PATH", "")
     for name, folder in folders.items():
@@ -332,6 +413,7 @@ def report(session: Session, observed: Observed, checks: Sequence[Check], how: s
         "seconds": round(time.monotonic() - session.begun, 1),
         "frameworks": {label: _framework_rows(session, label) for label in observed.interpreters},
         "checks": [asdict(check) for check in checks],
+        "pages": {name: run.out.splitlines() for name, run in session.runs.items() if name.startswith("text/")},
         "faults": session.faults,
         "timings": dict(sorted(session.seconds.items())),
     }
@@ -417,10 +499,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = options(argv)
     with tempfile.TemporaryDirectory(prefix="gpu-check-", ignore_cleanup_errors=True) as scratch:
         begun = time.monotonic()
-        envgen, how = envgen_command(Path(scratch), chosen.wheels.absolute() if chosen.wheels else None)
+        envgen, how, folders = envgen_command(Path(scratch), chosen.wheels.absolute() if chosen.wheels else None)
         print(f"envgen: {how} ({time.monotonic() - begun:.1f} s)", flush=True)
         variables = {"ENVGEN_CACHE": f"{scratch}/cache", **({} if chosen.wheels else {"PYTHONPATH": str(REPO)})}
-        session = Session(Path(scratch), envgen, variables, begun)
+        plugin = "envgen" if chosen.wheels else "envgen.cli.pytest_plugin"  # an installed one has a name of its own
+        session = Session(Path(scratch), envgen, variables, plugin, folders, begun)
         repository(session.scratch / "repository")
         session.run("doctor", "doctor", "--json")
         made_up = chosen.double or not _data(session.runs.get("doctor")).get("machine", {}).get("driver")

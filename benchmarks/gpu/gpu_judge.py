@@ -112,6 +112,8 @@ def _doctor_checks(observed: Observed) -> Iterator[Check]:
     for shadow in SHADOWS:
         if shadow in observed.folders:
             yield ask(f"does doctor name the folder in LD_LIBRARY_PATH ({shadow})?", partial(_doctor_shadow, observed, shadow))
+    if "text/doctor" in observed.runs:
+        yield ask("does its page fit 80 columns?", lambda: _page_fits(observed.runs["text/doctor"], _names(observed)))
 
 
 _COMPARED: dict[str, tuple[Callable[[Told], Any], Callable[[Any], Any]]] = {
@@ -170,6 +172,14 @@ def _doctor_shadow(observed: Observed, shadow: str) -> Answer:
     return wanted, ", ".join(told) or "nothing", wanted in told and bool(severe)
 
 
+def _page_fits(run: Run, names: Sequence[str]) -> Answer:
+    """Every line fits, and what the machine has stands in the page."""
+    lines = run.out.splitlines()
+    longest = max(map(len, lines))
+    right = run.status == 0 and longest <= 80 and all(name in run.out for name in names) and "Traceback" not in run.err
+    return f"exit 0, at most 80 columns, {names}", f"exit {run.status}, {len(lines)} lines of at most {longest} columns", right
+
+
 # --- targets --------------------------------------------------------------------------------------------------------------
 
 
@@ -198,8 +208,12 @@ def _chosen(observed: Observed, project: str) -> Answer:
     driver = _numbers(observed.runs["doctor"].data["machine"]["cuda"])
     run = observed.runs[f"lock/{project}"]
     if runs is None:
-        refused = run.status == 2 and (not cuda or "cannot run any CUDA target" in run.err or "has no " in run.err)
-        return "no CUDA target runs here", f"exit {run.status}", refused or (not cuda and run.status == 0)
+        refused = run.status == 2 and (not cuda or "CUDA target" in run.err)
+        return (
+            "no CUDA target runs here",
+            f"exit {run.status}: {run.err.partition(chr(10))[0]}",
+            refused or (not cuda and run.status == 0),
+        )
     rows = [(row["target"], row["state"]) for row in run.data]
     newer = [fit["target"] for fit in cuda if _numbers(fit["cuda"]) > _numbers(runs["cuda"]) and not fit["why"]]
     right = rows == [(runs["target"], "unchanged")] and _numbers(runs["cuda"])[0] <= driver[0] and not newer and run.status == 0
@@ -230,18 +244,66 @@ def _probe_checks(observed: Observed, label: str) -> Iterator[Check]:
     yield ask("does every framework compute on the GPU?", lambda: _computes(runs))
     for framework in _frameworks(runs["as-it-is"]):
         yield ask(f"which GPU does {framework} see?", partial(_sees, observed, runs, framework))
-    yield ask("--require-cuda with the GPU", lambda: _exit(runs["required"], 0, ("ok", "note")))
+    yield ask("--require-cuda with the GPU", lambda: _exit(runs["required"], 0, _FINE))
     yield ask("an empty CUDA_VISIBLE_DEVICES", lambda: _hidden(runs["hidden"]))
     yield ask("an empty CUDA_VISIBLE_DEVICES with --require-cuda", lambda: _required(runs["hidden-required"], {"hidden"}))
     for shadow in SHADOWS:
         if shadow in runs:
             yield ask(f"a wrong LD_LIBRARY_PATH ({shadow})", partial(_shadowed, runs[shadow], observed.folders[shadow]))
+    if "setting" in runs:
+        yield ask("a variable that selects the CPU with --require-cuda", lambda: _setting(runs["setting"]))
+    if f"text/{label}" in observed.runs:
+        yield ask("what does probe print?", lambda: _printed(observed.runs[f"text/{label}"], runs["as-it-is"], _names(observed)))
+    yield from _pytest_checks(observed, label)
     if "stubs-required" in runs:
         yield ask("a stub of the driver with --require-cuda", lambda: _consistent(runs["stubs-required"]))
 
 
 def _of(name: str, label: str) -> bool:
     return name.startswith(f"probe/{label}/")
+
+
+def _setting(run: Run) -> Answer:
+    """An error, whose text and hint name the variable."""
+    issues = [issue for row in run.data["frameworks"] for issue in row["issues"] if issue["severity"] == "error"]
+    named = [issue["rule"] for issue in issues if "JAX_PLATFORMS=cpu" in issue["text"] and "JAX_PLATFORMS" in issue["hint"]]
+    return "exit 1, JAX_PLATFORMS=cpu is named", f"exit {run.status}, {_rules(run)}", run.status == 1 and bool(named)
+
+
+def _printed(run: Run, told: Run, names: Sequence[str]) -> Answer:
+    """A line for each framework with the same verdict as in the JSON, and the GPUs."""
+    lines = [f"{row['framework']}: {row['state']}: {row['reason']}" for row in told.data["frameworks"] if _is_cuda(row)]
+    missing = [line for line in (*lines, *names) if line not in run.out]
+    return f"exit 0, {len(lines)} verdicts, {names}", f"exit {run.status}, missing: {missing}", run.status == 0 and not missing
+
+
+def _pytest_checks(observed: Observed, label: str) -> Iterator[Check]:
+    """The plugin, where pytest and envgen can be started in that Python."""
+    runs = {name.rpartition("/")[2]: run for name, run in observed.runs.items() if name.startswith(f"pytest/{label}/")}
+    question = "pytest --require-cuda"
+    if not runs:
+        return
+    if runs["starts"].status != 0:
+        yield _skipped(label, question, f"pytest does not start there: {runs['starts'].err.strip().rpartition(chr(10))[2]}")
+        return
+    yield _check(label, f"{question} with the GPU", lambda: _tested(runs["seen"]))
+    yield _check(label, f"{question} and an empty CUDA_VISIBLE_DEVICES", lambda: _not_tested(runs["hidden"]))
+
+
+def _tested(run: Run) -> Answer:
+    right = run.status == 0 and "1 passed" in run.out and "require-cuda: " in run.out
+    return "exit 0, 1 passed", f"exit {run.status}, {_last(run)}", right
+
+
+def _not_tested(run: Run) -> Answer:
+    right = run.status == 1 and "[hidden]" in run.out and "passed" not in run.out
+    return "exit 1, [hidden], no test", f"exit {run.status}, {_last(run)}", right
+
+
+def _last(run: Run) -> str:
+    """The last line that says something."""
+    lines = [line for line in f"{run.out}\n{run.err}".splitlines() if line.strip(" =!")]
+    return lines[-1].strip(" =!") if lines else "nothing"
 
 
 def _nothing_to_probe(run: Run) -> Answer:
@@ -271,17 +333,34 @@ def _only_imported(row: Mapping[str, Any]) -> bool:
 
 
 def _computes(runs: Mapping[str, Run]) -> Answer:
-    """Every CUDA build is ok; a warning about the machine's own LD_LIBRARY_PATH is right if it is ok without that variable."""
+    """Every CUDA build computes on the GPU; a warning about the machine's own LD_LIBRARY_PATH is right if none is left without it.
+
+    A note is no fault: that CUDA's minor-version compatibility applies, or that nothing names what a build is meant for.
+    """
     rows = runs["as-it-is"].data["frameworks"]
-    found = {row["framework"]: row["state"] for row in rows if _is_cuda(row)}
-    others = [row["framework"] for row in rows if not _is_cuda(row) and row["state"] not in ("ok", "note")]
-    right = bool(found) and set(found.values()) == {"ok"} and not others
+    builds = [row for row in rows if _is_cuda(row)]
+    others = [row["framework"] for row in rows if not _is_cuda(row) and row["state"] not in _FINE]
+    right = bool(builds) and all(map(_on_gpu, builds)) and not others
     if not right and "clean" in runs:
-        blamed = [row for row in rows if row["state"] != "ok" and _is_cuda(row) and not _names_variable(row)]
-        clean = {row["framework"]: row["state"] for row in runs["clean"].data["frameworks"] if _is_cuda(row)}
-        right = not blamed and not others and clean.keys() == found.keys() and set(clean.values()) == {"ok"}
-        return "ok, or ok without LD_LIBRARY_PATH", f"{found}; without LD_LIBRARY_PATH {clean}", right
-    return "ok for each CUDA build", f"{found}{f'; wrong: {others}' if others else ''}", right
+        blamed = [row for row in builds if not _on_gpu(row) and not _names_variable(row)]
+        clean = [row for row in runs["clean"].data["frameworks"] if _is_cuda(row)]
+        same = bool(builds) and [row["framework"] for row in clean] == [row["framework"] for row in builds]
+        right = same and all(map(_on_gpu, clean)) and not blamed and not others
+        return f"{_COMPUTES}, or so without LD_LIBRARY_PATH", f"{_told(builds)}; without LD_LIBRARY_PATH {_told(clean)}", right
+    return f"{_COMPUTES}, each CUDA build", f"{_told(builds)}{f'; wrong: {others}' if others else ''}", right
+
+
+_FINE, _COMPUTES = ("ok", "note"), "ok or note, computed on the GPU"
+
+
+def _on_gpu(row: Mapping[str, Any]) -> bool:
+    return row["state"] in _FINE and row["ran_on"] == "gpu" and row["agrees"] is True
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The verdict on each framework, with its notes."""
+    told = {row["framework"]: ", ".join((row["state"], *(issue["rule"] for issue in row["issues"]))) for row in rows}
+    return "; ".join(f"{name}: {state}" for name, state in told.items()) or "none"
 
 
 def _names_variable(row: Mapping[str, Any]) -> bool:
@@ -341,7 +420,7 @@ def _shadowed(run: Run, folder: str) -> Answer:
 def _outcome(row: Mapping[str, Any], folder: str) -> tuple[str, str]:
     rules = ", ".join(issue["rule"] for issue in row["issues"]) or "no finding"
     loaded = any(_within(library["path"], folder) for library in row["libraries"])
-    if row["state"] in ("ok", "note") and row["ran_on"] == "gpu" and row["agrees"] and not loaded:
+    if _on_gpu(row) and not loaded:
         return "own libraries", rules
     told = any(folder in f"{issue['text']} {issue['hint']}" for issue in row["issues"] if issue["severity"] != "note")
     return ("named" if told else "wrong"), rules

@@ -2,7 +2,7 @@
 
     python benchmarks/gpu/gpu_pack.py [--python-version 3.12] [--glibc 2.28] [--to dist/gpu-wheels]
 
-The wheels are envgen, built from this checkout, and its dependencies for the Python, the processor (x86-64) and the glibc of that
+The wheels are envgen, built from this checkout, its dependencies, and pytest for its plugin, for the Python, the processor (x86-64) and the glibc of that
 machine. Needs a network, or a folder of wheels that pip is configured to look in.
 """
 
@@ -31,11 +31,11 @@ def platforms(glibc: str) -> list[str]:
 
 
 def download(wheel: Path, version: str, glibc: str, folder: Path) -> list[str]:
-    """The command that downloads the dependencies of a wheel for another machine."""
+    """The command that downloads the dependencies of a wheel, and pytest, for another machine."""
     tags = [word for tag in platforms(glibc) for word in ("--platform", tag)]
     abis = [word for abi in (f"cp{version.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)]
     argv = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--implementation", "cp", *abis, *tags]
-    return [*argv, "--python-version", version, "--dest", str(folder), str(wheel)]
+    return [*argv, "--python-version", version, "--dest", str(folder), str(wheel), "pytest"]
 
 
 def pack(folder: Path, version: str, glibc: str) -> int:

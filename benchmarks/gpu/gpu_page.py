@@ -9,7 +9,7 @@ from typing import Any
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 72em; padding: 0 1em; color: #222; background: #fff }
 table { border-collapse: collapse; width: 100%; margin: 0 0 2em } th, td { text-align: left; vertical-align: top; padding: .3em .8em .3em 0; border-bottom: 1px solid #ddd }
-td { overflow-wrap: anywhere } .passed { color: #146c2e } .failed { color: #b3261e; font-weight: bold } .skipped { color: #666 }
+pre { font-size: 12px; line-height: 1.35; overflow-x: auto } td { overflow-wrap: anywhere } .passed { color: #146c2e } .failed { color: #b3261e; font-weight: bold } .skipped { color: #666 }
 """
 
 
@@ -37,6 +37,8 @@ def page(told: Mapping[str, Any]) -> str:
         _table(("about", "question", "expected", "found", "verdict"), checks),
         "<h2>Frameworks</h2>",
         *(_frameworks(label, rows) for label, rows in told["frameworks"].items()),
+        "<h2>What people see</h2>",
+        *(f"<h3>{escape(name)}</h3>\n<pre>{escape(chr(10).join(lines))}</pre>" for name, lines in told["pages"].items()),
     ]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n' + "\n".join(body) + "\n</body></html>\n"

@@ -68,7 +68,7 @@ def probe(
     from envgen.probe import report
     from envgen.probe.probe import probe as run_probe
 
-    if interpreter and (project or prefix):
+    if interpreter is not None and (project or prefix):
         raise click.UsageError("--python names the environment already: leave out PROJECT and --prefix")
     layout = layout_of(context, root) if project else layout_or_none(context, root)
     with Terminal() as reporter:
@@ -77,7 +77,7 @@ def probe(
 
             found_there = installed_environment(layout, project, target or "auto", prefix, reporter)
             prefix, target = found_there.prefix, found_there.target
-        place = interpreter or prefix or _active()
+        place = interpreter if interpreter is not None else prefix or _active()
         _, matrix = facts_of(layout)
         name = _target_name(target, matrix) if target else ""
         found = run_probe(place, matrix, reporter, target=name, frameworks=frameworks, timeout=timeout, cuda_required=require_cuda)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.version import Version
@@ -38,11 +39,12 @@ def read_interpreter(site: Site, catalogue: Catalogue, target: str = "") -> Inst
 
     Raises BadInput for an unknown target.
     """
+    python = site.interpreter.python
     if is_environment(site.prefix):
-        return read_environment(site.prefix, catalogue, target)
+        return replace(read_environment(site.prefix, catalogue, target), interpreter=python)
     frameworks = _frameworks(read_folders(site.folders, current_platform()), catalogue)
     expected = _by_target(target, "--target") if target else None
-    return InstalledEnvironment(prefix=site.prefix, target=target, expected=expected, frameworks=frameworks)
+    return InstalledEnvironment(prefix=site.prefix, target=target, expected=expected, frameworks=frameworks, interpreter=python)
 
 
 def _by_target(target: str, because: str) -> Expectation:

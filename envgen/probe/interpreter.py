@@ -56,6 +56,8 @@ def read_site(name: str) -> Site:
 
 def _found(name: str) -> Path:
     """The file of an interpreter. A link is not followed: that of a virtual environment is what makes it one."""
+    if not name.strip():
+        raise BadInput("--python names no interpreter", hint="give its path, for example .venv/bin/python")
     path = Path(which(name) or name).absolute()
     if path.is_dir():
         hint = "give its interpreter, for example bin/python; a conda environment can be named with --prefix"
@@ -79,11 +81,11 @@ def _answer(path: Path) -> dict[str, Any]:
             check=False,
         )
         told = json.loads(done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2])
-        version = tuple(told["version"])
+        version = tuple(map(int, told["version"]))
+        found = {"prefix": str(told["prefix"]), "base": str(told["base"]), "path": list(map(str, told["path"]))}
     except (OSError, ValueError, TypeError, KeyError, subprocess.TimeoutExpired):
         raise BadInput("this is not a Python interpreter, or it does not start", where=path, hint=hint) from None
     if version < _OLDEST:
         what = f"this is Python {'.'.join(map(str, version))}; the probe needs Python {'.'.join(map(str, _OLDEST))} or newer"
         raise BadInput(what, where=path, hint="give a newer one")
-    found: dict[str, Any] = told
     return found

@@ -78,6 +78,7 @@ class Answer:
     outside: bool = False  # whether that file lies outside the environment
     build: BuildKind = "unknown"
     cuda: Version | None = None  # of the build: major.minor, or a major alone
+    compiler: Version | None = None  # the CUDA of the compiler that it loads at run time, if it says so
     cudnn: Version | None = None
     available: bool | None = None  # whether it can use a GPU; None if it was not asked, or could not answer
     devices: tuple[Device, ...] = ()
@@ -139,14 +140,21 @@ class Interpreter:
 class InstalledEnvironment:
     """An environment as its files describe it: the target it was made for ("" if nothing names one), and its frameworks by name.
 
-    With `cuda_required`, every framework must compute on a GPU, whatever its package is meant for.
+    `interpreter` is the Python that was named, if not the folder was. With `cuda_required`, every framework must compute on a GPU,
+    whatever its package is meant for.
     """
 
     prefix: Path
     target: str
     expected: Expectation | None  # by the target; None without one
     frameworks: Mapping[str, InstalledFramework]
+    interpreter: Path | None = None
     cuda_required: bool = False
+
+    @property
+    def where(self) -> Path:
+        """What was named."""
+        return self.interpreter or self.prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,12 +215,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do."""
+    """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do.
+
+    `folder` is the one that it is about, if it is about one.
+    """
 
     rule: str
     severity: IssueSeverity
     text: str
     hint: str = ""
+    folder: str = ""
 
 
 ProbeRule = Callable[[Comparison], Iterator[Issue]]

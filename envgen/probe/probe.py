@@ -85,10 +85,10 @@ def _modules(environment: InstalledEnvironment, known: Iterable[str], asked: tup
     named = {found.module: found for found in installed} | {found.framework: found for found in installed}
     if not asked and not named:
         hint = "name another environment with --prefix or --python, or one of its modules with --framework"
-        raise BadInput("no framework of the matrices is installed", where=environment.prefix, hint=hint)
+        raise BadInput("no framework of the matrices is installed", where=environment.where, hint=hint)
     for name in asked:
         if name in known and name not in named:
-            raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
+            raise BadInput(f"`{name}` is not installed", where=environment.where, hint=_installed_here(environment))
     chosen = [named[name] for name in asked if name in named] if asked else installed
     return {found.framework: found.module for found in chosen} | {name: name for name in asked if name not in named}
 
@@ -106,7 +106,7 @@ def _answers(
     for name, module in modules.items():  # one after another: they share the GPU's memory
         answer = run_probe(interpreter, name, module, catalogue, timeout)
         if name not in environment.frameworks and answer.problem("import") == f"ModuleNotFoundError: No module named '{module}'":
-            raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
+            raise BadInput(f"`{name}` is not installed", where=environment.where, hint=_installed_here(environment))
         answers.append(answer)
         reporter.step(name)
     reporter.end()

@@ -83,7 +83,7 @@ def foreign_libraries(case: Comparison) -> Iterator[Issue]:
         text = f"loaded {names} from outside the environment: {folder}{built}"
         severity: IssueSeverity = "error" if other else "warning"
         hint = f"{found_through(case, folder)}; try without it"
-        yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint)
+        yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint, folder=folder)
 
 
 def no_code_for_one(case: Comparison) -> Iterator[Issue]:
@@ -106,10 +106,12 @@ def no_code_in_cudnn(case: Comparison) -> Iterator[Issue]:
 
 
 def newer_than_driver(case: Comparison) -> Iterator[Issue]:
-    """A build for a newer minor than the driver's runs, but code that is compiled at run time may not."""
-    cuda, newest = case.answer.cuda, case.machine.cuda
+    """A build for a newer minor than the driver's runs, but code that is compiled at run time may not: what compiles it decides."""
+    compiler, newest = case.answer.compiler, case.machine.cuda
+    cuda = compiler or case.answer.cuda
     if case.answer.sees_gpu and cuda and newest and cuda.major == newest.major and cuda > newest:
-        text = f"is built for CUDA {cuda}, but the driver supports CUDA {newest}: code compiled at run time may fail"
+        what = "compiles at run time with" if compiler else "is built for"
+        text = f"{what} CUDA {cuda}, but the driver supports CUDA {newest}: code compiled at run time may fail"
         yield Issue(rule="newer-than-driver", severity="note", text=text, hint="update the driver if it does")
 
 

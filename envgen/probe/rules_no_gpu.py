@@ -86,7 +86,7 @@ def stub_driver(case: Comparison) -> Iterator[Issue]:
         if "/stubs/" in library.path and library.name.startswith(("libcuda.so", "libnvidia-ml")):
             text = f"sees no GPU: it loaded {library.path}, a stub that is only for linking"
             hint = f"{found_through(case, library.folder)}; remove that folder"
-            yield Issue(rule="stub-driver", severity=case.missing_gpu, text=text, hint=hint)
+            yield Issue(rule="stub-driver", severity=case.missing_gpu, text=text, hint=hint, folder=library.folder)
 
 
 def no_code_for_any(case: Comparison) -> Iterator[Issue]:
@@ -101,7 +101,7 @@ def foreign_library(case: Comparison) -> Iterator[Issue]:
     for folder, libraries in list(foreign(case.answer).items())[:1]:
         text = f"sees no GPU, and loaded {libraries[0].name} from outside the environment: {folder}"
         hint = f"{found_through(case, folder)}; try without it"
-        yield Issue(rule="foreign-library", severity=case.missing_gpu, text=text, hint=hint)
+        yield Issue(rule="foreign-library", severity=case.missing_gpu, text=text, hint=hint, folder=folder)
 
 
 _NOT_LOADED = re.compile(r"Could not load dynamic library '([^']+)'|(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
@@ -138,6 +138,9 @@ def unexplained(case: Comparison) -> Iterator[Issue]:
         f"sees no GPU, although this machine has one ({gpus}){f', with {settings}' if settings else ''}{f': {own}' if own else ''}"
     )
     hint = "check `nvidia-smi`, /dev/nvidia* and the GPU settings of the container"
+    if case.answer.settings:
+        names = ", ".join(setting.partition("=")[0] for setting in case.answer.settings)
+        hint = f"try without {names}, which selects its device; else {hint}"
     yield Issue(rule="unexplained", severity=case.missing_gpu, text=text, hint=hint)
 
 

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def row(framework: str, state: str = "ok", ran_on: str | None = "gpu", issues: t
         "version": "2.11.0",
         "cuda": "13.0",
         "state": state,
+        "reason": "sees 1 GPU" if ran_on == "gpu" else "sees no GPU",
         "meant": {"gpu": True},
         "cuda_build": True,
         "devices": seen,
@@ -54,8 +56,8 @@ def row(framework: str, state: str = "ok", ran_on: str | None = "gpu", issues: t
     }
 
 
-def issue(rule: str, severity: str = "error", hint: str = "") -> dict[str, str]:
-    return {"rule": rule, "severity": severity, "text": "sees no GPU", "hint": hint}
+def issue(rule: str, severity: str = "error", hint: str = "", text: str = "sees no GPU") -> dict[str, str]:
+    return {"rule": rule, "severity": severity, "text": text, "hint": hint}
 
 
 def blind(rule: str, hint: str = "") -> list[dict[str, Any]]:
@@ -64,6 +66,11 @@ def blind(rule: str, hint: str = "") -> list[dict[str, Any]]:
 
 def run(status: int, data: Any) -> Run:
     return Run(status=status, out=json.dumps(data))
+
+
+def set_to_cpu() -> list[dict[str, Any]]:
+    said = issue("unexplained", hint="try without JAX_PLATFORMS", text="sees no GPU, with JAX_PLATFORMS=cpu")
+    return [row("jax", "error", "cpu", (said,))]
 
 
 def healthy() -> Observed:
@@ -89,6 +96,12 @@ def healthy() -> Observed:
         "probe/python 1/empty-library": run(0, good),
         "probe/python 1/stubs": run(1, {"frameworks": blind("stub-driver", through["stubs"])}),
         "probe/python 1/stubs-required": run(1, {"frameworks": blind("stub-driver")}),
+        "probe/python 1/setting": run(1, {"frameworks": set_to_cpu()}),
+        "text/doctor": Run(status=0, out=f"machine\n  GPU  {NAME}\n"),
+        "text/python 1": Run(status=0, out=f"machine: {NAME}\npytorch: ok: sees 1 GPU\njax: ok: sees 1 GPU\n"),
+        "pytest/python 1/starts": Run(status=0, err="pytest 9\n"),
+        "pytest/python 1/seen": Run(status=0, out="require-cuda: pytorch sees 1 GPU\n=== 1 passed in 0.1s ===\n"),
+        "pytest/python 1/hidden": Run(status=1, out="!!! Exit: --require-cuda: pytorch ... [hidden] !!!\n"),
         "probe/python 2/as-it-is": Run(status=2, err="error: /usr: no framework of the matrices is installed\n"),
     }
     told = Told((Card(NAME, "9.0"),), "580.159.04", "13.0")
@@ -106,6 +119,11 @@ def changed(name: str, edit: Edit, status: int | None = None) -> Observed:
 
 def failed(observed: Observed) -> set[str]:
     return {check.question for check in judge(observed) if check.state == "failed"}
+
+
+def said(name: str, out: str, status: int) -> Observed:
+    """The healthy machine with another text."""
+    return replace(healthy(), runs={**healthy().runs, name: Run(status=status, out=out)})
 
 
 def test_a_healthy_machine_passes_every_check() -> None:
@@ -174,7 +192,9 @@ WRONG: list[tuple[str, Edit, int | None, str]] = [
     ("newest", _set(1, "target", to="cu132"), None, "what is cuda: newest for this driver and GPU?"),
     ("newest", _set(1, "target", to="cu129"), None, "what is cuda: newest for this driver and GPU?"),
     ("newest", lambda data: data.pop(), None, "what is cuda: newest for this driver and GPU?"),
-    ("probe/python 1/as-it-is", _set(*FIRST, "state", to="note"), None, "does every framework compute on the GPU?"),
+    ("probe/python 1/as-it-is", _set(*FIRST, "state", to="warning"), None, "does every framework compute on the GPU?"),
+    ("probe/python 1/as-it-is", _set(*FIRST, "ran_on", to="cpu"), None, "does every framework compute on the GPU?"),
+    ("probe/python 1/as-it-is", _set(*FIRST, "agrees", to=False), None, "does every framework compute on the GPU?"),
     ("probe/python 1/as-it-is", _set("frameworks", to=[]), None, "does every framework compute on the GPU?"),
     ("probe/python 1/as-it-is", _set(*FIRST, "devices", to=[]), None, "which GPU does pytorch see?"),
     ("probe/python 1/as-it-is", _set(*FIRST, "devices", 0, "name", to="NVIDIA H200"), None, "which GPU does pytorch see?"),
@@ -212,6 +232,27 @@ WRONG: list[tuple[str, Edit, int | None, str]] = [
     ("probe/python 1/stubs", _set(*FIRST, "issues", to=[issue("unexplained")]), None, "a wrong LD_LIBRARY_PATH (stubs)"),
     ("probe/python 1/stubs-required", _set(*FIRST, "state", to="warning"), None, "a stub of the driver with --require-cuda"),
     ("probe/python 1/stubs-required", _same, 0, "a stub of the driver with --require-cuda"),
+    ("probe/python 1/setting", _same, 0, "a variable that selects the CPU with --require-cuda"),
+    (
+        "probe/python 1/setting",
+        _set(*FIRST, "issues", 0, "hint", to="check it"),
+        None,
+        "a variable that selects the CPU with --require-cuda",
+    ),
+]
+SEEN, HIDDEN = "pytest --require-cuda with the GPU", "pytest --require-cuda and an empty CUDA_VISIBLE_DEVICES"
+WRONG_TEXTS = [
+    ("text/doctor", f"GPU  {NAME}", 1, "does its page fit 80 columns?"),
+    ("text/doctor", "GPU", 0, "does its page fit 80 columns?"),
+    ("text/doctor", f"GPU  {NAME}".ljust(81, "."), 0, "does its page fit 80 columns?"),
+    ("text/python 1", f"{NAME}\npytorch: ok: sees 1 GPU", 0, "what does probe print?"),
+    ("text/python 1", "pytorch: ok: sees 1 GPU\njax: ok: sees 1 GPU", 0, "what does probe print?"),
+    ("pytest/python 1/seen", "1 passed", 0, SEEN),
+    ("pytest/python 1/seen", "require-cuda: yes\n1 skipped", 0, SEEN),
+    ("pytest/python 1/seen", "require-cuda: yes\n1 passed", 1, SEEN),
+    ("pytest/python 1/hidden", "1 passed [hidden]", 1, HIDDEN),
+    ("pytest/python 1/hidden", "[unexplained]", 1, HIDDEN),
+    ("pytest/python 1/hidden", "[hidden]", 0, HIDDEN),
 ]
 
 
@@ -220,7 +261,20 @@ def test_a_wrong_answer_fails_its_check(name: str, edit: Edit, status: int | Non
     assert question in failed(changed(name, edit, status))
 
 
-@pytest.mark.parametrize("name", sorted(healthy().runs))
+@pytest.mark.parametrize(
+    ("name", "out", "status", "question"), WRONG_TEXTS, ids=[f"{n}-{row[3]}" for n, row in enumerate(WRONG_TEXTS)]
+)
+def test_a_wrong_text_fails_its_check(name: str, out: str, status: int, question: str) -> None:
+    assert question in failed(said(name, out, status))
+
+
+def test_a_pytest_that_does_not_start_is_skipped() -> None:
+    observed = said("pytest/python 1/starts", "", 1)
+    (skipped,) = (check for check in judge(observed) if check.state == "skipped")
+    assert (skipped.question, failed(observed)) == ("pytest --require-cuda", set())
+
+
+@pytest.mark.parametrize("name", sorted(set(healthy().runs) - {"pytest/python 1/starts"}))
 @pytest.mark.parametrize(
     "broken", [Run(status=None), Run(status=1, out="Traceback"), Run(status=0, out="[]"), Run(status=0, out="{}")]
 )
@@ -231,7 +285,7 @@ def test_an_answer_that_cannot_be_read_fails_at_least_one_check(name: str, broke
 
 def test_every_question_is_failed_by_a_test() -> None:
     questions = {check.question for check in judge(healthy())}
-    assert questions - {question for *_, question in WRONG} == {
+    assert questions - {question for *_, question in (*WRONG, *WRONG_TEXTS)} == {
         "does doctor name the folder in LD_LIBRARY_PATH (not-a-library)?",  # the same function as for empty-library
         "which GPU does jax see?",  # the same function as for pytorch
         "what can be probed?",  # by what cannot be read
@@ -260,6 +314,39 @@ def test_a_cpu_build_beside_cuda_builds_is_not_asked_for_a_gpu() -> None:
         data["frameworks"].append({**row("onnxruntime", "note", None, (issue("import-only", "note"),)), "meant": {"gpu": None}})
 
     assert failed(changed("probe/python 1/as-it-is", add)) == set()
+
+
+# --- a real machine ---------------------------------------------------------------------------------------------------------
+
+
+def answered() -> Observed:
+    """What an H100 with driver 580 and CUDA 13.0 answered, with torch, jax, cupy and onnxruntime installed by pip.
+
+    Cut down to what is judged, with other folders. CuPy is built for CUDA 13.2: it runs by minor-version compatibility.
+    """
+    told = json.loads((Path(__file__).parent / "answers" / "gpu_check_h100.json").read_text(encoding="utf-8"))
+    runs = {name: Run(status=row["status"], out=json.dumps(row["out"]), err=row["err"]) for name, row in told.items()}
+    folders = {name: f"/shadows/{name}" for name in FOLDERS}
+    return Observed(
+        told=Told((Card(NAME, "9.0"),), "580.159.04", "13.0"), runs=runs, folders=folders, interpreters=("python 1", "python 2")
+    )
+
+
+def test_the_answers_of_a_real_machine_pass() -> None:
+    assert [(check.question, check.found) for check in judge(answered()) if check.state != "passed"] == []
+    found = next(check for check in judge(answered()) if check.question == "does every framework compute on the GPU?")
+    assert found.found == "cupy: note, newer-than-driver; jax: ok; pytorch: ok"
+
+
+def test_minor_version_compatibility_is_no_failure_but_a_warning_is() -> None:
+    """A note says what may fail on this driver; that the framework computed on the GPU is another question."""
+    note = issue("newer-than-driver", "note", "update the driver if it does")
+    question = "does every framework compute on the GPU?"
+    assert question not in failed(changed("probe/python 1/as-it-is", _set(*FIRST, to=row("pytorch", "note", issues=(note,)))))
+    warned = row("pytorch", "warning", issues=({**note, "severity": "warning"},))
+    assert question in failed(changed("probe/python 1/as-it-is", _set(*FIRST, to=warned)))
+    elsewhere = row("pytorch", "note", "cpu", issues=(note,))
+    assert question in failed(changed("probe/python 1/as-it-is", _set(*FIRST, to=elsewhere)))
 
 
 # --- what may be published ------------------------------------------------------------------------------------------------
@@ -296,6 +383,7 @@ def report(*checks: Check) -> dict[str, Any]:
         "frameworks": {"python 1": [{"framework": "pytorch", "state": "ok"}], "python 2": []},
         "checks": [vars(check) for check in checks],
         "faults": ["doctor: <script>"],
+        "pages": {"text/doctor": ["<script>"]},
         "timings": {},
     }
 

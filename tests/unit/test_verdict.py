@@ -227,6 +227,12 @@ def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Evaluate, driver: str, c
     assert (found.issues[0].rule == "driver-too-old") == old
 
 
+def test_a_setting_that_selects_the_device_is_what_to_try_without(verdict: Evaluate) -> None:
+    (issue,) = verdict(replace(BLIND, settings=("JAX_PLATFORMS=cpu",)), environment(), HOST).issues
+    assert (issue.rule, "with JAX_PLATFORMS=cpu" in issue.text) == ("unexplained", True)
+    assert issue.hint.startswith("try without JAX_PLATFORMS, which selects its device; else check `nvidia-smi`")
+
+
 def test_on_windows_cuda_13_needs_driver_580(verdict: Evaluate) -> None:
     """576.02 came with CUDA 12.9."""
     machine = Machine(driver=V("576.02"), cuda=V("12.9"), gpus=(T4,))
@@ -400,6 +406,41 @@ FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, s
     "not shown to compute": (ONLY_IMPORTED, REQUIRED, HOST, ("not-shown", "error")),
     "nothing said": (SEES, environment(PLAIN_WHEEL), HOST, ("no-target", "note")),
 }
+
+
+def test_a_folder_is_named_once(verdict: Evaluate) -> None:
+    """The stub that hides the GPU is not told again as a library from outside; one of another major is, because that is more."""
+    stub = Library("/opt/cuda/stubs/libcuda.so.1", "foreign")
+    found = verdict(replace(BLIND, libraries=(stub, FOREIGN)), environment(), HOST)
+    assert [(issue.rule, issue.folder) for issue in found.issues] == [
+        ("stub-driver", "/opt/cuda/stubs"),
+        ("foreign-library", "/usr/local/cuda-12.4/lib64"),
+    ]
+    other = verdict(replace(BLIND, libraries=(OTHER_FOREIGN,)), environment(), HOST)
+    assert [issue.severity for issue in other.issues] == ["error", "error"]
+    assert "but the build is for CUDA 12.6" in other.issues[1].text
+
+
+@pytest.mark.parametrize(
+    ("build", "compiler", "said"),
+    [
+        ("12.6", "12.2", ""),  # what was built needs no newer driver, by minor-version compatibility; what compiles is as old as it
+        ("12.2", "12.2", ""),
+        (
+            "12.2",
+            "12.6",
+            "compiles at run time with CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail",
+        ),
+        ("12.6", None, "is built for CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail"),
+    ],
+)
+def test_what_compiles_at_run_time_decides_whether_it_may_fail(
+    verdict: Evaluate, build: str, compiler: str | None, said: str
+) -> None:
+    installed = replace(CUDA_BUILD, expected=Expectation("cuda", cuda=V("12")))
+    answer = replace(SEES, cuda=V(build), compiler=V(compiler) if compiler else None)
+    found = verdict(answer, environment(installed), replace(HOST, cuda=V("12.2")))
+    assert [issue.text for issue in found.issues] == ([said] if said else [])
 
 
 @pytest.mark.parametrize("name", FINDINGS)
