@@ -70,8 +70,11 @@ def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
 
 
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:
-    """Whether a record's dependencies on `python` and `python_abi` allow a Python minor."""
-    wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]
+    """Whether a record's dependencies on `python`, `python_abi` and `cpython` allow a Python minor.
+
+    A build for every Python from one on (abi3) bounds `cpython` alone.
+    """
+    wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi", "cpython")]
     return all(admits(words[1], str(minor) if words[0] == "python_abi" else f"{minor}.99") for words in wanted if len(words) > 1)
 
 

@@ -77,7 +77,7 @@ class PublishedBuild:
     platform: Platform
     pythons: frozenset[Version]
     one_python: bool
-    says_python: bool = True  # whether its record names Python; a library does not, and the package on top of it does
+    says_python: bool = True  # whether its record names some Pythons; that of a library names none
     cudnn: int | None
     needs: tuple[str, ...]
 

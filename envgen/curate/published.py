@@ -103,7 +103,7 @@ class BuildIndex:
             platform=platform,
             pythons=runs if len(runs) == 1 else runs & frozenset(self.pythons),
             one_python=len(runs) == 1,
-            says_python=any(need.split()[0] in ("python", "python_abi") for need in record.depends),
+            says_python=any(need.split()[0] in ("python", "python_abi", "cpython") and " " in need for need in record.depends),
             cudnn=_cudnn_of(self.catalogue, str(record.build), needs),
             needs=needs,
         )

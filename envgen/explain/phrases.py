@@ -215,9 +215,12 @@ def _platforms(problem: Problem) -> tuple[Platform, ...]:
 
 
 def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) -> str:
-    """`for CPU and CUDA 12.6, 12.9`; `without CUDA`."""
-    found = {variant for row in rows if platform is None or platform in row.platforms for variant in row.variants}
-    built = _built_for(found if cpu else found - {None})
+    """`for CPU and CUDA 12.6, 12.9`; `for CUDA 12.0 to 12.9` for builds that run with all of them; `without CUDA`."""
+    stated = {span for row in rows if platform is None or platform in row.platforms for span in row.stated}
+    names_cpu = cpu and any(None in span for span in stated)
+    spans = sorted((row for span in stated if (row := by_cuda(span - {None}))), key=lambda row: (row[0] or Version("0"), len(row)))
+    cudas = listed(dict.fromkeys(f"{row[0]} to {row[-1]}" if len(row) > 1 else str(row[0]) for row in spans))
+    built = " and ".join(filter(None, ("CPU" if names_cpu else "", f"CUDA {cudas}" if cudas else "")))
     return f"for {built}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"
 
 

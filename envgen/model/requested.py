@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from envgen.model.facts import Matrix, Platform, Target
+from envgen.model.facts import Framework, Matrix, Platform, Target
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
 
@@ -50,11 +50,21 @@ def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework)
 
 
 def is_left_out(matrix: Matrix, project: Project, requested: RequestedFramework, target: Target) -> bool:
-    """Whether a target goes without a framework: a CPU target, where its provider spells no CPU build.
+    """Whether a target goes without a framework: a CPU target, where its provider has CUDA builds alone.
 
     A companion goes with its framework.
     """
     if any(row.framework == requested.host and is_left_out(matrix, project, row, target) for row in project.frameworks):
         return True
-    spellings = matrix.frameworks[requested.framework].providers[provider_of(matrix, project, requested)]
-    return target.cuda is None and not any(row.cpu for row in spellings)
+    provider = provider_of(matrix, project, requested)
+    framework = matrix.frameworks[requested.framework]
+    spelled = any(row.cpu for row in framework.providers[provider])
+    platforms = [platform for platform in target.platforms if platform in project.platforms]
+    return target.cuda is None and (not spelled or _is_cuda_alone(framework, provider, platforms))
+
+
+def _is_cuda_alone(framework: Framework, provider: str, platforms: Iterable[Platform]) -> bool:
+    """Whether a provider has builds of a framework for each of these platforms, all of them for CUDA."""
+    rows = [row for release in framework.releases for row in release.builds if row.provider == provider]
+    there = [[row for row in rows if platform in row.platforms] for platform in platforms]
+    return bool(there) and all(found and not any(None in row.variants for row in found) for found in there)

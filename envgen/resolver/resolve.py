@@ -8,10 +8,11 @@ from itertools import chain
 
 from packaging.version import Version
 
+from envgen.matrix.constraints import Known, constraint_text, holds, known_of_target
 from envgen.matrix.gpu_code import compiled_for
-from envgen.matrix.hardware import cudnn_pin
+from envgen.matrix.hardware import cudnn_pin, driver_os
 from envgen.model.errors import EnvgenError
-from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
+from envgen.model.facts import Matrix, Platform, Reason, Target, Toolkit, driver_text
 from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
@@ -268,11 +269,24 @@ def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python:
     if target.cuda:
         toolkit = problem.matrix.toolkits[target.cuda]
         yield Pin("cuda", str(target.cuda), (Reason(f"target {target.name}", target.at),))
-        floor = ", ".join(f"{driver_text(version)} ({os})" for os, version in toolkit.floor.items())
-        yield Pin("driver", f">={floor}", (Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at),))
+        yield _driver_pin(problem.matrix, target, toolkit, known_of_choices(choices, python))
     bound = cudnn_pin(problem.matrix, problem.project.gpus, target)
     if bound:
         yield Pin("cudnn", bound[0], (bound[1],))
+
+
+def _driver_pin(matrix: Matrix, target: Target, toolkit: Toolkit, chosen: Known) -> Pin:
+    """The oldest driver that runs a target: that of its toolkit, or what a constraint on what was chosen needs beyond it."""
+    floors, reasons = dict(toolkit.floor), [Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at)]
+    for platform in target.platforms:
+        known = {**known_of_target(target, platform), **chosen}
+        for row in (row for row in matrix.constraints if not row.warn and holds(row, known) is not None):
+            needed = [Version(part.version) for need in row.need if need.axis == "driver" for part in need.versions or ()]
+            if needed and max(needed) > floors.get(driver_os(platform), Version("0")):
+                floors[driver_os(platform)] = max(needed)
+                reasons = [Reason(f"{constraint_text(row)}: {row.because}", row.at)]
+    floor = ", ".join(f"{driver_text(version)} ({os})" for os, version in floors.items())
+    return Pin("driver", f">={floor}", tuple(reasons))
 
 
 def _python_reason(project: Project) -> Reason:

@@ -24,9 +24,7 @@ V100, B200, K40, A100 = (
     Gpu(name=name, capability=Version(capability))
     for name, capability in (("V100", "7.0"), ("B200", "10.0"), ("K40", "3.5"), ("A100", "8.0"))
 )
-ANY = RequestedFramework(
-    framework="tensorflow", versions=SpecifierSet(), text="", provider=None, at=Address("", 1, 1)
-)
+ANY = RequestedFramework(framework="tensorflow", versions=SpecifierSet(), text="", provider=None, at=Address("", 1, 1))
 LINUX = System(platform="linux-64", glibc=Version("2.36"), archspec="x86_64_v3")
 MINORS = {"470.42.01": "11.4", "525.60.13": "12.0", "535.104.05": "12.2", "550.54.14": "12.4", "580.65.06": "13.0"}
 

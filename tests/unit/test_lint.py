@@ -203,6 +203,7 @@ SLIPS = [
     ("spelling", ("beta.yaml", '">=560"', '">=560.8"'), 'beta.yaml:22:48: ">=560.8" is not in the usual spelling'),
     ("order", ("beta.yaml", "[linux-64, osx-arm64]", "[osx-arm64, linux-64]"), "beta.yaml:14:73: linux-64 comes after osx-arm64"),
     ("order", ("alpha.yaml", '["11.8", "12.6"]', '["12.6", "11.8"]'), "alpha.yaml:29:52: 11.8 comes after 12.6"),
+    ("order", ("alpha.yaml", '["11.8", "12.6"]', '["12.*", "11.8"]'), "alpha.yaml:29:52: 11.8 comes after 12.*"),
     ("order", ("gpus.yaml", '"8.0"', '"6.0"'), "gpus.yaml:8:5: 7.0 comes after 6.0"),
     ("order", ("cudnn.yaml", "[11, 12]", "[12, 11]"), "cudnn.yaml:6:39: 11 comes after 12"),
     ("order", ("alpha.yaml", "[vendor, conda-forge]", "[vendor, conda-forge, vendor]"), "alpha.yaml:15:39: vendor is written twice"),
@@ -235,6 +236,8 @@ def test_every_rule_has_a_slip() -> None:
 TOOLKITS = '  - {version: "11.8"'
 RIGHT = {
     "two builds of one release, each with its cuDNN": [("beta.yaml", GPU_ROW, GPU_ROW + GPU_ROW.replace("cudnn: 9", "cudnn: 8"))],
+    "a framework none of whose builds links cuDNN": [("beta.yaml", ", cudnn: 9", ""), ("beta.yaml", ", cudnn: 8", "")],
+    "builds for every CUDA of a range": [("beta.yaml", '["12.6"]', '[">=11,<12", "12.*"]')],
     "two frameworks that need two Pythons never share an environment": [
         needs('when: {beta: "3.1"}, need: {python: "3.11"}'),
         needs('when: {alpha: "2.1"}, need: {python: "3.12"}'),
