@@ -50,7 +50,11 @@ class BuildIndex:
             spec=spec,
             has_channel=self.has_channel(package.channel),
             builds=tuple(builds),
-            selected=tuple(build for build, row in builds.items() if wanted.matches(row) and not other_pin(build, asked)),
+            selected=tuple(
+                build
+                for build, row in builds.items()
+                if wanted.matches(row) and (build.variant in fact.stands_for or not other_pin(build, asked))
+            ),
             withdrawn=self.withdrawn(package, fact.platform),
         )
 
