@@ -13,7 +13,7 @@ from packaging.version import Version
 from envgen.formats.builds import cuda_of, cudnn_of, is_cpu_build, libraries_of, loads, matches, minor_of, needs_cuda
 from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import parsed
-from envgen.model.facts import Spelling
+from envgen.model.facts import PLATFORMS, Spelling
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
 
@@ -120,10 +120,11 @@ def cpu_sibling(case: Case) -> Violations:
 
 
 def _has_cuda(case: Case, framework: str) -> bool:
-    """Whether the matrices know a CUDA build of a framework for the platform."""
+    """Whether the matrices know a CUDA build of a framework for the platform; for any, where a list does not name its own."""
     facts = case.matrix.frameworks.get(framework)
     builds = [build for release in facts.releases for build in release.builds] if facts else []
-    return any(case.platform in build.platforms and build.variants - {None} for build in builds)
+    told = case.platform in PLATFORMS
+    return any(build.variants - {None} and (not told or case.platform in build.platforms) for build in builds)
 
 
 @rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target has.")
