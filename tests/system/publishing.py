@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from envgen.curate.facts import facts
@@ -52,7 +53,9 @@ def record_of(fact: Fact) -> Entry:
     if fact.variant:
         major = fact.variant.major
         toolkit = (
-            f"cuda-version >={fact.variant},<{major + 1}" if fact.provider == "conda-forge" else f"cudatoolkit {fact.variant}.*"
+            f"cudatoolkit {fact.variant}.*"
+            if fact.provider in ("pytorch", "vendor")
+            else f"cuda-version >={fact.variant},<{major + 1}"
         )
         if fact.provider == "conda-forge" and major < 12:
             toolkit = f"cuda-version >={fact.variant},<{major + 1}.0a0"
@@ -101,9 +104,12 @@ def _at_the_end(fact: Fact, build: str) -> str:
     asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
     glob = next((words[2] for words in asked if len(words) > 2), "*")
     glob = glob.replace("{cu}", str(fact.variant or "").replace(".", "")).replace("{cuda}", str(fact.variant))
-    if not glob.startswith("*") or glob.endswith("*"):
+    if fnmatchcase(build, glob):
         return build
-    return f"py{str(fact.python).replace('.', '')}_{fact.cudnn or 0}{glob[1:].replace('*', '0123456_9')}"
+    py = str(fact.python).replace(".", "")
+    if glob.startswith("*"):
+        return f"py{py}_{fact.cudnn or 0}{glob[1:].replace('*', '0123456_9')}"
+    return glob.replace("*", f"{'' if glob.endswith('py*') else 'py'}{py}_{fact.cudnn or 0}_9")
 
 
 def publish(folder: Path, entries: Iterable[Entry], channels: Iterable[str] = ("conda-forge", "vendor")) -> Path:
