@@ -136,7 +136,7 @@ def _targets(problem: Problem, name: str) -> Iterator[Change]:
             )
     for cpu in (target for target in targets.values() if not target.cuda and target.name not in taken):
         left_out = [is_left_out(problem.matrix, project, requested, cpu) for requested in project.frameworks]
-        if not left_out or not all(left_out):  # a CPU target without any of what was requested repairs nothing
+        if not left_out or not all(left_out):  # a CPU target without any of what was requested is not a repair
             yield _cpu_instead(problem, row, cpu.name)
     if len(project.targets) > 1:
         no_cuda = without_cuda(problem, row) is not None
