@@ -31,11 +31,38 @@ def _plain(one: RequestedFramework, first: str, other: RequestedFramework, secon
     return BadInput(what, where=other.at, hint="they exclude each other: keep one of the two")
 
 
+def check_companion(matrix: Matrix, companion: RequestedFramework, host: RequestedFramework) -> None:
+    """Check that some requested release of a companion goes with a requested release of its framework. Raises BadInput.
+
+    A companion in any version is left to the resolver, which knows platforms and Pythons as well.
+    """
+    mine, hosts = _releases(matrix, companion), _releases(matrix, host)
+    if not str(companion.versions) or any(_goes_with(one, other) for one in mine for other in hosts):
+        return
+    belongs = _span_of(other for other in matrix.frameworks[host.framework].releases if any(_goes_with(one, other) for one in mine))
+    has = _span_of(one for one in matrix.frameworks[companion.framework].releases if any(_goes_with(one, other) for other in hosts))
+    what = f"{companion} goes with {f'{host.framework} {belongs}' if belongs else f'no release of {host.framework}'}"
+    known = f"{host} has {companion.framework} {has}" if has else "; ".join(_lacking(matrix, (companion, host)))
+    hint = f"{known}: change one of the two" if known else "change one of the two"
+    raise BadInput(f"{what}, but {host} is requested at {host.at}", where=companion.at, hint=hint)
+
+
+def _goes_with(companion: Release, host: Release) -> bool:
+    ranges = [versions for build in companion.builds for name, versions in build.needs if name == host.framework]
+    return any(host.version in versions for versions in ranges)
+
+
+def _lacking(matrix: Matrix, rows: Iterable[RequestedFramework]) -> Iterator[str]:
+    """What the matrices do not have of some requested frameworks."""
+    for row in rows:
+        if not _releases(matrix, row):
+            yield f"the matrices have no {row}, only {_known(matrix.frameworks[row.framework])}"
+
+
 def unknown(matrix: Matrix, row: RequestedFramework, platforms: Iterable[Platform]) -> Iterator[str]:
     """What the matrices do not have of a requested framework: a release in its range, a build for one of the platforms."""
     framework = matrix.frameworks[row.framework]
-    if not _releases(matrix, row):
-        yield f"the matrices have no {row.framework} {row.text}, only {_known(framework)}"
+    yield from _lacking(matrix, [row])
     there = {platform for release in framework.releases for build in release.builds for platform in build.platforms}
     if not there.intersection(platforms):
         yield f"{row.framework} has no build for {' or '.join(platforms)}, only for {', '.join(sorted(there))}"
@@ -48,6 +75,12 @@ def _known(framework: Framework) -> str:
 
 def _releases(matrix: Matrix, row: RequestedFramework) -> Sequence[Release]:
     return [release for release in matrix.frameworks[row.framework].releases if release.version in row.versions]
+
+
+def _span_of(releases: Iterable[Release]) -> str:
+    """The oldest and the newest of some releases; "" where there are none."""
+    versions = [release.version for release in releases]
+    return _span(versions) if versions else ""
 
 
 def _span(versions: Iterable[Version]) -> str:

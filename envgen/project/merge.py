@@ -10,7 +10,7 @@ from envgen.model.facts import Address, Matrix
 from envgen.model.project import RequestedFramework, RequestedTarget
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning, any_version
-from envgen.project.contradictions import contradiction, exclude_each_other, unknown
+from envgen.project.contradictions import check_companion, contradiction, exclude_each_other, unknown
 from envgen.project.draft import Draft, DraftTarget
 from envgen.project.notes import host_note
 from envgen.targets import TargetRange, exists, intersection, nearest, newest_first
@@ -47,7 +47,12 @@ def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget]) ->
     rows: dict[str, list[RequestedFramework]] = {}
     for one in (*written, *more):
         rows.setdefault(one.framework, []).append(one)
-    return _hosts_first(matrix, [_together_as_one(matrix, found) for found in rows.values()])
+    frameworks = _hosts_first(matrix, [_together_as_one(matrix, found) for found in rows.values()])
+    by_name = {row.framework: row for row in frameworks}
+    for row in frameworks:
+        if row.host:
+            check_companion(matrix, row, by_name[row.host])
+    return frameworks
 
 
 def _hosts_first(matrix: Matrix, found: Sequence[RequestedFramework]) -> tuple[RequestedFramework, ...]:

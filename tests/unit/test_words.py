@@ -308,19 +308,26 @@ def test_what_a_note_says_to_write_is_the_same_project_without_notes(words: str,
 
 
 PAIRS = {  # what is requested beside each other, and does not go together -> what is said
-    ("pytorch==1.12", "torchvision==0.12"): "torchvision ==0.12 from pytorch goes with pytorch 1.11.0, and pytorch ==1.12 with torchvision 0.13.0",
-    ("torchvision==0.13", "pytorch==1.11"): "torchvision ==0.13 from pytorch goes with pytorch 1.12.0, and pytorch ==1.11 with torchvision 0.12.0",
-    ("torch==2.1", "torchvision>=0.20"): "torchvision >=0.20 from pytorch goes with pytorch 2.5.0, 2.5.1, and pytorch ==2.1 with torchvision 0.16.0",
-    ("torchaudio==2.2", "pytorch=2.1"): "torchaudio ==2.2 from pytorch goes with pytorch 2.2.0, and pytorch 2.1 with torchaudio 2.1.0, 2.1.1, 2.1.2",
+    ("pytorch==1.12", "torchvision==0.12"): "torchvision ==0.12 goes with pytorch 1.11.0, but pytorch ==1.12 is requested at FILE:9:3\n\nhint: pytorch ==1.12 has torchvision 0.13.0: ",
+    ("torchvision==0.13", "pytorch==1.11"): "torchvision ==0.13 goes with pytorch 1.12.0 to 1.12.1, but pytorch ==1.11 is requested at FILE:10:3\n\nhint: pytorch ==1.11 has torchvision 0.11.3 to 0.12.0: ",
+    ("torch==2.1", "torchvision>=0.20"): "torchvision >=0.20 goes with pytorch 2.5.0 to ",
+    ("torchaudio==2.2", "pytorch=2.1"): "torchaudio ==2.2 goes with pytorch 2.2.0, but pytorch 2.1 is requested at FILE:10:3\n\nhint: pytorch 2.1 has torchaudio 2.1.0 to 2.1.2: ",
+    ("torchvision=0.3", "pytorch=1.1"): "torchvision 0.3 goes with no release of pytorch, but pytorch 1.1 is requested at FILE:10:3\n\nhint: the matrices have no torchvision 0.3, only 0.8.0 to ",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("lines", PAIRS)
-def test_a_companion_of_another_release_has_an_explanation_that_names_the_pair(lines: tuple[str, ...], real: Matrix) -> None:
+def test_a_companion_of_another_release_is_a_contradiction_that_names_the_pair(lines: tuple[str, ...], real: Matrix) -> None:
+    error = refused(lambda: read(real, {"targets": ["cpu"], "channels": ["pytorch"], "dependencies": list(lines)}))
+    assert re.sub(r"environments/\w+/project.yaml", "FILE", str(error)).partition(": ")[2].startswith(PAIRS[lines]), error
+
+
+def test_a_companion_that_goes_with_a_release_of_another_provider_has_an_explanation_that_names_the_pair(real: Matrix) -> None:
     channels = ["pytorch", "nvidia", "conda-forge"]
-    project = read(real, {"targets": ["cpu"], "channels": channels, "dependencies": list(lines)})
+    project = read(real, {"targets": ["cpu"], "channels": channels, "dependencies": ["pytorch==1.11", "torchvision==0.11.3"]})
     found = conflict(Problem(real, project))
-    assert any(reason.text.startswith(PAIRS[lines]) for reason in found.facts), found.facts
+    said = "torchvision ==0.11.3 from pytorch goes with pytorch 1.10.2, and pytorch ==1.11 with torchvision 0.12.0"
+    assert any(reason.text.startswith(said) for reason in found.facts), found.facts
 
 
 def test_a_companion_alone_requests_its_framework_in_any_version_and_says_so(real: Matrix) -> None:
