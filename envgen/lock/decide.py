@@ -156,7 +156,7 @@ class Holdings:
         """What the channels of a project hold."""
 
         def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-            wanted = ("python", *specs.spelled(choice, target))
+            wanted = ("python", *specs.spelled(choice, target, platform))
             return frozenset.intersection(*(self._pythons(s, project.channels, platform, project.exclude_newer) for s in wanted))
 
         return availability

@@ -69,9 +69,8 @@ def head(resolution: Resolution) -> dict[str, Any]:
     if resolution.project.pip or resolution.project.pip_repositories:
         raise NotCovered("a pip section")
     channels = [_channel(text) for text in resolution.project.channels]
-    requested = _requested(resolution)
     hashes = {
-        platform: _content_hash(platform, channels, requested, resolution.target.virtual[platform])
+        platform: _content_hash(platform, channels, _requested(resolution, platform), resolution.target.virtual[platform])
         for platform in resolution.platforms
     }
     metadata = {"content_hash": hashes, "channels": channels, "platforms": list(resolution.platforms), "sources": [SPEC]}
@@ -88,9 +87,9 @@ def _channel(text: str) -> dict[str, Any]:
     return {"url": _VARIABLE.sub(lambda found: f"${{{found[1] or found[2]}}}", text), "used_env_vars": sorted(names)}
 
 
-def _requested(resolution: Resolution) -> dict[str, ReadSpec]:
-    """The specs of `environment.yml` by name, sorted; of two with the same name the last one counts."""
-    found = [read_spec(text) for group in specs.groups(resolution) for text in group.specs]
+def _requested(resolution: Resolution, platform: Platform) -> dict[str, ReadSpec]:
+    """The specs of `environment.yml` for a platform by name, sorted; of two with the same name the last one counts."""
+    found = [read_spec(text) for group in specs.groups(resolution) for text in group.on(platform)]
     return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)}
 
 
@@ -147,7 +146,7 @@ def _virtual_package(platform: Platform, name: str, value: str) -> tuple[str, di
 def _entries(resolution: Resolution, solution: Solution) -> dict[tuple[str, Platform], str]:
     """The entries of one platform, by name and platform. conda-lock leaves out a package that nothing requested needs."""
     needs = {record.name: ranges(record.depends) for record in solution.records}
-    if len(needs) < len(solution.records) or _reached(_requested(resolution), needs) != needs.keys():
+    if len(needs) < len(solution.records) or _reached(_requested(resolution, solution.platform), needs) != needs.keys():
         raise NotCovered("not each package once, and each needed by what is requested")
     return {(record.name, solution.platform): _entry(record, solution.platform, needs[record.name]) for record in solution.records}
 

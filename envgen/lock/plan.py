@@ -22,7 +22,7 @@ from envgen.resolver.candidates import Availability
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import MachineWord
 
-_BUILD = "-build"  # `pytorch-build 12.6` in a stamp
+_BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
 MachineTarget = Callable[[MachineWord, Matrix, Project], tuple[str, str]]
 """The target of a project that a word means on this machine, and why."""
 
@@ -109,8 +109,16 @@ def versions(resolution: Resolution) -> dict[str, str]:
 
 def stamped(resolution: Resolution) -> dict[str, str]:
     """What was chosen as a stamp records it: the versions, and the CUDA of builds that are for an older minor than the target's."""
-    older = (choice for choice in resolution.choices if choice.variant != resolution.target.cuda)
-    return {**versions(resolution), **{f"{choice.release.framework}{_BUILD}": str(choice.variant) for choice in older}}
+    older = {name: text for choice in resolution.choices for name, text in _older(resolution, choice).items()}
+    return {**versions(resolution), **older}
+
+
+def _older(resolution: Resolution, choice: Choice) -> dict[str, str]:
+    name, target = f"{choice.release.framework}{_BUILD}", resolution.target
+    if not (choice.elsewhere or target.by_platform):
+        return {name: str(choice.variant)} if choice.variant != target.cuda else {}
+    older = (platform for platform in resolution.platforms if choice.on(platform) != target.on(platform).cuda)
+    return {f"{name}-{platform}": str(choice.on(platform)) for platform in older}
 
 
 def locked_only(stamps: Mapping[str, Stamp], otherwise: Availability | None = None) -> Availability:
@@ -121,8 +129,8 @@ def locked_only(stamps: Mapping[str, Stamp], otherwise: Availability | None = No
         if stamp is None:
             return otherwise(choice, target, platform) if otherwise else None
         name = choice.release.framework
-        build = stamp.chosen.get(f"{name}{_BUILD}", str(choice.variant))
-        same = (stamp.chosen.get(name), build) == (str(choice.release.version), str(choice.variant))
+        build = stamp.chosen.get(f"{name}{_BUILD}-{platform}", stamp.chosen.get(f"{name}{_BUILD}", str(target.on(platform).cuda)))
+        same = (stamp.chosen.get(name), build) == (str(choice.release.version), str(choice.on(platform)))
         return frozenset({Version(stamp.chosen["python"])}) if same else frozenset()
 
     return availability

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from envgen.model.errors import BadInput, addressed
-from envgen.model.facts import Address
+from envgen.model.facts import Address, Platform
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
 from envgen.resolver import specs
-from envgen.resolver.specs import environment_name, groups
+from envgen.resolver.specs import Group, environment_name, groups
 from envgen.yamlfile.document import parse
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _SELECTOR = re.compile(r"\s*[^\s#].*#.*\[[^\[\]]+\]")
+_SELECTORS = {"linux-64": "linux64", "linux-aarch64": "aarch64", "osx-64": "osx64", "osx-arm64": "arm64", "win-64": "win64"}
 
 
 def render(resolution: Resolution, templates: Path, shown: str, source: str) -> tuple[RenderedFile, RenderedFile]:
@@ -43,15 +44,17 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
     moment = resolution.project.exclude_newer
     data["exclude-newer"] = moment.isoformat() if moment else None
     data["template"] = _text(templates, resolution.project.template)
+    selected = _selected(files[0].text)
+    data.update({"selectors": selected} if selected else {})
     bounds = {platform: specs.constraints(resolution, platform) for platform in resolution.platforms} if resolution.bounds else {}
     data.update({"constraints": bounds} if bounds else {})
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def same_data(one: str, other: str) -> bool:
-    """Whether two rendered files have the same data, apart from comments."""
+    """Whether two rendered files have the same data, apart from comments that are not selectors."""
     try:
-        return bool(parse(one, "one").data == parse(other, "other").data)
+        return _selected(one) == _selected(other) and bool(parse(one, "one").data == parse(other, "other").data)
     except BadInput:
         return False
 
@@ -70,13 +73,13 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
     decided = groups(resolution)
     values = {
         "name": environment_name(resolution),
-        "title": f"CUDA {resolution.target.cuda}" if resolution.target.cuda else "CPU",
+        "title": resolution.target.cuda_text,
         "project": project.name,
         "target": resolution.target.name,
         "source": source,
         "channels": project.channels,
         "platforms": resolution.platforms,
-        "groups": [{"specs": group.specs, "because": one_line(group.because)} for group in decided],
+        "groups": [{"specs": _marked(group), "because": one_line(group.because)} for group in decided],
         "pip": project.pip,
         "pip_repositories": project.pip_repositories,
     }
@@ -152,18 +155,48 @@ def _template_line(error: BaseException) -> int:
     return line
 
 
+class _OnPlatform(str):
+    """A spec for one platform."""
+
+    __slots__ = ("selector",)
+    selector: str
+
+    @classmethod
+    def of(cls, spec: str, platform: Platform) -> _OnPlatform:
+        found = cls(spec)
+        found.selector = _SELECTORS[platform]
+        return found
+
+
+def _marked(group: Group) -> tuple[str, ...]:
+    """The specs of a group, those for one platform first; the filter `scalar` writes their selector."""
+    return (*(_OnPlatform.of(spec, platform) for platform, spec in group.only), *group.specs)
+
+
 def _scalar(value: object) -> str:
-    """A string as YAML writes it: quoted only where necessary."""
-    return yaml.safe_dump(str(value), width=10**6).removesuffix("\n").removesuffix("\n...")
+    """A string as YAML writes it, quoted only where necessary; a spec for one platform with the selector that conda-lock reads."""
+    text = yaml.safe_dump(str(value), width=10**6).removesuffix("\n").removesuffix("\n...")
+    return f"{text}  # [{value.selector}]" if isinstance(value, _OnPlatform) else text
+
+
+def _selected(text: str) -> list[str]:
+    """The lines of an environment.yml that conda-lock reads on some platforms alone."""
+    return [line.strip() for line in text.splitlines() if _SELECTOR.match(line)]
 
 
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
     """Parse the rendered text: it must be a conda environment that states what was decided and nothing else."""
     data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
-    selector = next((line.strip() for line in text.splitlines() if _SELECTOR.match(line)), None)
+    own = [f"- {_scalar(spec)}" for group in values["groups"] for spec in group["specs"] if isinstance(spec, _OnPlatform)]
+    found = _selected(text)
+    selector = next((line for line in found if line not in own), None)
     if selector:
         what = f"it renders `{selector}`, which conda-lock would read as a platform selector"
         raise BadInput(what, where=where, hint="put the comment on a line of its own")
+    if found != own:
+        lost = next(line for line in own if line not in found)
+        hint = "write each spec on a line of its own: `- {{ spec | scalar }}`"
+        raise BadInput(f"it does not render `{lost}`, which is for one platform", where=where, hint=hint)
     if not isinstance(data, dict) or not isinstance(data.get("dependencies"), list):
         hint = "it must render name:, channels:, platforms: and dependencies:"
         raise BadInput("what it renders is not a conda environment", where=where, hint=hint)

@@ -14,7 +14,8 @@ def with_overrides(target: Target, requested: RequestedTarget) -> Target:
     wanted = target.platforms if requested.platforms is None else requested.platforms
     platforms = tuple(platform for platform in target.platforms if platform in wanted)
     virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
-    return replace(target, platforms=platforms, virtual=virtual)
+    by_platform = {platform: target.by_platform[platform] for platform in platforms if platform in target.by_platform}
+    return replace(target, platforms=platforms, virtual=virtual, by_platform=by_platform)
 
 
 def with_gpus(target: Target, project: Project) -> Target:

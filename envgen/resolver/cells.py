@@ -174,7 +174,7 @@ def builds_for(choice: Choice, cell: Cell) -> tuple[Build, ...]:
     return tuple(
         build
         for build in choice.release.builds
-        if build.provider == choice.provider and choice.variant in build.variants and cell.platform in build.platforms
+        if build.provider == choice.provider and choice.on(cell.platform) in build.variants and cell.platform in build.platforms
     )
 
 

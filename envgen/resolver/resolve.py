@@ -9,12 +9,12 @@ from itertools import chain
 from packaging.version import Version
 
 from envgen.matrix.gpu_code import compiled_for
-from envgen.matrix.hardware import cudnn_pin
+from envgen.matrix.hardware import cudnn_pin, driver_os
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
 from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides
-from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
+from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution, on_platform
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
@@ -72,14 +72,16 @@ def possible(problem: Problem) -> bool:
     return _searched(problem).assignment is not None
 
 
-def target_choices(problem: Problem, name: str, older: Collection[str] = ()) -> Iterator[TargetChoice]:
+def target_choices(
+    problem: Problem, name: str, older: Collection[str] = (), among: Sequence[Platform] = ()
+) -> Iterator[TargetChoice]:
     """Everything that the facts let one target have, the best first; the index only says which platforms it keeps.
 
-    `older` is as for `answer`.
+    `older` is as for `answer`; `among` are the platforms that the target may keep, all of them where it is empty.
     """
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     target, platforms = next(row for row in _targets(problem) if row[0].name == name)
-    served = _served(candidates, target, platforms, older)
+    served = _served(candidates, target, tuple(p for p in platforms if not among or p in among), older)
     for found in every(candidates, served.cells) if served.cells else ():
         choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
         yield TargetChoice(target=name, python=found.python, choices=choices, cells=served.cells)
@@ -107,11 +109,15 @@ def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """The cells of one target that some choice can serve, the platforms that no choice can, and the obstacles."""
+    """The cells of one target that some choice can serve, the platforms that no choice can, and the obstacles.
+
+    `exact` is the same without the platforms that have only builds for older minors, where there are such beside others.
+    """
 
     cells: tuple[Cell, ...]
     dropped: tuple[DroppedPlatform, ...]
     obstacles: tuple[Obstacle, ...]
+    exact: _Served | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +133,12 @@ class _Searched:
 def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
+    found = _searched_with(problem, candidates, served, refused)
+    exact = {name: row.exact or row for name, row in served.items()}
+    return found if found.assignment or exact == served else _searched_with(problem, candidates, exact, refused)
+
+
+def _searched_with(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> _Searched:
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
         return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
@@ -143,14 +155,22 @@ def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
 
 
 def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], always: Collection[str]) -> _Served:
-    """The cells of a target; builds for older minors count where no build is for just its CUDA, and for `always`."""
+    """The cells of a target; builds for older minors count on a platform where no build is for just its CUDA, and for `always`."""
     matrix, project = candidates.matrix, candidates.project
-    own = {name: cell_of(matrix, project, target, name) for name in platforms if name in target.platforms}
+    own = {name: cell_of(matrix, project, target.on(name), name) for name in platforms if name in target.platforms}
     exact = _cells(candidates, target, platforms, own)
-    if target.cuda is None or (exact.cells and target.name not in always):
+    kept = {cell.platform for cell in exact.cells} - (own.keys() if target.name in always else set())
+    if target.cuda is None or kept == own.keys():
         return exact
-    older = _cells(candidates, target, platforms, {name: with_older(matrix, project, cell) for name, cell in own.items()})
-    return older if older.cells else replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
+    with_others = {name: cell if name in kept else with_older(matrix, project, cell) for name, cell in own.items()}
+    older = _cells(candidates, target, platforms, with_others)
+    if not older.cells:
+        return replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
+    if kept and kept == {cell.platform for cell in older.cells}:
+        return exact
+    why = {row.platform: row for row in exact.dropped}
+    dropped = tuple(why.get(row.platform, row) for row in older.dropped)
+    return replace(older, dropped=dropped, exact=exact if kept else None)
 
 
 def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], own: Mapping[Platform, Cell]) -> _Served:
@@ -205,7 +225,7 @@ def _listed(values: Iterable[Version]) -> str:
 
 def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution:
     matrix, project, served = searched.problem.matrix, searched.problem.project, searched.served[name]
-    target = served.cells[0].target
+    target = next(target for target, _ in _targets(searched.problem) if target.name == name)
     choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
     known = known_of_choices(choices, found.python)
     return Resolution(
@@ -215,12 +235,12 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         dropped=served.dropped,
         python=found.python,
         choices=choices,
-        pins=tuple(_pins(searched.problem, target, choices, found.python)),
+        pins=tuple(_pins(searched.problem, target, served.cells, choices, found.python)),
         dependencies=dependencies_of(matrix, project, target),
         left_out=left_out_of(matrix, project, target),
-        excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
+        excluded={cell.platform: matrix.toolkits[cuda].excludes for cell in served.cells if (cuda := cell.target.cuda)},
         bounds=_bounds(matrix, served.cells, choices, found.python),
-        cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
+        cuda_specs={cell.platform: _cuda_specs(matrix, cell.target) for cell in served.cells},
         code_specs=_code_specs(matrix, served.cells, choices),
         warnings=(
             *_unaligned(searched, name, found),
@@ -233,6 +253,10 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
 def _bounds(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...], python: Version) -> tuple[AppliedBound, ...]:
     known = known_of_choices(choices, python)
     return applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in cells})
+
+
+def _cuda_specs(matrix: Matrix, target: Target) -> tuple[str, ...]:
+    return tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else ()
 
 
 def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Reason]:
@@ -260,19 +284,27 @@ def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, 
     return tuple(specs)
 
 
-def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
-    """Everything that was decided for a target, in the order of the decisions."""
+def _pins(problem: Problem, target: Target, cells: tuple[Cell, ...], choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
+    """Everything that was decided for a target, in the order of the decisions; what differs by platform, once for each."""
     yield Pin("python", str(python), (_python_reason(problem.project),))
     for choice in choices:
-        yield from _framework_pins(problem.project, target, choice)
+        yield from _framework_pins(problem.project, target, cells, choice)
+    for platform in target.by_platform or ("",):
+        yield from _cuda_pins(problem, target.on(platform), platform)
+
+
+def _cuda_pins(problem: Problem, target: Target, platform: Platform) -> Iterator[Pin]:
+    """What follows from the CUDA of a target, on one platform or ("") on all."""
     if target.cuda:
         toolkit = problem.matrix.toolkits[target.cuda]
-        yield Pin("cuda", str(target.cuda), (Reason(f"target {target.name}", target.at),))
-        floor = ", ".join(f"{driver_text(version)} ({os})" for os, version in toolkit.floor.items())
-        yield Pin("driver", f">={floor}", (Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at),))
+        yield Pin(on_platform("cuda", platform), str(target.cuda), (Reason(f"target {target.name}", target.at),))
+        systems = [driver_os(platform)] if platform else list(toolkit.floor)
+        floor = ", ".join(f"{driver_text(toolkit.floor[os])} ({os})" for os in systems if os in toolkit.floor)
+        because = Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at)
+        yield Pin(on_platform("driver", platform), f">={floor}", (because,))
     bound = cudnn_pin(problem.matrix, problem.project.gpus, target)
     if bound:
-        yield Pin("cudnn", bound[0], (bound[1],))
+        yield Pin(on_platform("cudnn", platform), bound[0], (bound[1],))
 
 
 def _python_reason(project: Project) -> Reason:
@@ -282,14 +314,17 @@ def _python_reason(project: Project) -> Reason:
     return Reason(f"newest {python} for {'all of ' if len(project.targets) > 1 else ''}{targets}", project.at("python"))
 
 
-def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterator[Pin]:
+def _framework_pins(project: Project, target: Target, cells: tuple[Cell, ...], choice: Choice) -> Iterator[Pin]:
     """The release of a framework, and its build where that is for an older CUDA."""
     requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
     beside = f" that goes with {requested.host}" if requested.host else ""
     newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}{beside}"
     yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
-    if choice.variant != target.cuda:
-        what = (
-            f"{named(choice)} has no build for CUDA {target.cuda}; a build for an older minor runs by minor-version compatibility"
-        )
-        yield Pin(f"{choice.release.framework} build", f"CUDA {choice.variant}", (Reason(what, choice.release.at),))
+    older = [cell for cell in cells if choice.on(cell.platform) != cell.target.cuda]
+    each = len({(cell.target.cuda, choice.on(cell.platform)) for cell in cells}) > 1
+    for cell in older if each else older[:1]:
+        where = cell.platform if each else ""
+        lacking = f"{named(choice)} has no build for CUDA {cell.target.cuda}{f' on {where}' if where else ''}"
+        what = f"{lacking}; a build for an older minor runs by minor-version compatibility"
+        name = on_platform(f"{choice.release.framework} build", where)
+        yield Pin(name, f"CUDA {choice.on(cell.platform)}", (Reason(what, choice.release.at),))

@@ -166,7 +166,7 @@ def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
     return {
         platform: Claim(
             kind="cuda" if target.cuda and not platform.startswith("osx") else "cpu",
-            cuda=None if platform.startswith("osx") else target.cuda,
+            cuda=None if platform.startswith("osx") else target.on(platform).cuda,
             source=f"target {target.name}",
             virtual=target.virtual.get(platform),
         )

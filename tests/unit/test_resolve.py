@@ -84,7 +84,7 @@ def test_what_is_chosen_satisfies_wish_python_and_platforms(real: Matrix, name: 
             assert choice.release.version in wish.versions
             for platform in resolution.platforms:
                 assert any(
-                    choice.variant in b.variants
+                    choice.on(platform) in b.variants
                     and platform in b.platforms
                     and resolution.python in b.pythons
                     and b.provider == choice.provider
