@@ -140,8 +140,9 @@ def dotted(text: str) -> str:
 
 
 def exactly(target: Target) -> TargetRange:
-    """The range that holds one target and no other."""
-    return TargetRange(version_range(f"{target.cuda}.*") if target.cuda else None)
+    """The range that holds one target and no other; from the oldest to the newest CUDA of its platforms where these differ."""
+    found = sorted(variant for variant in target.variants if variant)
+    return TargetRange(cuda_range(f">={found[0]},<={found[-1]}" if len(found) > 1 else str(found[0])) if found else None)
 
 
 def intersection(one: TargetRange, other: TargetRange) -> TargetRange:

@@ -241,10 +241,16 @@ class Target:
     virtual: Mapping[Platform, Mapping[str, str]]  # platform -> virtual package -> "version" or "version build"
     at: Address
     by_platform: Mapping[Platform, Version] = field(default_factory=dict)
+    own: bool = False  # one of a project's own, not of matrices/targets.yaml
 
     def on(self, platform: Platform) -> Target:
         """The target as one platform sees it, with the CUDA of that platform."""
         return replace(self, cuda=self.by_platform.get(platform, self.cuda), by_platform={}) if self.by_platform else self
+
+    @property
+    def variants(self) -> frozenset[Variant]:
+        """The CUDA versions of its platforms; None for CPU."""
+        return frozenset(self.by_platform.values()) or frozenset({self.cuda})
 
     @property
     def cuda_text(self) -> str:

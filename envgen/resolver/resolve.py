@@ -13,7 +13,7 @@ from envgen.matrix.hardware import cudnn_pin, driver_os
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
 from envgen.model.project import Project
-from envgen.model.requested import with_gpus, with_overrides
+from envgen.model.requested import with_gpus, with_overrides, with_own_targets
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution, on_platform
 from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
@@ -29,6 +29,10 @@ class Problem:
     matrix: Matrix
     project: Project
     availability: Availability = no_index
+
+    def __post_init__(self) -> None:
+        """Add the project's own targets to the facts, once: explanations change facts, too."""
+        object.__setattr__(self, "matrix", with_own_targets(self.matrix, self.project))
 
 
 class Unsatisfiable(EnvgenError):
@@ -224,7 +228,7 @@ def _listed(values: Iterable[Version]) -> str:
 
 
 def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution:
-    matrix, project, served = searched.problem.matrix, searched.problem.project, searched.served[name]
+    matrix, project, served = searched.problem.matrix, searched.problem.project.for_target(name), searched.served[name]
     target = next(target for target, _ in _targets(searched.problem) if target.name == name)
     choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
     known = known_of_choices(choices, found.python)
@@ -302,7 +306,7 @@ def _cuda_pins(problem: Problem, target: Target, platform: Platform) -> Iterator
         floor = ", ".join(f"{driver_text(toolkit.floor[os])} ({os})" for os in systems if os in toolkit.floor)
         because = Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at)
         yield Pin(on_platform("driver", platform), f">={floor}", (because,))
-    bound = cudnn_pin(problem.matrix, problem.project.gpus, target)
+    bound = cudnn_pin(problem.matrix, problem.project.for_target(target.name).gpus, target)
     if bound:
         yield Pin(on_platform("cudnn", platform), bound[0], (bound[1],))
 
