@@ -89,6 +89,14 @@ def in_command(word: str, matrix: Matrix) -> Meaning:
     return found
 
 
+def named(word: str, names: Iterable[str], matrix: Matrix, why: str) -> str | None:
+    """The one of some targets that a word is the name of, or else that it means on any machine; None where none is.
+
+    Raises BadInput for what is not a target word, and with the reason, `why`, for one that depends on the machine.
+    """
+    return word if word in names else newest_of(on_any_machine(word, matrix, why), names)
+
+
 def on_any_machine(word: str, matrix: Matrix, why: str) -> TargetRange:
     """The same where a word must not depend on the machine; raises BadInput with the reason, `why`, where it does."""
     found = in_command(word, matrix)

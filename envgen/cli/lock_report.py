@@ -26,7 +26,7 @@ def _rounded(number: float, *, whole: bool) -> str:
 
 def driver_floor(resolution: Resolution) -> str:
     """The oldest driver that runs the target, "-" for CPU."""
-    pin = next((pin for pin in resolution.pins if pin.name == "driver"), None)
+    pin = next((pin for pin in resolution.pins if pin.name.partition(" ")[0] == "driver"), None)
     return pin.version.split(" (")[0] if pin else "-"
 
 

@@ -12,7 +12,8 @@ from envgen.cli.options import HERE, facts_of, json_option, layout_of, layout_or
 from envgen.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from envgen.model.facts import Matrix
+    from envgen.model.facts import Matrix, Target
+    from envgen.model.layout import Layout
 
 
 @click.command(short_help="Ask the frameworks of an environment what they see, and judge it.")
@@ -68,8 +69,9 @@ def probe(
             prefix, target = found_there.prefix, found_there.target
         environment = prefix or _active()
         _, matrix = facts_of(layout)
-        name = _target_name(target, matrix) if target else ""
-        found = run_probe(environment, matrix, reporter, target=name, frameworks=frameworks, timeout=timeout)
+        own = _own_target(layout, matrix, project, target) if project and layout and target else None
+        name = own.name if own else _target_name(target, matrix) if target else ""
+        found = run_probe(environment, matrix, reporter, target=name, own=own, frameworks=frameworks, timeout=timeout)
     if as_json:
         click.echo(report.probe_json(found))
     else:
@@ -85,6 +87,15 @@ def _active() -> Path:
     if not active:
         raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix DIR")
     return Path(active)
+
+
+def _own_target(layout: Layout, matrix: Matrix, project: str, name: str) -> Target | None:
+    """The target of a project's own with that name, as this machine's platform sees it."""
+    from envgen.machine.system import current_platform
+    from envgen.project.cached import cached_project
+
+    row = next((row for row in cached_project(layout, matrix, project).targets if row.name == name), None)
+    return row.own.on(current_platform()) if row and row.own else None
 
 
 def _target_name(word: str, matrix: Matrix) -> str:

@@ -12,13 +12,19 @@ from envgen.formats.installed import MANIFEST, META, installed_target, python
 from envgen.formats.others import read_prefix
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
+from envgen.model.facts import Target
 from envgen.model.packages import LockedPackage
 from envgen.model.target_names import CPU, named_cuda
 from envgen.probe.model import Expectation, InstalledEnvironment, InstalledFramework
 
+_TOLD = "--target"
 
-def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> InstalledEnvironment:
+
+def read_environment(prefix: Path, catalogue: Catalogue, target: str = "", own: Target | None = None) -> InstalledEnvironment:
     """What is installed in `prefix`, and what it is meant for: by `target`, else by the manifest that envgen wrote.
+
+    `own` is the target where it is one of a project's own. The manifest has its name alone, which says nothing of CUDA: then the
+    packages say what they are for.
 
     Raises BadInput for a folder that is not an environment, an environment without Python, and an unknown target.
     """
@@ -26,16 +32,18 @@ def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> In
     if not python(prefix).exists():
         hint = f"install python into it; expected {python(prefix)}"
         raise BadInput("this environment has no Python", where=prefix, hint=hint)
-    chosen, because = (target, "--target") if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
-    expected = _by_target(chosen, because) if chosen else None
+    chosen, because = (target, _TOLD) if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
+    expected = _by_target(chosen, because, own) if chosen else None
     frameworks = {found.framework: found for found in _installed(packages, catalogue)}
     return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=frameworks)
 
 
-def _by_target(target: str, because: str) -> Expectation:
-    if target == CPU:
-        return Expectation("cpu", because=f"target cpu ({because})")
-    cuda = named_cuda(target)
+def _by_target(target: str, because: str, own: Target | None) -> Expectation | None:
+    if target == CPU or (own and own.cuda is None):
+        return Expectation("cpu", because=f"target {target} ({because})")
+    cuda = own.cuda if own else named_cuda(target)
+    if cuda is None and because != _TOLD:
+        return None
     if cuda is None:
         raise BadInput(f"`{target}` is not a target ({because})", hint="name one with --target: cpu, or cu126 for CUDA 12.6")
     return Expectation("cuda", cuda=cuda, because=f"target {target} ({because})")

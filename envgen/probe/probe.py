@@ -11,7 +11,7 @@ from envgen.formats.installed import python
 from envgen.machine import nvml
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix
+from envgen.model.facts import Matrix, Target
 from envgen.model.run import Reporter
 from envgen.probe.environment import read_environment
 from envgen.probe.model import Answer, InstalledEnvironment, LaunchEnvironment, ProbeResult
@@ -27,16 +27,18 @@ def probe(
     reporter: Reporter,
     *,
     target: str = "",
+    own: Target | None = None,
     frameworks: Iterable[str] = (),
     timeout: float = TIMEOUT,
 ) -> ProbeResult:
     """Ask the frameworks of an environment what they see, each for at most `timeout` seconds, and judge their answers.
 
-    `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word). `frameworks` are those to probe, by
+    `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word), and `own` what that name means where it
+    is a target of a project's own. `frameworks` are those to probe, by
     their name in the matrices or by import name; without any, all of the matrices' frameworks that are installed. Raises BadInput
     if there is nothing to probe: no environment, no Python in it, no framework.
     """
-    environment = read_environment(prefix.absolute(), matrix.catalogue, target)
+    environment = read_environment(prefix.absolute(), matrix.catalogue, target, own)
     modules = _modules(environment, matrix.catalogue.frameworks, tuple(frameworks))
     answers = _answers(environment, modules, matrix.catalogue, timeout, reporter)
     machine, launch = nvml.inspect(), launch_environment()
