@@ -244,7 +244,7 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         left_out=left_out_of(matrix, project, target),
         excluded={cell.platform: matrix.toolkits[cuda].excludes for cell in served.cells if (cuda := cell.target.cuda)},
         bounds=_bounds(matrix, served.cells, choices, found.python),
-        cuda_specs={cell.platform: _cuda_specs(matrix, cell.target) for cell in served.cells},
+        cuda_specs=_cuda_specs(matrix, served.cells),
         code_specs=_code_specs(matrix, served.cells, choices),
         warnings=(
             *_unaligned(searched, name, found),
@@ -259,8 +259,9 @@ def _bounds(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...]
     return applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in cells})
 
 
-def _cuda_specs(matrix: Matrix, target: Target) -> tuple[str, ...]:
-    return tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else ()
+def _cuda_specs(matrix: Matrix, cells: tuple[Cell, ...]) -> dict[Platform, tuple[str, ...]]:
+    cudas = {cell.platform: cell.target.cuda for cell in cells if cell.target.cuda}
+    return {platform: tuple(f"{name} {cuda}.*" for name in matrix.catalogue.cuda_pins) for platform, cuda in cudas.items()}
 
 
 def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Reason]:

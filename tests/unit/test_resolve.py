@@ -47,7 +47,7 @@ def chosen(resolutions: Iterable[Resolution]) -> dict[str, dict[str, str]]:
 
 def builds(resolutions: Iterable[Resolution]) -> dict[str, oracle.Environment]:
     """target -> framework -> version and the CUDA of its build, as the oracle says it."""
-    return {r.target.name: {c.release.framework: (c.release.version, c.variant) for c in r.choices} for r in resolutions}
+    return {r.target.name: {c.release.framework: c.build for c in r.choices} for r in resolutions}
 
 
 def pins(resolution: Resolution) -> dict[str, str]:
