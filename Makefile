@@ -6,7 +6,7 @@ ENVGEN := $(BIN)/envgen
 END_TO_END := "tests/system/test_offline.py::test_a_project_without_locks_is_relocked_to_the_same_bytes[legacy]"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast lint format bench clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast lint format bench gpu-pack gpu-check clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ format: $(VENV)/.ready-dev  ## Format the code and apply ruff's fixes
 
 bench: $(VENV)/.ready-dev  ## Run the benchmarks and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
+
+gpu-pack: $(VENV)/.ready-dev  ## Pack what gpu-check needs on a machine without a network into dist/gpu-wheels
+	$(BIN)/python benchmarks/gpu/gpu_pack.py $(ARGS)
+
+gpu-check:  ## On a machine with a GPU: does envgen say the right things? Without one, on a made-up machine
+	$(if $(wildcard dist/gpu-wheels/*.whl),$(PYTHON) benchmarks/gpu/gpu_check.py --wheels dist/gpu-wheels $(ARGS),$(MAKE) setup && $(BIN)/python benchmarks/gpu/gpu_check.py $(ARGS))
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     help="The folder of the environment (default: the active environment, CONDA_PREFIX).",
 )
 @click.option(
+    "--python",
+    "interpreter",
+    metavar="FILE",
+    help="Any Python instead of an environment: of a virtual environment, the system's, or a command on PATH.",
+)
+@click.option(
     "--target",
     default="",
     metavar="TARGET",
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     help="Probe only this framework, or this module (default: every framework of the matrices that is installed).",
 )
 @click.option("--timeout", type=click.IntRange(1, 86_400), default=120, show_default=True, help="Seconds for each framework.")
+@click.option("--require-cuda", is_flag=True, help="An error unless every probed framework computes on a GPU.")
 @json_option
 @root_option
 @click.pass_context
@@ -45,21 +52,25 @@ def probe(
     context: click.Context,
     project: str | None,
     prefix: Path | None,
+    interpreter: str | None,
     target: str,
     frameworks: tuple[str, ...],
     timeout: int,
+    require_cuda: bool,
     as_json: bool,
     root: Path | None,
 ) -> None:
     """Ask the frameworks in an environment which GPUs they see and where they compute, and judge their answers.
 
-    The environment is the one of PROJECT and --target, the one at --prefix, or the active one. The exit code is 1 if something is
-    wrong: a GPU that is expected and not seen, a CUDA build in a CPU environment, a crash.
+    The environment is the one of PROJECT and --target, the one at --prefix, what --python imports, or the active one. The exit
+    code is 1 if something is wrong: a GPU that is expected and not seen, a CUDA build in a CPU environment, a crash.
     """
     from envgen.cli.console import Terminal, print_table
     from envgen.probe import report
     from envgen.probe.probe import probe as run_probe
 
+    if interpreter is not None and (project or prefix):
+        raise click.UsageError("--python names the environment already: leave out PROJECT and --prefix")
     layout = layout_of(context, root) if project else layout_or_none(context, root)
     with Terminal() as reporter:
         if project and layout:
@@ -67,11 +78,11 @@ def probe(
 
             found_there = installed_environment(layout, project, target or "auto", prefix, reporter)
             prefix, target = found_there.prefix, found_there.target
-        environment = prefix or _active()
+        place = interpreter if interpreter is not None else prefix or _active()
         _, matrix = facts_of(layout)
         own = _own_target(layout, matrix, project, target) if project and layout and target else None
-        name = own.name if own else _target_name(target, matrix) if target else ""
-        found = run_probe(environment, matrix, reporter, target=name, own=own, frameworks=frameworks, timeout=timeout)
+        name = own or (_target_name(target, matrix) if target else "")
+        found = run_probe(place, matrix, reporter, target=name, frameworks=frameworks, timeout=timeout, cuda_required=require_cuda)
     if as_json:
         click.echo(report.probe_json(found))
     else:
@@ -85,7 +96,7 @@ def _active() -> Path:
     """The active environment."""
     active = os.environ.get("CONDA_PREFIX")
     if not active:
-        raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix DIR")
+        raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix DIR or --python FILE")
     return Path(active)
 
 

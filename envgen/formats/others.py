@@ -233,6 +233,12 @@ def read_prefix(prefix: Path, shown: str) -> Lock:
     return Lock(shown=shown, format="prefix", environment=prefix.name, packages=(*conda, *_by_pip(prefix, platform, owned, shown)))
 
 
+def read_folders(folders: Iterable[Path], platform: Platform) -> tuple[LockedPackage, ...]:
+    """The distributions in the folders that a Python imports from, in their order; of several with one name the first counts."""
+    found = [_distribution(each, platform, "") for each in distributions(path=[str(folder) for folder in folders]) if _name(each)]
+    return tuple({package.name: package for package in reversed(found)}.values())[::-1]
+
+
 def _record(path: Path, shown: str) -> Mapping[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -271,19 +277,26 @@ def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> It
     for found in distributions(path=[str(folder) for folder in folders]):
         home = _home(found)
         inside = home.relative_to(prefix).as_posix() if home.is_relative_to(prefix) else str(home)
-        named = found.metadata["Name"] if home.is_dir() else None  # a file is distutils' own: only conda's packages have those
-        if named and not any(file.startswith(f"{inside}/") for file in owned):
-            needs = tuple(need for need in found.requires or () if "extra ==" not in need)
-            name = canonicalize_name(named)
-            yield LockedPackage(
-                name=name,
-                version=found.version,
-                build="",
-                manager="pip",
-                platform=platform,
-                depends=needs,
-                at=Address(f"{shown}/{inside}", 1, 1),
-            )
+        if _name(found) and not any(file.startswith(f"{inside}/") for file in owned):
+            yield _distribution(found, platform, f"{shown}/{inside}")
+
+
+def _name(found: Distribution) -> str | None:
+    """The name of a distribution; None where its metadata is a file, which is distutils' own: only conda's packages have those."""
+    name: str | None = found.metadata["Name"] if _home(found).is_dir() else None
+    return name
+
+
+def _distribution(found: Distribution, platform: Platform, shown: str) -> LockedPackage:
+    return LockedPackage(
+        name=canonicalize_name(str(_name(found))),
+        version=found.version,
+        build="",
+        manager="pip",
+        platform=platform,
+        depends=tuple(need for need in found.requires or () if "extra ==" not in need),
+        at=Address(shown or str(_home(found)), 1, 1),
+    )
 
 
 def _home(found: Distribution) -> Path:

@@ -22,6 +22,7 @@ _SYSTEM = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64",
 _CUDART, _CUDNN = (
     re.compile(rf"lib{name}\.so\.(\d+(?:\.\d+)*)$|{name}64_(\d+)\.dll$", re.IGNORECASE) for name in ("cudart", "cudnn")
 )
+_LIBCUDA = re.compile(r"libcuda\.so\.(\d+\.\d+(?:\.\d+)?)$")  # libcuda.so.1 names no version
 _VERSIONED = ("cudart", "cudnn")
 _NVCC = {"nvcc", "nvcc.exe"}
 _HEADERS = {"cuda_runtime.h", "cudnn.h", "cudnn_version.h"}
@@ -77,6 +78,16 @@ def entries(value: str) -> tuple[str, ...]:
     return tuple(entry for entry in value.split(os.pathsep) if Path(entry).is_absolute())
 
 
+def is_searched(folder: str) -> bool:
+    """Whether a folder is one of the system, which the loader searches without any variable."""
+    return folder.strip("/") in _SYSTEM
+
+
+def is_compat(folder: str) -> bool:
+    """Whether a folder is one of NVIDIA's forward compatibility: `compat` or `compat/lib`, where a package may prefix its name."""
+    return any(f"-{part}".endswith("-compat") for part in Path(folder).parts[-2:])
+
+
 def names(folder: Path) -> tuple[str, ...]:
     """The sorted names of the files in a folder; empty if it cannot be listed."""
     try:
@@ -117,6 +128,8 @@ def _on_library_path(root: Path, environ: Mapping[str, str], libraries: Collecti
         files = names(below(root, entry))
         if Path(entry).name == "stubs" and any(name.startswith(_STUB) for name in files):
             yield SystemCuda(kind="driver stub", version="", folder=entry, via="LD_LIBRARY_PATH")
+        elif is_compat(entry) and any(name.startswith(_STUB) for name in files):
+            yield SystemCuda(kind="libcuda", version=_most_precise(_LIBCUDA, files), folder=entry, via="LD_LIBRARY_PATH")
         elif has_library(files, toolkit):  # a folder of stubs has one for each library
             yield _toolkit(root, entry, "LD_LIBRARY_PATH")
         yield from _cudnn(entry, files, "LD_LIBRARY_PATH")

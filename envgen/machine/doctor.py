@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from packaging.version import Version
 
@@ -11,8 +12,10 @@ from envgen.machine import fit, nvml
 from envgen.machine.locked import locked
 from envgen.machine.symptoms import find_symptoms
 from envgen.machine.system import inspect_system
+from envgen.matrix.gpu_names import gpu_named
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
+from envgen.model.gpu import Gpu
 from envgen.model.layout import Layout
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, System
 from envgen.model.project import Project
@@ -28,7 +31,7 @@ def diagnose(
     makes it raise.
     """
     system = inspect_system(matrix.catalogue, environ=environ)
-    machine = nvml.inspect(environ.get("CUDA_VISIBLE_DEVICES"))
+    machine = _known(nvml.inspect(environ.get("CUDA_VISIBLE_DEVICES")), matrix)
     checkups = [checkup(layout, matrix, project, machine, system, requested=requested) for project in projects]
     return Diagnosis(
         machine=machine,
@@ -36,6 +39,16 @@ def diagnose(
         symptoms=find_symptoms(machine, system),
         checkups=tuple(checkups) or (_matrix_checkup(matrix, machine, system),),
     )
+
+
+def _known(machine: Machine, matrix: Matrix) -> Machine:
+    """The machine with what gpus.yaml knows of its GPUs: whether they are for data centres."""
+
+    def known(gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+        models = ((gpu, gpu_named(matrix, gpu.name)) for gpu in gpus)
+        return tuple(replace(gpu, data_centre=model.data_centre) if model else gpu for gpu, model in models)
+
+    return replace(machine, gpus=known(machine.gpus), hidden=known(machine.hidden))
 
 
 def checkup(layout: Layout, matrix: Matrix, project: Project, machine: Machine, system: System, *, requested: bool) -> Checkup:

@@ -17,15 +17,16 @@ from envgen.matrix import drivers
 from envgen.matrix.constraints import Known, holds, known_of_target, violation_text
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.gpu_names import gpu_named
-from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text
+from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text, runs_with
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, Platform, Target, Toolkit, Variant, driver_text
+from envgen.model.facts import Matrix, Platform, Release, Target, Toolkit, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
-from envgen.model.project import Project
+from envgen.model.project import Project, RequestedFramework
 from envgen.model.requested import provider_of, with_overrides, with_own_targets
 from envgen.targets import MachineWord
 
+Wanted = tuple[RequestedFramework, str]  # a framework that a project asks for, and its provider
 _NOTHING: Known = MappingProxyType({})
 _LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
 
@@ -62,11 +63,10 @@ def choose(word: MachineWord, fits: Sequence[Fit], machine: Machine, project: Pr
         raise BadInput(f"{project.name} has no {what}", where=project.at("targets"), hint=hint)
     if machine.driver is None:
         return cuda[0].target, f"{machine.note or 'no NVIDIA driver'}: the project's newest CUDA target"
-    raise BadInput(
-        f"driver {_driver(machine)} cannot run any CUDA target of {project.name} {_reasons(cuda[-1])}",
-        where=project.at("targets"),
-        hint=f"{next(iter(cuda[-1].fixes), 'use another machine')}, or add an older CUDA target, or use `--target cpu`",
-    )
+    closest, what = _closest(cuda), _none_runs(machine, cuda, f" of {project.name}")
+    older = "" if closest.driver_suffices else ", or add an older CUDA target"
+    hint = f"{next(iter(closest.fixes), 'use another machine')}{older}, or use `--target cpu`"
+    raise BadInput(what, where=project.at("targets"), hint=hint)
 
 
 def project_fits(
@@ -78,9 +78,9 @@ def project_fits(
 ) -> tuple[Fit, ...]:
     """How every target of a project fits a machine, in the project's order; `locks` is None if nobody looked for locks."""
     matrix = with_own_targets(matrix, project)
-    providers = tuple(dict.fromkeys(provider_of(matrix, project, requested) for requested in project.frameworks))
+    wanted = tuple((requested, provider_of(matrix, project, requested)) for requested in project.frameworks)
     return tuple(
-        target_fit(machine, matrix, target, system, providers, (locks or {}).get(target.name), lock_expected=locks is not None)
+        target_fit(machine, matrix, target, system, wanted, (locks or {}).get(target.name), lock_expected=locks is not None)
         for target in _targets(matrix, project)
     )
 
@@ -90,7 +90,7 @@ def target_fit(
     matrix: Matrix,
     target: Target,
     system: System | None = None,
-    providers: Sequence[str] = (),
+    wanted: Sequence[Wanted] = (),
     lock: LockedTarget | None = None,
     *,
     lock_expected: bool = False,
@@ -98,19 +98,28 @@ def target_fit(
     """Whether and how a machine can run one target, with every reason why not.
 
     Without `system` the platform is the target's first one, and libc and processor are not checked. With a lock, the constraints
-    are also checked for what it chose; `providers` are those of the project's frameworks.
+    are also checked for what it chose; `wanted` are the project's frameworks, each with its provider.
     """
     platforms = tuple(p for p in lock.platforms if p in target.virtual) if lock else target.platforms
     platform = system.platform if system else next(iter(platforms), "")
     target = target.on(platform)
     refusals = list(_platform(matrix, target, platforms, platform)) or list(_virtual_packages(target, platform, system))
-    cuda = _cuda_check(machine, matrix, target, platform, system)
+    cuda = _cuda_check(machine, matrix, target, platform, system, wanted)
+    driver = list(cuda.driver()) if cuda else []
     if cuda and not refusals:
-        refusals = [*cuda.driver(), *cuda.gpus(_chosen(matrix, providers, lock), lock)]
+        refusals = [*driver, *cuda.gpus(_chosen(matrix, wanted, lock), lock)]
     locked = lock is not None or not lock_expected
     if refusals:
         why, fixes = tuple(refusal.why for refusal in refusals), dict.fromkeys(fix for refusal in refusals for fix in refusal.fixes)
-        return Fit(target=target.name, cuda=target.cuda, mode=None, why=why, fixes=tuple(fixes), locked=locked)
+        return Fit(
+            target=target.name,
+            cuda=target.cuda,
+            mode=None,
+            why=why,
+            fixes=tuple(fixes),
+            locked=locked,
+            driver_suffices=not driver,
+        )
     if cuda is None:
         return Fit(target=target.name, cuda=None, mode="cpu", why=("needs no GPU",), locked=locked)
     mode, reason, cautions = cuda.mode()
@@ -124,8 +133,9 @@ def _targets(matrix: Matrix, project: Project) -> Iterator[Target]:
         yield replace(target, platforms=tuple(p for p in target.platforms if requested.platforms or p in project.platforms))
 
 
-def _chosen(matrix: Matrix, providers: Sequence[str], lock: LockedTarget | None) -> Known:
+def _chosen(matrix: Matrix, wanted: Sequence[Wanted], lock: LockedTarget | None) -> Known:
     """The framework versions in a lock, as values for constraints."""
+    providers = tuple(dict.fromkeys(provider for _, provider in wanted))
     chosen = {name: (Version(version),) for name, version in (lock.chosen if lock else {}).items() if name in matrix.frameworks}
     return {**chosen, "provider": tuple(providers)} if chosen and providers else chosen
 
@@ -167,7 +177,10 @@ def _virtual_packages(target: Target, platform: Platform, system: System | None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CudaCheck:
-    """One CUDA target on one machine; `driver_os` is the system that the driver is for, "linux" or "windows"."""
+    """One CUDA target on one machine; `driver_os` is the system that the driver is for, "linux" or "windows".
+
+    `wanted` are the frameworks of the project, each with its provider.
+    """
 
     machine: Machine
     matrix: Matrix
@@ -175,6 +188,7 @@ class _CudaCheck:
     toolkit: Toolkit
     platform: Platform
     driver_os: str
+    wanted: tuple[Wanted, ...]
 
     @property
     def native(self) -> Variant:
@@ -231,14 +245,34 @@ class _CudaCheck:
         return f"{gpu.name}: {violation_text(violated, known)}" if violated else ""
 
     def _served_by(self, gpu: Gpu) -> tuple[str, ...]:
-        """Which targets of the matrices have code for a GPU."""
+        """Which targets of the matrices have code for a GPU, and builds of the project's frameworks."""
         here = (row for row in self.matrix.targets.values() if self.platform in row.platforms and not row.own)
         targets = [row for row in here if row.cuda in self.matrix.built]
         serving = [(row.cuda, row.name) for row in targets if row.cuda and not self._violated(gpu, row)]
-        if not serving:
-            return ()
-        (_, first), (_, last) = min(serving), max(serving)
+        built = [(cuda, name) for cuda, name in serving if all(self._is_built(*one, cuda, gpu) for one in self.wanted)]
+        if not built:
+            names = ", ".join(f"{requested.framework} {requested.text}".strip() for requested, _ in self.wanted)
+            return (f"change `frameworks:`, because no CUDA build of {names} has code for it",) if serving else ()
+        (_, first), (_, last) = min(built), max(built)
         return (f"use {f'a target from {first} to {last}' if first != last else f'target {first}'}, which has code for it",)
+
+    def _is_built(self, requested: RequestedFramework, provider: str, cuda: Version, gpu: Gpu) -> bool:
+        """Whether a version that the project allows has a build that runs with a CUDA and was made by one with code for a GPU."""
+        framework = self.matrix.frameworks.get(requested.framework)
+        releases = framework.releases if framework else ()
+        allowed = [release for release in releases if requested.versions.contains(release.version, prereleases=True)]
+        return any(self._serves(variant, cuda, gpu) for release in allowed for variant in self._variants(release, provider, cuda))
+
+    def _variants(self, release: Release, provider: str, cuda: Version) -> Iterator[Variant]:
+        """The builds of a release for this platform that may be taken for a CUDA: where its dialect allows it, older ones, too."""
+        spelling = self.matrix.frameworks[release.framework].spelling(provider, release.version)
+        here = (build for build in release.builds if build.provider == provider and self.platform in build.platforms)
+        variants = (variant for build in here for variant in build.variants)
+        return (variant for variant in variants if variant == cuda or (spelling and spelling.newer_minor))
+
+    def _serves(self, variant: Variant, cuda: Version, gpu: Gpu) -> bool:
+        """Whether a build for one CUDA runs with another, and has code for a GPU."""
+        return variant is not None and runs_with(variant, cuda) and has_code(self.matrix.toolkits[variant], gpu)
 
     def _no_cudnn_code(self, gpu: Gpu, lock: LockedTarget | None) -> _Refusal | None:
         locked = lock.cudnn.get(self.platform) if lock else None
@@ -260,7 +294,9 @@ class _CudaCheck:
         return "minor", f"by minor-version compatibility: CUDA {cuda.major} {needs}", (caution,)
 
 
-def _cuda_check(machine: Machine, matrix: Matrix, target: Target, platform: Platform, system: System | None) -> _CudaCheck | None:
+def _cuda_check(
+    machine: Machine, matrix: Matrix, target: Target, platform: Platform, system: System | None, wanted: Sequence[Wanted]
+) -> _CudaCheck | None:
     """None for a CPU target. In WSL programs for Linux use the driver of Windows, whose version NVML reports there."""
     if target.cuda is None:
         return None
@@ -271,6 +307,7 @@ def _cuda_check(machine: Machine, matrix: Matrix, target: Target, platform: Plat
         toolkit=matrix.toolkits[target.cuda],
         platform=platform,
         driver_os="windows" if system and system.wsl else driver_os(platform),
+        wanted=tuple(wanted),
     )
 
 
@@ -294,8 +331,18 @@ def _why_no_cuda(machine: Machine, cuda: Sequence[Fit]) -> str:
         return "no CUDA target to choose"
     if not (machine.gpus or machine.hidden) and any(fit.runs for fit in cuda):
         return machine.note or "no GPU"
-    return f"driver {_driver(machine)} cannot run any CUDA target {_reasons(cuda[-1])}"
+    return _none_runs(machine, cuda)
 
 
-def _reasons(fit: Fit) -> str:
-    return f"({fit.target}: {'; '.join(fit.why)})"
+def _none_runs(machine: Machine, cuda: Sequence[Fit], of: str = "") -> str:
+    """That none of some CUDA targets runs, with the reasons of the closest one."""
+    closest = _closest(cuda)
+    subject = (
+        f"no CUDA target{of} runs here" if closest.driver_suffices else f"driver {_driver(machine)} cannot run any CUDA target{of}"
+    )
+    return f"{subject} ({closest.target}: {'; '.join(closest.why)})"
+
+
+def _closest(cuda: Sequence[Fit]) -> Fit:
+    """Of CUDA targets that do not run, the newest first: the newest for which the driver suffices, else the oldest."""
+    return next((fit for fit in cuda if fit.driver_suffices), cuda[-1])

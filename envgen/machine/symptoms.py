@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from envgen.machine import cuda_paths
 from envgen.machine.cuda_paths import HOMES
+from envgen.machine.toolkits import distinct, listed
+from envgen.model.facts import driver_text
 from envgen.model.machine import Machine, Symptom, SymptomSeverity, System, SystemCuda
 
 
@@ -27,7 +30,6 @@ class Host:
 SymptomRule = Callable[[Host], Iterator[Symptom]]
 
 _SEVERITIES: tuple[SymptomSeverity, ...] = ("error", "warning", "note")
-_UNSET_LIBRARY_PATH = "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"
 
 
 def find_symptoms(machine: Machine, system: System) -> tuple[Symptom, ...]:
@@ -80,6 +82,8 @@ def incomplete_driver(host: Host) -> Iterator[Symptom]:
         fix = "check `nvidia-smi` and the kernel log (`dmesg`)"
         if "libcuda" in host.machine.note:
             fix = "install libcuda of the same version; in a container set NVIDIA_DRIVER_CAPABILITIES=compute,utility"
+        elif any(item.kind == "driver stub" for item in host.system.outside):
+            fix = "remove the stub of libcuda from LD_LIBRARY_PATH: it was asked instead of the driver's"
         yield Symptom(id="driver-answers", severity="warning", text=host.machine.note, fix=fix)
 
 
@@ -146,20 +150,20 @@ def musl(host: Host) -> Iterator[Symptom]:
 
 def two_toolkits(host: Host) -> Iterator[Symptom]:
     """LD_LIBRARY_PATH with two CUDA versions: a program may load libraries of both."""
-    toolkits = _versions([item for item in host.system.outside if item.kind == "CUDA" and item.via == "LD_LIBRARY_PATH"])
+    toolkits = distinct([item for item in host.system.outside if item.kind == "CUDA" and item.via == "LD_LIBRARY_PATH"])
     if len(toolkits) > 1:
-        text = f"LD_LIBRARY_PATH leads to {_listed(toolkits)}"
-        yield Symptom(id="two-toolkits", severity=_error(host), text=text, fix=_UNSET_LIBRARY_PATH)
+        text = f"LD_LIBRARY_PATH leads to {listed(toolkits)}"
+        yield Symptom(id="two-toolkits", severity=_error(host), text=text, fix=_clear_library_path(host, toolkits))
 
 
 def library_path(host: Host) -> Iterator[Symptom]:
     """CUDA or cuDNN on LD_LIBRARY_PATH takes precedence over pip wheels and over what programs load at run time."""
     loaded = [item for item in host.system.outside if item.via == "LD_LIBRARY_PATH"]
     for kind in ("CUDA", "cuDNN"):
-        found = _versions([item for item in loaded if item.kind == kind])
+        found = distinct([item for item in loaded if item.kind == kind])
         if found and not (kind == "CUDA" and len(found) > 1):  # reported by two_toolkits
-            text = f"LD_LIBRARY_PATH leads to {_listed(found)}, which may be loaded instead of the environment's own"
-            yield Symptom(id="library-path", severity="warning", text=text, fix=_UNSET_LIBRARY_PATH)
+            text = f"LD_LIBRARY_PATH leads to {listed(found)}, which may be loaded instead of the environment's own"
+            yield Symptom(id="library-path", severity="warning", text=text, fix=_clear_library_path(host, found))
 
 
 def driver_stub(host: Host) -> Iterator[Symptom]:
@@ -168,6 +172,24 @@ def driver_stub(host: Host) -> Iterator[Symptom]:
         if item.kind == "driver stub":
             text = f"LD_LIBRARY_PATH leads to {item.folder}, which has a stub of libcuda: programs that load it see no GPU"
             yield Symptom(id="driver-stub", severity=_error(host), text=text, fix="remove this folder from LD_LIBRARY_PATH")
+
+
+def compatibility(host: Host) -> Iterator[Symptom]:
+    """A newer libcuda in place of the driver's: https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html."""
+    driver, others = host.machine.driver, [gpu.name for gpu in host.machine.gpus if gpu.data_centre is False]
+    for item in (item for item in host.system.outside if item.kind == "libcuda" and driver):
+        text = (
+            f"LD_LIBRARY_PATH leads to libcuda {item.version or 'of unknown version'} ({item.folder}), which replaces the driver's"
+        )
+        fix = "remove this folder from LD_LIBRARY_PATH"
+        severity: SymptomSeverity = "warning"
+        if others:
+            text += f"; that is for data-centre GPUs and some RTX cards, and may fail on {others[0]}"
+        elif item.version and driver and Version(item.version) <= driver:
+            text += f", although it is not newer than the driver, {driver_text(driver)}"
+        else:
+            fix, severity = "nothing to do if the driver is older than the environment's CUDA requires", "note"
+        yield Symptom(id="forward-compatibility", severity=severity, text=text, fix=fix)
 
 
 def relative_entries(host: Host) -> Iterator[Symptom]:
@@ -196,12 +218,13 @@ def cuda_home(host: Host) -> Iterator[Symptom]:
             text = f"{variable}={system.variables[variable]} is not a folder, or is empty"
             yield Symptom(id="cuda-home", severity="warning", text=text, fix=f"unset {variable}")
     toolkits = [item for item in system.outside if item.kind == "CUDA" and item.via in (*HOMES, "PATH")]
-    versions = _versions(toolkits)
+    versions = distinct(toolkits)
     if versions:
         via = tuple(dict.fromkeys(item.via for item in toolkits))
-        text = f"{_lead(via)} to {_listed(versions)}, which extensions that you compile will use"
+        text = f"{_lead(via)} to {listed(versions)}, which extensions that you compile will use"
         homes = [variable for variable in HOMES if variable in via]
-        fix = f"unset {' '.join(homes)}" if homes else "to compile, put the environment's own nvcc first on PATH"
+        first = "to compile, put the environment's own nvcc first on PATH"
+        fix = "; ".join(filter(None, (f"unset {' '.join(homes)}" if homes else "", first if "PATH" in via else "")))
         yield Symptom(id="toolkit", severity="warning" if len(versions) > 1 else "note", text=text, fix=fix)
 
 
@@ -288,6 +311,7 @@ CHECKS: tuple[SymptomRule, ...] = (
     two_toolkits,
     library_path,
     driver_stub,
+    compatibility,
     preloaded,
     cuda_home,
     mamba_toolkit,
@@ -303,6 +327,16 @@ def _error(host: Host) -> SymptomSeverity:
     return "error" if host.machine.driver else "warning"
 
 
+def _clear_library_path(host: Host, found: Sequence[SystemCuda]) -> str:
+    """How to take CUDA off LD_LIBRARY_PATH: as a whole, unless the driver's libraries may be found through it alone."""
+    entries = cuda_paths.entries(host.system.variables.get("LD_LIBRARY_PATH", ""))
+    own = [entry for entry in entries if entry in host.system.driver_folders and not cuda_paths.is_searched(entry)]
+    kept = [entry for entry in own if entry not in {item.folder for item in found}]
+    if not kept:
+        return "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"
+    return f"remove the folders of CUDA from LD_LIBRARY_PATH, but keep {kept[0]}, which has the driver's libraries"
+
+
 def _minor(version: str) -> str:
     return ".".join(version.strip().split(".")[:2])
 
@@ -312,30 +346,5 @@ def _in_active_environment(system: System, variable: str) -> bool:
     return bool(prefix) and system.variables[variable].startswith(prefix)
 
 
-def _versions(found: Sequence[SystemCuda]) -> list[SystemCuda]:
-    """The most precise of each version, in the order found. 12, 12.4 and 12.4.127 are one version; an unknown one may be any."""
-    known = dict.fromkeys(map(_parts, found))
-    distinct = [parts for parts in known if not any(_is_less_precise(parts, other) for other in known)]
-    best = (max((item for item in found if _parts(item) == parts), key=_precision) for parts in distinct)
-    return sorted(best, key=found.index)
-
-
-def _precision(item: SystemCuda) -> int:
-    return item.version.count(".")
-
-
-def _parts(item: SystemCuda) -> tuple[str, ...]:
-    """The major and minor of a version, as far as it is known."""
-    return tuple(part for part in item.version.split(".")[:2] if part)
-
-
-def _is_less_precise(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return len(one) < len(other) and other[: len(one)] == one
-
-
 def _lead(names: Sequence[str]) -> str:
     return f"{' and '.join(names)} lead{'s' if len(names) == 1 else ''}"
-
-
-def _listed(found: Sequence[SystemCuda]) -> str:
-    return " and ".join(f"{item.kind} {item.version or 'of unknown version'} ({item.folder})" for item in found)

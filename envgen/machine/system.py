@@ -142,11 +142,12 @@ def _devices(root: Path) -> Iterator[str]:
 
 
 def _driver_folders(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """Folders with the driver's libraries, among the usual ones and those of LD_LIBRARY_PATH. A toolkit's stubs do not count."""
+    """Folders with the driver's libraries, the usual ones and those of LD_LIBRARY_PATH; no stubs, no forward compatibility."""
     for place in dict.fromkeys(
         (*(f"/{usual}" for usual in _DRIVER_FOLDERS), *cuda_paths.entries(environ.get("LD_LIBRARY_PATH", "")))
     ):
-        if any(_DRIVER.match(name) for name in cuda_paths.names(cuda_paths.below(root, place))):
+        files = cuda_paths.names(cuda_paths.below(root, place))
+        if Path(place).name != "stubs" and not cuda_paths.is_compat(place) and any(map(_DRIVER.match, files)):
             yield place
 
 

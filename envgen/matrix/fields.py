@@ -55,20 +55,22 @@ def _variant(value: object) -> Variant:
     if isinstance(value, str) and re.fullmatch(_MINOR, value):
         return Version(value)
     kind = "variant" if isinstance(value, str) else "expected_text"
-    raise PydanticCustomError(kind, "expected `cpu` or a CUDA version", {"hint": 'write for instance [cpu] or ["12.6"]'})
+    hint = 'write for instance [cpu] or ["12.6"], or "12.*" for builds that run with every CUDA 12'
+    raise PydanticCustomError(kind, "expected `cpu` or a CUDA version", {"hint": hint})
 
 
 def _stated_variant(value: object) -> StatedVariant:
     """A variant, or several in one: a range of CUDA versions, or `any` for builds without one."""
     if value == "any":
         return "any"
+    if not isinstance(value, str) or not re.search(r"[<>=*]", value):
+        return _variant(value)
     try:
-        return _variant(value) if value == "cpu" or re.fullmatch(_MINOR, str(value)) else version_range(str(value))
+        return version_range(value)
     except ValueError:
-        hint = (
-            'write for instance [cpu], ["12.6"], ["12.*"] for builds that run with every CUDA 12, or [any] for builds without CUDA'
-        )
-        raise PydanticCustomError("variant", "expected `cpu`, a CUDA version or a range, or `any`", {"hint": hint}) from None
+        raise PydanticCustomError(
+            "range", "not a range of CUDA versions", {"hint": 'for instance "12.*" or ">=12.2,<13"'}
+        ) from None
 
 
 def _minor(value: object) -> Version:

@@ -22,7 +22,7 @@ class Gpu:
     capability: Version
     uuid: str = ""
     mig: int | None = None
-    data_centre: bool = False
+    data_centre: bool | None = None  # None where gpus.yaml does not know the model
     platforms: frozenset[str] = frozenset()
     tegra: bool = False
 

@@ -37,7 +37,7 @@ class SystemCuda:
     `via` is what leads there: the name of a variable (LD_LIBRARY_PATH, LD_PRELOAD, PATH, CUDA_HOME), or "disk" if nothing does.
     """
 
-    kind: Literal["CUDA", "cuDNN", "driver stub"]  # the stub is a libcuda that is only there to link against
+    kind: Literal["CUDA", "cuDNN", "driver stub", "libcuda"]  # a stub to link against; a newer libcuda
     version: str
     folder: str
     via: str
@@ -96,6 +96,7 @@ class Fit:
     cautions: tuple[str, ...] = ()
     fixes: tuple[str, ...] = ()
     locked: bool = True  # False if its lock was looked for and not found
+    driver_suffices: bool = True  # whether the driver is new enough, although the target may not run for another reason
 
     @property
     def runs(self) -> bool:

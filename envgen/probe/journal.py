@@ -31,6 +31,7 @@ def read(framework: str, journal: str, process: ProcessResult, catalogue: Catalo
         outside=bool(file) and locate(file) != "environment",
         build=_build(told),
         cuda=cuda_version(_text(told.get("cuda"))),
+        compiler=cuda_version(_text(told.get("compiler"))),
         cudnn=cudnn_version(_text(told.get("cudnn"))),
         available=_truth(told.get("available")),
         devices=tuple(_devices(told.get("devices"))),

@@ -55,6 +55,16 @@ def counts_like_cuda(catalogue: Catalogue, name: str) -> bool:
     return bool(rows) and all(row.tells != "none" and not row.brings[name] for row in rows)
 
 
+def shadowing_hint(case: Comparison) -> str:
+    """What to try if LD_LIBRARY_PATH holds libraries that may be taken for the environment's; "" if it holds none.
+
+    What fails to load leaves no trace among the loaded libraries, so the folders are all that is known.
+    """
+    for folder, files in case.launch.shadowing.items():
+        return f"LD_LIBRARY_PATH contains {folder}, which holds {', '.join(files[:3])}; try without it"
+    return ""
+
+
 def found_through(case: Comparison, folder: str) -> str:
     """What led the loader to a folder: the entry of LD_LIBRARY_PATH that holds it, else the rest of its search."""
     for entry, real in case.launch.library_path:

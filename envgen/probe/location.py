@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from envgen.formats.installed import is_environment
 from envgen.probe.libraries import is_driver
 from envgen.probe.model import Origin
 
-_FOLDERS = ("lib", "lib/python*/site-packages/*/lib", "lib/python*/site-packages/*/*/lib", "targets/*/lib")
+_SITE = ("*/lib", "*/*/lib")
+_CONDA = ("lib", *(f"lib/python*/site-packages/{folder}" for folder in _SITE), "targets/*/lib")
 
 
-def origin(path: str, prefix: Path) -> Origin:
-    """To whom a loaded file belongs.
+def origin(path: str, homes: Iterable[Path]) -> Origin:
+    """To whom a loaded file belongs; `homes` are the folders of the environment: its prefix, or those that its Python imports from.
 
     A package may be linked into the environment from a package cache: the kernel then reports the path in the cache.
     """
-    if within(path, prefix):
+    folders = tuple(homes)
+    if any(within(path, home) for home in folders):
         return "environment"
     name = path.rsplit("/", 1)[-1]
     if is_driver(name) and "/stubs/" not in path:
         return "driver"
     stem = name.split(".so")[0]
-    links = (link for folder in _FOLDERS for link in prefix.glob(f"{folder}/{stem}.so*"))
+    places = [(home, place) for home in folders for place in (_CONDA if is_environment(home) else _SITE)]
+    links = (link for home, place in places for link in home.glob(f"{place}/{stem}.so*"))
     return "environment" if any(_same(link, path) for link in links) else "foreign"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -78,6 +78,7 @@ class Answer:
     outside: bool = False  # whether that file lies outside the environment
     build: BuildKind = "unknown"
     cuda: Version | None = None  # of the build: major.minor, or a major alone
+    compiler: Version | None = None  # the CUDA of the compiler that it loads at run time, if it says so
     cudnn: Version | None = None
     available: bool | None = None  # whether it can use a GPU; None if it was not asked, or could not answer
     devices: tuple[Device, ...] = ()
@@ -126,27 +127,50 @@ class InstalledFramework:
     expected: Expectation
 
 
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python, the folders that hold what belongs to it, and the folders that come first on PATH where it runs."""
+
+    python: Path
+    homes: tuple[Path, ...]
+    programs: tuple[Path, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledEnvironment:
-    """An environment as its files describe it: the target it was made for ("" if nothing names one), and its frameworks by name."""
+    """An environment as its files describe it: the target it was made for ("" if nothing names one), and its frameworks by name.
+
+    `interpreter` is the Python that was named, if not the folder was. With `cuda_required`, every framework must compute on a GPU,
+    whatever its package is meant for.
+    """
 
     prefix: Path
     target: str
     expected: Expectation | None  # by the target; None without one
     frameworks: Mapping[str, InstalledFramework]
+    interpreter: Path | None = None
+    cuda_required: bool = False
+
+    @property
+    def where(self) -> Path:
+        """What was named."""
+        return self.interpreter or self.prefix
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchEnvironment:
     """What a framework's process inherits that decides which GPUs and libraries it finds.
 
     `visible_devices` is CUDA_VISIBLE_DEVICES, None if unset. `library_path` holds the entries of LD_LIBRARY_PATH, each as written
-    and as its real path: /usr/local/cuda is a link. `system` is the key of a driver in cuda.yaml.
+    and as its real path: /usr/local/cuda is a link. `shadowing` are those entries that hold libraries of CUDA or a stub of the
+    driver, which the loader may take instead of others, with the names of these files. `system` is the key of a driver in
+    cuda.yaml.
     """
 
     visible_devices: str | None = None
     library_path: tuple[tuple[str, str], ...] = ()
     system: Literal["linux", "windows"] = "linux"
+    shadowing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +183,7 @@ class Comparison:
     machine: Machine
     launch: LaunchEnvironment
     matrix: Matrix
+    cuda_required: bool = False
 
     @property
     def build(self) -> BuildKind:
@@ -190,12 +215,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do."""
+    """Something worth knowing: the rule that found it, how bad it is, what it is, and what to do.
+
+    `folder` is the one that it is about, if it is about one.
+    """
 
     rule: str
     severity: IssueSeverity
     text: str
     hint: str = ""
+    folder: str = ""
 
 
 ProbeRule = Callable[[Comparison], Iterator[Issue]]

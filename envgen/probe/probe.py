@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from envgen.formats.installed import python
 from envgen.machine import nvml
+from envgen.machine.cuda_paths import names
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Target
 from envgen.model.run import Reporter
-from envgen.probe.environment import read_environment
-from envgen.probe.model import Answer, InstalledEnvironment, LaunchEnvironment, ProbeResult
+from envgen.probe.environment import read_environment, read_interpreter
+from envgen.probe.interpreter import of_prefix, read_site
+from envgen.probe.libraries import cuda_name, is_driver
+from envgen.probe.location import within
+from envgen.probe.model import Answer, InstalledEnvironment, Interpreter, LaunchEnvironment, ProbeResult
 from envgen.probe.runner import run_probe
 from envgen.probe.verdict import evaluate
 
@@ -22,36 +26,58 @@ TIMEOUT = 120.0  # seconds; the first import of a framework from a cold disk tak
 
 
 def probe(
-    prefix: Path,
+    place: Path | str,
     matrix: Matrix,
     reporter: Reporter,
     *,
-    target: str = "",
-    own: Target | None = None,
+    target: str | Target = "",
     frameworks: Iterable[str] = (),
     timeout: float = TIMEOUT,
+    cuda_required: bool = False,
 ) -> ProbeResult:
     """Ask the frameworks of an environment what they see, each for at most `timeout` seconds, and judge their answers.
 
-    `target` is what the environment is meant for ("cpu", "cu126"; "" to take its own word), and `own` what that name means where it
-    is a target of a project's own. `frameworks` are those to probe, by
-    their name in the matrices or by import name; without any, all of the matrices' frameworks that are installed. Raises BadInput
-    if there is nothing to probe: no environment, no Python in it, no framework.
+    `place` is the folder of a conda environment, or the text of a path or command that starts any Python. `target` is what the
+    environment is meant for ("cpu", "cu126", a target of a project's own; "" to take its own word). `frameworks` are those to
+    probe, by their name in the matrices or by import name; without any, all of the matrices' frameworks that are installed. With
+    `cuda_required` each must compute on a GPU. Raises BadInput if there is nothing to probe: no environment, no Python in it, no
+    framework.
     """
-    environment = read_environment(prefix.absolute(), matrix.catalogue, target, own)
+    interpreter, environment = _read(place, matrix.catalogue, target)
+    environment = replace(environment, cuda_required=cuda_required)
     modules = _modules(environment, matrix.catalogue.frameworks, tuple(frameworks))
-    answers = _answers(environment, modules, matrix.catalogue, timeout, reporter)
-    machine, launch = nvml.inspect(), launch_environment()
+    answers = _answers(interpreter, environment, modules, matrix.catalogue, timeout, reporter)
+    machine, launch = nvml.inspect(), launch_environment(matrix.catalogue, interpreter.homes)
     return ProbeResult(environment, machine, tuple(evaluate(answer, environment, machine, launch, matrix) for answer in answers))
 
 
-def launch_environment() -> LaunchEnvironment:
-    """What this process hands on to the frameworks."""
+def _read(place: Path | str, catalogue: Catalogue, target: str | Target) -> tuple[Interpreter, InstalledEnvironment]:
+    """The Python to probe, and what is installed for it."""
+    if isinstance(place, Path):
+        prefix = place.absolute()
+        return of_prefix(prefix), read_environment(prefix, catalogue, target)
+    site = read_site(place)
+    return site.interpreter, read_interpreter(site, catalogue, target)
+
+
+def launch_environment(catalogue: Catalogue, homes: Iterable[Path]) -> LaunchEnvironment:
+    """What this process hands on to the frameworks of an environment with these folders."""
     folders = tuple(filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":")))
-    library_path = tuple((name, os.path.realpath(name)) for name in folders)
+    own = tuple(homes)
+    foreign = [folder for folder in folders if not any(within(folder, home) for home in own)]
+    found = {folder: _shadowing(Path(folder), catalogue) for folder in foreign}
     return LaunchEnvironment(
-        os.environ.get("CUDA_VISIBLE_DEVICES"), library_path, "windows" if sys.platform == "win32" else "linux"
+        visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
+        library_path=tuple((name, os.path.realpath(name)) for name in folders),
+        system="windows" if sys.platform == "win32" else "linux",
+        shadowing={folder: files for folder, files in found.items() if files},
     )
+
+
+def _shadowing(folder: Path, catalogue: Catalogue) -> tuple[str, ...]:
+    """The libraries of CUDA in a folder, and those of the driver where it is a toolkit's folder of stubs."""
+    stubs = folder.name == "stubs"
+    return tuple(name for name in names(folder) if cuda_name(catalogue, name) or (stubs and is_driver(name)))
 
 
 def _modules(environment: InstalledEnvironment, known: Iterable[str], asked: tuple[str, ...]) -> Mapping[str, str]:
@@ -59,24 +85,29 @@ def _modules(environment: InstalledEnvironment, known: Iterable[str], asked: tup
     installed = environment.frameworks.values()
     named = {found.module: found for found in installed} | {found.framework: found for found in installed}
     if not asked and not named:
-        hint = "name another environment with --prefix, or one of its modules with --framework"
-        raise BadInput("no framework of the matrices is installed", where=environment.prefix, hint=hint)
+        hint = "name another environment with --prefix or --python, or one of its modules with --framework"
+        raise BadInput("no framework of the matrices is installed", where=environment.where, hint=hint)
     for name in asked:
         if name in known and name not in named:
-            raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
+            raise BadInput(f"`{name}` is not installed", where=environment.where, hint=_installed_here(environment))
     chosen = [named[name] for name in asked if name in named] if asked else installed
     return {found.framework: found.module for found in chosen} | {name: name for name in asked if name not in named}
 
 
 def _answers(
-    environment: InstalledEnvironment, modules: Mapping[str, str], catalogue: Catalogue, timeout: float, reporter: Reporter
+    interpreter: Interpreter,
+    environment: InstalledEnvironment,
+    modules: Mapping[str, str],
+    catalogue: Catalogue,
+    timeout: float,
+    reporter: Reporter,
 ) -> tuple[Answer, ...]:
     answers = []
     reporter.begin("probing the frameworks", len(modules))
     for name, module in modules.items():  # one after another: they share the GPU's memory
-        answer = run_probe(python(environment.prefix), name, module, environment.prefix, catalogue, timeout)
+        answer = run_probe(interpreter, name, module, catalogue, timeout)
         if name not in environment.frameworks and answer.problem("import") == f"ModuleNotFoundError: No module named '{module}'":
-            raise BadInput(f"`{name}` is not installed", where=environment.prefix, hint=_installed_here(environment))
+            raise BadInput(f"`{name}` is not installed", where=environment.where, hint=_installed_here(environment))
         answers.append(answer)
         reporter.step(name)
     reporter.end()

@@ -125,6 +125,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "beside": answer.companion or None,
         "cuda_build": _IS_CUDA[answer.build],
         "cuda": _text(answer.cuda),
+        "compiler": _text(answer.compiler),
         "cudnn": _text(answer.cudnn),
         "origin": answer.file or None,
         "available": answer.available,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from envgen.matrix.hardware import cudnn_floor
 from envgen.probe.gpu_code import gpus, without_code
-from envgen.probe.libraries import foreign, found_through, of_another_major
+from envgen.probe.libraries import foreign, found_through, of_another_major, shadowing_hint
 from envgen.probe.model import Comparison, Issue, IssueSeverity, ProbeRule
 from envgen.probe.quote import appended, excerpt
 from envgen.probe.rules_no_gpu import no_code
@@ -83,7 +83,7 @@ def foreign_libraries(case: Comparison) -> Iterator[Issue]:
         text = f"loaded {names} from outside the environment: {folder}{built}"
         severity: IssueSeverity = "error" if other else "warning"
         hint = f"{found_through(case, folder)}; try without it"
-        yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint)
+        yield Issue(rule="foreign-library", severity=severity, text=text, hint=hint, folder=folder)
 
 
 def no_code_for_one(case: Comparison) -> Iterator[Issue]:
@@ -106,10 +106,12 @@ def no_code_in_cudnn(case: Comparison) -> Iterator[Issue]:
 
 
 def newer_than_driver(case: Comparison) -> Iterator[Issue]:
-    """A build for a newer minor than the driver's runs, but code that is compiled at run time may not."""
-    cuda, newest = case.answer.cuda, case.machine.cuda
+    """A build for a newer minor than the driver's runs, but code that is compiled at run time may not: what compiles it decides."""
+    compiler, newest = case.answer.compiler, case.machine.cuda
+    cuda = compiler or case.answer.cuda
     if case.answer.sees_gpu and cuda and newest and cuda.major == newest.major and cuda > newest:
-        text = f"is built for CUDA {cuda}, but the driver supports CUDA {newest}: code compiled at run time may fail"
+        what = "compiles at run time with" if compiler else "is built for"
+        text = f"{what} CUDA {cuda}, but the driver supports CUDA {newest}: code compiled at run time may fail"
         yield Issue(rule="newer-than-driver", severity="note", text=text, hint="update the driver if it does")
 
 
@@ -129,7 +131,7 @@ def matmul(case: Comparison) -> Iterator[Issue]:
         hint = "use a build for a newer CUDA, or an older one for an old GPU"
         yield Issue(rule="no-code", severity="error", text=f"has no code for this GPU: {excerpt(problem)}", hint=hint)
     elif problem:
-        hint = "the message is the framework's own; `nvidia-smi` shows what else uses the GPU"
+        hint = shadowing_hint(case) or "the message is the framework's own; `nvidia-smi` shows what else uses the GPU"
         yield Issue(rule="matmul-failed", severity="error", text=f"cannot multiply two matrices: {excerpt(problem)}", hint=hint)
     elif case.expected.build != "cpu" and answer.sees_gpu and answer.ran_on and answer.ran_on != "gpu":
         text = f"sees a GPU, but computes on {answer.ran_on}{appended(', '.join(answer.settings))}"
@@ -143,9 +145,19 @@ def matmul(case: Comparison) -> Iterator[Issue]:
 
 def import_only(case: Comparison) -> Iterator[Issue]:
     """There is no probe script for it."""
-    if not case.answer.asked_for_gpu:
+    if not case.answer.asked_for_gpu and not case.cuda_required:
         text = "was only imported: envgen has no probe script for it, so its GPUs and results were not checked"
         yield Issue(rule="import-only", severity="note", text=text)
+
+
+def not_shown(case: Comparison) -> Iterator[Issue]:
+    """A GPU is required, and no product of matrices shows that it computes on one."""
+    answer = case.answer
+    unasked, silent = not answer.asked_for_gpu, answer.sees_gpu and not answer.ran_on and not answer.problem("matmul")
+    if case.cuda_required and (unasked or silent):
+        why = "envgen has no probe script for it" if unasked else "it has multiplied no matrices"
+        text = f"nothing shows that it computes on a GPU: {why}"
+        yield Issue(rule="not-shown", severity="error", text=text, hint="name the frameworks that must, with --framework")
 
 
 def no_target(case: Comparison) -> Iterator[Issue]:
@@ -167,5 +179,6 @@ ANSWER: tuple[ProbeRule, ...] = (
     some_hidden,
     matmul,
     import_only,
+    not_shown,
     no_target,
 )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from signal import Signals
 
-from envgen.probe.libraries import foreign, found_through
+from envgen.probe.libraries import foreign, found_through, shadowing_hint
 from envgen.probe.model import Answer, Comparison, Issue, ProbeRule
 from envgen.probe.quote import appended, excerpt, last_line
 
@@ -34,6 +34,8 @@ def _crash_hint(case: Comparison, number: int) -> str:
     folders = list(foreign(case.answer))
     if folders:
         return f"{found_through(case, folders[0])}; try without it"
+    if shadowing := shadowing_hint(case):
+        return shadowing
     if number == 4:  # SIGILL, on every system
         return "the build uses instructions that this processor lacks; use a build for an older processor"
     if number == 9:
@@ -57,7 +59,7 @@ def import_failed(case: Comparison) -> Iterator[Issue]:
     else:
         rule, text = "import-failed", f"cannot be imported: {excerpt(problem)}"
         hint = "reinstall the environment from its lock"
-    yield Issue(rule=rule, severity="error", text=text, hint=hint)
+    yield Issue(rule=rule, severity="error", text=text, hint=shadowing_hint(case) or hint)
 
 
 def no_answer(case: Comparison) -> Iterator[Issue]:

@@ -10,7 +10,7 @@ from packaging.version import Version
 from envgen.model.facts import driver_text
 from envgen.model.gpu import Gpu
 from envgen.probe.gpu_code import first_capability, newest_code, without_code
-from envgen.probe.libraries import foreign, found_through
+from envgen.probe.libraries import foreign, found_through, shadowing_hint
 from envgen.probe.model import Comparison, Issue, ProbeRule
 from envgen.probe.quote import excerpt, last_line
 
@@ -86,7 +86,7 @@ def stub_driver(case: Comparison) -> Iterator[Issue]:
         if "/stubs/" in library.path and library.name.startswith(("libcuda.so", "libnvidia-ml")):
             text = f"sees no GPU: it loaded {library.path}, a stub that is only for linking"
             hint = f"{found_through(case, library.folder)}; remove that folder"
-            yield Issue(rule="stub-driver", severity=case.missing_gpu, text=text, hint=hint)
+            yield Issue(rule="stub-driver", severity=case.missing_gpu, text=text, hint=hint, folder=library.folder)
 
 
 def no_code_for_any(case: Comparison) -> Iterator[Issue]:
@@ -101,7 +101,7 @@ def foreign_library(case: Comparison) -> Iterator[Issue]:
     for folder, libraries in list(foreign(case.answer).items())[:1]:
         text = f"sees no GPU, and loaded {libraries[0].name} from outside the environment: {folder}"
         hint = f"{found_through(case, folder)}; try without it"
-        yield Issue(rule="foreign-library", severity=case.missing_gpu, text=text, hint=hint)
+        yield Issue(rule="foreign-library", severity=case.missing_gpu, text=text, hint=hint, folder=folder)
 
 
 _NOT_LOADED = re.compile(r"Could not load dynamic library '([^']+)'|(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
@@ -109,11 +109,21 @@ _NOT_LOADED = re.compile(r"Could not load dynamic library '([^']+)'|(lib[\w.+-]+
 
 def missing_library(case: Comparison) -> Iterator[Issue]:
     """Some frameworks go on without a GPU if a library is missing, and name it on stderr."""
-    names = [one or two for one, two in _NOT_LOADED.findall(case.answer.process.stderr)]
+    told = [one or two for one, two in _NOT_LOADED.findall(case.answer.process.stderr)]
+    names = [name for name in told if not any(name in files for files in case.launch.shadowing.values())]
     if case.build != "cpu" and names:
         text = f"sees no GPU: it did not find {', '.join(dict.fromkeys(names))}"
         hint = "the environment does not hold it, or not in this version; lock the target again with a CUDA build"
         yield Issue(rule="missing-library", severity=case.missing_gpu, text=text, hint=hint)
+
+
+def shadowed(case: Comparison) -> Iterator[Issue]:
+    """No foreign library stayed loaded, but LD_LIBRARY_PATH has some that may have failed to load."""
+    hint = shadowing_hint(case)
+    if case.build != "cpu" and hint:
+        own = excerpt(case.answer.problem("devices")) or last_line(case.answer.process.stderr)
+        text = f"sees no GPU; a library in LD_LIBRARY_PATH may have been loaded instead of its own{f': {own}' if own else ''}"
+        yield Issue(rule="shadowed-library", severity=case.missing_gpu, text=text, hint=hint)
 
 
 def unexplained(case: Comparison) -> Iterator[Issue]:
@@ -128,6 +138,9 @@ def unexplained(case: Comparison) -> Iterator[Issue]:
         f"sees no GPU, although this machine has one ({gpus}){f', with {settings}' if settings else ''}{f': {own}' if own else ''}"
     )
     hint = "check `nvidia-smi`, /dev/nvidia* and the GPU settings of the container"
+    if case.answer.settings:
+        names = ", ".join(setting.partition("=")[0] for setting in case.answer.settings)
+        hint = f"try without {names}, which selects its device; else {hint}"
     yield Issue(rule="unexplained", severity=case.missing_gpu, text=text, hint=hint)
 
 
@@ -153,5 +166,6 @@ NO_GPU: tuple[ProbeRule, ...] = (
     no_code_for_any,
     foreign_library,
     missing_library,
+    shadowed,
     unexplained,
 )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.probe.journal import read
 from envgen.probe.location import origin
-from envgen.probe.model import Answer, ProcessResult
+from envgen.probe.model import Answer, Interpreter, ProcessResult
 
 CHILD = Path(__file__).with_name("child.py")
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -28,20 +28,20 @@ _JOURNAL = 4_000_000  # bytes of a journal that are read
 _GRACE = 5.0  # seconds for a killed process to be gone; one that hangs in the kernel may never be
 
 
-def run_probe(python: Path, framework: str, module: str, prefix: Path, catalogue: Catalogue, limit: float) -> Answer:
-    """What `framework`, imported as `module` by `python`, reports within `limit` seconds.
+def run_probe(interpreter: Interpreter, framework: str, module: str, catalogue: Catalogue, limit: float) -> Answer:
+    """What `framework`, imported as `module` by an interpreter, reports within `limit` seconds.
 
-    It runs in the caller's environment variables, with the prefix's programs first on PATH. Its process group is gone when this
-    returns. Raises BadInput if `python` cannot be started.
+    It runs in the caller's environment variables, with the interpreter's programs first on PATH. Its process group is gone when
+    this returns. Raises BadInput if the interpreter cannot be started.
     """
     with tempfile.TemporaryDirectory(prefix="envgen-", ignore_cleanup_errors=True) as scratch:
         journal = Path(scratch) / "journal"
         journal.touch()
-        argv = [str(python), "-B", str(CHILD), module, str(journal), *script(module)]
-        process = run(argv, with_path(os.environ, prefix), limit)
+        argv = [str(interpreter.python), "-B", str(CHILD), module, str(journal), *script(module)]
+        process = run(argv, with_path(os.environ, interpreter.programs), limit)
         with journal.open("rb") as file:
             text = file.read(_JOURNAL).decode("utf-8", "replace")
-    return read(framework, text, process, catalogue, partial(origin, prefix=prefix))
+    return read(framework, text, process, catalogue, partial(origin, homes=interpreter.homes))
 
 
 def script(module: str) -> tuple[str, ...]:
@@ -50,11 +50,9 @@ def script(module: str) -> tuple[str, ...]:
     return (str(path),) if module.isidentifier() and not module.startswith("_") and path.is_file() else ()
 
 
-def with_path(environment: Mapping[str, str], prefix: Path) -> dict[str, str]:
-    """Environment variables with the prefix's programs first on PATH, and nothing else changed."""
-    windows = ("", "Library/bin", "Scripts")
-    folders = [str(prefix / name) for name in (windows if sys.platform == "win32" else ("bin",))]
-    return {**environment, "PATH": os.pathsep.join(filter(None, (*folders, environment.get("PATH", ""))))}
+def with_path(environment: Mapping[str, str], folders: Iterable[Path]) -> dict[str, str]:
+    """Environment variables with some folders first on PATH, and nothing else changed."""
+    return {**environment, "PATH": os.pathsep.join(filter(None, (*map(str, folders), environment.get("PATH", ""))))}
 
 
 # --- the process ----------------------------------------------------------------------------------------------------------

@@ -21,9 +21,27 @@ def evaluate(
     """The verdict on one framework."""
     installed = environment.frameworks.get(answer.framework)
     expected = environment.expected or (installed.expected if installed else Expectation("unknown"))
-    case = Comparison(answer=answer, installed=installed, expected=expected, machine=machine, launch=launch, matrix=matrix)
-    issues = _first(NO_ANSWER, case) or (*_missing_gpu(case), *(issue for rule in ANSWER for issue in rule(case)))
+    if environment.cuda_required and expected.build != "cuda":
+        expected = Expectation("cuda", because="--require-cuda")
+    case = Comparison(
+        answer=answer,
+        installed=installed,
+        expected=expected,
+        machine=machine,
+        launch=launch,
+        matrix=matrix,
+        cuda_required=environment.cuda_required,
+    )
+    issues = _first(NO_ANSWER, case) or _answered(case)
     return Verdict(answer=answer, expected=expected, issues=issues, reason=_reason(case, issues))
+
+
+def _answered(case: Comparison) -> tuple[Issue, ...]:
+    """Why a GPU is missing, and what else is found, except for warnings about a folder that the former has named."""
+    missing = _missing_gpu(case)
+    folders = {issue.folder for issue in missing} - {""}
+    beside = (issue for rule in ANSWER for issue in rule(case))
+    return (*missing, *(issue for issue in beside if issue.severity == "error" or issue.folder not in folders))
 
 
 def _missing_gpu(case: Comparison) -> tuple[Issue, ...]:

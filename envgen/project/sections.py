@@ -212,8 +212,9 @@ class Sections:
             return alias
         allowed = in_file(key, self.matrix, at)
         if allowed is None:
-            own = "" if isinstance(self.document.data["targets"], list) else "; a target of the project's own has `cuda:`"
-            hint = f"{closest(key, self.matrix.targets)}{own}"
+            hint = closest(key, self.matrix.targets)
+            if isinstance(self.document.data["targets"], dict) and not hint.startswith("did you mean"):
+                hint = f"{hint}; a target of the project's own has `cuda:`"
             raise BadInput(f"no target `{key}` in matrices/targets.yaml", where=at, hint=hint)
         return AliasMeaning(text=key, at=at, because=self._because(allowed), target=allowed)
 

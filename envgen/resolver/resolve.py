@@ -111,7 +111,7 @@ def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
 # --- targets and their platforms ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Served:
     """The cells of one target that some choice can serve, the platforms that no choice can, and the obstacles.
 
@@ -190,7 +190,7 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
             dropped.append(DroppedPlatform(platform, reason))
         else:
             cells.append(cell)
-    return _Served(tuple(cells), tuple(dropped), tuple(met))
+    return _Served(cells=tuple(cells), dropped=tuple(dropped), obstacles=tuple(met))
 
 
 def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[Obstacle, ...]]:

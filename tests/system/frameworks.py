@@ -84,9 +84,9 @@ def jax(version: str, cuda: str | None = None, at_import: str = "") -> tuple[Pac
     )
 
 
-def cupy(version: str, cuda: str, at_import: str = "") -> tuple[Package, ...]:
-    """cupy; there is no CPU build of it."""
-    files = _module("cupy", version, cuda, (), at_import)
+def cupy(version: str, cuda: str, at_import: str = "", nvrtc: str | None = "12.6") -> tuple[Package, ...]:
+    """cupy; there is no CPU build of it. `nvrtc` is its version, of what compiles at run time, None if it is missing."""
+    files = _module("cupy", version, cuda, (), at_import, nvrtc=nvrtc)
     return (_package("cupy-core", version, f"py{_py()}h0123456_0", cuda, files), *_cuda_packages(cuda))
 
 
@@ -114,7 +114,15 @@ def _package(name: str, version: str, build: str, cuda: str | None, files: dict[
 
 
 def _module(
-    name: str, version: str, cuda: str | None, code: tuple[str, ...], at_import: str, cudnn: int = 91000, source: str = ""
+    name: str,
+    version: str,
+    cuda: str | None,
+    code: tuple[str, ...],
+    at_import: str,
+    cudnn: int = 91000,
+    *,
+    source: str = "",
+    nvrtc: str | None = None,
 ) -> dict[str, File]:
     folder = f"{SITE}/{name}"
     facts = {
@@ -123,6 +131,7 @@ def _module(
         "CODE": code if cuda else (),
         "CUDNN": cudnn if cuda else None,
         "AT_IMPORT": at_import,
+        "COMPILER": nvrtc,
     }
     files: dict[str, File] = {
         f"{folder}/__init__.py": (SOURCES / f"{source or name}.py").read_text(encoding="utf-8"),

@@ -236,6 +236,14 @@ def test_json_holds_what_the_page_says(site: Workspace, nvml: FakeNvml) -> None:
     }
 
 
+def test_what_gpus_yaml_knows_of_a_gpu_is_told(site: Workspace, nvml: FakeNvml) -> None:
+    gpus = f"{H100},NVIDIA GeForce RTX 4090:8.9,NVIDIA Unheard 7:9.9"
+    found = json.loads(doctor(site, nvml(driver="580.65.06", cuda=13000, gpus=gpus), "--json").out)["machine"]
+    assert [gpu["data_centre"] for gpu in found["gpus"]] == [True, False, None]
+    found = json.loads(doctor(site, {**nvml(gpus=gpus), "CUDA_VISIBLE_DEVICES": ""}, "--json").out)["machine"]
+    assert [gpu["data_centre"] for gpu in found["hidden"]] == [True, False, None]
+
+
 def test_a_page_fits_a_terminal(site: Workspace, nvml: FakeNvml) -> None:
     done = doctor(site, nvml(driver="470.57.02", cuda=11040, gpus=f"{V100},{A100}", mig="1:0"))
     assert max(map(len, done.out.splitlines())) <= 120

@@ -158,6 +158,23 @@ def test_minor_version_compatibility_is_no_error(site: Workspace, nvml: FakeNvml
     assert (status, rules(found)) == (0, [["newer-than-driver"]])
 
 
+def test_a_build_that_compiles_with_an_older_cuda_than_its_own_is_right(site: Workspace, nvml: FakeNvml, make: Make) -> None:
+    """CuPy compiles with the environment's NVRTC, not with that of the CUDA that it was built with."""
+    here = machine(nvml(driver="535.104.05", cuda=12020, gpus=T4))
+    status, found = probe(site, make(*frameworks.cupy("13.6.0", "12.6", nvrtc="12.2")), here)
+    assert (status, rules(found), found["frameworks"][0]["compiler"]) == (0, [[]], "12.2")
+    status, found = probe(site, make(*frameworks.cupy("13.6.0", "12.0", nvrtc="12.6")), here)
+    assert (status, rules(found)) == (0, [["newer-than-driver"]])
+    assert found["frameworks"][0]["issues"][0]["text"].startswith("compiles at run time with CUDA 12.6")
+
+
+def test_a_build_that_cannot_compile_is_an_error(site: Workspace, nvml: FakeNvml, make: Make) -> None:
+    here = machine(nvml(driver="560.35.03", cuda=12060, gpus=T4))
+    status, found = probe(site, make(*frameworks.cupy("13.6.0", "12.6", nvrtc=None)), here)
+    assert (status, rules(found)) == (1, [["matmul-failed"]])
+    assert "failed to load libnvrtc.so.12" in found["frameworks"][0]["reason"]
+
+
 def test_a_driver_without_a_gpu_is_told(site: Workspace, nvml: FakeNvml, torch: Path) -> None:
     status, found = probe(site, torch, machine(nvml(driver="560.35.03", cuda=12060)))
     assert (status, rules(found)) == (1, [["no-gpu"]])

@@ -14,7 +14,7 @@ from system.processes import ends
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.probe import runner
-from envgen.probe.model import Answer
+from envgen.probe.model import Answer, Interpreter
 
 KNOWN = load_matrix(REPO / "matrices").catalogue
 
@@ -36,11 +36,15 @@ class tensor:
 """
 
 
+def interpreter(python: Path, home: Path) -> Interpreter:
+    return Interpreter(python, (home,), (home / "bin",))
+
+
 def ask(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, limit: float = 60) -> Answer:
     """What a `torch` that runs `code` when it is imported answers to the interpreter of the tests."""
     (folder / "torch.py").write_text(code, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    return runner.run_probe(Path(sys.executable), "pytorch", "torch", folder, KNOWN, limit)
+    return runner.run_probe(interpreter(Path(sys.executable), folder), "pytorch", "torch", KNOWN, limit)
 
 
 def test_a_framework_is_asked_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +147,7 @@ def test_an_interpreter_that_does_not_start_is_bad_input(tmp_path: Path, mode: i
     python.write_bytes(b"\x00not a program")
     python.chmod(mode)
     with pytest.raises(BadInput, match="cannot start"):
-        runner.run_probe(python, "pytorch", "torch", tmp_path, KNOWN, 60)
+        runner.run_probe(interpreter(python, tmp_path), "pytorch", "torch", KNOWN, 60)
 
 
 @pytest.mark.skipif(
@@ -154,7 +158,7 @@ def test_a_real_torch_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     named = Path(os.environ["ENVGEN_REAL_TORCH"]).absolute()
     python = named / "bin" / "python" if named.is_dir() else named
     monkeypatch.delenv("PYTHONWARNINGS", raising=False)
-    answer = runner.run_probe(python, "pytorch", "torch", python.parent.parent, KNOWN, 600)
+    answer = runner.run_probe(interpreter(python, python.parent.parent), "pytorch", "torch", KNOWN, 600)
     assert (answer.done, answer.problems, answer.agrees) == (True, (), True), answer
     assert answer.build == ("cuda" if answer.cuda else "cpu")
     assert answer.ran_on == ("gpu" if answer.available else "cpu")

@@ -66,6 +66,7 @@ OWNERS = {
     },
     "pydantic_core": {"yamlfile.schema", "project.schema", "matrix.fields"},
     "pynvml": {"machine.nvml"},
+    "pytest": {"cli.pytest_plugin"},
     "rattler": {
         "install.link",
         "install.records",

@@ -7,14 +7,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from unit.small import examples, project_of, small_matrix
 
 from envgen.machine import fit
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, driver_text
+from envgen.model.facts import Address, Matrix, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, System
+from envgen.model.project import RequestedFramework
 from envgen.targets import MachineWord
 
 TEXT = 'python: ">=3.9"\nframeworks: {{alpha: "2.0"}}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
@@ -22,6 +24,7 @@ V100, B200, K40, A100 = (
     Gpu(name=name, capability=Version(capability))
     for name, capability in (("V100", "7.0"), ("B200", "10.0"), ("K40", "3.5"), ("A100", "8.0"))
 )
+ANY = RequestedFramework(framework="tensorflow", versions=SpecifierSet(), text="", provider=None, at=Address("", 1, 1))
 LINUX = System(platform="linux-64", glibc=Version("2.36"), archspec="x86_64_v3")
 MINORS = {"470.42.01": "11.4", "525.60.13": "12.0", "535.104.05": "12.2", "550.54.14": "12.4", "580.65.06": "13.0"}
 
@@ -37,7 +40,7 @@ def best(here: Machine, targets: str = "[cpu, cu118, cu126]", word: MachineWord 
 
 def one(real: Matrix, target: str, has: Machine, here: System = LINUX, lock: LockedTarget | None = None) -> Fit:
     """How one target of this repository's matrices fits a machine."""
-    return fit.target_fit(has, real, real.targets[target], here, ("conda-forge",), lock)
+    return fit.target_fit(has, real, real.targets[target], here, [(ANY, "conda-forge")] if lock else [], lock)
 
 
 # --- gpu --------------------------------------------------------------------------------------------------------------------
@@ -102,6 +105,34 @@ def test_where_locks_are_asked_for_only_locked_targets_are_taken() -> None:
     assert chosen(machine(), "cpu", "cu118") == chosen(Machine(), "cpu", "cu118") == "cu118"
     with pytest.raises(BadInput, match="demo has no locked CUDA target"):
         chosen(machine(), "cpu")
+
+
+OLD = """
+python: "3.10"
+frameworks: {{pytorch: "{version}"}}
+targets: [cpu, cu113, cu116]
+platforms: [linux-64]
+channels: [pytorch, conda-forge]
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "hint"),
+    [
+        ("1.12.1", "change `frameworks:`, because no CUDA build of pytorch 1.12.1 has code for it, or use `--target cpu`"),
+        (">=1.12", "use a target from cu118 to cu124, which has code for it, or use `--target cpu`"),
+        (">=1.12,<2.1", "use target cu118, which has code for it, or use `--target cpu`"),
+    ],
+)
+def test_a_gpu_that_is_too_new_is_no_fault_of_the_driver(real: Matrix, version: str, hint: str) -> None:
+    """The newest target comes closest; an older one would have even less code, and a newer one needs a build of the framework."""
+    h100 = Gpu(name="H100", capability=Version("9.0"))
+    with pytest.raises(BadInput) as caught:
+        fit.choose_target(MachineWord.GPU, machine("580.65.06", h100), real, project_of(OLD.format(version=version), real))
+    assert caught.value.what == (
+        "no CUDA target of demo runs here (cu116: CUDA 11.6 has code for compute capability 3.5 to 8.7, not for H100 (9.0))"
+    )
+    assert caught.value.hint == hint
 
 
 # --- auto -------------------------------------------------------------------------------------------------------------------

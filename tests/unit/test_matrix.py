@@ -48,7 +48,7 @@ SPEC = re.compile(r"(?:[a-z0-9-]+::)?[a-z0-9][a-z0-9_.-]*(?: [0-9][0-9.]*\.\*(?:
         ("alpha.yaml", '"2.0.0"', "2.10", 'alpha.yaml:24:5: releases[1].version: expected a string, got the number 2.1\n\nhint: put it in quotes: "2.10"'),
         ("alpha.yaml", "provider: vendor", "provider: vender", "alpha.yaml:31:10: provider `vender` has no entry in providers:\n\nhint: add its spelling there"),
         ("alpha.yaml", '"11.8", "12.6"', '"11.8", 12.60', 'alpha.yaml:28:52: releases[1].builds[1].variants[1]: expected a string, got the number 12.6\n\nhint: put it in quotes: "12.60"'),
-        ("alpha.yaml", '"11.8", "12.6"', '"11.8", gpu', 'alpha.yaml:28:52: releases[1].builds[1].variants[1]: expected `cpu` or a CUDA version\n\nhint: write for instance [cpu] or ["12.6"]'),
+        ("alpha.yaml", '"11.8", "12.6"', '"11.8", gpu', 'alpha.yaml:28:52: releases[1].builds[1].variants[1]: expected `cpu` or a CUDA version\n\nhint: write for instance [cpu] or ["12.6"], or "12.*" for builds that run with every CUDA 12'),
         ("alpha.yaml", "[linux-64, osx-arm64, win-64]", "[linux-64, osx-arm, win-64]", "alpha.yaml:22:72: releases[0].builds[0].platforms[1]: not a platform\n\nhint: one of linux-64, linux-aarch64, osx-64, osx-arm64, win-64"),
         ("alpha.yaml", '"3.10-3.12"', '"3.12-3.10"', 'alpha.yaml:22:92: releases[0].builds[0].python: expected Python minors\n\nhint: write for instance "3.9-3.13" or "3.10, 3.12"'),
         ("alpha.yaml", '"3.10-3.12"', "3.10", 'alpha.yaml:22:92: releases[0].builds[0].python: expected a string, got the number 3.1\n\nhint: put it in quotes: "3.10"'),
@@ -203,7 +203,7 @@ def _variants(matrix: Matrix) -> Iterator[tuple[Release, str, Variant]]:
     for framework in matrix.frameworks.values():
         for release in framework.releases:
             for build in release.builds:
-                for variant in build.variants:
+                for variant in (variant for stated in build.stated if len(stated) == 1 for variant in stated):
                     if variant is None or variant >= OLDEST_CUDA:
                         yield release, build.provider, variant
 
@@ -262,9 +262,9 @@ def test_every_variant_that_was_built_has_its_target_with_that_platform(real: Ma
     for framework in real.frameworks.values():
         for release in framework.releases:
             for build in release.builds:
-                for variant in (variant for variant in build.variants if variant is None or variant >= OLDEST_CUDA):
-                    target = real.targets["cpu" if variant is None else f"cu{variant.major}{variant.minor}"]
-                    assert build.platforms <= set(target.platforms), (release.at, target.name)
+                for stated in (stated for stated in build.stated if any(v is None or v >= OLDEST_CUDA for v in stated)):
+                    targets = [target for target in real.targets.values() if target.cuda in stated]
+                    assert build.platforms <= {platform for target in targets for platform in target.platforms}, release.at
 
 
 def test_every_build_row_serves_platforms_that_are_known(real: Matrix) -> None:
@@ -294,8 +294,7 @@ def test_every_spec_that_can_be_asked_for_has_its_holes_filled_and_reads_as_name
 def test_a_spelling_of_a_cuda_build_names_that_cuda(real: Matrix) -> None:
     """Without a build string that says CUDA the solver may take the CPU build, status 0."""
     for release, provider, variant in _variants(real):
-        one_build_for_all = release.framework == "torchaudio" and release.version < Version("0.10")
-        if variant is not None and not one_build_for_all:
+        if variant is not None:
             spelling = next(
                 row for row in real.frameworks[release.framework].providers[provider] if release.version in row.releases
             )

@@ -26,6 +26,7 @@ from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
 from envgen.probe import child, runner
 from envgen.probe.environment import read_environment
+from envgen.probe.interpreter import of_prefix
 from envgen.probe.journal import cuda_version, cudnn_version, read
 from envgen.probe.location import origin
 from envgen.probe.model import (
@@ -420,24 +421,25 @@ def test_a_library_is_of_the_environment_also_where_its_package_is_linked_from_a
     env, store = tmp_path / "env", tmp_path / "store"
     (env / "lib").mkdir(parents=True)
     store.mkdir()
+    (env / "conda-meta").mkdir()
     for name in ("libcudart.so.12.6.77", "libcublas.so.12"):
         (store / name).touch()
     (env / "lib" / "libcudart.so.12.6.77").symlink_to(store / "libcudart.so.12.6.77")
     (env / "lib" / "libcudart.so.12").symlink_to("libcudart.so.12.6.77")
-    assert origin(str(store / "libcudart.so.12.6.77"), env) == "environment"
-    assert origin(str(store / "libcublas.so.12"), env) == "foreign"
+    assert origin(str(store / "libcudart.so.12.6.77"), [env]) == "environment"
+    assert origin(str(store / "libcublas.so.12"), [env]) == "foreign"
 
 
 def test_an_environment_is_known_by_its_real_path_too(tmp_path: Path) -> None:
     (tmp_path / "real" / "lib").mkdir(parents=True)
     (tmp_path / "env").symlink_to(tmp_path / "real")
     for name in ("real", "env"):
-        assert origin(f"{tmp_path}/{name}/lib/libcudart.so.12", tmp_path / "env") == "environment"
+        assert origin(f"{tmp_path}/{name}/lib/libcudart.so.12", [tmp_path / "env"]) == "environment"
 
 
 def test_an_environment_below_another_is_another(tmp_path: Path) -> None:
-    assert origin(str(tmp_path / "envs" / "other" / "lib" / "libcudart.so.12"), tmp_path) == "foreign"
-    assert origin(str(tmp_path / "pkgs" / "cuda-cudart" / "libcudart.so.12"), tmp_path) == "environment"
+    assert origin(str(tmp_path / "envs" / "other" / "lib" / "libcudart.so.12"), [tmp_path]) == "foreign"
+    assert origin(str(tmp_path / "pkgs" / "cuda-cudart" / "libcudart.so.12"), [tmp_path]) == "environment"
 
 
 @pytest.mark.parametrize(
@@ -451,12 +453,12 @@ def test_an_environment_below_another_is_another(tmp_path: Path) -> None:
     ],
 )
 def test_the_driver_is_always_from_outside_and_rightly_so(tmp_path: Path, path: str, expected: str) -> None:
-    assert origin(path, tmp_path) == expected
+    assert origin(path, [tmp_path]) == expected
 
 
 def test_only_path_is_changed_in_what_a_framework_inherits(tmp_path: Path) -> None:
     before = {"PATH": "/usr/bin", "LD_LIBRARY_PATH": "/usr/local/cuda/lib64", "PYTHONPATH": "x"}
-    after = runner.with_path(before, tmp_path)
+    after = runner.with_path(before, of_prefix(tmp_path).programs)
     assert after["PATH"].startswith(str(tmp_path)) and after["PATH"].endswith("/usr/bin")
     assert {**after, "PATH": ""} == {**before, "PATH": ""}
 

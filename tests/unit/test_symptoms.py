@@ -177,6 +177,53 @@ def test_one_toolkit_on_the_library_path_is_a_warning_however_often(tmp_path: Pa
     assert judged["library-path"].text.startswith("LD_LIBRARY_PATH leads to CUDA 12.2.1 (/usr/local/cuda-12.2), ")
 
 
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        (
+            "/usr/local/cuda-12.2/lib64:/usr/local/nvidia/lib64",
+            "remove the folders of CUDA from LD_LIBRARY_PATH, but keep /usr/local/nvidia/lib64, which has the driver's libraries",
+        ),
+        ("/usr/local/cuda-12.2/lib64:/usr/lib64", "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"),
+        ("/usr/local/cuda-12.2/lib64:/opt/lib", "unset LD_LIBRARY_PATH; an environment finds its own libraries without it"),
+    ],
+)
+def test_a_folder_of_the_driver_stays_on_the_library_path(tmp_path: Path, path: str, fix: str) -> None:
+    """In some containers the loader finds the driver through this variable alone; what the system searches needs none."""
+    files = {**toolkit("12.2"), "usr/local/nvidia/lib64/libcuda.so.1": "", "usr/lib64/libcuda.so.1": ""}
+    assert found(tmp_path, SERVER, files, LD_LIBRARY_PATH=path)["library-path"].fix == fix
+
+
+@pytest.mark.parametrize(
+    ("version", "data_centre", "severity", "said"),
+    [
+        ("580.65.06", True, "note", "leads to libcuda 580.65.06 (/usr/local/cuda-13.0/compat), which replaces the driver's"),
+        ("580.65.06", None, "note", "which replaces the driver's"),
+        ("580.65.06", False, "warning", "that is for data-centre GPUs and some RTX cards, and may fail on NVIDIA A100-SXM4-40GB"),
+        ("525.60.13", True, "warning", "although it is not newer than the driver, 535.104.05"),
+        ("1", True, "note", "leads to libcuda of unknown version"),
+    ],
+)
+def test_a_libcuda_of_cuda_compat(tmp_path: Path, version: str, data_centre: bool | None, severity: str, said: str) -> None:
+    """A toolkit brings it in a folder of its own, which some images put on LD_LIBRARY_PATH whatever the driver is."""
+    has = replace(SERVER, gpus=(replace(A100, data_centre=data_centre),))
+    build(tmp_path, {"usr/local/cuda-13.0/compat/libcuda.so.1": "", f"usr/local/cuda-13.0/compat/libcuda.so.{version}": ""})
+    system = inspect(tmp_path, {"LD_LIBRARY_PATH": "/usr/local/cuda-13.0/compat"})
+    (symptom,) = find_symptoms(has, system)
+    assert (symptom.id, symptom.severity, system.driver_folders) == ("forward-compatibility", severity, ())
+    assert said in symptom.text
+
+
+def test_nvml_that_asked_a_stub_is_told_so(tmp_path: Path) -> None:
+    """NVML asks libcuda for the CUDA version, and finds the stub as any program does; it is no folder of the driver."""
+    asked = replace(SERVER, cuda=None, note="CUDA version: NVML error 999 (Unknown Error)")
+    build(tmp_path, {"opt/stubs/libcuda.so.1": ""})
+    system = inspect(tmp_path, {"LD_LIBRARY_PATH": "/opt/stubs"})
+    judged = {symptom.id: symptom for symptom in find_symptoms(asked, system)}
+    assert (set(judged), system.driver_folders) == ({"driver-stub", "driver-answers"}, ())
+    assert judged["driver-answers"].fix == "remove the stub of libcuda from LD_LIBRARY_PATH: it was asked instead of the driver's"
+
+
 def test_a_system_cudnn_is_a_warning_on_the_library_path_and_a_note_on_the_disk(tmp_path: Path) -> None:
     files = {"usr/lib/x86_64-linux-gnu/libcudnn.so.8": ""}
     assert found(tmp_path, SERVER, {**DRIVER, **files})["system-cudnn"].severity == "note"
@@ -199,6 +246,11 @@ def test_a_stub_and_a_preloaded_library_are_errors_where_there_is_a_driver(tmp_p
         ({"CUDA_HOME": "/usr/local/cuda-12.2", "PATH": "/usr/local/cuda-11.8/bin"}, "warning", "unset CUDA_HOME"),
         ({"CUDA_HOME": "/usr/local/cuda-12.2", "CUDA_PATH": "/usr/local/cuda-12.2"}, "note", "unset CUDA_HOME CUDA_PATH"),
         ({"PATH": "/usr/bin:/usr/local/cuda-11.8/bin"}, "note", "own nvcc first"),
+        (  # as NVIDIA's images set both: without the variable, nvcc on PATH still leads there
+            {"CUDA_HOME": "/usr/local/cuda-12.2", "PATH": "/usr/local/cuda-12.2/bin"},
+            "note",
+            "unset CUDA_HOME; to compile, put the environment's own nvcc first on PATH",
+        ),
     ],
 )
 def test_a_toolkit_that_extensions_are_compiled_with(tmp_path: Path, ways: dict[str, str], severity: str, cure: str) -> None:

@@ -170,6 +170,15 @@ REASONS: Mapping[str, tuple[Answer, Machine, Mapping[str, object], str]] = {
         {},
         "sees no GPU: it did not find libcudnn.so.8",
     ),
+    "shadowed-library": (
+        replace(BLIND, process=ProcessResult(0, "W: Could not load dynamic library 'libcudnn.so.8'; invalid ELF header\n")),
+        HOST,
+        {"shadowing": {"/x": ("libcudnn.so.8",)}},
+        (
+            "sees no GPU; a library in LD_LIBRARY_PATH may have been loaded instead of its own: "
+            "W: Could not load dynamic library 'libcudnn.so.8'; invalid ELF header"
+        ),
+    ),
     "unexplained": (
         replace(BLIND, problems=(("devices", "CUDA unknown error"),)),
         HOST,
@@ -216,6 +225,12 @@ def test_the_driver_floor_is_that_of_cuda_yaml(verdict: Evaluate, driver: str, c
     machine = Machine(driver=V(driver), cuda=V(cuda), gpus=(Gpu(name="A100", capability=V("8.0")),))
     found = verdict(replace(BLIND, cuda=V(build)), environment(replace(CUDA_BUILD, expected=Expectation("cuda"))), machine)
     assert (found.issues[0].rule == "driver-too-old") == old
+
+
+def test_a_setting_that_selects_the_device_is_what_to_try_without(verdict: Evaluate) -> None:
+    (issue,) = verdict(replace(BLIND, settings=("JAX_PLATFORMS=cpu",)), environment(), HOST).issues
+    assert (issue.rule, "with JAX_PLATFORMS=cpu" in issue.text) == ("unexplained", True)
+    assert issue.hint.startswith("try without JAX_PLATFORMS, which selects its device; else check `nvidia-smi`")
 
 
 def test_on_windows_cuda_13_needs_driver_580(verdict: Evaluate) -> None:
@@ -295,6 +310,42 @@ def test_a_crash_with_a_foreign_library_loaded_suspects_it(verdict: Evaluate) ->
     )
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        replace(SEES, done=False, process=ProcessResult(-11)),
+        replace(SEES, problems=(("import", "ImportError: /x/libcudart.so.12: invalid ELF header"),)),
+        replace(SEES, problems=(("import", "ImportError: libcudart.so.12: cannot open shared object file: No such file"),)),
+        replace(SEES, ran_on="", problems=(("matmul", "libcublas.so.12: invalid ELF header"),)),
+    ],
+)
+def test_a_library_that_fails_to_load_leaves_only_its_folder_to_suspect(verdict: Evaluate, answer: Answer) -> None:
+    named = "LD_LIBRARY_PATH contains /x, which holds libcublas.so.12, libcudart.so.12; try without it"
+    (issue,) = verdict(answer, shadowing={"/x": ("libcublas.so.12", "libcudart.so.12")}).issues
+    assert (issue.severity, issue.hint) == ("error", named)
+    assert verdict(answer).issues[0].hint != named
+
+
+@pytest.mark.parametrize(
+    ("answer", "here", "expected"),
+    [
+        (SEES, environment(PLAIN_WHEEL), []),
+        (SEES, environment(), []),
+        (SEES, environment(CUDA_BUILD, "cu126"), []),
+        (BLIND, environment(PLAIN_WHEEL), [("unexplained", "error")]),
+        (CPU, environment(CPU_BUILD), [("cpu-build", "error")]),
+        (CPU, environment(CPU_BUILD, "cpu"), [("cpu-build", "error")]),
+        (replace(SEES, ran_on="", agrees=None), environment(), [("not-shown", "error")]),
+        (replace(SEES, ran_on="cpu"), environment(), [("ran-on-cpu", "error")]),
+        (replace(SEES, ran_on="", problems=(("matmul", "out of memory"),)), environment(), [("matmul-failed", "error")]),
+    ],
+)
+def test_with_cuda_required_a_framework_is_fine_only_if_it_computes_on_a_gpu(
+    verdict: Evaluate, answer: Answer, here: InstalledEnvironment, expected: list[tuple[str, str]]
+) -> None:
+    assert rules(verdict(answer, replace(here, cuda_required=True))) == expected
+
+
 def test_signals_have_names() -> None:
     assert [signal_name(number) for number in (11, 6, 9, 250)] == ["SIGSEGV", "SIGABRT", "SIGKILL", "signal 250"]
 
@@ -304,6 +355,7 @@ def test_signals_have_names() -> None:
 OTHER_FOREIGN = Library("/usr/local/cuda-11.8/lib64/libcublas.so.11", "foreign", "cublas")
 FOREIGN_CUDNN = Library("/usr/lib/x86_64-linux-gnu/libcudnn.so.8", "foreign", "cudnn")
 TWO = replace(HOST, gpus=(T4, V100))
+REQUIRED = replace(environment(), cuda_required=True)
 FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, str]]] = {
     "a GPU in a CPU target": (SEES, environment(CUDA_BUILD, "cpu"), HOST, ("gpu-in-cpu", "error")),
     "a CUDA build in a CPU target": (BLIND, environment(CUDA_BUILD, "cpu"), BARE, ("cuda-in-cpu", "warning")),
@@ -351,8 +403,44 @@ FINDINGS: Mapping[str, tuple[Answer, InstalledEnvironment, Machine, tuple[str, s
     "a matmul on the CPU": (replace(SEES, ran_on="cpu"), environment(), HOST, ("ran-on-cpu", "error")),
     "a wrong matmul": (replace(SEES, agrees=False), environment(), HOST, ("wrong-result", "error")),
     "only imported": (ONLY_IMPORTED, environment(), HOST, ("import-only", "note")),
+    "not shown to compute": (ONLY_IMPORTED, REQUIRED, HOST, ("not-shown", "error")),
     "nothing said": (SEES, environment(PLAIN_WHEEL), HOST, ("no-target", "note")),
 }
+
+
+def test_a_folder_is_named_once(verdict: Evaluate) -> None:
+    """The stub that hides the GPU is not told again as a library from outside; one of another major is, because that is more."""
+    stub = Library("/opt/cuda/stubs/libcuda.so.1", "foreign")
+    found = verdict(replace(BLIND, libraries=(stub, FOREIGN)), environment(), HOST)
+    assert [(issue.rule, issue.folder) for issue in found.issues] == [
+        ("stub-driver", "/opt/cuda/stubs"),
+        ("foreign-library", "/usr/local/cuda-12.4/lib64"),
+    ]
+    other = verdict(replace(BLIND, libraries=(OTHER_FOREIGN,)), environment(), HOST)
+    assert [issue.severity for issue in other.issues] == ["error", "error"]
+    assert "but the build is for CUDA 12.6" in other.issues[1].text
+
+
+@pytest.mark.parametrize(
+    ("build", "compiler", "said"),
+    [
+        ("12.6", "12.2", ""),  # what was built needs no newer driver, by minor-version compatibility; what compiles is as old as it
+        ("12.2", "12.2", ""),
+        (
+            "12.2",
+            "12.6",
+            "compiles at run time with CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail",
+        ),
+        ("12.6", None, "is built for CUDA 12.6, but the driver supports CUDA 12.2: code compiled at run time may fail"),
+    ],
+)
+def test_what_compiles_at_run_time_decides_whether_it_may_fail(
+    verdict: Evaluate, build: str, compiler: str | None, said: str
+) -> None:
+    installed = replace(CUDA_BUILD, expected=Expectation("cuda", cuda=V("12")))
+    answer = replace(SEES, cuda=V(build), compiler=V(compiler) if compiler else None)
+    found = verdict(answer, environment(installed), replace(HOST, cuda=V("12.2")))
+    assert [issue.text for issue in found.issues] == ([said] if said else [])
 
 
 @pytest.mark.parametrize("name", FINDINGS)
@@ -568,9 +656,10 @@ machines = st.builds(
 expectations = st.builds(Expectation, builds, versions)
 launches = st.builds(
     LaunchEnvironment,
-    st.sampled_from([None, "", "0", "1,x"]),
-    st.just((("/usr/lib", "/usr/lib"), ("/x", "/"))),
-    st.sampled_from(["linux", "windows"]),
+    visible_devices=st.sampled_from([None, "", "0", "1,x"]),
+    library_path=st.just((("/usr/lib", "/usr/lib"), ("/x", "/"))),
+    system=st.sampled_from(["linux", "windows"]),
+    shadowing=st.sampled_from([{}, {"/x": ("libcudart.so.12",)}]),
 )
 environments = st.builds(
     lambda expected, installed: InstalledEnvironment(
@@ -589,6 +678,14 @@ environments = st.builds(
         max_size=2,
     ),
 )
+
+
+@given(answers, environments, machines, launches)
+def test_with_cuda_required_no_error_means_that_a_gpu_computed(
+    facts: Facts, answer: Answer, here: InstalledEnvironment, machine: Machine, launch: LaunchEnvironment
+) -> None:
+    found = evaluate(answer, replace(here, cuda_required=True), machine, launch, facts.matrix)
+    assert found.state == "error" or (answer.ran_on == "gpu" and answer.sees_gpu)
 
 
 @given(answers, environments, machines, launches)

@@ -224,8 +224,8 @@ SAME: dict[str, tuple[Words, Words]] = {
         {"frameworks": {"pytorch": "2.5.*"}, "targets": ["cu121"]},
     ),
     "two wishes": (
-        {"frameworks": {"pytorch": ">=2.3"}, "dependencies": ["torchaudio", "pytorch <2.6"], "targets": ["cpu"]},
-        {"frameworks": {"pytorch": {"version": ">=2.3,<2.6", "with": ["torchaudio"]}}, "targets": ["cpu"]},
+        {"frameworks": {"pytorch": ">=2.3"}, "dependencies": ["torchvision", "pytorch <2.6"], "targets": ["cpu"]},
+        {"frameworks": {"pytorch": {"version": ">=2.3,<2.6", "with": ["torchvision"]}}, "targets": ["cpu"]},
     ),
     # targets, cuda
     "target cuda": ({"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cuda"]}, {"frameworks": {"pytorch": "*"}, "targets": ["cpu", "cu130"]}),

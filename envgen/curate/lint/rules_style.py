@@ -48,7 +48,7 @@ def _python(text: str) -> str:
 
 
 def _version(text: str) -> str:
-    return text if text == "cpu" else str(Version(text))
+    return str(Version(text))
 
 
 def _driver(text: str) -> str:
@@ -69,8 +69,10 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
     match keys:
         case ("releases" | "toolkits", "version") | ("releases" | "gpus", "capability") | ("toolkits", "capabilities"):
             return _version
-        case ("targets", _, "cuda") | ("releases", "builds", "variants"):
+        case ("targets", _, "cuda"):
             return _version
+        case ("releases", "builds", "variants"):
+            return lambda text: text if text in ("cpu", "any") else _range(_version)(text)
         case ("families" | "toolkits", "linux" | "windows"):
             return _driver
         case ("releases", "builds", "python"):

@@ -14,6 +14,7 @@ Answers that envgen reads; a key that is left out is unknown:
 |---|---|
 | `version`, `companion` | the version, and that of a second package that belongs to it, with its name |
 | `cuda` | the CUDA version of the build, as text or as a number of the CUDA runtime (12060); "" if unknown; None for a CPU build |
+| `compiler` | the CUDA version of the compiler that it loads at run time, as text, if that may be another than the build's |
 | `cudnn` | the cuDNN version, as text or as cuDNN's number (90100) |
 | `available` | whether it can use a GPU |
 | `devices` | the GPUs it can use: a list of {"name", "capability"}, the compute capability as "7.5" or (7, 5) |

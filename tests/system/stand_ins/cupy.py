@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from ._build import AT_IMPORT, CUDA, VERSION
+from ._build import AT_IMPORT, COMPILER, CUDA, VERSION
 from ._driver import gpus, load_cuda, product
 
 exec(AT_IMPORT)
@@ -27,7 +27,16 @@ def _properties(index):
     return {"name": name.encode(), "major": major, "minor": minor}
 
 
-cuda = SimpleNamespace(runtime=SimpleNamespace(runtimeGetVersion=_version, getDeviceCount=_count, getDeviceProperties=_properties))
+def _compiler():
+    if COMPILER is None:
+        raise RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: libnvrtc.so.12: cannot open shared object file")
+    return tuple(map(int, COMPILER.split(".")))
+
+
+cuda = SimpleNamespace(
+    nvrtc=SimpleNamespace(getVersion=_compiler),
+    runtime=SimpleNamespace(runtimeGetVersion=_version, getDeviceCount=_count, getDeviceProperties=_properties),
+)
 
 
 class asarray:
@@ -40,3 +49,21 @@ class asarray:
 
     def __matmul__(self, other):
         return asarray(product(self.rows, other.rows))
+
+    def __getitem__(self, _places):
+        return self
+
+    def __mul__(self, other):
+        _compiler()
+        return _Products(self.rows, other.rows)
+
+
+class _Products:
+    """Every product of two elements, which the sum over the middle axis makes the product of the matrices."""
+
+    def __init__(self, left, right):
+        self.left, self.right = left, right
+
+    def sum(self, axis):
+        assert axis == 1
+        return asarray(product(self.left, self.right))
