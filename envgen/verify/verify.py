@@ -141,8 +141,8 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
 
 def _of_project(lock: Lock, project: Project, word: str, matrix: Matrix) -> dict[Platform, Claim]:
     rows = {row.name: row for row in project.targets}
-    target = word if word in rows or targets.meaning(word, matrix) is None else targets.newest_of(_requested(word, matrix), rows)
-    if target not in rows:
+    target = targets.named(word, rows, matrix, _SAME)
+    if target is None:
         raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
     project = project.for_target(target)
     own = with_gpus(with_overrides(rows[target].own or matrix.targets[target], rows[target]), project)
