@@ -5,8 +5,13 @@ BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
 END_TO_END := "tests/system/test_offline.py::test_a_project_without_locks_is_relocked_to_the_same_bytes[legacy]"
 
+# What PROJECT and TARGET say is data: make does not expand it, and each word reaches the shell in quotes.
+override PROJECT := $(value PROJECT)
+override TARGET := $(value TARGET)
+quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
+
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast lint format bench gpu-pack gpu-check clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast fuzz attack lint format bench gpu-pack gpu-check clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,16 +20,16 @@ help:  ## List these commands
 setup: $(VENV)/.ready  ## Create .venv with envgen and its dependencies
 
 env-cpu: setup  ## Lock the CPU target of PROJECT, or of every project
-	$(ENVGEN) lock $(PROJECT) --target cpu
+	$(ENVGEN) lock --target cpu -- $(call quoted,PROJECT)
 
 env-gpu: setup  ## Lock the newest CUDA target that this machine can run
-	$(ENVGEN) lock $(PROJECT) --target gpu
+	$(ENVGEN) lock --target gpu -- $(call quoted,PROJECT)
 
 env: setup  ## Lock TARGET of PROJECT, or everything
-	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
+	$(ENVGEN) lock $(call quoted,TARGET,--target) -- $(call quoted,PROJECT)
 
 verify: setup  ## Check every lock of PROJECT, or of every project, against the rules in docs/verify.md
-	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
+	$(ENVGEN) verify $(call quoted,PROJECT,--project) $(call quoted,TARGET,--target)
 
 matrix-lint: setup  ## Check matrices/ against the rules in docs/matrices.md
 	$(ENVGEN) matrix lint --strict
@@ -33,13 +38,13 @@ schemas: setup  ## Write schemas/, which editors use to check project.yaml and m
 	$(ENVGEN) matrix schemas
 
 doctor: setup  ## Show what this machine has, what gets in the way, and which locked target fits
-	$(ENVGEN) doctor $(PROJECT)
+	$(ENVGEN) doctor -- $(call quoted,PROJECT)
 
 install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of every project
-	$(ENVGEN) install $(PROJECT) --target cpu
+	$(ENVGEN) install --target cpu -- $(call quoted,PROJECT)
 
 install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run
-	$(ENVGEN) install $(PROJECT) --target gpu
+	$(ENVGEN) install --target gpu -- $(call quoted,PROJECT)
 
 browser:  ## Install Chromium and its driver for the tests of the HTML page (Debian, as root)
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
@@ -53,6 +58,12 @@ test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no 
 
 test-fast: $(VENV)/.ready-dev  ## Run the unit tests, with fewer generated examples, and one end-to-end test
 	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit $(END_TO_END) $(ARGS)
+
+attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures
+	$(BIN)/python -m pytest -q -s -n 0 tests/attacks/attack_*.py $(ARGS)
+
+fuzz: $(VENV)/.ready-dev  ## Spoil locks and projects at random for SECONDS (60) each, and read them
+	ENVGEN_FUZZ=$(or $(SECONDS),60) $(BIN)/python -m pytest -q -n 2 -rP tests/unit/test_fuzz.py
 
 lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from resolver import Row
 
-from envgen.cli.console import Terminal
-from envgen.lock.keep_records import tidy_records
+from envgen.lock.keep_records import compared, tidy_records
 from envgen.model.layout import Layout
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def repository(folder: Path, count: int) -> Layout:
         shutil.copytree(environments / EXAMPLE, folder / "environments" / f"p{number:03}")
     layout = Layout(folder)
     shutil.copytree(environments / "index", layout.index)
-    tidy_records(layout, Terminal())  # removes what the other examples need
+    tidy_records(layout, compared(layout))  # removes what the other examples need
     return layout
 
 
@@ -38,7 +37,7 @@ def seconds(layout: Layout, rounds: int = 7) -> Iterator[float]:
     """Processor time of each round where nothing changed."""
     for _ in range(rounds):
         begun = time.process_time()
-        tidy_records(layout, Terminal())
+        tidy_records(layout, compared(layout))
         yield time.process_time() - begun
 
 

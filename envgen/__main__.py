@@ -1,5 +1,5 @@
 """`python -m envgen`."""
 
-from envgen.cli.main import run
+from envgen.cli.start import run
 
 run()

@@ -44,15 +44,15 @@ def cache_folder() -> Path:
         raise BadInput(f"there is no folder for the cache: {error}", hint="set ENVGEN_CACHE to a writable folder") from None
 
 
-def keep(path: Path, data: bytes) -> None:
-    """Write a file of the cache, whole or not at all. Raises OSError."""
+def keep(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file of the cache from its parts, whole or not at all. Raises OSError, and what making a part raises."""
     import tempfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
@@ -82,7 +82,7 @@ def remembered(kind: type[Value], key: str, make: Callable[[], Value]) -> Value:
     with suppress(OSError, TypeError):
         _sweep(path.parent)
         text = encoded(made)
-        keep(path, f"{key_of(key, text)}\n{text}".encode())
+        keep(path, [f"{key_of(key, text)}\n{text}".encode()])
     return made
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from envgen.model.errors import BadInput
@@ -13,13 +15,15 @@ from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 
 _MARK = ".envgen-tmp"
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> None:
     """Write files into one folder. At any moment each is either the complete old file or the complete new one.
 
     A killed run leaves only files with `.envgen-tmp` in their names, which a later run removes. Files are replaced in the order
-    given, the lock last: its stamp shows when it does not match the other files. Raises BadInput if the folder is not writable.
+    given, the lock last: its stamp shows when it does not match the other files. An interrupt waits until all are replaced. Raises
+    BadInput if the folder is not writable.
     """
     written: list[tuple[Path, Path]] = []
     try:
@@ -32,8 +36,9 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
                 stream.write(file.text)
                 stream.flush()
                 os.fsync(stream.fileno())
-        for scratch, place in written:
-            scratch.replace(place)
+        with _without_interrupts():
+            for scratch, place in written:
+                scratch.replace(place)
     except OSError as error:
         what = f"cannot be written: {error.strerror or error}"
         raise BadInput(what, where=layout.shown(folder), hint="make the folder writable; its files are unchanged") from None
@@ -41,6 +46,23 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
         for scratch, _ in written:
             with suppress(OSError):
                 scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let Ctrl-C and the signals that ask a process to end wait. Only the main thread receives them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def remove_files(paths: Iterable[Path]) -> None:
@@ -51,6 +73,20 @@ def remove_files(paths: Iterable[Path]) -> None:
         while not any(parent.iterdir()):
             parent.rmdir()
             parent = parent.parent
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary files of killed runs in a folder and in those below it. Symbolic links are not followed."""
+    return [
+        Path(place, name) for place, _, names in os.walk(folder) for name in names if name.startswith(".") and name.endswith(_MARK)
+    ]
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of killed runs. Only for the run that holds the lock of the folder: no other writes there."""
+    for path in leftovers(folder):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _sweep(folder: Path) -> None:

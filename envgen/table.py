@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from envgen.model.safe_text import safe
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -26,7 +28,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequ
         justify: Align = "right" if heading in right else "left"
         drawn.add_column(heading, justify=justify, no_wrap=heading not in fold, overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(safe(cell)) for cell in row))
     return drawn
 
 
@@ -39,7 +41,7 @@ def grid(rows: Iterable[tuple[str, str]], *, label_width: int = 0) -> Table:
     drawn.add_column(no_wrap=True, min_width=label_width)
     drawn.add_column(overflow="fold")
     for label, text in rows:
-        drawn.add_row(Text(label), Text(text))
+        drawn.add_row(Text(safe(label)), Text(safe(text)))
     return drawn
 
 

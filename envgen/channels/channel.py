@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
+from envgen.channels.canonical import canonical_channel
 from envgen.model.errors import BadInput
+from envgen.model.safe_text import remember_secret, without_secrets
 
 ALIAS = "https://conda.anaconda.org"  # where conda looks for a channel that is only a name
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_BRACED = re.compile(r"\$\{(\w+)\}(?!\w)")
 _USER = re.compile(r"(://)[^/@\s]+@")
 _TOKEN = re.compile(r"/t/[^/\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLocation:
-    """One channel: as the project writes it, as a lock writes it, without credentials, and its folder in an index."""
+    """One channel: in its one spelling, as a lock writes it, without credentials, and its folder in an index."""
 
     text: str
     canonical: str  # `${NAME}` where a credential belongs
@@ -28,11 +31,11 @@ class ChannelLocation:
 
 @cache
 def locate(text: str) -> ChannelLocation:
-    """Locate a channel from its name or its URL."""
-    text = text.rstrip("/")
+    """Locate a channel from its name or its URL. Raises BadInput for what is neither."""
+    text = canonical_channel(text)
     if "://" not in text:
         return ChannelLocation(text=text, canonical=f"{ALIAS}/{text}", url=f"{ALIAS}/{text}", folder=text)
-    canonical = _VARIABLE.sub(lambda name: f"${{{name[1] or name[2]}}}", text)
+    canonical = with_braces(text)
     url = bare(text)
     if url.startswith(f"{ALIAS}/"):
         return ChannelLocation(text=text, canonical=canonical, url=url, folder=url.removeprefix(f"{ALIAS}/"))
@@ -45,9 +48,14 @@ def locate(text: str) -> ChannelLocation:
     )
 
 
+def with_braces(text: str) -> str:
+    """`text` with `${NAME}` for `$NAME`."""
+    return _VARIABLE.sub(lambda name: f"${{{name[1] or name[2]}}}", text)
+
+
 def bare(url: str) -> str:
-    """`url` without a login and without a token."""
-    return _USER.sub(r"\1", _TOKEN.sub("", url))
+    """`url` without a login and without a token, and with `$NAME` for `${NAME}` where that means the same."""
+    return _BRACED.sub(r"$\1", _USER.sub(r"\1", _TOKEN.sub("", url)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +69,31 @@ class Access:
 
 def access(channel: ChannelLocation) -> Access | None:
     """The credentials that `$NAME` stands for, or None for a public channel. Raises BadInput if a variable is not set."""
-    names = [found[1] or found[2] for found in _VARIABLE.finditer(channel.text)]
-    for name in names:
-        if not os.environ.get(name):
-            what = f"channel `{channel.text}` needs the environment variable {name}, which is not set"
-            raise BadInput(what, hint=f"export {name}=..., or solve with --offline or --index DIR")
-    if not names:
+    values = values_of(channel.text, f"channel `{channel.text}`")
+    if not values:
         return None
-    live = urlsplit(_VARIABLE.sub(lambda name: os.environ[name[1] or name[2]], channel.text))
+    live = urlsplit(_VARIABLE.sub(lambda name: values[name[1] or name[2]], channel.text))
     login = (unquote(live.username), unquote(live.password or "")) if live.username else None
     netloc = live.netloc.rpartition("@")[2]
     return Access(f"{live.scheme}://{netloc}{live.path}", live.hostname or "", login)
 
 
+def values_of(text: str, what: str) -> dict[str, str]:
+    """The values of the environment variables in a text, which are secrets from now on. `what` needs them.
+
+    Raises BadInput if one is not set.
+    """
+    names = dict.fromkeys(found[1] or found[2] for found in _VARIABLE.finditer(text))
+    missing = next((name for name in names if not os.environ.get(name)), None)
+    if missing:
+        hint = f"export {missing}=..., or solve with --offline or --index DIR"
+        raise BadInput(f"{what} needs the environment variable {missing}, which is not set", hint=hint)
+    values = {name: os.environ[name] for name in names}
+    for name, value in values.items():
+        remember_secret(name, value)
+    return values
+
+
 def redacted(text: str) -> str:
-    """`text` with the passwords and tokens in URLs replaced by `***`."""
-    return _TOKEN.sub("/t/***", _USER.sub(r"\1***@", text))
+    """`text` with the passwords and tokens in URLs replaced by `***`, and without secrets."""
+    return _TOKEN.sub("/t/***", _USER.sub(r"\1***@", without_secrets(text)))

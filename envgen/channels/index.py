@@ -6,28 +6,18 @@ URLs are canonical throughout: a mirror or a folder is a way to read a channel, 
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rattler import Channel, Gateway, RepoDataRecord, SparseRepoData
-from rattler.exceptions import GatewayError
-from rattler.networking import Client
-from rattler.networking.middleware import (
-    AddHeadersMiddleware,
-    AuthenticationMiddleware,
-    MirrorMiddleware,
-    OciMiddleware,
-    RetryMiddleware,
-)
 
-from envgen.cache import cache_folder
 from envgen.channels.cache import unpacked
-from envgen.channels.channel import ChannelLocation, access, locate, redacted
+from envgen.channels.channel import ChannelLocation, locate
+from envgen.channels.limits import limits
+from envgen.channels.live import LiveIndex
+from envgen.channels.watch import Say, Unreachable
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
 from envgen.model.withdrawn import withdrawal
@@ -37,6 +27,16 @@ if TYPE_CHECKING:
 
     from envgen.model.layout import Layout
     from envgen.model.withdrawn import Withdrawals
+
+Result = TypeVar("Result")
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+AllowedVersions = Mapping[str, frozenset[str]]
+"""Package -> the versions that are allowed."""
 
 
 class Index(Protocol):
@@ -55,12 +55,21 @@ class Index(Protocol):
     def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         """All records of a package on a platform, including `noarch`."""
 
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        """Ask for the records of many packages at once, where one after the other takes longer."""
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         """What rattler's solver reads, in the order of the channels."""
 
     @property
     def gateway(self) -> Gateway | None:
         """The gateway behind `sources`, or None."""
+
+    async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
+        """The result of work that reads `sources`. Raises NoSolution where a server is silent or sends too much."""
+
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
+        """The same for a request that allows only some versions of many packages; other records may be missing."""
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         """Every package name; empty where listing them is expensive."""
@@ -86,6 +95,7 @@ class FolderIndex:
         self.recorded = recorded
         self._read: dict[tuple[str, str], SparseRepoData | None] = {}
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+        self._memory: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
         self._withdrawn: Withdrawals = withdrawn or {}
         self._sources: dict[tuple[str, str], list[Any]] = {}
 
@@ -106,6 +116,13 @@ class FolderIndex:
             return records
         return [record for record in records if not self._was_withdrawn(channel, subdir, record)]
 
+    def kept_in_memory(self, channel: ChannelLocation, subdir: str, name: str) -> Sequence[RepoDataRecord]:
+        """The same as `offered`, read once for all solves."""
+        key = (channel.folder, subdir, name)
+        if key not in self._memory:
+            self._memory[key] = self.offered(channel, subdir, name)
+        return self._memory[key]
+
     def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         if name not in self._withdrawn:
             return ()
@@ -115,6 +132,9 @@ class FolderIndex:
     def _was_withdrawn(self, channel: ChannelLocation, subdir: str, record: RepoDataRecord) -> bool:
         name, version, build = record.name.normalized, str(record.version), str(record.build)
         return withdrawal(self._withdrawn, channel.folder, name, version, build, subdir) is not None
+
+    async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
+        return await work
 
     def _load(self, channel: ChannelLocation, subdir: str, name: str) -> Sequence[RepoDataRecord]:
         file = self._subdir(channel, subdir)
@@ -127,8 +147,14 @@ class FolderIndex:
         where = f"{self.name}/{channel.folder}/{subdir}"
         return BadInput(f"not repodata: {error}", where=where, hint="download it again")
 
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        """Nothing: every lookup reads the file."""
+
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
+
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
+        return [_Offered(self, channel, versions) for channel in channels]
 
     def _sources_of(self, channel: ChannelLocation, platform: Platform) -> list[Any]:
         """The files of a channel, which rattler reads itself; or, where they hold withdrawn builds, their records without these."""
@@ -169,88 +195,28 @@ class FolderIndex:
 
 
 class _Offered:
-    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds."""
+    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds.
 
-    def __init__(self, index: FolderIndex, channel: ChannelLocation) -> None:
-        self._index, self._channel = index, channel
+    Of the packages in `versions` it has only these, and one record where it has none of them: the channel still has the package.
+    """
+
+    def __init__(self, index: FolderIndex, channel: ChannelLocation, versions: AllowedVersions | None = None) -> None:
+        self._index, self._channel, self._versions = index, channel, versions or {}
         self._records: dict[tuple[str, str], list[RepoDataRecord]] = {}  # rattler keeps none, and every solve asks for the same
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
         """The records of a package in one subdir."""
         key = (str(platform), name.normalized)
         if key not in self._records:
-            self._records[key] = list(self._index.offered(self._channel, *key))
+            records = list(self._index.kept_in_memory(self._channel, *key))
+            some = self._versions.get(name.normalized)
+            fitting = [record for record in records if str(record.version) in some] if some else records
+            self._records[key] = fitting or records[:1]
         return self._records[key]
 
     def package_names(self, platform: Subdir) -> list[str]:
         """Every package name in one subdir."""
         return self._index.names_in(self._channel, str(platform))
-
-
-class LiveIndex:
-    """Public or private channels over the network, through rattler's gateway and its cache on disk.
-
-    rattler and its cache know channels by URLs without credentials, which are added to each request.
-    """
-
-    name = shown = "live channels"
-    recorded = False
-
-    def __init__(self, channels: Sequence[ChannelLocation]) -> None:
-        self.gateway: Gateway | None = Gateway(cache_dir=cache_folder() / "channels", client=client(channels))
-        self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
-
-    def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
-        key = (channel.url, platform, name)
-        if key not in self._records:
-            self._records[key] = asyncio.run(self._query(name, channel, platform))
-        return self._records[key]
-
-    async def _query(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
-        gateway = self.gateway or Gateway()
-        try:
-            found = await gateway.query([Channel(channel.url)], [platform, "noarch"], [name], recursive=False)  # type: ignore[list-item]
-        except GatewayError as error:
-            raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
-        return [record for records in found for record in records]
-
-    def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
-        return [Channel(channel.url) for channel in channels]
-
-    def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
-        return ()
-
-    def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
-        return ()  # a channel does not offer what it withdrew
-
-
-def client(channels: Sequence[ChannelLocation]) -> Client:
-    """Rattler's default client, or one that adds logins for private channels, or one that uses a mirror.
-
-    `ENVGEN_MIRROR` is the URL of a mirror of all channels, laid out like an index folder: `<channel>/<subdir>/...`. Files from it
-    keep their canonical URLs and are checked against the same hashes. Raises BadInput if it is not an http(s) URL.
-    """
-    mirror = os.environ.get("ENVGEN_MIRROR", "").rstrip("/")
-    if mirror:
-        if not mirror.startswith(("http://", "https://")):
-            hint = "give a URL; `python -m http.server --directory FOLDER` serves a folder"
-            raise BadInput(f"ENVGEN_MIRROR is not a URL: {redacted(mirror)}", hint=hint)
-        folders = {f"{channel.url}/": [f"{mirror}/{channel.folder}/"] for channel in channels}
-        return Client([RetryMiddleware(), MirrorMiddleware(folders), AuthenticationMiddleware(), OciMiddleware()])
-    private = {f"{channel.url}/": found for channel in channels if (found := access(channel))}
-    if not private:
-        return Client.default_client()
-    logins = {found.host: base64.b64encode(":".join(found.login).encode()).decode() for found in private.values() if found.login}
-
-    def headers(host: str, _: str) -> dict[str, str] | None:
-        return {"Authorization": f"Basic {logins[host]}"} if host in logins else None
-
-    mirrors = MirrorMiddleware({url: [f"{found.url}/"] for url, found in private.items() if f"{found.url}/" != url})
-    return Client([RetryMiddleware(), mirrors, AddHeadersMiddleware(headers), AuthenticationMiddleware(), OciMiddleware()])
-
-
-class Unreachable(NoSolution):
-    """A live channel did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +229,19 @@ class IndexOptions:
 
 
 def open_index(
-    wanted: IndexOptions, layout: Layout, channels: Sequence[str], platform: Platform, withdrawn: Withdrawals
+    wanted: IndexOptions,
+    layout: Layout,
+    channels: Sequence[str],
+    platform: Platform,
+    withdrawn: Withdrawals,
+    say: Say = _silent,
 ) -> tuple[Index, str]:
     """The index for a run, and a warning about it or "". `channels` are those of all projects in the run.
 
     A folder leaves out the `withdrawn` builds. The recorded index does not: from it a clone locks again what it has.
 
-    If live channels cannot be reached, the recorded index is used with a warning, because it may be old.
+    If live channels cannot be reached, the recorded index is used with a warning, because it may be old. `say` is told which
+    server is waited for. Raises BadInput for a folder without repodata, NoSolution where no index can be used.
     """
     if wanted.folder:
         return FolderIndex(wanted.folder, str(wanted.folder), withdrawn), ""
@@ -277,13 +249,13 @@ def open_index(
     if wanted.offline:
         return FolderIndex(layout.index, recorded, recorded=True), ""
     places = [locate(channel) for channel in channels]
-    live = LiveIndex(places)
+    live = LiveIndex(places, limits(), say)
     try:
         for channel in places:
             live.records("python", channel, platform)
     except Unreachable as error:
         if not wanted.fallback or not layout.index.is_dir():
-            error.hint = "give --index DIR, or run where the channel can be reached"
+            error.hint = f"give --index DIR, or run where the channel can be reached{f'; {error.hint}' if error.hint else ''}"
             raise
         warning = (
             f"{error.what.splitlines()[0]}\nSolving from {recorded} instead: the records of the committed locks, nothing newer."

@@ -25,7 +25,7 @@ def available_pythons(
     exclude_newer: datetime | None = None,
 ) -> frozenset[Version]:
     """The Python minors for which the index has a record that matches a spec on a platform, under strict channel priority."""
-    matching = [record for record in matching_records(index, text, channels, platform) if _old_enough(record, exclude_newer)]
+    matching = [record for record in matching_records(index, text, channels, platform) if old_enough(record, exclude_newer)]
     if name_of(match_spec(text)) == "python":
         found = {".".join(str(record.version).split(".")[:2]) for record in matching}
         return frozenset(minor for minor in minors if str(minor) in found)
@@ -65,13 +65,31 @@ def match_spec(spec: str) -> MatchSpec:
         raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
 
 
-def _old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
-    return exclude_newer is None or (record.timestamp is not None and record.timestamp <= exclude_newer)
+def plain_spec(text: str) -> tuple[str, bool]:
+    """A spec as tools write it that know names, versions and builds alone, and whether it is conditional (`[when="..."]`).
+
+    Channels may use extras, flags and conditions (CEP 44 and others), which rattler reads and conda-lock does not. Raises BadInput.
+    """
+    spec = match_spec(text)
+    words = (name_of(spec), str(spec.version or ("*" if spec.build else "")), str(spec.build or ""))
+    return " ".join(filter(None, words)), spec.condition is not None
+
+
+def old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
+    """Whether a record was in its channel on a date, as rattler decides it: by when it was indexed, else by when it was built.
+
+    One with neither was not: nothing says so.
+    """
+    made = record.indexed_timestamp or record.timestamp
+    return exclude_newer is None or (made is not None and made <= exclude_newer)
 
 
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:
-    """Whether a record's dependencies on `python` and `python_abi` allow a Python minor."""
-    wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi")]
+    """Whether a record's dependencies on `python`, `python_abi` and `cpython` allow a Python minor.
+
+    A build for every Python from one on (abi3) bounds `cpython` alone.
+    """
+    wanted = [dep.split() for dep in record.depends if dep.split()[0] in ("python", "python_abi", "cpython")]
     return all(admits(words[1], str(minor) if words[0] == "python_abi" else f"{minor}.99") for words in wanted if len(words) > 1)
 
 

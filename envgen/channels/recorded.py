@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from envgen.channels.channel import locate
+from envgen.channels.channel import locate, redacted
 from envgen.model.errors import BadInput
+from envgen.model.packages import Record
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
 _LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
@@ -20,15 +21,10 @@ _FILE = "repodata.json"
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
-def names_of(urls: Iterable[str]) -> set[str]:
-    """The keys of these URLs in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`."""
-    return {key_of(url) for url in urls}
-
-
 def recorded_names(folder: Path) -> set[str]:
     """The keys of all packages in the index. Cheap: there is one record per line."""
     found: set[str] = set()
-    for path in folder.glob(f"**/{_FILE}"):
+    for path in (path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
         found.update(f"{place_of}/{name}" for name in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")))
     return found
@@ -44,9 +40,30 @@ def recorded_files(records: Records) -> dict[str, str]:
 
 
 def key_of(url: str) -> str:
-    """The key of a package in the index."""
-    base, subdir, file = url.rsplit("/", 2)
+    """The key of a package in the index: `conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda`. Raises BadInput."""
+    base, subdir, file = url.rsplit("/", 2) if url.count("/") > 2 else ("", "", "")
+    if not (base and subdir and file):
+        raise BadInput(f"not the URL of a conda package: {redacted(url)}", hint="run `envgen lock --update`")
     return f"{locate(base).folder}/{subdir}/{file}"
+
+
+def record_of(url: str, source: Mapping[str, Any]) -> Record:
+    """The record of a locked package, from its URL and what the index holds of it."""
+    channel, subdir, file = url.rsplit("/", 2)
+    return Record(
+        name=source["name"],
+        version=source["version"],
+        build=source["build"],
+        channel=channel,
+        subdir=subdir,
+        file=file,
+        url=url,
+        md5=source.get("md5"),
+        sha256=source.get("sha256"),
+        size=source.get("size"),
+        depends=tuple(source.get("depends", ())),
+        source=source,
+    )
 
 
 def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Sequence
+from datetime import timezone
+from functools import cache
 from itertools import groupby
+from typing import Any
 
 from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
 from rattler import solve as rattler_solve
@@ -15,11 +19,14 @@ from rattler.repo_data.source import RepoDataSource
 
 from envgen.channels.channel import ChannelLocation, locate, redacted
 from envgen.channels.index import Index
+from envgen.channels.kept import kept_records
 from envgen.channels.query import withdrawn
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
 
 Progress = Callable[[SolveRequest], None]
+_FIXED = re.compile(r"(\S+) (==[^\s|]+(?:\|==[^\s|]+)*)(?: \S+)?")  # `numpy ==2.2.6|==2.2.5`, `numpy ==2.2.6 py312_0`
+_MANY = 10  # packages with fixed versions from which on reading only those is faster
 
 
 class Unsolvable(NoSolution):
@@ -51,23 +58,32 @@ def attempts(
     requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress = _silent
 ) -> tuple[Solution | EnvgenError, ...]:
     """For each request, in order, its solution or the error that says why it has none."""
-    return asyncio.run(_all(requests, index, jobs, done))
+    kept = [list(kept_records(index, request).values()) for request in requests]  # a live index asks the network: outside the loop
+    return asyncio.run(_all(list(zip(requests, kept, strict=True)), index, jobs, done))
 
 
-async def _all(requests: Sequence[SolveRequest], index: Index, jobs: int, done: Progress) -> tuple[Solution | EnvgenError, ...]:
+async def _all(
+    requests: Sequence[tuple[SolveRequest, Sequence[RepoDataRecord]]], index: Index, jobs: int, done: Progress
+) -> tuple[Solution | EnvgenError, ...]:
     gate = asyncio.Semaphore(jobs)
-    gateway = index.gateway or Gateway()  # otherwise rattler makes one for each solve, at 13 ms
+    gateway = index.gateway or _in_memory()
 
-    async def one(request: SolveRequest) -> Solution | EnvgenError:
+    async def one(request: SolveRequest, kept: Sequence[RepoDataRecord]) -> Solution | EnvgenError:
         async with gate:
             try:
-                return await _one(request, index, gateway)
+                return await _one(request, index, gateway, kept)
             except EnvgenError as error:
                 return error
             finally:
                 done(request)
 
-    return tuple(await asyncio.gather(*(one(request) for request in requests)))
+    return tuple(await asyncio.gather(*(one(request, kept) for request, kept in requests)))
+
+
+@cache
+def _in_memory() -> Gateway:
+    """A gateway for folders, which it does not cache; rattler would make one for each solve, at 13 ms."""
+    return Gateway()
 
 
 def _together(failures: list[EnvgenError]) -> EnvgenError:
@@ -86,28 +102,36 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
     )
 
 
-async def _one(request: SolveRequest, index: Index, gateway: Gateway) -> Solution:
-    records = await solved_records(request, index, gateway)
+async def _one(request: SolveRequest, index: Index, gateway: Gateway, kept: Sequence[RepoDataRecord]) -> Solution:
+    records = await solved_records(request, index, gateway, kept=kept)
     channels = [locate(channel) for channel in request.channels]
     return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
 
 
 async def solved_records(
-    request: SolveRequest, index: Index, gateway: Gateway, more: Sequence[RepoDataSource] = ()
+    request: SolveRequest,
+    index: Index,
+    gateway: Gateway,
+    more: Sequence[RepoDataSource] = (),
+    kept: Sequence[RepoDataRecord] = (),
 ) -> list[RepoDataRecord]:
-    """The records of one solution, with `more` sources than the channels. Raises as `solve` does."""
+    """The records of one solution, with `more` sources than the channels; `kept` are preferred. Raises as `solve` does."""
     channels = [locate(channel) for channel in request.channels]
     try:
-        return await rattler_solve(
-            sources=[*index.sources(channels, request.platform), *more],
+        work = rattler_solve(
+            sources=[*_sources(index, request, channels), *more],
             specs=[MatchSpec(spec, strict=False) for spec in request.specs],  # conda's reading: "numpy 1.2" is exactly 1.2
             gateway=gateway,
             platforms=[request.platform, "noarch"],  # type: ignore[list-item]
             virtual_packages=[_virtual(name, value) for name, value in sorted(request.virtual.items())],
             channel_priority=ChannelPriority.Strict,
-            exclude_newer=request.exclude_newer,
+            locked_packages=kept,
+            timestamp_policy="require-timestamp",
+            exclude_newer=request.exclude_newer and request.exclude_newer.astimezone(timezone.utc),  # rattler drops the zone
             constraints=list(request.constraints),
+            channel_relations="disabled",
         )
+        return await index.watched(work, channels)
     except InvalidMatchSpecError as error:
         raise BadInput(f"{request.environment}: not a conda spec: {error}", hint="see the project's dependencies") from None
     except SolverError as error:
@@ -120,6 +144,15 @@ async def solved_records(
             raise BadInput(f"{index.name}: not repodata: {error}", hint="download the index again") from None
         what = f"{request.environment} on {request.platform}: a channel cannot be reached: {redacted(str(error))}"
         raise NoSolution(what, hint="check channels:, or solve from a folder with --index DIR or --offline") from None
+
+
+def _sources(index: Index, request: SolveRequest, channels: Sequence[ChannelLocation]) -> list[Any]:
+    """What the solver reads: where the request fixes the versions of many packages, not their other versions."""
+    found = [match for text in request.constraints if (match := _FIXED.fullmatch(text))]
+    versions = {match[1]: frozenset(match[2].removeprefix("==").split("|==")) for match in found}
+    return (
+        index.narrowed(channels, request.platform, versions) if len(versions) > _MANY else index.sources(channels, request.platform)
+    )
 
 
 def _without_repeats(tree: str) -> str:
@@ -147,9 +180,15 @@ def _virtual(name: str, value: str) -> GenericVirtualPackage:
     return GenericVirtualPackage(PackageName(name), Version(version), BuildString(build or "0"))
 
 
+def source_of(record: RepoDataRecord) -> dict[str, Any]:
+    """A record as its channel holds it."""
+    found: dict[str, Any] = json.loads(record.to_json())
+    return found
+
+
 def _record(record: RepoDataRecord, channels: Sequence[ChannelLocation]) -> Record:
     origin = next(channel for channel in channels if record.channel and channel.url == record.channel.rstrip("/"))
-    source = json.loads(record.to_json())
+    source = source_of(record)
     return Record(
         name=record.name.normalized,
         version=str(record.version),

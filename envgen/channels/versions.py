@@ -17,3 +17,10 @@ def admits(versions: str, version: str) -> bool | None:
         return VersionSpec(versions).matches(Version(version))
     except (InvalidVersionSpecError, InvalidVersionError):
         return None
+
+
+def is_older(version: str, other: str) -> bool:
+    """Whether conda sorts a version before another."""
+    from rattler import Version
+
+    return bool(Version(version) < Version(other))

@@ -1,17 +1,31 @@
-"""Output for people: progress and messages on stderr, tables and pages on stdout."""
+"""Output for people and programs: progress and messages on stderr, results on stdout. All that envgen prints passes here."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+import click
+
+from envgen.model.safe_text import safe
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
 _FILE, _NARROWEST = 120, 60  # columns of a page that goes to a file or a pipe, and the fewest on a terminal
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True, orders: bool = False) -> None:
+    """Print a text without secrets; nothing in it steers a terminal or, unless it consists of `orders`, a workflow.
+
+    A message that stderr does not take (a full disk, a reader that went away) is lost; what is being done is not.
+    """
+    with suppress(OSError) if err else nullcontext():
+        click.echo(safe(text, orders=orders), err=err, nl=nl)
 
 
 class Terminal:
@@ -29,7 +43,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Print a message."""
-        sys.stderr.write(f"{text}\n")
+        echo(text, err=True)
 
     def begin(self, what: str, steps: int) -> None:
         """Start a progress bar of so many steps."""
@@ -39,19 +53,26 @@ class Terminal:
         from rich.progress import Progress
 
         self._progress = Progress(console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(what, total=steps)
+        self._task = self._progress.add_task(_plain(what), total=steps)
         self._progress.start()
 
     def step(self, what: str) -> None:
         """Advance the progress bar by one step."""
         if self._progress and self._task is not None:
-            self._progress.update(self._task, advance=1, description=what)
+            self._progress.update(self._task, advance=1, description=_plain(what))
 
     def end(self) -> None:
         """Remove the progress bar."""
         if self._progress:
             self._progress.stop()
         self._progress = self._task = None
+
+
+def _plain(text: str) -> str:
+    """A text beside a progress bar: one line, with square brackets as they are."""
+    from rich.markup import escape
+
+    return escape(safe(text).replace("\n", " "))
 
 
 def page_width() -> int:
@@ -63,5 +84,10 @@ def print_table(table: Table) -> None:
     """Print a table on stdout: as wide as the terminal, or as it needs when the output goes elsewhere."""
     from rich.console import Console
 
-    console = Console() if sys.stdout.isatty() else Console(width=200, color_system=None, force_terminal=False)
-    console.print(table)
+    if sys.stdout.isatty():
+        Console().print(table)  # its cells are safe already
+        return
+    console = Console(width=200, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(table)
+    echo(captured.get(), nl=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import facts_of, json_option, layout_of, layout_or_none, root_option
 
 
@@ -29,6 +30,6 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
     facts, matrix = facts_of(layout)
     names = dict.fromkeys(projects or (layout.projects() if layout else ()))
     found = diagnose(facts, matrix, [cached_project(facts, matrix, name) for name in names], requested=bool(projects))
-    click.echo(report.as_json(found) if as_json else report.page(found, page_width()))
+    echo(report.as_json(found) if as_json else report.page(found, page_width()))
     if found.failed:
         context.exit(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, root_of, root_option
 
 
@@ -52,4 +53,4 @@ def init(
 
     chosen = root_of(context, root) or Path.cwd()
     for line in scaffold(Layout(chosen.resolve()), project, frameworks, targets, platforms):
-        click.echo(line)
+        echo(line)

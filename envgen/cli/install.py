@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.options import HERE, json_option, layout_of, root_option
+from envgen.cli.console import echo
+from envgen.cli.options import HERE, json_option, layout_of, network_options, root_option
 from envgen.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -35,7 +36,15 @@ _PREFIX = click.Path(path_type=Path)
 @click.option("--force", is_flag=True, help="Take over an environment that envgen did not make, or made for another target.")
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @click.option("--checksums", is_flag=True, help="Compare the content of every installed file, not only its size.")
+@click.option(
+    "--allow-build",
+    "builds",
+    multiple=True,
+    metavar="NAME",
+    help="Build this pip package from source if it is not a wheel, which runs code from it. May be repeated.",
+)
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
+@network_options
 @json_option
 @root_option
 @click.pass_context
@@ -47,6 +56,7 @@ def install(
     force: bool,
     dry_run: bool,
     checksums: bool,
+    builds: tuple[str, ...],
     print_commands: bool,
     as_json: bool,
     root: Path | None,
@@ -66,9 +76,10 @@ def install(
     with Terminal() as reporter:
         environments = requested(layout, projects, target, prefix, reporter)
         if print_commands:
-            click.echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
+            echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
-            _install(layout, environments, reporter, InstallOptions(force=force, dry_run=dry_run, hashes=checksums), as_json)
+            options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds))
+            _install(layout, environments, reporter, options, as_json)
 
 
 def _install(
@@ -82,11 +93,11 @@ def _install(
     for one in environments:
         done.append(install_one(layout, one, reporter, options))
         if not as_json:
-            click.echo(messages.result_text(done[-1]))
+            echo(messages.result_text(done[-1]))
         if done[-1].state == "installed":
-            click.echo(messages.usage_text(layout, one), err=True)
+            echo(messages.usage_text(layout, one), err=True)
     if as_json:
-        click.echo(messages.results_json(layout, done))
+        echo(messages.results_json(layout, done))
 
 
 @click.command(short_help="Run a command in an installed environment.")
@@ -120,7 +131,7 @@ def run(
         environment = installed_environment(layout, project, target, prefix, reporter).prefix
     variables, dropped = runner.activated(environment, os.environ, partial(cuda_libraries, layout))
     if dropped and not quiet:
-        click.echo(runner.dropped_text(dropped), err=True)
+        echo(runner.dropped_text(dropped), err=True)
     return runner.run(environment, command, variables)
 
 
@@ -137,7 +148,7 @@ def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root
 
     found = inventory.rows(layout, projects)
     if as_json:
-        click.echo(inventory.as_json(found))
+        echo(inventory.as_json(found))
     elif found:
         print_table(inventory.as_table(found))
     else:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
+from envgen.cli.change_report import changes_data
 from envgen.model.resolution import AppliedBound, Resolution
 from envgen.model.run import Outcome
 from envgen.table import grouped
+
+if TYPE_CHECKING:
+    from envgen.lock.check import Outdated
 
 
 def size(count: int) -> str:
@@ -30,17 +35,19 @@ def driver_floor(resolution: Resolution) -> str:
     return pin.version.split(" (")[0] if pin else "-"
 
 
-_HEADINGS = ("target", "platform", "packages", "download", "driver", "seconds")
+_HEADINGS = ("target", "platform", "packages", "download", "driver")
 
 
 def lock_text(outcomes: Sequence[Outcome]) -> str:
     """What `envgen lock` prints: each project with its versions, and below it a row for each platform of its targets.
 
-    Narrow enough for a terminal of 80 columns. `driver` is the oldest that runs the target; `seconds` is what locking it took.
+    Narrow enough for a terminal of 80 columns. `driver` is the oldest that runs the target; `time` is what locking it took, and
+    `versions` says whether the packages that it shares with other targets and platforms have the same versions.
     """
     titles = _titles(outcomes)
-    rows = [(titles[outcome.resolution.project.name], cells) for outcome in outcomes for cells in _rows(outcome)]
-    return grouped(_HEADINGS, rows, right=("packages", "download"))
+    asked = any(outcome.differing is not None for outcome in outcomes)
+    rows = [(titles[outcome.resolution.project.name], cells) for outcome in outcomes for cells in _rows(outcome, asked=asked)]
+    return grouped((*_HEADINGS, *(("versions", "time") if asked else ("seconds",))), rows, right=("packages", "download"))
 
 
 def _titles(outcomes: Sequence[Outcome]) -> dict[str, str]:
@@ -67,14 +74,23 @@ def _versions(resolutions: Sequence[Resolution]) -> Iterator[str]:
         yield f"{framework} {next(iter(versions)) if len(versions) == 1 else ', '.join(each)}"
 
 
-def _rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
+def _rows(outcome: Outcome, *, asked: bool) -> Iterator[tuple[str, ...]]:
     """One row for each platform; what concerns the whole target is only in the first."""
-    state = "unchanged" if outcome.state == "unchanged" else f"{outcome.seconds:.1f}"
-    whole = (outcome.resolution.target.name, driver_floor(outcome.resolution), state)
+    unchanged, took = outcome.state == "unchanged", f"{outcome.seconds:.1f}"
+    last = (_versions_text(outcome), "-" if unchanged else f"{took} s") if asked else ("unchanged" if unchanged else took,)
+    whole = (outcome.resolution.target.name, driver_floor(outcome.resolution), *last)
     for platform, download in outcome.downloads.items():
         least = "" if download.exact else ">="
         yield whole[0], platform, str(download.packages), f"{least}{size(download.size)}", *whole[1:]
-        whole = ("", "", "")
+        whole = ("",) * len(whole)
+
+
+def _versions_text(outcome: Outcome) -> str:
+    """`aligned`, or how many packages have another version elsewhere in the project; `unchanged` where nothing was locked."""
+    found = outcome.differing
+    if outcome.state == "unchanged":
+        return "unchanged"
+    return "" if found is None else f"{len(found)} differ" if len(found) > 1 else "1 differs" if found else "aligned"
 
 
 def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -102,11 +118,23 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "packages": {platform: download.packages for platform, download in outcome.downloads.items()},
             "download_bytes": {platform: download.size for platform, download in outcome.downloads.items()},
             "path": outcome.path,
+            "changes": changes_data(outcome.changes),
+            "differing": None if outcome.differing is None else [asdict(row) for row in outcome.differing],
             "notes": [*map(str, outcome.resolution.project.notes), *outcome.notes],
         }
         for outcome in outcomes
     ]
     return json.dumps(rows, indent=2)
+
+
+def outdated_text(found: Sequence[Outdated]) -> str:
+    """What `envgen lock --check` prints: a line for each reason."""
+    return "\n".join(f"{row.project}-{row.target}: {reason}" for row in found for reason in row.reasons)
+
+
+def outdated_json(found: Sequence[Outdated]) -> str:
+    """The same for a machine."""
+    return json.dumps([{"project": row.project, "target": row.target, "reasons": list(row.reasons)} for row in found], indent=2)
 
 
 def resolutions_text(resolutions: Sequence[Resolution]) -> str:

@@ -6,19 +6,22 @@ Results go to stdout, everything else to stderr. A command imports what it needs
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from envgen import __version__
-from envgen.cli import doctor, init, install, lock, matrix, probe, resolve, verify
+from envgen.cli import doctor, edit, init, install, lock, matrix, probe, resolve, verify
+from envgen.cli.console import echo
 from envgen.cli.options import root_option
 from envgen.model.errors import BadInput, EnvgenError
 
-INTERRUPTED = 130
+FAULT, INTERRUPTED = 70, 130  # of envgen itself: EX_SOFTWARE in sysexits.h; 128 + SIGINT
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +31,7 @@ def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
 
 
-_WRITE = (lock.lock, resolve.resolve, init.init)
+_WRITE = (lock.lock, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
 _FACTS = (matrix.matrix,)
 _CHECK = (verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_)
@@ -37,9 +40,24 @@ for command in (*_WRITE, *_FACTS, *_CHECK, *_USE):
 
 
 def run() -> NoReturn:
-    """The entry point. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown when the machine is busy."""
+    """Run the command line. Ends in `os._exit`: py-rattler 0.28 can abort the interpreter's own shutdown on a busy machine."""
+    _open_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character gets its number
     gc.disable()  # a run is short and makes little garbage; collecting it takes a tenth of the time
     _leave(_status())
+
+
+def _open_streams() -> None:
+    """Give a stream that was closed (`>&-`) to nobody: else the next file that is opened takes its number, and what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the process ends
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _status() -> int:
@@ -51,16 +69,35 @@ def _status() -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        echo(said.getvalue(), err=True, nl=False)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: files that were not replaced yet are unchanged", err=True)
+        echo("interrupted: files that were not replaced yet are unchanged", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click exits where whoever reads the output, such as `head`, has read enough
         return 0
     except OSError as error:
         hint = "check free space, permissions and limits; no file is half written"
         return _failed(BadInput(f"the operating system reports: {error}", hint=hint))
+    except BaseException as error:  # noqa: BLE001 - a fault of envgen, or a panic of rattler
+        return _fault(error)
+
+
+def _fault(error: BaseException) -> int:
+    """Say in one line that envgen has a fault, and where; with ENVGEN_TRACEBACK=1, print the traceback first."""
+    import traceback
+
+    trace = traceback.extract_tb(error.__traceback__)
+    if os.environ.get("ENVGEN_TRACEBACK"):
+        echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    ours = [frame for frame in trace if "envgen" in Path(frame.filename).parts] or trace
+    place = f" at {'/'.join(Path(ours[-1].filename).parts[-3:])}:{ours[-1].lineno}" if ours else ""
+    what = " ".join(str(error).split())[:200]
+    report = "please report this, with the command and its input; ENVGEN_TRACEBACK=1 shows more"
+    echo(f"error: a fault of envgen {__version__}{place}: {type(error).__name__}: {what}; {report}", err=True)
+    return FAULT
 
 
 def _failed(error: EnvgenError) -> int:
@@ -72,14 +109,18 @@ def _failed(error: EnvgenError) -> int:
         from envgen.explain.report import conflict_text
 
         error.what = f"{error.what}\n\n{conflict_text(conflict(error.problem))}"
-    click.echo(f"error: {error}", err=True)
+    echo(f"error: {error}", err=True)
     return error.exit_code
 
 
 def _leave(status: int) -> NoReturn:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            status = status or 1
+    """End. A result that stdout did not take is a failure, unless its reader went away; a message that is lost is not."""
+    with suppress(OSError):
+        sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError:
+        status = status or 1
     os._exit(status)

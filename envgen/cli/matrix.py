@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
@@ -69,14 +70,14 @@ def show(
     query = parse_query(facts, frameworks, driver, gpus, python, platform)
     note = branch_note(query)
     if note:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     if html:
-        click.echo(write_page(html, facts, query), err=True)
+        echo(write_page(html, facts, query), err=True)
     elif as_json:
-        click.echo(table.grid_json(grid(facts, query), query))
+        echo(table.grid_json(grid(facts, query), query))
     else:
         query = replace(query, platform=platform or "linux-64")
-        click.echo(table.grid_text(grid(facts, query), query, page_width(), everything=everything))
+        echo(table.grid_text(grid(facts, query), query, page_width(), everything=everything))
 
 
 @matrix.command(short_help="Check that the facts are well written and consistent.")
@@ -93,12 +94,12 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
 
     findings, errors = lint_matrices(layout_of(context, root), datetime.now(timezone.utc).date())
     for error in errors[:-1]:
-        click.echo(f"error: {error}\n", err=True)
+        echo(f"error: {error}\n", err=True)
     if errors:
         raise errors[-1]
     text = report.lint_json(findings) if as_json else report.lint_text(findings)
-    click.echo(text, nl=bool(text))
-    click.echo(report.lint_summary(findings), err=True)
+    echo(text, nl=bool(text))
+    echo(report.lint_summary(findings), err=True)
     if any(strict or found.severity == "error" for found in findings):
         context.exit(1)
 
@@ -112,9 +113,9 @@ def schemas(context: click.Context, root: Path | None) -> None:
 
     written = write_schemas(layout_of(context, root))
     for name in written:
-        click.echo(f"wrote {name}")
+        echo(f"wrote {name}")
     if not written:
-        click.echo("every schema is up to date", err=True)
+        echo("every schema is up to date", err=True)
 
 
 @matrix.command(short_help="Check every fact against package records, and every record against the facts.")
@@ -158,7 +159,7 @@ def verify(
     request = _request(folder, frameworks, platforms, offline=offline, complete=complete)
     with Terminal() as reporter:
         found = compare(layout, request, reporter, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
-    click.echo(comparison_json(found) if as_json else comparison_text(found, page_width(), verbose=verbose))
+    echo(comparison_json(found) if as_json else comparison_text(found, page_width(), verbose=verbose))
     if found.failed:
         context.exit(1)
 
@@ -197,10 +198,10 @@ def refresh(
     with Terminal() as reporter:
         found = refresh_matrices(layout, request, reporter, write=write)
     if as_json:
-        click.echo(refresh_json(found))
+        echo(refresh_json(found))
     else:
-        click.echo(diff_text(found), nl=False)
-        click.echo("\n".join(summary(found)), err=True)
+        echo(diff_text(found), nl=False)
+        echo("\n".join(summary(found)), err=True)
     if exit_code and found.changed:
         context.exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,14 +40,50 @@ def index_options(command: Command) -> Command:
         envvar="ENVGEN_INDEX",
         help="Read <channel>/<subdir>/repodata.json[.zst] in this folder instead of live channels.",
     )
-    return folder(click.option("--offline", is_flag=True, help="Read the recorded index, environments/index/.")(command))
+    offline = click.option("--offline", is_flag=True, help="Read the recorded index, environments/index/.")
+    return folder(offline(network_options(command)))
+
+
+def network_options(command: Command) -> Command:
+    """`--timeout` and `--max-size`: what the variables say, for this run and the programs that it starts."""
+    timeout = click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        envvar="ENVGEN_TIMEOUT",
+        metavar="SECONDS",
+        expose_value=False,
+        callback=_to_variable,
+        help="Give up on a server that sends nothing, or less than 1 kB a second, for so long (default: 30).",
+    )
+    size = click.option(
+        "--max-size",
+        type=click.FloatRange(min=0, min_open=True),
+        envvar="ENVGEN_MAX_SIZE",
+        metavar="MB",
+        expose_value=False,
+        callback=_to_variable,
+        help="Refuse an index that is larger than this when it is unpacked (default: 2000).",
+    )
+    return timeout(size(command))
+
+
+def _to_variable(_: click.Context, option: click.Parameter, value: float | None) -> None:
+    """Set the option's variable, from which `channels.limits` reads it."""
+    if value is not None and isinstance(option.envvar, str):
+        os.environ[option.envvar] = repr(value)
 
 
 def chosen_folder(context: click.Context, index_folder: Path | None, *, offline: bool) -> Path | None:
-    """The folder that `--index` or its variable names; None with `--offline`, which overrides the variable."""
+    """The folder that `--index` or its variable names; None with `--offline`, which overrides the variable.
+
+    Raises BadInput where it does not exist.
+    """
     explicit = context.get_parameter_source("index_folder") is click.core.ParameterSource.COMMANDLINE
     if offline and index_folder and explicit:
         raise click.UsageError("--offline and --index exclude each other")
+    if index_folder and not offline and not index_folder.is_dir():
+        where = f"--index {index_folder}" if explicit else f"ENVGEN_INDEX={index_folder}"
+        raise BadInput("there is no such folder", where=where, hint="it must hold <channel>/<subdir>/repodata.json or .json.zst")
     return None if offline else index_folder
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import HERE, facts_of, json_option, layout_of, layout_or_none, root_option
 from envgen.model.errors import BadInput
 
@@ -84,11 +85,11 @@ def probe(
         name = own or (_target_name(target, matrix) if target else "")
         found = run_probe(place, matrix, reporter, target=name, frameworks=frameworks, timeout=timeout, cuda_required=require_cuda)
     if as_json:
-        click.echo(report.probe_json(found))
+        echo(report.probe_json(found))
     else:
         print_table(report.probe_table(found))
         for line in report.probe_lines(found):
-            click.echo(line)
+            echo(line)
     context.exit(1 if found.state == "error" else 0)
 
 

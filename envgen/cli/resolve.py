@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, facts_of, json_option, layout_of, root_option
 from envgen.model.errors import BadInput, closest
 
@@ -44,10 +45,10 @@ def resolve(
     except Unsatisfiable as error:
         if not as_json:
             raise
-        click.echo(_conflict_json(error))
+        echo(_conflict_json(error))
         context.exit(error.exit_code)
     shown = _requested(problem, targets, found) if targets else found
-    click.echo(_explained(problem, found, shown, as_json=as_json) if explain else _plain(shown, as_json=as_json))
+    echo(_explained(problem, found, shown, as_json=as_json) if explain else _plain(shown, as_json=as_json))
 
 
 def _requested(problem: Problem, words: Sequence[str], found: Sequence[Resolution]) -> list[Resolution]:

@@ -24,27 +24,32 @@ from envgen.yamlfile.document import parse
 _MAKE = """\
 # The commands of envgen; written by `envgen init`. Use them with `include envgen.mk`.
 ENVGEN ?= envgen
+# What PROJECT and TARGET say is data: make does not expand it, and each word reaches the shell in quotes.
+override PROJECT := $(value PROJECT)
+override TARGET := $(value TARGET)
+quoted = $(foreach word,$($(1)),$(2) '$(subst ','\\'',$(word))')
 
 .PHONY: env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu
 env-cpu:  ## Lock the CPU target of PROJECT, or of every project
-	$(ENVGEN) lock $(PROJECT) --target cpu
+	$(ENVGEN) lock --target cpu -- $(call quoted,PROJECT)
 env-gpu:  ## Lock the newest CUDA target that this machine can run
-	$(ENVGEN) lock $(PROJECT) --target gpu
+	$(ENVGEN) lock --target gpu -- $(call quoted,PROJECT)
 env:  ## Lock TARGET (cpu, cu126, ...) of PROJECT; without them every target and project
-	$(ENVGEN) lock $(PROJECT) $(if $(TARGET),--target $(TARGET))
+	$(ENVGEN) lock $(call quoted,TARGET,--target) -- $(call quoted,PROJECT)
 verify:  ## Check every lock of PROJECT, or of every project
-	$(ENVGEN) verify $(if $(PROJECT),--project $(PROJECT)) $(if $(TARGET),--target $(TARGET))
+	$(ENVGEN) verify $(call quoted,PROJECT,--project) $(call quoted,TARGET,--target)
 matrix-lint:  ## Check matrices/
 	$(ENVGEN) matrix lint --strict
 schemas:  ## Write schemas/, with which editors check project.yaml and matrices/
 	$(ENVGEN) matrix schemas
 doctor:  ## Show what this machine has, and which locked target fits it
-	$(ENVGEN) doctor $(PROJECT)
+	$(ENVGEN) doctor -- $(call quoted,PROJECT)
 install-cpu:  ## Install the locked CPU environment of PROJECT, or of every project
-	$(ENVGEN) install $(PROJECT) --target cpu
+	$(ENVGEN) install --target cpu -- $(call quoted,PROJECT)
 install-gpu:  ## Install the newest locked CUDA environment that this machine can run
-	$(ENVGEN) install $(PROJECT) --target gpu
+	$(ENVGEN) install --target gpu -- $(call quoted,PROJECT)
 """
+_IGNORED = "# what envgen writes for a moment, and environments; written by `envgen init`\n.*.envgen-tmp\n.*.envgen-lock\n.envs/\n"
 _HEADER = "# What this project requests; `envgen lock` makes one environment for each target of it."
 
 
@@ -65,6 +70,7 @@ def scaffold(
         yield _write(layout, layout.schemas / file.name, file.text)
     yield _write(layout, layout.root / "envgen.mk", _MAKE)
     yield _write(layout, layout.root / "Makefile", "include envgen.mk\n")
+    yield _write(layout, layout.root / ".gitignore", _IGNORED)
     yield _write(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
     yield f"next: envgen lock {project}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, facts_of, json_option, layout_or_none, root_option
 
 _FILE = click.Path(path_type=Path)
@@ -54,10 +55,10 @@ def verify(
     items = verified(layout, matrix, cache(partial(cached_project, facts, matrix)), asked)
     if as_json or sarif or github:
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
-        click.echo(text, nl=bool(text))
+        echo(text, nl=bool(text), orders=github)
     else:
-        click.echo(report.verify_text(items))
+        echo(report.verify_text(items))
         text = report.findings_text(items)
-        click.echo(f"\n{text}" if text else "", nl=bool(text))
+        echo(f"\n{text}" if text else "", nl=bool(text))
     if any(item.errors or (strict and item.findings) for item in items):
         context.exit(1)

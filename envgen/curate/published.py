@@ -12,6 +12,7 @@ from rattler import MatchSpec, RepoDataRecord
 from envgen.channels.channel import locate
 from envgen.channels.index import Index
 from envgen.channels.query import match_spec, matching_records, name_of, runs_on
+from envgen.channels.versions import admits
 from envgen.curate.facts import specs, specs_for
 from envgen.curate.model import UNKNOWN_CUDA, Fact, PublishedBuild, Selection, VariantPackage
 from envgen.formats.builds import built_for
@@ -21,6 +22,7 @@ from envgen.model.facts import Framework, Platform, Spelling, Variant
 
 _CUDA = re.compile(r"(\d+(?:\.\d+)?)")
 _CUDNN_IN_BUILD = re.compile(r"cudnn(\d+)")
+_PROBES = ("", ".0", ".99", ".999")  # a record that needs some 12.6 may need any of 12.6, 12.6.0, 12.6.99, 12.6.999
 _EXACT = re.compile(r"[\w.+!-]+")  # a version or a build string that is neither a glob nor a range
 
 
@@ -35,16 +37,20 @@ class BuildIndex:
     _channels: dict[str, bool] = field(default_factory=dict)
 
     def select(self, fact: Fact, spelling: Spelling) -> Selection:
-        """The builds of the package that a fact is about, on its platform, and what its spelling selects, for any Python."""
+        """The builds of the package that a fact is about, on its platform, and what its spelling selects, for any Python.
+
+        What the other specs of a spelling pin counts, too: nothing but `cuda-version` tells the builds of some packages apart.
+        """
         package = variant_package(fact.framework, spelling, fact.variant)
-        spec = _spec_of(package, specs(fact, spelling))
+        asked = specs(fact, spelling)
+        spec = _spec_of(package, asked)
         builds, wanted = self.builds(package, fact.platform), match_spec(spec)
         return Selection(
             package=package,
             spec=spec,
             has_channel=self.has_channel(package.channel),
             builds=tuple(builds),
-            selected=tuple(build for build, record in builds.items() if wanted.matches(record)),
+            selected=tuple(build for build, row in builds.items() if wanted.matches(row) and not other_pin(build, asked)),
             withdrawn=self.withdrawn(package, fact.platform),
         )
 
@@ -174,6 +180,17 @@ def _packages_of(framework: Framework, provider: str) -> Sequence[VariantPackage
 def _spec_of(package: VariantPackage, specs: Iterable[str]) -> str:
     """The spec that is about a package."""
     return next(spec for spec in specs if name_of(match_spec(spec)) == package.name)
+
+
+def other_pin(build: PublishedBuild, specs: Iterable[str]) -> str:
+    """What a build needs in another version than the specs pin, and the pin; "" if nothing."""
+    pins = {words[0]: words[1].removesuffix(".*") for spec in specs if len(words := spec.split("::")[-1].split()) == 2}
+    for need in build.needs:
+        name, _, wanted = need.partition(" ")
+        pin = pins.get(name, "") if wanted else ""
+        if re.fullmatch(r"[\d.]+", pin) and not any(admits(wanted.split()[0], pin + probe) for probe in _PROBES):
+            return f"needs `{need}`, and the spelling requests {name} {pin}"
+    return ""
 
 
 def _without_holes(spec: str) -> MatchSpec:

@@ -17,7 +17,6 @@ from envgen.model.facts import Reason, Release
 from envgen.model.project import RequestedFramework
 from envgen.model.resolution import Resolution
 from envgen.resolver import specs
-from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem, answer, possible
 
 
@@ -129,7 +128,7 @@ def _price(
             if after < before:
                 what = f"{name} would have {other.framework} {after} instead of {before}: earlier frameworks count more"
                 return Reason(what, other.at)
-    agree = f" and agree on {requirement_text(requested)}" if problem.project.align else ""
+    agree = f" and agree on {requested}" if problem.project.align else ""
     return Reason(f"without it, the targets share python {resolution.python}{agree}", problem.project.at("python"))
 
 

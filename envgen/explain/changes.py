@@ -15,8 +15,8 @@ from envgen.explain.target_phrases import without_cuda
 from envgen.model.facts import Spelling, Target, driver_text
 from envgen.model.open_target import OpenTarget, names_of
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
-from envgen.model.requested import provider_of
-from envgen.resolver.candidates import requested_releases, requirement_text
+from envgen.model.requested import is_left_out, provider_of
+from envgen.resolver.candidates import requested_releases
 from envgen.resolver.cells import minors_in
 from envgen.resolver.resolve import Problem
 
@@ -58,7 +58,7 @@ def _versions(problem: Problem, name: str) -> Iterator[Change]:
             yield Change(
                 path=("version", name),
                 way="newer" if place > max(places) else "older",
-                text=f"{requirement_text(requested)} -> {release.version}",
+                text=f"{requested} -> {release.version}",
                 cost=1 + min(abs(place - other) for other in places) / 2,
                 apply=partial(edits.with_release, framework=name, version=release.version),
             )
@@ -67,7 +67,7 @@ def _versions(problem: Problem, name: str) -> Iterator[Change]:
         yield Change(
             path=("version", name),
             way=ANY,
-            text=f"{requirement_text(requested)} -> any version",
+            text=f"{requested} -> any version",
             cost=len(releases),
             apply=any_release,
         )
@@ -135,7 +135,10 @@ def _targets(problem: Problem, name: str) -> Iterator[Change]:
                 cost=min(_distance(cudas, place, one) for one in now),
                 apply=partial(edits.with_other_target, name=name, to=other.name),
             )
-    yield from (_cpu_instead(problem, row, cpu.name) for cpu in targets.values() if not (cpu.cuda or cpu.own or cpu.name in taken))
+    for cpu in (target for target in targets.values() if not (target.cuda or target.own or target.name in taken)):
+        left_out = [is_left_out(problem.matrix, project, requested, cpu) for requested in project.frameworks]
+        if not left_out or not all(left_out):  # a CPU target without any of what was requested is not a repair
+            yield _cpu_instead(problem, row, cpu.name)
     if len(project.targets) > 1:
         no_cuda = without_cuda(problem, row) is not None
         without, cost = partial(edits.without_target, name=name), 3 if no_cuda else 12

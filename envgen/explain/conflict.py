@@ -28,7 +28,8 @@ def smallest(problem: Problem) -> tuple[tuple[Part, ...], tuple[Problem, ...]]:
 
 
 def _reduced(problem: Problem, every: Sequence[Part], kept: Sequence[Part]) -> tuple[Problem, ...]:
-    dropped = [part for part in every if part not in kept]
+    left = set(map(id, kept))
+    dropped = [part for part in every if id(part) not in left]
     defaults = [part for part in dropped if part.has_default]
     requested = _without(problem, (part for part in dropped if not part.has_default))
     return (requested, _without(requested, defaults)) if defaults else (requested,)

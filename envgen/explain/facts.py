@@ -96,11 +96,19 @@ def _code_reason(problem: Problem, requested: RequestedFramework) -> Reason:
 
 
 def _framework_part(name: str, kind: FactKind, reason: _FrameworkReason, change: Callable[[Problem], _FrameworkChange]) -> Part:
+    changed: dict[int, tuple[Framework, Framework]] = {}  # by identity: a search for a conflict drops the same fact many times
+
+    def without(problem: Problem) -> Problem:
+        framework = problem.matrix.frameworks[name]
+        if id(framework) not in changed:
+            changed[id(framework)] = framework, change(problem)(framework)
+        return _with_framework(problem, name, changed[id(framework)][1])
+
     return Part(
         kind=kind,
         name=name,
         reason=lambda problem: reason(problem, edits.requested_framework(problem.project, name)),
-        without=lambda problem: _with_framework(problem, name, change(problem)),
+        without=without,
     )
 
 
@@ -108,7 +116,7 @@ def _of_constraint(constraint: Constraint) -> Part:
     reason = Reason(constraint_text(constraint), constraint.at, constraint.because)
 
     def without(problem: Problem) -> Problem:
-        return _with_matrix(problem, constraints=tuple(row for row in problem.matrix.constraints if row != constraint))
+        return _with_matrix(problem, constraints=tuple(row for row in problem.matrix.constraints if row is not constraint))
 
     return Part(kind="constraint", name=str(constraint.at), reason=lambda _: reason, without=without)
 
@@ -117,7 +125,7 @@ def _of_bound(bound: Bound) -> Part:
     reason = Reason(bound_text(bound), bound.at, bound.because)
 
     def without(problem: Problem) -> Problem:
-        return _with_matrix(problem, bounds=tuple(row for row in problem.matrix.bounds if row != bound))
+        return _with_matrix(problem, bounds=tuple(row for row in problem.matrix.bounds if row is not bound))
 
     return Part(kind="bound", name=str(bound.at), reason=lambda _: reason, without=without)
 
@@ -196,9 +204,8 @@ def _with_matrix(problem: Problem, **changes: object) -> Problem:
     return replace(problem, matrix=replace(problem.matrix, **changes))  # type: ignore[arg-type]
 
 
-def _with_framework(problem: Problem, name: str, change: _FrameworkChange) -> Problem:
-    frameworks = problem.matrix.frameworks
-    return _with_matrix(problem, frameworks={**frameworks, name: change(frameworks[name])})
+def _with_framework(problem: Problem, name: str, framework: Framework) -> Problem:
+    return _with_matrix(problem, frameworks={**problem.matrix.frameworks, name: framework})
 
 
 def _with_builds(framework: Framework, **changes: object) -> Framework:

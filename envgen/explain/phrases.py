@@ -14,7 +14,7 @@ from envgen.model.open_target import names_of
 from envgen.model.project import RequestedFramework
 from envgen.model.requested import provider_of
 from envgen.model.text import minors_text
-from envgen.resolver.candidates import requested_releases, requirement_text
+from envgen.resolver.candidates import requested_releases
 from envgen.resolver.resolve import Problem
 
 _LISTED = 4  # CUDA versions whose builds are named; of more it is said that they are for CUDA
@@ -46,10 +46,8 @@ def needs_reason(problem: Problem, requested: RequestedFramework) -> Reason:
         for build in row.builds
         if build.provider == provider and any(_goes_with(build, release) for release in releases)
     }
-    more = f", and {requirement_text(wanted)} with {framework.name} {_span(own)}" if wanted and own else ""
-    what = (
-        f"{requirement_text(requested)} from {provider} goes with {host.name} {_span(with_it) if with_it else 'no release'}{more}"
-    )
+    more = f", and {wanted} with {framework.name} {_span(own)}" if wanted and own else ""
+    what = f"{requested} from {provider} goes with {host.name} {_span(with_it) if with_it else 'no release'}{more}"
     return _from_row(what, rows[0] if rows else None, framework)
 
 
@@ -81,7 +79,7 @@ def cudnn_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     """Which cuDNN majors the builds link."""
     rows = [row for release in requested_releases(problem.matrix, requested) for row in release.builds if row.cudnn]
     majors = listed(sorted({row.cudnn for row in rows if row.cudnn}))
-    what = f"{requirement_text(requested)} links cuDNN {majors}"
+    what = f"{requested} links cuDNN {majors}"
     return _from_row(what, rows[0] if rows else None, problem.matrix.frameworks[requested.framework])
 
 
@@ -91,14 +89,14 @@ def published_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     published = [row for row in framework.releases if any(build.provider == provider for build in row.builds)]
     inside = [row for row in published if within(requested.versions, row.version)]
     if inside:
-        what = f"{provider} has only {listed(row.version for row in reversed(inside))} of {requirement_text(requested)}"
+        what = f"{provider} has only {listed(row.version for row in reversed(inside))} of {requested}"
         return Reason(what, inside[0].at, framework.because)
     newer = [row for row in published if _above(row, requested)]
     older = [row for row in published if row not in newer]
     near = [str(row.version) for row in (*older[:1], *newer[-1:])]
     nearest = f"; the nearest {'releases are' if len(near) > 1 else 'release is'} {' and '.join(near)}" if near else ""
     at = next((row.at for row in (*older[:1], *newer[-1:])), None)
-    return Reason(f"{provider} has no {requirement_text(requested)}{nearest}", at, framework.because)
+    return Reason(f"{provider} has no {requested}{nearest}", at, framework.because)
 
 
 def _above(release: Release, requested: RequestedFramework) -> bool:
@@ -125,7 +123,7 @@ def builds_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     built = " and".join(f"{place} {_variants(rows, platform, cpu=cpu)}" for place, platform in places)
     python = f" with python {project.python_text}" if project.python else ""
     others = "".join(_others(problem, requested, platform) for _, platform in places)
-    what = f"{requirement_text(requested)} from {_provider(problem, requested)} is built{python}{built}{others}"
+    what = f"{requested} from {_provider(problem, requested)} is built{python}{built}{others}"
     return _from_row(what, row, framework)
 
 
@@ -174,7 +172,7 @@ def pythons_reason(problem: Problem, requested: RequestedFramework) -> Reason:
     built = {cuda for row in rows for cuda in row.variants & cudas}
     variants = _built_for(built) if len(built) <= _LISTED else "CUDA"
     pythons = minors_text({python for row in rows for python in row.pythons}) or "none"
-    what = f"the {variants + ' ' if variants else ''}builds of {requirement_text(requested)} are for python {pythons}"
+    what = f"the {variants + ' ' if variants else ''}builds of {requested} are for python {pythons}"
     return _from_row(what, rows[0] if rows else None, framework)
 
 
@@ -215,9 +213,12 @@ def _platforms(problem: Problem) -> tuple[Platform, ...]:
 
 
 def _variants(rows: Iterable[Build], platform: Platform | None, *, cpu: bool) -> str:
-    """`for CPU and CUDA 12.6, 12.9`; `without CUDA`."""
-    found = {variant for row in rows if platform is None or platform in row.platforms for variant in row.variants}
-    built = _built_for(found if cpu else found - {None})
+    """`for CPU and CUDA 12.6, 12.9`; `for CUDA 12.0 to 12.9` for builds that run with all of them; `without CUDA`."""
+    stated = {span for row in rows if platform is None or platform in row.platforms for span in row.stated}
+    names_cpu = cpu and any(None in span for span in stated)
+    spans = sorted((row for span in stated if (row := by_cuda(span - {None}))), key=lambda row: (row[0] or Version("0"), len(row)))
+    cudas = listed(dict.fromkeys(f"{row[0]} to {row[-1]}" if len(row) > 1 else str(row[0]) for row in spans))
+    built = " and ".join(filter(None, ("CPU" if names_cpu else "", f"CUDA {cudas}" if cudas else "")))
     return f"for {built}" if built else "for neither CPU nor CUDA" if cpu else "without CUDA"
 
 

@@ -15,7 +15,6 @@ from envgen.explain.target_phrases import target_text
 from envgen.model.facts import Address, Matrix, Reason, driver_text
 from envgen.model.open_target import OpenTarget
 from envgen.model.project import Project, RequestedFramework, RequestedTarget, target_key
-from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem
 
 
@@ -75,7 +74,7 @@ def _of_framework(requested: RequestedFramework) -> Iterator[Part]:
         text, default = f"{name} from provider {requested.provider}", partial(edits.with_framework, name=name, provider=None)
         yield _part("provider", name, text, at, default, has_default=True)
     if requested.versions:
-        yield _part("version", name, requirement_text(requested), at, partial(edits.with_any_release, framework=name))
+        yield _part("version", name, str(requested), at, partial(edits.with_any_release, framework=name))
 
 
 def _of_dependencies(problem: Problem) -> Iterator[Part]:

@@ -22,7 +22,6 @@ from envgen.matrix.constraints import bound_text
 from envgen.model.facts import Bound, Platform, Reason
 from envgen.model.project import Dependency, Project
 from envgen.model.resolution import Resolution
-from envgen.resolver.candidates import requirement_text
 from envgen.resolver.resolve import Problem, answer, obstacles
 
 SolverAnswers = Callable[[Problem], tuple[Resolution, ...] | None]
@@ -185,7 +184,7 @@ def _worded(project: Project, change: Change, found: Resolution) -> Change:
         return replace(change, text=f"python {project.python_text} -> {found.python}")
     if kind == "version":
         version = next(row.release.version for row in found.choices if row.release.framework == name[0])
-        return replace(change, text=f"{requirement_text(edits.requested_framework(project, name[0]))} -> {version}")
+        return replace(change, text=f"{edits.requested_framework(project, name[0])} -> {version}")
     return change
 
 

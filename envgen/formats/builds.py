@@ -8,9 +8,11 @@ dialects: `cuda126_mkl_py312_h0_300` and `cuda112py310h0_0` (conda-forge), `py31
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from urllib.parse import unquote, urlsplit
 
 from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.version import Version
@@ -130,6 +132,12 @@ def _needed(catalogue: Catalogue, known: KnownPackage, package: LockedPackage) -
 def is_cuda_wheel(catalogue: Catalogue, name: str) -> bool:
     """Whether a wheel of this name is one of CUDA's own."""
     return any(known.role == "cuda" and known.holds != "nothing" for known in catalogue.named("pip", name))
+
+
+def is_wheel(url: str) -> bool:
+    """Whether a URL is that of a wheel, as pip tells it: by the name of the file, without query and fragment."""
+    name = posixpath.basename(unquote(urlsplit(url).path).rstrip("/"))
+    return re.fullmatch(r"\w.*\.whl", name) is not None
 
 
 def requirement_name(need: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
+from envgen.formats.checked import checked
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
+from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
 from envgen.yamlfile.document import parse
@@ -22,21 +23,28 @@ _BODY = "\npackage:"
 _URL = re.compile(r"\n  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")  # begins with plain text, which is found five times as fast as `^`
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
+_CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
 _TAIL = {"dependencies", "url", "hash", "category", "optional"}
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
-_MOVED = "envgen-moved"
+_CELLS, _MOVED, _DROPPED, _DATE = "envgen-cells", "envgen-moved", "envgen-dropped", "envgen-exclude-newer"
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
     """The stamp as conda-lock's custom metadata, which holds only strings."""
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
-    moved = {_MOVED: "\n".join(stamp.moved.values())} if stamp.moved else {}
-    return {**dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True)), **moved}
+    more = {
+        _CELLS: ", ".join(f"{platform} {digest}" for platform, digest in stamp.cells.items()),
+        _MOVED: "\n".join(stamp.moved.values()),
+        _DROPPED: ", ".join(stamp.dropped),
+        _DATE: stamp.exclude_newer,
+    }
+    known = dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
+    return {**known, **{name: text for name, text in more.items() if text}}
 
 
 def _size(download: Download) -> str:
@@ -73,12 +81,29 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     return found
 
 
+def content_hashes(text: str, shown: str) -> dict[Platform, str]:
+    """Platform -> content hash, in a lock with envgen's stamp; of any other lock nothing."""
+    if not _SEAL.search(text):
+        return {}
+    found = _metadata(text.partition(_BODY)[0], shown).get("content_hash")
+    return {str(platform): str(value) for platform, value in found.items()} if isinstance(found, dict) else {}
+
+
 def _parsed(custom: Mapping[str, str]) -> Stamp:
     wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
     rows = _DOWNLOADS.findall(sizes)
     downloads = {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
     moved = {line.split(" ")[0]: line for line in custom.get(_MOVED, "").splitlines()}
-    return Stamp(wanted=wanted, chosen=dict(_CHOSEN.findall(chosen)), packages=packages, downloads=downloads, moved=moved)
+    return Stamp(
+        wanted=wanted,
+        cells=dict(_CELL.findall(custom.get(_CELLS, ""))),
+        chosen=dict(_CHOSEN.findall(chosen)),
+        packages=packages,
+        downloads=downloads,
+        moved=moved,
+        dropped=tuple(filter(None, custom.get(_DROPPED, "").split(", "))),
+        exclude_newer=custom.get(_DATE, ""),
+    )
 
 
 def _line(text: str, offset: int, shown: str) -> Address:
@@ -112,7 +137,7 @@ def read_lock(text: str, shown: str) -> Lock:
     """All packages of a conda-lock.yml, whichever tool wrote it, each with its line.
 
     Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
-    truncated, has another version than 1, or is not a conda-lock.yml.
+    truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
     conflict = _CONFLICT.search(text)
     if conflict:
@@ -133,14 +158,16 @@ def read_lock(text: str, shown: str) -> Lock:
     channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
     platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
     declared = tuple(node.value for node in platforms if isinstance(node, ScalarNode))
-    return Lock(
-        shown=shown,
-        format="conda-lock 1",
-        environment=_named(text),
-        packages=packages,
-        channels=channels,
-        intact=_intact(text),
-        declared=declared,
+    return checked(
+        Lock(
+            shown=shown,
+            format="conda-lock 1",
+            environment=_named(text),
+            packages=packages,
+            channels=channels,
+            intact=_intact(text),
+            declared=declared,
+        )
     )
 
 

@@ -55,7 +55,13 @@ def read_record(path: Path) -> Mapping[str, Any]:
 def listed_files(record: Mapping[str, Any]) -> ListedFiles:
     """The files of a conda package."""
     found = {str(entry["_path"]): entry for entry in _entries(located(record))}
-    return found or {str(path): {} for path in record.get("files") or ()}
+    return found or {str(path): {} for path in items_of(record, "files")}
+
+
+def items_of(record: Mapping[str, Any], key: str) -> list[Any]:
+    """A list in a record; empty where there is none."""
+    found = record.get(key)
+    return found if isinstance(found, list) else []
 
 
 def located(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -67,7 +73,7 @@ def located(record: Mapping[str, Any]) -> Mapping[str, Any]:
     entries = _entries(record)
     if not any(str(entry["_path"]).startswith(_IN_PACKAGE) for entry in entries):
         return record
-    ends = {_end(str(file)): str(file) for file in record.get("files") or ()}
+    ends = {_end(str(file)): str(file) for file in items_of(record, "files")}
     paths = [{**entry, "_path": ends.get(_end(str(entry["_path"])), entry["_path"])} for entry in entries]
     return {**record, "paths_data": {**record["paths_data"], "paths": paths}}
 

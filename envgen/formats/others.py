@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -12,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from envgen.formats.beside import of_other_run
+from envgen.formats.checked import checked
 from envgen.formats.conda_lock import build_of, read_lock
-from envgen.formats.installed_files import with_damage
+from envgen.formats.installed_files import items_of, with_damage
+from envgen.formats.json_text import parsed
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
@@ -27,6 +29,7 @@ _EXPORT = re.compile(r"^[A-Za-z0-9_.-]+=[^=\s]+=[^=\s]+$")
 _PLATFORM = re.compile(r"^#\s*(?:platform|subdir):\s*(\S+)", re.MULTILINE)
 _PIXI = re.compile(r"^environments:|^  dependencies:(?: \[\]|\n  - )", re.MULTILINE)  # in version 1: conda-lock writes a mapping
 _METADATA = re.compile(r"\.(?:dist|egg)-info/(?:METADATA|PKG-INFO)$")
+_NESTED = 50  # levels; a pixi.lock has about six, and some brackets in its markers
 _URL = re.compile(r"(https?|file)://\S+|\S+\.whl")
 
 
@@ -36,7 +39,7 @@ def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...
     The files of an environment are checked by their size, with `hashes` by their content.
     Raises BadInput, with the line where there is one, for what cannot be read or holds no package.
     """
-    locks = (with_damage(read_prefix(path, shown), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
+    locks = (with_damage(checked(read_prefix(path, shown)), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
     if not any(lock.packages for lock in locks):
         raise BadInput("it holds no packages", where=shown, hint="give a lock or an environment that has some")
     return locks
@@ -45,17 +48,18 @@ def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...
 def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     text = text_of(path, shown, absent="give a lock, a list or an environment's folder")
     if text.lstrip().startswith("["):
-        return (read_list_json(text, shown),)
+        return (checked(read_list_json(text, shown)),)
     if re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE):
-        return (read_explicit(text, shown),)
+        return (checked(read_explicit(text, shown)),)
     version = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
     if version and (version[1] != "1" or _PIXI.search(text)):
-        return read_pixi(path, text, shown)
+        return tuple(map(checked, read_pixi(path, text, shown)))
     if version:
-        return (read_lock(text, shown),)
+        lock = read_lock(text, shown)
+        return (replace(lock, of_other_run=of_other_run(lock, text, path.parent)),)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if lines and all(_EXPORT.match(line) for line in lines):
-        return (read_export(text, shown),)
+        return (checked(read_export(text, shown)),)
     return (read_lock(text, shown),)  # raises the error
 
 
@@ -120,6 +124,10 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
     if conflict:
         where = Address(shown, text.count("\n", 0, conflict.start()) + 1, 1)
         raise BadInput("this lock has an unresolved merge conflict", where=where, hint="take one side, or run `pixi lock` again")
+    if _deepest(text) > _NESTED:  # rattler would read such a file for minutes
+        raise BadInput(
+            "not a lock: nested too deeply", where=Address(shown, 1, 1), hint="create it again with the tool that made it"
+        )
     try:
         found = LockFile.from_path(path).environments()
     except (ParseCondaLockError, ValueError, OSError) as error:
@@ -132,6 +140,17 @@ def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:
     version = re.search(r"^version:\s*(\d+)", text, re.MULTILINE)
     environments = sorted(found, key=lambda item: (item[0] != "default", item[0]))  # rattler gives them in no order
     return tuple(_environment(name, each, f"pixi {version[1] if version else '?'}", shown, lines) for name, each in environments)
+
+
+def _deepest(text: str) -> int:
+    """How deep brackets, or lists in one line, are nested at most. A line that begins with a bracket continues the line before."""
+    depth = deepest = 0
+    for line in text.splitlines():
+        depth = depth if line.lstrip()[:1] in ("[", "{") else 0
+        for bracket in re.findall(r"[\[\]{}]", line):
+            depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+            deepest = max(deepest, depth)
+    return max(deepest, *(len(run) // 2 for run in re.findall(r"(?:[-?:] ){9,}", text)), 0)
 
 
 def _environment(name: str, environment: Environment, kind: str, shown: str, lines: Mapping[str, int]) -> Lock:
@@ -178,11 +197,7 @@ def _pixi_package(item: Any, platform: Platform, at: Address) -> LockedPackage:
 
 def read_list_json(text: str, shown: str) -> Lock:
     """The output of `conda list --json`, or of mamba's or micromamba's: names, versions, builds, channels."""
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        where = Address(shown, error.lineno, error.colno)
-        raise BadInput(f"not JSON: {error.msg}", where=where, hint="create it again: conda list --json > FILE") from None
+    rows = parsed(text, shown, "create it again: conda list --json > FILE")
     if not all(isinstance(row, dict) and {"name", "version"} <= row.keys() for row in rows):
         raise BadInput("not the output of `conda list --json`", where=Address(shown, 1, 1), hint="create it again")
     platform = next((str(p) for row in rows if (p := row.get("platform")) and p not in ("noarch", "pypi")), "noarch")
@@ -229,7 +244,7 @@ def read_prefix(prefix: Path, shown: str) -> Lock:
     records = [_record(path, f"{shown}/conda-meta/{path.name}") for path in sorted(meta.glob("*.json"))]
     platform = next((str(subdir) for record in records if (subdir := record.get("subdir")) not in (None, "noarch")), "noarch")
     conda = [_installed(record, platform, f"{shown}/conda-meta") for record in records]
-    owned = {str(file) for record in records for file in record.get("files", ()) if _METADATA.search(str(file))}
+    owned = {str(file) for record in records for file in items_of(record, "files") if _METADATA.search(str(file))}
     return Lock(shown=shown, format="prefix", environment=prefix.name, packages=(*conda, *_by_pip(prefix, platform, owned, shown)))
 
 
@@ -240,10 +255,8 @@ def read_folders(folders: Iterable[Path], platform: Platform) -> tuple[LockedPac
 
 
 def _record(path: Path, shown: str) -> Mapping[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInput(f"not a package record: {error}", where=shown, hint="reinstall that package, or the environment") from None
+    hint = "reinstall that package, or the environment"
+    record = parsed(text_of(path, shown, absent=hint), shown, hint)
     if not isinstance(record, dict) or not {"name", "version", "build"} <= record.keys():
         raise BadInput("not a package record: name, version or build is missing", where=shown, hint="reinstall that package")
     return record
@@ -257,10 +270,10 @@ def _installed(record: Mapping[str, Any], platform: Platform, folder: str) -> Lo
         manager="conda",
         platform=platform,
         url=str(record.get("url") or ""),
-        md5=record.get("md5"),
-        sha256=record.get("sha256"),
-        depends=tuple(record.get("depends", ())),
-        constrains=tuple(record.get("constrains", ())),
+        md5=str(record.get("md5") or "") or None,
+        sha256=str(record.get("sha256") or "") or None,
+        depends=tuple(map(str, items_of(record, "depends"))),
+        constrains=tuple(map(str, items_of(record, "constrains"))),
         at=Address(f"{folder}/{record['name']}-{record['version']}-{record['build']}.json", 1, 1),
     )
 

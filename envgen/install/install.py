@@ -44,11 +44,15 @@ class InstallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallOptions:
-    """How to install: `force` takes over an environment of another origin, `hashes` also compares the content of every file."""
+    """How to install: `force` takes over an environment of another origin, `hashes` also compares the content of every file.
+
+    `builds` names the pip packages that may be built from source, which runs code from them.
+    """
 
     force: bool = False
     dry_run: bool = False
     hashes: bool = False
+    builds: frozenset[str] = frozenset()
 
 
 # --- the steps ------------------------------------------------------------------------------------------------------------
@@ -66,7 +70,7 @@ def install(layout: Layout, environment: EnvironmentRef, reporter: Reporter, opt
     condition = _checked(layout, environment, options)
     if condition.state == "installed":
         return InstallResult(environment, "unchanged")
-    locked = _read_lock(layout, environment)
+    locked = _read_lock(layout, environment, reporter, options.builds)
     there, plan = _compared(prefix, locked, condition)
     if options.dry_run:
         return InstallResult(environment, _would_be(condition.state, plan), plan)
@@ -113,15 +117,22 @@ def _checked(layout: Layout, environment: EnvironmentRef, options: InstallOption
     return PrefixCondition("stale") if manifest and state == "installed" and manifest.name != environment.name else found
 
 
-def _read_lock(layout: Layout, environment: EnvironmentRef) -> PlatformLock:
-    from envgen.formats.conda_lock import read_stamp
+def _read_lock(layout: Layout, environment: EnvironmentRef, reporter: Reporter, builds: frozenset[str]) -> PlatformLock:
+    """The lock of an environment, judged. Raises BadInput if it must not be installed."""
+    from envgen.formats.conda_lock import read_lock, read_stamp
     from envgen.install import locked, wheels
+    from envgen.install.judge import judge
+    from envgen.matrix.cached import cached_matrix
+    from envgen.project.cached import cached_project
 
     shown, text = layout.shown(environment.lock), prefixes.lock_text(layout, environment.project, environment.target)
     read_stamp(text, shown)  # reports what is wrong with a damaged lock
-    spec = environment.lock.with_name(SPEC)
-    found = locked.read(text, shown, current_platform(), layout.read(spec) if spec.is_file() else None)
+    spec, lock = environment.lock.with_name(SPEC), read_lock(text, shown)
+    found = locked.of_platform(lock, current_platform(), layout.read(spec) if spec.is_file() else None)
     wheels.check(found.pip, shown)
+    matrix = cached_matrix(layout)
+    for warning in judge(lock, found.platform, cached_project(layout, matrix, environment.project), matrix, builds):
+        reporter.say(f"{environment.name}: {warning}")
     return found
 
 
@@ -145,7 +156,7 @@ def _build(
 ) -> None:
     """Build the new environment in the stage: start from a copy of the old one, remove and add packages."""
     from envgen.cache import cache_folder
-    from envgen.channels.index import client
+    from envgen.channels.client import client
     from envgen.formats.installed_files import listed_files
     from envgen.install import link, wheels
     from envgen.install.records import recorded

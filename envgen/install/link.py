@@ -6,7 +6,6 @@ Packages' link scripts are not run.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import re
 import shutil
@@ -14,24 +13,31 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rattler import RepoDataRecord, install
 from rattler.exceptions import CacheDirError, InstallerError, IoError, LinkError, TransactionError
 from rattler.install import InstallerReporter
 from rattler.networking import Client
 from rattler.package_cache import PackageCache, ValidationMode
-from rattler.package_streaming import download_bytes
+from rattler.package_streaming import download_to_writer
 
 from envgen.channels.channel import redacted
+from envgen.channels.client import host
+from envgen.channels.limits import limits
+from envgen.channels.watch import TooLarge, Unreachable, watched
 from envgen.formats import installed
 from envgen.formats.environment_yml import spec_name
 from envgen.formats.installed_files import listed_files, located, read_record, read_records
+from envgen.install.arrivals import ArchiveHash, PackageArrivals
+from envgen.install.contents import ContentJudge
 from envgen.install.locked import PlatformLock, dist_name
 from envgen.install.records import completed, from_lock, spelled
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.run import Reporter
 
 _COPIES = "__clobbers__"
+_CHANGED = "the file was changed in the channel or on the way: try another mirror, or lock again; nothing was installed"
 _MISMATCH = re.compile(r"hash mismatch when extracting .*?expected (\w+), got (\w+)", re.DOTALL)
 _FAILED = re.compile(r"failed to (?:fetch|link) (\S+)")
 _SYSTEM = re.compile(r"\(os error \d+\)")
@@ -81,22 +87,36 @@ def link(job: Linking, known: Mapping[str, RepoDataRecord], reporter: Reporter) 
 
 
 def _install(job: Linking, records: Mapping[str, RepoDataRecord], again: Collection[str], reporter: Reporter) -> None:
+    """Let rattler install. Raises CheckFailed for a package that would write outside the environment, and as `link` does."""
+    by_name, contents = {record.name.normalized: record for record in records.values()}, ContentJudge(job.cache)
+    dists, arrivals = {record.name.normalized: dist for dist, record in records.items()}, PackageArrivals(by_name)
+    work = install(
+        list(records.values()),
+        job.stage,
+        reinstall_packages={record.name.normalized for dist, record in records.items() if dist in again},
+        execute_link_scripts=False,
+        show_progress=False,
+        client=job.client,
+        reporter=_Progress(reporter, dists, contents, arrivals),  # type: ignore[abstract]  # what it does not override does nothing
+        alternative_target_prefix=job.prefix,
+        package_cache=PackageCache.new_layered([job.cache], validation_mode=ValidationMode.full()),
+    )
     try:
-        asyncio.run(
-            install(
-                list(records.values()),
-                job.stage,
-                reinstall_packages={record.name.normalized for dist, record in records.items() if dist in again},
-                execute_link_scripts=False,
-                show_progress=False,
-                client=job.client,
-                reporter=_Progress(reporter),  # type: ignore[abstract]  # methods that it does not override do nothing
-                alternative_target_prefix=job.prefix,
-                package_cache=PackageCache.new_layered([job.cache], validation_mode=ValidationMode.full()),
-            )
-        )
+        asyncio.run(watched(work, arrivals, _servers(job), limits(), reporter.say))
+    except Unreachable as error:
+        error.where, error.hint = job.prefix, f"{error.hint}; packages that were fetched are kept"
+        raise
+    except TooLarge as error:
+        error.where, error.hint = job.prefix, _CHANGED
+        raise
     except (InstallerError, IoError, LinkError, TransactionError, CacheDirError) as error:
-        raise _failure(str(error), list(records.values()), job.client, job.prefix) from None
+        raise _refused(records, contents) or _failure(str(error), list(records.values()), job.client, job.prefix) from None
+    if refused := _refused(records, contents):  # if rattler had linked it nevertheless: the stage is removed
+        raise refused
+
+
+def _servers(job: Linking) -> str:
+    return " or ".join(dict.fromkeys(host(channel) for channel in job.locked.channels)) or "the server"
 
 
 def _locate(stage: Path) -> None:
@@ -185,17 +205,44 @@ def _hash(record: RepoDataRecord) -> str:
 
 
 class _Progress(InstallerReporter):
-    """Reports rattler's progress: one step for each package that is installed or removed."""
+    """Reports rattler's progress: one step for each package that is installed or removed.
 
-    def __init__(self, reporter: Reporter) -> None:
+    rattler calls it before it reads what a package consists of, which is the moment to judge that.
+    """
+
+    def __init__(self, reporter: Reporter, dists: Mapping[str, str], contents: ContentJudge, arrivals: PackageArrivals) -> None:
+        self.contents = contents
+        self._arrivals = arrivals
         self._reporter = reporter
+        self._dists = dists
         self._names: dict[int, str] = {}
 
     def on_transaction_start(self, total_operations: int) -> None:
         self._reporter.begin("installing", total_operations)
 
+    def on_populate_cache_start(self, operation: int, package_name: str) -> int:
+        self._arrivals.started(operation, package_name)
+        return operation
+
+    def on_validate_start(self, cache_entry: int) -> int:
+        self._arrivals.validating(cache_entry, now=True)
+        return cache_entry
+
+    def on_validate_complete(self, validate_idx: int) -> None:
+        self._arrivals.validating(validate_idx, now=False)
+
+    def on_download_start(self, cache_entry: int) -> int:
+        return cache_entry
+
+    def on_download_progress(self, download_idx: int, progress: int, total: int | None) -> None:
+        self._arrivals.progress(download_idx, progress)
+
+    def on_populate_cache_complete(self, cache_entry: int) -> None:
+        self._arrivals.ended(cache_entry)
+
     def on_link_start(self, operation: int, package_name: str) -> int:
         self._names[operation] = package_name
+        self.contents.judge(self._dists[package_name])
         return operation
 
     def on_transaction_operation_complete(self, operation: int) -> None:
@@ -203,6 +250,14 @@ class _Progress(InstallerReporter):
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------------
+
+
+def _refused(records: Mapping[str, RepoDataRecord], contents: ContentJudge) -> CheckFailed | None:
+    """The error for a package that was refused; None if there is none."""
+    for dist, reason in sorted(contents.refused.items()):
+        hint = "nothing was installed; do not use this package: tell whoever runs the channel"
+        return CheckFailed(f"{dist}: {reason}", where=redacted(records[dist].url), hint=hint)
+    return None
 
 
 def _failure(text: str, records: Sequence[RepoDataRecord], client: Client, prefix: Path) -> EnvgenError:
@@ -225,12 +280,20 @@ def _failure(text: str, records: Sequence[RepoDataRecord], client: Client, prefi
 
 def _damaged(record: RepoDataRecord, client: Client) -> EnvgenError | None:
     """Fetch an archive that rattler could not unpack once more to compute its hash; None if the hash is right."""
+    fetching = ArchiveHash(record)
+    work = download_to_writer(client, record.url, fetching)
     try:
-        data = asyncio.run(download_bytes(client, record.url))
+        asyncio.run(watched(work, fetching, urlsplit(record.url).netloc, limits(), _unsaid))
     except (OSError, RuntimeError) as error:
         return NoSolution(f"cannot be fetched: {redacted(str(error))}", where=redacted(record.url), hint="try again later")
-    fetched = hashlib.sha256(data).hexdigest() if record.sha256 else hashlib.md5(data, usedforsecurity=False).hexdigest()
+    except (TooLarge, Unreachable) as error:
+        return NoSolution(error.what, where=redacted(record.url), hint=_CHANGED if isinstance(error, TooLarge) else error.hint)
+    fetched = fetching.found.hexdigest()
     return None if fetched == _hash(record) else _wrong_hash(record, fetched)
+
+
+def _unsaid(_: str) -> None:
+    """Say nothing."""
 
 
 def _wrong_hash(record: RepoDataRecord, fetched: str) -> CheckFailed:
@@ -238,7 +301,7 @@ def _wrong_hash(record: RepoDataRecord, fetched: str) -> CheckFailed:
     return CheckFailed(
         f"the hash of {name} does not match the lock\n  locked  {kind} {_hash(record)}\n  fetched {kind} {fetched}",
         where=redacted(record.url),
-        hint="the file was changed in the channel or on the way: try another mirror, or lock again; nothing was installed",
+        hint=_CHANGED,
     )
 
 

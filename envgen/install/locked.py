@@ -10,7 +10,7 @@ from envgen.formats.conda_lock import read_lock
 from envgen.formats.environment_yml import read_specs, spec_name
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
-from envgen.model.packages import LockedPackage
+from envgen.model.packages import Lock, LockedPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +28,17 @@ class PlatformLock:
 
 
 def read(text: str, shown: str, platform: Platform, environment: str | None = None) -> PlatformLock:
-    """The packages of a lock for a platform. `shown` is the lock's path in messages, `environment` the text of environment.yml.
+    """The packages of a lock for a platform, as `of_platform`; `shown` is the lock's path in messages."""
+    return of_platform(read_lock(text, shown), platform, environment)
 
-    URLs of private channels are stripped of their credentials; the client adds these to each request. Raises BadInput if the file
-    is not a lock, does not have the platform, or has a package without a hash.
+
+def of_platform(lock: Lock, platform: Platform, environment: str | None = None) -> PlatformLock:
+    """The packages of a lock for a platform. `environment` is the text of environment.yml.
+
+    URLs of private channels are stripped of their credentials; the client adds these to each request. Raises BadInput if the lock
+    does not have the platform, or has a package without a hash.
     """
-    lock = read_lock(text, shown)
+    shown = lock.shown
     if platform not in lock.platforms:
         others = ", ".join(sorted(lock.platforms)) or "no platform"
         hint = f"add {platform} to `platforms:` in the project and run `envgen lock`"
@@ -49,14 +54,14 @@ def read(text: str, shown: str, platform: Platform, environment: str | None = No
         conda={dist_name(package.url): package for package in conda},
         pip=tuple(package for package in selected if package.manager == "pip"),
         channels=tuple(map(locate, lock.channels)),
-        requested=_requested(conda, environment, shown),
+        requested=_requested(conda, environment, shown, platform),
     )
 
 
-def _requested(conda: Sequence[LockedPackage], environment: str | None, shown: str) -> tuple[str, ...]:
+def _requested(conda: Sequence[LockedPackage], environment: str | None, shown: str, platform: Platform) -> tuple[str, ...]:
     """The specs of environment.yml for this platform; without that file every package, so that none is removed as unused."""
     names = {package.name for package in conda}
-    specs = read_specs(environment, shown) if environment is not None else ()
+    specs = read_specs(environment, shown, platform) if environment is not None else ()
     return tuple(spec for spec in specs if spec_name(spec) in names) or tuple(sorted(names))
 
 

@@ -26,6 +26,7 @@ from envgen.formats.installed import (
 )
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
+from envgen.model.regular import regular_text
 
 OWN = ".envs"  # the folder for environments on a machine without conda, below the root
 
@@ -187,9 +188,9 @@ def _name(prefix: Path) -> str:
 
 def lock_text(layout: Layout, project: str, target: str) -> str:
     """The text of a target's lock. Raises BadInput if there is none, or if it is not readable."""
-    path = layout.target(project, target) / LOCK
+    path = layout.inside(layout.target(project, target) / LOCK)
     try:
-        return path.read_text(encoding="utf-8")
+        return regular_text(path)
     except FileNotFoundError:
         hint = f"run `envgen lock {project} --target {target}` first"
         raise BadInput(f"{project}-{target} is not locked", where=layout.shown(path), hint=hint) from None

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from rattler import MatchSpec, PackageRecord, RepoDataRecord
-from rattler.exceptions import InvalidMatchSpecError
+from rattler.exceptions import InvalidMatchSpecError, InvalidPackageNameError, InvalidUrlError, InvalidVersionError
 from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import bare, locate
 from envgen.channels.index import FolderIndex
-from envgen.install.locked import PlatformLock
+from envgen.install.contents import leads_out
+from envgen.install.locked import PlatformLock, dist_name
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.layout import Layout
 from envgen.model.packages import LockedPackage
@@ -43,9 +44,15 @@ def recorded(layout: Layout, locked: PlatformLock) -> dict[str, RepoDataRecord]:
 def _in_index(index: FolderIndex, package: LockedPackage, locked: PlatformLock) -> RepoDataRecord | None:
     base, _, file = bare(package.url).rsplit("/", 2)
     for record in index.records(package.name, locate(base), locked.platform):
-        if record.file_name == file and _has_hash(record, package):
+        if record.file_name == file and _is_named(record, dist_name(file)) and _has_hash(record, package):
             return _with_hashes(record, package)
     return None
+
+
+def _is_named(record: RepoDataRecord, dist: str) -> bool:
+    """Whether a record says of itself what its file is called: it becomes the names of files and folders."""
+    folder = record.python_site_packages_path
+    return f"{record.name.normalized}-{record.version}-{record.build}" == dist and not (folder and leads_out(folder))
 
 
 def _has_hash(record: RepoDataRecord, package: LockedPackage) -> bool:
@@ -54,17 +61,22 @@ def _has_hash(record: RepoDataRecord, package: LockedPackage) -> bool:
 
 
 def from_lock(package: LockedPackage) -> RepoDataRecord:
-    """What the lock alone says of a package: enough to fetch it."""
+    """What the lock alone says of a package: enough to fetch it. Raises BadInput if rattler cannot read it."""
     base, subdir, file = bare(package.url).rsplit("/", 2)
-    record = PackageRecord(
-        name=package.name,
-        version=package.version,
-        build=BuildString(package.build),
-        build_number=0,
-        subdir=subdir,
-        depends=list(package.depends),
-    )
-    return _with_hashes(RepoDataRecord(record, file_name=file, url=f"{base}/{subdir}/{file}", channel=f"{base}/"), package)
+    try:
+        record = PackageRecord(
+            name=package.name,
+            version=package.version,
+            build=BuildString(package.build),
+            build_number=0,
+            subdir=subdir,
+            depends=list(package.depends),
+        )
+        found = RepoDataRecord(record, file_name=file, url=f"{base}/{subdir}/{file}", channel=f"{base}/")
+        return _with_hashes(found, package)
+    except (ValueError, InvalidVersionError, InvalidPackageNameError, InvalidUrlError) as error:
+        hint = "restore the lock from git, or run `envgen lock`"
+        raise BadInput(f"{package.name} cannot be read: {error}", where=package.at, hint=hint) from None
 
 
 def completed(record: Mapping[str, Any], *, from_lock_alone: bool) -> dict[str, Any]:

@@ -84,6 +84,8 @@ def run(prefix: Path, command: Sequence[str], environ: Mapping[str, str]) -> int
     On POSIX the command replaces this process, so that it gets the signals and the terminal, and its status is that of the
     process. Raises BadInput if there is no such command.
     """
+    if command[0].startswith("-"):  # an option, for the shell's `exec`
+        raise BadInput(f"`{command[0]}` is not a command", hint="write the command first, then its options")
     program = shutil.which(command[0], path=environ["PATH"])
     if program is None and not any((prefix / "etc" / "conda" / "activate.d").glob("*")):
         hint = "check the spelling, or add its package to the project"

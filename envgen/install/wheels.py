@@ -10,6 +10,7 @@ import base64
 import csv
 import hashlib
 import io
+import math
 import os
 import re
 import shutil
@@ -18,21 +19,23 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from envgen.channels.channel import redacted
+from envgen.channels.channel import redacted, values_of, with_braces
+from envgen.channels.limits import limits
 from envgen.formats.installed import Wheel, python
+from envgen.install.clean_env import within
+from envgen.install.pip_process import run_pip
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.packages import LockedPackage
+from envgen.model.text import shortened
 
 _OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
-# The user's pip settings that help to reach an index are passed on; others, such as PIP_TARGET, would change what is installed.
-_PIP_SETTINGS = {
-    "PIP_CERT",
-    "PIP_CLIENT_CERT",
-    "PIP_PROXY",
-    "PIP_TRUSTED_HOST",
-    "PIP_TIMEOUT",
-    "PIP_RETRIES",
-    "PIP_CACHE_DIR",
+# What pip needs to find its files and to reach an index. Nothing else is passed on: what pip builds runs code, and a URL in a
+# requirement may name any variable. Other settings of pip, such as PIP_TARGET, would change what is installed.
+_PASSED = {
+    *("PATH", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NETRC"),
+    *("TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "LANG", "LC_ALL", "LC_CTYPE", "TZ"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
+    *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_TRUSTED_HOST", "PIP_TIMEOUT", "PIP_RETRIES", "PIP_CACHE_DIR"),
     "PIP_CONFIG_FILE",
 }
 _EXPECTED = re.compile(r"Expected sha256 (\w+)")
@@ -63,11 +66,12 @@ def install(stage: Path, prefix: Path, wheels: Sequence[LockedPackage], environ:
         requirements = Path(scratch) / "requirements.txt"
         requirements.write_text("".join(map(_requirement, wheels)), encoding="utf-8")
         arguments = ("install", "--no-deps", "--require-hashes", "--no-compile", "--force-reinstall", "-r", str(requirements))
-        done = _pip(stage, arguments, environ)
+        done = _pip(stage, arguments, environ, _credentials(wheels))
     if done.returncode:
         raise _failure(done.stdout + done.stderr, wheels, prefix)
     found = {wheel.name: _dist_info(stage, wheel) for wheel in wheels}
-    for info in found.values():
+    for name, info in found.items():
+        _check_record(name, info, stage)
         _correct_scripts(info, stage, prefix)
     return {w.name: Wheel(w.version, w.sha256 or "", found[w.name].relative_to(stage).as_posix()) for w in wheels}
 
@@ -85,16 +89,23 @@ def uninstall(stage: Path, wheels: Mapping[str, Wheel], environ: Mapping[str, st
         raise BadInput(what, hint="remove the environment and install it again")
 
 
-def _pip(stage: Path, arguments: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _credentials(wheels: Iterable[LockedPackage]) -> dict[str, str]:
+    """The environment variables in the URLs of pip packages, which pip fills in. Raises BadInput if one is not set."""
+    return {name: value for wheel in wheels for name, value in values_of(wheel.url, f"the URL of pip package {wheel.name}").items()}
+
+
+def _pip(
+    stage: Path, arguments: Sequence[str], environ: Mapping[str, str], credentials: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the environment's own pip, without writing bytecode, which would contain the stage's path."""
-    allowed = (name for name in environ if name in _PIP_SETTINGS or not name.startswith(("PIP_", "__PYVENV")))
-    variables = {name: environ[name] for name in allowed}
+    variables = {name: value for name, value in environ.items() if name.upper() in _PASSED} | dict(credentials or {})
     variables |= {"PATH": os.pathsep.join((str(python(stage).parent), environ.get("PATH", ""))), "PIP_USER": "0"}
     command = [str(python(stage)), "-I", "-B", "-X", "utf8", "-m", "pip", *arguments, *_OPTIONS]
+    found = limits()
+    command += ["--timeout", str(math.ceil(found.timeout))] if arguments[0] == "install" else []
     try:
-        done = subprocess.run(  # noqa: S603 - an argv list
-            command, env=variables, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
-        )
+        with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
+            done = run_pip(command, variables, Path(scratch), found)
     except (FileNotFoundError, PermissionError, NotADirectoryError):
         raise _missing("python") from None
     if done.returncode and "No module named pip" in done.stderr:
@@ -108,7 +119,7 @@ def _missing(package: str) -> BadInput:
 
 
 def _requirement(wheel: LockedPackage) -> str:
-    return f"{wheel.name} @ {_without_fragment(wheel.url)} --hash=sha256:{wheel.sha256}\n"
+    return f"{wheel.name} @ {_without_fragment(with_braces(wheel.url))} --hash=sha256:{wheel.sha256}\n"
 
 
 def _without_fragment(url: str) -> str:
@@ -163,6 +174,18 @@ def _site_packages(stage: Path) -> Iterator[Path]:
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _check_record(name: str, info: Path, stage: Path) -> None:
+    """Raise CheckFailed if a RECORD lists a file outside the environment: with the package, pip would remove that file.
+
+    pip keeps the rows of a wheel's RECORD even if the wheel does not have the file.
+    """
+    rows = csv.reader(io.StringIO((info / "RECORD").read_text(encoding="utf-8")))
+    outside = next((row[0] for row in rows if row and not within(str(info.parent / row[0]), str(stage), os.path)), None)
+    if outside:
+        hint = "nothing was installed; do not use this package: tell whoever runs the index"
+        raise CheckFailed(f"pip package {name} claims a file outside the environment: {shortened(outside)}", hint=hint)
 
 
 def _correct_scripts(info: Path, stage: Path, prefix: Path) -> None:

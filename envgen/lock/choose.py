@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from envgen.channels.alternatives import AlternativeSpecs, first_solvable
 from envgen.channels.solve import Unsolvable, attempts
+from envgen.lock.kept import NOTHING, Kept
 from envgen.model.errors import EnvgenError
 from envgen.model.packages import Solution, SolveRequest
 from envgen.resolver import specs
@@ -63,19 +64,19 @@ class Solver:
 
 def _key(request: SolveRequest) -> _Key:
     virtual = tuple(sorted(request.virtual.items()))
-    return request.platform, request.specs, request.channels, virtual, request.constraints, request.exclude_newer
+    return request.platform, request.specs, request.channels, virtual, request.constraints, request.exclude_newer, request.kept
 
 
 def choose(
-    problem: Problem, solver: Solver, kept: Collection[str] = (), older: frozenset[str] = frozenset()
+    problem: Problem, solver: Solver, kept: Kept = NOTHING, older: frozenset[str] = frozenset()
 ) -> tuple[Resolution, ...] | None:
-    """The best choice with which every cell solves, or None where there is none. `kept` are targets that are not solved.
+    """The best choice with which every cell solves, or None where there is none. What is `kept` need not be solved again.
 
     Where builds for just the CUDA of a target do not solve, builds for an older minor count: it is one of `older` then.
     """
     refused: set[Refusal] = set()
     while found := answer(problem, frozenset(refused), older):
-        cells = cells_of(row for row in found if row.target.name not in kept)
+        cells = [cell for cell in cells_of(found, kept) if not kept.settles(*cell)]
         if not refused:
             solver.solve([request for _, request in cells])
         failed = next((cell for cell in cells if isinstance(solver.answer(cell[1]), Unsolvable)), None)
@@ -86,9 +87,9 @@ def choose(
     return choose(problem, solver, kept, older | failing) if failing else None
 
 
-def cells_of(resolutions: Iterable[Resolution]) -> list[CellRequest]:
-    """The cells of some targets."""
-    return [(resolution, request) for resolution in resolutions for request in specs.requests(resolution)]
+def cells_of(resolutions: Iterable[Resolution], kept: Kept = NOTHING) -> list[CellRequest]:
+    """The cells of some targets, each with what it is to keep."""
+    return [(resolution, kept.asked(resolution, request)) for resolution in resolutions for request in specs.requests(resolution)]
 
 
 def _refused(

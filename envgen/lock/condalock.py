@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envgen.channels.channel import redacted, values_of
+from envgen.channels.limits import limits
+from envgen.channels.query import plain_spec
+from envgen.channels.watch import TooLarge, Unreachable, waited
 from envgen.lock.lock_text import LockTexts, dump
 from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Platform
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
     from conda_lock.models.lock_spec import LockSpecification
     from conda_lock.virtual_package import FakeRepoData
+
+
+_NEWER = re.compile(r"\[(?:.*[,\s])?(?:when|extras|flags)\s*=")  # what conda-lock does not read in a spec
 
 
 @contextmanager
@@ -52,7 +60,12 @@ def warm() -> None:
 
 
 def lock_texts(name: str, item: Solved, files: Sequence[RenderedFile]) -> LockTexts:
-    """The lock of a target, without its custom metadata. Raises NoSolution if the pip section has no solution."""
+    """The lock of a target, without its custom metadata. Raises NoSolution if the pip section has no solution.
+
+    Raises BadInput if an environment variable in the URL of an index is not set.
+    """
+    for index in item.resolution.project.pip_repositories:
+        values_of(index, f"index `{index}`")  # so that no message shows them
     warm()
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
@@ -92,14 +105,15 @@ def _packages(name: str, spec: LockSpecification, solution: Solution, repodata: 
     from conda_lock.lockfile import apply_categories
 
     asked = spec.dependencies[solution.platform]
-    planned = {record.name: _locked(record, solution.platform) for record in solution.records}
+    names = {record.name for record in solution.records}
+    planned = {record.name: _locked(record, solution.platform, names) for record in solution.records}
     requested = {dependency.name: dependency for dependency in asked if dependency.manager == "conda"}
     apply_categories(requested=requested, planned=planned, mapping_url="")
     pip = {dependency.name: dependency for dependency in asked if dependency.manager == "pip"}
     return [*planned.values(), *(_pip_packages(name, spec, solution.platform, planned, pip, repodata) if pip else ())]
 
 
-def _locked(record: Record, platform: Platform) -> LockedDependency:
+def _locked(record: Record, platform: Platform, names: Collection[str]) -> LockedDependency:
     from conda_lock.lockfile.v1.models import HashModel
     from conda_lock.lockfile.v2prelim.models import LockedDependency
 
@@ -108,18 +122,30 @@ def _locked(record: Record, platform: Platform) -> LockedDependency:
         version=record.version,
         manager="conda",
         platform=platform,
-        dependencies=_dependencies(record.depends),
+        dependencies=_dependencies(record.depends, names),
         url=record.url,
         hash=HashModel(md5=record.md5, sha256=record.sha256),
     )
 
 
-def _dependencies(depends: Iterable[str]) -> dict[str, str]:
-    """Package -> version range, as conda-lock writes it: ranges of the same package are merged."""
+def _dependencies(depends: Iterable[str], names: Collection[str]) -> dict[str, str]:
+    """Package -> version range, as conda-lock writes it: ranges of the same package are merged.
+
+    A conditional dependency on a package that is not among the `names` of the solution did not apply.
+    """
     ranges: dict[str, list[str]] = {}
     for dependency in depends:
-        ranges.setdefault(_match_spec(dependency).name, []).append(dependency)
+        spec, conditional = _known_spec(dependency)
+        name = _match_spec(spec).name
+        if not conditional or name in names:
+            ranges.setdefault(name, []).append(spec)
     return {name: _version_range(tuple(specs)) for name, specs in ranges.items()}
+
+
+@cache
+def _known_spec(text: str) -> tuple[str, bool]:
+    """A spec that conda-lock can read, and whether it is conditional."""
+    return plain_spec(text) if _NEWER.search(text) else (text, False)
 
 
 @cache
@@ -148,23 +174,31 @@ def _pip_packages(
     from conda_lock.pypi_solver import solve_pypi
 
     mapping = repodata.base_path / "mapping.json"
+    solve = partial(
+        solve_pypi,
+        pip_specs=dict(pip),
+        use_latest=[],
+        pip_locked={},
+        conda_locked=dict(conda),
+        python_version=conda["python"].version,
+        platform=platform,
+        platform_virtual_packages=dict(repodata.all_repodata[platform].get("packages", {})),
+        pip_repositories=spec.pip_repositories,
+        allow_pypi_requests=spec.allow_pypi_requests,
+        mapping_url=mapping.as_uri(),
+    )
     try:
-        found = solve_pypi(
-            pip_specs=dict(pip),
-            use_latest=[],
-            pip_locked={},
-            conda_locked=dict(conda),
-            python_version=conda["python"].version,
-            platform=platform,
-            platform_virtual_packages=dict(repodata.all_repodata[platform].get("packages", {})),
-            pip_repositories=spec.pip_repositories,
-            allow_pypi_requests=spec.allow_pypi_requests,
-            mapping_url=mapping.as_uri(),
-        )
+        found = waited(solve, "the package index of `pip:`", limits(), _unsaid)
+    except (Unreachable, TooLarge) as error:
+        raise NoSolution(f"pip section of {name}, {platform}: {error.what}", hint=error.hint) from None
     except Exception as error:  # Poetry's errors have no common base class
-        what = f"pip section of {name}, {platform}: {type(error).__name__}: {error}"
+        what = f"pip section of {name}, {platform}: {type(error).__name__}: {redacted(str(error))}"
         raise NoSolution(what, hint="loosen the requirement, or take the package from a conda channel") from error
     return list(found.values())
+
+
+def _unsaid(_: str) -> None:
+    """Say nothing."""
 
 
 def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> LockTexts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -12,10 +12,12 @@ from packaging.version import Version
 
 from envgen.channels.solve import Unsolvable
 from envgen.lock.choose import Solver, cells_of, choose
-from envgen.lock.plan import Plan, locked_only, stamped, versions
+from envgen.lock.hold import stamped, versions
+from envgen.lock.kept import Kept, kept_of
+from envgen.lock.plan import Plan
+from envgen.lock.stages import Stage, Stages
 from envgen.model.errors import NoSolution
 from envgen.model.facts import Matrix, Platform, Target
-from envgen.model.packages import SolveRequest
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import TARGET
@@ -30,45 +32,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One way to choose for a plan: some targets keep the versions of their locks; `todo` get new locks."""
-
-    plan: Plan
-    problem: Problem
-    kept: Collection[str]
-    todo: Sequence[str]
-
-    @property
-    def requests(self) -> tuple[SolveRequest, ...]:
-        """What the solver is asked about the best choice of the facts; nothing where there is none."""
-        found = answer(self.problem) or ()
-        return tuple(request for _, request in cells_of(row for row in found if row.target.name not in self.kept))
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
-    """A plan, what will be locked (one resolution for each target that gets a new lock), and what the index changed in each."""
+    """A plan, what is kept of its locks, and what will be locked: a resolution for each target that gets a new lock.
+
+    `changed` is what the index changed in each of them.
+    """
 
     plan: Plan
+    kept: Kept
     resolutions: tuple[Resolution, ...]
     changed: Mapping[str, tuple[str, ...]]
 
 
-def stages(matrix: Matrix, plan: Plan, holdings: Holdings) -> tuple[Stage, ...]:
-    """Targets that need no new lock keep their versions if that is possible; otherwise all requested targets are locked again."""
-    available = holdings.of(plan.project)
-    kept = {name: plan.stamps[name] for name in plan.unchanged}
-    whole = Stage(plan=plan, problem=Problem(matrix, plan.project, available), kept=(), todo=plan.requested)
-    if not kept:
-        return (whole,)
-    problem = Problem(matrix, plan.project, locked_only(kept, available))
-    return Stage(plan=plan, problem=problem, kept=tuple(kept), todo=plan.todo), whole
+def as_locked(plan: Plan) -> Decision:
+    """The decision for a plan whose locks hold every package already: nothing is chosen, and nothing solved."""
+    return Decision(
+        plan=plan,
+        kept=kept_of(plan),
+        resolutions=tuple(plan.held[name] for name in plan.todo),
+        changed=dict.fromkeys(plan.todo, ()),
+    )
 
 
-def decide(own: Sequence[Stage], others: Iterable[Sequence[Stage]], solver: Solver, holdings: Holdings) -> Decision:
+def stages(matrix: Matrix, plan: Plan, holdings: Holdings) -> Stages:
+    """The ways to choose for a plan."""
+    return Stages(matrix, plan, holdings.of(plan.project))
+
+
+def decide(own: Stages, others: Iterable[Stages], solver: Solver, holdings: Holdings) -> Decision:
     """The best choice for a plan; where it has none, that of the first of the `others`, which have an older target.
 
-    Each is the stages of a plan. Raises NoSolution where none has any.
+    Raises NoSolution where none has any.
     """
     found = _decided(own, solver)
     if found:
@@ -76,17 +70,14 @@ def decide(own: Sequence[Stage], others: Iterable[Sequence[Stage]], solver: Solv
     for other in others:
         found = _decided(other, solver)
         if found:
-            return _with_why(found, _in_the_way(own[-1], solver, holdings))
-    raise _no_solution(own[-1], solver, holdings)
+            return _with_why(found, _in_the_way(own.whole, solver, holdings))
+    raise _no_solution(own.whole, solver, holdings)
 
 
-def _decided(found: Sequence[Stage], solver: Solver) -> Decision | None:
-    """The best choice of the first stage that has one."""
-    for stage in found:
-        resolutions = choose(stage.problem, solver, stage.kept)
-        if resolutions:
-            return _decision(stage, resolutions, solver)
-    return None
+def _decided(found: Stages, solver: Solver) -> Decision | None:
+    """The choice that moves least, where there is one."""
+    taken = found.taken(solver)
+    return _decision(*taken, solver) if taken else None
 
 
 def _with_why(found: Decision, why: str) -> Decision:
@@ -113,29 +104,39 @@ def _in_the_way(stage: Stage, solver: Solver, holdings: Holdings) -> str:
 
 def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -> Decision:
     """The targets that get a new lock, with what is not as the facts alone would have it, and why."""
-    plan, problem = stage.plan, stage.problem
+    plan = stage.plan
     todo = {row.target.name: row for row in resolutions if row.target.name in stage.todo}
+    expected = {row.target.name: row for row in answer(stage.facts) or ()}
     changes: dict[str, Moved] = {}
-    if any(versions(row) != versions(plan.resolutions[name]) for name, row in todo.items()):
+    if any(name in expected and versions(row) != versions(expected[name]) for name, row in todo.items()):
         from envgen.lock.moved import moved
 
-        changes = moved(replace(problem, availability=no_index), problem, resolutions, solver)
-    chosen = tuple(row.with_moved({**_before(plan, row, solver.index), **_by_solver(changes, name)}) for name, row in todo.items())
+        changes = moved(stage.facts, stage.problem, resolutions, solver)
+    chosen = (row.with_moved({**_before(stage, row, solver.index), **_by_solver(changes, name)}) for name, row in todo.items())
     lost = {name: _lost(plan.resolutions[name], row) for name, row in todo.items()}
-    return Decision(plan, chosen, {name: (*(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo})
+    return Decision(
+        plan=plan,
+        kept=stage.kept,
+        resolutions=tuple(replace(row, project=plan.project.for_target(row.target.name)) for row in chosen),
+        changed={name: (*(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo},
+    )
 
 
 def _by_solver(changes: Mapping[str, Moved], target: str) -> Mapping[str, str]:
     return changes[target].by_solver if target in changes else {}
 
 
-def _before(plan: Plan, found: Resolution, index: Index) -> Mapping[str, str]:
-    """What the lock of the same choice says of its reasons, where the records that show them are not in the index."""
-    stamp = plan.stamps.get(found.target.name)
-    if stamp and index.recorded and stamp.chosen == stamped(found):
+def _before(stage: Stage, found: Resolution, index: Index) -> Mapping[str, str]:
+    """What the lock says of its reasons: for what is held, and where the records that show them are not in the index."""
+    stamp = stage.plan.stamps.get(found.target.name)
+    if stamp is None:
+        return {}
+    if index.recorded and stamp.chosen == stamped(found):
         return stamp.moved
-    instead = any(row.name == found.target.name and row.instead_of for row in plan.project.targets)
-    return {TARGET: stamp.moved[TARGET]} if stamp and instead and TARGET in stamp.moved else {}
+    instead = any(row.name == found.target.name and row.instead_of for row in stage.plan.project.targets)
+    same = {name for name, version in stamped(found).items() if stamp.chosen.get(name) == version}
+    kept = {name for name in stamp.moved if name in same and stage.hold.keeps(found.target.name, name)}
+    return {name: text for name, text in stamp.moved.items() if name in kept or (instead and name == TARGET)}
 
 
 def _lost(expected: Resolution, found: Resolution) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ both byte for byte. What this module does not cover raises NotCovered, and conda
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -16,7 +14,8 @@ from typing import Any
 import yaml
 from yaml.resolver import Resolver
 
-from envgen.lock.conda_specs import NotCovered, ReadSpec, ranges, read_spec
+from envgen.formats.conda_specs import NotCovered, ReadSpec, ranges
+from envgen.formats.content_hash import channel_entry, content_hash, requested
 from envgen.model.facts import Platform
 from envgen.model.layout import SPEC
 from envgen.model.packages import Record, Solution
@@ -28,12 +27,6 @@ LockTexts = tuple[dict[str, Any], str]
 """A lock in two parts: everything before the packages as data, and the packages as text."""
 
 _DUMPER = getattr(yaml, "CDumper", yaml.Dumper)  # the same bytes as conda-lock's own, five times faster
-_VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
-_ONE, _PATH = r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})", r"(?:/(?!t/)[A-Za-z0-9._~-]+)"
-_URL = re.compile(
-    rf"https?://(?:{_ONE}(?::{_ONE})?@)?[a-z0-9.-]+(?::(?:[1-5][0-9]{{4}}|[1-9][0-9]{{0,3}}))?{_PATH}*(?:/t/{_ONE}{_PATH})?{_PATH}*/?"
-)
-_CHANNEL = re.compile(r"(?!nodefaults$)(?!.*://)[!-~]+")
 _PRINTABLE = re.compile(r"[!-&(-~]*")  # no space and no apostrophe: YAML needs no escape and no second line
 _QUOTED = re.compile(r"[#,\[\]{}&*!|>\"%@`]|[?:-]$|---|\.\.\.|.*:$")  # what means something else where it is not in quotes
 _LONGEST_KEY = 100  # YAML writes a longer key in another way
@@ -68,76 +61,18 @@ def head(resolution: Resolution) -> dict[str, Any]:
     """Everything before the packages. Raises NotCovered for a target that only conda-lock can lock, whatever its packages are."""
     if resolution.project.pip or resolution.project.pip_repositories:
         raise NotCovered("a pip section")
-    channels = [_channel(text) for text in resolution.project.channels]
+    channels = [channel_entry(text) for text in resolution.project.channels]
     hashes = {
-        platform: _content_hash(platform, channels, _requested(resolution, platform), resolution.target.virtual[platform])
+        platform: content_hash(platform, channels, _requested(resolution, platform), resolution.target.virtual[platform])
         for platform in resolution.platforms
     }
     metadata = {"content_hash": hashes, "channels": channels, "platforms": list(resolution.platforms), "sources": [SPEC]}
     return {"version": 1, "metadata": metadata}
 
 
-def _channel(text: str) -> dict[str, Any]:
-    """A channel as conda-lock writes it, with `${NAME}` where a credential belongs."""
-    if _CHANNEL.fullmatch(text):
-        return {"url": text, "used_env_vars": []}
-    if not _URL.fullmatch(text):
-        raise NotCovered(text)
-    names = {plain or braced for plain, braced in _VARIABLE.findall(text)}
-    return {"url": _VARIABLE.sub(lambda found: f"${{{found[1] or found[2]}}}", text), "used_env_vars": sorted(names)}
-
-
 def _requested(resolution: Resolution, platform: Platform) -> dict[str, ReadSpec]:
-    """The specs of `environment.yml` for a platform by name, sorted; of two with the same name the last one counts."""
-    found = [read_spec(text) for group in specs.groups(resolution) for text in group.on(platform)]
-    return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)}
-
-
-def _content_hash(
-    platform: Platform, channels: Iterable[object], requested: Mapping[str, ReadSpec], virtual: Mapping[str, str]
-) -> str:
-    """The hash by which `conda-lock --check-input-hash` knows that nothing changed."""
-    packages = dict(_virtual_package(platform, name, value) for name, value in virtual.items())
-    content = {
-        "channels": [json.dumps(channel, separators=(",", ":")) for channel in channels],
-        "specs": [_dependency(spec) for spec in requested.values()],
-        "virtual_package_hash": {
-            "noarch": {"info": {"subdir": "noarch"}, "packages": {}},
-            platform: {"info": {"subdir": platform}, "packages": packages},
-        },
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _dependency(spec: ReadSpec) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "manager": "conda",
-        "category": "main",
-        "extras": [],
-        "version": spec.version,
-        "build": spec.build,
-        "conda_channel": spec.channel,
-        "hash": None,
-    }
-
-
-def _virtual_package(platform: Platform, name: str, value: str) -> tuple[str, dict[str, Any]]:
-    """The file name and the record of a virtual package. conda-lock appends a build number to a build string, in both."""
-    version, _, build_string = value.partition(" ")
-    build = f"{build_string}_0" if build_string else "0"
-    return f"{name}-{version}-{build}.tar.bz2", {
-        "name": name,
-        "version": version,
-        "build_string": build_string,
-        "build_number": 0,
-        "noarch": "",
-        "depends": [],
-        "timestamp": 1577854800000,
-        "package_type": "virtual_system",
-        "build": build,
-        "subdir": platform,
-    }
+    """The specs of `environment.yml` for a platform by name."""
+    return requested(text for group in specs.groups(resolution) for text in group.on(platform))
 
 
 # --- the packages ---------------------------------------------------------------------------------------------------------

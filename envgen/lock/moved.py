@@ -15,8 +15,8 @@ from packaging.version import Version
 from envgen.explain import edits
 from envgen.explain.minimize import minimal
 from envgen.lock.choose import CellRequest, Solver, cells_of, first_of
+from envgen.lock.hold import versions
 from envgen.lock.needs import Needed, Needing, needs_text
-from envgen.lock.plan import versions
 from envgen.model.facts import Platform, Target
 from envgen.model.packages import Solution
 from envgen.model.project import Project
@@ -58,8 +58,9 @@ def _best(problem: Problem, final: Mapping[str, Resolution], fixed: Sequence[str
     """The best choice of a problem for each target, where some frameworks are what they are in the answer."""
 
     def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
-        name = choice.release.framework
-        if name in fixed and choice.build not in (row.build for row in final[target.name].choices if row.release.framework == name):
+        name, build = choice.release.framework, (choice.release.version, choice.on(platform))
+        own = (row for row in final[target.name].choices if row.release.framework == name)
+        if name in fixed and build not in ((row.release.version, row.on(platform)) for row in own):
             return frozenset()
         return problem.availability(choice, target, platform)
 
@@ -119,7 +120,9 @@ class _Why:
         changed = replace(self.problem, project=project)
         choices = [choice for choice in target_choices(changed, target) if self._is_meant(choice)]
         matrix = self.problem.matrix
-        asked = replace(resolution, project=project, dependencies=dependencies_of(matrix, project, resolution.target))
+        asked = replace(
+            resolution, project=project.for_target(target), dependencies=dependencies_of(matrix, project, resolution.target)
+        )
         return first_of(matrix, choices, asked, request, self.solver) is not None
 
     def _is_meant(self, choice: TargetChoice) -> bool:

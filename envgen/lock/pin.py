@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from envgen.formats import conda_lock as lockfile
-from envgen.lock.conda_specs import NotCovered
+from envgen.formats.conda_specs import NotCovered
+from envgen.lock.hold import stamped
+from envgen.lock.inputs import cell_digest, date_text
 from envgen.lock.lock_text import LockTexts, dump, head, lock_texts
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK
 from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import PinWith, Solved, Stamp
+from envgen.resolver import specs
 
 _COMMENT = """\
 # Made by envgen with conda-lock; do not edit: change the project and run `envgen lock`.
@@ -29,18 +32,23 @@ def prepare(resolutions: Iterable[Resolution], pin_with: PinWith) -> None:
         condalock.warm()
 
 
-def pin(
-    name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, chosen: Mapping[str, str], pin_with: PinWith = "envgen"
-) -> RenderedFile:
+def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, pin_with: PinWith = "envgen") -> RenderedFile:
     """The lock of one target, from its rendered files and the packages of each platform.
 
-    `wanted` and `chosen` go into the stamp. Raises BadInput for a package without an md5, and NoSolution if the pip section has
+    `wanted` goes into the stamp. Raises BadInput for a package without an md5, and NoSolution if the pip section has
     no solution.
     """
     _check_hashes(item.solutions)
     top, body = _texts(name, item, files, pin_with)
     stamp = Stamp(
-        wanted=wanted, chosen=chosen, packages=lockfile.digest(body), downloads=item.downloads, moved=item.resolution.moved
+        wanted=wanted,
+        cells={request.platform: cell_digest(request) for request in specs.requests(item.resolution)},
+        chosen=stamped(item.resolution),
+        packages=lockfile.digest(body),
+        downloads=item.downloads,
+        moved=item.resolution.moved,
+        dropped=item.dropped,
+        exclude_newer=date_text(item.resolution.project.exclude_newer),
     )
     metadata = {**top["metadata"], "custom_metadata": lockfile.metadata(stamp)}
     return RenderedFile(LOCK, _COMMENT.format(name=name, lock=LOCK) + dump({**top, "metadata": metadata}) + body)

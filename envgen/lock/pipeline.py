@@ -14,17 +14,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from envgen.files import write_files
 from envgen.formats import conda_lock
-from envgen.lock.keep_records import add_records, tidy_records
-from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered, stamped
+from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered
+from envgen.lock.render import digest
+from envgen.lock.write import key, written
 from envgen.matrix.cached import cached_matrix
-from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed
+from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
-from envgen.model.packages import Solution
-from envgen.model.resolution import RenderedFile, Resolution
+from envgen.model.resolution import RenderedFile
 from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from envgen.channels.index import Index
     from envgen.lock.choose import Solver
     from envgen.lock.decide import Decision
+    from envgen.lock.stages import Stages
 
     OlderPlans = Callable[[Plan], Iterator[Plan]]
 
@@ -45,11 +45,11 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means.
     """
     matrix = cached_matrix(layout)
-    names = _project_names(layout, request)
-    plans = [found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target))]
+    plans = planned(layout, matrix, request, reporter, machine_target)
+    _check_packages(plans, request)
     changed = [found for found in plans if found.todo]
-    decided, locked = _lock(layout, matrix, changed, request, reporter) if changed else ({}, {})
-    tidy_records(layout, reporter)
+    decided, solved = _lock(layout, matrix, changed, request, reporter) if changed else ({}, [])
+    locked = written(layout, plans, solved, request, reporter)
     return tuple(
         locked.get((found.project.name, target)) or _unchanged(layout, found, target)
         for found in (decided.get(one.project.name, one) for one in plans)
@@ -57,7 +57,26 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     )
 
 
-def _project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
+def planned(
+    layout: Layout, matrix: Matrix, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+) -> tuple[Plan, ...]:
+    """A plan for each requested project that has one of the requested targets."""
+    names = project_names(layout, request)
+    return tuple(found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target)))
+
+
+def _check_packages(plans: Sequence[Plan], request: LockRequest) -> None:
+    """Packages that are to be updated must be in some lock."""
+    chosen = {name for found in plans for stamp in found.stamps.values() for name in stamp.chosen}
+    known = {*chosen, *(name for found in plans for name in found.locked.names)} if request.packages else set()
+    for name in request.packages:
+        if name not in known:
+            where = ", ".join(found.project.name for found in plans)
+            raise BadInput(f"no lock of {where} has a package `{name}`", hint=closest(name, known))
+
+
+def project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
+    """The requested projects. Raises BadInput where there is none."""
     names = request.projects or layout.projects()
     if not names:
         hint = "write environments/NAME/project.yaml, or run `envgen init --project NAME`"
@@ -67,7 +86,7 @@ def _project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
 
 def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
     return Outcome(
-        resolution=found.unchanged[target],
+        resolution=found.held[target],
         state="unchanged",
         downloads=found.stamps[target].downloads,
         seconds=0.0,
@@ -77,21 +96,28 @@ def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
 
 def _lock(
     layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
-) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], Outcome]]:
-    """The plans that were followed, by project, and outcomes by project and target, for every target that got a new lock."""
+) -> tuple[Mapping[str, Plan], Sequence[Solved]]:
+    """The plans that were followed, by project, and every target that gets a new lock, with its files."""
+    from envgen.lock.decide import as_locked
+
+    solving = [found for found in plans if not found.is_locked]
+    decisions = [(as_locked(found), 0.0) for found in plans if found.is_locked]
+    solver = _solver(layout, matrix, solving, request, reporter) if solving else None
+    if solver:
+        older = partial(older_plans, layout, matrix, request)
+        decisions += _decide(matrix, solving, older, solver, request.pin_with, reporter)
+    solved = [
+        item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
+    ]
+    return {decision.plan.project.name: decision.plan for decision, _ in decisions}, solved
+
+
+def _solver(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Solver:
     from envgen.lock.choose import Solver
 
     index = _index(layout, matrix, plans, request, reporter)
     _check_names(plans, index)
-    solver = Solver(index, request.jobs)
-    older = partial(older_plans, layout, matrix, request)
-    decisions = _decide(matrix, plans, older, solver, request.pin_with, reporter)
-    solved = [
-        item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
-    ]
-    add_records(layout, solved)
-    decided = {decision.plan.project.name: decision.plan for decision, _ in decisions}
-    return decided, {_key(item.resolution): _write(layout, item) for item in solved}
+    return Solver(index, request.jobs)
 
 
 def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
@@ -100,7 +126,7 @@ def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockR
     channels = tuple(dict.fromkeys(channel for found in plans for channel in found.project.channels))
     reporter.begin("reading the index", 1)
     options = IndexOptions(request.index_folder, request.offline)
-    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn)
+    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn, reporter.say)
     reporter.end()
     if warning:
         reporter.say(f"WARNING: {warning}")
@@ -141,11 +167,11 @@ def _decide(
     with ThreadPoolExecutor(1) as executor:
         best = [resolution for found in plans for resolution in found.resolutions.values()]
         prepared = executor.submit(prepare, best, pin_with)
-        staged = []
+        staged: list[Stages] = []
         for found in plans:
             with addressed(found.project.at("channels"), NoSolution):
                 staged.append(deciding.stages(matrix, found, holdings))
-        requests = [request for some in staged for request in some[0].requests]
+        requests = [request for some in staged for request in some.first.requests]
         reporter.begin("solving", len(requests))
         solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
         reporter.end()
@@ -162,26 +188,37 @@ def _decide(
 
 
 def _solved(
-    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver, pin_with: PinWith
+    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver | None, pin_with: PinWith
 ) -> Iterator[Solved]:
-    """Each target of a decision with its solutions, and its files."""
+    """Each target of a decision with its solutions, what they change, and its files."""
+    from envgen.lock.solving import solved_cells
+
+    found = solved_cells(matrix, decision, solver)
     for resolution in decision.resolutions:
-        solutions = tuple(found for request in specs.requests(resolution) if isinstance(found := solver.answer(request), Solution))
-        notes = (*resolution.moved.values(), *decision.changed[resolution.target.name])
-        item = Solved(resolution=resolution, solutions=solutions, files=(), seconds=seconds, notes=notes)
-        yield _pin(layout, matrix, decision.plan, item, pin_with)
+        name = resolution.target.name
+        item = Solved(
+            resolution=resolution,
+            solutions=found.of(resolution),
+            files=(),
+            seconds=seconds,
+            notes=(*resolution.moved.values(), *decision.changed[name]),
+            changes=found.changes(resolution),
+            dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
+            differing=tuple(row for row in found.differing if any(cell.startswith(f"{name}/") for cell in row.versions)),
+        )
+        yield _pin(layout, matrix, item, pin_with)
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
 
 
-def _pin(layout: Layout, matrix: Matrix, found: Plan, item: Solved, pin_with: PinWith) -> Solved:
+def _pin(layout: Layout, matrix: Matrix, item: Solved, pin_with: PinWith) -> Solved:
     """Add the files of a target, with a lock that has been read back and verified."""
     from envgen.lock.pin import pin
 
     begun, resolution = time.perf_counter(), item.resolution
-    files, digest = rendered(layout, resolution), found.digests[resolution.target.name]
-    file = pin(specs.environment_name(resolution), item, files, digest, stamped(resolution), pin_with)
+    files = rendered(layout, resolution)
+    file = pin(specs.environment_name(resolution), item, files, digest(resolution, files, layout.templates), pin_with)
     warnings = _verify(layout, matrix, item, file)
     return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=(*item.notes, *warnings))
 
@@ -193,7 +230,7 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
     """
     from envgen.verify import check
 
-    shown = layout.shown(layout.target(*_key(item.resolution)) / LOCK)
+    shown = layout.shown(layout.target(*key(item.resolution)) / LOCK)
     read = conda_lock.read_lock(file.text, shown)
     counts = Counter(package.platform for package in read.packages if package.manager == "conda")
     complete = all(counts[solution.platform] == len(solution.records) for solution in item.solutions)
@@ -212,24 +249,3 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
 def _finding_line(found: Finding) -> str:
     chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
     return f"  {found.rule}: {found.package}{' ' if found.package else ''}({found.platform}): {found.text}{chain}"
-
-
-# --- write ----------------------------------------------------------------------------------------------------------------
-
-
-def _key(resolution: Resolution) -> tuple[str, str]:
-    return resolution.project.name, resolution.target.name
-
-
-def _write(layout: Layout, item: Solved) -> Outcome:
-    folder = layout.target(*_key(item.resolution))
-    replaced = (folder / LOCK).is_file()
-    write_files(folder, item.files, layout)
-    return Outcome(
-        resolution=item.resolution,
-        state="relocked" if replaced else "locked",
-        downloads=item.downloads,
-        seconds=item.seconds,
-        path=layout.shown(folder),
-        notes=item.notes,
-    )

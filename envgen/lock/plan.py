@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from packaging.version import Version
 
 from envgen import targets
 from envgen.formats import conda_lock
 from envgen.lock import render
+from envgen.lock.hold import held_choices
+from envgen.lock.inputs import as_of, cell_digest
+from envgen.lock.locked import CellName, LockedCells
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Matrix, Platform, Target
+from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
+from envgen.model.packages import SolveRequest
 from envgen.model.project import Project, RequestedTarget
-from envgen.model.resolution import Choice, RenderedFile, Resolution
+from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.model.target_names import named_cuda
 from envgen.project.cached import cached_project, is_own_target
-from envgen.resolver.candidates import Availability
+from envgen.resolver import specs
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import MachineWord
 
-_BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
 MachineTarget = Callable[[MachineWord, Matrix, Project], tuple[str, str]]
 """The target of a project that a word means on this machine, and why."""
 
@@ -31,28 +32,44 @@ MachineTarget = Callable[[MachineWord, Matrix, Project], tuple[str, str]]
 class Plan:
     """What one project needs.
 
-    `requested` are the targets of this run. `resolutions` is what the matrices alone choose for every target, `digests` their
-    digests. `stamps` are those of the existing locks; `unchanged` are the targets whose lock and files already match.
+    `requested` are the targets of this run. `resolutions` is what the matrices alone choose for every target. `stamps` are those of
+    the locks, `locked` what these hold, `counting` the targets whose lock is to stay as far as it can, and `held` what those chose,
+    where facts and project still allow it. `settled` are the cells of `held` whose lock answers what is asked today, `unchanged`
+    the targets whose files all match, and `freed` the packages and frameworks that are to be the newest.
     """
 
     project: Project
     requested: tuple[str, ...]
     resolutions: Mapping[str, Resolution]
-    digests: Mapping[str, str]
     stamps: Mapping[str, Stamp]
-    unchanged: Mapping[str, Resolution]
+    locked: LockedCells
+    counting: frozenset[str]
+    held: Mapping[str, Resolution]
+    settled: frozenset[CellName]
+    unchanged: frozenset[str]
+    freed: frozenset[str] = frozenset()
 
     @property
     def todo(self) -> tuple[str, ...]:
-        """The requested targets that need a new lock."""
+        """The requested targets that need new files."""
         return tuple(name for name in self.requested if name not in self.unchanged)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the locks hold every package of what is to do, so that nothing has to be solved."""
+        cells = ((name, platform) for name in self.todo if name in self.held for platform in self.held[name].platforms)
+        return self.held.keys() >= set(self.todo) and all(cell in self.settled for cell in cells)
 
 
 def plan(
     layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
 ) -> Plan | None:
     """The plan for one project, or None if it has none of the requested targets."""
-    project = cached_project(layout, matrix, name, reporter, afresh=request.update)
+    project = cached_project(
+        layout, matrix, name, reporter, afresh=request.update and not request.packages, edited=request.edited.get(name)
+    )
+    if request.exclude_newer:
+        project = replace(project, exclude_newer=request.exclude_newer)
     requested = _requested(layout, project, matrix, request, reporter, machine_target)
     if not requested:
         return None
@@ -81,59 +98,56 @@ def _if_possible(
 
 def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str, ...], request: LockRequest) -> Plan:
     resolutions = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
-    digests = {target: render.digest(found, rendered(layout, found), layout.templates) for target, found in resolutions.items()}
-    ignored = requested if request.update else ()
-    stamps = {target: stamp for target in resolutions if (stamp := _stamp(layout, project.name, target, broken=target in ignored))}
-    current = {target: stamp for target, stamp in stamps.items() if stamp.wanted == digests[target] and target not in ignored}
+    again = requested if request.update and not request.packages else ()
+    stamps = {target: stamp for target in resolutions if (stamp := _stamp(layout, project.name, target, broken=target in again))}
+    counting = {target: stamp for target, stamp in stamps.items() if target not in again}
+    held, locked = held_choices(matrix, project, counting), LockedCells(layout, project.name, stamps)
+    freed = frozenset(request.packages)
+    moving = _with_any(locked, counting, freed) & set(requested) if freed else set()
+    asked = {(name, row.platform): row for name, found in held.items() if name not in moving for row in specs.requests(found)}
+    settled = {cell for cell, row in asked.items() if _is_settled(counting[cell[0]], row)}
+    unchanged = {
+        name for name, found in held.items() if name not in moving and _is_unchanged(layout, found, counting[name], settled)
+    }
+    if unchanged != set(requested):
+        settled = {cell for cell in settled if (there := locked.of(cell)) and there.solution(cell[1])}
     return Plan(
         project=project,
         requested=requested,
         resolutions=resolutions,
-        digests=digests,
         stamps=stamps,
-        unchanged=_unchanged(layout, matrix, project, current),
+        locked=locked,
+        counting=frozenset(counting),
+        held=held,
+        settled=frozenset(settled),
+        unchanged=frozenset(unchanged),
+        freed=freed,
     )
+
+
+def _with_any(locked: LockedCells, stamps: Mapping[str, Stamp], packages: frozenset[str]) -> set[str]:
+    """The targets whose locks have one of some packages, or chose one of some frameworks."""
+    return locked.targets_with(packages) | {name for name, stamp in stamps.items() if packages & stamp.chosen.keys()}
+
+
+def _is_settled(stamp: Stamp, request: SolveRequest) -> bool:
+    """Whether a lock answers what is asked for a cell."""
+    return stamp.cells.get(request.platform) == cell_digest(request) and as_of(stamp.exclude_newer, request.exclude_newer)
+
+
+def _is_unchanged(layout: Layout, found: Resolution, stamp: Stamp, settled: Collection[CellName]) -> bool:
+    """Whether all files of a target are what its inputs make of them."""
+    name = found.target.name
+    if tuple(stamp.downloads) != found.platforms or not all((name, platform) in settled for platform in found.platforms):
+        return False
+    files = rendered(layout, found)
+    return stamp.wanted == render.digest(found, files, layout.templates) and _on_disk(layout, found, files)
 
 
 def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, RenderedFile]:
     """`environment.yml` and `virtual-packages.yml` of a target."""
     source = layout.shown(layout.project(resolution.project.name))
     return render.render(resolution, layout.templates, layout.shown(layout.templates), source)
-
-
-def versions(resolution: Resolution) -> dict[str, str]:
-    """The versions that the search chose: `python` and each framework."""
-    frameworks = {choice.release.framework: str(choice.release.version) for choice in resolution.choices}
-    return {"python": str(resolution.python), **frameworks}
-
-
-def stamped(resolution: Resolution) -> dict[str, str]:
-    """What was chosen as a stamp records it: the versions, and the CUDA of builds that are for an older minor than the target's."""
-    older = {name: text for choice in resolution.choices for name, text in _older(resolution, choice).items()}
-    return {**versions(resolution), **older}
-
-
-def _older(resolution: Resolution, choice: Choice) -> dict[str, str]:
-    name, target = f"{choice.release.framework}{_BUILD}", resolution.target
-    if not (choice.elsewhere or target.by_platform):
-        return {name: str(choice.variant)} if choice.variant != target.cuda else {}
-    older = (platform for platform in resolution.platforms if choice.on(platform) != target.on(platform).cuda)
-    return {f"{name}-{platform}": str(choice.on(platform)) for platform in older}
-
-
-def locked_only(stamps: Mapping[str, Stamp], otherwise: Availability | None = None) -> Availability:
-    """Availability that allows exactly what the stamps record; for targets without a stamp, what `otherwise` says."""
-
-    def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
-        stamp = stamps.get(target.name)
-        if stamp is None:
-            return otherwise(choice, target, platform) if otherwise else None
-        name = choice.release.framework
-        build = stamp.chosen.get(f"{name}{_BUILD}-{platform}", stamp.chosen.get(f"{name}{_BUILD}", str(target.on(platform).cuda)))
-        same = (stamp.chosen.get(name), build) == (str(choice.release.version), str(choice.on(platform)))
-        return frozenset({Version(stamp.chosen["python"])}) if same else frozenset()
-
-    return availability
 
 
 # --- the requested targets ------------------------------------------------------------------------------------------------
@@ -200,21 +214,6 @@ def _stamp(layout: Layout, project: str, target: str, *, broken: bool) -> Stamp 
         raise
 
 
-def _unchanged(layout: Layout, matrix: Matrix, project: Project, current: Mapping[str, Stamp]) -> dict[str, Resolution]:
-    """The targets whose files match what their locks chose, where the matrices still allow that choice."""
-    if not current:
-        return {}
-    try:
-        resolutions = resolve(matrix, project, locked_only(current))
-    except Unsatisfiable:
-        return {}
-    here = (found for found in resolutions if found.target.name in current and _on_disk(layout, found))
-    return {found.target.name: found.with_moved(current[found.target.name].moved) for found in here}
-
-
-def _on_disk(layout: Layout, resolution: Resolution) -> bool:
+def _on_disk(layout: Layout, resolution: Resolution, files: Iterable[RenderedFile]) -> bool:
     folder = layout.target(resolution.project.name, resolution.target.name)
-    return all(
-        (folder / file.name).is_file() and render.same_data(layout.read(folder / file.name), file.text)
-        for file in rendered(layout, resolution)
-    )
+    return all((folder / file.name).is_file() and render.same_data(layout.read(folder / file.name), file.text) for file in files)

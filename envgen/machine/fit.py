@@ -251,7 +251,7 @@ class _CudaCheck:
         serving = [(row.cuda, row.name) for row in targets if row.cuda and not self._violated(gpu, row)]
         built = [(cuda, name) for cuda, name in serving if all(self._is_built(*one, cuda, gpu) for one in self.wanted)]
         if not built:
-            names = ", ".join(f"{requested.framework} {requested.text}".strip() for requested, _ in self.wanted)
+            names = ", ".join(str(requested) for requested, _ in self.wanted)
             return (f"change `frameworks:`, because no CUDA build of {names} has code for it",) if serving else ()
         (_, first), (_, last) = min(built), max(built)
         return (f"use {f'a target from {first} to {last}' if first != last else f'target {first}'}, which has code for it",)

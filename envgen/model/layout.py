@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envgen.model.errors import BadInput, closest
+from envgen.model.regular import regular_text
 
 SPEC, VIRTUAL, LOCK = "environment.yml", "virtual-packages.yml", "conda-lock.yml"
 TEMPLATE = "environment.yml.j2"
@@ -50,13 +51,31 @@ class Layout:
     @property
     def index(self) -> Path:
         """The recorded index: full records of all packages that the committed locks hold."""
-        return self.environments / "index"
+        return self.inside(self.environments / "index")
+
+    @property
+    def writer(self) -> Path:
+        """The lock file of the run that writes this repository. It is there only meanwhile."""
+        return self.environments / ".writer.envgen-lock"
 
     def project(self, name: str) -> Path:
-        return self.environments / checked_name("project", name) / "project.yaml"
+        return self.inside(self.environments / checked_name("project", name) / "project.yaml")
 
     def target(self, project: str, target: str) -> Path:
-        return self.environments / checked_name("project", project) / checked_name("target", target)
+        return self.inside(self.environments / checked_name("project", project) / checked_name("target", target))
+
+    def inside(self, path: Path) -> Path:
+        """`path` below the root. Raises BadInput where a symbolic link on the way leads out of the root."""
+        if link := self._link_out(path):
+            hint = "what is below environments/ is read and written as part of this repository: put a file or a folder there"
+            raise BadInput("this symbolic link leads out of the repository", where=self.shown(link), hint=hint)
+        return path
+
+    def _link_out(self, path: Path) -> Path | None:
+        """The first symbolic link on the way to a path that leads out of the root."""
+        places = [path, *path.parents][: len(path.parts) - len(self.root.parts)]
+        links = (place for place in reversed(places) if place.is_symlink())
+        return next((link for link in links if not link.resolve().is_relative_to(self.root.resolve())), None)
 
     def shown(self, path: Path) -> str:
         """`path` as a person reads it: below the root, with forward slashes."""
@@ -64,16 +83,17 @@ class Layout:
 
     def projects(self) -> tuple[str, ...]:
         """Names of the projects under this root, sorted."""
-        return tuple(sorted(path.parent.name for path in self.environments.glob("*/project.yaml")))
+        found = (path for path in self.environments.glob("*/project.yaml") if not self._link_out(path))
+        return tuple(sorted(path.parent.name for path in found))
 
     def locks(self) -> tuple[Path, ...]:
         """Every lock under this root, sorted."""
-        return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file()))
+        return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file() and not self._link_out(path)))
 
     def locked_targets(self, project: str) -> tuple[str, ...]:
         """The targets of a project that have a lock, sorted."""
         locks = (self.environments / project).glob(f"*/{LOCK}")
-        return tuple(sorted(path.parent.name for path in locks if path.is_file()))
+        return tuple(sorted(path.parent.name for path in locks if path.is_file() and not self._link_out(path)))
 
     def lock_place(self, path: Path) -> tuple[str, str] | None:
         """The project and the target of a lock that is in its place under this root; None for any other path."""
@@ -84,7 +104,7 @@ class Layout:
     def read(self, path: Path) -> str:
         """The text of a file of this repository. Raises BadInput where it cannot be read."""
         try:
-            return path.read_text(encoding="utf-8")
+            return regular_text(self.inside(path) if path.is_relative_to(self.root) else path)
         except (OSError, UnicodeDecodeError) as error:
             hint = "restore it from git, or delete it"
             raise BadInput(f"cannot be read: {error}", where=self.shown(path), hint=hint) from None

@@ -39,6 +39,7 @@ class SolveRequest:
     virtual: Mapping[str, str]
     constraints: tuple[str, ...] = ()  # specs that a package must meet if it is in the solution
     exclude_newer: datetime | None = None
+    kept: tuple[str, ...] = ()  # urls of locked packages that are preferred where they are in any solution
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Lock:
     """What one file, or one installed environment, holds.
 
     `linked` says whether it tells what depends on what, `hashed` whether it tells urls and hashes; `intact` is False when its
-    stamp says that packages were changed after envgen wrote them.
+    stamp says that packages were changed after envgen wrote them. `of_other_run` are the platforms for which it was not made from
+    the files beside it.
     """
 
     shown: str  # its path, as a person reads it
@@ -87,6 +89,7 @@ class Lock:
     hashed: bool = True
     intact: bool = True
     declared: tuple[Platform, ...] = ()  # the platforms that it says it is for
+    of_other_run: tuple[Platform, ...] = ()
 
     @property
     def platforms(self) -> tuple[Platform, ...]:

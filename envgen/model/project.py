@@ -24,6 +24,10 @@ class RequestedFramework:
     at: Address
     host: str = ""  # the framework that it is a companion of
 
+    def __str__(self) -> str:
+        """`pytorch 2.7.*`, or `pytorch` where any version will do."""
+        return f"{self.framework} {self.text}" if self.versions else self.framework
+
 
 @dataclass(frozen=True, slots=True)
 class Dependency:

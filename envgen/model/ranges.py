@@ -27,10 +27,11 @@ def version_range(text: str) -> SpecifierSet:
 
 
 def _specifier(part: str) -> str:
-    """One comma-separated part in PEP 440 spelling; in conda's, `2.7`, `=2.7` and `2.7.*` all mean 2.7.x."""
+    """One comma-separated part in PEP 440 spelling; in conda's, `2.7`, `=2.7` and `2.7.*` all mean 2.7.x, `2.7.post1` only that."""
     if part[:1] in ("<", ">", "!", "~") or part.startswith("=="):
         return part
-    return "" if part == "*" else f"=={part.lstrip('= ').removesuffix('.*')}.*"
+    version = part.lstrip("= ")
+    return "" if part == "*" else f"=={version}" if re.search("[a-z]", version) else f"=={version.removesuffix('.*')}.*"
 
 
 def range_text(versions: SpecifierSet) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
+from envgen.model.alignment import Differing
+from envgen.model.changes import CellChanges
 from envgen.model.facts import Platform
 from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
@@ -37,6 +40,9 @@ class Solved:
     files: tuple[RenderedFile, ...]
     seconds: float
     notes: tuple[str, ...] = ()  # what the index changed, and warnings of `verify`
+    changes: Mapping[Platform, CellChanges] = field(default_factory=dict)  # empty for a first lock
+    dropped: tuple[Platform, ...] = ()  # the platforms that the index could not serve
+    differing: tuple[Differing, ...] = ()  # the packages that have another version in another cell of the project
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:
@@ -48,15 +54,20 @@ class Solved:
 class Stamp:
     """What envgen writes into a lock's metadata, to know later whether anything changed.
 
-    `wanted` is the digest of everything requested, `chosen` the chosen versions, `packages` the digest of the package list,
-    `downloads` what each platform downloads, and `moved` the reasons for versions that have a better one without a solution.
+    `wanted` is the digest of the rendered files and their template, `cells` the digest of what each platform's solve was asked,
+    `chosen` the chosen versions, `packages` the digest of the package list, `downloads` what each platform downloads, `moved` the
+    reasons for versions that have a better one without a solution, `dropped` the platforms that the index could not serve, and
+    `exclude_newer` the date of the channels' state, "" for no date. A lock of an older envgen has no `cells`.
     """
 
     wanted: str
+    cells: Mapping[Platform, str]
     chosen: Mapping[str, str]
     packages: str
     downloads: Mapping[Platform, Download]
     moved: Mapping[str, str] = field(default_factory=dict)
+    dropped: tuple[Platform, ...] = ()
+    exclude_newer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +80,27 @@ class Outcome:
     seconds: float
     path: str
     notes: tuple[str, ...] = ()
+    changes: Mapping[Platform, CellChanges] = field(default_factory=dict)
+    differing: tuple[Differing, ...] | None = None  # the packages that differ between cells; None where nobody asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockRequest:
-    """What `envgen lock` is asked to do. No projects means all; no targets means all of each project."""
+    """What `envgen lock` is asked to do. No projects means all; no targets means all of each project.
+
+    With `update` the locks that are there do not count; with `packages` as well, only what they say of these packages.
+    """
 
     projects: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     index_folder: Path | None = None
     offline: bool = False
     jobs: int = 1
-    update: bool = False  # solve again even if nothing changed
+    update: bool = False
+    packages: tuple[str, ...] = ()
+    dry_run: bool = False  # write nothing
+    exclude_newer: datetime | None = None  # in the place of the projects' own date
+    edited: Mapping[str, str] = field(default_factory=dict)  # project -> the text of its file, which is written with the locks
     pin_with: PinWith = "envgen"
 
 

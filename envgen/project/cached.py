@@ -16,17 +16,25 @@ if TYPE_CHECKING:
     from envgen.model.run import Reporter
 
 
-def cached_project(layout: Layout, matrix: Matrix, name: str, reporter: Reporter | None = None, *, afresh: bool = False) -> Project:
+def cached_project(
+    layout: Layout,
+    matrix: Matrix,
+    name: str,
+    reporter: Reporter | None = None,
+    *,
+    afresh: bool = False,
+    edited: str | None = None,
+) -> Project:
     """The project of that name; the reporter is told how its aliases were read.
 
     A target that its file leaves open is the one that is locked instead of the newest, if the records had no solution for that;
-    with `afresh` it is the newest.
+    with `afresh` it is the newest. `edited` is read in the place of the text of its file.
 
     Raises BadInput, also for a name that no project has, and Unsatisfiable, as `project.load` does.
     """
     path = layout.known_project(name)
     shown = layout.shown(path)
-    text = source(path, shown)
+    text = source(path, shown) if edited is None else edited
 
     def made() -> Project:
         from envgen.project.load import project_of

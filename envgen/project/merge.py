@@ -42,7 +42,7 @@ def _frameworks(matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget]) ->
     everywhere |= {alias.framework.framework for alias in draft.aliases if alias.framework and alias.inside is None}
     for alias in draft.aliases:
         if alias.framework and alias.framework.framework not in everywhere:
-            _require_below_every_target(draft, targets, alias, alias.framework.framework)
+            _require_below_every_target(matrix, draft, targets, alias, alias.framework.framework)
     more = (alias.framework for alias in draft.aliases if alias.framework and alias.framework.at not in keys)
     rows: dict[str, list[RequestedFramework]] = {}
     for one in (*written, *more):
@@ -69,10 +69,17 @@ def _together_as_one(matrix: Matrix, rows: Sequence[RequestedFramework]) -> Requ
     return found
 
 
-def _require_below_every_target(draft: Draft, targets: Sequence[DraftTarget], alias: AliasMeaning, framework: str) -> None:
-    """Raise BadInput where a framework is written below some targets and not below all: an environment of each must have it."""
+def _require_below_every_target(
+    matrix: Matrix, draft: Draft, targets: Sequence[DraftTarget], alias: AliasMeaning, framework: str
+) -> None:
+    """Raise BadInput where a framework is written below some targets and not below all: an environment of each must have it.
+
+    CPU targets do not count where all its builds are for CUDA.
+    """
     below = {other.inside for other in draft.aliases if other.framework and other.framework.framework == framework}
-    lacking = [_shown(target) for target in targets if target.requested.at not in below]
+    for_cpu = any(row.cpu for rows in matrix.frameworks[framework].providers.values() for row in rows)
+    having = (target for target in targets if for_cpu or target.allowed.cuda is not None)
+    lacking = [_shown(target) for target in having if target.requested.at not in below]
     if lacking:
         hint = f"list it under `frameworks:`, or give {' and '.join(lacking)} a project of its own"
         what = f"`{alias.text}` is listed under one target, but all targets of a project share its frameworks"

@@ -13,6 +13,9 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from envgen.channels.canonical import HINT, canonical_channel
+from envgen.model.dates import MOMENT, moment
+from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
@@ -24,7 +27,6 @@ SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
 _CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
 _CHANNEL = r"[^\s?#]+"
 _DRIVER = rf" *(?:>= *)?({VERSION}) *"
-_MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
 
 
 def _dependency(value: object) -> str:
@@ -35,13 +37,16 @@ def _dependency(value: object) -> str:
 
 
 def _channel(value: object) -> str:
-    """A channel; it may hold `$NAME` in place of a credential. The message does not repeat a credential."""
+    """A channel in its one spelling; it may hold `$NAME` in place of a credential. The message does not repeat a credential."""
     if not isinstance(value, str) or not re.fullmatch(_CHANNEL, value) or ("@" in value and "://" not in value):
-        raise PydanticCustomError("channel", "not a channel", {"hint": "write conda-forge, or the URL of a channel"})
+        raise PydanticCustomError("channel", "not a channel", {"hint": HINT})
     if re.search(_CREDENTIALS, value):
         hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
         raise PydanticCustomError("channel", "this URL contains a password or token", {"hint": hint})
-    return value
+    try:
+        return canonical_channel(value)
+    except BadInput as error:
+        raise PydanticCustomError("channel", error.what, {"hint": error.hint}) from None
 
 
 def _requirement(value: object) -> str:
@@ -66,11 +71,9 @@ def _moment(value: object) -> datetime:
     """A time with its zone; a date is its first second in UTC, and a time without a zone is in UTC."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
-    try:
-        text = value if isinstance(value, str) and re.fullmatch(_MOMENT, value) else ""
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise PydanticCustomError("date", "not a date", {"hint": "for example 2026-06-01"}) from None
+    found = value if isinstance(value, datetime) else moment(value) if isinstance(value, str) else None
+    if found is None:
+        raise PydanticCustomError("date", "not a date", {"hint": "for example 2026-06-01"})
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
@@ -129,7 +132,7 @@ DependencyText = Annotated[str, BeforeValidator(_dependency), WithJsonSchema({"t
 ChannelText = Annotated[str, BeforeValidator(_channel), _without_credentials(f"^{_CHANNEL}$")]
 RequirementText = Annotated[str, BeforeValidator(_requirement), _without_credentials("^[^#]*$")]
 DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string", "pattern": f"^{_DRIVER}$"})]
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT}$"})]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{MOMENT}$"})]
 PlatformName = Annotated[Text, WithJsonSchema({"enum": list(PLATFORMS)})]
 
 

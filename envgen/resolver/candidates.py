@@ -123,7 +123,7 @@ class Candidates:
             for host in found[requested.host]:
                 cell = next((cell for cell in cells if not _any_goes(found[requested.framework], host, cell)), None)
                 if cell:
-                    build = _build_of(requirement_text(requested), host.choice.on(cell.platform))
+                    build = _build_of(str(requested), host.choice.on(cell.platform))
                     reason = Reason(f"no {build} for {cell.platform} goes with {named(host.choice)}", host.choice.release.at)
                     yield Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=reason.at)
 
@@ -158,7 +158,7 @@ class Candidates:
         rows = [build for release in releases for build in release.builds if build.provider == provider]
         if len(releases) < 2 or any(cell.platform in row.platforms and row.variants.intersection(cell.variants) for row in rows):
             return None
-        what = f"no release of {requested.framework} {requested.text} from {provider} has a {variant_text(cell.target.cuda)} build"
+        what = f"no release of {requested} from {provider} has a {variant_text(cell.target.cuda)} build"
         return Reason(f"{what} for {cell.platform}", requested.at)
 
     def _table(self, requested: RequestedFramework, cells: tuple[Cell, ...]) -> Mapping[_Row, Candidate | Obstacle]:
@@ -309,11 +309,6 @@ def _not_in_index(choice: Choice, cell: Cell) -> Obstacle:
     what = f"the index holds no {_build_text(choice, cell)} for {cell.platform} that this project can use"
     at = choice.release.at
     return Obstacle(reason=Reason(what, at), target=cell.target.name, platform=cell.platform, release=at, index=True)
-
-
-def requirement_text(requested: RequestedFramework) -> str:
-    """`pytorch 2.7.*`, or `pytorch` where any version will do."""
-    return f"{requested.framework} {requested.text}" if requested.versions else requested.framework
 
 
 def named(choice: Choice) -> str:

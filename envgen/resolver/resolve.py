@@ -9,15 +9,15 @@ from itertools import chain
 from packaging.version import Version
 
 from envgen.matrix.gpu_code import compiled_for
-from envgen.matrix.hardware import cudnn_pin, driver_os
 from envgen.model.errors import EnvgenError
-from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
+from envgen.model.facts import Matrix, Platform, Reason, Target
 from envgen.model.project import Project
 from envgen.model.requested import with_gpus, with_overrides, with_own_targets
-from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution, on_platform
-from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index, requirement_text
+from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Resolution
+from envgen.resolver.candidates import Availability, Candidates, code_of, no_index
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
+from envgen.resolver.pins import pins
 from envgen.resolver.search import Assignment, best, every, serve
 from envgen.resolver.target_choices import Refused, TargetChoice
 
@@ -72,8 +72,14 @@ def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[s
 
 
 def possible(problem: Problem) -> bool:
-    """Whether there is any choice."""
-    return _searched(problem).assignment is not None
+    """Whether there is any choice; the first target that none can serve ends the search."""
+    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    served: dict[str, _Served] = {}
+    for target, platforms in _targets(problem):
+        served[target.name] = _served(candidates, target, platforms, ())
+        if not served[target.name].cells:
+            return False
+    return _searched_among(problem, candidates, served, frozenset()).assignment is not None
 
 
 def target_choices(
@@ -137,6 +143,11 @@ class _Searched:
 def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
+    return _searched_among(problem, candidates, served, refused)
+
+
+def _searched_among(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> _Searched:
+    """A problem searched with all cells; where that has no answer, without the platforms that have only older builds."""
     found = _searched_with(problem, candidates, served, refused)
     exact = {name: row.exact or row for name, row in served.items()}
     return found if found.assignment or exact == served else _searched_with(problem, candidates, exact, refused)
@@ -239,7 +250,7 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         dropped=served.dropped,
         python=found.python,
         choices=choices,
-        pins=tuple(_pins(searched.problem, target, served.cells, choices, found.python)),
+        pins=pins(matrix, searched.problem.project, target, served.cells, choices, found.python),
         dependencies=dependencies_of(matrix, project, target),
         left_out=left_out_of(matrix, project, target),
         excluded={cell.platform: matrix.toolkits[cuda].excludes for cell in served.cells if (cuda := cell.target.cuda)},
@@ -287,49 +298,3 @@ def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, 
             if found and (len(cells) == 1 or found != code.compiled[0]):
                 specs.update(dict.fromkeys(found.specs))
     return tuple(specs)
-
-
-def _pins(problem: Problem, target: Target, cells: tuple[Cell, ...], choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
-    """Everything that was decided for a target, in the order of the decisions; what differs by platform, once for each."""
-    yield Pin("python", str(python), (_python_reason(problem.project),))
-    for choice in choices:
-        yield from _framework_pins(problem.project, target, cells, choice)
-    for platform in target.by_platform or ("",):
-        yield from _cuda_pins(problem, target.on(platform), platform)
-
-
-def _cuda_pins(problem: Problem, target: Target, platform: Platform) -> Iterator[Pin]:
-    """What follows from the CUDA of a target, on one platform or ("") on all."""
-    if target.cuda:
-        toolkit = problem.matrix.toolkits[target.cuda]
-        yield Pin(on_platform("cuda", platform), str(target.cuda), (Reason(f"target {target.name}", target.at),))
-        systems = [driver_os(platform)] if platform else list(toolkit.floor)
-        floor = ", ".join(f"{driver_text(toolkit.floor[os])} ({os})" for os in systems if os in toolkit.floor)
-        because = Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at)
-        yield Pin(on_platform("driver", platform), f">={floor}", (because,))
-    bound = cudnn_pin(problem.matrix, problem.project.for_target(target.name).gpus, target)
-    if bound:
-        yield Pin(on_platform("cudnn", platform), bound[0], (bound[1],))
-
-
-def _python_reason(project: Project) -> Reason:
-    """`newest python >=3.10 for all of cpu, cu126`."""
-    targets = ", ".join(requested.name for requested in project.targets)
-    python = f"python {project.python_text}" if project.python else "python"
-    return Reason(f"newest {python} for {'all of ' if len(project.targets) > 1 else ''}{targets}", project.at("python"))
-
-
-def _framework_pins(project: Project, target: Target, cells: tuple[Cell, ...], choice: Choice) -> Iterator[Pin]:
-    """The release of a framework, and its build where that is for an older CUDA."""
-    requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
-    beside = f" that goes with {requested.host}" if requested.host else ""
-    newest = f"newest {requirement_text(requested)} from {choice.provider} for {target.name}{beside}"
-    yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
-    older = [cell for cell in cells if choice.on(cell.platform) != cell.target.cuda]
-    each = len({(cell.target.cuda, choice.on(cell.platform)) for cell in cells}) > 1
-    for cell in older if each else older[:1]:
-        where = cell.platform if each else ""
-        lacking = f"{named(choice)} has no build for CUDA {cell.target.cuda}{f' on {where}' if where else ''}"
-        what = f"{lacking}; a build for an older minor runs by minor-version compatibility"
-        name = on_platform(f"{choice.release.framework} build", where)
-        yield Pin(name, f"CUDA {choice.on(cell.platform)}", (Reason(what, choice.release.at),))

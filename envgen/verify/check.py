@@ -32,6 +32,18 @@ def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
     )
 
 
+def integrity(lock: Lock, channels: tuple[str, ...], matrix: Matrix) -> tuple[Finding, ...]:
+    """What is wrong with a lock itself, whatever it is meant to be; its packages may come from these channels."""
+    rules = [rule for rule in RULES if rule.judge.__module__ == rules_integrity.__name__]
+    claim = Claim(kind="none", cuda=None, source="", channels=channels)
+    return tuple(
+        _finding(rule, case, package, text)
+        for case in cases(lock, dict.fromkeys(lock.platforms, claim), matrix)
+        for rule in rules
+        for package, text in rule.judge(case)
+    )
+
+
 def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:
     """One Case for each platform of a lock."""
     by_platform = {p: tuple(package for package in lock.packages if package.platform == p) for p in lock.platforms}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,8 @@ from envgen.model.facts import driver_text
 from envgen.model.findings import Finding, Verified
 from envgen.table import grouped
 from envgen.verify.check import RULES
+
+_BRACKETS = re.compile(r"[\\\[\]]")  # SARIF 2.1.0, 3.11.6: in a message, text in brackets is a link
 
 
 def verdict(item: Verified) -> str:
@@ -133,7 +136,7 @@ def _result(item: Verified, found: Finding, place: int) -> dict[str, Any]:
         "ruleId": found.rule,
         "ruleIndex": place,
         "level": found.severity,
-        "message": {"text": _sentence(found)},
+        "message": {"text": _BRACKETS.sub(r"\\\g<0>", _sentence(found))},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}, "region": region}}],
         "partialFingerprints": {"envgen/v1": f"{found.rule}:{found.platform}:{found.package.split(' ')[0]}"},
     }

@@ -20,7 +20,8 @@ from packaging.version import InvalidVersion, Version
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
-from envgen.formats.builds import applies, is_cuda_wheel, requirement_name
+from envgen.formats.builds import applies, is_cuda_wheel, is_wheel, requirement_name
+from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
 from envgen.verify.registry import Case, Violations, rule
@@ -68,6 +69,22 @@ def weak_hash(case: Case) -> Violations:
             yield package, "has an md5 and no sha256"
 
 
+@rule("source-package", "To install it, pip runs code from it, with all rights of the user.", severity="warning")
+def source_package(case: Case) -> Violations:
+    """Packages of pip whose URL is not that of a wheel."""
+    for package in _locked(case):
+        if package.manager == "pip" and not is_wheel(package.url):
+            yield package, "is not a wheel"
+
+
+@rule("local-file", "Nobody else has the file, and it may have changed since.", severity="warning")
+def local_file(case: Case) -> Violations:
+    """Packages from a folder of the machine that made the lock; in an environment, that is where it came from."""
+    for package in _locked(case) if case.lock.format != "prefix" else ():
+        if package.url.startswith("file:"):
+            yield package, f"comes from a folder: {redacted(package.url)}"
+
+
 @rule("platform-missing", "The lock declares a platform that it has no packages for: it is incomplete.")
 def platform_missing(case: Case) -> Violations:
     """The platforms in a lock's metadata against those of its packages."""
@@ -83,6 +100,13 @@ def edited(case: Case) -> Violations:
         yield None, "its packages were changed after envgen wrote it"
 
 
+@rule("other-run", "The files of a target are of different runs: what is requested is not what is locked.")
+def other_run(case: Case) -> Violations:
+    """The content hash in a lock of envgen's, against the two files beside it."""
+    if case.platform in case.lock.of_other_run:
+        yield None, "it was not made from the environment.yml and virtual-packages.yml beside it"
+
+
 @rule("foreign-channel", "A package from a channel that the project does not use.")
 def foreign_channel(case: Case) -> Violations:
     """Conda's packages against the project's channels, or those that the lock declares."""
@@ -95,10 +119,13 @@ def foreign_channel(case: Case) -> Violations:
 
 
 def _bases(channel: str) -> tuple[str, ...]:
-    """The urls that mean a channel: without credentials, and as a lock writes it."""
+    """The urls that mean a channel: without credentials, and as a lock writes it. What is not a channel means only itself."""
     if channel == "defaults":
         return _DEFAULTS
-    found = locate(channel)
+    try:
+        found = locate(channel)
+    except BadInput:
+        return (channel,)
     return (found.url, found.canonical)
 
 

@@ -25,8 +25,8 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML r
 class Edit:
     """One change to a file; paths are those before any edit.
 
-    `set`: the scalar at `path` becomes `value`. `insert`: `value` is inserted into the list at `path[:-1]`, before its item
-    `path[-1]`. `remove`: the item at `path` is removed. `add`: the mapping at `path[:-1]` gets the key `path[-1]`.
+    `set`: the value at `path` becomes `value`, on one line. `insert`: `value` is inserted into the list at `path[:-1]`, before its
+    item `path[-1]`. `remove`: the item at `path` is removed. `add`: the mapping at `path[:-1]` gets the key `path[-1]`.
     """
 
     kind: Literal["set", "insert", "remove", "add"]
@@ -48,7 +48,7 @@ def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
             lists[edit.path[:-1]].append(edit)
         elif edit.kind == "set":
             span = canvas.spans[edit.path]
-            canvas.replace(span.start, span.end, scalar(edit.value))
+            canvas.replace(span.start, span.end, " " * (span.start == span.end) + flow(edit.value))
         else:
             _add(canvas, edit)
     for path, group in sorted(lists.items(), key=lambda item: -len(item[0])):  # inner lists first: an outer list copies their text
@@ -201,7 +201,7 @@ def _item(canvas: _Canvas, path: KeyPath, value: Any, dash: int, like: int) -> l
 
 
 def _add(canvas: _Canvas, edit: Edit) -> None:
-    """Add a key to a mapping, after its first key if it has one."""
+    """Add a key to a mapping: to that of the file after its last key, to any other after its first one."""
     path, key = edit.path[:-1], f"{edit.path[-1]}: {flow(edit.value)}"
     span = canvas.spans[path]
     inside = [found for name, found in canvas.spans.items() if len(name) == len(path) + 1 and name[:-1] == path]
@@ -209,10 +209,11 @@ def _add(canvas: _Canvas, edit: Edit) -> None:
     if first is None:
         canvas.replace(span.start + 1, span.start + 1, key)
     elif span.flow:
-        last = max(inside, key=lambda found: found.end) if edit.path[-2] == "with" else first
+        last = max(inside, key=lambda found: found.end) if "with" in path[-1:] else first
         canvas.replace(last.end, last.end, f", {key}")
     else:
-        canvas.insert_lines(canvas.line_end(first.end), [" " * canvas.column(span.start) + key])
+        after = first if path else max(inside, key=lambda found: found.end)
+        canvas.insert_lines(canvas.line_end(after.end), [" " * canvas.column(span.start) + key])
 
 
 def _length(canvas: _Canvas, path: KeyPath) -> int:

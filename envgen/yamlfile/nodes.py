@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 import yaml
 from yaml import (
@@ -187,7 +188,19 @@ class _Composer:
     def scalar(self, event: Any) -> ScalarNode:
         if event.tag is not None and event.tag != "!" and not event.tag.startswith(_TAG):
             raise self.foreign_tag(event)
+        if not event.value.isascii() or not event.value.isprintable():
+            self.check_characters(event)
         return ScalarNode(event.tag, event.value, event.start_mark, event.end_mark, event.style)
+
+    def check_characters(self, event: Any) -> None:
+        """Refuse what a reviewer cannot see, and digits that only some tools read as digits."""
+        for letter in event.value:
+            if letter not in "\n\t" and category(letter)[0] == "C":
+                hint = "remove it: nobody can see it"
+                raise BadInput(f"the character U+{ord(letter):04X} is not supported", where=address(self.shown, event), hint=hint)
+            if letter.isdecimal() and not letter.isascii():
+                where, hint = address(self.shown, event), "write 0 to 9"
+                raise BadInput(f"the digit {letter} (U+{ord(letter):04X}) is not supported", where=where, hint=hint)
 
     def collection(self, event: Any, depth: int) -> Node:
         mapping = isinstance(event, MappingStartEvent)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
+from envgen.model.regular import regular_text
 
 _LARGEST = 1_000_000  # bytes: about 40 times the largest file in matrices/; read in two seconds
 
@@ -26,12 +27,11 @@ def text_of(path: Path, shown: str, absent: str, *, exact: bool = False) -> str:
     `exact` keeps line endings as they are; otherwise each becomes a newline.
     """
     try:
-        with path.open(encoding="utf-8", newline="" if exact else None) as file:
-            return file.read()
+        return regular_text(path, newline="" if exact else None)
     except FileNotFoundError:
         raise BadInput("there is no such file", where=shown, hint=absent) from None
     except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}", where=shown, hint="it must be a readable text file") from None
+        raise BadInput(f"cannot be read: {error.strerror or error}", where=shown, hint="it must be a readable text file") from None
     except UnicodeDecodeError as error:
         what = f"not UTF-8 text: byte 0x{error.object[error.start]:02x}, {error.reason}"
         where = place(shown, bytes(error.object), error.start)

@@ -51,13 +51,15 @@ def record_of(fact: Fact) -> Entry:
     if fact.variant:
         major = fact.variant.major
         toolkit = (
-            f"cuda-version >={fact.variant},<{major + 1}" if fact.provider == "conda-forge" else f"cudatoolkit {fact.variant}.*"
+            f"cuda-version >={fact.variant},<{major + 1}"
+            if fact.provider in ("conda-forge", "rapidsai")
+            else f"cudatoolkit {fact.variant}.*"
         )
-        if fact.provider == "conda-forge" and major < 12:
+        if fact.provider in ("conda-forge", "rapidsai") and major < 12:
             toolkit = f"cuda-version >={fact.variant},<{major + 1}.0a0"
         needs = (*needs, "__cuda", toolkit, *([f"cudnn >={fact.cudnn}.1,<{fact.cudnn + 1}.0a0"] if fact.cudnn else []))
     py = minor.replace(".", "")
-    if fact.provider == "conda-forge":
+    if fact.provider in ("conda-forge", "rapidsai"):
         build = f"cuda{cu}_py{py}_{fact.cudnn or 0}" if fact.variant else f"cpu_py{py}_0"
     else:
         build = f"py{minor}_cuda{fact.variant}_0" if fact.variant else f"py{minor}_cpu_0"
@@ -98,6 +100,8 @@ def _at_the_end(fact: Fact, build: str) -> str:
     asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
     glob = next((words[2] for words in asked if len(words) > 2), "*")
     ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
+    if glob.endswith("{cu}py*"):  # cuda129py312, cuda_129py312
+        return re.sub(r"^cuda(\d+)_", rf"{glob.partition('{cu}')[0]}\1", build)
     if not glob.startswith("*_") or "*" in ending or f"{fact.variant}_" in ending:
         return build
     return f"py{str(fact.python).replace('.', '')}_{fact.cudnn or 0}_{ending}"

@@ -224,7 +224,10 @@ ADDED = len((REPO / TEMPLATE).read_text().splitlines()) + 1  # the line that `ad
             f"{TEMPLATE}:{ADDED}:1: cannot be rendered: access to attribute '__class__'",
         ),
         (added("# {{ groups.append(1) }}\n", TEMPLATE), f"{TEMPLATE}:{ADDED}:1: cannot be rendered: "),
-        (added("{% for i in range(10**9) %}{% endfor %}\n", TEMPLATE), f"{TEMPLATE}:{ADDED}:1: cannot be rendered: Range too big"),
+        (
+            added("{% for i in range(9) %}{% endfor %}\n", TEMPLATE),
+            f"{TEMPLATE}:{ADDED}:1: cannot be rendered: 'range' is undefined",
+        ),
         (added("{% include 'environment.yml.j2' %}\n", TEMPLATE), f"{TEMPLATE}:"),
         (written("", TEMPLATE), f"{TEMPLATE}:1:1: what it renders is not a conda environment"),
         (written("- a\n- b\n", TEMPLATE), f"{TEMPLATE}:1:1: what it renders is not a conda environment"),
@@ -277,7 +280,7 @@ def test_a_template_that_the_project_may_not_have_is_told_by_its_place(site: Wor
 
 def test_an_index_folder_that_does_not_exist_is_named(site: Workspace, tmp_path: Path) -> None:
     refused(
-        site, 2, f"{tmp_path / 'nowhere'}: no repodata in this index folder", "lock", "--update", "--index", tmp_path / "nowhere"
+        site, 2, f"--index {tmp_path / 'nowhere'}: there is no such folder", "lock", "--update", "--index", tmp_path / "nowhere"
     )
 
 

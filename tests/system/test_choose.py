@@ -312,12 +312,12 @@ def test_another_choice_is_found_and_explained_in_few_solves(site: Workspace, in
 # --- genuine records ------------------------------------------------------------------------------------------------------
 
 CASES = {
-    "flash-attn": (project_text('{pytorch: "*"}', "cu129", "dependencies: [flash-attn]\n", python=">=3.10"), "2.9.1 3.12"),
-    "xformers": (project_text('{pytorch: "*"}', "cu118", "dependencies: [xformers]\n", python=">=3.10"), "2.4.0 3.11"),
+    "flash-attn": (project_text('{pytorch: "*"}', "cu129", "dependencies: [flash-attn]\n", python=">=3.10"), "2.9.1 2.8.3 3.12"),
+    "xformers": (project_text('{pytorch: "*"}', "cu118", "dependencies: [xformers]\n", python=">=3.10"), "2.4.0 0.0.27 3.11"),
     "two frameworks": (project_text('{jax: "*", tensorflow: "*"}', "cu126", python=">=3.11"), "0.5.1 2.18.0 3.12"),
     "cuml": (
         project_text("{}", "cu129", "dependencies: [cuml]\n", python=">=3.11", channels="rapidsai, conda-forge"),
-        "3.12",
+        "26.2.1 26.2.0 3.12",
     ),
     "a companion": (
         project_text('{pytorch: {version: "2.9.1", with: [torchvision]}}', "cu129", python=">=3.10"),

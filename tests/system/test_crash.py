@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -109,7 +108,7 @@ def temporaries(site: Workspace) -> list[str]:
 
 def whole(site: Workspace, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> None:
     """Every file is the old one or the new one; the recorded index may hold records of both, and has all that the locks name."""
-    found = {name: data for name, data in site.files().items() if ".envgen-tmp" not in name}
+    found = {name: data for name, data in site.files().items() if ".envgen-" not in name}
     assert found.keys() == old.keys()
     between = [name for name, data in found.items() if data not in (old[name], new[name])]
     assert not [name for name in between if not name.startswith("index/")]
@@ -139,21 +138,27 @@ def healed(site: Workspace, index: Path, new: Mapping[str, bytes]) -> None:
     """The next run ends with the bytes of an undisturbed one."""
     done = site.envgen("lock", "--index", index)
     assert done.status == 0, done.err
-    assert {name: data for name, data in site.files().items() if ".envgen-tmp" not in name} == new
+    assert {name: data for name, data in site.files().items() if ".envgen-" not in name} == new
 
 
 # --- kill -9 --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def moments(old: Workspace, index: Path, tmp_path_factory: pytest.TempPathFactory) -> int:
+def moments(events: list[str]) -> int:
     """How many events an undisturbed run has."""
+    return len(events)
+
+
+@pytest.fixture(scope="module")
+def events(old: Workspace, index: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The events of an undisturbed run."""
     folder = tmp_path_factory.mktemp("moments")
     done = struck(copied(old, folder), index, 10**6, STRIKE_LOG=str(folder / "log"))
     assert done.status == 0, done.err
     events = (folder / "log").read_text().split()
     assert events.count("os.rename") >= 6  # three files of two targets
-    return len(events)
+    return events
 
 
 def test_killed_at_any_moment_of_the_writing_every_file_is_whole_and_the_next_run_heals(
@@ -237,27 +242,36 @@ def test_ctrl_c_while_writing_leaves_whole_files_and_no_temporary(
     healed(site, index, new)
 
 
-def test_ctrl_c_from_a_terminal_ends_a_run_that_waits_for_a_channel(site: Workspace) -> None:
-    """The server never answers; the interrupt comes while rattler waits."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        site.project(
-            "p",
-            PROJECT.replace('frameworks: {pytorch: "2.7"}\n', "").replace(
-                "conda-forge", f'"http://127.0.0.1:{silent.getsockname()[1]}/c"'
-            ),
-        )
-        before = site.files()
-        words = [sys.executable, "-m", "envgen", "lock"]
-        with subprocess.Popen(
-            words, cwd=site.root, env=dict(site.environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as run:
-            connection, _ = silent.accept()  # it asks
-            run.send_signal(signal.SIGINT)
-            out, err = run.communicate(timeout=60)
-            connection.close()
-    assert (run.returncode, out) == (130, "")
-    assert err.strip() == INTERRUPTED
-    assert site.files() == before
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_interrupted_between_two_renames_the_files_of_each_target_are_of_one_run(
+    old: Workspace, new: Mapping[str, bytes], index: Path, events: list[str], tmp_path: Path, sign: signal.Signals, status: int
+) -> None:
+    """At the second and the third rename of the three of each target."""
+    before, three = old.files(), ["os.rename"] * 3
+    moments = [n + more for n in range(len(events)) if events[n : n + 3] == three for more in (2, 3)]
+    assert len(moments) == 4  # of two targets
+    for at in moments:
+        (tmp_path / str(at)).mkdir()
+        site = copied(old, tmp_path / str(at))
+        done = struck(site, index, at, sign)
+        assert done.status == status, done.err
+        after = site.files()
+        for target in ("p/cpu/", "p/cu126/"):
+            names = [name for name in new if name.startswith(target)]
+            assert len(names) == 3
+            assert {name: after[name] for name in names} in ({name: files[name] for name in names} for files in (before, new)), at
+
+
+def test_verify_notices_a_target_whose_files_are_of_two_runs(site: Workspace, old: Workspace, new: Mapping[str, bytes]) -> None:
+    """As a run leaves them that is killed between two of its renames."""
+    site.restore({"p/cpu/environment.yml": new["p/cpu/environment.yml"]})
+    assert site.files() != old.files()
+    done = site.envgen("verify")
+    assert done.status == 1
+    assert done.out.count("error: other-run (linux-64)") == 1
+    assert "environments/p/cpu/conda-lock.yml" in done.out
+    site.restore({"p/cpu/conda-lock.yml": new["p/cpu/conda-lock.yml"]})
+    assert site.envgen("verify").status == 0
 
 
 # --- folders that cannot be written -----------------------------------------------------------------------------------------
@@ -473,3 +487,34 @@ def test_no_way_out_runs_the_interpreters_own_shutdown(
     done = site.envgen(*words, PYTHONPATH=path, ENVGEN_INDEX=str(index))
     assert done.status == status
     assert "the interpreter shuts down" not in done.err
+
+
+# --- interrupts while modules are imported --------------------------------------------------------------------------------
+
+IMPORTS = """
+import os, signal, sys
+_left = [int(os.environ["STRIKE_AT"])]
+_begun = []
+def _hook(event, arguments):
+    if event == "import":
+        if arguments[0] == "envgen.cli.main":
+            _begun.append(True)
+        if _begun:
+            _left[0] -= 1
+            if _left[0] == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+sys.addaudithook(_hook)
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_is_no_traceback(old: Workspace, tmp_path: Path) -> None:
+    """From the first import of the command line on; what comes before is Python's own."""
+    (tmp_path / "sitecustomize.py").write_text(IMPORTS)
+    path = os.pathsep.join((str(tmp_path), old.environment["PYTHONPATH"]))
+    ended = set()
+    for at in (1, 5, 20, 100, 300):
+        done = old.envgen("lock", "--offline", PYTHONPATH=path, STRIKE_AT=str(at), fresh=True)
+        assert "Traceback" not in done.err, (at, done.err)
+        ended.add(done.status)
+    assert -signal.SIGINT in ended  # while the command line is imported
+    assert 130 in ended  # while a command imports what it needs

@@ -215,13 +215,18 @@ def test_both_are_installed_and_probed(world: World, nvml: FakeNvml, target: str
 
 
 def test_one_without_releases_is_for_verify_and_probe_alone(world: World) -> None:
+    file = world.site.root / "matrices" / "quartz.yaml"
+    file.write_text(
+        "framework: quartz\nbecause: https://quartz.example\npackages:\n  - {conda: [quartz], only: cuda}\n", encoding="utf-8"
+    )
     path = world.site.project(
-        "q", f'python: "{MINOR}.*"\nframeworks: {{cupy: "*"}}\ntargets: [cu129]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+        "q", f'python: "{MINOR}.*"\nframeworks: {{quartz: "*"}}\ntargets: [cu129]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
     )
     done = world.site.envgen("lock", "q")
     path.unlink()
+    file.unlink()
     assert done.status == 2
     assert (
-        "project.yaml:2:14: matrices/ has no releases of cupy to choose from\n\nhint: put `cupy` under dependencies: instead"
+        "project.yaml:2:14: matrices/ has no releases of quartz to choose from\n\nhint: put `quartz` under dependencies: instead"
         in done.err
     )

@@ -580,7 +580,9 @@ def test_without_a_network_what_is_in_the_cache_is_enough_and_the_rest_is_an_err
     served(site.world.server, ".conda", lambda _: (500, b"gone"))
     site.installed()
     shutil.rmtree(site.prefix)
-    text = lock.read_text().replace(f"127.0.0.1:{site.world.server.port}", "127.0.0.1:9")
+    nobody = (f"127.0.0.1:{site.world.server.port}", "127.0.0.1:9")
+    elsewhere(lock.parent.parent / "project.yaml", *nobody)
+    text = elsewhere(lock, *nobody)
     lock.write_text(re.sub(r"  custom_metadata:\n(    .*\n)+", "", text))
     done = site.install(ENVGEN_CACHE=str(tmp_path / "empty"))
     assert done.status == 4
@@ -905,10 +907,18 @@ def _record(site: Site, url: str, scratch: Path) -> RepoDataRecord:
 # --- a mirror -------------------------------------------------------------------------------------------------------------
 
 
+def elsewhere(path: Path, old: str, new: str) -> str:
+    """Replace a text in a file; returns its new content."""
+    text = path.read_text().replace(old, new)
+    path.write_text(text)
+    return text
+
+
 def canonical(site: Site) -> None:
-    """The project's lock, as if its channel were one that cannot be reached from here."""
+    """The project and its lock, as if its channel were one that cannot be reached from here."""
+    elsewhere(site.workspace.root / "environments/p/project.yaml", site.world.server.url("c"), "https://conda.example.invalid/c")
     lock = site.workspace.root / "environments/p/cpu/conda-lock.yml"
-    text = lock.read_text().replace(site.world.server.url("c"), "https://conda.example.invalid/c")
+    text = elsewhere(lock, site.world.server.url("c"), "https://conda.example.invalid/c")
     lock.write_text(re.sub(r"  custom_metadata:\n(    .*\n)+", "", text))
 
 

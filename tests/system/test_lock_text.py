@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from unit.small import examples, project_of, small_matrix
 
 from envgen.channels.channel import locate
+from envgen.formats.conda_specs import NotCovered, ranges, read_spec
 from envgen.lock import condalock
-from envgen.lock.conda_specs import NotCovered, ranges, read_spec
 from envgen.lock.lock_text import dump, head, lock_texts
 from envgen.lock.pin import pin
 from envgen.model.errors import BadInput
@@ -215,7 +215,7 @@ def test_ranges_of_one_package_are_merged_as_conda_lock_merges_them(depends: lis
         found = ranges(depends)
     except NotCovered:
         return
-    assert found == condalock._dependencies(depends)
+    assert found == condalock._dependencies(depends, ())
 
 
 @pytest.mark.parametrize("folder", [REPO / "environments" / "index", SAMPLE], ids=["recorded", "sample"])
@@ -228,7 +228,7 @@ def test_the_dependencies_of_real_records_are_covered_and_read_the_same(folder: 
     assert len(found) > 200
     for depends in found:
         try:
-            assert ranges(depends) == dict(sorted(condalock._dependencies(depends).items()))
+            assert ranges(depends) == dict(sorted(condalock._dependencies(depends, ()).items()))
         except NotCovered as error:
             left.add(str(error))
     assert {spec for spec in left if not spec.endswith(".*.*")} == set()
@@ -370,7 +370,7 @@ def test_what_is_not_covered_is_written_by_conda_lock(item: Solved) -> None:
         lock_texts(item)
     files = [environment_file(item.resolution)]
     top, body = condalock.lock_texts("demo-cpu", item, files)
-    written = pin("demo-cpu", item, files, "0" * 64, {"python": "3.12"}).text
+    written = pin("demo-cpu", item, files, "0" * 64).text
     assert written.endswith(body)
     assert re.search(r"^    envgen-wanted: ", written, re.MULTILINE)
     assert f"{top['metadata']['content_hash']['linux-64']}" in written
@@ -386,7 +386,7 @@ def test_a_pip_section_is_not_covered(change: dict[str, tuple[str, ...]]) -> Non
 def test_a_package_without_md5_is_an_error_that_names_it(pin_with: str) -> None:
     item = solved({"linux-64": [record("python", md5=None)]})
     with pytest.raises(BadInput, match=r"python-1\.0-h0_0\.conda has no md5"):
-        pin("demo-cpu", item, [environment_file(item.resolution)], "0" * 64, {}, pin_with)  # type: ignore[arg-type]
+        pin("demo-cpu", item, [environment_file(item.resolution)], "0" * 64, pin_with)  # type: ignore[arg-type]
 
 
 def test_a_channel_is_written_with_the_placeholders_that_its_packages_have() -> None:

@@ -405,7 +405,9 @@ def real(tmp_path: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(scope="module")
 def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Channels made of all that this repository claims."""
-    return publish(tmp_path_factory.mktemp("claims"), whole(load_matrix(REPO / "matrices")), ("conda-forge", "pytorch", "nvidia"))
+    return publish(
+        tmp_path_factory.mktemp("claims"), whole(load_matrix(REPO / "matrices")), ("conda-forge", "pytorch", "nvidia", "rapidsai")
+    )
 
 
 def test_the_matrices_of_this_repository_say_what_genuine_records_hold(real: Path, sample: Path, records: Path) -> None:

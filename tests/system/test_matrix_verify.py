@@ -127,6 +127,48 @@ def test_builds_that_stand_for_several_cuda_versions_are_compared_with_one_row(t
     assert site.verify(complete=True).failed
 
 
+DELTA = """
+framework: delta
+because: https://delta.example
+providers:
+  conda-forge:
+    - releases: ">=1"
+      channels: [conda-forge]
+      cpu: []
+      cuda: ["delta {version}.*", "cuda-version {cuda}.*"]
+      because: https://delta.example/feedstock
+releases:
+  - version: "26.02.01"
+    builds:
+      - {provider: conda-forge, variants: ["11.8", "12.6"], platforms: [linux-64], python: "3.10-3.12"}
+"""
+
+
+def test_builds_that_a_pin_of_cuda_alone_tells_apart(tmp_path: Path) -> None:
+    """No build string says CUDA, and the records write the version with zeros."""
+    site = Site(tmp_path, {**HOSTS, "delta.yaml": DELTA})
+    plain = (replace(e, version="26.02.01", build=e.build.replace("cuda118_", "a").replace("cuda126_", "b")) for e in site.entries)
+    site.entries = [new if new.name == "delta" else old for old, new in zip(site.entries, plain, strict=True)]
+    found = site.verify(complete=True)
+    assert (others(found), unknown(found)) == ({}, [])
+    assert len([item for item in found.facts if item.fact.framework == "delta"]) == 2 * 3
+    site.edit("delta.yaml", ', "cuda-version {cuda}.*"', "")
+    assert {said[:2] for said in others(site.verify(complete=True)).values()} == {("refuted", "spelling")}
+
+
+def test_a_build_for_every_python_from_one_on_is_known_by_cpython(tmp_path: Path) -> None:
+    site = Site(tmp_path, {**HOSTS, "delta.yaml": DELTA.replace('["11.8", "12.6"]', '["12.6"]')})
+    (one, *_) = (entry for entry in site.entries if entry.name == "delta")
+    others_ = [entry for entry in site.entries if entry.name != "delta"]
+    needs = tuple(need for need in one.depends if not need.startswith("python"))
+    site.entries = [*others_, replace(one, version="26.02.01", build="cp310_abi3_0", depends=(*needs, "python", "cpython >=3.10"))]
+    assert unknown(site.verify(solve=False)) == []
+    site.edit("delta.yaml", '"3.10-3.12"', '"3.11-3.12"')
+    assert unknown(site.verify(solve=False)) == ["delta 26.2.1 cp310_abi3_0 linux-64"]
+    site.entries = [*others_, replace(one, version="26.02.01", build="pyh_0", depends=(*needs, "python"))]
+    assert unknown(site.verify(solve=False)) == [], "it names no Python at all"
+
+
 # --- what a channel withdrew ----------------------------------------------------------------------------------------------
 
 WITHDRAWN = """\

@@ -184,6 +184,31 @@ def test_an_environment_of_the_target_is_installed_from_its_lock(site: Site, tmp
     installed = {path.name for path in (prefix / "conda-meta").glob("*.json")}
     assert f"pytorch-{RELEASE}-cuda129_generic_py312h1234567_0.json" in installed
     assert f"target {target}" in site.run("verify", prefix)
+    record = json.loads(next((prefix / "conda-meta").glob("pytorch-*.json")).read_text(encoding="utf-8"))
+    assert record["requested_specs"] == [f"pytorch {RELEASE}.* cuda129*"]
+
+
+def test_a_selector_that_changed_is_found_by_verify_and_by_the_check_of_locks(site: Site) -> None:
+    path = site.lock("gpu").with_name("environment.yml")
+    text = path.read_text(encoding="utf-8")
+    swapped = text.replace("[linux64]", "[other]").replace("[win64]", "[linux64]").replace("[other]", "[win64]")
+    assert swapped != text
+    path.write_text(swapped, encoding="utf-8")
+    said = site.run("verify", "--target", "gpu", status=1)
+    assert {"other-run (linux-64)", "other-run (win-64)"} <= set(re.findall(r"other-run \(\S+\)", said))
+    assert "p-gpu: the requirements changed: environment.yml says something else" in site.run("lock", "--check", "p", status=1)
+    site.run("lock", "p", "--offline")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_what_is_locked_for_each_platform_stays_when_a_dependency_is_added(site: Site) -> None:
+    before = builds(site.lock("gpu"))
+    site.run("remove", "p", "einops", "--index", site.channels)
+    assert "einops" not in site.lock("gpu").read_text(encoding="utf-8")
+    assert "einops" in site.run("add", "p", "einops", "--target", "gpu", "--index", site.channels)
+    assert builds(site.lock("gpu")) == before
+    assert "einops" not in site.lock("cpu").read_text(encoding="utf-8")
+    assert "Nothing to do" in site.run("lock", "p", "--index", site.channels)
 
 
 def test_a_conflict_has_the_lines_of_the_target_and_of_its_driver(site: Site) -> None:

@@ -222,6 +222,13 @@ def test_a_command_that_is_not_there_is_told(site: Site) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize("word", ["-a", "-c", "-l", "--help", "-"])
+def test_a_word_like_an_option_reaches_no_shell(site: Site, word: str) -> None:
+    done = site.run(word, "true")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == f"error: `{word}` is not a command\n\nhint: write the command first, then its options\n"
+
+
 def test_without_a_command_it_is_a_usage_error(site: Site) -> None:
     done = site.workspace.envgen("run", "p")
     assert done.status == 2

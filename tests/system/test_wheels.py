@@ -229,6 +229,20 @@ def test_a_wheel_that_cannot_be_fetched_is_no_solution(site: Site) -> None:
     assert not site.prefix.exists()
 
 
+@pytest.mark.parametrize("fault", ["silent", "drips"])
+def test_a_server_that_sends_nothing_or_too_little_is_given_up(site: Site, fault: str) -> None:
+    from system import faulty
+
+    how = faulty.silent if fault == "silent" else faulty.drip
+    with faulty.faulty(site.server.folder, faulty.only("tinyops-1.0-py3-none-any.whl", how)) as server:
+        url = f"{site.server.url('simple')}/tinyops"
+        edited(site, lambda text: text.replace(url, f"{server.url('simple')}/tinyops"))
+        done = site.install(ENVGEN_TIMEOUT="2")
+    assert done.status == 4, done.err
+    assert "the server of the pip packages sent" in done.err
+    assert not site.prefix.exists()
+
+
 def edited(site: Site, change: Callable[[str], str]) -> None:
     """Change a lock as a person or another tool does: without the stamp."""
     text = re.sub(r"  custom_metadata:\n(    .*\n)+", "", site.lock.read_text())

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import settings
+from unit.small import real_matrix
 
-from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 
 # The same examples in every run; ENVGEN_EXAMPLES=10 makes ten times as many, and other ones each time; 0.2 makes a fifth of them, for
@@ -33,9 +32,9 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session")
-def real(repo: Path) -> Matrix:
+def real() -> Matrix:
     """The facts of this repository."""
-    return load_matrix(repo / "matrices")
+    return real_matrix()
 
 
 @pytest.fixture(autouse=True)

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
+from unit.small import real_matrix
+
 from envgen.machine.system import inspect_system
-from envgen.matrix.load import load_matrix
-from envgen.model.catalogue import Catalogue
 from envgen.model.machine import System
 
 
 def inspect(root: Path, environ: Mapping[str, str], platform: str = "linux-64") -> System:
     """A machine below `root`, with the names of libraries and modules of this repository's matrices."""
-    return inspect_system(_catalogue(), root, environ, platform)
-
-
-@cache
-def _catalogue() -> Catalogue:
-    """The packages of this repository's matrices."""
-    return load_matrix(Path(__file__).parents[2] / "matrices").catalogue
+    return inspect_system(real_matrix().catalogue, root, environ, platform)
 
 
 def build(root: Path, files: Mapping[str, str]) -> Path:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import pytest
+import yaml
 from hypothesis import settings
 
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.project import Project
-from envgen.project.load import load_project
+from envgen.project import load
+from envgen.yamlfile.document import parse
+
+REPO = Path(__file__).parents[2]
 
 ALPHA = """\
 framework: alpha
@@ -177,6 +183,12 @@ def with_change(name: str, old: str, new: str) -> dict[str, str]:
 
 
 @cache
+def real_matrix() -> Matrix:
+    """The facts of this repository, read once in a process."""
+    return load_matrix(REPO / "matrices")
+
+
+@cache
 def small_matrix() -> Matrix:
     """The small matrix, read once."""
     with TemporaryDirectory() as folder:
@@ -185,11 +197,7 @@ def small_matrix() -> Matrix:
 
 def project_of(text: str, matrix: Matrix | None = None, name: str = "demo") -> Project:
     """A project from the text of its file."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / name / "project.yaml"
-        path.parent.mkdir()
-        path.write_text(text, encoding="utf-8")
-        return load_project(path, f"environments/{name}/project.yaml", matrix or small_matrix())
+    return load.project_of(parse(text, f"environments/{name}/project.yaml"), name, matrix or small_matrix())
 
 
 def refused(do: Callable[[], object]) -> BadInput | None:
@@ -199,6 +207,23 @@ def refused(do: Callable[[], object]) -> BadInput | None:
     except BadInput as error:
         return error
     return None
+
+
+def assert_none(found: Iterable[object]) -> None:
+    """Fail where anything was found, with all of it: one a line, which pytest does not shorten."""
+    rows = list(map(str, found))
+    if rows:
+        pytest.fail("\n".join(["", *rows]), pytrace=False)
+
+
+def data_of(text: str) -> Any:
+    """YAML as data, by the parser in C: the one in Python takes ten times as long."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
+def yaml_of(data: object) -> str:
+    """Data as YAML, keys in the order that they have."""
+    return yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
 
 
 def examples(count: int, least: int = 5) -> settings:

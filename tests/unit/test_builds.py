@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPO
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.small import examples
+from unit.small import examples, real_matrix
 
 from envgen.formats.builds import (
     applies,
@@ -21,10 +20,9 @@ from envgen.formats.builds import (
     needs_cuda,
     requirement_name,
 )
-from envgen.matrix.load import load_matrix
 from envgen.model.packages import LockedPackage
 
-KNOWN = load_matrix(REPO / "matrices").catalogue
+KNOWN = real_matrix().catalogue
 
 
 def conda(name: str, version: str = "1", build: str = "h1234567_0", platform: str = "linux-64") -> LockedPackage:

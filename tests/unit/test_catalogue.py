@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPO
-from unit.small import FILES, refused, small_matrix, write_matrix
+from unit.small import FILES, real_matrix, refused, small_matrix, write_matrix
 
 from envgen.matrix.load import load_matrix
 from envgen.model.catalogue import Catalogue, KnownPackage, Manager
 from envgen.model.packages import LockedPackage
 
-KNOWN = load_matrix(REPO / "matrices").catalogue
+KNOWN = real_matrix().catalogue
 SMALL = small_matrix().catalogue
 
 

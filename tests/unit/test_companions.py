@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPO
-from unit.small import project_of, refused, with_change, write_matrix
+from unit.small import project_of, real_matrix, refused, with_change, write_matrix
 
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
@@ -15,7 +14,7 @@ from envgen.resolver.specs import requests
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
     """The facts of this repository."""
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 def answer(matrix: Matrix, frameworks: str, target: str, platform: str, channels: str = "conda-forge") -> dict[str, str]:

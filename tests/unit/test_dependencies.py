@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import REPO
-from unit.small import FILES, project_of, write_matrix
+from unit.small import FILES, project_of, real_matrix, write_matrix
 
 from envgen.cli.lock_report import resolutions_json, resolutions_text
 from envgen.matrix.load import load_matrix
@@ -29,7 +28,7 @@ dependencies: [numpy, cudnn, "cuda-nvcc 12.*"]
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
     """The facts of this repository."""
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 @pytest.mark.parametrize(

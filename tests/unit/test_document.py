@@ -112,6 +112,27 @@ def test_tags_of_python_and_unknown_tags_are_refused_and_nothing_is_run(text: st
     assert ADDRESS.match(refusal(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('a: "\\e[2J"\n', "f.yaml:1:4: the character U+001B is not supported"),
+        ('a: "x\\r::error::y"\n', "f.yaml:1:4: the character U+000D is not supported"),
+        ("a: b\nc: d\u202ee\n", "f.yaml:2:4: the character U+202E is not supported"),
+        ('"a\\0": b\n', "f.yaml:1:1: the character U+0000 is not supported"),
+        ('gpus: [V100, "１２.0"]\n', "f.yaml:1:14: the digit １ (U+FF11) is not supported"),
+    ],
+)
+def test_what_a_reviewer_cannot_see_and_digits_of_other_scripts_are_refused(text: str, message: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse(text, "f.yaml")
+    assert str(caught.value).startswith(message)
+
+
+def test_letters_of_any_script_line_breaks_and_tabs_are_fine() -> None:
+    text = 'because: |\n  größer ≥ 2\n  漢字\u00a0é\nother: "a\\tb"\n'
+    assert parse(text, "f.yaml").data == {"because": "größer ≥ 2\n漢字\u00a0é\n", "other": "a\tb"}
+
+
 def test_two_documents_in_one_file_are_refused_at_the_second() -> None:
     assert refusal("name: a\n---\nname: b\n").startswith("f.yaml:2:1: expected a single document, found another")
 

@@ -55,3 +55,45 @@ def test_a_near_miss_is_suggested_and_else_the_list_is_shown() -> None:
 @given(st.lists(st.text(min_size=1, max_size=6), unique=True, min_size=1))
 def test_what_is_known_is_its_own_nearest(known: list[str]) -> None:
     assert closest(known[0], known) == f"did you mean `{known[0]}`?"
+
+
+# --- a fault of envgen itself ---------------------------------------------------------------------------------------------
+
+
+class Panic(BaseException):
+    """As rattler's: no Exception."""
+
+
+@pytest.mark.parametrize("fault", [KeyError("x\n::error::y"), RuntimeError(""), RecursionError("deep"), Panic("at\x1b[2J")])
+def test_a_fault_of_envgen_is_one_line_that_asks_for_a_report(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from envgen.cli import main
+
+    def broken(**_: object) -> int:
+        raise fault
+
+    monkeypatch.delenv("ENVGEN_TRACEBACK", raising=False)
+    monkeypatch.setattr(main.main, "main", broken)
+    assert main._status() == 70
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("error: a fault of envgen ")
+    assert f": {type(fault).__name__}: " in err
+    assert "please report this" in err
+    assert "\x1b" not in err
+    monkeypatch.setenv("ENVGEN_TRACEBACK", "1")
+    assert main._status() == 70
+    assert capsys.readouterr().err.startswith("Traceback (most recent call last):\n")
+
+
+@pytest.mark.parametrize(("ending", "status"), [(KeyboardInterrupt(), 130), (BadInput("x"), 2), (OSError("x"), 2)])
+def test_what_a_user_can_cause_is_no_fault(ending: BaseException, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from envgen.cli import main
+
+    def broken(**_: object) -> int:
+        raise ending
+
+    monkeypatch.setattr(main.main, "main", broken)
+    assert main._status() == status

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -396,10 +398,85 @@ def test_a_folder_that_is_no_environment_is_refused(tmp_path: Path) -> None:
     assert str(refused(lambda: read_any(tmp_path, "here"))).startswith("here: it holds no packages")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x"}', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "x"}', "\x00", "[" * 200_000, '{"name": ' + "9" * 5000 + "}"])
 def test_a_record_that_is_none_is_refused_with_its_name(text: str, prefix: Path) -> None:
     (prefix / "conda-meta" / "bad.json").write_text(text, encoding="utf-8")
-    assert str(refused(lambda: read_prefix(prefix, "env"))).startswith("env/conda-meta/bad.json: not a package record")
+    assert str(refused(lambda: read_prefix(prefix, "env"))).startswith(
+        ("env/conda-meta/bad.json: not a package record", "env/conda-meta/bad.json:1:")
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version: 6\nenvironments: " + "[" * 200_000,
+        "version: 6\nenvironments:\n" + "[a,\n" * 200_000,
+        "version: 6\nenvironments:\n  " + "- " * 200_000,
+        "version: 6\nenvironments: " + "{a: " * 200_000,
+        "[" * 200_000,
+        '[{"name": "x", "version": ' + "9" * 5_000 + "}]",
+    ],
+)
+def test_what_is_nested_without_end_or_has_endless_numbers_is_refused_soon(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pixi.lock").write_text(text)
+    begun = time.perf_counter()
+    assert str(refused(lambda: read_any(tmp_path / "pixi.lock", "pixi.lock"))).startswith("pixi.lock")
+    assert time.perf_counter() - begun < 5
+
+
+CONDA_LOCK = """\
+version: 1
+metadata:
+  channels:
+  - url: conda-forge
+  platforms: [linux-64]
+package:
+- name: numpy
+  version: 2.2.6
+  manager: conda
+  platform: linux-64
+  dependencies:
+    python: '>=3.12'
+  url: https://conda.anaconda.org/conda-forge/linux-64/numpy-2.2.6-py312h72c5963_0.conda
+  hash:
+    sha256: c3b3ff686c86ed3ec7a2cc38053fd6234260b64286c2bd573e436156f39d14a7
+  category: main
+  optional: false
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("numpy\n", '"a\\n::error::x"\n', r"l.yml:7:3: not the name of a package: 'a\n::error::x'"),
+        ("numpy\n", "../x\n", "l.yml:7:3: not the name of a package: '../x'"),
+        ("numpy\n", "'a b'\n", "l.yml:7:3: not the name of a package: 'a b'"),
+        ("numpy\n", "$HOME\n", "l.yml:7:3: not the name of a package: '$HOME'"),
+        ("2.2.6\n", "２.2.6\n", "l.yml:8:12: the digit ２ (U+FF12) is not supported"),
+        ("2.2.6\n", "2/6\n", "l.yml:7:3: not the version of a package: '2/6'"),
+        ("2.2.6\n", "9" * 5_000 + "\n", "l.yml:7:3: not the version of a package: '999"),
+        ("'>=3.12'", '"\\e[2J"', "l.yml:12:13: the character U+001B is not supported"),
+        ("'>=3.12'", "'>=３.12'", "l.yml:12:13: the digit ３ (U+FF13) is not supported"),
+        ("https://conda.anaconda.org", "http://[x", "l.yml:7:3: not the URL of a package: 'http://[x"),
+        ("c3b3ff", '"\\u202e"', "l.yml:"),
+        ("url: conda-forge\n", "url: http://[x/c\n", "l.yml: not a channel: 'http://[x/c'"),
+        ("[linux-64]", '["linux-64\\n::error::x"]', r"l.yml: not a platform: 'linux-64\n::error::x'"),
+    ],
+)
+def test_a_text_that_cannot_be_what_it_stands_for_is_refused_by_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (tmp_path / "l.yml").write_text(CONDA_LOCK)
+    assert read_any(tmp_path / "l.yml", "l.yml")[0].packages[0].name == "numpy"
+    (tmp_path / "l.yml").write_text(CONDA_LOCK.replace(old, new, 1))
+    assert str(refused(lambda: read_any(tmp_path / "l.yml", "l.yml"))).startswith(said)
+
+
+@pytest.mark.parametrize("field", ["md5", "sha256", "depends", "constrains", "files", "url", "subdir"])
+@pytest.mark.parametrize("value", [5, 1.5, True, {"a": [1]}, [1, {"a": 2}], "text"])
+def test_a_record_with_a_value_of_another_kind_is_no_traceback(prefix: Path, field: str, value: object) -> None:
+    record = next((prefix / "conda-meta").glob("*.json"))
+    record.write_text(json.dumps({**json.loads(record.read_text()), field: value}))
+    with suppress(BadInput):
+        read_any(prefix, "env")
 
 
 # --- whatever it is -------------------------------------------------------------------------------------------------------

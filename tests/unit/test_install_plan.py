@@ -15,7 +15,7 @@ from envgen.formats.installed_files import damaged_files, listed_files, located,
 from envgen.install.history import appended
 from envgen.install.locked import PlatformLock, dist_name, read
 from envgen.install.plan import Installed, InstallPlan, interpreter, plan, same_archive
-from envgen.install.records import spelled
+from envgen.install.records import from_lock, spelled
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 
@@ -185,7 +185,7 @@ def test_a_history_that_was_written_by_hand_is_continued(text: str) -> None:
 
 def test_the_specs_of_an_environment_yml_are_those_of_conda() -> None:
     text = "name: x\ndependencies:\n  - python 3.12.*\n  - conda-forge::numpy >=2\n  - pip:\n      - einops\n"
-    assert read_specs(text, "environment.yml") == ("python 3.12.*", "conda-forge::numpy >=2")
+    assert read_specs(text, "environment.yml", "linux-64") == ("python 3.12.*", "conda-forge::numpy >=2")
     assert [spec_name(spec) for spec in ("Python=3.12", "a::b-c >=1", "x[build=cuda*]", "numpy>=2", "")] == [
         *("python", "b-c", "x", "numpy", "")
     ]
@@ -193,12 +193,12 @@ def test_the_specs_of_an_environment_yml_are_those_of_conda() -> None:
 
 @pytest.mark.parametrize("text", ["", "name: x\n", "dependencies:\n", "dependencies: 3\n", "- a\n"])
 def test_an_environment_yml_without_dependencies_has_no_specs(text: str) -> None:
-    assert read_specs(text, "environment.yml") == ()
+    assert read_specs(text, "environment.yml", "linux-64") == ()
 
 
 def test_an_environment_yml_that_is_not_yaml_is_told_by_its_place() -> None:
     with pytest.raises(BadInput, match=r"environment\.yml:\d+:\d+"):
-        read_specs("dependencies: [a\n", "environment.yml")
+        read_specs("dependencies: [a\n", "environment.yml", "linux-64")
 
 
 LOCK = """\
@@ -287,3 +287,13 @@ def test_the_files_of_a_wheel_are_those_of_its_record(tmp_path: Path) -> None:
     }
     (info / "RECORD").unlink()
     assert list(wheel_files(tmp_path, wheel)) == ["lib/python3.12/site-packages/w-1.dist-info/RECORD"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": "1..x!"}, {"version": "1e!"}, {"build": "a'b"}, {"name": "x+y!"}, {"sha256": "xyz"}, {"md5": "1"}],
+)
+def test_a_package_that_rattler_cannot_read_is_bad_input(change: dict[str, str]) -> None:
+    told = {"name": "x", "version": "1.0", "build": "0", "url": "https://h/c/noarch/x-1.0-0.conda", "sha256": "ab" * 32, **change}
+    with pytest.raises(BadInput):
+        from_lock(LockedPackage(manager="conda", platform="linux-64", **told))

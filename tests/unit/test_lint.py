@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from unit.small import FILES, write_matrix
 
-from envgen.curate.lint.json_schema import first_line, kind_of, write_schemas
+from envgen.curate.lint.json_schema import first_line, kind_of, schemas
 from envgen.curate.lint.lint import RULES, lint_matrices
 from envgen.curate.lint.registry import LintFinding
 from envgen.curate.lint.report import lint_json, lint_summary, lint_text
@@ -63,7 +63,9 @@ def lint(folder: Path, files: Mapping[str, str], today: date = TODAY) -> tuple[L
     """What lint finds in a repository with these matrix files."""
     layout = Layout(folder)
     write_matrix(layout.matrices, files)
-    write_schemas(layout)
+    layout.schemas.mkdir(exist_ok=True)
+    for schema in schemas():
+        (layout.schemas / schema.name).write_text(schema.text, encoding="utf-8")
     findings, refused = lint_matrices(layout, today)
     assert refused == ()
     return findings
@@ -203,6 +205,7 @@ SLIPS = [
     ("spelling", ("beta.yaml", '">=560"', '">=560.8"'), 'beta.yaml:22:48: ">=560.8" is not in the usual spelling'),
     ("order", ("beta.yaml", "[linux-64, osx-arm64]", "[osx-arm64, linux-64]"), "beta.yaml:14:73: linux-64 comes after osx-arm64"),
     ("order", ("alpha.yaml", '["11.8", "12.6"]', '["12.6", "11.8"]'), "alpha.yaml:29:52: 11.8 comes after 12.6"),
+    ("order", ("alpha.yaml", '["11.8", "12.6"]', '["12.*", "11.8"]'), "alpha.yaml:29:52: 11.8 comes after 12.*"),
     ("order", ("gpus.yaml", '"8.0"', '"6.0"'), "gpus.yaml:8:5: 7.0 comes after 6.0"),
     ("order", ("cudnn.yaml", "[11, 12]", "[12, 11]"), "cudnn.yaml:6:39: 11 comes after 12"),
     ("order", ("alpha.yaml", "[vendor, conda-forge]", "[vendor, conda-forge, vendor]"), "alpha.yaml:15:39: vendor is written twice"),
@@ -235,6 +238,8 @@ def test_every_rule_has_a_slip() -> None:
 TOOLKITS = '  - {version: "11.8"'
 RIGHT = {
     "two builds of one release, each with its cuDNN": [("beta.yaml", GPU_ROW, GPU_ROW + GPU_ROW.replace("cudnn: 9", "cudnn: 8"))],
+    "a framework none of whose builds links cuDNN": [("beta.yaml", ", cudnn: 9", ""), ("beta.yaml", ", cudnn: 8", "")],
+    "builds for every CUDA of a range": [("beta.yaml", '["12.6"]', '[">=11,<12", "12.*"]')],
     "two frameworks that need two Pythons never share an environment": [
         needs('when: {beta: "3.1"}, need: {python: "3.11"}'),
         needs('when: {alpha: "2.1"}, need: {python: "3.12"}'),
@@ -287,7 +292,7 @@ def test_the_matrices_of_this_repository_are_clean() -> None:
 
 def test_every_file_is_read_and_everything_in_it_is_told_before_a_rule_is_asked(tmp_path: Path) -> None:
     files = changed(
-        ("beta.yaml", "because: https://beta.example\n", 'because: "\u200b"\n'),
+        ("beta.yaml", "because: https://beta.example\n", 'because: "  "\n'),
         ("beta.yaml", '"3.1.0"', "3.1"),
         ("cuda.yaml", "major: 12", "major: twelve"),
         ("gpus.yaml", "gpus:", "gpus: ["),

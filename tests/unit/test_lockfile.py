@@ -31,13 +31,15 @@ package:
 """
 CHOSEN = {"python": "3.12", "pytorch": "2.7.1"}
 DOWNLOADS = {"linux-64": Download(53, 204511318), "win-64": Download(7, 0, exact=False)}
+CELLS = {"linux-64": "cd" * 32, "win-64": "ef" * 32}
+STAMP = Stamp(wanted="ab" * 32, cells=CELLS, chosen=CHOSEN, packages=digest(BODY), downloads=DOWNLOADS)
 
 
 def lock(chosen: dict[str, str] = CHOSEN, downloads: dict[str, Download] = DOWNLOADS, body: str = BODY) -> str:
     """A lock as envgen writes it, as far as the stamp goes."""
     meta = {
         "platforms": list(downloads),
-        "custom_metadata": metadata(Stamp(wanted="ab" * 32, chosen=chosen, packages=digest(body), downloads=downloads)),
+        "custom_metadata": metadata(replace(STAMP, chosen=chosen, packages=digest(body), downloads=downloads)),
     }
     return "# head\n" + yaml.safe_dump({"version": 1, "metadata": meta}, sort_keys=False, width=10**6) + body
 
@@ -50,7 +52,7 @@ def refusal(text: str) -> str:
 
 
 def test_a_stamp_is_read_back_as_it_was_written() -> None:
-    assert read_stamp(lock(), "f.yml") == Stamp(wanted="ab" * 32, chosen=CHOSEN, packages=digest(BODY), downloads=DOWNLOADS)
+    assert read_stamp(lock(), "f.yml") == STAMP
 
 
 def test_the_reasons_in_a_stamp_are_read_back_and_a_lock_without_any_has_no_key_for_them() -> None:
@@ -58,10 +60,23 @@ def test_the_reasons_in_a_stamp_are_read_back_and_a_lock_without_any_has_no_key_
         "pytorch": "pytorch 2.6.0, not 2.7.1: a 1.0 (x.yaml:6) needs pytorch <2.7",
         "python": "python 3.11, not 3.12: b needs it",
     }
-    stamp = Stamp(wanted="ab" * 32, chosen=CHOSEN, packages=digest(BODY), downloads=DOWNLOADS, moved=moved)
+    stamp = replace(STAMP, moved=moved)
     meta = {"platforms": list(DOWNLOADS), "custom_metadata": metadata(stamp)}
     assert read_stamp(yaml.safe_dump({"version": 1, "metadata": meta}, sort_keys=False) + BODY, "f.yml") == stamp
     assert "envgen-moved" not in lock()
+
+
+def test_dropped_platforms_and_the_date_of_a_stamp_are_read_back_and_not_written_where_there_are_none() -> None:
+    stamp = replace(STAMP, dropped=("osx-arm64", "win-64"), exclude_newer="2026-06-01T00:00:00+00:00")
+    meta = {"platforms": list(DOWNLOADS), "custom_metadata": metadata(stamp)}
+    assert read_stamp(yaml.safe_dump({"version": 1, "metadata": meta}, sort_keys=False) + BODY, "f.yml") == stamp
+    assert not [key for key in ("envgen-dropped", "envgen-exclude-newer") if key in lock()]
+
+
+def test_a_lock_of_an_older_envgen_has_a_stamp_without_cells() -> None:
+    """It is locked again, with all its packages."""
+    text = "".join(line for line in lock().splitlines(keepends=True) if "envgen-cells" not in line)
+    assert read_stamp(text, "f.yml") == replace(STAMP, cells={})
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True)
@@ -80,9 +95,7 @@ VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}((rc|b|a)[0-9])?", fullm
 )
 def test_any_stamp_is_read_back_as_it_was_written(chosen: dict[str, str], python: str, downloads: dict[str, Download]) -> None:
     chosen = {"python": python, **chosen}
-    assert read_stamp(lock(chosen, downloads), "f.yml") == Stamp(
-        wanted="ab" * 32, chosen=chosen, packages=digest(BODY), downloads=downloads
-    )
+    assert read_stamp(lock(chosen, downloads), "f.yml") == replace(STAMP, chosen=chosen, downloads=downloads)
 
 
 @pytest.mark.parametrize("gone", ["envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads"])

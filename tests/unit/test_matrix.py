@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
-from unit.small import FILES, examples, refused, small_matrix, with_change, write_matrix
+from unit.small import FILES, data_of, examples, refused, small_matrix, with_change, write_matrix, yaml_of
 
 from envgen.matrix.fields import AXES
 from envgen.matrix.load import load_matrix
@@ -24,7 +23,8 @@ from envgen.resolver.specs import spelled
 
 REPO = Path(__file__).parents[2]
 ADDRESS = re.compile(r"(?s)matrices/[a-z_]+\.yaml:[1-9]\d*:[1-9]\d*: .")
-SPEC = re.compile(r"(?:[a-z0-9-]+::)?[a-z0-9][a-z0-9_.-]*(?: [0-9][0-9.]*\.\*(?: [A-Za-z0-9_.*]+)?)?")
+LINUX_AND_WINDOWS = {"linux-64", "linux-aarch64", "win-64"}
+SPEC = re.compile(r"(?:[a-z0-9-]+::)?[a-z0-9][a-z0-9_.-]*(?: (?:[0-9][0-9.]*\.\*|==[0-9][0-9a-z.]*)(?: [A-Za-z0-9_.*]+)?)?")
 
 
 # --- small and broken -----------------------------------------------------------------------------------------------------
@@ -147,11 +147,11 @@ REAL = {path.name: path.read_text(encoding="utf-8") for path in sorted((REPO / "
 
 def _short(name: str) -> str:
     """A real file with few rows in its lists, so that many examples cost little."""
-    data = yaml.safe_load(REAL[name])
+    data = data_of(REAL[name])
     for key in ("releases", "toolkits", "constraints", "gpus", "advice"):
         if key in data:
             data[key] = data[key][:2] + data[key][-1:]
-    return str(yaml.safe_dump(data, sort_keys=False))
+    return yaml_of(data)
 
 
 SHORT = {name: _short(name) for name in REAL if name != "cuda.yaml"} | {"cuda.yaml": REAL["cuda.yaml"]}
@@ -185,10 +185,10 @@ def test_a_damaged_matrix_is_a_matrix_or_bad_input_with_an_address(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     name = data.draw(st.sampled_from(sorted(SHORT)))
-    tree = yaml.safe_load(SHORT[name])
+    tree = data_of(SHORT[name])
     path = data.draw(st.sampled_from(list(_nodes(tree))))
     how = data.draw(st.sampled_from(["delete", "replace", "rename"]))
-    text = yaml.safe_dump(_damaged(tree, path, how, data.draw(DAMAGE)), sort_keys=False)
+    text = yaml_of(_damaged(tree, path, how, data.draw(DAMAGE)))
     folder = write_matrix(tmp_path_factory.getbasetemp() / "damaged", {**SHORT, name: text})
     error = refused(lambda: load_matrix(folder))
     assert error is None or (ADDRESS.match(str(error)) and error.hint)
@@ -292,9 +292,9 @@ def test_every_spec_that_can_be_asked_for_has_its_holes_filled_and_reads_as_name
 
 
 def test_a_spelling_of_a_cuda_build_names_that_cuda(real: Matrix) -> None:
-    """Without a build string that says CUDA the solver may take the CPU build, status 0."""
+    """Without a build string that says CUDA the solver may take the CPU build, status 0; unless there is none."""
     for release, provider, variant in _variants(real):
-        if variant is not None:
+        if variant is not None and any(None in build.variants for build in release.builds if build.platforms & LINUX_AND_WINDOWS):
             spelling = next(
                 row for row in real.frameworks[release.framework].providers[provider] if release.version in row.releases
             )
@@ -319,10 +319,11 @@ def test_every_build_of_a_companion_goes_with_a_release_of_its_framework_that_ha
 
 def test_cuda_rows_name_a_cudnn_major_and_cpu_rows_none(real: Matrix) -> None:
     for framework in real.frameworks.values():
-        for release in framework.releases:
-            for build in release.builds:
-                if not framework.companion_of:
-                    assert (build.cudnn is None) == (build.variants == {None}), (release.at, build)
+        builds = [build for release in framework.releases for build in release.builds]
+        linking = any(build.cudnn for build in builds)
+        for build in builds:
+            if not framework.companion_of:
+                assert (build.cudnn is not None) == (linking and build.variants != {None}), build
 
 
 def test_driver_floors_are_never_above_the_driver_a_toolkit_came_with(real: Matrix) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from unit.small import PROJECT, project_of, small_matrix
 from unit.test_resolve import project_text
 
 from envgen.explain.explain import conflict
 from envgen.lock import render
-from envgen.lock.plan import locked_only, stamped
+from envgen.lock.hold import Hold, held_choices, stamped
 from envgen.machine.fit import project_fits
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
@@ -22,7 +23,7 @@ from envgen.model.project import Project
 from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
 from envgen.resolver import specs
-from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.resolver.resolve import Unsatisfiable, answer, resolve
 
 FILE = "environments/demo/project.yaml"
 NAMES = "a target of your own has a name of its own: lower case letters, digits and `-`, such as old-cluster"
@@ -147,8 +148,11 @@ def test_a_stamp_with_a_build_for_one_platform_allows_that_and_no_other(real: Ma
     (found,) = resolve(real, project)
 
     def kept(chosen: dict[str, str]) -> Resolution:
-        stamp = Stamp(wanted="", chosen=chosen, packages="", downloads={}, moved={})
-        return resolve(real, project, locked_only({"cu129": stamp}))[0]
+        stamp = Stamp(wanted="", cells={}, chosen=chosen, packages="", downloads={})
+        hold = Hold(stamps={"cu129": stamp}, python=True, whole=frozenset({"cu129"}))
+        found = answer(hold.problem(real, project))
+        assert found
+        return found[0]
 
     assert (kept(stamped(found)).choices, kept(stamped(found)).platforms) == (found.choices, found.platforms)
     assert kept({**stamped(found), "pytorch-build-linux-64": "12.8"}).platforms == ("win-64",)
@@ -192,6 +196,37 @@ def test_a_machine_is_judged_by_the_cuda_of_its_platform(real: Matrix) -> None:
     project = real_project(real, '{gpu: {cuda: {linux-64: "13.0", win-64: "12.8"}}}')
     (fit,) = project_fits(Machine(driver=Version("570.26"), cuda=Version("12.8")), real, project)
     assert (fit.target, str(fit.cuda), fit.runs) == ("gpu", "13.0", False)
+
+
+def test_a_constraint_on_what_is_chosen_raises_the_driver_of_each_platform(real: Matrix) -> None:
+    targets = '{gpu: {cuda: {linux-64: "12.9", linux-aarch64: "13.0"}}}'
+    text = project_text('{cudf: ">=25.10"}', "TARGETS", python="3.12", platforms="linux-64, linux-aarch64")
+    text = text.replace("[TARGETS]", targets).replace("[conda-forge]", "[rapidsai, conda-forge]")
+    (found,) = resolve(real, project_of(text, real))
+    assert {pin.name: pin.version for pin in found.pins if pin.name.startswith("driver")} == {
+        "driver (linux-64)": ">=535 (linux)",
+        "driver (linux-aarch64)": ">=580.65.06 (linux)",
+    }
+
+
+@pytest.mark.parametrize("targets", ["[cu129]", BY_PLATFORM])
+def test_what_a_lock_has_for_each_platform_stays_where_newer_is_allowed(real: Matrix, targets: str) -> None:
+    project = real_project(real, targets)
+    older = replace(project, frameworks=(replace(project.frameworks[0], versions=SpecifierSet("==2.8.0")),))
+    locked = resolve(real, older)
+    assert {str(row.choices[0].release.version) for row in locked} == {"2.8.0"}
+    stamps = {row.target.name: Stamp(wanted="", cells={}, chosen=stamped(row), packages="", downloads={}) for row in locked}
+    held = held_choices(real, project, stamps)
+    assert {name: (row.choices[0].build, row.platforms) for name, row in held.items()} == {
+        row.target.name: (row.choices[0].build, row.platforms) for row in locked
+    }
+
+
+def test_what_a_lock_chose_keeps_the_driver_and_the_gpus_of_its_target(real: Matrix) -> None:
+    project = real_project(real, '{old: {cuda: "12.9", platforms: [linux-64], driver: "525", gpus: [V100]}}')
+    (found,) = resolve(real, project)
+    stamp = Stamp(wanted="", cells={}, chosen=stamped(found), packages="", downloads={})
+    assert held_choices(real, project, {"old": stamp})["old"] == found
 
 
 # --- rendering ------------------------------------------------------------------------------------------------------------

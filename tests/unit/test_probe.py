@@ -14,12 +14,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import REPO
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
+from unit.small import real_matrix
 
-from envgen.matrix.load import load_matrix
 from envgen.model.catalogue import Catalogue, KnownPackage
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
@@ -44,7 +43,7 @@ from envgen.probe.verdict import evaluate
 PACKAGE = Path(child.__file__).parent
 SCRIPTS = sorted((PACKAGE / "scripts").glob("*.py"))
 ENDED = ProcessResult(0)
-KNOWN = load_matrix(REPO / "matrices").catalogue
+KNOWN = real_matrix().catalogue
 
 
 # --- inside ---------------------------------------------------------------------------------------------------------------

@@ -6,11 +6,10 @@ import re
 from datetime import datetime, timezone
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
-from unit.small import PROJECT, examples, project_of, refused, small_matrix
+from unit.small import PROJECT, data_of, examples, project_of, refused, small_matrix, yaml_of
 
 from envgen.model.errors import BadInput
 from envgen.model.ranges import version_range
@@ -246,7 +245,7 @@ def test_a_target_that_is_written_twice_does_not_shift_the_address_of_the_next()
     ["numpy", "a.b", "_openmp_mutex", "conda-forge::numpy", "numpy=1.2", "numpy 1.2.* py*", "numpy>=1,<2", "numpy[build='x']"],
 )
 def test_a_conda_spec_is_a_dependency(name: str) -> None:
-    (dependency,) = project_of(PROJECT + yaml.safe_dump({"dependencies": [name]})).dependencies
+    (dependency,) = project_of(PROJECT + yaml_of({"dependencies": [name]})).dependencies
     assert dependency.spec == name
     assert re.fullmatch(r"numpy|a\.b|_openmp_mutex", dependency.name)
 
@@ -255,7 +254,7 @@ def test_a_conda_spec_is_a_dependency(name: str) -> None:
     "name", ["", " ", "numpy\n- evil", "-r x", "a b\nc", "numpy # x", "::x", "a::", "==1", "[x]", "@ file:///x", "../x"]
 )
 def test_what_is_no_conda_spec_is_refused(name: str) -> None:
-    assert refusal(PROJECT + yaml.safe_dump({"dependencies": [name]})).endswith(
+    assert refusal(PROJECT + yaml_of({"dependencies": [name]})).endswith(
         f": dependencies[0]: not a conda spec\n\nhint: {SPEC_HINT}"
     )
 
@@ -285,6 +284,6 @@ KEYS = [
 @examples(300)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=3))
 def test_any_values_are_a_project_or_bad_input_with_an_address(values: dict[str, object]) -> None:
-    text = yaml.safe_dump({**yaml.safe_load(PROJECT), **values}, sort_keys=False)
+    text = yaml_of({**data_of(PROJECT), **values})
     error = refused(lambda: project_of(text))
     assert error is None or (re.match(rf"{re.escape(FILE)}:[1-9]\d*:[1-9]\d*: .", str(error)) and error.hint)

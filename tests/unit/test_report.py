@@ -13,6 +13,7 @@ from packaging.version import Version
 from unit.small import PROJECT, project_of, small_matrix
 
 from envgen.cli import lock_report
+from envgen.model.alignment import Differing
 from envgen.model.resolution import Resolution
 from envgen.model.run import Download, Outcome
 from envgen.resolver.resolve import resolve
@@ -90,6 +91,16 @@ def test_each_project_has_a_title_and_each_platform_of_a_target_a_row_within_80_
         "           osx-arm64         49      999 B\n"
         "  cu126    linux-64          99   >=2.5 GB   >=525.60.13   unchanged"
     )
+
+
+def test_a_project_that_was_locked_says_whether_its_versions_agree_within_80_columns() -> None:
+    cpu, cuda = outcomes()
+    one = Differing("numpy", {"cpu/linux-64": "2.0", "cu126/linux-64": "1.26"}, "because")
+    found = replace(cpu, differing=(one, one), downloads={"linux-aarch64": Download(311, 4_300_000_000, exact=False)})
+    text = lock_report.lock_text([found, replace(found, differing=()), replace(found, differing=(one,)), cuda])
+    assert [line.split()[-3:-1] for line in text.splitlines()[3:-1]] == [["differ", "1.2"], ["aligned", "1.2"], ["differs", "1.2"]]
+    assert text.splitlines()[-1].split()[-2:] == ["unchanged", "-"]
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_framework_whose_version_differs_names_its_targets() -> None:

@@ -363,6 +363,25 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None, sha256=None), hashed=False)],
     ),
     "weak-hash": ([given_(CPU, conda("numpy", sha256=None))], [given_(CPU, NUMPY), given_(CPU, conda("numpy", md5=None))]),
+    "source-package": (
+        [
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz")),
+            given_(CPU, pip("einops", url="git+https://git.example/einops@" + "ab" * 20)),
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz#einops.whl")),
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz?x=einops-1.0-py3-none-any.whl")),
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.tar.gz%2f.whl")),
+            given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.zip/.whl")),
+        ],
+        [given_(CPU, pip("einops")), given_(CPU, pip("einops", url="https://wheels.example/e-1.0-py3-none-any.whl?a=b#sha256=ab"))],
+    ),
+    "local-file": (
+        [given_(CPU, conda("tool", url="file:///srv/linux-64/tool-1.0-h1234567_0.conda"))],
+        [given_(CPU, NUMPY), given_(CPU, conda("tool", url="file:///srv/linux-64/tool-1.0-h1234567_0.conda"), format="prefix")],
+    ),
+    "other-run": (
+        [given_(CPU, NUMPY, of_other_run=("linux-64",))],
+        [given_(CPU, NUMPY), given_(CPU, NUMPY, of_other_run=("win-64",))],
+    ),
     "edited": ([given_(CPU, NUMPY, intact=False)], [given_(CPU, NUMPY)]),
     "platform-missing": (
         [given_(CPU, NUMPY, declared=("linux-64", "win-64"))],
@@ -538,7 +557,8 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
 
 
 def fired(given: Given, matrix: Matrix) -> list[str]:
-    lock = Lock(shown="demo.yml", format="conda-lock 1", environment="", packages=given.packages, **given.lock)
+    told = {"shown": "demo.yml", "format": "conda-lock 1", "environment": "", "packages": given.packages, **given.lock}
+    lock = Lock(**told)
     return [finding.rule for finding in check(lock, dict.fromkeys(lock.platforms, given.claim), matrix)]
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import fastjsonschema
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.small import examples, refused
+from unit.small import data_of, examples, real_matrix, refused, yaml_of
 
 from envgen.curate.lint.json_schema import ENDING, MODELS, first_line, kind_of, named_schema, schemas, write_schemas
-from envgen.matrix.load import load_matrix, matrix_of
+from envgen.matrix.load import matrix_of
+from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.project.load import load_project
 from envgen.yamlfile.document import Document, parse
@@ -58,6 +58,14 @@ def fits(kind: str, data: Any) -> bool:
 def loads(kind: str, document: Document) -> bool:
     """Whether the loader accepts the shape of it."""
     return problems(document, MODELS[kind]) == ()
+
+
+def reads(kind: str, text: str) -> bool:
+    """Whether a text is a document that the loader accepts."""
+    try:
+        return loads(kind, parse(text, "f.yaml"))
+    except BadInput:
+        return False
 
 
 # --- the files ------------------------------------------------------------------------------------------------------------
@@ -130,7 +138,7 @@ def test_every_key_is_described_and_every_row_is_closed(file: Any) -> None:
 # --- what they accept -------------------------------------------------------------------------------------------------------
 
 PROJECT = {"python": ">=3.10", "targets": ["cpu"], "platforms": ["linux-64"], "channels": ["conda-forge"]}
-BETA = yaml.safe_load((REPO / "matrices" / "tensorflow.yaml").read_text(encoding="utf-8"))
+BETA = data_of((REPO / "matrices" / "tensorflow.yaml").read_text(encoding="utf-8"))
 BETA["releases"] = BETA["releases"][:1]
 
 
@@ -204,13 +212,13 @@ WRONG = [
 @pytest.mark.parametrize(("kind", "data"), RIGHT)
 def test_what_is_right_fits_and_loads(kind: str, data: Any) -> None:
     assert fits(kind, data)
-    assert loads(kind, parse(yaml.safe_dump(data), "f.yaml"))
+    assert loads(kind, parse(yaml_of(data), "f.yaml"))
 
 
 @pytest.mark.parametrize(("kind", "data"), WRONG)
 def test_what_is_wrong_neither_fits_nor_loads(kind: str, data: Any) -> None:
     assert not fits(kind, data)
-    assert not loads(kind, parse(yaml.safe_dump(data), "f.yaml"))
+    assert not reads(kind, yaml_of(data))
 
 
 VALUES = st.one_of(
@@ -218,7 +226,7 @@ VALUES = st.one_of(
     st.text(max_size=5),
     st.from_regex(r"[0-9<>=!~.,* ab-]{1,9}", fullmatch=True),
 )  # fmt: skip
-SHORT = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+SHORT = {path: data_of(path.read_text(encoding="utf-8")) for path in FILES}
 for tree in SHORT.values():
     for key in ("releases", "constraints", "gpus"):
         tree.update({key: tree[key][:2]} if isinstance(tree.get(key), list) else {})
@@ -230,6 +238,9 @@ def paths(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from paths(value, (*path, key))
 
 
+PATHS = {file: sorted(paths(tree), key=str) for file, tree in SHORT.items()}
+
+
 def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
     if not path:
         return value
@@ -238,10 +249,7 @@ def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-MATRIX = {
-    path.name: parse(yaml.safe_dump(SHORT[path]), f"matrices/{path.name}") for path in SHORT if path.parent.name == "matrices"
-}
-WHOLE = load_matrix(REPO / "matrices")
+MATRIX = {path.name: parse(yaml_of(SHORT[path]), f"matrices/{path.name}") for path in SHORT if path.parent.name == "matrices"}
 
 
 def test_the_short_files_are_right_before_they_are_changed() -> None:
@@ -253,14 +261,14 @@ def wholly_loads(file: Path, text: str, folder: Path) -> bool:
     if FILES[file] != "project":
         return refused(lambda: matrix_of({**MATRIX, file.name: parse(text, f"matrices/{file.name}")})) is None
     (folder / "project.yaml").write_text(text, encoding="utf-8")
-    return refused(lambda: load_project(folder / "project.yaml", "project.yaml", WHOLE)) is None
+    return refused(lambda: load_project(folder / "project.yaml", "project.yaml", real_matrix())) is None
 
 
 @examples(300)
 @given(st.data())
 def test_whatever_the_loader_accepts_the_schema_accepts(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(SHORT)))
-    place = data.draw(st.sampled_from(sorted(paths(SHORT[file]), key=str)))
-    text = yaml.safe_dump(replaced(SHORT[file], place, data.draw(VALUES)), allow_unicode=True)
+    place = data.draw(st.sampled_from(PATHS[file]))
+    text = yaml_of(replaced(SHORT[file], place, data.draw(VALUES)))
     if wholly_loads(file, text, tmp_path_factory.getbasetemp()):
         assert fits(FILES[file], parse(text, "f.yaml").data)

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.small import FILES, examples, project_of, refused, write_matrix
+from unit.small import FILES, data_of, examples, project_of, refused, write_matrix, yaml_of
 
 from envgen.explain.explain import conflict
 from envgen.matrix.gpu_names import gpu_named
@@ -32,7 +31,7 @@ Words = dict[str, Any]
 def text_of(words: Words) -> str:
     """A project file of a few keys; Python, platform and channel are always the same."""
     base = {"python": ">=3.9", "platforms": ["linux-64"], "channels": ["conda-forge"]}
-    return yaml.safe_dump({**base, **words}, sort_keys=False)
+    return yaml_of({**base, **words})
 
 
 def read(matrix: Matrix, words: Words) -> Project:
@@ -299,7 +298,7 @@ def test_what_a_note_says_to_write_is_the_same_project_without_notes(words: str,
         rest["targets"] = [name for name in brought["targets"] if name in real.targets]
     for note in project.notes:
         for line in re.findall(r"`(\w+: [^`]*)`", note.text.rpartition("; ")[2]):
-            said = yaml.safe_load(line)
+            said = data_of(line)
             if not ("targets" in said and isinstance(rest.get("targets"), dict)):
                 rest |= {key: {**rest.get(key, {}), **value} if isinstance(value, dict) else value for key, value in said.items()}
     names = [wish.framework for wish in project.frameworks]
@@ -668,7 +667,7 @@ def test_without_words_only_the_names_of_frameworks_are_words() -> None:
 
 
 def test_the_page_about_projects_has_a_row_for_every_word_and_means_the_same(repo: Path) -> None:
-    rows = yaml.safe_load((repo / "matrices" / "words.yaml").read_text(encoding="utf-8"))["words"]
+    rows = data_of((repo / "matrices" / "words.yaml").read_text(encoding="utf-8"))["words"]
     cuda = {None: "", "none": "none: the CPU build", "newest": "the newest"}
     version = {"framework": "of the framework", "cuda": "the CUDA", "none": "nothing"}
     told = [

@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return self.path.parent.name if self.path.name == "conda-lock.yml" else self.path.stem
 
 
 @cache

@@ -23,7 +23,8 @@ def test_a_lock_gets_its_verdict(entry: Entry, matrix: Matrix) -> None:
 
 
 def test_every_file_has_a_verdict_and_every_verdict_a_file() -> None:
-    assert {entry.path for entry in entries()} == set((HERE / "locks").iterdir())
+    paths = {HERE / "locks" / entry.path.relative_to(HERE / "locks").parts[0] for entry in entries()}
+    assert paths == set((HERE / "locks").iterdir())
 
 
 def test_the_corpus_is_worth_its_name() -> None:

@@ -75,11 +75,13 @@ def contradicting_builds(context: LintContext) -> LintResults:
 def build_cudnn(context: LintContext) -> LintResults:
     """A CPU build that names cuDNN, a CUDA build that does not, or a version that cudnn.yaml does not have for that CUDA.
 
-    A companion may link none.
+    A companion may link none, and neither may a framework none of whose builds names one.
     """
+    linking = {row.release.framework for row in context.builds if row.build.cudnn is not None}
     for build, release in ((row.build, row.release) for row in context.builds):
         cudas = sorted(variant for variant in build.variants if variant)
-        if build.cudnn is None and cudas and not context.matrix.frameworks[release.framework].companion_of:
+        companion = context.matrix.frameworks[release.framework].companion_of
+        if build.cudnn is None and cudas and release.framework in linking and not companion:
             yield build.at, f"no cuDNN for the build for CUDA {cudas[-1]}", "add `cudnn:` with its major version"
         elif build.cudnn is not None and None in build.variants:
             yield context.at(build.at, "cudnn"), "a CPU build links no cuDNN", "remove `cudnn:`, or give the CPU build its own row"

@@ -115,12 +115,17 @@ def _order(keys: tuple[str, ...]) -> tuple[Callable[[Any], Any], bool, str] | No
         case ("gpus",):
             return (lambda row: Version(row["capability"])), True, "the highest capability first"
         case ("releases", "builds", "variants"):
-            return (lambda text: Version("0" if text == "cpu" else text)), False, "cpu, then the oldest CUDA first"
+            return _oldest, False, "cpu, then the oldest CUDA first"
         case ("releases", "builds", "platforms") | ("targets", _, "platforms"):
             return PLATFORMS.index, False, ", ".join(PLATFORMS)
         case ("releases", "cuda"):
             return (lambda major: major), False, "the lowest first"
     return None
+
+
+def _oldest(variant: str) -> Version:
+    """The first CUDA of a variant, or of those that it stands for: `12.*`, `>=12.6,<13`. 0 for `cpu` and `any`, which name none."""
+    return Version(next(iter(re.findall(r"[\d.]*\d", variant)), "0"))
 
 
 def _label(item: Any) -> str:

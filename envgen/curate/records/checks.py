@@ -68,7 +68,7 @@ class FactChecker:
         """No build for the Python. Builds for one Python each leave that open; builds for several that exclude it refute it."""
         first = builds[0]
         if not any(build.one_python for build in builds):
-            needs = ", ".join(need for need in first.needs if need.split()[0] in ("python", "python_abi"))
+            needs = ", ".join(need for need in first.needs if need.split()[0] in ("python", "python_abi", "cpython"))
             reason, text = "the record is for other Pythons", f"{first} needs `{needs}`"
             return Aspect(name="exists", verdict="refuted", reason=reason, text=text)
         pythons = ", ".join(map(str, sorted({python for build in builds for python in build.pythons})))

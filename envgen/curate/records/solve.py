@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,16 +10,15 @@ from envgen.channels.solve import Unsolvable, attempts
 from envgen.channels.versions import admits
 from envgen.curate import facts
 from envgen.curate.model import Aspect, CheckedFact, Fact, PublishedBuild, Selection
-from envgen.curate.published import BuildIndex
+from envgen.curate.published import BuildIndex, other_pin
 from envgen.curate.records.checks import ALONE, FactChecker
+from envgen.model.catalogue import parsed
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, Finding
 from envgen.model.packages import Lock, LockedPackage, Record, Solution, SolveRequest
 from envgen.model.run import Reporter
 from envgen.verify.check import check, names_cuda
-
-_PROBES = ("", ".0", ".99", ".999")  # a record that needs some 12.6 may need any of 12.6, 12.6.0, 12.6.99, 12.6.999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +94,8 @@ def _aspects(
         builds = [build for build in selection.selected if fact.python in build.pythons]
         own = facts.specs(fact, fact.spelling) if fact.spelling else ()
         return (checker.unsolvable(outcome.explanation, [unmet_need(build, own, request.virtual) for build in builds]),)
-    taken = {f"{record.name} {record.version} {record.build}" for record in outcome.records}
-    build = next((build for build in selection.builds if str(build) in taken), None)
+    taken = {(record.name, parsed(record.version), record.build) for record in outcome.records}  # 26.02.01 is 26.2.1
+    build = next((build for build in selection.builds if (build.package, build.version, build.build) in taken), None)
     return checker.solved(fact, selection.package.name, build, _findings(matrix, solve, outcome))
 
 
@@ -145,15 +143,11 @@ def unmet_need(build: PublishedBuild, specs: Iterable[str], virtual: Mapping[str
 
     That is a virtual package that the target does not promise, or another version of a package that the spelling pins.
     """
-    pins = {words[0]: words[1].removesuffix(".*") for spec in specs if len(words := spec.split("::")[-1].split()) == 2}
     for need in build.needs:
         name, _, wanted = need.partition(" ")
         if name.startswith("__") and not _promised(name, wanted, virtual):
             return f"needs `{need}`, and the target promises {f'{name} {virtual[name]}' if name in virtual else f'no {name}'}"
-        pin = pins.get(name, "") if wanted else ""
-        if re.fullmatch(r"[\d.]+", pin) and not any(admits(wanted.split()[0], pin + probe) for probe in _PROBES):
-            return f"needs `{need}`, and the spelling requests {name} {pin}"
-    return ""
+    return other_pin(build, specs)
 
 
 def _promised(name: str, wanted: str, virtual: Mapping[str, str]) -> bool:

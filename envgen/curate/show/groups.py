@@ -236,16 +236,15 @@ def _code(toolkit: Toolkit) -> BuildConstraint:
 
 def _constraints(matrix: Matrix, toolkit: Toolkit | None, platform: Platform, known: Known) -> Iterator[BuildConstraint]:
     """The constraints of the matrix that can apply."""
-    rules = (by_version(rule, toolkit, platform) if toolkit else rule for rule in matrix.constraints)
-    return (_in_words(rule, known) for rule in rules if _can_apply(matrix, rule, known))
+    rules = (rule for rule in matrix.constraints if _can_apply(matrix, rule, known))
+    return (_in_words(by_version(rule, toolkit, platform) if toolkit else rule, known) for rule in rules)
 
 
 def _can_apply(matrix: Matrix, rule: Constraint, known: Known) -> bool:
     """Whether a constraint can say anything about a cell: its `when` is met, or a query may meet it."""
     queried = {"python", "driver", "gpu"} if "cuda" in known else {"python"}
-    beside = {name for name in matrix.frameworks if name not in known}
     when = all(c.axis in queried or (c.axis in known and fulfilled(c, known)) for c in rule.when)
-    return when and any(c.axis in queried or c.axis in known or c.axis in beside for c in rule.need)
+    return when and any(c.axis in queried or c.axis in known or c.axis in matrix.frameworks for c in rule.need)
 
 
 def _in_words(rule: Constraint, known: Known) -> BuildConstraint:

@@ -8,20 +8,20 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
-
-from envgen.curate.show.axes import cuts, spans
+from envgen.curate.show.axes import Spans, cuts, spans
 from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query, platforms_of
 from envgen.files import write_files
 from envgen.matrix.constraints import fulfilled
 from envgen.matrix.hardware import branches, driver_os
+from envgen.model.condition import Condition
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.layout import Layout
@@ -91,8 +91,8 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
     """
     groups = list(build_groups(matrix, matrix.hosts))
     axes = cuts(c for group in groups for item in group.constraints for c in (*item.rule.when, *item.rule.need))
-    shared = _Shared()
-    cells = [_cell(group, shared, axes) for group in groups]
+    shared, places = _Shared(), cache(partial(spans, axes=axes))  # most cells have the same conditions
+    cells = [_cell(group, shared, places) for group in groups]
     return {
         "frameworks": list(matrix.hosts),
         "platforms": {platform: driver_os(platform) for platform in platforms_of(matrix)},
@@ -126,7 +126,7 @@ class _Shared:
         return number
 
 
-def _cell(group: BuildGroup, shared: _Shared, axes: Mapping[str, tuple[Version, ...]]) -> Mapping[str, Any]:
+def _cell(group: BuildGroup, shared: _Shared, places: Callable[[Condition], Spans]) -> Mapping[str, Any]:
     figures = {
         "driver": [driver_text(version) if version else None for version in (group.floor, group.native, group.compiling)],
         "capabilities": [str(end) for end in group.toolkit.capabilities] if group.toolkit else None,
@@ -144,12 +144,12 @@ def _cell(group: BuildGroup, shared: _Shared, axes: Mapping[str, tuple[Version, 
         "platform": group.platform,
         "pythons": shared.number([str(python) for python in group.pythons]),
         "figures": shared.number(figures),
-        "constraints": [shared.number(_constraint(item, group, shared, axes)) for item in group.constraints],
+        "constraints": [shared.number(_constraint(item, group, shared, places)) for item in group.constraints],
     }
 
 
 def _constraint(
-    item: BuildConstraint, group: BuildGroup, shared: _Shared, axes: Mapping[str, tuple[Version, ...]]
+    item: BuildConstraint, group: BuildGroup, shared: _Shared, places: Callable[[Condition], Spans]
 ) -> Mapping[str, Any]:
     """A constraint, judged but for driver, GPU, Python and other frameworks. Empty values are left out."""
     rule, known = item.rule, group.known
@@ -162,7 +162,7 @@ def _constraint(
         "fix": item.fix,
         "warn": rule.warn,
         "never": any(c.axis in known for c in unmet),
-        "when": [[c.axis, spans(c, axes)] for c in rule.when if c.axis not in known],
-        "need": [[c.axis, spans(c, axes)] for c in unmet if c.axis not in known],
+        "when": [[c.axis, places(c)] for c in rule.when if c.axis not in known],
+        "need": [[c.axis, places(c)] for c in unmet if c.axis not in known],
     }
     return {name: value for name, value in row.items() if value not in ("", False, []) or name == "because"}

@@ -1,0 +1,156 @@
+"""The records of a lock, as an index offers them today: what the solver is asked to keep, and why it cannot keep a package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import unquote
+
+from packaging.version import Version
+from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, VersionWithSource
+
+from envgen.channels.channel import locate
+from envgen.channels.index import Index
+from envgen.channels.query import match_spec, matching_records, name_of, old_enough, runs_on
+from envgen.model.packages import Record, SolveRequest
+
+OfferedRecords = Mapping[str, RepoDataRecord]
+"""Package -> its record."""
+
+
+def split_url(url: str) -> tuple[str, str, str]:
+    """Name, version and build of a conda package's URL."""
+    file = unquote(url.rsplit("/", 1)[-1]).removesuffix(".conda").removesuffix(".tar.bz2")
+    name, version, build = file.rsplit("-", 2)
+    return name, version, build
+
+
+def exactly(url: str) -> str:
+    """The spec of this build and no other."""
+    name, version, build = split_url(url)
+    return f"{name} =={version} {build}"
+
+
+def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecord]:
+    """Package -> its record, for what the request is to keep and the index still offers as of the request's date."""
+    places = {place.canonical: place for place in map(locate, request.channels)}
+    wanted: dict[str, list[str]] = {}
+    for url in request.kept:
+        wanted.setdefault(url.rsplit("/", 2)[0], []).append(url)
+    found: dict[str, RepoDataRecord] = {}
+    for channel, urls in wanted.items():
+        if channel in places:
+            names = {split_url(url)[0]: url.rsplit("/", 2)[1:] for url in urls}
+            index.fetch(names, places[channel], request.platform)
+            for name, place in names.items():
+                rows = index.records(name, places[channel], request.platform)
+                there = (row for row in rows if [row.subdir, row.file_name] == place and old_enough(row, request.exclude_newer))
+                found.update((name, row) for row in there)
+    return found
+
+
+def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords, index: Index) -> bool:
+    """Whether there is certainly no solution with a package and those that stay beside it. False says nothing.
+
+    It is certain where a requested spec refuses the package, or it needs what no record can be that is requested or stays.
+    """
+    name = old.name.normalized
+    asked = [match_spec(text) for text in request.specs]
+    own = [spec for spec in (*asked, *map(match_spec, request.constraints)) if name_of(spec) == name]
+    if not all(spec.matches(old) for spec in own):
+        return True
+    for spec in map(match_spec, old.depends):
+        other = name_of(spec)
+        if other in stay:
+            if not spec.matches(stay[other]):
+                return True
+        elif also := [one for one in asked if name_of(one) == other]:
+            rows = (row for channel in request.channels for row in index.records(other, locate(channel), request.platform))
+            if not any(spec.matches(row) and all(one.matches(row) for one in also) for row in rows):
+                return True
+    return False
+
+
+def because(url: str, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record]) -> str:
+    """Why a package is not the build that it was: the spec, or the package of the solution, that refuses it."""
+    old = _plain(*split_url(url))
+    return next(_refusals(old, depends, request, solution), "there is no solution with it")
+
+
+def _refusals(old: PackageRecord, depends: Sequence[str], request: SolveRequest, solution: Sequence[Record]) -> Iterator[str]:
+    name = old.name.normalized
+    yield from (f"`{text}` is requested" for text in _refusing(request.specs, old))
+    yield from (f"only {text} is allowed" for text in _refusing(request.constraints, old))
+    for record in solution:
+        yield from (f"{record.name} {record.version} needs {text}" for text in _refusing(record.depends, old))
+    for record in solution:
+        limits = record.source.get("constrains")
+        texts = [str(text) for text in limits] if isinstance(limits, list) else []
+        yield from (f"{record.name} {record.version} allows only {text}" for text in _refusing(texts, old))
+    for text in depends:
+        refusing = (row for row in solution if list(_refusing([text], _plain(row.name, row.version, row.build))))
+        yield from (f"{name} {old.version} needs {text}" for _ in refusing)
+
+
+def _refusing(texts: Iterable[str], record: PackageRecord) -> Iterator[str]:
+    """The specs of a package that do not match one build of it."""
+    name = record.name.normalized
+    for text in texts:
+        if text.rpartition("::")[2].startswith(name):
+            spec = match_spec(text)
+            if name_of(spec) == name and not _matches(spec, record):
+                yield text.rpartition("::")[2]
+
+
+def _matches(spec: MatchSpec, record: PackageRecord) -> bool:
+    """Whether a build has the version and the build string of a spec."""
+    return MatchSpec(f"{name_of(spec)} {spec.version or '*'} {spec.build or '*'}", strict=False).matches(record)
+
+
+def _plain(name: str, version: str, build: str) -> PackageRecord:
+    """A build as far as a spec asks for version and build string."""
+    return PackageRecord(name, VersionWithSource(version), BuildString(build), 0, "noarch")
+
+
+def because_not_version(
+    index: Index, request: SolveRequest, name: str, versions: frozenset[str], solution: Sequence[Record]
+) -> str:
+    """Why a solution has none of some versions of a package: its platform has none, or what refuses the newest build of them."""
+    python = next((record.version for record in solution if record.name == "python"), "")
+    rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
+    if not rows:
+        return next(iter(_own(request, name)), f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
+    newest = max(rows, key=lambda row: (row.version, row.build_number, row.file_name))
+    return because(f"/{newest.file_name}", newest.depends, request, solution)
+
+
+def offered_versions(index: Index, request: SolveRequest, name: str, python: str) -> frozenset[str]:
+    """The versions of a package that a request allows and a channel has for its platform, its date and a Python."""
+    return frozenset(str(row.version) for row in _offered(index, request, name, python))
+
+
+def url_of_version(index: Index, request: SolveRequest, name: str, versions: frozenset[str], python: str) -> str:
+    """The URL of the newest build of some versions of a package for a platform and a Python; "" where there is none."""
+    rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
+    row = max(rows, key=lambda row: (row.version, row.build_number, row.file_name), default=None)
+    place = next((place for place in map(locate, request.channels) if row and row.channel == place.url), None)
+    return f"{place.canonical}/{row.subdir}/{row.file_name}" if place and row else ""
+
+
+def _offered(index: Index, request: SolveRequest, name: str, python: str) -> list[RepoDataRecord]:
+    minor = Version(".".join(python.split(".")[:2])) if python and name != "python" else None
+    own = [
+        spec for text in request.specs if text.rpartition("::")[2].startswith(name) and name_of(spec := match_spec(text)) == name
+    ]
+    return [
+        row
+        for row in matching_records(index, name, request.channels, request.platform)
+        if old_enough(row, request.exclude_newer)
+        and (minor is None or runs_on(row, minor))
+        and all(spec.matches(row) for spec in own)
+    ]
+
+
+def _own(request: SolveRequest, name: str) -> dict[str, str]:
+    """What a request asks for of a package itself: the words for it, and the spec."""
+    named = (text for text in request.specs if text.rpartition("::")[2].startswith(name))
+    return {f"`{text}` is requested": text for text in named if name_of(match_spec(text)) == name}

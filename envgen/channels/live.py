@@ -1,0 +1,88 @@
+"""Live channels as an index."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from rattler import Channel, Gateway, RepoDataRecord
+from rattler.exceptions import GatewayError
+
+from envgen.cache import cache_folder
+from envgen.channels.channel import ChannelLocation, redacted
+from envgen.channels.client import client, host
+from envgen.channels.limits import Limits
+from envgen.channels.watch import IndexArrivals, Say, Unreachable, watched
+from envgen.model.errors import BadInput
+from envgen.model.facts import Platform
+
+Result = TypeVar("Result")
+_FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded|Read-only file system|Permission denied")
+_FREE = "free some space, or set ENVGEN_CACHE to another folder; nothing was changed"
+
+
+class LiveIndex:
+    """Public or private channels over the network, through rattler's gateway and its cache on disk.
+
+    rattler and its cache know channels by URLs without credentials, which are added to each request.
+    """
+
+    name = shown = "live channels"
+    recorded = False
+
+    def __init__(self, channels: Sequence[ChannelLocation], limits: Limits, say: Say) -> None:
+        self._cache, self._limits, self._say = cache_folder() / "channels", limits, say
+        self.gateway: Gateway | None = Gateway(cache_dir=self._cache, client=client(channels))
+        self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
+
+    def records(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+        key = (channel.url, platform, name)
+        self.fetch((name,), channel, platform)
+        return self._records[key]
+
+    def fetch(self, names: Iterable[str], channel: ChannelLocation, platform: Platform) -> None:
+        new = [name for name in names if (channel.url, platform, name) not in self._records]
+        if new:
+            found: dict[str, list[RepoDataRecord]] = {name: [] for name in new}
+            for record in asyncio.run(self._query(new, channel, platform)):
+                found[record.name.normalized].append(record)
+            self._records.update({(channel.url, platform, name): rows for name, rows in found.items()})
+
+    async def _query(self, names: Sequence[str], channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+        gateway = self.gateway or Gateway()
+        try:
+            query = gateway.query(
+                [Channel(channel.url)],
+                [platform, "noarch"],  # type: ignore[list-item]
+                list(names),
+                recursive=False,
+                channel_relations="disabled",  # a project lists its channels itself, see docs/channels.md
+            )
+            found = await self.watched(query, [channel])
+        except Unreachable as error:
+            raise Unreachable(f"channel `{channel.text}` cannot be reached: {error.what}", hint=error.hint) from None
+        except GatewayError as error:
+            if full := _FULL.search(str(error)):
+                raise BadInput(f"the cache cannot be written: {full[0]}", where=self._cache, hint=_FREE) from None
+            raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
+        return [record for records in found for record in records]
+
+    async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
+        servers = " or ".join(dict.fromkeys(map(host, channels)))
+        return await watched(work, IndexArrivals(self._cache, self._limits), servers, self._limits, self._say)
+
+    def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
+        return [Channel(channel.url) for channel in channels]
+
+    def narrowed(
+        self, channels: Sequence[ChannelLocation], platform: Platform, versions: Mapping[str, frozenset[str]]
+    ) -> list[Any]:
+        return self.sources(channels, platform)
+
+    def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
+        return ()
+
+    def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+        return ()  # a channel does not offer what it withdrew

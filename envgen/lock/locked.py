@@ -1,0 +1,70 @@
+"""What the locks of a project hold: the packages of each cell, and which of their records the repository has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from envgen.channels.recorded import key_of, read_recorded, record_of
+from envgen.formats import conda_lock
+from envgen.model.facts import Platform
+from envgen.model.layout import LOCK, Layout
+from envgen.model.packages import Record, Solution
+
+CellName = tuple[str, Platform]
+"""A target, and a platform of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedCell:
+    """One platform of a lock: package -> url, for conda packages, and the records of these packages that the repository has."""
+
+    urls: Mapping[str, str]
+    records: Mapping[str, Record]
+
+    def solution(self, platform: Platform) -> Solution | None:
+        """The packages as a solution; None where a record is missing."""
+        whole = self.records.keys() == self.urls.keys()
+        return Solution(platform, tuple(self.records[name] for name in sorted(self.records))) if whole else None
+
+
+class LockedCells:
+    """The cells of the locks of one project, read when they are asked for."""
+
+    def __init__(self, layout: Layout, project: str, targets: Iterable[str]) -> None:
+        self._layout = layout
+        self._paths = {target: layout.target(project, target) / LOCK for target in targets}
+
+    def of(self, name: CellName) -> LockedCell | None:
+        """What is locked for a cell; None where nothing is."""
+        return self.cells.get(name)
+
+    def targets_with(self, packages: Iterable[str]) -> set[str]:
+        """The targets that have one of these packages on any platform."""
+        wanted = set(packages)
+        return {target for (target, _), cell in self.cells.items() if wanted & cell.urls.keys()}
+
+    @property
+    def names(self) -> set[str]:
+        """Every package of any cell."""
+        return {name for cell in self.cells.values() for name in cell.urls}
+
+    @cached_property
+    def cells(self) -> Mapping[CellName, LockedCell]:
+        """Every cell of the locks."""
+        urls: dict[CellName, dict[str, str]] = {}
+        for target, path in self._paths.items():
+            if path.is_file():
+                lock = conda_lock.read_lock(self._layout.read(path), self._layout.shown(path))
+                for package in lock.packages:
+                    if package.manager == "conda":
+                        urls.setdefault((target, package.platform), {})[package.name] = package.url
+        keys = {url: key_of(url) for found in urls.values() for url in found.values()}
+        subdirs = {key.rpartition("/")[0] for key in keys.values()}
+        recorded = read_recorded(self._layout.index, self._layout.shown(self._layout.index), subdirs)
+        records = {url: record_of(url, recorded[key]) for url, key in keys.items() if key in recorded}
+        return {
+            name: LockedCell(found, {package: records[url] for package, url in found.items() if url in records})
+            for name, found in urls.items()
+        }
