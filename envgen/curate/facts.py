@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from packaging.specifiers import SpecifierSet
@@ -13,6 +13,7 @@ from envgen.matrix.constraints import Value, holds, known_of_target
 from envgen.matrix.hardware import runs_with
 from envgen.model.condition import Condition
 from envgen.model.facts import (
+    Build,
     Framework,
     LeftOut,
     Matrix,
@@ -40,7 +41,7 @@ def _facts_of(matrix: Matrix, framework: Framework) -> Iterator[Fact]:
         for build in release.builds:
             for stated in build.stated:
                 for platform in sorted(build.platforms):
-                    variant = _newest(matrix, stated, platform)
+                    variant = _newest(matrix, build, stated, platform)
                     spelling = spelling_for(framework, build.provider, release.version, variant)
                     for python in sorted(build.pythons):
                         yield Fact(
@@ -57,9 +58,26 @@ def _facts_of(matrix: Matrix, framework: Framework) -> Iterator[Fact]:
                         )
 
 
-def _newest(matrix: Matrix, stated: Collection[Variant], platform: Platform) -> Variant:
-    """The newest of the variants that a row states in one, of those that a target is for, if there is any."""
-    return by_cuda([variant for variant in stated if target_for(matrix, variant, platform)] or stated)[-1]
+def _newest(matrix: Matrix, build: Build, stated: Collection[Variant], platform: Platform) -> Variant:
+    """The newest of the variants that a row states in one; if there are any, of those that a target is for.
+
+    Of a companion's, if there are any, of those that its framework was built for.
+    """
+    usable = [variant for variant in stated if target_for(matrix, variant, platform)] or stated
+    return by_cuda([variant for variant in usable if _has_hosts(matrix, build, variant, platform)] or usable)[-1]
+
+
+def _has_hosts(matrix: Matrix, build: Build, variant: Variant, platform: Platform) -> bool:
+    """Whether all that a build goes with has a build for a variant, by the same provider."""
+    return all(
+        any(
+            row.provider == build.provider and platform in row.platforms and variant in row.variants
+            for release in matrix.frameworks[name].releases
+            if release.version in versions
+            for row in release.builds
+        )
+        for name, versions in build.needs
+    )
 
 
 def claimed_builds(framework: Framework, provider: str) -> frozenset[BuildKey]:
@@ -167,9 +185,15 @@ def target_for(matrix: Matrix, variant: Variant, platform: Platform) -> Target |
     return next((target for target in matrix.targets.values() if target.cuda == variant and platform in target.platforms), None)
 
 
-def solve_request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence[str]) -> SolveRequest:
-    """What the solver is asked to get the build of a fact: its specs, its Python, and what bounds other packages."""
+def solve_request(
+    matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Sequence[str], beside: Iterable[Choice] = ()
+) -> SolveRequest:
+    """What the solver is asked to get the build of a fact: its specs, its Python, and what bounds other packages.
+
+    `beside` is what a companion's build is solved with; its bounds count, too.
+    """
     virtual = virtual_packages(matrix, fact)
+    known = {**_known(fact, virtual), **{choice.release.framework: (choice.release.version,) for choice in beside}}
     excluded = matrix.toolkits[fact.variant].excludes if fact.variant and fact.variant in matrix.toolkits else ()
     return SolveRequest(
         environment=f"{fact.framework} {fact.version}",
@@ -177,7 +201,7 @@ def solve_request(matrix: Matrix, fact: Fact, channels: Sequence[str], asked: Se
         specs=(f"python {fact.python}.*", *asked),
         channels=tuple(channels),
         virtual=virtual,
-        constraints=constraint_specs(applied_bounds(matrix, {fact.platform: _known(fact, virtual)}), excluded),
+        constraints=constraint_specs(applied_bounds(matrix, {fact.platform: known}), excluded),
     )
 
 

@@ -77,6 +77,7 @@ class PublishedBuild:
     platform: Platform
     pythons: frozenset[Version]
     one_python: bool
+    says_python: bool = True  # whether its record names some Pythons; that of a library names none
     cudnn: int | None
     needs: tuple[str, ...]
 
@@ -87,6 +88,10 @@ class PublishedBuild:
     def keys(self) -> frozenset[BuildKey]:
         """The build for each of its Pythons, as facts name builds."""
         return frozenset((self.version, self.platform, self.variant, python) for python in self.pythons)
+
+    def is_among(self, claimed: frozenset[BuildKey]) -> bool:
+        """Whether facts claim it for all of its Pythons; for some of them, where its record names none."""
+        return self.keys <= claimed if self.says_python else bool(self.keys & claimed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

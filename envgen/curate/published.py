@@ -50,7 +50,11 @@ class BuildIndex:
             spec=spec,
             has_channel=self.has_channel(package.channel),
             builds=tuple(builds),
-            selected=tuple(build for build, row in builds.items() if wanted.matches(row) and not other_pin(build, asked)),
+            selected=tuple(
+                build
+                for build, row in builds.items()
+                if wanted.matches(row) and (build.variant in fact.stands_for or not other_pin(build, asked))
+            ),
             withdrawn=self.withdrawn(package, fact.platform),
         )
 
@@ -103,6 +107,7 @@ class BuildIndex:
             platform=platform,
             pythons=runs if len(runs) == 1 else runs & frozenset(self.pythons),
             one_python=len(runs) == 1,
+            says_python=any(need.split()[0] in ("python", "python_abi", "cpython") and " " in need for need in record.depends),
             cudnn=_cudnn_of(self.catalogue, str(record.build), needs),
             needs=needs,
         )

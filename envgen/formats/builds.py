@@ -101,7 +101,9 @@ def _conda_cuda(known: KnownPackage | None, package: LockedPackage) -> str | Non
     if known.tells != "none":
         return _told(package.version, known.tells)
     found = built_for(package.build, known)
-    return "" if found is None and known.only == "cuda" else found
+    if found is None:
+        return "" if known.only == "cuda" else None
+    return found.split(".")[0] if known.any_minor else found
 
 
 def _wheel_cuda(catalogue: Catalogue, known: KnownPackage | None, package: LockedPackage) -> str | None:

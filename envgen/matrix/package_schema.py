@@ -91,4 +91,10 @@ class PackageRow(FileModel):
     )
     stub: bool = Field(default=False, description="true where it holds nothing and fails on purpose.")
     ask_for: Text | None = Field(default=None, alias="ask-for", description="What to ask for to get its CUDA build.")
+    also_on_cpu: bool = Field(
+        default=False,
+        alias="also-on-cpu",
+        description="true where people use its CPU build beside CUDA on purpose: `envgen verify` warns of one, and refuses it only"
+        " where a project requests the framework with CUDA.",
+    )
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")

@@ -28,7 +28,8 @@ def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPa
     """The rows of a framework's file, then one for each package that only its spellings name."""
     default: Role = "companion" if framework.companion_of else "framework"
     of = framework.companion_of or framework.name
-    written = [_row(row, of, row.role or default) for row in file.packages]
+    loose = _any_minor(framework)
+    written = [replace(_row(row, of, row.role or default), any_minor=loose) for row in file.packages]
     spelled = dict(_spelled(framework))
     for row in written:
         own = [builds for name, builds in spelled.items() if _names(row, name)]
@@ -43,7 +44,14 @@ def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPa
                 cpu_builds=cpu,
                 cuda_builds=cuda,
                 only="" if cpu_too else "cuda",
+                any_minor=loose,
             )
+
+
+def _any_minor(framework: Framework) -> bool:
+    """Whether each CUDA build of a framework stands for several minors, so that the one in its build string says nothing."""
+    stated = [span for release in framework.releases for build in release.builds for span in build.stated if span != {None}]
+    return bool(stated) and all(len(span) > 1 for span in stated)
 
 
 def _names(row: KnownPackage, name: str) -> bool:
@@ -118,6 +126,7 @@ def _row(row: PackageRow, framework: str, role: Role) -> KnownPackage:
         forward=row.forward or "",
         stub=row.stub,
         ask_for=row.ask_for or "",
+        also_on_cpu=row.also_on_cpu,
     )
 
 

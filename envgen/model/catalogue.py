@@ -88,6 +88,8 @@ class KnownPackage:
     forward: str = ""  # the folder with which it gives a driver the CUDA of a newer one
     stub: bool = False  # whether it is empty and fails on purpose
     ask_for: str = ""  # what to request instead, to get a CUDA build
+    also_on_cpu: bool = False  # whether people use its CPU build beside CUDA on purpose
+    any_minor: bool = False  # whether a CUDA build runs with every minor of the major that it was made with
 
     def names(self, manager: str) -> tuple[str, ...]:
         """Its names with one manager."""

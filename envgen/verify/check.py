@@ -94,8 +94,12 @@ def _chain(case: Case, package: LockedPackage) -> tuple[str, ...]:
 
 
 def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> Claim:
-    """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework)."""
-    frameworks = [framework_cuda(catalogue, package, packages) for package in packages if framework_of(catalogue, package)]
+    """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework).
+
+    CPU builds that people use beside CUDA on purpose make nothing mixed.
+    """
+    named = [(package, framework_cuda(catalogue, package, packages)) for package in packages if framework_of(catalogue, package)]
+    frameworks = [cuda for package, cuda in named if cuda is not None or not _also_on_cpu(catalogue, package)]
     with_cuda = any(needs_cuda(catalogue, package) for package in packages)
     kind: ClaimKind
     if any(cuda is not None for cuda in frameworks):
@@ -103,9 +107,14 @@ def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> Claim:
     elif frameworks:
         kind = "mixed" if with_cuda else "cpu"
     else:
-        kind = "cuda" if with_cuda else "none"
+        kind = "cuda" if with_cuda else "cpu" if named else "none"
     cuda = _named(catalogue, packages, frameworks) if kind == "cuda" else None
     return Claim(kind=kind, cuda=cuda, source="inferred")
+
+
+def _also_on_cpu(catalogue: Catalogue, package: LockedPackage) -> bool:
+    known = catalogue.of(package)
+    return known is not None and known.also_on_cpu
 
 
 def _named(catalogue: Catalogue, packages: Sequence[LockedPackage], frameworks: Sequence[str | None]) -> Version | None:

@@ -58,6 +58,11 @@ class Case:
         named = [(package, name) for package in self.packages if (name := framework_of(self.catalogue, package))]
         return tuple((package, name, framework_cuda(self.catalogue, package, self.packages)) for package, name in named)
 
+    def is_sibling(self, package: LockedPackage, framework: str) -> bool:
+        """Whether a package is used beside CUDA on purpose where it is a CPU build: no project requests it with CUDA."""
+        known = self.catalogue.of(package)
+        return known is not None and known.also_on_cpu and framework not in self.claim.frameworks
+
     @cached_property
     def namers(self) -> Mapping[str, LockedPackage]:
         """The conda packages that name the environment's CUDA, by name, the most binding first; none that another overrules."""

@@ -13,7 +13,7 @@ from packaging.version import Version
 from envgen.formats.builds import cuda_of, cudnn_of, is_cpu_build, libraries_of, loads, matches, minor_of, needs_cuda
 from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import parsed
-from envgen.model.facts import Spelling
+from envgen.model.facts import PLATFORMS, Spelling
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
 
@@ -42,7 +42,7 @@ def cpu_build(case: Case) -> Violations:
     if case.claim.kind != "cuda":
         return
     for package, framework, cuda in case.frameworks:
-        if cuda is None:
+        if cuda is None and not case.is_sibling(package, framework):
             meant = f"in a target for {case.told}"
             yield package, f"{_cpu(case, package, framework)} {meant}{_instead(case, package, framework)}"
     judged = {id(package) for package, _, _ in case.frameworks}
@@ -103,6 +103,28 @@ def _provider(case: Case, package: LockedPackage, framework: str) -> tuple[str, 
         if spelling and any(words[0] == package.name and matches(words[2], package.build) for words in specs if len(words) > 2):
             return provider, spelling
     return None
+
+
+@rule("cpu-sibling", "A CPU build beside CUDA leaves the GPU idle; many use one on purpose.", severity="warning")
+def cpu_sibling(case: Case) -> Violations:
+    """CPU builds that no project requests with CUDA, where the matrices have CUDA builds for the platform: the first of each."""
+    found = {
+        framework: package
+        for package, framework, cuda in reversed(case.frameworks)
+        if cuda is None and case.claim.kind in ("cuda", "mixed") and case.is_sibling(package, framework)
+    }
+    for framework, package in found.items():
+        if _has_cuda(case, framework):
+            hint = f"request {framework} under `frameworks:` to get a CUDA build"
+            yield package, f"a CPU build of {framework} in an environment for {case.told}; {hint}"
+
+
+def _has_cuda(case: Case, framework: str) -> bool:
+    """Whether the matrices know a CUDA build of a framework for the platform; for any, where a list does not name its own."""
+    facts = case.matrix.frameworks.get(framework)
+    builds = [build for release in facts.releases for build in release.builds] if facts else []
+    told = case.platform in PLATFORMS
+    return any(build.variants - {None} and (not told or case.platform in build.platforms) for build in builds)
 
 
 @rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target has.")
@@ -166,7 +188,7 @@ def silent_cpu(case: Case) -> Violations:
     cuda = [package for package, known in case.known if known.names_cuda or cudnn_of(case.catalogue, package)]
     cuda += [package for package, _, built in case.frameworks if built is not None]
     for package, framework, built in case.frameworks:
-        if built is None and cuda:
+        if built is None and cuda and not case.is_sibling(package, framework):
             why = _never_built(case, package, framework)
             yield package, f"{_cpu(case, package, framework)} beside {said(cuda)}: the silent CPU build{why}"
 

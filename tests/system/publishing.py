@@ -7,10 +7,12 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from envgen.curate.facts import facts
 from envgen.curate.model import Fact
+from envgen.curate.published import variant_package
 from envgen.model.facts import PLATFORMS, Matrix
 
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
@@ -51,9 +53,9 @@ def record_of(fact: Fact) -> Entry:
     if fact.variant:
         major = fact.variant.major
         toolkit = (
-            f"cuda-version >={fact.variant},<{major + 1}"
-            if fact.provider in ("conda-forge", "rapidsai")
-            else f"cudatoolkit {fact.variant}.*"
+            f"cudatoolkit {fact.variant}.*"
+            if fact.provider in ("pytorch", "vendor")
+            else f"cuda-version >={fact.variant},<{major + 1}"
         )
         if fact.provider in ("conda-forge", "rapidsai") and major < 12:
             toolkit = f"cuda-version >={fact.variant},<{major + 1}.0a0"
@@ -87,10 +89,12 @@ def whole(matrix: Matrix) -> list[Entry]:
 
 
 def _as_spelled(fact: Fact) -> Entry:
+    assert fact.spelling
     record = record_of(fact)
     build = _at_the_end(fact, re.sub(r"_(\d)$", r"_9\1", record.build))  # a later build than any that was withdrawn
-    entry = replace(record, name={"jax": "jaxlib"}.get(fact.framework, fact.framework), build=build)
-    old = fact.provider == "pytorch" and fact.variant and fact.version.release < (1, 8)
+    package = variant_package(fact.framework, fact.spelling, fact.variant)
+    entry = replace(record, name=package.name, build=build)
+    old = (fact.framework, fact.provider) == ("pytorch", "pytorch") and fact.variant and fact.version.release < (1, 8)
     return replace(entry, build=entry.build.replace(str(fact.variant), f"{fact.variant}.89")) if old else entry
 
 
@@ -99,12 +103,13 @@ def _at_the_end(fact: Fact, build: str) -> str:
     assert fact.spelling
     asked = [spec.split() for spec in (fact.spelling.cuda if fact.variant else fact.spelling.cpu)]
     glob = next((words[2] for words in asked if len(words) > 2), "*")
-    ending = glob.rpartition("_")[2].replace("{cu}", str(fact.variant or "").replace(".", ""))
-    if glob.endswith("{cu}py*"):  # cuda129py312, cuda_129py312
-        return re.sub(r"^cuda(\d+)_", rf"{glob.partition('{cu}')[0]}\1", build)
-    if not glob.startswith("*_") or "*" in ending or f"{fact.variant}_" in ending:
+    glob = glob.replace("{cu}", str(fact.variant or "").replace(".", "")).replace("{cuda}", str(fact.variant))
+    if fnmatchcase(build, glob):
         return build
-    return f"py{str(fact.python).replace('.', '')}_{fact.cudnn or 0}_{ending}"
+    py = str(fact.python).replace(".", "")
+    if glob.startswith("*"):
+        return f"py{py}_{fact.cudnn or 0}{glob[1:].replace('*', '0123456_9')}"
+    return glob.replace("*", f"{'' if glob.endswith('py*') else 'py'}{py}_{fact.cudnn or 0}_9")
 
 
 def publish(folder: Path, entries: Iterable[Entry], channels: Iterable[str] = ("conda-forge", "vendor")) -> Path:

@@ -208,7 +208,7 @@ def test_a_later_build_in_place_of_the_withdrawn_one_confirms_the_fact(site: Sit
 
 
 def test_a_spelling_that_also_selects_a_build_of_another_variant_is_refuted(site: Site) -> None:
-    site.edit("alpha.yaml", '"alpha {version}.* cuda{cu}*"', '"alpha {version}.* cuda*"')
+    site.edit("alpha.yaml", '"alpha {version}.* cuda{cu}*", "cuda-version {cuda}.*"', '"alpha {version}.* cuda*"')
     found = others(site.verify())
     assert set(found) == {
         f"alpha 2.0.0 {cuda} linux-64 {python}" for cuda in ("11.8", "12.6") for python in ("3.9", "3.10", "3.11")

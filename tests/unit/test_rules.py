@@ -103,11 +103,30 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CU126, pip("torch", "2.7.1+cpu")),
             given_(CU126, pip("tensorflow", "2.18.0")),
             given_(CU126, pip("jaxlib", "0.7.2")),
+            given_(replace(CU126, frameworks=("xgboost",)), conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")),
         ],
         [
             given_(CU126, TORCH, conda("torchvision", "0.22.0", "cuda126_py312_h0_0")),
             given_(CPU, TORCH_CPU),
             given_(CU126, pip("tensorflow", "2.18.0"), pip("nvidia-cudnn-cu12", "9.3.0.75")),
+        ],
+    ),
+    "cpu-sibling": (
+        [
+            given_(CU126, TORCH, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")),
+            given_(CU126, TORCH, conda("liblightgbm", "4.6.0", "cpu_h1ca3010_6")),
+            given_(CU126, TORCH, conda("faiss", "1.9.0", "py312hf23773a_0_cpu")),
+            given_(CU126, TORCH, conda("onnxruntime", "1.22.0", "py312h0123456_1_cpu")),
+            given_(replace(CU126, frameworks=("pytorch",)), TORCH, pip("onnxruntime", "1.22.0")),
+        ],
+        [
+            given_(
+                replace(CU126, frameworks=("pytorch", "xgboost")), TORCH, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")
+            ),  # cpu-build
+            given_(CU126, TORCH, conda("libxgboost", "3.2.0", "cuda129_h0123456_1")),
+            given_(CU126, *on_windows(TORCH, conda("liblightgbm", "4.6.0", "cpu_hb4e115d_0"))),  # Windows has no other
+            given_(CPU, TORCH_CPU, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")),
+            given_(CU126, TORCH, conda("libarrow", "20.0.0", "h1234567_8_cpu")),
         ],
     ),
     "wrong-cuda": (
@@ -123,6 +142,7 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CU126, conda("pytorch", "2.5.1", "cuda120_py312h1234567_300")),  # an older minor runs
             given_(CU126, TORCH, conda("torchvision", "0.22.0", "cuda_py312_h592d7cb_2")),  # tells no version
             given_(CU126, pip("torch", "2.6.0+cu124")),
+            given_(CU126, conda("libxgboost", "3.2.0", "cuda129_h0123456_1")),  # runs with every 12.x
         ],
     ),
     "cpu-selector": (
@@ -712,6 +732,9 @@ def test_every_platform_is_judged_on_its_own(real: Matrix) -> None:
         ([TORCH, conda("cuda-version", "12.9")], "cuda", "12.9"),
         ([TORCH_CPU, conda("cudatoolkit", "11.8.0")], "mixed", None),
         ([TORCH, conda("jaxlib", "0.5.1", "cpu_py312h608a18e_0")], "mixed", None),
+        ([TORCH, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")], "cuda", "12.6"),
+        ([conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")], "cpu", None),
+        ([conda("libxgboost", "3.2.0", "cuda129_h0123456_1"), conda("cuda-version", "12.6")], "cuda", "12.6"),
         ([conda("cudf", "25.12.00", "cuda12_py312_0"), conda("cuda-version", "12.9")], "cuda", "12.9"),
         ([conda("libarrow", "20.0.0", "h1234567_8_cuda")], "none", None),
         (

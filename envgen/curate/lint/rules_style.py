@@ -72,7 +72,7 @@ def _normalizer(keys: tuple[str, ...]) -> Callable[[str], str] | None:
         case ("targets", _, "cuda"):
             return _version
         case ("releases", "builds", "variants"):
-            return lambda text: text if text in ("cpu", "any") else _range(_version)(text)
+            return _range(_version)
         case ("families" | "toolkits", "linux" | "windows"):
             return _driver
         case ("releases", "builds", "python"):

@@ -135,7 +135,12 @@ class FactChecker:
 
 
 def _spelling(fact: Fact, selection: Selection, same: Sequence[PublishedBuild]) -> Aspect | None:
-    """Whether the spec selects every build of the variant and nothing else; None where there is no such build to select."""
+    """Whether the spec selects every build of the variant and nothing else; None where there is no such build to select.
+
+    None, too, for a companion whose builds have no name of their own: the framework's build decides, and only a solve can tell.
+    """
+    if fact.needs and len(selection.spec.split()) < 3:
+        return None
     foreign = [build for build in selection.selected if not _is_variant(fact, build)]
     if foreign:
         reason = "the spelling selects another build"

@@ -131,8 +131,7 @@ def _unclaimed_builds(
 ) -> Iterator[PublishedBuild]:
     claimed = facts.claimed_builds(framework, provider.name)
     for build in builds.builds_of(framework, provider.name, platforms):
-        known = build.keys <= claimed if build.pythons < matrix.pythons else build.keys & claimed  # one for any Python names none
-        if not build.keys or not known or not _needs_claimed(matrix, framework, provider.name, build):
+        if not build.keys or not build.is_among(claimed) or not _needs_claimed(matrix, framework, provider.name, build):
             yield build
 
 

@@ -64,7 +64,7 @@ def _solve_of(matrix: Matrix, builds: BuildIndex, fact: Fact) -> FactSolve | Non
     channels = builds.channels(fact.spelling, facts.channels_of(matrix), fact.platform)
     channels = tuple(dict.fromkeys((*channels, *(channel for host in hosts for channel in host.spelling.channels))))
     beside = (spec for host in hosts for spec in facts.spelled_for(host, fact.variant))
-    request = facts.solve_request(matrix, fact, channels, tuple(dict.fromkeys((*beside, *facts.specs(fact, fact.spelling)))))
+    request = facts.solve_request(matrix, fact, channels, tuple(dict.fromkeys((*beside, *facts.specs(fact, fact.spelling)))), hosts)
     return FactSolve(
         fact=fact,
         selection=builds.select(fact, fact.spelling),
@@ -115,7 +115,7 @@ def _findings(matrix: Matrix, solve: FactSolve, solution: Solution) -> Iterable[
         source="the matrix",
         virtual=solve.request.virtual,
         builds={solve.selection.package.name: (fact.variant, any(map(names_cuda, fact.spelling.cuda)))}
-        if fact.variant and fact.spelling
+        if fact.variant and fact.spelling and len(solve.selection.spec.split()) == 3
         else {},
     )
     return (found for found in check(lock, {platform: claim}, matrix) if found.severity == "error")

@@ -103,7 +103,7 @@ def _unclaimed(framework: Framework, provider: FrameworkProvider, builds: Iterab
     claimed = facts.claimed_builds(framework, provider.name)
     missing: dict[Version, list[PublishedBuild]] = defaultdict(list)
     for build in builds:
-        if not build.keys <= claimed:
+        if not build.is_among(claimed):
             missing[build.version].append(build)
     return [
         f"no row claims some builds of {framework.name} {version} from {provider.name}, such as {found[0]} for {found[0].platform}"

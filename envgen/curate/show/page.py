@@ -71,7 +71,9 @@ def _json(data: Any) -> str:
 
 def _start(matrix: Matrix, query: Query) -> Mapping[str, Any]:
     """What is picked when the page opens; of several frameworks, the one with the most builds, of a companion its framework."""
-    names = {matrix.frameworks[name].companion_of or name: None for name in query.frameworks}
+    names = [matrix.frameworks[name].companion_of or name for name in query.frameworks]
+    shown = shown_frameworks(matrix)
+    names = [name for name in names if name in shown] or list(shown)
     return {
         "framework": max(names, key=lambda name: sum(len(row.builds) for row in matrix.frameworks[name].releases)),
         "platform": query.platform or "linux-64",
@@ -84,17 +86,28 @@ def _start(matrix: Matrix, query: Query) -> Mapping[str, Any]:
 # --- what the script knows ------------------------------------------------------------------------------------------------
 
 
-def page_data(matrix: Matrix) -> Mapping[str, Any]:
-    """Everything that the script knows, as plain data. Values that cells share are in `shared`, and cells hold their numbers.
+def shown_frameworks(matrix: Matrix) -> tuple[str, ...]:
+    """The frameworks that the page shows.
 
-    Companions are not in it: whether one of their builds fits depends on what is chosen of their framework.
+    Not companions: whether one of their builds fits depends on what is chosen of their framework. Not those whose builds run with
+    any minor of a CUDA: every column would say the same.
     """
-    groups = list(build_groups(matrix, matrix.hosts))
+
+    def by_minor(name: str) -> bool:
+        return not any(build.spans for release in matrix.frameworks[name].releases for build in release.builds)
+
+    return tuple(name for name in matrix.hosts if by_minor(name))
+
+
+def page_data(matrix: Matrix) -> Mapping[str, Any]:
+    """Everything that the script knows, as plain data. Values that cells share are in `shared`, and cells hold their numbers."""
+    frameworks = shown_frameworks(matrix)
+    groups = list(build_groups(matrix, frameworks))
     axes = cuts(c for group in groups for item in group.constraints for c in (*item.rule.when, *item.rule.need))
     shared, places = _Shared(), cache(partial(spans, axes=axes))  # most cells have the same conditions
     cells = [_cell(group, shared, places) for group in groups]
     return {
-        "frameworks": list(matrix.hosts),
+        "frameworks": list(frameworks),
         "platforms": {platform: driver_os(platform) for platform in platforms_of(matrix)},
         "pythons": [str(python) for python in sorted(matrix.pythons)],
         "gpus": [[gpu.name, str(gpu.capability), sorted(gpu.platforms)] for gpu in matrix.gpus.values()],
