@@ -89,6 +89,14 @@ def in_command(word: str, matrix: Matrix) -> Meaning:
     return found
 
 
+def named(word: str, names: Iterable[str], matrix: Matrix, why: str) -> str | None:
+    """The one of some targets that a word is the name of, or else that it means on any machine; None where none is.
+
+    Raises BadInput for what is not a target word, and with the reason, `why`, for one that depends on the machine.
+    """
+    return word if word in names else newest_of(on_any_machine(word, matrix, why), names)
+
+
 def on_any_machine(word: str, matrix: Matrix, why: str) -> TargetRange:
     """The same where a word must not depend on the machine; raises BadInput with the reason, `why`, where it does."""
     found = in_command(word, matrix)
@@ -140,8 +148,9 @@ def dotted(text: str) -> str:
 
 
 def exactly(target: Target) -> TargetRange:
-    """The range that holds one target and no other."""
-    return TargetRange(version_range(f"{target.cuda}.*") if target.cuda else None)
+    """The range that holds one target and no other; from the oldest to the newest CUDA of its platforms where these differ."""
+    found = sorted(variant for variant in target.variants if variant)
+    return TargetRange(cuda_range(f">={found[0]},<={found[-1]}" if len(found) > 1 else str(found[0])) if found else None)
 
 
 def intersection(one: TargetRange, other: TargetRange) -> TargetRange:

@@ -31,7 +31,7 @@ def _rounded(number: float, *, whole: bool) -> str:
 
 def driver_floor(resolution: Resolution) -> str:
     """The oldest driver that runs the target, "-" for CPU."""
-    pin = next((pin for pin in resolution.pins if pin.name == "driver"), None)
+    pin = next((pin for pin in resolution.pins if pin.name.partition(" ")[0] == "driver"), None)
     return pin.version.split(" (")[0] if pin else "-"
 
 
@@ -160,10 +160,12 @@ def resolutions_json(resolutions: Sequence[Resolution], more: Sequence[Mapping[s
 
 
 def _resolution(resolution: Resolution) -> dict[str, Any]:
+    here = resolution.platforms
     return {
         "project": resolution.project.name,
         "target": resolution.target.name,
         "cuda": str(resolution.target.cuda) if resolution.target.cuda else None,
+        **({"cuda_by_platform": {p: str(resolution.target.on(p).cuda) for p in here}} if resolution.target.by_platform else {}),
         "platforms": list(resolution.platforms),
         "dropped": {dropped.platform: str(dropped.because) for dropped in resolution.dropped},
         "left_out": [str(reason) for reason in resolution.left_out],

@@ -13,7 +13,8 @@ from envgen.cli.options import HERE, facts_of, json_option, layout_of, layout_or
 from envgen.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from envgen.model.facts import Matrix
+    from envgen.model.facts import Matrix, Target
+    from envgen.model.layout import Layout
 
 
 @click.command(short_help="Ask the frameworks of an environment what they see, and judge it.")
@@ -80,7 +81,8 @@ def probe(
             prefix, target = found_there.prefix, found_there.target
         place = interpreter if interpreter is not None else prefix or _active()
         _, matrix = facts_of(layout)
-        name = _target_name(target, matrix) if target else ""
+        own = _own_target(layout, matrix, project, target) if project and layout and target else None
+        name = own or (_target_name(target, matrix) if target else "")
         found = run_probe(place, matrix, reporter, target=name, frameworks=frameworks, timeout=timeout, cuda_required=require_cuda)
     if as_json:
         echo(report.probe_json(found))
@@ -97,6 +99,15 @@ def _active() -> Path:
     if not active:
         raise BadInput("no environment is active (CONDA_PREFIX)", hint="activate one, or give --prefix DIR or --python FILE")
     return Path(active)
+
+
+def _own_target(layout: Layout, matrix: Matrix, project: str, name: str) -> Target | None:
+    """The target of a project's own with that name, as this machine's platform sees it."""
+    from envgen.machine.system import current_platform
+    from envgen.project.cached import cached_project
+
+    row = next((row for row in cached_project(layout, matrix, project).targets if row.name == name), None)
+    return row.own.on(current_platform()) if row and row.own else None
 
 
 def _target_name(word: str, matrix: Matrix) -> str:

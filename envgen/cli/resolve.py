@@ -57,8 +57,7 @@ def _requested(problem: Problem, words: Sequence[str], found: Sequence[Resolutio
 
     names, chosen = [resolution.target.name for resolution in found], set()
     for word in words:
-        wanted = targets.on_any_machine(word, problem.matrix, "`envgen resolve` gives the same answer on every machine")
-        name = targets.newest_of(wanted, names)
+        name = targets.named(word, names, problem.matrix, "`envgen resolve` gives the same answer on every machine")
         if name is None:
             raise BadInput(f"{problem.project.name} has no target `{word}`", hint=closest(word.lower(), names))
         chosen.add(name)

@@ -59,7 +59,7 @@ def _applied(piece: Advice, rule: Constraint, platforms: tuple[Platform, ...], h
 
 def _known(matrix: Matrix, resolution: Resolution, platform: Platform) -> Known:
     """What constraints know of a cell, and what only advice asks for: the platforms that were dropped."""
-    target = known_of(matrix, resolution.project, resolution.target, platform)
+    target = known_of(matrix, resolution.project, resolution.target.on(platform), platform)
     dropped = {"dropped": tuple(dropped.platform for dropped in resolution.dropped)}
     return {**target, **known_of_choices(resolution.choices, resolution.python), **dropped}
 

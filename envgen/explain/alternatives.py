@@ -28,10 +28,17 @@ def explained(problem: Problem, resolutions: Sequence[Resolution]) -> tuple[Expl
             alternatives=dict(_alternatives(problem, resolution, resolutions)),
             drivers=drivers.driver_notes(problem.matrix, resolution),
             advice=advice(problem.matrix, resolution),
-            specs=tuple(spec for choice in resolution.choices for spec in specs.spelled(choice, resolution.target)),
+            specs=tuple(_spelled(resolution)),
         )
         for resolution in resolutions
     )
+
+
+def _spelled(resolution: Resolution) -> Iterator[str]:
+    """What is requested of each framework, with the platform where that differs."""
+    for choice in resolution.choices:
+        group = specs.spelled_group(choice, resolution)
+        yield from (*(f"{spec} ({platform})" for platform, spec in group.only), *group.specs)
 
 
 def _alternatives(problem: Problem, resolution: Resolution, resolutions: Sequence[Resolution]) -> Iterator[tuple[str, Alternative]]:

@@ -121,7 +121,8 @@ def _targets(problem: Problem, name: str) -> Iterator[Change]:
     project, targets = problem.project, problem.matrix.targets
     row = next(row for row in project.targets if row.name == name)
     own = names_of(row)
-    built = (target for target in targets.values() if target.cuda and (target.cuda in problem.matrix.built or target.name in own))
+    standard = (target for target in targets.values() if target.name in own or not target.own)
+    built = (target for target in standard if target.cuda and (target.cuda in problem.matrix.built or target.name in own))
     cudas = sorted(built, key=lambda target: target.cuda or Version("0"))
     taken = {taken for other in project.targets for taken in names_of(other)}
     now = [cudas.index(target) for target in cudas if target.name in own]
@@ -134,7 +135,7 @@ def _targets(problem: Problem, name: str) -> Iterator[Change]:
                 cost=min(_distance(cudas, place, one) for one in now),
                 apply=partial(edits.with_other_target, name=name, to=other.name),
             )
-    for cpu in (target for target in targets.values() if not target.cuda and target.name not in taken):
+    for cpu in (target for target in targets.values() if not (target.cuda or target.own or target.name in taken)):
         left_out = [is_left_out(problem.matrix, project, requested, cpu) for requested in project.frameworks]
         if not left_out or not all(left_out):  # a CPU target without any of what was requested is not a repair
             yield _cpu_instead(problem, row, cpu.name)
@@ -166,19 +167,26 @@ def _shown(row: RequestedTarget) -> str:
     return f"`{row.name}`" if isinstance(row, OpenTarget) else f"target {row.name}"
 
 
-def _drivers(problem: Problem, _: str) -> Iterator[Change]:
-    """A newer driver, as new as a fact asks for: it must be installed on every machine."""
-    have, toolkits = problem.project.driver, problem.matrix.toolkits.values()
+def _drivers(problem: Problem, target: str) -> Iterator[Change]:
+    """A newer driver, as new as a fact asks for: it must be installed on every machine, or on every machine of a target."""
+    have, toolkits = problem.project.for_target(target).driver, problem.matrix.toolkits.values()
+    where = f"machine of target {target}" if target else "machine"
     named = {driver for toolkit in toolkits for driver in (*toolkit.floor.values(), *toolkit.driver.values())}
     for driver in sorted(driver for driver in named if have and driver > have):
-        text = f"driver {driver_text(have or driver)} -> {driver_text(driver)} on every machine"
-        yield Change(path=("driver",), text=text, cost=6, apply=partial(edits.edited, driver=driver))
+        text = f"driver {driver_text(have or driver)} -> {driver_text(driver)} on every {where}"
+        apply = partial(edits.with_target, name=target, driver=driver) if target else partial(edits.edited, driver=driver)
+        yield Change(path=("driver", target) if target else ("driver",), text=text, cost=6, apply=apply)
 
 
 def _gpus(problem: Problem, written: str) -> Iterator[Change]:
-    if len(problem.project.gpus) > 1:
+    if len(problem.project.gpus) > 1 and written in {gpu.written for gpu in problem.project.gpus}:
         without = partial(edits.without_gpu, written=written)
         yield Change(path=("gpu", written), text=f"drop {written} from gpus:", cost=7, apply=without, gives_up=True)
+    for row in (row for row in problem.project.targets if len(row.gpus) > 1 and written.startswith(f"{row.name} ")):
+        gpu = written.removeprefix(f"{row.name} ")
+        apply = partial(edits.without_target_gpu, name=row.name, written=gpu)
+        text = f"drop {gpu} from gpus: of target {row.name}"
+        yield Change(path=("gpu", written), text=text, cost=7, apply=apply, gives_up=True)
 
 
 def _frameworks(problem: Problem, name: str) -> Iterator[Change]:

@@ -30,7 +30,15 @@ def with_target(project: Project, name: str, **changes: Any) -> Project:
 
 def named_target(row: RequestedTarget, name: str) -> RequestedTarget:
     """A requested target by another name; an open one is no longer open."""
-    return RequestedTarget(name=name, at=row.at, platforms=row.platforms, virtual=row.virtual, dependencies=row.dependencies)
+    return RequestedTarget(
+        name=name,
+        at=row.at,
+        platforms=row.platforms,
+        virtual=row.virtual,
+        dependencies=row.dependencies,
+        driver=row.driver,
+        gpus=row.gpus,
+    )
 
 
 def with_other_target(project: Project, name: str, to: str) -> Project:
@@ -74,6 +82,12 @@ def without_promise(project: Project, name: str, package: str) -> Project:
 def without_target(project: Project, name: str) -> Project:
     """The project without a target."""
     return replace(project, targets=tuple(row for row in project.targets if row.name != name))
+
+
+def without_target_gpu(project: Project, name: str, written: str) -> Project:
+    """The project in which one target's machines do not have one of its GPUs."""
+    before = next((row.gpus for row in project.targets if row.name == name), ())
+    return with_target(project, name, gpus=tuple(gpu for gpu in before if gpu.written != written))
 
 
 def without_gpu(project: Project, written: str) -> Project:

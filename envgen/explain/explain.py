@@ -64,4 +64,5 @@ def _forward(problem: Problem) -> Iterator[Reason]:
     for requested, name in ((row, name) for row in project.targets for name in names_of(row)):
         target = with_overrides(matrix.targets[name], requested)
         platforms = [platform for platform in requested.platforms or project.platforms if platform in target.platforms]
-        yield from dict.fromkeys(note for p in platforms if (note := forward_note(matrix, project, target, p)))
+        own = project.for_target(requested.name)
+        yield from dict.fromkeys(note for p in platforms if (note := forward_note(matrix, own, target.on(p), p)))

@@ -184,7 +184,7 @@ def _toolkits_part(
 
 def _toolkits(matrix: Matrix, names: Iterable[str]) -> list[Toolkit]:
     """The toolkits of some targets, and those whose builds run with them."""
-    cudas = [cuda for name in names if (cuda := matrix.targets[name].cuda)]
+    cudas = [cuda for name in names for cuda in matrix.targets[name].variants if cuda]
     return [toolkit for version, toolkit in sorted(matrix.toolkits.items()) if any(runs_with(version, cuda) for cuda in cudas)]
 
 

@@ -13,8 +13,8 @@ from envgen.explain import edits
 from envgen.explain.model import Part, RequirementKind
 from envgen.explain.target_phrases import target_text
 from envgen.model.facts import Address, Matrix, Reason, driver_text
-from envgen.model.open_target import OpenTarget, promise_key
-from envgen.model.project import Project, RequestedFramework, RequestedTarget
+from envgen.model.open_target import OpenTarget
+from envgen.model.project import Project, RequestedFramework, RequestedTarget, target_key
 from envgen.resolver.resolve import Problem
 
 
@@ -53,11 +53,18 @@ def _of_target(matrix: Matrix, project: Project, target: RequestedTarget) -> Ite
             f"target {name}: virtual-packages {package} {value}",
             partial(edits.without_promise, name=name, package=package),
         )
-        yield _part("virtual packages", f"{name} {package}", text, _at_promise(project, target, package), default, has_default=True)
+        yield _part("virtual packages", f"{name} {package}", text, _below(project, target, package), default, has_default=True)
+
+    if target.driver:
+        at, text = _below(project, target, "driver"), f"target {name}: driver {driver_text(target.driver)}"
+        yield _part("driver", name, text, at, partial(edits.with_target, name=name, driver=None), has_default=True)
+    for gpu in dict.fromkeys(target.gpus):
+        at, change = _below(project, target, "gpus"), partial(edits.without_target_gpu, name=name, written=gpu.written)
+        yield _part("gpu", f"{name} {gpu.written}", f"target {name}: gpus {gpu.written}", at, change, has_default=True)
 
 
-def _at_promise(project: Project, target: RequestedTarget, package: str) -> Address:
-    return project.addresses.get(promise_key(target, package), target.at)
+def _below(project: Project, target: RequestedTarget, key: str) -> Address:
+    return project.addresses.get(target_key(target, key), target.at)
 
 
 def _of_framework(requested: RequestedFramework) -> Iterator[Part]:

@@ -16,15 +16,17 @@ from envgen.resolver.resolve import Problem
 def target_text(matrix: Matrix, requested: RequestedTarget) -> str:
     """`target cu126`; of an open target: a CUDA target, with the word of the file that requests it."""
     if not isinstance(requested, OpenTarget):
-        return f"target {requested.name}"
-    every = {name for name, target in matrix.targets.items() if target.cuda and target.cuda in matrix.built}
+        return f"target {requested.name}{f' ({requested.own.cuda_text})' if requested.own else ''}"
+    built = (target for target in matrix.targets.values() if target.cuda in matrix.built and not target.own)
+    every = {target.name for target in built if target.cuda}
     cudas = _span(cuda for name in requested.any_of if (cuda := matrix.targets[name].cuda))
     return f"{'a CUDA target' if every <= set(requested.any_of) else f'a target for CUDA {cudas}'} (`{requested.name}`)"
 
 
 def wanted_variants(problem: Problem) -> set[Variant]:
     """The CUDA versions of the project's targets; None for CPU."""
-    return {problem.matrix.targets[name].cuda for row in problem.project.targets for name in names_of(row)}
+    names = (name for row in problem.project.targets for name in names_of(row))
+    return {variant for name in names for variant in problem.matrix.targets[name].variants}
 
 
 def without_cuda(problem: Problem, requested: RequestedTarget) -> Reason | None:

@@ -10,11 +10,13 @@ from envgen.formats.conda_lock import content_hashes
 from envgen.formats.conda_specs import NotCovered
 from envgen.formats.content_hash import channel_entry, content_hash, requested
 from envgen.formats.environment_yml import spec_name
+from envgen.formats.selectors import for_platform
 from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.model.facts import Platform
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.packages import Lock
-from envgen.yamlfile.document import read
+from envgen.yamlfile.document import parse
+from envgen.yamlfile.text import source
 
 
 def of_other_run(lock: Lock, text: str, folder: Path) -> tuple[Platform, ...]:
@@ -28,25 +30,29 @@ def of_other_run(lock: Lock, text: str, folder: Path) -> tuple[Platform, ...]:
     if not hashes or not spec.is_file() or not virtual.is_file():
         return ()
     shown = lock.shown.rpartition("/")[0]
-    data = read(spec, f"{shown}/{SPEC}" if shown else SPEC).data
+    place = f"{shown}/{SPEC}" if shown else SPEC
+    told, promised = source(spec, place), read_virtual_packages(virtual)
+    asked = {platform: parse(for_platform(told, platform), place).data for platform in hashes}
+    return tuple(platform for platform, data in asked.items() if not _is_of(lock, platform, hashes[platform], data, promised))
+
+
+def _is_of(lock: Lock, platform: Platform, locked: str, data: Any, virtual: Mapping[Platform, Mapping[str, str]]) -> bool:
+    """Whether a platform of a lock was made from what environment.yml says for it, and from the virtual packages."""
     if not isinstance(data, dict) or not isinstance(data.get("dependencies"), list):
-        return tuple(hashes)
+        return False
     try:
-        found = _hashes(data, read_virtual_packages(virtual), hashes)
+        found = _hash(platform, data, virtual.get(platform, {}))
     except NotCovered:
-        return tuple(platform for platform in hashes if not _requested_names(data) <= _names(lock, platform))
-    return tuple(platform for platform in hashes if found.get(platform) != hashes[platform])
+        return _requested_names(data) <= _names(lock, platform)
+    return platform in virtual and found == locked
 
 
-def _hashes(
-    data: Mapping[str, Any], virtual: Mapping[Platform, Mapping[str, str]], platforms: Mapping[Platform, str]
-) -> dict[Platform, str]:
-    """The content hash of each platform that virtual-packages.yml has. Raises NotCovered."""
+def _hash(platform: Platform, data: Mapping[str, Any], virtual: Mapping[str, str]) -> str:
+    """The content hash of a platform. Raises NotCovered."""
     if "pip-repositories" in data or not all(isinstance(item, str) for item in data["dependencies"]):
         raise NotCovered("a pip section")
-    specs = requested(data["dependencies"])
     channels = [channel_entry(str(channel)) for channel in data.get("channels") or ()]
-    return {platform: content_hash(platform, channels, specs, virtual[platform]) for platform in platforms if platform in virtual}
+    return content_hash(platform, channels, requested(data["dependencies"]), virtual)
 
 
 def _requested_names(data: Mapping[str, Any]) -> set[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
+from envgen.formats.selectors import for_platform
+from envgen.model.facts import Platform
 from envgen.yamlfile.document import parse
 
 _NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)")  # channel::name
 
 
-def read_specs(text: str, shown: str) -> tuple[str, ...]:
-    """The conda specs of an environment.yml as they are written, without pip's. Raises BadInput if it is not YAML."""
-    data = parse(text, shown).data
+def read_specs(text: str, shown: str, platform: Platform) -> tuple[str, ...]:
+    """The conda specs of an environment.yml for a platform, as written, without pip's. Raises BadInput if it is not YAML."""
+    data = parse(for_platform(text, platform), shown).data
     listed = data.get("dependencies") if isinstance(data, dict) else None
     return tuple(str(spec).strip() for spec in listed or () if isinstance(spec, str)) if isinstance(listed, list) else ()
 

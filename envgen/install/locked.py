@@ -54,14 +54,14 @@ def of_platform(lock: Lock, platform: Platform, environment: str | None = None) 
         conda={dist_name(package.url): package for package in conda},
         pip=tuple(package for package in selected if package.manager == "pip"),
         channels=tuple(map(locate, lock.channels)),
-        requested=_requested(conda, environment, shown),
+        requested=_requested(conda, environment, shown, platform),
     )
 
 
-def _requested(conda: Sequence[LockedPackage], environment: str | None, shown: str) -> tuple[str, ...]:
+def _requested(conda: Sequence[LockedPackage], environment: str | None, shown: str, platform: Platform) -> tuple[str, ...]:
     """The specs of environment.yml for this platform; without that file every package, so that none is removed as unused."""
     names = {package.name for package in conda}
-    specs = read_specs(environment, shown) if environment is not None else ()
+    specs = read_specs(environment, shown, platform) if environment is not None else ()
     return tuple(spec for spec in specs if spec_name(spec) in names) or tuple(sorted(names))
 
 

@@ -140,11 +140,15 @@ def _locked_target(layout: Layout, project: str, word: str, reporter: Reporter) 
     from envgen import targets
     from envgen.machine.locked import best_locked
     from envgen.matrix.cached import cached_matrix
-    from envgen.project.cached import cached_project
+    from envgen.project.cached import cached_project, is_own_target
 
     if word == CPU or named_cuda(word):
         return None
     matrix = cached_matrix(layout)
+    if word in [row.name for row in cached_project(layout, matrix, project).targets]:
+        return None
+    if targets.meaning(word, matrix) is None and is_own_target(layout, matrix, word):
+        return None
     meant = targets.in_command(word, matrix)
     if isinstance(meant, targets.TargetRange):
         name = targets.newest_of(meant, locked)
@@ -163,8 +167,9 @@ def _how_to_lock(layout: Layout, project: str, word: str) -> str:
     from envgen.project.cached import cached_project
 
     matrix = cached_matrix(layout)
-    meant, known = targets.in_command(word, matrix), [row.name for row in cached_project(layout, matrix, project).targets]
-    name = targets.newest_of(meant, known) if isinstance(meant, targets.TargetRange) else None
+    known = [row.name for row in cached_project(layout, matrix, project).targets]
+    meant = targets.meaning(word, matrix)
+    name = word if word in known else targets.newest_of(meant, known) if isinstance(meant, targets.TargetRange) else None
     if name:
         return f"run `envgen lock {project} --target {name}` first"
     return f"its targets are {', '.join(known)}"

@@ -13,6 +13,7 @@ from envgen.lock.hold import PYTHON
 from envgen.lock.inputs import as_of, date_text
 from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
+from envgen.lock.render import same_data
 from envgen.lock.stale import stale_targets
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
@@ -112,14 +113,15 @@ def _differences(layout: Layout, row: Resolution, file: RenderedFile) -> Iterato
     if not path.is_file():
         yield f"{file.name} is missing"
         return
+    there = layout.read(path)
     try:
-        old, new = (parse(text, file.name).data for text in (layout.read(path), file.text))
+        old, new = (parse(text, file.name).data for text in (there, file.text))
     except BadInput as error:
         yield f"{file.name}: {error.what}"
         return
     told = list(_in_specs(old, new)) if file.name == SPEC and isinstance(old, Mapping) else []
     yield from told
-    if old != new and not told:
+    if not told and not same_data(there, file.text):
         yield f"{_WHAT[file.name]} changed: {file.name} says something else"
 
 

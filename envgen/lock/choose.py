@@ -104,7 +104,7 @@ def _refused(
 
     def later() -> Iterator[TargetChoice]:
         """What is after its choice, from the beginning each time."""
-        every = target_choices(problem, resolution.target.name, older)
+        every = target_choices(problem, resolution.target.name, older, resolution.platforms)
         return islice(dropwhile(lambda choice: choice.refusal != own, every), 1, None)
 
     yield from _before_first(problem.matrix, later(), resolution, request, solver)

@@ -6,6 +6,7 @@ own. A contract test compares the package list with that of the real `conda-lock
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
@@ -78,6 +79,7 @@ def lock_texts(name: str, item: Solved, files: Sequence[RenderedFile]) -> LockTe
 def _lock_spec(folder: Path) -> LockSpecification:
     from conda_lock.src_parser import make_lock_spec
 
+    logging.getLogger("conda_lock.src_parser.selectors").setLevel(logging.ERROR)  # it warns of each line for another platform
     # conda-lock downloads a name mapping if there is a pip section; an empty one prevents that
     mapping = folder / "mapping.json"
     mapping.write_text("{}", encoding="utf-8")

@@ -117,7 +117,7 @@ def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -
     return Decision(
         plan=plan,
         kept=stage.kept,
-        resolutions=tuple(replace(row, project=plan.project) for row in chosen),
+        resolutions=tuple(replace(row, project=plan.project.for_target(row.target.name)) for row in chosen),
         changed={name: (*(changes[name].by_index.values() if changes else ()), *lost[name]) for name in todo},
     )
 
@@ -157,7 +157,7 @@ class Holdings:
         """What the channels of a project hold."""
 
         def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-            wanted = ("python", *specs.spelled(choice, target))
+            wanted = ("python", *specs.spelled(choice, target, platform))
             return frozenset.intersection(*(self._pythons(s, project.channels, platform, project.exclude_newer) for s in wanted))
 
         return availability

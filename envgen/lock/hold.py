@@ -15,7 +15,7 @@ from envgen.model.run import Stamp
 from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
 
-_BUILD = "-build"  # `pytorch-build 12.6` in a stamp
+_BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
 PYTHON = "python"
 
 
@@ -45,7 +45,7 @@ class Hold:
             whole = target.name in self.whole
             if stamp is None or not (whole or name in self.frameworks):
                 return otherwise(choice, target, platform)
-            if not is_chosen(stamp, choice) or (whole and platform in stamp.dropped):
+            if not is_chosen(stamp, choice, target, platform) or (whole and platform in stamp.dropped):
                 return frozenset()
             return frozenset({Version(stamp.chosen[PYTHON])}) if self.python else otherwise(choice, target, platform)
 
@@ -64,7 +64,7 @@ class Hold:
         """Whether a target keeps its Python, or its version of a framework."""
         if target not in self.stamps:
             return False
-        return self.python if name == PYTHON else target in self.whole or name.removesuffix(_BUILD) in self.frameworks
+        return self.python if name == PYTHON else target in self.whole or framework_of(name) in self.frameworks
 
 
 def held_choices(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) -> dict[str, Resolution]:
@@ -95,7 +95,7 @@ def _only(project: Project, names: Iterable[str]) -> Project:
 
 
 def _told(project: Project, row: Resolution, stamp: Stamp) -> Resolution:
-    return replace(row, project=project).with_moved(stamp.moved)
+    return replace(row, project=project.for_target(row.target.name)).with_moved(stamp.moved)
 
 
 def versions(resolution: Resolution) -> dict[str, str]:
@@ -106,12 +106,25 @@ def versions(resolution: Resolution) -> dict[str, str]:
 
 def stamped(resolution: Resolution) -> dict[str, str]:
     """What was chosen as a stamp records it: the versions, and the CUDA of builds that are for an older minor than the target's."""
-    older = (choice for choice in resolution.choices if choice.variant != resolution.target.cuda)
-    return {**versions(resolution), **{f"{choice.release.framework}{_BUILD}": str(choice.variant) for choice in older}}
+    older = {name: text for choice in resolution.choices for name, text in _older(resolution, choice).items()}
+    return {**versions(resolution), **older}
 
 
-def is_chosen(stamp: Stamp, choice: Choice) -> bool:
-    """Whether a choice is the one that a stamp records for its framework."""
+def _older(resolution: Resolution, choice: Choice) -> dict[str, str]:
+    name, target = f"{choice.release.framework}{_BUILD}", resolution.target
+    if not (choice.elsewhere or target.by_platform):
+        return {name: str(choice.variant)} if choice.variant != target.cuda else {}
+    older = (platform for platform in resolution.platforms if choice.on(platform) != target.on(platform).cuda)
+    return {f"{name}-{platform}": str(choice.on(platform)) for platform in older}
+
+
+def framework_of(name: str) -> str:
+    """The framework, or `python`, that a name in a stamp is about."""
+    return name.partition(_BUILD)[0]
+
+
+def is_chosen(stamp: Stamp, choice: Choice, target: Target, platform: Platform) -> bool:
+    """Whether a choice is the one that a stamp records for its framework, on one platform of a target."""
     name = choice.release.framework
-    build = stamp.chosen.get(f"{name}{_BUILD}", str(choice.variant))
-    return (stamp.chosen.get(name), build) == (str(choice.release.version), str(choice.variant))
+    build = stamp.chosen.get(f"{name}{_BUILD}-{platform}", stamp.chosen.get(f"{name}{_BUILD}", str(target.on(platform).cuda)))
+    return (stamp.chosen.get(name), build) == (str(choice.release.version), str(choice.on(platform)))

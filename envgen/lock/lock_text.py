@@ -62,17 +62,17 @@ def head(resolution: Resolution) -> dict[str, Any]:
     if resolution.project.pip or resolution.project.pip_repositories:
         raise NotCovered("a pip section")
     channels = [channel_entry(text) for text in resolution.project.channels]
-    wanted = _requested(resolution)
     hashes = {
-        platform: content_hash(platform, channels, wanted, resolution.target.virtual[platform]) for platform in resolution.platforms
+        platform: content_hash(platform, channels, _requested(resolution, platform), resolution.target.virtual[platform])
+        for platform in resolution.platforms
     }
     metadata = {"content_hash": hashes, "channels": channels, "platforms": list(resolution.platforms), "sources": [SPEC]}
     return {"version": 1, "metadata": metadata}
 
 
-def _requested(resolution: Resolution) -> dict[str, ReadSpec]:
-    """The specs of `environment.yml` by name."""
-    return requested(text for group in specs.groups(resolution) for text in group.specs)
+def _requested(resolution: Resolution, platform: Platform) -> dict[str, ReadSpec]:
+    """The specs of `environment.yml` for a platform by name."""
+    return requested(text for group in specs.groups(resolution) for text in group.on(platform))
 
 
 # --- the packages ---------------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def _requested(resolution: Resolution) -> dict[str, ReadSpec]:
 def _entries(resolution: Resolution, solution: Solution) -> dict[tuple[str, Platform], str]:
     """The entries of one platform, by name and platform. conda-lock leaves out a package that nothing requested needs."""
     needs = {record.name: ranges(record.depends) for record in solution.records}
-    if len(needs) < len(solution.records) or _reached(_requested(resolution), needs) != needs.keys():
+    if len(needs) < len(solution.records) or _reached(_requested(resolution, solution.platform), needs) != needs.keys():
         raise NotCovered("not each package once, and each needed by what is requested")
     return {(record.name, solution.platform): _entry(record, solution.platform, needs[record.name]) for record in solution.records}
 

@@ -58,8 +58,9 @@ def _best(problem: Problem, final: Mapping[str, Resolution], fixed: Sequence[str
     """The best choice of a problem for each target, where some frameworks are what they are in the answer."""
 
     def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
-        name = choice.release.framework
-        if name in fixed and choice.build not in (row.build for row in final[target.name].choices if row.release.framework == name):
+        name, build = choice.release.framework, (choice.release.version, choice.on(platform))
+        own = (row for row in final[target.name].choices if row.release.framework == name)
+        if name in fixed and build not in ((row.release.version, row.on(platform)) for row in own):
             return frozenset()
         return problem.availability(choice, target, platform)
 
@@ -119,7 +120,9 @@ class _Why:
         changed = replace(self.problem, project=project)
         choices = [choice for choice in target_choices(changed, target) if self._is_meant(choice)]
         matrix = self.problem.matrix
-        asked = replace(resolution, project=project, dependencies=dependencies_of(matrix, project, resolution.target))
+        asked = replace(
+            resolution, project=project.for_target(target), dependencies=dependencies_of(matrix, project, resolution.target)
+        )
         return first_of(matrix, choices, asked, request, self.solver) is not None
 
     def _is_meant(self, choice: TargetChoice) -> bool:
@@ -140,12 +143,11 @@ class _Why:
                 changed = changed if part in kept else part.without(changed)
             return not self._solvable(changed, cell)
 
-        parts = self._parts(resolution)
+        parts = self._parts(resolution, request.platform)
         solution = self.solver.answer(request)
         records = solution.records if isinstance(solution, Solution) else ()
-        needed = Needed(
-            specs=self._specs(resolution), index=self.solver.index, channels=request.channels, platform=request.platform
-        )
+        platform, index = request.platform, self.solver.index
+        needed = Needed(specs=self._specs(resolution, platform), index=index, channels=request.channels, platform=platform)
         smallest = minimal(parts, unsolvable)
         told = {part.host for part in smallest}
         in_the_way = [part.needing for part in smallest if part.needing.text not in told]
@@ -153,13 +155,13 @@ class _Why:
             return f"it has no solution for {resolution.target.name} on {request.platform}"
         return needs_text(in_the_way, needed, records)
 
-    def _parts(self, resolution: Resolution) -> list[_Part]:
+    def _parts(self, resolution: Resolution, platform: Platform) -> list[_Part]:
         """What may be in the way, those last that a person gives up first."""
         found = []
         for row in self.problem.project.frameworks:
             chosen = next((choice for choice in resolution.choices if choice.release.framework == row.framework), None)
             if chosen and row.framework != self.name:
-                names = tuple(_names(specs.spelled(chosen, resolution.target)))
+                names = tuple(_names(specs.spelled(chosen, resolution.target, platform)))
                 without = partial(edits.without_framework, name=row.framework)
                 found.append(_Part(Needing(row.framework, names, row.at), without, row.host))
         for dependency in resolution.dependencies:
@@ -167,12 +169,12 @@ class _Why:
             found.append(_Part(Needing(dependency.spec, (dependency.name,), dependency.at), without))
         return found
 
-    def _specs(self, resolution: Resolution) -> tuple[str, ...]:
+    def _specs(self, resolution: Resolution, platform: Platform) -> tuple[str, ...]:
         """The specs of the version that was not taken, where they differ from those of the answer."""
         held = self.held[resolution.target.name]
-        now, then = (specs.chosen(row.python, row.choices, row.target) for row in (resolution, held))
+        now, then = (specs.chosen(row, platform) for row in (resolution, held))
         meant = [row for row in held.choices if row.release.framework == self.name]
-        own = _names(spec for row in meant for spec in specs.spelled(row, held.target)) or {"python": None}
+        own = _names(spec for row in meant for spec in specs.spelled(row, held.target, platform)) or {"python": None}
         return tuple(spec for spec in then if spec not in now and not own.keys().isdisjoint(_names((spec,))))
 
 

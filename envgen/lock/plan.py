@@ -15,11 +15,11 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
 from envgen.model.packages import SolveRequest
-from envgen.model.project import Project
+from envgen.model.project import Project, RequestedTarget
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.model.target_names import named_cuda
-from envgen.project.cached import cached_project
+from envgen.project.cached import cached_project, is_own_target
 from envgen.resolver import specs
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.targets import MachineWord
@@ -70,7 +70,7 @@ def plan(
     )
     if request.exclude_newer:
         project = replace(project, exclude_newer=request.exclude_newer)
-    requested = _requested(project, matrix, request, reporter, machine_target)
+    requested = _requested(layout, project, matrix, request, reporter, machine_target)
     if not requested:
         return None
     return _plan(layout, matrix, project, requested, request)
@@ -154,7 +154,7 @@ def rendered(layout: Layout, resolution: Resolution) -> tuple[RenderedFile, Rend
 
 
 def _requested(
-    project: Project, matrix: Matrix, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+    layout: Layout, project: Project, matrix: Matrix, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
 ) -> tuple[str, ...]:
     """The targets of this run. A target that the project lacks is an error if the project was named, else it is skipped."""
     own = [target.name for target in project.targets]
@@ -162,7 +162,7 @@ def _requested(
         return tuple(own)
     found: dict[str, None] = {}
     for word in request.targets:
-        name, note = _target(word, own, project, matrix, request, machine_target)
+        name, note = _target(layout, word, own, project, matrix, request, machine_target)
         if name:
             found.setdefault(name)
         elif request.projects:
@@ -173,17 +173,31 @@ def _requested(
 
 
 def _target(
-    word: str, own: Sequence[str], project: Project, matrix: Matrix, request: LockRequest, machine_target: MachineTarget
+    layout: Layout,
+    word: str,
+    own: Sequence[str],
+    project: Project,
+    matrix: Matrix,
+    request: LockRequest,
+    machine_target: MachineTarget,
 ) -> tuple[str | None, str]:
     """The target of a project that a word means, or None, and a note for the user or ""."""
+    if word in own:
+        return word, ""
+    if targets.meaning(word, matrix) is None and is_own_target(layout, matrix, word):
+        return None, f"has no target `{word}`, skipped"
     meaning = targets.in_command(word, matrix)
     if isinstance(meaning, targets.TargetRange):
         name = targets.newest_of(targets.required(meaning, word, matrix), own)
-        return name, "" if name == word else f"`{word}` is read as target {name}" if name else f"has no target `{word}`, skipped"
-    if meaning is MachineWord.GPU and not request.projects and not any(map(named_cuda, own)):
+        return name, f"`{word}` is read as target {name}" if name else f"has no target `{word}`, skipped"
+    if meaning is MachineWord.GPU and not request.projects and not any(map(_is_for_cuda, project.targets)):
         return None, "has no CUDA target, skipped"
     name, why = machine_target(meaning, matrix, project)
     return name, f"{name} ({why})"
+
+
+def _is_for_cuda(requested: RequestedTarget) -> bool:
+    return bool(requested.own.cuda if requested.own else named_cuda(requested.name))
 
 
 # --- existing locks -------------------------------------------------------------------------------------------------------

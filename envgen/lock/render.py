@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from envgen.formats.selectors import OnPlatform, scalar, selected
 from envgen.lock.template_text import text_of_template
 from envgen.model.errors import BadInput, addressed
 from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
-from envgen.resolver.specs import environment_name, groups
+from envgen.resolver.specs import Group, environment_name, groups
 from envgen.yamlfile.document import parse
-
-_SELECTOR = re.compile(r"\s*[^\s#].*#.*\[[^\[\]]+\]")
 
 
 def render(resolution: Resolution, templates: Path, shown: str, source: str) -> tuple[RenderedFile, RenderedFile]:
@@ -36,13 +34,15 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
     """The sha256 of what a target's files are made of: their data, and the text of the template."""
     data: dict[str, Any] = {file.name: parse(file.text, file.name).data for file in files}
     data["template"] = text_of_template(templates, resolution.project.template)
+    by_platform = selected(files[0].text)
+    data.update({"selectors": by_platform} if by_platform else {})
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def same_data(one: str, other: str) -> bool:
-    """Whether two rendered files have the same data, apart from comments."""
+    """Whether two rendered files have the same data, apart from comments that are not selectors."""
     try:
-        return bool(parse(one, "one").data == parse(other, "other").data)
+        return selected(one) == selected(other) and bool(parse(one, "one").data == parse(other, "other").data)
     except BadInput:
         return False
 
@@ -61,13 +61,13 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
     decided = groups(resolution)
     values = {
         "name": environment_name(resolution),
-        "title": f"CUDA {resolution.target.cuda}" if resolution.target.cuda else "CPU",
+        "title": resolution.target.cuda_text,
         "project": project.name,
         "target": resolution.target.name,
         "source": source,
         "channels": project.channels,
         "platforms": resolution.platforms,
-        "groups": [{"specs": group.specs, "because": one_line(group.because)} for group in decided],
+        "groups": [{"specs": _marked(group), "because": one_line(group.because)} for group in decided],
         "pip": project.pip,
         "pip_repositories": project.pip_repositories,
     }
@@ -80,13 +80,24 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
     return RenderedFile(SPEC, text)
 
 
+def _marked(group: Group) -> tuple[str, ...]:
+    """The specs of a group, those for one platform first; the filter `scalar` writes their selector."""
+    return (*(OnPlatform.of(spec, platform) for platform, spec in group.only), *group.specs)
+
+
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
     """Parse the rendered text: it must be a conda environment that states what was decided and nothing else."""
     data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
-    selector = next((line.strip() for line in text.splitlines() if _SELECTOR.match(line)), None)
+    own = [f"- {scalar(spec)}" for group in values["groups"] for spec in group["specs"] if isinstance(spec, OnPlatform)]
+    found = selected(text)
+    selector = next((line for line in found if line not in own), None)
     if selector:
         what = f"it renders `{selector}`, which conda-lock would read as a platform selector"
         raise BadInput(what, where=where, hint="put the comment on a line of its own")
+    if found != own:
+        lost = next(line for line in own if line not in found)
+        hint = "write each spec on a line of its own: `- {{ spec | scalar }}`"
+        raise BadInput(f"it does not render `{lost}`, which is for one platform", where=where, hint=hint)
     if not isinstance(data, dict) or not isinstance(data.get("dependencies"), list):
         hint = "it must render name:, channels:, platforms: and dependencies:"
         raise BadInput("what it renders is not a conda environment", where=where, hint=hint)

@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import BaseLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_sort
@@ -20,6 +19,7 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from envgen.formats.selectors import scalar
 from envgen.lock.template_text import text_of_template
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
@@ -89,7 +89,7 @@ def _sandbox(templates: Path, shown: str) -> _Sandbox:
         finalize=_written,
     )
     jinja.globals = {}
-    jinja.filters = {"scalar": _scalar, "join": _join, "sort": _sort}
+    jinja.filters = {"scalar": scalar, "join": _join, "sort": _sort}
     return jinja
 
 
@@ -197,8 +197,3 @@ def _sort(context: Context, value: Iterable[Any], *arguments: Any, **options: An
     items = list(value)
     context.environment.charge(len(items))  # type: ignore[attr-defined]
     return do_sort(context.environment, items, *arguments, **options)
-
-
-def _scalar(value: object) -> str:
-    """A string as YAML writes it: quoted only where necessary."""
-    return yaml.safe_dump(str(value), width=10**6).removesuffix("\n").removesuffix("\n...")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from packaging.version import Version
 
 from envgen.lock.choose import Solver, cells_of, choose
-from envgen.lock.hold import PYTHON, Hold, stamped
+from envgen.lock.hold import PYTHON, Hold, framework_of, stamped
 from envgen.lock.kept import Kept, kept_of
 from envgen.lock.plan import Plan
 from envgen.model.facts import Matrix
@@ -124,8 +124,8 @@ class Stages:
 
 def _newer(chosen: Mapping[str, str], newest: Mapping[str, str], named: frozenset[str]) -> dict[str, str]:
     moving = {name for name in named & newest.keys() & chosen.keys() if Version(newest[name]) >= Version(chosen[name])}
-    kept = {key: value for key, value in chosen.items() if key.removesuffix("-build") not in moving}
-    return {**kept, **{key: value for key, value in newest.items() if key.removesuffix("-build") in moving}}
+    kept = {key: value for key, value in chosen.items() if framework_of(key) not in moving}
+    return {**kept, **{key: value for key, value in newest.items() if framework_of(key) in moving}}
 
 
 def _all_held(stamps: Mapping[str, Stamp]) -> Hold:

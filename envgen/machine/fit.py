@@ -23,7 +23,7 @@ from envgen.model.facts import Matrix, Platform, Release, Target, Toolkit, Varia
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
 from envgen.model.project import Project, RequestedFramework
-from envgen.model.requested import provider_of, with_overrides
+from envgen.model.requested import provider_of, with_overrides, with_own_targets
 from envgen.targets import MachineWord
 
 Wanted = tuple[RequestedFramework, str]  # a framework that a project asks for, and its provider
@@ -77,6 +77,7 @@ def project_fits(
     locks: Mapping[str, LockedTarget] | None = None,
 ) -> tuple[Fit, ...]:
     """How every target of a project fits a machine, in the project's order; `locks` is None if nobody looked for locks."""
+    matrix = with_own_targets(matrix, project)
     wanted = tuple((requested, provider_of(matrix, project, requested)) for requested in project.frameworks)
     return tuple(
         target_fit(machine, matrix, target, system, wanted, (locks or {}).get(target.name), lock_expected=locks is not None)
@@ -101,6 +102,7 @@ def target_fit(
     """
     platforms = tuple(p for p in lock.platforms if p in target.virtual) if lock else target.platforms
     platform = system.platform if system else next(iter(platforms), "")
+    target = target.on(platform)
     refusals = list(_platform(matrix, target, platforms, platform)) or list(_virtual_packages(target, platform, system))
     cuda = _cuda_check(machine, matrix, target, platform, system, wanted)
     driver = list(cuda.driver()) if cuda else []
@@ -244,7 +246,8 @@ class _CudaCheck:
 
     def _served_by(self, gpu: Gpu) -> tuple[str, ...]:
         """Which targets of the matrices have code for a GPU, and builds of the project's frameworks."""
-        targets = [row for row in self.matrix.targets.values() if row.cuda in self.matrix.built and self.platform in row.platforms]
+        here = (row for row in self.matrix.targets.values() if self.platform in row.platforms and not row.own)
+        targets = [row for row in here if row.cuda in self.matrix.built]
         serving = [(row.cuda, row.name) for row in targets if row.cuda and not self._violated(gpu, row)]
         built = [(cuda, name) for cuda, name in serving if all(self._is_built(*one, cuda, gpu) for one in self.wanted)]
         if not built:

@@ -48,9 +48,10 @@ def driver_notes(matrix: Matrix, resolution: Resolution) -> tuple[Reason, ...]:
     """By which rule the fleet's oldest driver runs a target, or from which driver on it runs; one for each system of drivers."""
     if resolution.target.cuda is None:
         return ()
-    toolkit = matrix.toolkits[resolution.target.cuda]
-    systems = dict.fromkeys(driver_os(platform) for platform in resolution.platforms)
-    return tuple(Reason(_note(matrix, toolkit, resolution.project.driver, system), toolkit.at) for system in systems)
+    targets = {platform: resolution.target.on(platform) for platform in resolution.platforms}
+    rows = dict.fromkeys((driver_os(platform), target.cuda) for platform, target in targets.items() if target.cuda)
+    found = [(system, matrix.toolkits[cuda]) for system, cuda in rows]
+    return tuple(Reason(_note(matrix, toolkit, resolution.project.driver, system), toolkit.at) for system, toolkit in found)
 
 
 def _note(matrix: Matrix, toolkit: Toolkit, driver: Version | None, system: str) -> str:

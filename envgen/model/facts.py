@@ -7,7 +7,7 @@ a framework was built (for CPU, or for one CUDA version).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Literal
@@ -230,13 +230,33 @@ class Cudnn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an environment is made for, and what each of its platforms promises to the solver."""
+    """What an environment is made for, and what each of its platforms promises to the solver.
+
+    Where its platforms have different CUDA versions, `by_platform` has that of each, and `cuda` is the newest.
+    """
 
     name: str
     cuda: Variant
     platforms: tuple[Platform, ...]
     virtual: Mapping[Platform, Mapping[str, str]]  # platform -> virtual package -> "version" or "version build"
     at: Address
+    by_platform: Mapping[Platform, Version] = field(default_factory=dict)
+    own: bool = False  # one of a project's own, not of matrices/targets.yaml
+
+    def on(self, platform: Platform) -> Target:
+        """The target as one platform sees it, with the CUDA of that platform."""
+        return replace(self, cuda=self.by_platform.get(platform, self.cuda), by_platform={}) if self.by_platform else self
+
+    @property
+    def variants(self) -> frozenset[Variant]:
+        """The CUDA versions of its platforms; None for CPU."""
+        return frozenset(self.by_platform.values()) or frozenset({self.cuda})
+
+    @property
+    def cuda_text(self) -> str:
+        """`CUDA 12.9`, `CPU`, or `CUDA 12.9 on linux-64, 12.8 on win-64`."""
+        each = ", ".join(f"{cuda} on {platform}" for platform, cuda in self.by_platform.items())
+        return f"CUDA {each}" if each else variant_text(self.cuda)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Requested targets: one that may be any of several, such as the newest CUDA target; where a target's promise is written."""
+"""A requested target that may be any of several, such as the newest CUDA target."""
 
 from __future__ import annotations
 
@@ -20,8 +20,3 @@ class OpenTarget(RequestedTarget):
 def names_of(requested: RequestedTarget) -> tuple[str, ...]:
     """The names of the targets that a requested target may be."""
     return requested.any_of if isinstance(requested, OpenTarget) else (requested.name,)
-
-
-def promise_key(requested: RequestedTarget, package: str) -> str:
-    """The key under which a project has the address of a virtual package of a target."""
-    return f"{requested.at} {package}"

@@ -9,7 +9,7 @@ from datetime import datetime
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Address, Platform, Reason
+from envgen.model.facts import Address, Platform, Reason, Target
 from envgen.model.gpu import Gpu
 
 
@@ -40,7 +40,9 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedTarget:
-    """A target that a project asks for, with what it changes about it.
+    """A target that a project asks for, with what it changes about it; `own` is the target where it is one of the project's own.
+
+    `driver` and `gpus` are those of this target's machines, where they are not those of the project.
 
     Where the project leaves it open, `others` are the older targets that it may be instead, the newest first, and `instead_of` is
     the newest that the facts allow, if the records have no solution for that.
@@ -53,6 +55,9 @@ class RequestedTarget:
     dependencies: tuple[Dependency, ...] = ()
     others: tuple[str, ...] = ()
     instead_of: str = ""
+    own: Target | None = None
+    driver: Version | None = None
+    gpus: tuple[Gpu, ...] = ()
 
     @property
     def instead_text(self) -> str:
@@ -63,6 +68,11 @@ class RequestedTarget:
         """The requested target as one of its others."""
         older = self.others[self.others.index(name) + 1 :]
         return replace(self, name=name, others=older, instead_of=self.instead_of or self.name)
+
+
+def target_key(requested: RequestedTarget, key: str) -> str:
+    """The key under which a project has the address of what is written below a target: a virtual package, `driver`, `gpus`."""
+    return f"{requested.at} {key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +96,14 @@ class Project:
     addresses: Mapping[str, Address]  # key of the file -> where it is written
     pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
     notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
+
+    def for_target(self, name: str) -> Project:
+        """The project with the driver and the GPUs of one target's machines."""
+        row = next((row for row in self.targets if row.name == name), None)
+        if row is None or not (row.driver or row.gpus):
+            return self
+        own = {key: at for key in ("driver", "gpus") if getattr(row, key) and (at := self.addresses.get(target_key(row, key)))}
+        return replace(self, driver=row.driver or self.driver, gpus=row.gpus or self.gpus, addresses={**self.addresses, **own})
 
     def at(self, key: str) -> Address:
         """Where `key` is written, or the top of the file when it is not."""

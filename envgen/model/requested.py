@@ -9,18 +9,26 @@ from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
 
+def with_own_targets(matrix: Matrix, project: Project) -> Matrix:
+    """The matrix with the targets of a project's own beside those of matrices/targets.yaml."""
+    own = {row.name: row.own for row in project.targets if row.own and row.name not in matrix.targets}
+    return replace(matrix, targets={**matrix.targets, **own}) if own else matrix
+
+
 def with_overrides(target: Target, requested: RequestedTarget) -> Target:
     """The target as a project changes it: fewer platforms, other virtual packages."""
     wanted = target.platforms if requested.platforms is None else requested.platforms
     platforms = tuple(platform for platform in target.platforms if platform in wanted)
     virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
-    return replace(target, platforms=platforms, virtual=virtual)
+    by_platform = {platform: target.by_platform[platform] for platform in platforms if platform in target.by_platform}
+    return replace(target, platforms=platforms, virtual=virtual, by_platform=by_platform)
 
 
 def with_gpus(target: Target, project: Project) -> Target:
     """The target with `__cuda_arch`, the lowest compute capability of the project's GPUs, where it has CUDA (CEP 46)."""
+    gpus = project.for_target(target.name).gpus
     lowest = {
-        platform: min((gpu.capability for gpu in project.gpus if gpu.on(platform)), default=None)
+        platform: min((gpu.capability for gpu in gpus if gpu.on(platform)), default=None)
         for platform in (target.platforms if target.cuda else ())
     }
     more = {platform: {"__cuda_arch": str(found)} if found else {} for platform, found in lowest.items()}

@@ -11,6 +11,8 @@ from packaging.version import Version
 from envgen.model.facts import Address, Platform, Reason, Release, Spelling, Target, Variant
 from envgen.model.project import Dependency, Project
 
+Built = tuple[Variant, tuple[tuple[Platform, Variant], ...]]  # the CUDA of a choice's builds, and that on other platforms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
@@ -34,11 +36,21 @@ class Choice:
     provider: str
     spelling: Spelling
     variant: Variant  # the CUDA of its build: the target's, or an older minor of the same major
+    elsewhere: tuple[tuple[Platform, Variant], ...] = ()  # the platforms whose build is for another CUDA, and which
+
+    def on(self, platform: Platform) -> Variant:
+        """The CUDA of its build on one platform."""
+        return next((variant for other, variant in self.elsewhere if other == platform), self.variant)
 
     @property
-    def build(self) -> tuple[Version, Variant]:
-        """What tells the choices of one framework apart in a target: the release, and the CUDA of its build."""
-        return self.release.version, self.variant
+    def built(self) -> Built:
+        """The CUDA of its builds on every platform."""
+        return self.variant, self.elsewhere
+
+    @property
+    def build(self) -> tuple[Version, Built]:
+        """What tells the choices of one framework apart in a target: the release, and the CUDA of its builds."""
+        return self.release.version, self.built
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,11 @@ class Pin:
     name: str
     version: str
     because: tuple[Reason, ...]
+
+
+def on_platform(what: str, platform: Platform) -> str:
+    """The name of a pin that is for one platform, `cuda (win-64)`, or ("") for all."""
+    return f"{what} ({platform})" if platform else what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +106,10 @@ class Resolution:
     choices: tuple[Choice, ...]
     pins: tuple[Pin, ...]
     dependencies: tuple[Dependency, ...]
-    excluded: tuple[str, ...]  # packages of another CUDA
+    excluded: Mapping[Platform, tuple[str, ...]]  # packages of another CUDA
     left_out: tuple[Reason, ...] = ()  # dependencies of the project that the target does not get
     bounds: tuple[AppliedBound, ...] = ()
-    cuda_specs: tuple[str, ...] = ()  # what pins the target's CUDA where no framework is requested
+    cuda_specs: Mapping[Platform, tuple[str, ...]] = field(default_factory=dict)  # what pins the CUDA where no framework does
     code_specs: tuple[str, ...] = ()  # what selects the builds with code for the project's GPUs
     warnings: tuple[Reason, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first

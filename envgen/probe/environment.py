@@ -14,14 +14,20 @@ from envgen.formats.others import read_folders, read_prefix
 from envgen.machine.system import current_platform
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
+from envgen.model.facts import Target
 from envgen.model.packages import LockedPackage
 from envgen.model.target_names import CPU, named_cuda
 from envgen.probe.interpreter import Site
 from envgen.probe.model import Expectation, InstalledEnvironment, InstalledFramework
 
+_TOLD = "--target"
 
-def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> InstalledEnvironment:
+
+def read_environment(prefix: Path, catalogue: Catalogue, target: str | Target = "") -> InstalledEnvironment:
     """What is installed in `prefix`, and what it is meant for: by `target`, else by the manifest that envgen wrote.
+
+    Of a target of a project's own the manifest has the name alone, which says nothing of CUDA: then the packages say what they are
+    for.
 
     Raises BadInput for a folder that is not an environment, an environment without Python, and an unknown target.
     """
@@ -29,12 +35,12 @@ def read_environment(prefix: Path, catalogue: Catalogue, target: str = "") -> In
     if not python(prefix).exists():
         hint = f"install python into it; expected {python(prefix)}"
         raise BadInput("this environment has no Python", where=prefix, hint=hint)
-    chosen, because = (target, "--target") if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
+    chosen, because = (target, _TOLD) if target else ((installed_target(prefix) or ("", ""))[1], f"{META}/{MANIFEST}")
     expected = _by_target(chosen, because) if chosen else None
-    return InstalledEnvironment(prefix=prefix, target=chosen, expected=expected, frameworks=_frameworks(packages, catalogue))
+    return InstalledEnvironment(prefix=prefix, target=_name(chosen), expected=expected, frameworks=_frameworks(packages, catalogue))
 
 
-def read_interpreter(site: Site, catalogue: Catalogue, target: str = "") -> InstalledEnvironment:
+def read_interpreter(site: Site, catalogue: Catalogue, target: str | Target = "") -> InstalledEnvironment:
     """What an interpreter can import, and what it is meant for: by `target`, else, in a conda environment, by the manifest.
 
     Raises BadInput for an unknown target.
@@ -43,17 +49,25 @@ def read_interpreter(site: Site, catalogue: Catalogue, target: str = "") -> Inst
     if is_environment(site.prefix):
         return replace(read_environment(site.prefix, catalogue, target), interpreter=python)
     frameworks = _frameworks(read_folders(site.folders, current_platform()), catalogue)
-    expected = _by_target(target, "--target") if target else None
-    return InstalledEnvironment(prefix=site.prefix, target=target, expected=expected, frameworks=frameworks, interpreter=python)
+    expected, name = _by_target(target, _TOLD) if target else None, _name(target)
+    return InstalledEnvironment(prefix=site.prefix, target=name, expected=expected, frameworks=frameworks, interpreter=python)
 
 
-def _by_target(target: str, because: str) -> Expectation:
-    if target == CPU:
-        return Expectation("cpu", because=f"target cpu ({because})")
-    cuda = named_cuda(target)
-    if cuda is None:
-        raise BadInput(f"`{target}` is not a target ({because})", hint="name one with --target: cpu, or cu126 for CUDA 12.6")
-    return Expectation("cuda", cuda=cuda, because=f"target {target} ({because})")
+def _by_target(target: str | Target, because: str) -> Expectation | None:
+    """What a target means; None for a name in a manifest that only its project knows. Raises BadInput for such a name elsewhere."""
+    name = _name(target)
+    cuda = target.cuda if isinstance(target, Target) else named_cuda(target)
+    if cuda:
+        return Expectation("cuda", cuda=cuda, because=f"target {name} ({because})")
+    if name == CPU or isinstance(target, Target):
+        return Expectation("cpu", because=f"target {name} ({because})")
+    if because != _TOLD:
+        return None
+    raise BadInput(f"`{name}` is not a target ({because})", hint="name one with --target: cpu, or cu126 for CUDA 12.6")
+
+
+def _name(target: str | Target) -> str:
+    return target.name if isinstance(target, Target) else target
 
 
 # --- packages -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from envgen.machine import nvml
 from envgen.machine.cuda_paths import names
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix
+from envgen.model.facts import Matrix, Target
 from envgen.model.run import Reporter
 from envgen.probe.environment import read_environment, read_interpreter
 from envgen.probe.interpreter import of_prefix, read_site
@@ -30,7 +30,7 @@ def probe(
     matrix: Matrix,
     reporter: Reporter,
     *,
-    target: str = "",
+    target: str | Target = "",
     frameworks: Iterable[str] = (),
     timeout: float = TIMEOUT,
     cuda_required: bool = False,
@@ -38,9 +38,10 @@ def probe(
     """Ask the frameworks of an environment what they see, each for at most `timeout` seconds, and judge their answers.
 
     `place` is the folder of a conda environment, or the text of a path or command that starts any Python. `target` is what the
-    environment is meant for ("cpu", "cu126"; "" to take its own word). `frameworks` are those to probe, by their name in the
-    matrices or by import name; without any, all of the matrices' frameworks that are installed. With `cuda_required` each must
-    compute on a GPU. Raises BadInput if there is nothing to probe: no environment, no Python in it, no framework.
+    environment is meant for ("cpu", "cu126", a target of a project's own; "" to take its own word). `frameworks` are those to
+    probe, by their name in the matrices or by import name; without any, all of the matrices' frameworks that are installed. With
+    `cuda_required` each must compute on a GPU. Raises BadInput if there is nothing to probe: no environment, no Python in it, no
+    framework.
     """
     interpreter, environment = _read(place, matrix.catalogue, target)
     environment = replace(environment, cuda_required=cuda_required)
@@ -50,7 +51,7 @@ def probe(
     return ProbeResult(environment, machine, tuple(evaluate(answer, environment, machine, launch, matrix) for answer in answers))
 
 
-def _read(place: Path | str, catalogue: Catalogue, target: str) -> tuple[Interpreter, InstalledEnvironment]:
+def _read(place: Path | str, catalogue: Catalogue, target: str | Target) -> tuple[Interpreter, InstalledEnvironment]:
     """The Python to probe, and what is installed for it."""
     if isinstance(place, Path):
         prefix = place.absolute()

@@ -49,6 +49,12 @@ def cached_project(
     return project if afresh else replace(project, targets=tuple(_as_locked(layout, name, row) for row in project.targets))
 
 
+def is_own_target(layout: Layout, matrix: Matrix, word: str) -> bool:
+    """Whether a word is the name of a target that some project of the repository has of its own."""
+    rows = (row for name in layout.projects() for row in cached_project(layout, matrix, name).targets)
+    return any(row.own and row.name == word for row in rows)
+
+
 def _as_locked(layout: Layout, project: str, row: RequestedTarget) -> RequestedTarget:
     """A target that the project leaves open as the other that was locked in its place, if one was."""
     if not row.others or (layout.target(project, row.name) / LOCK).is_file():

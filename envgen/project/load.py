@@ -52,7 +52,7 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         addresses={
             "": document.at(),
             **{key: document.at(key) for key in document.data},
-            **sections.promises(file.targets, targets.items),
+            **sections.addresses(file.targets, targets.items),
         },
         notes=(*python.notes, *gpu_notes),
     )

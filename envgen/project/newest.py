@@ -59,8 +59,8 @@ def _opened(project: Project, at: Address, names: tuple[str, ...], word: str) ->
     def opened(row: RequestedTarget) -> RequestedTarget:
         if row.at != at:
             return row
-        same = {"platforms": row.platforms, "virtual": row.virtual, "dependencies": row.dependencies}
-        return OpenTarget(name=word, at=at, any_of=names, **same)  # type: ignore[arg-type]
+        same = {key: getattr(row, key) for key in ("platforms", "virtual", "dependencies", "driver", "gpus")}
+        return OpenTarget(name=word, at=at, any_of=names, **same)
 
     return replace(project, targets=tuple(map(opened, project.targets)))
 
@@ -99,4 +99,4 @@ def _once(targets: Sequence[RequestedTarget]) -> tuple[RequestedTarget, ...]:
 
 
 def _changes(row: RequestedTarget) -> bool:
-    return bool(row.platforms or row.virtual or row.dependencies)
+    return bool(row.platforms or row.virtual or row.dependencies or row.driver or row.gpus)

@@ -76,7 +76,8 @@ def _targets(matrix: Matrix, project: Project, alias: AliasMeaning) -> list[str]
     if alias.target is None:
         return []
     names = [row.name for row in project.targets if row.at in (alias.inside, alias.at)]
-    return names or [row.name for row in project.targets if matrix.targets[row.name].cuda in alias.target]
+    targets = [row.own or matrix.targets[row.name] for row in project.targets]
+    return names or [target.name for target in targets if any(variant in alias.target for variant in target.variants)]
 
 
 def _written(draft: Draft, framework: RequestedFramework) -> bool:

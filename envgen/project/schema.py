@@ -22,6 +22,7 @@ from envgen.model.ranges import RANGE, VERSION
 from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
+OWN_CUDA_HINT = 'write "12.9", or {linux-64: "12.9", win-64: "12.8"}, or none'
 SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
 _CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
 _CHANNEL = r"[^\s?#]+"
@@ -143,14 +144,25 @@ class RequestedFrameworkRow(FileModel):
     companions: list[Text] = Field(default=[], alias="with", description="Companions to install with it.")
 
 
-class RequestedTargetRow(FileModel):
-    """What the project changes about one target."""
+def _cuda_of(value: object) -> object:
+    if isinstance(value, str) or (isinstance(value, dict) and value and all(isinstance(text, str) for text in value.values())):
+        return value
+    raise PydanticCustomError("target_cuda", "not a CUDA version", {"hint": OWN_CUDA_HINT})
 
+
+class RequestedTargetRow(FileModel):
+    """What the project changes about one target, or (with `cuda`) a target of its own."""
+
+    cuda: Annotated[str | dict[PlatformName, str] | None, BeforeValidator(_cuda_of)] = Field(
+        default=None, description="Makes it a target of the project's own: '12.9', one for each platform, or none for CPU."
+    )
     platforms: list[PlatformName] | None = Field(default=None, min_length=1, description="Only these of the target's platforms.")
     virtual_packages: dict[VirtualName, VirtualText] = Field(
         default={}, alias="virtual-packages", description="What the project's machines promise in addition: {__glibc: '2.35'}."
     )
     dependencies: list[DependencyText] = Field(default=[], description="Conda specs for this target only.")
+    driver: DriverText | None = Field(default=None, description="The oldest driver of this target's machines, instead of driver:.")
+    gpus: list[Text] = Field(default=[], description="The GPU models of this target's machines, instead of gpus:.")
 
 
 class CudaRow(FileModel):

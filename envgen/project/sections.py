@@ -15,13 +15,13 @@ from envgen.matrix.gpu_names import required_gpu
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix, Platform, Reason, driver_text
 from envgen.model.gpu import Gpu
-from envgen.model.open_target import promise_key
-from envgen.model.project import Dependency, RequestedFramework, RequestedTarget
+from envgen.model.project import Dependency, RequestedFramework, RequestedTarget, target_key
 from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning, any_version, read_alias
 from envgen.project.draft import DraftTarget
 from envgen.project.notes import gpu_note, python_note, spelled_gpu
+from envgen.project.own_target import own_target
 from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, version_and_builds, without_brackets
 from envgen.project.python import WHY, PythonRange, by_minor
 from envgen.project.schema import CUDA_HINT, SPEC, CudaRow, ProjectFile, RequestedFrameworkRow, RequestedTargetRow
@@ -166,22 +166,39 @@ class Sections:
     def _target(self, key: str, row: RequestedTargetRow) -> Section[DraftTarget]:
         listed = self.document.data["targets"]
         path: tuple[str | int, ...] = ("targets", listed.index(key) if isinstance(listed, list) else key)
-        at, own = self.at(*path), self.matrix.targets.get(key)
-        alias = None if own else self._target_alias(key, at)
-        allowed = alias.target if alias and alias.target else exactly(own or self.matrix.targets[CPU])
-        name = own.name if own else CPU if allowed.cuda is None else ""
+        at, own = self.at(*path), own_target(self.document, self.matrix, key, row.cuda)
+        known = own or self.matrix.targets.get(key)
+        alias = None if known else self._target_alias(key, at)
+        allowed = alias.target if alias and alias.target else exactly(known or self.matrix.targets[CPU])
+        name = known.name if known else CPU if allowed.cuda is None else ""
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=at)
-        requested = RequestedTarget(name=name, at=at, platforms=platforms, virtual=row.virtual_packages, dependencies=extra.items)
+        requested = RequestedTarget(
+            name=name,
+            at=at,
+            platforms=platforms,
+            virtual=row.virtual_packages,
+            dependencies=extra.items,
+            own=own,
+            driver=row.driver,
+            gpus=tuple(gpu for _, gpu, _ in self._gpus(row.gpus, *path, "gpus")),
+        )
         return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases))
 
-    def promises(self, rows: Iterable[str], targets: Sequence[DraftTarget]) -> dict[str, Address]:
-        """Where the virtual packages of each target are written. Raises BadInput for a CUDA that is older than the target's."""
+    def addresses(self, rows: Mapping[str, RequestedTargetRow], targets: Sequence[DraftTarget]) -> dict[str, Address]:
+        """Where the virtual packages, the driver and the GPUs of each target are written.
+
+        Raises BadInput for a CUDA that is older than the target's.
+        """
         found: dict[str, Address] = {}
-        for key, target in zip(rows, targets, strict=True):
+        for (key, row), target in zip(rows.items(), targets, strict=True):
+            found.update(
+                {target_key(target.requested, one): self.at("targets", key, one) for one in ("driver", "gpus") if getattr(row, one)}
+            )
             for package, value in target.requested.virtual.items():
-                at = found[promise_key(target.requested, package)] = self.at("targets", key, "virtual-packages", package)
-                cuda = self.matrix.targets[target.requested.name].cuda if target.requested.name else None
+                at = found[target_key(target.requested, package)] = self.at("targets", key, "virtual-packages", package)
+                known = target.requested.own or self.matrix.targets.get(target.requested.name)
+                cuda = known.cuda if known else None
                 if package == "__cuda" and cuda and Version(value.split(" ")[0]) < cuda:
                     hint = f"remove it: target {target.requested.name} promises __cuda {cuda}"
                     raise BadInput(
@@ -195,7 +212,10 @@ class Sections:
             return alias
         allowed = in_file(key, self.matrix, at)
         if allowed is None:
-            raise BadInput(f"no target `{key}` in matrices/targets.yaml", where=at, hint=closest(key, self.matrix.targets))
+            hint = closest(key, self.matrix.targets)
+            if isinstance(self.document.data["targets"], dict) and not hint.startswith("did you mean"):
+                hint = f"{hint}; a target of the project's own has `cuda:`"
+            raise BadInput(f"no target `{key}` in matrices/targets.yaml", where=at, hint=hint)
         return AliasMeaning(text=key, at=at, because=self._because(allowed), target=allowed)
 
     def cuda(self, row: CudaRow | None) -> Section[DraftTarget]:
@@ -258,7 +278,8 @@ class Sections:
     def driver(self, file: ProjectFile) -> Version | None:
         """The oldest driver, which may be written in two places and must be the same in both."""
         other = file.cuda.driver if file.cuda else None
-        for driver, path in ((file.driver, ("driver",)), (other, ("cuda", "driver"))):
+        own = ((row.driver, ("targets", key, "driver")) for key, row in file.targets.items())
+        for driver, path in ((file.driver, ("driver",)), (other, ("cuda", "driver")), *own):
             if driver:
                 check_driver(self.matrix, driver, self.at(*path))
         if file.driver and other and file.driver != other:
@@ -268,9 +289,9 @@ class Sections:
 
     def gpus(self, file: ProjectFile) -> tuple[tuple[Gpu, ...], tuple[Reason, ...]]:
         """The GPUs of both keys that hold some, and a note for each that is written in another way than in the matrices."""
-        names = [(name, self.at("gpus", index)) for index, name in enumerate(file.gpus)]
-        names += [(name, self.at("cuda", "gpus", index)) for index, name in enumerate(file.cuda.gpus if file.cuda else ())]
-        found = [(name, required_gpu(self.matrix, name, at), at) for name, at in names]
+        found = [*self._gpus(file.gpus, "gpus"), *self._gpus(file.cuda.gpus if file.cuda else (), "cuda", "gpus")]
+        found += [one for key, row in file.targets.items() for one in self._gpus(row.gpus, "targets", key, "gpus")]
+        own = sum(len(row.gpus) for row in file.targets.values())
         platforms = {*file.platforms, *(platform for row in file.targets.values() for platform in row.platforms or ())}
         for name, gpu, at in found:
             if not any(map(gpu.on, platforms)):
@@ -278,7 +299,12 @@ class Sections:
                 what = f"`{name}` is in {where} machines alone, and platforms: has {', '.join(sorted(platforms))}"
                 raise BadInput(what, where=at, hint=f"add {where} to platforms:, or remove the GPU")
         notes = (gpu_note(name, gpu, at) for name, gpu, at in found)
-        return tuple(gpu for _, gpu, _ in found), tuple(one for one in notes if one)
+        return tuple(gpu for _, gpu, _ in found[: len(found) - own]), tuple(one for one in notes if one)
+
+    def _gpus(self, names: Sequence[str], *path: str | int) -> list[tuple[str, Gpu, Address]]:
+        """Each GPU by the name that is written, with its place."""
+        places = [(name, self.at(*path, index)) for index, name in enumerate(names)]
+        return [(name, required_gpu(self.matrix, name, at), at) for name, at in places]
 
 
 def _joined(sections: Iterator[Section[Item]]) -> Section[Item]:

@@ -5,9 +5,9 @@ A release that cannot serve a target yields an Obstacle instead of a candidate: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, product
 
 from packaging.version import Version
 
@@ -29,17 +29,17 @@ from envgen.model.facts import (
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
 from envgen.model.requested import is_left_out, provider_of
-from envgen.model.resolution import Choice, Obstacle
+from envgen.model.resolution import Built, Choice, Obstacle
 from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
-_Key = tuple[str, tuple[Platform, ...], tuple[Variant, ...], str]  # what a table is for: target, platforms, variants, framework
-_Row = tuple[Version, Variant]
+_Key = tuple[str, tuple[tuple[Platform, tuple[Variant, ...]], ...], str]  # target, variants of each platform, framework
+_Row = tuple[Version, Built]
 _Place = tuple[Platform, Version]  # a platform and a Python
 
 
-Signature = tuple[tuple[bool, ...], Variant]
+Signature = tuple[tuple[bool, ...], Built | None]
 
 
 def no_index(choice: Choice, target: Target, platform: Platform) -> None:
@@ -59,14 +59,14 @@ class Candidate:
     cudnn: Mapping[_Place, frozenset[int]]
     needs: Mapping[_Place, frozenset[tuple[Need, ...]]]
 
-    def goes_with(self, place: _Place, known: Known, variants: Mapping[str, Variant]) -> bool:
+    def goes_with(self, place: _Place, known: Known, chosen: Mapping[str, Choice]) -> bool:
         """Whether on one platform with one Python some build goes with the versions and the builds of other frameworks."""
         rows = self.needs.get(place)
-        return rows is None or any(all(self._is_met(need, known, variants) for need in row) for row in rows)
+        return rows is None or any(all(self._is_met(need, place[0], known, chosen) for need in row) for row in rows)
 
-    def _is_met(self, need: Need, known: Known, variants: Mapping[str, Variant]) -> bool:
+    def _is_met(self, need: Need, platform: Platform, known: Known, chosen: Mapping[str, Choice]) -> bool:
         name, versions = need
-        other = self.choice.spelling.same_cuda and variants.get(name, self.choice.variant) != self.choice.variant
+        other = self.choice.spelling.same_cuda and chosen.get(name, self.choice).on(platform) != self.choice.on(platform)
         return not other and all(isinstance(version, Version) and within(versions, version) for version in known.get(name, ()))
 
     @property
@@ -99,7 +99,7 @@ class Candidates:
             requested.host for requested in project.frameworks if _is_for_same_cuda(matrix.frameworks[requested.framework])
         }
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
-        self._tables: dict[_Key, dict[_Row, Candidate | Obstacle | None]] = {}
+        self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
 
     def frameworks(self, target: Target) -> tuple[RequestedFramework, ...]:
         """The frameworks of the project that a target gets."""
@@ -123,14 +123,14 @@ class Candidates:
             for host in found[requested.host]:
                 cell = next((cell for cell in cells if not _any_goes(found[requested.framework], host, cell)), None)
                 if cell:
-                    build = _build_of(str(requested), host.choice.variant)
+                    build = _build_of(str(requested), host.choice.on(cell.platform))
                     reason = Reason(f"no {build} for {cell.platform} goes with {named(host.choice)}", host.choice.release.at)
                     yield Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=reason.at)
 
     def confirm(self, cells: tuple[Cell, ...], candidate: Candidate) -> frozenset[Version]:
         """The Pythons for which the index holds a candidate on all platforms of a target."""
         choice = candidate.choice
-        table, row = self._tables[_key(cells, choice.release.framework)], (choice.release.version, choice.variant)
+        table, row = self._tables[_key(cells, choice.release.framework)], choice.build
         for cell in cells:
             available = self.availability(choice, cell.target, cell.platform)
             left = candidate.pythons if available is None else candidate.pythons & available
@@ -149,7 +149,7 @@ class Candidates:
         key = (release.framework, release.version)
         if key not in self._signatures:
             self._signatures[key] = tuple(within(versions, release.version) for versions in self._ranges[release.framework])
-        return self._signatures[key], choice.variant if release.framework in self._told_by_build else None
+        return self._signatures[key], choice.built if release.framework in self._told_by_build else None
 
     def never_built(self, requested: RequestedFramework, cell: Cell) -> Reason | None:
         """That none of several requested releases was ever built for a cell; None where one was, or only one is requested."""
@@ -161,28 +161,28 @@ class Candidates:
         what = f"no release of {requested} from {provider} has a {variant_text(cell.target.cuda)} build"
         return Reason(f"{what} for {cell.platform}", requested.at)
 
-    def _table(self, requested: RequestedFramework, cells: tuple[Cell, ...]) -> Mapping[_Row, Candidate | Obstacle | None]:
-        """A row for each requested release and variant, newest first."""
+    def _table(self, requested: RequestedFramework, cells: tuple[Cell, ...]) -> Mapping[_Row, Candidate | Obstacle]:
+        """A row for each requested release and the variants of its builds, newest first."""
         key = _key(cells, requested.framework)
         if key not in self._tables:
             provider = provider_of(self.matrix, self.project, requested)
             self._tables[key] = {
-                (release.version, variant): self._row(requested, provider, release, variant, cells)
+                (release.version, built): self._row(requested, provider, release, built, cells)
                 for release in self.requested[requested.framework]
-                for variant in cells[0].variants
+                for built in _builts(release, provider, cells)
             }
         return self._tables[key]
 
     def _row(
-        self, requested: RequestedFramework, provider: str, release: Release, variant: Variant, cells: tuple[Cell, ...]
-    ) -> Candidate | Obstacle | None:
-        choice = self._choice(requested, provider, release, variant, cells[0].target)
+        self, requested: RequestedFramework, provider: str, release: Release, built: Built, cells: tuple[Cell, ...]
+    ) -> Candidate | Obstacle:
+        choice = self._choice(requested, provider, release, built, cells)
         if isinstance(choice, Reason):
             return Obstacle(reason=choice, target=cells[0].target.name, platform=None, release=choice.at)
         return self._candidate(choice, cells)
 
     def _choice(
-        self, requested: RequestedFramework, provider: str, release: Release, variant: Variant, target: Target
+        self, requested: RequestedFramework, provider: str, release: Release, built: Built, cells: tuple[Cell, ...]
     ) -> Choice | Reason:
         """The choice of a release, or why its provider cannot serve it to this project."""
         framework = requested.framework
@@ -192,27 +192,27 @@ class Candidates:
         missing = [channel for channel in spelling.channels if channel not in self.project.channels]
         if missing:
             return Reason(f"{framework} from {provider} needs {', '.join(missing)} in channels:", self.project.at("channels"))
-        if variant != target.cuda and not spelling.newer_minor:
-            what = f"{framework} {release.version} from {provider} can be requested only for its own CUDA, not for {target.cuda}"
+        choice = Choice(release=release, provider=provider, spelling=spelling, variant=built[0], elsewhere=built[1])
+        older = next((cell.target for cell in cells if choice.on(cell.platform) != cell.target.cuda), None)
+        if older and not spelling.newer_minor:
+            what = f"{framework} {release.version} from {provider} can be requested only for its own CUDA, not for {older.cuda}"
             return Reason(what, release.at)
-        return Choice(release=release, provider=provider, spelling=spelling, variant=variant)
+        return choice
 
-    def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle | None:
-        """The candidate, or the obstacle to it; None for an older minor that was never built, which is not worth reporting."""
-        at, known = choice.release.at, _known(choice)
+    def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle:
+        """The candidate, or the obstacle to it."""
+        at = choice.release.at
         left, majors, needs = self.pythons, dict[_Place, frozenset[int]](), dict[_Place, frozenset[tuple[Need, ...]]]()
         for cell in cells:
             rows = builds_for(choice, cell)
-            if not rows and choice.variant != cell.target.cuda:
-                return None
             if not rows:
-                reason = Reason(f"{named(choice)} has no {variant_text(choice.variant)} build for {cell.platform}", at)
+                reason = Reason(f"{named(choice)} has no {variant_text(choice.on(cell.platform))} build for {cell.platform}", at)
                 return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
             mixed = self._no_common_code(choice, cell)
             if mixed:
                 return Obstacle(reason=mixed, target=cell.target.name, platform=cell.platform, release=at)
             built = left.intersection(chain.from_iterable(row.pythons for row in rows))
-            left = pythons_left(cell, known, built)
+            left = pythons_left(cell, _known(choice, cell), built)
             if not left:
                 reason = self._no_python(choice, cells, cell, built)
                 return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
@@ -233,21 +233,22 @@ class Candidates:
 
     def _no_python(self, choice: Choice, cells: tuple[Cell, ...], cell: Cell, built: Iterable[Version]) -> Reason:
         """Why a choice leaves no Python on one platform: the constraint that refuses those of its builds, or it has none."""
-        known = _known(choice)
-        what = f"no {_build_text(choice)} for {cell.platform} is for a Python in {self.project.python_text}"
+        known = _known(choice, cell)
+        what = f"no {_build_text(choice, cell)} for {cell.platform} is for a Python in {self.project.python_text}"
         shared = " that the other platforms have" if len(cells) > 1 else ""
         return next(violations(cell, known, built), Reason(f"{what}{shared}", choice.release.at))
 
 
 def code_of(matrix: Matrix, choice: Choice, cell: Cell) -> Code | None:
     """What the CUDA builds of a choice have code for; None where the facts do not say."""
-    release, cuda = choice.release, choice.variant
+    release, cuda = choice.release, choice.on(cell.platform)
     return build_code(matrix.frameworks[release.framework], release.version, choice.provider, cuda, cell.platform) if cuda else None
 
 
-def _known(choice: Choice) -> Known:
-    """The axes that one choice decides by itself."""
-    build: Known = {BUILD: (choice.variant,)} if choice.variant else {}
+def _known(choice: Choice, cell: Cell) -> Known:
+    """The axes that one choice decides by itself in a cell."""
+    variant = choice.on(cell.platform)
+    build: Known = {BUILD: (variant,)} if variant else {}
     return {**versions_of(choice), **build}
 
 
@@ -257,7 +258,23 @@ def requested_releases(matrix: Matrix, requested: RequestedFramework) -> tuple[R
 
 
 def _key(cells: tuple[Cell, ...], framework: str) -> _Key:
-    return cells[0].target.name, tuple(cell.platform for cell in cells), cells[0].variants, framework
+    return cells[0].target.name, tuple((cell.platform, cell.variants) for cell in cells), framework
+
+
+def _builts(release: Release, provider: str, cells: tuple[Cell, ...]) -> Iterator[Built]:
+    """The variants that the builds of a release may have in some cells, newest first. An older minor that was never built for a
+    cell is left out; the target's own CUDA is not: that there is no build for it is worth reporting.
+    """
+    there = [(row.platforms, row.variants) for row in release.builds if row.provider == provider]
+    for variants in product(*(tuple(_variants(cell, there)) for cell in cells)):
+        others = ((cell.platform, variant) for cell, variant in zip(cells, variants, strict=True) if variant != variants[0])
+        yield variants[0], tuple(others)
+
+
+def _variants(cell: Cell, there: Sequence[tuple[frozenset[Platform], frozenset[Variant]]]) -> Iterator[Variant]:
+    for variant in cell.variants:
+        if variant == cell.target.cuda or any(cell.platform in platforms and variant in built for platforms, built in there):
+            yield variant
 
 
 def _is_for_same_cuda(framework: Framework) -> bool:
@@ -266,10 +283,8 @@ def _is_for_same_cuda(framework: Framework) -> bool:
 
 def _any_goes(companions: Iterable[Candidate], host: Candidate, cell: Cell) -> bool:
     """Whether a candidate of a companion goes with one of its framework in a cell, for any Python."""
-    known, variants = versions_of(host.choice), {host.choice.release.framework: host.choice.variant}
-    return any(
-        row.goes_with((cell.platform, python), known, variants) for row in companions for python in row.pythons & host.pythons
-    )
+    known, chosen = versions_of(host.choice), {host.choice.release.framework: host.choice}
+    return any(row.goes_with((cell.platform, python), known, chosen) for row in companions for python in row.pythons & host.pythons)
 
 
 def _needed(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset[tuple[Need, ...]]]:
@@ -291,7 +306,7 @@ def _linked(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset
 
 
 def _not_in_index(choice: Choice, cell: Cell) -> Obstacle:
-    what = f"the index holds no {_build_text(choice)} for {cell.platform} that this project can use"
+    what = f"the index holds no {_build_text(choice, cell)} for {cell.platform} that this project can use"
     at = choice.release.at
     return Obstacle(reason=Reason(what, at), target=cell.target.name, platform=cell.platform, release=at, index=True)
 
@@ -301,8 +316,8 @@ def named(choice: Choice) -> str:
     return f"{choice.release.framework} {choice.release.version}"
 
 
-def _build_text(choice: Choice) -> str:
-    return _build_of(named(choice), choice.variant)
+def _build_text(choice: Choice, cell: Cell) -> str:
+    return _build_of(named(choice), choice.on(cell.platform))
 
 
 def _build_of(what: str, variant: Variant) -> str:

@@ -105,6 +105,7 @@ def versions_of(choice: Choice) -> Known:
 
 def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform) -> Cell:
     """One cell of a project, with everything decided that no choice can change; only builds for just its CUDA count."""
+    project = project.for_target(target.name)
     known = known_of(matrix, project, target, platform)
     gpus = tuple(gpu for gpu in project.gpus if target.cuda and gpu.on(platform))
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
@@ -132,7 +133,9 @@ def with_older(matrix: Matrix, project: Project, cell: Cell) -> Cell:
     if cuda is None:
         return cell
     toolkits = [toolkit for toolkit in matrix.toolkits.values() if runs_with(toolkit.version, cuda)]
-    fitting = (toolkit.version for toolkit in toolkits if all(has_code(toolkit, gpu) for gpu in project.gpus))
+    fitting = (
+        toolkit.version for toolkit in toolkits if all(has_code(toolkit, gpu) for gpu in project.for_target(cell.target.name).gpus)
+    )
     return replace(cell, variants=tuple(sorted(fitting, reverse=True)) or (cuda,))
 
 
@@ -174,7 +177,7 @@ def builds_for(choice: Choice, cell: Cell) -> tuple[Build, ...]:
     return tuple(
         build
         for build in choice.release.builds
-        if build.provider == choice.provider and choice.variant in build.variants and cell.platform in build.platforms
+        if build.provider == choice.provider and choice.on(cell.platform) in build.variants and cell.platform in build.platforms
     )
 
 

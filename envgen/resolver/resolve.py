@@ -8,17 +8,16 @@ from itertools import chain
 
 from packaging.version import Version
 
-from envgen.matrix.constraints import Known, constraint_text, holds, known_of_target
 from envgen.matrix.gpu_code import compiled_for
-from envgen.matrix.hardware import cudnn_pin, driver_os
 from envgen.model.errors import EnvgenError
-from envgen.model.facts import Matrix, Platform, Reason, Target, Toolkit, driver_text
+from envgen.model.facts import Matrix, Platform, Reason, Target
 from envgen.model.project import Project
-from envgen.model.requested import with_gpus, with_overrides
-from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Pin, Resolution
-from envgen.resolver.candidates import Availability, Candidates, code_of, named, no_index
+from envgen.model.requested import with_gpus, with_overrides, with_own_targets
+from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Resolution
+from envgen.resolver.candidates import Availability, Candidates, code_of, no_index
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
+from envgen.resolver.pins import pins
 from envgen.resolver.search import Assignment, best, every, serve
 from envgen.resolver.target_choices import Refused, TargetChoice
 
@@ -30,6 +29,10 @@ class Problem:
     matrix: Matrix
     project: Project
     availability: Availability = no_index
+
+    def __post_init__(self) -> None:
+        """Add the project's own targets to the facts, once: explanations change facts, too."""
+        object.__setattr__(self, "matrix", with_own_targets(self.matrix, self.project))
 
 
 class Unsatisfiable(EnvgenError):
@@ -71,22 +74,24 @@ def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[s
 def possible(problem: Problem) -> bool:
     """Whether there is any choice; the first target that none can serve ends the search."""
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
-    cells: dict[str, tuple[Cell, ...]] = {}
+    served: dict[str, _Served] = {}
     for target, platforms in _targets(problem):
-        cells[target.name] = _served(candidates, target, platforms, ()).cells
-        if not cells[target.name]:
+        served[target.name] = _served(candidates, target, platforms, ())
+        if not served[target.name].cells:
             return False
-    return best(candidates, cells).assignment is not None
+    return _searched_among(problem, candidates, served, frozenset()).assignment is not None
 
 
-def target_choices(problem: Problem, name: str, older: Collection[str] = ()) -> Iterator[TargetChoice]:
+def target_choices(
+    problem: Problem, name: str, older: Collection[str] = (), among: Sequence[Platform] = ()
+) -> Iterator[TargetChoice]:
     """Everything that the facts let one target have, the best first; the index only says which platforms it keeps.
 
-    `older` is as for `answer`.
+    `older` is as for `answer`; `among` are the platforms that the target may keep, all of them where it is empty.
     """
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     target, platforms = next(row for row in _targets(problem) if row[0].name == name)
-    served = _served(candidates, target, platforms, older)
+    served = _served(candidates, target, tuple(p for p in platforms if not among or p in among), older)
     for found in every(candidates, served.cells) if served.cells else ():
         choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
         yield TargetChoice(target=name, python=found.python, choices=choices, cells=served.cells)
@@ -112,13 +117,17 @@ def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
 # --- targets and their platforms ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Served:
-    """The cells of one target that some choice can serve, the platforms that no choice can, and the obstacles."""
+    """The cells of one target that some choice can serve, the platforms that no choice can, and the obstacles.
+
+    `exact` is the same without the platforms that have only builds for older minors, where there are such beside others.
+    """
 
     cells: tuple[Cell, ...]
     dropped: tuple[DroppedPlatform, ...]
     obstacles: tuple[Obstacle, ...]
+    exact: _Served | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +143,17 @@ class _Searched:
 def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> _Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
+    return _searched_among(problem, candidates, served, refused)
+
+
+def _searched_among(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> _Searched:
+    """A problem searched with all cells; where that has no answer, without the platforms that have only older builds."""
+    found = _searched_with(problem, candidates, served, refused)
+    exact = {name: row.exact or row for name, row in served.items()}
+    return found if found.assignment or exact == served else _searched_with(problem, candidates, exact, refused)
+
+
+def _searched_with(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> _Searched:
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
         return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
@@ -150,14 +170,22 @@ def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
 
 
 def _served(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], always: Collection[str]) -> _Served:
-    """The cells of a target; builds for older minors count where no build is for just its CUDA, and for `always`."""
+    """The cells of a target; builds for older minors count on a platform where no build is for just its CUDA, and for `always`."""
     matrix, project = candidates.matrix, candidates.project
-    own = {name: cell_of(matrix, project, target, name) for name in platforms if name in target.platforms}
+    own = {name: cell_of(matrix, project, target.on(name), name) for name in platforms if name in target.platforms}
     exact = _cells(candidates, target, platforms, own)
-    if target.cuda is None or (exact.cells and target.name not in always):
+    kept = {cell.platform for cell in exact.cells} - (own.keys() if target.name in always else set())
+    if target.cuda is None or kept == own.keys():
         return exact
-    older = _cells(candidates, target, platforms, {name: with_older(matrix, project, cell) for name, cell in own.items()})
-    return older if older.cells else replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
+    with_others = {name: cell if name in kept else with_older(matrix, project, cell) for name, cell in own.items()}
+    older = _cells(candidates, target, platforms, with_others)
+    if not older.cells:
+        return replace(exact, obstacles=(*exact.obstacles, *older.obstacles))
+    if kept and kept == {cell.platform for cell in older.cells}:
+        return exact
+    why = {row.platform: row for row in exact.dropped}
+    dropped = tuple(why.get(row.platform, row) for row in older.dropped)
+    return replace(older, dropped=dropped, exact=exact if kept else None)
 
 
 def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ...], own: Mapping[Platform, Cell]) -> _Served:
@@ -173,7 +201,7 @@ def _cells(candidates: Candidates, target: Target, platforms: tuple[Platform, ..
             dropped.append(DroppedPlatform(platform, reason))
         else:
             cells.append(cell)
-    return _Served(tuple(cells), tuple(dropped), tuple(met))
+    return _Served(cells=tuple(cells), dropped=tuple(dropped), obstacles=tuple(met))
 
 
 def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[Obstacle, ...]]:
@@ -211,8 +239,8 @@ def _listed(values: Iterable[Version]) -> str:
 
 
 def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution:
-    matrix, project, served = searched.problem.matrix, searched.problem.project, searched.served[name]
-    target = served.cells[0].target
+    matrix, project, served = searched.problem.matrix, searched.problem.project.for_target(name), searched.served[name]
+    target = next(target for target, _ in _targets(searched.problem) if target.name == name)
     choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
     known = known_of_choices(choices, found.python)
     return Resolution(
@@ -222,12 +250,12 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
         dropped=served.dropped,
         python=found.python,
         choices=choices,
-        pins=tuple(_pins(searched.problem, target, choices, found.python)),
+        pins=pins(matrix, searched.problem.project, target, served.cells, choices, found.python),
         dependencies=dependencies_of(matrix, project, target),
         left_out=left_out_of(matrix, project, target),
-        excluded=matrix.toolkits[target.cuda].excludes if target.cuda else (),
+        excluded={cell.platform: matrix.toolkits[cuda].excludes for cell in served.cells if (cuda := cell.target.cuda)},
         bounds=_bounds(matrix, served.cells, choices, found.python),
-        cuda_specs=tuple(f"{name} {target.cuda}.*" for name in matrix.catalogue.cuda_pins) if target.cuda else (),
+        cuda_specs=_cuda_specs(matrix, served.cells),
         code_specs=_code_specs(matrix, served.cells, choices),
         warnings=(
             *_unaligned(searched, name, found),
@@ -240,6 +268,11 @@ def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution
 def _bounds(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, ...], python: Version) -> tuple[AppliedBound, ...]:
     known = known_of_choices(choices, python)
     return applied_bounds(matrix, {cell.platform: {**cell.known, **known} for cell in cells})
+
+
+def _cuda_specs(matrix: Matrix, cells: tuple[Cell, ...]) -> dict[Platform, tuple[str, ...]]:
+    cudas = {cell.platform: cell.target.cuda for cell in cells if cell.target.cuda}
+    return {platform: tuple(f"{name} {cuda}.*" for name in matrix.catalogue.cuda_pins) for platform, cuda in cudas.items()}
 
 
 def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Reason]:
@@ -265,51 +298,3 @@ def _code_specs(matrix: Matrix, cells: tuple[Cell, ...], choices: tuple[Choice, 
             if found and (len(cells) == 1 or found != code.compiled[0]):
                 specs.update(dict.fromkeys(found.specs))
     return tuple(specs)
-
-
-def _pins(problem: Problem, target: Target, choices: tuple[Choice, ...], python: Version) -> Iterator[Pin]:
-    """Everything that was decided for a target, in the order of the decisions."""
-    yield Pin("python", str(python), (_python_reason(problem.project),))
-    for choice in choices:
-        yield from _framework_pins(problem.project, target, choice)
-    if target.cuda:
-        toolkit = problem.matrix.toolkits[target.cuda]
-        yield Pin("cuda", str(target.cuda), (Reason(f"target {target.name}", target.at),))
-        yield _driver_pin(problem.matrix, target, toolkit, known_of_choices(choices, python))
-    bound = cudnn_pin(problem.matrix, problem.project.gpus, target)
-    if bound:
-        yield Pin("cudnn", bound[0], (bound[1],))
-
-
-def _driver_pin(matrix: Matrix, target: Target, toolkit: Toolkit, chosen: Known) -> Pin:
-    """The oldest driver that runs a target: that of its toolkit, or what a constraint on what was chosen needs beyond it."""
-    floors, reasons = dict(toolkit.floor), [Reason(f"driver floor of CUDA {target.cuda}: {toolkit.because}", toolkit.at)]
-    for platform in target.platforms:
-        known = {**known_of_target(target, platform), **chosen}
-        for row in (row for row in matrix.constraints if not row.warn and holds(row, known) is not None):
-            needed = [Version(part.version) for need in row.need if need.axis == "driver" for part in need.versions or ()]
-            if needed and max(needed) > floors.get(driver_os(platform), Version("0")):
-                floors[driver_os(platform)] = max(needed)
-                reasons = [Reason(f"{constraint_text(row)}: {row.because}", row.at)]
-    floor = ", ".join(f"{driver_text(version)} ({os})" for os, version in floors.items())
-    return Pin("driver", f">={floor}", tuple(reasons))
-
-
-def _python_reason(project: Project) -> Reason:
-    """`newest python >=3.10 for all of cpu, cu126`."""
-    targets = ", ".join(requested.name for requested in project.targets)
-    python = f"python {project.python_text}" if project.python else "python"
-    return Reason(f"newest {python} for {'all of ' if len(project.targets) > 1 else ''}{targets}", project.at("python"))
-
-
-def _framework_pins(project: Project, target: Target, choice: Choice) -> Iterator[Pin]:
-    """The release of a framework, and its build where that is for an older CUDA."""
-    requested = next(row for row in project.frameworks if row.framework == choice.release.framework)
-    beside = f" that goes with {requested.host}" if requested.host else ""
-    newest = f"newest {requested} from {choice.provider} for {target.name}{beside}"
-    yield Pin(choice.release.framework, str(choice.release.version), (Reason(newest, requested.at),))
-    if choice.variant != target.cuda:
-        what = (
-            f"{named(choice)} has no build for CUDA {target.cuda}; a build for an older minor runs by minor-version compatibility"
-        )
-        yield Pin(f"{choice.release.framework} build", f"CUDA {choice.variant}", (Reason(what, choice.release.at),))

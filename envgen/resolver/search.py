@@ -21,7 +21,7 @@ from itertools import chain
 from packaging.version import Version
 
 from envgen.matrix.constraints import Known
-from envgen.model.facts import Platform, Reason, Release, Variant
+from envgen.model.facts import Platform, Reason, Release
 from envgen.model.resolution import Choice, Obstacle
 from envgen.resolver.candidates import Candidate, Candidates, Signature, named
 from envgen.resolver.cells import Cell, pythons_left, violations
@@ -121,7 +121,7 @@ class _State:
     """What the frameworks chosen so far mean for those that follow, in one target."""
 
     known: Known
-    variants: Mapping[str, Variant]  # framework -> the CUDA of its build
+    chosen: Mapping[str, Choice]
     signatures: tuple[Signature, ...]  # for each framework, which ranges it is in, and the CUDA of its build where that matters
     cudnn: tuple[frozenset[int] | None, ...]  # for each platform, the majors that all of them can link
     refused: RefusedTree | None  # what of the releases that follow is refused; None where nothing is
@@ -163,7 +163,7 @@ class _Search:
         self.depth = len(source.project.frameworks)
         self.start = {
             name: _State(
-                known={"python": (python,)}, variants={}, signatures=(), cudnn=(None,) * len(cells), refused=refused.get(name)
+                known={"python": (python,)}, chosen={}, signatures=(), cudnn=(None,) * len(cells), refused=refused.get(name)
             )
             for name, cells in targets.items()
         }
@@ -217,9 +217,9 @@ class _Search:
         """Every kind of release that the reference can take next, the newest of each kind, and what the others make of it."""
         done: set[object] = set()
         for candidate, state in self._following(reference, depth, partial.state):
-            version, variant = candidate.choice.build if candidate else (None, None)
+            version, built = candidate.choice.build if candidate else (None, None)
             alone = version if version and _is_refused_partly(version, partial) else None
-            kind = (variant, alone, *(self._kinds(name, depth, version) for name in self.targets if version))
+            kind = (built, alone, *(self._kinds(name, depth, version) for name in self.targets if version))
             if kind in done:
                 continue
             done.add(kind)
@@ -252,14 +252,14 @@ class _Search:
         return walk(0, state) or ()
 
     def _assignment(self, combinations: Mapping[str, Combination], divergences: tuple[int, ...]) -> Assignment:
-        chosen = [combinations[name][depth] for depth in range(self.depth) for name in self.targets]
-        places = (self._place(candidate.choice) for candidate in chosen if candidate)
+        chosen = [(name, combinations[name][depth]) for depth in range(self.depth) for name in self.targets]
+        places = (self._place(name, candidate.choice) for name, candidate in chosen if candidate)
         return Assignment(combinations, self.python, (*divergences, *places))
 
-    def _place(self, choice: Choice) -> tuple[int, ...]:
-        """Smaller is newer: by release, then by the CUDA of the build."""
+    def _place(self, name: str, choice: Choice) -> tuple[int, ...]:
+        """Smaller is newer: by release, then by the CUDA of the build, platform by platform."""
         place = self.source.places[choice.release.framework, choice.release.version]
-        return (place, *(-part for part in (choice.variant.release if choice.variant else ())))
+        return (place, *(-part for cell in self.targets[name] if (cuda := choice.on(cell.platform)) for part in cuda.release))
 
     def _following(self, name: str, depth: int, state: _State) -> Iterator[tuple[Candidate | None, _State]]:
         """The candidates for the next framework with which the target can be completed, newest first; None if it is left out."""
@@ -282,7 +282,7 @@ class _Search:
             kinds: dict[Version, set[object]] = {}
             for row in filter(None, self.candidates[name][depth]):
                 needs = tuple(row.needs.get((cell.platform, self.python)) for cell in self.targets[name])
-                kind = (row.choice.variant, self.source.signature(row.choice), self._majors(name, row), needs)
+                kind = (row.choice.built, self.source.signature(row.choice), self._majors(name, row), needs)
                 kinds.setdefault(row.choice.release.version, set()).add(kind)
             self._by_version[name, depth] = {version: frozenset(found) for version, found in kinds.items()}
         return self._by_version[name, depth].get(version, frozenset())
@@ -293,7 +293,7 @@ class _Search:
     def _after(self, name: str, state: _State, candidate: Candidate) -> _State | None:
         """The state with one more framework; None where versions, builds or cuDNN majors exclude each other."""
         release = candidate.choice.release
-        if not all(candidate.goes_with((cell.platform, self.python), state.known, state.variants) for cell in self.targets[name]):
+        if not all(candidate.goes_with((cell.platform, self.python), state.known, state.chosen) for cell in self.targets[name]):
             self._refuse_needs(name, candidate)
             return None
         cudnn = tuple(_both(old, new) for old, new in zip(state.cudnn, self._majors(name, candidate), strict=True))
@@ -303,7 +303,7 @@ class _Search:
         signatures = (*state.signatures, self.source.signature(candidate.choice))
         after = _State(
             known={**state.known, release.framework: (release.version,)},
-            variants={**state.variants, release.framework: candidate.choice.variant},
+            chosen={**state.chosen, release.framework: candidate.choice},
             signatures=signatures,
             cudnn=cudnn,
             refused=None if state.refused is None else state.refused.get(candidate.choice.build),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -12,7 +12,7 @@ from packaging.version import Version
 from envgen.model.facts import Platform, Target, Variant
 from envgen.model.packages import SolveRequest
 from envgen.model.project import Dependency
-from envgen.model.resolution import AppliedBound, Choice, Resolution
+from envgen.model.resolution import AppliedBound, Choice, Pin, Resolution, on_platform
 
 _NAME = re.compile(r"(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _OPERATOR = re.compile(r"\s*(,|[=<>!~]+)\s*")
@@ -22,16 +22,36 @@ _COMPARISONS = re.compile(r"[<>!]=?[\w.*]+(?:,[<>!]=?[\w.*]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Specs of one decision, and the line that says why they are there; without specs, a line that says what is not requested."""
+    """Specs of one decision, and the line that says why they are there; without specs, a line that says what is not requested.
+
+    `specs` are for every platform of the target, and each of `only` is for one.
+    """
 
     specs: tuple[str, ...]
     because: str
+    only: tuple[tuple[Platform, str], ...] = ()
+
+    def on(self, platform: Platform) -> tuple[str, ...]:
+        """The specs for one platform."""
+        return (*(spec for other, spec in self.only if other == platform), *self.specs)
 
 
-def spelled(choice: Choice, target: Target) -> tuple[str, ...]:
-    """The conda specs of one choice for a target's variant."""
-    spelling, version = choice.spelling, str(choice.release.version)
-    return tuple(_filled(spec, version, target, choice.variant) for spec in (spelling.cuda if target.cuda else spelling.cpu))
+def spelled(choice: Choice, target: Target, platform: Platform = "") -> tuple[str, ...]:
+    """The conda specs of one choice for a target's variant on one platform; "" where both are the same on all."""
+    spelling, version, own = choice.spelling, str(choice.release.version), target.on(platform)
+    return tuple(_filled(spec, version, own, choice.on(platform)) for spec in (spelling.cuda if own.cuda else spelling.cpu))
+
+
+def spelled_group(choice: Choice, resolution: Resolution, because: str = "") -> Group:
+    """The conda specs of one choice on every platform of a resolution."""
+    return _group({platform: spelled(choice, resolution.target, platform) for platform in resolution.platforms}, because)
+
+
+def _group(found: Mapping[Platform, tuple[str, ...]], because: str) -> Group:
+    """What is requested on some platforms: what they have in common, and the rest by platform."""
+    common = [spec for spec in next(iter(found.values())) if all(spec in specs for specs in found.values())]
+    only = tuple((platform, spec) for platform, specs in found.items() for spec in specs if spec not in common)
+    return Group(tuple(common), because, only)
 
 
 def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
@@ -39,9 +59,10 @@ def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
     return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
 
 
-def chosen(python: Version, choices: Iterable[Choice], target: Target) -> tuple[str, ...]:
-    """The specs of all that is chosen for a target."""
-    return tuple(dict.fromkeys((_python(python), *(spec for choice in choices for spec in spelled(choice, target)))))
+def chosen(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
+    """The specs of all that is chosen for a target on one platform."""
+    own = (spec for choice in resolution.choices for spec in spelled(choice, resolution.target, platform))
+    return tuple(dict.fromkeys((_python(resolution.python), *own)))
 
 
 def _python(python: Version) -> str:
@@ -53,13 +74,12 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     pins = {pin.name: pin for pin in resolution.pins}
     found = [Group((_python(resolution.python),), pins["python"].because[0].text)]
     for choice in resolution.choices:
-        found.append(Group(spelled(choice, resolution.target), pins[choice.release.framework].because[0].text))
+        found.append(spelled_group(choice, resolution, pins[choice.release.framework].because[0].text))
     if not resolution.choices and resolution.cuda_specs:
-        found.append(Group(resolution.cuda_specs, f"target {resolution.target.name}"))
+        found.append(_group(resolution.cuda_specs, f"target {resolution.target.name}"))
     if resolution.code_specs:
         found.append(Group(resolution.code_specs, f"builds with code for {', '.join(gpu.name for gpu in resolution.project.gpus)}"))
-    if "cudnn" in pins:
-        found.append(Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text))
+    found.extend(_cudnn_groups(resolution, pins))
     if resolution.project.pip:
         found.append(Group(("pip",), "installs the pip section"))
     found.extend(_bound_groups(resolution))
@@ -69,13 +89,22 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     return tuple(_without_repeats(found))
 
 
+def _cudnn_groups(resolution: Resolution, pins: Mapping[str, Pin]) -> Iterator[Group]:
+    if "cudnn" in pins:
+        yield Group((f"cudnn {pins['cudnn'].version}",), pins["cudnn"].because[0].text)
+    for platform in resolution.platforms:
+        pin = pins.get(on_platform("cudnn", platform))
+        if pin:
+            yield Group((), pin.because[0].text, ((platform, f"cudnn {pin.version}"),))
+
+
 def _without_repeats(groups: Iterable[Group]) -> Iterator[Group]:
     """The groups without specs that an earlier group has, and without groups that are empty for that reason."""
     written: set[str] = set()
     for group in groups:
         specs = tuple(spec for spec in dict.fromkeys(group.specs) if spec not in written)
         written.update(specs)
-        if specs or not group.specs:
+        if specs or group.only or not group.specs:
             yield replace(group, specs=specs)
 
 
@@ -181,7 +210,7 @@ def request(resolution: Resolution, platform: Platform) -> SolveRequest:
     return SolveRequest(
         environment=environment_name(resolution),
         platform=platform,
-        specs=tuple(spec for group in groups(resolution) for spec in group.specs),
+        specs=tuple(spec for group in groups(resolution) for spec in group.on(platform)),
         channels=resolution.project.channels,
         virtual=resolution.target.virtual[platform],
         constraints=constraints(resolution, platform),
@@ -191,7 +220,8 @@ def request(resolution: Resolution, platform: Platform) -> SolveRequest:
 
 def constraints(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
     """What the solver may not break on one platform of a resolution."""
-    return constraint_specs((bound for bound in resolution.bounds if platform in bound.platforms), resolution.excluded)
+    bounds = (bound for bound in resolution.bounds if platform in bound.platforms)
+    return constraint_specs(bounds, resolution.excluded.get(platform, ()))
 
 
 def constraint_specs(bounds: Iterable[AppliedBound], excluded: Iterable[str]) -> tuple[str, ...]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from envgen.model.facts import Variant
-from envgen.model.resolution import Choice, Resolution
+from envgen.model.resolution import Built, Choice, Resolution
 from envgen.resolver.cells import Cell
 
 
@@ -28,10 +27,10 @@ class TargetChoice:
         return self.target, self.python, tuple(choice.build for choice in self.choices)
 
 
-Builds = tuple[tuple[Version, Variant], ...]
+Builds = tuple[tuple[Version, Built], ...]
 Refusal = tuple[str, Version, Builds]  # target, Python, builds
 Refused = frozenset[Refusal]
-RefusedTree = dict[tuple[Version, Variant], Any]  # the next build of what is refused -> what follows it, down to an empty tree
+RefusedTree = dict[tuple[Version, Built], Any]  # the next build of what is refused -> what follows it, down to an empty tree
 
 
 def refusal_of(resolution: Resolution) -> Refusal:

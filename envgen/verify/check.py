@@ -135,11 +135,11 @@ def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
     return {
         platform: Claim(
             kind="cuda" if target.cuda else "cpu",
-            cuda=target.cuda,
+            cuda=target.on(platform).cuda,
             source=f"target {target.name}",
             virtual=target.virtual[platform],
             frameworks=tuple(row.release.framework for row in resolution.choices if row.release.framework in hosts),
-            builds=_chosen(resolution),
+            builds=_chosen(resolution, platform),
             channels=project.channels,
             driver=project.driver,
             gpus=project.gpus,
@@ -148,12 +148,12 @@ def claims_of(resolution: Resolution) -> dict[Platform, Claim]:
     }
 
 
-def _chosen(resolution: Resolution) -> dict[str, tuple[Version, bool]]:
+def _chosen(resolution: Resolution, platform: Platform) -> dict[str, tuple[Version, bool]]:
     """Packages whose build the CUDA spelling pins by a glob -> the CUDA of that build, and whether it must be just that.
 
     It must where the framework's own spec names the CUDA; a glob such as `*_cuda` does not say which one comes.
     """
-    built = [(choice, choice.variant) for choice in resolution.choices if resolution.target.cuda and choice.variant]
+    built = [(choice, cuda) for choice in resolution.choices if resolution.target.cuda and (cuda := choice.on(platform))]
     hosts = {row.framework for row in resolution.project.frameworks if not row.host}
     own = [
         (spec, variant, names_cuda(spec) and choice.release.framework in hosts)

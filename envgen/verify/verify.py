@@ -39,13 +39,14 @@ class VerifyRequest:
     hashes: bool = False
 
 
+_SAME = "`envgen verify` gives the same answer on every machine"
 ProjectByName = Callable[[str], Project]
 """The project of the repository with that name; raises BadInput where there is none, or where it cannot be read."""
 
 
 def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest) -> tuple[Verified, ...]:
     """Every platform of every path; without a path, of the repository's locks. Raises BadInput about a path that cannot be read."""
-    paths = asked.paths or (_own(layout, asked, matrix) if layout else ())
+    paths = asked.paths or (_own(layout, asked, matrix, project) if layout else ())
     if not paths:
         raise BadInput(
             "nothing to verify", hint="give a lock, a list or the folder of an environment, or run in a repository with locks"
@@ -58,20 +59,26 @@ def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, aske
     )
 
 
-def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix) -> tuple[Path, ...]:
+def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix, by_name: ProjectByName) -> tuple[Path, ...]:
     """The locks of the repository, of the requested project alone and of one target of each where these are named."""
     if asked.project:
         layout.known_project(asked.project)
     places = [path for path in layout.locks() if asked.project in (None, path.parent.parent.name)]
     if asked.target is None:
         return tuple(places)
-    wanted, projects = _requested(asked.target, matrix), dict.fromkeys(path.parent.parent.name for path in places)
-    chosen = {name: targets.newest_of(wanted, layout.locked_targets(name)) for name in projects}
+    word, projects = asked.target, dict.fromkeys(path.parent.parent.name for path in places)
+    own = any(row.own and row.name == word for name in projects for row in by_name(name).targets)
+    chosen = {name: _chosen(word, layout.locked_targets(name), matrix, own=own) for name in projects}
     return tuple(path for path in places if path.parent.name == chosen[path.parent.parent.name])
 
 
+def _chosen(word: str, names: Iterable[str], matrix: Matrix, *, own: bool) -> str | None:
+    """The target of one project that a word means; where it is the name of a project's `own` target, the one with that name."""
+    return targets.named(word, names, matrix, _SAME) if word in names or not own else None
+
+
 def _requested(word: str, matrix: Matrix) -> targets.TargetRange:
-    return targets.on_any_machine(word, matrix, "`envgen verify` gives the same answer on every machine")
+    return targets.on_any_machine(word, matrix, _SAME)
 
 
 def _shown(path: Path, layout: Layout | None) -> str:
@@ -134,10 +141,11 @@ def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
 
 def _of_project(lock: Lock, project: Project, word: str, matrix: Matrix) -> dict[Platform, Claim]:
     rows = {row.name: row for row in project.targets}
-    target = targets.newest_of(_requested(word, matrix), rows)
+    target = targets.named(word, rows, matrix, _SAME)
     if target is None:
         raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
-    own = with_gpus(with_overrides(matrix.targets[target], rows[target]), project)
+    project = project.for_target(target)
+    own = with_gpus(with_overrides(rows[target].own or matrix.targets[target], rows[target]), project)
     requested = (row for row in project.frameworks if not row.host and not is_left_out(matrix, project, row, own))
     frameworks = tuple(row.framework for row in requested)
     return {platform: _for_project(claim, project, frameworks) for platform, claim in claims_for(lock, own).items()}
@@ -166,7 +174,7 @@ def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
     return {
         platform: Claim(
             kind="cuda" if target.cuda and not platform.startswith("osx") else "cpu",
-            cuda=None if platform.startswith("osx") else target.cuda,
+            cuda=None if platform.startswith("osx") else target.on(platform).cuda,
             source=f"target {target.name}",
             virtual=target.virtual.get(platform),
         )

@@ -3,13 +3,14 @@
 The documented preference (DESIGN.md, the docstrings of search.py): with `align` the fewest targets whose version of a framework
 differs from the reference target's (the CPU target, else the project's first), framework by framework in the project's order;
 then the newest versions, framework by framework, the reference target first and the others in the project's order; then the
-newest python. A target keeps the platforms that can be served when nothing else is asked of it. A target that no build for its own
-CUDA can serve, on any platform, takes builds for older minors of its major where the spelling says that they can be asked for so.
+newest python. A target keeps the platforms that can be served when nothing else is asked of it. On a platform that no build for its
+own CUDA can serve it takes builds for older minors of its major where the spelling says that they can be asked for so. Where that
+has no answer, a target that has builds for its own CUDA on some platforms keeps these alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -19,13 +20,15 @@ from envgen.model.condition import Condition
 from envgen.model.facts import Build, Constraint, Matrix, Platform, Release, Target, Variant
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
 
-Environment = Mapping[str, tuple[Version, Variant]]
+Built = tuple[Variant, tuple[tuple[Platform, Variant], ...]]  # the CUDA on the first platform, and on those that have another
+Environment = Mapping[str, tuple[Version, Built]]
+Kept = Mapping[str, Mapping[Platform, tuple[Variant, ...]]]  # target -> each platform that it keeps -> what builds may be for
 Allowed = Callable[[str, Environment, Version], bool]  # whether a target may have an environment with a python
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The best answer: target -> framework -> version and the CUDA of its build, one python, the platforms that each target keeps."""
+    """The best answer: target -> framework -> version and the CUDA of its builds, one python, the platforms that each target keeps."""
 
     versions: Mapping[str, Environment]
     python: Version
@@ -34,9 +37,34 @@ class Answer:
 
 def best(matrix: Matrix, project: Project, allowed: Allowed = lambda *_: True) -> Answer | None:
     """The best answer in which every target has an allowed environment, or None where there is none."""
-    minors = [python for python in sorted(matrix.pythons) if python in project.python]
-    kept: dict[str, tuple[Platform, ...]] = {}
-    variants: dict[str, tuple[Variant, ...]] = {}
+    for kept in _kept(matrix, project):
+        found = _best(matrix, project, kept, allowed) if all(kept.values()) else None
+        if found:
+            return found
+    return None
+
+
+def _best(matrix: Matrix, project: Project, kept: Kept, allowed: Allowed) -> Answer | None:
+    """The best answer with just these platforms."""
+    order = sorted(project.targets, key=lambda wish: wish.name != "cpu")
+    answers = [
+        (dict(zip((wish.name for wish in order), chosen, strict=True)), python)
+        for python in _minors(matrix, project)
+        for chosen in product(*(_environments(matrix, project, matrix.targets[w.name], kept[w.name], python) for w in order))
+    ]
+    for chosen, python in sorted(answers, key=lambda answer: _rank(project, order, kept, *answer)):
+        if all(allowed(name, environment, python) for name, environment in chosen.items()):
+            return Answer(chosen, python, {name: tuple(row) for name, row in kept.items()})
+    return None
+
+
+def _minors(matrix: Matrix, project: Project) -> list[Version]:
+    return [python for python in sorted(matrix.pythons) if python in project.python]
+
+
+def _kept(matrix: Matrix, project: Project) -> Iterator[Kept]:
+    """The platforms of every target: with those that have builds for older minors alone, and without them beside others."""
+    own, with_older = {}, {}
     for wish in project.targets:
         target = matrix.targets[wish.name]
         asked = [p for p in (project.platforms if wish.platforms is None else wish.platforms) if p in target.platforms]
@@ -45,39 +73,39 @@ def best(matrix: Matrix, project: Project, allowed: Allowed = lambda *_: True) -
             for cuda in _same_major(matrix, target.cuda)
             if cuda is None or _covered(matrix, [gpu.capability for gpu in project.gpus], cuda)
         )
-        for tried in ((target.cuda,), older):
-            variants[wish.name] = tried
-            kept[wish.name] = tuple(
-                p for p in asked if any(_environments(matrix, project, target, tried, (p,), python) for python in minors)
-            )
-            if kept[wish.name]:
-                break
-        if not kept[wish.name]:
-            return None
-    order = sorted(project.targets, key=lambda wish: wish.name != "cpu")
-    answers = [
-        (dict(zip((wish.name for wish in order), chosen, strict=True)), python)
-        for python in minors
-        for chosen in product(
-            *(_environments(matrix, project, matrix.targets[w.name], variants[w.name], kept[w.name], python) for w in order)
-        )
-    ]
-    for chosen, python in sorted(answers, key=lambda answer: _rank(project, order, *answer)):
-        if all(allowed(name, environment, python) for name, environment in chosen.items()):
-            return Answer(chosen, python, kept)
-    return None
+        exact = {p: (target.cuda,) for p in asked if _served(matrix, project, target, p, (target.cuda,))}
+        others = {p: older for p in asked if p not in exact and _served(matrix, project, target, p, older)}
+        with_older[wish.name] = {p: {**exact, **others}[p] for p in asked if p in exact or p in others}
+        own[wish.name] = exact or others
+    yield with_older
+    yield own
+
+
+def kept(matrix: Matrix, project: Project, name: str) -> list[tuple[Platform, ...]]:
+    """The platforms that a target may keep, the best first."""
+    return list(dict.fromkeys(tuple(found[name]) for found in _kept(matrix, project)))
+
+
+def _served(matrix: Matrix, project: Project, target: Target, platform: Platform, variants: tuple[Variant, ...]) -> bool:
+    return any(_environments(matrix, project, target, {platform: variants}, python) for python in _minors(matrix, project))
 
 
 def _same_major(matrix: Matrix, cuda: Variant) -> tuple[Variant, ...]:
     return tuple(version for version in matrix.toolkits if cuda and version.major == cuda.major and version <= cuda)
 
 
-def _rank(project: Project, order: list[RequestedTarget], chosen: Mapping[str, Environment], python: Version) -> tuple[object, ...]:
+def _rank(
+    project: Project, order: list[RequestedTarget], kept: Kept, chosen: Mapping[str, Environment], python: Version
+) -> tuple[object, ...]:
     """Smaller is better."""
     names, frameworks = [wish.name for wish in order], [wish.framework for wish in project.frameworks]
     strays = [sum(chosen[name][f][0] != chosen[names[0]][f][0] for name in names) if project.align else 0 for f in frameworks]
-    versions = [(_negative(chosen[name][f][0]), _negative(chosen[name][f][1])) for f in frameworks for name in names]
+    versions = [(_negative(chosen[name][f][0]), *_variants(chosen[name][f][1], kept[name])) for f in frameworks for name in names]
     return (*strays, *versions, _negative(python))
+
+
+def _variants(built: Built, platforms: Iterable[Platform]) -> list[tuple[int, ...]]:
+    return [_negative(dict(built[1]).get(platform, built[0])) for platform in platforms]
 
 
 def _negative(version: Variant) -> tuple[int, ...]:
@@ -85,18 +113,26 @@ def _negative(version: Variant) -> tuple[int, ...]:
 
 
 def _environments(
-    matrix: Matrix, project: Project, target: Target, variants: Iterable[Variant], platforms: tuple[Platform, ...], python: Version
+    matrix: Matrix, project: Project, target: Target, variants: Mapping[Platform, tuple[Variant, ...]], python: Version
 ) -> list[Environment]:
     """Every set of framework versions and builds that one target can have on all of these platforms with this python."""
-    offered = [
-        [(release, variant) for release in matrix.frameworks[wish.framework].releases for variant in variants if _offered(matrix, project, wish, release, variant == target.cuda)]
+    platforms = tuple(variants)
+    builds = [
+        [(release, row) for release in matrix.frameworks[wish.framework].releases for row in product(*variants.values()) if _offered(matrix, project, wish, release, all(one == target.cuda for one in row))]
         for wish in project.frameworks
     ]  # fmt: skip
     return [
-        {release.framework: (release.version, variant) for release, variant in chosen}
-        for chosen in product(*offered)
-        if all(_installable(matrix, project, target, platform, chosen, python) for platform in platforms)
+        {release.framework: (release.version, _built(platforms, row)) for release, row in chosen}
+        for chosen in product(*builds)
+        if all(
+            _installable(matrix, project, target, platform, tuple((release, row[place]) for release, row in chosen), python)
+            for place, platform in enumerate(platforms)
+        )
     ]
+
+
+def _built(platforms: tuple[Platform, ...], row: tuple[Variant, ...]) -> Built:
+    return row[0], tuple((platform, one) for platform, one in zip(platforms, row, strict=True) if one != row[0])
 
 
 def _provider(matrix: Matrix, project: Project, wish: RequestedFramework) -> str:

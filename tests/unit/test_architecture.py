@@ -99,7 +99,7 @@ OWNERS = {
         "lock.lock_text",
         "yamlfile.nodes",
         "lock.render",
-        "lock.sandbox",
+        "formats.selectors",
         "cli.scaffold",
     },
     "zstandard": {"channels.cache"},

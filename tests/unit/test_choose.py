@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +37,14 @@ from envgen.resolver.target_choices import Refusal, TargetChoice
 
 def every_choice(problem: Problem) -> list[TargetChoice]:
     """Everything that the facts let any target have."""
-    return [found for target in problem.project.targets for found in target_choices(problem, target.name)]
+    return [found for target in problem.project.targets for found in all_choices(problem, target.name)]
+
+
+def all_choices(problem: Problem, name: str) -> Iterator[TargetChoice]:
+    """What a target may have, and then what it may have on the platforms with builds for its own CUDA alone, if others have not."""
+    platforms = next((tuple(row) for row in oracle.kept(problem.matrix, problem.project, name)[1:]), ())
+    yield from target_choices(problem, name)
+    yield from target_choices(problem, name, among=platforms) if platforms else ()
 
 
 def alike(world: tuple[Matrix, Project]) -> tuple[Matrix, Project]:
@@ -80,7 +87,7 @@ def test_the_choices_of_a_target_are_all_that_it_may_have_the_best_first(world: 
     matrix, project = world
     alone = Problem(matrix, replace(project, targets=project.targets[:1]))
     refused: set[Refusal] = set()
-    for choice in target_choices(alone, project.targets[0].name) if answer(alone) else ():
+    for choice in all_choices(alone, project.targets[0].name) if answer(alone) else ():
         found = answer(alone, frozenset(refused))
         assert found
         assert (found[0].python, found[0].choices) == (choice.python, choice.choices)
@@ -99,17 +106,18 @@ class Tried:
         asked: dict[tuple[str, Platform, Refusal], SolveRequest] = {}
         for resolution in found:
             name = resolution.target.name
-            for choice in target_choices(problem, name):
+            for choice in all_choices(problem, name):
                 other = with_choice(problem.matrix, resolution, choice)
                 asked.update({(name, row.platform, choice.refusal): row for row in specs.requests(other)})
-        self.platforms = {resolution.target.name: resolution.platforms for resolution in found}
+        self.asked = asked
         outcomes = attempts(list(asked.values()), index, 2)
         self.solved = {key for key, outcome in zip(asked, outcomes, strict=True) if isinstance(outcome, Solution)}
         self.project = problem.project
 
     def __call__(self, name: str, environment: oracle.Environment, python: Version) -> bool:
         refusal = name, python, tuple(environment[row.framework] for row in self.project.frameworks)
-        return all((name, platform, refusal) in self.solved for platform in self.platforms[name])
+        keys = [key for key in self.asked if key[0] == name and key[2] == refusal]
+        return bool(keys) and self.solved.issuperset(keys)
 
 
 def assert_best(matrix: Matrix, project: Project, index: FolderIndex) -> tuple[Resolution, ...] | None:

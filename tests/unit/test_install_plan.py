@@ -185,7 +185,7 @@ def test_a_history_that_was_written_by_hand_is_continued(text: str) -> None:
 
 def test_the_specs_of_an_environment_yml_are_those_of_conda() -> None:
     text = "name: x\ndependencies:\n  - python 3.12.*\n  - conda-forge::numpy >=2\n  - pip:\n      - einops\n"
-    assert read_specs(text, "environment.yml") == ("python 3.12.*", "conda-forge::numpy >=2")
+    assert read_specs(text, "environment.yml", "linux-64") == ("python 3.12.*", "conda-forge::numpy >=2")
     assert [spec_name(spec) for spec in ("Python=3.12", "a::b-c >=1", "x[build=cuda*]", "numpy>=2", "")] == [
         *("python", "b-c", "x", "numpy", "")
     ]
@@ -193,12 +193,12 @@ def test_the_specs_of_an_environment_yml_are_those_of_conda() -> None:
 
 @pytest.mark.parametrize("text", ["", "name: x\n", "dependencies:\n", "dependencies: 3\n", "- a\n"])
 def test_an_environment_yml_without_dependencies_has_no_specs(text: str) -> None:
-    assert read_specs(text, "environment.yml") == ()
+    assert read_specs(text, "environment.yml", "linux-64") == ()
 
 
 def test_an_environment_yml_that_is_not_yaml_is_told_by_its_place() -> None:
     with pytest.raises(BadInput, match=r"environment\.yml:\d+:\d+"):
-        read_specs("dependencies: [a\n", "environment.yml")
+        read_specs("dependencies: [a\n", "environment.yml", "linux-64")
 
 
 LOCK = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
@@ -17,7 +17,7 @@ from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, PYTHONS, worlds
 
-from envgen.model.facts import PLATFORMS, Address, Matrix, Target
+from envgen.model.facts import PLATFORMS, Address, Build, Matrix, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.resolver.candidates import Availability, no_index
@@ -47,7 +47,7 @@ def chosen(resolutions: Iterable[Resolution]) -> dict[str, dict[str, str]]:
 
 def builds(resolutions: Iterable[Resolution]) -> dict[str, oracle.Environment]:
     """target -> framework -> version and the CUDA of its build, as the oracle says it."""
-    return {r.target.name: {c.release.framework: (c.release.version, c.variant) for c in r.choices} for r in resolutions}
+    return {r.target.name: {c.release.framework: c.build for c in r.choices} for r in resolutions}
 
 
 def pins(resolution: Resolution) -> dict[str, str]:
@@ -84,7 +84,7 @@ def test_what_is_chosen_satisfies_wish_python_and_platforms(real: Matrix, name: 
             assert choice.release.version in wish.versions
             for platform in resolution.platforms:
                 assert any(
-                    choice.variant in b.variants
+                    choice.on(platform) in b.variants
                     and platform in b.platforms
                     and resolution.python in b.pythons
                     and b.provider == choice.provider
@@ -283,23 +283,54 @@ def test_frameworks_of_one_environment_link_one_cudnn_major() -> None:
 # --- exactness: random small worlds ------------------------------------------------------------------------------------------
 
 
+def by_platform(world: tuple[Matrix, Project]) -> tuple[Matrix, Project]:
+    """The world in which every build for the newest CUDA is for Linux, and one for an older minor in its place for Windows."""
+    matrix, project = world
+    newest = max(cuda for target in matrix.targets.values() if (cuda := target.cuda))
+
+    def split(build: Build) -> Iterator[Build]:
+        if newest not in build.variants:
+            yield build
+            return
+        yield replace(build, variants=build.variants - {newest})
+        yield replace(build, variants=frozenset({newest}), platforms=frozenset({"linux-64"}))
+        yield replace(build, variants=frozenset({OLDER}), platforms=frozenset({"win-64"}))
+
+    frameworks = {
+        name: replace(
+            row, releases=tuple(replace(r, builds=tuple(b for build in r.builds for b in split(build))) for r in row.releases)
+        )
+        for name, row in matrix.frameworks.items()
+    }
+    return replace(matrix, frameworks=frameworks), project
+
+
+@examples(150)
+@given(worlds().map(by_platform))
+def test_the_answer_is_the_oracles_where_platforms_have_builds_for_different_minors(world: tuple[Matrix, Project]) -> None:
+    assert_exact(*world)
+
+
 def test_the_worlds_are_neither_all_possible_nor_all_impossible() -> None:
     """What the tests below are worth: enough worlds with an answer, with several targets, with a dropped platform, with older builds."""
     seen: Counter[str] = Counter()
 
     @examples(400, least=400)
-    @given(st.one_of(worlds(), worlds(older=True)))
+    @given(st.one_of(worlds(), worlds(older=True), worlds().map(by_platform)))
     def look(world: tuple[Matrix, Project]) -> None:
         answer = oracle.best(*world)
         seen["possible" if answer else "impossible"] += 1
         for environments in [answer.versions] if answer else []:
             seen["several targets"] += len(environments) > 1
             seen["astray"] += len({str([version for version, _ in one.values()]) for one in environments.values()}) > 1
-            seen["older"] += any(cuda == OLDER for one in environments.values() for _, cuda in one.values())
+            builds = [built for one in environments.values() for _, built in one.values()]
+            seen["older"] += any(OLDER in (cuda, *dict(elsewhere).values()) for cuda, elsewhere in builds)
+            seen["older on one platform"] += any(elsewhere for _, elsewhere in builds)
             seen["dropped"] += any(len(kept) < len(world[1].platforms) for kept in answer.platforms.values())  # type: ignore[union-attr]
 
     look()
-    assert all(seen[kind] >= 8 for kind in ("possible", "impossible", "several targets", "astray", "older", "dropped")), seen
+    kinds = ("possible", "impossible", "several targets", "astray", "older", "older on one platform", "dropped")
+    assert all(seen[kind] >= 8 for kind in kinds), seen
 
 
 def assert_exact(matrix: Matrix, project: Project) -> None:
