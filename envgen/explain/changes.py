@@ -122,7 +122,9 @@ def _targets(problem: Problem, name: str) -> Iterator[Change]:
     row = next(row for row in project.targets if row.name == name)
     own = names_of(row)
     standard = (target for target in targets.values() if target.name in own or not target.own)
-    built = (target for target in standard if target.cuda and (target.cuda in problem.matrix.built or target.name in own))
+    frameworks = [problem.matrix.frameworks[requested.framework] for requested in project.frameworks]
+    built_for = frozenset(variant for found in frameworks for variant in found.built) or problem.matrix.built
+    built = (target for target in standard if target.cuda and (target.cuda in built_for or target.name in own))
     cudas = sorted(built, key=lambda target: target.cuda or Version("0"))
     taken = {taken for other in project.targets for taken in names_of(other)}
     now = [cudas.index(target) for target in cudas if target.name in own]

@@ -172,6 +172,16 @@ class Framework:
     import_name: str = ""  # what Python imports for it; every loaded framework has one
     companion_of: str = ""  # the framework that its builds were compiled against; "" for none
 
+    @property
+    def stated(self) -> frozenset[frozenset[Variant]]:
+        """Everything that a row of its builds states as a variant."""
+        return frozenset(span for release in self.releases for build in release.builds for span in build.stated)
+
+    @property
+    def built(self) -> frozenset[Variant]:
+        """Every variant that a build was made for, or runs with."""
+        return frozenset[Variant]().union(*self.stated)
+
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
         return next((row for row in self.providers[provider] if version in row.releases), None)
@@ -310,8 +320,7 @@ class Matrix:
     @cached_property
     def built(self) -> frozenset[Variant]:
         """Every variant that some build was made for. One that stands for several, such as every CUDA 12, does not count."""
-        releases = (release for framework in self.frameworks.values() for release in framework.releases)
-        stated = (span for release in releases for build in release.builds for span in build.stated)
+        stated = (span for framework in self.frameworks.values() for span in framework.stated)
         return frozenset(variant for span in stated if len(span) == 1 for variant in span)
 
     @cached_property

@@ -141,15 +141,16 @@ def test_the_driver_does_not_matter(ready: Workspace, records: Path, expected: d
 def test_a_machine_without_driver_locks_the_same(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
     said = locked(ready, records, "--target", "gpu", **nvml_only(ready.environment, absent_nvml()))
     assert "legacy: cu116" in said
-    locked(ready, records)
+    locked(ready, records, "--update")
     assert ready.files() == expected
 
 
 def test_one_after_the_other_is_all_at_once(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
-    """Projects and targets of a project can be locked in any order, in runs of their own."""
+    """Projects and targets of a project can be locked in any order, in runs of their own; an update aligns what stayed as it was."""
     for target in ("cu126", "cpu", "cu129"):
         locked(ready, records, "vision", "--target", target)
     locked(ready, records, "legacy")
+    locked(ready, records, "--update")
     assert ready.files() == expected
 
 

@@ -102,7 +102,7 @@ def test_a_page_says_why_and_what_would_unlock_the_others(site: Workspace, nvml:
         "frontier: cu129 is chosen: newest CUDA target that driver 550.54.14 can run\n"
         "  cpu      runs: needs no GPU\n"
         "> cu129    runs: by minor-version compatibility: CUDA 12 needs driver 525.60.13 or newer, and this is 550.54.14\n"
-        "           but code compiled at run time (CuPy, XLA, torch.compile, Triton, numba) may fail on drivers before 575.51.03\n"
+        "           but code compiled at run time (CuPy, XLA, numba, torch.compile, Triton) may fail on drivers before 575.51.03\n"
         "  cu130    no: needs driver 580.65.06 or newer, but this machine has 550.54.14\n"
         "           -> install driver 580.65.06 or newer\n"
         "           -> or, on data-centre GPUs, use conda-forge's cuda-compat, $CONDA_PREFIX/cuda-compat on LD_LIBRARY_PATH\n"

@@ -132,7 +132,7 @@ def test_a_limit_that_is_no_positive_number_is_bad_input(site: Workspace, variab
 
 def test_a_slow_server_that_keeps_sending_is_waited_for(site: Workspace, channels: Path) -> None:
     """Longer than the time-out in all, but never silent so long."""
-    with faulty.faulty(channels, lambda handler, _: handler.wait(TIMEOUT / 5) and False) as server:
+    with faulty.faulty(channels, lambda handler, _: handler.wait(TIMEOUT / 2) and False) as server:
         site.project("p", PROJECT.format(channel=server.url("mychannel"), own="numpy"))
         begun = time.monotonic()
         done = site.envgen("lock")
@@ -189,7 +189,7 @@ def test_a_cache_that_does_not_fit_on_the_disk_is_named_and_leaves_nothing(
         before = site.files()
         words = f"-m envgen lock {'' if live else f'--index {packed}'}"
         argv = ["bash", "-c", f'ulimit -f 3; exec "{sys.executable}" {words}']
-        variables = {**site.environment, "PYTHONDONTWRITEBYTECODE": "1"}  # which would not fit, either
+        variables = {**site.environment, "PYTHONDONTWRITEBYTECODE": "1", "ENVGEN_TIMEOUT": "20"}  # bytecode would not fit, either
         done = subprocess.run(argv, cwd=site.root, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "the cache cannot be written: " in done.stderr

@@ -87,7 +87,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 f'python: "{MINOR}.*"\ntargets: [cpu]\nplatforms: [{SUBDIR}]\n'
                 f'channels: ["{server.url("c")}"]\ndependencies: [{listed}]\n',
             )
-            done = site.envgen("lock")
+            done = site.envgen("update")
             assert done.status == 0, done.err
             locks[name] = site.files()
         yield World(server, top / "cache", locks)

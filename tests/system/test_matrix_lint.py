@@ -37,7 +37,8 @@ def test_schemas_are_written_once_and_then_lint_finds_nothing(workspace: Workspa
     assert bare.status == 0
     assert bare.out.splitlines()[0] == "matrices/advice.yaml:1:1: schema (warning): there is no schema schemas/advice.schema.json"
     assert "    run `envgen matrix schemas`" in bare.out.splitlines()[1]
-    assert bare.err.startswith("17 warnings; ")
+    files = len(list((workspace.root / "matrices").glob("*.yaml")))
+    assert bare.err.startswith(f"{files} warnings; ")
     assert workspace.envgen("matrix", "lint", "--strict").status == 1
     written = workspace.envgen("matrix", "schemas")
     assert (written.status, written.out.splitlines()[0]) == (0, "wrote schemas/advice.schema.json")

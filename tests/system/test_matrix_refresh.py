@@ -38,9 +38,9 @@ from envgen.yamlfile.document import parse
 
 
 def claimed(folder: Path) -> set[tuple[object, ...]]:
-    """Every cell of a matrix folder."""
+    """Every cell of a matrix folder, but those of companions, for which a CUDA of their framework stands."""
     matrix = load_matrix(folder)
-    found = facts(matrix, tuple(matrix.frameworks), PLATFORMS)
+    found = facts(matrix, matrix.hosts, PLATFORMS)
     return {(f.framework, f.provider, *f.build, f.cudnn) for f in found}
 
 

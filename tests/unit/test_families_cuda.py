@@ -11,6 +11,7 @@ from unit.small import project_of, refused
 from envgen.explain.explain import conflict
 from envgen.explain.report import conflict_text
 from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.resolver.dependencies import needs_cuda
 from envgen.resolver.resolve import Unsatisfiable, resolve
@@ -133,7 +134,6 @@ REFUSED = {
         ("{cudf: '26.02', cuvs: '25.12'}", "cu129"),
         ["cuvs ==25.12.* needs cudf ==25.12.*"],
     ),
-    "cuML of another release than cuDF": (("{cudf: '26.02', cuml: '25.12'}", "cu129"), ["goes with cudf 25.12"]),
     "FlashAttention for Windows": (
         ("{pytorch: '*', flash-attn: '*'}", "cu129", "platforms: [win-64]\n"),
         ["flash-attn from conda-forge has no build for win-64, only for linux-64, linux-aarch64"],
@@ -157,6 +157,11 @@ def test_what_cannot_be_had_is_explained_and_no_repair_goes_without_it(matrix: M
         assert words in text
     host = "pytorch" in asked[0]
     assert ("-> cpu" in text) <= host, "a CPU target without all that was requested is no repair"
+
+
+def test_cuml_of_another_release_than_cudf_is_a_contradiction(matrix: Matrix) -> None:
+    with pytest.raises(BadInput, match=r"cuml 25\.12 goes with cudf 25\.12\.0, but cudf 26\.02 is requested at"):
+        project_of(project("{cudf: '26.02', cuml: '25.12'}", "cu129"), matrix)
 
 
 @pytest.mark.parametrize(

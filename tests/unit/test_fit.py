@@ -194,7 +194,7 @@ def test_minor_version_compatibility_is_told_with_what_it_may_break(real: Matrix
     found = one(real, "cu126", machine("550.54.14", A100))
     assert found.why == ("by minor-version compatibility: CUDA 12 needs driver 525.60.13 or newer, and this is 550.54.14",)
     assert found.cautions == (
-        "code compiled at run time (CuPy, XLA, torch.compile, Triton, numba) may fail on drivers before 560.28.03",
+        "code compiled at run time (CuPy, XLA, numba, torch.compile, Triton) may fail on drivers before 560.28.03",
     )
     assert one(real, "cu124", machine("550.54.14", A100)).cautions == ()
 

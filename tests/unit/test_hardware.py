@@ -154,7 +154,7 @@ def notes(real: Matrix, told: Told) -> list[str]:
     return [reason.text for reason in drivers.driver_notes(real, resolved(real, told))]
 
 
-COMPILED = "what is compiled at run time (CuPy, XLA, torch.compile, Triton, numba) and what is new in"
+COMPILED = "what is compiled at run time (CuPy, XLA, numba, torch.compile, Triton) and what is new in"
 
 
 def test_minor_version_compatibility_is_told_with_its_floor_and_its_limits(real: Matrix) -> None:
