@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from conftest import Workspace
+from system import families_cuda
 
 PYTORCH = "pytorch, conda-forge, nvidia"
 FAMILIES = {
@@ -25,6 +26,12 @@ FAMILIES = {
 
 
 def test_a_project_of_each_family_locks_and_passes_verify(workspace: Workspace, snapshot: Path) -> None:
+    """One test, because it is skipped where there is no snapshot."""
+    lock_those_with_a_cpu_build(workspace, snapshot)
+    families_cuda.lock_each(workspace, snapshot)
+
+
+def lock_those_with_a_cpu_build(workspace: Workspace, snapshot: Path) -> None:
     for name, (python, frameworks, targets, platforms, channels) in FAMILIES.items():
         text = (
             f"python: {python}\nframeworks: {frameworks}\ntargets: [{targets}]\nplatforms: [{platforms}]\nchannels: [{channels}]\n"

@@ -429,10 +429,12 @@ def test_a_release_that_is_taken_out_comes_back(real: Path, claims: Path, name: 
     assert refresh(real, claims).changed == ()
 
 
-def test_releases_come_back_as_far_as_genuine_records_prove_them(real: Path, snapshot: Path) -> None:
+def test_what_is_taken_out_comes_back_as_far_as_genuine_records_prove_it(real: Path, snapshot: Path) -> None:
+    """Releases, then rows and values."""
     for name in ("pytorch", "tensorflow", "jax"):
         taken_out_and_back(real, snapshot, name)
     assert refresh(real, snapshot).changed == ()
+    rows_out_and_back(real, snapshot)
 
 
 def taken_out_and_back(real: Path, index: Path, name: str, *, proves_all: bool = False) -> None:
@@ -464,10 +466,6 @@ def taken_out_and_back(real: Path, index: Path, name: str, *, proves_all: bool =
 
 def test_rows_and_values_that_are_taken_out_come_back(real: Path, claims: Path) -> None:
     rows_out_and_back(real, claims, proves_all=True)
-
-
-def test_rows_and_values_come_back_as_far_as_genuine_records_prove_them(real: Path, snapshot: Path) -> None:
-    rows_out_and_back(real, snapshot)
 
 
 def rows_out_and_back(real: Path, index: Path, *, proves_all: bool = False) -> None:

@@ -18,7 +18,8 @@ FAMILIES = {  # a project, and the versions that it gets
 }
 
 
-def test_each_family_locks_from_the_snapshot_and_verify_finds_no_fault(snapshot: Path, workspace: Workspace) -> None:
+def lock_each(workspace: Workspace, snapshot: Path) -> None:
+    """Lock a project of each of these families, and verify every lock."""
     for name, (text, versions) in FAMILIES.items():
         workspace.project(name, text)
         done = workspace.envgen("lock", name, "--index", snapshot)
