@@ -235,7 +235,7 @@ def facts_rows(index: Path) -> list[Row]:
         comparison = verify()
         requests = recorded.call_args.args[0]
         taken = in_turns(
-            2,
+            1,
             verify=timed(verify),
             rattler=timed(lambda: asyncio.run(solve_alone(requests, FolderIndex(index, "bench"), jobs))),
         )

@@ -17,7 +17,7 @@ from envgen.channels.cache import unpacked
 from envgen.channels.channel import ChannelLocation, locate
 from envgen.channels.limits import limits
 from envgen.channels.live import LiveIndex
-from envgen.channels.watch import Say, Unreachable
+from envgen.channels.watch import Say, Unreachable, say_nothing
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
 from envgen.model.withdrawn import withdrawal
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from envgen.model.withdrawn import Withdrawals
 
 Result = TypeVar("Result")
-
-
-def _silent(_: str) -> None:
-    """Say nothing."""
 
 
 AllowedVersions = Mapping[str, frozenset[str]]
@@ -234,7 +230,7 @@ def open_index(
     channels: Sequence[str],
     platform: Platform,
     withdrawn: Withdrawals,
-    say: Say = _silent,
+    say: Say = say_nothing,
 ) -> tuple[Index, str]:
     """The index for a run, and a warning about it or "". `channels` are those of all projects in the run.
 

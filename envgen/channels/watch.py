@@ -49,7 +49,11 @@ class Arrivals(Protocol):
         """Whether there are files that are not complete."""
 
 
-async def watched(work: Awaitable[Result], arrivals: Arrivals, what: str, limits: Limits, say: Say) -> Result:
+def say_nothing(_: str) -> None:
+    """Say nothing of what is waited for."""
+
+
+async def watched(work: Awaitable[Result], arrivals: Arrivals, what: str, limits: Limits, say: Say = say_nothing) -> Result:
     """The result of some work. Says what it waits for: `what` is the server's name.
 
     Raises Unreachable where nothing arrives for the time-out, or less than the floor; TooLarge where too much does.
@@ -153,7 +157,7 @@ def _memory() -> int:
     return 0
 
 
-def waited(work: Callable[[], Result], what: str, limits: Limits, say: Say) -> Result:
+def waited(work: Callable[[], Result], what: str, limits: Limits, say: Say = say_nothing) -> Result:
     """The result of Python code that reads from servers itself, with the same limits. Raises as `watched` does.
 
     It runs in a thread of its own, which ends with the process where it is given up.

@@ -46,25 +46,22 @@ def index_options(command: Command) -> Command:
 
 def network_options(command: Command) -> Command:
     """`--timeout` and `--max-size`: what the variables say, for this run and the programs that it starts."""
-    timeout = click.option(
-        "--timeout",
+    silence = "Give up on a server that sends nothing, or less than 1 kB a second, for so long (default: 30)."
+    size = "Refuse an index that is larger than this when it is unpacked (default: 2000)."
+    limited = _limit("--max-size", "ENVGEN_MAX_SIZE", "MB", size)(command)
+    return _limit("--timeout", "ENVGEN_TIMEOUT", "SECONDS", silence)(limited)
+
+
+def _limit(name: str, variable: str, unit: str, text: str) -> Callable[[Command], Command]:
+    return click.option(
+        name,
         type=click.FloatRange(min=0, min_open=True),
-        envvar="ENVGEN_TIMEOUT",
-        metavar="SECONDS",
+        envvar=variable,
+        metavar=unit,
         expose_value=False,
         callback=_to_variable,
-        help="Give up on a server that sends nothing, or less than 1 kB a second, for so long (default: 30).",
+        help=text,
     )
-    size = click.option(
-        "--max-size",
-        type=click.FloatRange(min=0, min_open=True),
-        envvar="ENVGEN_MAX_SIZE",
-        metavar="MB",
-        expose_value=False,
-        callback=_to_variable,
-        help="Refuse an index that is larger than this when it is unpacked (default: 2000).",
-    )
-    return timeout(size(command))
 
 
 def _to_variable(_: click.Context, option: click.Parameter, value: float | None) -> None:

@@ -283,17 +283,13 @@ def _damaged(record: RepoDataRecord, client: Client) -> EnvgenError | None:
     fetching = ArchiveHash(record)
     work = download_to_writer(client, record.url, fetching)
     try:
-        asyncio.run(watched(work, fetching, urlsplit(record.url).netloc, limits(), _unsaid))
+        asyncio.run(watched(work, fetching, urlsplit(record.url).netloc, limits()))
     except (OSError, RuntimeError) as error:
         return NoSolution(f"cannot be fetched: {redacted(str(error))}", where=redacted(record.url), hint="try again later")
     except (TooLarge, Unreachable) as error:
         return NoSolution(error.what, where=redacted(record.url), hint=_CHANGED if isinstance(error, TooLarge) else error.hint)
     fetched = fetching.found.hexdigest()
     return None if fetched == _hash(record) else _wrong_hash(record, fetched)
-
-
-def _unsaid(_: str) -> None:
-    """Say nothing."""
 
 
 def _wrong_hash(record: RepoDataRecord, fetched: str) -> CheckFailed:

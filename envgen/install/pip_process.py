@@ -30,7 +30,7 @@ async def _run(command: Sequence[str], environ: Mapping[str, str], scratch: Path
     process = await asyncio.create_subprocess_exec(*command, env=dict(environ), stdout=PIPE, stderr=PIPE, start_new_session=True)
     try:
         arrivals = PipArrivals(scratch, process.pid)
-        out, err = await watched(process.communicate(), arrivals, "the server of the pip packages", limits, _unsaid)
+        out, err = await watched(process.communicate(), arrivals, "the server of the pip packages", limits)
     finally:
         if process.returncode is None:
             with suppress(OSError):
@@ -74,7 +74,3 @@ class PipArrivals:
                 if int(words[3]) == self._session:  # man 5 proc: session, then utime, stime and those of ended children
                     ticks += sum(map(int, words[11:15]))
         return ticks * FLOOR * 3600 // os.sysconf("SC_CLK_TCK")
-
-
-def _unsaid(_: str) -> None:
-    """Say nothing."""

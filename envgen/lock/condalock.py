@@ -188,17 +188,13 @@ def _pip_packages(
         mapping_url=mapping.as_uri(),
     )
     try:
-        found = waited(solve, "the package index of `pip:`", limits(), _unsaid)
+        found = waited(solve, "the package index of `pip:`", limits())
     except (Unreachable, TooLarge) as error:
         raise NoSolution(f"pip section of {name}, {platform}: {error.what}", hint=error.hint) from None
     except Exception as error:  # Poetry's errors have no common base class
         what = f"pip section of {name}, {platform}: {type(error).__name__}: {redacted(str(error))}"
         raise NoSolution(what, hint="loosen the requirement, or take the package from a conda channel") from error
     return list(found.values())
-
-
-def _unsaid(_: str) -> None:
-    """Say nothing."""
 
 
 def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> LockTexts:
