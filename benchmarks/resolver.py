@@ -23,7 +23,7 @@ from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible
 REPO = Path(__file__).parent.parent
 ROUNDS = 5
 Row = tuple[str, str, str]  # what is measured, the measured value, the goal
-THREE = '{pytorch: "*", tensorflow: "*", jax: "*"}'
+THREE = ("pytorch", "tensorflow", "jax")
 
 
 def project(matrix: Matrix, frameworks: str, targets: str, python: str) -> Project:
@@ -83,10 +83,11 @@ def resolver_rows() -> list[Row]:
 
 
 def _grown(matrix: Matrix, times: int) -> Problem:
-    """Three frameworks for four targets, with `times` as many releases in the matrix."""
-    grown = replace(matrix, frameworks={name: more_releases(row, times) for name, row in matrix.frameworks.items()})
+    """Three frameworks for four targets, with `times` as many releases of these."""
+    more = {name: more_releases(matrix.frameworks[name], times) for name in THREE}
+    grown, asked = replace(matrix, frameworks={**matrix.frameworks, **more}), ", ".join(f'{name}: "*"' for name in THREE)
     try:
-        return Problem(grown, project(grown, THREE, "cpu, cu118, cu126, cu129", ">=3.9"))
+        return Problem(grown, project(grown, f"{{{asked}}}", "cpu, cu118, cu126, cu129", ">=3.9"))
     except Unsatisfiable as error:
         raise SystemExit(str(error)) from None
 
