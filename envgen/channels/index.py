@@ -17,6 +17,7 @@ from envgen.channels.cache import unpacked
 from envgen.channels.channel import ChannelLocation, locate
 from envgen.channels.limits import limits
 from envgen.channels.live import LiveIndex
+from envgen.channels.mirrors import notes
 from envgen.channels.watch import Say, Unreachable, say_nothing
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
@@ -245,6 +246,8 @@ def open_index(
     if wanted.offline:
         return FolderIndex(layout.index, recorded, recorded=True), ""
     places = [locate(channel) for channel in channels]
+    for note in notes(places):
+        say(note)
     live = LiveIndex(places, limits(), say)
     try:
         for channel in places:

@@ -34,6 +34,7 @@ class LiveIndex:
 
     def __init__(self, channels: Sequence[ChannelLocation], limits: Limits, say: Say) -> None:
         self._cache, self._limits, self._say = cache_folder() / "channels", limits, say
+        self._hosts = {channel.url: host(channel) for channel in channels}
         self.gateway: Gateway | None = Gateway(cache_dir=self._cache, client=client(channels))
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
 
@@ -70,7 +71,7 @@ class LiveIndex:
         return [record for records in found for record in records]
 
     async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
-        servers = " or ".join(dict.fromkeys(map(host, channels)))
+        servers = " or ".join(dict.fromkeys(self._hosts.get(channel.url) or host(channel) for channel in channels))
         return await watched(work, IndexArrivals(self._cache, self._limits), servers, self._limits, self._say)
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:

@@ -157,6 +157,7 @@ def _build(
     """Build the new environment in the stage: start from a copy of the old one, remove and add packages."""
     from envgen.cache import cache_folder
     from envgen.channels.client import client
+    from envgen.channels.mirrors import notes
     from envgen.formats.installed_files import listed_files
     from envgen.install import link, wheels
     from envgen.install.records import recorded
@@ -169,6 +170,8 @@ def _build(
         _clear(stage, prefix, (file for files in there.damaged.values() for file in files))
         wheels.uninstall(stage, {name: there.wheels[name] for name in plan.pip_removed}, variables)
     again = frozenset((*plan.replaced, *plan.relinked))
+    for note in notes(locked.channels):
+        reporter.say(note)
     folder, channels = cache_folder() / "packages", client(locked.channels)
     job = link.Linking(locked=locked, stage=stage, prefix=prefix, cache=folder, client=channels, again=again)
     link.link(job, recorded(layout, locked), reporter)

@@ -59,7 +59,7 @@ OWNERS = {
     "conda_lock": {"lock.condalock"},
     "filelock": {"lock.one_writer", "install.transaction"},
     "jinja2": {"lock.sandbox"},
-    "platformdirs": {"cache"},
+    "platformdirs": {"cache", "channels.conda_settings"},
     "pydantic": {
         "yamlfile.schema",
         "curate.lint.json_schema",
@@ -85,6 +85,7 @@ OWNERS = {
         "channels.index",
         "channels.kept",
         "channels.live",
+        "channels.mirrors",
         "channels.query",
         "channels.versions",
         "formats.others",
@@ -93,6 +94,7 @@ OWNERS = {
     },
     "rich": {"table", "install.inventory", "probe.report", "cli.console"},
     "yaml": {
+        "channels.conda_settings",
         "yamlfile.document",
         "install.prefixes",
         "formats.conda_lock",
