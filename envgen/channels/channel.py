@@ -78,8 +78,8 @@ class Access:
 
 def access(channel: ChannelLocation) -> Access | None:
     """The credentials that `$NAME` stands for, or None for a public channel. Raises BadInput if a variable is not set."""
-    values = values_of(channel.text, f"channel `{channel.text}`")
-    return access_of(_VARIABLE.sub(lambda name: values[name[1] or name[2]], channel.text)) if values else None
+    live = filled_in(channel.text, f"channel `{channel.text}`")
+    return None if live == channel.text else access_of(live)
 
 
 def access_of(url: str) -> Access:
@@ -88,6 +88,12 @@ def access_of(url: str) -> Access:
     login = (unquote(live.username), unquote(live.password or "")) if live.username else None
     netloc = live.netloc.rpartition("@")[2]
     return Access(f"{live.scheme}://{netloc}{live.path}".rstrip("/"), login)
+
+
+def filled_in(text: str, what: str) -> str:
+    """`text` with the values of the environment variables in it. Raises BadInput if one is not set."""
+    values = values_of(text, what)
+    return _VARIABLE.sub(lambda name: values[name[1] or name[2]], text)
 
 
 def values_of(text: str, what: str) -> dict[str, str]:

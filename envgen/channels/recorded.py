@@ -30,9 +30,12 @@ def recorded_names(folder: Path) -> set[str]:
     return found
 
 
-def recorded_files(records: Records) -> dict[str, str]:
-    """The files of an index of these records, `<channel>/<subdir>/repodata.json` -> text, with one sorted record per line."""
-    subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
+def recorded_files(records: Records, empty: Iterable[str] = ()) -> dict[str, str]:
+    """The files of an index of these records, `<channel>/<subdir>/repodata.json` -> text, with one sorted record per line.
+
+    `empty` are `<channel>/<subdir>` that have a file even without a record.
+    """
+    subdirs: dict[str, dict[str, Mapping[str, Any]]] = {folder: {} for folder in empty}
     for key, record in records.items():
         folder, file = key.rsplit("/", 1)
         subdirs.setdefault(folder, {})[file] = record

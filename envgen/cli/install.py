@@ -43,6 +43,13 @@ _PREFIX = click.Path(path_type=Path)
     metavar="NAME",
     help="Build this pip package from source if it is not a wheel, which runs code from it. May be repeated.",
 )
+@click.option(
+    "--index",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Take every package from this folder, which `envgen index export` made, and none from a server.",
+)
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
 @network_options
 @json_option
@@ -57,6 +64,7 @@ def install(
     dry_run: bool,
     checksums: bool,
     builds: tuple[str, ...],
+    folder: Path | None,
     print_commands: bool,
     as_json: bool,
     root: Path | None,
@@ -78,7 +86,7 @@ def install(
         if print_commands:
             echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
-            options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds))
+            options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds), folder=folder)
             _install(layout, environments, reporter, options, as_json)
 
 

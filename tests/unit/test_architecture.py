@@ -75,6 +75,7 @@ OWNERS = {
     "rattler": {
         "install.contents",
         "install.arrivals",
+        "install.fetch",
         "install.link",
         "install.records",
         "curate.published",
