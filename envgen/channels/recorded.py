@@ -14,6 +14,7 @@ from typing import Any
 from envgen.channels.channel import locate, redacted
 from envgen.model.errors import BadInput
 from envgen.model.packages import Record
+from envgen.model.text import shortened
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
 _LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
@@ -98,10 +99,28 @@ def _sections(path: Path, shown: str) -> Iterator[Mapping[str, Mapping[str, Any]
     hint = "restore it from git, or delete it and run `envgen lock --update`"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # also of nesting and numbers without end
         raise BadInput(f"not repodata: {error}", where=shown, hint=hint) from None
     for section in ("packages", "packages.conda"):
         records = data.get(section, {}) if isinstance(data, dict) else None
         if not isinstance(records, dict):
             raise BadInput("not repodata: expected a mapping of records", where=shown, hint=hint)
+        for file, record in records.items():
+            if not _is_record(record):
+                raise BadInput(f"not repodata: not a record of a package: {shortened(file)}", where=shown, hint=hint)
         yield records
+
+
+def _is_record(record: object) -> bool:
+    """Whether a value has what a record must have, and no hash, size or dependency that cannot be one."""
+    if not isinstance(record, dict):
+        return False
+    texts = [record.get(key) for key in ("name", "version", "build")]
+    texts += [record[key] for key in ("md5", "sha256") if record.get(key) is not None]
+    depends, size = record.get("depends", []), record.get("size", 0)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(depends, list)
+        and all(isinstance(text, str) for text in depends)
+        and isinstance(size, int | None)
+    )

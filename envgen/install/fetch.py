@@ -61,7 +61,7 @@ class _Job:
         self._count, self._shown, self._excess = 0, 0, ""
 
     async def fetch(self, archive: Archive) -> None:
-        """Fetch one file: begin where an earlier run ended, and begin anew where that leads to another file."""
+        """Fetch one file: continue where an earlier run ended, and start again where that leads to another file."""
         path = self._folder / archive.place
         part, fetched = path.with_name(f".{path.name}{PART}"), ""
         failed: NoSolution | None = None

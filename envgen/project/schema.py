@@ -13,9 +13,8 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.channels.canonical import HINT, canonical_channel
+from envgen.matrix.channel_field import CREDENTIALS, ChannelText, without_credentials
 from envgen.model.dates import MOMENT, moment
-from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
@@ -24,8 +23,6 @@ from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, Virt
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 OWN_CUDA_HINT = 'write "12.9", or {linux-64: "12.9", win-64: "12.8"}, or none'
 SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
-_CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
-_CHANNEL = r"[^\s?#]+"
 _DRIVER = rf" *(?:>= *)?({VERSION}) *"
 
 
@@ -36,24 +33,11 @@ def _dependency(value: object) -> str:
     raise PydanticCustomError(kind, "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'})
 
 
-def _channel(value: object) -> str:
-    """A channel in its one spelling; it may hold `$NAME` in place of a credential. The message does not repeat a credential."""
-    if not isinstance(value, str) or not re.fullmatch(_CHANNEL, value) or ("@" in value and "://" not in value):
-        raise PydanticCustomError("channel", "not a channel", {"hint": HINT})
-    if re.search(_CREDENTIALS, value):
-        hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
-        raise PydanticCustomError("channel", "this URL contains a password or token", {"hint": hint})
-    try:
-        return canonical_channel(value)
-    except BadInput as error:
-        raise PydanticCustomError("channel", error.what, {"hint": error.hint}) from None
-
-
 def _requirement(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or "#" in value:
         kind = "requirement" if isinstance(value, str) else "expected_text"
         raise PydanticCustomError(kind, "not a requirement", {"hint": 'for example "einops >=0.8"'})
-    if re.search(_CREDENTIALS, value):
+    if re.search(CREDENTIALS, value):
         hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
         raise PydanticCustomError("requirement", "this URL contains a password or token", {"hint": hint})
     return value
@@ -124,13 +108,8 @@ def _names_or(mapping: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [names, {**mapping, "additionalProperties": rows}]}
 
 
-def _without_credentials(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "not": {"pattern": _CREDENTIALS}})
-
-
 DependencyText = Annotated[str, BeforeValidator(_dependency), WithJsonSchema({"type": "string", "pattern": f"^{SPEC}$"})]
-ChannelText = Annotated[str, BeforeValidator(_channel), _without_credentials(f"^{_CHANNEL}$")]
-RequirementText = Annotated[str, BeforeValidator(_requirement), _without_credentials("^[^#]*$")]
+RequirementText = Annotated[str, BeforeValidator(_requirement), without_credentials("^[^#]*$")]
 DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string", "pattern": f"^{_DRIVER}$"})]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{MOMENT}$"})]
 PlatformName = Annotated[Text, WithJsonSchema({"enum": list(PLATFORMS)})]

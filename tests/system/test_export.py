@@ -105,9 +105,7 @@ def site(world: Site, tmp_path: Path) -> Site:
 def test_every_package_of_the_locks_is_exported_once_with_an_index(site: Site) -> None:
     out = site.exported()
     size = sum(path.stat().st_size for path in site.folder.rglob("*") if path.suffix in (".conda", ".whl"))
-    assert out == (
-        f"{site.folder}: 7 conda packages and 1 pip packages of 3 locks, {size / 1e6:,.0f} MB (8 fetched)\n"
-    )
+    assert out == (f"{site.folder}: 7 conda packages and 1 pip packages of 3 locks, {size / 1e6:,.0f} MB (8 fetched)\n")
     assert site.names() == {"python", "pip", "alpha", "cuda", "einops", "tinyops"}
     for path in site.folder.rglob("repodata.json"):
         data = json.loads(path.read_text())
@@ -143,7 +141,9 @@ def test_the_result_is_also_json(site: Site) -> None:
         (("p",), {"python", "pip", "alpha", "tinyops"}, {SUBDIR}),
     ],
 )
-def test_projects_targets_and_platforms_are_chosen(site: Site, words: tuple[str, ...], packages: set[str], platforms: set[str]) -> None:
+def test_projects_targets_and_platforms_are_chosen(
+    site: Site, words: tuple[str, ...], packages: set[str], platforms: set[str]
+) -> None:
     site.exported(*words)
     assert site.names() == packages
     subdirs = {path.parent.name for path in site.folder.rglob("*.conda")} - {"noarch"}
@@ -359,7 +359,9 @@ def test_a_run_that_is_ended_leaves_nothing_that_is_taken_for_a_package(site: Si
         environment = {**site.workspace.environment, "ENVGEN_MIRROR": mirror}
         process = subprocess.Popen(words, cwd=site.workspace.root, env=environment, stderr=subprocess.PIPE, text=True)
         begun = time.monotonic()
-        while process.poll() is None and not [path for path in site.folder.rglob(f".{ALPHA}.envgen-part") if path.stat().st_size >= 1_000_000]:
+        while process.poll() is None and not [
+            path for path in site.folder.rglob(f".{ALPHA}.envgen-part") if path.stat().st_size >= 1_000_000
+        ]:
             assert time.monotonic() - begun < 60
             time.sleep(0.05)
         process.send_signal(number)
@@ -370,23 +372,20 @@ def test_a_run_that_is_ended_leaves_nothing_that_is_taken_for_a_package(site: Si
     assert "alpha" in site.names()
 
 
+LARGE_DISK = "import shutil\nshutil.disk_usage = lambda _: type('Usage', (), {'free': 10**12})\n"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
-@pytest.mark.parametrize("ballast", [False, True])
-def test_a_full_disk_is_told_and_what_was_fetched_is_kept(site: Site, *, ballast: bool) -> None:
-    """Too small for all that is to come, which is known before; and filled meanwhile by somebody else."""
+@pytest.mark.parametrize("known", [True, False])
+def test_a_full_disk_is_told_and_what_was_fetched_is_kept(site: Site, *, known: bool) -> None:
+    """The disk is too small for all that is to come, which is known before, or found out when somebody else fills it meanwhile."""
     site.folder.mkdir()
-    for _ in mounted("-t", "tmpfs", "-o", "size=1m" if not ballast else "size=512m", "none", site.folder):
-        if not ballast:
-            done = site.export("p")
-            assert "are to be fetched, and " in done.err
-        else:
-            full = {"STRIKE_FREE": "1"}
-            (site.workspace.root.parent / "sitecustomize.py").write_text(
-                "import shutil\nshutil.disk_usage = lambda _: type('Usage', (), {'free': 10**12})\n"
-            )
-            subprocess.run(["mount", "-o", "remount,size=1m", str(site.folder)], check=True)
-            path = f"{site.workspace.root.parent}{os.pathsep}{site.workspace.environment['PYTHONPATH']}"
-            done = site.export("p", PYTHONPATH=path, **full)
-            assert f"error: {site.folder}" in done.err and "cannot be written: No space left on device" in done.err
+    code = site.workspace.root.parent / "code"
+    code.mkdir()
+    (code / "sitecustomize.py").write_text("" if known else LARGE_DISK)
+    for _ in mounted("-t", "tmpfs", "-o", "size=1m", "none", site.folder):
+        done = site.export("p", PYTHONPATH=f"{code}{os.pathsep}{site.workspace.environment['PYTHONPATH']}")
         assert done.status == 2
+        assert f"error: {site.folder}" in done.err
+        assert ("are to be fetched, and " if known else "cannot be written: No space left on device") in done.err
         assert "alpha" not in site.names()

@@ -944,6 +944,24 @@ def test_a_mirror_that_changes_a_package_is_found_out(fresh: Site, tmp_path: Pat
     assert (fresh.prefix.exists(), fresh.left()) == (False, [])
 
 
+def test_the_packages_of_a_channel_that_is_a_folder_are_compared_with_the_lock(fresh: Site, tmp_path: Path) -> None:
+    shutil.copytree(fresh.world.server.folder / "c", tmp_path / "folder" / "c")
+    url = (tmp_path / "folder" / "c").as_uri()
+    elsewhere(fresh.workspace.root / "environments/p/project.yaml", fresh.world.server.url("c"), url)
+    lock = fresh.workspace.root / "environments/p/cpu/conda-lock.yml"
+    text = elsewhere(lock, fresh.world.server.url("c"), url)
+    lock.write_text(re.sub(r"  custom_metadata:\n(    .*\n)+", "", text))
+    victim = next((tmp_path / "folder").rglob("native-1.0-*.conda"))
+    good = victim.read_bytes()
+    victim.write_bytes(next((tmp_path / "folder").rglob("large-1.0-*.conda")).read_bytes())
+    done = fresh.install()
+    assert done.status == 1, done.err
+    assert f"error: {victim}: the hash of native does not match the lock" in done.err
+    assert not fresh.prefix.exists()
+    victim.write_bytes(good)
+    fresh.installed()
+
+
 @pytest.mark.parametrize("good", [True, False])
 def test_packages_come_from_a_mirror_of_the_users_settings_with_the_users_login(fresh: Site, tmp_path: Path, *, good: bool) -> None:
     canonical(fresh)
