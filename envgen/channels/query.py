@@ -11,7 +11,7 @@ from rattler.exceptions import InvalidMatchSpecError
 
 from envgen.channels.channel import locate
 from envgen.channels.index import Index
-from envgen.channels.versions import admits
+from envgen.channels.versions import NEWER, admits
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Platform
 
@@ -63,6 +63,14 @@ def match_spec(spec: str) -> MatchSpec:
     except InvalidMatchSpecError as error:
         hint = 'write, for example, numpy, "pandas >=2" or conda-forge::numpy'
         raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
+
+
+def check_own(text: str) -> None:
+    """Raise BadInput for a dependency of a project that rattler cannot parse, or that other readers of environment.yml cannot."""
+    match_spec(text)
+    if newer := NEWER.search(text):
+        what = f"`{newer[1]}` in `{text}`: environment.yml is also read by tools that do not know it"
+        raise BadInput(what, hint="request version and build alone, and list the packages that an extra would bring")
 
 
 def plain_spec(text: str) -> tuple[str, bool]:
