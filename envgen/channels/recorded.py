@@ -129,7 +129,7 @@ def _sections(path: Path, shown: str) -> Iterator[Mapping[str, Mapping[str, Any]
 
 
 def _parts(data: Any) -> Iterator[tuple[object, str]]:
-    """Each mapping of records in a repodata, and the suffix of files that its keys lack; None for what is no mapping."""
+    """Each mapping of records in a repodata, and the suffix of files that its keys lack; None in the place of what is not one."""
     new = data.get("v3", {}) if isinstance(data, dict) else None
     if not isinstance(new, dict):
         yield None, ""
