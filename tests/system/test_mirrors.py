@@ -6,6 +6,7 @@ Each server is a real one on loopback. The channel itself, `https://conda.anacon
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -207,6 +208,27 @@ def test_a_mirror_that_is_down_is_named_and_nothing_else_is_asked(site: Workspac
     assert "channel `team` cannot be reached: " in done.err
     assert mirror in done.err
     assert (done.out, site.files()) == ("", before)
+
+
+@pytest.mark.parametrize("words", [(), ("--update",)])
+def test_a_mirror_that_has_another_hash_for_a_locked_package_is_refused(
+    site: Workspace, server: Server, mirrored: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    rattler(site, server.url("team"))
+    assert site.envgen("lock").status == 0
+    site.project("p", PROJECT.replace("einops", "einops, pip"))
+    before = site.files()
+    shutil.copytree(mirrored / "team", tmp_path / "other" / "team")
+    path = tmp_path / "other" / "team" / "noarch" / "repodata.json"
+    data = json.loads(path.read_text())
+    file = next(file for file in data["packages.conda"] if file.startswith("einops-0.8.1-"))
+    good, data["packages.conda"][file]["sha256"] = data["packages.conda"][file]["sha256"], "0" * 64
+    path.write_text(json.dumps(data))
+    with serve(tmp_path / "other") as other:
+        rattler(site, other.url("team"))
+        done = site.envgen("lock", *words)
+    assert (done.status, site.files()) == (1, before)
+    assert f"team/noarch/{file} has another hash than the one that is locked\n  locked  {good}\n  channel {'0' * 64}" in done.err
 
 
 # --- credentials ----------------------------------------------------------------------------------------------------------
