@@ -58,7 +58,8 @@ class _Job:
 
     def __init__(self, folder: Path, channels: Sequence[ChannelLocation], reporter: Reporter) -> None:
         self._folder, self._channels, self._reporter = folder, channels, reporter
-        self._count, self._shown, self._excess = 0, 0, ""
+        self._count, self._shown = 0, 0
+        self._client = client(channels)
 
     async def fetch(self, archive: Archive) -> None:
         """Fetch one file: continue where an earlier run ended, and start again where that leads to another file."""
@@ -69,7 +70,11 @@ class _Job:
             path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(_TRIES):
             begun = part.stat().st_size if part.is_file() else 0
-            failed = await self._append(archive, part, begun)
+            try:
+                failed = await self._append(archive, part, begun)
+            except TooLarge:
+                part.unlink()
+                raise
             if failed is None:
                 fetched = await asyncio.to_thread(digest, part, archive.kind)
                 if fetched == archive.digest:
@@ -88,13 +93,16 @@ class _Job:
         with _disk_errors(part):
             sink = _Sink(self, archive, part, begun)
         try:
-            headers = {"Range": f"bytes={begun}-"} if begun else {}
-            await download_to_writer(client(self._channels, headers), _live(archive.url), sink)
+            own = client(self._channels, {"Range": f"bytes={begun}-"}) if begun else self._client
+            await download_to_writer(own, _live(archive.url), sink)
         except (OSError, RuntimeError) as error:
             if sink.broken:
                 raise _unwritable(sink.broken, part) from None
-            if sink.is_too_much or (begun and "416" in str(error)):
+            if begun and (sink.is_too_much or "416" in str(error)):
                 return None
+            if sink.is_too_much:
+                most = archive.size or LARGEST
+                raise TooLarge(f"{archive.place} has more than {most:,} bytes", where=redacted(archive.url)) from None
             what = f"{archive.name} cannot be fetched: {redacted(str(error))}"
             failed = NoSolution(what, where=redacted(archive.url), hint=_AGAIN)
             if isinstance(error, OSError):  # the connection broke: the rest may still come
@@ -111,15 +119,12 @@ class _Job:
             self._shown += 1
             self._reporter.step(name)
 
-    def exceeds(self, archive: Archive, most: int) -> None:
-        """A file is larger than its record says."""
-        self._excess = f"{archive.place} has more than {most:,} bytes"
-
     def arrived(self) -> int:
         return self._count
 
     def excess(self) -> str:
-        return self._excess
+        """Nothing: each file knows its own limit."""
+        return ""
 
     def unfinished(self) -> bool:
         return False
@@ -131,16 +136,13 @@ class _Sink:
     def __init__(self, job: _Job, archive: Archive, path: Path, begun: int) -> None:
         self.broken: OSError | None = None
         self.is_too_much = False
-        self._job, self._archive, self._count, self._begun = job, archive, begun, begun
+        self._job, self._archive, self._count = job, archive, begun
         self._file = path.open("ab", buffering=0)
 
     def write(self, data: bytes) -> int:
         """Take a piece of the file. Raises OSError where it cannot be written, or is too much."""
-        most = self._archive.size or LARGEST
-        if self._count + len(data) > most:
-            self.is_too_much = True
-            if not self._begun:  # else the server may have sent all again instead of the rest
-                self._job.exceeds(self._archive, most)
+        self.is_too_much = self._count + len(data) > (self._archive.size or LARGEST)
+        if self.is_too_much:  # where the rest was asked for, the server may have sent all again
             raise OSError("too much")
         try:
             self._file.write(data)
