@@ -246,6 +246,7 @@ def test_a_model_is_known_in_any_case_and_a_capability_as_well(real: Matrix) -> 
     assert [(gpu.name, str(gpu.capability)) for gpu in question.gpus] == [("RTX 4090", "8.9"), ("compute capability 7.0", "7.0")]
 
 
+@pytest.mark.thorough
 def test_a_table_is_as_wide_as_the_terminal_and_has_every_mark(real: Matrix) -> None:
     wrong: list[object] = []
     for words in ({}, {"driver": "535", "gpus": ("V100",), "python": "3.11"}, {"driver": "340"}):
