@@ -25,6 +25,7 @@ _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULT
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
 _CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
+_STAMPED_DOWNLOADS = re.compile(r"^    envgen-downloads: (.*(?:\n      .*)*)", re.MULTILINE)
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
@@ -123,6 +124,13 @@ def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise _broken("this lock has no metadata", Address(shown, 1, 1))
     return found
+
+
+def downloads_of(text: str) -> dict[Platform, Download]:
+    """What each platform downloads, as the stamp says; of a lock without a stamp nothing. The head of the file is enough."""
+    told = _STAMPED_DOWNLOADS.search(text)
+    rows = _DOWNLOADS.findall(" ".join(told[1].split())) if told else ()
+    return {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
 
 
 def urls(text: str) -> list[str]:

@@ -132,3 +132,16 @@ def starter() -> Path:
     """The matrices and templates that `envgen init` copies: inside the wheel, or the checkout that this code runs from."""
     package = Path(__file__).parents[1]
     return package / "starter" if (package / "starter").is_dir() else package.parent
+
+
+def lock_project(path: str) -> str:
+    """The project of a lock that is in its place below a repository, by its path with forward slashes; "" for any other lock."""
+    parts = path.split("/")
+    placed = len(parts) > 3 and parts[-1] == LOCK and parts[-4] == "environments"
+    return "/".join((*parts[:-4], parts[-3])) if placed else ""
+
+
+def lock_name(path: str) -> str:
+    """The project and the target of such a lock, `vision/cu126`; the path of any other."""
+    project = lock_project(path)
+    return f"{project}/{path.split('/')[-2]}" if project else path
