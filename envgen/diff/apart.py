@@ -1,19 +1,19 @@
-"""Versions that now differ between the CPU and the CUDA cells of a project: what a laptop tests is not what a server runs. Pure."""
+"""SideVersions that now differ between the CPU and the CUDA cells of a project: what a laptop tests is not what a server runs. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
-from envgen.diff.model import CellPlace, Change
+from envgen.diff.model import CellPlace, LockChange
 from envgen.diff.places import group_of
 from envgen.verify.registry import Case
 
-Versions = Mapping[tuple[str, str], tuple[frozenset[str], frozenset[str]]]  # (platform, package) -> in CPU cells, in CUDA cells
+SideVersions = Mapping[tuple[str, str], tuple[frozenset[str], frozenset[str]]]  # (platform, package) -> in CPU cells, in CUDA cells
 _LOCAL = re.compile(r"\+.*")  # 2.7.1+cpu and 2.7.1+cu126 are one version
 
 
-def newly_apart(old: Mapping[CellPlace, Case], new: Mapping[CellPlace, Case]) -> Iterator[Change]:
+def newly_apart(old: Mapping[CellPlace, Case], new: Mapping[CellPlace, Case]) -> Iterator[LockChange]:
     """A change for each package that has another version in CUDA cells than in CPU cells, and did not have before."""
     groups: dict[str, list[CellPlace]] = {}
     for place in sorted(new):
@@ -25,7 +25,7 @@ def newly_apart(old: Mapping[CellPlace, Case], new: Mapping[CellPlace, Case]) ->
         yield from _of_group(places, before, after)
 
 
-def _of_group(places: list[CellPlace], old: Mapping[CellPlace, Case], new: Mapping[CellPlace, Case]) -> Iterator[Change]:
+def _of_group(places: list[CellPlace], old: Mapping[CellPlace, Case], new: Mapping[CellPlace, Case]) -> Iterator[LockChange]:
     before, after = _versions(old), _versions(new)
     found: dict[tuple[str, str, str], list[str]] = {}
     for (platform, name), (cpu, cuda) in sorted(after.items()):
@@ -33,10 +33,10 @@ def _of_group(places: list[CellPlace], old: Mapping[CellPlace, Case], new: Mappi
             found.setdefault((name, _text(cpu), _text(cuda)), []).append(platform)
     for (name, of_cpu, of_cuda), platforms in found.items():
         cells = tuple(place for place in places if place.platform in platforms and name in _names(new[place]))
-        yield Change(kind="apart", name=name, old=of_cpu, new=of_cuda, cells=cells)
+        yield LockChange(kind="apart", name=name, old=of_cpu, new=of_cuda, cells=cells)
 
 
-def _versions(cases: Mapping[CellPlace, Case]) -> Versions:
+def _versions(cases: Mapping[CellPlace, Case]) -> SideVersions:
     cpu: dict[tuple[str, str], set[str]] = {}
     cuda: dict[tuple[str, str], set[str]] = {}
     for place, case in cases.items():

@@ -23,7 +23,7 @@ ENVIRONMENT = "environment"  # the name of what changes, where it is the environ
 
 
 class CellChange(NamedTuple):
-    """A change of one cell. What is the same in several cells becomes one Change."""
+    """A change of one cell. What is the same in several cells becomes one LockChange."""
 
     kind: ChangeKind
     name: str

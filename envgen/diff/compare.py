@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from envgen.diff.apart import newly_apart
 from envgen.diff.cell import CellChange, rows_of
-from envgen.diff.model import KINDS, CellPlace, CellSummary, Change, Difference, Resized, Snapshot
+from envgen.diff.model import KINDS, CellPlace, CellSummary, Difference, LockChange, Resized, Snapshot
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.packages import Lock, LockedPackage
 from envgen.verify.check import cases
@@ -84,20 +84,20 @@ def _shared(one: frozenset[tuple[str, str, str]], two: frozenset[tuple[str, str,
 # --- the same change in several cells -------------------------------------------------------------------------------------
 
 
-def _grouped(found: Mapping[CellPlace, Iterable[CellChange]], apart: Iterable[Change]) -> tuple[Change, ...]:
+def _grouped(found: Mapping[CellPlace, Iterable[CellChange]], apart: Iterable[LockChange]) -> tuple[LockChange, ...]:
     """Each change once, with its cells; the most important kind first, then what is in the most cells."""
     cells: dict[CellChange, list[CellPlace]] = {}
     for place, rows in found.items():
         for row in rows:
             cells.setdefault(row, []).append(place)
     changes = [
-        Change(kind=row.kind, name=row.name, old=row.old, new=row.new, detail=row.detail, cells=tuple(places))
+        LockChange(kind=row.kind, name=row.name, old=row.old, new=row.new, detail=row.detail, cells=tuple(places))
         for row, places in cells.items()
     ]
     return tuple(sorted((*changes, *apart), key=_order))
 
 
-def _order(change: Change) -> tuple[int, int, str, str, str]:
+def _order(change: LockChange) -> tuple[int, int, str, str, str]:
     return KINDS.index(change.kind), -len(change.cells), change.name, change.old, change.new
 
 

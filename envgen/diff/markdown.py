@@ -19,7 +19,7 @@ _NOTE = 2_000  # what is kept free for the note about what was cut
 _OPEN = 6  # sections that are not collapsed, the first ones
 
 
-class Section(NamedTuple):
+class CommentSection(NamedTuple):
     """A heading, the lines below it, and whether it is collapsed at first."""
 
     heading: str
@@ -58,7 +58,7 @@ def _flag(found: Difference) -> Iterator[str]:
         yield f"> Another content, or no hash any more, at the same version: {', '.join(map(code, red[:10]))}{more}"
 
 
-def _sections(found: Difference) -> Iterator[Section]:
+def _sections(found: Difference) -> Iterator[CommentSection]:
     yield from _of("Cannot be read", (f"in {code(side)}: {code(why)}" for side, _, why in found.unread))
     for place, (heading, kinds) in enumerate(SECTIONS):
         if place == 2:
@@ -68,13 +68,13 @@ def _sections(found: Difference) -> Iterator[Section]:
         names = sorted({change.name for change in found.of(kind)})
         lines = (", ".join(map(code, part)) for part in chunks(names))
         yield from (one._replace(heading=f"{heading} ({len(names)})") for one in _of(heading, lines, collapsed=True))
-    yield from _of("Download", download_lines(found, "→"), counted=False)
+    yield from _of("Download", download_lines(found, code, "→"), counted=False)
 
 
-def _of(heading: str, lines: Iterator[str], *, collapsed: bool = False, counted: bool = True) -> Iterator[Section]:
+def _of(heading: str, lines: Iterator[str], *, collapsed: bool = False, counted: bool = True) -> Iterator[CommentSection]:
     rows = tuple(lines)
     if rows:
-        yield Section(f"{heading} ({len(rows)})" if counted else heading, rows, collapsed)
+        yield CommentSection(f"{heading} ({len(rows)})" if counted else heading, rows, collapsed)
 
 
 def _cells(found: Difference) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _cells(found: Difference) -> Iterator[str]:
     yield from (f"gone: {code(summary_text(one))}" for one in found.went)
 
 
-def _fitting(section: Section, left: int) -> tuple[str, int]:
+def _fitting(section: CommentSection, left: int) -> tuple[str, int]:
     """As much of a section as fits, and how many of its lines do not."""
     opening, closing = f"**{section.heading}**\n\n", ""
     if section.collapsed:

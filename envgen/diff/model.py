@@ -40,7 +40,7 @@ class CellPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class LockChange:
     """Something that is not as it was, and every cell where that is so.
 
     `old` is "" for what came, `new` for what went; `detail` is what a person should know beside it.
@@ -101,7 +101,7 @@ class Difference:
     compared: int
     changed: tuple[CellPlace, ...]
     known: tuple[CellPlace, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[LockChange, ...]
     came: tuple[CellSummary, ...] = ()
     went: tuple[CellSummary, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
@@ -116,6 +116,6 @@ class Difference:
         """Whether a lock of the newer side cannot be read."""
         return any(side == self.head for side, _, _ in self.unread)
 
-    def of(self, *kinds: ChangeKind) -> tuple[Change, ...]:
+    def of(self, *kinds: ChangeKind) -> tuple[LockChange, ...]:
         """The changes of some kinds, in the order of the kinds."""
         return tuple(change for kind in kinds for change in self.changes if change.kind == kind)

@@ -50,7 +50,7 @@ def _body(found: Difference) -> Iterator[str]:
     for heading, kind in FOLDED:
         names = sorted({change.name for change in found.of(kind)})
         yield from _list(heading, (", ".join(map(_code, part)) for part in chunks(names)))
-    yield from _list("Download", map(_escaped, download_lines(found, "→")))
+    yield from _list("Download", download_lines(found, _code, "→"))
 
 
 def _cells(found: Difference) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from envgen.diff.cell import ENVIRONMENT
-from envgen.diff.model import CellPlace, CellSummary, Change, ChangeKind, Difference
+from envgen.diff.model import CellPlace, CellSummary, ChangeKind, Difference, LockChange
 from envgen.diff.places import cell_text, cells_text, lock_text
 from envgen.model.layout import lock_name
 
@@ -96,7 +96,7 @@ def plain(text: str) -> str:
 
 def change_lines(found: Difference, kinds: tuple[ChangeKind, ...], mark: Mark = plain, arrow: str = "->") -> Iterator[str]:
     """A line for each change of some kinds. Packages that change in the same way in the same cells share one."""
-    groups: dict[tuple[object, ...], list[Change]] = {}
+    groups: dict[tuple[object, ...], list[LockChange]] = {}
     for change in found.of(*kinds):
         groups.setdefault(_key(change), []).append(change)
     for group in groups.values():
@@ -112,7 +112,7 @@ def chunks(items: Sequence[Item], size: int = 25) -> Iterator[Sequence[Item]]:
         yield items[start : start + size]
 
 
-def _key(change: Change) -> tuple[object, ...]:
+def _key(change: LockChange) -> tuple[object, ...]:
     """What several changes must share to be told in one line."""
     same = (change.kind, change.cells)
     if change.kind in ("flip", "cuda"):
@@ -124,7 +124,7 @@ def _key(change: Change) -> tuple[object, ...]:
     return (*same, change.name, change.old, change.new, change.detail)
 
 
-def _text(changes: Sequence[Change], mark: Mark, arrow: str) -> str:
+def _text(changes: Sequence[LockChange], mark: Mark, arrow: str) -> str:
     one = changes[0]
     if one.kind in ("added", "removed"):
         return ", ".join(_package(change, mark) for change in changes)
@@ -139,13 +139,13 @@ def _text(changes: Sequence[Change], mark: Mark, arrow: str) -> str:
     return f"{mark(one.name)} {moved}{detail}"
 
 
-def _package(change: Change, mark: Mark) -> str:
+def _package(change: LockChange, mark: Mark) -> str:
     version = change.old or change.new
     detail = f" ({mark(change.detail)})" if change.detail.startswith("CUDA") else ""
     return f"{mark(change.name)} {mark(version)}{detail}"
 
 
-def _named(change: Change, mark: Mark, arrow: str) -> str:
+def _named(change: LockChange, mark: Mark, arrow: str) -> str:
     if change.name == ENVIRONMENT:
         return "the environment"
     return f"{mark(change.name)} {mark(change.detail.replace('->', arrow))}".rstrip()
@@ -190,12 +190,12 @@ def _downloads(found: Difference) -> Iterator[list[str]]:
         yield ["", "Download", *(part for line in lines for part in wrapped(line))]
 
 
-def download_lines(found: Difference, arrow: str = "->") -> Iterator[str]:
+def download_lines(found: Difference, mark: Mark = plain, arrow: str = "->") -> Iterator[str]:
     """What cells download before and after, those that change most first; of many the first."""
     rows = [(abs(one.new - one.old), one) for one in found.resized if one.old is not None and one.new is not None]
     rows = [row for row in sorted(rows, key=lambda row: (-row[0], row[1].place)) if row[0] >= 50_000]
     for _, one in rows[:_SHOWN_SIZES]:
-        yield f"{cell_text(one.place)}: {_megabytes(one.old)} {arrow} {_megabytes(one.new)} ({_delta(one.old, one.new)})"
+        yield f"{mark(cell_text(one.place))}: {_megabytes(one.old)} {arrow} {_megabytes(one.new)} ({_delta(one.old, one.new)})"
     if len(rows) > _SHOWN_SIZES:
         yield f"and {_count(len(rows) - _SHOWN_SIZES, 'cell')} more that change by less"
 
@@ -236,7 +236,7 @@ def _place(place: CellPlace) -> dict[str, str]:
     return {"lock": place.lock, "environment": place.environment, "platform": place.platform, "name": lock_text(place)}
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: LockChange) -> dict[str, Any]:
     values = {"kind": change.kind, "name": change.name, "from": change.old or None, "to": change.new or None}
     return {**values, "detail": change.detail or None, "cells": [_place(place) for place in change.cells]}
 

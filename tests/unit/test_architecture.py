@@ -38,6 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "project": {"cache", "channels", "formats", "matrix", "resolver", "targets", "yamlfile"},
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "table", "targets"},
+    "diff": {"channels", "files", "formats", "revisions", "verify"},
     "machine": {"formats", "matrix", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
     "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
@@ -48,7 +49,18 @@ ARROWS: dict[str, set[str]] = {
     "curate.refresh": {"curate", "files", "matrix", "yamlfile"},
     "curate.show": {"files", "matrix", "table"},
     "cli": {
-        *("channels", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "explain", "files", "install"),
+        *(
+            "channels",
+            "diff",
+            "curate",
+            "curate.lint",
+            "curate.records",
+            "curate.refresh",
+            "curate.show",
+            "explain",
+            "files",
+            "install",
+        ),
         *("lock", "machine", "matrix", "probe", "project", "resolver", "table", "targets", "verify", "yamlfile"),
     },
     "__main__": {"cli"},
@@ -223,6 +235,14 @@ def owns(owner: str, module: str) -> bool:
 
 def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
     pure = [
+        "diff.apart",
+        "diff.cell",
+        "diff.compare",
+        "diff.list",
+        "diff.markdown",
+        "diff.model",
+        "diff.places",
+        "diff.report",
         "explain.advice",
         "resolver.cells",
         "matrix.constraints",
@@ -378,7 +398,8 @@ def test_no_shell_no_eval_no_exit_from_the_middle() -> None:
 def test_importing_the_nouns_loads_nothing_heavy() -> None:
     """`envgen --help` pays for what it imports: click and the errors, at the head of the file."""
     loaded = [
-        f"cli.{name}" for name in ("main", "options", "doctor", "init", "install", "lock", "matrix", "probe", "resolve", "verify")
+        f"cli.{name}"
+        for name in ("main", "options", "diff", "doctor", "init", "install", "lock", "matrix", "probe", "resolve", "verify")
     ]
     heads = {
         name.split(".")[0]
