@@ -54,7 +54,8 @@ def diff(
         return
     chosen = root_of(context, root)
     sides = sources(chosen.resolve() if chosen else repository_of(Path.cwd()), base, head)
-    _, matrix = facts_of(layout_or_none(context, root))
+    layout = layout_or_none(context, root)
+    _, matrix = facts_of(layout if layout and layout.matrices.is_dir() else None)
     found = compare(*snapshots(*sides), matrix)
     if html:
         echo(page.write_diff_page(html, found), err=True)

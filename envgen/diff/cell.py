@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from envgen.channels.channel import redacted
 from envgen.channels.versions import admits
+from envgen.diff.cells import Cell
 from envgen.diff.model import ChangeKind
 from envgen.formats.builds import cuda_of, cudnn_of, framework_cuda, framework_of, is_cpu_build, needs_cuda
 from envgen.model.catalogue import parsed
@@ -35,12 +36,12 @@ class CellChange(NamedTuple):
 Key = tuple[str, str]  # manager, name
 
 
-def rows_of(old: Case, new: Case) -> Iterator[CellChange]:
+def rows_of(before_cell: Cell, after_cell: Cell) -> Iterator[CellChange]:
     """Everything that changes from one lock of a cell to another."""
-    before, after = _by_key(old), _by_key(new)
-    differing = {key for key in before.keys() | after.keys() if not _is_same(before.get(key), after.get(key))}
-    if not differing:
+    before, after = differing_packages(before_cell, after_cell)
+    if not (before or after):
         return
+    old, new, differing = before_cell.case, after_cell.case, before.keys() | after.keys()
     yield from _environment(old, new)
     frameworks = list(_frameworks(old, new))
     yield from frameworks
@@ -52,19 +53,18 @@ def rows_of(old: Case, new: Case) -> Iterator[CellChange]:
                 yield row
 
 
-def _by_key(case: Case) -> dict[Key, LockedPackage]:
-    return {(package.manager, package.name): package for package in case.packages}
-
-
-def _is_same(old: LockedPackage | None, new: LockedPackage | None) -> bool:
-    return (
-        old is not None
-        and new is not None
-        and (
-            old is new
-            or (old.url, old.version, old.build, old.sha256, old.md5) == (new.url, new.version, new.build, new.sha256, new.md5)
-        )
+def differing_packages(old: Cell, new: Cell) -> tuple[dict[Key, LockedPackage], dict[Key, LockedPackage]]:
+    """The packages that are not the same on both sides, of each side."""
+    both = {id(package) for package in old.packages} & {id(package) for package in new.packages}
+    before, after = (
+        {(package.manager, package.name): package for package in cell.packages if id(package) not in both} for cell in (old, new)
     )
+    same = {key for key in before.keys() & after.keys() if _is_same(before[key], after[key])}
+    return tuple({key: package for key, package in side.items() if key not in same} for side in (before, after))  # type: ignore[return-value]
+
+
+def _is_same(old: LockedPackage, new: LockedPackage) -> bool:
+    return (old.url, old.version, old.build, old.sha256, old.md5) == (new.url, new.version, new.build, new.sha256, new.md5)
 
 
 # --- the environment ------------------------------------------------------------------------------------------------------

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from envgen.diff.apart import newly_apart
 from envgen.diff.cell import CellChange, rows_of
+from envgen.diff.cells import Cell, CellReader
 from envgen.diff.model import KINDS, CellPlace, CellSummary, Difference, LockChange, Resized, Snapshot
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.packages import Lock, LockedPackage
-from envgen.verify.check import cases
-from envgen.verify.registry import Case
 from envgen.verify.rules_promises import driver_floors
 
-Cases = dict[CellPlace, Case]
 _RENAMED = 0.5  # the share of packages that a lock and its renamed one have in common, at least
 
 
@@ -21,8 +19,9 @@ def compare(base: Snapshot, head: Snapshot, matrix: Matrix) -> Difference:
     """What changes from one side to the other. Reads nothing: the sides are read already."""
     renamed = _renamed(base, head)
     names = dict(renamed)
-    old, new = _cases(base, matrix, names), _cases(head, matrix, {})
-    both = sorted(place for place in old.keys() & new.keys() if old[place].packages is not new[place].packages)
+    reader = CellReader(matrix)
+    old, new = reader.cells(base, names), reader.cells(head, {})
+    both = sorted(place for place in old.keys() & new.keys() if old[place] is not new[place])
     found = {place: list(rows_of(old[place], new[place])) for place in both}
     changed = [place for place in both if found[place]]
     unread = sorted((side.name, path, why) for side in (base, head) for path, why in side.unread.items())
@@ -40,18 +39,6 @@ def compare(base: Snapshot, head: Snapshot, matrix: Matrix) -> Difference:
         resized=tuple(_resized(changed, base, head, names)),
         unread=tuple(unread),
     )
-
-
-def _cases(side: Snapshot, matrix: Matrix, names: Mapping[str, str]) -> Cases:
-    """Every cell of a side, by its place; a renamed lock by its new name."""
-    return {
-        CellPlace(
-            names.get(path, path), lock.environment if len(locks) > 1 or lock.format.startswith("pixi") else "", case.platform
-        ): case
-        for path, locks in side.locks.items()
-        for lock in locks
-        for case in cases(lock, {}, matrix)
-    }
 
 
 # --- renamed locks --------------------------------------------------------------------------------------------------------
@@ -101,10 +88,10 @@ def _order(change: LockChange) -> tuple[int, int, str, str, str]:
     return KINDS.index(change.kind), -len(change.cells), change.name, change.old, change.new
 
 
-def _summary(place: CellPlace, case: Case) -> CellSummary:
-    floor, _ = driver_floors(case)
+def _summary(place: CellPlace, cell: Cell) -> CellSummary:
+    floor, _ = driver_floors(cell.case)
     driver = driver_text(floor) if floor else ""
-    return CellSummary(place=place, claim=str(case.claim), packages=len(case.packages), driver=driver)
+    return CellSummary(place=place, claim=str(cell.case.claim), packages=len(cell.packages), driver=driver)
 
 
 def _resized(changed: Iterable[CellPlace], base: Snapshot, head: Snapshot, names: Mapping[str, str]) -> Iterator[Resized]:

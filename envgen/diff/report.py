@@ -14,6 +14,7 @@ from envgen.model.layout import lock_name
 
 Item = TypeVar("Item")
 WIDTH = 80
+_SCREEN = 20  # lines
 _MOST = 30  # upgrades that the page shows one by one; --all shows the rest
 
 # The parts of a report, in their order: the heading and the kinds of change below it.
@@ -33,7 +34,7 @@ SECTIONS: tuple[tuple[str, tuple[ChangeKind, ...]], ...] = (
 
 def diff_text(found: Difference, *, everything: bool = False) -> str:
     """All that changes, what matters first. Of many upgrades the first are shown, unless `everything` is."""
-    blocks = [[headline(found)], *_unread(found), *_sections(found, SECTIONS[:2], everything=True), *_cells(found)]
+    blocks = [[headline(found)], *_first_screen(found), *_unread(found), *_cells(found)]
     blocks += [*_sections(found, SECTIONS[2:], everything=everything), *_folded(found, everything=everything), *_downloads(found)]
     return "\n".join(line for block in blocks for line in block)
 
@@ -57,16 +58,22 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
+def _first_screen(found: Difference) -> list[list[str]]:
+    """Each flip and each move of CUDA; in fewer words where there are more than fit a screen."""
+    fine = list(_sections(found, SECTIONS[:2], everything=True))
+    return fine if sum(map(len, fine)) < _SCREEN else list(_sections(found, SECTIONS[:2], everything=True, coarse=True))
+
+
 def _unread(found: Difference) -> Iterator[list[str]]:
     if found.unread:
         yield ["", "Cannot be read", *(line for side, _, why in found.unread for line in wrapped(f"in {side}: {why}"))]
 
 
 def _sections(
-    found: Difference, sections: Iterable[tuple[str, tuple[ChangeKind, ...]]], *, everything: bool
+    found: Difference, sections: Iterable[tuple[str, tuple[ChangeKind, ...]]], *, everything: bool, coarse: bool = False
 ) -> Iterator[list[str]]:
     for heading, kinds in sections:
-        lines = list(change_lines(found, kinds))
+        lines = list(change_lines(found, kinds, coarse=coarse))
         if lines:
             shown = lines if everything or len(lines) <= _MOST else lines[:_MOST]
             more = [f"  and {len(lines) - len(shown)} more: --all shows them"] if len(shown) < len(lines) else []
@@ -94,13 +101,19 @@ def plain(text: str) -> str:
     return text
 
 
-def change_lines(found: Difference, kinds: tuple[ChangeKind, ...], mark: Mark = plain, arrow: str = "->") -> Iterator[str]:
-    """A line for each change of some kinds. Packages that change in the same way in the same cells share one."""
+def change_lines(
+    found: Difference, kinds: tuple[ChangeKind, ...], mark: Mark = plain, arrow: str = "->", *, coarse: bool = False
+) -> Iterator[str]:
+    """A line for each change of some kinds. Packages that change in the same way in the same cells share one.
+
+    With `coarse` they share it wherever they are, and the line has all the cells.
+    """
     groups: dict[tuple[object, ...], list[LockChange]] = {}
     for change in found.of(*kinds):
-        groups.setdefault(_key(change), []).append(change)
+        groups.setdefault((change.kind, change.old, change.new) if coarse else _key(change), []).append(change)
     for group in groups.values():
-        where = cells_text(group[0].cells, found.changed, found.known)
+        cells = {cell for change in group for cell in change.cells}
+        where = cells_text(cells, found.changed, found.known)
         place = where if where.startswith("in all ") or not where else f"in {mark(where.removeprefix('in '))}"
         for changes in chunks(group):
             yield f"{_text(changes, mark, arrow)} {place}".rstrip()
@@ -130,7 +143,7 @@ def _text(changes: Sequence[LockChange], mark: Mark, arrow: str) -> str:
         return ", ".join(_package(change, mark) for change in changes)
     moved = f"{mark(one.old or 'none')} {arrow} {mark(one.new or 'none')}"
     if one.kind in ("flip", "cuda", "source"):
-        return f"{moved}: {', '.join(_named(change, mark, arrow) for change in changes)}"
+        return f"{moved}: {', '.join(dict.fromkeys(_named(change, mark, arrow) for change in changes))}"
     if one.kind == "apart":
         return f"{mark(one.name)} {mark(one.old)} on CPU, {mark(one.new)} with CUDA"
     if one.kind == "framework" and not (one.old and one.new):

@@ -17,11 +17,12 @@ from typing import Protocol
 
 from envgen.diff.list import list_text
 from envgen.diff.model import Snapshot
-from envgen.formats.conda_lock import downloads_of, read_lock
+from envgen.formats.conda_lock import downloads_of
 from envgen.formats.others import read_any
+from envgen.formats.similar_locks import read_similar
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, lock_project
-from envgen.model.packages import Lock
+from envgen.model.packages import Lock, LockedPackage
 from envgen.revisions import Revision, RevisionFile, merge_base, revision
 
 _LOCKS = re.compile(
@@ -149,18 +150,20 @@ def sources(root: Path, base: str | None, head: str | None) -> tuple[Source, Sou
     Each is a folder, a file, a revision, or `REVISION:PATH`; `A..B` is both, and so is `A...B`, which begins where B left A. Two
     files are compared under one name, a file and a revision at its path. Raises BadInput for what is none of these.
     """
-    if base and head is None and not Path(base).exists() and (range_ := re.fullmatch(r"(.*?)\.\.(\.?)(.*)", base)):
+    if base is not None and head is None and not Path(base).exists() and (range_ := re.fullmatch(r"(.*?)\.\.(\.?)(.*)", base)):
         one, dot, two = range_[1] or "HEAD", range_[2], range_[3] or "HEAD"
         start = merge_base(root, one, two) if dot else revision(root, one)
         return of_revision(start), of_revision(revision(root, two))
-    base = base or "HEAD"
+    if "" in (base, head):
+        raise BadInput("an empty word names no revision, folder or file", hint="give a branch, a folder or a lock, or leave it out")
+    base = "HEAD" if base is None else base
     files = [Path(word) for word in (base, head) if word and Path(word).is_file()]
     if len(files) == 2:
         key = files[1].name
         return FolderSource(str(files[0]), {key: files[0]}), FolderSource(str(files[1]), {key: files[1]})
     if files:
         return _with_file(root, base, head, files[0])
-    return _source(root, base), _source(root, head) if head else of_folder(root, WORK_TREE)
+    return _source(root, base), of_folder(root, WORK_TREE) if head is None else _source(root, head)
 
 
 def _with_file(root: Path, base: str, head: str | None, file: Path) -> tuple[Source, Source]:
@@ -192,7 +195,10 @@ def _source(root: Path, word: str) -> Source:
             error.hint = f"{error.hint}; a file or a folder of this name does not exist either"
             raise
     found = revision(root, name)
-    is_file = any(file.path.as_posix() == path for file in found.files([path]))
+    below = found.files([path])
+    if not below:
+        raise BadInput(f"the revision {name} has no `{path}`", hint=f"`git ls-tree -r --name-only {name}` lists its files")
+    is_file = any(file.path.as_posix() == path for file in below)
     return of_revision(found, exactly=path) if is_file else of_revision(found, below=path)
 
 
@@ -205,8 +211,16 @@ def snapshots(base: Source, head: Source) -> tuple[Snapshot, Snapshot]:
     differing = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
     groups = {_group(path) for path in differing}
     wanted = {path for path in old.keys() | new.keys() if path in differing or _group(path) in groups}
-    known: dict[tuple[str, str], tuple[Lock, ...]] = {}
-    return tuple(_snapshot(side, ids, wanted, known) for side, ids in ((base, old), (head, new)))  # type: ignore[return-value]
+    known = _Known()
+    return _snapshot(base, old, wanted, known), _snapshot(head, new, wanted, known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read already: locks by path and content, and packages by their text."""
+
+    locks: dict[tuple[str, str], tuple[Lock, ...]] = field(default_factory=dict)
+    entries: dict[str, LockedPackage] = field(default_factory=dict)
 
 
 def _group(path: str) -> str:
@@ -214,7 +228,7 @@ def _group(path: str) -> str:
     return lock_project(path) or (path if path.endswith("pixi.lock") else f"{path.rpartition('/')[0]}/")
 
 
-def _snapshot(side: Source, ids: Mapping[str, str], wanted: set[str], known: dict[tuple[str, str], tuple[Lock, ...]]) -> Snapshot:
+def _snapshot(side: Source, ids: Mapping[str, str], wanted: set[str], known: _Known) -> Snapshot:
     locks, unread, downloads = {}, {}, {}
     paths = sorted(path for path in wanted & ids.keys() if ids[path])
     unread.update(
@@ -226,23 +240,23 @@ def _snapshot(side: Source, ids: Mapping[str, str], wanted: set[str], known: dic
     )
     for path, data in zip(paths, side.texts(paths), strict=True):
         try:
-            if (path, ids[path]) not in known:
-                known[path, ids[path]] = locks_of(data, path)
-            locks[path] = known[path, ids[path]]
+            if (path, ids[path]) not in known.locks:
+                known.locks[path, ids[path]] = locks_of(data, path, known.entries)
+            locks[path] = known.locks[path, ids[path]]
             downloads[path] = downloads_of(data[:20_000].decode("utf-8", "replace"))
         except BadInput as error:
             unread[path] = f"{error.where}: {error.what}" if error.where else error.what
     return Snapshot(name=side.name, names=frozenset(ids), locks=locks, unread=unread, downloads=downloads)
 
 
-def locks_of(data: bytes, shown: str) -> tuple[Lock, ...]:
-    """The locks in the content of a file. Raises BadInput where it cannot be read."""
+def locks_of(data: bytes, shown: str, entries: dict[str, LockedPackage] | None = None) -> tuple[Lock, ...]:
+    """The locks in the content of a file; `entries` are the packages of the locks read before. Raises BadInput."""
     try:
         text = data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise BadInput(f"not text: {error.reason}", where=shown, hint="give a lock") from None
     if shown.endswith(LOCK) or _CONDA_LOCK.search(text[:100_000]):
-        return (read_lock(text, shown),)
+        return (read_similar(text, shown, {} if entries is None else entries),)
     with tempfile.TemporaryDirectory(prefix="envgen-") as folder:
         place = Path(folder, "lock")
         place.write_bytes(data)

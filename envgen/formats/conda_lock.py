@@ -152,7 +152,7 @@ def read_lock(text: str, shown: str) -> Lock:
         raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
     reader = _Reader(shown)
     head, body, rest = text.partition(f"{_BODY}\n")
-    plain = _plain(rest, head.count("\n") + 3, shown) if body else None
+    plain = plain_packages(rest, head.count("\n") + 3, shown) if body else None
     top = reader.mapping(_root(head if plain else text, shown))
     version = reader.text(top, "version", reader.top)
     if version != "1":
@@ -170,7 +170,7 @@ def read_lock(text: str, shown: str) -> Lock:
         Lock(
             shown=shown,
             format="conda-lock 1",
-            environment=_named(text),
+            environment=environment_name(text),
             packages=packages,
             channels=channels,
             intact=_intact(text),
@@ -203,7 +203,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _named(text: str) -> str:
+def environment_name(text: str) -> str:
     """The environment's name in the comment that envgen writes at the top; "" without one."""
     found = _NAMED.search(text)
     return found[1] if found else ""
@@ -226,7 +226,7 @@ _ENTRY = re.compile(
 )
 
 
-def _plain(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
+def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
     """The packages of a list in exactly that spelling, each with its category, five times as fast as YAML; else None."""
     found = []
     at = 0

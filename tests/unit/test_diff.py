@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from random import Random
 
 import pytest
 from unit.lock_texts import entry, lock_of, lock_text
@@ -307,3 +308,38 @@ def test_a_list_is_sorted_and_has_a_line_for_each_package() -> None:
 )
 def test_a_lock_is_known_by_its_name(path: str, expected: bool) -> None:
     assert is_lock(path) is expected
+
+
+# --- the first screen -------------------------------------------------------------------------------------------------------
+
+BUILDS = [
+    ("pytorch", "2.7.1"),
+    ("tensorflow", "2.18.0"),
+    ("jaxlib", "0.7.2"),
+    ("lightgbm", "4.6.0"),
+    ("libtorch", "2.7.1"),
+]
+CUDAS = ["", "126", "128", "129", "130"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_flip_and_every_move_of_cuda_is_on_the_first_screen(seed: int) -> None:
+    """Many environments in which builds change at random, beside hundreds of other changes: found by the build strings alone."""
+    draw = Random(seed)
+    old, new, expected = {}, {}, set()
+    for number in range(1 + seed):
+        builds = [(draw.choice(CUDAS), draw.choice(CUDAS), draw.random() < 0.5) for _ in BUILDS]
+        path = f"environments/p{number}/t/conda-lock.yml"
+        sides: tuple[list[str], list[str]] = ([], [])
+        for (name, version), (before, after, there) in zip(BUILDS, builds, strict=True):
+            for side_, cuda in zip(sides, (before, after), strict=True):
+                side_ += [f"{name} {version} {f'cuda{cuda}_py312_h0_0' if cuda else 'cpu_py312_h0_0'}"] if there else []
+            if there and before != after and name != "libtorch":
+                expected.add((name, *(f"CUDA {cuda[:2]}.{cuda[2]}" if cuda else "CPU" for cuda in (before, after))))
+        old[path] = lock_of(*sides[0], *(f"lib{number}x{row} 1.0 h0_0" for row in range(20)))
+        new[path] = lock_of(*sides[1], *(f"lib{number}x{row} 0.9 h0_0" for row in range(20)))
+    screen = " ".join(" ".join(report.diff_text(difference(old, new)).splitlines()[:20]).split())
+    for name, before, after in expected:
+        lines = re.findall(rf"{re.escape(before)} -> {re.escape(after)}: (.*?)(?= in |$| CUDA|CPU)", screen)
+        shown = {re.sub(r" .*", "", part) for line in lines for part in line.split(", ")} | {"jax"}
+        assert {"jaxlib": "jax"}.get(name, name) in shown or "the" in shown, (name, before, after, screen)
