@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -193,3 +193,73 @@ def _git(folder: Path, words: Sequence[str]) -> str:
         hint = "`git config --global --add safe.directory DIR` trusts it" if "ownership" in what else "run `git status` there"
         raise BadInput(f"git says: {what}", where=str(folder), hint=hint)
     return found.stdout
+
+
+# --- what is being merged ---------------------------------------------------------------------------------------------------
+
+
+def merged_text(ours: bytes, base: bytes, theirs: bytes) -> tuple[bytes, bool]:
+    """Two texts that were made from one, merged line by line as git does, and whether that worked; else with git's markers."""
+    with tempfile.TemporaryDirectory(prefix="envgen-") as folder:
+        paths = [Path(folder, name) for name in ("ours", "base", "theirs")]
+        for path, text in zip(paths, (ours, base, theirs), strict=True):
+            path.write_bytes(text)
+        words = ("merge-file", "-p", "-L", "ours", "-L", "base", "-L", "theirs", *(path.name for path in paths))
+        found = subprocess.run(  # noqa: S603 - a list of our own words
+            _command(Path(folder), words), env=_environ(), capture_output=True, check=False
+        )
+    return (found.stdout, found.returncode == 0) if found.returncode < 128 else (ours, False)
+
+
+def merged_commits(folder: Path, path: str, theirs: bytes) -> tuple[Revision, ...]:
+    """The commits that may be the ones that git is merging into HEAD: those in which a path below the folder has this content.
+
+    `git merge` says in its environment which one it is, a rebase in its own files; of a cherry-pick only the content tells.
+    """
+    content = _object_id(folder, theirs)
+    found = []
+    for name in dict.fromkeys((*_announced(folder), *_with_content(folder, path, content))):
+        try:
+            one = revision(folder, name)
+            if any(file.object_id == content for file in one.files([path])):
+                found.append(one)
+        except BadInput:
+            continue
+    return tuple(found)
+
+
+def bases(folder: Path, one: Revision, other: Revision) -> tuple[Revision, ...]:
+    """The commits that two revisions may both be changes of: the newest that both come from, and the parent of the second."""
+    names = _run(folder, ("merge-base", "--all", one.commit, other.commit)).stdout.split()
+    parent = _run(folder, ("rev-parse", "--verify", "--quiet", f"{other.commit}^1")).stdout.split()
+    return tuple(Revision(folder, name, name) for name in dict.fromkeys((*names, *parent)))
+
+
+def _announced(folder: Path) -> Iterator[str]:
+    """The commits that git says it is merging."""
+    yield from (name.removeprefix("GITHEAD_") for name in os.environ if name.startswith("GITHEAD_"))
+    yield from ("MERGE_HEAD", "CHERRY_PICK_HEAD")
+    done = _run(folder, ("rev-parse", "--git-path", "rebase-merge/done")).stdout.strip()
+    place = folder / done
+    if done and place.is_file():
+        yield from place.read_text(encoding="utf-8", errors="replace").split()[-1:0:-1]
+
+
+def _with_content(folder: Path, path: str, content: str) -> Sequence[str]:
+    """The newest commits of any branch that gave a file this content, or took it away."""
+    words = ("log", "--all", "--max-count=20", "--format=%H", f"--find-object={content}", "--", path)
+    return _run(folder, words).stdout.split()
+
+
+def _object_id(folder: Path, content: bytes) -> str:
+    done = subprocess.run(  # noqa: S603 - a list of our own words
+        _command(folder, ("hash-object", "--stdin")), env=_environ(), input=content, capture_output=True, check=False
+    )
+    return done.stdout.decode().strip()
+
+
+def set_config(folder: Path, values: Mapping[str, str]) -> None:
+    """Set values in the configuration of this clone. Raises BadInput outside of a repository."""
+    _git(folder, ("rev-parse", "--git-dir"))
+    for key, value in values.items():
+        _git(folder, ("config", "--local", key, value))

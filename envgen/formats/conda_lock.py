@@ -63,9 +63,7 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     Parses only the metadata and hashes the packages. Raises BadInput for a lock that has a merge conflict, is truncated, or was
     changed by hand.
     """
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
+    _unmerged(text, shown)
     head, body, rest = text.partition(_BODY)
     if not body or not text.endswith("\n"):
         raise _broken("this lock is truncated", _line(text, len(text), shown))
@@ -111,6 +109,14 @@ def _line(text: str, offset: int, shown: str) -> Address:
     return Address(shown, text.count("\n", 0, offset) + 1, 1)
 
 
+def _unmerged(text: str, shown: str) -> None:
+    """Raise BadInput where a lock has git's conflict markers."""
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        hint = "take one side with `git checkout --ours FILE`, then run `envgen lock`; `envgen init --git` has git merge locks"
+        raise BadInput("this lock has an unresolved merge conflict", where=_line(text, conflict.start(), shown), hint=hint)
+
+
 def _broken(what: str, where: object) -> BadInput:
     return BadInput(what, where=where, hint="restore it with `git checkout -- FILE`, or delete it and run `envgen lock`")
 
@@ -147,9 +153,7 @@ def read_lock(text: str, shown: str) -> Lock:
     Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
     truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
+    _unmerged(text, shown)
     reader = _Reader(shown)
     head, body, rest = text.partition(f"{_BODY}\n")
     plain = plain_packages(rest, head.count("\n") + 3, shown) if body else None

@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "diff": {"channels", "files", "formats", "revisions", "verify"},
     "machine": {"formats", "matrix", "table", "targets"},
     "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
+    "merge": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions"},
     "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
     "probe": {"formats", "machine", "matrix", "table"},
     "curate": {"channels", "formats", "matrix", "resolver"},
@@ -61,7 +62,20 @@ ARROWS: dict[str, set[str]] = {
             "files",
             "install",
         ),
-        *("lock", "machine", "matrix", "probe", "project", "resolver", "table", "targets", "verify", "yamlfile"),
+        *(
+            "lock",
+            "machine",
+            "matrix",
+            "merge",
+            "probe",
+            "project",
+            "resolver",
+            "revisions",
+            "table",
+            "targets",
+            "verify",
+            "yamlfile",
+        ),
     },
     "__main__": {"cli"},
 }
@@ -243,6 +257,7 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
         "diff.model",
         "diff.places",
         "diff.report",
+        "merge.packages",
         "explain.advice",
         "resolver.cells",
         "matrix.constraints",
@@ -399,7 +414,20 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
     """`envgen --help` pays for what it imports: click and the errors, at the head of the file."""
     loaded = [
         f"cli.{name}"
-        for name in ("main", "options", "diff", "doctor", "init", "install", "lock", "matrix", "probe", "resolve", "verify")
+        for name in (
+            "main",
+            "options",
+            "diff",
+            "doctor",
+            "init",
+            "install",
+            "lock",
+            "matrix",
+            "merge_driver",
+            "probe",
+            "resolve",
+            "verify",
+        )
     ]
     heads = {
         name.split(".")[0]
