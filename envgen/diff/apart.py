@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from envgen.diff.cell import differing_packages
-from envgen.diff.cells import Cell, Cells
+from envgen.diff.cells import ComparedCell, ComparedCells
 from envgen.diff.model import CellPlace, LockChange
 from envgen.diff.places import group_of
 
 SideVersions = Mapping[tuple[str, str], tuple[frozenset[str], frozenset[str]]]  # (platform, package) -> in CPU cells, in CUDA cells
 
 
-def newly_apart(old: Cells, new: Cells) -> Iterator[LockChange]:
+def newly_apart(old: ComparedCells, new: ComparedCells) -> Iterator[LockChange]:
     """A change for each package that has another version in CUDA cells than in CPU cells, and did not have before."""
     groups: dict[str, list[CellPlace]] = {}
     for place in sorted(new):
@@ -24,7 +24,7 @@ def newly_apart(old: Cells, new: Cells) -> Iterator[LockChange]:
             yield from _of_group(places, before, after, names)
 
 
-def _names_that_may_be(old: Cells, new: Cells) -> set[str] | None:
+def _names_that_may_be(old: ComparedCells, new: ComparedCells) -> set[str] | None:
     """The packages that can be newly apart: those that change, or any (None) where a cell comes, or is for something else now."""
     if any(place not in old or _is_for_cuda(old[place]) != _is_for_cuda(cell) for place, cell in new.items()):
         return None
@@ -32,11 +32,11 @@ def _names_that_may_be(old: Cells, new: Cells) -> set[str] | None:
     return {name for _, after in differing for _, name in after}
 
 
-def _is_for_cuda(cell: Cell) -> bool:
+def _is_for_cuda(cell: ComparedCell) -> bool:
     return cell.case.claim.kind in ("cuda", "mixed")
 
 
-def _of_group(places: list[CellPlace], old: Cells, new: Cells, names: set[str] | None) -> Iterator[LockChange]:
+def _of_group(places: list[CellPlace], old: ComparedCells, new: ComparedCells, names: set[str] | None) -> Iterator[LockChange]:
     before, after = _versions(old, names), _versions(new, names)
     found: dict[tuple[str, str, str], list[str]] = {}
     for (platform, name), (cpu, cuda) in sorted(after.items()):
@@ -47,7 +47,7 @@ def _of_group(places: list[CellPlace], old: Cells, new: Cells, names: set[str] |
         yield LockChange(kind="apart", name=name, old=of_cpu, new=of_cuda, cells=cells)
 
 
-def _versions(cells: Cells, names: set[str] | None) -> SideVersions:
+def _versions(cells: ComparedCells, names: set[str] | None) -> SideVersions:
     cpu: dict[tuple[str, str], set[str]] = {}
     cuda: dict[tuple[str, str], set[str]] = {}
     for place, cell in cells.items():
@@ -67,5 +67,5 @@ def _text(versions: frozenset[str]) -> str:
     return ", ".join(sorted(versions))
 
 
-def _names(cell: Cell) -> set[str]:
+def _names(cell: ComparedCell) -> set[str]:
     return {package.name for package in cell.packages}

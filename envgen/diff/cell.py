@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from envgen.channels.channel import redacted
 from envgen.channels.versions import admits
-from envgen.diff.cells import Cell
+from envgen.diff.cells import ComparedCell
 from envgen.diff.model import ChangeKind
 from envgen.formats.builds import cuda_of, cudnn_of, framework_cuda, framework_of, is_cpu_build, needs_cuda
 from envgen.model.catalogue import parsed
@@ -36,7 +36,7 @@ class CellChange(NamedTuple):
 Key = tuple[str, str]  # manager, name
 
 
-def rows_of(before_cell: Cell, after_cell: Cell) -> Iterator[CellChange]:
+def rows_of(before_cell: ComparedCell, after_cell: ComparedCell) -> Iterator[CellChange]:
     """Everything that changes from one lock of a cell to another."""
     before, after = differing_packages(before_cell, after_cell)
     if not (before or after):
@@ -53,7 +53,7 @@ def rows_of(before_cell: Cell, after_cell: Cell) -> Iterator[CellChange]:
                 yield row
 
 
-def differing_packages(old: Cell, new: Cell) -> tuple[dict[Key, LockedPackage], dict[Key, LockedPackage]]:
+def differing_packages(old: ComparedCell, new: ComparedCell) -> tuple[dict[Key, LockedPackage], dict[Key, LockedPackage]]:
     """The packages that are not the same on both sides, of each side."""
     both = {id(package) for package in old.packages} & {id(package) for package in new.packages}
     before, after = (

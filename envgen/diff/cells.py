@@ -15,14 +15,14 @@ from envgen.verify.registry import Case
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ComparedCell:
     """One platform of a lock: all its packages, and the Case of those that the matrices know or that name a CUDA."""
 
     packages: tuple[LockedPackage, ...]
     case: Case
 
 
-Cells = Mapping[CellPlace, Cell]
+ComparedCells = Mapping[CellPlace, ComparedCell]
 
 
 class CellReader:
@@ -32,9 +32,9 @@ class CellReader:
         self._matrix = matrix
         self._telling: dict[int, bool] = {}  # by the identity of a package; the locks keep them
         self._claims: dict[tuple[int, ...], Claim] = {}
-        self._cells: dict[int, tuple[Lock, Mapping[Platform, Cell]]] = {}
+        self._cells: dict[int, tuple[Lock, Mapping[Platform, ComparedCell]]] = {}
 
-    def cells(self, side: Snapshot, names: Mapping[str, str]) -> Cells:
+    def cells(self, side: Snapshot, names: Mapping[str, str]) -> ComparedCells:
         """Every cell of a side by its place, a renamed lock by its new name."""
         return {
             CellPlace(names.get(path, path), _environment(lock, locks), platform): cell
@@ -43,12 +43,12 @@ class CellReader:
             for platform, cell in self._of_lock(lock).items()
         }
 
-    def _of_lock(self, lock: Lock) -> Mapping[Platform, Cell]:
+    def _of_lock(self, lock: Lock) -> Mapping[Platform, ComparedCell]:
         if id(lock) not in self._cells:
             self._cells[id(lock)] = lock, dict(self._made(lock))
         return self._cells[id(lock)][1]
 
-    def _made(self, lock: Lock) -> Iterator[tuple[Platform, Cell]]:
+    def _made(self, lock: Lock) -> Iterator[tuple[Platform, ComparedCell]]:
         by_platform: dict[Platform, list[LockedPackage]] = {}
         for package in lock.packages:
             by_platform.setdefault(package.platform, []).append(package)
@@ -57,7 +57,7 @@ class CellReader:
             key = tuple(map(id, telling))
             claim = self._claims.get(key) or self._claims.setdefault(key, inferred(self._matrix.catalogue, telling))
             case = Case(lock=lock, platform=platform, claim=claim, matrix=self._matrix, packages=telling)
-            yield platform, Cell(tuple(packages), case)
+            yield platform, ComparedCell(tuple(packages), case)
 
     def _is_telling(self, package: LockedPackage) -> bool:
         key = id(package)

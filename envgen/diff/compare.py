@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from envgen.diff.apart import newly_apart
 from envgen.diff.cell import CellChange, rows_of
-from envgen.diff.cells import Cell, CellReader
+from envgen.diff.cells import CellReader, ComparedCell
 from envgen.diff.model import KINDS, CellPlace, CellSummary, Difference, LockChange, Resized, Snapshot
 from envgen.model.facts import Matrix, driver_text
 from envgen.model.packages import Lock, LockedPackage
@@ -88,7 +88,7 @@ def _order(change: LockChange) -> tuple[int, int, str, str, str]:
     return KINDS.index(change.kind), -len(change.cells), change.name, change.old, change.new
 
 
-def _summary(place: CellPlace, cell: Cell) -> CellSummary:
+def _summary(place: CellPlace, cell: ComparedCell) -> CellSummary:
     floor, _ = driver_floors(cell.case)
     driver = driver_text(floor) if floor else ""
     return CellSummary(place=place, claim=str(cell.case.claim), packages=len(cell.packages), driver=driver)
