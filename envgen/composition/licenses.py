@@ -26,7 +26,7 @@ class Licensed:
 
 
 def alternatives(expression: str) -> tuple[frozenset[str], ...]:
-    """The ways to meet an SPDX expression: each a set of licences that all apply. What is no expression is one licence.
+    """The ways to meet an SPDX expression: each a set of licences that all apply. Any other text is one licence.
 
     `A OR B AND C` is {A} or {B, C}; `A WITH exception` is one licence.
     """

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import REPO
 from unit.lock_texts import entry, lock_of, lock_text
-from unit.small import real_matrix
+from unit.small import real_matrix, refused
 
 from envgen.diff import markdown, page, report
 from envgen.diff.compare import compare
 from envgen.diff.list import list_text
 from envgen.diff.model import KINDS, CellPlace, Difference, LockChange, Resized, Snapshot
 from envgen.diff.sources import is_lock
+from envgen.formats import similar_locks
 from envgen.formats.conda_lock import read_lock
+from envgen.formats.similar_locks import read_similar
+from envgen.model.packages import LockedPackage
 
 CPU, CUDA = "environments/app/cpu/conda-lock.yml", "environments/app/cu126/conda-lock.yml"
 TORCH_CUDA, TORCH_CPU = "pytorch 2.7.1 cuda126_mkl_py312_h0_300", "pytorch 2.7.1 cpu_mkl_py312_h0_100"
@@ -278,6 +284,65 @@ def test_a_page_has_every_change_and_no_script() -> None:
     assert len(re.findall(r"<code>p\d+</code>", html)) == 300
     assert "<script" not in html
     assert "default-src 'none'" in html
+
+
+# --- what is read -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPO / "environments").glob("*/*/conda-lock.yml")), ids=lambda path: "/".join(path.parts[-3:-1])
+)
+def test_locks_that_share_packages_are_read_as_each_alone(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    alone, known = read_lock(text, "x"), dict[str, LockedPackage]()
+    for _ in range(2):
+        together = read_similar(text, "x", known)
+        assert together.packages == tuple(replace(package, at=None) for package in alone.packages)
+        assert (together.environment, together.format) == (alone.environment, alone.format)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lock_of(*GPU).replace("category: main", "category: dev", 1),
+        lock_of(*GPU).replace("- name: numpy", '- name: "numpy"'),
+        lock_of(*GPU).replace("platforms: [linux-64]", "platforms:\n  - linux-64"),
+        lock_text([entry(GPU[0]), entry(GPU[0]).replace("category: main", "category: dev")]),
+        lock_text([entry(GPU[0]), entry(GPU[0])]),
+        f"# a comment\n{lock_of(*GPU)}",
+    ],
+)
+def test_locks_in_another_spelling_are_read_alike(text: str) -> None:
+    plain = [replace(package, at=None) for package in read_lock(text, "x").packages]
+    assert [replace(package, at=None) for package in read_similar(text, "x", {}).packages] == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lock_of(*GPU)[:-30],
+        lock_of(*GPU).rstrip(),
+        lock_of(*GPU).replace("version: 1", "version: 2", 1),
+        lock_of(*GPU).replace("- name: numpy", "<<<<<<< a\n- name: numpy"),
+        f"<<<<<<< a\n{lock_of(*GPU)}",
+        lock_of(*GPU).replace("name: numpy", "name: num$py"),
+        lock_of(*GPU).replace("package:", "packages:"),
+        "",
+    ],
+)
+def test_what_is_wrong_with_a_lock_is_said_alike(text: str) -> None:
+    alone = refused(lambda: read_lock(text, "x"))
+    assert str(refused(lambda: read_similar(text, "x", {}))) == str(alone) != "None"
+
+
+def test_a_package_that_many_locks_share_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    inner = similar_locks.plain_packages
+    monkeypatch.setattr(similar_locks, "plain_packages", lambda text, *rest: parsed.append(text) or inner(text, *rest))
+    known: dict[str, LockedPackage] = {}
+    for number in range(20):
+        read_similar(lock_of(*GPU, f"own{number} 1.0 h0_0"), "x", known)
+    assert len(parsed) == len(GPU) + 20
 
 
 # --- the list for git ------------------------------------------------------------------------------------------------------
