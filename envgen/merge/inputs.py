@@ -32,6 +32,8 @@ def merged_project(ours: bytes, base: bytes, theirs: bytes, frameworks: Collecti
 
 def _with_dependencies(text: str, base: str, other: str, frameworks: Collection[str]) -> str | None:
     """A text with the requirements that another one changes; None where that changes something else, or both change a package."""
+    if not (text.strip() and base.strip() and other.strip()):
+        return None
     was, now, mine = (dict(ProjectText(each, "project").document.data) for each in (base, other, text))
     before, after, here = ({conda_spec(spec).name: spec for spec in data.pop(_LIST, None) or []} for data in (was, now, mine))
     changed = {name: after.get(name) for name in {**before, **after} if before.get(name) != after.get(name)}

@@ -12,7 +12,7 @@ from envgen.model.run import Stamp
 
 _BODY, _ITEM = "\npackage:\n", "\n- name: "
 _KEY = re.compile(r"(\S+)\n(?:  .*\n)*?  manager: (\S+)\n  platform: (\S+)\n")
-_NOBODY_S = "0" * 64  # a digest of no inputs: the lock is solved again, and its packages are kept as far as they can be
+_NOBODY_S = "f" * 64  # a digest of no inputs: the lock is solved again, and its packages are kept as far as they can be
 
 Entries = Mapping[tuple[str, ...], str]
 Key = TypeVar("Key")

@@ -121,6 +121,25 @@ def test_an_update_of_one_branch_and_a_dependency_of_the_other_are_both_kept(sit
     assert is_up_to_date(site)
 
 
+def test_a_package_that_one_side_moved_back_stays_as_that_side_has_it(site: Workspace, index: Path) -> None:
+    """The newer version is recorded, too, and meets the requirements: the merge keeps what was chosen, and solves for the rest."""
+    git = on_branch(site, "base", "add", "app", "tqdm", "--index", index)
+    git.git("switch", "--quiet", "--create", "older")
+    project = site.root / "environments/app/project.yaml"
+    text = project.read_text(encoding="utf-8")
+    for requested in (text.replace("tqdm", "tqdm=4.66"), text):
+        project.write_text(requested, encoding="utf-8")
+        assert site.envgen("lock", "--index", index).status == 0
+    assert names(site)["tqdm"] == "4.66"
+    git.commit("older")
+    git.git("switch", "--quiet", "--create", "more", "base")
+    assert site.envgen("add", "app", "rich", "--index", index).status == 0
+    git.commit("more")
+    git.git("merge", "--quiet", "--no-edit", "older")
+    assert (names(site)["tqdm"], names(site)["rich"]) == ("4.66", "14.0")
+    assert is_up_to_date(site)
+
+
 def test_a_rebase_and_a_cherry_pick_merge_as_well(site: Workspace, index: Path) -> None:
     on_branch(site, "one", "add", "app", "rich", "--index", index)
     git = on_branch(site, "two", "add", "app", "tqdm", "--index", index)
@@ -132,6 +151,35 @@ def test_a_rebase_and_a_cherry_pick_merge_as_well(site: Workspace, index: Path) 
     git.git("cherry-pick", "two")
     assert {"rich", "tqdm"} <= names(site).keys()
     assert is_up_to_date(site)
+
+
+def test_branches_that_change_different_projects_share_the_recorded_index(site: Workspace, index: Path) -> None:
+    """No lock has a conflict, but the index has: it holds the records of both."""
+    on_branch(site, "one", "add", "app", "rich", "--index", index)
+    git = Repository(site.root)
+    git.git("switch", "--quiet", "--create", "two", "main")
+    site.project("other", PROJECT.replace("[numpy]", "[tqdm]"))
+    assert site.envgen("lock", "other", "--index", index).status == 0
+    git.commit("two")
+    git.git("merge", "--quiet", "--no-edit", "one")
+    assert is_up_to_date(site)
+
+
+def test_a_repository_below_the_top_of_its_git_repository(started: tuple[Workspace, Path], site: Workspace, index: Path) -> None:
+    git = Repository(site.root)
+    git.git("switch", "--quiet", "--create", "below")
+    (site.root / "ml").mkdir()
+    for name in ("environments", "matrices", "templates", ".gitattributes"):
+        git.git("mv", name, f"ml/{name}")
+    git.commit("moved")
+    below = Workspace(site.root / "ml", site.environment)
+    for branch, package in (("one", "rich"), ("two", "tqdm")):
+        git.git("switch", "--quiet", "--create", branch, "below")
+        assert below.envgen("add", "app", package, "--index", index).status == 0
+        git.commit(branch)
+    git.git("merge", "--quiet", "--no-edit", "one")
+    assert {"rich", "tqdm"} <= names(below).keys()
+    assert is_up_to_date(below)
 
 
 def test_inputs_that_conflict_are_named_and_the_markers_stay(site: Workspace, index: Path) -> None:
