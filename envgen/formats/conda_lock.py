@@ -125,6 +125,11 @@ def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     return found
 
 
+def is_ours(text: str) -> bool:
+    """Whether a lock has the stamp of envgen."""
+    return _SEAL.search(text) is not None
+
+
 def urls(text: str) -> list[str]:
     """The url of every conda package, without parsing the file."""
     return _URL.findall(text)
