@@ -1,4 +1,4 @@
-"""The command `check`, and what other commands ask it: is a lock stale?"""
+"""The command `check`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _checked(layout: Layout, projects: tuple[str, ...], reporter: Terminal, *, f
     """What is found; with `fix` what is still found after it."""
     from datetime import datetime, timezone
 
-    from envgen.machine.locked import best_here
+    from envgen.cli.options import best_here
     from envgen.review.check import check as checked
     from envgen.review.fix import fix as fixed
 

@@ -7,45 +7,29 @@ again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from envgen.cache import key_of, remembered
-from envgen.curate.lint.lint import RULES as LINT_RULES
-from envgen.curate.lint.lint import lint_matrices
-from envgen.formats import conda_lock
-from envgen.formats.conda_lock import read_stamp
-from envgen.formats.environment_yml import read_specs
-from envgen.lock.plan import MachineTarget
 from envgen.matrix.cached import cached_matrix
 from envgen.matrix.files import DEFAULTS, default_text, matrix_texts
-from envgen.model.errors import BadInput, EnvgenError
-from envgen.model.facts import Address, Matrix
-from envgen.model.findings import Finding, Verified
-from envgen.model.layout import LOCK, SPEC, Layout
-from envgen.model.rules import Rule
-from envgen.model.run import LockRequest, Reporter
-from envgen.project.cached import cached_project
-from envgen.resolver.resolve import Unsatisfiable
-from envgen.review import rules_content, rules_repository  # noqa: F401 - they fill the registries
-from envgen.review.registry import CONTENT, READING, REPOSITORY, STALE, LockCase
-from envgen.review.repository import repository_case
-from envgen.review.stale import FILES, made, of_error, stale_of_project
-from envgen.verify.check import RULES as VERIFY_RULES
-from envgen.verify.verify import VerifyRequest, verified
-from envgen.yamlfile.document import parse
+from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
+from envgen.model.findings import Finding
+from envgen.model.layout import FILES, Layout
 
-OWN_RULES: tuple[Rule[Any], ...] = (*READING.values(), *STALE.values(), *CONTENT.values(), *REPOSITORY.values())
-RULES: tuple[Rule[Any], ...] = (*OWN_RULES, *VERIFY_RULES, *LINT_RULES)
-"""Every rule whose findings `check` reports."""
+if TYPE_CHECKING:
+    from envgen.lock.plan import MachineTarget
+    from envgen.model.run import Reporter
 
-_UPDATE = "envgen update {project} --target {target}"
-_TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +93,8 @@ def _facts(layout: Layout, today: date) -> tuple[Finding, ...]:
     try:
         texts = matrix_texts(layout.matrices, shown)
     except BadInput as error:
+        from envgen.review.made import of_error
+
         return (of_error("matrix", error, shown),)
     schemas = (
         path.read_text(encoding="utf-8", errors="replace") for path in sorted(layout.schemas.glob("*.json")) if path.is_file()
@@ -119,6 +105,9 @@ def _facts(layout: Layout, today: date) -> tuple[Finding, ...]:
 
 
 def _lint(layout: Layout, today: date) -> Iterator[Finding]:
+    from envgen.curate.lint.lint import lint_matrices
+    from envgen.review.made import of_error
+
     findings, errors = lint_matrices(layout, today)
     yield from (of_error("matrix", error, layout.shown(layout.matrices)) for error in errors)
     for found in findings:
@@ -138,101 +127,16 @@ def _project(
     files = [layout.target(name, target) / file for target in targets for file in FILES]
     templates = sorted(path for path in layout.templates.glob("**/*") if path.is_file())
     inputs = [(layout.shown(path), digests.of(path)) for path in (project, *templates, *files)]
-    key = key_of("check", matrix.digest, name, *chain.from_iterable(inputs))
+    named = sorted(set(_VARIABLE.findall(digests.text(project))))  # a channel may have `$NAME` in it
+    environment = ((variable, os.environ.get(variable, "")) for variable in named)
+    key = key_of("check", matrix.digest, name, *chain.from_iterable((*inputs, *environment)))
 
     def found() -> tuple[Finding, ...]:
-        stale = tuple(_stale(layout, matrix, name, reporter, machine_target))
-        return (*stale, *_content(layout, matrix, name, stale, digests))
+        from envgen.review.of_project import of_project
 
-    return found() if "$" in digests.text(project) else remembered(tuple, key, found)  # `$NAME`: the environment is an input
+        return tuple(of_project(layout, matrix, name, reporter, machine_target))
 
-
-def _stale(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget) -> Iterator[Finding]:
-    """What is stale, or why it cannot be told."""
-    shown = layout.shown(layout.project(name))
-    try:
-        cached_project(layout, matrix, name)
-    except EnvgenError as error:
-        if not _is_of_a_lock(layout, name, error):
-            yield of_error("project", error, shown, name)
-            return
-    try:
-        yield from stale_of_project(layout, matrix, name, LockRequest(projects=(name,)), reporter, machine_target)
-    except Unsatisfiable as error:
-        yield of_error("project", error, shown, name)
-    except BadInput as error:
-        yield of_error("template", error, shown, name)
-
-
-def _is_of_a_lock(layout: Layout, name: str, error: EnvgenError) -> bool:
-    """Whether reading a project failed in one of its locks, which says what an open target is."""
-    return (
-        isinstance(error.where, Address)
-        and error.where.file.startswith(f"{layout.shown(layout.project(name).parent)}/")
-        and (error.where.file.endswith(LOCK))
-    )
-
-
-def _content(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding], digests: _Digests) -> Iterator[Finding]:
-    """What is wrong with what the locks of a project hold, where they can be read."""
-    unread = {found.target for found in stale if found.rule in READING}
-    known = _known_targets(layout, matrix, name)
-    is_stale = {found.target for found in stale}
-    for target in layout.locked_targets(name):
-        path = layout.target(name, target) / LOCK
-        if target in unread or target not in known:
-            continue
-        try:
-            items = verified(layout, matrix, partial(cached_project, layout, matrix), VerifyRequest(paths=(path,)))
-            if target not in is_stale:
-                yield from _held(layout, matrix, items, name, target, digests.text(path))
-        except BadInput as error:
-            yield of_error("lock", error, layout.shown(path), name, target)
-            continue
-        yield from _verified(items, name, target)
-
-
-def _known_targets(layout: Layout, matrix: Matrix, name: str) -> frozenset[str]:
-    try:
-        return frozenset(row.name for row in cached_project(layout, matrix, name).targets)
-    except EnvgenError:
-        return frozenset()
-
-
-def _verified(items: Iterable[Verified], name: str, target: str) -> Iterator[Finding]:
-    """What `verify` finds."""
-    fix = _UPDATE.format(project=name, target=target)
-    for item in items:
-        for found in (found for found in item.findings if found.rule not in _TOLD_BETTER):
-            at = found.at or Address(item.lock.shown, 1, 1)
-            yield replace(found, at=at, project=name, target=target, fix=fix)
-
-
-def _held(layout: Layout, matrix: Matrix, items: Sequence[Verified], name: str, target: str, text: str) -> Iterator[Finding]:
-    """What the rules about the packages of a lock find."""
-    lock = items[0].lock
-    stamp = read_stamp(text, lock.shown)
-    spec = layout.target(name, target) / SPEC
-    if stamp is None or not spec.is_file():
-        return
-    told, shown = layout.read(spec), layout.shown(spec)
-    case = LockCase(
-        lock=lock,
-        text=text,
-        stamp=stamp,
-        specs={platform: read_specs(told, shown, platform) for platform in lock.platforms},
-        pip=_pip_of(told, shown),
-        channels=cached_project(layout, matrix, name).channels,
-    )
-    yield from (made(rule, at, what, name, target) for rule in CONTENT.values() for at, what in rule.judge(case))
-
-
-def _pip_of(text: str, shown: str) -> tuple[str, ...]:
-    """The pip section of an environment.yml."""
-    data = parse(text, shown).data
-    rows = data.get("dependencies") if isinstance(data, Mapping) else None
-    found = (row.get("pip") for row in rows or () if isinstance(row, Mapping))
-    return tuple(str(item) for items in found for item in items or ())
+    return remembered(tuple, key, found)
 
 
 # --- the repository -------------------------------------------------------------------------------------------------------
@@ -246,6 +150,11 @@ def _repository(layout: Layout, digests: _Digests) -> tuple[Finding, ...]:
     key = key_of("repository", *chain.from_iterable(inputs), *there)
 
     def found() -> tuple[Finding, ...]:
+        from envgen.review import rules_repository  # noqa: F401 - it fills the registry
+        from envgen.review.made import made, of_error
+        from envgen.review.registry import REPOSITORY
+        from envgen.review.repository import repository_case
+
         try:
             case = repository_case(layout, {path: digests.text(path) for path in digests.locks})
         except BadInput as error:

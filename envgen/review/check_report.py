@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envgen.model.findings import Finding
 from envgen.outputs import github, sarif
-from envgen.review.check import RULES, Checked
-from envgen.review.fix import is_fixable
+from envgen.review.check import Checked
+from envgen.review.registry import is_fixable
 
 
-def check_text(findings: Iterable[Finding]) -> str:
+def check_text(findings: Sequence[Finding]) -> str:
     """Every finding: what, where, what brought it, why it matters, and the command that ends it."""
-    because = {rule.name: rule.because for rule in RULES}
-    blocks = []
+    because, blocks = _because(findings), []
     for found in findings:
         about = ", ".join(filter(None, (found.environment, found.platform)))
         lines = [f"{found.severity}: {found.rule}{f' ({about})' if about else ''}: {_what(found)}"]
@@ -25,6 +24,15 @@ def check_text(findings: Iterable[Finding]) -> str:
         lines += [f"    {because[found.rule]}", f"    fix: {found.fix}"]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
+
+
+def _because(findings: Sequence[Finding]) -> Mapping[str, str]:
+    """Why each rule matters; the rules are imported only where something was found."""
+    if not findings:
+        return {}
+    from envgen.review.rules import RULES
+
+    return {rule.name: rule.because for rule in RULES}
 
 
 def _what(found: Finding) -> str:
@@ -38,12 +46,12 @@ def summary(checked: Checked) -> str:
     locks = f"{checked.locks} lock{'s' * (checked.locks != 1)}"
     fixable = sum(map(is_fixable, checked.findings))
     more = f"; `envgen check --fix` ends {fixable} of them without a solve" if fixable else ""
-    return f"{' and '.join(told)} in {locks}{more}" if told else f"Everything agrees: {locks}, {len(RULES)} rules."
+    return f"{' and '.join(told)} in {locks}{more}" if told else f"Everything agrees: {locks}."
 
 
 def check_json(checked: Checked) -> str:
     """The findings as JSON."""
-    because = {rule.name: rule.because for rule in RULES}
+    because = _because(checked.findings)
     rows = [_row(found, because[found.rule]) for found in checked.findings]
     return json.dumps({"ok": not checked.errors, "locks": checked.locks, "findings": rows}, indent=2)
 
@@ -69,6 +77,8 @@ def _row(found: Finding, because: str) -> dict[str, Any]:
 
 def check_sarif(checked: Checked) -> str:
     """SARIF 2.1.0, as code hosts read it for pull requests."""
+    from envgen.review.rules import RULES
+
     return sarif([(found, found.at.file) for found in checked.findings if found.at], RULES, "docs/review.md")
 
 

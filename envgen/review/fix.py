@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from envgen.channels.recorded import recorded_files, read_recorded
-from envgen.files import leftovers, remove_files, remove_leftovers, write_files
+from envgen.channels.recorded import read_recorded, recorded_files
+from envgen.files import leftovers, remove_files, write_files
 from envgen.lock.keep_records import compared, tidy_records
 from envgen.lock.one_writer import one_writer
 from envgen.lock.pipeline import lock
@@ -19,13 +19,8 @@ from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import LockRequest, Reporter
 from envgen.project.cached import cached_project
-from envgen.review.registry import CHECK_FIX
+from envgen.review.registry import is_fixable
 from envgen.review.repository import left_over
-
-
-def is_fixable(found: Finding) -> bool:
-    """Whether `--fix` ends it."""
-    return found.fix == CHECK_FIX
 
 
 def fix(layout: Layout, findings: Sequence[Finding], reporter: Reporter, machine_target: MachineTarget) -> tuple[str, ...]:
@@ -35,7 +30,8 @@ def fix(layout: Layout, findings: Sequence[Finding], reporter: Reporter, machine
     """
     done = [*_rendered(layout, findings, reporter, machine_target)]
     if any(map(is_fixable, findings)):
-        with one_writer(layout, reporter):
+        done += [f"{layout.shown(path)}: removed" for path in leftovers(layout.environments)]
+        with one_writer(layout, reporter):  # which removes what killed runs left
             done += [line for step in _STEPS for line in step(layout, findings)]
     return tuple(done)
 
@@ -80,12 +76,6 @@ def _left(layout: Layout, findings: Sequence[Finding]) -> Iterator[str]:
     yield from (f"{layout.shown(path)}: removed" for path in paths)
 
 
-def _temporary(layout: Layout, _: Sequence[Finding]) -> Iterator[str]:
-    for path in leftovers(layout.environments):
-        yield f"{layout.shown(path)}: removed"
-    remove_leftovers(layout.environments)
-
-
 def _records(layout: Layout, findings: Sequence[Finding]) -> Iterator[str]:
     """The recorded index, with the records that locks name and no others."""
     if any(found.rule in ("record-unneeded", "record-unordered", "target-removed") for found in findings):
@@ -101,4 +91,4 @@ def _records(layout: Layout, findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{layout.shown(layout.index)}: {len(drift.surplus)} record{'s' * (len(drift.surplus) > 1)} removed"
 
 
-_STEPS: tuple[Callable[[Layout, Sequence[Finding]], Iterator[str]], ...] = (_targets, _left, _temporary, _records)
+_STEPS: tuple[Callable[[Layout, Sequence[Finding]], Iterator[str]], ...] = (_targets, _left, _records)

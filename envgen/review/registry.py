@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
-from envgen.channels.recorded import Records
-from envgen.lock.plan import Plan
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Address, Matrix, Platform
+from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, SPEC
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.project import RequestedTarget
@@ -20,6 +20,11 @@ from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.rules import Registry
 from envgen.model.run import Stamp
 
+if TYPE_CHECKING:
+    from envgen.channels.recorded import Records
+    from envgen.lock.plan import Plan
+
+FileKind = Literal["matrix", "project", "template", "lock", "index"]
 RELOCK, CHECK_FIX = "envgen lock {project} --target {target}", "envgen check --fix"
 
 Disagreements = Iterator[tuple[Address, str]]
@@ -146,8 +151,13 @@ class RepositoryCase:
 class ReadError:
     """A file that cannot be read, and what it is."""
 
-    kind: str  # matrix, project, template, lock or index
+    kind: FileKind
     error: EnvgenError
+
+
+def is_fixable(found: Finding) -> bool:
+    """Whether `check --fix` ends a finding."""
+    return found.fix == CHECK_FIX
 
 
 def line_with(word: str, text: str, shown: str) -> Address:

@@ -1,4 +1,4 @@
-"""Reads what the rules about the whole of environments/ look at: the packages of all locks, the recorded index, what is left over."""
+"""Reads what the rules about the whole of environments/ look at: all locked packages, the recorded index, what is left over."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ def _orphans(layout: Layout, locks: Mapping[Path, str]) -> Iterator[Path]:
 
 
 def left_over(layout: Layout) -> tuple[Path, ...]:
-    """The files that envgen made for targets without a lock and without a place in their project: those beside a virtual-packages.yml
-    of its own, where there is no lock.
-    """
+    """The files that envgen made for targets that are gone: a virtual-packages.yml of its own without a lock, and what is beside it."""
     found = (path.parent for path in sorted(layout.environments.glob(f"*/*/{VIRTUAL}")) if not (path.parent / LOCK).exists())
     ours = (folder for folder in found if not folder.is_symlink() and _OURS in layout.read(folder / VIRTUAL).partition("\n")[0])
     return tuple(folder / name for folder in ours for name in (SPEC, VIRTUAL) if (folder / name).is_file())

@@ -1,4 +1,4 @@
-"""The rules about what a lock chose: is it there, and do the project and the facts still allow it?"""
+"""The rules about what a lock chose: that it is there, and that the project and the facts still allow it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules about what a lock holds: each package that is requested, no package without a reason, and a stamp that tells the truth."""
+"""The rules about what a lock holds: each package that is requested, none without a reason, and a stamp that is right."""
 
 from __future__ import annotations
 

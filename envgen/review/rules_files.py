@@ -1,4 +1,4 @@
-"""The rules about the files of a target whose choice is still allowed: are they what its inputs make?"""
+"""The rules about the files of a target whose choice is still allowed: that they are what its inputs make."""
 
 from __future__ import annotations
 
@@ -155,17 +155,17 @@ def template_changed(case: TargetCase) -> Disagreements:
 def request_changed(case: TargetCase) -> Disagreements:
     """The digest of what the solver was asked, where nothing that environment.yml could say has changed."""
     same = all(not _differs(case, file.name) for file in case.rendered)
-    held, stamp = case.held, case.stamp
-    if held and stamp and stamp.cells and same and not case.is_settled:
-        if as_of(stamp.exclude_newer, held.project.exclude_newer) and set(held.platforms) == set(stamp.downloads):
-            told = "the bounds, or the packages of another CUDA that are excluded, are not those that it was solved with"
-            yield case.plan.project.at(""), told
+    others = (platform_not_locked, platform_not_requested, lock_old, date_not_locked)
+    if case.rendered and same and not case.is_settled and not any(found for check in others for found in check(case)):
+        told = "the bounds, or the packages of another CUDA that are excluded, are not those that it was solved with"
+        yield case.plan.project.at(""), told
 
 
 @rule("requirements-changed", "The files are not what the project, the matrices and the templates make now.", fix=RELOCK)
 def requirements_changed(case: TargetCase) -> Disagreements:
     """What environment.yml says apart from its specs and channels: its name, its platforms, the platform of a spec."""
-    if not case.is_of_these_inputs and _differs(case, SPEC):
+    platforms = (platform_not_locked, platform_not_requested)
+    if not case.is_of_these_inputs and _differs(case, SPEC) and not any(found for check in platforms for found in check(case)):
         old, new = _data(case, SPEC)
         if all(read(old) == read(new) for read in (_specs, _pip, lambda data: _listed(data, "channels"))):
             yield case.requested.at, f"the requirements changed: {SPEC} says something else"

@@ -6,22 +6,23 @@ Nothing is solved, nothing written, no index asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import chain
 
 from envgen.formats import conda_lock
+from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
 from envgen.lock.render import digest
 from envgen.lock.stale import stale_targets
-from envgen.model.errors import BadInput, EnvgenError
+from envgen.matrix.cached import cached_matrix
+from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix
 from envgen.model.findings import Finding
-from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout
-from envgen.model.rules import Rule
+from envgen.model.layout import FILES, LOCK, Layout
 from envgen.model.run import LockRequest, Reporter
-from envgen.review import rules_choices, rules_files, rules_reading  # noqa: F401 - they fill the registries
-from envgen.review.registry import CHECK_FIX, READING, RELOCK, STALE, ReadError, TargetCase
+from envgen.review import rules_choices, rules_files  # noqa: F401 - they fill the registry
+from envgen.review.made import made, of_error
+from envgen.review.registry import CHECK_FIX, RELOCK, STALE, TargetCase
 
-FILES = (LOCK, SPEC, VIRTUAL)
 _REMOVED = "target-removed"
 
 
@@ -35,6 +36,13 @@ def _target_removed(_: TargetCase) -> Iterator[tuple[Address, str]]:
 def _inputs_changed(_: TargetCase) -> Iterator[tuple[Address, str]]:
     """What is left where no other rule says what changed."""
     yield from ()
+
+
+def stale(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Finding, ...]:
+    """What is stale of the requested targets of the requested projects. Raises what `stale_of_project` raises."""
+    matrix = cached_matrix(layout)
+    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target) for name in project_names(layout, request))
+    return tuple(chain.from_iterable(found))
 
 
 def stale_of_project(
@@ -66,13 +74,6 @@ def unreadable(layout: Layout, project: str) -> Iterator[Finding]:
             yield of_error("lock", error, layout.shown(path), project, target)
 
 
-def of_error(kind: str, error: EnvgenError, file: str, project: str = "", target: str = "") -> Finding:
-    """The finding about a file that cannot be read."""
-    rule = next(rule for rule in READING.values() if rule.judge(ReadError(kind, error)))
-    at = error.where if isinstance(error.where, Address) else Address(file, 1, 1)
-    return made(rule, at, error.what.splitlines()[0], project, target)
-
-
 def _of_target(layout: Layout, matrix: Matrix, found: Plan, target: str) -> Iterable[Finding]:
     case = _case(layout, matrix, found, target)
     findings = [made(rule, at, text, found.project.name, target) for rule in STALE.values() for at, text in rule.judge(case)]
@@ -92,20 +93,4 @@ def _case(layout: Layout, matrix: Matrix, found: Plan, target: str) -> TargetCas
         texts={name: layout.read(folder / name) for name in FILES if (folder / name).is_file()},
         rendered=files,
         wanted=digest(held, files, layout.templates) if held and files else "",
-    )
-
-
-def made(rule: Rule[Any], at: Address, text: str, project: str = "", target: str = "") -> Finding:
-    """A finding of a rule, with the command that ends it."""
-    words = {"project": project, "target": target, "file": at.file, "folder": at.file.rsplit("/", 2)[0]}
-    return Finding(
-        rule=rule.name,
-        severity=rule.severity,
-        platform="",
-        package="",
-        text=text,
-        at=at,
-        project=project,
-        target=target,
-        fix=rule.fix.format(**words),
     )

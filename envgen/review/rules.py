@@ -1,0 +1,14 @@
+"""Every rule whose findings `check` reports: its own, those of `verify`, and those of `matrix lint`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envgen.curate.lint.lint import RULES as LINT_RULES
+from envgen.model.rules import Rule
+from envgen.review import rules_content, rules_repository, stale  # noqa: F401 - they fill the registries
+from envgen.review.registry import CONTENT, READING, REPOSITORY, STALE
+from envgen.verify.check import RULES as VERIFY_RULES
+
+OWN_RULES: tuple[Rule[Any], ...] = (*READING.values(), *STALE.values(), *CONTENT.values(), *REPOSITORY.values())
+RULES: tuple[Rule[Any], ...] = (*OWN_RULES, *VERIFY_RULES, *LINT_RULES)
