@@ -54,20 +54,21 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
         matrix = cached_matrix(layout)
     except BadInput:  # which is among the findings about the facts
         return Checked(facts, 0)
-    digests = _Digests(layout)
+    digests = Digests(layout)
     told = partial(_project, layout, matrix, reporter, machine_target, digests)
     projects = tuple(found for name in names or layout.projects() for found in told(name))
     locks = [path for path in digests.locks if not names or path.parent.parent.name in names]
     return Checked((*(() if names else facts), *projects, *(() if names else _repository(layout, digests))), len(locks))
 
 
-class _Digests:
+class Digests:
     """The digests of the files below environments/, each read once."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._found: dict[Path, str] = {}
         self.locks = layout.locks()
+        self.templates = sorted(path for path in layout.templates.glob("**/*") if path.is_file())
 
     def text(self, path: Path) -> str:
         """The text of a file; "" for one that is missing or cannot be read: whoever needs it says so."""
@@ -120,29 +121,46 @@ def _lint(layout: Layout, today: date) -> Iterator[Finding]:
 
 
 def _project(
-    layout: Layout, matrix: Matrix, reporter: Reporter, machine_target: MachineTarget, digests: _Digests, name: str
+    layout: Layout, matrix: Matrix, reporter: Reporter, machine_target: MachineTarget, digests: Digests, name: str
 ) -> tuple[Finding, ...]:
     """What disagrees in one project; from the cache where none of its files and none of the facts has changed."""
-    project, targets = layout.known_project(name), layout.locked_targets(name)
-    files = [layout.target(name, target) / file for target in targets for file in FILES]
-    templates = sorted(path for path in layout.templates.glob("**/*") if path.is_file())
-    inputs = [(layout.shown(path), digests.of(path)) for path in (project, *templates, *files)]
-    named = sorted(set(_VARIABLE.findall(digests.text(project))))  # a channel may have `$NAME` in it
-    environment = ((variable, os.environ.get(variable, "")) for variable in named)
-    key = key_of("check", matrix.digest, name, *chain.from_iterable((*inputs, *environment)))
+    stale = stale_now(layout, matrix, name, reporter, machine_target, digests)
 
     def found() -> tuple[Finding, ...]:
-        from envgen.review.of_project import of_project
+        from envgen.review.of_project import of_locks
 
-        return tuple(of_project(layout, matrix, name, reporter, machine_target))
+        return tuple(of_locks(layout, matrix, name, stale))
 
-    return remembered(tuple, key, found)
+    return (*stale, *remembered(tuple, key_of("locks", _inputs(layout, matrix, name, digests)), found))
+
+
+def stale_now(
+    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, digests: Digests
+) -> tuple[Finding, ...]:
+    """What is stale of a project, or why that cannot be told; from the cache where nothing that decides it has changed."""
+
+    def found() -> tuple[Finding, ...]:
+        from envgen.review.of_project import stale_or_why
+
+        return tuple(stale_or_why(layout, matrix, name, reporter, machine_target))
+
+    return remembered(tuple, key_of("stale", _inputs(layout, matrix, name, digests)), found)
+
+
+def _inputs(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> str:
+    """The digest of all that decides what is found in a project."""
+    project, targets = layout.known_project(name), layout.locked_targets(name)
+    files = (layout.target(name, target) / file for target in targets for file in FILES)
+    inputs = ((layout.shown(path), digests.of(path)) for path in (project, *digests.templates, *files))
+    named = sorted(set(_VARIABLE.findall(digests.text(project))))  # a channel may have `$NAME` in it
+    environment = ((variable, os.environ.get(variable, "")) for variable in named)
+    return key_of(matrix.digest, name, *chain.from_iterable((*inputs, *environment)))
 
 
 # --- the repository -------------------------------------------------------------------------------------------------------
 
 
-def _repository(layout: Layout, digests: _Digests) -> tuple[Finding, ...]:
+def _repository(layout: Layout, digests: Digests) -> tuple[Finding, ...]:
     """What disagrees between all locks and the recorded index, and what is left over."""
     index = sorted(path for path in layout.index.glob("**/*.json") if path.is_file())
     inputs = ((layout.shown(path), digests.of(path)) for path in (*digests.locks, *index))

@@ -1,4 +1,4 @@
-"""What disagrees in one project: what is stale of it, and what is wrong with the locks that are not."""
+"""What disagrees in one project: what is stale of it, and what is wrong with its locks."""
 
 from __future__ import annotations
 
@@ -27,15 +27,8 @@ _UPDATE = "envgen update {project} --target {target}"
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
 
 
-def of_project(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget) -> Iterator[Finding]:
-    """Everything that disagrees in a project."""
-    stale = tuple(_stale(layout, matrix, name, reporter, machine_target))
-    yield from stale
-    yield from _content(layout, matrix, name, stale)
-
-
-def _stale(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget) -> Iterator[Finding]:
-    """What is stale, or why it cannot be told."""
+def stale_or_why(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget) -> Iterator[Finding]:
+    """What is stale of a project, or why that cannot be told."""
     shown = layout.shown(layout.project(name))
     try:
         cached_project(layout, matrix, name)
@@ -60,7 +53,7 @@ def _is_of_a_lock(layout: Layout, name: str, error: EnvgenError) -> bool:
     )
 
 
-def _content(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]) -> Iterator[Finding]:
+def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]) -> Iterator[Finding]:
     """What is wrong with what the locks of a project hold, where they can be read."""
     unread = {found.target for found in stale if found.rule in READING}
     known = _known_targets(layout, matrix, name)

@@ -81,7 +81,7 @@ def _orphans(layout: Layout, locks: Mapping[Path, str]) -> Iterator[Path]:
 
 
 def left_over(layout: Layout) -> tuple[Path, ...]:
-    """The files that envgen made for targets that are gone: a virtual-packages.yml of its own without a lock, and what is beside it."""
+    """What envgen made for targets that are gone: each virtual-packages.yml of its own without a lock, and what is beside it."""
     found = (path.parent for path in sorted(layout.environments.glob(f"*/*/{VIRTUAL}")) if not (path.parent / LOCK).exists())
     ours = (folder for folder in found if not folder.is_symlink() and _OURS in layout.read(folder / VIRTUAL).partition("\n")[0])
     return tuple(folder / name for folder in ours for name in (SPEC, VIRTUAL) if (folder / name).is_file())

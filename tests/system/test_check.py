@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -15,12 +14,10 @@ from system.channel import EVERYTHING, PROJECT, PYTHONS, build, of_python
 
 from envgen.cli.options import best_here
 from envgen.lock.pipeline import lock
-from envgen.model.findings import Finding
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest
 from envgen.review.check import Checked, check
 from envgen.review.fix import fix
-from envgen.review.registry import is_fixable
 from envgen.review.rules import OWN_RULES, RULES
 
 TODAY = date(2026, 6, 1)
@@ -164,7 +161,7 @@ BREAKS: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "matrices/pytorch.yaml",
         "the matrices no longer allow what is locked",
     ),
-    "framework-not-requested": (edit(FILE, r'frameworks: .*?\n', "frameworks: {}\n"), LOCK, "pytorch is locked, and not requested"),
+    "framework-not-requested": (edit(FILE, r"frameworks: .*?\n", "frameworks: {}\n"), LOCK, "pytorch is locked, and not requested"),
     "platform-not-locked": (edit(FILE, "osx-arm64", "osx-arm64, win-64"), FILE, "win-64 is requested, and not locked"),
     "platform-not-requested": (edit(FILE, ", osx-arm64", ""), LOCK, "osx-arm64 is locked, and not requested"),
     "lock-old": (edit(LOCK, r"    envgen-cells:.*?\n(?=package:|    envgen)", ""), LOCK, "an older envgen wrote this lock"),
@@ -197,7 +194,7 @@ BREAKS: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "the template changed",
     ),
     "requirements-changed": (
-        steps(edit(f"{CPU}/environment.yml", "name: p-cpu", "name: q-cpu"), edit(LOCK, r"envgen-wanted: \w+", "envgen-wanted: 0")),
+        steps(edit(f"{CPU}/environment.yml", "name: p-cpu", "name: q-cpu"), edit(LOCK, r"envgen-wanted: \w+", f"envgen-wanted: {'a' * 64}")),
         FILE,
         "environment.yml says something else",
     ),
@@ -217,7 +214,9 @@ BREAKS: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "`einops` is requested, and no package einops is locked",
     ),
     "spec-unmet": (
-        steps(edit(LOCK, "pytorch-2.7.1-", "pytorch-2.6.0-"), edit(LOCK, r"(- name: pytorch\n  version: )2.7.1", r"\g<1>2.6.0"), seal),
+        steps(
+            edit(LOCK, "pytorch-2.7.1-", "pytorch-2.6.0-"), edit(LOCK, r"(- name: pytorch\n  version: )2.7.1", r"\g<1>2.6.0"), seal
+        ),
         LOCK,
         "pytorch 2.6.0 .* is locked, and `pytorch 2.7.1",
     ),
