@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 from envgen import __version__
-from envgen.cli import check, doctor, edit, init, install, lock, matrix, probe, resolve, verify
+from envgen.cli import check, doctor, edit, impact, init, install, lock, matrix, probe, resolve, verify
 from envgen.cli.console import echo
 from envgen.cli.options import root_option
 from envgen.model.errors import BadInput, EnvgenError
@@ -33,7 +33,7 @@ def main(root: Path | None) -> None:
 
 _WRITE = (lock.lock, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
 _FACTS = (matrix.matrix,)
-_CHECK = (check.check, verify.verify, doctor.doctor, probe.probe)
+_CHECK = (check.check, impact.impact, verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_)
 for command in (*_WRITE, *_FACTS, *_CHECK, *_USE):
     main.add_command(command)

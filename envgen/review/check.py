@@ -131,7 +131,7 @@ def _project(
 
         return tuple(of_locks(layout, matrix, name, stale))
 
-    return (*stale, *remembered(tuple, key_of("locks", _inputs(layout, matrix, name, digests)), found))
+    return (*stale, *remembered(tuple, key_of("locks", inputs_of(layout, matrix, name, digests)), found))
 
 
 def stale_now(
@@ -144,10 +144,10 @@ def stale_now(
 
         return tuple(stale_or_why(layout, matrix, name, reporter, machine_target))
 
-    return remembered(tuple, key_of("stale", _inputs(layout, matrix, name, digests)), found)
+    return remembered(tuple, key_of("stale", inputs_of(layout, matrix, name, digests)), found)
 
 
-def _inputs(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> str:
+def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> str:
     """The digest of all that decides what is found in a project."""
     project, targets = layout.known_project(name), layout.locked_targets(name)
     files = (layout.target(name, target) / file for target in targets for file in FILES)

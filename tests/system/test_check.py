@@ -194,7 +194,10 @@ BREAKS: dict[str, tuple[Callable[[Path], None], str, str]] = {
         "the template changed",
     ),
     "requirements-changed": (
-        steps(edit(f"{CPU}/environment.yml", "name: p-cpu", "name: q-cpu"), edit(LOCK, r"envgen-wanted: \w+", f"envgen-wanted: {'a' * 64}")),
+        steps(
+            edit(f"{CPU}/environment.yml", "name: p-cpu", "name: q-cpu"),
+            edit(LOCK, r"envgen-wanted: \w+", f"envgen-wanted: {'a' * 64}"),
+        ),
         FILE,
         "environment.yml says something else",
     ),
