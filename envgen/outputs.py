@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -12,20 +12,20 @@ from envgen import __version__
 from envgen.model.findings import Finding
 from envgen.model.rules import Rule
 
-Placed = tuple[Finding, str]
+FindingAt = tuple[Finding, str]
 """A finding, and the file that it is about."""
 
 _BRACKETS = re.compile(r"[\\\[\]]")  # SARIF 2.1.0, 3.11.6: in a message, text in brackets is a link
 
 
-def sarif(rows: Iterable[Placed], rules: Sequence[Rule[Any]], page: str) -> str:
-    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/); `page` has a section for each rule."""
+def sarif(rows: Iterable[FindingAt], rules: Sequence[Rule[Any]], pages: Mapping[str, str]) -> str:
+    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/); `pages` says where each rule is explained."""
     order = {rule.name: place for place, rule in enumerate(rules)}
     described = [
         {
             "id": rule.name,
             "shortDescription": {"text": rule.because},
-            "help": {"text": f"{page}, section {rule.name}"},
+            "help": {"text": pages[rule.name]},
             "defaultConfiguration": {"level": rule.severity},
         }
         for rule in rules
@@ -60,7 +60,7 @@ def _sentence(found: Finding) -> str:
     return f"{': '.join(filter(None, (found.platform, found.package, found.text)))}{chain}"
 
 
-def github(rows: Iterable[Placed]) -> str:
+def github(rows: Iterable[FindingAt]) -> str:
     """Workflow commands: one annotation for each finding, at its line."""
     return "\n".join(_annotation(found, file) for found, file in rows)
 

@@ -113,7 +113,13 @@ def _lint(layout: Layout, today: date) -> Iterator[Finding]:
     yield from (of_error("matrix", error, layout.shown(layout.matrices)) for error in errors)
     for found in findings:
         yield Finding(
-            rule=found.rule, severity=found.severity, platform="", package="", text=found.text, at=found.at, fix=found.hint
+            rule=f"lint-{found.rule}",
+            severity=found.severity,
+            platform="",
+            package="",
+            text=found.text,
+            at=found.at,
+            fix=found.hint,
         )
 
 

@@ -77,9 +77,9 @@ def _row(found: Finding, because: str) -> dict[str, Any]:
 
 def check_sarif(checked: Checked) -> str:
     """SARIF 2.1.0, as code hosts read it for pull requests."""
-    from envgen.review.rules import RULES
+    from envgen.review.rules import PAGES, RULES
 
-    return sarif([(found, found.at.file) for found in checked.findings if found.at], RULES, "docs/review.md")
+    return sarif([(found, found.at.file) for found in checked.findings if found.at], RULES, PAGES)
 
 
 def check_github(checked: Checked) -> str:

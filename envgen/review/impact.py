@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envgen.cache import key_of, remembered
+from envgen.lock.hold import BUILD, framework_of
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
@@ -149,15 +150,21 @@ def _moves(before: TargetState, after: TargetState, matrix: Matrix) -> Iterator[
         yield Move(what="target", old=before.name, new=after.name)
     if before.cuda != after.cuda:
         yield Move(what="CUDA", old=before.cuda, new=after.cuda)
-    yield from _versions(before.chosen, after.chosen, matrix)
+    yield from _versions(_built(before, after), _built(after, before), matrix)
     yield from (Move(what="platform", old=row, new="") for row in before.asked if row not in after.asked)
     yield from (Move(what="platform", old="", new=row) for row in after.asked if row not in before.asked)
+
+
+def _built(state: TargetState, other: TargetState) -> Mapping[str, str]:
+    """What is chosen, with the CUDA of builds that are for that of the target, where the other side's are not."""
+    own = {name: state.cuda for name in other.chosen if name not in state.chosen and BUILD in name}
+    return {**state.chosen, **{name: cuda for name, cuda in own.items() if framework_of(name) in state.chosen}}
 
 
 def _versions(old: Mapping[str, str], new: Mapping[str, str], matrix: Matrix) -> Iterator[Move]:
     for name in dict.fromkeys((*old, *new)):
         if old.get(name) != new.get(name):
-            what = name.replace("-build", " for CUDA")
+            what = name.replace(BUILD, " for CUDA")
             yield Move(what=what, old=old.get(name, ""), new=new.get(name, ""), why=_gone(matrix, name, old.get(name)))
 
 

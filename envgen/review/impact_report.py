@@ -14,7 +14,7 @@ _SHOWN = 6  # environments that are named in one line of text
 _LONGEST = 65_000  # characters of a comment that code hosts accept
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
 
-Group = tuple[str, tuple[str, ...]]
+SameChange = tuple[str, tuple[str, ...]]
 """What happens to some environments, in words, and the environments."""
 
 
@@ -35,7 +35,7 @@ def _named(names: tuple[str, ...]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def groups(found: Impact) -> list[Group]:
+def groups(found: Impact) -> list[SameChange]:
     """The same change of several targets once, the gravest first."""
     told: dict[tuple[int, str, str], dict[str, None]] = {}
     for row in found.targets:
@@ -77,7 +77,7 @@ def _moved(move: Move, *, would: bool) -> str:
     s = "" if would else "{s}"
     what, old, new = (text.replace("{", "{{").replace("}", "}}") for text in (move.what, move.old, move.new))
     if what == "asked":
-        return f"asks for `{new}`" if new else f"does not ask for `{old}`"
+        return f"ask{s} for `{new}`" if new else f"no longer ask{s} for `{old}`"
     if old and new:
         return f"move{s} from {what} {old} to {new}"
     return f"get{s} {what} {new}" if new else f"lose{s} {what} {old}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from envgen.curate.lint.lint import RULES as LINT_RULES
@@ -11,4 +13,11 @@ from envgen.review.registry import CONTENT, READING, REPOSITORY, STALE
 from envgen.verify.check import RULES as VERIFY_RULES
 
 OWN_RULES: tuple[Rule[Any], ...] = (*READING.values(), *STALE.values(), *CONTENT.values(), *REPOSITORY.values())
-RULES: tuple[Rule[Any], ...] = (*OWN_RULES, *VERIFY_RULES, *LINT_RULES)
+_LINT: tuple[Rule[Any], ...] = tuple(replace(rule, name=f"lint-{rule.name}") for rule in LINT_RULES)
+RULES: tuple[Rule[Any], ...] = (*OWN_RULES, *VERIFY_RULES, *_LINT)
+PAGES: Mapping[str, str] = {
+    rule.name: f"{page}, {rule.name.removeprefix('lint-')}"
+    for page, rules in (("docs/review.md", OWN_RULES), ("docs/verify.md", VERIFY_RULES), ("docs/matrices.md", _LINT))
+    for rule in rules
+}
+"""Where each rule is explained."""

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from envgen.model.facts import driver_text
 from envgen.model.findings import Finding, Verified
-from envgen.outputs import Placed, github, sarif
+from envgen.outputs import FindingAt, github, sarif
 from envgen.table import grouped
 from envgen.verify.check import RULES
 
@@ -108,7 +108,7 @@ def _finding(found: Finding) -> dict[str, Any]:
 
 def verify_sarif(items: Iterable[Verified]) -> str:
     """SARIF 2.1.0, as code hosts read it for pull requests."""
-    return sarif(_placed(items), RULES, "docs/verify.md")
+    return sarif(_placed(items), RULES, {rule.name: f"docs/verify.md, section {rule.name}" for rule in RULES})
 
 
 def verify_github(items: Iterable[Verified]) -> str:
@@ -116,6 +116,6 @@ def verify_github(items: Iterable[Verified]) -> str:
     return github(_placed(items))
 
 
-def _placed(items: Iterable[Verified]) -> list[Placed]:
+def _placed(items: Iterable[Verified]) -> list[FindingAt]:
     """Every finding and the file that it is about."""
     return [(found, found.at.file if found.at else item.lock.shown) for item in items for found in item.findings]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -9,16 +10,23 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from click import UsageError
+from click.exceptions import Exit
+from click.testing import CliRunner, Result
 from conftest import REPO, clean_environment, repository
 from system.channel import EVERYTHING, PROJECT, PYTHONS, build, of_python
 
+from envgen.cli.main import main
 from envgen.cli.options import best_here
 from envgen.lock.pipeline import lock
+from envgen.model.errors import CheckFailed, EnvgenError
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest
 from envgen.review.check import Checked, check
 from envgen.review.fix import fix
+from envgen.review.registry import READING, STALE
 from envgen.review.rules import OWN_RULES, RULES
+from envgen.review.stale import stale
 
 TODAY = date(2026, 6, 1)
 CPU, CUDA, FILE = "environments/p/cpu", "environments/p/cu126", "environments/p/project.yaml"
@@ -282,3 +290,162 @@ def test_what_needs_no_solve_is_fixed(root: Path, locked: Path, rule: str) -> No
     BREAKS[rule][0](root)
     assert fixed(root, checked(root))
     assert [row.rule for row in checked(root).findings if row.rule == rule] == []
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+def test_lock_check_says_what_check_says_of_stale_locks(root: Path, rule: str) -> None:
+    """One question, one answer: a target is stale for `check` exactly if `lock` would write it again."""
+    BREAKS[rule][0](root)
+    layout = Layout(root.resolve())
+    if not layout.projects():
+        return
+    names = {"matrix-unreadable", "unsatisfiable", "project-unreadable", "template-unreadable"}
+    found = checked(root)
+    if names & {row.rule for row in found.findings}:
+        with pytest.raises(EnvgenError):
+            stale(layout, LockRequest(), Silent(), best_here)
+        return
+    told = {(row.target, row.text) for row in found.findings if row.rule in STALE or (row.rule in READING and row.target)}
+    assert {(row.target, row.text) for row in stale(layout, LockRequest(), Silent(), best_here)} == told
+
+
+def test_a_lock_that_follows_makes_everything_agree_again(root: Path, locked: Path) -> None:
+    edit(FILE, "einops", "pip")(root)
+    assert checked(root).errors
+    lock(Layout(root), LockRequest(index_folder=locked.parent / "index"), Silent(), best_here)
+    assert checked(root) == Checked((), 2)
+
+
+def test_what_would_need_a_solve_is_left_alone(root: Path) -> None:
+    edit(FILE, "einops", "einops >=0.7")(root)
+    remove(f"{CUDA}/environment.yml")(root)
+    before = {path: path.read_bytes() for path in (root / "environments").rglob("*") if path.is_file()}
+    assert fixed(root, checked(root)) == ()
+    assert {path: path.read_bytes() for path in (root / "environments").rglob("*") if path.is_file()} == before
+
+
+def test_a_fix_keeps_every_package(root: Path) -> None:
+    edit("templates/environment.yml.j2", r"\A", "# A new line.\n")(root)
+    before = (root / LOCK).read_text().partition("\npackage:")[2]
+    assert fixed(root, checked(root))
+    assert (root / LOCK).read_text().partition("\npackage:")[2] == before
+    assert (root / CPU / "environment.yml").read_text().startswith("# A new line.")
+    assert checked(root) == Checked((), 2)
+
+
+def test_a_link_or_a_foreign_file_in_the_folder_of_a_target_is_not_removed(root: Path) -> None:
+    write("environments/p/mine/environment.yml", "name: mine\n")(root)
+    write("environments/p/mine/virtual-packages.yml", "subdirs: {}\n")(root)
+    assert checked(root) == Checked((), 2)
+    another_index(root)
+    fixed(root, checked(root))
+    assert (root / "environments/p/mine/environment.yml").is_file()
+
+
+def test_what_is_remembered_is_forgotten_when_any_input_changes(root: Path) -> None:
+    assert checked(root) == Checked((), 2)
+    write(FILE, TEXT + "# a comment\n")(root)
+    assert checked(root) == Checked((), 2)
+    remove(f"{CPU}/environment.yml")(root)
+    assert [row.rule for row in checked(root).findings] == ["environment-missing"]
+
+
+def test_one_project_is_checked_alone(root: Path) -> None:
+    edit(RECORDS, r"\Z", "\n")(root)
+    write("environments/q/project.yaml", "nonsense: true\n")(root)
+    assert checked(root, "p") == Checked((), 2)
+    assert {row.rule for row in checked(root, "q").findings} == {"project-unreadable"}
+
+
+# --- the command ----------------------------------------------------------------------------------------------------------
+
+
+def run(root: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["--root", str(root), *words], standalone_mode=False)
+
+
+def test_the_command_prints_what_where_why_and_what_to_do(root: Path) -> None:
+    assert (run(root, "check").return_value or 0, run(root, "check").stdout) == (0, "")
+    edit(FILE, r'">=3.11,<3.13"', '"3.11"')(root)
+    done = run(root, "check")
+    assert isinstance(done.exception, Exit) or done.exit_code == 1 or done.return_value == 1
+    assert done.stdout.startswith(
+        "error: python-not-allowed (p-cpu): python 3.12 is locked, and 3.11 is requested\n"
+        f"    at {FILE}:1:9\n"
+        "    The lock has a Python that the project does not request.\n"
+        "    fix: envgen lock p --target cpu\n"
+    )
+    assert "2 errors in 2 locks" in done.stderr
+
+
+def test_the_command_fixes_and_checks_again(root: Path) -> None:
+    remove(f"{CPU}/environment.yml")(root)
+    done = run(root, "check", "--fix")
+    assert "environments/p/cpu: made again, with the packages that were locked" in done.stderr
+    assert "Everything agrees: 2 locks." in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_findings_as_json_sarif_and_annotations(root: Path) -> None:
+    edit(FILE, "2.7", "2.6")(root)
+    data = json.loads(run(root, "check", "--json").stdout)
+    (first, _) = data["findings"]
+    assert (data["ok"], data["locks"], first["rule"], first["line"]) == (False, 2, "framework-not-allowed", 2)
+    assert (first["project"], first["target"], first["file"], first["fix"]) == ("p", "cpu", FILE, "envgen lock p --target cpu")
+    log = json.loads(run(root, "check", "--sarif").stdout)["runs"][0]
+    described = [rule["id"] for rule in log["tool"]["driver"]["rules"]]
+    assert len(described) == len(set(described))
+    assert [described[row["ruleIndex"]] for row in log["results"]] == ["framework-not-allowed"] * 2
+    assert len({row["partialFingerprints"]["envgen/v1"] for row in log["results"]}) == 2
+    assert run(root, "check", "--github").stdout.startswith(
+        f"::error file={FILE},line=2,title=envgen framework-not-allowed::pytorch 2.7.1 is locked, and 2.6 is requested\n"
+    )
+    with pytest.raises(UsageError):
+        raise run(root, "check", "--json", "--sarif").exception or AssertionError
+
+
+def test_a_name_cannot_give_orders_to_a_terminal_or_a_workflow(root: Path) -> None:
+    """The text of a file that is checked stays text: control characters are shown by number, line breaks by %0A."""
+    write(f"{CPU}/environment.yml", 'name: p\ndependencies:\n  - "x\\e[31m\\n::error::y"\n')(root)
+    for form in ((), ("--json",), ("--github",)):
+        done = run(root, "check", *form)
+        assert "\x1b" not in done.stdout
+        orders = [line for line in done.stdout.splitlines() if line.lstrip().startswith("::")]
+        assert all(line.startswith(("::error file=", "::warning file=")) for line in orders)
+
+
+def test_the_page_has_a_row_for_every_rule() -> None:
+    page = (REPO / "docs" / "review.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == {rule.name for rule in OWN_RULES}
+
+
+# --- the commands that use locks ------------------------------------------------------------------------------------------
+
+
+def test_install_refuses_a_stale_lock_and_takes_it_with_an_option(root: Path) -> None:
+    edit(FILE, "einops", "einops >=0.7")(root)
+    done = run(root, "install", "p", "--target", "cpu", "--dry-run")
+    assert isinstance(done.exception, CheckFailed)
+    assert "p-cpu: its lock is stale: `einops >=0.7` is requested, and not locked" in str(done.exception)
+    assert "envgen lock p --target cpu" in done.exception.hint
+    assert not run(root, "install", "p", "--target", "cpu", "--dry-run", "--stale").exception
+    edit(FILE, "einops >=0.7", "einops")(root)
+    assert not run(root, "install", "p", "--target", "cpu", "--dry-run").exception
+
+
+def test_install_says_where_it_cannot_tell(root: Path) -> None:
+    write(FILE, TEXT + "nonsense: true\n")(root)
+    done = run(root, "install", "p", "--target", "cpu", "--dry-run")
+    assert not done.exception
+    assert "whether the locks are stale cannot be told: p: " in done.stderr
+
+
+def test_list_and_doctor_name_stale_locks(root: Path) -> None:
+    edit(FILE, r'">=3.11,<3.13"', '"3.11"')(root)
+    assert [(row["target"], row["stale"]) for row in json.loads(run(root, "list", "--json").stdout)] == [
+        (target, "python 3.12 is locked, and 3.11 is requested") for target in ("cpu", "cu126")
+    ]
+    assert re.search(r"p\s+cpu\s+stale", run(root, "list").stdout)
+    told = " ".join(run(root, "doctor").stdout.split())
+    assert "but its lock is stale: python 3.12 is locked, and 3.11 is requested" in told
+    assert "-> lock it again: envgen lock p --target cpu" in told
