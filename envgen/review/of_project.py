@@ -67,7 +67,8 @@ def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]
             if target not in is_stale:
                 yield from _held(layout, matrix, items, name, target, layout.read(path))
         except BadInput as error:
-            yield of_error("lock", error, layout.shown(path), name, target)
+            if target not in is_stale:  # else it is a file beside the lock, which is reported
+                yield of_error("lock", error, layout.shown(path), name, target)
             continue
         yield from _verified(items, name, target)
 

@@ -159,7 +159,7 @@ def test_a_new_release_moves_nothing_until_an_update(root: Path, committed: Path
     shutil.rmtree(root / "environments/p/cpu")
     lock(Layout(root), LockRequest(index_folder=committed.parent / "index"), Silent(), best_here)
     Repository(root).git("checkout", "HEAD~1", "--", PYTORCH)
-    assert told(root) == ["  2 with `envgen update` would move from pytorch 2.6.0 to 2.7.1: p-cpu, p-cu126"]
+    assert told(root) == ["  2 with `envgen update` would move from pytorch 2.7.0 to 2.7.1: p-cpu, p-cu126"]
     assert not run(root, "--exit-code").exception
 
 
