@@ -49,16 +49,16 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     """Everything that disagrees: in the facts, in each project, in the recorded index. With `names` only what is about these
     projects.
     """
-    facts = _facts(layout, today)
     try:
         matrix = cached_matrix(layout)
     except BadInput:  # which is among the findings about the facts
-        return Checked(facts, 0)
+        return Checked(_facts(layout, today), 0)
     digests = Digests(layout)
     told = partial(_project, layout, matrix, reporter, machine_target, digests)
     projects = tuple(found for name in names or layout.projects() for found in told(name))
-    locks = [path for path in digests.locks if not names or path.parent.parent.name in names]
-    return Checked((*(() if names else facts), *projects, *(() if names else _repository(layout, digests))), len(locks))
+    if names:
+        return Checked(projects, sum(path.parent.parent.name in names for path in digests.locks))
+    return Checked((*_facts(layout, today), *projects, *_repository(layout, digests)), len(digests.locks))
 
 
 class Digests:

@@ -33,7 +33,7 @@ def stale_or_why(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, 
     try:
         cached_project(layout, matrix, name)
     except EnvgenError as error:
-        if not _is_of_a_lock(layout, name, error):
+        if not _is_of_a_target(error, shown):  # its locks say what an open target is
             yield of_error("project", error, shown, name)
             return
     try:
@@ -41,16 +41,13 @@ def stale_or_why(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, 
     except Unsatisfiable as error:
         yield of_error("project", error, shown, name)
     except BadInput as error:
-        yield of_error("template", error, shown, name)
+        yield of_error("lock" if _is_of_a_target(error, shown) else "template", error, shown, name)
 
 
-def _is_of_a_lock(layout: Layout, name: str, error: EnvgenError) -> bool:
-    """Whether reading a project failed in one of its locks, which says what an open target is."""
-    return (
-        isinstance(error.where, Address)
-        and error.where.file.startswith(f"{layout.shown(layout.project(name).parent)}/")
-        and (error.where.file.endswith(LOCK))
-    )
+def _is_of_a_target(error: EnvgenError, project: str) -> bool:
+    """Whether an error is about a file of a target, and not about the project or a template."""
+    place = error.where.file if isinstance(error.where, Address) else str(error.where)
+    return place.startswith(f"{project.rpartition('/')[0]}/") and place != project
 
 
 def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]) -> Iterator[Finding]:

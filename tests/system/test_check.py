@@ -20,6 +20,7 @@ from envgen.cli.main import main
 from envgen.cli.options import best_here
 from envgen.lock.pipeline import lock
 from envgen.model.errors import CheckFailed, EnvgenError
+from envgen.model.facts import Address
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest
 from envgen.review.check import Checked, check
@@ -449,3 +450,37 @@ def test_list_and_doctor_name_stale_locks(root: Path) -> None:
     told = " ".join(run(root, "doctor").stdout.split())
     assert "but its lock is stale: python 3.12 is locked, and 3.11 is requested" in told
     assert "-> lock it again: envgen lock p --target cpu" in told
+
+
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [(FILE, "merge-conflict"), ("matrices/cuda.yaml", "merge-conflict"), (f"{CPU}/environment.yml", "environment-unreadable")],
+)
+def test_a_merge_conflict_in_any_file_is_named(root: Path, file: str, rule: str) -> None:
+    text = (root / file).read_text()
+    write(file, f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> topic\n")(root)
+    (found,) = [row for row in checked(root).findings if row.severity == "error"]
+    assert (found.rule, found.at and found.at.file, found.at and found.at.line) == (rule, file, 1)
+    assert "unresolved merge conflict" in found.text
+
+
+def test_a_lock_that_is_a_link_out_of_the_repository_is_not_read(root: Path) -> None:
+    (root / LOCK).unlink()
+    (root / LOCK).symlink_to("/etc/passwd")
+    found = {row.rule: row for row in checked(root).findings}
+    assert {"lock-unreadable", "link-out"} <= found.keys()
+    assert found["lock-unreadable"].text == "this symbolic link leads out of the repository"
+    assert found["link-out"].at == Address(LOCK, 1, 1)
+    assert not any("root:" in row.text for row in found.values())
+
+
+def test_a_large_lock_is_checked(root: Path) -> None:
+    """A lock of 10 MB, with packages that nothing needs: a finding for each, and no more time than its size takes."""
+    text = (root / LOCK).read_text()
+    entry = re.search(r"- name: einops\n.*?(?=- name:|\Z)", text, re.DOTALL)
+    assert entry
+    more = "".join(entry[0].replace("einops", f"zzz{number:05}") for number in range(10_000_000 // len(entry[0]) // 2))
+    (root / LOCK).write_text(text + more)
+    seal(root)
+    found = checked(root, "p").findings
+    assert sum(row.rule == "package-unneeded" for row in found) > 5000
