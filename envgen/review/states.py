@@ -50,7 +50,7 @@ def _states(layout: Layout, matrix: Matrix, name: str) -> Iterator[TargetState]:
 def _without_choice(error: Unsatisfiable) -> Iterator[TargetState]:
     """The targets of a project that has no choice."""
     found = conflict(error.problem)
-    parts: Sequence[Reason] = (*found.requirements, *found.facts)
+    parts: Sequence[Reason] = (*found.facts, *found.requirements)
     more = f", and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
     why = f"{'; '.join(str(part) for part in parts[:_SHOWN])}{more}"
     for row in error.problem.project.targets:

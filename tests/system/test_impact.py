@@ -241,22 +241,16 @@ def test_a_base_whose_facts_cannot_be_read(root: Path) -> None:
 
 
 def test_a_project_that_the_base_could_not_have_has_a_choice_now(root: Path) -> None:
-    (root / "matrices/pytorch.yaml").rename(root / "kept.yaml")
-    for name in ("torchvision", "torchaudio", "torchcodec", "torchdata", "torchtext", "triton"):
-        (root / f"matrices/{name}.yaml").unlink(missing_ok=True)
-    text = (root / FILE).read_text()
+    """Its framework is new in the matrices: for the base the project has an error."""
     base = root.parent / "base"
-    shutil.copytree(root / "matrices", base / "matrices")
-    shutil.copytree(root / "templates", base / "templates")
-    (root / "kept.yaml").rename(root / "matrices/pytorch.yaml")
-    (root / FILE).write_text(text)
-    Repository(root).git("checkout", "HEAD", "--", "matrices")
-    try:
-        found = impact(Layout(root), "base", base)
-    except BadInput as error:
-        assert "cannot be read" in error.what  # other facts name pytorch
-    else:
-        assert {row.kind for row in found.targets} == {"gained"}
+    for folder in ("matrices", "templates"):
+        shutil.copytree(root / folder, base / folder)
+    (base / "matrices/bitsandbytes.yaml").unlink()
+    (root / FILE).write_text(RANGE.replace("frameworks: {", 'frameworks: {bitsandbytes: "*", '))
+    found = impact(Layout(root), "base", base)
+    assert [(row.target, row.kind) for row in found.targets] == [("cpu", "gained"), ("cu126", "gained")]
+    assert "bitsandbytes" in found.targets[0].why
+    assert "  2 have a choice now: p-cpu, p-cu126" in impact_text(found)
 
 
 def test_a_name_in_a_comment_is_neither_markup_nor_a_mention() -> None:
