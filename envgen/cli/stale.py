@@ -23,6 +23,7 @@ def stale_locks(layout: Layout, projects: Iterable[str]) -> tuple[Reasons, tuple
     from envgen.cli.options import best_here
     from envgen.matrix.cached import cached_matrix
     from envgen.review.check import Digests, stale_now
+    from envgen.review.registry import is_fixable
 
     names = tuple(dict.fromkeys(projects))
     try:
@@ -31,7 +32,7 @@ def stale_locks(layout: Layout, projects: Iterable[str]) -> tuple[Reasons, tuple
             found = [row for name in names for row in stale_now(layout, matrix, name, reporter, best_here, digests)]
     except EnvgenError as error:
         return {}, (f"{', '.join(names)}: {error.what.splitlines()[0]}",)
-    rows = [row for row in found if row.rule not in _OTHERWISE]
+    rows = [row for row in found if row.rule not in _OTHERWISE and not is_fixable(row)]  # what can be fixed leaves the packages
     told = {(row.project, row.target): row.text for row in reversed(rows) if row.target}
     return told, tuple(f"{row.project}: {row.text}" for row in rows if not row.target)
 

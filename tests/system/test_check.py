@@ -434,6 +434,12 @@ def test_install_refuses_a_stale_lock_and_takes_it_with_an_option(root: Path) ->
     assert not run(root, "install", "p", "--target", "cpu", "--dry-run").exception
 
 
+def test_install_takes_a_lock_whose_packages_are_not_in_question(root: Path) -> None:
+    BREAKS["environment-edited"][0](root)
+    assert not run(root, "install", "p", "--target", "cpu", "--dry-run").exception
+    assert {row["stale"] for row in json.loads(run(root, "list", "--json").stdout)} == {""}
+
+
 def test_install_says_where_it_cannot_tell(root: Path) -> None:
     edit("templates/environment.yml.j2", r"\Z", "{{ nonsense }}")(root)
     done = run(root, "install", "p", "--target", "cpu", "--dry-run")
