@@ -17,14 +17,14 @@ from envgen.model.packages import Record
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
 _LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
-INDEX_FILE = "repodata.json"
+_FILE = "repodata.json"
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
 def recorded_names(folder: Path) -> set[str]:
     """The keys of all packages in the index. Cheap: there is one record per line."""
     found: set[str] = set()
-    for path in (path for path in folder.glob(f"**/{INDEX_FILE}") if path.is_file()):
+    for path in (path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
         found.update(f"{place_of}/{name}" for name in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")))
     return found
@@ -36,7 +36,7 @@ def recorded_files(records: Records) -> dict[str, str]:
     for key, record in records.items():
         folder, file = key.rsplit("/", 1)
         subdirs.setdefault(folder, {})[file] = record
-    return {f"{folder}/{INDEX_FILE}": _repodata(folder.rsplit("/", 1)[1], subdirs[folder]) for folder in sorted(subdirs)}
+    return {f"{folder}/{_FILE}": _repodata(folder.rsplit("/", 1)[1], subdirs[folder]) for folder in sorted(subdirs)}
 
 
 def key_of(url: str) -> str:
@@ -83,7 +83,7 @@ def _line(record: Mapping[str, Any]) -> str:
 def read_recorded(folder: Path, shown: str, subdirs: Iterable[str] | None = None) -> Records:
     """The records of the index, all or those of some `<channel>/<subdir>`. Raises BadInput that names a file it cannot read."""
     found: dict[str, Mapping[str, Any]] = {}
-    paths = folder.glob(f"**/{INDEX_FILE}") if subdirs is None else (folder / subdir / INDEX_FILE for subdir in subdirs)
+    paths = folder.glob(f"**/{_FILE}") if subdirs is None else (folder / subdir / _FILE for subdir in subdirs)
     for path in sorted(path for path in paths if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
         for records in _sections(path, f"{shown}/{place_of}/{path.name}"):

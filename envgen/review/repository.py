@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from envgen.channels.recorded import INDEX_FILE, Records, key_of, read_recorded, recorded_files
+from envgen.channels.recorded import Records, key_of, read_recorded, recorded_files
 from envgen.files import leftovers
 from envgen.formats import conda_lock
 from envgen.model.facts import Address
@@ -18,7 +18,7 @@ from envgen.review.registry import LockedHash, RepositoryCase, line_with
 _HASHED = re.compile(
     r"\n  url: (\S+\.(?:conda|tar\.bz2))\n  hash:\n(?:    md5: '?([0-9a-f]+)'?\n)?(?:    sha256: '?([0-9a-f]+)'?\n)?"
 )
-_OURS = "Made by envgen"
+_OURS, _FILE = "Made by envgen", "repodata.json"
 
 
 def repository_case(layout: Layout, locks: Mapping[Path, str]) -> RepositoryCase:
@@ -58,7 +58,7 @@ def _lines(layout: Layout, keys: Iterable[str]) -> Iterator[tuple[str, Address]]
     texts: dict[str, str] = {}
     for key in sorted(keys):
         folder, _, name = key.rpartition("/")
-        path = layout.index / folder / INDEX_FILE
+        path = layout.index / folder / _FILE
         text = texts.setdefault(folder, layout.read(path))
         yield key, line_with(json.dumps(name), text, layout.shown(path))
 
@@ -66,7 +66,7 @@ def _lines(layout: Layout, keys: Iterable[str]) -> Iterator[tuple[str, Address]]
 def _unordered(layout: Layout, records: Records) -> Iterator[str]:
     """The files of the recorded index that are not as envgen writes them."""
     made = recorded_files(records)
-    for path in sorted(layout.index.glob(f"**/{INDEX_FILE}")):
+    for path in sorted(layout.index.glob(f"**/{_FILE}")):
         name = path.relative_to(layout.index).as_posix()
         if name in made and layout.read(path) != made[name]:
             yield layout.shown(path)
