@@ -19,7 +19,6 @@ Reasons = Mapping[tuple[str, str], str]
 
 def stale_locks(layout: Layout, projects: Iterable[str]) -> tuple[Reasons, tuple[str, ...]]:
     """The stale locks of some projects, and the projects of which it cannot be told, each with why."""
-    from envgen.cli.console import Terminal
     from envgen.cli.options import best_here
     from envgen.matrix.cached import cached_matrix
     from envgen.review.check import Digests, stale_now
@@ -28,8 +27,7 @@ def stale_locks(layout: Layout, projects: Iterable[str]) -> tuple[Reasons, tuple
     names = tuple(dict.fromkeys(projects))
     try:
         matrix, digests = cached_matrix(layout), Digests(layout)
-        with Terminal() as reporter:
-            found = [row for name in names for row in stale_now(layout, matrix, name, reporter, best_here, digests)]
+        found = [row for name in names for row in stale_now(layout, matrix, name, best_here, digests)]
     except EnvgenError as error:
         return {}, (f"{', '.join(names)}: {error.what.splitlines()[0]}",)
     rows = [row for row in found if row.rule not in _OTHERWISE and not is_fixable(row)]  # what can be fixed leaves the packages

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,10 +53,15 @@ def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter,
     except BadInput:  # which is among the findings about the facts
         return Checked(_facts(layout, today), 0)
     digests = Digests(layout)
-    told = partial(_project, layout, matrix, reporter, machine_target, digests)
-    projects = tuple(found for name in names or layout.projects() for found in told(name))
+    wanted = names or layout.projects()
+    reporter.begin("checking", len(wanted))
+    projects: list[Finding] = []
+    for name in wanted:
+        projects += _project(layout, matrix, machine_target, digests, name)
+        reporter.step(name)
+    reporter.end()
     if names:
-        return Checked(projects, sum(path.parent.parent.name in names for path in digests.locks))
+        return Checked(tuple(projects), sum(path.parent.parent.name in names for path in digests.locks))
     return Checked((*_facts(layout, today), *projects, *_repository(layout, digests)), len(digests.locks))
 
 
@@ -83,6 +87,22 @@ class Digests:
             text = self.text(path)
             self._found[path] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if text else ""
         return self._found[path]
+
+
+class _Quiet:
+    """A reporter that shows nothing: what is remembered is not said again, so it is not said the first time."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def begin(self, what: str, steps: int) -> None:
+        pass
+
+    def step(self, what: str) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
 
 
 # --- the facts ------------------------------------------------------------------------------------------------------------
@@ -126,11 +146,9 @@ def _lint(layout: Layout, today: date) -> Iterator[Finding]:
 # --- a project ------------------------------------------------------------------------------------------------------------
 
 
-def _project(
-    layout: Layout, matrix: Matrix, reporter: Reporter, machine_target: MachineTarget, digests: Digests, name: str
-) -> tuple[Finding, ...]:
+def _project(layout: Layout, matrix: Matrix, machine_target: MachineTarget, digests: Digests, name: str) -> tuple[Finding, ...]:
     """What disagrees in one project; from the cache where none of its files and none of the facts has changed."""
-    stale = stale_now(layout, matrix, name, reporter, machine_target, digests)
+    stale = stale_now(layout, matrix, name, machine_target, digests)
 
     def found() -> tuple[Finding, ...]:
         from envgen.review.of_project import of_locks
@@ -140,15 +158,13 @@ def _project(
     return (*stale, *remembered(tuple, key_of("locks", inputs_of(layout, matrix, name, digests)), found))
 
 
-def stale_now(
-    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, digests: Digests
-) -> tuple[Finding, ...]:
+def stale_now(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
     """What is stale of a project, or why that cannot be told; from the cache where nothing that decides it has changed."""
 
     def found() -> tuple[Finding, ...]:
         from envgen.review.of_project import stale_or_why
 
-        return tuple(stale_or_why(layout, matrix, name, reporter, machine_target))
+        return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target))
 
     return remembered(tuple, key_of("stale", inputs_of(layout, matrix, name, digests)), found)
 
