@@ -34,6 +34,9 @@ env: setup  ## Lock TARGET of PROJECT, or everything
 verify: setup  ## Check every lock of PROJECT, or of every project, against the rules in docs/verify.md
 	$(ENVGEN) verify $(call quoted,PROJECT,--project) $(call quoted,TARGET,--target)
 
+check: setup  ## Check that projects, matrices, templates, locks and the recorded index agree
+	$(ENVGEN) check $(ARGS)
+
 matrix-lint: setup  ## Check matrices/ against the rules in docs/matrices.md
 	$(ENVGEN) matrix lint --strict
 

@@ -139,6 +139,11 @@ def downloads_of(text: str) -> dict[Platform, Download]:
     return {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
 
 
+def is_ours(text: str) -> bool:
+    """Whether a lock has the stamp of envgen."""
+    return _SEAL.search(text) is not None
+
+
 def urls(text: str) -> list[str]:
     """The url of every conda package, without parsing the file."""
     return _URL.findall(text)

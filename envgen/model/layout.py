@@ -11,6 +11,8 @@ from envgen.model.regular import regular_text
 
 SPEC, VIRTUAL, LOCK = "environment.yml", "virtual-packages.yml", "conda-lock.yml"
 PROJECT = "project.yaml"
+FILES = (SPEC, VIRTUAL, LOCK)
+"""What envgen writes for a target, in the order in which it is written."""
 TEMPLATE = "environment.yml.j2"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _RESERVED = {"index"}
