@@ -13,19 +13,7 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
-from envgen.model.facts import (
-    Build,
-    Code,
-    Framework,
-    Matrix,
-    Need,
-    Platform,
-    Reason,
-    Release,
-    Target,
-    Variant,
-    variant_text,
-)
+from envgen.model.facts import Build, Code, Framework, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
 from envgen.model.requested import is_left_out, provider_of
