@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.channels.kept import split_url
-from envgen.lock.align import Aligner, Alignment, OpenCell, Versions, differing
+from envgen.lock.align import Aligner, Alignment, Versions, differing
+from envgen.lock.align_cell import OpenCell
 from envgen.lock.changes import changes_of
 from envgen.lock.choose import cells_of
 from envgen.lock.smallest import smallest
@@ -96,7 +97,7 @@ def _solve(
         return Alignment()
     if not decision.plan.project.align:
         return Alignment(solutions={cell.name: smallest(cell.request, cell.locked, cell.freed, solver) for cell in cells})
-    return Aligner(solver=solver, fixed=tuple(others.values()), is_own=_cudas_own(matrix)).aligned(cells)
+    return Aligner(solver, tuple(others.values()), _cudas_own(matrix)).aligned(cells)
 
 
 def _differing(
