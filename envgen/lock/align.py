@@ -1,15 +1,15 @@
 """One version of every package that the cells of a project share, where that has a solution.
 
 A package that would differ is limited to the versions that every cell has. Then the cells are solved one after the other; each must
-have the versions of those before it, except for packages that it has to let go (`lock.align_cell`). What such a cell takes instead is
-proposed to all in a second round: it may be that the others can have it, too. What is locked and did not have to move is not moved
-for the sake of alignment.
+have the versions of those before it, except for packages that it has to let go (`lock.align_cell`). What such a cell takes instead
+is proposed to all in a second round: it may be that the others can have it, too. What is locked and did not have to move is not
+moved for the sake of alignment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from envgen.channels.index import AllowedVersions
 from envgen.lock.align_cell import LOCKED, CellAligner, OpenCell
@@ -17,10 +17,14 @@ from envgen.lock.choose import Solver
 from envgen.lock.locked import CellName
 from envgen.lock.smallest import smallest
 from envgen.model.alignment import Differing
+from envgen.model.catalogue import Numeric
 from envgen.model.packages import Solution
 
+Packages = Mapping[str, tuple[str, str]]
+"""Package -> its version and build."""
+
 Versions = Mapping[str, str]
-"""Package -> version."""
+"""Package -> its version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +48,36 @@ class Alignment:
 
 
 class Aligner:
-    """Aligns the cells of one project. `fixed` are the versions of cells that do not change; what `is_own` need not agree."""
+    """Aligns the cells of one project.
 
-    def __init__(self, solver: Solver, fixed: Sequence[Versions], is_own: Callable[[str], bool]) -> None:
+    `fixed` are cells that do not change; packages for which `is_own` is true need not agree. `implementations` are libraries that
+    have builds for several implementations, which targets should share on a platform.
+    """
+
+    def __init__(
+        self,
+        solver: Solver,
+        fixed: Mapping[CellName, Packages],
+        is_own: Callable[[str], bool],
+        implementations: Sequence[Numeric] = (),
+    ) -> None:
         self._solver = solver
-        self._fixed = fixed
+        self._fixed = [versions_of(packages) for packages in fixed.values()]
         self._is_own = is_own
         self._cell = CellAligner(solver)
+        self._implementations = implementations
+        self._taken = {
+            (platform, row.name): value
+            for (_, platform), some in fixed.items()
+            for row in implementations
+            if (value := row.value(some))
+        }
 
     def aligned(self, cells: Sequence[OpenCell]) -> Alignment:
         """A solution for each cell, with as few differences as this finds."""
         first = {cell.name: smallest(cell.request, cell.locked, cell.freed, self._solver) for cell in cells}
         order = sorted(cells, key=lambda cell: -len(first[cell.name].records))
+        order = [self._with_implementations(cell, first) for cell in order]
         limits = self._everywhere(cells, first)
         best = self._in_turn(order, first, limits)
         proposed = {name: frozenset({version}) for name, version in best.instead.items() if name in limits}
@@ -63,6 +85,20 @@ class Aligner:
             return best
         found = self._in_turn(order, first, {**limits, **proposed})
         return min(best, found, key=lambda alignment: alignment.count)
+
+    def _with_implementations(self, cell: OpenCell, first: dict[CellName, Solution]) -> OpenCell:
+        """The cell, asked for the implementations that other targets have on its platform, where that has a solution."""
+        for row in self._implementations:
+            value = row.value(packages_of(first[cell.name]))
+            wanted = self._taken.setdefault((cell.request.platform, row.name), value) if value else ""
+            if value == wanted or cell.kept(first[cell.name]).keys() & set(row.conda):
+                continue
+            limits = tuple(f"{name} * *{wanted}" for name in row.conda)
+            asked = replace(cell, request=replace(cell.request, constraints=(*cell.request.constraints, *limits)))
+            answer = self._solver.answer(asked.request)
+            if isinstance(answer, Solution) and row.value(packages_of(answer)) == wanted:
+                cell, first[cell.name] = asked, answer
+        return cell
 
     def _everywhere(self, cells: Sequence[OpenCell], first: Mapping[CellName, Solution]) -> AllowedVersions:
         """For each package that differs, the versions that all cells have that have it; nothing where there is none."""
@@ -92,6 +128,16 @@ class Aligner:
             solutions[cell.name], reasons[cell.name] = found.solution, found.reasons
             agreed = {**{row.name: row.version for row in found.solution.records}, **agreed}
         return Alignment(solutions=solutions, reasons=reasons)
+
+
+def packages_of(found: Solution) -> Packages:
+    """The packages of a solution."""
+    return {row.name: (row.version, row.build) for row in found.records}
+
+
+def versions_of(packages: Packages) -> Versions:
+    """Their versions alone."""
+    return {name: version for name, (version, _) in packages.items()}
 
 
 def differing(

@@ -8,6 +8,7 @@ from envgen.model.facts import Matrix
 from envgen.model.project import Project
 from envgen.project.draft import Draft
 from envgen.project.newest import completed
+from envgen.project.numerics import numerics_of
 from envgen.project.schema import ProjectFile
 from envgen.project.sections import Sections
 from envgen.yamlfile.document import Document, read
@@ -47,6 +48,7 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         driver=sections.driver(file),
         gpus=gpus,
         align=file.align,
+        numerics=numerics_of(document, matrix, file),
         exclude_newer=file.exclude_newer,
         template=file.template,
         addresses={

@@ -114,7 +114,7 @@ def test_what_another_release_forces_is_known_without_a_solve(tmp_path: Path, so
     rows += [Row("limits", "1.0", depends=("other <2",))]
     solver = Solver(write_channel(tmp_path, rows), 1)
     cells = [cell(asked("framework 1.*", "other", "limits", "another")), cell(asked("framework 2.*", "other", name="p-cu126"))]
-    found = Aligner(solver, (), lambda _: False).aligned(cells)
+    found = Aligner(solver, {}, lambda _: False).aligned(cells)
     assert set(found.reasons["p-cu126", "linux-64"]) == {"framework", "library", "math", "threads", "base"}
     got = {name: {row.name: row.version for row in one.records} for name, one in found.solutions.items()}
     assert got["p-cpu", "linux-64"]["other"] == got["p-cu126", "linux-64"]["other"] == "1.0"
