@@ -159,7 +159,7 @@ class Code:
         return here and provider == self.provider and release in self.releases and cuda in self.cuda
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: cached properties need a place
 class Framework:
     """A matrix file: releases, newest first, the spelling of each provider, and what of theirs is left out."""
 
@@ -181,6 +181,22 @@ class Framework:
     def built(self) -> frozenset[Variant]:
         """Every variant that a build was made for, or runs with."""
         return frozenset[Variant]().union(*self.stated)
+
+    @cached_property
+    def spellings(self) -> Mapping[tuple[str, Version], Spelling]:
+        """How each release is requested: by provider and version; no entry where no row of the provider covers it."""
+        return {
+            (provider, release.version): spelling
+            for provider in self.providers
+            for release in self.releases
+            if (spelling := self.spelling(provider, release.version))
+        }
+
+    @cached_property
+    def pythons(self) -> frozenset[Version]:
+        """Every Python minor that some build was made for."""
+        builds = (build for release in self.releases for build in release.builds)
+        return frozenset[Version]().union(*(build.pythons for build in builds))
 
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
@@ -301,16 +317,10 @@ class Matrix:
     gpu_brands: frozenset[str] = frozenset()  # words of models that people leave out
     withdrawn: Withdrawals = field(default_factory=dict)
 
-    @cached_property
-    def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
-        """How each release is requested: by framework, provider and version; no entry where no row of the provider covers it."""
-        return {
-            (framework.name, provider, release.version): spelling
-            for framework in self.frameworks.values()
-            for provider in framework.providers
-            for release in framework.releases
-            if (spelling := framework.spelling(provider, release.version))
-        }
+    def spelling(self, framework: str, provider: str, version: Version) -> Spelling | None:
+        """How a release in the matrix is requested; None where no row of the provider covers it."""
+        found = self.frameworks.get(framework)
+        return found.spellings.get((provider, version)) if found else None
 
     @cached_property
     def hosts(self) -> tuple[str, ...]:
@@ -326,5 +336,4 @@ class Matrix:
     @cached_property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
-        builds = (build for framework in self.frameworks.values() for release in framework.releases for build in release.builds)
-        return frozenset[Version]().union(*(build.pythons for build in builds))
+        return frozenset[Version]().union(*(framework.pythons for framework in self.frameworks.values()))

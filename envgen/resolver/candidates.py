@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
+from typing import TypeVar
 
 from packaging.version import Version
 
@@ -39,6 +40,7 @@ _Row = tuple[Version, Built]
 _Place = tuple[Platform, Version]  # a platform and a Python
 
 
+Value = TypeVar("Value")
 Signature = tuple[tuple[bool, ...], Built | None]
 
 
@@ -80,10 +82,12 @@ class Candidate:
 class Candidates:
     """The candidates of one project, found when they are first asked for.
 
-    The index is asked by `confirm` alone. What it answers is kept here, so that a search that begins again knows it.
+    The index is asked by `confirm` alone. What it answers is kept here, so that a search that begins again knows it. `told` says
+    whether anyone reads why something is not possible: without that the search ends sooner.
     """
 
-    def __init__(self, matrix: Matrix, project: Project, availability: Availability) -> None:
+    def __init__(self, matrix: Matrix, project: Project, availability: Availability, *, told: bool = True) -> None:
+        self.told = told
         self.matrix = matrix
         self.project = project
         self.availability = availability
@@ -91,7 +95,7 @@ class Candidates:
         self.requested = {requested.framework: requested_releases(matrix, requested) for requested in project.frameworks}
         self.places = {
             (name, release.version): place
-            for name in matrix.frameworks
+            for name in self.requested
             for place, release in enumerate(matrix.frameworks[name].releases)
         }
         self._ranges = version_ranges(matrix, project)
@@ -110,6 +114,11 @@ class Candidates:
         """The candidates of each framework that a target gets, newest first."""
         tables = {requested.framework: self._table(requested, cells) for requested in self.frameworks(cells[0].target)}
         return {name: tuple(row for row in table.values() if isinstance(row, Candidate)) for name, table in tables.items()}
+
+    def lacks_any(self, cells: tuple[Cell, ...]) -> bool:
+        """Whether a framework has no candidate for a target at all. Those with the fewest releases are looked at first."""
+        rows = sorted(self.frameworks(cells[0].target), key=lambda row: len(self.requested[row.framework]))
+        return not all(any(isinstance(found, Candidate) for found in self._table(row, cells).values()) for row in rows)
 
     def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
         """Why the other releases are not candidates for one target, and which candidates no companion goes with."""
@@ -186,7 +195,7 @@ class Candidates:
     ) -> Choice | Reason:
         """The choice of a release, or why its provider cannot serve it to this project."""
         framework = requested.framework
-        spelling = self.matrix.spellings.get((framework, provider, release.version))
+        spelling = self.matrix.spelling(framework, provider, release.version)
         if spelling is None:
             return Reason(f"{framework} {release.version} is not published by {provider}", release.at)
         missing = [channel for channel in spelling.channels if channel not in self.project.channels]
@@ -287,22 +296,29 @@ def _any_goes(companions: Iterable[Candidate], host: Candidate, cell: Cell) -> b
     return any(row.goes_with((cell.platform, python), known, chosen) for row in companions for python in row.pythons & host.pythons)
 
 
-def _needed(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset[tuple[Need, ...]]]:
+def _needed(rows: Sequence[Build], platform: Platform) -> dict[_Place, frozenset[tuple[Need, ...]]]:
     """What each build needs, for each Python that they are for; no entry where one of the builds needs nothing."""
-    found: dict[_Place, set[tuple[Need, ...]]] = {}
-    for row in rows:
-        for python in row.pythons:
-            found.setdefault((platform, python), set()).add(row.needs)
-    return {place: frozenset(needs) for place, needs in found.items() if () not in needs}
+    found = _by_python(rows, [row.needs for row in rows], platform)
+    return {place: needs for place, needs in found.items() if () not in needs}
 
 
-def _linked(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset[int]]:
+def _linked(rows: Sequence[Build], platform: Platform) -> dict[_Place, frozenset[int]]:
     """The cuDNN majors of builds, for each Python that they are for; no entry where one of the builds links none."""
-    found: dict[_Place, set[int | None]] = {}
-    for row in rows:
+    found = _by_python(rows, [row.cudnn for row in rows], platform)
+    return {place: frozenset(filter(None, majors)) for place, majors in found.items() if None not in majors}
+
+
+def _by_python(rows: Sequence[Build], values: Sequence[Value], platform: Platform) -> dict[_Place, frozenset[Value]]:
+    """What some builds have, for each Python that they are for; nothing where no build has any of it."""
+    if not any(values):
+        return {}
+    if len(rows) == 1:
+        return dict.fromkeys(((platform, python) for python in rows[0].pythons), frozenset(values))
+    found: dict[_Place, set[Value]] = {}
+    for row, value in zip(rows, values, strict=True):
         for python in row.pythons:
-            found.setdefault((platform, python), set()).add(row.cudnn)
-    return {place: frozenset(major for major in majors if major) for place, majors in found.items() if None not in majors}
+            found.setdefault((platform, python), set()).add(value)
+    return {place: frozenset(some) for place, some in found.items()}
 
 
 def _not_in_index(choice: Choice, cell: Cell) -> Obstacle:

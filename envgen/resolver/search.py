@@ -62,7 +62,9 @@ def best(candidates: Candidates, targets: Cells, refused: Refused = frozenset())
 
 
 def serve(candidates: Candidates, cells: tuple[Cell, ...]) -> SearchResult:
-    """Any assignment that serves some cells of one target; obstacles only where there is none."""
+    """Any assignment that serves some cells of one target; obstacles only where there is none, and only if they are read."""
+    if not candidates.told and candidates.lacks_any(cells):
+        return SearchResult(None, ())
     targets = {cells[0].target.name: cells}
     searches: list[_Search] = []
     while True:
@@ -104,7 +106,9 @@ def _confirmed(candidates: Candidates, targets: Cells, found: Assignment) -> boo
 
 
 def _obstacles(candidates: Candidates, targets: Cells, searches: Iterable[_Search]) -> tuple[Obstacle, ...]:
-    """Each obstacle once: those of single releases, then those between releases."""
+    """Each obstacle once: those of single releases, then those between releases; none where nobody reads them."""
+    if not candidates.told:
+        return ()
     alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values())
     together = chain.from_iterable(search.obstacles for search in searches)
     found: dict[tuple[Reason, Platform | None], Obstacle] = {}
@@ -319,9 +323,10 @@ class _Search:
 
     def _refuse_needs(self, name: str, candidate: Candidate) -> None:
         release = candidate.choice.release
-        reason = Reason(f"{named(candidate.choice)} goes with {candidate.needed}", release.at)
-        obstacle = Obstacle(reason=reason, target=name, platform=None, release=release.at)
-        self._linked.setdefault((name, release.framework, release.version), obstacle)
+        key = (name, release.framework, release.version)
+        if key not in self._linked:
+            reason = Reason(f"{named(candidate.choice)} goes with {candidate.needed}", release.at)
+            self._linked[key] = Obstacle(reason=reason, target=name, platform=None, release=release.at)
 
     def _agree(self, name: str, state: _State, release: Release) -> bool:
         """Whether constraints let the frameworks share an environment. Those on one alone were asked with its candidates."""

@@ -118,7 +118,7 @@ def _group(
     provider = builds[0].provider
     target = next((target for target in matrix.targets.values() if target.cuda == variant), None)
     toolkit = matrix.toolkits.get(variant) if variant else None
-    spelling = matrix.spellings.get((framework.name, provider, release.version))
+    spelling = matrix.spelling(framework.name, provider, release.version)
     known = _known(target, variant, platform) | {framework.name: (release.version,), "provider": (provider,) if spelling else ()}
     known |= {BUILD: (variant,)} if variant else {}
     found = [
