@@ -62,22 +62,25 @@ class CellAligner:
         return AlignedCell(solution=solution, reasons=reasons)
 
     def _with_most(self, request: SolveRequest, first: Solution, wanted: AllowedVersions) -> Solution:
-        """The solution that has the wanted versions of as many packages as `first` can be given.
+        """The solution that has the wanted versions of as many packages as `first` can be given; what it has already stays.
 
-        What `first` has already stays. What the records do not refuse is tried all at once, then by halves.
+        All are tried at once. Where that has no solution, what the records do not refuse is tried at once, then by halves.
         """
         off = _off(first, wanted)
         had = {name: versions for name, versions in wanted.items() if name not in off}
-        there = [row.name for row in first.records]
-        refused = self._refusals.refused(request, there, had, {name: wanted[name] for name in off})
 
         def solution(names: Collection[str]) -> Solution | None:
             limits = tuple(_limit(name, wanted[name]) for name in sorted({*had, *names}))
             answer = self._solver.answer(replace(request, constraints=(*request.constraints, *limits)))
             return answer if isinstance(answer, Solution) else None
 
+        whole = solution(off) if off else first
+        if whole:
+            return whole
+        there = [row.name for row in first.records]
+        refused = self._refusals.refused(request, there, had, {name: wanted[name] for name in off})
         taken = most([name for name in off if name not in refused], lambda names: solution(names) is not None)
-        return solution(taken) or first if taken else first
+        return (solution(taken) if taken else None) or first
 
     def _because(self, cell: OpenCell, name: str, allowed: frozenset[str], taken: Solution, kept: Collection[str]) -> str:
         if name in kept:

@@ -40,7 +40,7 @@ class Unequal:
 def check_numerics(
     matrix: Matrix,
     project: Project,
-    resolutions: Iterable[Resolution],
+    resolutions: Sequence[Resolution],
     cells: Mapping[CellName, Packages],
     differing: Iterable[Differing],
     *,
@@ -55,7 +55,7 @@ def check_numerics(
     reasons = {row.package: row.because for row in differing}
     values = {name: {numeric.name: numeric.value(packages) for numeric in numerics} for name, packages in cells.items()}
     of_numerics = {numeric.name: next(filter(None, map(reasons.get, numeric.conda)), "") for numeric in numerics}
-    found = [*_frameworks(tuple(resolutions)), *_unequal(values, of_numerics)]
+    found = [*_frameworks(resolutions), *_unequal(values, of_numerics)]
     wrong = _without_companions(project, [row for row in found if row.name not in project.numerics.may_differ])
     if wrong:
         raise _error(project, wrong, locked=locked)
@@ -77,19 +77,16 @@ def _without_companions(project: Project, found: Sequence[Unequal]) -> list[Uneq
     return [row for row in found if hosts.get(row.name) not in named]
 
 
-def _frameworks(resolutions: tuple[Resolution, ...]) -> Iterator[Unequal]:
-    """The frameworks that differ, with the first obstacle to the version of the first target in another."""
+def _frameworks(resolutions: Sequence[Resolution]) -> Iterator[Unequal]:
+    """The frameworks that differ, with the first obstacle to the version of the first target in one that has another."""
     chosen = {row.target.name: {choice.release.framework: choice.release for choice in row.choices} for row in resolutions}
     for name in dict.fromkeys(framework for releases in chosen.values() for framework in releases):
         having = {target: releases[name] for target, releases in chosen.items() if name in releases}
         first = next(iter(having.values()))
-        met = (
-            row.reason.text
-            for one in resolutions
-            for row in one.obstacles
-            if row.release == first.at and row.target == one.target.name
-        )
-        if len({release.version for release in having.values()}) > 1:
+        others = [row for row in resolutions if having.get(row.target.name, first).version != first.version]
+        own = (one for row in others for one in row.obstacles if one.target == row.target.name)
+        met = (one.reason.text for one in own if one.release == first.at)
+        if others:
             values = {target: str(release.version) for target, release in having.items()}
             yield Unequal(name=name, values=values, because=next(met, ""))
 
