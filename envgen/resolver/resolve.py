@@ -216,11 +216,12 @@ def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[
     reason = cell.unsatisfiable or next(filter(None, never_built), None)
     if reason:
         return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
+    nothing = Reason("no choice serves it", cell.target.at)
+    if not candidates.told and candidates.lacks_any((cell,)):
+        return nothing, ()
     found = serve(candidates, (cell,))
-    if found.assignment:
-        return None, found.obstacles
-    why = _why_unserved(candidates, (cell,), found.obstacles) if candidates.told else Reason("nothing serves it", cell.target.at)
-    return why, found.obstacles
+    why = _why_unserved(candidates, (cell,), found.obstacles) if candidates.told and not found.assignment else nothing
+    return None if found.assignment else why, found.obstacles
 
 
 def _why_unserved(candidates: Candidates, cells: tuple[Cell, ...], obstacles: Sequence[Obstacle]) -> Reason:

@@ -62,9 +62,7 @@ def best(candidates: Candidates, targets: Cells, refused: Refused = frozenset())
 
 
 def serve(candidates: Candidates, cells: tuple[Cell, ...]) -> SearchResult:
-    """Any assignment that serves some cells of one target; obstacles only where there is none, and only if they are read."""
-    if not candidates.told and candidates.lacks_any(cells):
-        return SearchResult(None, ())
+    """Any assignment that serves some cells of one target; obstacles only where there is none."""
     targets = {cells[0].target.name: cells}
     searches: list[_Search] = []
     while True:
@@ -107,10 +105,8 @@ def _confirmed(candidates: Candidates, targets: Cells, found: Assignment) -> boo
 
 def _obstacles(candidates: Candidates, targets: Cells, searches: Iterable[_Search]) -> tuple[Obstacle, ...]:
     """Each obstacle once: those of single releases, then those between releases; none where nobody reads them."""
-    if not candidates.told:
-        return ()
-    alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values())
-    together = chain.from_iterable(search.obstacles for search in searches)
+    alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values() if candidates.told)
+    together = chain.from_iterable(search.obstacles for search in searches if candidates.told)
     found: dict[tuple[Reason, Platform | None], Obstacle] = {}
     for obstacle in chain(alone, together):
         found.setdefault((obstacle.reason, obstacle.platform), obstacle)
@@ -323,8 +319,7 @@ class _Search:
 
     def _refuse_needs(self, name: str, candidate: Candidate) -> None:
         release = candidate.choice.release
-        key = (name, release.framework, release.version)
-        if key not in self._linked:
+        if (key := (name, release.framework, release.version)) not in self._linked:
             reason = Reason(f"{named(candidate.choice)} goes with {candidate.needed}", release.at)
             self._linked[key] = Obstacle(reason=reason, target=name, platform=None, release=release.at)
 
