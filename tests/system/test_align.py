@@ -107,7 +107,7 @@ def solved(monkeypatch: pytest.MonkeyPatch) -> list[SolveRequest]:
 
 
 def test_what_another_release_forces_is_known_without_a_solve(tmp_path: Path, solved: list[SolveRequest]) -> None:
-    """A framework forces a chain of five packages, one of them by what it allows: one solve for each cell, two more for the second.
+    """A framework forces a chain of four packages: one solve for each cell, two more for the second.
 
     The fifth asks the first for what the second has instead.
     """
