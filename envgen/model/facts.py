@@ -159,7 +159,7 @@ class Code:
         return here and provider == self.provider and release in self.releases and cuda in self.cuda
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: cached properties need a place
+@dataclass(frozen=True, kw_only=True)
 class Framework:
     """A matrix file: releases, newest first, the spelling of each provider, and what of theirs is left out."""
 
@@ -172,31 +172,26 @@ class Framework:
     import_name: str = ""  # what Python imports for it; every loaded framework has one
     companion_of: str = ""  # the framework that its builds were compiled against; "" for none
 
-    @property
+    @cached_property
     def stated(self) -> frozenset[frozenset[Variant]]:
         """Everything that a row of its builds states as a variant."""
         return frozenset(span for release in self.releases for build in release.builds for span in build.stated)
+
+    @cached_property
+    def pythons(self) -> frozenset[Version]:
+        """Every Python minor that one of its builds was made for."""
+        return frozenset[Version]().union(*(build.pythons for release in self.releases for build in release.builds))
+
+    @cached_property
+    def spellings(self) -> Mapping[tuple[str, Version], Spelling]:
+        """How each of its releases is requested, by provider and version; no entry where no row of the provider covers it."""
+        rows = ((provider, release.version) for provider in self.providers for release in self.releases)
+        return {row: spelling for row in rows if (spelling := self.spelling(*row))}
 
     @property
     def built(self) -> frozenset[Variant]:
         """Every variant that a build was made for, or runs with."""
         return frozenset[Variant]().union(*self.stated)
-
-    @cached_property
-    def spellings(self) -> Mapping[tuple[str, Version], Spelling]:
-        """How each release is requested: by provider and version; no entry where no row of the provider covers it."""
-        return {
-            (provider, release.version): spelling
-            for provider in self.providers
-            for release in self.releases
-            if (spelling := self.spelling(provider, release.version))
-        }
-
-    @cached_property
-    def pythons(self) -> frozenset[Version]:
-        """Every Python minor that some build was made for."""
-        builds = (build for release in self.releases for build in release.builds)
-        return frozenset[Version]().union(*(build.pythons for build in builds))
 
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
@@ -316,11 +311,6 @@ class Matrix:
     gpu_words: frozenset[str] = frozenset()  # what the name of a GPU may have beside the words of a model; may hold `*`
     gpu_brands: frozenset[str] = frozenset()  # words of models that people leave out
     withdrawn: Withdrawals = field(default_factory=dict)
-
-    def spelling(self, framework: str, provider: str, version: Version) -> Spelling | None:
-        """How a release in the matrix is requested; None where no row of the provider covers it."""
-        found = self.frameworks.get(framework)
-        return found.spellings.get((provider, version)) if found else None
 
     @cached_property
     def hosts(self) -> tuple[str, ...]:

@@ -318,6 +318,7 @@ def test_whether_there_is_a_choice_is_the_same_question_without_its_reasons(worl
     assert possible(problem) == (answer(problem) is not None)
 
 
+@pytest.mark.thorough
 def test_the_worlds_are_neither_all_possible_nor_all_impossible() -> None:
     """What the tests below are worth: enough worlds with an answer, with several targets, with a dropped platform, with older builds."""
     seen: Counter[str] = Counter()
