@@ -103,7 +103,10 @@ def runs_on(record: RepoDataRecord, minor: Version) -> bool:
 
 def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str], platforms: Sequence[Platform]) -> dict[str, str]:
     """Package names that no channel has on any of the platforms, each with a suggestion."""
-    places = [locate(channel) for channel in channels]
+    places, names = [locate(channel) for channel in channels], list(names)
+    for place in places:
+        for platform in platforms:
+            index.fetch(names, place, platform)
     missing = [name for name in names if not any(index.records(name, c, p) for c in places for p in platforms)]
     known = {name for c in places for p in platforms[:1] for name in index.names(c, p)} if missing else set()
     return {name: closest(name, known) if known else "check the spelling" for name in missing}

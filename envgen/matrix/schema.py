@@ -28,7 +28,7 @@ from envgen.matrix.fields import (
     WordText,
 )
 from envgen.matrix.hardware_schema import CodeRow, GpuFile
-from envgen.matrix.package_schema import PackageRow
+from envgen.matrix.package_schema import PackageRow, PackagesFile
 from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
@@ -201,16 +201,6 @@ class CudaFile(FileModel):
     families: list[FamilyRow] = Field(description="One row for each major with minor-version compatibility, newest first.")
     toolkits: list[ToolkitRow] = Field(description="One row for each toolkit, newest first.")
     constraints: list[ConstraintRow] = Field(default=[], description="Constraints on CUDA, whatever the framework.")
-
-
-class PackagesFile(FileModel):
-    """CUDA's own packages, and those that need CUDA and belong to no framework."""
-
-    because: Because
-    import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
-    packages: list[PackageRow] = Field(
-        default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
-    )
 
 
 class CudnnRow(FileModel):

@@ -153,6 +153,15 @@ class CudaRow(FileModel):
     gpus: list[Text] = Field(default=[], description="GPU models, as under gpus:.")
 
 
+class NumericsRow(FileModel):
+    """What must be the same in all targets because it decides which numbers come out."""
+
+    may_differ: list[Text] = Field(
+        default=[], alias="may-differ", description="What may differ all the same: a framework, numpy, scipy, blas."
+    )
+    also: list[Text] = Field(default=[], description="Conda packages that must have one version, too.")
+
+
 class ProjectFile(FileModel):
     """What a project requests; `envgen lock` makes one environment for each target of it."""
 
@@ -180,6 +189,10 @@ class ProjectFile(FileModel):
         default=[], description="GPU models in use: names in matrices/gpus.yaml, or compute capabilities such as '8.0'."
     )
     align: bool = Field(default=True, description="true: CPU and GPU targets share versions wherever that is possible.")
+    numerics: NumericsRow = Field(
+        default_factory=NumericsRow,
+        description="Frameworks, numpy, scipy and BLAS must be the same in all targets, unless it says otherwise.",
+    )
     exclude_newer: Moment | None = Field(
         default=None, alias="exclude-newer", description="Use the channels as they were on a date: 2026-06-01."
     )

@@ -94,6 +94,7 @@ OWNERS = {
         "curate.lint.rules_specs",
         "channels.alternatives",
         "channels.canonical",
+        "channels.certain",
         "channels.client",
         "channels.index",
         "channels.kept",
