@@ -322,10 +322,15 @@ class _Reader:
 
     def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
         node = fields.get(key)
-        if node is None or (isinstance(node, ScalarNode) and node.value in ("", "~", "null")):
+        if node is None or _is_null(node):
             return {}
         found = self.mapping(node)
-        return {name: self.text(found, name, node) for name in found}
+        return {name: self.text(found, name, node) for name, value in found.items() if not _is_null(value)}
+
+
+def _is_null(node: Any) -> bool:
+    """Whether a node is YAML's null; a text in quotes is none."""
+    return isinstance(node, ScalarNode) and not node.style and node.value in ("", "~", "null", "Null", "NULL")
 
 
 def build_of(url: str) -> str:

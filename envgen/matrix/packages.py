@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from envgen.matrix.package_schema import PackageRow
 from envgen.matrix.schema import FrameworkFile, PackagesFile
-from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Role
+from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Role, WheelMarks
 from envgen.model.facts import Framework
 
 
@@ -21,6 +21,13 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
         packages=tuple(rows),
         frameworks={framework.name: framework.import_name for _, framework in found if not framework.companion_of},
         cuda_import=packages.import_name or "",
+        wheels=WheelMarks(
+            cpu_versions=tuple(packages.wheels.cpu.versions),
+            cuda_versions=tuple(packages.wheels.cuda.versions),
+            cuda_names=tuple(packages.wheels.cuda.names),
+            cpu_indexes=tuple(packages.wheels.cpu.indexes),
+            cuda_indexes=tuple(packages.wheels.cuda.indexes),
+        ),
     )
 
 
@@ -127,6 +134,8 @@ def _row(row: PackageRow, framework: str, role: Role) -> KnownPackage:
         stub=row.stub,
         ask_for=row.ask_for or "",
         also_on_cpu=row.also_on_cpu,
+        usual_on_cpu=row.usual_on_cpu,
+        same_files_as=tuple(row.same_files_as),
     )
 
 

@@ -27,7 +27,7 @@ from envgen.matrix.fields import (
     WordText,
 )
 from envgen.matrix.hardware_schema import CodeRow, GpuFile
-from envgen.matrix.package_schema import PackageRow
+from envgen.matrix.package_schema import PackageRow, WheelRows
 from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
@@ -207,6 +207,7 @@ class PackagesFile(FileModel):
 
     because: Because
     import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
+    wheels: WheelRows = Field(default=WheelRows(), description="How CPU and CUDA builds of wheels are told apart.")
     packages: list[PackageRow] = Field(
         default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
     )

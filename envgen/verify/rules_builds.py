@@ -6,11 +6,21 @@ CUDA proves nothing, because its requirement on `__cuda` is a constraint, void w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, cudnn_of, is_cpu_build, libraries_of, loads, matches, minor_of, needs_cuda
+from envgen.formats.builds import (
+    cuda_of,
+    cudnn_of,
+    is_cpu_build,
+    libraries_of,
+    loads,
+    matches,
+    minor_of,
+    needs_cuda,
+    version_names_cuda,
+)
 from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import parsed
 from envgen.model.facts import PLATFORMS, Spelling
@@ -41,12 +51,12 @@ def cpu_build(case: Case) -> Violations:
     """Frameworks, their companions, and whatever a CUDA build was chosen for."""
     if case.claim.kind != "cuda":
         return
-    for package, framework, cuda in case.frameworks:
-        if cuda is None and not case.is_sibling(package, framework):
-            meant = f"in a target for {case.told}"
+    for package, framework in case.cpu_builds:
+        if not case.is_sibling(package, framework):
+            meant = f"in {case.meant} for {case.told}"
             yield package, f"{_cpu(case, package, framework)} {meant}{_instead(case, package, framework)}"
     judged = {id(package) for package, _, _ in case.frameworks}
-    companions = {id(package) for package, known in case.known if known.role == "companion"}
+    companions = {id(package) for package, known in case.known if known.role == "companion" and case.claim.stated}
     told = {id(package) for package, _ in case.cudas}
     for package in (package for package in case.packages if id(package) not in judged):
         if id(package) in companions and is_cpu_build(case.catalogue, package):
@@ -105,18 +115,39 @@ def _provider(case: Case, package: LockedPackage, framework: str) -> tuple[str, 
     return None
 
 
+@rule("unmarked-build", "Nothing tells whether the build computes on a GPU.", severity="warning")
+def unmarked_build(case: Case) -> Violations:
+    """Frameworks in a target for CUDA whose build string has no mark of a variant, or which were not pinned to a build."""
+    if case.claim.kind == "cuda" and case.claim.stated:
+        for package, framework in case.unmarked:
+            yield package, f"nothing tells whether it is a CPU or a CUDA build of {framework}, in a target for {case.told}"
+
+
 @rule("cpu-sibling", "A CPU build beside CUDA leaves the GPU idle; many use one on purpose.", severity="warning")
 def cpu_sibling(case: Case) -> Violations:
-    """CPU builds that no project requests with CUDA, where the matrices have CUDA builds for the platform: the first of each."""
-    found = {
-        framework: package
-        for package, framework, cuda in reversed(case.frameworks)
-        if cuda is None and case.claim.kind in ("cuda", "mixed") and case.is_sibling(package, framework)
-    }
-    for framework, package in found.items():
-        if _has_cuda(case, framework):
-            hint = f"request {framework} under `frameworks:` to get a CUDA build"
-            yield package, f"a CPU build of {framework} in an environment for {case.told}; {hint}"
+    """CPU builds that no project requests with CUDA, the first of each family; not where the family has a CUDA build, too."""
+    promised = case.claim.kind == "cpu" and case.driver_cuda is not None
+    if case.claim.kind not in ("cuda", "mixed") and not promised:
+        return
+    gpu = f"on a machine with __cuda {case.driver_cuda}" if promised else f"in an environment for {case.told}"
+    on_cuda = {framework for _, framework, cuda in case.frameworks if cuda is not None}
+    for framework, package in _siblings(case).items():
+        if framework not in on_cuda:
+            known = framework in case.matrix.frameworks
+            hint = f"; request {framework} under `frameworks:` to get a CUDA build" if known else ""
+            yield package, f"a CPU build of {framework} {gpu}{hint}"
+
+
+def _siblings(case: Case) -> dict[str, LockedPackage]:
+    """The first CPU build of each family of packages that nobody requests with CUDA: a framework's, or that of any other package."""
+    found = {name: package for package, name in reversed(case.cpu_builds) if case.is_sibling(package, name) and _has_cuda(case, name)}
+    judged = {id(package) for package, _, _ in case.frameworks}
+    for package in (package for package in case.packages if id(package) not in judged and is_cpu_build(case.catalogue, package)):
+        known = case.catalogue.of(package)
+        stated = case.claim.stated and known is not None and known.role == "companion"
+        if not stated and not (known and (known.usual_on_cpu or known.role in ("selector", "framework"))):
+            found.setdefault(known.framework if known and known.role != "companion" and known.framework else package.name, package)
+    return found
 
 
 def _has_cuda(case: Case, framework: str) -> bool:
@@ -143,7 +174,24 @@ def wrong_cuda(case: Case) -> Violations:
         if exact and cuda is not None and cuda != str(chosen):
             yield package, f"built for {f'CUDA {cuda}' if cuda else 'an unknown CUDA'}, but a build for CUDA {chosen} was chosen"
         elif cuda and _newer(cuda, chosen):
-            yield package, f"built for CUDA {cuda} in a target for CUDA {wanted}"
+            yield package, f"built for CUDA {cuda} in {case.meant} for CUDA {wanted}"
+
+
+@rule("metapackage-mismatch", "A package without files of its own names another CUDA than the framework's.", severity="warning")
+def metapackage_mismatch(case: Case) -> Violations:
+    """Metapackages of frameworks beside the framework itself: what counts is the CUDA of the latter."""
+    real = {framework: (package, cuda) for package, framework, cuda in reversed(case.frameworks)}
+    for package, known in case.known:
+        other, cuda = real.get(known.framework, (None, None))
+        own = cuda_of(case.catalogue, package)
+        if known.role == "framework" and known.holds == "metapackage" and other and other != package and _differ(own, cuda):
+            built = f"CUDA {cuda}" if cuda else "no CUDA" if cuda is None else "CUDA"
+            yield package, f"names {f'CUDA {own}' if own else 'no CUDA' if own is None else 'CUDA'}; {other.name} is built for {built}"
+
+
+def _differ(cuda: str | None, other: str | None) -> bool:
+    """Whether two packages name different CUDAs; one without a version may be the same."""
+    return cuda != other and not (cuda is not None and other is not None and "" in (cuda, other))
 
 
 @rule("cpu-selector", "A package that exists to select CPU builds keeps every later solve on the CPU.")
@@ -182,21 +230,34 @@ def stub_package(case: Case) -> Violations:
 
 @rule("silent-cpu", "A CPU build beside CUDA: a CUDA build was requested, and none was found.")
 def silent_cpu(case: Case) -> Violations:
-    """CPU builds of frameworks in an environment that also holds CUDA, whatever it calls itself."""
-    if case.claim.kind not in ("cpu", "mixed"):
+    """CPU builds of frameworks in an environment that also holds CUDA, or whose machines promise `__cuda`."""
+    if case.claim.kind not in ("cpu", "mixed") or case.platform.startswith("osx"):
         return
-    cuda = [package for package, known in case.known if known.names_cuda or cudnn_of(case.catalogue, package)]
-    cuda += [package for package, _, built in case.frameworks if built is not None]
-    for package, framework, built in case.frameworks:
-        if built is None and cuda and not case.is_sibling(package, framework):
+    cuda = _cuda_beside(case)
+    promise = "" if cuda or _on_purpose(case) or case.driver_cuda is None else f"__cuda {case.driver_cuda} of {case.claim.source}"
+    for package, framework in case.cpu_builds if cuda or promise else ():
+        if not case.is_sibling(package, framework):
             why = _never_built(case, package, framework)
-            yield package, f"{_cpu(case, package, framework)} beside {said(cuda)}: the silent CPU build{why}"
+            yield package, f"{_cpu(case, package, framework)} beside {said(cuda) or promise}: the silent CPU build{why}"
+
+
+def _cuda_beside(case: Case) -> list[LockedPackage]:
+    """What shows that CUDA was requested: what names it, its libraries, CUDA builds of frameworks; in a CPU target no mere tools."""
+    found = [package for package, known in case.known if known.names_cuda or cudnn_of(case.catalogue, package)]
+    found += [package for package, _, built in case.frameworks if built is not None]
+    more = [package for package in case.packages if needs_cuda(case.catalogue, package)] if case.claim.kind == "mixed" else []
+    return list({id(package): package for package in (*found, *more)}.values())
+
+
+def _on_purpose(case: Case) -> bool:
+    """Whether packages are there that one installs to get CPU builds."""
+    return any(known.role == "selector" or (known.only == "cpu" and known.holds == "metapackage") for _, known in case.known)
 
 
 @rule("cuda-in-cpu", "A CUDA build in a CPU target brings gigabytes of unused libraries, or needs a GPU that is not there.")
 def cuda_in_cpu(case: Case) -> Violations:
     """CUDA builds, parts of CUDA, and whatever needs a driver."""
-    if case.claim.kind != "cpu":
+    if case.claim.kind != "cpu" or (case.platform.startswith("osx") and not case.claim.stated):
         return
     parts = {id(package) for package, known in case.known if known.role == "cuda"}
     told = {id(package) for package, _ in case.cudas}
@@ -218,9 +279,12 @@ def cuda_in_cpu(case: Case) -> Violations:
 
 @rule("other-cuda", "A package that pins the CUDA of the environment pins another one than the target's.")
 def other_cuda(case: Case) -> Violations:
-    """The most binding conda package names just the target's CUDA; the others one of its major, before CUDA 12 of its minor."""
+    """The most binding conda package names just the target's CUDA; the others one of its major, before CUDA 12 of its minor.
+
+    Where nobody says what the lock is meant to be, it is for the CUDA that it names.
+    """
     wanted = case.claim.cuda
-    if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2:
+    if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2 or not case.claim.stated:
         return
     named = [(package, cuda) for package in case.namers.values() if (cuda := cuda_of(case.catalogue, package))]
     for place, (package, cuda) in enumerate(named):
@@ -231,14 +295,26 @@ def other_cuda(case: Case) -> Violations:
 
 @rule("two-cuda-majors", "With libraries of two CUDA majors in one process, chance decides which ones are loaded.")
 def two_cuda_majors(case: Case) -> Violations:
-    """Conda's and pip's packages together; the larger group is taken for the environment's own."""
+    """What brings shared libraries whose sonames tell the major, and frameworks that load them; of conda and of pip together.
+
+    Headers, tools and metapackages do no harm, nor does what is inside a wheel. The larger group is taken for the environment's own.
+    """
     groups: dict[int, list[LockedPackage]] = {}
-    for package, cuda in case.cudas:
+    brought = [(package, cuda) for package, cuda in case.cudas if "" in case.brings(package).values()]
+    loading = [(package, cuda) for package, _, cuda in case.frameworks if not _holds_cuda(case, package)]
+    for package, cuda in (*brought, *loading):
         if cuda and package.name not in case.overruled:
             groups.setdefault(Version(cuda).major, []).append(package)
     for major in sorted(groups, key=lambda major: len(groups[major]))[:-1]:
         others = [package for other, packages in groups.items() if other != major for package in packages]
         yield groups[major][0], f"CUDA {major} ({said(groups[major])}) beside {said(others)}"
+
+
+def _holds_cuda(case: Case, package: LockedPackage) -> bool:
+    """Whether the libraries of CUDA are inside a package, under names of its own."""
+    known = case.catalogue.of(package)
+    made = known.made_with(package.version) if known else None
+    return made is not None and made.inside
 
 
 @rule("two-cuda-minors", "Before CUDA 12, libraries of two minor versions do not work together.")
@@ -247,7 +323,7 @@ def two_cuda_minors(case: Case) -> Violations:
     naming = {id(package) for package, known in case.known if known.names_cuda}
     named: dict[str, list[LockedPackage]] = {}
     for package, cuda in case.cudas:
-        tells = id(package) in naming or (package.manager == "pip" and "+cu" in package.version)
+        tells = id(package) in naming or (package.manager == "pip" and version_names_cuda(case.catalogue, package))
         if tells and "." in cuda and Version(cuda).major < 12:
             named.setdefault(cuda, []).append(package)
     if len({Version(cuda).major for cuda in named}) == 1 and len(named) > 1:
@@ -303,26 +379,51 @@ def plugin_mismatch(case: Case) -> Violations:
 
 @rule("framework-twice", "conda and pip both install the framework, and overwrite each other's files.")
 def framework_twice(case: Case) -> Violations:
-    """The pip package is named."""
+    """The pip package is named. Also two wheels that install the same files."""
     conda = {framework: package for package, framework, _ in case.frameworks if package.manager == "conda"}
     for package, framework, _ in case.frameworks:
         if package.manager == "pip" and framework in conda:
             yield package, f"{framework} from pip and from conda ({said([conda[framework]])})"
+    for package, known in case.known:
+        for name in known.same_files_as:
+            other = case.by_name.get((package.manager, name))
+            if other and other is not package:
+                yield package, f"{package.name} and {other.name} {other.version} install the same files and overwrite each other's"
 
 
 @rule("cuda-libraries-twice", "conda and pip both install a library of CUDA: the order of imports decides which one is loaded.")
 def cuda_libraries_twice(case: Case) -> Violations:
-    """Shared libraries of one name; tools and headers do no harm."""
+    """Shared libraries of one soname; tools and headers do no harm."""
+    for package, libraries, others in _twice(case):
+        if not _same_version(package, others):
+            yield package, f"{' and '.join(libraries)} from pip and from conda ({said(others)})"
+
+
+@rule("cuda-library-copied", "conda and pip both install a library of CUDA, in one version: gigabytes twice.", severity="warning")
+def cuda_library_copied(case: Case) -> Violations:
+    """Shared libraries of one soname and one version: whichever is loaded is the right one."""
+    for package, libraries, others in _twice(case):
+        if _same_version(package, others):
+            yield package, f"{' and '.join(libraries)} from pip and from conda ({said(others)})"
+
+
+def _twice(case: Case) -> Iterator[tuple[LockedPackage, list[str], list[LockedPackage]]]:
+    """Each pip package that brings libraries of sonames that conda packages bring, these libraries, and those packages."""
     conda = {
-        library: package
+        soname: package
         for package in reversed(case.packages)
         if package.manager == "conda"
-        for library in libraries_of(case.catalogue, package)
+        for soname in libraries_of(case.catalogue, package).items()
     }
     for package in (package for package in case.packages if package.manager == "pip"):
-        both = {library: conda[library] for library in libraries_of(case.catalogue, package) if library in conda}
+        both = {soname: conda[soname] for soname in libraries_of(case.catalogue, package).items() if soname in conda}
         if both:
-            yield package, f"{' and '.join(both)} from pip and from conda ({said(dict.fromkeys(both.values()))})"
+            yield package, [library for library, _ in both], list(dict.fromkeys(both.values()))
+
+
+def _same_version(package: LockedPackage, others: Iterable[LockedPackage]) -> bool:
+    version = parsed(package.version)
+    return version is not None and all(parsed(other.version) == version for other in others)
 
 
 @rule(
