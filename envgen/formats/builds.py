@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
-from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from envgen.formats.markers import holds
 from envgen.model.catalogue import Catalogue, KnownPackage, named_by, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
@@ -167,18 +167,7 @@ def requirement_name(need: str) -> str:
 
 def applies(need: str, platform: Platform) -> bool:
     """Whether a requirement holds on a platform, as far as its marker speaks of platforms; one of an extra does not."""
-    marker = need.partition(";")[2].strip()
-    if not marker:
-        return True
-    system, _, machine = platform.partition("-")
-    names = {"linux": ("Linux", "linux"), "osx": ("Darwin", "darwin"), "win": ("Windows", "win32")}
-    arch = {"64": "AMD64" if system == "win" else "x86_64"}.get(machine, machine)
-    told = names.get(system, (system, system))
-    environment = {"platform_system": told[0], "sys_platform": told[1], "platform_machine": arch, "extra": ""}
-    try:
-        return Marker(marker).evaluate(environment)
-    except (InvalidMarker, UndefinedEnvironmentName):
-        return True
+    return holds(need.partition(";")[2], platform)
 
 
 def _told(version: str, precision: str = "minor") -> str:

@@ -28,7 +28,9 @@ _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
-_TAIL = {"dependencies", "url", "hash", "category", "optional"}
+_TAIL = {"dependencies", "url", "hash", "category"}
+_OURS = "restore it with `git checkout -- FILE`, or delete it and run `envgen lock`"
+_THEIRS = "restore it with `git checkout -- FILE`, or create it again with the tool that made it"
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 _CELLS, _MOVED, _DROPPED, _DATE = "envgen-cells", "envgen-moved", "envgen-dropped", "envgen-exclude-newer"
 
@@ -111,7 +113,7 @@ def _line(text: str, offset: int, shown: str) -> Address:
 
 
 def _broken(what: str, where: object) -> BadInput:
-    return BadInput(what, where=where, hint="restore it with `git checkout -- FILE`, or delete it and run `envgen lock`")
+    return BadInput(what, where=where, hint=_OURS)
 
 
 def _metadata(head: str, shown: str) -> Mapping[str, Any]:
@@ -139,6 +141,15 @@ def read_lock(text: str, shown: str) -> Lock:
     Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
     truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
+    try:
+        return _read(text, shown)
+    except BadInput as error:
+        if error.hint == _OURS and not text.startswith("# Made by envgen") and not _SEAL.search(text):
+            error.hint = _THEIRS
+        raise
+
+
+def _read(text: str, shown: str) -> Lock:
     conflict = _CONFLICT.search(text)
     if conflict:
         raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
@@ -155,7 +166,7 @@ def read_lock(text: str, shown: str) -> Lock:
     if not text.endswith("\n"):
         raise _broken("this lock is truncated", _line(text, len(text), shown))
     meta = reader.mapping(top["metadata"]) if "metadata" in top else {}
-    channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
+    channels = tuple(reader.channel(node) for node in (reader.sequence(meta, "channels") if "channels" in meta else ()))
     platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
     declared = tuple(node.value for node in platforms if isinstance(node, ScalarNode))
     return checked(
@@ -300,11 +311,16 @@ class _Reader:
             raise _broken(f"`{key}` is missing: this lock is truncated, or not a conda-lock file", self.address(node or where))
         return str(node.value)
 
+    def channel(self, node: Any) -> str:
+        """A channel: its `url`, or as some tools write it the plain text."""
+        return str(node.value) if isinstance(node, ScalarNode) else self.text(self.mapping(node), "url", node)
+
     def packages(self, top: Mapping[str, Any]) -> list[tuple[LockedPackage, str]]:
-        """All packages, each with its category. The last one is incomplete if it lacks a key of the first one's end."""
+        """All packages, each with its category. The last one is incomplete if it lacks a key that all others have."""
         nodes = self.sequence(top, "package")
         fields = [self.mapping(node) for node in nodes]
-        if fields and (fields[0].keys() & _TAIL | {"hash"}) - fields[-1].keys():
+        usual = _TAIL.intersection(*fields[:-1]) if len(fields) > 1 else set()
+        if fields and (usual | {"hash"}) - fields[-1].keys():
             raise _broken("this lock is truncated: its last package is incomplete", self.address(nodes[-1]))
         categories = [
             self.text(each, "category", node) if "category" in each else "" for node, each in zip(nodes, fields, strict=True)
@@ -316,9 +332,17 @@ class _Reader:
         name, version, manager, platform, url = [self.text(fields, key, node) for key in _FIELDS]
         if manager not in ("conda", "pip"):
             raise _broken(f"expected `manager: conda` or `manager: pip`, not {manager!r}", self.address(fields["manager"]))
-        needs = self.texts(fields, "dependencies")
+        needs = self.needs(fields)
         hashes = self.texts(fields, "hash")
         return _package((name, version, manager, platform, url), needs, hashes, self.address(node))
+
+    def needs(self, fields: Mapping[str, Any]) -> dict[str, str]:
+        """The dependencies: package -> range. Some tools write a list of specs."""
+        node = fields.get("dependencies")
+        if not isinstance(node, SequenceNode):
+            return self.texts(fields, "dependencies")
+        specs = [str(item.value).partition(" ") for item in node.value if isinstance(item, ScalarNode)]
+        return {name: wanted.strip() for name, _, wanted in specs}
 
     def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
         node = fields.get(key)

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from envgen.formats.builds import cuda_of, framework_cuda, is_cpu_build
 from envgen.formats.installed import MANIFEST, META, installed_target, is_environment, python
-from envgen.formats.others import read_folders, read_prefix
+from envgen.formats.prefix import read_folders, read_prefix
 from envgen.machine.system import current_platform
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput

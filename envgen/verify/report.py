@@ -38,14 +38,15 @@ def verify_text(items: Sequence[Verified]) -> str:
 
 
 def _title(item: Verified) -> str:
-    return item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
+    several = item.lock.environment and item.lock.format.startswith(("pixi", "uv"))
+    return item.lock.shown + (f" [{item.lock.environment}]" if several else "")
 
 
 def _cells(item: Verified) -> tuple[str, ...]:
     newer = item.driver and item.compiling and item.compiling > item.driver
     compiling = _least(item.compiling) if newer else "-"
     return (
-        item.platform,
+        item.machine,
         str(item.claim),
         item.claim.source,
         str(item.packages),
@@ -65,7 +66,7 @@ def findings_text(items: Iterable[Verified]) -> str:
     blocks = []
     for item in items:
         for found in item.findings:
-            lines = [f"{found.severity}: {found.rule} ({found.platform}): {': '.join(filter(None, (found.package, found.text)))}"]
+            lines = [f"{found.severity}: {found.rule} ({item.machine}): {': '.join(filter(None, (found.package, found.text)))}"]
             lines.append(f"    at {found.at or item.lock.shown}")
             lines += [f"    brought by {' > '.join(found.chain)}"] if found.chain else []
             lines.append(f"    {because[found.rule]}")
@@ -83,7 +84,8 @@ def _row(item: Verified) -> dict[str, Any]:
         "lock": item.lock.shown,
         "format": item.lock.format,
         "environment": item.lock.environment,
-        "platform": item.platform,
+        "platform": item.machine,
+        "subdir": item.platform,
         "kind": item.claim.kind,
         "cuda": str(item.claim.cuda) if item.claim.cuda else None,
         "source": item.claim.source,
@@ -136,15 +138,15 @@ def _result(item: Verified, found: Finding, place: int) -> dict[str, Any]:
         "ruleId": found.rule,
         "ruleIndex": place,
         "level": found.severity,
-        "message": {"text": _BRACKETS.sub(r"\\\g<0>", _sentence(found))},
+        "message": {"text": _BRACKETS.sub(r"\\\g<0>", _sentence(item, found))},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}, "region": region}}],
-        "partialFingerprints": {"envgen/v1": f"{found.rule}:{found.platform}:{found.package.split(' ')[0]}"},
+        "partialFingerprints": {"envgen/v1": f"{found.rule}:{item.machine}:{found.package.split(' ')[0]}"},
     }
 
 
-def _sentence(found: Finding) -> str:
+def _sentence(item: Verified, found: Finding) -> str:
     chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
-    return f"{found.platform}: {': '.join(filter(None, (found.package, found.text)))}{chain}"
+    return f"{item.machine}: {': '.join(filter(None, (found.package, found.text)))}{chain}"
 
 
 def verify_github(items: Iterable[Verified]) -> str:
@@ -155,7 +157,7 @@ def verify_github(items: Iterable[Verified]) -> str:
 def _annotation(item: Verified, found: Finding) -> str:
     file, line = (found.at.file, found.at.line) if found.at else (item.lock.shown, 1)
     where = f"file={_property(file)},line={line},title={_property(f'envgen {found.rule}')}"
-    return f"::{found.severity} {where}::{_data(_sentence(found))}"
+    return f"::{found.severity} {where}::{_data(_sentence(item, found))}"
 
 
 def _data(text: str) -> str:

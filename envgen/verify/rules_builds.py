@@ -6,7 +6,7 @@ CUDA proves nothing, because its requirement on `__cuda` is a constraint, void w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from packaging.version import Version
 
@@ -22,7 +22,7 @@ from envgen.formats.builds import (
     version_names_cuda,
 )
 from envgen.matrix.hardware import runs_with
-from envgen.model.catalogue import parsed
+from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.facts import PLATFORMS, Spelling
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
@@ -142,12 +142,17 @@ def _siblings(case: Case) -> dict[str, LockedPackage]:
     """The first CPU build of each family of packages that nobody requests with CUDA: a framework's, or that of any other package."""
     found = {name: package for package, name in reversed(case.cpu_builds) if case.is_sibling(package, name) and _has_cuda(case, name)}
     judged = {id(package) for package, _, _ in case.frameworks}
+    on_cpu = {name for _, name in case.cpu_builds}
     for package in (package for package in case.packages if id(package) not in judged and is_cpu_build(case.catalogue, package)):
         known = case.catalogue.of(package)
-        stated = case.claim.stated and known is not None and known.role == "companion"
-        if not stated and not (known and (known.usual_on_cpu or known.role in ("selector", "framework"))):
-            found.setdefault(known.framework if known and known.role != "companion" and known.framework else package.name, package)
+        if known is None or not (known.usual_on_cpu or known.role in ("selector", "framework") or _follows(case, known, on_cpu)):
+            found.setdefault(package.name, package)
     return found
+
+
+def _follows(case: Case, known: KnownPackage, on_cpu: Collection[str]) -> bool:
+    """Whether a companion is spoken of elsewhere: as `cpu-build` in a target, or with its framework, which is a CPU build, too."""
+    return known.role == "companion" and (case.claim.stated or known.framework in on_cpu)
 
 
 def _has_cuda(case: Case, framework: str) -> bool:

@@ -46,8 +46,12 @@ def _locked(case: Case) -> Iterable[LockedPackage]:
 
 
 def _downloaded(package: LockedPackage) -> bool:
-    file = package.url.partition("#")[0]
-    return "://" in file and (package.manager == "pip" or file.endswith((".conda", ".tar.bz2")))
+    return "://" in package.url.partition("#")[0] and (package.manager == "pip" or not _is_source(package))
+
+
+def _is_source(package: LockedPackage) -> bool:
+    """Whether a conda package is built from a folder or a repository."""
+    return package.url != "" and not package.url.partition("#")[0].endswith((".conda", ".tar.bz2"))
 
 
 @rule("no-hash", "Without a hash, nobody notices that a download is not what was locked.")
@@ -249,10 +253,13 @@ def package_twice(case: Case) -> Violations:
 
 @rule("missing-dependency", "A dependency is not in the lock, and installers do not add it.")
 def missing_dependency(case: Case) -> Violations:
-    """Conda's packages, and CUDA's libraries that a wheel needs; what else it needs may be there under conda's name."""
+    """Conda's packages, and CUDA's libraries that a wheel needs; what else it needs may be there under conda's name.
+
+    What a package needs that is built from source is decided when it is built.
+    """
     names = {package.name for package in case.packages if package.manager == "conda"}
     for package in case.packages if case.lock.linked else ():
-        for need in package.depends if package.manager == "conda" else ():
+        for need in package.depends if package.manager == "conda" and not _is_source(package) else ():
             name = _named(need)[0]
             if name and not name.startswith("__") and name not in names:
                 yield package, f"needs {need}, which is not in the lock"
@@ -274,7 +281,7 @@ def _named(need: str) -> tuple[str, str]:
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
     for package in case.packages if case.lock.linked else ():
-        for need in package.depends if package.manager == "conda" else ():
+        for need in package.depends if package.manager == "conda" and not _is_source(package) else ():
             text = _refused(case, need)
             if text:
                 yield package, f"needs {need}; {text}"

@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from envgen import targets
 from envgen.formats.installed import installed_target
-from envgen.formats.others import read_any
+from envgen.formats.reading import read_any
 from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest

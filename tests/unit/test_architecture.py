@@ -87,7 +87,7 @@ OWNERS = {
         "channels.live",
         "channels.query",
         "channels.versions",
-        "formats.others",
+        "formats.pixi",
         "project.package_spec",
         "channels.solve",
     },

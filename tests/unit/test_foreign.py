@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from unit.small import examples, refused
 
 from envgen.formats.conda_lock import read_lock
-from envgen.formats.others import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
+from envgen.formats.conda_list import read_export, read_list_json
+from envgen.formats.explicit import read_explicit
+from envgen.formats.pixi import read_pixi
+from envgen.formats.prefix import read_prefix
+from envgen.formats.reading import read_any
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 
@@ -495,7 +499,7 @@ def save(folder: Path, content: bytes | str) -> Path:
         (b"\x00\x01\x02", "file:1:1: not YAML: "),
         ("", "file:1:1: this file is empty"),
         ("hello", "file:1:1: not a lock: expected a mapping here"),
-        ("name: demo\ndependencies: [numpy]\n", "file:1:1: `version` is missing: this lock is truncated, or not a conda-lock file"),
+        ("name: demo\n", "file:1:1: `version` is missing: this lock is truncated, or not a conda-lock file"),
         ("[]", "file: it holds no packages"),
         ("# nothing\n@EXPLICIT\n", "file: it holds no packages"),
         ("version: 1\nmetadata: {channels: [], platforms: []}\npackage: []\n", "file: it holds no packages"),

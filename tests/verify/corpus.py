@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from envgen.formats.others import read_any
+from envgen.formats.reading import read_any
 from envgen.model.facts import Matrix
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
