@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from packaging.version import Version
 
@@ -46,17 +47,28 @@ def integrity(lock: Lock, channels: tuple[str, ...], matrix: Matrix) -> tuple[Fi
 
 def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:
     """One Case for each platform of a lock."""
-    by_platform = {p: tuple(package for package in lock.packages if package.platform == p) for p in lock.platforms}
-    return tuple(
+    by_platform: dict[Platform, list[LockedPackage]] = {}
+    for package in lock.packages:
+        by_platform.setdefault(package.platform, []).append(package)
+    found: list[Case] = []
+    elsewhere = cache(lambda: _on_cuda(found))
+    found += [
         Case(
             lock=lock,
             platform=platform,
             claim=claims.get(platform) or inferred(matrix.catalogue, packages, complete=lock.complete),
             matrix=matrix,
-            packages=packages,
+            packages=tuple(packages),
+            elsewhere=elsewhere,
         )
         for platform, packages in by_platform.items()
-    )
+    ]
+    return tuple(found)
+
+
+def _on_cuda(found: Iterable[Case]) -> dict[str, Platform]:
+    """Framework -> the first platform of a lock that has a CUDA build of it."""
+    return {name: case.platform for case in reversed([*found]) for _, name, cuda in case.frameworks if cuda is not None}
 
 
 def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None, text: str) -> Finding:

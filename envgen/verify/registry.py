@@ -34,6 +34,7 @@ class Case:
     claim: Claim
     matrix: Matrix
     packages: tuple[LockedPackage, ...]
+    elsewhere: Callable[[], Mapping[str, Platform]] = dict  # framework -> a platform of the lock with a CUDA build of it
 
     @property
     def catalogue(self) -> Catalogue:

@@ -22,7 +22,7 @@ from envgen.formats.builds import (
     version_names_cuda,
 )
 from envgen.matrix.hardware import runs_with
-from envgen.model.catalogue import KnownPackage, parsed
+from envgen.model.catalogue import KnownPackage, named_by, parsed
 from envgen.model.facts import PLATFORMS, Spelling
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
@@ -160,7 +160,18 @@ def _has_cuda(case: Case, framework: str) -> bool:
     facts = case.matrix.frameworks.get(framework)
     builds = [build for release in facts.releases for build in release.builds] if facts else []
     told = case.platform in PLATFORMS
-    return any(build.variants - {None} and (not told or case.platform in build.platforms) for build in builds)
+    return not builds or any(build.variants - {None} and (not told or case.platform in build.platforms) for build in builds)
+
+
+@rule("cpu-elsewhere", "One lock, and on another platform the same program computes on the CPU.", severity="warning")
+def cpu_elsewhere(case: Case) -> Violations:
+    """CPU builds of frameworks that have a CUDA build on another platform of the lock, where nobody says what it is meant to be."""
+    if case.claim.stated or case.claim.kind != "cpu" or case.platform.startswith("osx"):
+        return
+    for framework, package in {name: package for package, name in reversed(case.cpu_builds)}.items():
+        there = case.elsewhere().get(framework)
+        if there:
+            yield package, f"a CPU build of {framework}; on {there} this lock has a CUDA build"
 
 
 @rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target has.")
@@ -389,10 +400,13 @@ def framework_twice(case: Case) -> Violations:
     for package, framework, _ in case.frameworks:
         if package.manager == "pip" and framework in conda:
             yield package, f"{framework} from pip and from conda ({said([conda[framework]])})"
-    for package, known in case.known:
-        for name in known.same_files_as:
-            other = case.by_name.get((package.manager, name))
-            if other and other is not package:
+    exclusive = [(package, known.same_files_as) for package, known in case.known if known.same_files_as]
+    seen: set[frozenset[str]] = set()
+    for package, names in exclusive:
+        for other in case.packages:
+            pair = frozenset((package.name, other.name))
+            if len(pair) > 1 and other.manager == package.manager and pair not in seen and named_by(names, other):
+                seen.add(pair)
                 yield package, f"{package.name} and {other.name} {other.version} install the same files and overwrite each other's"
 
 
