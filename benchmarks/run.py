@@ -28,6 +28,7 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from choose import choose_rows
+from foreign import foreign_rows
 from records import records_rows
 from resolver import Row, resolver_rows
 
@@ -316,6 +317,7 @@ def rows(index: Path, scratch: Path) -> list[Row]:
         *records_rows(),
         *choose_rows(workspace(scratch / "choose"), index),
         *verify_rows(),
+        *foreign_rows(scratch),
         *facts_rows(index),
         *resolver_rows(),
     ]

@@ -185,7 +185,25 @@ def minor_of(version: str) -> str:
 # --- a package among others -----------------------------------------------------------------------------------------------
 
 
-def framework_cuda(catalogue: Catalogue, package: LockedPackage, beside: Iterable[LockedPackage]) -> str | None:
+class Surroundings:
+    """Packages, as what is beside one of them: each question is answered once for all."""
+
+    def __init__(self, catalogue: Catalogue, packages: Iterable[LockedPackage]) -> None:
+        self._catalogue = catalogue
+        self._packages = tuple(packages)
+        self._asked: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+
+    def cudas(self, manager: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Manager and CUDA of the packages of one manager that have one of these names, each once."""
+        key = (manager, *names)
+        if key not in self._asked and names:
+            named = (other for other in self._packages if other.manager == manager and named_by(names, other))
+            cudas = ((manager, cuda) for other in named if (cuda := cuda_of(self._catalogue, other)) is not None)
+            self._asked[key] = list(dict.fromkeys(cudas))
+        return self._asked.get(key, [])
+
+
+def framework_cuda(catalogue: Catalogue, package: LockedPackage, beside: Surroundings) -> str | None:
     """The CUDA of a framework's package; where it does not say one, that of the packages beside it that make it a CUDA build.
 
     A wheel that pins its CUDA runtime is for the minor of the one that it is locked with.
@@ -193,23 +211,21 @@ def framework_cuda(catalogue: Catalogue, package: LockedPackage, beside: Iterabl
     known, found = catalogue.of(package), cuda_of(catalogue, package)
     if known is None or is_cpu_build(catalogue, package):
         return found
-    others = tuple(beside)
     if not found and known.beside:
-        near = _beside(catalogue, known, package, others)
+        near = _beside(catalogue, known, package, beside)
         found = found if near is None else near
     if known.runtime and found is not None and "." not in found:
-        runtimes = [other for other in others if other.manager == package.manager and named_by((known.runtime,), other)]
-        return _minor(found, [cuda for other in runtimes if (cuda := cuda_of(catalogue, other))])
+        return _minor(found, [cuda for _, cuda in beside.cudas(package.manager, (known.runtime,))])
     return found
 
 
-def _beside(catalogue: Catalogue, known: KnownPackage, package: LockedPackage, others: Iterable[LockedPackage]) -> str | None:
+def _beside(catalogue: Catalogue, known: KnownPackage, package: LockedPackage, beside: Surroundings) -> str | None:
     """The CUDA of the first package beside it that makes it a CUDA build, and is of the major that it loads."""
     major = loads(catalogue, package)
-    for other in others:
-        cuda = cuda_of(catalogue, other) if named_by(known.beside.get(other.manager, ()), other) else None
-        if cuda is not None and (not cuda or not major or cuda.split(".")[0] == major):
-            return cuda.split(".")[0] if known.beside_tells == "major" else cuda
+    for manager, names in known.beside.items():
+        for _, cuda in beside.cudas(manager, names):
+            if not cuda or not major or cuda.split(".")[0] == major:
+                return cuda.split(".")[0] if known.beside_tells == "major" else cuda
     return None
 
 
@@ -264,10 +280,9 @@ def frameworks_of(
     named = [(package, name) for package in packages if (name := framework_of(catalogue, package))]
     real = {name for package, name in named if not _is_metapackage(catalogue, package)}
     own = [(package, name) for package, name in named if name not in real or not _is_metapackage(catalogue, package)]
-    found = tuple((package, name, framework_cuda(catalogue, package, packages)) for package, name in own)
-    unmarked = (
-        id(package) for package, _, cuda in found if cuda is None and tells_nothing(catalogue, package, complete=complete)
-    )
+    beside = Surroundings(catalogue, packages)
+    found = tuple((package, name, framework_cuda(catalogue, package, beside)) for package, name in own)
+    unmarked = (id(package) for package, _, cuda in found if cuda is None and tells_nothing(catalogue, package, complete=complete))
     return found, frozenset(unmarked)
 
 

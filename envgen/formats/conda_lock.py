@@ -135,6 +135,11 @@ def urls(text: str) -> list[str]:
 # --- the packages ---------------------------------------------------------------------------------------------------------
 
 
+def is_conda_lock(text: str) -> bool:
+    """Whether a text may be a conda-lock.yml, which `read_lock` finds out: it has a version."""
+    return re.search(r"^version:", text, re.MULTILINE) is not None
+
+
 def read_lock(text: str, shown: str) -> Lock:
     """All packages of a conda-lock.yml, whichever tool wrote it, each with its line.
 
@@ -142,7 +147,8 @@ def read_lock(text: str, shown: str) -> Lock:
     truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
     try:
-        return _read(text, shown)
+        with _no_garbage_collection():
+            return _read(text, shown)
     except BadInput as error:
         if error.hint == _OURS and not text.startswith("# Made by envgen") and not _SEAL.search(text):
             error.hint = _THEIRS
@@ -185,8 +191,7 @@ def _read(text: str, shown: str) -> Lock:
 def _root(text: str, shown: str) -> Node:
     """The root node of a lock. Raises BadInput with an address."""
     try:
-        with _no_garbage_collection():
-            root = compose(text, shown, aliases=True)
+        root = compose(text, shown, aliases=True)
     except BadInput as error:
         raise _broken(error.what, error.where) from None
     if root is None:

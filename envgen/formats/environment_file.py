@@ -25,7 +25,9 @@ _ANY = re.compile(r"(?:=?\s*\*\s*=?\s*|\S*[<>!~|,]\S*\s+)(?P<build>[A-Za-z0-9_.*
 
 def is_environment_file(text: str) -> bool:
     """Whether a text is an environment file: it has `dependencies:` at its top, and no packages of a lock."""
-    return bool(re.search(r"^dependencies:", text, re.MULTILINE)) and not re.search(r"^(?:package|packages|version):", text, re.MULTILINE)
+    return bool(re.search(r"^dependencies:", text, re.MULTILINE)) and not re.search(
+        r"^(?:package|packages|version):", text, re.MULTILINE
+    )
 
 
 def read_environment_file(text: str, shown: str) -> Lock:
@@ -36,7 +38,8 @@ def read_environment_file(text: str, shown: str) -> Lock:
     root = compose(text, shown, aliases=True)
     top = {key.value: value for key, value in root.value} if isinstance(root, MappingNode) else {}
     platforms = [node.value for node in _listed(top, "platforms", shown) if isinstance(node, ScalarNode)] or [ANY_PLATFORM]
-    found = [package for platform in platforms for package in _packages(text, shown, platform)]
+    whole = top if platforms == [ANY_PLATFORM] else None
+    found = [package for platform in platforms for package in _packages(whole or _top(text, shown, platform), shown, platform)]
     conda = [package for package in found if package.manager == "conda"]
     name = top.get("name")
     channels = [node.value for node in _listed(top, "channels", shown) if isinstance(node, ScalarNode)]
@@ -52,9 +55,13 @@ def read_environment_file(text: str, shown: str) -> Lock:
     )
 
 
-def _packages(text: str, shown: str, platform: Platform) -> Iterator[LockedPackage]:
-    root = compose(for_platform(text, platform) if platform != ANY_PLATFORM else text, shown, aliases=True)
-    top = {key.value: value for key, value in root.value} if isinstance(root, MappingNode) else {}
+def _top(text: str, shown: str, platform: Platform) -> dict[str, Any]:
+    """The keys of the file and their values, without the lines for other platforms."""
+    root = compose(for_platform(text, platform), shown, aliases=True)
+    return {key.value: value for key, value in root.value} if isinstance(root, MappingNode) else {}
+
+
+def _packages(top: dict[str, Any], shown: str, platform: Platform) -> Iterator[LockedPackage]:
     for node in _listed(top, "dependencies", shown):
         if isinstance(node, ScalarNode):
             yield _conda(node.value, platform, address(shown, node))

@@ -19,7 +19,9 @@ UNIVERSAL: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-arm64", "wi
 PYTHON = "3.12"  # where nothing tells a version
 _SYSTEMS = {"linux": ("Linux", "linux", "posix"), "osx": ("Darwin", "darwin", "posix"), "win": ("Windows", "win32", "nt")}
 _OF_PLATFORM = re.compile(r"\b(?:sys_platform|platform_system|platform_machine|os_name)\b")
-_EXTRA = re.compile(r"(?P<q>['\"])(?P<left>[^'\"]*)(?P=q)\s*(?P<in>==|!=)\s*extra\b|\bextra\s*(?P<is>==|!=)\s*(?P<r>['\"])(?P<right>[^'\"]*)(?P=r)")
+_EXTRA = re.compile(
+    r"(?P<q>['\"])(?P<left>[^'\"]*)(?P=q)\s*(?P<in>==|!=)\s*extra\b|\bextra\s*(?P<is>==|!=)\s*(?P<r>['\"])(?P<right>[^'\"]*)(?P=r)"
+)
 _YES, _NO = "python_version >= '0'", "python_version < '0'"
 _PYTHONS = tuple(f"3.{minor}" for minor in range(8, 21))
 

@@ -27,7 +27,9 @@ def read_pylock(text: str, shown: str) -> tuple[Lock, ...]:
     version = top.text("lock-version")
     if version.partition(".")[0] != "1":
         what = f"pylock.toml of version {version} is not supported: this envgen reads version 1"
-        raise BadInput(what, where=Address(shown, 1, 1), hint="create it again with a tool that writes version 1.0, or update envgen")
+        raise BadInput(
+            what, where=Address(shown, 1, 1), hint="create it again with a tool that writes version 1.0, or update envgen"
+        )
     lines = table_lines(text, "packages")
     tables = [Table(each, _at(shown, lines, n), _HINT) for n, each in enumerate(top.items("packages"))]
     markers, python = top.texts("environments"), oldest_python(top.text("requires-python"))
@@ -53,7 +55,9 @@ def _with_files(tables: list[Table], platforms: list[Platform], python: str) -> 
         platform
         for platform in platforms
         if all(
-            fitting(files, (), platform, python) for marker, files in wheels if files and holds(_without_sets(marker), platform, python)
+            fitting(files, (), platform, python)
+            for marker, files in wheels
+            if files and holds(_without_sets(marker), platform, python)
         )
     ]
     return fits or platforms

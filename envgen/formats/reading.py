@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from envgen.formats.beside import of_other_run
 from envgen.formats.checked import checked
 from envgen.formats.conda_list import is_export, read_export, read_list_json
-from envgen.formats.conda_lock import read_lock
+from envgen.formats.conda_lock import is_conda_lock, read_lock
 from envgen.formats.environment_file import is_environment_file, read_environment_file
 from envgen.formats.explicit import is_explicit, read_explicit
 from envgen.formats.installed_files import with_damage
@@ -43,6 +42,7 @@ _FORMATS: tuple[tuple[Callable[[str], bool], _Reader], ...] = (
     (is_uv_lock, lambda file: read_uv_lock(file.text, file.shown)),
     (is_pylock, lambda file: read_pylock(file.text, file.shown)),
     (is_pixi, lambda file: read_pixi(file.path, file.text, file.shown)),
+    (is_conda_lock, lambda file: (_conda_lock(file),)),
     (is_environment_file, lambda file: (read_environment_file(file.text, file.shown),)),
     (is_export, lambda file: (read_export(file.text, file.shown),)),
     (is_requirements, lambda file: read_requirements(file.text, file.shown)),
@@ -70,5 +70,9 @@ def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     reader = next((reader for looks_like, reader in _FORMATS if looks_like(file.text)), None)
     if reader is not None:
         return tuple(map(checked, reader(file)))
-    lock = read_lock(file.text, shown)  # raises an error for what is none
-    return (replace(lock, of_other_run=of_other_run(lock, file.text, path.parent)),)
+    return (_conda_lock(file),)  # raises an error for what is none
+
+
+def _conda_lock(file: _File) -> Lock:
+    lock = read_lock(file.text, file.shown)
+    return replace(lock, of_other_run=of_other_run(lock, file.text, file.path.parent))

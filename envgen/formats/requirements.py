@@ -17,8 +17,12 @@ from envgen.model.packages import Lock, LockedPackage
 
 ANY_PLATFORM: Platform = "noarch"  # where nothing tells a platform
 _HINT = "a line is `name==version`, an option such as `--index-url URL`, or a comment"
-_LOOKS = re.compile(r"-{1,2}[A-Za-z]|[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?(?:[=<>~!]=|[<>@;(]|$)|\S+://|\.{0,2}/|\S+\.whl\b")
-_PINNED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?(?:==| @ )|^--?(?:hash|(?:extra-)?index-url|find-links|i|f|r)\b", re.MULTILINE)
+_LOOKS = re.compile(
+    r"-{1,2}[A-Za-z]|[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?(?:[=<>~!]=|[<>@;(]|$)|\S+://|\.{0,2}/|\S+\.whl\b"
+)
+_PINNED = re.compile(
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\]\s*)?(?:==| @ )|^--?(?:hash|(?:extra-)?index-url|find-links|i|f|r)\b", re.MULTILINE
+)
 _OPTION = re.compile(r"(?:--(?P<long>[a-z-]+)|-(?P<short>[a-z]))(?:\s+|=|(?<=-[a-z]))(?P<value>\S+)?")
 _HASH = re.compile(r"\s--hash[=\s](\S+?):([^\s\\]+)")
 _PYTHON = re.compile(r"^#.*(?:with Python |--python-version[= ])(3\.\d+)", re.MULTILINE)
@@ -43,7 +47,7 @@ def is_requirements(text: str) -> bool:
 
 
 def read_requirements(text: str, shown: str) -> tuple[Lock, ...]:
-    """The packages of a `requirements.txt`; for each platform, where its markers tell platforms apart. Raises BadInput with the line.
+    """The packages of a `requirements.txt`, for each platform where its markers tell platforms apart. Raises BadInput, with the line.
 
     Without hashes it need not list everything that will be installed.
     """
@@ -76,7 +80,7 @@ def read_requirements(text: str, shown: str) -> tuple[Lock, ...]:
 
 
 def pip_package(text: str, platform: Platform, at: Address, python: str = PYTHON) -> LockedPackage | None:
-    """The package that a requirement pins on a platform; without a version where it pins none, None where its marker does not hold."""
+    """The package that a requirement pins, without a version where it pins none; None where its marker does not hold."""
     try:
         wanted = Requirement(text)
     except (InvalidRequirement, RecursionError, ValueError) as error:
@@ -86,7 +90,13 @@ def pip_package(text: str, platform: Platform, at: Address, python: str = PYTHON
     pins = [each.version for each in wanted.specifier if each.operator in ("==", "===") and not each.version.endswith(".*")]
     version = pins[0] if pins else _version_of(wanted.url or "")
     return LockedPackage(
-        name=canonicalize_name(wanted.name), version=version, build="", manager="pip", platform=platform, url=wanted.url or "", at=at
+        name=canonicalize_name(wanted.name),
+        version=version,
+        build="",
+        manager="pip",
+        platform=platform,
+        url=wanted.url or "",
+        at=at,
     )
 
 
@@ -116,7 +126,8 @@ def _rows(text: str, shown: str) -> tuple[list[_Row], str, bool]:
     for number, line in _logical(text):
         plain = line.strip()
         if plain.startswith("#"):
-            rows and rows[-1].via.extend(_brought_by(line))
+            for row in rows[-1:]:
+                row.via.extend(_brought_by(line))
         elif plain.startswith("-"):
             index = index_of(plain)
             indexes += [index] if index else []
@@ -130,7 +141,9 @@ def _rows(text: str, shown: str) -> tuple[list[_Row], str, bool]:
 
 
 def _is_named(line: str) -> bool:
-    return "://" not in line.split(" @ ")[0].split(" ")[0] and not line.startswith((".", "/")) and ".whl" not in line.split(" ")[0]
+    """Whether a line begins with the name of a package, not with a folder or a URL."""
+    word = line.partition(" ")[0]
+    return "://" not in word and ".whl" not in word and not word.startswith((".", "/"))
 
 
 def _brought_by(comment: str) -> Iterator[str]:
@@ -146,7 +159,8 @@ def _sha256(row: _Row) -> str | None:
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:
     """Each line with its number; one that ends in a backslash goes on in the next."""
-    held, begun = [], 0
+    held: list[str] = []
+    begun = 0
     for number, line in enumerate(text.splitlines(), 1):
         begun = begun if held else number
         if line.endswith("\\") and not line.lstrip().startswith("#"):

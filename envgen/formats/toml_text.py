@@ -33,7 +33,7 @@ def parsed_toml(text: str, shown: str, hint: str) -> dict[str, Any]:
 
 def table_lines(text: str, name: str) -> list[int]:
     """The line of each table of an array: of every `[[name]]`, in their order."""
-    return [text.count("\n", 0, found.start()) + 1 for found in re.finditer(rf"^\[\[{re.escape(name)}\]\]", text, re.MULTILINE)]
+    return [number for number, line in enumerate(text.split("\n"), 1) if line.startswith(f"[[{name}]]")]
 
 
 class Table:

@@ -23,7 +23,10 @@ _LOCAL = ("virtual", "editable", "directory", "path")
 
 def is_uv_lock(text: str) -> bool:
     """Whether a text is a `uv.lock`."""
-    return re.search(r"^version = \d+$", text, re.MULTILINE) is not None and re.search(r"^\[\[package\]\]", text, re.MULTILINE) is not None
+    return (
+        re.search(r"^version = \d+$", text, re.MULTILINE) is not None
+        and re.search(r"^\[\[package\]\]", text, re.MULTILINE) is not None
+    )
 
 
 def read_uv_lock(text: str, shown: str) -> tuple[Lock, ...]:
@@ -109,7 +112,9 @@ def _node(data: Any, at: Address) -> _Node:
 
 
 def _file(table: Table) -> PackageFile:
-    return PackageFile(table.text("url") or table.text("path") or table.text("filename"), table.text("hash").removeprefix("sha256:"))
+    return PackageFile(
+        table.text("url") or table.text("path") or table.text("filename"), table.text("hash").removeprefix("sha256:")
+    )
 
 
 def _roots(top: Table, nodes: Iterable[_Node]) -> tuple[_Node, ...]:
@@ -117,7 +122,9 @@ def _roots(top: Table, nodes: Iterable[_Node]) -> tuple[_Node, ...]:
     manifest = top.table("manifest")
     members = set(manifest.texts("members"))
     wanted = {each.text("name") for each in manifest.tables("requirements")}
-    local = [node for node in nodes if node.name in members or (not members and node.table.table("source").data.keys() & set(_LOCAL[:2]))]
+    local = [
+        node for node in nodes if node.name in members or (not members and node.table.table("source").data.keys() & set(_LOCAL[:2]))
+    ]
     return tuple(local) or tuple(node for node in nodes if not wanted or node.name in wanted)
 
 
@@ -162,7 +169,9 @@ class _Graph:
         version, source = need.text("version"), need.data.get("source")
         named = [node for node in self.by_name.get(need.text("name"), ()) if not version or node.version == version]
         fitting_source = [node for node in named if source is None or node.table.data.get("source") == source]
-        here = (n for n in fitting_source if not n.markers or any(holds(marker, platform, self.python, words) for marker in n.markers))
+        here = (
+            n for n in fitting_source if not n.markers or any(holds(marker, platform, self.python, words) for marker in n.markers)
+        )
         return next(here, None) or next(iter(fitting_source), None)
 
     def _package(self, node: _Node, platform: Platform, needs: list[str]) -> LockedPackage:

@@ -57,7 +57,7 @@ def fitting(wheels: Sequence[PackageFile], others: Iterable[PackageFile], platfo
 
 
 def with_present_needs(packages: Iterable[LockedPackage]) -> tuple[LockedPackage, ...]:
-    """Packages with those dependencies that are there on their platform, for locks that do not say on which platforms others apply."""
+    """Packages with those dependencies that are there on their platform: some locks do not say on which platforms others apply."""
     found = tuple(packages)
     here = {(package.platform, package.name) for package in found}
     return tuple(

@@ -14,7 +14,7 @@ from envgen.model.packages import Lock
 from envgen.model.rules import Severity
 
 ClaimKind = Literal["cpu", "cuda", "mixed", "unknown", "none"]
-"""Inferred alone: mixed (CPU frameworks beside CUDA), unknown (nothing tells what its frameworks are built for), none (no framework)."""
+"""Inferred alone: mixed (CPU frameworks beside CUDA), unknown (nothing tells the variant), none (no framework)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

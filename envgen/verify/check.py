@@ -17,7 +17,7 @@ from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
-from envgen.verify import rules_builds, rules_integrity, rules_known, rules_promises  # noqa: F401 - they fill the registry
+from envgen.verify import rules_builds, rules_cuda, rules_integrity, rules_known, rules_promises  # noqa: F401 - they fill the registry
 from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 
 RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
@@ -25,12 +25,12 @@ RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
 
 def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
     """Everything that is wrong with a lock; a platform without a claim is checked against what it seems to be."""
-    return tuple(
-        _finding(rule, case, package, text)
-        for case in cases(lock, claims, matrix)
-        for rule in RULES
-        for package, text in rule.judge(case)
-    )
+    return tuple(found for case in cases(lock, claims, matrix) for found in found_in(case))
+
+
+def found_in(case: Case) -> tuple[Finding, ...]:
+    """Everything that is wrong with one platform of a lock."""
+    return tuple(_finding(rule, case, package, text) for rule in RULES for package, text in rule.judge(case))
 
 
 def integrity(lock: Lock, channels: tuple[str, ...], matrix: Matrix) -> tuple[Finding, ...]:
@@ -89,10 +89,10 @@ def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None,
 
 
 def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage], *, complete: bool = True) -> Claim:
-    """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA), unknown, or none (no framework).
+    """What one platform seems to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA), unknown, or none (no framework).
 
-    CPU builds that people use beside CUDA on purpose make nothing mixed. There is no CUDA on macOS. `complete` says whether these are
-    all packages.
+    CPU builds that people use beside CUDA on purpose make nothing mixed. There is no CUDA on macOS. `complete` says whether these
+    are all packages.
     """
     named, unmarked = frameworks_of(catalogue, packages, complete=complete)
     told = [cuda for package, _, cuda in named if cuda is not None]

@@ -21,7 +21,6 @@ from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
 
-
 _LONGEST_WAY = 20  # names; those of real packages have about ten
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
@@ -243,12 +242,12 @@ def _runs(wheel: str, platform: str) -> bool:
 @rule("package-twice", "A package is listed twice: the installer decides which entry counts.")
 def package_twice(case: Case) -> Violations:
     """By manager and name, on one platform."""
-    counts = Counter((package.manager, package.name) for package in case.packages)
+    entries: dict[tuple[str, str], list[LockedPackage]] = {}
     for package in case.packages:
-        if counts[package.manager, package.name] > 1:
-            versions = ", ".join(p.version for p in case.packages if (p.manager, p.name) == (package.manager, package.name))
-            yield package, f"is in the lock {counts[package.manager, package.name]} times ({versions})"
-            counts[package.manager, package.name] = 0
+        entries.setdefault((package.manager, package.name), []).append(package)
+    for found in (found for found in entries.values() if len(found) > 1):
+        more = ", ..." if len(found) > 10 else ""
+        yield found[0], f"is in the lock {len(found)} times ({', '.join(package.version for package in found[:10])}{more})"
 
 
 @rule("missing-dependency", "A dependency is not in the lock, and installers do not add it.")

@@ -75,7 +75,9 @@ def microarchitecture(case: Case) -> Violations:
 def cuda_promise(case: Case) -> Violations:
     """Packages of which the matrices say so, against the promised `__cuda`; without one, the CUDA of frameworks and libraries."""
     promised = (case.claim.virtual or {}).get("__cuda")
-    found = [(package, version) for package, known in case.known if known.constrains_driver and (version := parsed(package.version))]
+    found = [
+        (package, version) for package, known in case.known if known.constrains_driver and (version := parsed(package.version))
+    ]
     found = found or [(package, Version(cuda)) for package, _, cuda in case.frameworks if cuda]
     found = found or [(package, Version(cuda)) for package, cuda in case.cudas if cuda and case.brings(package)]
     for package, version in found if promised else ():
@@ -84,7 +86,7 @@ def cuda_promise(case: Case) -> Violations:
 
 
 def _driver_runs(case: Case, cuda: Version, promised: Version) -> bool:
-    """Whether the drivers whose newest CUDA is the promised one run another; where the facts do not know them, those of its major do."""
+    """Whether drivers whose newest CUDA is the promised one run another; those that the facts do not know run all of its major."""
     needed, have = _oldest(case.matrix, cuda), toolkit_of(case.matrix, promised)
     floor, driver = needed.floor.get(case.system) if needed else None, have.driver.get(case.system) if have else None
     if cuda.major <= promised.major and (cuda <= promised or floor is None or driver is None):

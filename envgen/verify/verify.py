@@ -87,9 +87,7 @@ def _shown(path: Path, layout: Layout | None) -> str:
 
 
 def _judged(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> Iterable[Verified]:
-    findings = check.check(lock, claims, matrix)
     for case in check.cases(lock, claims, matrix):
-        mine = tuple(found for found in findings if found.platform == case.platform)
         driver, compiling = driver_floors(case)
         yield Verified(
             lock=lock,
@@ -98,7 +96,7 @@ def _judged(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> Ite
             packages=len(case.packages),
             driver=driver,
             compiling=compiling,
-            findings=mine,
+            findings=check.found_in(case),
         )
 
 
@@ -187,7 +185,11 @@ def _of_promise(lock: Lock, path: Path, catalogue: Catalogue) -> dict[Platform, 
     `__cuda` is the newest CUDA that the machine's driver runs.
     """
     promised = read_virtual_packages(path)
-    return {platform: _promised(lock, platform, promised[platform], path, catalogue) for platform in lock.platforms if platform in promised}
+    return {
+        platform: _promised(lock, platform, promised[platform], path, catalogue)
+        for platform in lock.platforms
+        if platform in promised
+    }
 
 
 def _promised(lock: Lock, platform: Platform, virtual: Mapping[str, str], path: Path, catalogue: Catalogue) -> Claim:

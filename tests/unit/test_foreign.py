@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
-from envgen.formats.conda_lock import read_lock
 from envgen.formats.conda_list import read_export, read_list_json
+from envgen.formats.conda_lock import read_lock
 from envgen.formats.explicit import read_explicit
 from envgen.formats.pixi import read_pixi
 from envgen.formats.prefix import read_prefix
