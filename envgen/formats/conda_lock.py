@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from envgen.formats.checked import checked
+from envgen.formats.collector import no_garbage_collection
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
@@ -29,6 +28,7 @@ _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
 _TAIL = {"dependencies", "url", "hash", "category"}
+_NULLS = ("", "~", "null", "Null", "NULL")  # how YAML spells that there is no value
 _OURS = "restore it with `git checkout -- FILE`, or delete it and run `envgen lock`"
 _THEIRS = "restore it with `git checkout -- FILE`, or create it again with the tool that made it"
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
@@ -147,7 +147,7 @@ def read_lock(text: str, shown: str) -> Lock:
     truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
     try:
-        with _no_garbage_collection():
+        with no_garbage_collection():
             return _read(text, shown)
     except BadInput as error:
         if error.hint == _OURS and not text.startswith("# Made by envgen") and not _SEAL.search(text):
@@ -199,18 +199,6 @@ def _root(text: str, shown: str) -> Node:
     return root
 
 
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """The collector would walk the growing tree again and again, which doubles the time, and find nothing."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
 def _named(text: str) -> str:
     """The environment's name in the comment that envgen writes at the top; "" without one."""
     found = _NAMED.search(text)
@@ -248,7 +236,7 @@ def _plain(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] 
         if len(wanted) < len(pairs):  # a repeated key: the other reader says where
             return None
         fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
-        hashes = {"md5": md5, "sha256": sha256}
+        hashes = {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value not in _NULLS}
         found.append((_package(fields, wanted, hashes, Address(shown, line, 3)), category))
         line += rest.count("\n", at, entry.end())
         at = entry.end()
@@ -338,7 +326,7 @@ class _Reader:
         if manager not in ("conda", "pip"):
             raise _broken(f"expected `manager: conda` or `manager: pip`, not {manager!r}", self.address(fields["manager"]))
         needs = self.needs(fields)
-        hashes = self.texts(fields, "hash")
+        hashes = {kind: value for kind, value in self.texts(fields, "hash").items() if value not in _NULLS}
         return _package((name, version, manager, platform, url), needs, hashes, self.address(node))
 
     def needs(self, fields: Mapping[str, Any]) -> dict[str, str]:
@@ -351,15 +339,10 @@ class _Reader:
 
     def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
         node = fields.get(key)
-        if node is None or _is_null(node):
+        if node is None or (isinstance(node, ScalarNode) and node.value in _NULLS):
             return {}
         found = self.mapping(node)
-        return {name: self.text(found, name, node) for name, value in found.items() if not _is_null(value)}
-
-
-def _is_null(node: Any) -> bool:
-    """Whether a node is YAML's null; a text in quotes is none."""
-    return isinstance(node, ScalarNode) and not node.style and node.value in ("", "~", "null", "Null", "NULL")
+        return {name: self.text(found, name, node) for name in found}
 
 
 def build_of(url: str) -> str:

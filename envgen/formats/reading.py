@@ -70,7 +70,7 @@ def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     reader = next((reader for looks_like, reader in _FORMATS if looks_like(file.text)), None)
     if reader is not None:
         return tuple(map(checked, reader(file)))
-    return (_conda_lock(file),)  # raises an error for what is none
+    return (_conda_lock(file),)  # raises an error for every other file
 
 
 def _conda_lock(file: _File) -> Lock:

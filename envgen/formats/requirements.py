@@ -30,7 +30,7 @@ _VIA = re.compile(r"^\s*#\s+(via)?\s*([A-Za-z0-9][A-Za-z0-9._-]*)?(?:\s+\(.*\))?
 _INDEXES = {"i": "index-url", "f": "find-links"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Row:
     """A requirement of the file, its line, its hashes, and the packages that brought it, as the comments say."""
 
@@ -47,7 +47,7 @@ def is_requirements(text: str) -> bool:
 
 
 def read_requirements(text: str, shown: str) -> tuple[Lock, ...]:
-    """The packages of a `requirements.txt`, for each platform where its markers tell platforms apart. Raises BadInput, with the line.
+    """The packages of a `requirements.txt`, for each platform that its markers tell apart. Raises BadInput, with the line.
 
     Without hashes it need not list everything that will be installed.
     """
@@ -134,7 +134,14 @@ def _rows(text: str, shown: str) -> tuple[list[_Row], str, bool]:
             more = more or re.match(r"-(?:r|e|-requirement|-editable)\b", plain) is not None
         elif _is_named(plain):
             bare = re.sub(r"(?:^|\s)(?:--[a-z]|#).*$", "", plain).strip()
-            rows.append(_Row(bare, Address(shown, number, 1), _HASH.findall(plain), list(_brought_by(plain[plain.find(" #") :]))))
+            rows.append(
+                _Row(
+                    text=bare,
+                    at=Address(shown, number, 1),
+                    hashes=_HASH.findall(plain),
+                    via=list(_brought_by(plain[plain.find(" #") :])),
+                )
+            )
         else:
             more = True  # a folder, or the URL of a wheel without its name
     return rows, next(iter(reversed(indexes)), ""), more

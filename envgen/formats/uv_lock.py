@@ -44,7 +44,7 @@ def read_uv_lock(text: str, shown: str) -> tuple[Lock, ...]:
     graph = _Graph(nodes, _roots(top, nodes), oldest_python(top.text("requires-python")))
     markers = top.texts("supported-markers")
     platforms = [p for p in UNIVERSAL if not markers or any(holds(marker, p, graph.python) for marker in markers)]
-    excluding = [item for clash in top.items("conflicts") for item in _items(clash, top)]
+    excluding = [item for conflict in top.items("conflicts") for item in _items(conflict, top)]
     return tuple(
         Lock(
             shown=shown,
@@ -70,15 +70,15 @@ class _Choice:
         return f"{self.kind}-{len(self.package)}-{self.package}-{self.name}"
 
 
-def _items(clash: Any, top: Table) -> Iterator[_Choice]:
-    for each in clash if isinstance(clash, list) else ():
+def _items(conflict: Any, top: Table) -> Iterator[_Choice]:
+    for each in conflict if isinstance(conflict, list) else ():
         table = Table(each, top.at, _HINT)
         for kind in ("extra", "group"):
             if table.text(kind):
                 yield _Choice(table.text("package"), kind, table.text(kind))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Node:
     """A package of the file, with its dependencies; `optional` are those of its extras and of its groups, by (kind, name)."""
 

@@ -208,9 +208,7 @@ class PackagesFile(FileModel):
     because: Because
     import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
     wheels: WheelRows = Field(default=WheelRows(), description="How CPU and CUDA builds of wheels are told apart.")
-    packages: list[PackageRow] = Field(
-        default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
-    )
+    packages: list[PackageRow] = Field(default=[], description="Of several rows that name one, the first that applies counts.")
 
 
 class CudnnRow(FileModel):

@@ -122,7 +122,7 @@ class WheelMarks:
     cuda_indexes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)  # without slots: cached properties need a place
+@dataclass(frozen=True, kw_only=True)  # without slots: cached properties need a place
 class Catalogue:
     """Every package that the matrices name; of several rows that name one, the first that is about it counts.
 

@@ -395,3 +395,39 @@ def test_any_scalar_says_the_same_read_by_its_spelling_and_as_yaml(version: str,
         assert refused(lambda: read_lock(entry, "f.yml"))
     else:
         assert read_lock(entry, "f.yml").packages == read_lock(entry + "# other\n", "f.yml").packages
+
+
+FOREIGN = f"""\
+version: 1
+metadata:
+  channels:
+  - https://conda.anaconda.org/conda-forge
+  platforms: [linux-64]
+package:
+- name: zlib
+  version: 1.3.1
+  manager: conda
+  platform: linux-64
+  dependencies:
+  - libgcc >=13
+  url: https://conda.anaconda.org/conda-forge/linux-64/zlib-1.3.1-hb9d3cd8_2.conda
+  hash:
+    md5: {"cd" * 16}
+    sha256: null
+  category: main
+"""
+
+
+def test_what_other_tools_write_differently_is_read() -> None:
+    """Channels as texts, dependencies as a list, no sha256, no `optional`."""
+    lock = read_lock(FOREIGN, "f.yml")
+    (zlib,) = lock.packages
+    assert lock.channels == ("https://conda.anaconda.org/conda-forge",)
+    assert (zlib.depends, zlib.md5, zlib.sha256) == (("libgcc >=13",), "cd" * 16, None)
+
+
+def test_no_hint_advises_to_delete_the_lock_of_another_tool() -> None:
+    error = refused(lambda: read_lock(FOREIGN.replace("  version: 1.3.1\n", ""), "f.yml"))
+    assert (
+        error is not None and error.hint == "restore it with `git checkout -- FILE`, or create it again with the tool that made it"
+    )

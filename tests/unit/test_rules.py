@@ -292,6 +292,13 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
         [given_(CU126, conda("pytorch", "0.4.1", "py36ha74772b_0"))],
         [given_(CU126, TORCH), given_(CPU, conda("pytorch", "0.4.1", "py36ha74772b_0"))],
     ),
+    "cpu-elsewhere": (
+        [given_(replace(CPU, stated=False, virtual=None), TORCH, conda("pytorch", "2.7.0", "cpu_mkl_h0_0", platform="win-64"))],
+        [
+            given_(replace(CPU, stated=False, virtual=None), TORCH, conda("pytorch", "2.7.0", "cpu_h0_0", platform="osx-arm64")),
+            given_(replace(CPU, stated=False, virtual=None), TORCH_CPU, conda("pytorch", "2.7.0", "cpu_h0_0", platform="win-64")),
+        ],
+    ),
     "undeclared-channel": (
         [
             given_(CPU, NUMPY, channels=("defaults",)),
@@ -739,7 +746,7 @@ def test_the_way_out_is_said_where_there_is_one(real: Matrix) -> None:
 def test_a_secret_is_not_repeated(real: Matrix) -> None:
     url = "https://alice:hunter2@c.example/t/tk-123/in/linux-64/x-1.0-h1234567_0.conda"
     found = findings(replace(CPU, channels=("conda-forge",)), conda("x", url=url), matrix=real)
-    assert {finding.rule for finding in found} == {"credentials", "undeclared-channel"}
+    assert {finding.rule for finding in found} == {"credentials", "foreign-channel"}
     assert not [finding for finding in found if "hunter2" in finding.text or "tk-123" in finding.text]
 
 
