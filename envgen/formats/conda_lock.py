@@ -334,8 +334,7 @@ class _Reader:
         node = fields.get("dependencies")
         if not isinstance(node, SequenceNode):
             return self.texts(fields, "dependencies")
-        specs = [str(item.value).partition(" ") for item in node.value if isinstance(item, ScalarNode)]
-        return {name: wanted.strip() for name, _, wanted in specs}
+        return {name: rest for item in node.value if isinstance(item, ScalarNode) for name, _, rest in [item.value.partition(" ")]}
 
     def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
         node = fields.get(key)
