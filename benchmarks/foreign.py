@@ -39,14 +39,11 @@ def large_lock(scratch: Path) -> Path:
     """A lock with the packages of a committed one, again and again under other names, with keys in the order of the alphabet."""
     source = max((REPO / "environments").glob("*/*/conda-lock.yml"), key=lambda path: path.stat().st_size)
     data = yaml.load(source.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    packages, text = list(data["package"]), ""
-    for turn in range(100):
-        data["package"] = [row for n in range(turn + 1) for row in (renamed(package, n) for package in packages)]
-        text = yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=True, width=10**6)
-        if len(text) >= SIZE:
-            break
+    packages = list(data["package"])
+    turns = SIZE // source.stat().st_size + 1
+    data["package"] = [renamed(package, turn) for turn in range(turns) for package in packages]
     path = scratch / "large.yml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=True, width=10**6), encoding="utf-8")
     return path
 
 
