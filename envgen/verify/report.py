@@ -80,12 +80,13 @@ def verify_json(items: Iterable[Verified]) -> str:
 
 
 def _row(item: Verified) -> dict[str, Any]:
+    named = {"subdir": item.platform} if item.lock.machine else {}
     return {
+        **named,
         "lock": item.lock.shown,
         "format": item.lock.format,
         "environment": item.lock.environment,
         "platform": item.machine,
-        "subdir": item.platform,
         "kind": item.claim.kind,
         "cuda": str(item.claim.cuda) if item.claim.cuda else None,
         "source": item.claim.source,
