@@ -11,6 +11,7 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from envgen.formats.checked import checked
 from envgen.formats.collector import no_garbage_collection
+from envgen.formats.conda_lock_entries import NULLS, package_of, plain_packages
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
@@ -24,11 +25,11 @@ _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULT
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
 _CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
+_STAMPED_DOWNLOADS = re.compile(r"^    envgen-downloads: (.*(?:\n      .*)*)", re.MULTILINE)
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
 _TAIL = {"dependencies", "url", "hash", "category"}
-_NULLS = ("", "~", "null", "Null", "NULL")  # how YAML spells that there is no value
 _OURS = "restore it with `git checkout -- FILE`, or delete it and run `envgen lock`"
 _THEIRS = "restore it with `git checkout -- FILE`, or create it again with the tool that made it"
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
@@ -64,9 +65,7 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     Parses only the metadata and hashes the packages. Raises BadInput for a lock that has a merge conflict, is truncated, or was
     changed by hand.
     """
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
+    _unmerged(text, shown)
     head, body, rest = text.partition(_BODY)
     if not body or not text.endswith("\n"):
         raise _broken("this lock is truncated", _line(text, len(text), shown))
@@ -112,6 +111,14 @@ def _line(text: str, offset: int, shown: str) -> Address:
     return Address(shown, text.count("\n", 0, offset) + 1, 1)
 
 
+def _unmerged(text: str, shown: str) -> None:
+    """Raise BadInput where a lock has git's conflict markers."""
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        hint = "take one side with `git checkout --ours FILE`, then run `envgen lock`; `envgen init --git` has git merge locks"
+        raise BadInput("this lock has an unresolved merge conflict", where=_line(text, conflict.start(), shown), hint=hint)
+
+
 def _broken(what: str, where: object) -> BadInput:
     return BadInput(what, where=where, hint=_OURS)
 
@@ -125,6 +132,18 @@ def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise _broken("this lock has no metadata", Address(shown, 1, 1))
     return found
+
+
+def downloads_of(text: str) -> dict[Platform, Download]:
+    """What each platform downloads, as the stamp says; of a lock without a stamp nothing. The head of the file is enough."""
+    told = _STAMPED_DOWNLOADS.search(text)
+    rows = _DOWNLOADS.findall(" ".join(told[1].split())) if told else ()
+    return {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
+
+
+def is_ours(text: str) -> bool:
+    """Whether a lock has the stamp of envgen."""
+    return _SEAL.search(text) is not None
 
 
 def urls(text: str) -> list[str]:
@@ -156,12 +175,10 @@ def read_lock(text: str, shown: str) -> Lock:
 
 
 def _read(text: str, shown: str) -> Lock:
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
+    _unmerged(text, shown)
     reader = _Reader(shown)
     head, body, rest = text.partition(f"{_BODY}\n")
-    plain = _plain(rest, head.count("\n") + 3, shown) if body else None
+    plain = plain_packages(rest, head.count("\n") + 3, shown) if body else None
     top = reader.mapping(_root(head if plain else text, shown))
     version = reader.text(top, "version", reader.top)
     if version != "1":
@@ -179,7 +196,7 @@ def _read(text: str, shown: str) -> Lock:
         Lock(
             shown=shown,
             format="conda-lock 1",
-            environment=_named(text),
+            environment=environment_name(text),
             packages=packages,
             channels=channels,
             intact=_intact(text),
@@ -199,7 +216,7 @@ def _root(text: str, shown: str) -> Node:
     return root
 
 
-def _named(text: str) -> str:
+def environment_name(text: str) -> str:
     """The environment's name in the comment that envgen writes at the top; "" without one."""
     found = _NAMED.search(text)
     return found[1] if found else ""
@@ -209,42 +226,6 @@ def _intact(text: str) -> bool:
     """Whether the packages are the ones that were hashed into the stamp; True without a stamp."""
     found = _SEAL.search(text)
     return not found or found[1] == digest("package:" + text.partition(_BODY)[2])
-
-
-# A package exactly as conda-lock writes it. A scalar is in single quotes, or plain: without ": " and " #" in it.
-_WORD = r"[A-Za-z0-9_./$=<~+(^](?:[ !\"$-9;-~]|:(?=[!-~])|(?<! )#)*(?<! )"
-_SCALAR = rf"(?:{_WORD}|'[ -&(-~]*')"
-_NEEDS = re.compile(rf"    ([A-Za-z0-9_.-]+): ({_SCALAR})\n")
-_ENTRY = re.compile(
-    rf"- name: ({_SCALAR})\n  version: ({_SCALAR})\n  manager: (conda|pip)\n  platform: ({_SCALAR})\n"
-    rf"  dependencies:(?: \{{\}}\n|\n((?:    [A-Za-z0-9_.-]+: {_SCALAR}\n)+))  url: ({_SCALAR})\n"
-    r"  hash:\n(?:    md5: ([0-9a-z]+)\n)?(?:    sha256: ([0-9a-z]+)\n)?  category: ([A-Za-z0-9_.-]+)\n  optional: (?:true|false)\n"
-)
-
-
-def _plain(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
-    """The packages of a list in exactly that spelling, each with its category, five times as fast as YAML; else None."""
-    found = []
-    at = 0
-    while at < len(rest):
-        entry = _ENTRY.match(rest, at)
-        if entry is None:
-            return None
-        name, version, manager, platform, needs, url, md5, sha256, category = entry.groups()
-        pairs = _NEEDS.findall(needs or "")
-        wanted = {key: _bare(value) for key, value in pairs}
-        if len(wanted) < len(pairs):  # a repeated key: the other reader says where
-            return None
-        fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
-        hashes = {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value not in _NULLS}
-        found.append((_package(fields, wanted, hashes, Address(shown, line, 3)), category))
-        line += rest.count("\n", at, entry.end())
-        at = entry.end()
-    return found or None
-
-
-def _bare(scalar: str) -> str:
-    return scalar[1:-1] if scalar.startswith("'") else scalar
 
 
 def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, ...]:
@@ -257,24 +238,6 @@ def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, 
             found.append(package)
         there.add(category)
     return tuple(found)
-
-
-def _package(
-    fields: tuple[str, str, str, str, str], needs: Mapping[str, str], hashes: Mapping[str, str | None], at: Address
-) -> LockedPackage:
-    name, version, manager, platform, url = fields
-    return LockedPackage(
-        name=name,
-        version=version,
-        build=build_of(url) if manager == "conda" else "",
-        manager="pip" if manager == "pip" else "conda",
-        platform=platform,
-        url=url,
-        md5=hashes.get("md5"),
-        sha256=hashes.get("sha256"),
-        depends=tuple(f"{package} {spec}".rstrip() for package, spec in needs.items()),
-        at=at,
-    )
 
 
 class _Reader:
@@ -326,8 +289,8 @@ class _Reader:
         if manager not in ("conda", "pip"):
             raise _broken(f"expected `manager: conda` or `manager: pip`, not {manager!r}", self.address(fields["manager"]))
         needs = self.needs(fields)
-        hashes = {kind: value for kind, value in self.texts(fields, "hash").items() if value not in _NULLS}
-        return _package((name, version, manager, platform, url), needs, hashes, self.address(node))
+        hashes = {kind: value for kind, value in self.texts(fields, "hash").items() if value not in NULLS}
+        return package_of((name, version, manager, platform, url), needs, hashes, self.address(node))
 
     def needs(self, fields: Mapping[str, Any]) -> dict[str, str]:
         """The dependencies: package -> range. Some tools write a list of specs."""
@@ -338,13 +301,7 @@ class _Reader:
 
     def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
         node = fields.get(key)
-        if node is None or (isinstance(node, ScalarNode) and node.value in _NULLS):
+        if node is None or (isinstance(node, ScalarNode) and node.value in NULLS):
             return {}
         found = self.mapping(node)
         return {name: self.text(found, name, node) for name in found}
-
-
-def build_of(url: str) -> str:
-    """The build string in a conda package's url: cuda126_py312_h0_0; "" where the url has none."""
-    parts = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
-    return parts[2] if len(parts) == 3 else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from packaging.utils import canonicalize_name
 
-from envgen.formats.conda_lock import build_of
+from envgen.formats.conda_lock_entries import build_of
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
