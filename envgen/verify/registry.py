@@ -12,7 +12,7 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, frameworks_of, requirement_name
+from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, requirement_name
 from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Matrix, Platform, Toolkit
@@ -69,6 +69,11 @@ class Case:
         """Every framework package that is a CPU build, and its framework."""
         found, unmarked = self._frameworks
         return tuple((package, name) for package, name, cuda in found if cuda is None and id(package) not in unmarked)
+
+    @cached_property
+    def beside(self) -> Surroundings:
+        """Its packages, as what is beside one of them."""
+        return Surroundings(self.catalogue, self.packages)
 
     @cached_property
     def unmarked(self) -> tuple[tuple[LockedPackage, str], ...]:
