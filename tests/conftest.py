@@ -30,6 +30,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _CACHE = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` rewrites golden files (tests/unit/golden, tests/verify/findings); look at the diff before it is committed."""
+    parser.addoption("--update-golden", action="store_true", help="write what comes out now into the golden files")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten instead of compared."""
+    return bool(request.config.getoption("--update-golden", default=False))
+
+
 def pytest_configure() -> None:
     """No test reads or writes the user's cache."""
     os.environ["ENVGEN_CACHE"] = _CACHE

@@ -1,10 +1,12 @@
 """The corpus: `expected.yaml` says of every file in `locks/` what it is meant to be, and which rules must fire on which platform.
 
 A rule that must fire and does not is a miss; one that fires and must not is a false alarm. `make bench` prints both numbers.
+`findings/` has every finding of a wrong lock whole: which package it is about, and its text.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -16,7 +18,7 @@ from packaging.version import Version
 
 from envgen.formats.others import read_any
 from envgen.model.facts import Matrix
-from envgen.model.findings import Claim
+from envgen.model.findings import Claim, Finding
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock
 from envgen.verify import check
@@ -47,13 +49,26 @@ def entries() -> tuple[Entry, ...]:
     return tuple(Entry(HERE / "locks" / file, **row) for file, row in rows.items())
 
 
+def findings(entry: Entry, matrix: Matrix) -> list[Finding]:
+    """Every finding of a file."""
+    locks = read_any(entry.path, entry.path.name)
+    return [finding for lock in locks for finding in check.check(lock, claims(entry, lock, matrix), matrix)]
+
+
 def fired(entry: Entry, matrix: Matrix) -> dict[str, set[str]]:
     """Platform -> the rules that fire on it."""
     found: dict[str, set[str]] = {}
-    for lock in read_any(entry.path, entry.path.name):
-        for finding in check.check(lock, claims(entry, lock, matrix), matrix):
-            found.setdefault(finding.platform, set()).add(finding.rule)
+    for finding in findings(entry, matrix):
+        found.setdefault(finding.platform, set()).add(finding.rule)
     return found
+
+
+def told(finding: Finding) -> str:
+    """A finding whole, in one line: on which platform, how grave, by which rule, about which package, what, brought by what."""
+    brought = f" [{' > '.join(finding.chain)}]" if finding.chain else ""
+    package = f"{finding.package}: " if finding.package else ""
+    text = re.sub(r"(matrices/[a-z0-9-]+\.yaml)(:\d+)+", r"\1", finding.text)  # the lines of the facts move
+    return f"{finding.platform} {finding.severity} {finding.rule}: {package}{text}{brought}"
 
 
 def claims(entry: Entry, lock: Lock, matrix: Matrix) -> dict[str, Claim]:
