@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from nvml.build import FakeNvml, fake_nvml
@@ -50,6 +51,16 @@ def pytest_unconfigure() -> None:
     """End what the tests left running."""
     forks.stop()
     shutil.rmtree(_CACHE, ignore_errors=True)
+
+
+T = TypeVar("T")
+
+
+def some(rows: Iterable[T], least: int = 1) -> list[T]:
+    """What a test goes through, of which there must be so many: a loop that never runs proves nothing."""
+    found = list(rows)
+    assert len(found) >= least, f"only {len(found)} of at least {least}"
+    return found
 
 
 @dataclass(frozen=True)
