@@ -9,7 +9,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Address
 
 UNREADABLE = (OSError, ValueError, RecursionError, OverflowError)
-"""What reading a file of JSON may raise: no file, not JSON or not UTF-8, nested without end, a number that is none."""
+"""What reading a file of JSON may raise: no file, not JSON or not UTF-8, nested without end, an endless number."""
 
 
 def parsed(text: str, shown: str, hint: str) -> Any:

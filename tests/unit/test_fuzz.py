@@ -1,7 +1,7 @@
 """Files and words that are spoiled at random: each is read, or refused by its name; nothing else is raised, and none takes long.
 
 A few hundred cases by default, the same in every run. `make fuzz SECONDS=600` goes on for as long with each reader, and prints what
-it tried; SEED names the draws, a new one each time by default. What fails is written into `tests/corpus/`, with the seed of its
+it tried; ENVGEN_SEED names the draws, a new one each time by default. What fails is written into `tests/corpus/`, with the seed of its
 draw: commit it, it is read in every run from then on. `tests/fuzz_atheris.py` looks for more, guided by what a case reaches.
 """
 
