@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def test_kills(site: Workspace, index: Path) -> None:
         writing += soon and not run.ended()
         time.sleep(wait)
         if not run.ended():
-            os.kill(run.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended since
+                os.kill(run.pid, signal.SIGKILL)
         done = run.end(60)
         assert done.returncode in (0, -signal.SIGKILL), (number, done.stderr)
         killed += done.returncode < 0
@@ -79,6 +81,8 @@ def test_kills(site: Workspace, index: Path) -> None:
         again = site.envgen("lock", "--index", index)
         assert again.status == 0, (number, again.err)
         assert site.files() == new, number
+        if number % 100 == 99:
+            print(f"{number + 1} runs, {killed} killed", flush=True)
     shutil.rmtree(site.root)
     assert writing >= ROUNDS // 2
     told = f"{writing} after the first file was begun, {left} left temporary files, {changed} had replaced files"
