@@ -242,8 +242,10 @@ def all_calls(tests: Tests, functions: Functions, core: Iterable[str], say: Call
     """The calls of each file of tests; asked anew for files that have changed."""
     path = KEPT / "calls.json"
     kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    for name, items in tests.files().items():
-        digest = hashlib.sha256((REPO / name).read_bytes()).hexdigest()
+    files = tests.files()
+    digests = {name: hashlib.sha256((REPO / name).read_bytes()).hexdigest() for name in files}  # before any is edited
+    for name, items in files.items():
+        digest = f"{digests[name]}-{len(items)}"
         if kept.get(name, {}).get("digest") != digest:
             begun = time.monotonic()
             rows = forked(lambda items=items: calls_of(tests, items, functions, core), 1200) or []

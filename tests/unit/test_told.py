@@ -110,6 +110,10 @@ PROJECTS: Mapping[str, str] = {
     "an older minor": project_text("{gamma: '*'}"),
     "an older minor on two platforms": project_text("{gamma: '*'}", platforms="linux-64, win-64"),
     "an older minor beside another framework": project_text("{gamma: '*', alpha: '*'}"),
+    "another CUDA on each platform": project_text("{gamma: '*'}", platforms="linux-64, win-64", targets='{own: {cuda: {linux-64: "12.6", win-64: "12.4"}}}'),
+    "a companion that goes with another release": project_text("{alpha: '2.1.*', alphavision: '0.20'}"),
+    "a companion that holds its framework back": project_text("{alpha: '*', alphavision: '0.20'}"),
+    "any Python": project_text(python="*"),
     "dependencies that need CUDA": project_text("{}", more="dependencies: [numpy, cudnn]"),
     "dependencies of one target": project_text(targets="{cpu: {dependencies: [einops]}, cu126: {dependencies: [cudnn]}}", more="dependencies: [numpy]"),
     "pip": project_text(more="pip: [einops]"),
@@ -210,6 +214,7 @@ MACHINES: Mapping[str, tuple[Machine, System | None]] = {
 }
 FIT = project_text("{alpha: '>=2', beta: '*'}", targets="[cpu, cu118, cu126]", platforms="linux-64, win-64")
 V3 = project_text(targets="{cpu: {virtual-packages: {__archspec: '1 x86_64_v4'}}, cu126: {virtual-packages: {__glibc: '2.40'}}}")
+NO_CUDA = project_text(targets="[cpu]")
 LOCKS = {
     "cpu": LockedTarget(("linux-64",)),
     "cu126": LockedTarget(("linux-64", "win-64"), {"alpha": "2.1.0", "beta": "3.1.0"}, {"linux-64": Version("9.12.0.1")}),
@@ -226,9 +231,10 @@ def fit_lines(row: Fit) -> Iterator[str]:
 def fits(here: Machine, system: System | None) -> Iterator[str]:
     """How two projects fit a machine, without and with locks, and which target each word takes."""
     small = small_matrix()
-    for text, locks in ((FIT, None), (FIT, LOCKS), (V3, None)):
+    for text, locks in ((FIT, None), (FIT, LOCKS), (FIT, {}), (V3, None), (NO_CUDA, None)):
         project = project_of(text, small)
-        yield f"-- {'locks' if locks else 'no locks'} of {', '.join(row.name for row in project.targets)}"
+        looked = "nobody looked for locks" if locks is None else f"locked: {', '.join(locks) or 'none'}"
+        yield f"-- {', '.join(row.name for row in project.targets)}; {looked}"
         for row in fit.project_fits(here, small, project, system, locks):
             yield from fit_lines(row)
         for word in MachineWord:
