@@ -56,8 +56,9 @@ TOOLKIT = '  - {version: "12.4", linux: "550.54.14", windows: "551.61", capabili
 def wider_matrix() -> Matrix:
     """The small matrix, and a framework whose newest build is for an older minor of CUDA."""
     cuda = FILES["cuda.yaml"].replace('  - {version: "11.8"', TOOLKIT + '  - {version: "11.8"')
+    targets = FILES["targets.yaml"].replace("  cu126:", '  cu124: {cuda: "12.4", platforms: [linux-64, win-64]}\n  cu126:')
     with TemporaryDirectory() as folder:
-        return load_matrix(write_matrix(Path(folder), {**FILES, "cuda.yaml": cuda, "gamma.yaml": GAMMA}))
+        return load_matrix(write_matrix(Path(folder), {**FILES, "cuda.yaml": cuda, "targets.yaml": targets, "gamma.yaml": GAMMA}))
 
 
 def project_text(
