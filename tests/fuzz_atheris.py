@@ -41,7 +41,7 @@ def main() -> None:
         with suppress(EnvgenError):
             READ[kind](readers, names[len(data) % len(names)], text)
 
-    atheris.Setup([*sys.argv, str(CORPUS / kind)], one)
+    atheris.Setup([*sys.argv, tempfile.mkdtemp(), str(CORPUS / kind)], one)  # what it finds goes into the first folder
     atheris.Fuzz()
 
 
