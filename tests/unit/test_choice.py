@@ -53,6 +53,7 @@ def stopped(one: Explained, pin: str) -> tuple[str, list[str]]:
 NOTHING_BETTER = {"jax", "thirteen", "alone"}  # they have the newest of everything
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", REAL_PROJECTS)
 def test_what_would_be_better_is_refused_by_the_oracle_too(explain: Explain, name: str) -> None:
     """A better release for one target is either outside of the wish, or impossible, or costs something that counts more."""
