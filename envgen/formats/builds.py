@@ -22,9 +22,15 @@ from envgen.model.catalogue import Catalogue, KnownPackage, named_by, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 
-_BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?(\d+(?:\.\d+)+|\d{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
+_BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?([0-9]+(?:\.[0-9]+)+|[0-9]{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
 _CPU_BUILD = re.compile(r"(?:^|_)cpu(?=_|py|h[0-9a-f]{7}|$)")
-_HOLES = {r"\{cu\}": r"(\d{2,3})(?!\.?\d)", r"\{cuda\}": r"(\d+\.\d+)", r"\{version\}": r".*", r"\*": r".*", r"\?": r"."}
+_HOLES = {
+    r"\{cu\}": r"([0-9]{2,3})(?!\.?[0-9])",
+    r"\{cuda\}": r"([0-9]+\.[0-9]+)",
+    r"\{version\}": r".*",
+    r"\*": r".*",
+    r"\?": r".",
+}
 
 
 # --- a build string -------------------------------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ def applies(need: str, platform: Platform) -> bool:
 
 def _told(version: str, precision: str = "minor") -> str:
     """What a version tells of CUDA: its major, or major and minor; "" where those are not numbers."""
-    if not re.match(r"\d+(\.\d+)*$|\d+\.\d+\.", version):
+    if not re.match(r"[0-9]+(\.[0-9]+)*$|[0-9]+\.[0-9]+\.", version):
         return ""
     return version.split(".", maxsplit=1)[0] if precision == "major" else minor_of(version)
 

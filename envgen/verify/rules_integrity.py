@@ -235,7 +235,7 @@ def _runs(wheel: str, platform: str) -> bool:
     mac = {"osx-64": "macosx_.*_(x86_64|intel|universal2?|fat.*)", "osx-arm64": "macosx_.*_(arm64|universal2)"}
     fits = {**known, **mac}.get(platform)
     tags = wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
-    told = [tag for tag in tags if re.match(r"(many|musl)?linux|macosx|win_", tag)]
+    told = [tag for tag in tags if re.match(r"(many|musl)?linux|macosx|win(_|32)", tag)]
     return fits is None or not told or any(re.fullmatch(f"(many|musl)?{fits}", tag) for tag in told)
 
 

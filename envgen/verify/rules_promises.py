@@ -53,7 +53,7 @@ def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
     for package in case.packages if promised else ():
-        tags = re.findall(r"manylinux_2_(\d+)_", package.url) if package.url.endswith(".whl") else []
+        tags = re.findall(r"manylinux_2_([0-9]+)_", package.url) if package.url.endswith(".whl") else []
         older = re.search(r"manylinux(1|2010|2014)_", package.url)
         if tags and not older and admits(f">=2.{min(map(int, tags))}", promised) is False:
             yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
@@ -64,7 +64,7 @@ def microarchitecture(case: Case) -> Violations:
     """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
     level = case.conda("_x86_64-microarch-level")
     promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
-    have = re.fullmatch(r"x86_64(?:_v(\d))?", promised)
+    have = re.fullmatch(r"x86_64(?:_v([0-9]))?", promised)
     needs = parsed(level.version) if level else None
     if level and needs and have and needs.major > int(have[1] or 1):
         wanted = f"x86_64_v{needs.major}"
@@ -228,7 +228,7 @@ def _known(case: Case) -> dict[str, tuple[Value, ...]]:
     if case.gpus:
         known["gpu"] = tuple(gpu.capability for gpu in case.gpus)
     glibc = virtual.get("__glibc", "").split(" ")[0]
-    if re.fullmatch(r"\d+(\.\d+)*", glibc):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)*", glibc):
         known["glibc"] = (Version(glibc),)
     if "__archspec" in virtual:
         known["archspec"] = (virtual["__archspec"].split(" ")[-1],)

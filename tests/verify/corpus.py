@@ -3,11 +3,13 @@
 A rule that must fire and does not is a miss; one that fires and must not is a false alarm. Entries with a `source` are kinds that
 people reported: seen-* are silent CPU builds and broken mixtures, sound-* the shapes of good locks beside them. `make bench` prints
 how many of them are caught.
+`findings/` has every finding of a wrong lock whole: which package it is about, and its text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from packaging.version import Version
 
 from envgen.formats.reading import read_any
 from envgen.model.facts import Matrix
-from envgen.model.findings import Claim
+from envgen.model.findings import Claim, Finding
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock
 from envgen.model.project import Project
@@ -52,28 +54,38 @@ def entries() -> tuple[Entry, ...]:
     return tuple(Entry(HERE / "locks" / file, **row) for file, row in rows.items())
 
 
-def fired(entry: Entry, matrix: Matrix) -> dict[str, set[str]]:
-    """Platform -> the rules that fire on it."""
-    found: dict[str, set[str]] = {}
-    for machine, rule in _findings(entry, matrix):
-        found.setdefault(machine, set()).add(rule)
-    return found
+def findings(entry: Entry, matrix: Matrix) -> list[Finding]:
+    """Every finding of a file, by its platform as the lock names it.
 
-
-def _findings(entry: Entry, matrix: Matrix) -> Iterator[tuple[str, str]]:
-    """Platform and rule of everything that is found. Without a target, what the lock is meant to be is decided as the command does."""
+    Without a target, what the lock is meant to be is decided as the command does.
+    """
     if entry.target is None:
         asked = proof.VerifyRequest(paths=(entry.path,), target=None, project=None, virtual=None, hashes=False)
-        for item in proof.verified(None, matrix, _no_project, asked):
-            yield from ((item.machine, finding.rule) for finding in item.findings)
-        return
-    for lock in read_any(entry.path, entry.path.name):
-        for finding in check.check(lock, claims(entry, lock, matrix), matrix):
-            yield lock.machine or finding.platform, finding.rule
+        items = proof.verified(None, matrix, _no_project, asked)
+        return [replace(finding, platform=item.machine) for item in items for finding in item.findings]
+    locks = read_any(entry.path, entry.path.name)
+    found = ((lock, finding) for lock in locks for finding in check.check(lock, claims(entry, lock, matrix), matrix))
+    return [replace(finding, platform=lock.machine or finding.platform) for lock, finding in found]
 
 
 def _no_project(name: str) -> Project:
     raise AssertionError(f"no lock of the corpus belongs to a project: {name}")
+
+
+def fired(entry: Entry, matrix: Matrix) -> dict[str, set[str]]:
+    """Platform -> the rules that fire on it."""
+    found: dict[str, set[str]] = {}
+    for finding in findings(entry, matrix):
+        found.setdefault(finding.platform, set()).add(finding.rule)
+    return found
+
+
+def told(finding: Finding) -> str:
+    """A finding whole, in one line: on which platform, how grave, by which rule, about which package, what, brought by what."""
+    brought = f" [{' > '.join(finding.chain)}]" if finding.chain else ""
+    package = f"{finding.package}: " if finding.package else ""
+    text = re.sub(r"(matrices/[a-z0-9-]+\.yaml)(:\d+)+", r"\1", finding.text)  # the lines of the facts move
+    return f"{finding.platform} {finding.severity} {finding.rule}: {package}{text}{brought}"
 
 
 def claims(entry: Entry, lock: Lock, matrix: Matrix) -> dict[str, Claim]:
