@@ -131,7 +131,7 @@ def requests_of(root: Path, index: Path) -> str:
     from envgen.model.run import LockRequest
     from envgen.resolver.specs import requests
 
-    outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal(), best_here)
+    outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal(), best_here).whole()
     requested = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
     unpacked = sorted(str(path) for path in (cache_folder() / "repodata").glob("*.json"))
     return json.dumps({"requests": requested, "index": str(index), "cache": unpacked}, default=str)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,13 @@ def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:
     sections = {"packages": ".tar.bz2", "packages.conda": ".conda"}
     lines = [f'"info": {{"subdir": "{subdir}"}}']
     for section, suffix in sections.items():
-        rows = [f"{json.dumps(file)}: {_line(record)}" for file, record in sorted(records.items()) if file.endswith(suffix)]
+        rows = [f"{json.dumps(file)}: {line_of(record)}" for file, record in sorted(records.items()) if file.endswith(suffix)]
         lines.append(f'"{section}": {{\n' + ",\n".join(rows) + "\n}" if rows else f'"{section}": {{}}')
     return "{\n" + ",\n".join(lines) + ',\n"repodata_version": 1\n}\n'
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def line_of(record: Mapping[str, Any]) -> str:
+    """A record as the index has it."""
     kept = {key: value for key, value in record.items() if key not in _KEPT_ELSEWHERE}
     return json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(", ", ": "))
 
@@ -86,9 +88,15 @@ def read_recorded(folder: Path, shown: str, subdirs: Iterable[str] | None = None
     paths = folder.glob(f"**/{_FILE}") if subdirs is None else (folder / subdir / _FILE for subdir in subdirs)
     for path in sorted(path for path in paths if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
-        for records in _sections(path, f"{shown}/{place_of}/{path.name}"):
-            found.update({f"{place_of}/{file}": record for file, record in records.items()})
+        status = path.stat()
+        found.update(_read(path, place_of, f"{shown}/{place_of}/{path.name}", (status.st_mtime_ns, status.st_size, status.st_ino)))
     return found
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, place_of: str, shown: str, _: tuple[int, int, int]) -> Records:
+    """The records of one file; read once, until its time, its size or the file itself changes."""
+    return {f"{place_of}/{file}": record for records in _sections(path, shown) for file, record in records.items()}
 
 
 def _sections(path: Path, shown: str) -> Iterator[Mapping[str, Mapping[str, Any]]]:

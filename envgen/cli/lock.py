@@ -13,13 +13,12 @@ from envgen.cli.console import echo
 from envgen.cli.options import HERE, Command, chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from envgen.model.facts import Matrix
     from envgen.model.layout import Layout
     from envgen.model.project import Project
-    from envgen.model.run import LockRequest, Outcome, PinWith
+    from envgen.model.run import LockRequest, LockRun, PinWith
     from envgen.targets import MachineWord
 
 
@@ -141,13 +140,21 @@ def _date(text: str) -> datetime:
 
 
 def run(layout: Layout, request: LockRequest, *, as_json: bool) -> None:
-    """Lock, and print what became of each target."""
+    """Lock, and print what became of each target. The exit code is that of the projects that failed."""
     from envgen.cli.console import Terminal
     from envgen.lock import pipeline
 
     with Terminal() as reporter:
-        outcomes = pipeline.lock(layout, request, reporter, _best_here)
-    _print(outcomes, as_json=as_json, dry_run=request.dry_run)
+        done = pipeline.lock(layout, request, reporter, _best_here)
+    projects = {outcome.resolution.project.name for outcome in done.outcomes}
+    if not projects and len(done.failures) == 1:
+        done.whole()
+    _print(done, as_json=as_json, dry_run=request.dry_run)
+    if done.failures:
+        from envgen.cli.failures import failures_status, failures_text
+
+        echo(failures_text(done.failures, len(projects) + len(done.failures)), err=True)
+        click.get_current_context().exit(failures_status(done.failures))
 
 
 def _best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
@@ -171,11 +178,12 @@ def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_j
     context.exit(1 if found else 0)
 
 
-def _print(outcomes: Sequence[Outcome], *, as_json: bool, dry_run: bool) -> None:
+def _print(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
     from envgen.cli import change_report, lock_report
 
+    outcomes = done.outcomes
     if as_json:
-        echo(lock_report.lock_json(outcomes))
+        echo(lock_report.lock_json(done))
     elif outcomes:
         echo(lock_report.lock_text(outcomes))
         for line in change_report.changes_text(outcomes):
@@ -183,6 +191,6 @@ def _print(outcomes: Sequence[Outcome], *, as_json: bool, dry_run: bool) -> None
         for line in lock_report.lock_notes(outcomes):
             echo(line, err=True)
         if all(outcome.state == "unchanged" for outcome in outcomes):
-            echo("Nothing to do: every lock is up to date.", err=True)
+            echo("Every other lock is up to date." if done.failures else "Nothing to do: every lock is up to date.", err=True)
         elif dry_run:
             echo("Nothing was written.", err=True)

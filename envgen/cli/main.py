@@ -101,15 +101,10 @@ def _fault(error: BaseException) -> int:
 
 
 def _failed(error: EnvgenError) -> int:
-    """Print an error, with the conflict where a project is unsatisfiable; return its exit code."""
-    from envgen.resolver.resolve import Unsatisfiable
+    """Print an error; return its exit code."""
+    from envgen.cli.failures import error_text
 
-    if isinstance(error, Unsatisfiable):
-        from envgen.explain.explain import conflict
-        from envgen.explain.report import conflict_text
-
-        error.what = f"{error.what}\n\n{conflict_text(conflict(error.problem))}"
-    echo(f"error: {error}", err=True)
+    echo(error_text(error), err=True)
     return error.exit_code
 
 

@@ -15,6 +15,7 @@ from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
 from envgen.lock.render import same_data
 from envgen.lock.stale import stale_targets
+from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout
@@ -38,13 +39,21 @@ class Outdated:
 
 def check(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Outdated, ...]:
     """The requested targets that `lock` would write again, and locks of targets that their project does not have."""
-    matrix = cached_matrix(layout)
-    found = (_of_project(layout, matrix, name, request, reporter, machine_target) for name in project_names(layout, request))
+    raw = RawInputs(layout, request) if has_shortcut(request) else None
+    names = [name for name in project_names(layout, request) if raw is None or unchanged(raw, name, reporter) is None]
+    matrix = cached_matrix(layout) if names else None
+    found = (_of_project(layout, matrix, name, request, reporter, machine_target, raw) for name in names if matrix)
     return tuple(row for rows in found for row in rows)
 
 
 def _of_project(
-    layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+    layout: Layout,
+    matrix: Matrix,
+    name: str,
+    request: LockRequest,
+    reporter: Reporter,
+    machine_target: MachineTarget,
+    raw: RawInputs | None,
 ) -> Iterator[Outdated]:
     damaged = dict(_damaged(layout, name))
     yield from (Outdated(name, target, (reason,)) for target, reason in damaged.items())
@@ -52,9 +61,10 @@ def _of_project(
     if found:
         for target in found.todo:
             yield Outdated(name, target, tuple(_reasons(layout, found, target)) or ("its inputs changed",))
-        if not request.targets:
-            gone = f"{name} has no such target"
-            yield from (Outdated(name, target, (gone,)) for target in stale_targets(layout, found.project))
+        stale = () if request.targets else stale_targets(layout, found.project)
+        yield from (Outdated(name, target, (f"{name} has no such target",)) for target in stale)
+        if raw and not (found.todo or stale):
+            remember_unchanged(layout, raw, found)
 
 
 def _damaged(layout: Layout, project: str) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from envgen.model.alignment import Differing
 from envgen.model.changes import CellChanges
+from envgen.model.errors import EnvgenError
 from envgen.model.facts import Platform
 from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
@@ -82,6 +83,40 @@ class Outcome:
     notes: tuple[str, ...] = ()
     changes: Mapping[Platform, CellChanges] = field(default_factory=dict)
     differing: tuple[Differing, ...] | None = None  # the packages that differ between cells; None where nobody asked
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A project that was not locked, and why."""
+
+    project: str
+    error: EnvgenError
+
+
+@dataclass(frozen=True, slots=True)
+class LockRun:
+    """What became of the targets of a run, and the projects that failed; both in the order of the projects."""
+
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[Failure, ...] = ()
+
+    def whole(self) -> tuple[Outcome, ...]:
+        """The outcomes. Raises the error of the first project that failed."""
+        if self.failures:
+            raise self.failures[0].error
+        return self.outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class UnchangedProject:
+    """The outcomes of a project with nothing to do."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InStep:
+    """The recorded index has every package that the locks name, and no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "table", "targets"},
     "machine": {"formats", "matrix", "table", "targets"},
-    "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
+    "lock": {"cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
     "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
     "probe": {"formats", "machine", "matrix", "table"},
     "curate": {"channels", "formats", "matrix", "resolver"},
