@@ -17,17 +17,22 @@ from envgen.model.errors import BadInput
 from envgen.model.packages import Record
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
-_LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
+_LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{".*$', re.MULTILINE)  # not the line of a section, such as `packages.conda`
 _FILE = "repodata.json"
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
 def recorded_names(folder: Path) -> set[str]:
     """The keys of all packages in the index. Cheap: there is one record per line."""
-    found: set[str] = set()
+    return set(recorded_lines(folder))
+
+
+def recorded_lines(folder: Path) -> dict[str, str]:
+    """The line of each package in the index by its key, without the comma at its end; nothing is parsed."""
+    found: dict[str, str] = {}
     for path in (path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
-        place_of = path.parent.relative_to(folder).as_posix()
-        found.update(f"{place_of}/{name}" for name in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")))
+        place_of, text = path.parent.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+        found.update((f"{place_of}/{line[1]}", line[0].rstrip(",")) for line in _LINE.finditer(text))
     return found
 
 

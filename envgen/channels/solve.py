@@ -75,7 +75,8 @@ async def _all(
             try:
                 return await _one(request, index, gateway, kept)
             except EnvgenError as error:
-                return error
+                error.__context__ = None  # it may be kept for as long as the run, and its traceback holds what was solved
+                return error.with_traceback(None)
             finally:
                 done(request)
 

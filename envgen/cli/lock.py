@@ -62,23 +62,54 @@ target_option = click.option(
 @click.option(
     "--check", "--locked", is_flag=True, help="Only say whether the locks are what their inputs say (exit 1 if not), and why not."
 )
+@click.option(
+    "--cells", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help="Make the results of a plan's cells."
+)
+@click.option("--merge", is_flag=True, help="Write the results in the folders PROJECTS; with --cells, of all of its cells.")
+@click.option(
+    "--results",
+    default="",
+    metavar="PLACE",
+    envvar="ENVGEN_RESULTS",
+    help="A folder, or a URL for GET and PUT: take results of the same inputs from there, and keep new ones.",
+)
 @lock_options
 @click.pass_context
 def lock(
-    context: click.Context, /, projects: tuple[str, ...], targets: tuple[str, ...], update: bool, check: bool, **options: Any
+    context: click.Context,
+    /,
+    projects: tuple[str, ...],
+    targets: tuple[str, ...],
+    update: bool,
+    check: bool,
+    cells: Path | None,
+    merge: bool,
+    results: str,
+    **options: Any,
 ) -> None:
     """Resolve, solve and verify every target of PROJECTS, and write its environment.yml and conda-lock.yml.
 
     Without PROJECTS, lock every project of the repository. What is locked stays as it is, as far as it still meets the
     requirements; targets whose inputs are unchanged are not solved again. `envgen update` takes newer packages.
     """
-    if check and (update or options["dry_run"]):
-        raise click.UsageError("--check writes nothing and solves nothing: leave out --update and --dry-run")
+    if check and (update or options["dry_run"] or cells or merge):
+        raise click.UsageError("--check writes nothing and solves nothing: leave out --update, --dry-run, --cells and --merge")
+    as_json = options["as_json"]
+    if cells or merge:
+        from envgen.cli.cells import cells_options, lock_cells, merge_results
+
+        cells_options(projects if not merge else (), targets, results, update=update, merge=merge, options=options)
+        layout, request = requested(context, (), (), **options)
+        if merge:
+            merge_results(layout, request, projects, cells, as_json=as_json)
+        elif cells:
+            lock_cells(layout, replace(request, results=results), cells, as_json=as_json)
+        return
     layout, request = requested(context, projects, targets, **options)
     if check:
-        _check(context, layout, request, as_json=options["as_json"])
+        _check(context, layout, request, as_json=as_json)
     else:
-        run(layout, replace(request, update=update), as_json=options["as_json"])
+        run(layout, replace(request, update=update, results=results if not targets else ""), as_json=as_json)
 
 
 @click.command(short_help="Take newer packages: all, or some.")
@@ -145,11 +176,16 @@ def run(layout: Layout, request: LockRequest, *, as_json: bool) -> None:
     from envgen.lock import pipeline
 
     with Terminal() as reporter:
-        done = pipeline.lock(layout, request, reporter, _best_here)
+        done = pipeline.lock(layout, request, reporter, best_here)
+    print_run(done, as_json=as_json, dry_run=request.dry_run)
+
+
+def print_run(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
+    """Print what became of each target, then the failures, and end with their exit code."""
     projects = {outcome.resolution.project.name for outcome in done.outcomes}
     if not projects and len(done.failures) == 1:
         done.whole()
-    _print(done, as_json=as_json, dry_run=request.dry_run)
+    _print(done, as_json=as_json, dry_run=dry_run)
     if done.failures:
         from envgen.cli.failures import failures_status, failures_text
 
@@ -157,7 +193,7 @@ def run(layout: Layout, request: LockRequest, *, as_json: bool) -> None:
         click.get_current_context().exit(failures_status(done.failures))
 
 
-def _best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
+def best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
     """The target that a word means on this machine, and why. Looks at the machine only where a word depends on it."""
     from envgen.machine.locked import best_here
 
@@ -170,7 +206,7 @@ def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_j
     from envgen.lock.check import check
 
     with Terminal() as reporter:
-        found = check(layout, request, reporter, _best_here)
+        found = check(layout, request, reporter, best_here)
     text = lock_report.outdated_json(found) if as_json else lock_report.outdated_text(found)
     if text:
         echo(text)

@@ -16,7 +16,7 @@ from typing import NoReturn
 import click
 
 from envgen import __version__
-from envgen.cli import doctor, edit, init, install, lock, matrix, probe, resolve, verify
+from envgen.cli import doctor, edit, init, install, lock, matrix, plan, probe, resolve, verify
 from envgen.cli.console import echo
 from envgen.cli.options import root_option
 from envgen.model.errors import BadInput, EnvgenError
@@ -31,7 +31,7 @@ def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
 
 
-_WRITE = (lock.lock, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
+_WRITE = (lock.lock, plan.plan, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
 _FACTS = (matrix.matrix,)
 _CHECK = (verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_)

@@ -4,25 +4,52 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.formats import conda_lock
-from envgen.lock.plan import rendered
+from envgen.lock.keep_records import records_of
+from envgen.lock.plan import Plan, rendered
 from envgen.lock.render import digest
-from envgen.lock.write import key
+from envgen.lock.unchanged import unchanged_outcome
 from envgen.model.errors import CheckFailed
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile
-from envgen.model.run import PinWith, Solved
+from envgen.model.run import LockedProject, Outcome, PinWith, Solved
 from envgen.resolver import specs
 
 if TYPE_CHECKING:
     from envgen.lock.choose import Solver
     from envgen.lock.decide import Decision
+
+
+def locked_project(layout: Layout, followed: Plan, solved: Sequence[Solved]) -> LockedProject:
+    """What is written for a project whose plan was followed, with the outcomes of all its requested targets."""
+    new = {item.resolution.target.name: _outcome(layout, item) for item in solved}
+    return LockedProject(
+        project=followed.project.name,
+        files={item.resolution.target.name: item.files for item in solved},
+        records=records_of(solved),
+        outcomes=tuple(new.get(target) or unchanged_outcome(layout, followed, target) for target in followed.requested),
+    )
+
+
+def _outcome(layout: Layout, item: Solved) -> Outcome:
+    resolution = replace(item.resolution, obstacles=())  # no report needs them, and they are long
+    folder = layout.target(resolution.project.name, resolution.target.name)
+    return Outcome(
+        resolution=resolution,
+        state="relocked" if (folder / LOCK).is_file() else "locked",
+        downloads=item.downloads,
+        seconds=item.seconds,
+        path=layout.shown(folder),
+        notes=item.notes,
+        changes=item.changes,
+        differing=item.differing if resolution.project.align else None,
+    )
 
 
 def assembled(
@@ -68,7 +95,7 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
     """
     from envgen.verify import check
 
-    shown = layout.shown(layout.target(*key(item.resolution)) / LOCK)
+    shown = layout.shown(layout.target(item.resolution.project.name, item.resolution.target.name) / LOCK)
     read = conda_lock.read_lock(file.text, shown)
     counts = Counter(package.platform for package in read.packages if package.manager == "conda")
     complete = all(counts[solution.platform] == len(solution.records) for solution in item.solutions)

@@ -44,7 +44,8 @@ class Solver:
     def solve(self, requests: Sequence[SolveRequest], done: Callable[[SolveRequest], None] = lambda _: None) -> None:
         """Solve requests at the same time. Raises what is not about their specs: a channel that cannot be reached, bad input."""
         new = {_key(request): request for request in requests if _key(request) not in self._found}
-        self._found.update(zip(new, attempts(list(new.values()), self.index, self._jobs, done), strict=True))
+        if new:
+            self._found.update(zip(new, attempts(list(new.values()), self.index, self._jobs, done), strict=True))
         for key in map(_key, requests):
             self._answer(key)
 

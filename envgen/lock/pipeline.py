@@ -6,6 +6,7 @@ not keep the others from being locked. Nothing of a project is held when it is w
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,18 +20,23 @@ from envgen.formats import conda_lock
 from envgen.lock.keep_records import locks_of
 from envgen.lock.plan import MachineTarget, Plan, older_plans, plan
 from envgen.lock.stale import stale_targets
-from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged, unchanged_outcome
+from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.lock.write import Writer
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, EnvgenError, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
-from envgen.model.run import Failure, LockRequest, LockRun, Outcome, Reporter, Solved
+from envgen.model.run import Failure, LockedProject, LockRequest, LockRun, Outcome, Reporter, Solved
 
 if TYPE_CHECKING:
+    from envgen.lock.shared_results import SharedResults
     from envgen.lock.solvers import Solvers, SolverWithHoldings
     from envgen.lock.stages import Stages
+    from envgen.lock.units import Unit
     from envgen.model.packages import SolveRequest
+
+
+_COLLECTED = 16  # projects between two collections of garbage
 
 
 def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> LockRun:
@@ -47,7 +53,10 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     todo = [name for name in names if name not in there]
     for start in range(0, len(todo), request.jobs):
         session.lock(todo[start : start + request.jobs], f" ({start} of {len(todo)} projects done)" if start else "")
-    session.writer.finish(names, raw)
+        if start % _COLLECTED < request.jobs and start:
+            gc.collect()  # the command line turns the collector off, and each search leaves some megabytes in circles
+    if request.cells is None:
+        session.writer.finish(names, raw)
     outcomes = {**there, **session.outcomes}
     return LockRun(
         outcomes=tuple(outcome for name in names for outcome in outcomes.get(name, ())),
@@ -120,13 +129,21 @@ class _Session:
 
         return Solvers(self._layout, self._matrix, self._request, self._reporter)
 
+    @cached_property
+    def _results(self) -> SharedResults | None:
+        if not self._request.results:
+            return None
+        from envgen.lock.shared_results import SharedResults
+
+        return SharedResults(self._layout, self._matrix, self._request, self._reporter)
+
     @contextmanager
     def _of(self, project: str) -> Iterator[None]:
         """What is raised is the failure of a project."""
         try:
             yield
         except EnvgenError as error:
-            self.failures[project] = error
+            self.failures[project] = error.with_traceback(None)
 
     def lock(self, names: Sequence[str], progress: str) -> None:
         """Lock some projects, whose best choices are solved at the same time; each is written when it is whole."""
@@ -135,12 +152,24 @@ class _Session:
             with self._of(name):
                 found = plan(self._layout, matrix, name, self._request, self._reporter, self._machine_target)
                 plans += [found] if found else []
-        staged = self._staged([found for found in plans if found.todo and not found.is_locked], progress)
+        units = self._units(plans)
+        taken = {name: self._results.taken(unit) for name, unit in units.items() if self._results}
+        open_plans = [found for found in plans if found.todo and not (found.is_locked or taken.get(found.project.name))]
+        staged = self._staged([found for found in open_plans if found.project.name not in self.failures], progress)
         for found in plans:
             name = found.project.name
             if name not in self.failures:
                 with self._of(name):
-                    self.outcomes[name] = self._locked(found, staged.get(name))
+                    self._finish(found, staged.get(name), taken.get(name), units.get(name))
+
+    def _units(self, plans: Sequence[Plan]) -> Mapping[str, Unit]:
+        """The units of the plans with something to do, by project, if results are shared."""
+        found = {}
+        for one in plans if self._results else ():
+            with self._of(one.project.name):
+                if self._results and one.todo:
+                    found[one.project.name] = self._results.unit(one)
+        return found
 
     def _staged(self, plans: Sequence[Plan], progress: str) -> Mapping[str, _Staged]:
         """The plans that have to be solved, by project; conda-lock is imported meanwhile if a target needs it."""
@@ -178,14 +207,19 @@ class _Session:
                 solver.solve(requests, lambda done: self._reporter.step(f"{done.environment} {done.platform}"))
         self._reporter.end()
 
-    def _locked(self, found: Plan, staged: _Staged | None) -> tuple[Outcome, ...]:
-        """Lock and write one project; the outcomes of its requested targets."""
-        followed, solved = self._solved(found, staged) if found.todo else (found, [])
-        locked = self.writer.write(followed, solved)
-        name, targets = found.project.name, followed.requested
-        if self._raw and not (locked or stale_targets(self._layout, found.project)):
+    def _finish(self, found: Plan, staged: _Staged | None, taken: LockedProject | None, unit: Unit | None) -> None:
+        """Lock one project, or take its result; keep the result, and write the project unless only results are asked for."""
+        from envgen.lock.assemble import locked_project
+
+        followed, solved = self._solved(found, staged) if found.todo and not taken else (found, [])
+        locked = taken or locked_project(self._layout, followed, solved)
+        if unit and self._results and not taken:
+            self._results.keep(unit, locked)
+        if self._request.cells is None:
+            self.writer.write(followed.project, locked)
+        self.outcomes[found.project.name] = locked.outcomes
+        if self._raw and not (locked.files or stale_targets(self._layout, found.project)):
             remember_unchanged(self._layout, self._raw, found)
-        return tuple(locked.get((name, target)) or unchanged_outcome(self._layout, followed, target) for target in targets)
 
     def _solved(self, found: Plan, staged: _Staged | None) -> tuple[Plan, list[Solved]]:
         """The plan that was followed, and its targets that get new locks, with their files."""

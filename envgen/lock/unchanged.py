@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def remember_unchanged(layout: Layout, raw: RawInputs, found: Plan) -> None:
 def unchanged_outcome(layout: Layout, found: Plan, target: str) -> Outcome:
     """The outcome of a target whose files are what its inputs say."""
     return Outcome(
-        resolution=found.held[target],
+        resolution=replace(found.held[target], obstacles=()),
         state="unchanged",
         downloads=found.stamps[target].downloads,
         seconds=0.0,

@@ -16,26 +16,20 @@ from envgen.lock.keep_records import (
     compared,
     named_by,
     named_by_none,
-    records_of,
     tidy_records,
 )
 from envgen.lock.one_writer import one_writer, sweep, was_killed
-from envgen.lock.plan import Plan
 from envgen.lock.stale import remove_stale, stale_targets
 from envgen.lock.unchanged import RawInputs
 from envgen.model.errors import BadInput
-from envgen.model.layout import LOCK, Layout
-from envgen.model.resolution import RenderedFile, Resolution
-from envgen.model.run import InStep, LockRequest, Outcome, Reporter, Solved
+from envgen.model.layout import Layout
+from envgen.model.project import Project
+from envgen.model.resolution import RenderedFile
+from envgen.model.run import InStep, LockedProject, LockRequest, Reporter
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
     from envgen.channels.recorded import Records
-
-
-def key(resolution: Resolution) -> tuple[str, str]:
-    """A target as outcomes are found: its project and its name."""
-    return resolution.project.name, resolution.target.name
 
 
 class Writer:
@@ -47,23 +41,21 @@ class Writer:
         self._killed = self._swept = False
         self.wrote = False
 
-    def write(self, found: Plan, solved: Sequence[Solved]) -> Mapping[tuple[str, str], Outcome]:
-        """Record and write what was solved for a project, and remove its stale targets; outcomes by project and target."""
-        layout, request, name = self._layout, self._request, found.project.name
-        if request.dry_run:
-            return {key(item.resolution): _outcome(layout, item, dry_run=True) for item in solved}
-        stale = not request.targets and bool(stale_targets(layout, found.project))
-        if not (solved or stale or name in request.edited):
-            return {}
+    def write(self, project: Project, locked: LockedProject) -> None:
+        """Record and write what was locked for a project, and remove its stale targets."""
+        layout, request, name = self._layout, self._request, project.name
+        stale = not request.targets and bool(stale_targets(layout, project))
+        if request.dry_run or not (locked.files or stale or name in request.edited):
+            return
         with self._writing():
             before = self._named_before(name)
-            add_records(layout, records_of(solved))
+            add_records(layout, locked.records)
             _write_project(layout, name, request.edited)
-            locked = {key(item.resolution): _outcome(layout, item, dry_run=False) for item in solved}
+            for target, files in locked.files.items():
+                write_files(layout.target(name, target), files, layout)
             if stale:
-                self._remove_stale(found)
+                self._remove_stale(project)
             self._given_up |= before - named_by(layout, name) if before else before
-        return locked
 
     def _named_before(self, project: str) -> set[str]:
         """What the locks of a project name; where one is damaged, nothing, and the recorded index is compared with all locks."""
@@ -137,10 +129,10 @@ class Writer:
 
         return found_again(self._layout, missing, None if self._request.offline else index_of, self._reporter)
 
-    def _remove_stale(self, found: Plan) -> None:
-        for target in remove_stale(self._layout, found.project):
-            shown = self._layout.shown(self._layout.target(found.project.name, target))
-            self._reporter.say(f"{shown} removed: {found.project.name} has no target {target}")
+    def _remove_stale(self, project: Project) -> None:
+        for target in remove_stale(self._layout, project):
+            shown = self._layout.shown(self._layout.target(project.name, target))
+            self._reporter.say(f"{shown} removed: {project.name} has no target {target}")
 
 
 def _write_project(layout: Layout, name: str, edited: Mapping[str, str]) -> None:
@@ -148,21 +140,3 @@ def _write_project(layout: Layout, name: str, edited: Mapping[str, str]) -> None
     if name in edited:
         path = layout.project(name)
         write_files(path.parent, (RenderedFile(path.name, edited[name]),), layout)
-
-
-def _outcome(layout: Layout, item: Solved, *, dry_run: bool) -> Outcome:
-    """What became of a target whose files are written, if this is not a dry run."""
-    folder = layout.target(*key(item.resolution))
-    replaced = (folder / LOCK).is_file()
-    if not dry_run:
-        write_files(folder, item.files, layout)
-    return Outcome(
-        resolution=item.resolution,
-        state="relocked" if replaced else "locked",
-        downloads=item.downloads,
-        seconds=item.seconds,
-        path=layout.shown(folder),
-        notes=item.notes,
-        changes=item.changes,
-        differing=item.differing if item.resolution.project.align else None,
-    )

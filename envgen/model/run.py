@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from envgen.model.alignment import Differing
 from envgen.model.changes import CellChanges
@@ -85,6 +85,16 @@ class Outcome:
     differing: tuple[Differing, ...] | None = None  # the packages that differ between cells; None where nobody asked
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedProject:
+    """All that is written for one project: the files of each target that gets new ones, and the records of their packages."""
+
+    project: str
+    files: Mapping[str, tuple[RenderedFile, ...]]
+    records: Mapping[str, Mapping[str, Any]]
+    outcomes: tuple[Outcome, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A project that was not locked, and why."""
@@ -135,6 +145,9 @@ class LockRequest:
     packages: tuple[str, ...] = ()
     dry_run: bool = False  # write nothing
     exclude_newer: datetime | None = None  # in the place of the projects' own date
+    results: str = ""  # where results of projects are kept, on this machine or on a server
+    moment: str = ""  # when the live channels of a plan were as they are taken to be
+    cells: Mapping[str, str] | None = None  # only make results: project -> its key in a plan
     edited: Mapping[str, str] = field(default_factory=dict)  # project -> the text of its file, which is written with the locks
     pin_with: PinWith = "envgen"
 
