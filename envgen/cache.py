@@ -160,8 +160,10 @@ def encoded(value: object) -> str:
 
 def _taken_apart(value: object) -> tuple[str, Iterable[object]]:
     kind = type(value).__name__
-    if isinstance(value, tuple | frozenset):
+    if isinstance(value, tuple):
         return kind, value
+    if isinstance(value, frozenset):
+        return kind, sorted(value, key=repr)  # the same text in every process
     if isinstance(value, dict):
         return kind, (part for item in value.items() for part in item)
     if isinstance(value, SpecifierSet):

@@ -73,6 +73,7 @@ target_option = click.option(
     envvar="ENVGEN_RESULTS",
     help="A folder, or a URL for GET and PUT: take results of the same inputs from there, and keep new ones.",
 )
+@click.option("--executor", metavar="dask=ADDRESS", help="Solve on the workers of this dask scheduler.")
 @lock_options
 @click.pass_context
 def lock(
@@ -85,6 +86,7 @@ def lock(
     cells: Path | None,
     merge: bool,
     results: str,
+    executor: str | None,
     **options: Any,
 ) -> None:
     """Resolve, solve and verify every target of PROJECTS, and write its environment.yml and conda-lock.yml.
@@ -95,6 +97,8 @@ def lock(
     if check and (update or options["dry_run"] or cells or merge):
         raise click.UsageError("--check writes nothing and solves nothing: leave out --update, --dry-run, --cells and --merge")
     as_json = options["as_json"]
+    if executor and (check or cells or merge or targets):
+        raise click.UsageError("--executor locks whole projects: leave out --check, --cells, --merge and --target")
     if cells or merge:
         from envgen.cli.cells import cells_options, lock_cells, merge_results
 
@@ -109,7 +113,8 @@ def lock(
     if check:
         _check(context, layout, request, as_json=as_json)
     else:
-        run(layout, replace(request, update=update, results=results if not targets else ""), as_json=as_json)
+        request = replace(request, update=update, results=results if not targets else "")
+        run(layout, request, as_json=as_json, executor=executor)
 
 
 @click.command(short_help="Take newer packages: all, or some.")
@@ -170,13 +175,18 @@ def _date(text: str) -> datetime:
     return found
 
 
-def run(layout: Layout, request: LockRequest, *, as_json: bool) -> None:
-    """Lock, and print what became of each target. The exit code is that of the projects that failed."""
+def run(layout: Layout, request: LockRequest, *, as_json: bool, executor: str | None = None) -> None:
+    """Lock, here or by an executor, and print what became of each target. The exit code is that of the projects that failed."""
     from envgen.cli.console import Terminal
     from envgen.lock import pipeline
 
     with Terminal() as reporter:
-        done = pipeline.lock(layout, request, reporter, best_here)
+        if executor:
+            from envgen.lock.remote import lock_remotely
+
+            done = lock_remotely(layout, request, executor, reporter, best_here)
+        else:
+            done = pipeline.lock(layout, request, reporter, best_here)
     print_run(done, as_json=as_json, dry_run=request.dry_run)
 
 

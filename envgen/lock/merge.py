@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from envgen.lock.result_file import Result, check_result, read_result
@@ -25,11 +26,13 @@ def merge(layout: Layout, folders: Sequence[Path], expected: Iterable[str], requ
     A result counts only for the inputs that it was made from. Where its files are there already, nothing is done. Raises BadInput
     for a folder that is not there, and for a file that is not a result.
     """
-    matrix, keys, writer = cached_matrix(layout), UnitKeys(layout, request), Writer(layout, request, reporter)
     results = _results(folders, reporter)
+    names = sorted({*results, *expected})
+    matrix, keys = cached_matrix(layout), UnitKeys(layout, request)
+    writer = Writer(layout, replace(request, projects=tuple(names)), reporter)
     outcomes: dict[str, tuple[Outcome, ...]] = {}
     failures: dict[str, EnvgenError] = {}
-    for name in sorted({*results, *expected}):
+    for name in names:
         try:
             outcomes[name] = _merged(layout, matrix, keys, writer, name, results.get(name, ()))
         except EnvgenError as error:

@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -211,9 +212,9 @@ def spoiled(text: str, old: str, new: str) -> str:
     ("old", "new", "said"),
     [
         ("", "", "not a result, or not the whole of it"),
-        ("https://conda.anaconda.org/conda-forge", "https://evil.example/conda-forge", "not used"),
-        ("conda-forge/noarch/", "conda-forge/noarch/../../../../../", "records are not those of its locks"),
-        ('"cpu": {', '"../../x": {', "it is not a lock of this project"),
+        ("https://conda.anaconda.org/conda-forge", "https://evil.example/conda-forge", "were changed after it was written"),
+        ('"records": {"conda-forge/', '"records": {"../../conda-forge/', "records are not those of its locks"),
+        ('"cpu": {', '"../../x": {', "target name '../../x' cannot be used"),
         ("environment.yml", "environment.py", "not a result that this envgen can read"),
         ('"envgen-result": 1', '"envgen-result": 2', "not a result that this envgen can read: format 2"),
     ],
@@ -377,3 +378,71 @@ def test_what_is_not_a_plan_is_refused(site: Workspace, text: str, tmp_path: Pat
 )
 def test_options_that_exclude_each_other(site: Workspace, words: tuple[str, ...]) -> None:
     assert site.envgen(*words).status == 2
+
+
+# --- dask -----------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def cluster(folder: Path, environment: dict[str, str], workers: int) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+    """A dask scheduler and its workers on loopback, each a process."""
+    pytest.importorskip("distributed", reason="the extra conda-envgen[dask] is not installed")
+    file = folder / "scheduler.json"
+    own = {**environment, "PYTHONWARNINGS": "ignore", "ENVGEN_CACHE": str(folder / "cache-of-workers")}
+    common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
+
+    def started(*words: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "dask", *words, *common]
+        return subprocess.Popen(argv, cwd=folder, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+
+    running = [started("scheduler", "--port", "0")]
+    try:
+        for _ in range(600):
+            with suppress(OSError, ValueError):
+                address = json.loads(file.read_text(encoding="utf-8"))["address"]
+                break
+            time.sleep(0.1)
+        running += [started("worker", "--nthreads", "1", "--no-nanny", "--name", f"w{number}") for number in range(workers)]
+        yield address, running[1:]
+    finally:
+        for process in reversed(running):
+            process.kill()
+            process.wait()
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that a process has started."""
+    path = Path(f"/proc/{process.pid}/task")
+    return [int(pid) for task in path.glob("*/children") for pid in task.read_text(encoding="utf-8").split()]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_dask_with_two_workers_one_killed_in_the_middle_makes_the_bytes_of_one_run(
+    site: Workspace, index: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    with cluster(tmp_path, dict(site.environment), 2) as (address, workers):
+        argv = [sys.executable, "-m", "envgen", "lock", "--index", str(index), "--executor", f"dask={address}"]
+        environment = {**site.environment, "PYTHONWARNINGS": "ignore"}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(argv, cwd=site.root, env=environment, stdout=pipe, stderr=pipe, text=True) as run:
+            busy = None
+            while busy is None and run.poll() is None:
+                busy = next(filter(children, workers), None)
+                time.sleep(0.01)
+            assert busy, "a worker has a project to lock"
+            busy.kill()
+            out, err = run.communicate(timeout=300)
+        assert (run.returncode, site.files()) == (0, whole), err
+        assert "p11" in out
+        assert site.envgen("lock", "--check").status == 0
+        site.project("bad", PROJECT.format(own="numpyy"))
+        site.project("p05", PROJECT.format(own="numpy, einops"))
+        done = site.envgen("lock", "--index", index, "--executor", f"dask={address}", fresh=True, PYTHONWARNINGS="ignore")
+        assert (done.status, "numpyy" in done.err) == (2, True), done.err
+        assert "error: 1 of 13 projects were not locked: bad\n" in done.err
+        assert "p05" in done.out
+
+
+def test_an_executor_that_is_not_one_is_refused(site: Workspace, index: Path) -> None:
+    done = site.envgen("lock", "--index", index, "--executor", "slurm=here")
+    assert (done.status, "not an executor" in done.err) == (2, True)

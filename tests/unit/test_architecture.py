@@ -57,6 +57,7 @@ ARROWS: dict[str, set[str]] = {
 OWNERS = {
     "click": {"cli."},
     "conda_lock": {"lock.condalock"},
+    "distributed": {"lock.executors"},
     "filelock": {"lock.one_writer", "install.transaction"},
     "jinja2": {"lock.sandbox"},
     "platformdirs": {"cache"},
