@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.console import echo
 from envgen.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from envgen.lock.work_plan import WorkPlan
     from envgen.model.layout import Layout
-    from envgen.model.run import LockRequest
+    from envgen.model.run import LockRequest, LockRun
 
 
 def cells_options(
@@ -31,31 +30,22 @@ def cells_options(
         raise click.UsageError("--cells needs --results PLACE")
 
 
-def lock_cells(layout: Layout, request: LockRequest, file: Path, *, as_json: bool) -> None:
-    """Make the results of a plan's cells, where there are none yet. The repository stays as it is."""
-    from envgen.channels.channel import redacted
-    from envgen.cli.lock import run
-
+def cells_request(request: LockRequest, file: Path) -> LockRequest | None:
+    """The request to make the results of a plan's cells; None where it has none."""
     found = _plan_in(file)
-    if found.cells:
-        run(layout, found.request(request), as_json=as_json)
-        echo(f"The results of {len(found.cells)} projects are in {redacted(request.results)}.", err=True)
-    else:
-        echo("Nothing to do: the plan has no cells.", err=True)
+    return found.request(request) if found.cells else None
 
 
-def merge_results(layout: Layout, request: LockRequest, folders: Sequence[str], file: Path | None, *, as_json: bool) -> None:
+def merged(layout: Layout, request: LockRequest, folders: Sequence[str], file: Path | None) -> LockRun:
     """Write the results in some folders; with a plan, those of all its cells."""
     if not folders:
         raise click.UsageError("--merge needs the folders with results")
     from envgen.cli.console import Terminal
-    from envgen.cli.lock import print_run
     from envgen.lock.merge import merge
 
     expected = tuple(_plan_in(file).cells) if file else ()
     with Terminal() as reporter:
-        done = merge(layout, [Path(folder) for folder in folders], expected, request, reporter)
-    print_run(done, as_json=as_json, dry_run=request.dry_run)
+        return merge(layout, [Path(folder) for folder in folders], expected, request, reporter)
 
 
 def _plan_in(file: Path) -> WorkPlan:

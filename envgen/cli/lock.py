@@ -100,14 +100,11 @@ def lock(
     if executor and (check or cells or merge or targets):
         raise click.UsageError("--executor locks whole projects: leave out --check, --cells, --merge and --target")
     if cells or merge:
-        from envgen.cli.cells import cells_options, lock_cells, merge_results
+        from envgen.cli.cells import cells_options
 
         cells_options(projects if not merge else (), targets, results, update=update, merge=merge, options=options)
         layout, request = requested(context, (), (), **options)
-        if merge:
-            merge_results(layout, request, projects, cells, as_json=as_json)
-        elif cells:
-            lock_cells(layout, replace(request, results=results), cells, as_json=as_json)
+        _cells(layout, replace(request, results=results), cells, projects, merge=merge, as_json=as_json)
         return
     layout, request = requested(context, projects, targets, **options)
     if check:
@@ -115,6 +112,24 @@ def lock(
     else:
         request = replace(request, update=update, results=results if not targets else "")
         run(layout, request, as_json=as_json, executor=executor)
+
+
+def _cells(
+    layout: Layout, request: LockRequest, cells: Path | None, folders: tuple[str, ...], *, merge: bool, as_json: bool
+) -> None:
+    """Make the results of a plan's cells, without a change in the repository; or write the results in some folders."""
+    from envgen.channels.channel import redacted
+    from envgen.cli.cells import cells_request, merged
+
+    if merge:
+        print_run(merged(layout, replace(request, results=""), folders, cells), as_json=as_json, dry_run=request.dry_run)
+        return
+    asked = cells_request(request, cells) if cells else None
+    if asked is None:
+        echo("Nothing to do: the plan has no cells.", err=True)
+        return
+    run(layout, asked, as_json=as_json)
+    echo(f"The results of {len(asked.projects)} projects are in {redacted(request.results)}.", err=True)
 
 
 @click.command(short_help="Take newer packages: all, or some.")

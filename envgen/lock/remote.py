@@ -80,7 +80,7 @@ def _locked(
     }
     for done in as_completed(batches):
         batch, error = batches[done], done.exception()
-        result = BatchResult({}, {}, str(error), 4) if error else done.result()
+        result = BatchResult(texts={}, errors={}, said=str(error), status=4) if error else done.result()
         for key, text in result.texts.items():
             for place in filter(None, places):
                 place.put(key, text)
@@ -116,7 +116,7 @@ def packed(layout: Layout, batch: WorkPlan) -> bytes:
 # --- on the other machine -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
     """The results of a batch by key, the errors by project, what the process said, and its exit code."""
 
@@ -146,7 +146,7 @@ def lock_batch(inputs: bytes, words: Sequence[str]) -> BatchResult:
         done = subprocess.run([*argv, "--json", *words], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
         texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(results.glob("*.json"))}
     said = done.stderr.strip().removeprefix("error: ")
-    return BatchResult(texts, _errors(done.stdout), said[-2000:], done.returncode or 4)
+    return BatchResult(texts=texts, errors=_errors(done.stdout), said=said[-2000:], status=done.returncode or 4)
 
 
 def _errors(text: str) -> dict[str, tuple[str, str, str, int]]:

@@ -66,7 +66,7 @@ class RawInputs:
 
 
 def digest_of(files: Iterable[Path], root: Path) -> str:
-    """The sha256 of files, their names and how long they are; "" where one is no plain file that can be read."""
+    """The sha256 of files, their names and how long they are; "" where one cannot be read or is not a plain file."""
     found = hashlib.sha256()
     try:
         for path in files:
