@@ -43,7 +43,8 @@ def plan(
     if shard and (place is None or int(place[1]) > int(place[2])):
         raise click.UsageError("--shard is two numbers such as 3/8: the third of eight parts")
     from envgen.cli.console import Terminal
-    from envgen.cli.lock import best_here, requested
+    from envgen.cli.lock import requested
+    from envgen.cli.options import best_here
     from envgen.lock import work_plan
 
     defaults: dict[str, Any] = {"jobs": None, "pin_with": "envgen", "dry_run": True, "as_json": as_json}

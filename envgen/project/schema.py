@@ -19,6 +19,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
+from envgen.project.limits_schema import BudgetRows, LicensesRow
 from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
@@ -203,4 +204,8 @@ class ProjectFile(FileModel):
     exclude_newer: Moment | None = Field(
         default=None, alias="exclude-newer", description="Use the channels as they were on a date: 2026-06-01."
     )
+    budget: BudgetRows = Field(
+        default={}, description="What a platform of a target may download: '4 GB', or targets and `default` with a size each."
+    )
+    licenses: LicensesRow | None = Field(default=None, description="The licences that packages may have.")
     template: Text = Field(default=TEMPLATE, description="The template in templates/ for environment.yml.")
