@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from envgen.model.errors import BadInput
@@ -46,13 +45,11 @@ def _wrong(package: LockedPackage) -> Iterator[tuple[str, str]]:
     yield from (("URL", text) for text in (package.url,) if not _is_url(text))
 
 
-@lru_cache(maxsize=100_000)  # the locks of a repository have most texts in common
 def _is_line(text: str) -> bool:
     """Whether a text can be printed on one line, is not endless, and has no digits but those of ASCII, which all tools read."""
     return text.isprintable() and len(text) <= _LONGEST and not (not text.isascii() and _OTHER_DIGIT.search(text))
 
 
-@lru_cache(maxsize=100_000)
 def _is_url(text: str) -> bool:
     """Whether a URL can be taken apart; a path or a name can."""
     try:

@@ -7,8 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
@@ -242,29 +240,20 @@ def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage
     found = []
     at = 0
     while at < len(rest):
-        end = rest.find("\n- ", at) + 1 or len(rest)
-        entry = _plain_entry(rest[at:end])
+        entry = _ENTRY.match(rest, at)
         if entry is None:
             return None
-        found.append((replace(entry[0], at=Address(shown, line, 3)), entry[1]))
-        line += rest.count("\n", at, end)
-        at = end
+        name, version, manager, platform, needs, url, md5, sha256, category = entry.groups()
+        pairs = _NEEDS.findall(needs or "")
+        wanted = {key: _bare(value) for key, value in pairs}
+        if len(wanted) < len(pairs):  # a repeated key: the other reader says where
+            return None
+        fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
+        hashes = {"md5": md5, "sha256": sha256}
+        found.append((_package(fields, wanted, hashes, Address(shown, line, 3)), category))
+        line += rest.count("\n", at, entry.end())
+        at = entry.end()
     return found or None
-
-
-@lru_cache(maxsize=20_000)  # the locks of a repository have most packages in common
-def _plain_entry(text: str) -> tuple[LockedPackage, str] | None:
-    """One package in exactly that spelling, and its category; else None."""
-    entry = _ENTRY.fullmatch(text)
-    if entry is None:
-        return None
-    name, version, manager, platform, needs, url, md5, sha256, category = entry.groups()
-    pairs = _NEEDS.findall(needs or "")
-    wanted = {key: _bare(value) for key, value in pairs}
-    if len(wanted) < len(pairs):  # a repeated key: the other reader says where
-        return None
-    fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
-    return _package(fields, wanted, {"md5": md5, "sha256": sha256}, Address("", 1, 1)), category
 
 
 def _bare(scalar: str) -> str:
