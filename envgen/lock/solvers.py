@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from envgen.channels.index import Index, IndexOptions, open_index
-from envgen.channels.query import match_spec, unknown_packages
+from envgen.channels.query import check_own, unknown_packages
 from envgen.lock.choose import Solver
 from envgen.lock.decide import Holdings
 from envgen.lock.plan import Plan
@@ -70,7 +70,7 @@ def _check_names(found: Plan, index: Index) -> None:
         own = {dependency.name: dependency for dependency in resolution.dependencies}
         for dependency in own.values():
             with addressed(dependency.at):
-                match_spec(dependency.spec)
+                check_own(dependency.spec)
         with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
         for name, hint in unknown.items():

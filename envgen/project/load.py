@@ -10,6 +10,7 @@ from envgen.model.project import Project
 from envgen.project.draft import Draft
 from envgen.project.limits_schema import budget_of, licenses_of
 from envgen.project.newest import completed
+from envgen.project.numerics import numerics_of
 from envgen.project.schema import ProjectFile
 from envgen.project.sections import Sections
 from envgen.yamlfile.document import Document, read
@@ -49,6 +50,7 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         driver=sections.driver(file),
         gpus=gpus,
         align=file.align,
+        numerics=numerics_of(document, matrix, file),
         exclude_newer=file.exclude_newer,
         budget=budget_of(file.budget),
         licenses=licenses_of(file.licenses),
