@@ -171,7 +171,7 @@ def test_a_cpu_build_in_a_cuda_target_is_found_also_in_a_list_of_another_tool(
     right, wrong = tmp_path / "right.txt", tmp_path / "wrong.txt"
     right.write_text(explicit(world.lock["cu129"]))
     wrong.write_text(explicit(world.lock["cu129"]).replace(BUILDS[name]["cu129"], BUILDS[name]["cpu"]))
-    hashes = {("no-hash", each) for each in (*BUILDS, "python", "cuda-version", "cuda-cudart")}
+    hashes = {("no-hash", "")}  # once for the whole list
     assert world.verified("--target", "cu129", right)[1] <= hashes
     status, found = world.verified("--target", "cu129", wrong)
     assert (status, found - hashes) == (1, {(rules[0], name)})

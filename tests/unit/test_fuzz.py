@@ -15,7 +15,7 @@ import pytest
 from unit.small import small_matrix
 
 from envgen.formats.conda_lock import content_hashes, read_stamp
-from envgen.formats.others import read_any
+from envgen.formats.reading import read_any
 from envgen.install.judge import judge
 from envgen.install.locked import of_platform
 from envgen.install.records import from_lock

@@ -1,11 +1,13 @@
 """The corpus: `expected.yaml` says of every file in `locks/` what it is meant to be, and which rules must fire on which platform.
 
-A rule that must fire and does not is a miss; one that fires and must not is a false alarm. `make bench` prints both numbers.
+A rule that must fire and does not is a miss; one that fires and must not is a false alarm. Entries with a `source` are kinds that
+people reported: seen-* are silent CPU builds and broken mixtures, sound-* the shapes of good locks beside them. `make bench` prints
+how many of them are caught.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -14,11 +16,12 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from envgen.formats.others import read_any
+from envgen.formats.reading import read_any
 from envgen.model.facts import Matrix
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock
+from envgen.model.project import Project
 from envgen.verify import check
 from envgen.verify import verify as proof
 
@@ -27,13 +30,15 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file and its verdict. `wrong` maps platform -> the rules that must fire; empty for a lock that is right."""
+    """One file and its verdict. `wrong` maps platform, as the lock names it, -> the rules that must fire; empty for a lock that is right."""
 
     path: Path
     because: str
     target: str | None = None
     project: Mapping[str, Any] = field(default_factory=dict)  # gpus, driver, channels, frameworks, virtual
     wrong: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    source: str = ""  # the public issue of which it is the kind
+    missed: bool = False  # whether it is known to be wrong, and nothing finds it
 
     @property
     def name(self) -> str:
@@ -50,10 +55,25 @@ def entries() -> tuple[Entry, ...]:
 def fired(entry: Entry, matrix: Matrix) -> dict[str, set[str]]:
     """Platform -> the rules that fire on it."""
     found: dict[str, set[str]] = {}
+    for machine, rule in _findings(entry, matrix):
+        found.setdefault(machine, set()).add(rule)
+    return found
+
+
+def _findings(entry: Entry, matrix: Matrix) -> Iterator[tuple[str, str]]:
+    """Platform and rule of everything that is found. Without a target, what the lock is meant to be is decided as the command does."""
+    if entry.target is None:
+        asked = proof.VerifyRequest(paths=(entry.path,), target=None, project=None, virtual=None, hashes=False)
+        for item in proof.verified(None, matrix, _no_project, asked):
+            yield from ((item.machine, finding.rule) for finding in item.findings)
+        return
     for lock in read_any(entry.path, entry.path.name):
         for finding in check.check(lock, claims(entry, lock, matrix), matrix):
-            found.setdefault(finding.platform, set()).add(finding.rule)
-    return found
+            yield lock.machine or finding.platform, finding.rule
+
+
+def _no_project(name: str) -> Project:
+    raise AssertionError(f"no lock of the corpus belongs to a project: {name}")
 
 
 def claims(entry: Entry, lock: Lock, matrix: Matrix) -> dict[str, Claim]:
@@ -86,6 +106,25 @@ def misses(entry: Entry, found: Mapping[str, Iterable[str]]) -> set[tuple[str, s
 def false_alarms(entry: Entry, found: Mapping[str, Iterable[str]]) -> set[tuple[str, str]]:
     """What fired and should not have."""
     return {(platform, rule) for platform, rules in found.items() for rule in rules if rule not in entry.wrong.get(platform, ())}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many of the kinds that people reported are caught and missed, and how many sound locks have a false alarm."""
+
+    kinds: int
+    caught: int
+    sound: int
+    alarms: int
+
+
+def seen(matrix: Matrix) -> Seen:
+    """The count over the entries with a source, and over the sound ones."""
+    reported = [entry for entry in entries() if entry.source and (entry.wrong or entry.missed)]
+    caught = [entry for entry in reported if not entry.missed and not misses(entry, fired(entry, matrix))]
+    sound = [entry for entry in entries() if not entry.wrong and not entry.missed]
+    alarms = [entry for entry in sound if fired(entry, matrix)]
+    return Seen(len(reported), len(caught), len(sound), len(alarms))
 
 
 def score(matrix: Matrix) -> tuple[int, int, int]:
