@@ -38,7 +38,7 @@ def locked(root: Path, target: str, text: str, index: Path) -> tuple[int, float,
     request = LockRequest(projects=("bench",), index_folder=index, jobs=os.cpu_count() or 1, update=True)
     begun = time.perf_counter()
     with patch("envgen.channels.solve.rattler_solve", wraps=rattler.solve) as counted:
-        outcomes = lock(Layout(root), request, Terminal(), best_here)
+        outcomes = lock(Layout(root), request, Terminal(), best_here).whole()
     resolution = outcomes[0].resolution
     chosen = [f"{choice.release.framework} {choice.release.version}" for choice in resolution.choices]
     return counted.call_count, time.perf_counter() - begun, [*chosen, f"python {resolution.python}"]

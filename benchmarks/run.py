@@ -133,7 +133,7 @@ def requests_of(root: Path, index: Path) -> str:
     from envgen.model.run import LockRequest
     from envgen.resolver.specs import requests
 
-    outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal(), best_here)
+    outcomes = lock(Layout(root), LockRequest(index_folder=index, jobs=os.cpu_count() or 1), Terminal(), best_here).whole()
     requested = [asdict(request) for outcome in outcomes for request in requests(outcome.resolution)]
     folders = {subdir: index / "conda-forge" / subdir for subdir in ("noarch", *(request["platform"] for request in requested))}
     files = {subdir: plain_file(folder) for subdir, folder in folders.items()}

@@ -71,19 +71,32 @@ def remembered(kind: type[Value], key: str, make: Callable[[], Value]) -> Value:
 
     Nor is a value with a part that is not of the model, and nothing where the folder cannot be written.
     """
-    try:
-        path = cache_folder() / "values" / f"{kind.__name__}-{key}.json"
-    except BadInput:
-        return make()
-    found = _read(path, key)
-    if isinstance(found, kind):
+    found = recalled(kind, key)
+    if found is not None:
         return found
     made = make()
-    with suppress(OSError, TypeError):
-        _sweep(path.parent)
-        text = encoded(made)
-        keep(path, [f"{key_of(key, text)}\n{text}".encode()])
+    remember(made, key)
     return made
+
+
+def recalled(kind: type[Value], key: str) -> Value | None:
+    """The value with this key; None where the cache has none."""
+    with suppress(BadInput):
+        found = _read(_place(kind, key), key)
+        return found if isinstance(found, kind) else None
+    return None
+
+
+def remember(value: object, key: str) -> None:
+    """Keep a value, if it is one of the model and the folder can be written."""
+    with suppress(BadInput, OSError, TypeError):
+        path, text = _place(type(value), key), encoded(value)
+        _sweep(path.parent)
+        keep(path, [f"{key_of(key, text)}\n{text}".encode()])
+
+
+def _place(kind: type, key: str) -> Path:
+    return cache_folder() / "values" / f"{kind.__name__}-{key}.json"
 
 
 def _read(path: Path, key: str) -> object:
@@ -134,21 +147,23 @@ def encoded(value: object) -> str:
     places: dict[tuple[object, ...], int] = {}
 
     def place(part: object) -> int:
-        if part is None or type(part) in (str, int, bool):
+        if part is None or type(part) in (str, int, bool, float):
             return places.setdefault((type(part).__name__, part), len(places))
         kind, parts = _taken_apart(part)
         row = (kind, *[place(inner) for inner in parts])
         return places.setdefault(row, len(places))
 
     place(value)
-    rows = [row[1] if row[0] in ("str", "int", "bool", "NoneType") else row for row in places]
+    rows = [row[1] if row[0] in ("str", "int", "bool", "float", "NoneType") else row for row in places]
     return json.dumps(rows, separators=(",", ":"))
 
 
 def _taken_apart(value: object) -> tuple[str, Iterable[object]]:
     kind = type(value).__name__
-    if isinstance(value, tuple | frozenset):
+    if isinstance(value, tuple):
         return kind, value
+    if isinstance(value, frozenset):
+        return kind, sorted(value, key=repr)  # the same text in every process
     if isinstance(value, dict):
         return kind, (part for item in value.items() for part in item)
     if isinstance(value, SpecifierSet):

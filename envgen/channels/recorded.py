@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,26 @@ from envgen.model.packages import Record
 from envgen.model.text import shortened
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
-_LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
+_LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{".*$', re.MULTILINE)  # not the line of a section, such as `packages.conda`
 _FILE, _NEW = "repodata.json", '"v3": {'
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
 def recorded_names(folder: Path) -> set[str]:
     """The keys of all packages in the index. Cheap: there is one record per line."""
-    found: set[str] = set()
+    return set(recorded_lines(folder))
+
+
+def recorded_lines(folder: Path) -> dict[str, str]:
+    """The line of each package in the index by its key, without the comma at its end; nothing is parsed."""
+    found: dict[str, str] = {}
     for path in (path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
-        place_of = path.parent.relative_to(folder).as_posix()
-        text = path.read_text(encoding="utf-8", errors="replace")
-        names = _LINE.findall(text) if _NEW not in text else [name for section in _sections(path, str(path)) for name in section]
-        found.update(f"{place_of}/{name}" for name in names)
+        place_of, text = path.parent.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")
+        if _NEW in text:  # the names there lack a part: read them
+            rows = (row for section in _sections(path, str(path)) for row in section.items())
+            found.update((f"{place_of}/{name}", line_of(record)) for name, record in rows)
+        else:
+            found.update((f"{place_of}/{line[1]}", line[0].rstrip(",")) for line in _LINE.finditer(text))
     return found
 
 
@@ -87,7 +95,7 @@ def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:
 def _section(name: str, records: Mapping[str, Mapping[str, Any]], suffix: str, kept: str) -> str:
     """The records of files with a suffix; `kept` is what their keys have of it."""
     files = sorted(file for file in records if file.endswith(suffix))
-    rows = [f"{json.dumps(file.removesuffix(suffix) + kept)}: {_line(records[file])}" for file in files]
+    rows = [f"{json.dumps(file.removesuffix(suffix) + kept)}: {line_of(records[file])}" for file in files]
     return f'"{name}": {{\n' + ",\n".join(rows) + "\n}" if rows else f'"{name}": {{}}'
 
 
@@ -97,7 +105,8 @@ def _is_new(record: Mapping[str, Any]) -> bool:
     return bool(record.get("extra_depends") or record.get("flags") or any(map(NEWER.search, specs)))
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def line_of(record: Mapping[str, Any]) -> str:
+    """A record as the index has it."""
     kept = {key: value for key, value in record.items() if key not in _KEPT_ELSEWHERE}
     return json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(", ", ": "))
 
@@ -108,9 +117,15 @@ def read_recorded(folder: Path, shown: str, subdirs: Iterable[str] | None = None
     paths = folder.glob(f"**/{_FILE}") if subdirs is None else (folder / subdir / _FILE for subdir in subdirs)
     for path in sorted(path for path in paths if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
-        for records in _sections(path, f"{shown}/{place_of}/{path.name}"):
-            found.update({f"{place_of}/{file}": record for file, record in records.items()})
+        status = path.stat()
+        found.update(_read(path, place_of, f"{shown}/{place_of}/{path.name}", (status.st_mtime_ns, status.st_size, status.st_ino)))
     return found
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, place_of: str, shown: str, _: tuple[int, int, int]) -> Records:
+    """The records of one file; read once, until its time, its size or the file itself changes."""
+    return {f"{place_of}/{file}": record for records in _sections(path, shown) for file, record in records.items()}
 
 
 def _sections(path: Path, shown: str) -> Iterator[Mapping[str, Mapping[str, Any]]]:

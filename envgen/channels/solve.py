@@ -10,6 +10,7 @@ from datetime import timezone
 from functools import cache
 from itertools import groupby
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from rattler import ChannelPriority, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord, Version
 from rattler import solve as rattler_solve
@@ -25,6 +26,7 @@ from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
 
 Progress = Callable[[SolveRequest], None]
+_Origin = tuple[str | None, str, str]  # channel, subdir and file name of a record
 _FIXED = re.compile(r"(\S+) (==[^\s|]+(?:\|==[^\s|]+)*)(?: \S+)?")  # `numpy ==2.2.6|==2.2.5`, `numpy ==2.2.6 py312_0`
 _MANY = 10  # packages with fixed versions from which on reading only those is faster
 
@@ -73,7 +75,8 @@ async def _all(
             try:
                 return await _one(request, index, gateway, kept)
             except EnvgenError as error:
-                return error
+                error.__context__ = None  # it may be kept for as long as the run, and its traceback holds what was solved
+                return error.with_traceback(None)
             finally:
                 done(request)
 
@@ -105,7 +108,8 @@ def _together(failures: list[EnvgenError]) -> EnvgenError:
 async def _one(request: SolveRequest, index: Index, gateway: Gateway, kept: Sequence[RepoDataRecord]) -> Solution:
     records = await solved_records(request, index, gateway, kept=kept)
     channels = [locate(channel) for channel in request.channels]
-    return Solution(request.platform, tuple(sorted((_record(record, channels) for record in records), key=lambda r: r.name)))
+    found = (_record_once(record, channels, _MADE.setdefault(index, {})) for record in records)
+    return Solution(request.platform, tuple(sorted(found, key=lambda r: r.name)))
 
 
 async def solved_records(
@@ -184,6 +188,17 @@ def source_of(record: RepoDataRecord) -> dict[str, Any]:
     """A record as its channel holds it."""
     found: dict[str, Any] = json.loads(record.to_json())
     return found
+
+
+_MADE: WeakKeyDictionary[Index, dict[_Origin, Record]] = WeakKeyDictionary()  # the records of an index that solutions have had
+
+
+def _record_once(record: RepoDataRecord, channels: Sequence[ChannelLocation], made: dict[_Origin, Record]) -> Record:
+    """The record of a package, the same object in every solution: many solutions take the memory of their packages."""
+    key = (record.channel, record.subdir, record.file_name)
+    if key not in made:
+        made[key] = _record(record, channels)
+    return made[key]
 
 
 def _record(record: RepoDataRecord, channels: Sequence[ChannelLocation]) -> Record:

@@ -91,7 +91,7 @@ def _solved(layout: Layout, found: Impact, request: LockRequest) -> Sequence[Out
     with Terminal() as reporter:
         for name in lost:
             reporter.say(f"{name}: not solved, it has no choice")
-        return lock(layout, replace(request, projects=wanted), reporter, best_here) if wanted else ()
+        return lock(layout, replace(request, projects=wanted), reporter, best_here).whole() if wanted else ()
 
 
 def _packages(outcomes: Sequence[Outcome]) -> dict[str, Any]:

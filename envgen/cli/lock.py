@@ -13,11 +13,10 @@ from envgen.cli.console import echo
 from envgen.cli.options import HERE, Command, best_here, chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from envgen.model.layout import Layout
-    from envgen.model.run import LockRequest, Outcome, PinWith
+    from envgen.model.run import LockRequest, LockRun, PinWith
 
 
 def lock_options(command: Command) -> Command:
@@ -60,23 +59,74 @@ target_option = click.option(
 @click.option(
     "--check", "--locked", is_flag=True, help="Only say whether the locks are what their inputs say (exit 1 if not), and why not."
 )
+@click.option(
+    "--cells", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE", help="Make the results of a plan's cells."
+)
+@click.option("--merge", is_flag=True, help="Write the results in the folders PROJECTS; with --cells, of all of its cells.")
+@click.option(
+    "--results",
+    default="",
+    metavar="PLACE",
+    envvar="ENVGEN_RESULTS",
+    help="A folder, or a URL for GET and PUT: take results of the same inputs from there, and keep new ones.",
+)
+@click.option("--executor", metavar="dask=ADDRESS", help="Solve on the workers of this dask scheduler.")
 @lock_options
 @click.pass_context
 def lock(
-    context: click.Context, /, projects: tuple[str, ...], targets: tuple[str, ...], update: bool, check: bool, **options: Any
+    context: click.Context,
+    /,
+    projects: tuple[str, ...],
+    targets: tuple[str, ...],
+    update: bool,
+    check: bool,
+    cells: Path | None,
+    merge: bool,
+    results: str,
+    executor: str | None,
+    **options: Any,
 ) -> None:
     """Resolve, solve and verify every target of PROJECTS, and write its environment.yml and conda-lock.yml.
 
     Without PROJECTS, lock every project of the repository. What is locked stays as it is, as far as it still meets the
     requirements; targets whose inputs are unchanged are not solved again. `envgen update` takes newer packages.
     """
-    if check and (update or options["dry_run"]):
-        raise click.UsageError("--check writes nothing and solves nothing: leave out --update and --dry-run")
+    if check and (update or options["dry_run"] or cells or merge):
+        raise click.UsageError("--check writes nothing and solves nothing: leave out --update, --dry-run, --cells and --merge")
+    as_json = options["as_json"]
+    if executor and (check or cells or merge or targets):
+        raise click.UsageError("--executor locks whole projects: leave out --check, --cells, --merge and --target")
+    if cells or merge:
+        from envgen.cli.cells import cells_options
+
+        cells_options(projects if not merge else (), targets, results, update=update, merge=merge, options=options)
+        layout, request = requested(context, (), (), **options)
+        _cells(layout, replace(request, results=results), cells, projects, merge=merge, as_json=as_json)
+        return
     layout, request = requested(context, projects, targets, **options)
     if check:
-        _check(context, layout, request, as_json=options["as_json"])
+        _check(context, layout, request, as_json=as_json)
     else:
-        run(layout, replace(request, update=update), as_json=options["as_json"])
+        request = replace(request, update=update, results=results if not targets else "")
+        run(layout, request, as_json=as_json, executor=executor)
+
+
+def _cells(
+    layout: Layout, request: LockRequest, cells: Path | None, folders: tuple[str, ...], *, merge: bool, as_json: bool
+) -> None:
+    """Make the results of a plan's cells, without a change in the repository; or write the results in some folders."""
+    from envgen.channels.channel import redacted
+    from envgen.cli.cells import cells_request, merged
+
+    if merge:
+        print_run(merged(layout, replace(request, results=""), folders, cells), as_json=as_json, dry_run=request.dry_run)
+        return
+    asked = cells_request(request, cells) if cells else None
+    if asked is None:
+        echo("Nothing to do: the plan has no cells.", err=True)
+        return
+    run(layout, asked, as_json=as_json)
+    echo(f"The results of {len(asked.projects)} projects are in {redacted(request.results)}.", err=True)
 
 
 @click.command(short_help="Take newer packages: all, or some.")
@@ -137,14 +187,32 @@ def _date(text: str) -> datetime:
     return found
 
 
-def run(layout: Layout, request: LockRequest, *, as_json: bool) -> None:
-    """Lock, and print what became of each target."""
+def run(layout: Layout, request: LockRequest, *, as_json: bool, executor: str | None = None) -> None:
+    """Lock, here or by an executor, and print what became of each target. The exit code is that of the projects that failed."""
     from envgen.cli.console import Terminal
     from envgen.lock import pipeline
 
     with Terminal() as reporter:
-        outcomes = pipeline.lock(layout, request, reporter, best_here)
-    _print(outcomes, as_json=as_json, dry_run=request.dry_run)
+        if executor:
+            from envgen.lock.remote import lock_remotely
+
+            done = lock_remotely(layout, request, executor, reporter, best_here)
+        else:
+            done = pipeline.lock(layout, request, reporter, best_here)
+    print_run(done, as_json=as_json, dry_run=request.dry_run)
+
+
+def print_run(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
+    """Print what became of each target, then the failures, and end with their exit code."""
+    projects = {outcome.resolution.project.name for outcome in done.outcomes}
+    if not projects and len(done.failures) == 1:
+        done.whole()
+    _print(done, as_json=as_json, dry_run=dry_run)
+    if done.failures:
+        from envgen.cli.failures import failures_status, failures_text
+
+        echo(failures_text(done.failures, len(projects) + len(done.failures)), err=True)
+        click.get_current_context().exit(failures_status(done.failures))
 
 
 def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_json: bool) -> None:
@@ -161,11 +229,12 @@ def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_j
     context.exit(1 if found else 0)
 
 
-def _print(outcomes: Sequence[Outcome], *, as_json: bool, dry_run: bool) -> None:
+def _print(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
     from envgen.cli import change_report, lock_report
 
+    outcomes = done.outcomes
     if as_json:
-        echo(lock_report.lock_json(outcomes))
+        echo(lock_report.lock_json(done))
     elif outcomes:
         echo(lock_report.lock_text(outcomes))
         for line in change_report.changes_text(outcomes):
@@ -173,6 +242,6 @@ def _print(outcomes: Sequence[Outcome], *, as_json: bool, dry_run: bool) -> None
         for line in lock_report.lock_notes(outcomes):
             echo(line, err=True)
         if all(outcome.state == "unchanged" for outcome in outcomes):
-            echo("Nothing to do: every lock is up to date.", err=True)
+            echo("Every other lock is up to date." if done.failures else "Nothing to do: every lock is up to date.", err=True)
         elif dry_run:
             echo("Nothing was written.", err=True)

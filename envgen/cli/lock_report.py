@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.cli.change_report import changes_data
 from envgen.model.resolution import AppliedBound, Resolution
-from envgen.model.run import Outcome
+from envgen.model.run import Failure, LockRun, Outcome
 from envgen.table import grouped
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
     return list(lines)
 
 
-def lock_json(outcomes: Sequence[Outcome]) -> str:
-    """The table and the notes for a machine."""
-    rows = [
+def lock_json(done: LockRun) -> str:
+    """The table and the notes for a machine, then a row for each project that failed."""
+    rows: list[dict[str, Any]] = [
         {
             **_resolution(outcome.resolution),
             "state": outcome.state,
@@ -122,9 +122,16 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
             "differing": None if outcome.differing is None else [asdict(row) for row in outcome.differing],
             "notes": [*map(str, outcome.resolution.project.notes), *outcome.notes],
         }
-        for outcome in outcomes
+        for outcome in done.outcomes
     ]
-    return json.dumps(rows, indent=2)
+    return json.dumps([*rows, *map(_failed, done.failures)], indent=2)
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    error = failure.error
+    where = str(error.where) if error.where else None
+    told = {"error": error.what, "where": where, "hint": error.hint, "exit_code": error.exit_code}
+    return {"project": failure.project, "state": "failed", **told}
 
 
 def stale_text(found: Sequence[Finding]) -> str:

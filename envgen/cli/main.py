@@ -29,6 +29,7 @@ from envgen.cli import (
     lock,
     matrix,
     merge_driver,
+    plan,
     probe,
     resolve,
     verify,
@@ -47,7 +48,7 @@ def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
 
 
-_WRITE = (lock.lock, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
+_WRITE = (lock.lock, plan.plan, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
 _FACTS = (matrix.matrix,)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
@@ -119,15 +120,10 @@ def _fault(error: BaseException) -> int:
 
 
 def _failed(error: EnvgenError) -> int:
-    """Print an error, with the conflict where a project is unsatisfiable; return its exit code."""
-    from envgen.resolver.resolve import Unsatisfiable
+    """Print an error; return its exit code."""
+    from envgen.cli.failures import error_text
 
-    if isinstance(error, Unsatisfiable):
-        from envgen.explain.explain import conflict
-        from envgen.explain.report import conflict_text
-
-        error.what = f"{error.what}\n\n{conflict_text(conflict(error.problem))}"
-    echo(f"error: {error}", err=True)
+    echo(error_text(error), err=True)
     return error.exit_code
 
 

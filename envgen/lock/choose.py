@@ -38,21 +38,27 @@ class Solver:
     def __init__(self, index: Index, jobs: int) -> None:
         self.index = index
         self._jobs = jobs
-        self._found: dict[_Key, Solution | Unsolvable] = {}
+        self._found: dict[_Key, Solution | EnvgenError] = {}
         self._first: dict[_Key, int | None] = {}
 
     def solve(self, requests: Sequence[SolveRequest], done: Callable[[SolveRequest], None] = lambda _: None) -> None:
         """Solve requests at the same time. Raises what is not about their specs: a channel that cannot be reached, bad input."""
         new = {_key(request): request for request in requests if _key(request) not in self._found}
-        for key, found in zip(new, attempts(list(new.values()), self.index, self._jobs, done), strict=True):
-            if isinstance(found, EnvgenError) and not isinstance(found, Unsolvable):
-                raise found
-            self._found[key] = found
+        if new:
+            self._found.update(zip(new, attempts(list(new.values()), self.index, self._jobs, done), strict=True))
+        for key in map(_key, requests):
+            self._answer(key)
 
     def answer(self, request: SolveRequest) -> Solution | Unsolvable:
-        """The solution of a request, or the error that says why it has none."""
+        """The solution of a request, or the error that says why it has none. Raises as `solve` does."""
         self.solve((request,))
-        return self._found[_key(request)]
+        return self._answer(_key(request))
+
+    def _answer(self, key: _Key) -> Solution | Unsolvable:
+        found = self._found[key]
+        if isinstance(found, EnvgenError) and not isinstance(found, Unsolvable):
+            raise found
+        return found
 
     def first(self, request: SolveRequest, alternatives: Sequence[AlternativeSpecs]) -> int | None:
         """The place of the first alternative with which a request has a solution; None where it has none."""

@@ -23,15 +23,16 @@ _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 
 
 @contextmanager
-def one_writer(layout: Layout, reporter: Reporter) -> Iterator[None]:
+def one_writer(layout: Layout, reporter: Reporter, *, swept: bool = False) -> Iterator[bool]:
     """Hold the repository's lock file, which names the run that holds it. The system releases it when a run is killed.
 
-    First removes the temporary files of killed runs. A file system that has no locks is used without, which is reported.
-    Raises BadInput where `environments/` cannot be written.
+    Gives whether a killed run left something, and removes its temporary files first; not where the repository is `swept`.
+    A file system that has no locks is used without, which is reported. Raises BadInput where `environments/` cannot be written.
     """
     from filelock import FileLock
 
     path = layout.writer
+    left = not swept and was_killed(layout)
     lock = FileLock(path, on_acquired=_sign, thread_local=False)
     try:
         _acquire(lock, path, reporter)
@@ -41,8 +42,9 @@ def one_writer(layout: Layout, reporter: Reporter) -> Iterator[None]:
             raise BadInput(what, where=layout.shown(path), hint="make the folder writable; its files are unchanged") from None
         reporter.say(f"{layout.shown(layout.environments)} is on a file system without locks: run one envgen at a time in it")
     try:
-        remove_leftovers(layout.environments)
-        yield
+        if not swept:
+            remove_leftovers(layout.environments)
+        yield left
     finally:
         if lock.is_locked:
             with suppress(OSError):  # Windows cannot remove an open file: it stays, empty
@@ -50,9 +52,14 @@ def one_writer(layout: Layout, reporter: Reporter) -> Iterator[None]:
             lock.release()
 
 
+def was_killed(layout: Layout) -> bool:
+    """Whether a run was killed while it wrote; or one is writing now."""
+    return layout.writer.exists() or bool(leftovers(layout.environments))
+
+
 def sweep(layout: Layout) -> None:
     """Remove what killed runs left, unless another run is writing."""
-    if not (layout.writer.exists() or leftovers(layout.environments)):
+    if not was_killed(layout):
         return
     from filelock import FileLock, Timeout
 

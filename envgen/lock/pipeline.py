@@ -1,78 +1,67 @@
-"""Locking, step by step: plan, decide, solve, pin, verify, record, write.
+"""Locking, project by project: plan, decide, solve, pin, verify, record, write.
 
-Files are read first and written last, when every target of the run has been solved and every new lock has been read back and
-verified.
+A project is written when every target of it has been solved and every new lock has been read back and verified. One that fails does
+not keep the others from being locked. Nothing of a project is held when it is written: memory does not grow with their number.
 """
 
 from __future__ import annotations
 
+import gc
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from envgen.formats import conda_lock
-from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered
-from envgen.lock.render import digest
-from envgen.lock.write import key, written
+from envgen.lock.keep_records import locks_of
+from envgen.lock.plan import MachineTarget, Plan, older_plans, plan
+from envgen.lock.stale import stale_targets
+from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
+from envgen.lock.write import Writer
 from envgen.matrix.cached import cached_matrix
-from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
+from envgen.model.errors import BadInput, EnvgenError, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
-from envgen.model.findings import Finding
-from envgen.model.layout import LOCK, Layout
-from envgen.model.resolution import RenderedFile
-from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
-from envgen.resolver import specs
+from envgen.model.layout import Layout
+from envgen.model.run import Failure, LockedProject, LockRequest, LockRun, Outcome, Reporter, Solved
 
 if TYPE_CHECKING:
-    from envgen.channels.index import Index
-    from envgen.lock.choose import Solver
-    from envgen.lock.decide import Decision
+    from envgen.lock.shared_results import SharedResults
+    from envgen.lock.solvers import Solvers, SolverWithHoldings
     from envgen.lock.stages import Stages
-
-    OlderPlans = Callable[[Plan], Iterator[Plan]]
-
-
-_RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
+    from envgen.lock.units import Unit
+    from envgen.model.packages import SolveRequest
 
 
-def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Outcome, ...]:
+_COLLECTED = 16  # projects between two collections of garbage
+
+
+def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> LockRun:
     """Lock the requested targets of the requested projects. Where inputs are unchanged, nothing is solved or written.
 
-    `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means.
+    `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means. Raises what concerns the whole run;
+    what concerns one project is a failure of the run.
     """
-    matrix = cached_matrix(layout)
-    plans = planned(layout, matrix, request, reporter, machine_target)
-    _check_packages(plans, request)
-    changed = [found for found in plans if found.todo]
-    decided, solved = _lock(layout, matrix, changed, request, reporter) if changed else ({}, [])
-    locked = written(layout, plans, solved, request, reporter)
-    return tuple(
-        locked.get((found.project.name, target)) or _unchanged(layout, found, target)
-        for found in (decided.get(one.project.name, one) for one in plans)
-        for target in found.requested
-    )
-
-
-def planned(
-    layout: Layout, matrix: Matrix, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
-) -> tuple[Plan, ...]:
-    """A plan for each requested project that has one of the requested targets."""
     names = project_names(layout, request)
-    return tuple(found for name in names if (found := plan(layout, matrix, name, request, reporter, machine_target)))
-
-
-def _check_packages(plans: Sequence[Plan], request: LockRequest) -> None:
-    """Packages that are to be updated must be in some lock."""
-    chosen = {name for found in plans for stamp in found.stamps.values() for name in stamp.chosen}
-    known = {*chosen, *(name for found in plans for name in found.locked.names)} if request.packages else set()
-    for name in request.packages:
-        if name not in known:
-            where = ", ".join(found.project.name for found in plans)
-            raise BadInput(f"no lock of {where} has a package `{name}`", hint=closest(name, known))
+    _check_packages(layout, names, request)
+    raw = RawInputs(layout, request) if has_shortcut(request) else None
+    there = {name: found for name in names if raw and (found := unchanged(raw, name, reporter)) is not None}
+    session = _Session(layout, request, reporter, machine_target, raw)
+    todo = [name for name in names if name not in there]
+    for start in range(0, len(todo), request.jobs):
+        session.lock(todo[start : start + request.jobs], f" ({start} of {len(todo)} projects done)" if start else "")
+        if start % _COLLECTED < request.jobs and start:
+            gc.collect()  # the command line turns the collector off, and each search leaves some megabytes in circles
+    if request.cells is None:
+        session.writer.finish(names, raw)
+    outcomes = {**there, **session.outcomes}
+    return LockRun(
+        outcomes=tuple(outcome for name in names for outcome in outcomes.get(name, ())),
+        failures=tuple(Failure(name, session.failures[name]) for name in names if name in session.failures),
+    )
 
 
 def project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
@@ -84,168 +73,166 @@ def project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _unchanged(layout: Layout, found: Plan, target: str) -> Outcome:
-    return Outcome(
-        resolution=found.held[target],
-        state="unchanged",
-        downloads=found.stamps[target].downloads,
-        seconds=0.0,
-        path=layout.shown(layout.target(found.project.name, target)),
-    )
+def _check_packages(layout: Layout, projects: Sequence[str], request: LockRequest) -> None:
+    """Packages that are to be updated must be in some lock."""
+    known = {name for project in projects for name in _locked_names(layout, project)} if request.packages else set()
+    for name in request.packages:
+        if name not in known:
+            raise BadInput(f"no lock of {', '.join(projects)} has a package `{name}`", hint=closest(name, known))
 
 
-def _lock(
-    layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter
-) -> tuple[Mapping[str, Plan], Sequence[Solved]]:
-    """The plans that were followed, by project, and every target that gets a new lock, with its files."""
-    from envgen.lock.decide import as_locked
-
-    solving = [found for found in plans if not found.is_locked]
-    decisions = [(as_locked(found), 0.0) for found in plans if found.is_locked]
-    solver = _solver(layout, matrix, solving, request, reporter) if solving else None
-    if solver:
-        older = partial(older_plans, layout, matrix, request)
-        decisions += _decide(matrix, solving, older, solver, request.pin_with, reporter)
-    solved = [
-        item for decision, seconds in decisions for item in _solved(layout, matrix, decision, seconds, solver, request.pin_with)
-    ]
-    return {decision.plan.project.name: decision.plan for decision, _ in decisions}, solved
+def _locked_names(layout: Layout, project: str) -> Iterator[str]:
+    """The packages and the frameworks of the locks of a project; nothing of a lock that cannot be read, which is reported later."""
+    for path in locks_of(layout, project):
+        with suppress(BadInput):
+            text = layout.read(path)
+            stamp = conda_lock.read_stamp(text, layout.shown(path))
+            yield from stamp.chosen if stamp else ()
+            yield from (package_name(url) for url in conda_lock.urls(text))
 
 
-def _solver(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Solver:
-    from envgen.lock.choose import Solver
-
-    index = _index(layout, matrix, plans, request, reporter)
-    _check_names(plans, index)
-    return Solver(index, request.jobs)
+def package_name(url: str) -> str:
+    """The name of the package that a URL is the file of."""
+    return unquote(url.rpartition("/")[2]).rsplit("-", 2)[0]
 
 
-def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
-    from envgen.channels.index import IndexOptions, open_index
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staged:
+    """A plan that has to be solved, the ways to choose for it, and the seconds that a target of it took so far."""
 
-    channels = tuple(dict.fromkeys(channel for found in plans for channel in found.project.channels))
-    reporter.begin("reading the index", 1)
-    options = IndexOptions(request.index_folder, request.offline)
-    index, warning = open_index(options, layout, channels, plans[0].project.platforms[0], matrix.withdrawn, reporter.say)
-    reporter.end()
-    if warning:
-        reporter.say(f"WARNING: {warning}")
-    return index
+    plan: Plan
+    stages: Stages
+    best: Sequence[SolveRequest]
+    by: SolverWithHoldings
+    seconds: float = 0.0
 
 
-def _check_names(plans: Iterable[Plan], index: Index) -> None:
-    """A dependency that no channel has is more often a typo than a conflict: report it where it is written."""
-    from envgen.channels.query import check_own, unknown_packages
+class _Session:
+    """What the projects of one run share, and what became of them."""
 
-    for resolution in (found.resolutions[name] for found in plans for name in found.requested):
-        channels = resolution.project.channels
-        own = {dependency.name: dependency for dependency in resolution.dependencies}
-        for dependency in own.values():
-            with addressed(dependency.at):
-                check_own(dependency.spec)
-        with addressed(resolution.project.at("channels"), NoSolution):
-            unknown = unknown_packages(index, own, channels, resolution.platforms)
-        for name, hint in unknown.items():
-            what = f"{index.shown} has no package" if index.recorded else f"no channel of {', '.join(channels)} has a package"
-            raise BadInput(f"{what} `{name}`", where=own[name].at, hint=_RECORDED if index.recorded else hint)
+    def __init__(
+        self, layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs | None
+    ) -> None:
+        self._layout, self._request, self._reporter = layout, request, reporter
+        self._machine_target, self._raw = machine_target, raw
+        self.writer = Writer(layout, request, reporter)
+        self.outcomes: dict[str, tuple[Outcome, ...]] = {}
+        self.failures: dict[str, EnvgenError] = {}
 
+    @cached_property
+    def _matrix(self) -> Matrix:
+        return cached_matrix(self._layout)
 
-# --- choose and solve -----------------------------------------------------------------------------------------------------
+    @cached_property
+    def _solvers(self) -> Solvers:
+        from envgen.lock.solvers import Solvers
 
+        return Solvers(self._layout, self._matrix, self._request, self._reporter)
 
-def _decide(
-    matrix: Matrix, plans: Sequence[Plan], older: OlderPlans, solver: Solver, pin_with: PinWith, reporter: Reporter
-) -> list[tuple[Decision, float]]:
-    """What is locked of each plan, with the seconds that each of its targets took. Raises NoSolution where nothing can be.
+    @cached_property
+    def _results(self) -> SharedResults | None:
+        if not self._request.results:
+            return None
+        from envgen.lock.shared_results import SharedResults
 
-    The best choices of the facts are solved all at once; conda-lock is imported meanwhile if a target needs it.
-    """
-    from envgen.lock import decide as deciding
-    from envgen.lock.pin import prepare
+        return SharedResults(self._layout, self._matrix, self._request, self._reporter)
 
-    begun, holdings = time.perf_counter(), deciding.Holdings(matrix, solver.index)
-    with ThreadPoolExecutor(1) as executor:
-        best = [resolution for found in plans for resolution in found.resolutions.values()]
-        prepared = executor.submit(prepare, best, pin_with)
-        staged: list[Stages] = []
+    @contextmanager
+    def _of(self, project: str) -> Iterator[None]:
+        """What is raised is the failure of a project."""
+        try:
+            yield
+        except EnvgenError as error:
+            self.failures[project] = error.with_traceback(None)
+
+    def lock(self, names: Sequence[str], progress: str) -> None:
+        """Lock some projects, whose best choices are solved at the same time; each is written when it is whole."""
+        matrix, plans = self._matrix, []
+        for name in names:
+            with self._of(name):
+                found = plan(self._layout, matrix, name, self._request, self._reporter, self._machine_target)
+                plans += [found] if found else []
+        units = self._units(plans)
+        taken = {name: self._results.taken(unit) for name, unit in units.items() if self._results}
+        open_plans = [found for found in plans if found.todo and not (found.is_locked or taken.get(found.project.name))]
+        staged = self._staged([found for found in open_plans if found.project.name not in self.failures], progress)
         for found in plans:
-            with addressed(found.project.at("channels"), NoSolution):
-                staged.append(deciding.stages(matrix, found, holdings))
-        requests = [request for some in staged for request in some.first.requests]
-        reporter.begin("solving", len(requests))
-        solver.solve(requests, lambda done: reporter.step(f"{done.environment} {done.platform}"))
-        reporter.end()
-        reporter.begin("choosing what solves", len(staged))
-        decisions = []
-        for found, own in zip(plans, staged, strict=True):
-            others = (deciding.stages(matrix, other, holdings) for other in older(found))
-            decisions.append(deciding.decide(own, others, solver, holdings))
-            reporter.step(found.project.name)
-        reporter.end()
-        prepared.result()
-    seconds = (time.perf_counter() - begun) / sum(len(decision.resolutions) for decision in decisions)
-    return [(decision, seconds) for decision in decisions]
+            name = found.project.name
+            if name not in self.failures:
+                with self._of(name):
+                    self._finish(found, staged.get(name), taken.get(name), units.get(name))
 
+    def _units(self, plans: Sequence[Plan]) -> Mapping[str, Unit]:
+        """The units of the plans with something to do, by project, if results are shared."""
+        found = {}
+        for one in plans if self._results else ():
+            with self._of(one.project.name):
+                if self._results and one.todo:
+                    found[one.project.name] = self._results.unit(one)
+        return found
 
-def _solved(
-    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver | None, pin_with: PinWith
-) -> Iterator[Solved]:
-    """Each target of a decision with its solutions, what they change, and its files."""
-    from envgen.lock.solving import solved_cells
+    def _staged(self, plans: Sequence[Plan], progress: str) -> Mapping[str, _Staged]:
+        """The plans that have to be solved, by project; conda-lock is imported meanwhile if a target needs it."""
+        if not plans:
+            return {}
+        from envgen.lock.pin import prepare
 
-    found = solved_cells(matrix, decision, solver)
-    for resolution in decision.resolutions:
-        name = resolution.target.name
-        item = Solved(
-            resolution=resolution,
-            solutions=found.of(resolution),
-            files=(),
-            seconds=seconds,
-            notes=(*resolution.moved.values(), *decision.changed[name]),
-            changes=found.changes(resolution),
-            dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
-            differing=tuple(row for row in found.differing if any(cell.startswith(f"{name}/") for cell in row.versions)),
-        )
-        yield _pin(layout, matrix, item, pin_with)
+        begun, found = time.perf_counter(), dict[str, _Staged]()
+        with ThreadPoolExecutor(1) as executor:
+            best = [resolution for one in plans for resolution in one.resolutions.values()]
+            prepared = executor.submit(prepare, best, self._request.pin_with)
+            for one in plans:
+                name = one.project.name
+                with self._of(name):
+                    found[name] = self._stages_of(one)
+            self._solve_best(list(found.values()), progress)
+            prepared.result()
+        seconds = (time.perf_counter() - begun) / sum(len(one.todo) for one in plans)
+        return {name: replace(one, seconds=seconds) for name, one in found.items()}
 
+    def _stages_of(self, found: Plan) -> _Staged:
+        from envgen.lock import decide as deciding
 
-# --- pin and verify -------------------------------------------------------------------------------------------------------
+        by = self._solvers.of(found)
+        with addressed(found.project.at("channels"), NoSolution):
+            stages = deciding.stages(self._matrix, found, by.holdings)
+            return _Staged(plan=found, stages=stages, best=stages.first.requests, by=by)
 
+    def _solve_best(self, staged: Sequence[_Staged], progress: str) -> None:
+        """Solve the best choices of the facts at the same time. An error is raised again for the project whose cell it is."""
+        self._reporter.begin(f"solving{progress}", sum(len(one.best) for one in staged))
+        for solver in {id(one.by): one.by.solver for one in staged}.values():
+            requests = [request for one in staged if one.by.solver is solver for request in one.best]
+            with suppress(EnvgenError):
+                solver.solve(requests, lambda done: self._reporter.step(f"{done.environment} {done.platform}"))
+        self._reporter.end()
 
-def _pin(layout: Layout, matrix: Matrix, item: Solved, pin_with: PinWith) -> Solved:
-    """Add the files of a target, with a lock that has been read back and verified."""
-    from envgen.lock.pin import pin
+    def _finish(self, found: Plan, staged: _Staged | None, taken: LockedProject | None, unit: Unit | None) -> None:
+        """Lock one project, or take its result; keep the result, and write the project unless only results are asked for."""
+        from envgen.lock.assemble import locked_project
 
-    begun, resolution = time.perf_counter(), item.resolution
-    files = rendered(layout, resolution)
-    file = pin(specs.environment_name(resolution), item, files, digest(resolution, files, layout.templates), pin_with)
-    warnings = _verify(layout, matrix, item, file)
-    return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=(*item.notes, *warnings))
+        followed, solved = self._solved(found, staged) if found.todo and not taken else (found, [])
+        locked = taken or locked_project(self._layout, followed, solved)
+        if unit and self._results and not taken:
+            self._results.keep(unit, locked)
+        if self._request.cells is None:
+            self.writer.write(followed.project, locked)
+        self.outcomes[found.project.name] = locked.outcomes
+        if self._raw and not (locked.files or stale_targets(self._layout, found.project)):
+            remember_unchanged(self._layout, self._raw, found)
 
+    def _solved(self, found: Plan, staged: _Staged | None) -> tuple[Plan, list[Solved]]:
+        """The plan that was followed, and its targets that get new locks, with their files."""
+        from envgen.lock import decide as deciding
+        from envgen.lock.assemble import assembled
 
-def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) -> tuple[str, ...]:
-    """Read the new lock back, check that it contains every solved package, and run the rules of `verify`. Returns their warnings.
-
-    Raises CheckFailed if it is incomplete or breaks a rule.
-    """
-    from envgen.verify import check
-
-    shown = layout.shown(layout.target(*key(item.resolution)) / LOCK)
-    read = conda_lock.read_lock(file.text, shown)
-    counts = Counter(package.platform for package in read.packages if package.manager == "conda")
-    complete = all(counts[solution.platform] == len(solution.records) for solution in item.solutions)
-    if conda_lock.read_stamp(file.text, shown) is None or not complete:
-        raise CheckFailed(f"{shown}: the new lock cannot be read back", hint="nothing was written; please report this")
-    findings = check.check(read, check.claims_of(item.resolution), matrix)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        lines = "\n".join(_finding_line(finding) for finding in errors)
-        what = f"{specs.environment_name(item.resolution)}: the solution does not match its target\n{lines}"
-        raise CheckFailed(what, hint="nothing was written; docs/verify.md explains each rule and how to fix it")
-    # the resolver has already warned about drivers that cannot run what is compiled at run time
-    return tuple(f"warning: {_finding_line(item).strip()}" for item in findings if item.rule != "run-time-compilation")
-
-
-def _finding_line(found: Finding) -> str:
-    chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
-    return f"  {found.rule}: {found.package}{' ' if found.package else ''}({found.platform}): {found.text}{chain}"
+        layout, matrix, pin_with = self._layout, self._matrix, self._request.pin_with
+        if staged is None:
+            return found, list(assembled(layout, matrix, deciding.as_locked(found), 0.0, None, pin_with))
+        begun, by = time.perf_counter(), staged.by
+        self._reporter.begin(f"choosing what solves for {found.project.name}", 1)
+        others = (deciding.stages(matrix, other, by.holdings) for other in older_plans(layout, matrix, self._request, found))
+        decision = deciding.decide(staged.stages, others, by.solver, by.holdings)
+        self._reporter.end()
+        seconds = staged.seconds + (time.perf_counter() - begun) / len(decision.resolutions)
+        return decision.plan, list(assembled(layout, matrix, decision, seconds, by.solver, pin_with))

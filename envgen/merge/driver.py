@@ -144,8 +144,10 @@ def _merge(revisions: tuple[Revision, Revision, Revision], reporter: Reporter) -
         projects = sorted({path.split("/")[1] for path in merging} & set(layout.projects()))
         if projects:
             reporter.say(f"envgen: locking {', '.join(projects)} again, from what both sides have recorded")
-            lock(layout, LockRequest(projects=tuple(projects), offline=True, jobs=os.cpu_count() or 1), reporter, _no_machine)
-        tidy_records(layout, compared(layout))
+            lock(
+                layout, LockRequest(projects=tuple(projects), offline=True, jobs=os.cpu_count() or 1), reporter, _no_machine
+            ).whole()
+        tidy_records(layout, compared(layout).surplus)
         asked = (layout.root / path for path in merging)
         return {path.relative_to(layout.root).as_posix(): path.read_bytes() for path in asked if path.is_file()}
 

@@ -89,6 +89,20 @@ class Layout:
         found = (path for path in self.environments.glob(f"*/{PROJECT}") if not self._link_out(path))
         return tuple(sorted(path.parent.name for path in found))
 
+    def project_folders(self) -> tuple[str, ...]:
+        """The names of the folders that may hold a project or locks, sorted."""
+        found = (path.name for path in self.environments.glob("*") if path.is_dir() and path.name not in _RESERVED)
+        return tuple(sorted(found))
+
+    def raw_files(self, project: str) -> tuple[Path, ...] | None:
+        """The project file and the files of every target that there are, sorted; None where a link is among them."""
+        folder = self.environments / project
+        folders = [path for path in folder.glob("*") if path.is_dir()]
+        named = [folder / "project.yaml", *(path / name for path in folders for name in (SPEC, VIRTUAL, LOCK))]
+        found = [path for path in named if path.exists() or path.is_symlink()]
+        plain = not any(path.is_symlink() for path in (self.environments, folder, *folders, *found))
+        return tuple(sorted(found)) if plain and all(path.is_file() for path in found) else None
+
     def locks(self) -> tuple[Path, ...]:
         """Every lock under this root, sorted."""
         return tuple(sorted(path for path in self.environments.glob(f"*/*/{LOCK}") if path.is_file() and not self._link_out(path)))

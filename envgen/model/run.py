@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from envgen.model.alignment import Differing
 from envgen.model.changes import CellChanges
+from envgen.model.errors import EnvgenError
 from envgen.model.facts import Platform
 from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
@@ -85,6 +86,50 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockedProject:
+    """All that is written for one project: the files of each target that gets new ones, and the records of their packages."""
+
+    project: str
+    files: Mapping[str, tuple[RenderedFile, ...]]
+    records: Mapping[str, Mapping[str, Any]]
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A project that was not locked, and why."""
+
+    project: str
+    error: EnvgenError
+
+
+@dataclass(frozen=True, slots=True)
+class LockRun:
+    """What became of the targets of a run, and the projects that failed; both in the order of the projects."""
+
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[Failure, ...] = ()
+
+    def whole(self) -> tuple[Outcome, ...]:
+        """The outcomes. Raises the error of the first project that failed."""
+        if self.failures:
+            raise self.failures[0].error
+        return self.outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class UnchangedProject:
+    """The outcomes of a project with nothing to do."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InStep:
+    """The recorded index has every package that the locks name, and no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockRequest:
     """What `envgen lock` is asked to do. No projects means all; no targets means all of each project.
 
@@ -100,6 +145,9 @@ class LockRequest:
     packages: tuple[str, ...] = ()
     dry_run: bool = False  # write nothing
     exclude_newer: datetime | None = None  # in the place of the projects' own date
+    results: str = ""  # where results of projects are kept, on this machine or on a server
+    moment: str = ""  # when the live channels of a plan were as they are taken to be
+    cells: Mapping[str, str] | None = None  # only make results: project -> its key in a plan
     edited: Mapping[str, str] = field(default_factory=dict)  # project -> the text of its file, which is written with the locks
     pin_with: PinWith = "envgen"
 

@@ -42,7 +42,7 @@ def _rendered(layout: Layout, findings: Iterable[Finding], reporter: Reporter, m
     for name, target in dict.fromkeys((found.project, found.target) for found in findings if is_fixable(found) and found.target):
         request = LockRequest(projects=(name,), targets=(target,), offline=True)
         if _needs_no_solve(layout, matrix, request, reporter, machine_target):
-            for outcome in lock(layout, request, reporter, machine_target):
+            for outcome in lock(layout, request, reporter, machine_target).whole():
                 yield f"{outcome.path}: made again, with the packages that were locked"
 
 
@@ -86,7 +86,7 @@ def _records(layout: Layout, findings: Sequence[Finding]) -> Iterator[str]:
                 write_files(path.parent, (RenderedFile(path.name, text),), layout)
                 yield f"{layout.shown(path)}: written again"
         drift = compared(layout)
-        tidy_records(layout, drift)
+        tidy_records(layout, drift.surplus)
         if drift.surplus:
             yield f"{layout.shown(layout.index)}: {len(drift.surplus)} record{'s' * (len(drift.surplus) > 1)} removed"
 

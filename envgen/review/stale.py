@@ -13,6 +13,7 @@ from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
 from envgen.lock.render import digest
 from envgen.lock.stale import stale_targets
+from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Matrix
@@ -40,13 +41,21 @@ def _inputs_changed(_: TargetCase) -> Iterator[tuple[Address, str]]:
 
 def stale(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Finding, ...]:
     """What is stale of the requested targets of the requested projects. Raises what `stale_of_project` raises."""
-    matrix = cached_matrix(layout)
-    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target) for name in project_names(layout, request))
+    raw = RawInputs(layout, request) if has_shortcut(request) else None
+    names = [name for name in project_names(layout, request) if raw is None or unchanged(raw, name, reporter) is None]
+    matrix = cached_matrix(layout) if names else None
+    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target, raw) for name in names if matrix)
     return tuple(chain.from_iterable(found))
 
 
 def stale_of_project(
-    layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+    layout: Layout,
+    matrix: Matrix,
+    name: str,
+    request: LockRequest,
+    reporter: Reporter,
+    machine_target: MachineTarget,
+    raw: RawInputs | None = None,
 ) -> Iterator[Finding]:
     """What is stale of the requested targets, and the locks of targets that the project does not have.
 
@@ -59,9 +68,12 @@ def stale_of_project(
     if found:
         for target in found.todo:
             yield from _of_target(layout, matrix, found, target)
-        for target in () if request.targets else stale_targets(layout, found.project):
+        gone = () if request.targets else stale_targets(layout, found.project)
+        for target in gone:
             at = Address(layout.shown(layout.target(name, target) / LOCK), 1, 1)
             yield made(STALE[_REMOVED], at, f"{name} has no such target", name, target)
+        if raw and not (found.todo or gone):
+            remember_unchanged(layout, raw, found)
 
 
 def unreadable(layout: Layout, project: str) -> Iterator[Finding]:

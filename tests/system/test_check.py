@@ -59,7 +59,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = repository(folder / "site", clean_environment(folder))
     shutil.copytree(REPO / "schemas", site.root / "schemas")
     site.project("p", TEXT)
-    lock(Layout(site.root), LockRequest(index_folder=folder / "index"), Silent(), best_here)
+    lock(Layout(site.root), LockRequest(index_folder=folder / "index"), Silent(), best_here).whole()
     return site.root
 
 
@@ -71,11 +71,11 @@ def root(locked: Path, tmp_path: Path) -> Path:
 
 
 def checked(root: Path, *names: str) -> Checked:
-    return check(Layout(root.resolve()), names, TODAY, Silent(), best_here)
+    return check(Layout(root.resolve()), names, TODAY, Silent(), best_here).whole()
 
 
 def fixed(root: Path, found: Checked) -> tuple[str, ...]:
-    return fix(Layout(root.resolve()), found.findings, Silent(), best_here)
+    return fix(Layout(root.resolve()), found.findings, Silent(), best_here).whole()
 
 
 def edit(file: str, old: str, new: str, count: int = 1) -> Callable[[Path], None]:
@@ -304,7 +304,7 @@ def test_lock_check_says_what_check_says_of_stale_locks(root: Path, rule: str) -
     found = checked(root)
     if names & {row.rule for row in found.findings}:
         with pytest.raises(EnvgenError):
-            stale(layout, LockRequest(), Silent(), best_here)
+            stale(layout, LockRequest(), Silent(), best_here).whole()
         return
     told = {(row.target, row.text) for row in found.findings if row.rule in STALE or (row.rule in READING and row.target)}
     assert {(row.target, row.text) for row in stale(layout, LockRequest(), Silent(), best_here)} == told
@@ -313,7 +313,7 @@ def test_lock_check_says_what_check_says_of_stale_locks(root: Path, rule: str) -
 def test_a_lock_that_follows_makes_everything_agree_again(root: Path, locked: Path) -> None:
     edit(FILE, "einops", "pip")(root)
     assert checked(root).errors
-    lock(Layout(root), LockRequest(index_folder=locked.parent / "index"), Silent(), best_here)
+    lock(Layout(root), LockRequest(index_folder=locked.parent / "index"), Silent(), best_here).whole()
     assert checked(root) == Checked((), 2)
 
 

@@ -294,7 +294,7 @@ class Silent:
 def solves(site: Workspace, index: Path) -> tuple[int, tuple[Outcome, ...]]:
     """How often rattler solves for one lock, and what becomes of it."""
     with patch.object(solve, "rattler_solve", wraps=solve.rattler_solve) as counted:
-        outcomes = lock(Layout(site.root), LockRequest(index_folder=index, jobs=2), Silent(), lambda *_: ("cpu", ""))
+        outcomes = lock(Layout(site.root), LockRequest(index_folder=index, jobs=2), Silent(), lambda *_: ("cpu", "")).whole()
     return counted.call_count, outcomes
 
 

@@ -37,7 +37,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(folder / "index" / "conda-forge")
     site = repository(folder / "site", clean_environment(folder))
     site.project("p", RANGE)
-    lock(Layout(site.root), LockRequest(index_folder=folder / "index"), Silent(), best_here)
+    lock(Layout(site.root), LockRequest(index_folder=folder / "index"), Silent(), best_here).whole()
     made(site.root).commit("locked")
     return site.root
 
@@ -157,7 +157,7 @@ def test_a_new_release_moves_nothing_until_an_update(root: Path, committed: Path
     (root / FILE).write_text(RANGE.replace(">=2.6", ">=2.6,<2.8"))
     shutil.rmtree(root / "environments/p/cu126")
     shutil.rmtree(root / "environments/p/cpu")
-    lock(Layout(root), LockRequest(index_folder=committed.parent / "index"), Silent(), best_here)
+    lock(Layout(root), LockRequest(index_folder=committed.parent / "index"), Silent(), best_here).whole()
     Repository(root).git("checkout", "HEAD~1", "--", PYTORCH)
     assert told(root) == ["  2 with `envgen update` would move from pytorch 2.7.0 to 2.7.1: p-cpu, p-cu126"]
     assert not run(root, "--exit-code").exception

@@ -99,10 +99,27 @@ def test_a_file_of_the_index_is_written_only_if_its_records_change(site: Workspa
     assert {name.rpartition("/")[0] for name in written} == {"index/conda-forge/linux-64"}
 
 
-def test_nothing_to_do_reads_the_index_as_text_and_writes_nothing(site: Workspace) -> None:
+def test_nothing_to_do_reads_each_file_once_and_writes_nothing(site: Workspace) -> None:
+    assert not [name for name, mode in opened(site) if mode == "w"]
     found = opened(site)
-    assert not [name for name, mode in found if mode == "w"]
-    assert found["index/conda-forge/linux-64/repodata.json", "r"] == 1
+    assert set(found.values()) == {1}
+    assert {name for name, _ in found} == set(site.files())
+
+
+def test_one_project_with_nothing_to_do_reads_no_other(site: Workspace) -> None:
+    opened(site, "a")
+    assert {name.partition("/")[0] for name, _ in opened(site, "a")} == {"a", "index"}
+
+
+def test_other_locks_are_read_only_until_what_a_lock_gave_up_is_found_in_them(site: Workspace, index: Path) -> None:
+    """b is read first and has no numpy, c has it."""
+    site.project("d", PROJECT.format(python="3.12", own="einops"))
+    found = opened(site, "d", "--index", index)
+    assert [found[f"{name}/cpu/conda-lock.yml", "r"] for name in "abc"] == [1, 1, 1]
+    assert recorded(site) == named(site)
+    site.project("d", PROJECT.format(python="3.12", own="numpy, einops"))
+    found = opened(site, "d", "--index", index)
+    assert [found[f"{name}/cpu/conda-lock.yml", "r"] for name in "abc"] == [0, 0, 0], "nothing was given up"
 
 
 def test_records_that_a_lock_still_names_stay_when_another_lock_gives_them_up(site: Workspace, index: Path) -> None:

@@ -164,7 +164,7 @@ def without(site: Workspace, *begins: str) -> None:
 def test_records_that_are_missing_are_found_again(locked: Workspace, index: Path) -> None:
     before = locked.files()
     without(locked, "numpy-", "einops-")
-    done = locked.envgen("lock", "a", "--index", index)
+    done = locked.envgen("lock", "--index", index)
     assert done.status == 0, done.err
     assert f"environments/index had no record of 4 locked packages: taken from {index}\n" in done.err
     assert locked.files() == before

@@ -164,7 +164,9 @@ class Site:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(request.text, encoding="utf-8")
         try:
-            return lock(self.layout, LockRequest(index_folder=index, jobs=2, update=update), Silent(), lambda *_: ("cpu", ""))
+            return lock(
+                self.layout, LockRequest(index_folder=index, jobs=2, update=update), Silent(), lambda *_: ("cpu", "")
+            ).whole()
         except (NoSolution, Unsatisfiable, CheckFailed):  # a CPU build that another package brings into a CUDA target
             return None
 

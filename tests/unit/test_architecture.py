@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "verify": {"channels", "formats", "matrix", "outputs", "table", "targets"},
     "diff": {"channels", "files", "formats", "revisions", "verify"},
     "machine": {"formats", "matrix", "table", "targets"},
-    "lock": {"channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
+    "lock": {"cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
     "merge": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions"},
     "composition": {"channels", "formats", "table"},
     "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
@@ -67,6 +67,7 @@ ARROWS: dict[str, set[str]] = {
 OWNERS = {
     "click": {"cli."},
     "conda_lock": {"lock.condalock"},
+    "distributed": {"lock.executors"},
     "filelock": {"lock.one_writer", "install.transaction"},
     "jinja2": {"lock.sandbox"},
     "platformdirs": {"cache", "channels.conda_settings"},

@@ -1,0 +1,89 @@
+"""What a repository of many projects costs: the first lock, nothing to do, one project, verify, list, lock --check.
+
+    python benchmarks/scale.py [--projects 200]
+
+Offline, from the recorded index of the examples; see repository.py for the projects. Processor time, because other work on the machine
+counts less in it than in elapsed time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent))
+from repository import repository
+from resolver import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from run import Sample
+
+COMMANDS = {
+    "lock": "nothing to do, not known yet",
+    "lock ": "nothing to do",
+    "lock p00003": "nothing to do for one project",
+    "lock --check": "lock --check",
+    "list": "list",
+    "verify": "verify",
+}
+
+
+def scale_rows(run: Callable[[Sequence[str]], Sample], scratch: Path, projects: int) -> list[Row]:
+    """The rows of the table; `run` measures one envgen command."""
+    root = repository(scratch / "many", projects)
+    alone = repository(scratch / "alone", 4)
+    index = shutil.copytree(root / "environments" / "index", scratch / "index")
+    first = run(["--root", str(root), "lock", "--index", str(index)])
+    run(["--root", str(alone), "lock", "--index", str(index)])
+    locks = len(list(root.glob("environments/*/*/conda-lock.yml")))
+    head = f"{projects} projects, {locks} locks"
+    found = [(f"{head}: first lock", _text(first), "below 400 MiB")]
+    for words, what in COMMANDS.items():
+        taken = run(["--root", str(root), *words.split()])
+        found.append(
+            (f"{head}: {what}", _text(taken), "below 2 s" if words == "lock " else "below 4 s" if words == "verify" else "-")
+        )
+    edited = [_edited(run, folder, index) for folder in (root, alone)]
+    found.append((f"{head}: one project with a new dependency", _text(edited[0]), "-"))
+    found.append(("the same in a repository of 4 projects", _text(edited[1]), "-"))
+    return found
+
+
+def _edited(run: Callable[[Sequence[str]], Sample], root: Path, index: Path) -> Sample:
+    path = root / "environments" / "p00003" / "project.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace('"jupyterlab"', '"jupyterlab", "networkx"'), encoding="utf-8")
+    return run(["--root", str(root), "lock", "p00003", "--index", str(index)])
+
+
+def _text(sample: Sample) -> str:
+    return f"{sample.processor:.2f} s, {sample.memory:.0f} MiB"
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    from run import once
+
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--projects", type=int, default=200)
+    asked = options.parse_args()
+    repo = Path(__file__).parent.parent
+    with tempfile.TemporaryDirectory() as scratch:
+        environment = {**os.environ, "ENVGEN_CACHE": str(Path(scratch) / "cache")}
+        environment.pop("ENVGEN_INDEX", None)
+
+        def run(words: Sequence[str]) -> Sample:
+            return once([sys.executable, "-m", "envgen", *words], repo, environment)
+
+        for row in scale_rows(run, Path(scratch), asked.projects):
+            print(" | ".join(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
