@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from envgen.channels.index import AllowedVersions
+from envgen.channels.counted import AllowedVersions
 from envgen.channels.kept import because_not_version, exactly, offered_versions, url_of_version
 from envgen.lock.choose import Solver
 from envgen.lock.hold import PYTHON

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from envgen.formats import conda_lock
 from envgen.lock.hold import PYTHON
-from envgen.lock.inputs import as_of, date_text
+from envgen.lock.inputs import as_of
 from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
 from envgen.lock.render import same_data
@@ -104,7 +104,7 @@ def _dates(stamp: Stamp, row: Resolution) -> Iterator[str]:
     wanted = row.project.exclude_newer
     if not as_of(stamp.exclude_newer, wanted):
         was = f"as of {stamp.exclude_newer}" if stamp.exclude_newer else "without a date"
-        yield f"it was locked {was}, and {date_text(wanted)} is requested"
+        yield f"it was locked {was}, and {wanted} is requested"
 
 
 def _differences(layout: Layout, row: Resolution, file: RenderedFile) -> Iterator[str]:

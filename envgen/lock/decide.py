@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from envgen.lock.hold import stamped, versions
 from envgen.lock.kept import Kept, kept_of
 from envgen.lock.plan import Plan
 from envgen.lock.stages import Stage, Stages
+from envgen.model.dates import ExcludeNewer
 from envgen.model.errors import NoSolution
 from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.project import Project
@@ -162,7 +162,7 @@ class Holdings:
 
         return availability
 
-    def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: datetime | None) -> frozenset[Version]:
+    def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: ExcludeNewer) -> frozenset[Version]:
         from envgen.channels.query import available_pythons
 
         return available_pythons(self._index, spec, channels, platform, self._matrix.pythons, exclude_newer)

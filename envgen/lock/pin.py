@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from envgen.formats import conda_lock as lockfile
 from envgen.formats.conda_specs import NotCovered
 from envgen.lock.hold import stamped
-from envgen.lock.inputs import cell_digest, date_text
+from envgen.lock.inputs import cell_digest
 from envgen.lock.lock_text import LockTexts, dump, head, lock_texts
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK
@@ -48,7 +48,7 @@ def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, pin
         downloads=item.downloads,
         moved=item.resolution.moved,
         dropped=item.dropped,
-        exclude_newer=date_text(item.resolution.project.exclude_newer),
+        exclude_newer=str(item.resolution.project.exclude_newer),
     )
     metadata = {**top["metadata"], "custom_metadata": lockfile.metadata(stamp)}
     return RenderedFile(LOCK, _COMMENT.format(name=name, lock=LOCK) + dump({**top, "metadata": metadata}) + body)

@@ -14,15 +14,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from envgen.channels.channel import locate
 from envgen.formats import conda_lock
 from envgen.lock.plan import MachineTarget, Plan, older_plans, plan, rendered
 from envgen.lock.render import digest
 from envgen.lock.write import key, written
 from envgen.matrix.cached import cached_matrix
+from envgen.model.dates import ExcludeNewer
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
+from envgen.model.project import date_key
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import LockRequest, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
@@ -47,6 +50,7 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     matrix = cached_matrix(layout)
     plans = planned(layout, matrix, request, reporter, machine_target)
     _check_packages(plans, request)
+    check_dated_channels(plans, request)
     changed = [found for found in plans if found.todo]
     decided, solved = _lock(layout, matrix, changed, request, reporter) if changed else ({}, [])
     locked = written(layout, plans, solved, request, reporter)
@@ -73,6 +77,15 @@ def _check_packages(plans: Sequence[Plan], request: LockRequest) -> None:
         if name not in known:
             where = ", ".join(found.project.name for found in plans)
             raise BadInput(f"no lock of {where} has a package `{name}`", hint=closest(name, known))
+
+
+def check_dated_channels(plans: Sequence[Plan], request: LockRequest) -> None:
+    """A channel that `--exclude-newer` gives a date must be one of some project."""
+    own = {locate(channel).url: channel for found in plans for channel in found.project.channels}
+    for channel in ExcludeNewer(tuple(request.exclude_newer.items())).channels if plans else ():
+        if locate(channel).url not in own:
+            what = f"{', '.join(found.project.name for found in plans)}: channels: has no `{channel}`"
+            raise BadInput(what, where="--exclude-newer", hint=closest(channel, own.values()))
 
 
 def project_names(layout: Layout, request: LockRequest) -> tuple[str, ...]:
@@ -145,9 +158,14 @@ def _check_names(plans: Iterable[Plan], index: Index) -> None:
                 match_spec(dependency.spec)
         with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
+            dated = () if index.recorded else resolution.project.exclude_newer.packages
+            undatable = unknown_packages(index, dated, channels, resolution.platforms)
         for name, hint in unknown.items():
             what = f"{index.shown} has no package" if index.recorded else f"no channel of {', '.join(channels)} has a package"
             raise BadInput(f"{what} `{name}`", where=own[name].at, hint=_RECORDED if index.recorded else hint)
+        for name, hint in undatable.items():
+            where = resolution.project.addresses.get(date_key(name)) or "--exclude-newer"
+            raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=where, hint=hint)
 
 
 # --- choose and solve -----------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Stamp:
     `wanted` is the digest of the rendered files and their template, `cells` the digest of what each platform's solve was asked,
     `chosen` the chosen versions, `packages` the digest of the package list, `downloads` what each platform downloads, `moved` the
     reasons for versions that have a better one without a solution, `dropped` the platforms that the index could not serve, and
-    `exclude_newer` the date of the channels' state, "" for no date. A lock of an older envgen has no `cells`.
+    `exclude_newer` the dates up to which packages counted, "" for no limit. A lock of an older envgen has no `cells`.
     """
 
     wanted: str
@@ -99,7 +99,9 @@ class LockRequest:
     update: bool = False
     packages: tuple[str, ...] = ()
     dry_run: bool = False  # write nothing
-    exclude_newer: datetime | None = None  # in the place of the projects' own date
+    exclude_newer: Mapping[str, datetime | None] = field(
+        default_factory=dict
+    )  # keys of ExcludeNewer, before the projects' own dates
     edited: Mapping[str, str] = field(default_factory=dict)  # project -> the text of its file, which is written with the locks
     pin_with: PinWith = "envgen"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from envgen.model.facts import Matrix
 from envgen.model.project import Project
+from envgen.project.dates import date_addresses, exclude_newer_of
 from envgen.project.draft import Draft
 from envgen.project.newest import completed
 from envgen.project.schema import ProjectFile
@@ -47,12 +48,13 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         driver=sections.driver(file),
         gpus=gpus,
         align=file.align,
-        exclude_newer=file.exclude_newer,
+        exclude_newer=exclude_newer_of(document, file.exclude_newer, file.channels),
         template=file.template,
         addresses={
             "": document.at(),
             **{key: document.at(key) for key in document.data},
             **sections.addresses(file.targets, targets.items),
+            **date_addresses(document),
         },
         notes=(*python.notes, *gpu_notes),
     )

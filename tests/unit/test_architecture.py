@@ -82,6 +82,7 @@ OWNERS = {
         "channels.alternatives",
         "channels.canonical",
         "channels.client",
+        "channels.counted",
         "channels.index",
         "channels.kept",
         "channels.live",
