@@ -23,7 +23,6 @@ from envgen.matrix.cached import cached_matrix
 from envgen.model.dates import ExcludeNewer
 from envgen.model.errors import BadInput, CheckFailed, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
-from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.project import date_key
 from envgen.model.resolution import RenderedFile
@@ -127,10 +126,11 @@ def _lock(
 
 def _solver(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Solver:
     from envgen.lock.choose import Solver
+    from envgen.lock.wrong import WrongBuilds
 
     index = _index(layout, matrix, plans, request, reporter)
     _check_names(plans, index)
-    return Solver(index, request.jobs)
+    return Solver(index, request.jobs, WrongBuilds(matrix))
 
 
 def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockRequest, reporter: Reporter) -> Index:
@@ -246,6 +246,7 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
 
     Raises CheckFailed if it is incomplete or breaks a rule.
     """
+    from envgen.lock.wrong import finding_line
     from envgen.verify import check
 
     shown = layout.shown(layout.target(*key(item.resolution)) / LOCK)
@@ -257,13 +258,8 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
     findings = check.check(read, check.claims_of(item.resolution), matrix)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        lines = "\n".join(_finding_line(finding) for finding in errors)
+        lines = "\n".join(finding_line(finding) for finding in errors)
         what = f"{specs.environment_name(item.resolution)}: the solution does not match its target\n{lines}"
         raise CheckFailed(what, hint="nothing was written; docs/verify.md explains each rule and how to fix it")
     # the resolver has already warned about drivers that cannot run what is compiled at run time
-    return tuple(f"warning: {_finding_line(item).strip()}" for item in findings if item.rule != "run-time-compilation")
-
-
-def _finding_line(found: Finding) -> str:
-    chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
-    return f"  {found.rule}: {found.package}{' ' if found.package else ''}({found.platform}): {found.text}{chain}"
+    return tuple(f"warning: {finding_line(item).strip()}" for item in findings if item.rule != "run-time-compilation")

@@ -122,7 +122,7 @@ def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str
         name for name, found in held.items() if name not in moving and _is_unchanged(layout, found, counting[name], settled)
     }
     if unchanged != set(requested):
-        settled = {cell for cell in settled if (there := locked.of(cell)) and there.solution(cell[1])}
+        settled = _answered(matrix, asked, settled, locked)
     return Plan(
         project=project,
         requested=requested,
@@ -145,6 +145,16 @@ def _with_any(locked: LockedCells, stamps: Mapping[str, Stamp], packages: frozen
 def _is_settled(stamp: Stamp, request: SolveRequest) -> bool:
     """Whether a lock answers what is asked for a cell."""
     return stamp.cells.get(request.platform) == cell_digest(request) and as_of(stamp.exclude_newer, request.exclude_newer)
+
+
+def _answered(
+    matrix: Matrix, asked: Mapping[CellName, SolveRequest], settled: Collection[CellName], locked: LockedCells
+) -> set[CellName]:
+    """The settled cells whose lock can be written again: all its records are there, and no build is wrong by the facts of today."""
+    from envgen.lock.wrong import WrongBuilds
+
+    wrong, there = WrongBuilds(matrix), {cell: row.solution(cell[1]) for cell in settled if (row := locked.of(cell))}
+    return {cell for cell, found in there.items() if found and not wrong.among(asked[cell], found.records)}
 
 
 def _is_unchanged(layout: Layout, found: Resolution, stamp: Stamp, settled: Collection[CellName]) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.version import Version
 
@@ -24,24 +24,19 @@ RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
 
 def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
     """Everything that is wrong with a lock; a platform without a claim is checked against what it seems to be."""
-    return tuple(
-        _finding(rule, case, package, text)
-        for case in cases(lock, claims, matrix)
-        for rule in RULES
-        for package, text in rule.judge(case)
-    )
+    return tuple(found for case in cases(lock, claims, matrix) for found in found_by(RULES, case))
+
+
+def found_by(rules: Iterable[Rule[VerifyCheck]], case: Case) -> tuple[Finding, ...]:
+    """What some rules find on one platform of a lock."""
+    return tuple(_finding(rule, case, package, text) for rule in rules for package, text in rule.judge(case))
 
 
 def integrity(lock: Lock, channels: tuple[str, ...], matrix: Matrix) -> tuple[Finding, ...]:
     """What is wrong with a lock itself, whatever it is meant to be; its packages may come from these channels."""
     rules = [rule for rule in RULES if rule.judge.__module__ == rules_integrity.__name__]
     claim = Claim(kind="none", cuda=None, source="", channels=channels)
-    return tuple(
-        _finding(rule, case, package, text)
-        for case in cases(lock, dict.fromkeys(lock.platforms, claim), matrix)
-        for rule in rules
-        for package, text in rule.judge(case)
-    )
+    return tuple(found for case in cases(lock, dict.fromkeys(lock.platforms, claim), matrix) for found in found_by(rules, case))
 
 
 def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:

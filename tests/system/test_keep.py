@@ -382,6 +382,49 @@ def test_without_a_solution_the_project_stays_as_it_is(site: Workspace, after: P
     assert site.files() == old
 
 
+# --- builds that a target must not have -----------------------------------------------------------------------------------
+
+WITHOUT_FRAMEWORKS = PROJECT.replace('frameworks: {pytorch: "2.7"}\n', "")
+BRINGING = (
+    pure("brings", "1.0", "pytorch"),
+    pure("brings-newest", "1.0", "pytorch 2.9.0"),
+    compiled("pytorch", "2.9.0", "3.12", "cpu_generic"),  # nobody built it for CUDA
+)
+
+
+@pytest.fixture(scope="module")
+def bringing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index folder in which other packages bring a framework, and the newest release of it has CPU builds alone."""
+    return channel(tmp_path_factory.mktemp("bringing"), (*EVERYTHING, *BRINGING))
+
+
+def builds_of(site: Workspace, target: str, name: str = "pytorch") -> list[str]:
+    return re.findall(rf"/({name}-[^/]*)\.conda", site.files()[f"p/{target}/conda-lock.yml"].decode())
+
+
+def test_a_framework_that_another_package_brings_is_a_build_for_the_target(workspace: Workspace, bringing: Path) -> None:
+    """The project does not request it."""
+    workspace.project("p", WITHOUT_FRAMEWORKS)
+    run(workspace, "lock", "--index", bringing)
+    run(workspace, "add", "p", "brings", "--index", bringing)
+    (cpu,), (cuda,) = builds_of(workspace, "cpu"), builds_of(workspace, "cu126")
+    assert ("cpu_generic" in cpu, "cuda126_generic" in cuda) == (True, True)
+    run(workspace, "verify", "environments/p/cu126/conda-lock.yml")
+
+
+def test_where_there_is_no_build_for_the_target_the_project_stays_as_it_is(workspace: Workspace, bringing: Path) -> None:
+    workspace.project("p", WITHOUT_FRAMEWORKS)
+    run(workspace, "lock", "--index", bringing)
+    old = workspace.files()
+    done = run(workspace, "add", "p", "brings-newest", "--index", bringing, status=4)
+    assert (
+        "  cpu-build: pytorch 2.9.0 cpu_generic_py312h1234567_0 (linux-64): a CPU build of pytorch in a target for CUDA 12.6"
+        in done.err
+    )
+    assert " (brought by brings-newest > pytorch)\n" in done.err
+    assert workspace.files() == old
+
+
 # --- aligned --------------------------------------------------------------------------------------------------------------
 
 OF_CPU = (
