@@ -374,6 +374,31 @@ def test_a_framework_is_added_to_the_frameworks(site: Workspace, after: Path) ->
     assert packages(site)["pytorch"] == "2.6.0"
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["frameworks: {pytorch: '>=2.6'}", "frameworks: {torch: '>=2.6'}", "frameworks:\n  pytorch:  # ours\n    version: '>=2.6'"],
+)
+def test_a_framework_is_removed_by_its_name_however_it_is_written(workspace: Workspace, before: Path, written: str) -> None:
+    text = project("tool").replace('frameworks: {pytorch: ">=2.6"}', f"{written}  # needed")
+    workspace.project("p", text)
+    run(workspace, "lock", "--index", before)
+    done = run(workspace, "remove", "p", "pytorch", "--index", before)
+    assert "  - pytorch 2.7.1" in done.out
+    assert "frameworks: {}" in text_of(workspace)
+    assert ("pytorch" in packages(workspace), packages(workspace)["tool"]) == (False, "1.0")
+    run(workspace, "add", "p", "pytorch 2.6.*", "--index", before)
+    assert 'frameworks: {pytorch: "2.6.*"}' in text_of(workspace)
+    assert packages(workspace, "cu126")["pytorch"] == "2.6.0"
+
+
+def test_a_list_of_targets_with_one_on_each_line_becomes_a_mapping_in_place(workspace: Workspace, before: Path) -> None:
+    text = project("tool", targets="\n  # small\n  - cpu\n  - cu126  # large")
+    workspace.project("p", text)
+    run(workspace, "lock", "--index", before)
+    run(workspace, "add", "p", "leaf", "--target", "cu126", "--index", before)
+    assert "targets: \n  # small\n  cpu: {}\n  cu126: {dependencies: [leaf]}  # large\n" in text_of(workspace)
+
+
 def test_without_a_solution_the_project_stays_as_it_is(site: Workspace, after: Path) -> None:
     old = site.files()
     run(site, "add", "p", "numpy >=99", "--index", after, status=4)
