@@ -31,6 +31,7 @@ _FIELDS = ("name", "version", "manager", "platform", "url")
 _TAIL = {"dependencies", "url", "hash", "category", "optional"}
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 _CELLS, _MOVED, _DROPPED, _DATE = "envgen-cells", "envgen-moved", "envgen-dropped", "envgen-exclude-newer"
+_PIP = "envgen-pip"
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
@@ -38,13 +39,18 @@ def metadata(stamp: Stamp) -> dict[str, str]:
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
     more = {
-        _CELLS: ", ".join(f"{platform} {digest}" for platform, digest in stamp.cells.items()),
+        _CELLS: _by_platform(stamp.cells),
         _MOVED: "\n".join(stamp.moved.values()),
         _DROPPED: ", ".join(stamp.dropped),
         _DATE: stamp.exclude_newer,
+        _PIP: _by_platform(stamp.pip),
     }
     known = dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
     return {**known, **{name: text for name, text in more.items() if text}}
+
+
+def _by_platform(digests: Mapping[Platform, str]) -> str:
+    return ", ".join(f"{platform} {digest}" for platform, digest in digests.items())
 
 
 def _size(download: Download) -> str:
@@ -103,6 +109,7 @@ def _parsed(custom: Mapping[str, str]) -> Stamp:
         moved=moved,
         dropped=tuple(filter(None, custom.get(_DROPPED, "").split(", "))),
         exclude_newer=custom.get(_DATE, ""),
+        pip=dict(_CELL.findall(custom.get(_PIP, ""))),
     )
 
 

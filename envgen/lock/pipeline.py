@@ -221,10 +221,17 @@ def _solved(
             seconds=seconds,
             notes=(*resolution.moved.values(), *decision.changed[name]),
             changes=found.changes(resolution),
+            locked=_locked(layout, decision.plan, name),
             dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
             differing=tuple(row for row in found.differing if any(cell.startswith(f"{name}/") for cell in row.versions)),
         )
         yield _pin(layout, matrix, item, pin_with)
+
+
+def _locked(layout: Layout, found: Plan, target: str) -> str:
+    """The text of the lock of a target with pip packages, if what it holds is to stay; else ""."""
+    path = layout.target(found.project.name, target) / LOCK
+    return layout.read(path) if found.project.pip and target in found.counting else ""
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------

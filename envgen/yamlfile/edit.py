@@ -138,7 +138,7 @@ class _Canvas:
 
 
 def _set(canvas: _Canvas, edit: Edit) -> None:
-    """Set a value; an empty list or mapping stands behind its key, in the place of lines."""
+    """Set a value; an empty list or mapping is written after its key, in the place of lines."""
     span, entry = canvas.spans[edit.path], canvas.entries[edit.path]
     key = _WRITTEN_KEY.match(canvas.old, entry.start)
     if edit.value in ([], {}) and not span.flow and key:

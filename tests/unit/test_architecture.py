@@ -97,6 +97,7 @@ OWNERS = {
         "yamlfile.document",
         "install.prefixes",
         "formats.conda_lock",
+        "lock.condalock",
         "lock.lock_text",
         "yamlfile.nodes",
         "lock.render",
