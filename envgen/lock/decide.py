@@ -70,8 +70,8 @@ def decide(own: Stages, others: Iterable[Stages], solver: Solver, holdings: Hold
     for other in others:
         found = _decided(other, solver)
         if found:
-            return _with_why(found, _in_the_way(own.whole, solver, holdings))
-    raise _no_solution(own.whole, solver, holdings)
+            return _with_why(found, _in_the_way(own.free, solver, holdings))
+    raise _no_solution(own.free, solver, holdings)
 
 
 def _decided(found: Stages, solver: Solver) -> Decision | None:

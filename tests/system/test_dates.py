@@ -6,11 +6,20 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from conftest import Workspace
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from system.channel import serve
 from system.test_keep import packages, run
+from unit.small import examples
+
+from envgen.channels.index import FolderIndex
+from envgen.channels.solve import attempts
+from envgen.model.dates import NO_LIMIT, ExcludeNewer, moment
+from envgen.model.packages import Solution, SolveRequest
 
 CHANNELS = {
     "ours": [
@@ -223,3 +232,50 @@ def test_a_clone_locks_again_without_the_package_that_has_a_date(workspace: Work
     (workspace.root / "environments/p/cpu/conda-lock.yml").unlink()
     run(workspace, "lock", "--offline")
     assert workspace.files() == old
+
+
+DAYS = ("", "2025-01-01", "2025-02-01", "2025-03-01")
+LIBRARIES = ("a", "b", "c")
+rows = st.lists(
+    st.tuples(st.sampled_from(LIBRARIES), st.sampled_from(["1.0", "2.0", "3.0"]), st.sampled_from(DAYS)),
+    min_size=4,
+    max_size=9,
+    unique_by=lambda row: row[:2],
+)
+dates = st.dictionaries(
+    st.sampled_from(["", "a", "b", "main::*", "more::*"]), st.sampled_from([None, *map(moment, DAYS[1:])]), max_size=4
+).map(ExcludeNewer.of)
+
+
+def counts(row: tuple[str, str, str], channel: str, dates: ExcludeNewer) -> bool:
+    limit = dates.packages.get(row[0], dates.channels.get(channel, dates.default))
+    made = moment(row[2])
+    return limit is None or (made is not None and made <= limit)
+
+
+def solved(index: FolderIndex, channels: tuple[str, ...], dates: ExcludeNewer) -> list[str] | None:
+    """What is installed of all libraries; None where there is no solution."""
+    request = SolveRequest(
+        environment="p", platform="linux-64", specs=LIBRARIES, channels=channels, virtual={}, exclude_newer=dates
+    )
+    (found,) = attempts([request], index, 1)
+    return [record.url for record in found.records] if isinstance(found, Solution) else None
+
+
+@settings(examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows, rows, dates)
+def test_the_solver_reads_what_counts_as_if_the_channel_had_nothing_else(
+    main: list[tuple[str, str, str]], more: list[tuple[str, str, str]], dates: ExcludeNewer
+) -> None:
+    """A package of which nothing counts stays in the channel: then there is no solution with it, whatever other channels have."""
+    with TemporaryDirectory() as name:
+        every = {"main": main, "more": more}
+        whole = FolderIndex(write(Path(name) / "whole", every), "whole")
+        kept = {channel: [row for row in found if counts(row, channel, dates)] for channel, found in every.items()}
+        first = {package: next((c for c in every if any(row[0] == package for row in every[c])), "") for package in LIBRARIES}
+        blocked = any(channel and not any(row[0] == package for row in kept[channel]) for package, channel in first.items())
+        own = {c: [row for row in found if first[row[0]] == c] for c, found in kept.items()}
+        expected = None if blocked else solved(FolderIndex(write(Path(name) / "kept", own), "kept"), ("main", "more"), NO_LIMIT)
+        assert solved(whole, ("main", "more"), dates) == expected
+        alike = ExcludeNewer.of({**dict(dates.dates), "of-no-interest": None})
+        assert solved(whole, ("main", "more"), alike) == expected
