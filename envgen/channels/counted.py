@@ -34,7 +34,8 @@ class Counted:
 
         Where none does, one that cannot be installed: the channel still has the package, so no channel after it may serve it.
         """
-        recent = [row for row in records if old_enough(row, self.exclude_newer)] if self.exclude_newer.dates else list(records)
+        date = _date(self.exclude_newer, records[0]) if records else None
+        recent = list(records) if date is None else [row for row in records if _was_there(row, date)]
         counting = [row for row in recent if build_name(row) not in self.refused] if self.refused else recent
         if not counting:
             return [_without_solution(row, _REFUSED if recent else _TOO_NEW) for row in records[:1]]
@@ -48,16 +49,24 @@ def build_name(record: RepoDataRecord) -> str:
 
 
 def old_enough(record: RepoDataRecord, exclude_newer: ExcludeNewer) -> bool:
-    """Whether a record counts up to some dates, as rattler decides it: by when it was indexed, else by when it was built.
+    """Whether a record counts up to some dates."""
+    date = _date(exclude_newer, record)
+    return date is None or _was_there(record, date)
 
-    One with neither counts only without a date: nothing says that it was there.
+
+def _was_there(record: RepoDataRecord, date: datetime) -> bool:
+    """Whether a record was in its channel, as rattler decides it: by when it was indexed, else by when it was built.
+
+    One with neither was not: nothing says so.
     """
-    date = _date(exclude_newer, record) if exclude_newer.dates else None
-    made = record.indexed_timestamp or record.timestamp if date else None
-    return date is None or (made is not None and made <= date)
+    made = record.indexed_timestamp or record.timestamp
+    return made is not None and made <= date
 
 
 def _date(exclude_newer: ExcludeNewer, record: RepoDataRecord) -> datetime | None:
+    """The date of a record's package in its channel."""
+    if not exclude_newer.exceptions:
+        return exclude_newer.default
     packages, channels = _dates(exclude_newer)
     name, channel = record.name.normalized, (record.channel or "").rstrip("/")
     return packages[name] if name in packages else channels.get(channel, exclude_newer.default)
