@@ -49,16 +49,15 @@ class Solver:
     def solve(self, requests: Sequence[SolveRequest], done: Callable[[SolveRequest], None] = lambda _: None) -> None:
         """Solve requests at the same time. Raises what is not about their specs: a channel that cannot be reached, bad input."""
         new = {_key(request): request for request in requests if _key(request) not in self._found}
-        again: list[SolveRequest] = []
-        for request, found in zip(new.values(), attempts(list(new.values()), self.index, self._jobs, done), strict=True):
+        for key, found in zip(new, attempts(list(new.values()), self.index, self._jobs, done), strict=True):
             if isinstance(found, EnvgenError) and not isinstance(found, Unsolvable):
                 raise found
-            self._found[_key(request)] = found
-            again += self._stricter(request, found)
+            self._found[key] = found
+        again = {key: stricter for key, request in new.items() if (stricter := self._stricter(request))}
+        self._strict.update(again)
         if again:
-            self.solve([self._strict[_key(request)] for request in again])
-            for request in again:
-                self._found[_key(request)] = self._without_wrong(request)
+            self.solve(tuple(again.values()))
+            self._found.update({key: self._without_wrong(new[key]) for key in again})
 
     def answer(self, request: SolveRequest) -> Solution | Unsolvable:
         """The solution of a request, or the error that says why it has none."""
@@ -77,13 +76,12 @@ class Solver:
             self._first[key] = first_solvable(request, alternatives, self.index)
         return self._first[key]
 
-    def _stricter(self, request: SolveRequest, found: Solution | Unsolvable) -> Iterator[SolveRequest]:
-        """The request, where its solution has wrong builds; then all wrong builds of these packages are to be refused."""
+    def _stricter(self, request: SolveRequest) -> SolveRequest | None:
+        """Where the solution of a request has wrong builds, the request that refuses all wrong builds of these packages."""
+        found = self._found[_key(request)]
         names = self._wrong.among(request, found.records) if self._wrong and isinstance(found, Solution) else ()
-        if self._wrong and names:
-            refused = request.refused | self._wrong.offered(request, names, self.index)
-            self._strict[_key(request)] = replace(request, refused=refused)
-            yield request
+        refused = self._wrong.offered(request, names, self.index) if self._wrong and names else frozenset()
+        return replace(request, refused=request.refused | refused) if refused - request.refused else None
 
     def _without_wrong(self, request: SolveRequest) -> Solution | Unsolvable:
         """The solution without wrong builds; where there is none, why not, and what is wrong with the one that there is."""
