@@ -1,4 +1,4 @@
-"""Which records of the channels count for a solve: not what is newer than `exclude-newer:`, and no build that is refused."""
+"""Which records of the channels count for a solve: not what is newer than `exclude-newer:`, and no build that is wrong for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from envgen.model.dates import NO_LIMIT, ExcludeNewer
 AllowedVersions = Mapping[str, frozenset[str]]
 """Package -> the versions that are allowed."""
 
-_TOO_NEW, _REFUSED = "excluded-by-exclude-newer", "refused-by-envgen-verify"
+_TOO_NEW, _WRONG = "excluded-by-exclude-newer", "refused-by-envgen-verify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Counted:
     """
 
     exclude_newer: ExcludeNewer = NO_LIMIT
-    refused: frozenset[str] = frozenset()
+    wrong: frozenset[str] = frozenset()
     versions: AllowedVersions = field(default_factory=dict)
 
     def among(self, records: Sequence[RepoDataRecord]) -> list[RepoDataRecord]:
@@ -36,15 +36,15 @@ class Counted:
         """
         date = _date(self.exclude_newer, records[0]) if records else None
         recent = list(records) if date is None else [row for row in records if _was_there(row, date)]
-        counting = [row for row in recent if build_name(row) not in self.refused] if self.refused else recent
+        counting = [row for row in recent if build_name(row) not in self.wrong] if self.wrong else recent
         if not counting:
-            return [_without_solution(row, _REFUSED if recent else _TOO_NEW) for row in records[:1]]
+            return [_without_solution(row, _WRONG if recent else _TOO_NEW) for row in records[:1]]
         some = self.versions.get(counting[0].name.normalized)
         return [row for row in counting if str(row.version) in some] or counting[:1] if some else counting
 
 
 def build_name(record: RepoDataRecord) -> str:
-    """A build as a request refuses it: `pytorch 2.6.0 cpu_generic_py312_0`."""
+    """A build as a request names it: `pytorch 2.6.0 cpu_generic_py312_0`."""
     return f"{record.name.normalized} {record.version} {record.build}"
 
 

@@ -50,7 +50,7 @@ def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecor
 
 
 def _counts(record: RepoDataRecord, request: SolveRequest) -> bool:
-    return old_enough(record, request.exclude_newer) and build_name(record) not in request.refused
+    return old_enough(record, request.exclude_newer) and build_name(record) not in request.wrong
 
 
 def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords, index: Index) -> bool:

@@ -84,7 +84,7 @@ class LiveIndex:
         return [Channel(channel.url) for channel in channels]
 
     def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, counted: Counted) -> list[Any]:
-        if counted.refused or counted.exclude_newer.dates:
+        if counted.wrong or counted.exclude_newer.dates:
             return [_Source(self, channel, counted) for channel in channels]
         return self.sources(channels, platform)
 

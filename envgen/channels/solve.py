@@ -154,7 +154,7 @@ def _sources(index: Index, request: SolveRequest, channels: Sequence[ChannelLoca
     versions = {match[1]: frozenset(match[2].removeprefix("==").split("|==")) for match in found}
     counted = Counted(
         exclude_newer=request.exclude_newer if request.exclude_newer.exceptions else NO_LIMIT,
-        refused=request.refused,
+        wrong=request.wrong,
         versions=versions if len(versions) > _MANY else {},
     )
     whole = counted == Counted()

@@ -44,7 +44,7 @@ def _moved(url: str, record: Record, why: str) -> MovedPackage:
 def _forced(request: SolveRequest, locked: LockedCell, found: Solution, index: Index, names: Collection[str]) -> dict[str, str]:
     """What forced some packages to move."""
     offered, old = kept_records(index, request), kept_records(index, replace(request, exclude_newer=NO_LIMIT))
-    there = kept_records(index, replace(request, exclude_newer=NO_LIMIT, refused=frozenset()))
+    there = kept_records(index, replace(request, exclude_newer=NO_LIMIT, wrong=frozenset()))
     told = {}
     for name in names:
         if name in offered:

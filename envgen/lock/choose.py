@@ -65,7 +65,7 @@ class Solver:
         return self._found[_key(request)]
 
     def strict(self, request: SolveRequest) -> SolveRequest:
-        """A request that was solved, with the wrong builds refused that its solutions had."""
+        """A request that was solved, with all wrong builds of the packages whose builds were wrong in its solutions."""
         stricter = self._strict.get(_key(request))
         return self.strict(stricter) if stricter else request
 
@@ -77,11 +77,11 @@ class Solver:
         return self._first[key]
 
     def _stricter(self, request: SolveRequest) -> SolveRequest | None:
-        """Where the solution of a request has wrong builds, the request that refuses all wrong builds of these packages."""
+        """Where the solution of a request has wrong builds, the request with all wrong builds of these packages."""
         found = self._found[_key(request)]
         names = self._wrong.among(request, found.records) if self._wrong and isinstance(found, Solution) else ()
-        refused = self._wrong.offered(request, names, self.index) if self._wrong and names else frozenset()
-        return replace(request, refused=request.refused | refused) if refused - request.refused else None
+        wrong = self._wrong.offered(request, names, self.index) if self._wrong and names else frozenset()
+        return replace(request, wrong=request.wrong | wrong) if wrong - request.wrong else None
 
     def _without_wrong(self, request: SolveRequest) -> Solution | Unsolvable:
         """The solution without wrong builds; where there is none, why not, and what is wrong with the one that there is."""
@@ -98,7 +98,7 @@ class Solver:
 def _key(request: SolveRequest) -> _Key:
     virtual = tuple(sorted(request.virtual.items()))
     asked = (request.platform, request.specs, request.channels, virtual, request.constraints, request.exclude_newer, request.kept)
-    return (*asked, request.cuda, request.refused)
+    return (*asked, request.cuda, request.wrong)
 
 
 def choose(

@@ -26,7 +26,7 @@ class WrongBuilds:
         return [row.name for row in records if self._is_wrong(request.platform, claim, row)]
 
     def offered(self, request: SolveRequest, names: Iterable[str], index: Index) -> frozenset[str]:
-        """Every wrong build of some packages that the index has, as a request refuses them."""
+        """Every wrong build of some packages that the index has, as a request names them."""
         claim, places = _claim(request), [locate(channel) for channel in request.channels]
         rows = (row for name in names for place in places for row in index.records(name, place, request.platform))
         packages = {

@@ -41,7 +41,7 @@ class SolveRequest:
     exclude_newer: ExcludeNewer = NO_LIMIT
     kept: tuple[str, ...] = ()  # urls of locked packages that are preferred where they are in any solution
     cuda: Variant = None  # the CUDA of the target
-    refused: frozenset[str] = frozenset()  # builds that count as if no channel had them: "name version build"
+    wrong: frozenset[str] = frozenset()  # builds that no solution may have: "name version build"
 
 
 @dataclass(frozen=True, slots=True)
