@@ -13,7 +13,7 @@ from functools import cached_property
 from packaging.version import Version
 
 from envgen.lock.choose import Solver, cells_of, choose
-from envgen.lock.hold import PYTHON, Hold, framework_of, stamped
+from envgen.lock.hold import PYTHON, Hold, framework_of, of_one_python, stamped
 from envgen.lock.kept import Kept, kept_of
 from envgen.lock.plan import Plan
 from envgen.model.facts import Matrix
@@ -59,7 +59,7 @@ class Stages:
         self._matrix = matrix
         self._available = available
         self._kept = kept_of(plan)
-        self._stamps = {name: plan.stamps[name] for name in plan.held}
+        self._stamps = of_one_python(plan.project, {name: plan.stamps[name] for name in plan.counting})
         self.free = self._stage(_NOTHING)
         self.first = self._stage(_all_held(self._stamps)) if self._stamps else self.free
 

@@ -133,6 +133,24 @@ def test_a_framework_moves_where_a_dependency_forces_it_and_the_python_stays(sit
     assert f"p-cpu: pytorch 2.6.0, not 2.7.1: wants-old 1.0 ({FILE}:6) needs pytorch >=2.5,<2.7" in done.err
 
 
+def test_a_framework_stays_where_the_project_excludes_the_python(workspace: Workspace, before: Path) -> None:
+    workspace.project("p", project("tool", pytorch="2.6.*"))
+    run(workspace, "lock", "--index", before)
+    workspace.project("p", project("tool").replace(">=3.11,<3.13", "3.11"))
+    done = run(workspace, "lock", "--index", before)
+    assert (packages(workspace)["python"], packages(workspace)["pytorch"]) == ("3.11.9", "2.6.0")
+    assert packages(workspace, "cu126")["pytorch"] == "2.6.0"
+    assert "pytorch 2.6.0" in done.out
+
+
+def test_the_python_stays_where_the_project_excludes_the_framework(workspace: Workspace, before: Path) -> None:
+    workspace.project("p", project("tool").replace(">=3.11,<3.13", "3.11"))
+    run(workspace, "lock", "--index", before)
+    workspace.project("p", project("tool", pytorch="2.6.*"))
+    run(workspace, "lock", "--index", before)
+    assert (packages(workspace)["python"], packages(workspace)["pytorch"]) == ("3.11.9", "2.6.0")
+
+
 def test_a_new_platform_leaves_the_other_as_it_is(site: Workspace, after: Path) -> None:
     old, cuda = entries(site, "cpu", "linux-64"), entries(site, "cu126", "linux-64")
     site.project("p", project("tool", platforms="linux-64, osx-arm64"))
