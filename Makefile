@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
+# Tests compile envgen once, also where the environment says not to keep what was compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 END_TO_END := "tests/system/test_offline.py::test_a_project_without_locks_is_relocked_to_the_same_bytes[legacy]"
 
 # What PROJECT and TARGET say is data: make does not expand it, and each word reaches the shell in quotes.
@@ -31,6 +34,9 @@ env: setup  ## Lock TARGET of PROJECT, or everything
 verify: setup  ## Check every lock of PROJECT, or of every project, against the rules in docs/verify.md
 	$(ENVGEN) verify $(call quoted,PROJECT,--project) $(call quoted,TARGET,--target)
 
+check: setup  ## Check that projects, matrices, templates, locks and the recorded index agree
+	$(ENVGEN) check $(ARGS)
+
 matrix-lint: setup  ## Check matrices/ against the rules in docs/matrices.md
 	$(ENVGEN) matrix lint --strict
 
@@ -56,8 +62,8 @@ browser:  ## Install Chromium and its driver for the tests of the HTML page (Deb
 test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no system package installed
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
-test-fast: $(VENV)/.ready-dev  ## Run the unit tests, with fewer generated examples, and one end-to-end test
-	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit $(END_TO_END) $(ARGS)
+test-fast: $(VENV)/.ready-dev  ## Run the quick unit tests, with fewer generated examples, and one end-to-end test
+	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not thorough' tests/unit $(END_TO_END) $(ARGS)
 
 attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures
 	$(BIN)/python -m pytest -q -s -n 0 tests/attacks/attack_*.py $(ARGS)

@@ -15,6 +15,9 @@ from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 
 _MARK = ".envgen-tmp"
+PAGE_MARK = '<meta name="generator" content="envgen">'
+"""What each HTML page of envgen has in its head: only a file with it is replaced by another page."""
+
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
@@ -46,6 +49,14 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
         for scratch, _ in written:
             with suppress(OSError):
                 scratch.unlink(missing_ok=True)
+
+
+def write_page(path: Path, text: str) -> str:
+    """Write an HTML page; returns what was done. Raises BadInput if a file is there that is not such a page."""
+    if path.exists() and PAGE_MARK not in path.read_text(encoding="utf-8", errors="replace"):
+        raise BadInput("exists, and envgen did not write it", where=path, hint="choose another name, or remove the file")
+    write_files(path.absolute().parent, [RenderedFile(path.name, text)], Layout(Path.cwd()))
+    return f"wrote {path} ({len(text.encode()) // 1000} kB): open it in a browser, or send it"
 
 
 @contextmanager

@@ -22,14 +22,17 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
     code is 1 if an error was found, or if a named project has no locked target that runs here.
     """
     from envgen.cli.console import page_width
+    from envgen.cli.stale import stale_locks
     from envgen.machine import report
-    from envgen.machine.doctor import diagnose
+    from envgen.machine.doctor import diagnose, with_stale
     from envgen.project.cached import cached_project
 
     layout = layout_of(context, root) if projects else layout_or_none(context, root)
     facts, matrix = facts_of(layout)
     names = dict.fromkeys(projects or (layout.projects() if layout else ()))
     found = diagnose(facts, matrix, [cached_project(facts, matrix, name) for name in names], requested=bool(projects))
+    stale, _ = stale_locks(facts, names)
+    found = with_stale(found, stale)
     echo(report.as_json(found) if as_json else report.page(found, page_width()))
     if found.failed:
         context.exit(1)

@@ -11,7 +11,7 @@ from envgen.cli.options import ANY_TARGET, root_of, root_option
 
 
 @click.command(short_help="Start a repository of your own.")
-@click.option("--project", required=True, metavar="NAME", help="The name of the first project.")
+@click.option("--project", metavar="NAME", help="The name of the first project.")
 @click.option(
     "--framework",
     "frameworks",
@@ -37,20 +37,29 @@ from envgen.cli.options import ANY_TARGET, root_of, root_option
     metavar="PLATFORM",
     help="A platform to lock for. May be repeated.",
 )
+@click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
 @root_option
 @click.pass_context
 def init(
     context: click.Context,
-    project: str,
+    project: str | None,
     frameworks: tuple[str, ...],
     targets: tuple[str, ...],
     platforms: tuple[str, ...],
+    git: bool,
     root: Path | None,
 ) -> None:
-    """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten."""
-    from envgen.cli.scaffold import scaffold
+    """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
+
+    With --git, which may be alone in a repository that exists, also .gitattributes and the configuration of this clone: see
+    docs/diff.md.
+    """
+    if not project and not git:
+        raise click.UsageError("give --project NAME for a first project, or --git")
+    from envgen.cli.scaffold import for_git, scaffold
     from envgen.model.layout import Layout
 
-    chosen = root_of(context, root) or Path.cwd()
-    for line in scaffold(Layout(chosen.resolve()), project, frameworks, targets, platforms):
+    layout = Layout((root_of(context, root) or Path.cwd()).resolve())
+    lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
+    for line in (*lines, *(for_git(layout) if git else ())):
         echo(line)

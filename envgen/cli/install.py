@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ _PREFIX = click.Path(path_type=Path)
     metavar="NAME",
     help="Build this pip package from source if it is not a wheel, which runs code from it. May be repeated.",
 )
+@click.option("--stale", is_flag=True, help="Install locks that are not what their project and the matrices make now.")
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
 @network_options
 @json_option
@@ -57,18 +59,21 @@ def install(
     dry_run: bool,
     checksums: bool,
     builds: tuple[str, ...],
+    stale: bool,
     print_commands: bool,
     as_json: bool,
     root: Path | None,
 ) -> None:
     """Make <project>-<target> what its committed lock says. Needs neither conda nor mamba.
 
-    Without PROJECTS, install every project that has the target locked. An environment is changed completely or not at all.
+    Without PROJECTS, install every project that has the target locked. An environment is changed completely or not at all. A lock
+    that is stale, which means not what its project and the matrices make now, is refused without --stale.
     """
     if prefix and len(projects) != 1:
         raise click.UsageError("--prefix needs exactly one project")
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
+    from envgen.cli.stale import refuse_stale
     from envgen.install import messages
     from envgen.install.install import InstallOptions
     from envgen.install.select import requested
@@ -78,6 +83,8 @@ def install(
         if print_commands:
             echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
+            for note in () if stale else refuse_stale(layout, [(one.project, one.target) for one in environments]):
+                reporter.say(note)
             options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds))
             _install(layout, environments, reporter, options, as_json)
 
@@ -141,12 +148,18 @@ def run(
 @root_option
 @click.pass_context
 def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root: Path | None) -> None:
-    """Show every target of PROJECTS (default: all): whether it is locked, where it is installed, whether that is up to date."""
+    """Show every target of PROJECTS (default: all): whether it is locked, where it is installed, whether that is up to date.
+
+    A lock is stale where it is not what its project and the matrices make now; `envgen check` says why.
+    """
     layout = layout_of(context, root)
     from envgen.cli.console import print_table
+    from envgen.cli.stale import stale_locks
     from envgen.install import inventory
 
     found = inventory.rows(layout, projects)
+    stale, _ = stale_locks(layout, (row.project for row in found))
+    found = tuple(replace(row, stale=stale.get((row.project, row.target), "")) for row in found)
     if as_json:
         echo(inventory.as_json(found))
     elif found:

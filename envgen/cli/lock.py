@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import HERE, Command, chosen_folder, index_options, json_option, layout_of, root_option
+from envgen.cli.options import HERE, Command, best_here, chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from envgen.model.facts import Matrix
     from envgen.model.layout import Layout
-    from envgen.model.project import Project
     from envgen.model.run import LockRequest, Outcome, PinWith
-    from envgen.targets import MachineWord
 
 
 def lock_options(command: Command) -> Command:
@@ -148,25 +145,18 @@ def run(layout: Layout, request: LockRequest, *, as_json: bool) -> None:
     from envgen.lock import pipeline
 
     with Terminal() as reporter:
-        outcomes = pipeline.lock(layout, request, reporter, _best_here)
+        outcomes = pipeline.lock(layout, request, reporter, best_here)
     _print(outcomes, as_json=as_json, dry_run=request.dry_run)
-
-
-def _best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
-    """The target that a word means on this machine, and why. Looks at the machine only where a word depends on it."""
-    from envgen.machine.locked import best_here
-
-    return best_here(word, matrix, project)
 
 
 def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_json: bool) -> None:
     from envgen.cli import lock_report
     from envgen.cli.console import Terminal
-    from envgen.lock.check import check
+    from envgen.review.stale import stale
 
     with Terminal() as reporter:
-        found = check(layout, request, reporter, _best_here)
-    text = lock_report.outdated_json(found) if as_json else lock_report.outdated_text(found)
+        found = stale(layout, request, reporter, best_here)
+    text = lock_report.stale_json(found) if as_json else lock_report.stale_text(found)
     if text:
         echo(text)
     echo("Lock again with `envgen lock`." if found else "Every lock is what its inputs say.", err=True)

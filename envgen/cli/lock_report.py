@@ -13,7 +13,7 @@ from envgen.model.run import Outcome
 from envgen.table import grouped
 
 if TYPE_CHECKING:
-    from envgen.lock.check import Outdated
+    from envgen.model.findings import Finding
 
 
 def size(count: int) -> str:
@@ -127,14 +127,18 @@ def lock_json(outcomes: Sequence[Outcome]) -> str:
     return json.dumps(rows, indent=2)
 
 
-def outdated_text(found: Sequence[Outdated]) -> str:
+def stale_text(found: Sequence[Finding]) -> str:
     """What `envgen lock --check` prints: a line for each reason."""
-    return "\n".join(f"{row.project}-{row.target}: {reason}" for row in found for reason in row.reasons)
+    return "\n".join(f"{row.environment}: {row.text}" for row in found)
 
 
-def outdated_json(found: Sequence[Outdated]) -> str:
-    """The same for a machine."""
-    return json.dumps([{"project": row.project, "target": row.target, "reasons": list(row.reasons)} for row in found], indent=2)
+def stale_json(found: Sequence[Finding]) -> str:
+    """The same for a machine: each target with its reasons."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in found:
+        reasons.setdefault((row.project, row.target), []).append(row.text)
+    rows = [{"project": project, "target": target, "reasons": texts} for (project, target), texts in reasons.items()]
+    return json.dumps(rows, indent=2)
 
 
 def resolutions_text(resolutions: Sequence[Resolution]) -> str:

@@ -16,7 +16,22 @@ from typing import NoReturn
 import click
 
 from envgen import __version__
-from envgen.cli import doctor, edit, init, install, lock, matrix, probe, resolve, verify
+from envgen.cli import (
+    check,
+    composition,
+    diff,
+    doctor,
+    edit,
+    impact,
+    init,
+    install,
+    lock,
+    matrix,
+    merge_driver,
+    probe,
+    resolve,
+    verify,
+)
 from envgen.cli.console import echo
 from envgen.cli.options import root_option
 from envgen.model.errors import BadInput, EnvgenError
@@ -33,9 +48,11 @@ def main(root: Path | None) -> None:
 
 _WRITE = (lock.lock, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
 _FACTS = (matrix.matrix,)
-_CHECK = (verify.verify, doctor.doctor, probe.probe)
+_CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
+_GIT = (merge_driver.merge_driver,)
+_CHECK = (check.check, impact.impact, diff.diff, verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_)
-for command in (*_WRITE, *_FACTS, *_CHECK, *_USE):
+for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT):
     main.add_command(command)
 
 

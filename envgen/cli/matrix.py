@@ -62,7 +62,7 @@ def show(
     from envgen.cli.console import page_width
     from envgen.curate.show import table
     from envgen.curate.show.grid import grid
-    from envgen.curate.show.page import write_page
+    from envgen.curate.show.page import write_grid_page
     from envgen.curate.show.query import branch_note, parse_query
     from envgen.matrix.cached import cached_matrix
 
@@ -72,7 +72,7 @@ def show(
     if note:
         echo(f"note: {note}", err=True)
     if html:
-        echo(write_page(html, facts, query), err=True)
+        echo(write_grid_page(html, facts, query), err=True)
     elif as_json:
         echo(table.grid_json(grid(facts, query), query))
     else:

@@ -14,6 +14,8 @@ from envgen.model.errors import BadInput
 if TYPE_CHECKING:
     from envgen.model.facts import Matrix
     from envgen.model.layout import Layout
+    from envgen.model.project import Project
+    from envgen.targets import MachineWord
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 ANY_TARGET = "cpu, cu126, a CUDA version (12.6, 12) or newest"
@@ -112,3 +114,10 @@ def facts_of(layout: Layout | None) -> tuple[Layout, Matrix]:
 
     found = layout or Layout(starter())
     return found, cached_matrix(found)
+
+
+def best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str, str]:
+    """The target that a word means on this machine, and why. Looks at the machine only where a word depends on it."""
+    from envgen.machine.locked import best_here as best
+
+    return best(word, matrix, project)

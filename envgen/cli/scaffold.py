@@ -12,13 +12,15 @@ from envgen.files import write_files
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix
-from envgen.model.layout import Layout, starter
+from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout, starter
+from envgen.model.layout import PROJECT as PROJECT_FILE
 from envgen.model.project import RequestedFramework
 from envgen.model.resolution import RenderedFile
 from envgen.project.aliases import ANY, read_alias
 from envgen.project.load import project_of
 from envgen.project.notes import reading
 from envgen.project.package_spec import conda_spec
+from envgen.revisions import set_config
 from envgen.yamlfile.document import parse
 
 _MAKE = """\
@@ -50,6 +52,23 @@ install-gpu:  ## Install the newest locked CUDA environment that this machine ca
 	$(ENVGEN) install --target gpu -- $(call quoted,PROJECT)
 """
 _IGNORED = "# what envgen writes for a moment, and environments; written by `envgen init`\n.*.envgen-tmp\n.*.envgen-lock\n.envs/\n"
+_ATTRIBUTES = f"""\
+# How git shows and merges locks; written by `envgen init --git`, which each clone runs once.
+*{LOCK} diff=envgen
+pixi.lock diff=envgen
+environments/*/*/{LOCK} diff=envgen merge=envgen
+environments/*/*/{SPEC} merge=envgen
+environments/*/*/{VIRTUAL} merge=envgen
+environments/*/{PROJECT_FILE} merge=envgen
+environments/index/** merge=envgen -diff linguist-generated
+"""
+_CONFIG = {
+    "diff.envgen.textconv": "envgen diff --textconv",
+    "diff.envgen.cachetextconv": "true",
+    "merge.envgen.name": "locks from the merged inputs",
+    "merge.envgen.driver": "envgen merge-driver %O %A %B %P",
+    "merge.envgen.recursive": "text",
+}
 _HEADER = "# What this project requests; `envgen lock` makes one environment for each target of it."
 
 
@@ -73,6 +92,21 @@ def scaffold(
     yield _write(layout, layout.root / ".gitignore", _IGNORED)
     yield _write(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
     yield f"next: envgen lock {project}"
+
+
+def for_git(layout: Layout) -> Iterator[str]:
+    """Add to .gitattributes what is missing, and configure this clone; one line about each. Raises BadInput outside of git."""
+    set_config(layout.root, _CONFIG)
+    path = layout.root / ".gitattributes"
+    old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    missing = [line for line in _ATTRIBUTES.splitlines() if line not in old.splitlines()]
+    if all(line.startswith("#") for line in missing):
+        yield f"kept {layout.shown(path)}"
+    else:
+        text = f"{old}{'' if old.endswith(chr(10)) or not old else chr(10)}" + "".join(f"{line}\n" for line in missing)
+        write_files(path.parent, (RenderedFile(path.name, text),), layout)
+        yield f"wrote {layout.shown(path)}"
+    yield "configured git in this clone: diff.envgen, merge.envgen"
 
 
 def _copy(layout: Layout, source: Path, folder: Path, pattern: str) -> Iterator[str]:

@@ -151,7 +151,7 @@ def _host(matrix: Matrix, fact: Fact, name: str, versions: SpecifierSet) -> Choi
     """The newest release that is in a range, in its build for the CUDA of a fact, or for the newest older minor."""
     same = fact.spelling is not None and fact.spelling.same_cuda
     for release in (row for row in matrix.frameworks[name].releases if row.version in versions):
-        spelling = matrix.spellings.get((name, fact.provider, release.version))
+        spelling = matrix.frameworks[name].spellings.get((fact.provider, release.version))
         rows = [row for row in release.builds if row.provider == fact.provider and fact.platform in row.platforms]
         built = {variant for row in rows if fact.python in row.pythons for variant in row.variants}
         older = spelling is not None and spelling.newer_minor and not same

@@ -196,7 +196,7 @@ def _spelling(problem: Problem, requested: RequestedFramework) -> Spelling:
     """The spelling that matters: that of the newest requested release."""
     provider, name = _provider(problem, requested), requested.framework
     releases = requested_releases(problem.matrix, requested)
-    found = (problem.matrix.spellings.get((name, provider, row.version)) for row in releases)
+    found = (problem.matrix.frameworks[name].spellings.get((provider, row.version)) for row in releases)
     return next((row for row in found if row), problem.matrix.frameworks[name].providers[provider][0])
 
 

@@ -25,6 +25,7 @@ _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULT
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
 _CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
+_STAMPED_DOWNLOADS = re.compile(r"^    envgen-downloads: (.*(?:\n      .*)*)", re.MULTILINE)
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
@@ -68,9 +69,7 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     Parses only the metadata and hashes the packages. Raises BadInput for a lock that has a merge conflict, is truncated, or was
     changed by hand.
     """
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
+    _unmerged(text, shown)
     head, body, rest = text.partition(_BODY)
     if not body or not text.endswith("\n"):
         raise _broken("this lock is truncated", _line(text, len(text), shown))
@@ -117,6 +116,14 @@ def _line(text: str, offset: int, shown: str) -> Address:
     return Address(shown, text.count("\n", 0, offset) + 1, 1)
 
 
+def _unmerged(text: str, shown: str) -> None:
+    """Raise BadInput where a lock has git's conflict markers."""
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        hint = "take one side with `git checkout --ours FILE`, then run `envgen lock`; `envgen init --git` has git merge locks"
+        raise BadInput("this lock has an unresolved merge conflict", where=_line(text, conflict.start(), shown), hint=hint)
+
+
 def _broken(what: str, where: object) -> BadInput:
     return BadInput(what, where=where, hint="restore it with `git checkout -- FILE`, or delete it and run `envgen lock`")
 
@@ -130,6 +137,18 @@ def _metadata(head: str, shown: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise _broken("this lock has no metadata", Address(shown, 1, 1))
     return found
+
+
+def downloads_of(text: str) -> dict[Platform, Download]:
+    """What each platform downloads, as the stamp says; of a lock without a stamp nothing. The head of the file is enough."""
+    told = _STAMPED_DOWNLOADS.search(text)
+    rows = _DOWNLOADS.findall(" ".join(told[1].split())) if told else ()
+    return {platform: Download(int(count), int(size), exact=not bound) for platform, count, bound, size in rows}
+
+
+def is_ours(text: str) -> bool:
+    """Whether a lock has the stamp of envgen."""
+    return _SEAL.search(text) is not None
 
 
 def urls(text: str) -> list[str]:
@@ -146,12 +165,10 @@ def read_lock(text: str, shown: str) -> Lock:
     Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
     truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
-    conflict = _CONFLICT.search(text)
-    if conflict:
-        raise _broken("this lock has an unresolved merge conflict", _line(text, conflict.start(), shown))
+    _unmerged(text, shown)
     reader = _Reader(shown)
     head, body, rest = text.partition(f"{_BODY}\n")
-    plain = _plain(rest, head.count("\n") + 3, shown) if body else None
+    plain = plain_packages(rest, head.count("\n") + 3, shown) if body else None
     top = reader.mapping(_root(head if plain else text, shown))
     version = reader.text(top, "version", reader.top)
     if version != "1":
@@ -169,7 +186,7 @@ def read_lock(text: str, shown: str) -> Lock:
         Lock(
             shown=shown,
             format="conda-lock 1",
-            environment=_named(text),
+            environment=environment_name(text),
             packages=packages,
             channels=channels,
             intact=_intact(text),
@@ -202,7 +219,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _named(text: str) -> str:
+def environment_name(text: str) -> str:
     """The environment's name in the comment that envgen writes at the top; "" without one."""
     found = _NAMED.search(text)
     return found[1] if found else ""
@@ -225,7 +242,7 @@ _ENTRY = re.compile(
 )
 
 
-def _plain(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
+def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
     """The packages of a list in exactly that spelling, each with its category, five times as fast as YAML; else None."""
     found = []
     at = 0

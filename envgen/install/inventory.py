@@ -32,7 +32,10 @@ _STATES: dict[PrefixState, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryRow:
-    """One target of a project; `prefix` is "" if it is not installed. `damaged` are the files that are missing or changed."""
+    """One target of a project; `prefix` is "" if it is not installed. `damaged` are the files that are missing or changed.
+
+    `stale` is why its lock is not what its inputs make now, "" if it is that, or nobody asked.
+    """
 
     project: str
     target: str
@@ -40,6 +43,7 @@ class InventoryRow:
     state: PrefixState
     prefix: str = ""
     damaged: tuple[str, ...] = ()
+    stale: str = ""
 
 
 def rows(layout: Layout, projects: Sequence[str] = ()) -> tuple[InventoryRow, ...]:
@@ -79,9 +83,13 @@ def _rows(layout: Layout, project: str, target: str) -> Iterator[InventoryRow]:
 
 def as_table(found: Sequence[InventoryRow]) -> Table:
     """The rows as a table."""
-    cells = ((row.project, row.target, "yes" if row.locked else "no", _said(row), row.prefix or "-") for row in found)
+    cells = ((row.project, row.target, _locked(row), _said(row), row.prefix or "-") for row in found)
     headings = ("project", "target", "locked", "installed", "where")
     return table(headings, cells, fold=headings)
+
+
+def _locked(row: InventoryRow) -> str:
+    return "stale" if row.stale else "yes" if row.locked else "no"
 
 
 def _said(row: InventoryRow) -> str:

@@ -15,7 +15,7 @@ from envgen.model.run import Stamp
 from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
 
-_BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
+BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
 PYTHON = "python"
 
 
@@ -112,7 +112,7 @@ def stamped(resolution: Resolution) -> dict[str, str]:
 
 
 def _older(resolution: Resolution, choice: Choice) -> dict[str, str]:
-    name, target = f"{choice.release.framework}{_BUILD}", resolution.target
+    name, target = f"{choice.release.framework}{BUILD}", resolution.target
     if not (choice.elsewhere or target.by_platform):
         return {name: str(choice.variant)} if choice.variant != target.cuda else {}
     older = (platform for platform in resolution.platforms if choice.on(platform) != target.on(platform).cuda)
@@ -121,11 +121,11 @@ def _older(resolution: Resolution, choice: Choice) -> dict[str, str]:
 
 def framework_of(name: str) -> str:
     """The framework, or `python`, that a name in a stamp is about."""
-    return name.partition(_BUILD)[0]
+    return name.partition(BUILD)[0]
 
 
 def is_chosen(stamp: Stamp, choice: Choice, target: Target, platform: Platform) -> bool:
     """Whether a choice is the one that a stamp records for its framework, on one platform of a target."""
     name = choice.release.framework
-    build = stamp.chosen.get(f"{name}{_BUILD}-{platform}", stamp.chosen.get(f"{name}{_BUILD}", str(target.on(platform).cuda)))
+    build = stamp.chosen.get(f"{name}{BUILD}-{platform}", stamp.chosen.get(f"{name}{BUILD}", str(target.on(platform).cuda)))
     return (stamp.chosen.get(name), build) == (str(choice.release.version), str(choice.on(platform)))

@@ -41,6 +41,20 @@ def diagnose(
     )
 
 
+def with_stale(found: Diagnosis, stale: Mapping[tuple[str, str], str]) -> Diagnosis:
+    """A diagnosis that says of each stale lock, by (project, target), why it is stale."""
+
+    def told(project: str, row: Fit) -> Fit:
+        why = stale.get((project, row.target))
+        if why is None:
+            return row
+        again = f"lock it again: envgen lock {project} --target {row.target}"
+        return replace(row, cautions=(*row.cautions, f"its lock is stale: {why}"), fixes=(*row.fixes, again))
+
+    checkups = (replace(one, fits=tuple(told(one.project, row) for row in one.fits)) for one in found.checkups)
+    return replace(found, checkups=tuple(checkups))
+
+
 def _known(machine: Machine, matrix: Matrix) -> Machine:
     """The machine with what gpus.yaml knows of its GPUs: whether they are for data centres."""
 

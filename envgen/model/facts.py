@@ -159,7 +159,7 @@ class Code:
         return here and provider == self.provider and release in self.releases and cuda in self.cuda
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Framework:
     """A matrix file: releases, newest first, the spelling of each provider, and what of theirs is left out."""
 
@@ -172,10 +172,21 @@ class Framework:
     import_name: str = ""  # what Python imports for it; every loaded framework has one
     companion_of: str = ""  # the framework that its builds were compiled against; "" for none
 
-    @property
+    @cached_property
     def stated(self) -> frozenset[frozenset[Variant]]:
         """Everything that a row of its builds states as a variant."""
         return frozenset(span for release in self.releases for build in release.builds for span in build.stated)
+
+    @cached_property
+    def pythons(self) -> frozenset[Version]:
+        """Every Python minor that one of its builds was made for."""
+        return frozenset[Version]().union(*(build.pythons for release in self.releases for build in release.builds))
+
+    @cached_property
+    def spellings(self) -> Mapping[tuple[str, Version], Spelling]:
+        """How each of its releases is requested, by provider and version; no entry where no row of the provider covers it."""
+        rows = ((provider, release.version) for provider in self.providers for release in self.releases)
+        return {row: spelling for row in rows if (spelling := self.spelling(*row))}
 
     @property
     def built(self) -> frozenset[Variant]:
@@ -302,17 +313,6 @@ class Matrix:
     withdrawn: Withdrawals = field(default_factory=dict)
 
     @cached_property
-    def spellings(self) -> Mapping[tuple[str, str, Version], Spelling]:
-        """How each release is requested: by framework, provider and version; no entry where no row of the provider covers it."""
-        return {
-            (framework.name, provider, release.version): spelling
-            for framework in self.frameworks.values()
-            for provider in framework.providers
-            for release in framework.releases
-            if (spelling := framework.spelling(provider, release.version))
-        }
-
-    @cached_property
     def hosts(self) -> tuple[str, ...]:
         """Every framework that is not a companion of another."""
         return tuple(name for name, framework in self.frameworks.items() if not framework.companion_of)
@@ -326,5 +326,4 @@ class Matrix:
     @cached_property
     def pythons(self) -> frozenset[Version]:
         """Every Python minor that some build was made for."""
-        builds = (build for framework in self.frameworks.values() for release in framework.releases for build in release.builds)
-        return frozenset[Version]().union(*(build.pythons for build in builds))
+        return frozenset[Version]().union(*(framework.pythons for framework in self.frameworks.values()))

@@ -40,7 +40,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something a check found: which rule, about which package, what it means, and what brought the package there."""
+    """Something a check found: which rule, about which package, what it means, and what brought the package there.
+
+    `project` and `target` say whose lock it is about, and `fix` is the command that ends it, where the check knows them.
+    """
 
     rule: str
     severity: Severity  # an error makes the check fail
@@ -49,6 +52,14 @@ class Finding:
     text: str
     chain: tuple[str, ...] = ()  # from a package that nothing depends on, down to this one
     at: Address | None = None
+    project: str = ""
+    target: str = ""
+    fix: str = ""
+
+    @property
+    def environment(self) -> str:
+        """`vision-cu126`, or the project alone; "" where it is about neither."""
+        return "-".join(filter(None, (self.project, self.target)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

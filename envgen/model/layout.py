@@ -10,6 +10,9 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.regular import regular_text
 
 SPEC, VIRTUAL, LOCK = "environment.yml", "virtual-packages.yml", "conda-lock.yml"
+PROJECT = "project.yaml"
+FILES = (SPEC, VIRTUAL, LOCK)
+"""What envgen writes for a target, in the order in which it is written."""
 TEMPLATE = "environment.yml.j2"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _RESERVED = {"index"}
@@ -59,7 +62,7 @@ class Layout:
         return self.environments / ".writer.envgen-lock"
 
     def project(self, name: str) -> Path:
-        return self.inside(self.environments / checked_name("project", name) / "project.yaml")
+        return self.inside(self.environments / checked_name("project", name) / PROJECT)
 
     def target(self, project: str, target: str) -> Path:
         return self.inside(self.environments / checked_name("project", project) / checked_name("target", target))
@@ -83,7 +86,7 @@ class Layout:
 
     def projects(self) -> tuple[str, ...]:
         """Names of the projects under this root, sorted."""
-        found = (path for path in self.environments.glob("*/project.yaml") if not self._link_out(path))
+        found = (path for path in self.environments.glob(f"*/{PROJECT}") if not self._link_out(path))
         return tuple(sorted(path.parent.name for path in found))
 
     def locks(self) -> tuple[Path, ...]:
@@ -132,3 +135,30 @@ def starter() -> Path:
     """The matrices and templates that `envgen init` copies: inside the wheel, or the checkout that this code runs from."""
     package = Path(__file__).parents[1]
     return package / "starter" if (package / "starter").is_dir() else package.parent
+
+
+def lock_project(path: str) -> str:
+    """The project of a lock that is in its place below a repository, by its path with forward slashes; "" for any other lock."""
+    parts = path.split("/")
+    placed = len(parts) > 3 and parts[-1] == LOCK and parts[-4] == "environments"
+    return "/".join((*parts[:-4], parts[-3])) if placed else ""
+
+
+def lock_name(path: str) -> str:
+    """The project and the target of such a lock, `vision/cu126`; the path of any other."""
+    project = lock_project(path)
+    return f"{project}/{path.split('/')[-2]}" if project else path
+
+
+def place_in_repository(path: str) -> tuple[str, str]:
+    """The folder of a repository, "" or "sub/", and the path below it of one of its files; ("", "") for a file of none."""
+    for folder in ("environments", "matrices", "templates"):
+        before, found, after = f"/{path}".rpartition(f"/{folder}/")
+        if found:
+            return f"{before[1:]}/" if before else "", f"{folder}/{after}"
+    return "", ""
+
+
+def is_input(path: str) -> bool:
+    """Whether a file below a repository is one that people write: a project, facts, or a template."""
+    return path.startswith(("matrices/", "templates/")) or (path.count("/") == 2 and path.endswith(f"/{PROJECT}"))

@@ -11,6 +11,7 @@ from packaging.version import Version
 from envgen.model.dates import ExcludeNewer
 from envgen.model.facts import Address, Platform, Reason, Target
 from envgen.model.gpu import Gpu
+from envgen.model.limits import BudgetLimits, LicenseLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,8 @@ class Project:
     template: str
     addresses: Mapping[str, Address]  # key of the file -> where it is written
     pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
+    budget: BudgetLimits = field(default_factory=BudgetLimits)  # what a platform of a target may download
+    licenses: LicenseLimits = field(default_factory=LicenseLimits)
     notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
 
     def for_target(self, name: str) -> Project:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix
 from envgen.model.project import Project
 from envgen.project.dates import date_addresses, exclude_newer_of
 from envgen.project.draft import Draft
+from envgen.project.limits_schema import budget_of, licenses_of
 from envgen.project.newest import completed
 from envgen.project.schema import ProjectFile
 from envgen.project.sections import Sections
@@ -48,7 +50,13 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         driver=sections.driver(file),
         gpus=gpus,
         align=file.align,
+<<<<<<< HEAD
         exclude_newer=exclude_newer_of(document, file.exclude_newer, file.channels),
+=======
+        exclude_newer=file.exclude_newer,
+        budget=budget_of(file.budget),
+        licenses=licenses_of(file.licenses),
+>>>>>>> main
         template=file.template,
         addresses={
             "": document.at(),
@@ -58,4 +66,14 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         },
         notes=(*python.notes, *gpu_notes),
     )
-    return completed(matrix, Draft(project, (*targets.items, *cuda.items), aliases))
+    found = completed(matrix, Draft(project, (*targets.items, *cuda.items), aliases))
+    _check_budget(found, document)
+    return found
+
+
+def _check_budget(project: Project, document: Document) -> None:
+    """Raise BadInput where the budget names a target that the project does not have."""
+    names = {name for row in project.targets for name in (row.name, *row.others)}
+    for name, _ in project.budget.targets:
+        if name not in names:
+            raise BadInput(f"budget: no target `{name}`", where=document.at("budget", name), hint=closest(name, names))

@@ -19,7 +19,12 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
+<<<<<<< HEAD
 from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText, Written
+=======
+from envgen.project.limits_schema import BudgetRows, LicensesRow
+from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText
+>>>>>>> main
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 OWN_CUDA_HINT = 'write "12.9", or {linux-64: "12.9", win-64: "12.8"}, or none'
@@ -231,4 +236,8 @@ class ProjectFile(FileModel):
         alias="exclude-newer",
         description="Use the channels as they were on a date: 2026-06-01, or a mapping with other dates for channels and packages.",
     )
+    budget: BudgetRows = Field(
+        default={}, description="What a platform of a target may download: '4 GB', or targets and `default` with a size each."
+    )
+    licenses: LicensesRow | None = Field(default=None, description="The licences that packages may have.")
     template: Text = Field(default=TEMPLATE, description="The template in templates/ for environment.yml.")

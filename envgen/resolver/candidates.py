@@ -13,19 +13,7 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
-from envgen.model.facts import (
-    Build,
-    Code,
-    Framework,
-    Matrix,
-    Need,
-    Platform,
-    Reason,
-    Release,
-    Target,
-    Variant,
-    variant_text,
-)
+from envgen.model.facts import Build, Code, Framework, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
 from envgen.model.requested import is_left_out, provider_of
@@ -77,6 +65,16 @@ class Candidate:
         return f"{' or '.join(texts)}{' for the same CUDA' if self.choice.spelling.same_cuda and self.choice.variant else ''}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InCell:
+    """What a choice has for one cell: the Pythons of its builds, those that no constraint refuses, and as for a Candidate."""
+
+    built: frozenset[Version]
+    pythons: frozenset[Version]
+    cudnn: Mapping[_Place, frozenset[int]]
+    needs: Mapping[_Place, frozenset[tuple[Need, ...]]]
+
+
 class Candidates:
     """The candidates of one project, found when they are first asked for.
 
@@ -90,9 +88,9 @@ class Candidates:
         self.pythons = minors_in(project.python, matrix.pythons)
         self.requested = {requested.framework: requested_releases(matrix, requested) for requested in project.frameworks}
         self.places = {
-            (name, release.version): place
-            for name in matrix.frameworks
-            for place, release in enumerate(matrix.frameworks[name].releases)
+            (requested.framework, release.version): place
+            for requested in project.frameworks
+            for place, release in enumerate(matrix.frameworks[requested.framework].releases)
         }
         self._ranges = version_ranges(matrix, project)
         self._told_by_build = {
@@ -100,6 +98,7 @@ class Candidates:
         }
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
+        self._cells: dict[tuple[str, Platform, Variant, str, Version], _InCell | Reason] = {}
 
     def frameworks(self, target: Target) -> tuple[RequestedFramework, ...]:
         """The frameworks of the project that a target gets."""
@@ -186,7 +185,7 @@ class Candidates:
     ) -> Choice | Reason:
         """The choice of a release, or why its provider cannot serve it to this project."""
         framework = requested.framework
-        spelling = self.matrix.spellings.get((framework, provider, release.version))
+        spelling = self.matrix.frameworks[framework].spellings.get((provider, release.version))
         if spelling is None:
             return Reason(f"{framework} {release.version} is not published by {provider}", release.at)
         missing = [channel for channel in spelling.channels if channel not in self.project.channels]
@@ -201,24 +200,41 @@ class Candidates:
 
     def _candidate(self, choice: Choice, cells: tuple[Cell, ...]) -> Candidate | Obstacle:
         """The candidate, or the obstacle to it."""
-        at = choice.release.at
         left, majors, needs = self.pythons, dict[_Place, frozenset[int]](), dict[_Place, frozenset[tuple[Need, ...]]]()
         for cell in cells:
-            rows = builds_for(choice, cell)
-            if not rows:
-                reason = Reason(f"{named(choice)} has no {variant_text(choice.on(cell.platform))} build for {cell.platform}", at)
-                return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
-            mixed = self._no_common_code(choice, cell)
-            if mixed:
-                return Obstacle(reason=mixed, target=cell.target.name, platform=cell.platform, release=at)
-            built = left.intersection(chain.from_iterable(row.pythons for row in rows))
-            left = pythons_left(cell, _known(choice, cell), built)
-            if not left:
-                reason = self._no_python(choice, cells, cell, built)
-                return Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=at)
-            majors.update(_linked(rows, cell.platform))
-            needs.update(_needed(rows, cell.platform))
+            here = self._in_cell(choice, cell)
+            if isinstance(here, _InCell) and not left & here.pythons:
+                here = self._no_python(choice, cells, cell, left & here.built)
+            if isinstance(here, Reason):
+                return Obstacle(reason=here, target=cell.target.name, platform=cell.platform, release=choice.release.at)
+            left &= here.pythons
+            majors.update(here.cudnn)
+            needs.update(here.needs)
         return Candidate(choice=choice, pythons=left, cudnn=majors, needs=needs)
+
+    def _in_cell(self, choice: Choice, cell: Cell) -> _InCell | Reason:
+        """What a choice has for one cell, or why no build of it serves the cell; worked out once."""
+        framework, version = choice.release.framework, choice.release.version
+        key = (cell.target.name, cell.platform, choice.on(cell.platform), framework, version)
+        if key not in self._cells:
+            self._cells[key] = self._found_in_cell(choice, cell)
+        return self._cells[key]
+
+    def _found_in_cell(self, choice: Choice, cell: Cell) -> _InCell | Reason:
+        rows = builds_for(choice, cell)
+        if not rows:
+            what = f"{named(choice)} has no {variant_text(choice.on(cell.platform))} build for {cell.platform}"
+            return Reason(what, choice.release.at)
+        mixed = self._no_common_code(choice, cell)
+        if mixed:
+            return mixed
+        built = self.pythons.intersection(chain.from_iterable(row.pythons for row in rows))
+        return _InCell(
+            built=built,
+            pythons=pythons_left(cell, _known(choice, cell), built),
+            cudnn=_linked(rows, cell.platform),
+            needs=_needed(rows, cell.platform),
+        )
 
     def _no_common_code(self, choice: Choice, cell: Cell) -> Reason | None:
         """That each GPU has a build, but no build has code for all; None where one has, or where a GPU has none at all."""
@@ -287,8 +303,10 @@ def _any_goes(companions: Iterable[Candidate], host: Candidate, cell: Cell) -> b
     return any(row.goes_with((cell.platform, python), known, chosen) for row in companions for python in row.pythons & host.pythons)
 
 
-def _needed(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset[tuple[Need, ...]]]:
+def _needed(rows: Sequence[Build], platform: Platform) -> dict[_Place, frozenset[tuple[Need, ...]]]:
     """What each build needs, for each Python that they are for; no entry where one of the builds needs nothing."""
+    if not any(row.needs for row in rows):
+        return {}
     found: dict[_Place, set[tuple[Need, ...]]] = {}
     for row in rows:
         for python in row.pythons:
@@ -296,8 +314,10 @@ def _needed(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset
     return {place: frozenset(needs) for place, needs in found.items() if () not in needs}
 
 
-def _linked(rows: Iterable[Build], platform: Platform) -> dict[_Place, frozenset[int]]:
+def _linked(rows: Sequence[Build], platform: Platform) -> dict[_Place, frozenset[int]]:
     """The cuDNN majors of builds, for each Python that they are for; no entry where one of the builds links none."""
+    if not any(row.cudnn for row in rows):
+        return {}
     found: dict[_Place, set[int | None]] = {}
     for row in rows:
         for python in row.pythons:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -109,12 +109,14 @@ def cell_of(matrix: Matrix, project: Project, target: Target, platform: Platform
     known = known_of(matrix, project, target, platform)
     gpus = tuple(gpu for gpu in project.gpus if target.cuda and gpu.on(platform))
     undecided, unsatisfiable = [], next(_hardware_reasons(matrix, project, target, platform), None)
-    others = matrix.frameworks.keys() - {requested.framework for requested in project.frameworks}
+    absent = matrix.frameworks.keys() - {requested.framework for requested in project.frameworks} - known.keys()
     for constraint in (*matrix.constraints, *_relevant(matrix, known)):
+        if any(condition.axis in absent for condition in constraint.when):
+            continue
         verdict = holds(constraint, known)
         if verdict is False and not constraint.warn:
             unsatisfiable = unsatisfiable or Reason(violation_text(constraint, known), constraint.at)
-        elif _may_change(constraint, known) and _may_apply(constraint.when, known, others):
+        elif _may_change(constraint, known) and _may_apply(constraint.when, known):
             undecided.append(constraint)
     return Cell(
         target=target,
@@ -164,9 +166,8 @@ def _may_change(constraint: Constraint, known: Known) -> bool:
     return any(condition.axis not in known for condition in (*constraint.when, *constraint.need))
 
 
-def _may_apply(when: Iterable[Condition], known: Known, others: Collection[str]) -> bool:
-    """Whether conditions may hold; those on frameworks that the project does not request never do."""
-    return all(fulfilled(condition, known) if condition.axis in known else condition.axis not in others for condition in when)
+def _may_apply(when: Iterable[Condition], known: Known) -> bool:
+    return all(condition.axis not in known or fulfilled(condition, known) for condition in when)
 
 
 # --- what a choice means for a cell ---------------------------------------------------------------------------------------

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from packaging.version import Version
 
-from envgen import __version__
 from envgen.model.facts import driver_text
 from envgen.model.findings import Finding, Verified
+from envgen.outputs import FindingAt, github, sarif
 from envgen.table import grouped
 from envgen.verify.check import RULES
-
-_BRACKETS = re.compile(r"[\\\[\]]")  # SARIF 2.1.0, 3.11.6: in a message, text in brackets is a link
 
 
 def verdict(item: Verified) -> str:
@@ -111,56 +107,15 @@ def _finding(found: Finding) -> dict[str, Any]:
 
 
 def verify_sarif(items: Iterable[Verified]) -> str:
-    """SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/), as code hosts read it for pull requests."""
-    order = {rule.name: place for place, rule in enumerate(RULES)}
-    results = [_result(item, found, order[found.rule]) for item in items for found in item.findings]
-    rules = [
-        {
-            "id": rule.name,
-            "shortDescription": {"text": rule.because},
-            "help": {"text": f"docs/verify.md, section {rule.name}"},
-            "defaultConfiguration": {"level": rule.severity},
-        }
-        for rule in RULES
-    ]
-    driver = {"name": "envgen", "version": __version__, "rules": rules}
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    schema = "https://json.schemastore.org/sarif-2.1.0.json"
-    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
-
-
-def _result(item: Verified, found: Finding, place: int) -> dict[str, Any]:
-    file = found.at.file if found.at else item.lock.shown
-    region = {"startLine": found.at.line, "startColumn": found.at.column} if found.at else {"startLine": 1}
-    return {
-        "ruleId": found.rule,
-        "ruleIndex": place,
-        "level": found.severity,
-        "message": {"text": _BRACKETS.sub(r"\\\g<0>", _sentence(found))},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}, "region": region}}],
-        "partialFingerprints": {"envgen/v1": f"{found.rule}:{found.platform}:{found.package.split(' ')[0]}"},
-    }
-
-
-def _sentence(found: Finding) -> str:
-    chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
-    return f"{found.platform}: {': '.join(filter(None, (found.package, found.text)))}{chain}"
+    """SARIF 2.1.0, as code hosts read it for pull requests."""
+    return sarif(_placed(items), RULES, {rule.name: f"docs/verify.md, section {rule.name}" for rule in RULES})
 
 
 def verify_github(items: Iterable[Verified]) -> str:
     """Workflow commands: one annotation for each finding, at its line."""
-    return "\n".join(_annotation(item, found) for item in items for found in item.findings)
+    return github(_placed(items))
 
 
-def _annotation(item: Verified, found: Finding) -> str:
-    file, line = (found.at.file, found.at.line) if found.at else (item.lock.shown, 1)
-    where = f"file={_property(file)},line={line},title={_property(f'envgen {found.rule}')}"
-    return f"::{found.severity} {where}::{_data(_sentence(found))}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _placed(items: Iterable[Verified]) -> list[FindingAt]:
+    """Every finding and the file that it is about."""
+    return [(found, found.at.file if found.at else item.lock.shown) for item in items for found in item.findings]

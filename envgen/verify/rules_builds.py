@@ -98,7 +98,7 @@ def _provider(case: Case, package: LockedPackage, framework: str) -> tuple[str, 
     version = parsed(package.version)
     facts = case.matrix.frameworks.get(framework)
     for provider in facts.providers if facts and version and package.manager == "conda" else ():
-        spelling = case.matrix.spellings.get((framework, provider, version)) if version else None
+        spelling = case.matrix.frameworks[framework].spellings.get((provider, version)) if version else None
         specs = [spec.rpartition("::")[2].split() for spec in spelling.cpu] if spelling else []
         if spelling and any(words[0] == package.name and matches(words[2], package.build) for words in specs if len(words) > 2):
             return provider, spelling

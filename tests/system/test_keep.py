@@ -346,7 +346,7 @@ def test_locks_that_are_missing_or_damaged_are_named(site: Workspace) -> None:
     (site.root / "environments/p/cpu/environment.yml").unlink()
     assert "p-cpu: environment.yml is missing" in run(site, "lock", "--check", status=1).out
     (site.root / "environments/p/cpu/conda-lock.yml").unlink()
-    assert "p-cpu: there is no lock that envgen wrote" in run(site, "lock", "--check", status=1).out
+    assert "p-cpu: there is no lock of target cpu" in run(site, "lock", "--check", status=1).out
     path = site.root / "environments/p/cu126/conda-lock.yml"
     path.write_text(path.read_text(encoding="utf-8").replace("version: 2.2.6", "version: 2.2.7"), encoding="utf-8")
     assert "p-cu126: the packages of this lock were changed" in run(site, "lock", "--check", status=1).out

@@ -49,6 +49,7 @@ def stopped(one: Explained, pin: str) -> tuple[str, list[str]]:
 # --- laws -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", REAL_PROJECTS)
 def test_what_would_be_better_is_refused_by_the_oracle_too(explain: Explain, name: str) -> None:
     """A better release for one target is either outside of the wish, or impossible, or costs something that counts more."""

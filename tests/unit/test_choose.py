@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+import pytest
 import rattler
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,6 +152,7 @@ def made(folder: str, rows: Iterable[Row]) -> MadeUpIndex:
     return write_channel(Path(folder), list(rows))
 
 
+@pytest.mark.thorough
 def test_the_choice_is_the_best_of_all_that_solve_on_made_up_channels() -> None:
     seen: Counter[str] = Counter()
 

@@ -102,10 +102,16 @@ def questions(matrix: Matrix) -> st.SearchStrategy[Query]:
     ).map(lambda query: replace(query, latest=latest_driver(matrix, query.driver) if query.driver else None))
 
 
+@pytest.fixture(scope="module")
+def groups(real: Matrix) -> list[BuildGroup]:
+    """Every group of builds of the facts."""
+    return list(build_groups(real, real.frameworks))
+
+
 @pytest.mark.parametrize("kind", ["real", "small", "odd"])
-def test_a_cell_is_in_exactly_when_the_resolver_takes_its_build(kind: str, real: Matrix) -> None:
+def test_a_cell_is_in_exactly_when_the_resolver_takes_its_build(kind: str, real: Matrix, groups: list[BuildGroup]) -> None:
     matrix = {"real": real, "small": small_matrix(), "odd": odd_matrix()}[kind]
-    everywhere = list(build_groups(matrix, matrix.frameworks))
+    everywhere = groups if matrix is real else list(build_groups(matrix, matrix.frameworks))
 
     @examples(500)
     @given(st.sampled_from(everywhere), questions(matrix))
@@ -121,7 +127,7 @@ def test_a_cell_is_in_exactly_when_the_resolver_takes_its_build(kind: str, real:
     law()
 
 
-def test_every_build_of_the_matrices_has_its_cell_and_nothing_else_has_one(real: Matrix) -> None:
+def test_every_build_of_the_matrices_has_its_cell_and_nothing_else_has_one(real: Matrix, groups: list[BuildGroup]) -> None:
     built = {
         (release.framework, release.version, build.provider, variant, platform)
         for framework in real.frameworks.values()
@@ -130,15 +136,13 @@ def test_every_build_of_the_matrices_has_its_cell_and_nothing_else_has_one(real:
         for variant in build.variants
         for platform in build.platforms
     }
-    found = [
-        (s.release.framework, s.release.version, s.provider, s.variant, s.platform) for s in build_groups(real, real.frameworks)
-    ]
+    found = [(s.release.framework, s.release.version, s.provider, s.variant, s.platform) for s in groups]
     assert len(found) == len(set(found))
     assert set(found) == built
 
 
-def test_a_build_serves_exactly_the_newer_targets_that_the_resolver_gives_it(real: Matrix) -> None:
-    built = [site for site in build_groups(real, real.frameworks) if site.variant]
+def test_a_build_serves_exactly_the_newer_targets_that_the_resolver_gives_it(real: Matrix, groups: list[BuildGroup]) -> None:
+    built = [site for site in groups if site.variant]
     pairs = [(site, target) for site in built for target in real.targets.values() if target.cuda and target.cuda > site.variant]
 
     @examples(200)
@@ -215,9 +219,13 @@ def test_a_version_is_in_a_range_exactly_when_its_place_is(texts: list[str], ver
 # --- words ----------------------------------------------------------------------------------------------------------------
 
 
-def ask(matrix: Matrix, *frameworks: str, **words: object) -> tuple[tuple[GridCell, ...], Query]:
+def query(matrix: Matrix, *frameworks: str, **words: object) -> Query:
     given = {"driver": None, "gpus": (), "python": None, "platform": "linux-64", **words}
-    question = parse_query(matrix, frameworks, **given)  # type: ignore[arg-type]
+    return parse_query(matrix, frameworks, **given)  # type: ignore[arg-type]
+
+
+def ask(matrix: Matrix, *frameworks: str, **words: object) -> tuple[tuple[GridCell, ...], Query]:
+    question = query(matrix, *frameworks, **words)
     return grid(matrix, question), question
 
 
@@ -228,25 +236,26 @@ def test_what_cannot_be_asked_is_said_with_a_suggestion(real: Matrix) -> None:
         ({"python": "3.12.4"}, "3.12"),
         ({"platform": "linux64"}, "did you mean `linux-64`?"),
     ):
-        error = refused(lambda words=words: ask(real, **words))
+        error = refused(lambda words=words: query(real, **words))
         assert error is not None and message in error.hint
-    error = refused(lambda: ask(real, "pytorhc"))
+    error = refused(lambda: query(real, "pytorhc"))
     assert error is not None and error.hint == "did you mean `pytorch`?"
 
 
 def test_a_model_is_known_in_any_case_and_a_capability_as_well(real: Matrix) -> None:
-    question = ask(real, gpus=("rtx 4090", "7.0", "RTX 4090"))[1]
+    question = query(real, gpus=("rtx 4090", "7.0", "RTX 4090"))
     assert [(gpu.name, str(gpu.capability)) for gpu in question.gpus] == [("RTX 4090", "8.9"), ("compute capability 7.0", "7.0")]
 
 
+@pytest.mark.thorough
 def test_a_table_is_as_wide_as_the_terminal_and_has_every_mark(real: Matrix) -> None:
     wrong: list[object] = []
     for words in ({}, {"driver": "535", "gpus": ("V100",), "python": "3.11"}, {"driver": "340"}):
-        cells, query = ask(real, **words)
+        cells, question = ask(real, **words)
         for everything in (False, True):
-            every = marks(table.grid_text(cells, query, 1000, everything=everything))
+            every = marks(table.grid_text(cells, question, 1000, everything=everything))
             for width in (60, 80, 100, 120, 200):
-                text = table.grid_text(cells, query, width, everything=everything)
+                text = table.grid_text(cells, question, width, everything=everything)
                 long = [line for line in text.splitlines() if len(line) > width and max(map(len, line.split())) <= width - 13]
                 wrong += [(words, everything, width, line) for line in long]
                 wrong += [(words, everything, width, "other marks")] if marks(text) != every else []
@@ -317,9 +326,9 @@ def test_a_framework_without_a_build_for_a_platform_is_named(real: Matrix) -> No
 
 
 def test_a_bare_branch_is_any_driver_of_it(real: Matrix) -> None:
-    assert branch_note(ask(real, driver="580")[1]) == "driver 580 is read as any driver 580.x of its branch"
-    assert branch_note(ask(real, driver="580.65.06")[1]) is None
-    assert branch_note(ask(real)[1]) is None
+    assert branch_note(query(real, driver="580")) == "driver 580 is read as any driver 580.x of its branch"
+    assert branch_note(query(real, driver="580.65.06")) is None
+    assert branch_note(query(real)) is None
 
 
 def test_json_holds_every_cell_with_its_reasons_and_their_sources(real: Matrix) -> None:

@@ -116,7 +116,8 @@ def test_a_lock_of_another_tool_has_no_stamp() -> None:
 def test_a_merge_conflict_is_named_with_its_line(mark: str) -> None:
     text = lock().replace("- name: old", f"{mark}\n- name: old")
     line = text.splitlines().index(mark) + 1
-    assert refusal(text) == f"f.yml:{line}:1: this lock has an unresolved merge conflict{HINT}"
+    hint = "take one side with `git checkout --ours FILE`, then run `envgen lock`; `envgen init --git` has git merge locks"
+    assert refusal(text) == f"f.yml:{line}:1: this lock has an unresolved merge conflict\n\nhint: {hint}"
 
 
 def test_every_shorter_lock_is_refused() -> None:

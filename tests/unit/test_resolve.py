@@ -311,6 +311,7 @@ def test_the_answer_is_the_oracles_where_platforms_have_builds_for_different_min
     assert_exact(*world)
 
 
+@pytest.mark.thorough
 def test_the_worlds_are_neither_all_possible_nor_all_impossible() -> None:
     """What the tests below are worth: enough worlds with an answer, with several targets, with a dropped platform, with older builds."""
     seen: Counter[str] = Counter()

@@ -106,6 +106,7 @@ def addressed(error: object) -> bool:
     )
 
 
+@pytest.mark.thorough
 @examples(150)
 @given(spoiled())
 @example(("gpus.yaml", b"[" * 300_000))
@@ -324,6 +325,7 @@ def test_a_matrix_of_ten_megabytes_is_refused_at_once(tmp_path: Path, text: str)
     assert seconds < 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", [_large(990_000), "[" * 990_000, "framework: beta\nreleases:\n" + "- 1\n" * 240_000], ids=["valid", "brackets", "rows"])  # fmt: skip
 def test_the_largest_matrix_is_read_or_refused_within_seconds(tmp_path: Path, text: str) -> None:
     """Measured: 1 s, at once, 4 s; the bound is for a machine under load."""

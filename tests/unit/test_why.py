@@ -461,6 +461,7 @@ def test_what_people_bring_is_answered_by_what_they_asked_for_and_by_something_t
     assert all(given[change].startswith(versions) for change, versions in out.items())
 
 
+@pytest.mark.thorough
 def test_many_conflicts_at_once_still_have_a_repair_that_gives_up_little(real: Matrix) -> None:
     """Cards that no CUDA has code for together, a driver that is too old, and releases, Pythons and targets that do not meet."""
     frameworks = "{pytorch: {version: '2.3.*', with: [torchvision]}, tensorflow: '2.14.*', jax: '0.4.34'}"

@@ -110,7 +110,7 @@ class LintContext:
 
     def spelling(self, release: Release, provider: str) -> Spelling | None:
         """How a release is requested from a provider; None if no row covers it."""
-        return self.matrix.spellings.get((release.framework, provider, release.version))
+        return self.matrix.frameworks[release.framework].spellings.get((provider, release.version))
 
     def serves(self, release: Release, provider: str, variants: frozenset[Variant], target: Target) -> bool:
         """Whether builds for some variants can serve a target: made for its CUDA, or for an older minor if the spelling allows."""

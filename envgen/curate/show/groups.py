@@ -97,6 +97,7 @@ def build_groups(matrix: Matrix, frameworks: Iterable[str], platform: Platform |
     """The builds of some frameworks by release, provider, variant and platform; on one platform, or on all."""
     platforms = (platform,) if platform else platforms_of(matrix)
     for framework in (matrix.frameworks[name] for name in frameworks):
+        rules = tuple(_rules(matrix, framework))
         for release in framework.releases:
             for provider in framework.providers:
                 rows = [build for build in release.builds if build.provider == provider]
@@ -104,7 +105,7 @@ def build_groups(matrix: Matrix, frameworks: Iterable[str], platform: Platform |
                     for where in platforms:
                         builds = tuple(build for build in rows if variant in build.variants and where in build.platforms)
                         if builds:
-                            yield _group(matrix, framework, release, builds, variant, where)
+                            yield _group(matrix, framework, release, builds, variant, where, rules)
 
 
 def cpu_then_newest(variants: Iterable[Variant]) -> list[Variant]:
@@ -112,13 +113,25 @@ def cpu_then_newest(variants: Iterable[Variant]) -> list[Variant]:
     return sorted(variants, key=lambda variant: (variant is None, variant or Version("0")), reverse=True)
 
 
+def _rules(matrix: Matrix, framework: Framework) -> Iterator[Constraint]:
+    """The constraints of the matrix that may say something about one framework where no other is requested."""
+    others = matrix.frameworks.keys() - {framework.name}
+    return (rule for rule in matrix.constraints if not any(condition.axis in others for condition in rule.when))
+
+
 def _group(
-    matrix: Matrix, framework: Framework, release: Release, builds: tuple[Build, ...], variant: Variant, platform: Platform
+    matrix: Matrix,
+    framework: Framework,
+    release: Release,
+    builds: tuple[Build, ...],
+    variant: Variant,
+    platform: Platform,
+    rules: Iterable[Constraint],
 ) -> BuildGroup:
     provider = builds[0].provider
     target = next((target for target in matrix.targets.values() if target.cuda == variant), None)
     toolkit = matrix.toolkits.get(variant) if variant else None
-    spelling = matrix.spellings.get((framework.name, provider, release.version))
+    spelling = framework.spellings.get((provider, release.version))
     known = _known(target, variant, platform) | {framework.name: (release.version,), "provider": (provider,) if spelling else ()}
     known |= {BUILD: (variant,)} if variant else {}
     found = [
@@ -126,7 +139,7 @@ def _group(
         *_target(target, builds[0].at, variant, platform),
         *(() if spelling else (_spelling(framework, release, provider),)),
         *((*_driver(toolkit, platform), _code(toolkit)) if toolkit else ()),
-        *_constraints(matrix, toolkit, platform, known),
+        *_constraints(matrix, rules, toolkit, platform, known),
     ]
     return BuildGroup(
         release=release,
@@ -234,10 +247,12 @@ def _code(toolkit: Toolkit) -> BuildConstraint:
     )
 
 
-def _constraints(matrix: Matrix, toolkit: Toolkit | None, platform: Platform, known: Known) -> Iterator[BuildConstraint]:
-    """The constraints of the matrix that can apply."""
-    rules = (rule for rule in matrix.constraints if _can_apply(matrix, rule, known))
-    return (_in_words(by_version(rule, toolkit, platform) if toolkit else rule, known) for rule in rules)
+def _constraints(
+    matrix: Matrix, rules: Iterable[Constraint], toolkit: Toolkit | None, platform: Platform, known: Known
+) -> Iterator[BuildConstraint]:
+    """The constraints that can apply."""
+    applicable = (rule for rule in rules if _can_apply(matrix, rule, known))
+    return (_in_words(by_version(rule, toolkit, platform) if toolkit else rule, known) for rule in applicable)
 
 
 def _can_apply(matrix: Matrix, rule: Constraint, known: Known) -> bool:

@@ -18,26 +18,18 @@ from typing import Any
 from envgen.curate.show.axes import Spans, cuts, spans
 from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.query import Query, platforms_of
-from envgen.files import write_files
+from envgen.files import write_page
 from envgen.matrix.constraints import fulfilled
 from envgen.matrix.hardware import branches, driver_os
 from envgen.model.condition import Condition
-from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, driver_text
-from envgen.model.layout import Layout
-from envgen.model.resolution import RenderedFile
 
-_GENERATOR = '<meta name="generator" content="envgen">'
 _HOLE = re.compile(r"\{\{ ([a-z. -]+) \}\}")
 
 
-def write_page(path: Path, matrix: Matrix, query: Query) -> str:
+def write_grid_page(path: Path, matrix: Matrix, query: Query) -> str:
     """Write the page that opens with a query; returns what was done. Raises BadInput if another file is there already."""
-    if path.exists() and _GENERATOR not in path.read_text(encoding="utf-8", errors="replace"):
-        raise BadInput("exists, and envgen did not write it", where=path, hint="choose another name, or remove the file")
-    text = html(matrix, query)
-    write_files(path.absolute().parent, [RenderedFile(path.name, text)], Layout(Path.cwd()))
-    return f"wrote {path} ({len(text.encode()) // 1000} kB): open it in a browser, or send it"
+    return write_page(path, html(matrix, query))
 
 
 def html(matrix: Matrix, query: Query) -> str:

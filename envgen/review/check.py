@@ -1,0 +1,204 @@
+"""`envgen check`: everything that disagrees in a repository. No solve, no network, no GPU; writes only into the cache.
+
+What was found is remembered by the digest of all that it was found in: a project whose files and facts are unchanged is not read
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envgen.cache import key_of, remembered
+from envgen.matrix.cached import cached_matrix
+from envgen.matrix.files import DEFAULTS, default_text, matrix_texts
+from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
+from envgen.model.findings import Finding
+from envgen.model.layout import FILES, Layout
+
+if TYPE_CHECKING:
+    from envgen.lock.plan import MachineTarget
+    from envgen.model.run import Reporter
+
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was checked, and what was found."""
+
+    findings: tuple[Finding, ...]
+    locks: int
+
+    @property
+    def errors(self) -> int:
+        """How many findings make the check fail."""
+        return sum(found.severity == "error" for found in self.findings)
+
+
+def check(layout: Layout, names: Sequence[str], today: date, reporter: Reporter, machine_target: MachineTarget) -> Checked:
+    """Everything that disagrees: in the facts, in each project, in the recorded index. With `names` only what is about these
+    projects.
+    """
+    try:
+        matrix = cached_matrix(layout)
+    except BadInput:  # which is among the findings about the facts
+        return Checked(_facts(layout, today), 0)
+    digests = Digests(layout)
+    wanted = names or layout.projects()
+    reporter.begin("checking", len(wanted))
+    projects: list[Finding] = []
+    for name in wanted:
+        projects += _project(layout, matrix, machine_target, digests, name)
+        reporter.step(name)
+    reporter.end()
+    if names:
+        return Checked(tuple(projects), sum(path.parent.parent.name in names for path in digests.locks))
+    return Checked((*_facts(layout, today), *projects, *_repository(layout, digests)), len(digests.locks))
+
+
+class Digests:
+    """The digests of the files below environments/, each read once."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._found: dict[Path, str] = {}
+        self.locks = layout.locks()
+        self.templates = sorted(path for path in layout.templates.glob("**/*") if path.is_file())
+
+    def text(self, path: Path) -> str:
+        """The text of a file; "" for one that is missing or cannot be read: whoever needs it says so."""
+        try:
+            return self._layout.read(path) if path.is_file() else ""
+        except BadInput:
+            return ""
+
+    def of(self, path: Path) -> str:
+        """The digest of a file's text; "" for one that is missing."""
+        if path not in self._found:
+            text = self.text(path)
+            self._found[path] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if text else ""
+        return self._found[path]
+
+
+class _Quiet:
+    """A reporter that shows nothing: what is remembered is not said again, so it is not said the first time."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def begin(self, what: str, steps: int) -> None:
+        pass
+
+    def step(self, what: str) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+# --- the facts ------------------------------------------------------------------------------------------------------------
+
+
+def _facts(layout: Layout, today: date) -> tuple[Finding, ...]:
+    """What `matrix lint` finds, or why a file of the matrices cannot be read."""
+    shown = layout.shown(layout.matrices)
+    try:
+        texts = matrix_texts(layout.matrices, shown)
+    except BadInput as error:
+        from envgen.review.made import of_error
+
+        return (of_error("matrix", error, shown),)
+    schemas = (
+        path.read_text(encoding="utf-8", errors="replace") for path in sorted(layout.schemas.glob("*.json")) if path.is_file()
+    )
+    defaults = (default_text(name) for name in DEFAULTS if name not in texts)
+    key = key_of("lint", shown, str(today), *chain.from_iterable(texts.items()), *defaults, *schemas)
+    return remembered(tuple, key, lambda: tuple(_lint(layout, today)))
+
+
+def _lint(layout: Layout, today: date) -> Iterator[Finding]:
+    from envgen.curate.lint.lint import lint_matrices
+    from envgen.review.made import of_error
+
+    findings, errors = lint_matrices(layout, today)
+    yield from (of_error("matrix", error, layout.shown(layout.matrices)) for error in errors)
+    for found in findings:
+        yield Finding(
+            rule=f"lint-{found.rule}",
+            severity=found.severity,
+            platform="",
+            package="",
+            text=found.text,
+            at=found.at,
+            fix=found.hint,
+        )
+
+
+# --- a project ------------------------------------------------------------------------------------------------------------
+
+
+def _project(layout: Layout, matrix: Matrix, machine_target: MachineTarget, digests: Digests, name: str) -> tuple[Finding, ...]:
+    """What disagrees in one project; from the cache where none of its files and none of the facts has changed."""
+    stale = stale_now(layout, matrix, name, machine_target, digests)
+
+    def found() -> tuple[Finding, ...]:
+        from envgen.review.of_project import of_locks
+
+        return tuple(of_locks(layout, matrix, name, stale))
+
+    return (*stale, *remembered(tuple, key_of("locks", inputs_of(layout, matrix, name, digests)), found))
+
+
+def stale_now(layout: Layout, matrix: Matrix, name: str, machine_target: MachineTarget, digests: Digests) -> tuple[Finding, ...]:
+    """What is stale of a project, or why that cannot be told; from the cache where nothing that decides it has changed."""
+
+    def found() -> tuple[Finding, ...]:
+        from envgen.review.of_project import stale_or_why
+
+        return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target))
+
+    return remembered(tuple, key_of("stale", inputs_of(layout, matrix, name, digests)), found)
+
+
+def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> str:
+    """The digest of all that decides what is found in a project."""
+    project, targets = layout.known_project(name), layout.locked_targets(name)
+    files = (layout.target(name, target) / file for target in targets for file in FILES)
+    inputs = ((layout.shown(path), digests.of(path)) for path in (project, *digests.templates, *files))
+    named = sorted(set(_VARIABLE.findall(digests.text(project))))  # a channel may have `$NAME` in it
+    environment = ((variable, os.environ.get(variable, "")) for variable in named)
+    return key_of(matrix.digest, name, *chain.from_iterable((*inputs, *environment)))
+
+
+# --- the repository -------------------------------------------------------------------------------------------------------
+
+
+def _repository(layout: Layout, digests: Digests) -> tuple[Finding, ...]:
+    """What disagrees between all locks and the recorded index, and what is left over."""
+    index = sorted(path for path in layout.index.glob("**/*.json") if path.is_file())
+    inputs = ((layout.shown(path), digests.of(path)) for path in (*digests.locks, *index))
+    there = sorted(layout.shown(path) for path in layout.environments.rglob("*"))
+    key = key_of("repository", *chain.from_iterable(inputs), *there)
+
+    def found() -> tuple[Finding, ...]:
+        from envgen.review import rules_repository  # noqa: F401 - it fills the registry
+        from envgen.review.made import made, of_error
+        from envgen.review.registry import REPOSITORY
+        from envgen.review.repository import repository_case
+
+        try:
+            case = repository_case(layout, {path: digests.text(path) for path in digests.locks})
+        except BadInput as error:
+            return (of_error("index", error, layout.shown(layout.index)),)
+        return tuple(made(rule, at, text) for rule in REPOSITORY.values() for at, text in rule.judge(case))
+
+    return remembered(tuple, key, found)

@@ -1,0 +1,187 @@
+"""`envgen impact`: what a change of matrices/ or templates/ does to every target. Nothing is solved: the facts alone are asked.
+
+The projects and locks are those of the work tree, on both sides: so whatever differs, the facts did it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envgen.cache import key_of, remembered
+from envgen.lock.hold import BUILD, framework_of
+from envgen.matrix.cached import cached_matrix
+from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
+from envgen.model.impact import Impact, ImpactKind, Move, TargetImpact, TargetState
+from envgen.model.layout import Layout
+from envgen.review.check import Digests, inputs_of
+
+
+class OtherFacts(Layout):
+    """A repository with the matrices and templates of another folder."""
+
+    __slots__ = ("facts",)
+    facts: Path
+
+    @classmethod
+    def of(cls, layout: Layout, facts: Path) -> OtherFacts:
+        """The repository with the facts of a folder."""
+        found = cls(layout.root)
+        object.__setattr__(found, "facts", facts)
+        return found
+
+    @property
+    def matrices(self) -> Path:
+        return self.facts / super().matrices.name
+
+    @property
+    def templates(self) -> Path:
+        return self.facts / super().templates.name
+
+    def shown(self, path: Path) -> str:
+        """A path below one of the two folders as a person reads it."""
+        return path.relative_to(self.facts).as_posix() if path.is_relative_to(self.facts) else super().shown(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """A target before and after."""
+
+    project: str
+    before: TargetState
+    after: TargetState
+
+
+def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -> Impact:
+    """What the facts of the work tree do to its targets that those of `folder` did not; `base` is what that is called.
+
+    Raises BadInput about facts that cannot be read, and about a project that cannot be read with any of them.
+    """
+    other = OtherFacts.of(layout, folder)
+    if not other.matrices.is_dir():
+        raise BadInput(f"{base} has no {other.matrices.name}/", hint="compare with a revision or a folder that has it")
+    files = tuple(_changed(layout, other))
+    if not files:
+        return Impact(base=base, files=(), targets=(), count=0)
+    old, new = _facts_of(other, base), cached_matrix(layout)
+    digests = (Digests(other), Digests(layout))
+    pairs = [pair for name in names or layout.projects() for pair in _pairs(name, (other, old), (layout, new), digests)]
+    found = (told for pair in pairs if (told := _told(pair, new)))
+    return Impact(base=base, files=files, targets=tuple(found), count=len(pairs))
+
+
+def _facts_of(other: OtherFacts, base: str) -> Matrix:
+    try:
+        return cached_matrix(other)
+    except BadInput as error:
+        raise BadInput(f"the facts of {base} cannot be read: {error.what}", where=error.where, hint="give another base") from None
+
+
+def _changed(layout: Layout, other: OtherFacts) -> Iterator[str]:
+    """The files of matrices/ and templates/ that are not the same on both sides."""
+    for mine, theirs in ((layout.matrices, other.matrices), (layout.templates, other.templates)):
+        names = {path.relative_to(top) for top in (mine, theirs) for path in top.rglob("*") if path.is_file()}
+        for name in sorted(names):
+            if _bytes(mine / name) != _bytes(theirs / name):
+                yield f"{mine.name}/{name.as_posix()}"
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _pairs(name: str, old: tuple[Layout, Matrix], new: tuple[Layout, Matrix], digests: tuple[Digests, Digests]) -> Iterator[_Pair]:
+    """Every target of a project on both sides, by where it is requested: an open one may have another name."""
+    before, after = _states(*old, name, digests[0]), _states(*new, name, digests[1])
+    unread = {side: next((row.why for row in rows if not row.name), "") for side, rows in (("before", before), ("after", after))}
+    first, then = ({row.at: row for row in rows if row.name} for rows in (before, after))
+    for at in dict.fromkeys((*then, *first)):
+        known = then.get(at) or first[at]
+        one = first.get(at) or TargetState(at=at, name=known.name, why=unread["before"] or "it was not requested")
+        two = then.get(at) or TargetState(at=at, name=known.name, why=unread["after"] or "it is not requested any more")
+        yield _Pair(project=name, before=one, after=two)
+
+
+def _states(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> tuple[TargetState, ...]:
+    """What some facts make of each target of a project; from the cache where nothing that decides it has changed."""
+
+    def made() -> tuple[TargetState, ...]:
+        from envgen.review.states import states
+
+        return tuple(states(layout, matrix, name))
+
+    return remembered(tuple, key_of("impact", inputs_of(layout, matrix, name, digests)), made)
+
+
+# --- what differs ---------------------------------------------------------------------------------------------------------
+
+
+def _told(pair: _Pair, matrix: Matrix) -> TargetImpact | None:
+    """What happens to a target, the gravest first; None where nothing does."""
+    before, after = pair.before, pair.after
+    kinds: tuple[tuple[ImpactKind, bool, tuple[Move, ...]], ...] = (
+        ("lost", bool(after.why) and not before.why, ()),
+        ("gained", bool(before.why) and not after.why, ()),
+        ("moves", not before.why, tuple(_moves(before, after, matrix)) if not (before.why or after.why) else ()),
+        ("solved-again", before.asked != after.asked, _asked(before, after)),
+        ("rendered-again", before.files != after.files, ()),
+        ("driver", before.driver != after.driver, ()),
+        ("update", before.newest != after.newest, tuple(_versions(before.newest, after.newest, matrix))),
+    )
+    for kind, happens, moves in kinds:
+        if happens and (moves or kind != "moves") and not (kind not in ("lost", "gained") and (before.why or after.why)):
+            driver = _driver(before, after) if kind not in ("lost", "gained", "update") else ()
+            return TargetImpact(
+                project=pair.project,
+                target=after.name,
+                at=after.at,
+                kind=kind,
+                moves=(*moves, *driver),
+                why=after.why or before.why,
+            )
+    return None
+
+
+def _moves(before: TargetState, after: TargetState, matrix: Matrix) -> Iterator[Move]:
+    """The target, its CUDA, its versions and its platforms that are not as before."""
+    if before.name != after.name:
+        yield Move(what="target", old=before.name, new=after.name)
+    if before.cuda != after.cuda:
+        yield Move(what="CUDA", old=before.cuda, new=after.cuda)
+    yield from _versions(_built(before, after), _built(after, before), matrix)
+    yield from (Move(what="platform", old=row, new="") for row in before.asked if row not in after.asked)
+    yield from (Move(what="platform", old="", new=row) for row in after.asked if row not in before.asked)
+
+
+def _built(state: TargetState, other: TargetState) -> Mapping[str, str]:
+    """What is chosen, with the CUDA of builds that are for that of the target, where the other side's are not."""
+    own = {name: state.cuda for name in other.chosen if name not in state.chosen and BUILD in name}
+    return {**state.chosen, **{name: cuda for name, cuda in own.items() if framework_of(name) in state.chosen}}
+
+
+def _versions(old: Mapping[str, str], new: Mapping[str, str], matrix: Matrix) -> Iterator[Move]:
+    for name in dict.fromkeys((*old, *new)):
+        if old.get(name) != new.get(name):
+            what = name.replace(BUILD, " for CUDA")
+            yield Move(what=what, old=old.get(name, ""), new=new.get(name, ""), why=_gone(matrix, name, old.get(name)))
+
+
+def _gone(matrix: Matrix, name: str, version: str | None) -> str:
+    """Why a version is not taken any more, where the matrices do not have it."""
+    framework = matrix.frameworks.get(name)
+    known = {str(release.version) for release in framework.releases} if framework else {version}
+    return "" if version is None or version in known else f"the matrices have no {name} {version} any more"
+
+
+def _asked(before: TargetState, after: TargetState) -> tuple[Move, ...]:
+    """What the solver is asked, and was not; and the reverse. Once for all platforms."""
+    old = dict.fromkeys(text for row in before.asked.values() for text in row)
+    new = dict.fromkeys(text for row in after.asked.values() for text in row)
+    gone = (Move(what="asked", old=text, new="") for text in old if text not in new)
+    return (*gone, *(Move(what="asked", old="", new=text) for text in new if text not in old))
+
+
+def _driver(before: TargetState, after: TargetState) -> tuple[Move, ...]:
+    return (Move(what="driver floor", old=before.driver, new=after.driver),) if before.driver != after.driver else ()

@@ -1,0 +1,113 @@
+"""What disagrees in one project: what is stale of it, and what is wrong with its locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from envgen.formats.conda_lock import read_stamp
+from envgen.formats.environment_yml import read_specs
+from envgen.lock.plan import MachineTarget
+from envgen.model.errors import BadInput, EnvgenError
+from envgen.model.facts import Address, Matrix
+from envgen.model.findings import Finding, Verified
+from envgen.model.layout import LOCK, SPEC, Layout
+from envgen.model.run import LockRequest, Reporter
+from envgen.project.cached import cached_project
+from envgen.resolver.resolve import Unsatisfiable
+from envgen.review import rules_content  # noqa: F401 - it fills the registry
+from envgen.review.made import made, of_error
+from envgen.review.registry import CONTENT, READING, LockCase
+from envgen.review.stale import stale_of_project
+from envgen.verify.verify import VerifyRequest, verified
+from envgen.yamlfile.document import parse
+
+_UPDATE = "envgen update {project} --target {target}"
+_TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
+
+
+def stale_or_why(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget) -> Iterator[Finding]:
+    """What is stale of a project, or why that cannot be told."""
+    shown = layout.shown(layout.project(name))
+    try:
+        cached_project(layout, matrix, name)
+    except EnvgenError as error:
+        if not _is_of_a_target(error, shown):  # its locks say what an open target is
+            yield of_error("project", error, shown, name)
+            return
+    try:
+        yield from stale_of_project(layout, matrix, name, LockRequest(projects=(name,)), reporter, machine_target)
+    except Unsatisfiable as error:
+        yield of_error("project", error, shown, name)
+    except BadInput as error:
+        yield of_error("lock" if _is_of_a_target(error, shown) else "template", error, shown, name)
+
+
+def _is_of_a_target(error: EnvgenError, project: str) -> bool:
+    """Whether an error is about a file of a target, and not about the project or a template."""
+    place = error.where.file if isinstance(error.where, Address) else str(error.where)
+    return place.startswith(f"{project.rpartition('/')[0]}/") and place != project
+
+
+def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]) -> Iterator[Finding]:
+    """What is wrong with what the locks of a project hold, where they can be read."""
+    unread = {found.target for found in stale if found.rule in READING}
+    known = _known_targets(layout, matrix, name)
+    is_stale = {found.target for found in stale}
+    for target in layout.locked_targets(name):
+        path = layout.target(name, target) / LOCK
+        if target in unread or target not in known:
+            continue
+        try:
+            items = verified(layout, matrix, partial(cached_project, layout, matrix), VerifyRequest(paths=(path,)))
+            if target not in is_stale:
+                yield from _held(layout, matrix, items, name, target, layout.read(path))
+        except BadInput as error:
+            if target not in is_stale:  # else it is a file beside the lock, which is reported
+                yield of_error("lock", error, layout.shown(path), name, target)
+            continue
+        yield from _verified(items, name, target)
+
+
+def _known_targets(layout: Layout, matrix: Matrix, name: str) -> frozenset[str]:
+    try:
+        return frozenset(row.name for row in cached_project(layout, matrix, name).targets)
+    except EnvgenError:
+        return frozenset()
+
+
+def _verified(items: Iterable[Verified], name: str, target: str) -> Iterator[Finding]:
+    """What `verify` finds."""
+    fix = _UPDATE.format(project=name, target=target)
+    for item in items:
+        for found in (found for found in item.findings if found.rule not in _TOLD_BETTER):
+            at = found.at or Address(item.lock.shown, 1, 1)
+            yield replace(found, at=at, project=name, target=target, fix=fix)
+
+
+def _held(layout: Layout, matrix: Matrix, items: Sequence[Verified], name: str, target: str, text: str) -> Iterator[Finding]:
+    """What the rules about the packages of a lock find."""
+    lock = items[0].lock
+    stamp = read_stamp(text, lock.shown)
+    spec = layout.target(name, target) / SPEC
+    if stamp is None or not spec.is_file():
+        return
+    told, shown = layout.read(spec), layout.shown(spec)
+    case = LockCase(
+        lock=lock,
+        text=text,
+        stamp=stamp,
+        specs={platform: read_specs(told, shown, platform) for platform in lock.platforms},
+        pip=_pip_of(told, shown),
+        channels=cached_project(layout, matrix, name).channels,
+    )
+    yield from (made(rule, at, what, name, target) for rule in CONTENT.values() for at, what in rule.judge(case))
+
+
+def _pip_of(text: str, shown: str) -> tuple[str, ...]:
+    """The pip section of an environment.yml."""
+    data = parse(text, shown).data
+    rows = data.get("dependencies") if isinstance(data, Mapping) else None
+    found = (row.get("pip") for row in rows or () if isinstance(row, Mapping))
+    return tuple(str(item) for items in found for item in items or ())

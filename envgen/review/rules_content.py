@@ -1,0 +1,121 @@
+"""The rules about what a lock holds: each package that is requested, none without a reason, and a stamp that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from packaging.utils import canonicalize_name
+
+from envgen.channels.versions import admits
+from envgen.formats.builds import requirement_name
+from envgen.formats.conda_specs import NotCovered, read_spec
+from envgen.formats.content_hash import channel_entry
+from envgen.formats.environment_yml import spec_name
+from envgen.model.facts import Platform
+from envgen.model.packages import LockedPackage
+from envgen.review.registry import CONTENT, Disagreements, LockCase
+
+rule = CONTENT.rule
+_UPDATE = "envgen update {project} --target {target}"
+
+
+@rule("spec-missing", "A package that is requested is not installed.", fix=_UPDATE)
+def spec_missing(case: LockCase) -> Disagreements:
+    """The specs of environment.yml, and of its pip section, against the packages of each platform."""
+    pip = {canonicalize_name(package.name) for package in case.lock.packages if package.manager == "pip"}
+    for platform, packages in case.conda.items():
+        for spec in case.specs.get(platform, ()):
+            name = spec_name(spec)
+            if name and not name.startswith("__") and name not in packages:
+                yield case.at(f"  - {platform}\n"), f"{platform}: `{spec}` is requested, and no package {name} is locked"
+    for text in case.pip:
+        if (name := canonicalize_name(requirement_name(text))) not in pip and not _has_marker(text):
+            yield case.at("package:"), f"`{text}` is requested from pip, and no package {name} is locked"
+
+
+def _has_marker(text: str) -> bool:
+    return ";" in text or "@" in text
+
+
+@rule("spec-unmet", "The locked package is another one than was requested.", fix=_UPDATE)
+def spec_unmet(case: LockCase) -> Disagreements:
+    """Version, build and channel of the specs of environment.yml against the packages of each platform."""
+    for platform, packages in case.conda.items():
+        for spec in case.specs.get(platform, ()):
+            package = packages.get(spec_name(spec))
+            if package and package.at and not _meets(package, spec):
+                told = f"{package.name} {package.version} {package.build} is locked, and `{spec}` is requested"
+                yield package.at, f"{platform}: {told}"
+
+
+def _meets(package: LockedPackage, spec: str) -> bool:
+    """Whether a package meets a spec; a spelling that only a solver can judge is met."""
+    try:
+        wanted = read_spec(spec)
+    except NotCovered:
+        return True
+    version = admits(wanted.version, package.version) is not False
+    build = wanted.build is None or fnmatchcase(package.build, wanted.build)
+    return version and build and (wanted.channel is None or f"/{wanted.channel}/" in package.url)
+
+
+@rule(
+    "package-unneeded", "Nothing that is requested needs the package: nobody would miss it, and nobody asked for it.", fix=_UPDATE
+)
+def package_unneeded(case: LockCase) -> Disagreements:
+    """Each package against what can be reached from the specs of environment.yml."""
+    for platform in case.lock.platforms if case.specs else ():
+        needed = _reached(case, platform)
+        for package in case.lock.packages:
+            if package.platform == platform and package.at and _key(package) not in needed:
+                yield package.at, f"{platform}: nothing needs {package.name} {package.version}"
+
+
+def _key(package: LockedPackage) -> tuple[str, str]:
+    return package.manager, canonicalize_name(package.name) if package.manager == "pip" else package.name
+
+
+def _reached(case: LockCase, platform: Platform) -> set[tuple[str, str]]:
+    """What is requested, and all that it needs, as (manager, name)."""
+    packages = {_key(package): package for package in case.lock.packages if package.platform == platform}
+    todo = [*(("conda", spec_name(spec)) for spec in case.specs.get(platform, ())), *map(_of_pip, case.pip)]
+    found: set[tuple[str, str]] = set()
+    while todo:
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            todo.extend(_needs(packages, key))
+    return found
+
+
+def _needs(packages: Mapping[tuple[str, str], LockedPackage], key: tuple[str, str]) -> Iterable[tuple[str, str]]:
+    package = packages.get(key)
+    names = package.depends if package else ()
+    return (("conda", spec_name(text)) if key[0] == "conda" else _of_pip(text) for text in names)
+
+
+def _of_pip(text: str) -> tuple[str, str]:
+    return "pip", canonicalize_name(requirement_name(text))
+
+
+@rule("count-differs", "The stamp tells reviewers a number of packages that is not that of the lock.", fix=_UPDATE)
+def count_differs(case: LockCase) -> Disagreements:
+    """`envgen-downloads` against the conda packages of each platform."""
+    for platform, download in case.stamp.downloads.items():
+        count = len(case.conda.get(platform, {}))
+        if count != download.packages:
+            told = f"the stamp has {download.packages} packages, and {count} are locked"
+            yield case.at("envgen-downloads"), f"{platform}: {told}"
+
+
+@rule("channels-undeclared", "Installers take the channels from the lock's metadata.", fix=_UPDATE)
+def channels_undeclared(case: LockCase) -> Disagreements:
+    """`channels:` of the project against those in the metadata."""
+    try:
+        wanted = tuple(channel_entry(text)["url"] for text in case.channels)
+    except NotCovered:
+        return
+    if case.channels and case.lock.channels != wanted:
+        told = f"the lock declares {', '.join(case.lock.channels) or 'no channel'}, and the project has {', '.join(wanted)}"
+        yield case.at("  channels:"), told

@@ -1,0 +1,96 @@
+"""Why the locks of a project are not what their inputs make now: the one answer of `check`, `lock --check`, `install` and `list`.
+
+Nothing is solved, nothing written, no index asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from envgen.formats import conda_lock
+from envgen.lock.pipeline import project_names
+from envgen.lock.plan import MachineTarget, Plan, plan, rendered
+from envgen.lock.render import digest
+from envgen.lock.stale import stale_targets
+from envgen.matrix.cached import cached_matrix
+from envgen.model.errors import BadInput
+from envgen.model.facts import Address, Matrix
+from envgen.model.findings import Finding
+from envgen.model.layout import FILES, LOCK, Layout
+from envgen.model.run import LockRequest, Reporter
+from envgen.review import rules_choices, rules_files  # noqa: F401 - they fill the registry
+from envgen.review.made import made, of_error
+from envgen.review.registry import CHECK_FIX, RELOCK, STALE, TargetCase
+
+_REMOVED = "target-removed"
+
+
+@STALE.rule(_REMOVED, "The lock of a target that its project does not have: nothing updates it.", fix=CHECK_FIX)
+def _target_removed(_: TargetCase) -> Iterator[tuple[Address, str]]:
+    """Found by project, because such a target has no case."""
+    yield from ()
+
+
+@STALE.rule("inputs-changed", "The lock is not what its inputs make now.", fix=RELOCK)
+def _inputs_changed(_: TargetCase) -> Iterator[tuple[Address, str]]:
+    """What is left where no other rule says what changed."""
+    yield from ()
+
+
+def stale(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> tuple[Finding, ...]:
+    """What is stale of the requested targets of the requested projects. Raises what `stale_of_project` raises."""
+    matrix = cached_matrix(layout)
+    found = (stale_of_project(layout, matrix, name, request, reporter, machine_target) for name in project_names(layout, request))
+    return tuple(chain.from_iterable(found))
+
+
+def stale_of_project(
+    layout: Layout, matrix: Matrix, name: str, request: LockRequest, reporter: Reporter, machine_target: MachineTarget
+) -> Iterator[Finding]:
+    """What is stale of the requested targets, and the locks of targets that the project does not have.
+
+    Where a lock cannot be read, only that: the choices of the others depend on it. Raises BadInput and Unsatisfiable about the
+    project, and BadInput about its template.
+    """
+    damaged = tuple(unreadable(layout, name))
+    yield from damaged
+    found = None if damaged else plan(layout, matrix, name, request, reporter, machine_target)
+    if found:
+        for target in found.todo:
+            yield from _of_target(layout, matrix, found, target)
+        for target in () if request.targets else stale_targets(layout, found.project):
+            at = Address(layout.shown(layout.target(name, target) / LOCK), 1, 1)
+            yield made(STALE[_REMOVED], at, f"{name} has no such target", name, target)
+
+
+def unreadable(layout: Layout, project: str) -> Iterator[Finding]:
+    """The locks of a project that cannot be read, and why."""
+    for target in layout.locked_targets(project):
+        path = layout.target(project, target) / LOCK
+        try:
+            conda_lock.read_stamp(layout.read(path), layout.shown(path))
+        except BadInput as error:
+            yield of_error("lock", error, layout.shown(path), project, target)
+
+
+def _of_target(layout: Layout, matrix: Matrix, found: Plan, target: str) -> Iterable[Finding]:
+    case = _case(layout, matrix, found, target)
+    findings = [made(rule, at, text, found.project.name, target) for rule in STALE.values() for at, text in rule.judge(case)]
+    return findings or [made(STALE["inputs-changed"], case.requested.at, "its inputs changed", found.project.name, target)]
+
+
+def _case(layout: Layout, matrix: Matrix, found: Plan, target: str) -> TargetCase:
+    folder = layout.target(found.project.name, target)
+    held = found.held.get(target)
+    files = rendered(layout, held) if held else ()
+    return TargetCase(
+        matrix=matrix,
+        plan=found,
+        name=target,
+        folder=layout.shown(folder),
+        template=layout.shown(layout.templates / found.project.template),
+        texts={name: layout.read(folder / name) for name in FILES if (folder / name).is_file()},
+        rendered=files,
+        wanted=digest(held, files, layout.templates) if held and files else "",
+    )

@@ -1,0 +1,280 @@
+"""`envgen impact`: each kind of change of the facts, on a real git repository with a locked project."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from conftest import clean_environment, repository
+from system.channel import PROJECT, build
+from system.git import Repository, made
+from system.test_check import Silent, edit, steps
+
+from envgen.cli.main import main
+from envgen.cli.options import best_here
+from envgen.lock.pipeline import lock
+from envgen.model.errors import BadInput
+from envgen.model.impact import Impact, Move, TargetImpact
+from envgen.model.layout import Layout
+from envgen.model.run import LockRequest
+from envgen.review.impact import impact
+from envgen.review.impact_report import impact_markdown, impact_text
+
+FILE, PYTORCH = "environments/p/project.yaml", "matrices/pytorch.yaml"
+RANGE = PROJECT.replace('"2.7"', '">=2.6"')
+OPEN = RANGE.replace("[cpu, cu126]", "[cpu]") + "cuda: newest\n"
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository with one project that is locked, all in one commit."""
+    folder = tmp_path_factory.mktemp("impact")
+    build(folder / "index" / "conda-forge")
+    site = repository(folder / "site", clean_environment(folder))
+    site.project("p", RANGE)
+    lock(Layout(site.root), LockRequest(index_folder=folder / "index"), Silent(), best_here)
+    made(site.root).commit("locked")
+    return site.root
+
+
+@pytest.fixture
+def root(committed: Path, tmp_path: Path) -> Path:
+    """A copy of it that may be changed."""
+    shutil.copytree(committed, tmp_path / "site", symlinks=True)
+    return tmp_path / "site"
+
+
+def run(root: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["--root", str(root), "impact", *words], standalone_mode=False)
+
+
+def told(root: Path, *words: str) -> list[str]:
+    """The lines of the answer, without the headline."""
+    done = run(root, *words)
+    assert not done.exception, done.exception
+    return done.stdout.splitlines()[1:]
+
+
+def without(*releases: str) -> Callable[[Path], None]:
+    """Delete rows of pytorch's releases."""
+    rows = (rf"\n  - version: \"{re.escape(release)}\"\n.*?(?=\n  - version:)" for release in releases)
+    return steps(*(edit(PYTORCH, row, "") for row in rows))
+
+
+def bound(text: str) -> Callable[[Path], None]:
+    return edit(PYTORCH, "^constraints:\n", f"constraints:\n  - {text}\n")
+
+
+GONE = "the matrices have no pytorch 2.7.1 any more"
+CHANGES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "a release in use is deleted": (
+        without("2.7.1"),
+        [f"  2 move from pytorch 2.7.1 to 2.7.0 ({GONE}): p-cpu, p-cu126"],
+    ),
+    "the builds of one target are deleted": (
+        edit(PYTORCH, r"(version: \"2\.7\.1\"\n.*?variants: \[)\"12\.6\", ", r"\1"),
+        [
+            "  1 moves from pytorch 2.7.1 to 2.7.0: p-cu126",
+            "  1 with `envgen update` would move from pytorch 2.7.1 to 2.7.0: p-cpu",
+        ],
+    ),
+    "a Python is ruled out": (
+        bound('{when: {pytorch: ">=2.6"}, need: {python: "<3.12"}, because: https://example.org}'),
+        ["  2 move from python 3.12 to 3.11: p-cpu, p-cu126"],
+    ),
+    "a driver floor rises": (
+        edit("matrices/cuda.yaml", r'(major: 12, linux: ")525.60.13', r"\g<1>580.65.06"),
+        ["  driver floor 525.60.13 (linux), 528.33 (windows) -> 580.65.06 (linux), 528.33 (windows): p-cu126"],
+    ),
+    "a bound is added": (
+        edit(
+            PYTORCH,
+            "^bounds:\n",
+            'bounds:\n  - {when: {pytorch: ">=2.6"}, need: {left-pad: "<9"}, breaks: it, because: https://example.org}\n',
+        ),
+        ["  2 keep the choice, solved again: ask for `left-pad <9 (limit)`: p-cpu, p-cu126"],
+    ),
+    "a template changes": (
+        edit("templates/environment.yml.j2", r"\A", "# A new line.\n"),
+        ["  2 are rendered again, without a solve: p-cpu, p-cu126"],
+    ),
+    "a comment changes": (edit(PYTORCH, r"\Z", "# a comment\n"), []),
+    "a platform is taken from a target": (
+        edit("matrices/targets.yaml", r"(cu126: \{cuda: \"12.6\", platforms: \[)linux-64, ", r"\1"),
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_kind_of_change(root: Path, change: str) -> None:
+    changes, lines = CHANGES[change]
+    changes(root)
+    found = told(root)
+    if change == "a platform is taken from a target":
+        assert re.fullmatch(
+            r"  1 has no choice any more \(.*linux-64.*\): p-cu126|  2 have no choice any more \(.*\): p-cpu, p-cu126", found[0]
+        )
+    else:
+        assert found == lines
+
+
+def test_nothing_differs_from_what_is_committed(root: Path) -> None:
+    (root / FILE).write_text(RANGE + "# the project is not a fact\n")
+    assert run(root).stdout == "no fact and no template differs from HEAD\n"
+
+
+def test_the_headline_counts_targets(root: Path) -> None:
+    without("2.7.1")(root)
+    assert run(root).stdout.startswith(f"{PYTORCH}: 2 of 2 targets change\n")
+    (root / FILE).write_text(RANGE.replace(">=2.6", "2.6"))
+    assert run(root).stdout == f"{PYTORCH}: none of 2 targets change\n"
+
+
+def test_a_target_without_a_choice_says_why(root: Path) -> None:
+    (root / FILE).write_text(RANGE.replace(">=2.6", "2.7"))
+    without("2.7.1", "2.7.0")(root)
+    (line,) = told(root)
+    assert line.startswith("  2 have no choice any more (")
+    assert "pytorch 2.7" in line
+    assert line.endswith("): p-cpu, p-cu126")
+
+
+def test_a_target_of_the_matrices_that_is_in_use_is_not_deleted_in_silence(root: Path) -> None:
+    edit("matrices/targets.yaml", r"\n  cu126:[^\n]*", "")(root)
+    (line,) = told(root)
+    assert re.fullmatch(rf"  2 have no choice any more \({FILE}:3:\d+: .*cu126.*\): p-cpu, p-cu126", line)
+
+
+def test_a_new_release_moves_nothing_until_an_update(root: Path, committed: Path) -> None:
+    without("2.7.1")(root)
+    Repository(root).commit("2.7.1 is gone")
+    (root / FILE).write_text(RANGE.replace(">=2.6", ">=2.6,<2.8"))
+    shutil.rmtree(root / "environments/p/cu126")
+    shutil.rmtree(root / "environments/p/cpu")
+    lock(Layout(root), LockRequest(index_folder=committed.parent / "index"), Silent(), best_here)
+    Repository(root).git("checkout", "HEAD~1", "--", PYTORCH)
+    assert told(root) == ["  2 with `envgen update` would move from pytorch 2.7.0 to 2.7.1: p-cpu, p-cu126"]
+    assert not run(root, "--exit-code").exception
+
+
+def test_an_open_target_moves_to_another_cuda(root: Path) -> None:
+    (root / FILE).write_text(OPEN)
+    shutil.rmtree(root / "environments/p/cu126")
+    edit(PYTORCH, r"\n  - version: \"2\.(8|9|1\d)[^\n]*\n.*?(?=\n  - version: \"2\.7\.1)", "")(root)
+    Repository(root).commit("nothing newer than 2.7.1")
+    edit(PYTORCH, r"(version: \"2\.7\.1\"\n.*?variants: \[\"12\.6\"), \"12\.9\"", r"\1")(root)
+    assert told(root) == ["  1 moves from pytorch for CUDA 12.9 to 12.6: p-cu129"]
+    edit("matrices/targets.yaml", r"\n  cu129:[^\n]*", "")(root)
+    lines = told(root)
+    assert "  1 moves from CUDA 12.9 to 12.8: p-cu128" in lines
+    assert "  1 moves from target cu129 to cu128: p-cu128" in lines
+
+
+def test_a_solve_shows_the_packages(root: Path, committed: Path) -> None:
+    without("2.7.1", "2.7.0")(root)
+    before = {path: path.read_bytes() for path in (root / "environments").rglob("*") if path.is_file()}
+    index = ("--solve", "--index", str(committed.parent / "index"))
+    lines = told(root, *index)
+    assert lines[0] == f"  2 move from pytorch 2.7.1 to 2.6.0 ({GONE}): p-cpu, p-cu126"
+    assert any(re.match(r"  pytorch 2\.7\.1 -> 2\.6\.0", line) for line in lines)
+    data = json.loads(run(root, *index, "--json").stdout)
+    (moved,) = data["targets"][0]["packages"]["linux-64"]["moved"]
+    assert (moved["name"], moved["to"]) == ("pytorch", "2.6.0")
+    assert {path: path.read_bytes() for path in (root / "environments").rglob("*") if path.is_file()} == before
+
+
+def test_the_answer_as_json_and_the_exit_code(root: Path) -> None:
+    without("2.7.1")(root)
+    data = json.loads(run(root, "--json").stdout)
+    assert (data["base"], data["files"], data["changed"], data["count"]) == ("HEAD", [PYTORCH], 2, 2)
+    first = data["targets"][0]
+    assert (first["project"], first["target"], first["kind"], first["at"]) == ("p", "cpu", "moves", f"{FILE}:3:11")
+    assert first["moves"] == [{"what": "pytorch", "old": "2.7.1", "new": "2.7.0", "why": GONE}]
+    assert getattr(run(root, "--exit-code").exception, "exit_code", run(root, "--exit-code").return_value) == 1
+
+
+def test_the_base_is_a_revision_a_folder_or_where_branches_part(root: Path, committed: Path) -> None:
+    git = Repository(root)
+    git.git("checkout", "--quiet", "-b", "topic")
+    without("2.7.1")(root)
+    git.commit("topic")
+    git.git("checkout", "--quiet", "main")
+    edit("templates/environment.yml.j2", r"\A", "# main\n")(root)
+    git.commit("main")
+    git.git("checkout", "--quiet", "topic")
+    assert run(root, "main").stdout.startswith(f"{PYTORCH}, templates/environment.yml.j2: 2 of 2")
+    assert run(root, "main", "--merge-base").stdout.startswith(f"{PYTORCH}: 2 of 2")
+    assert run(root, str(committed)).stdout.startswith(f"{PYTORCH}: 2 of 2")
+
+
+@pytest.mark.parametrize(
+    ("base", "what"),
+    [("nowhere", "there is no revision `nowhere`"), ("--", "there is no revision|no fact"), ("./none", "there is no revision")],
+)
+def test_a_base_that_does_not_exist(root: Path, base: str, what: str) -> None:
+    done = run(root, base)
+    assert re.search(what, str(done.exception or done.stdout))
+
+
+def test_a_repository_without_git_takes_a_folder(root: Path, committed: Path) -> None:
+    shutil.rmtree(root / ".git")
+    done = run(root)
+    assert isinstance(done.exception, BadInput)
+    assert "not in a git repository" in done.exception.what
+    assert not run(root, str(committed)).exception
+    assert "has no matrices/" in str(run(root, str(root / "environments")).exception)
+
+
+def test_a_base_whose_facts_cannot_be_read(root: Path) -> None:
+    edit("matrices/cuda.yaml", r"\Z", "nonsense: true\n")(root)
+    Repository(root).commit("broken")
+    Repository(root).git("checkout", "HEAD~1", "--", "matrices")
+    done = run(root)
+    assert isinstance(done.exception, BadInput)
+    assert done.exception.what.startswith("the facts of HEAD cannot be read")
+
+
+def test_a_project_that_the_base_could_not_have_has_a_choice_now(root: Path) -> None:
+    """Its framework is new in the matrices: for the base the project has an error."""
+    base = root.parent / "base"
+    for folder in ("matrices", "templates"):
+        shutil.copytree(root / folder, base / folder)
+    (base / "matrices/bitsandbytes.yaml").unlink()
+    (root / FILE).write_text(RANGE.replace("frameworks: {", 'frameworks: {bitsandbytes: "*", '))
+    found = impact(Layout(root), "base", base)
+    assert [(row.target, row.kind) for row in found.targets] == [("cpu", "gained"), ("cu126", "gained")]
+    assert "bitsandbytes" in found.targets[0].why
+    assert "  2 have a choice now: p-cpu, p-cu126" in impact_text(found)
+
+
+def test_a_name_in_a_comment_is_neither_markup_nor_a_mention() -> None:
+    bad = TargetImpact(
+        project="p",
+        target="cpu",
+        at=None,  # type: ignore[arg-type]
+        kind="moves",
+        moves=(Move(what="<img src=x>", old="[a](b)", new="@team\n::error::{oops}"),),
+    )
+    text = impact_markdown(Impact(base="`x`\n# y", files=("matrices/<b>.yaml",), targets=(bad,), count=1))
+    assert "<img" not in text
+    assert "<b>" not in text
+    assert "@team" not in text
+    assert "](b)" not in text
+    assert not [line for line in text.splitlines() if line.startswith(("::", "# "))]
+    assert "{oops}" in impact_text(Impact(base="x", files=("f",), targets=(bad,), count=1))
+
+
+def test_a_comment_that_would_be_too_long_is_cut_and_says_so() -> None:
+    rows = tuple(
+        TargetImpact(project="p", target=f"cu{n}", at=None, kind="moves", moves=(Move(what="x", old="1", new=f"{n}" * 9),))  # type: ignore[arg-type]
+        for n in range(3000)
+    )
+    text = impact_markdown(Impact(base="x", files=("f",), targets=rows, count=3000))
+    assert len(text) <= 65_000
+    assert re.search(r"\d+ more changes do not fit here: `envgen impact` shows all\.$", text)
