@@ -11,6 +11,7 @@ from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
+from envgen.formats.builds import build_of
 from envgen.formats.checked import checked
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
@@ -40,18 +41,13 @@ def metadata(stamp: Stamp) -> dict[str, str]:
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
     more = {
-        _CELLS: _by_platform(stamp.cells),
+        **{key: ", ".join(map(" ".join, digests.items())) for key, digests in ((_CELLS, stamp.cells), (_PIP, stamp.pip))},
         _MOVED: "\n".join(stamp.moved.values()),
         _DROPPED: ", ".join(stamp.dropped),
         _DATE: stamp.exclude_newer,
-        _PIP: _by_platform(stamp.pip),
     }
     known = dict(zip(_KEYS, (stamp.wanted, chosen, stamp.packages, sizes), strict=True))
     return {**known, **{name: text for name, text in more.items() if text}}
-
-
-def _by_platform(digests: Mapping[Platform, str]) -> str:
-    return ", ".join(f"{platform} {digest}" for platform, digest in digests.items())
 
 
 def _size(download: Download) -> str:
@@ -350,9 +346,3 @@ class _Reader:
             return {}
         found = self.mapping(node)
         return {name: self.text(found, name, node) for name in found}
-
-
-def build_of(url: str) -> str:
-    """The build string in a conda package's url: cuda126_py312_h0_0; "" where the url has none."""
-    parts = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
-    return parts[2] if len(parts) == 3 else ""

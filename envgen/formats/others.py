@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from envgen.formats.beside import of_other_run
+from envgen.formats.builds import build_of
 from envgen.formats.checked import checked
-from envgen.formats.conda_lock import build_of, read_lock
+from envgen.formats.conda_lock import read_lock
 from envgen.formats.installed_files import items_of, with_damage
 from envgen.formats.json_text import parsed
 from envgen.model.errors import BadInput

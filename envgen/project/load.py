@@ -50,13 +50,9 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         driver=sections.driver(file),
         gpus=gpus,
         align=file.align,
-<<<<<<< HEAD
         exclude_newer=exclude_newer_of(document, file.exclude_newer, file.channels),
-=======
-        exclude_newer=file.exclude_newer,
         budget=budget_of(file.budget),
         licenses=licenses_of(file.licenses),
->>>>>>> main
         template=file.template,
         addresses={
             "": document.at(),

@@ -19,12 +19,8 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
-<<<<<<< HEAD
-from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText, Written
-=======
 from envgen.project.limits_schema import BudgetRows, LicensesRow
-from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText
->>>>>>> main
+from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText, Written
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 OWN_CUDA_HINT = 'write "12.9", or {linux-64: "12.9", win-64: "12.8"}, or none'
