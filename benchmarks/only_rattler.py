@@ -1,6 +1,7 @@
 """Solve what `envgen lock` solves, from the same records, with py-rattler alone: the baseline for the lock of 8 cells.
 
-The argument is a JSON file: the requests, the index folder, and the repodata files in envgen's cache.
+The argument is a JSON file: the requests, and the repodata file of each subdir of conda-forge. All solves share a gateway, as those of
+envgen do.
 """
 
 import asyncio
@@ -10,38 +11,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rattler import Channel, GenericVirtualPackage, MatchSpec, PackageName, SparseRepoData, Version, solve
+from rattler import Channel, Gateway, GenericVirtualPackage, MatchSpec, PackageName, SparseRepoData, Version, solve
 from rattler.package.build_string import BuildString
 
 
 def records(job: dict[str, Any], platform: str) -> list[SparseRepoData]:
-    """The records of conda-forge for one platform and noarch.
-
-    Read from the index folder if it holds plain JSON, else from the copy that envgen decompressed into its cache.
-    """
-    channel, folder = Channel("https://conda.anaconda.org/conda-forge"), Path(job["index"]) / "conda-forge"
-    found = []
-    for subdir in (platform, "noarch"):
-        plain = folder / subdir / "repodata.json"
-        path = plain if plain.is_file() else next(p for p in job["cache"] if f'"subdir":"{subdir}"' in _head(p))
-        found.append(SparseRepoData(channel, subdir, path))
-    return found
-
-
-def _head(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read(200).replace(" ", "")
+    """The records of conda-forge for one platform and noarch."""
+    channel = Channel("https://conda.anaconda.org/conda-forge")
+    return [SparseRepoData(channel, subdir, job["files"][subdir]) for subdir in (platform, "noarch")]
 
 
 async def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     sources = {platform: records(job, platform) for platform in {request["platform"] for request in job["requests"]}}
+    gateway = Gateway()
 
     async def one(request: dict[str, Any]) -> int:
         virtual = [virtual_package(name, value) for name, value in sorted(request["virtual"].items())]
         specs = [MatchSpec(spec, strict=False) for spec in request["specs"]]
         platforms = [request["platform"], "noarch"]
-        return len(await solve(sources[request["platform"]], specs, platforms=platforms, virtual_packages=virtual))
+        return len(await solve(sources[request["platform"]], specs, gateway=gateway, platforms=platforms, virtual_packages=virtual))
 
     counts = await asyncio.gather(*(one(request) for request in job["requests"]))
     print(counts)

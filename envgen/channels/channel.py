@@ -60,22 +60,40 @@ def bare(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach a private channel: its real URL, and the login for its host. Never shown, never written."""
+    """Where a channel is fetched, and the login for that place. Never shown, never written: the URL may have a token."""
 
     url: str
-    host: str
     login: tuple[str, str] | None
+
+    @property
+    def host(self) -> str:
+        """The server, without its port."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def path(self) -> str:
+        """The part of the URL after the server."""
+        return urlsplit(self.url).path
 
 
 def access(channel: ChannelLocation) -> Access | None:
     """The credentials that `$NAME` stands for, or None for a public channel. Raises BadInput if a variable is not set."""
-    values = values_of(channel.text, f"channel `{channel.text}`")
-    if not values:
-        return None
-    live = urlsplit(_VARIABLE.sub(lambda name: values[name[1] or name[2]], channel.text))
+    live = filled_in(channel.text, f"channel `{channel.text}`")
+    return None if live == channel.text else access_of(live)
+
+
+def access_of(url: str) -> Access:
+    """A URL with its login, if it has one, beside it."""
+    live = urlsplit(url)
     login = (unquote(live.username), unquote(live.password or "")) if live.username else None
     netloc = live.netloc.rpartition("@")[2]
-    return Access(f"{live.scheme}://{netloc}{live.path}", live.hostname or "", login)
+    return Access(f"{live.scheme}://{netloc}{live.path}".rstrip("/"), login)
+
+
+def filled_in(text: str, what: str) -> str:
+    """`text` with the values of the environment variables in it. Raises BadInput if one is not set."""
+    values = values_of(text, what)
+    return _VARIABLE.sub(lambda name: values[name[1] or name[2]], text)
 
 
 def values_of(text: str, what: str) -> dict[str, str]:

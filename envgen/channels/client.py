@@ -1,60 +1,51 @@
-"""The HTTP client for channels: with logins for private ones, or through a mirror."""
+"""The HTTP client for channels: with the mirrors and the credentials of this machine."""
 
 from __future__ import annotations
 
 import base64
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from rattler.networking import Client
 from rattler.networking.middleware import (
     AddHeadersMiddleware,
     AuthenticationMiddleware,
+    GCSMiddleware,
     MirrorMiddleware,
     OciMiddleware,
     RetryMiddleware,
+    S3Middleware,
 )
 
-from envgen.channels.canonical import canonical_channel
-from envgen.channels.channel import ChannelLocation, access, redacted
-from envgen.model.errors import BadInput
+from envgen.channels.channel import ChannelLocation
+from envgen.channels.mirrors import FetchPlaces, fetch_places
 
 
-def mirror() -> str:
-    """The URL of the mirror that `ENVGEN_MIRROR` names, "" without one. Raises BadInput if it is not an http(s) URL."""
-    text = os.environ.get("ENVGEN_MIRROR", "").rstrip("/")
-    if text and not text.startswith(("http://", "https://")):
-        hint = "give a URL; `python -m http.server --directory FOLDER` serves a folder"
-        raise BadInput(f"ENVGEN_MIRROR is not a URL: {redacted(text)}", hint=hint)
-    try:
-        return canonical_channel(text) if text else ""
-    except BadInput as error:
-        what = f"ENVGEN_MIRROR is {error.what.replace('channel', 'URL')}"
-        raise BadInput(what, hint="for example https://mirror.example/conda") from None
+def client(channels: Sequence[ChannelLocation], headers: Mapping[str, str] | None = None) -> Client:
+    """Rattler's client with the mirrors of these channels and the logins for them. `headers` are sent with every request.
 
-
-def client(channels: Sequence[ChannelLocation]) -> Client:
-    """Rattler's default client, or one that adds logins for private channels, or one that uses a mirror.
-
-    `ENVGEN_MIRROR` is the URL of a mirror of all channels, laid out like an index folder: `<channel>/<subdir>/...`. Files from it
-    keep their canonical URLs and are checked against the same hashes. Raises BadInput if it is not an http(s) URL.
+    What comes from a mirror keeps its canonical URL and is checked against the same hash. rattler adds the credentials of its own
+    store, the keyring and netrc. Raises BadInput where the settings cannot be read.
     """
-    if base := mirror():
-        folders = {f"{channel.url}/": [f"{base}/{channel.folder}/"] for channel in channels}
-        return Client([RetryMiddleware(), MirrorMiddleware(folders), AuthenticationMiddleware(), OciMiddleware()])
-    private = {f"{channel.url}/": found for channel in channels if (found := access(channel))}
-    if not private:
-        return Client.default_client()
-    logins = {found.host: base64.b64encode(":".join(found.login).encode()).decode() for found in private.values() if found.login}
+    found = [places for channel in channels if (places := fetch_places(channel)).elsewhere]
+    mirrors = {f"{one.channel.url}/": [f"{place.url}/" for place in one.places] for one in found if _is_mirrored(one)}
+    logins = [(place.host, place.path, place.login) for one in found for place in one.places if place.login]
 
-    def headers(host: str, _: str) -> dict[str, str] | None:
-        return {"Authorization": f"Basic {logins[host]}"} if host in logins else None
+    def login(host: str, path: str) -> dict[str, str] | None:
+        found = next((own for name, begin, own in logins if name == host and f"{path}/".startswith(f"{begin}/")), None)
+        return {"Authorization": f"Basic {base64.b64encode(':'.join(found).encode()).decode()}"} if found else None
 
-    mirrors = MirrorMiddleware({url: [f"{found.url}/"] for url, found in private.items() if f"{found.url}/" != url})
-    return Client([RetryMiddleware(), mirrors, AddHeadersMiddleware(headers), AuthenticationMiddleware(), OciMiddleware()])
+    stack: list[Any] = [RetryMiddleware(), *([MirrorMiddleware(mirrors)] if mirrors else [])]
+    stack += [AddHeadersMiddleware(login)] if logins else []
+    stack += [AuthenticationMiddleware(), OciMiddleware(), GCSMiddleware(), S3Middleware()]
+    return Client(stack, headers=dict(headers or {}))
+
+
+def _is_mirrored(found: FetchPlaces) -> bool:
+    return [place.url for place in found.places] != [found.channel.url]
 
 
 def host(channel: ChannelLocation) -> str:
-    """The server that a channel is read from, as messages name it."""
-    return urlsplit(mirror() or channel.url).netloc.rpartition("@")[2]
+    """The servers that a channel is read from, as messages name them."""
+    return " or ".join(dict.fromkeys(urlsplit(place.url).netloc for place in fetch_places(channel).places))

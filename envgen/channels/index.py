@@ -18,6 +18,8 @@ from envgen.channels.channel import ChannelLocation, locate
 from envgen.channels.counted import Counted
 from envgen.channels.limits import limits
 from envgen.channels.live import LiveIndex
+from envgen.channels.mirrors import notes
+from envgen.channels.relations import relation_notes
 from envgen.channels.watch import Say, Unreachable, say_nothing
 from envgen.model.errors import BadInput, NoSolution, closest
 from envgen.model.facts import Platform
@@ -236,10 +238,14 @@ def open_index(
     if wanted.offline:
         return FolderIndex(layout.index, recorded, recorded=True), ""
     places = [locate(channel) for channel in channels]
+    for note in notes(places):
+        say(note)
     live = LiveIndex(places, limits(), say)
     try:
         for channel in places:
             live.records("python", channel, platform)
+        for note in relation_notes({channel: live.relations(channel, platform) for channel in places}):
+            say(note)
     except Unreachable as error:
         if not wanted.fallback or not layout.index.is_dir():
             error.hint = f"give --index DIR, or run where the channel can be reached{f'; {error.hint}' if error.hint else ''}"

@@ -15,6 +15,7 @@ from envgen.channels.channel import ChannelLocation, redacted
 from envgen.channels.client import client, host
 from envgen.channels.counted import Counted
 from envgen.channels.limits import Limits
+from envgen.channels.relations import ChannelRelations
 from envgen.channels.watch import IndexArrivals, Say, Unreachable, watched
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
@@ -38,6 +39,7 @@ class LiveIndex:
 
     def __init__(self, channels: Sequence[ChannelLocation], limits: Limits, say: Say) -> None:
         self._cache, self._limits, self._say = cache_folder() / "channels", limits, say
+        self._hosts = {channel.url: host(channel) for channel in channels}
         self.gateway: Gateway | None = Gateway(cache_dir=self._cache, client=client(channels))
         self._records: dict[tuple[str, str, str], Sequence[RepoDataRecord]] = {}
 
@@ -76,8 +78,21 @@ class LiveIndex:
                 raise BadInput(f"the cache cannot be written: {full[0]}", where=self._cache, hint=_FREE) from None
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
 
+    def relations(self, channel: ChannelLocation, platform: Platform) -> list[ChannelRelations]:
+        """The relations to other channels that a channel declares for a platform, as it wrote them."""
+
+        async def ask() -> list[ChannelRelations]:
+            gateway, subdirs = self.gateway or Gateway(), (platform, "noarch")
+            found = [await gateway.channel_relations(Channel(channel.url), subdir) for subdir in subdirs]  # type: ignore[arg-type]
+            return [ChannelRelations(one.base or "", one.overrides or "") for one in found if one]
+
+        try:
+            return asyncio.run(ask())  # from memory: the channel has been queried
+        except GatewayError:
+            return []
+
     async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
-        servers = " or ".join(dict.fromkeys(map(host, channels)))
+        servers = " or ".join(dict.fromkeys(self._hosts.get(channel.url) or host(channel) for channel in channels))
         return await watched(work, IndexArrivals(self._cache, self._limits), servers, self._limits, self._say)
 
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:

@@ -11,7 +11,7 @@ from rattler.exceptions import InvalidMatchSpecError
 from envgen.channels.channel import locate
 from envgen.channels.counted import old_enough
 from envgen.channels.index import Index
-from envgen.channels.versions import admits
+from envgen.channels.versions import NEWER, admits
 from envgen.model.dates import NO_LIMIT, ExcludeNewer
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Platform
@@ -66,6 +66,14 @@ def match_spec(spec: str) -> MatchSpec:
         raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
 
 
+def check_own(text: str) -> None:
+    """Raise BadInput for a dependency of a project that rattler cannot parse, or that other readers of environment.yml cannot."""
+    match_spec(text)
+    if newer := NEWER.search(text):
+        what = f"`{newer[1]}` in `{text}`: environment.yml is also read by tools that do not know it"
+        raise BadInput(what, hint="request version and build alone, and list the packages that an extra would bring")
+
+
 def plain_spec(text: str) -> tuple[str, bool]:
     """A spec as tools write it that know names, versions and builds alone, and whether it is conditional (`[when="..."]`).
 
@@ -87,7 +95,10 @@ def runs_on(record: RepoDataRecord, minor: Version) -> bool:
 
 def unknown_packages(index: Index, names: Iterable[str], channels: Sequence[str], platforms: Sequence[Platform]) -> dict[str, str]:
     """Package names that no channel has on any of the platforms, each with a suggestion."""
-    places = [locate(channel) for channel in channels]
+    places, names = [locate(channel) for channel in channels], list(names)
+    for place in places:
+        for platform in platforms:
+            index.fetch(names, place, platform)
     missing = [name for name in names if not any(index.records(name, c, p) for c in places for p in platforms)]
     known = {name for c in places for p in platforms[:1] for name in index.names(c, p)} if missing else set()
     return {name: closest(name, known) if known else "check the spelling" for name in missing}

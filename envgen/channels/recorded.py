@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from envgen.channels.channel import locate, redacted
+from envgen.channels.versions import NEWER
 from envgen.model.errors import BadInput
 from envgen.model.packages import Record
+from envgen.model.text import shortened
 
 Records = Mapping[str, Mapping[str, Any]]  # `<channel>/<subdir>/<file>` -> record
 _LINE = re.compile(r'^"([^"]+\.(?:conda|tar\.bz2))": \{"', re.MULTILINE)  # not the line of a section, such as `packages.conda`
-_FILE = "repodata.json"
+_FILE, _NEW = "repodata.json", '"v3": {'
 _KEPT_ELSEWHERE = {"fn", "url", "channel"}
 
 
@@ -26,13 +28,18 @@ def recorded_names(folder: Path) -> set[str]:
     found: set[str] = set()
     for path in (path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
         place_of = path.parent.relative_to(folder).as_posix()
-        found.update(f"{place_of}/{name}" for name in _LINE.findall(path.read_text(encoding="utf-8", errors="replace")))
+        text = path.read_text(encoding="utf-8", errors="replace")
+        names = _LINE.findall(text) if _NEW not in text else [name for section in _sections(path, str(path)) for name in section]
+        found.update(f"{place_of}/{name}" for name in names)
     return found
 
 
-def recorded_files(records: Records) -> dict[str, str]:
-    """The files of an index of these records, `<channel>/<subdir>/repodata.json` -> text, with one sorted record per line."""
-    subdirs: dict[str, dict[str, Mapping[str, Any]]] = {}
+def recorded_files(records: Records, empty: Iterable[str] = ()) -> dict[str, str]:
+    """The files of an index of these records, `<channel>/<subdir>/repodata.json` -> text, with one sorted record per line.
+
+    `empty` are `<channel>/<subdir>` that have a file even without a record.
+    """
+    subdirs: dict[str, dict[str, Mapping[str, Any]]] = {folder: {} for folder in empty}
     for key, record in records.items():
         folder, file = key.rsplit("/", 1)
         subdirs.setdefault(folder, {})[file] = record
@@ -67,12 +74,27 @@ def record_of(url: str, source: Mapping[str, Any]) -> Record:
 
 
 def _repodata(subdir: str, records: Mapping[str, Mapping[str, Any]]) -> str:
-    sections = {"packages": ".tar.bz2", "packages.conda": ".conda"}
+    """The text of a repodata. What older tools would misread is where they do not look: CEP 48 has it below `v3`."""
+    old = {file: record for file, record in records.items() if not _is_new(record)}
     lines = [f'"info": {{"subdir": "{subdir}"}}']
-    for section, suffix in sections.items():
-        rows = [f"{json.dumps(file)}: {_line(record)}" for file, record in sorted(records.items()) if file.endswith(suffix)]
-        lines.append(f'"{section}": {{\n' + ",\n".join(rows) + "\n}" if rows else f'"{section}": {{}}')
+    lines += [_section(name, old, suffix, suffix) for name, suffix in (("packages", ".tar.bz2"), ("packages.conda", ".conda"))]
+    if new := {file: record for file, record in records.items() if file not in old}:
+        rows = ",\n".join(_section(suffix[1:], new, suffix, "") for suffix in (".tar.bz2", ".conda"))
+        lines.append(f"{_NEW}\n{rows}\n}}")
     return "{\n" + ",\n".join(lines) + ',\n"repodata_version": 1\n}\n'
+
+
+def _section(name: str, records: Mapping[str, Mapping[str, Any]], suffix: str, kept: str) -> str:
+    """The records of files with a suffix; `kept` is what their keys have of it."""
+    files = sorted(file for file in records if file.endswith(suffix))
+    rows = [f"{json.dumps(file.removesuffix(suffix) + kept)}: {_line(records[file])}" for file in files]
+    return f'"{name}": {{\n' + ",\n".join(rows) + "\n}" if rows else f'"{name}": {{}}'
+
+
+def _is_new(record: Mapping[str, Any]) -> bool:
+    """Whether a record has conditions, extras or flags (CEP 43 to 45): a tool that knows none would ignore them."""
+    specs = [str(spec) for key in ("depends", "constrains") for spec in record.get(key) or ()]
+    return bool(record.get("extra_depends") or record.get("flags") or any(map(NEWER.search, specs)))
 
 
 def _line(record: Mapping[str, Any]) -> str:
@@ -95,10 +117,37 @@ def _sections(path: Path, shown: str) -> Iterator[Mapping[str, Mapping[str, Any]
     hint = "restore it from git, or delete it and run `envgen lock --update`"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # also of nesting and numbers without end
         raise BadInput(f"not repodata: {error}", where=shown, hint=hint) from None
-    for section in ("packages", "packages.conda"):
-        records = data.get(section, {}) if isinstance(data, dict) else None
+    for records, suffix in _parts(data):
         if not isinstance(records, dict):
             raise BadInput("not repodata: expected a mapping of records", where=shown, hint=hint)
-        yield records
+        for file, record in records.items():
+            if not _is_record(record):
+                raise BadInput(f"not repodata: not a record of a package: {shortened(file)}", where=shown, hint=hint)
+        yield {f"{file}{suffix}": record for file, record in records.items()}
+
+
+def _parts(data: Any) -> Iterator[tuple[object, str]]:
+    """Each mapping of records in a repodata, and the suffix of files that its keys lack; None in the place of what is not one."""
+    new = data.get("v3", {}) if isinstance(data, dict) else None
+    if not isinstance(new, dict):
+        yield None, ""
+        return
+    yield from ((data.get(section, {}), "") for section in ("packages", "packages.conda"))
+    yield from ((records, f".{kind}") for kind, records in new.items())
+
+
+def _is_record(record: object) -> bool:
+    """Whether a value has what a record must have, and no hash, size or dependency that cannot be one."""
+    if not isinstance(record, dict):
+        return False
+    texts = [record.get(key) for key in ("name", "version", "build")]
+    texts += [record[key] for key in ("md5", "sha256") if record.get(key) is not None]
+    depends, size = record.get("depends", []), record.get("size", 0)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(depends, list)
+        and all(isinstance(text, str) for text in depends)
+        and isinstance(size, int | None)
+    )

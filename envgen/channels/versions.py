@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+
+NEWER = re.compile(r"\[(?:.*[,\s])?(when|extras|flags)\s*=", re.DOTALL)  # what older tools do not read in a spec
 
 
 @cache

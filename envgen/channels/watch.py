@@ -62,15 +62,13 @@ async def watched(work: Awaitable[Result], arrivals: Arrivals, what: str, limits
     clock = _Clock(what, limits, say)
     try:
         while not (await asyncio.wait({task}, timeout=_TICK))[0]:
-            if excess := arrivals.excess():
-                raise TooLarge(f"{what} sends too much: {excess}", hint="ENVGEN_MAX_SIZE or --max-size raises the limit")
-            clock.look(arrivals.arrived())
-        return await task
+            clock.look(arrivals)
     except NoSolution:
         await _ended(task, arrivals)
         raise
     finally:
         task.cancel()
+    return await task
 
 
 async def _ended(task: asyncio.Future[Result], arrivals: Arrivals) -> None:
@@ -92,23 +90,25 @@ class _Clock:
         self._base: int | None = None
         self._processor = time.process_time()
 
-    def look(self, arrived: int) -> None:
-        """Take note of what has arrived by now. Raises Unreachable at the end of the time-out."""
-        now, processor = time.monotonic(), time.process_time()
-        base = arrived if self._base is None else self._base
-        busy = processor - self._processor > _BUSY * (now - self._before)
-        if busy or self._base is None or arrived < base or arrived - base >= FLOOR * self._timeout:
+    def look(self, arrivals: Arrivals) -> None:
+        """Take note of what has arrived by now. Raises Unreachable at the end of the time-out, TooLarge for too much."""
+        now = time.monotonic()
+        busy = time.process_time() - self._processor > _BUSY * (now - self._before)
+        if excess := arrivals.excess():
+            raise TooLarge(f"{self._what} sends too much: {excess}", hint="ENVGEN_MAX_SIZE or --max-size raises the limit")
+        arrived = arrivals.arrived()
+        if busy or self._base is None or not 0 <= arrived - self._base < FLOOR * self._timeout:
             self._base, self._since = arrived, now
-        self._before, self._processor = now, processor
         silent = now - self._since
         if silent >= self._timeout:
-            little = f"less than {FLOOR} bytes a second" if arrived > base else "nothing"
+            little = f"less than {FLOOR} bytes a second" if arrived > self._base else "nothing"
             what = f"{self._what} sent {little} for {self._timeout:g} seconds"
             raise Unreachable(what, hint="try again; ENVGEN_TIMEOUT or --timeout waits longer")
         if now >= self._next:
             self._next = now + _NEXT
             waited = f"{now - self._begun:.0f} seconds so far, {silent:.0f} without data (the limit is {self._timeout:g})"
             self._say(f"waiting for {self._what}: {waited}")
+        self._before, self._processor = time.monotonic(), time.process_time()  # to look is not the work that is waited for
 
 
 class IndexArrivals:

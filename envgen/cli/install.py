@@ -44,6 +44,13 @@ _PREFIX = click.Path(path_type=Path)
     metavar="NAME",
     help="Build this pip package from source if it is not a wheel, which runs code from it. May be repeated.",
 )
+@click.option(
+    "--index",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Take every package from this folder, which `envgen index export` made, and none from a server.",
+)
 @click.option("--stale", is_flag=True, help="Install locks that are not what their project and the matrices make now.")
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
 @network_options
@@ -59,6 +66,7 @@ def install(
     dry_run: bool,
     checksums: bool,
     builds: tuple[str, ...],
+    folder: Path | None,
     stale: bool,
     print_commands: bool,
     as_json: bool,
@@ -85,7 +93,7 @@ def install(
         else:
             for note in () if stale else refuse_stale(layout, [(one.project, one.target) for one in environments]):
                 reporter.say(note)
-            options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds))
+            options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds), folder=folder)
             _install(layout, environments, reporter, options, as_json)
 
 

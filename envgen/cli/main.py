@@ -23,6 +23,7 @@ from envgen.cli import (
     doctor,
     edit,
     impact,
+    index,
     init,
     install,
     lock,
@@ -51,7 +52,7 @@ _FACTS = (matrix.matrix,)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
 _CHECK = (check.check, impact.impact, diff.diff, verify.verify, doctor.doctor, probe.probe)
-_USE = (install.install, install.run, install.list_)
+_USE = (install.install, install.run, install.list_, index.index)
 for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT):
     main.add_command(command)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from envgen.explain.facts import facts
+from envgen.explain.facts import facts, without_rows
 from envgen.explain.members import possible
 from envgen.explain.minimize import minimal
 from envgen.explain.model import Part
@@ -31,11 +31,11 @@ def _reduced(problem: Problem, every: Sequence[Part], kept: Sequence[Part]) -> t
     left = set(map(id, kept))
     dropped = [part for part in every if id(part) not in left]
     defaults = [part for part in dropped if part.has_default]
-    requested = _without(problem, (part for part in dropped if not part.has_default))
+    requested = _without(problem, [part for part in dropped if not part.has_default])
     return (requested, _without(requested, defaults)) if defaults else (requested,)
 
 
-def _without(problem: Problem, parts: Iterable[Part]) -> Problem:
+def _without(problem: Problem, parts: Sequence[Part]) -> Problem:
     for part in parts:
-        problem = part.without(problem)
-    return problem
+        problem = problem if part.row else part.without(problem)
+    return without_rows(problem, (part.row for part in parts if part.row))

@@ -113,21 +113,24 @@ def _framework_part(name: str, kind: FactKind, reason: _FrameworkReason, change:
 
 
 def _of_constraint(constraint: Constraint) -> Part:
-    reason = Reason(constraint_text(constraint), constraint.at, constraint.because)
-
-    def without(problem: Problem) -> Problem:
-        return _with_matrix(problem, constraints=tuple(row for row in problem.matrix.constraints if row is not constraint))
-
-    return Part(kind="constraint", name=str(constraint.at), reason=lambda _: reason, without=without)
+    return _row_part("constraint", constraint, Reason(constraint_text(constraint), constraint.at, constraint.because))
 
 
 def _of_bound(bound: Bound) -> Part:
-    reason = Reason(bound_text(bound), bound.at, bound.because)
+    return _row_part("bound", bound, Reason(bound_text(bound), bound.at, bound.because))
 
-    def without(problem: Problem) -> Problem:
-        return _with_matrix(problem, bounds=tuple(row for row in problem.matrix.bounds if row is not bound))
 
-    return Part(kind="bound", name=str(bound.at), reason=lambda _: reason, without=without)
+def _row_part(kind: FactKind, row: Constraint, reason: Reason) -> Part:
+    return Part(
+        kind=kind, name=str(row.at), reason=lambda _: reason, without=lambda problem: without_rows(problem, (row,)), row=row
+    )
+
+
+def without_rows(problem: Problem, rows: Iterable[Constraint]) -> Problem:
+    """The problem without some constraints and bounds."""
+    gone, matrix = set(map(id, rows)), problem.matrix
+    constraints = tuple(row for row in matrix.constraints if id(row) not in gone)
+    return _with_matrix(problem, constraints=constraints, bounds=tuple(row for row in matrix.bounds if id(row) not in gone))
 
 
 def _of_target(matrix: Matrix, requested: RequestedTarget) -> Iterator[Part]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from envgen.explain.advice import AppliedAdvice
-from envgen.model.facts import Reason
+from envgen.model.facts import Constraint, Reason
 from envgen.model.project import Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem
@@ -51,7 +51,8 @@ class Part:
     """A requirement of the project, or a fact, that a conflict may rest on.
 
     `reason` puts it into words, given a problem without what does not matter; `without` drops it. `has_default` says that
-    dropping it puts something else in its place (other platforms, another provider), which may be harder to meet.
+    dropping it puts something else in its place (other platforms, another provider), which may be harder to meet. `row` is the
+    constraint or bound that it is: many of them are dropped at once.
     """
 
     kind: RequirementKind | FactKind
@@ -59,6 +60,7 @@ class Part:
     reason: Callable[[Problem], Reason]
     without: Callable[[Problem], Problem]
     has_default: bool = False
+    row: Constraint | None = None
 
     @property
     def is_requirement(self) -> bool:

@@ -46,13 +46,15 @@ class InstallResult:
 class InstallOptions:
     """How to install: `force` takes over an environment of another origin, `hashes` also compares the content of every file.
 
-    `builds` names the pip packages that may be built from source, which runs code from them.
+    `builds` names the pip packages that may be built from source, which runs code from them. With a `folder` every package comes
+    from there, and none from a server.
     """
 
     force: bool = False
     dry_run: bool = False
     hashes: bool = False
     builds: frozenset[str] = frozenset()
+    folder: Path | None = None
 
 
 # --- the steps ------------------------------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ def install(layout: Layout, environment: EnvironmentRef, reporter: Reporter, opt
     condition = _checked(layout, environment, options)
     if condition.state == "installed":
         return InstallResult(environment, "unchanged")
-    locked = _read_lock(layout, environment, reporter, options.builds)
+    locked = _read_lock(layout, environment, reporter, options)
     there, plan = _compared(prefix, locked, condition)
     if options.dry_run:
         return InstallResult(environment, _would_be(condition.state, plan), plan)
@@ -117,10 +119,11 @@ def _checked(layout: Layout, environment: EnvironmentRef, options: InstallOption
     return PrefixCondition("stale") if manifest and state == "installed" and manifest.name != environment.name else found
 
 
-def _read_lock(layout: Layout, environment: EnvironmentRef, reporter: Reporter, builds: frozenset[str]) -> PlatformLock:
-    """The lock of an environment, judged. Raises BadInput if it must not be installed."""
+def _read_lock(layout: Layout, environment: EnvironmentRef, reporter: Reporter, options: InstallOptions) -> PlatformLock:
+    """The lock of an environment, judged. Raises BadInput if it must not be installed, or the folder lacks a package."""
     from envgen.formats.conda_lock import read_lock, read_stamp
     from envgen.install import locked, wheels
+    from envgen.install.archives import in_folder
     from envgen.install.judge import judge
     from envgen.matrix.cached import cached_matrix
     from envgen.project.cached import cached_project
@@ -131,9 +134,9 @@ def _read_lock(layout: Layout, environment: EnvironmentRef, reporter: Reporter, 
     found = locked.of_platform(lock, current_platform(), layout.read(spec) if spec.is_file() else None)
     wheels.check(found.pip, shown)
     matrix = cached_matrix(layout)
-    for warning in judge(lock, found.platform, cached_project(layout, matrix, environment.project), matrix, builds):
+    for warning in judge(lock, found.platform, cached_project(layout, matrix, environment.project), matrix, options.builds):
         reporter.say(f"{environment.name}: {warning}")
-    return found
+    return in_folder(found, options.folder) if options.folder else found
 
 
 def _compared(prefix: Path, locked: PlatformLock, condition: PrefixCondition) -> tuple[Installed, InstallPlan]:
@@ -157,6 +160,7 @@ def _build(
     """Build the new environment in the stage: start from a copy of the old one, remove and add packages."""
     from envgen.cache import cache_folder
     from envgen.channels.client import client
+    from envgen.channels.mirrors import notes
     from envgen.formats.installed_files import listed_files
     from envgen.install import link, wheels
     from envgen.install.records import recorded
@@ -169,6 +173,8 @@ def _build(
         _clear(stage, prefix, (file for files in there.damaged.values() for file in files))
         wheels.uninstall(stage, {name: there.wheels[name] for name in plan.pip_removed}, variables)
     again = frozenset((*plan.replaced, *plan.relinked))
+    for note in [] if locked.files else notes(locked.channels):
+        reporter.say(note)
     folder, channels = cache_folder() / "packages", client(locked.channels)
     job = link.Linking(locked=locked, stage=stage, prefix=prefix, cache=folder, client=channels, again=again)
     link.link(job, recorded(layout, locked), reporter)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from rattler import RepoDataRecord, install
 from rattler.exceptions import CacheDirError, InstallerError, IoError, LinkError, TransactionError
@@ -29,6 +30,7 @@ from envgen.channels.watch import TooLarge, Unreachable, watched
 from envgen.formats import installed
 from envgen.formats.environment_yml import spec_name
 from envgen.formats.installed_files import listed_files, located, read_record, read_records
+from envgen.install.archives import check_all
 from envgen.install.arrivals import ArchiveHash, PackageArrivals
 from envgen.install.contents import ContentJudge
 from envgen.install.locked import PlatformLock, dist_name
@@ -69,17 +71,19 @@ def link(job: Linking, known: Mapping[str, RepoDataRecord], reporter: Reporter) 
     network fails, BadInput if the disk does.
     """
     records = {dist: known.get(dist) or from_lock(package) for dist, package in job.locked.conda.items()}
+    own = {dist: {"url": record.url, "channel": record.channel} for dist, record in records.items()}
     old = installed.packages(job.stage) - job.again
+    _take_from(_checked_files(job.locked, records.keys() - old), records)
     _locate(job.stage)
     _match_hashes(job.stage, records, old & records.keys())
     _learn_site_packages(job.stage, records)
     try:
         _install(job, records, job.again, reporter)
-        _complete(job.stage, records.keys() - old, known)
+        _complete(job.stage, {dist: own[dist] for dist in records.keys() - old}, known)
         if _learn_site_packages(job.stage, records):
             moved = {dist for dist, record in read_records(job.stage).items() if record.get("noarch") == "python"}
             _install(job, records, moved, reporter)
-            _complete(job.stage, moved, known)
+            _complete(job.stage, {dist: own[dist] for dist in moved}, known)
     finally:
         reporter.end()
     _tidy(job.stage)
@@ -135,11 +139,28 @@ def _match_hashes(stage: Path, records: Mapping[str, RepoDataRecord], kept: Iter
         records[dist].md5 = records[dist].md5 if there.get("md5") else None
 
 
-def _complete(stage: Path, dists: Iterable[str], known: Container[str]) -> None:
-    """Add to the records of packages that were just linked what only their archives say."""
-    for dist in dists:
+def _checked_files(locked: PlatformLock, linked: Iterable[str]) -> dict[str, Path]:
+    """The packages that are linked from files: of a folder, or of a channel that is one. Raises CheckFailed for a wrong hash.
+
+    rattler checks the hash of what it fetches from a server, not that of a file.
+    """
+    own = {dist: urlsplit(package.url) for dist, package in locked.conda.items() if package.url.startswith("file:")}
+    files = {**{dist: Path(url2pathname(url.path)) for dist, url in own.items()}, **locked.files}
+    found = {dist: files[dist] for dist in linked if dist in files}
+    check_all({locked.conda[dist]: path for dist, path in sorted(found.items())})
+    return found
+
+
+def _take_from(files: Mapping[str, Path], records: Mapping[str, RepoDataRecord]) -> None:
+    for dist, path in files.items():
+        records[dist].url = path.as_uri()
+
+
+def _complete(stage: Path, linked: Mapping[str, Mapping[str, str]], known: Container[str]) -> None:
+    """Add to the records of packages that were just linked what only their archives say; and their own URLs, wherever they lay."""
+    for dist, own in linked.items():
         path = stage / installed.META / f"{dist}.json"
-        _write(path, completed(read_record(path), from_lock_alone=dist not in known))
+        _write(path, {**completed(read_record(path), from_lock_alone=dist not in known), **own})
 
 
 def _learn_site_packages(stage: Path, records: Mapping[str, RepoDataRecord]) -> bool:

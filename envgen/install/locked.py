@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from envgen.channels.channel import ChannelLocation, bare, locate
 from envgen.formats.conda_lock import read_lock
@@ -17,7 +18,7 @@ from envgen.model.packages import Lock, LockedPackage
 class PlatformLock:
     """A lock's content for one platform: the conda packages by name-version-build, the pip packages, the channels of the lock.
 
-    `requested` are the specs of environment.yml.
+    `requested` are the specs of environment.yml; `files` are packages that are taken from files, by name-version-build.
     """
 
     platform: Platform
@@ -25,6 +26,7 @@ class PlatformLock:
     pip: tuple[LockedPackage, ...]
     channels: tuple[ChannelLocation, ...]
     requested: tuple[str, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def read(text: str, shown: str, platform: Platform, environment: str | None = None) -> PlatformLock:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from envgen.install import prefixes
 from envgen.install.install import InstallResult, InstallState
@@ -11,6 +13,9 @@ from envgen.install.plan import InstallPlan
 from envgen.install.select import EnvironmentRef, local_folders, quoted
 from envgen.model.layout import Layout
 from envgen.model.packages import LockedPackage
+
+if TYPE_CHECKING:
+    from envgen.install.export import Exported
 
 _STATES: dict[InstallState, str] = {
     "installed": "installed in",
@@ -51,6 +56,18 @@ def _changes(plan: InstallPlan) -> Iterator[str]:
     yield from (f"  + {name} {version} (pip)" for name, version in plan.pip_added.items())
     if not plan.packages:
         yield "  ~ what conda's history says was requested"
+
+
+def exported_text(done: Exported) -> str:
+    """One line that says what a folder has now."""
+    wheels = f" and {done.wheels} pip packages" if done.wheels else ""
+    what = f"{done.packages} conda packages{wheels} of {len(done.locks)} lock{'' if len(done.locks) == 1 else 's'}"
+    return f"{done.folder}: {what}, {done.size / 1e6:,.0f} MB ({done.fetched} fetched)"
+
+
+def exported_json(done: Exported) -> str:
+    """The same as JSON; sizes are in bytes."""
+    return json.dumps({**asdict(done), "folder": str(done.folder)}, indent=2)
 
 
 def results_json(layout: Layout, results: Sequence[InstallResult]) -> str:

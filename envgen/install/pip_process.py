@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -44,6 +45,7 @@ class PipArrivals:
 
     def __init__(self, folder: Path, session: int) -> None:
         self._folder, self._session = folder, session
+        self._next, self._listed = 0.0, 0.0
 
     def arrived(self) -> int:
         return sum(self._sizes()) + self._processor_time()
@@ -64,9 +66,11 @@ class PipArrivals:
         return found
 
     def _processor_time(self) -> int:
-        """A number that grows enough for every second of computing; elsewhere than on Linux always, as nothing tells it."""
-        if not sys.platform.startswith("linux"):
+        """A number that grows enough for every second of computing; on Windows always, as nothing tells it there."""
+        if sys.platform == "win32":
             return time.monotonic_ns()
+        if not sys.platform.startswith("linux"):
+            return int(self._listed_time() * FLOOR * 3600)
         ticks = 0
         for path in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError, ValueError, IndexError):
@@ -74,3 +78,19 @@ class PipArrivals:
                 if int(words[3]) == self._session:  # man 5 proc: session, then utime, stime and those of ended children
                     ticks += sum(map(int, words[11:15]))
         return ticks * FLOOR * 3600 // os.sysconf("SC_CLK_TCK")
+
+    def _listed_time(self) -> float:
+        """The same in seconds, as `ps` lists it, which POSIX has; asked no more than once a second."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 1
+            command = ("ps", "-A", "-o", "pgid=", "-o", "time=")
+            listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
+            rows = (line.split() for line in listed.stdout.splitlines())
+            self._listed = sum(_seconds(row[1]) for row in rows if row[:1] == [str(self._session)] and row[1:])
+        return self._listed
+
+
+def _seconds(text: str) -> float:
+    """Processor time as `ps` writes it, in seconds: `1:02.50`, `01:02:03`, `1-02:03:04`."""
+    days, _, rest = text.rpartition("-")
+    return float(days or 0) * 86400 + sum(float(part) * 60.0**power for power, part in enumerate(reversed(rest.split(":"))))

@@ -74,7 +74,7 @@ def _read(path: Path, key: str | None) -> dict[str, str]:
         data = json.loads(path.read_text(encoding="utf-8"))
         found = data.get(key, {}) if key else data
         return {name: str(value) for name, value in found.items()}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise BadInput(f"cannot be read: {error}", where=path, hint="remove the environment and install it again") from None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import yaml
 from envgen.channels.channel import redacted, values_of
 from envgen.channels.limits import limits
 from envgen.channels.query import plain_spec
+from envgen.channels.versions import NEWER
 from envgen.channels.watch import TooLarge, Unreachable, waited
 from envgen.lock.lock_text import LockTexts, dump
 from envgen.lock.pip_pins import kept_pins
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
     from conda_lock.models.lock_spec import LockSpecification
     from conda_lock.virtual_package import FakeRepoData
-
-
-_NEWER = re.compile(r"\[(?:.*[,\s])?(?:when|extras|flags)\s*=")  # what conda-lock does not read in a spec
 
 
 @contextmanager
@@ -155,7 +152,7 @@ def _dependencies(depends: Iterable[str], names: Collection[str]) -> dict[str, s
 @cache
 def _known_spec(text: str) -> tuple[str, bool]:
     """A spec that conda-lock can read, and whether it is conditional."""
-    return plain_spec(text) if _NEWER.search(text) else (text, False)
+    return plain_spec(text) if NEWER.search(text) else (text, False)
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from envgen.channels.channel import locate
 from envgen.channels.solve import Unsolvable
 from envgen.lock.choose import Solver, cells_of, choose
 from envgen.lock.hold import stamped, versions
@@ -106,7 +107,7 @@ def _decision(stage: Stage, resolutions: Sequence[Resolution], solver: Solver) -
     """The targets that get a new lock, with what is not as the facts alone would have it, and why."""
     plan = stage.plan
     todo = {row.target.name: row for row in resolutions if row.target.name in stage.todo}
-    expected = {row.target.name: row for row in answer(stage.facts) or ()}
+    expected = {row.target.name: row for row in answer(stage.facts) or ()} if stage.hold.stamps else plan.resolutions
     changes: dict[str, Moved] = {}
     if any(name in expected and versions(row) != versions(expected[name]) for name, row in todo.items()):
         from envgen.lock.moved import moved
@@ -154,13 +155,22 @@ class Holdings:
         self._pythons = cache(self._of)
 
     def of(self, project: Project) -> Availability:
-        """What the channels of a project hold."""
+        """What the channels of a project hold. The packages of all frameworks are asked for at once: it may take the network."""
+        names = {"python", *(name for row in project.frameworks for name in self._packages(row.framework))}
+        for platform in dict.fromkeys((*project.platforms, *(p for row in project.targets for p in row.platforms or ()))):
+            for channel in project.channels:
+                self._index.fetch(names, locate(channel), platform)
 
         def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
             wanted = ("python", *specs.spelled(choice, target, platform))
             return frozenset.intersection(*(self._pythons(s, project.channels, platform, project.exclude_newer) for s in wanted))
 
         return availability
+
+    def _packages(self, framework: str) -> set[str]:
+        """The packages that the spellings of a framework request."""
+        spellings = [row for rows in self._matrix.frameworks[framework].providers.values() for row in rows]
+        return {spec.rpartition("::")[2].split()[0] for row in spellings for spec in (*row.cpu, *row.cuda)}
 
     def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: ExcludeNewer) -> frozenset[Version]:
         from envgen.channels.query import available_pythons

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from envgen.channels.recorded import Records, key_of, read_recorded, recorded_files, recorded_names
 from envgen.files import remove_files, write_files
 from envgen.formats import conda_lock
-from envgen.model.errors import addressed
+from envgen.model.errors import CheckFailed, addressed
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Solved
@@ -50,9 +50,18 @@ def add_records(layout: Layout, fresh: Records) -> None:
     """Record the packages of locks that will be written. Reads and writes only the files of the index that they belong to.
 
     Called before the locks are written: a run that is killed in between loses no record, and the next run removes what it left.
+    Raises CheckFailed where a locked file has another hash now: a file with another content has another name.
     """
-    subdirs = {key.rpartition("/")[0] for key in fresh}
-    _write(layout, recorded_files({**read_recorded(layout.index, layout.shown(layout.index), subdirs), **fresh}))
+    shown, subdirs = layout.shown(layout.index), {key.rpartition("/")[0] for key in fresh}
+    old = read_recorded(layout.index, shown, subdirs)
+    for key in sorted(old.keys() & fresh.keys()):
+        hashes = [(old[key].get(kind), fresh[key].get(kind)) for kind in ("sha256", "md5")]
+        changed = next(((before, now) for before, now in hashes if before and now and before != now), None)
+        if changed:
+            what = f"{key} has another hash than the one that is locked\n  locked  {changed[0]}\n  channel {changed[1]}"
+            hint = f"nothing was written. A mirror may have changed the file; if its channel did, remove its line from {shown}"
+            raise CheckFailed(what, hint=f"{hint}, and lock every project that has it with --update")
+    _write(layout, recorded_files({**old, **fresh}))
 
 
 def tidy_records(layout: Layout, found: RecordDrift) -> None:

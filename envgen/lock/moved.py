@@ -56,6 +56,8 @@ def moved(facts: Problem, problem: Problem, found: Sequence[Resolution], solver:
 
 def _best(problem: Problem, final: Mapping[str, Resolution], fixed: Sequence[str]) -> dict[str, Resolution]:
     """The best choice of a problem for each target, where some frameworks are what they are in the answer."""
+    if not fixed:
+        return {row.target.name: row for row in answer(problem) or final.values()}
 
     def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
         name, build = choice.release.framework, (choice.release.version, choice.on(platform))

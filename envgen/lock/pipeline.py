@@ -148,14 +148,14 @@ def _index(layout: Layout, matrix: Matrix, plans: Sequence[Plan], request: LockR
 
 def _check_names(plans: Iterable[Plan], index: Index) -> None:
     """A dependency that no channel has is more often a typo than a conflict: report it where it is written."""
-    from envgen.channels.query import match_spec, unknown_packages
+    from envgen.channels.query import check_own, unknown_packages
 
     for resolution in (found.resolutions[name] for found in plans for name in found.requested):
         channels = resolution.project.channels
         own = {dependency.name: dependency for dependency in resolution.dependencies}
         for dependency in own.values():
             with addressed(dependency.at):
-                match_spec(dependency.spec)
+                check_own(dependency.spec)
         with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
             dated = () if index.recorded else resolution.project.exclude_newer.packages

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envgen.channels.kept import split_url
-from envgen.lock.align import Aligner, Alignment, OpenCell, Versions, differing
+from envgen.lock.align import Aligner, Alignment, Packages, differing, packages_of, versions_of
+from envgen.lock.align_cell import OpenCell
 from envgen.lock.changes import changes_of
 from envgen.lock.choose import cells_of
+from envgen.lock.numerics import check_numerics
 from envgen.lock.smallest import smallest
 from envgen.model.alignment import Differing
 from envgen.model.changes import CellChanges
@@ -66,13 +68,23 @@ def solved_cells(matrix: Matrix, decision: Decision, solver: Solver | None) -> S
     others = _others(decision, {name: found for name, found in there.items() if found})
     found = _solve(matrix, decision, solver, open_cells, others)
     solutions = {name: there[name] or found.solutions[name] for name in cells}
+    every = {**others, **{name: packages_of(solution) for name, solution in solutions.items()}}
+    different = _differing(matrix, decision, every, found)
+    if decision.plan.project.align:
+        check_numerics(matrix, decision.plan.project, _targets(decision), every, different, locked=bool(kept.cells))
     return SolvedCells(
         decision=decision,
         requests={name: request for name, (_, request) in cells.items()},
         solutions=solutions,
-        differing=_differing(matrix, decision, solutions, others, found),
+        differing=different,
         solver=solver,
     )
+
+
+def _targets(decision: Decision) -> list[Resolution]:
+    """The targets of the project: those that are locked now, and the others as their locks have them."""
+    rows = {**decision.plan.held, **{row.target.name: row for row in decision.resolutions}}
+    return [rows[row.name] for row in decision.plan.project.targets if row.name in rows]
 
 
 def _from_lock(decision: Decision, resolution: Resolution, request: SolveRequest) -> Solution | None:
@@ -80,13 +92,13 @@ def _from_lock(decision: Decision, resolution: Resolution, request: SolveRequest
     return locked.solution(request.platform) if locked and decision.kept.settles(resolution, request) else None
 
 
-def _others(decision: Decision, there: Mapping[CellName, Solution]) -> dict[CellName, Versions]:
-    """The versions of the cells that are not solved: those that the locks answer, and those of the project's other targets."""
+def _others(decision: Decision, there: Mapping[CellName, Solution]) -> dict[CellName, Packages]:
+    """The packages of the cells that are not solved: those that the locks answer, and those of the project's other targets."""
     todo, plan = {row.target.name for row in decision.resolutions}, decision.plan
     if not plan.project.align:
         return {}
-    rest = {name: _versions(cell) for name, cell in plan.locked.cells.items() if name[0] in plan.held.keys() - todo}
-    return {**{name: _versions_of(found) for name, found in there.items()}, **rest}
+    rest = {name: _packages(cell) for name, cell in plan.locked.cells.items() if name[0] in plan.held.keys() - todo}
+    return {**{name: packages_of(found) for name, found in there.items()}, **rest}
 
 
 def _solve(
@@ -94,25 +106,25 @@ def _solve(
     decision: Decision,
     solver: Solver | None,
     cells: list[OpenCell],
-    others: Mapping[CellName, Versions],
+    others: Mapping[CellName, Packages],
 ) -> Alignment:
     if solver is None or not cells:
         return Alignment()
     if not decision.plan.project.align:
         return Alignment(solutions={cell.name: smallest(cell.request, cell.locked, cell.freed, solver) for cell in cells})
-    return Aligner(solver=solver, fixed=tuple(others.values()), is_own=_cudas_own(matrix)).aligned(cells)
+    implementations = tuple(row for row in matrix.catalogue.numerics if row.by_build)
+    return Aligner(solver, others, _cudas_own(matrix), implementations).aligned(cells)
 
 
 def _differing(
     matrix: Matrix,
     decision: Decision,
-    solutions: Mapping[CellName, Solution],
-    others: Mapping[CellName, Versions],
+    every: Mapping[CellName, Packages],
     found: Alignment,
 ) -> tuple[Differing, ...]:
     if not decision.plan.project.align:
         return ()
-    versions = {**others, **{name: _versions_of(solution) for name, solution in solutions.items()}}
+    versions = {name: versions_of(packages) for name, packages in every.items()}
     reasons = {package: why for rows in found.reasons.values() for package, why in rows.items()}
     return differing(versions, _cudas_own(matrix), reasons)
 
@@ -122,9 +134,5 @@ def _cudas_own(matrix: Matrix) -> Callable[[str], bool]:
     return lambda name: any(row.role == "cuda" for row in matrix.catalogue.named("conda", name))
 
 
-def _versions(cell: LockedCell) -> Versions:
-    return {name: split_url(url)[1] for name, url in cell.urls.items()}
-
-
-def _versions_of(found: Solution) -> Versions:
-    return {record.name: record.version for record in found.records}
+def _packages(cell: LockedCell) -> Packages:
+    return {name: split_url(url)[1:] for name, url in cell.urls.items()}

@@ -22,13 +22,13 @@ from envgen.matrix.framework import framework_of
 from envgen.matrix.gpu_code import code_constraints, tegra
 from envgen.matrix.hardware_rows import gpus_of
 from envgen.matrix.hardware_schema import GpuFile
+from envgen.matrix.package_schema import PackagesFile
 from envgen.matrix.packages import catalogue
 from envgen.matrix.schema import (
     KINDS,
     CudaFile,
     CudnnFile,
     FrameworkFile,
-    PackagesFile,
     TargetFile,
 )
 from envgen.matrix.withdrawn import withdrawals

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from envgen.matrix.fields import Because, CudaText, MinorText, PackageText, PlatformText, SonameText
+from envgen.matrix.fields import Because, CudaText, ImportText, MinorText, PackageText, PlatformText, SonameText
 from envgen.yamlfile.schema import FileModel, RangeText, Text, VersionText
 
 
@@ -98,3 +98,29 @@ class PackageRow(FileModel):
         " where a project requests the framework with CUDA.",
     )
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
+
+
+class NumericRow(FileModel):
+    """A library that decides which numbers come out, and should be the same in all targets of a project."""
+
+    name: Text = Field(description="What `numerics:` of a project calls it.")
+    conda: list[PackageText] = Field(min_length=1, description="Its conda package, or several: the first that is there counts.")
+    by_build: bool = Field(
+        default=False,
+        alias="by-build",
+        description="true where the last word of the build string counts, as in 9_h5875eb1_mkl, and not the version.",
+    )
+    because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
+
+
+class PackagesFile(FileModel):
+    """CUDA's own packages, those that need CUDA and belong to no framework, and libraries that decide which numbers come out."""
+
+    because: Because
+    import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
+    packages: list[PackageRow] = Field(
+        default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
+    )
+    numerics: list[NumericRow] = Field(
+        default=[], description="Libraries beside the frameworks that should be the same in all targets of a project."
+    )

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from envgen.matrix.package_schema import PackageRow
-from envgen.matrix.schema import FrameworkFile, PackagesFile
-from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Role
+from envgen.matrix.package_schema import PackageRow, PackagesFile
+from envgen.matrix.schema import FrameworkFile
+from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Numeric, Role
 from envgen.model.facts import Framework
 
 
@@ -21,6 +21,7 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
         packages=tuple(rows),
         frameworks={framework.name: framework.import_name for _, framework in found if not framework.companion_of},
         cuda_import=packages.import_name or "",
+        numerics=tuple(Numeric(row.name, tuple(row.conda), by_build=row.by_build) for row in packages.numerics),
     )
 
 

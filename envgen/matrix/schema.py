@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from envgen.matrix.channel_field import ChannelText
 from envgen.matrix.fields import (
     ADVISED,
     AskedText,
@@ -27,7 +28,7 @@ from envgen.matrix.fields import (
     WordText,
 )
 from envgen.matrix.hardware_schema import CodeRow, GpuFile
-from envgen.matrix.package_schema import PackageRow
+from envgen.matrix.package_schema import PackageRow, PackagesFile
 from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
@@ -105,7 +106,7 @@ class SpellingRow(FileModel):
     """How a provider names the builds of a range of releases."""
 
     releases: RangeText = Field(description="The releases that are requested in this way. No release may be in two rows.")
-    channels: list[Text] = Field(min_length=1, description="All of these must be in the project's `channels:`.")
+    channels: list[ChannelText] = Field(min_length=1, description="All of these must be in the project's `channels:`.")
     newer_minor: bool = Field(
         default=False,
         alias="newer-minor",
@@ -202,16 +203,6 @@ class CudaFile(FileModel):
     constraints: list[ConstraintRow] = Field(default=[], description="Constraints on CUDA, whatever the framework.")
 
 
-class PackagesFile(FileModel):
-    """CUDA's own packages, and those that need CUDA and belong to no framework."""
-
-    because: Because
-    import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
-    packages: list[PackageRow] = Field(
-        default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
-    )
-
-
 class CudnnRow(FileModel):
     """One cuDNN version in conda-forge."""
 
@@ -261,10 +252,8 @@ class TrialRow(FileModel):
     """How to see with a conda solver what happens to people who follow the advice."""
 
     specs: Names = Field(description="The specs to solve, with holes; a spec for a package that was not chosen is left out.")
-    channels: Names = Field(description="The channels, in their order.")
-    platform: PlatformText | None = Field(
-        default=None, description="The platform to solve for, where it is not that of the target."
-    )
+    channels: list[ChannelText] = Field(min_length=1, description="The channels, in their order.")
+    platform: PlatformText | None = Field(default=None, description="The platform to solve for, if it is not the target's.")
     virtual: dict[VirtualName, VirtualText | None] = Field(
         default={}, description="Virtual packages to add to those of the target, or to replace; null removes one."
     )
@@ -325,7 +314,7 @@ class RequestRow(FileModel):
     """What a channel withdrew at one time, for one reason."""
 
     date: Day = Field(description="The day on which the channel withdrew them.")
-    channel: Text = Field(description="The channel, as `channels:` of a project names it.")
+    channel: ChannelText = Field(description="The channel, as `channels:` of a project names it.")
     because: Because
     builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")
 

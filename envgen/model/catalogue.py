@@ -109,17 +109,36 @@ class KnownPackage:
         return next((row for row in self.built_with if known and known >= row.since), None)
 
 
-@dataclass(frozen=True)  # without slots: cached properties need a place
+@dataclass(frozen=True, slots=True)
+class Numeric:
+    """A library that decides which numbers come out: what projects call it, and its packages.
+
+    The first package that is there counts. Of one with builds for several implementations the last word of the build string counts,
+    else its version.
+    """
+
+    name: str
+    conda: tuple[str, ...]
+    by_build: bool = False
+
+    def value(self, packages: Mapping[str, tuple[str, str]]) -> str:
+        """Its version or implementation among some packages, each with version and build; "" where it is not there."""
+        version, build = next((packages[name] for name in self.conda if name in packages), ("", ""))
+        return build.rpartition("_")[2] if self.by_build else version
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: cached properties need a place
 class Catalogue:
     """Every package that the matrices name; of several rows that name one, the first that is about it counts.
 
     `frameworks` maps a framework to what Python imports for it, those without releases included; `cuda_import` is what it imports
-    of CUDA's own wheels.
+    of CUDA's own wheels. `numerics` are libraries that decide which numbers come out, frameworks aside.
     """
 
     packages: tuple[KnownPackage, ...] = ()
     frameworks: Mapping[str, str] = field(default_factory=dict)
     cuda_import: str = ""
+    numerics: tuple[Numeric, ...] = ()
 
     def of(self, package: Package) -> KnownPackage | None:
         """The row about a package, None for one that the matrices do not name.

@@ -71,6 +71,14 @@ class RequestedTarget:
         return replace(self, name=name, others=older, instead_of=self.instead_of or self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Numerics:
+    """What must be the same in all targets beside the frameworks and what the matrices name, and what of all that may differ."""
+
+    also: tuple[str, ...] = ()
+    may_differ: tuple[str, ...] = ()
+
+
 def target_key(requested: RequestedTarget, key: str) -> str:
     """The key under which a project has the address of what is written below a target: a virtual package, `driver`, `gpus`."""
     return f"{requested.at} {key}"
@@ -100,6 +108,7 @@ class Project:
     exclude_newer: ExcludeNewer
     template: str
     addresses: Mapping[str, Address]  # key of the file -> where it is written
+    numerics: Numerics = Numerics()
     pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
     budget: BudgetLimits = field(default_factory=BudgetLimits)  # what a platform of a target may download
     licenses: LicenseLimits = field(default_factory=LicenseLimits)

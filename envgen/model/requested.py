@@ -19,7 +19,7 @@ def with_overrides(target: Target, requested: RequestedTarget) -> Target:
     """The target as a project changes it: fewer platforms, other virtual packages."""
     wanted = target.platforms if requested.platforms is None else requested.platforms
     platforms = tuple(platform for platform in target.platforms if platform in wanted)
-    virtual = {platform: {**target.virtual[platform], **_fitting(requested.virtual, platform)} for platform in platforms}
+    virtual = {platform: _fitting({**target.virtual[platform], **requested.virtual}, platform) for platform in platforms}
     by_platform = {platform: target.by_platform[platform] for platform in platforms if platform in target.by_platform}
     return replace(target, platforms=platforms, virtual=virtual, by_platform=by_platform)
 
@@ -36,13 +36,17 @@ def with_gpus(target: Target, project: Project) -> Target:
 
 
 def _fitting(virtual: Mapping[str, str], platform: Platform) -> dict[str, str]:
-    """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux."""
+    """The virtual packages that a platform can have: `__glibc` says nothing of macOS, `__osx` nothing of Linux.
+
+    Without `__cuda` there is no `__cuda_arch` (CEP 46).
+    """
     foreign = {
         "linux": {"__osx", "__win"},
         "osx": {"__glibc", "__linux", "__win", "__cuda", "__cuda_arch"},
         "win": {"__glibc", "__linux", "__osx"},
     }
-    return {name: value for name, value in virtual.items() if name not in foreign[platform.split("-")[0]]}
+    left_out = foreign[platform.split("-")[0]] | (set() if "__cuda" in virtual else {"__cuda_arch"})
+    return {name: value for name, value in virtual.items() if name not in left_out}
 
 
 def provider_of(matrix: Matrix, project: Project, requested: RequestedFramework) -> str:

@@ -11,6 +11,7 @@ from envgen.project.dates import date_addresses, exclude_newer_of
 from envgen.project.draft import Draft
 from envgen.project.limits_schema import budget_of, licenses_of
 from envgen.project.newest import completed
+from envgen.project.numerics import numerics_of
 from envgen.project.schema import ProjectFile
 from envgen.project.sections import Sections
 from envgen.yamlfile.document import Document, read
@@ -51,6 +52,7 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         gpus=gpus,
         align=file.align,
         exclude_newer=exclude_newer_of(document, file.exclude_newer, file.channels),
+        numerics=numerics_of(document, matrix, file),
         budget=budget_of(file.budget),
         licenses=licenses_of(file.licenses),
         template=file.template,

@@ -13,9 +13,8 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.channels.canonical import HINT, canonical_channel
+from envgen.matrix.channel_field import CREDENTIALS, ChannelText, without_credentials
 from envgen.model.dates import MOMENT, NO_DATE, moment
-from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
@@ -25,8 +24,6 @@ from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, Virt
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 OWN_CUDA_HINT = 'write "12.9", or {linux-64: "12.9", win-64: "12.8"}, or none'
 SPEC = r"(?:[^\s:#]+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?:[\s=<>!~\[][^#]*)?"
-_CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
-_CHANNEL = r"[^\s?#]+"
 _DRIVER = rf" *(?:>= *)?({VERSION}) *"
 
 
@@ -37,24 +34,11 @@ def _dependency(value: object) -> str:
     raise PydanticCustomError(kind, "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'})
 
 
-def _channel(value: object) -> str:
-    """A channel in its one spelling; it may hold `$NAME` in place of a credential. The message does not repeat a credential."""
-    if not isinstance(value, str) or not re.fullmatch(_CHANNEL, value) or ("@" in value and "://" not in value):
-        raise PydanticCustomError("channel", "not a channel", {"hint": HINT})
-    if re.search(_CREDENTIALS, value):
-        hint = "put it in an environment variable and write https://$NAME:$WORD@host/... or https://host/t/$TOKEN/..."
-        raise PydanticCustomError("channel", "this URL contains a password or token", {"hint": hint})
-    try:
-        return canonical_channel(value)
-    except BadInput as error:
-        raise PydanticCustomError("channel", error.what, {"hint": error.hint}) from None
-
-
 def _requirement(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable() or "#" in value:
         kind = "requirement" if isinstance(value, str) else "expected_text"
         raise PydanticCustomError(kind, "not a requirement", {"hint": 'for example "einops >=0.8"'})
-    if re.search(_CREDENTIALS, value):
+    if re.search(CREDENTIALS, value):
         hint = "put it in an environment variable: https://$NAME:$WORD@host/..."
         raise PydanticCustomError("requirement", "this URL contains a password or token", {"hint": hint})
     return value
@@ -136,13 +120,8 @@ def _names_or(mapping: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [names, {**mapping, "additionalProperties": rows}]}
 
 
-def _without_credentials(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "not": {"pattern": _CREDENTIALS}})
-
-
 DependencyText = Annotated[str, BeforeValidator(_dependency), WithJsonSchema({"type": "string", "pattern": f"^{SPEC}$"})]
-ChannelText = Annotated[str, BeforeValidator(_channel), _without_credentials(f"^{_CHANNEL}$")]
-RequirementText = Annotated[str, BeforeValidator(_requirement), _without_credentials("^[^#]*$")]
+RequirementText = Annotated[str, BeforeValidator(_requirement), without_credentials("^[^#]*$")]
 DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string", "pattern": f"^{_DRIVER}$"})]
 _DATE_SCHEMA = {"type": "string", "pattern": f"^(?:{MOMENT}|{NO_DATE})$"}
 DateOrNone = Annotated[datetime | None, BeforeValidator(_moment), WithJsonSchema(_DATE_SCHEMA)]
@@ -200,6 +179,15 @@ class ExcludeNewerRow(FileModel):
     )
 
 
+class NumericsRow(FileModel):
+    """What must be the same in all targets because it decides which numbers come out."""
+
+    may_differ: list[Text] = Field(
+        default=[], alias="may-differ", description="What may differ all the same: a framework, numpy, scipy, blas."
+    )
+    also: list[Text] = Field(default=[], description="Conda packages that must have one version, too.")
+
+
 class ProjectFile(FileModel):
     """What a project requests; `envgen lock` makes one environment for each target of it."""
 
@@ -231,6 +219,10 @@ class ProjectFile(FileModel):
         default=None,
         alias="exclude-newer",
         description="Use the channels as they were on a date: 2026-06-01, or a mapping with other dates for channels and packages.",
+    )
+    numerics: NumericsRow = Field(
+        default_factory=NumericsRow,
+        description="Frameworks, numpy, scipy and BLAS must be the same in all targets, unless it says otherwise.",
     )
     budget: BudgetRows = Field(
         default={}, description="What a platform of a target may download: '4 GB', or targets and `default` with a size each."

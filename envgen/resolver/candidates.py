@@ -78,12 +78,12 @@ class _InCell:
 class Candidates:
     """The candidates of one project, found when they are first asked for.
 
-    The index is asked by `confirm` alone. What it answers is kept here, so that a search that begins again knows it.
+    The index is asked by `confirm` alone. What it answers is kept here for a search that begins again. `told` says whether anyone
+    reads why something is not possible.
     """
 
-    def __init__(self, matrix: Matrix, project: Project, availability: Availability) -> None:
-        self.matrix = matrix
-        self.project = project
+    def __init__(self, matrix: Matrix, project: Project, availability: Availability, *, told: bool = True) -> None:
+        self.told, self.matrix, self.project = told, matrix, project
         self.availability = availability
         self.pythons = minors_in(project.python, matrix.pythons)
         self.requested = {requested.framework: requested_releases(matrix, requested) for requested in project.frameworks}
@@ -109,6 +109,11 @@ class Candidates:
         """The candidates of each framework that a target gets, newest first."""
         tables = {requested.framework: self._table(requested, cells) for requested in self.frameworks(cells[0].target)}
         return {name: tuple(row for row in table.values() if isinstance(row, Candidate)) for name, table in tables.items()}
+
+    def lacks_any(self, cells: tuple[Cell, ...]) -> bool:
+        """Whether a framework has no candidate for a target at all. Those with the fewest releases are looked at first."""
+        rows = sorted(self.frameworks(cells[0].target), key=lambda row: len(self.requested[row.framework]))
+        return not all(any(isinstance(found, Candidate) for found in self._table(row, cells).values()) for row in rows)
 
     def obstacles(self, cells: tuple[Cell, ...]) -> list[Obstacle]:
         """Why the other releases are not candidates for one target, and which candidates no companion goes with."""

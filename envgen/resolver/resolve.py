@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 
 from packaging.version import Version
@@ -22,9 +23,9 @@ from envgen.resolver.search import Assignment, best, every, serve
 from envgen.resolver.target_choices import Refused, TargetChoice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: a cached property needs a place
 class Problem:
-    """What is to be resolved: the facts, the requirements, and what an index holds."""
+    """What is to be resolved: the facts, the requirements, and what an index holds. It is searched once."""
 
     matrix: Matrix
     project: Project
@@ -33,6 +34,11 @@ class Problem:
     def __post_init__(self) -> None:
         """Add the project's own targets to the facts, once: explanations change facts, too."""
         object.__setattr__(self, "matrix", with_own_targets(self.matrix, self.project))
+
+    @cached_property
+    def searched(self) -> Searched:
+        """What the search finds where nothing is refused."""
+        return _searched(self)
 
 
 class Unsatisfiable(EnvgenError):
@@ -65,7 +71,7 @@ def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[s
 
     `older` are targets for which builds for an older minor count although builds for just their CUDA serve them.
     """
-    searched = _searched(problem, refused, older)
+    searched = _searched(problem, refused, older) if refused or older else problem.searched
     if searched.assignment is None:
         return None
     return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
@@ -73,7 +79,7 @@ def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[s
 
 def possible(problem: Problem) -> bool:
     """Whether there is any choice; the first target that none can serve ends the search."""
-    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    candidates = Candidates(problem.matrix, problem.project, problem.availability, told=False)
     served: dict[str, _Served] = {}
     for target, platforms in _targets(problem):
         served[target.name] = _served(candidates, target, platforms, ())
@@ -111,7 +117,7 @@ def with_choice(matrix: Matrix, resolution: Resolution, choice: TargetChoice) ->
 
 def obstacles(problem: Problem) -> tuple[Obstacle, ...]:
     """The obstacles to other choices, whether or not there is an answer."""
-    return _searched(problem).obstacles
+    return problem.searched.obstacles
 
 
 # --- targets and their platforms ------------------------------------------------------------------------------------------
@@ -131,7 +137,7 @@ class _Served:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Searched:
+class Searched:
     """A problem, searched: what each target keeps, and the best assignment, None where there is none."""
 
     problem: Problem
@@ -140,25 +146,25 @@ class _Searched:
     obstacles: tuple[Obstacle, ...]
 
 
-def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> _Searched:
+def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> Searched:
     candidates = Candidates(problem.matrix, problem.project, problem.availability)
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
     return _searched_among(problem, candidates, served, refused)
 
 
-def _searched_among(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> _Searched:
+def _searched_among(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> Searched:
     """A problem searched with all cells; where that has no answer, without the platforms that have only older builds."""
     found = _searched_with(problem, candidates, served, refused)
     exact = {name: row.exact or row for name, row in served.items()}
     return found if found.assignment or exact == served else _searched_with(problem, candidates, exact, refused)
 
 
-def _searched_with(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> _Searched:
+def _searched_with(problem: Problem, candidates: Candidates, served: Mapping[str, _Served], refused: Refused) -> Searched:
     met = tuple(obstacle for row in served.values() for obstacle in row.obstacles)
     if not all(row.cells for row in served.values()):
-        return _Searched(problem=problem, served=served, assignment=None, obstacles=met)
+        return Searched(problem=problem, served=served, assignment=None, obstacles=met)
     found = best(candidates, {name: row.cells for name, row in served.items()}, refused)
-    return _Searched(problem=problem, served=served, assignment=found.assignment, obstacles=(*met, *found.obstacles))
+    return Searched(problem=problem, served=served, assignment=found.assignment, obstacles=(*met, *found.obstacles))
 
 
 def _targets(problem: Problem) -> Iterator[tuple[Target, tuple[Platform, ...]]]:
@@ -210,8 +216,12 @@ def _unserved(candidates: Candidates, cell: Cell) -> tuple[Reason | None, tuple[
     reason = cell.unsatisfiable or next(filter(None, never_built), None)
     if reason:
         return reason, (Obstacle(reason=reason, target=cell.target.name, platform=cell.platform, release=None),)
+    nothing = Reason("no choice serves it", cell.target.at)
+    if not candidates.told and candidates.lacks_any((cell,)):
+        return nothing, ()
     found = serve(candidates, (cell,))
-    return (None if found.assignment else _why_unserved(candidates, (cell,), found.obstacles)), found.obstacles
+    why = _why_unserved(candidates, (cell,), found.obstacles) if candidates.told and not found.assignment else nothing
+    return None if found.assignment else why, found.obstacles
 
 
 def _why_unserved(candidates: Candidates, cells: tuple[Cell, ...], obstacles: Sequence[Obstacle]) -> Reason:
@@ -238,7 +248,7 @@ def _listed(values: Iterable[Version]) -> str:
 # --- the answer -----------------------------------------------------------------------------------------------------------
 
 
-def _resolution(searched: _Searched, name: str, found: Assignment) -> Resolution:
+def _resolution(searched: Searched, name: str, found: Assignment) -> Resolution:
     matrix, project, served = searched.problem.matrix, searched.problem.project.for_target(name), searched.served[name]
     target = next(target for target, _ in _targets(searched.problem) if target.name == name)
     choices = tuple(candidate.choice for candidate in found.combinations[name] if candidate)
@@ -275,7 +285,7 @@ def _cuda_specs(matrix: Matrix, cells: tuple[Cell, ...]) -> dict[Platform, tuple
     return {platform: tuple(f"{name} {cuda}.*" for name in matrix.catalogue.cuda_pins) for platform, cuda in cudas.items()}
 
 
-def _unaligned(searched: _Searched, name: str, found: Assignment) -> Iterator[Reason]:
+def _unaligned(searched: Searched, name: str, found: Assignment) -> Iterator[Reason]:
     """The frameworks whose version a target does not share with the reference, although the targets should agree, and why."""
     project, reference = searched.problem.project, next(iter(found.combinations))
     for requested, own, shared in zip(project.frameworks, found.combinations[name], found.combinations[reference], strict=True):

@@ -104,9 +104,9 @@ def _confirmed(candidates: Candidates, targets: Cells, found: Assignment) -> boo
 
 
 def _obstacles(candidates: Candidates, targets: Cells, searches: Iterable[_Search]) -> tuple[Obstacle, ...]:
-    """Each obstacle once: those of single releases, then those between releases."""
-    alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values())
-    together = chain.from_iterable(search.obstacles for search in searches)
+    """Each obstacle once: those of single releases, then those between releases; none where nobody reads them."""
+    alone = chain.from_iterable(candidates.obstacles(cells) for cells in targets.values() if candidates.told)
+    together = chain.from_iterable(search.obstacles for search in searches if candidates.told)
     found: dict[tuple[Reason, Platform | None], Obstacle] = {}
     for obstacle in chain(alone, together):
         found.setdefault((obstacle.reason, obstacle.platform), obstacle)
@@ -319,9 +319,9 @@ class _Search:
 
     def _refuse_needs(self, name: str, candidate: Candidate) -> None:
         release = candidate.choice.release
-        reason = Reason(f"{named(candidate.choice)} goes with {candidate.needed}", release.at)
-        obstacle = Obstacle(reason=reason, target=name, platform=None, release=release.at)
-        self._linked.setdefault((name, release.framework, release.version), obstacle)
+        if (key := (name, release.framework, release.version)) not in self._linked:
+            reason = Reason(f"{named(candidate.choice)} goes with {candidate.needed}", release.at)
+            self._linked[key] = Obstacle(reason=reason, target=name, platform=None, release=release.at)
 
     def _agree(self, name: str, state: _State, release: Release) -> bool:
         """Whether constraints let the frameworks share an environment. Those on one alone were asked with its candidates."""

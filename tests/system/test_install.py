@@ -944,6 +944,47 @@ def test_a_mirror_that_changes_a_package_is_found_out(fresh: Site, tmp_path: Pat
     assert (fresh.prefix.exists(), fresh.left()) == (False, [])
 
 
+def test_the_packages_of_a_channel_that_is_a_folder_are_compared_with_the_lock(fresh: Site, tmp_path: Path) -> None:
+    shutil.copytree(fresh.world.server.folder / "c", tmp_path / "folder" / "c")
+    url = (tmp_path / "folder" / "c").as_uri()
+    elsewhere(fresh.workspace.root / "environments/p/project.yaml", fresh.world.server.url("c"), url)
+    lock = fresh.workspace.root / "environments/p/cpu/conda-lock.yml"
+    text = elsewhere(lock, fresh.world.server.url("c"), url)
+    lock.write_text(re.sub(r"  custom_metadata:\n(    .*\n)+", "", text))
+    victim = next((tmp_path / "folder").rglob("native-1.0-*.conda"))
+    good = victim.read_bytes()
+    victim.write_bytes(next((tmp_path / "folder").rglob("large-1.0-*.conda")).read_bytes())
+    done = fresh.install()
+    assert done.status == 1, done.err
+    assert f"error: {victim}: the hash of native does not match the lock" in done.err
+    assert not fresh.prefix.exists()
+    victim.write_bytes(good)
+    fresh.installed()
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_packages_come_from_a_mirror_of_the_users_settings_with_the_users_login(fresh: Site, tmp_path: Path, *, good: bool) -> None:
+    canonical(fresh)
+    shutil.copytree(fresh.world.server.folder / "c", tmp_path / "mirror" / "c")
+    if not good:
+        victim = next((tmp_path / "mirror").rglob("native-1.0-*.conda"))
+        victim.write_bytes(next((tmp_path / "mirror").rglob("large-1.0-*.conda")).read_bytes())
+    home = tmp_path / "home"
+    (home / ".config" / "rattler").mkdir(parents=True)
+    (home / ".netrc").write_text("machine 127.0.0.1 login alice password hunter2-pAssw0rd")
+    with serve(tmp_path / "mirror", login=("alice", "hunter2-pAssw0rd")) as mirror:
+        places = json.dumps(["http://127.0.0.1:1/c", mirror.url("c")])
+        (home / ".config" / "rattler" / "config.toml").write_text(f'[mirrors]\n"https://conda.example.invalid/c" = {places}\n')
+        done = fresh.install(HOME=str(home))
+    assert done.status == (0 if good else 1), done.err
+    assert "https://conda.example.invalid/c is fetched from http://127.0.0.1:1/c, then " in done.err
+    assert good or "the hash of native does not match the lock" in done.err
+    assert fresh.prefix.exists() == good
+    files = [path for folder in (tmp_path / "cache", fresh.prefix) for path in folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"hunter2-pAssw0rd" in path.read_bytes()]
+    assert "hunter2-pAssw0rd" not in done.out + done.err
+
+
 @pytest.mark.parametrize("value", ["/mnt/mirror", "mirror.example.org", "ftp://mirror.example.org"])
 def test_a_mirror_is_a_url(fresh: Site, value: str) -> None:
     done = fresh.install(ENVGEN_MIRROR=value)

@@ -14,6 +14,16 @@ import yaml
 from conftest import Run, Workspace
 from system.channel import EVERYTHING, Package, Server, build, pure, serve
 
+from envgen.channels.channel import locate
+from envgen.channels.limits import limits
+from envgen.channels.live import LiveIndex
+from envgen.channels.query import unknown_packages
+from envgen.lock.decide import Holdings
+from envgen.matrix.load import load_matrix
+from envgen.project.load import project_of
+from envgen.resolver.resolve import resolve
+from envgen.yamlfile.document import parse
+
 NOTHING_TO_DO = "Nothing to do: every lock is up to date."
 PASSWORD, TOKEN = "hunter2-pAssw0rd", "tk-0a1b2c3d-secret"
 MATRIX = """
@@ -81,6 +91,25 @@ def is_clean(run: Run) -> bool:
 
 
 # --- locking --------------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_asked_for_together(server: Server, site: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One query for each channel and platform, whatever the number of packages."""
+    monkeypatch.setenv("ENVGEN_CACHE", str(tmp_path / "cache"))
+    url, asked, query = server.url("mychannel"), list[list[str]](), LiveIndex._query
+
+    async def counted(index: LiveIndex, names: list[str], *rest: Any) -> Any:
+        asked.append(sorted(names))
+        return await query(index, names, *rest)
+
+    monkeypatch.setattr(LiveIndex, "_query", counted)
+    (site.root / "matrices" / "pytorch.yaml").write_text(MATRIX.format(url=url))
+    matrix = load_matrix(site.root / "matrices")
+    project = project_of(parse(wish(url, more='frameworks: {pytorch: "2.7"}\n'), "p/project.yaml"), "p", matrix)
+    index = LiveIndex([locate(url)], limits(), lambda _: None)
+    assert unknown_packages(index, ["einops", "numpy", "nonesuch"], [url], ["linux-64"]).keys() == {"nonesuch"}
+    assert resolve(matrix, project, Holdings(matrix, index).of(project))
+    assert asked == [["einops", "nonesuch", "numpy"], ["cuda-version", "python", "pytorch"]]
 
 
 def test_a_live_channel_is_locked_without_an_index(site: Workspace, server: Server) -> None:

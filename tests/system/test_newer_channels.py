@@ -74,12 +74,15 @@ def locked(site: Workspace, server: Server, own: str = "user") -> Mapping[str, A
 def test_relations_of_a_channel_bring_no_channel_that_the_project_does_not_list(
     site: Workspace, server: Server, relations: Mapping[str, str]
 ) -> None:
-    edited(server, lambda data: data["info"].update(channel_relations=relations))
+    edited(server, lambda data: data["info"].update(channel_relations={**relations, "unknown": [1]}))
     assert set(locked(site, server)) == {"python", "user"}
     assert not [line for line in server.requests if "/base/" in line or "/nowhere/" in line]
     site.project("p", PROJECT.format(channel=server.url("mine"), own="only-base"))
     done = site.envgen("lock")
     assert done.status == 2
+    (note,) = [line for line in done.err.splitlines() if line.startswith(f"channel {server.url('mine')} declares ")]
+    base = any(server.url(name) in note for name in ("base", "nowhere"))
+    assert base or "that CEP 42 does not allow" in note
     assert f"no channel of {server.url('mine')} has a package `only-base`" in done.err
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +18,8 @@ import pytest
 from conftest import Run, Workspace, clean_environment, repository
 from system.channel import Server, serve
 from system.stand_in import MINOR, SITE, SUBDIR, channel, pip_package, python_module, python_package
+
+from envgen.install.pip_process import PipArrivals
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the packages that run are made for Linux")
 
@@ -285,3 +289,15 @@ def test_a_damaged_file_of_a_pip_package_is_noticed_and_repaired(site: Site, fil
     assert said.stdout == f"{site.prefix}\n"
     (row,) = json.loads(site.workspace.envgen("list", "--json").out)
     assert row["state"] == "installed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ps is POSIX's")
+def test_elsewhere_than_on_linux_ps_tells_whether_pip_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    arrivals = PipArrivals(tmp_path, os.getpgrp())
+    before, begun = arrivals.arrived(), time.process_time()
+    while time.process_time() - begun < 1.5:
+        pass
+    assert arrivals.arrived() != before
+    nobody = PipArrivals(tmp_path, 2**22 + 1)
+    assert nobody.arrived() == 0

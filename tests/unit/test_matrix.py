@@ -75,6 +75,29 @@ def test_a_broken_cell_is_named_with_its_line_and_column(tmp_path: Path, file: s
     assert str(caught.value) == f"matrices/{message}"
 
 
+@pytest.mark.parametrize("odd", ["HTTPS://Conda.Example.com:443/./a/../team/", "https://conda.example.com/team"])
+def test_a_channel_has_the_spelling_that_it_has_in_projects(tmp_path: Path, odd: str) -> None:
+    changed = with_change("alpha.yaml", "channels: [vendor, conda-forge]", f"channels: ['{odd}', conda-forge]")
+    spelling = load_matrix(write_matrix(tmp_path, changed)).frameworks["alpha"].providers["vendor"][0]
+    assert spelling.channels == ("https://conda.example.com/team", "conda-forge")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("../team", "not a channel"),
+        ("https://host/t/tk-1-secret/team", "this URL contains a password or token"),
+        ("http://h:99999/c", "not a channel"),
+    ],
+)
+def test_what_is_no_channel_is_refused_and_no_credential_is_repeated(tmp_path: Path, wrong: str, said: str) -> None:
+    changed = with_change("alpha.yaml", "channels: [vendor, conda-forge]", f"channels: ['{wrong}', conda-forge]")
+    error = refused(lambda: load_matrix(write_matrix(tmp_path, changed)))
+    assert error and said in str(error)
+    assert "alpha.yaml:14:18: " in str(error)
+    assert "secret" not in str(error)
+
+
 @pytest.mark.parametrize("name", ["cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml"])
 def test_a_missing_fact_file_is_named(tmp_path: Path, name: str) -> None:
     write_matrix(tmp_path, {file: text for file, text in FILES.items() if file != name})

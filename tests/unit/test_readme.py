@@ -20,7 +20,7 @@ def test_every_command_has_help_and_a_row_in_the_readme(name: str) -> None:
     assert command.help
     inner = sorted(command.commands) if isinstance(command, click.Group) else []
     assert f"`envgen {name}" in README
-    assert [one for one in inner if not re.search(rf"`(envgen matrix )?{one}[ `]", README)] == []
+    assert [one for one in inner if not re.search(rf"`(envgen {name} )?{one}[ `]", README)] == []
 
 
 def test_every_make_verb_of_the_readme_exists() -> None:

@@ -21,7 +21,7 @@ from envgen.model.facts import PLATFORMS, Address, Build, Matrix, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.resolver.candidates import Availability, no_index
-from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible, resolve
 
 AT = Address("x.yaml", 1, 1)
 
@@ -311,6 +311,13 @@ def test_the_answer_is_the_oracles_where_platforms_have_builds_for_different_min
     assert_exact(*world)
 
 
+@examples(150)
+@given(st.one_of(worlds(), worlds(older=True), worlds().map(by_platform)))
+def test_whether_there_is_a_choice_is_the_same_question_without_its_reasons(world: tuple[Matrix, Project]) -> None:
+    problem = Problem(*world)
+    assert possible(problem) == (answer(problem) is not None)
+
+
 @pytest.mark.thorough
 def test_the_worlds_are_neither_all_possible_nor_all_impossible() -> None:
     """What the tests below are worth: enough worlds with an answer, with several targets, with a dropped platform, with older builds."""
@@ -319,15 +326,15 @@ def test_the_worlds_are_neither_all_possible_nor_all_impossible() -> None:
     @examples(400, least=400)
     @given(st.one_of(worlds(), worlds(older=True), worlds().map(by_platform)))
     def look(world: tuple[Matrix, Project]) -> None:
-        answer = oracle.best(*world)
-        seen["possible" if answer else "impossible"] += 1
-        for environments in [answer.versions] if answer else []:
+        best = oracle.best(*world)
+        seen["possible" if best else "impossible"] += 1
+        for environments in [best.versions] if best else []:
             seen["several targets"] += len(environments) > 1
             seen["astray"] += len({str([version for version, _ in one.values()]) for one in environments.values()}) > 1
             builds = [built for one in environments.values() for _, built in one.values()]
             seen["older"] += any(OLDER in (cuda, *dict(elsewhere).values()) for cuda, elsewhere in builds)
             seen["older on one platform"] += any(elsewhere for _, elsewhere in builds)
-            seen["dropped"] += any(len(kept) < len(world[1].platforms) for kept in answer.platforms.values())  # type: ignore[union-attr]
+            seen["dropped"] += any(len(kept) < len(world[1].platforms) for kept in best.platforms.values())  # type: ignore[union-attr]
 
     look()
     kinds = ("possible", "impossible", "several targets", "astray", "older", "older on one platform", "dropped")
