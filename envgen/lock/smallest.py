@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from envgen.channels.kept import exactly, is_excluded, kept_records, split_url
+from envgen.channels.query import match_spec, name_of
 from envgen.channels.versions import is_older
 from envgen.lock.choose import Solver
 from envgen.lock.locked import LockedCell
@@ -15,6 +17,8 @@ from envgen.model.packages import Solution, SolveRequest
 
 if TYPE_CHECKING:
     from envgen.channels.kept import OfferedRecords
+
+_PACKAGE = re.compile(r"[\s\[=<>!~;].*")  # what follows the name in a dependency
 
 
 def smallest(request: SolveRequest, locked: LockedCell | None, freed: Collection[str], solver: Solver) -> Solution:
@@ -63,7 +67,7 @@ class _Moves:
         for name in doubtful:
             if name in self._moved(found):
                 better = self.solver.answer(self._with_one_back(found, name))
-                found = better if isinstance(better, Solution) else found
+                found = _only_needed(self.request, better) if isinstance(better, Solution) else found
         return found
 
     @cached_property
@@ -88,3 +92,18 @@ class _Moves:
         return replace(
             self.request, specs=(*self.request.specs, exactly(self.wanted[name])), constraints=(*self.request.constraints, *fixed)
         )
+
+
+def _only_needed(request: SolveRequest, found: Solution) -> Solution:
+    """A solution without what is neither requested nor needed by that: a package that is put back may not be needed any more.
+
+    What extras bring (CEP 44) is not among the dependencies of a record: with extras nothing is left out.
+    """
+    depends = {record.name: record.depends for record in found.records}
+    if any("extras" in text for texts in (request.specs, *depends.values()) for text in texts):
+        return found
+    needed = [name_of(match_spec(spec)) for spec in request.specs]
+    for name in needed:  # grows while it is walked
+        others = (_PACKAGE.sub("", text) for text in depends.get(name, ()))
+        needed += [other for other in others if other in depends and other not in needed]
+    return replace(found, records=tuple(record for record in found.records if record.name in needed))

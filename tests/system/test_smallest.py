@@ -340,3 +340,13 @@ def test_a_kept_build_that_its_target_must_not_have_moves_and_the_rest_stays(tmp
     }
     (moved,) = changes_of(solver.strict(request), locked, found, index).moved
     assert (moved.name, moved.because) == ("pytorch", "`envgen verify` refuses this build in the target")
+
+
+def test_a_package_that_could_stay_but_is_not_needed_any_more_goes(tmp_path: Path) -> None:
+    """The newest `one` moves it, the one before does not need it."""
+    rows = [Row("one", "1.0", depends=("three",)), Row("one", "2.0"), Row("one", "3.0", depends=("three >=2",))]
+    index = write_channel(tmp_path, [*rows, Row("three", "1.0"), Row("three", "2.0")])
+    urls = {name: f"https://conda.anaconda.org/conda-forge/noarch/{name}-1.0-0.conda" for name in ("one", "three")}
+    request = SolveRequest(environment="p-cpu", platform="linux-64", specs=("one >=2",), channels=("conda-forge",), virtual={})
+    found = smallest(request, LockedCell(urls, {}), frozenset(), Solver(index, 1))
+    assert [(row.name, row.version) for row in found.records] == [("one", "2.0")]

@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "matrix": {"cache", "channels", "yamlfile"},
     "resolver": {"matrix"},
     "formats": {"yamlfile"},
-    "project": {"cache", "formats", "matrix", "resolver", "targets", "yamlfile"},
+    "project": {"cache", "channels", "formats", "matrix", "resolver", "targets", "yamlfile"},
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "outputs", "table", "targets"},
     "diff": {"channels", "files", "formats", "revisions", "verify"},
