@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENVGEN := $(BIN)/envgen
+CONSTRAINTS ?= constraints.txt  # the versions to install; empty: the newest that pyproject.toml allows
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(addprefix --constraint ,$(strip $(CONSTRAINTS)))
 # Tests compile envgen once, also where the environment says not to keep what was compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -14,10 +16,10 @@ override TARGET := $(value TARGET)
 quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast fuzz attack lint format bench gpu-pack gpu-check clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format bench gpu-pack gpu-check clean
 
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PROJECT=name limits what is locked, verified or installed to one project; TARGET=name limits env and verify to one target."
 
 setup: $(VENV)/.ready  ## Create .venv with envgen and its dependencies
@@ -65,11 +67,24 @@ test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no 
 test-fast: $(VENV)/.ready-dev  ## Run the quick unit tests, with fewer generated examples, and one end-to-end test
 	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not thorough' tests/unit $(END_TO_END) $(ARGS)
 
+test-newest:  ## Run all tests with the newest dependencies in .venv-newest: what would an upgrade break?
+	rm -rf .venv-newest
+	$(MAKE) VENV=.venv-newest CONSTRAINTS= .venv-newest/.ready-dev
+	.venv-newest/bin/python tests/newer.py constraints.txt
+	$(MAKE) VENV=.venv-newest CONSTRAINTS= test
+
+constraints: $(VENV)/.ready-dev  ## Write constraints.txt: the newest dependencies that pyproject.toml allows, for every Python and system
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5,<1'
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --extra dev --no-header --no-annotate --output-file constraints.txt pyproject.toml >/dev/null
+
 attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures
 	$(BIN)/python -m pytest -q -s -n 0 tests/attacks/attack_*.py $(ARGS)
 
-fuzz: $(VENV)/.ready-dev  ## Spoil locks and projects at random for SECONDS (60) each, and read them
+fuzz: $(VENV)/.ready-dev  ## Spoil locks, projects and words at random for SECONDS (60) each, and read them; ENVGEN_SEED repeats a run
 	ENVGEN_FUZZ=$(or $(SECONDS),60) $(BIN)/python -m pytest -q -n 2 -rP tests/unit/test_fuzz.py
+
+mutants: $(VENV)/.ready-dev  ## Change the code of the core, one small change at a time, and count which the tests notice; MODULES limits it
+	$(BIN)/python tests/mutants/run.py $(MODULES) $(ARGS)
 
 lint: $(VENV)/.ready-dev  ## Check style and types
 	$(BIN)/ruff check .
@@ -90,14 +105,14 @@ gpu-check:  ## On a machine with a GPU: does envgen say the right things? Withou
 	$(if $(wildcard dist/gpu-wheels/*.whl),$(PYTHON) benchmarks/gpu/gpu_check.py --wheels dist/gpu-wheels $(ARGS),$(MAKE) setup && $(BIN)/python benchmarks/gpu/gpu_check.py $(ARGS))
 
 clean:  ## Remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) .venv-newest .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
-$(VENV)/.ready: pyproject.toml envgen/__init__.py
+$(VENV)/.ready: pyproject.toml envgen/__init__.py $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "envgen needs Python 3.10 or newer: make PYTHON=python3.12 setup"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: install python3-venv, or make PYTHON=... setup"; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	@touch $@

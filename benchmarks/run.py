@@ -29,6 +29,7 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).parent))
 from align import align_rows
 from choose import choose_rows
+from foreign import foreign_rows
 from records import records_rows
 from resolver import Row, resolver_rows
 
@@ -334,6 +335,7 @@ def rows(index: Path, scratch: Path) -> list[Row]:
         *records_rows(),
         *choose_rows(workspace(scratch / "choose"), index),
         *verify_rows(),
+        *foreign_rows(scratch),
         *facts_rows(index),
         *resolver_rows(),
     ]

@@ -22,8 +22,8 @@ from envgen.model.target_names import CPU, named_cuda, target_name
 
 NEWEST = ("newest", "latest", "*")
 _LONGEST = 200  # letters of a word
-_CUDA = re.compile(r"(?P<name>[a-z]+(?:[._-][a-z]+)*)?[\s=_-]*(?P<versions>[\d.*,<>=!~\s]*)")
-_MINOR = re.compile(r"(?P<sign>==|=|~=|>=)?\s*(?P<minor>\d+\.\d+)\.[\d.*]+")
+_CUDA = re.compile(r"(?P<name>[a-z]+(?:[._-][a-z]+)*)?[\s=_-]*(?P<versions>[0-9.*,<>=!~\s]*)")
+_MINOR = re.compile(r"(?P<sign>==|=|~=|>=)?\s*(?P<minor>[0-9]+\.[0-9]+)\.[0-9.*]+")
 
 
 class MachineWord(Enum):
@@ -144,7 +144,7 @@ def _by_minor(part: str) -> str:
 def dotted(text: str) -> str:
     """The digits of a name with their dot: 126 is 12.6, 92 is 9.2, and 12 is the major."""
     plain = text.strip()
-    return f"{plain[:-1]}.{plain[-1]}" if re.fullmatch(r"\d{3,}|[2-9]\d", plain) else plain
+    return f"{plain[:-1]}.{plain[-1]}" if re.fullmatch(r"[0-9]{3,}|[2-9][0-9]", plain) else plain
 
 
 def exactly(target: Target) -> TargetRange:
@@ -208,7 +208,7 @@ def required(wanted: TargetRange, word: str, matrix: Matrix) -> TargetRange:
 
 def nearest(text: str, matrix: Matrix) -> str:
     """The targets whose CUDA is nearest to the first version in a text, as a hint."""
-    number = re.search(r"\d{1,9}(?:\.\d{1,9})?", text.partition("[")[0] if "[" in text else text)
+    number = re.search(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", text.partition("[")[0] if "[" in text else text)
     wanted = _minors(Version(dotted(number[0]))) if number else 0
     built = (target for target in matrix.targets.values() if target.cuda and target.cuda in matrix.built)
     near = sorted(built, key=lambda target: (abs(_place(target) - wanted), target.name))[:3]

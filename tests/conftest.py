@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from nvml.build import FakeNvml, fake_nvml
@@ -30,6 +31,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _CACHE = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` rewrites golden files (tests/unit/golden, tests/verify/findings); look at the diff before it is committed."""
+    parser.addoption("--update-golden", action="store_true", help="write what comes out now into the golden files")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten instead of compared."""
+    return bool(request.config.getoption("--update-golden", default=False))
+
+
 def pytest_configure() -> None:
     """No test reads or writes the user's cache."""
     os.environ["ENVGEN_CACHE"] = _CACHE
@@ -39,6 +51,16 @@ def pytest_unconfigure() -> None:
     """End what the tests left running."""
     forks.stop()
     shutil.rmtree(_CACHE, ignore_errors=True)
+
+
+T = TypeVar("T")
+
+
+def some(rows: Iterable[T], least: int = 1) -> list[T]:
+    """What a test goes through, of which there must be so many: a loop that never runs proves nothing."""
+    found = list(rows)
+    assert len(found) >= least, f"only {len(found)} of at least {least}"
+    return found
 
 
 @dataclass(frozen=True)

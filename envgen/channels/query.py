@@ -61,7 +61,7 @@ def match_spec(spec: str) -> MatchSpec:
     """A spec as conda reads it: `numpy 1.2` is exactly 1.2. Raises BadInput where rattler cannot parse it."""
     try:
         return MatchSpec(spec, strict=False)
-    except InvalidMatchSpecError as error:
+    except (InvalidMatchSpecError, UnicodeEncodeError) as error:  # half of a surrogate pair comes from a command line
         hint = 'write, for example, numpy, "pandas >=2" or conda-forge::numpy'
         raise BadInput(f"not a conda spec: `{spec}`: {error}", hint=hint) from None
 

@@ -40,8 +40,9 @@ def verify(
 ) -> None:
     """Check PATHS against the rules in docs/verify.md, without network and without solving.
 
-    A path is a conda-lock.yml, an @EXPLICIT file, a pixi.lock, the output of `conda list --json` or `--export`, or the folder of
-    an installed environment. Without PATHS, check every lock of the repository.
+    A path is a conda-lock.yml, an @EXPLICIT file, a pixi.lock, uv.lock, pylock.toml, requirements.txt or environment.yml, the
+    output of `conda list --json` or `--export`, or the folder of an installed environment. Without PATHS, check every lock of the
+    repository.
     """
     if as_json + sarif + github > 1:
         raise click.UsageError("--json, --sarif and --github exclude each other")

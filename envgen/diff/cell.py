@@ -141,7 +141,7 @@ def variant_of(case: Case, package: LockedPackage) -> str:
     """`CUDA 12.6`, `CUDA` or `CPU`; "" for a package that does not say."""
     catalogue = case.catalogue
     is_framework = framework_of(catalogue, package)
-    cuda = framework_cuda(catalogue, package, case.packages) if is_framework else cuda_of(catalogue, package)
+    cuda = framework_cuda(catalogue, package, case.beside) if is_framework else cuda_of(catalogue, package)
     if cuda is not None:
         return f"CUDA {cuda}".rstrip()
     return "CPU" if is_cpu_build(catalogue, package) else ""

@@ -37,7 +37,7 @@ class CellReader:
     def cells(self, side: Snapshot, names: Mapping[str, str]) -> ComparedCells:
         """Every cell of a side by its place, a renamed lock by its new name."""
         return {
-            CellPlace(names.get(path, path), _environment(lock, locks), platform): cell
+            CellPlace(names.get(path, path), _environment(lock, locks), lock.machine or platform): cell
             for path, locks in side.locks.items()
             for lock in locks
             for platform, cell in self._of_lock(lock).items()

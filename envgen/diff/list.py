@@ -18,8 +18,8 @@ def _lines(lock: Lock) -> Iterator[str]:
         lock.packages, key=lambda package: (package.platform, package.name, package.manager, package.version, package.build)
     )
     for package in packages:
-        environment = f"[{lock.environment}] " if lock.format.startswith("pixi") else ""
-        yield f"{environment}{package.platform} {_line(package)}"
+        environment = f"[{lock.environment}] " if lock.environment and lock.format.startswith(("pixi", "uv")) else ""
+        yield f"{environment}{lock.machine or package.platform} {_line(package)}"
 
 
 def _line(package: LockedPackage) -> str:

@@ -18,7 +18,7 @@ from typing import Protocol
 from envgen.diff.list import list_text
 from envgen.diff.model import Snapshot
 from envgen.formats.conda_lock import downloads_of
-from envgen.formats.others import read_any
+from envgen.formats.reading import read_any
 from envgen.formats.similar_locks import read_similar
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, lock_project

@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from urllib.parse import unquote, urlsplit
 
-from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from envgen.formats.markers import holds
 from envgen.model.catalogue import Catalogue, KnownPackage, named_by, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 
-_BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?(\d+(?:\.\d+)+|\d{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
+_BUILT_FOR = re.compile(r"(?:^|_)(?:cu(?:da)?([0-9]+(?:\.[0-9]+)+|[0-9]{1,3})?|gpu)(?=_|py|h[0-9a-f]{7}|$)")
 _CPU_BUILD = re.compile(r"(?:^|_)cpu(?=_|py|h[0-9a-f]{7}|$)")
-_LOCAL = re.compile(r"\+cu(?:da)?(\d+)")
-_IN_NAME = re.compile(r"-cu(\d+)$|-cuda(\d+)(?:x$|$|-)")
-_HOLES = {r"\{cu\}": r"(\d{2,3})(?![\d.])", r"\{cuda\}": r"(\d+\.\d+)", r"\{version\}": r".*", r"\*": r".*", r"\?": r"."}
+_HOLES = {
+    r"\{cu\}": r"([0-9]{2,3})(?!\.?[0-9])",
+    r"\{cuda\}": r"([0-9]+\.[0-9]+)",
+    r"\{version\}": r".*",
+    r"\*": r".*",
+    r"\?": r".",
+}
 
 
 # --- a build string -------------------------------------------------------------------------------------------------------
@@ -95,8 +100,8 @@ def cuda_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
     known = catalogue.of(package)
     if package.manager == "conda":
         return _conda_cuda(known, package)
-    local = _LOCAL.search(package.version)
-    return dotted(local[1]) if local else _wheel_cuda(catalogue, known, package)
+    local = _marked(catalogue.wheels.cuda_versions, package.version)
+    return _wheel_cuda(catalogue, known, package) if local is None else local
 
 
 def _conda_cuda(known: KnownPackage | None, package: LockedPackage) -> str | None:
@@ -117,13 +122,26 @@ def _wheel_cuda(catalogue: Catalogue, known: KnownPackage | None, package: Locke
         return None
     if known and known.tells != "none":
         return _told(package.version, known.tells)
-    named = _IN_NAME.search(package.name)
-    if named:
-        return dotted(named[1] or named[2])
+    named = _marked(catalogue.wheels.cuda_names, package.name)
+    if named is not None:
+        return named
     if known and known.role == "framework" and not is_cpu_build(catalogue, package):
-        found = _needed(catalogue, known, package)
+        indexed = _indexed(catalogue.wheels.cuda_indexes, package)
+        found = _needed(catalogue, known, package) if indexed is None else indexed
         return "" if found is None and known.only == "cuda" else found
     return "" if known and known.only == "cuda" else None
+
+
+def _marked(globs: Iterable[str], text: str) -> str | None:
+    """The CUDA in the first glob that fits a text, "" for one that names none; None where no glob fits."""
+    found = next((match for glob in globs if (match := _pattern(glob).fullmatch(text))), None)
+    return dotted(found[1]) if found and found.groups() else None if found is None else ""
+
+
+def _indexed(globs: Iterable[str], package: LockedPackage) -> str | None:
+    """The CUDA in the index or the URL of a wheel; None where no glob fits."""
+    told = (_marked(globs, text) for text in (package.index.rstrip("/"), package.url.partition("#")[0]) if text)
+    return next((cuda for cuda in told if cuda is not None), None)
 
 
 def _needed(catalogue: Catalogue, known: KnownPackage, package: LockedPackage) -> str | None:
@@ -131,7 +149,7 @@ def _needed(catalogue: Catalogue, known: KnownPackage, package: LockedPackage) -
     needs = [need for need in package.depends if is_cuda_wheel(catalogue, requirement_name(need))]
     if needs:
         wanted = [requirement_name(need) for need in needs if applies(need, package.platform)]
-        told = (dotted(found[1]) for name in wanted if (found := _IN_NAME.search(name)) and found[1])
+        told = (cuda for name in wanted if (cuda := _marked(catalogue.wheels.cuda_names, canonicalize_name(name))))
         return next(told, "") if wanted else None
     made = known.made_with(package.version)
     return made.cuda if made and made.inside else None
@@ -140,6 +158,11 @@ def _needed(catalogue: Catalogue, known: KnownPackage, package: LockedPackage) -
 def is_cuda_wheel(catalogue: Catalogue, name: str) -> bool:
     """Whether a wheel of this name is one of CUDA's own."""
     return any(known.role == "cuda" and known.holds != "nothing" for known in catalogue.named("pip", name))
+
+
+def brings_cuda(catalogue: Catalogue, name: str) -> bool:
+    """Whether a wheel of this name brings libraries of CUDA; tools, headers and metapackages do not."""
+    return any(known.brings for known in catalogue.named("pip", name))
 
 
 def is_wheel(url: str) -> bool:
@@ -156,23 +179,12 @@ def requirement_name(need: str) -> str:
 
 def applies(need: str, platform: Platform) -> bool:
     """Whether a requirement holds on a platform, as far as its marker speaks of platforms; one of an extra does not."""
-    marker = need.partition(";")[2].strip()
-    if not marker:
-        return True
-    system, _, machine = platform.partition("-")
-    names = {"linux": ("Linux", "linux"), "osx": ("Darwin", "darwin"), "win": ("Windows", "win32")}
-    arch = {"64": "AMD64" if system == "win" else "x86_64"}.get(machine, machine)
-    told = names.get(system, (system, system))
-    environment = {"platform_system": told[0], "sys_platform": told[1], "platform_machine": arch, "extra": ""}
-    try:
-        return Marker(marker).evaluate(environment)
-    except (InvalidMarker, UndefinedEnvironmentName):
-        return True
+    return holds(need.partition(";")[2], platform)
 
 
 def _told(version: str, precision: str = "minor") -> str:
     """What a version tells of CUDA: its major, or major and minor; "" where those are not numbers."""
-    if not re.match(r"\d+(\.\d+)*$|\d+\.\d+\.", version):
+    if not re.match(r"[0-9]+(\.[0-9]+)*$|[0-9]+\.[0-9]+\.", version):
         return ""
     return version.split(".", maxsplit=1)[0] if precision == "major" else minor_of(version)
 
@@ -185,7 +197,25 @@ def minor_of(version: str) -> str:
 # --- a package among others -----------------------------------------------------------------------------------------------
 
 
-def framework_cuda(catalogue: Catalogue, package: LockedPackage, beside: Iterable[LockedPackage]) -> str | None:
+class Surroundings:
+    """Packages, as what is beside one of them: each question is answered once for all."""
+
+    def __init__(self, catalogue: Catalogue, packages: Iterable[LockedPackage]) -> None:
+        self._catalogue = catalogue
+        self._packages = tuple(packages)
+        self._asked: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+
+    def cudas(self, manager: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Manager and CUDA of the packages of one manager that have one of these names, each once."""
+        key = (manager, *names)
+        if key not in self._asked and names:
+            named = (other for other in self._packages if other.manager == manager and named_by(names, other))
+            cudas = ((manager, cuda) for other in named if (cuda := cuda_of(self._catalogue, other)) is not None)
+            self._asked[key] = list(dict.fromkeys(cudas))
+        return self._asked.get(key, [])
+
+
+def framework_cuda(catalogue: Catalogue, package: LockedPackage, beside: Surroundings) -> str | None:
     """The CUDA of a framework's package; where it does not say one, that of the packages beside it that make it a CUDA build.
 
     A wheel that pins its CUDA runtime is for the minor of the one that it is locked with.
@@ -193,23 +223,21 @@ def framework_cuda(catalogue: Catalogue, package: LockedPackage, beside: Iterabl
     known, found = catalogue.of(package), cuda_of(catalogue, package)
     if known is None or is_cpu_build(catalogue, package):
         return found
-    others = tuple(beside)
     if not found and known.beside:
-        near = _beside(catalogue, known, package, others)
+        near = _beside(catalogue, known, package, beside)
         found = found if near is None else near
     if known.runtime and found is not None and "." not in found:
-        runtimes = [other for other in others if other.manager == package.manager and named_by((known.runtime,), other)]
-        return _minor(found, [cuda for other in runtimes if (cuda := cuda_of(catalogue, other))])
+        return _minor(found, [cuda for _, cuda in beside.cudas(package.manager, (known.runtime,))])
     return found
 
 
-def _beside(catalogue: Catalogue, known: KnownPackage, package: LockedPackage, others: Iterable[LockedPackage]) -> str | None:
+def _beside(catalogue: Catalogue, known: KnownPackage, package: LockedPackage, beside: Surroundings) -> str | None:
     """The CUDA of the first package beside it that makes it a CUDA build, and is of the major that it loads."""
     major = loads(catalogue, package)
-    for other in others:
-        cuda = cuda_of(catalogue, other) if named_by(known.beside.get(other.manager, ()), other) else None
-        if cuda is not None and (not cuda or not major or cuda.split(".")[0] == major):
-            return cuda.split(".")[0] if known.beside_tells == "major" else cuda
+    for manager, names in known.beside.items():
+        for _, cuda in beside.cudas(manager, names):
+            if not cuda or not major or cuda.split(".")[0] == major:
+                return cuda.split(".")[0] if known.beside_tells == "major" else cuda
     return None
 
 
@@ -231,7 +259,48 @@ def is_cpu_build(catalogue: Catalogue, package: LockedPackage) -> bool:
     if package.manager == "conda":
         globs = known.cpu_builds if known else ()
         return (known is not None and known.only == "cpu") or _any(globs, package.build) or bool(_CPU_BUILD.search(package.build))
-    return "+cpu" in package.version or (known is not None and known.only == "cpu" and not _LOCAL.search(package.version))
+    marks = catalogue.wheels
+    if version_names_cuda(catalogue, package):
+        return False
+    from_index = known is not None and known.role == "framework" and _indexed(marks.cpu_indexes, package) is not None
+    return (known is not None and known.only == "cpu") or from_index or _marked(marks.cpu_versions, package.version) is not None
+
+
+def version_names_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:
+    """Whether the version of a wheel names the CUDA that it is for."""
+    return _marked(catalogue.wheels.cuda_versions, package.version) is not None
+
+
+def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: bool = True) -> bool:
+    """Whether nothing says if a framework's package without a CUDA is a CPU build: its build string has no mark of either variant.
+
+    A wheel that pins CUDA's own wheels is a CPU build where they are not listed, if everything is listed (`complete`).
+    """
+    known = catalogue.of(package)
+    if is_cpu_build(catalogue, package):
+        return False
+    return package.manager == "conda" or (not complete and known is not None and bool(known.runtime))
+
+
+def frameworks_of(
+    catalogue: Catalogue, packages: Sequence[LockedPackage], *, complete: bool = True
+) -> tuple[tuple[tuple[LockedPackage, str, str | None], ...], frozenset[int]]:
+    """Every package that is a framework, the framework, and its CUDA (None for none); and the ids of those that tell nothing of it.
+
+    A metapackage counts only where the framework itself is not there.
+    """
+    named = [(package, name) for package in packages if (name := framework_of(catalogue, package))]
+    real = {name for package, name in named if not _is_metapackage(catalogue, package)}
+    own = [(package, name) for package, name in named if name not in real or not _is_metapackage(catalogue, package)]
+    beside = Surroundings(catalogue, packages)
+    found = tuple((package, name, framework_cuda(catalogue, package, beside)) for package, name in own)
+    unmarked = (id(package) for package, _, cuda in found if cuda is None and tells_nothing(catalogue, package, complete=complete))
+    return found, frozenset(unmarked)
+
+
+def _is_metapackage(catalogue: Catalogue, package: LockedPackage) -> bool:
+    known = catalogue.of(package)
+    return known is not None and known.holds == "metapackage"
 
 
 def needs_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:

@@ -25,7 +25,9 @@ def checked(lock: Lock) -> Lock:
     for package in lock.packages:
         for kind, text in _wrong(package):
             raise BadInput(f"not the {kind} of a package: {shortened(text)}", where=package.at or lock.shown, hint=_HINT)
-    for kind, texts in (("channel", lock.channels), ("platform", lock.declared), ("environment name", (lock.environment,))):
+    names = (lock.environment, lock.machine)
+    promises = (f"{name} {version}" for name, version in lock.promises.items())
+    for kind, texts in (("channel", lock.channels), ("platform", lock.declared), ("name", names), ("virtual package", promises)):
         for text in texts:
             if not _is_line(text) or (kind == "channel" and not _is_url(text)):
                 raise BadInput(f"not a {kind}: {shortened(text)}", where=lock.shown, hint=_HINT)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
-from envgen.formats.builds import build_of
 from envgen.formats.checked import checked
+from envgen.formats.collector import no_garbage_collection
+from envgen.formats.conda_lock_entries import NULLS, package_of, plain_packages
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Platform
 from envgen.model.packages import Lock, LockedPackage
@@ -30,7 +29,9 @@ _STAMPED_DOWNLOADS = re.compile(r"^    envgen-downloads: (.*(?:\n      .*)*)", r
 _SEAL = re.compile(r"^    envgen-packages: ([0-9a-f]{64})$", re.MULTILINE)
 _NAMED = re.compile(r"\A# Made by envgen.*\n(?:#.*\n)*?#.*--name (\S+) ")
 _FIELDS = ("name", "version", "manager", "platform", "url")
-_TAIL = {"dependencies", "url", "hash", "category", "optional"}
+_TAIL = {"dependencies", "url", "hash", "category"}
+_OURS = "restore it with `git checkout -- FILE`, or delete it and run `envgen lock`"
+_THEIRS = "restore it with `git checkout -- FILE`, or create it again with the tool that made it"
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 _CELLS, _MOVED, _DROPPED, _DATE = "envgen-cells", "envgen-moved", "envgen-dropped", "envgen-exclude-newer"
 _PIP = "envgen-pip"
@@ -121,7 +122,7 @@ def _unmerged(text: str, shown: str) -> None:
 
 
 def _broken(what: str, where: object) -> BadInput:
-    return BadInput(what, where=where, hint="restore it with `git checkout -- FILE`, or delete it and run `envgen lock`")
+    return BadInput(what, where=where, hint=_OURS)
 
 
 def _metadata(head: str, shown: str) -> Mapping[str, Any]:
@@ -155,12 +156,27 @@ def urls(text: str) -> list[str]:
 # --- the packages ---------------------------------------------------------------------------------------------------------
 
 
+def is_conda_lock(text: str) -> bool:
+    """Whether a text may be a conda-lock.yml, which `read_lock` finds out: it has a version."""
+    return re.search(r"^version:", text, re.MULTILINE) is not None
+
+
 def read_lock(text: str, shown: str) -> Lock:
     """All packages of a conda-lock.yml, whichever tool wrote it, each with its line.
 
     Scalars are read as text, so version 3.10 stays 3.10. Raises BadInput with an address if the file has a merge conflict, is
     truncated, has another version than 1, is not a conda-lock.yml, or has names and URLs that cannot be ones.
     """
+    try:
+        with no_garbage_collection():
+            return _read(text, shown)
+    except BadInput as error:
+        if error.hint == _OURS and not text.startswith("# Made by envgen") and not _SEAL.search(text):
+            error.hint = _THEIRS
+        raise
+
+
+def _read(text: str, shown: str) -> Lock:
     _unmerged(text, shown)
     reader = _Reader(shown)
     head, body, rest = text.partition(f"{_BODY}\n")
@@ -175,7 +191,7 @@ def read_lock(text: str, shown: str) -> Lock:
     if not text.endswith("\n"):
         raise _broken("this lock is truncated", _line(text, len(text), shown))
     meta = reader.mapping(top["metadata"]) if "metadata" in top else {}
-    channels = tuple(reader.text(reader.mapping(node), "url", node) for node in reader.sequence(meta, "channels"))
+    channels = tuple(reader.channel(node) for node in (reader.sequence(meta, "channels") if "channels" in meta else ()))
     platforms = reader.sequence(meta, "platforms") if "platforms" in meta else []
     declared = tuple(node.value for node in platforms if isinstance(node, ScalarNode))
     return checked(
@@ -194,25 +210,12 @@ def read_lock(text: str, shown: str) -> Lock:
 def _root(text: str, shown: str) -> Node:
     """The root node of a lock. Raises BadInput with an address."""
     try:
-        with _no_garbage_collection():
-            root = compose(text, shown, aliases=True)
+        root = compose(text, shown, aliases=True)
     except BadInput as error:
         raise _broken(error.what, error.where) from None
     if root is None:
         raise _broken("this file is empty", Address(shown, 1, 1))
     return root
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """The collector would walk the growing tree again and again, which doubles the time, and find nothing."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def environment_name(text: str) -> str:
@@ -227,42 +230,6 @@ def _intact(text: str) -> bool:
     return not found or found[1] == digest("package:" + text.partition(_BODY)[2])
 
 
-# A package exactly as conda-lock writes it. A scalar is in single quotes, or plain: without ": " and " #" in it.
-_WORD = r"[A-Za-z0-9_./$=<~+(^](?:[ !\"$-9;-~]|:(?=[!-~])|(?<! )#)*(?<! )"
-_SCALAR = rf"(?:{_WORD}|'[ -&(-~]*')"
-_NEEDS = re.compile(rf"    ([A-Za-z0-9_.-]+): ({_SCALAR})\n")
-_ENTRY = re.compile(
-    rf"- name: ({_SCALAR})\n  version: ({_SCALAR})\n  manager: (conda|pip)\n  platform: ({_SCALAR})\n"
-    rf"  dependencies:(?: \{{\}}\n|\n((?:    [A-Za-z0-9_.-]+: {_SCALAR}\n)+))  url: ({_SCALAR})\n"
-    r"  hash:\n(?:    md5: ([0-9a-z]+)\n)?(?:    sha256: ([0-9a-z]+)\n)?  category: ([A-Za-z0-9_.-]+)\n  optional: (?:true|false)\n"
-)
-
-
-def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
-    """The packages of a list in exactly that spelling, each with its category, five times as fast as YAML; else None."""
-    found = []
-    at = 0
-    while at < len(rest):
-        entry = _ENTRY.match(rest, at)
-        if entry is None:
-            return None
-        name, version, manager, platform, needs, url, md5, sha256, category = entry.groups()
-        pairs = _NEEDS.findall(needs or "")
-        wanted = {key: _bare(value) for key, value in pairs}
-        if len(wanted) < len(pairs):  # a repeated key: the other reader says where
-            return None
-        fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
-        hashes = {"md5": md5, "sha256": sha256}
-        found.append((_package(fields, wanted, hashes, Address(shown, line, 3)), category))
-        line += rest.count("\n", at, entry.end())
-        at = entry.end()
-    return found or None
-
-
-def _bare(scalar: str) -> str:
-    return scalar[1:-1] if scalar.startswith("'") else scalar
-
-
 def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, ...]:
     """Each package once: conda-lock 3 and later write it again for each of its categories."""
     seen: dict[tuple[str, ...], set[str]] = {}
@@ -273,24 +240,6 @@ def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, 
             found.append(package)
         there.add(category)
     return tuple(found)
-
-
-def _package(
-    fields: tuple[str, str, str, str, str], needs: Mapping[str, str], hashes: Mapping[str, str | None], at: Address
-) -> LockedPackage:
-    name, version, manager, platform, url = fields
-    return LockedPackage(
-        name=name,
-        version=version,
-        build=build_of(url) if manager == "conda" else "",
-        manager="pip" if manager == "pip" else "conda",
-        platform=platform,
-        url=url,
-        md5=hashes.get("md5"),
-        sha256=hashes.get("sha256"),
-        depends=tuple(f"{package} {spec}".rstrip() for package, spec in needs.items()),
-        at=at,
-    )
 
 
 class _Reader:
@@ -320,11 +269,16 @@ class _Reader:
             raise _broken(f"`{key}` is missing: this lock is truncated, or not a conda-lock file", self.address(node or where))
         return str(node.value)
 
+    def channel(self, node: Any) -> str:
+        """A channel: its `url`, or as some tools write it the plain text."""
+        return str(node.value) if isinstance(node, ScalarNode) else self.text(self.mapping(node), "url", node)
+
     def packages(self, top: Mapping[str, Any]) -> list[tuple[LockedPackage, str]]:
-        """All packages, each with its category. The last one is incomplete if it lacks a key of the first one's end."""
+        """All packages, each with its category. The last one is incomplete if it lacks a key that all others have."""
         nodes = self.sequence(top, "package")
         fields = [self.mapping(node) for node in nodes]
-        if fields and (fields[0].keys() & _TAIL | {"hash"}) - fields[-1].keys():
+        usual = _TAIL.intersection(*fields[:-1]) if len(fields) > 1 else set()
+        if fields and (usual | {"hash"}) - fields[-1].keys():
             raise _broken("this lock is truncated: its last package is incomplete", self.address(nodes[-1]))
         categories = [
             self.text(each, "category", node) if "category" in each else "" for node, each in zip(nodes, fields, strict=True)
@@ -336,13 +290,20 @@ class _Reader:
         name, version, manager, platform, url = [self.text(fields, key, node) for key in _FIELDS]
         if manager not in ("conda", "pip"):
             raise _broken(f"expected `manager: conda` or `manager: pip`, not {manager!r}", self.address(fields["manager"]))
-        needs = self.texts(fields, "dependencies")
-        hashes = self.texts(fields, "hash")
-        return _package((name, version, manager, platform, url), needs, hashes, self.address(node))
+        needs = self.needs(fields)
+        hashes = {kind: value for kind, value in self.texts(fields, "hash").items() if value not in NULLS}
+        return package_of((name, version, manager, platform, url), needs, hashes, self.address(node))
+
+    def needs(self, fields: Mapping[str, Any]) -> dict[str, str]:
+        """The dependencies: package -> range. Some tools write a list of specs."""
+        node = fields.get("dependencies")
+        if not isinstance(node, SequenceNode):
+            return self.texts(fields, "dependencies")
+        return {name: rest for item in node.value if isinstance(item, ScalarNode) for name, _, rest in [item.value.partition(" ")]}
 
     def texts(self, fields: Mapping[str, Any], key: str) -> dict[str, str]:
         node = fields.get(key)
-        if node is None or (isinstance(node, ScalarNode) and node.value in ("", "~", "null")):
+        if node is None or (isinstance(node, ScalarNode) and node.value in NULLS):
             return {}
         found = self.mapping(node)
         return {name: self.text(found, name, node) for name in found}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from envgen.formats.json_text import UNREADABLE
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 
@@ -73,7 +74,7 @@ def read_manifest(prefix: Path) -> InstallManifest | None:
         known = {key: data[key] for key in _FIELDS & data.keys()}  # a newer envgen may have added others
         requested = tuple(data.get("requested", ()))
         return InstallManifest(**{**known, "packages": dict(data["packages"].items()), "pip": wheels, "requested": requested})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (*UNREADABLE, TypeError, KeyError, AttributeError):
         return None
 
 
@@ -88,7 +89,7 @@ def installed_target(prefix: Path) -> tuple[str, str] | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         project, target = data.get("project", ""), data["target"]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (*UNREADABLE, TypeError, KeyError, AttributeError):
         project = target = None
     if not isinstance(project, str) or not isinstance(target, str):
         raise BadInput("the manifest does not name a target", where=path, hint="name it with --target, or install again")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from envgen.formats.installed import META, Wheel, read_manifest
+from envgen.formats.json_text import UNREADABLE
 from envgen.model.errors import BadInput
 from envgen.model.packages import Lock, LockedPackage
 
@@ -45,7 +46,7 @@ def read_record(path: Path) -> Mapping[str, Any]:
     """One record of `conda-meta/`. Raises BadInput if it is not readable."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except UNREADABLE as error:
         raise BadInput(f"cannot be read: {error}", where=path, hint=_AGAIN) from None
     if not isinstance(record, dict):
         raise BadInput("cannot be read: it is not a package record", where=path, hint=_AGAIN)

@@ -8,6 +8,9 @@ from typing import Any
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
 
+UNREADABLE = (OSError, ValueError, RecursionError, OverflowError)
+"""What reading a file of JSON may raise: no file, not JSON or not UTF-8, nested without end, an endless number."""
+
 
 def parsed(text: str, shown: str, hint: str) -> Any:
     """What a text of JSON holds. Raises BadInput with the line, also for one that is nested without end or has endless numbers."""

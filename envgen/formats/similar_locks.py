@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from envgen.formats.checked import checked
-from envgen.formats.conda_lock import environment_name, plain_packages, read_lock
+from envgen.formats.conda_lock import environment_name, read_lock
+from envgen.formats.conda_lock_entries import plain_packages
 from envgen.model.errors import BadInput
 from envgen.model.packages import Lock, LockedPackage
 

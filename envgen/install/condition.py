@@ -42,7 +42,7 @@ def is_equivalent(prefix: Path, text: str, shown: str) -> bool:
     if not installed.is_environment(prefix):
         return False
     from envgen.formats.installed_files import read_records
-    from envgen.formats.others import pip_versions
+    from envgen.formats.prefix import pip_versions
     from envgen.install.locked import read
     from envgen.install.plan import same_archive
 

@@ -89,5 +89,5 @@ def _specs(line: str) -> tuple[str, list[str]] | None:
     try:
         specs = ast.literal_eval(found[2]) if found else []
         return (found[1], [spec for spec in specs if isinstance(spec, str) and spec_name(spec)]) if found else None
-    except (ValueError, SyntaxError):  # written by hand: conda's to report
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # written by hand: conda's to report
         return None

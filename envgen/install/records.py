@@ -16,6 +16,7 @@ from rattler.package.build_string import BuildString
 
 from envgen.channels.channel import bare, locate
 from envgen.channels.index import FolderIndex
+from envgen.formats.json_text import UNREADABLE
 from envgen.install.contents import leads_out
 from envgen.install.locked import PlatformLock, dist_name
 from envgen.model.errors import BadInput, EnvgenError
@@ -89,7 +90,7 @@ def completed(record: Mapping[str, Any], *, from_lock_alone: bool) -> dict[str, 
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
         number = {"build_number": int(index["build_number"])}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except (*UNREADABLE, TypeError, KeyError) as error:
         raise BadInput(f"cannot be read: {error}", where=path, hint="remove this folder and try again") from None
     paths = {"paths_data": {**record["paths_data"], "paths": [_path(entry) for entry in record["paths_data"]["paths"]]}}
     depends = {"depends": index["depends"]} if from_lock_alone and _agree(record["depends"], index.get("depends", ())) else {}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from envgen.formats.json_text import UNREADABLE
 from envgen.install.clean_env import DroppedVariable, clean
 from envgen.machine import cuda_paths
 from envgen.model.errors import BadInput
@@ -73,9 +74,17 @@ def _read(path: Path, key: str | None) -> dict[str, str]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         found = data.get(key, {}) if key else data
-        return {name: str(value) for name, value in found.items()}
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        return dict(_variable(name, str(value)) for name, value in found.items())
+    except (*UNREADABLE, AttributeError) as error:
         raise BadInput(f"cannot be read: {error}", where=path, hint="remove the environment and install it again") from None
+
+
+def _variable(name: str, value: str) -> tuple[str, str]:
+    """A variable that a process can have. Raises ValueError for one that none can."""
+    if not name or "=" in name or "\0" in f"{name}{value}":
+        raise ValueError(f"no process can have the variable {name!r}")
+    f"{name}{value}".encode()  # half of a surrogate pair has no bytes
+    return name, value
 
 
 def run(prefix: Path, command: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -20,16 +20,16 @@ HOMES = ("CUDA_HOME", "CUDA_PATH", "CUDA_ROOT")
 _LOCAL = "usr/local"
 _SYSTEM = ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib", "usr/local/lib")
 _CUDART, _CUDNN = (
-    re.compile(rf"lib{name}\.so\.(\d+(?:\.\d+)*)$|{name}64_(\d+)\.dll$", re.IGNORECASE) for name in ("cudart", "cudnn")
+    re.compile(rf"lib{name}\.so\.([0-9]+(?:\.[0-9]+)*)$|{name}64_([0-9]+)\.dll$", re.IGNORECASE) for name in ("cudart", "cudnn")
 )
-_LIBCUDA = re.compile(r"libcuda\.so\.(\d+\.\d+(?:\.\d+)?)$")  # libcuda.so.1 names no version
+_LIBCUDA = re.compile(r"libcuda\.so\.([0-9]+\.[0-9]+(?:\.[0-9]+)?)$")  # libcuda.so.1 names no version
 _VERSIONED = ("cudart", "cudnn")
 _NVCC = {"nvcc", "nvcc.exe"}
 _HEADERS = {"cuda_runtime.h", "cudnn.h", "cudnn_version.h"}
 _STUB = "libcuda.so"  # the driver's library has a number at its end; this is the one that programs are linked against
 _SHARED = re.compile(r"\.(so|dylib|dll)\b", re.IGNORECASE)
-_FOLDER = re.compile(r"cuda-(\d+(?:\.\d+)?)$")
-_TEXT = re.compile(r"CUDA Version (\d+\.\d+(?:\.\d+)?)")
+_FOLDER = re.compile(r"cuda-([0-9]+(?:\.[0-9]+)?)$")
+_TEXT = re.compile(r"CUDA Version ([0-9]+\.[0-9]+(?:\.[0-9]+)?)")
 _LARGEST = 1_000_000  # bytes of a version file; a larger file is something else
 
 
@@ -69,7 +69,7 @@ def is_shared_library(file: str) -> bool:
 def _library(names: Collection[str]) -> re.Pattern[str]:
     """The file names of shared libraries on Linux, macOS and Windows, such as libcudart.so.12 and cudart64_12.dll."""
     any_of = "|".join(map(re.escape, sorted(names)))
-    posix = rf"lib(?:{any_of})(?:_\w+)?(?:\.so(?:\.\d+)*|(?:\.\d+)*\.dylib)"
+    posix = rf"lib(?:{any_of})(?:_\w+)?(?:\.so(?:\.[0-9]+)*|(?:\.[0-9]+)*\.dylib)"
     return re.compile(rf"{posix}|(?:{any_of})(?:64)?(?:_\w+)?\.dll", re.IGNORECASE)
 
 
@@ -119,7 +119,7 @@ def version_json(root: Path, folder: str) -> str:
         version = json.loads(text_of(below(root, folder) / "version.json"))["cuda"]["version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return "?"
-    return version if isinstance(version, str) and re.fullmatch(r"\d+(\.\d+)*", version) else "?"
+    return version if isinstance(version, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) else "?"
 
 
 def _on_library_path(root: Path, environ: Mapping[str, str], libraries: Collection[str]) -> Iterator[SystemCuda]:
@@ -139,7 +139,7 @@ def _preloaded(environ: Mapping[str, str], libraries: Collection[str]) -> Iterat
     """CUDA's libraries in LD_PRELOAD. libcuda belongs to the driver; in WSL some preload it on purpose."""
     for path in re.split(r"[:\s]+", environ.get("LD_PRELOAD", "")):
         if has_library([path.rsplit("/", 1)[-1]], {*libraries, *_VERSIONED}):
-            version = re.search(r"\.so\.(\d+(?:\.\d+)*)$", path)
+            version = re.search(r"\.so\.([0-9]+(?:\.[0-9]+)*)$", path)
             kind: Literal["CUDA", "cuDNN"] = "cuDNN" if "cudnn" in path else "CUDA"
             yield SystemCuda(kind=kind, version=version[1] if version else "", folder=path, via="LD_PRELOAD")
 

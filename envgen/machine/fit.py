@@ -28,7 +28,7 @@ from envgen.targets import MachineWord
 
 Wanted = tuple[RequestedFramework, str]  # a framework that a project asks for, and its provider
 _NOTHING: Known = MappingProxyType({})
-_LEVEL = re.compile(r"x86_64(?:_v(\d))?$")
+_LEVEL = re.compile(r"x86_64(?:_v([0-9]))?$")
 
 
 def choose_target(

@@ -115,7 +115,7 @@ def hidden_gpus(host: Host) -> Iterator[Symptom]:
 def device_order(host: Host) -> Iterator[Symptom]:
     """CUDA numbers the fastest GPU first; NVML and `nvidia-smi` number GPUs by their position on the bus."""
     variables = host.system.variables
-    numbers = re.search(r"\d", re.sub(r"(GPU|MIG)-[^,]*", "", variables.get("CUDA_VISIBLE_DEVICES", "")))
+    numbers = re.search(r"[0-9]", re.sub(r"(GPU|MIG)-[^,]*", "", variables.get("CUDA_VISIBLE_DEVICES", "")))
     models = {gpu.name for gpu in (*host.machine.gpus, *host.machine.hidden)}
     if numbers and len(models) > 1 and variables.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
         text = "the numbers in CUDA_VISIBLE_DEVICES may select other GPUs than shown here: CUDA numbers the fastest GPU first"
@@ -272,7 +272,7 @@ def override(host: Host) -> Iterator[Symptom]:
     if not version:
         severity = "warning" if host.machine.driver else "note"
         text, fix = f"{assume} that there is no driver, and select CPU builds", "unset CONDA_OVERRIDE_CUDA"
-    elif not re.fullmatch(r"\d+(\.\d+)*", version):
+    elif not re.fullmatch(r"[0-9]+(\.[0-9]+)*", version):
         text, fix = f"CONDA_OVERRIDE_CUDA={value!r} is not a version", "unset it, or set it to a version such as 12.6"
     elif real is None or Version(_minor(version)) != real:
         runs = f"but the driver runs {real}" if real else "but no driver says so"

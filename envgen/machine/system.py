@@ -44,8 +44,8 @@ _DRIVER_FOLDERS = (
     "usr/local/nvidia/lib64",
     "usr/local/nvidia/lib",
 )
-_DRIVER = re.compile(r"lib(?:cuda|nvidia-ml)\.so\.\d")
-_MODULE = re.compile(r"Kernel Module.*?(\d+\.\d+(?:\.\d+)?)")
+_DRIVER = re.compile(r"lib(?:cuda|nvidia-ml)\.so\.[0-9]")
+_MODULE = re.compile(r"Kernel Module.*?([0-9]+\.[0-9]+(?:\.[0-9]+)?)")
 # What each level adds to the one before, as /proc/cpuinfo spells it: https://gitlab.com/x86-psABIs/x86-64-ABI
 _LEVELS = (
     ("x86_64_v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),
@@ -138,7 +138,7 @@ def _exists(path: Path) -> bool:
 
 
 def _devices(root: Path) -> Iterator[str]:
-    yield from (f"/dev/{name}" for name in cuda_paths.names(root / "dev") if re.fullmatch(r"nvidia(\d+|ctl)|dxg", name))
+    yield from (f"/dev/{name}" for name in cuda_paths.names(root / "dev") if re.fullmatch(r"nvidia([0-9]+|ctl)|dxg", name))
 
 
 def _driver_folders(root: Path, environ: Mapping[str, str]) -> Iterator[str]:
@@ -164,7 +164,7 @@ def _shadowing(root: Path, environ: Mapping[str, str], imports: Collection[str])
         return
     base = environ.get("PYTHONUSERBASE") or f"{environ.get('HOME', '').rstrip('/')}/.local"
     for python in cuda_paths.names(cuda_paths.below(root, base) / "lib"):
-        if re.fullmatch(r"python3\.\d+", python):
+        if re.fullmatch(r"python3\.[0-9]+", python):
             folder = f"{base}/lib/{python}/site-packages"
             yield from (f"{name} in {folder}" for name in _modules(root, folder, imports))
 

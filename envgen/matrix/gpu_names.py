@@ -13,14 +13,14 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.gpu import Gpu
 
-_CAPABILITY = re.compile(r"(?:(?:sm|compute|cc)[_ ]?)?(?P<major>\d{1,2})(?P<dot>\.)?(?P<minor>\d)[af]?")
+_CAPABILITY = re.compile(r"(?:(?:sm|compute|cc)[_ ]?)?(?P<major>[0-9]{1,2})(?P<dot>\.)?(?P<minor>[0-9])[af]?")
 _WORDS = re.compile(r"[a-z0-9]+")
-_SIZE = re.compile(r"\d{1,3}gb?")  # 80GB of memory, and the slices of MIG: 1g.5gb
-_PROFILE = re.compile(r"\d{1,3}[abcq]")  # of a vGPU: V100D-8Q
-_SLICES = re.compile(r"\d")  # and how many slices of MIG it has: A30-4-24C
+_SIZE = re.compile(r"[0-9]{1,3}gb?")  # 80GB of memory, and the slices of MIG: 1g.5gb
+_PROFILE = re.compile(r"[0-9]{1,3}[abcq]")  # of a vGPU: V100D-8Q
+_SLICES = re.compile(r"[0-9]")  # and how many slices of MIG it has: A30-4-24C
 _BOARD = re.compile(r"[a-z]{1,3}$")  # what a vGPU has behind the model: V100D, H100XM
-_NUMBER = re.compile(r"\d+")
-_DIGITS = re.compile(r"[a-z0-9]*\d[a-z0-9]*")  # a word with a digit
+_NUMBER = re.compile(r"[0-9]+")
+_DIGITS = re.compile(r"[a-z0-9]*[0-9][a-z0-9]*")  # a word with a digit
 _MISREAD = str.maketrans("ol", "01")
 _HINT = 'write a compute capability, such as "8.0", or a model in matrices/gpus.yaml'
 

@@ -93,9 +93,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
         ),
         bounds=tuple(chain.from_iterable(bounds(document, file.bounds) for document, file in files)),
         aliases=dict(read_aliases(documents[_WORDS], {framework.name for _, framework, _ in found})) if _WORDS in documents else {},
-        catalogue=catalogue(
-            ((file, framework) for file, framework, _ in found), checked(_or_ours(documents, PACKAGES), PackagesFile)
-        ),
+        catalogue=catalogue(((file, framework) for file, framework, _ in found), _packages(_or_ours(documents, PACKAGES))),
         withdrawn=withdrawals(_or_ours(documents, WITHDRAWN)),
     )
     _check_references(matrix)
@@ -107,6 +105,14 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
 def _or_ours(documents: Mapping[str, Document], name: str) -> Document:
     """A file of the repository, or where it has none the one that comes with envgen."""
     return documents.get(name) or parse(default_text(name), name)
+
+
+def _packages(document: Document) -> PackagesFile:
+    """The packages of a repository; one that was written before envgen knew `wheels:` gets those that come with it."""
+    file = checked(document, PackagesFile)
+    if "wheels" in file.model_fields_set:
+        return file
+    return file.model_copy(update={"wheels": checked(parse(default_text(PACKAGES), PACKAGES), PackagesFile).wheels})
 
 
 def _toolkits(document: Document, file: CudaFile) -> Iterator[Toolkit]:

@@ -97,6 +97,16 @@ class PackageRow(FileModel):
         description="true where people use its CPU build beside CUDA on purpose: `envgen verify` warns of one, and refuses it only"
         " where a project requests the framework with CUDA.",
     )
+    usual_on_cpu: bool = Field(
+        default=False,
+        alias="usual-on-cpu",
+        description="true where its CPU build is the usual one, even beside CUDA: nothing is said about one.",
+    )
+    same_files_as: list[PackageText] = Field(
+        default=[],
+        alias="same-files-as",
+        description="Packages of its manager that install the same files, so that only one of them may be there.",
+    )
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
 
 
@@ -113,11 +123,30 @@ class NumericRow(FileModel):
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
 
 
+class WheelBuilds(FileModel):
+    """How wheels of one variant are told apart."""
+
+    versions: list[Text] = Field(default=[], description="Globs of their versions: *+cpu, *+cu{cu}.")
+    names: list[Text] = Field(default=[], description="Globs of their names: *-cu{cu}.")
+    indexes: list[Text] = Field(
+        default=[], description="Globs of the URLs of frameworks' wheels, and of the indexes that they come from: */whl/cu{cu}/*."
+    )
+
+
+class WheelRows(FileModel):
+    """What tells that a wheel is a CPU or a CUDA build, whichever package it is; {cu} stands for 126 or 12."""
+
+    cpu: WheelBuilds = Field(default=WheelBuilds(), description="CPU builds.")
+    cuda: WheelBuilds = Field(default=WheelBuilds(), description="CUDA builds.")
+    because: Because | None = Field(default=None, description="The source, where it is not that of the file.")
+
+
 class PackagesFile(FileModel):
     """CUDA's own packages, those that need CUDA and belong to no framework, and libraries that decide which numbers come out."""
 
     because: Because
     import_name: ImportText | None = Field(default=None, alias="import", description="What Python imports of CUDA's wheels.")
+    wheels: WheelRows = Field(default=WheelRows(), description="How CPU and CUDA builds of wheels are told apart.")
     packages: list[PackageRow] = Field(
         default=[], description="Packages. Of several rows that name one, the first whose conditions hold counts."
     )

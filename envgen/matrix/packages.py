@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from envgen.matrix.package_schema import PackageRow, PackagesFile
 from envgen.matrix.schema import FrameworkFile
-from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Numeric, Role
+from envgen.model.catalogue import BuiltWith, Catalogue, KnownPackage, Numeric, Role, WheelMarks
 from envgen.model.facts import Framework
 
 
@@ -22,6 +22,13 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
         frameworks={framework.name: framework.import_name for _, framework in found if not framework.companion_of},
         cuda_import=packages.import_name or "",
         numerics=tuple(Numeric(row.name, tuple(row.conda), by_build=row.by_build) for row in packages.numerics),
+        wheels=WheelMarks(
+            cpu_versions=tuple(packages.wheels.cpu.versions),
+            cuda_versions=tuple(packages.wheels.cuda.versions),
+            cuda_names=tuple(packages.wheels.cuda.names),
+            cpu_indexes=tuple(packages.wheels.cpu.indexes),
+            cuda_indexes=tuple(packages.wheels.cuda.indexes),
+        ),
     )
 
 
@@ -128,6 +135,8 @@ def _row(row: PackageRow, framework: str, role: Role) -> KnownPackage:
         stub=row.stub,
         ask_for=row.ask_for or "",
         also_on_cpu=row.also_on_cpu,
+        usual_on_cpu=row.usual_on_cpu,
+        same_files_as=tuple(row.same_files_as),
     )
 
 

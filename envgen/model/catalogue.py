@@ -89,6 +89,8 @@ class KnownPackage:
     stub: bool = False  # whether it is empty and fails on purpose
     ask_for: str = ""  # what to request instead, to get a CUDA build
     also_on_cpu: bool = False  # whether people use its CPU build beside CUDA on purpose
+    usual_on_cpu: bool = False  # whether its CPU build is the usual one, even beside CUDA
+    same_files_as: tuple[str, ...] = ()  # packages of its manager that install the same files
     any_minor: bool = False  # whether a CUDA build runs with every minor of the major that it was made with
 
     def names(self, manager: str) -> tuple[str, ...]:
@@ -127,6 +129,17 @@ class Numeric:
         return build.rpartition("_")[2] if self.by_build else version
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelMarks:
+    """What tells that a wheel is a CPU or a CUDA build: globs, in which {cu} stands for 126 or 12."""
+
+    cpu_versions: tuple[str, ...] = ()
+    cuda_versions: tuple[str, ...] = ()
+    cuda_names: tuple[str, ...] = ()
+    cpu_indexes: tuple[str, ...] = ()  # of frameworks alone: an index has other wheels, too
+    cuda_indexes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)  # without slots: cached properties need a place
 class Catalogue:
     """Every package that the matrices name; of several rows that name one, the first that is about it counts.
@@ -139,6 +152,7 @@ class Catalogue:
     frameworks: Mapping[str, str] = field(default_factory=dict)
     cuda_import: str = ""
     numerics: tuple[Numeric, ...] = ()
+    wheels: WheelMarks = WheelMarks()
 
     def of(self, package: Package) -> KnownPackage | None:
         """The row about a package, None for one that the matrices do not name.

@@ -13,7 +13,8 @@ from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock
 from envgen.model.rules import Severity
 
-ClaimKind = Literal["cpu", "cuda", "mixed", "none"]  # mixed (CPU frameworks beside CUDA) and none (no framework) only when inferred
+ClaimKind = Literal["cpu", "cuda", "mixed", "unknown", "none"]
+"""Inferred alone: mixed (CPU frameworks beside CUDA), unknown (nothing tells the variant), none (no framework)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +22,17 @@ class Claim:
     """What a lock is meant to be on one platform; `source` says who says so.
 
     A claim about a target comes with what its machines promise (`virtual`), one that was inferred from the packages alone has
-    None there. `builds` maps a package to the CUDA that was chosen for it and whether it must be just that.
+    None there; `more_virtual` says that the machines may have other virtual packages, too. `stated` is False where kind and CUDA
+    are those that the packages seem to be for. `builds` maps a package to the CUDA that was chosen for it and whether it must be
+    just that.
     """
 
     kind: ClaimKind
     cuda: Variant
     source: str
+    stated: bool = True
     virtual: Mapping[str, str] | None = None
+    more_virtual: bool = False
     frameworks: tuple[str, ...] = ()  # those that must be in it
     builds: Mapping[str, tuple[Version, bool]] = field(default_factory=dict)
     channels: tuple[str, ...] = ()  # where packages may come from; () where nobody says
@@ -77,6 +82,11 @@ class Verified:
     driver: Version | None
     compiling: Version | None
     findings: tuple[Finding, ...]
+
+    @property
+    def machine(self) -> str:
+        """The platform as the lock names it: linux-64, or gpu-box for a named one."""
+        return self.lock.machine or self.platform
 
     @property
     def errors(self) -> int:

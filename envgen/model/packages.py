@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from envgen.model.catalogue import Manager
 from envgen.model.dates import NO_LIMIT, ExcludeNewer
@@ -70,6 +70,7 @@ class LockedPackage:
     depends: tuple[str, ...] = ()
     constrains: tuple[str, ...] = ()  # a conda-lock.yml does not have them
     damaged: tuple[str, ...] = ()  # its files that are missing or changed, in an installed environment
+    index: str = ""  # the index of wheels that it comes from, where its URL does not tell
     at: Address | None = None
 
 
@@ -77,9 +78,10 @@ class LockedPackage:
 class Lock:
     """What one file, or one installed environment, holds.
 
-    `linked` says whether it tells what depends on what, `hashed` whether it tells urls and hashes; `intact` is False when its
-    stamp says that packages were changed after envgen wrote them. `of_other_run` are the platforms for which it was not made from
-    the files beside it.
+    `linked` says whether it tells what depends on what, `hashed` whether it tells urls and hashes, `complete` whether it has every
+    package that will be there; `intact` is False when its stamp says that packages were changed after envgen wrote them.
+    `of_other_run` are the platforms for which it was not made from the files beside it. `machine` is the name that it has for its
+    one platform, where that is another, and `promises` are the virtual packages that it says this machine has.
     """
 
     shown: str  # its path, as a person reads it
@@ -89,7 +91,10 @@ class Lock:
     channels: tuple[str, ...] = ()  # those that it declares
     linked: bool = True
     hashed: bool = True
+    complete: bool = True
     intact: bool = True
+    machine: str = ""
+    promises: Mapping[str, str] = field(default_factory=dict)
     declared: tuple[Platform, ...] = ()  # the platforms that it says it is for
     of_other_run: tuple[Platform, ...] = ()
 

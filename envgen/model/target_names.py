@@ -9,7 +9,7 @@ from packaging.version import Version
 from envgen.model.facts import Variant
 
 CPU = "cpu"
-_CUDA = re.compile(r"cu([2-9]|[1-9]\d)(\d)")  # cu92 is CUDA 9.2; cu12 is not the name of a target
+_CUDA = re.compile(r"cu([2-9]|[1-9][0-9])([0-9])")  # cu92 is CUDA 9.2; cu12 is not the name of a target
 
 
 def target_name(variant: Variant) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, framework_cuda, is_cpu_build
+from envgen.formats.builds import Surroundings, cuda_of, framework_cuda, is_cpu_build
 from envgen.formats.installed import MANIFEST, META, installed_target, is_environment, python
-from envgen.formats.others import read_folders, read_prefix
+from envgen.formats.prefix import read_folders, read_prefix
 from envgen.machine.system import current_platform
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
@@ -92,7 +92,7 @@ def _installed(packages: Sequence[LockedPackage], catalogue: Catalogue) -> Itera
 
 def _expected(catalogue: Catalogue, package: LockedPackage, packages: Sequence[LockedPackage]) -> Expectation:
     """What a package says of its build: by its build string, a wheel by its version or name; or what is beside it says it."""
-    cuda, own = framework_cuda(catalogue, package, packages), cuda_of(catalogue, package)
+    cuda, own = framework_cuda(catalogue, package, Surroundings(catalogue, packages)), cuda_of(catalogue, package)
     said = f"its build string, {package.build}" if package.manager == "conda" else f"its wheel, {package.name} {package.version}"
     because = said if cuda == own else "the CUDA packages beside it"
     if cuda is None:

@@ -12,6 +12,7 @@ from shutil import which
 from typing import Any
 
 from envgen.formats.installed import is_environment, python
+from envgen.formats.json_text import UNREADABLE
 from envgen.model.errors import BadInput
 from envgen.probe.model import Interpreter
 
@@ -83,7 +84,7 @@ def _answer(path: Path) -> dict[str, Any]:
         told = json.loads(done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2])
         version = tuple(map(int, told["version"]))
         found = {"prefix": str(told["prefix"]), "base": str(told["base"]), "path": list(map(str, told["path"]))}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, subprocess.TimeoutExpired):
+    except (*UNREADABLE, TypeError, KeyError, subprocess.TimeoutExpired):
         raise BadInput("this is not a Python interpreter, or it does not start", where=path, hint=hint) from None
     if version < _OLDEST:
         what = f"this is Python {'.'.join(map(str, version))}; the probe needs Python {'.'.join(map(str, _OLDEST))} or newer"

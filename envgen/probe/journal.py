@@ -13,7 +13,7 @@ from envgen.model.catalogue import Catalogue
 from envgen.probe.libraries import cuda_name, is_driver
 from envgen.probe.model import Answer, BuildKind, Device, Library, Origin, ProcessResult
 
-_NUMBER = re.compile(r"(?:64_)?(\d+)(?:\.(\d+))?")
+_NUMBER = re.compile(r"(?:64_)?([0-9]+)(?:\.([0-9]+))?")
 
 
 def read(framework: str, journal: str, process: ProcessResult, catalogue: Catalogue, locate: Callable[[str], Origin]) -> Answer:
@@ -81,7 +81,7 @@ def cuda_version(text: str) -> Version | None:
 
 def cudnn_version(text: str) -> Version | None:
     """A cuDNN version: 90100 is 9.1.0 and 8902 is 8.9.2; "9", "8.9" and "64_8" are read as they are."""
-    found = re.match(r"(?:64_)?(\d{1,9}(?:\.\d{1,9}){0,3})", text)
+    found = re.match(r"(?:64_)?([0-9]{1,9}(?:\.[0-9]{1,9}){0,3})", text)
     if found is None:
         return None
     if not found[1].isdigit() or int(found[1]) < 1000:
@@ -100,7 +100,7 @@ def _devices(found: object) -> Iterator[Device]:
 def _capability(found: object) -> Version | None:
     """A compute capability, as "7.5" or [7, 5]."""
     text = ".".join(map(_text, found)) if isinstance(found, list) else _text(found)
-    return Version(text) if re.fullmatch(r"\d{1,4}\.\d{1,4}", text) else None
+    return Version(text) if re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}", text) else None
 
 
 def _libraries(found: object, catalogue: Catalogue, locate: Callable[[str], Origin]) -> Iterator[Library]:

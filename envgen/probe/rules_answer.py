@@ -44,7 +44,7 @@ def other_version(case: Comparison) -> Iterator[Issue]:
 
 def _release(version: str) -> tuple[str, ...]:
     """The numbers that a version begins with; builds append to them: 2.7.1+cu126, 2.1.0.post300."""
-    found = re.match(r"\d+(?:\.\d+)*", version)
+    found = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
     return tuple(found[0].split(".")) if found else (version,)
 
 

@@ -77,7 +77,7 @@ def _first_is_invalid(visible: str, count: int) -> bool:
     first = visible.partition(",")[0].strip()
     if first.startswith(("GPU-", "MIG-")):
         return False
-    return not re.fullmatch(r"\d{1,9}", first) or int(first) >= count
+    return not re.fullmatch(r"[0-9]{1,9}", first) or int(first) >= count
 
 
 def stub_driver(case: Comparison) -> Iterator[Issue]:

@@ -22,8 +22,8 @@ from envgen.project.package_spec import EXAMPLE, PackageSpec, conda_spec, versio
 from envgen.targets import TargetRange, cuda_range, dotted, intersection
 
 ANY = "any version"
-_PYTHON = re.compile(r"py(?P<major>\d)\.?(?P<minor>\d{1,2})(?!\d)")
-_BUILT = re.compile(r"cu(?:da)?(?P<version>\d+(?:\.\d+)?)")
+_PYTHON = re.compile(r"py(?P<major>[0-9])\.?(?P<minor>[0-9]{1,2})(?![0-9])")
+_BUILT = re.compile(r"cu(?:da)?(?P<version>[0-9]+(?:\.[0-9]+)?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,5 +93,5 @@ def _with_cuda(matrix: Matrix, text: str, at: Address) -> Target:
 
 def _minor(text: str) -> Variant:
     """The CUDA version of a text that has one and nothing else: 12.9 and 12.9.1 are 12.9."""
-    match = re.fullmatch(r"(\d+\.\d+)(?:\.\d+)?", text.strip())
+    match = re.fullmatch(r"([0-9]+\.[0-9]+)(?:\.[0-9]+)?", text.strip())
     return Version(match[1]) if match else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from envgen.model.facts import Matrix
 from envgen.model.findings import Claim, Finding
 from envgen.model.packages import Lock, LockedPackage
-from envgen.verify.check import cases, found_by
+from envgen.verify.check import cases, found_in
 from envgen.verify.registry import REGISTRY
 
 _RULES = tuple(REGISTRY[name] for name in ("cpu-build", "wrong-cuda", "cpu-selector", "stub-package", "cuda-in-cpu"))
@@ -31,4 +31,4 @@ def wrong_builds(packages: Iterable[LockedPackage], claim: Claim, matrix: Matrix
         return ()
     lock = Lock(shown="", format="", environment="", packages=found)
     (case,) = cases(lock, {found[0].platform: claim}, matrix)
-    return found_by(_RULES, case)
+    return found_in(case, _RULES)

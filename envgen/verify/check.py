@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, framework_cuda, framework_of, needs_cuda
+from envgen.formats.builds import cuda_of, frameworks_of, needs_cuda
 from envgen.model.catalogue import Catalogue
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, ClaimKind, Finding
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.resolution import Resolution
 from envgen.model.rules import Rule
-from envgen.verify import rules_builds, rules_integrity, rules_known, rules_promises  # noqa: F401 - they fill the registry
+from envgen.verify import rules_builds, rules_cuda, rules_integrity, rules_known, rules_promises  # noqa: F401 - they fill the registry
 from envgen.verify.registry import REGISTRY, Case, VerifyCheck
 
 RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
@@ -24,11 +25,11 @@ RULES: tuple[Rule[VerifyCheck], ...] = tuple(REGISTRY.values())
 
 def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Finding, ...]:
     """Everything that is wrong with a lock; a platform without a claim is checked against what it seems to be."""
-    return tuple(found for case in cases(lock, claims, matrix) for found in found_by(RULES, case))
+    return tuple(found for case in cases(lock, claims, matrix) for found in found_in(case))
 
 
-def found_by(rules: Iterable[Rule[VerifyCheck]], case: Case) -> tuple[Finding, ...]:
-    """What some rules find on one platform of a lock."""
+def found_in(case: Case, rules: Iterable[Rule[VerifyCheck]] = RULES) -> tuple[Finding, ...]:
+    """Everything that is wrong with one platform of a lock, by some rules or all."""
     return tuple(_finding(rule, case, package, text) for rule in rules for package, text in rule.judge(case))
 
 
@@ -36,27 +37,38 @@ def integrity(lock: Lock, channels: tuple[str, ...], matrix: Matrix) -> tuple[Fi
     """What is wrong with a lock itself, whatever it is meant to be; its packages may come from these channels."""
     rules = [rule for rule in RULES if rule.judge.__module__ == rules_integrity.__name__]
     claim = Claim(kind="none", cuda=None, source="", channels=channels)
-    return tuple(found for case in cases(lock, dict.fromkeys(lock.platforms, claim), matrix) for found in found_by(rules, case))
+    return tuple(found for case in cases(lock, dict.fromkeys(lock.platforms, claim), matrix) for found in found_in(case, rules))
 
 
 def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:
     """One Case for each platform of a lock."""
-    by_platform = {p: tuple(package for package in lock.packages if package.platform == p) for p in lock.platforms}
-    return tuple(
+    by_platform: dict[Platform, list[LockedPackage]] = {}
+    for package in lock.packages:
+        by_platform.setdefault(package.platform, []).append(package)
+    found: list[Case] = []
+    elsewhere = cache(lambda: _on_cuda(found))
+    found += [
         Case(
             lock=lock,
             platform=platform,
-            claim=claims.get(platform) or inferred(matrix.catalogue, packages),
+            claim=claims.get(platform) or inferred(matrix.catalogue, packages, complete=lock.complete),
             matrix=matrix,
-            packages=packages,
+            packages=tuple(packages),
+            elsewhere=elsewhere,
         )
         for platform, packages in by_platform.items()
-    )
+    ]
+    return tuple(found)
+
+
+def _on_cuda(found: Iterable[Case]) -> dict[str, Platform]:
+    """Framework -> the first platform of a lock that has a CUDA build of it."""
+    return {name: case.platform for case in reversed([*found]) for _, name, cuda in case.frameworks if cuda is not None}
 
 
 def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None, text: str) -> Finding:
     name = f"{package.name} {package.version} {package.build}".rstrip() if package else ""
-    chain = _chain(case, package) if package and case.lock.linked else ()
+    chain = case.way(package) if package and case.lock.linked else ()
     return Finding(
         rule=rule.name,
         severity=rule.severity,
@@ -68,43 +80,29 @@ def _finding(rule: Rule[VerifyCheck], case: Case, package: LockedPackage | None,
     )
 
 
-def _chain(case: Case, package: LockedPackage) -> tuple[str, ...]:
-    """The shortest way from a package that nothing depends on down to this one; () when nothing depends on it."""
-    needed_by: dict[str, list[str]] = {}
-    for other in case.packages:
-        for need in other.depends:
-            needed_by.setdefault(need.split(" ")[0], []).append(other.name)
-    ways: list[tuple[str, ...]] = [(package.name,)]
-    seen = {package.name}
-    for way in ways:  # grows while it is walked: breadth first
-        above = [name for name in needed_by.get(way[0], ()) if name not in seen]
-        if not needed_by.get(way[0]):
-            return way if len(way) > 1 else ()
-        seen.update(above)
-        ways.extend((name, *way) for name in above)
-    return ()
-
-
 # --- what a lock is meant to be -------------------------------------------------------------------------------------------
 
 
-def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> Claim:
-    """What the packages of one platform seem to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA) or none (no framework).
+def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage], *, complete: bool = True) -> Claim:
+    """What one platform seems to be: cpu, cuda X.Y, mixed (CPU frameworks beside CUDA), unknown, or none (no framework).
 
-    CPU builds that people use beside CUDA on purpose make nothing mixed.
+    CPU builds that people use beside CUDA on purpose make nothing mixed. There is no CUDA on macOS. `complete` says whether these
+    are all packages.
     """
-    named = [(package, framework_cuda(catalogue, package, packages)) for package in packages if framework_of(catalogue, package)]
-    frameworks = [cuda for package, cuda in named if cuda is not None or not _also_on_cpu(catalogue, package)]
-    with_cuda = any(needs_cuda(catalogue, package) for package in packages)
+    named, unmarked = frameworks_of(catalogue, packages, complete=complete)
+    told = [cuda for package, _, cuda in named if cuda is not None]
+    on_cpu = [package for package, _, cuda in named if cuda is None and id(package) not in unmarked]
+    with_cuda = any(needs_cuda(catalogue, package) and not package.platform.startswith("osx") for package in packages)
+    selected = any(known.role == "selector" for package in packages if (known := catalogue.of(package)))
     kind: ClaimKind
-    if any(cuda is not None for cuda in frameworks):
-        kind = "mixed" if None in frameworks else "cuda"
-    elif frameworks:
-        kind = "mixed" if with_cuda else "cpu"
+    if any(not _also_on_cpu(catalogue, package) for package in on_cpu):
+        kind = "mixed" if told or with_cuda else "cpu"
+    elif told or with_cuda:
+        kind = "cuda"
     else:
-        kind = "cuda" if with_cuda else "cpu" if named else "none"
-    cuda = _named(catalogue, packages, frameworks) if kind == "cuda" else None
-    return Claim(kind=kind, cuda=cuda, source="inferred")
+        kind = "cpu" if on_cpu or selected else "unknown" if named else "none"
+    cuda = _named(catalogue, packages, told) if kind == "cuda" else None
+    return Claim(kind=kind, cuda=cuda, source="inferred", stated=False)
 
 
 def _also_on_cpu(catalogue: Catalogue, package: LockedPackage) -> bool:
@@ -112,14 +110,19 @@ def _also_on_cpu(catalogue: Catalogue, package: LockedPackage) -> bool:
     return known is not None and known.also_on_cpu
 
 
-def _named(catalogue: Catalogue, packages: Sequence[LockedPackage], frameworks: Sequence[str | None]) -> Version | None:
-    """The CUDA that the environment names, by what binds most; a bare major where nothing tells a minor."""
+def _named(catalogue: Catalogue, packages: Sequence[LockedPackage], frameworks: Sequence[str]) -> Version | None:
+    """The CUDA that the environment names, by what binds most; a bare major where nothing tells a minor.
+
+    What is for another major than every framework does not name it.
+    """
+    majors = {cuda.split(".")[0] for cuda in frameworks if cuda}
     cudas = [(package, cuda) for package in packages if (cuda := cuda_of(catalogue, package))]
-    by_name = {package.name: cuda for package, cuda in cudas}
+    fitting = [(package, cuda) for package, cuda in cudas if not majors or cuda.split(".")[0] in majors]
+    by_name = {package.name: cuda for package, cuda in fitting}
     told = [by_name[name] for name in catalogue.namers if name in by_name]
     told += [cuda for cuda in frameworks if cuda and "." in cuda]
-    told += [cuda for package, cuda in cudas if (known := catalogue.of(package)) and known.tells == "minor"]
-    told += [cuda for _, cuda in cudas]
+    told += [cuda for package, cuda in fitting if (known := catalogue.of(package)) and known.tells == "minor"]
+    told += [*filter(None, frameworks), *(cuda for _, cuda in cudas)]
     return Version(told[0]) if told else None
 
 

@@ -12,14 +12,16 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, framework_cuda, framework_of
+from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, requirement_name
 from envgen.matrix.hardware import driver_os
-from envgen.model.catalogue import Catalogue, KnownPackage
+from envgen.model.catalogue import Catalogue, KnownPackage, parsed
 from envgen.model.facts import Matrix, Platform, Toolkit
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
+
+_LONGEST_WAY = 20  # names; those of real packages have about ten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class Case:
     claim: Claim
     matrix: Matrix
     packages: tuple[LockedPackage, ...]
+    elsewhere: Callable[[], Mapping[str, Platform]] = dict  # framework -> a platform of the lock with a CUDA build of it
 
     @property
     def catalogue(self) -> Catalogue:
@@ -53,15 +56,65 @@ class Case:
         return tuple((package, cuda) for package in self.packages if (cuda := cuda_of(self.catalogue, package)) is not None)
 
     @cached_property
+    def _frameworks(self) -> tuple[tuple[tuple[LockedPackage, str, str | None], ...], frozenset[int]]:
+        return frameworks_of(self.catalogue, self.packages, complete=self.lock.complete)
+
+    @property
     def frameworks(self) -> tuple[tuple[LockedPackage, str, str | None], ...]:
-        """Every framework package, its framework, and the CUDA that it was built for; None for a CPU build."""
-        named = [(package, name) for package in self.packages if (name := framework_of(self.catalogue, package))]
-        return tuple((package, name, framework_cuda(self.catalogue, package, self.packages)) for package, name in named)
+        """Every framework package, its framework, and the CUDA that it was built for; None for a CPU build, or an unmarked one."""
+        return self._frameworks[0]
+
+    @cached_property
+    def cpu_builds(self) -> tuple[tuple[LockedPackage, str], ...]:
+        """Every framework package that is a CPU build, and its framework."""
+        found, unmarked = self._frameworks
+        return tuple((package, name) for package, name, cuda in found if cuda is None and id(package) not in unmarked)
+
+    @cached_property
+    def beside(self) -> Surroundings:
+        """Its packages, as what is beside one of them."""
+        return Surroundings(self.catalogue, self.packages)
+
+    @cached_property
+    def unmarked(self) -> tuple[tuple[LockedPackage, str], ...]:
+        """Every framework package of which nothing tells whether it is a CPU or a CUDA build, and its framework."""
+        found, unmarked = self._frameworks
+        return tuple((package, name) for package, name, _ in found if id(package) in unmarked)
+
+    @cached_property
+    def _above(self) -> Mapping[str, str]:
+        """Package -> the one above it on the shortest way from a package that nothing depends on, which has "" above it."""
+        needs: dict[str, list[str]] = {}
+        for package in self.packages:
+            needs.setdefault(package.name, []).extend(map(requirement_name, package.depends))
+        needed = {need for wanted in needs.values() for need in wanted}
+        above = {name: "" for name in needs if name not in needed}
+        queue = list(above)
+        for name in queue:  # grows while it is walked: breadth first
+            new = dict.fromkeys((need for need in needs.get(name, ()) if need not in above), name)
+            above |= new
+            queue.extend(new)
+        return above
+
+    def way(self, package: LockedPackage) -> tuple[str, ...]:
+        """The shortest way from a package that nothing depends on down to this one; () when nothing depends on it.
+
+        Of a way without end only the part next to the package.
+        """
+        names = [package.name]
+        while len(names) < _LONGEST_WAY and (above := self._above.get(names[-1])):
+            names.append(above)
+        return tuple(reversed(names)) if len(names) > 1 else ()
 
     def is_sibling(self, package: LockedPackage, framework: str) -> bool:
         """Whether a package is used beside CUDA on purpose where it is a CPU build: no project requests it with CUDA."""
         known = self.catalogue.of(package)
         return known is not None and known.also_on_cpu and framework not in self.claim.frameworks
+
+    @property
+    def driver_cuda(self) -> Version | None:
+        """The newest CUDA that the promised driver runs, where it promises one."""
+        return parsed((self.claim.virtual or {}).get("__cuda", "").split(" ")[0])
 
     @cached_property
     def namers(self) -> Mapping[str, LockedPackage]:
@@ -74,6 +127,11 @@ class Case:
     def overruled(self) -> frozenset[str]:
         """Conda packages that say nothing of the environment's CUDA, because of another that is here."""
         return frozenset(name for package, known in self.known if package.manager == "conda" for name in known.overrules)
+
+    def brings(self, package: LockedPackage) -> Mapping[str, str]:
+        """The shared libraries of CUDA that a package brings, and the major of their soname; "" for that of its version."""
+        known = self.catalogue.of(package)
+        return known.brings if known else {}
 
     def conda(self, name: str) -> LockedPackage | None:
         """The conda package of that name."""
@@ -93,6 +151,11 @@ class Case:
     def told(self) -> str:
         """The claim's CUDA in words: CUDA 12.6, or CUDA where nothing tells a version."""
         return f"CUDA {self.claim.cuda}" if self.claim.cuda else "CUDA"
+
+    @property
+    def meant(self) -> str:
+        """What the lock is: a target where somebody says what it is meant to be, else an environment."""
+        return "a target" if self.claim.stated else "an environment"
 
     @property
     def system(self) -> str:

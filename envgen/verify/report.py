@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from packaging.version import Version
@@ -34,14 +35,15 @@ def verify_text(items: Sequence[Verified]) -> str:
 
 
 def _title(item: Verified) -> str:
-    return item.lock.shown + (f" [{item.lock.environment}]" if item.lock.format.startswith("pixi") else "")
+    several = item.lock.environment and item.lock.format.startswith(("pixi", "uv"))
+    return item.lock.shown + (f" [{item.lock.environment}]" if several else "")
 
 
 def _cells(item: Verified) -> tuple[str, ...]:
     newer = item.driver and item.compiling and item.compiling > item.driver
     compiling = _least(item.compiling) if newer else "-"
     return (
-        item.platform,
+        item.machine,
         str(item.claim),
         item.claim.source,
         str(item.packages),
@@ -61,7 +63,7 @@ def findings_text(items: Iterable[Verified]) -> str:
     blocks = []
     for item in items:
         for found in item.findings:
-            lines = [f"{found.severity}: {found.rule} ({found.platform}): {': '.join(filter(None, (found.package, found.text)))}"]
+            lines = [f"{found.severity}: {found.rule} ({item.machine}): {': '.join(filter(None, (found.package, found.text)))}"]
             lines.append(f"    at {found.at or item.lock.shown}")
             lines += [f"    brought by {' > '.join(found.chain)}"] if found.chain else []
             lines.append(f"    {because[found.rule]}")
@@ -75,11 +77,13 @@ def verify_json(items: Iterable[Verified]) -> str:
 
 
 def _row(item: Verified) -> dict[str, Any]:
+    named = {"subdir": item.platform} if item.lock.machine else {}
     return {
+        **named,
         "lock": item.lock.shown,
         "format": item.lock.format,
         "environment": item.lock.environment,
-        "platform": item.platform,
+        "platform": item.machine,
         "kind": item.claim.kind,
         "cuda": str(item.claim.cuda) if item.claim.cuda else None,
         "source": item.claim.source,
@@ -117,5 +121,9 @@ def verify_github(items: Iterable[Verified]) -> str:
 
 
 def _placed(items: Iterable[Verified]) -> list[FindingAt]:
-    """Every finding and the file that it is about."""
-    return [(found, found.at.file if found.at else item.lock.shown) for item in items for found in item.findings]
+    """Every finding, with the platform as the lock names it, and the file that it is about."""
+    return [
+        (replace(found, platform=item.machine), found.at.file if found.at else item.lock.shown)
+        for item in items
+        for found in item.findings
+    ]

@@ -6,13 +6,21 @@ CUDA proves nothing, because its requirement on `__cuda` is a constraint, void w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, cudnn_of, is_cpu_build, libraries_of, loads, matches, minor_of, needs_cuda
+from envgen.formats.builds import (
+    cuda_of,
+    cudnn_of,
+    is_cpu_build,
+    loads,
+    matches,
+    minor_of,
+    needs_cuda,
+)
 from envgen.matrix.hardware import runs_with
-from envgen.model.catalogue import parsed
+from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.facts import PLATFORMS, Spelling
 from envgen.model.packages import LockedPackage
 from envgen.verify.registry import Case, Violations, rule
@@ -41,12 +49,12 @@ def cpu_build(case: Case) -> Violations:
     """Frameworks, their companions, and whatever a CUDA build was chosen for."""
     if case.claim.kind != "cuda":
         return
-    for package, framework, cuda in case.frameworks:
-        if cuda is None and not case.is_sibling(package, framework):
-            meant = f"in a target for {case.told}"
+    for package, framework in case.cpu_builds:
+        if not case.is_sibling(package, framework):
+            meant = f"in {case.meant} for {case.told}"
             yield package, f"{_cpu(case, package, framework)} {meant}{_instead(case, package, framework)}"
     judged = {id(package) for package, _, _ in case.frameworks}
-    companions = {id(package) for package, known in case.known if known.role == "companion"}
+    companions = {id(package) for package, known in case.known if known.role == "companion" and case.claim.stated}
     told = {id(package) for package, _ in case.cudas}
     for package in (package for package in case.packages if id(package) not in judged):
         if id(package) in companions and is_cpu_build(case.catalogue, package):
@@ -105,18 +113,46 @@ def _provider(case: Case, package: LockedPackage, framework: str) -> tuple[str, 
     return None
 
 
+@rule("unmarked-build", "Nothing tells whether the build computes on a GPU.", severity="warning")
+def unmarked_build(case: Case) -> Violations:
+    """Frameworks in a target for CUDA whose build string has no mark of a variant, or which were not pinned to a build."""
+    if case.claim.kind == "cuda" and case.claim.stated:
+        for package, framework in case.unmarked:
+            yield package, f"nothing tells whether it is a CPU or a CUDA build of {framework}, in a target for {case.told}"
+
+
 @rule("cpu-sibling", "A CPU build beside CUDA leaves the GPU idle; many use one on purpose.", severity="warning")
 def cpu_sibling(case: Case) -> Violations:
-    """CPU builds that no project requests with CUDA, where the matrices have CUDA builds for the platform: the first of each."""
+    """CPU builds that no project requests with CUDA, the first of each family; not where the family has a CUDA build, too."""
+    promised = case.claim.kind == "cpu" and case.driver_cuda is not None
+    if case.claim.kind not in ("cuda", "mixed") and not promised:
+        return
+    gpu = f"on a machine with __cuda {case.driver_cuda}" if promised else f"in an environment for {case.told}"
+    on_cuda = {framework for _, framework, cuda in case.frameworks if cuda is not None}
+    for framework, package in _siblings(case).items():
+        if framework not in on_cuda:
+            known = framework in case.matrix.frameworks
+            hint = f"; request {framework} under `frameworks:` to get a CUDA build" if known else ""
+            yield package, f"a CPU build of {framework} {gpu}{hint}"
+
+
+def _siblings(case: Case) -> dict[str, LockedPackage]:
+    """The first CPU build of each family of packages that nobody requests with CUDA: of a framework, or any other package."""
     found = {
-        framework: package
-        for package, framework, cuda in reversed(case.frameworks)
-        if cuda is None and case.claim.kind in ("cuda", "mixed") and case.is_sibling(package, framework)
+        name: package for package, name in reversed(case.cpu_builds) if case.is_sibling(package, name) and _has_cuda(case, name)
     }
-    for framework, package in found.items():
-        if _has_cuda(case, framework):
-            hint = f"request {framework} under `frameworks:` to get a CUDA build"
-            yield package, f"a CPU build of {framework} in an environment for {case.told}; {hint}"
+    judged = {id(package) for package, _, _ in case.frameworks}
+    on_cpu = {name for _, name in case.cpu_builds}
+    for package in (package for package in case.packages if id(package) not in judged and is_cpu_build(case.catalogue, package)):
+        known = case.catalogue.of(package)
+        if known is None or not (known.usual_on_cpu or known.role in ("selector", "framework") or _follows(case, known, on_cpu)):
+            found.setdefault(package.name, package)
+    return found
+
+
+def _follows(case: Case, known: KnownPackage, on_cpu: Collection[str]) -> bool:
+    """Whether a companion is spoken of elsewhere: as `cpu-build` in a target, or with its framework, which is a CPU build, too."""
+    return known.role == "companion" and (case.claim.stated or known.framework in on_cpu)
 
 
 def _has_cuda(case: Case, framework: str) -> bool:
@@ -124,7 +160,18 @@ def _has_cuda(case: Case, framework: str) -> bool:
     facts = case.matrix.frameworks.get(framework)
     builds = [build for release in facts.releases for build in release.builds] if facts else []
     told = case.platform in PLATFORMS
-    return any(build.variants - {None} and (not told or case.platform in build.platforms) for build in builds)
+    return not builds or any(build.variants - {None} and (not told or case.platform in build.platforms) for build in builds)
+
+
+@rule("cpu-elsewhere", "One lock, and on another platform the same program computes on the CPU.", severity="warning")
+def cpu_elsewhere(case: Case) -> Violations:
+    """CPU builds of frameworks that have a CUDA build on another platform of the lock, where nobody says what it is meant to be."""
+    if case.claim.stated or case.claim.kind != "cpu" or case.platform.startswith("osx"):
+        return
+    for framework, package in {name: package for package, name in reversed(case.cpu_builds)}.items():
+        there = case.elsewhere().get(framework)
+        if there:
+            yield package, f"a CPU build of {framework}; on {there} this lock has a CUDA build"
 
 
 @rule("wrong-cuda", "A build for another CUDA needs another driver, or other libraries, than the target has.")
@@ -143,7 +190,27 @@ def wrong_cuda(case: Case) -> Violations:
         if exact and cuda is not None and cuda != str(chosen):
             yield package, f"built for {f'CUDA {cuda}' if cuda else 'an unknown CUDA'}, but a build for CUDA {chosen} was chosen"
         elif cuda and _newer(cuda, chosen):
-            yield package, f"built for CUDA {cuda} in a target for CUDA {wanted}"
+            yield package, f"built for CUDA {cuda} in {case.meant} for CUDA {wanted}"
+
+
+@rule("metapackage-mismatch", "A package without files of its own names another CUDA than the framework's.", severity="warning")
+def metapackage_mismatch(case: Case) -> Violations:
+    """Metapackages of frameworks beside the framework itself: what counts is the CUDA of the latter."""
+    real = {framework: (package, cuda) for package, framework, cuda in reversed(case.frameworks)}
+    for package, known in case.known:
+        other, cuda = real.get(known.framework, (None, None))
+        own = cuda_of(case.catalogue, package)
+        if known.role == "framework" and known.holds == "metapackage" and other and other != package and _differ(own, cuda):
+            built = f"CUDA {cuda}" if cuda else "no CUDA" if cuda is None else "CUDA"
+            yield (
+                package,
+                f"names {f'CUDA {own}' if own else 'no CUDA' if own is None else 'CUDA'}; {other.name} is built for {built}",
+            )
+
+
+def _differ(cuda: str | None, other: str | None) -> bool:
+    """Whether two packages name different CUDAs; one without a version may be the same."""
+    return cuda != other and not (cuda is not None and other is not None and "" in (cuda, other))
 
 
 @rule("cpu-selector", "A package that exists to select CPU builds keeps every later solve on the CPU.")
@@ -182,21 +249,35 @@ def stub_package(case: Case) -> Violations:
 
 @rule("silent-cpu", "A CPU build beside CUDA: a CUDA build was requested, and none was found.")
 def silent_cpu(case: Case) -> Violations:
-    """CPU builds of frameworks in an environment that also holds CUDA, whatever it calls itself."""
-    if case.claim.kind not in ("cpu", "mixed"):
+    """CPU builds of frameworks in an environment that also holds CUDA, or whose machines promise `__cuda`."""
+    if case.claim.kind not in ("cpu", "mixed") or case.platform.startswith("osx"):
         return
-    cuda = [package for package, known in case.known if known.names_cuda or cudnn_of(case.catalogue, package)]
-    cuda += [package for package, _, built in case.frameworks if built is not None]
-    for package, framework, built in case.frameworks:
-        if built is None and cuda and not case.is_sibling(package, framework):
+    cuda = _cuda_beside(case)
+    named = said(cuda)
+    promise = "" if cuda or _on_purpose(case) or case.driver_cuda is None else f"__cuda {case.driver_cuda} of {case.claim.source}"
+    for package, framework in case.cpu_builds if cuda or promise else ():
+        if not case.is_sibling(package, framework):
             why = _never_built(case, package, framework)
-            yield package, f"{_cpu(case, package, framework)} beside {said(cuda)}: the silent CPU build{why}"
+            yield package, f"{_cpu(case, package, framework)} beside {named or promise}: the silent CPU build{why}"
+
+
+def _cuda_beside(case: Case) -> list[LockedPackage]:
+    """What shows that CUDA was requested: what names it, libraries, CUDA builds of frameworks; no mere tools in a CPU target."""
+    found = [package for package, known in case.known if known.names_cuda or cudnn_of(case.catalogue, package)]
+    found += [package for package, _, built in case.frameworks if built is not None]
+    more = [package for package in case.packages if needs_cuda(case.catalogue, package)] if case.claim.kind == "mixed" else []
+    return list({id(package): package for package in (*found, *more)}.values())
+
+
+def _on_purpose(case: Case) -> bool:
+    """Whether packages are there that one installs to get CPU builds."""
+    return any(known.role == "selector" or (known.only == "cpu" and known.holds == "metapackage") for _, known in case.known)
 
 
 @rule("cuda-in-cpu", "A CUDA build in a CPU target brings gigabytes of unused libraries, or needs a GPU that is not there.")
 def cuda_in_cpu(case: Case) -> Violations:
     """CUDA builds, parts of CUDA, and whatever needs a driver."""
-    if case.claim.kind != "cpu":
+    if case.claim.kind != "cpu" or (case.platform.startswith("osx") and not case.claim.stated):
         return
     parts = {id(package) for package, known in case.known if known.role == "cuda"}
     told = {id(package) for package, _ in case.cudas}
@@ -211,129 +292,3 @@ def cuda_in_cpu(case: Case) -> Violations:
             yield package, "a CUDA build in a CPU target"
         elif any(need.split()[:1] == ["__cuda"] for need in package.depends):
             yield package, "needs a GPU driver (`__cuda`) in a CPU target"
-
-
-# --- one CUDA -------------------------------------------------------------------------------------------------------------
-
-
-@rule("other-cuda", "A package that pins the CUDA of the environment pins another one than the target's.")
-def other_cuda(case: Case) -> Violations:
-    """The most binding conda package names just the target's CUDA; the others one of its major, before CUDA 12 of its minor."""
-    wanted = case.claim.cuda
-    if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2:
-        return
-    named = [(package, cuda) for package in case.namers.values() if (cuda := cuda_of(case.catalogue, package))]
-    for place, (package, cuda) in enumerate(named):
-        loose = place > 0 and Version(cuda).major == wanted.major and wanted.major >= 12
-        if cuda != str(wanted) and not loose:
-            yield package, f"CUDA {package.version} in a target for CUDA {wanted}"
-
-
-@rule("two-cuda-majors", "With libraries of two CUDA majors in one process, chance decides which ones are loaded.")
-def two_cuda_majors(case: Case) -> Violations:
-    """Conda's and pip's packages together; the larger group is taken for the environment's own."""
-    groups: dict[int, list[LockedPackage]] = {}
-    for package, cuda in case.cudas:
-        if cuda and package.name not in case.overruled:
-            groups.setdefault(Version(cuda).major, []).append(package)
-    for major in sorted(groups, key=lambda major: len(groups[major]))[:-1]:
-        others = [package for other, packages in groups.items() if other != major for package in packages]
-        yield groups[major][0], f"CUDA {major} ({said(groups[major])}) beside {said(others)}"
-
-
-@rule("two-cuda-minors", "Before CUDA 12, libraries of two minor versions do not work together.")
-def two_cuda_minors(case: Case) -> Violations:
-    """What names a minor of CUDA 11 or older. Build strings do not count: conda-forge's for 11.2 also run with newer ones."""
-    naming = {id(package) for package, known in case.known if known.names_cuda}
-    named: dict[str, list[LockedPackage]] = {}
-    for package, cuda in case.cudas:
-        tells = id(package) in naming or (package.manager == "pip" and "+cu" in package.version)
-        if tells and "." in cuda and Version(cuda).major < 12:
-            named.setdefault(cuda, []).append(package)
-    if len({Version(cuda).major for cuda in named}) == 1 and len(named) > 1:
-        first = min(named, key=Version)
-        yield named[first][0], " beside ".join(f"CUDA {cuda} ({said(named[cuda])})" for cuda in sorted(named, key=Version))
-
-
-@rule("two-cudnn-majors", "A framework links one major of cuDNN, and no other major replaces it.")
-def two_cudnn_majors(case: Case) -> Violations:
-    """Conda's and pip's cuDNN together."""
-    found = {version.major: package for package in case.packages if (version := cudnn_of(case.catalogue, package))}
-    if len(found) > 1:
-        yield found[min(found)], " beside ".join(f"cuDNN {found[major].version}" for major in sorted(found))
-
-
-@rule("cudnn-for-cuda", "This cuDNN was not built for the environment's CUDA.")
-def cudnn_for_cuda(case: Case) -> Violations:
-    """Conda's cuDNN against the majors that conda-forge built it for."""
-    wanted = case.claim.cuda
-    rows = {row.version: row for row in case.matrix.cudnn}
-    for package in case.packages if wanted and case.claim.kind == "cuda" else ():
-        version = cudnn_of(case.catalogue, package)
-        row = rows.get(version) if version and package.manager == "conda" else None
-        if row and wanted and wanted.major not in row.cuda_majors:
-            majors = " and ".join(str(major) for major in sorted(row.cuda_majors))
-            yield package, f"built for CUDA {majors}, in an environment for CUDA {wanted}"
-
-
-@rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one in the lock.")
-def cudnn_for_framework(case: Case) -> Violations:
-    """What packages were built with, whatever brings cuDNN: it must be of the same major, and not older in major.minor."""
-    here = [(package, version) for package in case.packages if (version := cudnn_of(case.catalogue, package))]
-    for framework, known in case.known:
-        made = known.made_with(framework.version)
-        wants = made.cudnn if made else None
-        for package, version in here if wants else ():
-            if wants and (version < wants or version.major != wants.major):
-                yield package, f"{framework.name} {framework.version} was built with cuDNN {wants}"
-
-
-@rule("plugin-mismatch", "The framework ignores a CUDA plugin of another version, and runs on the CPU.")
-def plugin_mismatch(case: Case) -> Violations:
-    """A package that must be of the version of another: major.minor.micro are the same."""
-    for package, known in case.known:
-        partner = case.by_name.get((package.manager, known.same_version_as))
-        wanted, version = parsed(partner.version) if partner else None, parsed(package.version)
-        if partner and wanted and version and version.release[:3] != wanted.release[:3]:
-            yield package, f"does not match {partner.name} {wanted}"
-
-
-# --- one source -----------------------------------------------------------------------------------------------------------
-
-
-@rule("framework-twice", "conda and pip both install the framework, and overwrite each other's files.")
-def framework_twice(case: Case) -> Violations:
-    """The pip package is named."""
-    conda = {framework: package for package, framework, _ in case.frameworks if package.manager == "conda"}
-    for package, framework, _ in case.frameworks:
-        if package.manager == "pip" and framework in conda:
-            yield package, f"{framework} from pip and from conda ({said([conda[framework]])})"
-
-
-@rule("cuda-libraries-twice", "conda and pip both install a library of CUDA: the order of imports decides which one is loaded.")
-def cuda_libraries_twice(case: Case) -> Violations:
-    """Shared libraries of one name; tools and headers do no harm."""
-    conda = {
-        library: package
-        for package in reversed(case.packages)
-        if package.manager == "conda"
-        for library in libraries_of(case.catalogue, package)
-    }
-    for package in (package for package in case.packages if package.manager == "pip"):
-        both = {library: conda[library] for library in libraries_of(case.catalogue, package) if library in conda}
-        if both:
-            yield package, f"{' and '.join(both)} from pip and from conda ({said(dict.fromkeys(both.values()))})"
-
-
-@rule(
-    "companion-elsewhere",
-    "A companion that was compiled against another build of its framework may fail at import.",
-    severity="warning",
-)
-def companion_elsewhere(case: Case) -> Violations:
-    """Wheels of companions beside conda's framework, and the reverse."""
-    for package, known in case.known:
-        of_it = {other.manager: other for other, framework, _ in case.frameworks if framework == known.framework}
-        if known.linked and of_it and package.manager not in of_it:
-            other = next(iter(of_it.values()))
-            yield package, f"from {package.manager}, and {other.name} {other.version} from {other.manager}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
 from urllib.parse import unquote
@@ -20,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
-from envgen.formats.builds import applies, is_cuda_wheel, is_wheel, requirement_name
+from envgen.formats.builds import applies, brings_cuda, is_wheel, requirement_name
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
@@ -46,15 +45,27 @@ def _locked(case: Case) -> Iterable[LockedPackage]:
 
 
 def _downloaded(package: LockedPackage) -> bool:
-    file = package.url.partition("#")[0]
-    return "://" in file and (package.manager == "pip" or file.endswith((".conda", ".tar.bz2")))
+    return "://" in package.url.partition("#")[0] and (package.manager == "pip" or not _is_source(package))
+
+
+def _is_source(package: LockedPackage) -> bool:
+    """Whether a conda package is built from a folder or a repository."""
+    return package.url != "" and not package.url.partition("#")[0].endswith((".conda", ".tar.bz2"))
 
 
 @rule("no-hash", "Without a hash, nobody notices that a download is not what was locked.")
 def no_hash(case: Case) -> Violations:
-    """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none."""
-    for package in _locked(case):
-        if not package.sha256 and not package.md5 and not _COMMIT.search(package.url):
+    """Neither sha256 nor md5, or one that is cut short. A git commit is a hash; a folder beside the lock needs none.
+
+    A list in which no package has one is one finding.
+    """
+    judged = [package for package in _locked(case) if not _COMMIT.search(package.url)]
+    lacking = [package for package in judged if not package.sha256 and not package.md5]
+    if len(lacking) > 1 and len(lacking) == len(judged):
+        yield None, f"none of its {len(lacking)} packages has a hash"
+        return
+    for package in judged:
+        if not package.sha256 and not package.md5:
             yield package, "has no hash"
         for kind, text, length in (("sha256", package.sha256, 64), ("md5", package.md5, 32)):
             if text and not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", text):
@@ -109,13 +120,36 @@ def other_run(case: Case) -> Violations:
 
 @rule("foreign-channel", "A package from a channel that the project does not use.")
 def foreign_channel(case: Case) -> Violations:
-    """Conda's packages against the project's channels, or those that the lock declares."""
-    allowed = case.claim.channels or case.lock.channels
+    """Conda's packages against the project's channels."""
+    for package, base in _from_elsewhere(case, case.claim.channels):
+        yield package, f"comes from {redacted(base)}, not from {_any_of(case.claim.channels)}"
+
+
+@rule("undeclared-channel", "A channel that the lock does not name: nobody reviewed it.", severity="warning")
+def undeclared_channel(case: Case) -> Violations:
+    """The channels of conda's packages against those that the lock declares, where no project says which are right: each once."""
+    if case.claim.channels:
+        return
+    found: dict[str, list[LockedPackage]] = {}
+    for package, base in _from_elsewhere(case, case.lock.channels):
+        found.setdefault(base, []).append(package)
+    for base, packages in found.items():
+        more = f", and {len(packages) - 1} other package{'s' if len(packages) > 2 else ''}" if len(packages) > 1 else ""
+        yield packages[0], f"comes from {redacted(base)}{more}; the lock declares {_any_of(case.lock.channels)}"
+
+
+def _from_elsewhere(case: Case, allowed: tuple[str, ...]) -> Iterator[tuple[LockedPackage, str]]:
+    """Conda's packages whose channel is none of these, and that channel."""
     bases = {base for channel in allowed for base in _bases(channel)}
+    known: dict[str, bool] = {}
     for package in _locked(case) if bases else ():
         base = package.url.rsplit("/", 2)[0]
-        if package.manager == "conda" and not bases & set(_bases(base)):
-            yield package, f"comes from {redacted(base)}, not from {' or '.join(redacted(channel) for channel in allowed)}"
+        if package.manager == "conda" and not known.setdefault(base, bool(bases & set(_bases(base)))):
+            yield package, base
+
+
+def _any_of(channels: tuple[str, ...]) -> str:
+    return " or ".join(redacted(channel) for channel in channels)
 
 
 def _bases(channel: str) -> tuple[str, ...]:
@@ -201,33 +235,36 @@ def _runs(wheel: str, platform: str) -> bool:
     mac = {"osx-64": "macosx_.*_(x86_64|intel|universal2?|fat.*)", "osx-arm64": "macosx_.*_(arm64|universal2)"}
     fits = {**known, **mac}.get(platform)
     tags = wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
-    told = [tag for tag in tags if re.match(r"(many|musl)?linux|macosx|win_", tag)]
+    told = [tag for tag in tags if re.match(r"(many|musl)?linux|macosx|win(_|32)", tag)]
     return fits is None or not told or any(re.fullmatch(f"(many|musl)?{fits}", tag) for tag in told)
 
 
 @rule("package-twice", "A package is listed twice: the installer decides which entry counts.")
 def package_twice(case: Case) -> Violations:
     """By manager and name, on one platform."""
-    counts = Counter((package.manager, package.name) for package in case.packages)
+    entries: dict[tuple[str, str], list[LockedPackage]] = {}
     for package in case.packages:
-        if counts[package.manager, package.name] > 1:
-            versions = ", ".join(p.version for p in case.packages if (p.manager, p.name) == (package.manager, package.name))
-            yield package, f"is in the lock {counts[package.manager, package.name]} times ({versions})"
-            counts[package.manager, package.name] = 0
+        entries.setdefault((package.manager, package.name), []).append(package)
+    for found in (found for found in entries.values() if len(found) > 1):
+        more = ", ..." if len(found) > 10 else ""
+        yield found[0], f"is in the lock {len(found)} times ({', '.join(package.version for package in found[:10])}{more})"
 
 
 @rule("missing-dependency", "A dependency is not in the lock, and installers do not add it.")
 def missing_dependency(case: Case) -> Violations:
-    """Conda's packages, and CUDA's libraries that a wheel needs; what else it needs may be there under conda's name."""
+    """Conda's packages, and CUDA's libraries that a wheel needs; what else it needs may be there under conda's name.
+
+    What a package needs that is built from source is decided when it is built.
+    """
     names = {package.name for package in case.packages if package.manager == "conda"}
     for package in case.packages if case.lock.linked else ():
-        for need in package.depends if package.manager == "conda" else ():
+        for need in package.depends if package.manager == "conda" and not _is_source(package) else ():
             name = _named(need)[0]
             if name and not name.startswith("__") and name not in names:
                 yield package, f"needs {need}, which is not in the lock"
         for need in package.depends if package.manager == "pip" else ():
             name = canonicalize_name(requirement_name(need))
-            missing = ("pip", name) not in case.by_name and is_cuda_wheel(case.catalogue, name)
+            missing = ("pip", name) not in case.by_name and brings_cuda(case.catalogue, name)
             if missing and applies(need, case.platform):
                 yield package, f"needs {need}, which is not in the lock"
 
@@ -243,7 +280,7 @@ def _named(need: str) -> tuple[str, str]:
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
     for package in case.packages if case.lock.linked else ():
-        for need in package.depends if package.manager == "conda" else ():
+        for need in package.depends if package.manager == "conda" and not _is_source(package) else ():
             text = _refused(case, need)
             if text:
                 yield package, f"needs {need}; {text}"

@@ -17,7 +17,7 @@ from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.hardware import cudnn_floor, has_code, latest_driver
 from envgen.model.catalogue import parsed
-from envgen.model.facts import driver_text
+from envgen.model.facts import Matrix, Toolkit, driver_text
 from envgen.model.gpu import Gpu
 from envgen.verify.registry import Case, Violations, rule, toolkit_of
 
@@ -42,7 +42,7 @@ def virtual_package(case: Case) -> Violations:
 def _unmet(case: Case, name: str, spec: str, promised: Mapping[str, str]) -> str:
     have = promised.get(name)
     if have is None:
-        implied = name in _IMPLIED.get(case.platform.split("-")[0], ())
+        implied = case.claim.more_virtual or name in _IMPLIED.get(case.platform.split("-")[0], ())
         return "" if implied else f"needs {name}{f' {spec}' if spec else ''}, which {case.claim.source} does not promise"
     version = have.split(" ")[0]
     return f"needs {name} {spec}; {case.claim.source} promises {version}" if admits(spec, version) is False else ""
@@ -53,7 +53,7 @@ def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
     for package in case.packages if promised else ():
-        tags = re.findall(r"manylinux_2_(\d+)_", package.url) if package.url.endswith(".whl") else []
+        tags = re.findall(r"manylinux_2_([0-9]+)_", package.url) if package.url.endswith(".whl") else []
         older = re.search(r"manylinux(1|2010|2014)_", package.url)
         if tags and not older and admits(f">=2.{min(map(int, tags))}", promised) is False:
             yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
@@ -64,7 +64,7 @@ def microarchitecture(case: Case) -> Violations:
     """conda-forge's `_x86_64-microarch-level N` against the promised `__archspec`."""
     level = case.conda("_x86_64-microarch-level")
     promised = (case.claim.virtual or {}).get("__archspec", "").split(" ")[-1]
-    have = re.fullmatch(r"x86_64(?:_v(\d))?", promised)
+    have = re.fullmatch(r"x86_64(?:_v([0-9]))?", promised)
     needs = parsed(level.version) if level else None
     if level and needs and have and needs.major > int(have[1] or 1):
         wanted = f"x86_64_v{needs.major}"
@@ -73,12 +73,25 @@ def microarchitecture(case: Case) -> Violations:
 
 @rule("cuda-promise", "The package constrains the driver to its CUDA major, which a conda-lock.yml does not record.")
 def cuda_promise(case: Case) -> Violations:
-    """Packages of which the matrices say so, against the promised `__cuda`."""
+    """Packages of which the matrices say so, against the promised `__cuda`; without one, the CUDA of frameworks and libraries."""
     promised = (case.claim.virtual or {}).get("__cuda")
-    for package, known in case.known if promised else ():
-        version = parsed(package.version) if known.constrains_driver else None
-        if version and promised and admits(f">={version.major}", promised.split(" ")[0]) is False:
-            yield package, f"needs __cuda >={version.major}; {case.claim.source} promises {promised}"
+    found = [
+        (package, version) for package, known in case.known if known.constrains_driver and (version := parsed(package.version))
+    ]
+    found = found or [(package, Version(cuda)) for package, _, cuda in case.frameworks if cuda]
+    found = found or [(package, Version(cuda)) for package, cuda in case.cudas if cuda and case.brings(package)]
+    for package, version in found if promised else ():
+        if case.driver_cuda and not _driver_runs(case, version, case.driver_cuda):
+            yield package, f"needs a driver for CUDA {version.major}; {case.claim.source} promises __cuda {promised}"
+
+
+def _driver_runs(case: Case, cuda: Version, promised: Version) -> bool:
+    """Whether drivers whose newest CUDA is the promised one run another; those that the facts do not know run all of its major."""
+    needed, have = _oldest(case.matrix, cuda), toolkit_of(case.matrix, promised)
+    floor, driver = needed.floor.get(case.system) if needed else None, have.driver.get(case.system) if have else None
+    if cuda.major <= promised.major and (cuda <= promised or floor is None or driver is None):
+        return True
+    return floor is not None and driver is not None and latest_driver(case.matrix, Version(str(driver.major))) >= floor
 
 
 # --- driver ---------------------------------------------------------------------------------------------------------------
@@ -87,12 +100,24 @@ def cuda_promise(case: Case) -> Violations:
 def driver_floors(case: Case) -> tuple[Version | None, Version | None]:
     """The oldest driver that runs the environment, and the oldest on which its run-time compilation works; None: not known.
 
-    The first follows from minor-version compatibility; the second is None where nothing compiles at run time.
+    The first follows from minor-version compatibility; the second is None where nothing compiles at run time. Both are those of the
+    newest of the environment's CUDA and those that its frameworks were built for.
     """
     toolkit = case.toolkit
     if toolkit is None:
         return None, None
-    return toolkit.floor.get(case.system), toolkit.driver.get(case.system) if _compilers(case) else None
+    built = {cuda for _, _, cuda in case.frameworks if cuda}
+    toolkits = [toolkit, *(found for cuda in sorted(built) if (found := _oldest(case.matrix, Version(cuda))))]
+    floors = [floor for each in toolkits if (floor := each.floor.get(case.system))]
+    drivers = [driver for each in toolkits if (driver := each.driver.get(case.system))]
+    return max(floors, default=None), max(drivers, default=None) if _compilers(case) else None
+
+
+def _oldest(matrix: Matrix, cuda: Version) -> Toolkit | None:
+    """The toolkit of a CUDA version, or the oldest of a major."""
+    if len(cuda.release) > 1:
+        return toolkit_of(matrix, cuda)
+    return next((matrix.toolkits[version] for version in sorted(matrix.toolkits) if version.major == cuda.major), None)
 
 
 def _compilers(case: Case) -> tuple[str, ...]:
@@ -203,7 +228,7 @@ def _known(case: Case) -> dict[str, tuple[Value, ...]]:
     if case.gpus:
         known["gpu"] = tuple(gpu.capability for gpu in case.gpus)
     glibc = virtual.get("__glibc", "").split(" ")[0]
-    if re.fullmatch(r"\d+(\.\d+)*", glibc):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)*", glibc):
         known["glibc"] = (Version(glibc),)
     if "__archspec" in virtual:
         known["archspec"] = (virtual["__archspec"].split(" ")[-1],)

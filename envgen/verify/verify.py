@@ -10,9 +10,8 @@ from packaging.version import InvalidVersion, Version
 
 from envgen import targets
 from envgen.formats.installed import installed_target
-from envgen.formats.others import read_any
+from envgen.formats.reading import read_any
 from envgen.formats.virtual_packages import read_virtual_packages
-from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform, Target
@@ -88,9 +87,7 @@ def _shown(path: Path, layout: Layout | None) -> str:
 
 
 def _judged(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> Iterable[Verified]:
-    findings = check.check(lock, claims, matrix)
     for case in check.cases(lock, claims, matrix):
-        mine = tuple(found for found in findings if found.platform == case.platform)
         driver, compiling = driver_floors(case)
         yield Verified(
             lock=lock,
@@ -99,7 +96,7 @@ def _judged(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> Ite
             packages=len(case.packages),
             driver=driver,
             compiling=compiling,
-            findings=mine,
+            findings=check.found_in(case),
         )
 
 
@@ -125,7 +122,7 @@ def _claims(
     virtual = asked.virtual or path.parent / VIRTUAL
     if asked.virtual or virtual.is_file():
         return _of_promise(lock, virtual, matrix.catalogue)
-    return {}
+    return _of_machine(lock, matrix.catalogue) if lock.promises else {}
 
 
 def _place(path: Path, layout: Layout | None) -> tuple[str, str] | None:
@@ -183,26 +180,38 @@ def claims_for(lock: Lock, target: Target) -> dict[Platform, Claim]:
 
 
 def _of_promise(lock: Lock, path: Path, catalogue: Catalogue) -> dict[Platform, Claim]:
-    """What a `virtual-packages.yml` makes of a lock: where it promises `__cuda`, a CUDA environment that this driver runs."""
+    """What a `virtual-packages.yml` makes of a lock: without `__cuda` it is for the CPU, else for what its packages seem to be for.
+
+    `__cuda` is the newest CUDA that the machine's driver runs.
+    """
     promised = read_virtual_packages(path)
-    claims = {}
-    for platform in (platform for platform in lock.platforms if platform in promised):
-        seems = check.inferred(catalogue, [package for package in lock.packages if package.platform == platform])
-        virtual = promised[platform]
-        claims[platform] = Claim(
-            kind="cuda" if "__cuda" in virtual else "cpu", cuda=_cuda(virtual, seems, path), source=path.name, virtual=virtual
-        )
-    return claims
+    return {
+        platform: _promised(lock, platform, promised[platform], path, catalogue)
+        for platform in lock.platforms
+        if platform in promised
+    }
 
 
-def _cuda(virtual: Mapping[str, str], seems: Claim, path: Path) -> Version | None:
-    """The CUDA that the packages name, when the promised driver runs it; else the promised one."""
+def _promised(lock: Lock, platform: Platform, virtual: Mapping[str, str], path: Path, catalogue: Catalogue) -> Claim:
     if "__cuda" not in virtual:
-        return None
+        return Claim(kind="cpu", cuda=None, source=path.name, virtual=virtual)
     try:
-        promised = Version(virtual["__cuda"].split(" ")[0])
+        Version(virtual["__cuda"].split(" ")[0])
     except InvalidVersion:
-        raise BadInput(
-            f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint='write a version such as "12.6"'
-        ) from None
-    return seems.cuda if seems.cuda and runs_with(seems.cuda, promised) else promised
+        hint = 'write a version such as "12.6"'
+        raise BadInput(f"`__cuda: {virtual['__cuda']}` is not a version", where=path, hint=hint) from None
+    return replace(_seems(lock, platform, catalogue), source=path.name, virtual=virtual)
+
+
+def _of_machine(lock: Lock, catalogue: Catalogue) -> dict[Platform, Claim]:
+    """What the virtual packages in a lock make of it, which need not be all that the machine has."""
+    source = f"platform {lock.machine}"
+    return {
+        platform: replace(_seems(lock, platform, catalogue), source=source, virtual=lock.promises, more_virtual=True)
+        for platform in lock.platforms
+    }
+
+
+def _seems(lock: Lock, platform: Platform, catalogue: Catalogue) -> Claim:
+    packages = [package for package in lock.packages if package.platform == platform]
+    return check.inferred(catalogue, packages, complete=lock.complete)

@@ -24,9 +24,10 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 AT_START = ("PYTHON", "LD_", "DYLD_", "LANG", "LC_", "TZ", "CONDA_", "MALLOC_")  # read once, when a process starts or imports
 BY_SERVER = "LD_LIBRARY_PATH"  # of these, the one that tests change often: each value has a server of its own
@@ -53,25 +54,49 @@ def forkable(environment: Mapping[str, str], usual: Mapping[str, str]) -> bool:
 
 def run(words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
     """`python -m envgen WORDS`, forked; what it writes is read as UTF-8."""
+    return begin(words, cwd, environment).end(timeout)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A forked run: its process, which may be killed, and what it writes."""
+
+    words: Sequence[str]
+    pid: int
+    answers: IO[str]
+    out: IO[bytes]
+    err: IO[bytes]
+
+    def ended(self, timeout: float = 0) -> bool:
+        """Whether it ends within so many seconds."""
+        return bool(select.select([self.answers], [], [], timeout)[0])
+
+    def end(self, timeout: float) -> subprocess.CompletedProcess[str]:
+        """Wait for its end; what it said and how it ended."""
+        with self.answers, self.out, self.err:
+            if not self.ended(timeout):
+                os.kill(self.pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(list(self.words), timeout)
+            status = int(self.answers.readline())
+            self.out.seek(0)
+            self.err.seek(0)
+            return subprocess.CompletedProcess(list(self.words), status, self.out.read().decode(), self.err.read().decode())
+
+
+def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Begun:
+    """Start `python -m envgen WORDS`, forked."""
     server = _server(
         environment.get(BY_SERVER), tuple((n, v) for n, v in environment.items() if n.startswith(AT_START) and n != BY_SERVER)
     )
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        end, told = os.pipe()
-        try:
-            request = json.dumps([list(words), str(cwd), dict(environment)]).encode()
-            socket.send_fds(server, [request], [out.fileno(), err.fileno(), told])
-        finally:
-            os.close(told)
-        with open(end) as answers:
-            pid = int(answers.readline())
-            if not select.select([answers], [], [], timeout)[0]:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(list(words), timeout)
-            status = int(answers.readline())
-        out.seek(0)
-        err.seek(0)
-        return subprocess.CompletedProcess(list(words), status, out.read().decode(), err.read().decode())
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    end, told = os.pipe()
+    try:
+        request = json.dumps([list(words), str(cwd), dict(environment)]).encode()
+        socket.send_fds(server, [request], [out.fileno(), err.fileno(), told])
+    finally:
+        os.close(told)
+    answers = open(end, buffering=1)
+    return Begun(words, int(answers.readline()), answers, out, err)
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from conftest import REPO, Run, Workspace
+from conftest import REPO, Run, Workspace, some
 from system.channel import EVERYTHING, PROJECT, Package, build, compiled, of_python, serve
 from unit.small import project_of
 from unit.test_choose import assert_best
@@ -330,7 +330,7 @@ CASES = {
 
 def test_the_choice_is_the_best_of_all_that_solve_in_the_snapshot(snapshot: Path, unpacked_cache: Path) -> None:
     matrix = load_matrix(REPO / "matrices")
-    for name, (text, expected) in CASES.items():
+    for name, (text, expected) in some(CASES.items()):
         with patch.dict("os.environ", ENVGEN_CACHE=str(unpacked_cache)):
             found = assert_best(matrix, project_of(text, matrix), FolderIndex(snapshot, "snapshot"))
         assert found, name

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import REPO, Workspace
+from conftest import REPO, Workspace, some
 
 LOCKS = sorted((REPO / "environments").glob("*/*/conda-lock.yml"))
 IDS = ["-".join(path.parts[-3:-1]) for path in LOCKS]
@@ -104,7 +104,7 @@ def test_a_cuda_target_brings_the_cuda_it_is_called_after(lock: Path) -> None:
     """In the package that pins it: cuda-version, cudatoolkit or pytorch-cuda, on each platform."""
     digits = lock.parent.name.removeprefix("cu")
     wanted = f"{digits[:-1]}.{digits[-1]}"
-    for platform in data(lock)["metadata"]["platforms"]:
+    for platform in some(data(lock)["metadata"]["platforms"]):
         versions = {row["name"]: ".".join(row["version"].split(".")[:2]) for row in packages(lock) if row["platform"] == platform}
         pin = next(name for name in ("pytorch-cuda", "cudatoolkit", "cuda-version") if name in versions)
         assert (pin, versions[pin]) == (pin, wanted)
@@ -146,7 +146,7 @@ def test_a_target_promises_its_own_cuda_and_a_cpu_target_none(lock: Path) -> Non
     """And always the system, its C library and the processor."""
     digits = lock.parent.name.removeprefix("cu")
     cuda = {} if lock.parent.name == "cpu" else {"__cuda": f"{digits[:-1]}.{digits[-1]}"}
-    for platform, promised in data(lock.parent / "virtual-packages.yml")["subdirs"].items():
+    for platform, promised in some(data(lock.parent / "virtual-packages.yml")["subdirs"].items()):
         packages = promised["packages"]
         assert {name: value for name, value in packages.items() if name == "__cuda"} == cuda
         assert set(packages) - set(cuda) == PROMISED[platform.split("-")[0]] | {"__archspec"}
@@ -155,7 +155,7 @@ def test_a_target_promises_its_own_cuda_and_a_cpu_target_none(lock: Path) -> Non
 @pytest.mark.parametrize("lock", LOCKS, ids=IDS)
 def test_every_package_is_a_conda_package_from_a_public_channel_with_hashes(lock: Path) -> None:
     """No pip, no credentials, no other host; the file is one for that platform."""
-    for row in packages(lock):
+    for row in some(packages(lock)):
         found = URL.fullmatch(row["url"])
         assert found, row["url"]
         assert (row["manager"], found["subdir"]) in {("conda", row["platform"]), ("conda", "noarch")}
@@ -166,7 +166,7 @@ def test_every_package_is_a_conda_package_from_a_public_channel_with_hashes(lock
 @pytest.mark.parametrize("lock", LOCKS, ids=IDS)
 def test_a_lock_holds_each_package_once_and_all_that_it_needs(lock: Path) -> None:
     """Per platform: one version of a name, and every dependency is there or is promised by the machine."""
-    for platform, promised in data(lock.parent / "virtual-packages.yml")["subdirs"].items():
+    for platform, promised in some(data(lock.parent / "virtual-packages.yml")["subdirs"].items()):
         rows = [row for row in packages(lock) if row["platform"] == platform]
         names = [row["name"] for row in rows]
         assert len(names) == len(set(names))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import Workspace, clean_environment, repository
+from conftest import Workspace, clean_environment, repository, some
 from nvml.build import FakeNvml, absent_nvml, changes
 from system import frameworks
 from system.channel import serve
@@ -142,7 +142,7 @@ def test_both_are_resolved_and_shown(world: World) -> None:
 
 @pytest.mark.parametrize("target", ["cpu", "cu129"])
 def test_each_target_is_locked_with_its_own_builds(world: World, target: str) -> None:
-    for name, builds in BUILDS.items():
+    for name, builds in some(BUILDS.items()):
         assert f"-{builds[target]}.conda" in world.lock[target], name
         other = next(build for of, build in builds.items() if of != target)
         assert f"-{other}.conda" not in world.lock[target]
@@ -171,7 +171,7 @@ def test_a_cpu_build_in_a_cuda_target_is_found_also_in_a_list_of_another_tool(
     right, wrong = tmp_path / "right.txt", tmp_path / "wrong.txt"
     right.write_text(explicit(world.lock["cu129"]))
     wrong.write_text(explicit(world.lock["cu129"]).replace(BUILDS[name]["cu129"], BUILDS[name]["cpu"]))
-    hashes = {("no-hash", each) for each in (*BUILDS, "python", "cuda-version", "cuda-cudart")}
+    hashes = {("no-hash", "")}  # once for the whole list
     assert world.verified("--target", "cu129", right)[1] <= hashes
     status, found = world.verified("--target", "cu129", wrong)
     assert (status, found - hashes) == (1, {(rules[0], name)})

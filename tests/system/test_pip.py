@@ -30,22 +30,28 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def wheel(folder: Path, version: str, name: str = "tinyops", *needs: str) -> str:
+def wheel(folder: Path, version: str, name: str = "tinyops", *needs: str, tag: str = "any") -> str:
     """A genuine wheel of one module; its sha256."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{version}-py3-none-any.whl"
+    path = folder / f"{name}-{version}-py3-none-{tag}.whl"
     info = f"{name}-{version}.dist-info"
     required = "".join(f"Requires-Dist: {need}\n" for need in needs)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}.py", "")
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-{tag}\n")
         archive.writestr(f"{info}/RECORD", "")
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 # What needs tinyops without saying which, and what needs just one version of it.
 USERS = {"loose": ("tinyops",), "exact": ("tinyops==1.0",)}
+
+# Wheels of one version for some systems, and of another for one alone.
+TAGS = {
+    "compiled": ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux_2_17_aarch64", "win_amd64"),
+    "new": ("manylinux_2_28_x86_64",),
+}
 
 
 def page(folder: Path, links: list[str]) -> None:
@@ -65,6 +71,9 @@ def simple_index(tmp_path: Path) -> Iterator[tuple[str, str]]:
     for name, needs in USERS.items():
         digest = wheel(tmp_path / "simple" / name, "1.0", name, *needs)
         page(tmp_path / "simple" / name, [f'<a href="{name}-1.0-py3-none-any.whl#sha256={digest}">{name}-1.0-py3-none-any.whl</a>'])
+    for name, tags in TAGS.items():
+        made = {f"{name}-1.0-py3-none-{tag}.whl": wheel(tmp_path / "simple" / name, "1.0", name, tag=tag) for tag in tags}
+        page(tmp_path / "simple" / name, [f'<a href="{file}#sha256={digest}">{file}</a>' for file, digest in made.items()])
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/simple", hashes["1.1"]
@@ -176,3 +185,30 @@ def test_a_conda_package_that_a_pip_package_needs_is_part_of_what_it_was_solved_
     done = workspace.envgen("add", "demo", "tinyops", "--index", index)
     assert done.status == 0, done.err
     assert pinned(workspace) == ["loose-1.0"]
+
+
+def promising(glibc: str, requirement: str, url: str) -> str:
+    """A project whose target promises a libc."""
+    return wanting(requirement, url).replace("targets: [cpu]", f"targets: {{cpu: {{virtual-packages: {{__glibc: '{glibc}'}}}}}}")
+
+
+@pytest.mark.parametrize(("glibc", "tag"), [("2.17", "2_17"), ("2.27", "2_17"), ("2.28", "2_28")])
+def test_a_wheel_is_for_the_platform_and_the_libc_that_the_target_promises(
+    glibc: str, tag: str, workspace: Workspace, index: Path, simple_index: tuple[str, str]
+) -> None:
+    """Not for those of the machine that locks."""
+    workspace.project("demo", promising(glibc, "compiled", simple_index[0]))
+    done = workspace.envgen("lock", "--index", index)
+    assert (done.status, done.err) == (0, "")
+    locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
+    assert f"/compiled-1.0-py3-none-manylinux_{tag}_x86_64.whl\n" in locked
+
+
+def test_a_wheel_for_a_newer_libc_than_the_target_promises_is_no_solution(
+    workspace: Workspace, index: Path, simple_index: tuple[str, str]
+) -> None:
+    workspace.project("demo", promising("2.17", "new", simple_index[0]))
+    done = workspace.envgen("lock", "--index", index)
+    assert (done.status, done.out) == (4, "")
+    assert done.err.startswith("error: pip section of demo-cpu, linux-64: ")
+    assert "Unable to find installation candidates for new (1.0)" in done.err

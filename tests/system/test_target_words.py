@@ -13,7 +13,7 @@ import pytest
 import yaml
 from _pytest.mark import ParameterSet
 from click.testing import CliRunner
-from conftest import REPO
+from conftest import REPO, some
 from packaging.version import Version
 from system.channel import EVERYTHING, Package, build
 
@@ -424,9 +424,9 @@ def test_the_table_has_a_column_for_every_kind_of_place() -> None:
 @pytest.mark.parametrize("words", [pytest.param(words, id=words[0]) for words, _, _ in rows()])
 def test_the_table_says_what_the_code_does(site: Site, words: list[str]) -> None:
     (cells,) = [cells for found, _, cells in rows() if found == words]
-    for (column, places), cell in zip(COLUMNS.items(), cells, strict=True):
-        for place in places:
-            for word in words if place is places[0] else words[:1]:
+    for (column, places), cell in some(zip(COLUMNS.items(), cells, strict=True)):
+        for place in some(places):
+            for word in some(words if place is places[0] else words[:1]):
                 if (place, word) not in NO_CUDA:
                     assert _says(site, place, word) == cell, (column, place.__name__, word)
 

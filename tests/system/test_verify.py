@@ -208,7 +208,7 @@ def test_a_file_of_promises_says_it_too(outside: Workspace) -> None:
     shutil.copy(outside.root / "right-cf-cpu.yml", beside / "conda-lock.yml")
     (beside / "virtual-packages.yml").write_text(text, encoding="utf-8")
     run = outside.envgen("verify", "--json", "project/conda-lock.yml")
-    assert (set(rules(run)), rows(run)[0]["source"], rows(run)[0]["cuda"]) == ({"cpu-build"}, "virtual-packages.yml", "12.8")
+    assert (set(rules(run)), rows(run)[0]["source"], rows(run)[0]["cuda"]) == ({"silent-cpu"}, "virtual-packages.yml", None)
     named = outside.envgen("verify", "--json", "--virtual-packages", "project/virtual-packages.yml", "right-cf-cu126.yml")
     assert (named.status, rows(named)[0]["cuda"]) == (0, "12.6")
     (beside / "virtual-packages.yml").write_text(text.replace("2.28", "2.17"), encoding="utf-8")
@@ -340,7 +340,7 @@ def changed(old: str, new: str) -> Callable[[str], str]:
         (lambda _: "", "bad.yml:1:1: this file is empty"),
         (lambda _: "\x00\x01\x02", "bad.yml:1:1: not YAML: "),
         (lambda _: "hello\n", "bad.yml:1:1: not a lock: "),
-        (lambda _: "name: demo\ndependencies: [numpy]\n", "bad.yml:1:1: `version` is missing"),
+        (lambda _: "name: demo\n", "bad.yml:1:1: `version` is missing"),
         (lambda _: "@EXPLICIT\nnumpy\n", "bad.yml:2:1: not the url of a conda package: numpy"),
         (lambda _: "[{]", "bad.yml:1:3: not JSON: "),
     ],

@@ -20,17 +20,6 @@ settings.register_profile("envgen", deadline=None, database=None, derandomize=SA
 settings.load_profile("envgen")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update-golden` rewrites tests/unit/golden/*/expected; look at the diff before it is committed."""
-    parser.addoption("--update-golden", action="store_true", help="write what is rendered now into tests/unit/golden/*/expected")
-
-
-@pytest.fixture
-def update_golden(request: pytest.FixtureRequest) -> bool:
-    """Whether golden files are to be rewritten instead of compared."""
-    return bool(request.config.getoption("--update-golden", default=False))
-
-
 @pytest.fixture(scope="session")
 def real() -> Matrix:
     """The facts of this repository."""

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import some
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from unit import heard
@@ -44,7 +45,7 @@ def test_what_is_said_is_whole_short_and_has_its_source(real: Matrix, name: str)
 
 
 def test_advice_stands_by_its_id_and_each_text_once(real: Matrix) -> None:
-    for here, _ in heard.TOLD.values():
+    for here, _ in some(heard.TOLD.values()):
         found = advice(real, heard.resolved(real, here))
         assert [item.id for item in found] == sorted(item.id for item in found)
         assert len({(item.heard, item.but) for item in found}) == len(found)

@@ -83,6 +83,7 @@ OWNERS = {
     },
     "pydantic_core": {"matrix.channel_field", "yamlfile.schema", "project.schema", "project.limits_schema", "matrix.fields"},
     "pynvml": {"machine.nvml"},
+    "tomli": {"formats.toml_text"},
     "pytest": {"cli.pytest_plugin"},
     "rattler": {
         "install.contents",
@@ -103,7 +104,7 @@ OWNERS = {
         "channels.mirrors",
         "channels.query",
         "channels.versions",
-        "formats.others",
+        "formats.pixi",
         "project.package_spec",
         "channels.solve",
     },
@@ -114,6 +115,7 @@ OWNERS = {
         "install.prefixes",
         "formats.conda_lock",
         "lock.condalock",
+        "formats.environment_file",
         "lock.lock_text",
         "yamlfile.nodes",
         "lock.render",
@@ -359,6 +361,7 @@ def test_only_one_room_knows_the_folder_names() -> None:
     folders = {"matrices", "templates", "schemas", "environments"}
     files = {"environment.yml", "conda-lock.yml", "virtual-packages.yml", "project.yaml"}
     in_addresses = {module: {"matrices", "templates"} for module in ("matrix.load", "lock.plan", "lock.pipeline")}
+    in_addresses["formats.pylock"] = {"environments"}  # a key of pylock.toml
     named = {}
     for module in set(MODULES) - {"model.layout"}:
         texts = {node.value for node in NODES[module] if isinstance(node, ast.Constant) and isinstance(node.value, str)}

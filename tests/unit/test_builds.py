@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from unit.small import examples, real_matrix
 
 from envgen.formats.builds import (
+    Surroundings,
     applies,
     built_for,
     cuda_of,
@@ -178,7 +179,7 @@ CUDNN12 = pip("nvidia-cudnn-cu12", "9.5.1.17")
 def test_a_wheel_that_does_not_tell_is_judged_by_what_is_beside_it(
     package: LockedPackage, beside: tuple[LockedPackage, ...], cuda: str | None
 ) -> None:
-    assert framework_cuda(KNOWN, package, (package, *beside)) == cuda
+    assert framework_cuda(KNOWN, package, Surroundings(KNOWN, (package, *beside))) == cuda
 
 
 def test_frameworks_are_known_by_the_names_of_both_managers() -> None:

@@ -121,6 +121,14 @@ def test_a_repository_without_the_file_takes_the_one_that_came_with_envgen() -> 
     assert SMALL.namers == ("cudatoolkit", "cuda-version", "cuda-toolkit")
 
 
+def test_a_file_without_wheels_takes_those_that_came_with_envgen(tmp_path_factory: pytest.TempPathFactory) -> None:
+    files = {**FILES, "packages.yaml": "because: https://x.example\n"}
+    assert load_matrix(write_matrix(tmp_path_factory.mktemp("old"), files)).catalogue.wheels == SMALL.wheels
+    assert "*+cpu" in SMALL.wheels.cpu_versions
+    files["packages.yaml"] += "wheels: {cpu: {versions: ['*+none']}}\n"
+    assert load_matrix(write_matrix(tmp_path_factory.mktemp("own"), files)).catalogue.wheels.cpu_versions == ("*+none",)
+
+
 def test_a_framework_without_releases_is_known_and_cannot_be_resolved(tmp_path_factory: pytest.TempPathFactory) -> None:
     text = "framework: gamma\nbecause: https://gamma.example\nimport: gamma.core\npackages:\n  - {conda: [gamma], only: cuda}\n"
     matrix = load_matrix(write_matrix(tmp_path_factory.mktemp("gamma"), {**FILES, "gamma.yaml": text}))

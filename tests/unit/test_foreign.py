@@ -14,8 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import examples, refused
 
+from envgen.formats.conda_list import read_export, read_list_json
 from envgen.formats.conda_lock import read_lock
-from envgen.formats.others import read_any, read_explicit, read_export, read_list_json, read_pixi, read_prefix
+from envgen.formats.explicit import read_explicit
+from envgen.formats.pixi import read_pixi
+from envgen.formats.prefix import read_prefix
+from envgen.formats.reading import read_any
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 
@@ -327,6 +331,66 @@ def test_a_pixi_lock_that_is_broken_is_refused(text: str, what: str, tmp_path: P
     assert error is not None and str(error).startswith(what) and error.hint
 
 
+NAMED = f"""\
+version: 7
+platforms:
+- name: box
+  subdir: linux-64
+  virtual-packages:
+  - __cuda=12
+  - __archspec=1=zen4
+- name: win-64
+environments:
+  default:
+    channels:
+    - url: {CHANNEL}/
+    packages:
+      box:
+      - conda: {CHANNEL}/linux-64/re2-2024.07.02-h9925aae_3.conda
+      - conda_source: mine[9f2a1c3d] @ mine
+      win-64: []
+packages:
+- conda: {CHANNEL}/linux-64/re2-2024.07.02-h9925aae_3.conda
+  sha256: {SHA}
+  depends: []
+- conda_source: mine[9f2a1c3d] @ mine
+  version: 0.1.0
+  build: h60d57d3_0
+  subdir: linux-64
+  depends:
+  - python >=3.12
+"""
+
+
+def test_a_named_platform_is_its_subdir_and_promises_its_virtual_packages(tmp_path: Path) -> None:
+    (lock,) = (lock for lock in pixi(tmp_path, NAMED) if lock.packages)
+    assert (lock.machine, lock.platforms) == ("box", ("linux-64",))
+    assert lock.promises == {"__cuda": "12", "__archspec": "1 zen4"}
+    re2, mine = lock.packages
+    assert (re2.version, re2.at and re2.at.line) == ("2024.07.02", 15)  # as the record spells it
+    assert (mine.name, mine.depends) == ("mine", ("python >=3.12",))
+
+
+def test_local_wheels_are_found_from_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = KEYED.replace("VERSION", "6").replace(WHEEL, "./wheels/einops-0.8.1-py3-none-any.whl")
+    (tmp_path / "pixi.lock").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (lock,) = read_any(Path("pixi.lock"), "pixi.lock")
+    assert lock.packages[1].url == "./wheels/einops-0.8.1-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("version: 6\npackages: []\n", "pixi.lock:1:1: a pixi.lock of version 6 without `environments:`"),
+        (LISTED.replace("VERSION", "3").replace(WHEEL, "./einops.whl"), "pixi.lock:35:1: a package from a folder (./einops.whl)"),
+    ],
+)
+def test_a_pixi_lock_without_environments_is_told_so(text: str, what: str, tmp_path: Path) -> None:
+    error = refused(lambda: pixi(tmp_path, text))
+    assert error is not None and str(error).startswith(what) and error.hint
+
+
 def test_every_shorter_pixi_lock_is_refused_or_read_never_more(tmp_path: Path) -> None:
     """Where it ends early nothing stumbles. Its last package may lack what is optional: then it has no hash, which a rule finds."""
     text = KEYED.replace("VERSION", "6")
@@ -495,7 +559,7 @@ def save(folder: Path, content: bytes | str) -> Path:
         (b"\x00\x01\x02", "file:1:1: not YAML: "),
         ("", "file:1:1: this file is empty"),
         ("hello", "file:1:1: not a lock: expected a mapping here"),
-        ("name: demo\ndependencies: [numpy]\n", "file:1:1: `version` is missing: this lock is truncated, or not a conda-lock file"),
+        ("name: demo\n", "file:1:1: `version` is missing: this lock is truncated, or not a conda-lock file"),
         ("[]", "file: it holds no packages"),
         ("# nothing\n@EXPLICIT\n", "file: it holds no packages"),
         ("version: 1\nmetadata: {channels: [], platforms: []}\npackage: []\n", "file: it holds no packages"),

@@ -1,6 +1,8 @@
-"""Files that are spoiled at random: each is read, or refused by its name; nothing else is raised, and none takes long.
+"""Files and words that are spoiled at random: each is read, or refused by its name; nothing else is raised, and none takes long.
 
-A few hundred cases by default; `make fuzz SECONDS=600` goes on for as long, from a new seed, and prints what it tried.
+A few hundred cases by default, the same in every run. `make fuzz SECONDS=600` goes on for as long with each reader, and prints what
+it tried; ENVGEN_SEED names the draws, a new one each time by default. What fails is written into `tests/corpus/`, with the seed of its
+draw: commit it, it is read in every run from then on. `tests/fuzz_atheris.py` looks for more, guided by what a case reaches.
 """
 
 from __future__ import annotations
@@ -8,31 +10,44 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
+from conftest import some
 from unit.small import small_matrix
 
+from envgen.channels.channel import locate, redacted
+from envgen.channels.query import match_spec
 from envgen.formats.conda_lock import content_hashes, read_stamp
-from envgen.formats.others import read_any
+from envgen.formats.conda_specs import NotCovered, read_spec
+from envgen.formats.environment_yml import read_specs
+from envgen.formats.reading import read_any
+from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.install.judge import judge
 from envgen.install.locked import of_platform
 from envgen.install.records import from_lock
+from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.packages import Lock
-from envgen.model.project import Project
 from envgen.project.load import project_of
+from envgen.project.package_spec import conda_spec, pip_spec
+from envgen.targets import in_command, meaning
 from envgen.verify.check import check
 from envgen.verify.verify import claims_for, requested_target
 from envgen.yamlfile.document import parse
 
 REPO = Path(__file__).parents[2]
+CORPUS = REPO / "tests" / "corpus"
 SECONDS = float(os.environ.get("ENVGEN_FUZZ", "0"))
+SEED = os.environ.get("ENVGEN_SEED") or (str(time.time_ns()) if SECONDS else "1")
 CASES = 300  # without a time
-SLOW = 5  # seconds for one file
+KEPT = "kept"  # a case that is in the corpus already
+SLOW = 5  # seconds of this process for one file
 TOKENS = (
     *("http://[x/y", "http://h:port/x", "http://h/a.conda", "file:///x.conda", "x-y-z.conda", "１２", "٣.٤", "²", "é", "\u202e"),
     *("\x00", "\x1b[2J", "::error::x", '"\\n::error::x"', "'", '"', "{}", "[]", "[1,2]", "{a: b}", "? [a]\n: b", "&a", "*a", "<<"),
@@ -64,29 +79,50 @@ def spoiled(text: str, chance: random.Random) -> str:
     return "\n".join(lines)
 
 
-def cases(texts: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+def cases(draw: Callable[[random.Random], tuple[str, str]], count: int = CASES) -> Iterator[tuple[str, str, str]]:
     """The name of a file, its text spoiled, and what repeats the case."""
-    seed = time.time_ns() if SECONDS else 1
-    end, count = time.monotonic() + SECONDS, 0
-    while time.monotonic() < end if SECONDS else count < CASES:
-        count += 1
-        chance = random.Random(f"{seed}:{count}")
+    end, tried = time.monotonic() + SECONDS, 0
+    while time.monotonic() < end if SECONDS else tried < count:
+        tried += 1
+        name, text = draw(random.Random(f"{SEED}:{tried}"))
+        yield name, text, f"{SEED}-{tried}"
+    print(f"{tried} tried, seed {SEED}")
+
+
+def of(texts: Mapping[str, str]) -> Callable[[random.Random], tuple[str, str]]:
+    """Draw one of the files, spoiled."""
+
+    def draw(chance: random.Random) -> tuple[str, str]:
         name = chance.choice(sorted(texts))
-        yield name, spoiled(texts[name], chance), f"{seed}:{count} {name}"
-    print(f"{count} files")
+        return name, spoiled(texts[name], chance)
+
+    return draw
 
 
-def survived(texts: dict[str, str], read: Callable[[str, str], None]) -> None:
-    """Every case is read or refused, soon."""
-    for name, text, told in cases(texts):
-        begun = time.monotonic()
+def survived(kind: str, found: Iterable[tuple[str, str, str]], read: Callable[[str, str], None]) -> None:
+    """Every case is read or refused, soon; one that is not goes into the corpus."""
+    for name, text, told in found:
+        begun, why = time.process_time(), ""
         try:
             read(name, text)
         except EnvgenError:
             pass
         except Exception as error:
-            raise AssertionError(f"{told}: {type(error).__name__}: {error}") from error
-        assert time.monotonic() - begun < SLOW, told
+            why = f"{type(error).__name__}: {error}"
+        if time.process_time() - begun > SLOW:
+            why = why or f"took {time.process_time() - begun:.0f} seconds"
+        if why:
+            path = CORPUS / kind / f"{told}-{name}"
+            if SECONDS and told != KEPT:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", errors="surrogatepass")
+            raise AssertionError(f"{path.relative_to(REPO)}: {why}")
+
+
+def kept(kind: str) -> Iterator[tuple[str, str, str]]:
+    """What failed once."""
+    for path in sorted((CORPUS / kind).iterdir()):
+        yield path.name, path.read_text(encoding="utf-8", errors="surrogatepass"), KEPT
 
 
 @pytest.fixture(scope="module")
@@ -94,33 +130,155 @@ def matrix() -> Matrix:
     return load_matrix(REPO / "matrices")
 
 
-def test_spoiled_locks(tmp_path: Path, matrix: Matrix) -> None:
-    """Of every format: read, verified, and judged as before an installation."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()}
-    project = project_of(parse(PROJECT, "project.yaml"), "p", small_matrix())
+def uncovered(read: Callable[[str], object]) -> Callable[[str], None]:
+    """What conda-lock reads instead is no failure."""
 
-    def read(name: str, text: str) -> None:
-        (tmp_path / name).write_text(text, encoding="utf-8", errors="replace")
-        for lock in read_any(tmp_path / name, name):
-            claims = claims_for(lock, requested_target("cu126", matrix)) if len(text) % 2 else {}
-            findings = check(lock, claims, matrix)
+    def tried(text: str) -> None:
+        with suppress(NotCovered):
+            read(text)
+
+    return tried
+
+
+class Readers:
+    """Each kind of file, and how it is read. `kind` is the folder of the corpus."""
+
+    def __init__(self, folder: Path, matrix: Matrix) -> None:
+        self.folder, self.matrix, self.small = folder, matrix, small_matrix()
+        self.project = project_of(parse(PROJECT, "project.yaml"), "p", self.small)
+
+    def lock(self, name: str, text: str) -> None:
+        """Read, verified, and judged as before an installation."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8", errors="replace")
+        for lock in read_any(path, name):
+            claims = claims_for(lock, requested_target("cu126", self.matrix)) if len(text) % 2 else {}
+            findings = check(lock, claims, self.matrix)
             assert all(finding.text.isprintable() for finding in findings), findings
-            judged(lock, project, matrix)
+            self.judged(lock)
         if name.endswith(".yml"):
             read_stamp(text, name)
             content_hashes(text, name)
 
-    survived(texts, read)
+    def judged(self, lock: Lock) -> None:
+        """Judge each platform of a lock, and make the records with which it would be fetched."""
+        for platform in lock.platforms if lock.hashed else ():
+            judge(lock, platform, self.project, self.matrix, {package.name for package in lock.packages})
+            for package in of_platform(lock, platform).conda.values():
+                from_lock(package)
+
+    def one_project(self, name: str, text: str) -> None:
+        project_of(parse(text, name), "p", self.small)
+
+    def beside(self, name: str, text: str) -> None:
+        """What lies beside a lock."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8", errors="replace")
+        if name.endswith("virtual-packages.yml"):
+            read_virtual_packages(path)
+        else:
+            read_specs(text, name, "linux-64")
+
+    def word(self, name: str, text: str) -> None:
+        """One word, in each place that takes one."""
+        readers = (
+            locate,
+            redacted,
+            match_spec,
+            conda_spec,
+            pip_spec,
+            uncovered(read_spec),
+            lambda word: meaning(word, self.matrix),
+            lambda word: gpu_named(self.matrix, word),
+            lambda word: in_command(word, self.matrix),
+        )
+        for read in readers:
+            with suppress(EnvgenError):
+                read(text)
 
 
-def judged(lock: Lock, project: Project, matrix: Matrix) -> None:
-    """Judge each platform of a lock, and make the records with which it would be fetched."""
-    for platform in lock.platforms if lock.hashed else ():
-        judge(lock, platform, project, matrix, {package.name for package in lock.packages})
-        for package in of_platform(lock, platform).conda.values():
-            from_lock(package)
+@pytest.fixture(scope="module")
+def readers(matrix: Matrix, tmp_path_factory: pytest.TempPathFactory) -> Readers:
+    return Readers(tmp_path_factory.mktemp("spoiled"), matrix)
 
 
+READ = {"locks": Readers.lock, "projects": Readers.one_project, "beside": Readers.beside, "words": Readers.word}
+
+
+def test_spoiled_locks(readers: Readers) -> None:
+    """Of every format."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()}
+    survived("locks", cases(of(texts)), readers.lock)
+
+
+def test_spoiled_projects(readers: Readers) -> None:
+    survived("projects", cases(of({"project.yaml": PROJECT})), readers.one_project)
+
+
+def test_spoiled_files_beside_a_lock(readers: Readers) -> None:
+    here = REPO / "environments" / "legacy" / "cpu"
+    texts = {name: (here / name).read_text(encoding="utf-8") for name in ("environment.yml", "virtual-packages.yml")}
+    survived("beside", cases(of(texts)), readers.beside)
+
+
+def test_spoiled_words(readers: Readers) -> None:
+    def draw(chance: random.Random) -> tuple[str, str]:
+        words = chance.choices((*TOKENS, *WORDS), k=chance.choice((1, 1, 2, 3, 5)))
+        return "word", chance.choice(("", "", " ", "/", ",", "-"))[:1].join(words)[: chance.choice((20, 400, 10**6))]
+
+    survived("words", cases(draw, count=2000), readers.word)
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_what_failed_once_does_not_fail_again(readers: Readers, kind: str) -> None:
+    survived(kind, some(kept(kind)), partial(READ[kind], readers))
+
+
+def test_every_folder_of_the_corpus_has_a_reader() -> None:
+    assert {path.name for path in CORPUS.iterdir()} == set(READ)
+
+
+WORDS = (
+    *(
+        "conda-forge",
+        "https://h/c",
+        "http://h:8080/t/$TOKEN/c",
+        "file:///c",
+        "pytorch",
+        "numpy",
+        "cu126",
+        "cuda",
+        "gpu",
+        "newest",
+        "12.6",
+    ),
+    *(
+        "V100",
+        "Tesla V100-SXM2-32GB",
+        "sm_70",
+        "7.0",
+        "[build=*cuda*]",
+        "[version='>=2']",
+        "::",
+        "=2.*=py_0",
+        "; python_version<'3'",
+    ),
+    *(
+        "torch==2.5.1+cu118",
+        "jax[cuda12]",
+        "x @ https://h/x.whl",
+        ">=1,<2|>3",
+        "~=1.0",
+        "!=1",
+        "*",
+        "**",
+        "(",
+        ")",
+        "\\",
+        "\ud800",
+        "\x85",
+    ),
+)
 PROJECT = """\
 python: ">=3.9"
 frameworks:
@@ -134,12 +292,3 @@ driver: ">=535"
 gpus: [V100, "8.0"]
 exclude-newer: 2026-06-01
 """
-
-
-def test_spoiled_projects() -> None:
-    small = small_matrix()
-    survived({"project.yaml": PROJECT}, lambda name, text: void(project_of(parse(text, name), "p", small)))
-
-
-def void(_: object) -> None:
-    """Take what was read."""

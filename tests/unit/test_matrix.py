@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import some
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
@@ -237,7 +238,7 @@ def test_the_real_matrices_hold_frameworks_and_targets(real: Matrix) -> None:
 
 
 def test_releases_stand_newest_first(real: Matrix) -> None:
-    for framework in real.frameworks.values():
+    for framework in some(real.frameworks.values()):
         versions = [release.version for release in framework.releases]
         assert versions == sorted(set(versions), reverse=True)
 
@@ -273,7 +274,7 @@ def test_every_cuda_of_a_build_and_of_a_branch_of_drivers_has_its_target(real: M
 def test_every_target_has_a_release_that_can_serve_it(real: Matrix) -> None:
     """A build for its own CUDA, or for an older minor from CUDA 11 on."""
     builds = [build for framework in real.frameworks.values() for release in framework.releases for build in release.builds]
-    for target in real.targets.values():
+    for target in some(real.targets.values()):
         older = {
             cuda for cuda in real.built if cuda and target.cuda and cuda.major == target.cuda.major > 10 and cuda < target.cuda
         }
@@ -295,9 +296,9 @@ def test_every_build_row_serves_platforms_that_are_known(real: Matrix) -> None:
 
 
 def test_no_two_spellings_of_a_provider_fit_one_release_and_each_built_release_has_one(real: Matrix) -> None:
-    for framework in real.frameworks.values():
-        for release in framework.releases:
-            for provider in {build.provider for build in release.builds}:
+    for framework in some(real.frameworks.values()):
+        for release in some(framework.releases):
+            for provider in some({build.provider for build in release.builds}):
                 fitting = [row.at for row in framework.providers[provider] if release.version in row.releases]
                 assert len(fitting) == 1, (release.at, provider)
 
@@ -319,7 +320,7 @@ def test_a_spelling_of_a_cuda_build_names_that_cuda(real: Matrix) -> None:
 
     Of a companion whose specs name no build at all, the framework's build decides.
     """
-    for release, provider, variant in _variants(real):
+    for release, provider, variant in some(_variants(real)):
         if variant is not None and any(None in build.variants for build in release.builds if build.platforms & LINUX_AND_WINDOWS):
             spelling = next(
                 row for row in real.frameworks[release.framework].providers[provider] if release.version in row.releases
@@ -337,26 +338,26 @@ def test_a_spelling_of_a_cuda_build_names_that_cuda(real: Matrix) -> None:
 
 def test_every_build_of_a_companion_goes_with_a_release_of_its_framework_that_has_such_a_build(real: Matrix) -> None:
     """Of the same provider, for a CUDA that it runs with, on each of its platforms, for one of its Pythons."""
-    for framework in (framework for framework in real.frameworks.values() if framework.companion_of):
-        for build in (build for release in framework.releases for build in release.builds):
+    for framework in some(framework for framework in real.frameworks.values() if framework.companion_of):
+        for build in some(build for release in framework.releases for build in release.builds):
             ((name, versions),) = build.needs
             rows = [row for host in real.frameworks[name].releases if host.version in versions for row in host.builds]
-            for platform in build.platforms:
+            for platform in some(build.platforms):
                 here = [row for row in rows if row.provider == build.provider and platform in row.platforms]
                 assert any(row.pythons & build.pythons for row in here), (build.at, platform)
 
 
 def test_cuda_rows_name_a_cudnn_major_and_cpu_rows_none(real: Matrix) -> None:
-    for framework in real.frameworks.values():
+    for framework in some(real.frameworks.values()):
         builds = [build for release in framework.releases for build in release.builds]
         linking = any(build.cudnn for build in builds)
-        for build in builds:
+        for build in some(builds):
             if not framework.companion_of:
                 assert (build.cudnn is not None) == (linking and build.variants != {None}), build
 
 
 def test_driver_floors_are_never_above_the_driver_a_toolkit_came_with(real: Matrix) -> None:
-    for toolkit in real.toolkits.values():
+    for toolkit in some(real.toolkits.values()):
         if toolkit.version >= Version("11.1"):  # 11.0 came with a driver below the floor that its family later promised
             assert all(
                 floor <= toolkit.driver[system]
@@ -367,7 +368,7 @@ def test_driver_floors_are_never_above_the_driver_a_toolkit_came_with(real: Matr
 
 def test_a_newer_toolkit_never_asks_for_an_older_driver(real: Matrix) -> None:
     ordered = sorted(real.toolkits.values(), key=lambda toolkit: toolkit.version)
-    for older, newer in zip(ordered, ordered[1:], strict=False):
+    for older, newer in some(zip(ordered, ordered[1:], strict=False)):
         if "linux" in newer.driver:
             assert older.driver["linux"] <= newer.driver["linux"]
         assert older.capabilities[0] <= newer.capabilities[0]
@@ -384,5 +385,5 @@ def test_a_cpu_target_never_promises_cuda_and_a_cuda_target_promises_its_own(rea
     def promised(target: Target) -> set[str | None]:
         return {target.virtual[platform].get("__cuda") for platform in target.platforms}
 
-    for target in real.targets.values():
+    for target in some(real.targets.values()):
         assert promised(target) == {str(target.cuda) if target.cuda else None}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import some
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.small import PROJECT, examples, project_of, small_matrix
@@ -111,7 +112,7 @@ def test_what_yaml_reads_back_is_what_was_decided(name: str, target: str) -> Non
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_no_spec_stands_twice(name: str) -> None:
-    for one in resolve(small_matrix(), project_of(TEXTS[name])):
+    for one in some(resolve(small_matrix(), project_of(TEXTS[name]))):
         specs = [spec for group in groups(one) for spec in group.specs]
         assert len(specs) == len(set(specs))
         written = [
@@ -282,11 +283,11 @@ TEN = "{% set a = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] %}"
 )
 def test_a_template_that_would_run_for_ever_or_fail_is_an_error_at_its_line(tmp_path: Path, attack: str) -> None:
     """Soon, and by its own line."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     message = refusal(tmp_path, f"name: x\n{attack}\n")
     assert message.startswith("templates/environment.yml.j2:")
     assert "object at 0x" not in message
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_a_template_may_do_all_of_this(tmp_path: Path) -> None:

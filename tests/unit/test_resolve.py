@@ -164,14 +164,22 @@ def test_a_target_that_cannot_share_a_version_says_so_and_why(real: Matrix, targ
     assert [r.warnings for r in free] == [()] * len(free)
 
 
-@examples(150)
-@given(worlds())
-def test_no_target_differs_from_the_reference_without_a_warning(world: tuple[Matrix, Project]) -> None:
-    resolutions = _resolved(*world)
-    for resolution in resolutions if world[1].align else ():
-        reference = next((row for row in resolutions if row.target.cuda is None), resolutions[0])
-        differing = [name for name, one in chosen([resolution])[resolution.target.name].items() if one != version(reference, name)]
-        assert [warning.text.split(" ")[0] for warning in resolution.warnings if "(align: true)" in warning.text] == differing
+def test_no_target_differs_from_the_reference_without_a_warning() -> None:
+    seen: Counter[bool] = Counter()
+
+    @examples(150)
+    @given(worlds())
+    def law(world: tuple[Matrix, Project]) -> None:
+        resolutions = _resolved(*world)
+        for resolution in resolutions if world[1].align else ():
+            reference = next((row for row in resolutions if row.target.cuda is None), resolutions[0])
+            own = chosen([resolution])[resolution.target.name].items()
+            differing = [name for name, one in own if one != version(reference, name)]
+            assert [warning.text.split(" ")[0] for warning in resolution.warnings if "(align: true)" in warning.text] == differing
+            seen[bool(differing)] += 1
+
+    law()
+    assert seen[True] >= 1 and seen[False] >= 5
 
 
 def test_a_driver_between_floor_and_toolkit_is_allowed_and_warned_of(real: Matrix) -> None:
@@ -213,32 +221,44 @@ _TOGETHER = st.sampled_from(list(combinations(PLATFORMS, 2)))
 _SOME_PYTHON = st.sampled_from(["", "==3.8.*", "==3.10.*", "==3.12.*", "==3.13.*"])
 
 
-@examples(120, least=60)
-@given(st.data(), _TOGETHER, _SOME_PYTHON)
-def test_the_reason_for_a_dropped_platform_of_the_real_facts_names_that_platform(
-    real: Matrix, data: st.DataObject, platforms: tuple[str, str], python: str
-) -> None:
+def test_the_reason_for_a_dropped_platform_of_the_real_facts_names_that_platform(real: Matrix) -> None:
     """So it is for the framework of any matrix, from any release on, in any target."""
-    framework = data.draw(st.sampled_from(sorted(real.frameworks)))
-    releases = [str(release.version) for release in real.frameworks[framework].releases]
-    oldest, target = data.draw(st.sampled_from(releases)), data.draw(st.sampled_from(sorted(real.targets)))
-    text = project_text(f"{{{framework}: '>={oldest}'}}", target, platforms=", ".join(platforms), python=python or "*")
-    for resolution in _resolved(real, project_of(text, real)):
-        assert all(_platforms_in(row.because.text) == {row.platform} for row in resolution.dropped), resolution.dropped
+    seen: Counter[str] = Counter()
+
+    @examples(120, least=60)
+    @given(st.data(), _TOGETHER, _SOME_PYTHON)
+    def law(data: st.DataObject, platforms: tuple[str, str], python: str) -> None:
+        framework = data.draw(st.sampled_from(sorted(real.frameworks)))
+        releases = [str(release.version) for release in real.frameworks[framework].releases]
+        oldest, target = data.draw(st.sampled_from(releases)), data.draw(st.sampled_from(sorted(real.targets)))
+        text = project_text(f"{{{framework}: '>={oldest}'}}", target, platforms=", ".join(platforms), python=python or "*")
+        for row in (row for resolution in _resolved(real, project_of(text, real)) for row in resolution.dropped):
+            assert _platforms_in(row.because.text) == {row.platform}, row
+            seen["dropped"] += 1
+
+    law()
+    assert seen["dropped"] >= 5
 
 
-@examples(200)
-@given(worlds(), st.sets(st.tuples(st.sampled_from(["1.0", "2.0", "3.0", "4.0", "5.0"]), st.sampled_from(PLATFORMS[::4]))))
-def test_what_is_said_of_a_platform_names_no_other(world: tuple[Matrix, Project], lacking: set[tuple[str, str]]) -> None:
+def test_what_is_said_of_a_platform_names_no_other() -> None:
     """Neither the reason for which it was dropped nor an obstacle to a release on it, with an index that lacks some builds."""
+    seen: Counter[str] = Counter()
+    some_builds = st.sets(st.tuples(st.sampled_from(["1.0", "2.0", "3.0", "4.0", "5.0"]), st.sampled_from(PLATFORMS[::4])))
 
-    def held(choice: Choice, _: Target, platform: str) -> frozenset[Version]:
-        return frozenset() if (str(choice.release.version), platform) in lacking else frozenset(PYTHONS)
+    @examples(200)
+    @given(worlds(), some_builds)
+    def law(world: tuple[Matrix, Project], lacking: set[tuple[str, str]]) -> None:
+        def held(choice: Choice, _: Target, platform: str) -> frozenset[Version]:
+            return frozenset() if (str(choice.release.version), platform) in lacking else frozenset(PYTHONS)
 
-    for resolution in _resolved(*world, held):
-        said = [(row.platform, row.because.text) for row in resolution.dropped]
-        said += [(row.platform, row.reason.text) for row in resolution.obstacles if row.platform]
-        assert all(_platforms_in(text) <= {platform} for platform, text in said), said
+        for resolution in _resolved(*world, held):
+            said = [(row.platform, row.because.text) for row in resolution.dropped]
+            said += [(row.platform, row.reason.text) for row in resolution.obstacles if row.platform]
+            assert all(_platforms_in(text) <= {platform} for platform, text in said), said
+            seen["said"] += len(said)
+
+    law()
+    assert seen["said"] >= 5
 
 
 def _resolved(matrix: Matrix, project: Project, availability: Availability = no_index) -> tuple[Resolution, ...]:

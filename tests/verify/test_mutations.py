@@ -54,7 +54,7 @@ MUTATIONS: dict[str, tuple[str, str, Change]] = {
     "an md5 is all that is left": ("c", "weak-hash", each(r"    sha256: .*\n", lambda _: "", 1)),
     "no hash is left": ("c", "no-hash", each(r"  hash:\n(?:    .*\n)+", lambda _: "  hash: {}\n", 1)),
     "a hash is cut": ("c", "no-hash", each(r"(?<=sha256: )[0-9a-f]{64}", lambda found: found[:40], 1)),
-    "a channel is another": ("c", "foreign-channel", each(r"anaconda\.org/conda-forge", lambda _: "anaconda.org/conda-forgery", 1)),
+    "a channel is another": ("c", "undeclared-channel", each(r"anaconda\.org/conda-forge", lambda _: "anaconda.org/conda-forgery", 1)),
     "a password is in a url": ("c", "credentials", each(r"url: https://", lambda found: f"{found}me:secret@", 1)),
     "python is older than packages want": ("c", "unmet-dependency", each(r"^- name: python\n  version: .*", renamed("version: .*", "version: 2.7.18"))),
     "it was edited": ("c", "edited", each(r"  category: main", lambda _: "  category: dev", 1)),

@@ -15,7 +15,7 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix, Platform
 from envgen.model.gpu import Gpu
 
-_DRIVER, _MINOR = re.compile(r"\d+(\.\d+){0,3}"), re.compile(r"\d+\.\d+")
+_DRIVER, _MINOR = re.compile(r"[0-9]+(\.[0-9]+){0,3}"), re.compile(r"[0-9]+\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,71 @@
+"""The entries of a conda-lock.yml: a package from its fields, and a whole list in just conda-lock's own spelling, without YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from envgen.model.facts import Address
+from envgen.model.packages import LockedPackage
+
+NULLS = ("", "~", "null", "Null", "NULL")  # how YAML spells that there is no value
+
+# A package exactly as conda-lock writes it. A scalar is in single quotes, or plain: without ": " and " #" in it.
+_WORD = r"[A-Za-z0-9_./$=<~+(^](?:[ !\"$-9;-~]|:(?=[!-~])|(?<! )#)*(?<! )"
+_SCALAR = rf"(?:{_WORD}|'[ -&(-~]*')"
+_NEEDS = re.compile(rf"    ([A-Za-z0-9_.-]+): ({_SCALAR})\n")
+_ENTRY = re.compile(
+    rf"- name: ({_SCALAR})\n  version: ({_SCALAR})\n  manager: (conda|pip)\n  platform: ({_SCALAR})\n"
+    rf"  dependencies:(?: \{{\}}\n|\n((?:    [A-Za-z0-9_.-]+: {_SCALAR}\n)+))  url: ({_SCALAR})\n"
+    r"  hash:\n(?:    md5: ([0-9a-z]+)\n)?(?:    sha256: ([0-9a-z]+)\n)?  category: ([A-Za-z0-9_.-]+)\n  optional: (?:true|false)\n"
+)
+
+
+def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
+    """The packages of a list in exactly that spelling, each with its category, five times as fast as YAML; else None."""
+    found = []
+    at = 0
+    while at < len(rest):
+        entry = _ENTRY.match(rest, at)
+        if entry is None:
+            return None
+        name, version, manager, platform, needs, url, md5, sha256, category = entry.groups()
+        pairs = _NEEDS.findall(needs or "")
+        wanted = {key: _bare(value) for key, value in pairs}
+        if len(wanted) < len(pairs):  # a repeated key: the other reader says where
+            return None
+        fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
+        hashes = {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value not in NULLS}
+        found.append((package_of(fields, wanted, hashes, Address(shown, line, 3)), category))
+        line += rest.count("\n", at, entry.end())
+        at = entry.end()
+    return found or None
+
+
+def _bare(scalar: str) -> str:
+    return scalar[1:-1] if scalar.startswith("'") else scalar
+
+
+def package_of(
+    fields: tuple[str, str, str, str, str], needs: Mapping[str, str], hashes: Mapping[str, str | None], at: Address
+) -> LockedPackage:
+    """A package from its name, version, manager, platform and URL, what it needs, and its hashes."""
+    name, version, manager, platform, url = fields
+    return LockedPackage(
+        name=name,
+        version=version,
+        build=build_of(url) if manager == "conda" else "",
+        manager="pip" if manager == "pip" else "conda",
+        platform=platform,
+        url=url,
+        md5=hashes.get("md5"),
+        sha256=hashes.get("sha256"),
+        depends=tuple(f"{package} {spec}".rstrip() for package, spec in needs.items()),
+        at=at,
+    )
+
+
+def build_of(url: str) -> str:
+    """The build string in a conda package's url: cuda126_py312_h0_0; "" where the url has none."""
+    parts = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
+    return parts[2] if len(parts) == 3 else ""

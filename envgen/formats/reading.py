@@ -1,0 +1,78 @@
+"""What a path holds, whichever tool wrote it: recognises the format and calls its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from envgen.formats.beside import of_other_run
+from envgen.formats.checked import checked
+from envgen.formats.conda_list import is_export, read_export, read_list_json
+from envgen.formats.conda_lock import is_conda_lock, read_lock
+from envgen.formats.environment_file import is_environment_file, read_environment_file
+from envgen.formats.explicit import is_explicit, read_explicit
+from envgen.formats.installed_files import with_damage
+from envgen.formats.pixi import is_pixi, read_pixi
+from envgen.formats.prefix import read_prefix
+from envgen.formats.pylock import is_pylock, read_pylock
+from envgen.formats.requirements import is_requirements, read_requirements
+from envgen.formats.unreadable import refusal
+from envgen.formats.uv_lock import is_uv_lock, read_uv_lock
+from envgen.model.errors import BadInput
+from envgen.model.packages import Lock
+from envgen.yamlfile.text import text_of
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that a user named, and its text; `shown` is its path in messages."""
+
+    path: Path
+    text: str
+    shown: str
+
+
+_Reader = Callable[[_File], tuple[Lock, ...]]
+
+# The formats, the first that a text looks like counts.
+_FORMATS: tuple[tuple[Callable[[str], bool], _Reader], ...] = (
+    (lambda text: text.lstrip().startswith("["), lambda file: (read_list_json(file.text, file.shown),)),
+    (is_explicit, lambda file: (read_explicit(file.text, file.shown),)),
+    (is_uv_lock, lambda file: read_uv_lock(file.text, file.shown)),
+    (is_pylock, lambda file: read_pylock(file.text, file.shown)),
+    (is_pixi, lambda file: read_pixi(file.path, file.text, file.shown)),
+    (is_conda_lock, lambda file: (_conda_lock(file),)),
+    (is_environment_file, lambda file: (read_environment_file(file.text, file.shown),)),
+    (is_export, lambda file: (read_export(file.text, file.shown),)),
+    (is_requirements, lambda file: read_requirements(file.text, file.shown)),
+)
+
+
+def read_any(path: Path, shown: str, *, hashes: bool = False) -> tuple[Lock, ...]:
+    """The locks at `path`, a file or an installed environment.
+
+    One, or several from a file that holds several environments, or one environment for several platforms with names of their own.
+    The files of an environment are checked by their size, with `hashes` by their content.
+    Raises BadInput, with the line where there is one, for what cannot be read or holds no package.
+    """
+    locks = (with_damage(checked(read_prefix(path, shown)), path, hashes=hashes),) if path.is_dir() else _read(path, shown)
+    if not any(lock.packages for lock in locks):
+        raise BadInput("it holds no packages", where=shown, hint="give a lock or an environment that has some")
+    return locks
+
+
+def _read(path: Path, shown: str) -> tuple[Lock, ...]:
+    file = _File(path, text_of(path, shown, absent="give a lock, a list or an environment's folder"), shown)
+    refused = refusal(path.name, file.text, shown)
+    if refused:
+        raise refused
+    reader = next((reader for looks_like, reader in _FORMATS if looks_like(file.text)), None)
+    if reader is not None:
+        return tuple(map(checked, reader(file)))
+    return (_conda_lock(file),)  # raises an error for every other file
+
+
+def _conda_lock(file: _File) -> Lock:
+    lock = read_lock(file.text, file.shown)
+    return replace(lock, of_other_run=of_other_run(lock, file.text, file.path.parent))

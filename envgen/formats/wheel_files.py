@@ -1,0 +1,71 @@
+"""The files of a Python package in a lock for every platform: which of its wheels goes with one. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import canonicalize_name
+
+from envgen.model.facts import Platform
+from envgen.model.packages import LockedPackage
+
+_FITS = {
+    "linux-64": r"(?:many|musl)?linux.*_x86_64",
+    "linux-aarch64": r"(?:many|musl)?linux.*_aarch64",
+    "win-64": r"win_amd64",
+    "osx-64": r"macosx_.*_(?:x86_64|intel|universal2?|fat.*)",
+    "osx-arm64": r"macosx_.*_(?:arm64|universal2)",
+}
+_OF_PLATFORM = re.compile(r"(?:many|musl)?linux|macosx|win")
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """One file, and its hash in hex, "" where the lock has none."""
+
+    url: str
+    sha256: str
+
+
+def runs_on(wheel: str, platform: Platform) -> bool:
+    """Whether the platform tags of a wheel's file name fit a platform; a platform or a tag that is not known here fits."""
+    fits = _FITS.get(platform)
+    tags = wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
+    told = [tag for tag in tags if _OF_PLATFORM.match(tag)]
+    return fits is None or not told or any(re.fullmatch(fits, tag) for tag in told)
+
+
+def of_python(wheel: str, python: str) -> bool:
+    """Whether the Python tags of a wheel's file name include a Python X.Y."""
+    parts = wheel.removesuffix(".whl").rsplit("-", 3)
+    wanted = f"cp{python.replace('.', '')}"
+    tags = parts[1].split(".") if len(parts) == 4 else []
+    return not tags or wanted in tags or "abi3" in parts[2] or any(tag.startswith("py") for tag in tags)
+
+
+def fitting(wheels: Sequence[PackageFile], others: Iterable[PackageFile], platform: Platform, python: str) -> PackageFile | None:
+    """The wheel that is installed on a platform: of those that fit it the first for this Python, else any; else the source.
+
+    None where there is no such file.
+    """
+    here = [wheel for wheel in wheels if runs_on(file_name(wheel.url), platform)]
+    own = (wheel for wheel in here if of_python(file_name(wheel.url), python))
+    return next(own, None) or next(iter(here), None) or next(iter(others), None)
+
+
+def with_present_needs(packages: Iterable[LockedPackage]) -> tuple[LockedPackage, ...]:
+    """Packages with those dependencies that are there on their platform: some locks do not say on which platforms others apply."""
+    found = tuple(packages)
+    here = {(package.platform, package.name) for package in found}
+    return tuple(
+        replace(package, depends=tuple(need for need in package.depends if (package.platform, canonicalize_name(need)) in here))
+        for package in found
+    )
+
+
+def file_name(url: str) -> str:
+    """The name of the file that a URL or a path is for."""
+    return unquote(urlsplit(url).path).rsplit("/", 1)[-1]

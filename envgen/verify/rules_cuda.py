@@ -1,0 +1,192 @@
+"""The rules about one CUDA, and one source of it: which versions and libraries stand beside each other in an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from packaging.version import Version
+
+from envgen.formats.builds import cuda_of, cudnn_of, libraries_of, version_names_cuda
+from envgen.model.catalogue import named_by, parsed
+from envgen.model.packages import LockedPackage
+from envgen.verify.registry import Case, Violations, rule
+from envgen.verify.rules_builds import said
+
+# --- one CUDA -------------------------------------------------------------------------------------------------------------
+
+
+@rule("other-cuda", "A package that pins the CUDA of the environment pins another one than the target's.")
+def other_cuda(case: Case) -> Violations:
+    """The most binding conda package names just the target's CUDA; the others one of its major, before CUDA 12 of its minor.
+
+    Where nobody says what the lock is meant to be, it is for the CUDA that it names.
+    """
+    wanted = case.claim.cuda
+    if case.claim.kind != "cuda" or wanted is None or len(wanted.release) < 2 or not case.claim.stated:
+        return
+    named = [(package, cuda) for package in case.namers.values() if (cuda := cuda_of(case.catalogue, package))]
+    for place, (package, cuda) in enumerate(named):
+        loose = place > 0 and Version(cuda).major == wanted.major and wanted.major >= 12
+        if cuda != str(wanted) and not loose:
+            yield package, f"CUDA {package.version} in a target for CUDA {wanted}"
+
+
+@rule("two-cuda-majors", "With libraries of two CUDA majors in one process, chance decides which ones are loaded.")
+def two_cuda_majors(case: Case) -> Violations:
+    """What brings shared libraries whose sonames tell the major, and frameworks that load them; of conda and of pip together.
+
+    Headers, tools and metapackages do no harm, nor does what is inside a wheel. The larger group counts as the environment's own.
+    """
+    groups: dict[int, list[LockedPackage]] = {}
+    brought = [(package, cuda) for package, cuda in case.cudas if "" in case.brings(package).values()]
+    loading = [(package, cuda) for package, _, cuda in case.frameworks if not _holds_cuda(case, package)]
+    for package, cuda in (*brought, *loading):
+        if cuda and package.name not in case.overruled:
+            groups.setdefault(Version(cuda).major, []).append(package)
+    for major in sorted(groups, key=lambda major: len(groups[major]))[:-1]:
+        others = [package for other, packages in groups.items() if other != major for package in packages]
+        yield groups[major][0], f"CUDA {major} ({said(groups[major])}) beside {said(others)}"
+
+
+def _holds_cuda(case: Case, package: LockedPackage) -> bool:
+    """Whether the libraries of CUDA are inside a package, under names of its own."""
+    known = case.catalogue.of(package)
+    made = known.made_with(package.version) if known else None
+    return made is not None and made.inside
+
+
+@rule("two-cuda-minors", "Before CUDA 12, libraries of two minor versions do not work together.")
+def two_cuda_minors(case: Case) -> Violations:
+    """What names a minor of CUDA 11 or older. Build strings do not count: conda-forge's for 11.2 also run with newer ones."""
+    naming = {id(package) for package, known in case.known if known.names_cuda}
+    named: dict[str, list[LockedPackage]] = {}
+    for package, cuda in case.cudas:
+        tells = id(package) in naming or (package.manager == "pip" and version_names_cuda(case.catalogue, package))
+        if tells and "." in cuda and Version(cuda).major < 12:
+            named.setdefault(cuda, []).append(package)
+    if len({Version(cuda).major for cuda in named}) == 1 and len(named) > 1:
+        first = min(named, key=Version)
+        yield named[first][0], " beside ".join(f"CUDA {cuda} ({said(named[cuda])})" for cuda in sorted(named, key=Version))
+
+
+@rule("two-cudnn-majors", "A framework links one major of cuDNN, and no other major replaces it.")
+def two_cudnn_majors(case: Case) -> Violations:
+    """Conda's and pip's cuDNN together."""
+    found = {version.major: package for package in case.packages if (version := cudnn_of(case.catalogue, package))}
+    if len(found) > 1:
+        yield found[min(found)], " beside ".join(f"cuDNN {found[major].version}" for major in sorted(found))
+
+
+@rule("cudnn-for-cuda", "This cuDNN was not built for the environment's CUDA.")
+def cudnn_for_cuda(case: Case) -> Violations:
+    """Conda's cuDNN against the majors that conda-forge built it for."""
+    wanted = case.claim.cuda
+    rows = {row.version: row for row in case.matrix.cudnn}
+    for package in case.packages if wanted and case.claim.kind == "cuda" else ():
+        version = cudnn_of(case.catalogue, package)
+        row = rows.get(version) if version and package.manager == "conda" else None
+        if row and wanted and wanted.major not in row.cuda_majors:
+            majors = " and ".join(str(major) for major in sorted(row.cuda_majors))
+            yield package, f"built for CUDA {majors}, in an environment for CUDA {wanted}"
+
+
+@rule("cudnn-for-framework", "The framework was built with a newer cuDNN than the one in the lock.")
+def cudnn_for_framework(case: Case) -> Violations:
+    """What packages were built with, whatever brings cuDNN: it must be of the same major, and not older in major.minor."""
+    here = [(package, version) for package in case.by_name.values() if (version := cudnn_of(case.catalogue, package))]
+    for framework, known in case.known:
+        made = known.made_with(framework.version)
+        wants = made.cudnn if made else None
+        for package, version in here if wants else ():
+            if wants and (version < wants or version.major != wants.major):
+                yield package, f"{framework.name} {framework.version} was built with cuDNN {wants}"
+
+
+@rule("plugin-mismatch", "The framework ignores a CUDA plugin of another version, and runs on the CPU.")
+def plugin_mismatch(case: Case) -> Violations:
+    """A package that must be of the version of another: major.minor.micro are the same."""
+    for package, known in case.known:
+        partner = case.by_name.get((package.manager, known.same_version_as))
+        wanted, version = parsed(partner.version) if partner else None, parsed(package.version)
+        if partner and wanted and version and version.release[:3] != wanted.release[:3]:
+            yield package, f"does not match {partner.name} {wanted}"
+
+
+# --- one source -----------------------------------------------------------------------------------------------------------
+
+
+@rule("framework-twice", "conda and pip both install the framework, and overwrite each other's files.")
+def framework_twice(case: Case) -> Violations:
+    """The pip package is named. Also two wheels that install the same files."""
+    conda = {framework: package for package, framework, _ in case.frameworks if package.manager == "conda"}
+    for package, framework, _ in case.frameworks:
+        if package.manager == "pip" and framework in conda:
+            yield package, f"{framework} from pip and from conda ({said([conda[framework]])})"
+    seen: dict[str, None] = {}
+    for package, known in case.known:
+        other = _with_the_same_files(case, package, known.same_files_as)
+        if other and other.name not in seen:
+            seen[package.name] = None
+            yield package, f"{package.name} and {other.name} {other.version} install the same files and overwrite each other's"
+
+
+def _with_the_same_files(case: Case, package: LockedPackage, names: Iterable[str]) -> LockedPackage | None:
+    """The first other package of its manager that has one of these names, which may hold `*`."""
+    for name in names:
+        near = case.by_name.values() if "*" in name else filter(None, [case.by_name.get((package.manager, name))])
+        for other in near:
+            if other.manager == package.manager and other.name != package.name and named_by((name,), other):
+                return other
+    return None
+
+
+@rule("cuda-libraries-twice", "conda and pip both install a library of CUDA: the order of imports decides which one is loaded.")
+def cuda_libraries_twice(case: Case) -> Violations:
+    """Shared libraries of one soname; tools and headers do no harm."""
+    for package, libraries, others in _twice(case):
+        if not _same_version(package, others):
+            yield package, f"{' and '.join(libraries)} from pip and from conda ({said(others)})"
+
+
+@rule("cuda-library-copied", "conda and pip both install a library of CUDA, in one version: gigabytes twice.", severity="warning")
+def cuda_library_copied(case: Case) -> Violations:
+    """Shared libraries of one soname and one version: whichever is loaded is the right one."""
+    for package, libraries, others in _twice(case):
+        if _same_version(package, others):
+            yield package, f"{' and '.join(libraries)} from pip and from conda ({said(others)})"
+
+
+def _twice(case: Case) -> Iterator[tuple[LockedPackage, list[str], list[LockedPackage]]]:
+    """Each pip package that brings libraries of sonames that conda packages bring, these libraries, and those packages."""
+    conda = {
+        soname: package
+        for package in reversed(case.packages)
+        if package.manager == "conda"
+        for soname in libraries_of(case.catalogue, package).items()
+    }
+    for package in (package for package in case.packages if package.manager == "pip"):
+        both = {soname: conda[soname] for soname in libraries_of(case.catalogue, package).items() if soname in conda}
+        if both:
+            yield package, [library for library, _ in both], list(dict.fromkeys(both.values()))
+
+
+def _same_version(package: LockedPackage, others: Iterable[LockedPackage]) -> bool:
+    version = parsed(package.version)
+    return version is not None and all(parsed(other.version) == version for other in others)
+
+
+@rule(
+    "companion-elsewhere",
+    "A companion that was compiled against another build of its framework may fail at import.",
+    severity="warning",
+)
+def companion_elsewhere(case: Case) -> Violations:
+    """Wheels of companions beside conda's framework, and the reverse."""
+    hosts: dict[str, dict[str, LockedPackage]] = {}
+    for other, framework, _ in case.frameworks:
+        hosts.setdefault(framework, {})[other.manager] = other
+    for package, known in case.known:
+        of_it = hosts.get(known.framework, {})
+        if known.linked and of_it and package.manager not in of_it:
+            other = next(iter(of_it.values()))
+            yield package, f"from {package.manager}, and {other.name} {other.version} from {other.manager}"

@@ -1,0 +1,407 @@
+"""Which mutants of the core do the tests notice? `make mutants`.
+
+The tests are collected once, in one process. For each mutant that process forks; the fork puts the changed code into the function
+and runs the tests that call it, the quick ones first, until one fails. A run of the command line in a test is a fork of that
+fork, so it is changed, too. What a test does in a new interpreter is not.
+
+Which test calls which function is found out first, once for each file of tests. Both are written down as they come, in
+`.mutants/`: a run that was ended goes on where it was, and a mutant is tried again once its function or its tests have changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import gc
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, NoReturn
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+KEPT = REPO / ".mutants"
+sys.path[:0] = [str(REPO), str(HERE.parent)]
+
+from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
+
+# The core: what decides, what judges, and what says why.
+CORE = (
+    *("resolver", "verify", "formats"),
+    *(
+        "lock/align",
+        "lock/changes",
+        "lock/check",
+        "lock/choose",
+        "lock/decide",
+        "lock/find_records",
+        "lock/inputs",
+        "lock/keep_records",
+    ),
+    *(
+        "lock/kept",
+        "lock/lock_text",
+        "lock/locked",
+        "lock/moved",
+        "lock/needs",
+        "lock/pin",
+        "lock/pipeline",
+        "lock/plan",
+        "lock/render",
+    ),
+    *("lock/smallest", "lock/solving", "lock/stages", "lock/stale", "lock/write"),
+    *(
+        "machine/fit",
+        "install/judge",
+        "install/condition",
+        "install/messages",
+        "install/plan",
+        "probe/rules_answer",
+        "probe/rules_no_gpu",
+    ),
+)
+TESTS = ("tests/unit", "tests/verify", "tests/system")
+Place = tuple[str, str, int]  # of a function: its file below the root, its qualified name, its first line
+Functions = dict[Place, list[FunctionType]]
+
+
+def modules(named: Iterable[str]) -> list[str]:
+    """The files of the named modules and packages, below the root."""
+    found = []
+    for name in named:
+        path = REPO / "envgen" / name
+        paths = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        found += [str(row.relative_to(REPO)) for row in paths if row.name != "__init__.py"]
+    return found
+
+
+# --- processes ------------------------------------------------------------------------------------------------------------
+
+
+def forked(work: Callable[[], Any], seconds: float) -> Any:
+    """What work returns in a process of its own, or None if that takes too long or dies."""
+    folder = Path(tempfile.mkdtemp(prefix="mutant-"))
+    answer = folder / "answer"
+    pid = os.fork()
+    if pid == 0:
+        _alone(work, folder, answer)
+    end = time.monotonic() + seconds
+    while not os.waitpid(pid, os.WNOHANG)[0]:
+        if time.monotonic() > end:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            break
+        time.sleep(0.01)
+    try:
+        os.killpg(pid, signal.SIGKILL)  # what it left running
+    except ProcessLookupError:
+        pass
+    said = json.loads(answer.read_text()) if answer.exists() else None
+    shutil.rmtree(folder, ignore_errors=True)
+    return said
+
+
+def _alone(work: Callable[[], Any], folder: Path, answer: Path) -> NoReturn:
+    """Do it in a process group, with a folder and a cache of its own, saying nothing."""
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        (folder / "tmp").mkdir()
+        os.environ["ENVGEN_CACHE"] = str(folder / "cache")
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nowhere, number)
+        said = json.dumps(work())
+        written = answer.with_name("writing")
+        written.write_text(said)
+        written.rename(answer)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+# --- tests ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tests:
+    """The tests of a session of pytest, to be run in forks of it."""
+
+    session: pytest.Session
+    failed: list[str] = field(default_factory=list)
+
+    def files(self) -> dict[str, list[pytest.Item]]:
+        """The tests of each file."""
+        found: dict[str, list[pytest.Item]] = defaultdict(list)
+        for item in self.session.items:
+            found[str(item.path.relative_to(REPO))].append(item)
+        return found
+
+    def run(self, items: list[pytest.Item], before: Callable[[pytest.Item], None], stop: bool) -> Iterator[tuple[str, float, bool]]:
+        """Run tests: each with the seconds that it took and whether it passed."""
+        self.session.config._tmp_path_factory._basetemp = None
+        self.session.config._tmp_path_factory._given_basetemp = Path(tempfile.mkdtemp()) / "tests"
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            before(item)
+            begun, self.failed = time.monotonic(), []
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            yield item.nodeid, time.monotonic() - begun, not self.failed
+            if stop and self.failed:
+                return
+
+
+def in_forks() -> None:
+    """Have the tests run the command line in forks of this process, where its code is the changed one."""
+    from system import forks
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        ours.close()
+        _serve(theirs, forks)
+    theirs.close()
+    forks._server = lambda *_: ours
+
+
+def _serve(requests: socket.socket, forks: Any) -> NoReturn:
+    """As `forks.serve`, in a process that has its imports done already."""
+    signal.signal(signal.SIGCHLD, forks._reap)
+    while True:
+        request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
+        if not request:
+            os._exit(0)
+        if os.fork() == 0:
+            requests.close()
+            forks._answer(*json.loads(request), *fds)
+        for fd in fds:
+            os.close(fd)
+
+
+# --- which test calls which function --------------------------------------------------------------------------------------
+
+
+class Calls:
+    """The functions of the core that are called, by this process and its forks, written down for each test.
+
+    A function tells of its first call in a test, then its own code is put back, so that the tests take as long as ever.
+    """
+
+    def __init__(self, functions: Functions, core: Iterable[str], folder: Path) -> None:
+        self.folder, self.told = folder, os.open(folder / "test", os.O_RDWR | os.O_CREAT)
+        self.own = {key: (rows, rows[0].__code__) for key, rows in functions.items() if key[0] in core}
+        self.telling: dict[Place, CodeType] = {}
+        for module in core:
+            made = telling((REPO / module).read_text(encoding="utf-8"), str(REPO / module), "_a_test_calls")
+            self.telling |= {(module, *key): code for key, code in made.items() if (module, *key) in self.own}
+        builtins._a_test_calls = self.called
+
+    def start(self, number: int) -> None:
+        """From here on it is this test; a fork that was there before reads the number, too."""
+        os.pwrite(self.told, b"%8d" % number, 0)
+        for key, code in self.telling.items():
+            for function in self.own[key][0]:
+                function.__code__ = code
+
+    def called(self, path: str, qualname: str, first: int) -> None:
+        key = (os.path.relpath(path, REPO), qualname, first)
+        rows, code = self.own[key]
+        for function in rows:
+            function.__code__ = code
+        with open(self.folder / os.pread(self.told, 8, 0).decode().strip(), "a", encoding="utf-8") as file:
+            file.write(json.dumps(key[:2]) + "\n")
+
+
+def calls_of(tests: Tests, items: list[pytest.Item], functions: Functions, core: Iterable[str]) -> list[Any]:
+    """Run tests: the name of each, its seconds, whether it passed, and which functions it calls."""
+    folder = Path(tempfile.mkdtemp())
+    calls, numbers = Calls(functions, core, folder), {item.nodeid: number for number, item in enumerate(items)}
+    calls.start(0)
+    in_forks()
+    found = []
+    for nodeid, seconds, passed in tests.run(items, lambda item: calls.start(numbers[item.nodeid]), stop=False):
+        path = folder / str(numbers[nodeid])
+        lines = set(path.read_text().splitlines()) if path.exists() else set()
+        found.append((nodeid, seconds, passed, [json.loads(line) for line in sorted(lines)]))
+    return found
+
+
+def all_calls(tests: Tests, functions: Functions, core: Iterable[str], say: Callable[[str], None]) -> dict[str, list[Any]]:
+    """The calls of each file of tests; asked anew for files that have changed."""
+    path = KEPT / "calls.json"
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    files = tests.files()
+    digests = {name: hashlib.sha256((REPO / name).read_bytes()).hexdigest() for name in files}  # before any is edited
+    for name, items in files.items():
+        digest = f"{digests[name]}-{len(items)}"
+        if kept.get(name, {}).get("digest") != digest:
+            begun = time.monotonic()
+            rows = forked(lambda items=items: calls_of(tests, items, functions, core), 1200) or []
+            wrong = sum(not row[2] for row in rows)
+            say(f"{name}: {len(rows)} of {len(items)} tests, {wrong} fail here, {time.monotonic() - begun:.0f} s")
+            kept[name] = {"digest": digest, "tests": rows}
+            path.write_text(json.dumps(kept))
+    return {name: kept[name]["tests"] for name in tests.files()}
+
+
+# --- mutants --------------------------------------------------------------------------------------------------------------
+
+
+def live() -> Functions:
+    """The functions that are there, by their file, qualified name and first line."""
+    known: dict[CodeType, Place] = {}
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None) or ""
+        if path.startswith(str(REPO / "envgen")) and path.endswith(".py"):
+            name = str(Path(path).relative_to(REPO))
+            compiled = compile(Path(path).read_text(encoding="utf-8"), path, "exec", dont_inherit=True)
+            known |= {code: (name, qualname, line) for (qualname, line), code in codes(compiled)}
+    found: Functions = defaultdict(list)
+    for row in gc.get_objects():
+        if isinstance(row, FunctionType) and row.__code__ in known:
+            found[known[row.__code__]].append(row)
+    return found
+
+
+def put(mutant: Mutant, module: str, functions: Functions) -> None:
+    """Change the code of a function in this process."""
+    code = code_of((REPO / module).read_text(encoding="utf-8"), str(REPO / module), mutant)
+    for function in functions[module, mutant.function, mutant.first]:
+        function.__code__ = code
+
+
+def tried(tests: Tests, mutant: Mutant, module: str, functions: Any, chosen: list[pytest.Item]) -> str:
+    """Which test notices a mutant; empty if none does."""
+    put(mutant, module, functions)
+    in_forks()
+    for nodeid, _, passed in tests.run(chosen, lambda _: None, stop=True):
+        if not passed:
+            return nodeid
+    return ""
+
+
+def chosen(tests: Tests, calls: dict[str, list[Any]], key: list[str], budget: float) -> tuple[list[pytest.Item], float]:
+    """The tests that call a function, file by file, the cheap files first, as many as fit into so many seconds; and how many those are."""
+    items = {item.nodeid: item for item in tests.session.items}
+    files = []
+    for rows in calls.values():
+        mine = sorted((seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys and nodeid in items)
+        if mine:
+            files.append((min(seconds for seconds, _ in mine) + sum(seconds for seconds, _ in mine) / 20, mine))
+    found: list[pytest.Item] = []
+    spent = 0.0
+    for _, mine in sorted(files, key=lambda row: row[0]):
+        for seconds, nodeid in mine:
+            if spent + seconds <= budget or not found:
+                found.append(items[nodeid])
+                spent += seconds
+    return found, spent
+
+
+class Mutants:
+    """What pytest runs instead of its tests."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self.tests: Tests | None = None
+
+    def say(self, text: str) -> None:
+        print(text, file=self.out, flush=True)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and self.tests:
+            self.tests.failed.append(report.nodeid)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.tests = Tests(session)
+        functions = live()
+        core = set(modules(CORE)) | set(self.wanted())
+        calls = all_calls(self.tests, functions, core, self.say)
+        for module in self.wanted():
+            self.judge(module, functions, calls)
+        self.report()
+        return True
+
+    def wanted(self) -> list[str]:
+        return modules(self.options.modules or CORE)
+
+    def judge(self, module: str, functions: Any, calls: dict[str, list[Any]]) -> None:
+        """Try the mutants of a module that were not tried yet."""
+        kept = results()
+        for mutant in sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed):
+            before = kept.get(mutant.key)
+            if before and (before["by"] or not self.options.survivors) and not before.get("again"):
+                continue
+            assert self.tests
+            begun = time.monotonic()
+            items, spent = chosen(self.tests, calls, [module, mutant.function], self.options.budget)
+            limit = 30 + 6 * spent
+            by = forked(lambda m=mutant, i=items: tried(self.tests, m, module, functions, i), limit) if items else ""
+            by = "it never ended" if by is None else by
+            row = {
+                "key": mutant.key,
+                "module": module,
+                "line": mutant.line,
+                "by": by,
+                "tests": len(items),
+                "seconds": round(time.monotonic() - begun, 1),
+            }
+            row |= {"function": mutant.function, "change": f"{mutant.before} -> {mutant.after}"}
+            with (KEPT / "results.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            if not by:
+                self.say(
+                    f"survived {module}:{mutant.line} {mutant.function}: {row['change']}  ({len(items)} tests, {row['seconds']} s)"
+                )
+
+    def report(self) -> None:
+        """Killed of tried, module by module."""
+        kept, all_killed, all_tried = results(), 0, 0
+        for module in self.wanted():
+            drawn = sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed)
+            rows = [kept[mutant.key] for mutant in drawn if mutant.key in kept]
+            killed = sum(bool(row["by"]) for row in rows)
+            all_killed, all_tried = all_killed + killed, all_tried + len(rows)
+            self.say(f"{module:40} {killed:3} of {len(rows):3} killed {100 * killed // max(len(rows), 1):4} %")
+        self.say(f"{'together':40} {all_killed:3} of {all_tried:3} killed {100 * all_killed // max(all_tried, 1):4} %")
+
+
+def results() -> dict[str, dict[str, Any]]:
+    """What is known of each mutant: the last word counts."""
+    path = KEPT / "results.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {row["key"]: row for row in map(json.loads, lines)}
+
+
+def main() -> int:
+    """Options in, pytest's status out."""
+    parser = argparse.ArgumentParser(description="Mutants of the core: which of them do the tests notice?")
+    parser.add_argument("modules", nargs="*", help="such as resolver or lock/plan; the whole core by default")
+    parser.add_argument("--number", type=int, default=25, help="mutants of a module (25)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--budget", type=float, default=10, help="seconds of tests for a mutant (10)")
+    parser.add_argument("--survivors", action="store_true", help="try those again that survived")
+    parser.add_argument("--tests", nargs="*", default=TESTS)
+    options = parser.parse_args()
+    os.environ.setdefault("ENVGEN_EXAMPLES", "0.2")
+    KEPT.mkdir(exist_ok=True)
+    words = ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-W", "ignore", *options.tests]
+    os.chdir(REPO)
+    return int(pytest.main(words, plugins=[Mutants(options)]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
