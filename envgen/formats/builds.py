@@ -36,12 +36,6 @@ _HOLES = {
 # --- a build string -------------------------------------------------------------------------------------------------------
 
 
-def build_of(url: str) -> str:
-    """The build string in a conda package's url: cuda126_py312_h0_0; "" where the url has none."""
-    parts = url.rsplit("/", 1)[-1].removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
-    return parts[2] if len(parts) == 3 else ""
-
-
 def dotted(digits: str) -> str:
     """The version in digits of a build string: 126 is 12.6, 118 is 11.8, 92 is 9.2, 10.0.130 is 10.0; 12 and 11.6 stay."""
     if "." in digits:
