@@ -14,7 +14,8 @@ from functools import cache, cached_property
 from rattler import RepoDataRecord
 
 from envgen.channels.channel import locate
-from envgen.channels.index import AllowedVersions, Index
+from envgen.channels.counted import AllowedVersions
+from envgen.channels.index import Index
 from envgen.channels.query import match_spec, name_of
 from envgen.model.packages import SolveRequest
 

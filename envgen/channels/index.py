@@ -6,7 +6,7 @@ URLs are canonical throughout: a mirror or a folder is a way to read a channel, 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -15,6 +15,7 @@ from rattler import Channel, Gateway, RepoDataRecord, SparseRepoData
 
 from envgen.channels.cache import unpacked
 from envgen.channels.channel import ChannelLocation, locate
+from envgen.channels.counted import Counted
 from envgen.channels.limits import limits
 from envgen.channels.live import LiveIndex
 from envgen.channels.mirrors import notes
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from envgen.model.withdrawn import Withdrawals
 
 Result = TypeVar("Result")
-
-
-AllowedVersions = Mapping[str, frozenset[str]]
-"""Package -> the versions that are allowed."""
 
 
 class Index(Protocol):
@@ -66,8 +63,8 @@ class Index(Protocol):
     async def watched(self, work: Awaitable[Result], channels: Sequence[ChannelLocation]) -> Result:
         """The result of work that reads `sources`. Raises NoSolution where a server is silent or sends too much."""
 
-    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
-        """The same for a request that allows only some versions of many packages; other records may be missing."""
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, counted: Counted) -> list[Any]:
+        """The same for a request for which not all records count; those that it rules out itself may be missing."""
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
         """Every package name; empty where listing them is expensive."""
@@ -151,8 +148,8 @@ class FolderIndex:
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [source for channel in channels for source in self._sources_of(channel, platform)]
 
-    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, versions: AllowedVersions) -> list[Any]:
-        return [_Offered(self, channel, versions) for channel in channels]
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, counted: Counted) -> list[Any]:
+        return [_Offered(self, channel, counted) for channel in channels]
 
     def _sources_of(self, channel: ChannelLocation, platform: Platform) -> list[Any]:
         """The files of a channel, which rattler reads itself; or, where they hold withdrawn builds, their records without these."""
@@ -193,23 +190,17 @@ class FolderIndex:
 
 
 class _Offered:
-    """A channel of a folder as rattler's solver reads it, record by record, without withdrawn builds.
+    """A channel of a folder as rattler's solver reads it, record by record: what counts, without withdrawn builds."""
 
-    Of the packages in `versions` it has only these, and one record where it has none of them: the channel still has the package.
-    """
-
-    def __init__(self, index: FolderIndex, channel: ChannelLocation, versions: AllowedVersions | None = None) -> None:
-        self._index, self._channel, self._versions = index, channel, versions or {}
+    def __init__(self, index: FolderIndex, channel: ChannelLocation, counted: Counted | None = None) -> None:
+        self._index, self._channel, self._counted = index, channel, counted or Counted()
         self._records: dict[tuple[str, str], list[RepoDataRecord]] = {}  # rattler keeps none, and every solve asks for the same
 
     async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
         """The records of a package in one subdir."""
         key = (str(platform), name.normalized)
         if key not in self._records:
-            records = list(self._index.kept_in_memory(self._channel, *key))
-            some = self._versions.get(name.normalized)
-            fitting = [record for record in records if str(record.version) in some] if some else records
-            self._records[key] = fitting or records[:1]
+            self._records[key] = self._counted.among(self._index.kept_in_memory(self._channel, *key))
         return self._records[key]
 
     def package_names(self, platform: Subdir) -> list[str]:

@@ -9,8 +9,9 @@ from packaging.version import Version
 from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, VersionWithSource
 
 from envgen.channels.channel import locate
+from envgen.channels.counted import build_name, old_enough
 from envgen.channels.index import Index
-from envgen.channels.query import match_spec, matching_records, name_of, old_enough, runs_on
+from envgen.channels.query import match_spec, matching_records, name_of, runs_on
 from envgen.model.packages import Record, SolveRequest
 
 OfferedRecords = Mapping[str, RepoDataRecord]
@@ -31,7 +32,7 @@ def exactly(url: str) -> str:
 
 
 def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecord]:
-    """Package -> its record, for what the request is to keep and the index still offers as of the request's date."""
+    """Package -> its record, for what the request is to keep and the index still offers as of the request's dates."""
     places = {place.canonical: place for place in map(locate, request.channels)}
     wanted: dict[str, list[str]] = {}
     for url in request.kept:
@@ -43,9 +44,13 @@ def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecor
             index.fetch(names, places[channel], request.platform)
             for name, place in names.items():
                 rows = index.records(name, places[channel], request.platform)
-                there = (row for row in rows if [row.subdir, row.file_name] == place and old_enough(row, request.exclude_newer))
+                there = (row for row in rows if [row.subdir, row.file_name] == place and _counts(row, request))
                 found.update((name, row) for row in there)
     return found
+
+
+def _counts(record: RepoDataRecord, request: SolveRequest) -> bool:
+    return old_enough(record, request.exclude_newer) and build_name(record) not in request.wrong
 
 
 def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords, index: Index) -> bool:
@@ -124,7 +129,7 @@ def because_not_version(
 
 
 def offered_versions(index: Index, request: SolveRequest, name: str, python: str) -> frozenset[str]:
-    """The versions of a package that a request allows and a channel has for its platform, its date and a Python."""
+    """The versions of a package that a request allows and a channel has for its platform, its dates and a Python."""
     return frozenset(str(row.version) for row in _offered(index, request, name, python))
 
 
@@ -144,9 +149,7 @@ def _offered(index: Index, request: SolveRequest, name: str, python: str) -> lis
     return [
         row
         for row in matching_records(index, name, request.channels, request.platform)
-        if old_enough(row, request.exclude_newer)
-        and (minor is None or runs_on(row, minor))
-        and all(spec.matches(row) for spec in own)
+        if _counts(row, request) and (minor is None or runs_on(row, minor)) and all(spec.matches(row) for spec in own)
     ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rattler import Channel, Gateway, RepoDataRecord
 from rattler.exceptions import GatewayError
@@ -13,11 +13,15 @@ from rattler.exceptions import GatewayError
 from envgen.cache import cache_folder
 from envgen.channels.channel import ChannelLocation, redacted
 from envgen.channels.client import client, host
+from envgen.channels.counted import Counted
 from envgen.channels.limits import Limits
 from envgen.channels.relations import ChannelRelations
 from envgen.channels.watch import IndexArrivals, Say, Unreachable, watched
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
+
+if TYPE_CHECKING:
+    from rattler import PackageName, Subdir
 
 Result = TypeVar("Result")
 _FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded|Read-only file system|Permission denied")
@@ -52,24 +56,27 @@ class LiveIndex:
                 found[record.name.normalized].append(record)
             self._records.update({(channel.url, platform, name): rows for name, rows in found.items()})
 
-    async def _query(self, names: Sequence[str], channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
+    async def query(self, names: Sequence[str], channel: ChannelLocation, subdirs: Sequence[str]) -> Sequence[RepoDataRecord]:
+        """The records of some packages in some subdirs. Raises GatewayError."""
         gateway = self.gateway or Gateway()
+        found = await gateway.query(
+            [Channel(channel.url)],
+            list(subdirs),  # type: ignore[arg-type]
+            list(names),
+            recursive=False,
+            channel_relations="disabled",  # a project lists its channels itself, see docs/channels.md
+        )
+        return [record for records in found for record in records]
+
+    async def _query(self, names: Sequence[str], channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         try:
-            query = gateway.query(
-                [Channel(channel.url)],
-                [platform, "noarch"],  # type: ignore[list-item]
-                list(names),
-                recursive=False,
-                channel_relations="disabled",  # a project lists its channels itself, see docs/channels.md
-            )
-            found = await self.watched(query, [channel])
+            return await self.watched(self.query(names, channel, (platform, "noarch")), [channel])
         except Unreachable as error:
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {error.what}", hint=error.hint) from None
         except GatewayError as error:
             if full := _FULL.search(str(error)):
                 raise BadInput(f"the cache cannot be written: {full[0]}", where=self._cache, hint=_FREE) from None
             raise Unreachable(f"channel `{channel.text}` cannot be reached: {redacted(str(error))}") from None
-        return [record for records in found for record in records]
 
     def relations(self, channel: ChannelLocation, platform: Platform) -> list[ChannelRelations]:
         """The relations to other channels that a channel declares for a platform, as it wrote them."""
@@ -91,9 +98,9 @@ class LiveIndex:
     def sources(self, channels: Sequence[ChannelLocation], platform: Platform) -> list[Any]:
         return [Channel(channel.url) for channel in channels]
 
-    def narrowed(
-        self, channels: Sequence[ChannelLocation], platform: Platform, versions: Mapping[str, frozenset[str]]
-    ) -> list[Any]:
+    def narrowed(self, channels: Sequence[ChannelLocation], platform: Platform, counted: Counted) -> list[Any]:
+        if counted.wrong or counted.exclude_newer.dates:
+            return [_Source(self, channel, counted) for channel in channels]
         return self.sources(channels, platform)
 
     def names(self, channel: ChannelLocation, platform: Platform) -> Iterable[str]:
@@ -101,3 +108,18 @@ class LiveIndex:
 
     def withheld(self, name: str, channel: ChannelLocation, platform: Platform) -> Sequence[RepoDataRecord]:
         return ()  # a channel does not offer what it withdrew
+
+
+class _Source:
+    """A live channel as rattler's solver reads it, record by record: what counts. Within a solve, which is watched."""
+
+    def __init__(self, index: LiveIndex, channel: ChannelLocation, counted: Counted) -> None:
+        self._index, self._channel, self._counted = index, channel, counted
+
+    async def fetch_package_records(self, platform: Subdir, name: PackageName) -> list[RepoDataRecord]:
+        """The records of a package in one subdir."""
+        return self._counted.among(await self._index.query([name.normalized], self._channel, [str(platform)]))
+
+    def package_names(self, platform: Subdir) -> list[str]:
+        """Nothing: rattler asks for each package by its name."""
+        return []

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from packaging.version import Version
 from rattler import MatchSpec, RepoDataRecord
 from rattler.exceptions import InvalidMatchSpecError
 
 from envgen.channels.channel import locate
+from envgen.channels.counted import old_enough
 from envgen.channels.index import Index
 from envgen.channels.versions import NEWER, admits
+from envgen.model.dates import NO_LIMIT, ExcludeNewer
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Platform
 
@@ -22,7 +23,7 @@ def available_pythons(
     channels: Sequence[str],
     platform: Platform,
     minors: Iterable[Version],
-    exclude_newer: datetime | None = None,
+    exclude_newer: ExcludeNewer = NO_LIMIT,
 ) -> frozenset[Version]:
     """The Python minors for which the index has a record that matches a spec on a platform, under strict channel priority."""
     matching = [record for record in matching_records(index, text, channels, platform) if old_enough(record, exclude_newer)]
@@ -81,15 +82,6 @@ def plain_spec(text: str) -> tuple[str, bool]:
     spec = match_spec(text)
     words = (name_of(spec), str(spec.version or ("*" if spec.build else "")), str(spec.build or ""))
     return " ".join(filter(None, words)), spec.condition is not None
-
-
-def old_enough(record: RepoDataRecord, exclude_newer: datetime | None) -> bool:
-    """Whether a record was in its channel on a date, as rattler decides it: by when it was indexed, else by when it was built.
-
-    One with neither was not: nothing says so.
-    """
-    made = record.indexed_timestamp or record.timestamp
-    return exclude_newer is None or (made is not None and made <= exclude_newer)
 
 
 def runs_on(record: RepoDataRecord, minor: Version) -> bool:

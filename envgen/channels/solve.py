@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import timezone
+from datetime import datetime, timezone
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -19,9 +19,11 @@ from rattler.package.build_string import BuildString
 from rattler.repo_data.source import RepoDataSource
 
 from envgen.channels.channel import ChannelLocation, locate, redacted
+from envgen.channels.counted import Counted
 from envgen.channels.index import Index
 from envgen.channels.kept import kept_records
 from envgen.channels.query import withdrawn
+from envgen.model.dates import NO_LIMIT, ExcludeNewer
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import Record, Solution, SolveRequest
 
@@ -131,7 +133,7 @@ async def solved_records(
             channel_priority=ChannelPriority.Strict,
             locked_packages=kept,
             timestamp_policy="require-timestamp",
-            exclude_newer=request.exclude_newer and request.exclude_newer.astimezone(timezone.utc),  # rattler drops the zone
+            exclude_newer=_one_date(request.exclude_newer),
             constraints=list(request.constraints),
             channel_relations="disabled",
         )
@@ -151,12 +153,22 @@ async def solved_records(
 
 
 def _sources(index: Index, request: SolveRequest, channels: Sequence[ChannelLocation]) -> list[Any]:
-    """What the solver reads: where the request fixes the versions of many packages, not their other versions."""
+    """What the solver reads: what counts, and where the request fixes the versions of many packages, not their other versions."""
     found = [match for text in request.constraints if (match := _FIXED.fullmatch(text))]
     versions = {match[1]: frozenset(match[2].removeprefix("==").split("|==")) for match in found}
-    return (
-        index.narrowed(channels, request.platform, versions) if len(versions) > _MANY else index.sources(channels, request.platform)
+    counted = Counted(
+        exclude_newer=request.exclude_newer if request.exclude_newer.exceptions else NO_LIMIT,
+        wrong=request.wrong,
+        versions=versions if len(versions) > _MANY else {},
     )
+    whole = counted == Counted()
+    return index.sources(channels, request.platform) if whole else index.narrowed(channels, request.platform, counted)
+
+
+def _one_date(exclude_newer: ExcludeNewer) -> datetime | None:
+    """The date of every package, for rattler, which has only one: None where there is no limit, or `_sources` sees to several."""
+    date = None if exclude_newer.exceptions else exclude_newer.default
+    return date and date.astimezone(timezone.utc)  # rattler drops the zone
 
 
 def _without_repeats(tree: str) -> str:

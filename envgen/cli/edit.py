@@ -26,12 +26,12 @@ target_option = click.option("--target", metavar="TARGET", help="For this target
 def add(context: click.Context, /, project: str, specs: tuple[str, ...], target: str | None, **options: Any) -> None:
     """Add conda specs to the project.yaml of PROJECT, and lock it. A spec of the same package is replaced.
 
-    Nothing is written where there is no solution.
+    Frameworks and their companions go below `frameworks:`. Nothing is written where there is no solution.
     """
 
-    def edited(text: ProjectText, frameworks: frozenset[str]) -> ProjectText:
+    def edited(text: ProjectText) -> ProjectText:
         for spec in specs:
-            text = text.with_spec(spec, frameworks, target)
+            text = text.with_spec(spec, target)
         return text
 
     _edit(context, project, edited, options)
@@ -44,9 +44,9 @@ def add(context: click.Context, /, project: str, specs: tuple[str, ...], target:
 @lock_options
 @click.pass_context
 def remove(context: click.Context, /, project: str, names: tuple[str, ...], target: str | None, **options: Any) -> None:
-    """Remove packages from the project.yaml of PROJECT, and lock it."""
+    """Remove packages, frameworks or companions from the project.yaml of PROJECT, and lock it."""
 
-    def edited(text: ProjectText, _: frozenset[str]) -> ProjectText:
+    def edited(text: ProjectText) -> ProjectText:
         for name in names:
             text = text.without_package(name, target)
         return text
@@ -54,15 +54,13 @@ def remove(context: click.Context, /, project: str, names: tuple[str, ...], targ
     _edit(context, project, edited, options)
 
 
-def _edit(
-    context: click.Context, project: str, edited: Callable[[ProjectText, frozenset[str]], ProjectText], options: dict[str, Any]
-) -> None:
+def _edit(context: click.Context, project: str, edited: Callable[[ProjectText], ProjectText], options: dict[str, Any]) -> None:
     layout, request = requested(context, (project,), (), **options)
     from envgen.matrix.cached import cached_matrix
     from envgen.project.edit import ProjectText
     from envgen.yamlfile.text import text_of
 
     path = layout.known_project(project)
-    old = ProjectText(text_of(path, layout.shown(path), absent="`envgen init` writes one", exact=True), layout.shown(path))
-    new = edited(old, frozenset(cached_matrix(layout).frameworks))
+    text, shown = text_of(path, layout.shown(path), absent="`envgen init` writes one", exact=True), layout.shown(path)
+    new = edited(ProjectText(text, shown, cached_matrix(layout)))
     run(layout, replace(request, edited={project: new.text}), as_json=options["as_json"])

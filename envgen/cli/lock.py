@@ -36,7 +36,9 @@ def lock_options(command: Command) -> Command:
         click.option(
             "--exclude-newer",
             metavar="DATE",
-            help="Use the channels as they were on this date (2026-06-01), in the place of exclude-newer: in project.yaml.",
+            multiple=True,
+            help="Use the channels as they were on this date: 2026-06-01. For a package, numpy=2026-07-01; for a channel, "
+            "'conda-forge::*=none'. May be repeated. Each comes before what exclude-newer: in project.yaml says of the same.",
         ),
         click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing."),
         json_option,
@@ -155,7 +157,7 @@ def requested(
     offline: bool,
     jobs: int | None,
     pin_with: PinWith,
-    exclude_newer: str | None,
+    exclude_newer: tuple[str, ...],
     dry_run: bool,
     as_json: bool,  # noqa: ARG001 - of the options, but not of the request
     root: Path | None,
@@ -173,17 +175,17 @@ def requested(
         jobs=jobs or os.cpu_count() or 1,
         pin_with=pin_with,
         dry_run=dry_run,
-        exclude_newer=_date(exclude_newer) if exclude_newer else None,
+        exclude_newer=dict(map(_date, exclude_newer)),
     )
 
 
-def _date(text: str) -> datetime:
-    """A date or a time as `exclude-newer:` has it: UTC where it names no zone."""
-    from envgen.model.dates import moment
+def _date(text: str) -> tuple[str, datetime | None]:
+    """A date or a time as `exclude-newer:` has it, UTC where it names no zone; and what it is for."""
+    from envgen.model.dates import dated
 
-    found = moment(text)
+    found = dated(text)
     if found is None:
-        raise click.UsageError(f"--exclude-newer: not a date: {text}; for example 2026-06-01")
+        raise click.UsageError(f"--exclude-newer: not a date: {text}; for example 2026-06-01, numpy=2026-07-01 or numpy=none")
     return found
 
 

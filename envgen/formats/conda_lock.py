@@ -34,6 +34,7 @@ _OURS = "restore it with `git checkout -- FILE`, or delete it and run `envgen lo
 _THEIRS = "restore it with `git checkout -- FILE`, or create it again with the tool that made it"
 _KEYS = ("envgen-wanted", "envgen-chosen", "envgen-packages", "envgen-downloads")
 _CELLS, _MOVED, _DROPPED, _DATE = "envgen-cells", "envgen-moved", "envgen-dropped", "envgen-exclude-newer"
+_PIP = "envgen-pip"
 
 
 def metadata(stamp: Stamp) -> dict[str, str]:
@@ -41,7 +42,7 @@ def metadata(stamp: Stamp) -> dict[str, str]:
     chosen = ", ".join(f"{name} {version}" for name, version in stamp.chosen.items())
     sizes = ", ".join(f"{platform} {_size(download)}" for platform, download in stamp.downloads.items())
     more = {
-        _CELLS: ", ".join(f"{platform} {digest}" for platform, digest in stamp.cells.items()),
+        **{key: ", ".join(map(" ".join, digests.items())) for key, digests in ((_CELLS, stamp.cells), (_PIP, stamp.pip))},
         _MOVED: "\n".join(stamp.moved.values()),
         _DROPPED: ", ".join(stamp.dropped),
         _DATE: stamp.exclude_newer,
@@ -104,6 +105,7 @@ def _parsed(custom: Mapping[str, str]) -> Stamp:
         moved=moved,
         dropped=tuple(filter(None, custom.get(_DROPPED, "").split(", "))),
         exclude_newer=custom.get(_DATE, ""),
+        pip=dict(_CELL.findall(custom.get(_PIP, ""))),
     )
 
 

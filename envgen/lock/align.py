@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from envgen.channels.index import AllowedVersions
+from envgen.channels.counted import AllowedVersions
 from envgen.lock.align_cell import LOCKED, CellAligner, OpenCell
 from envgen.lock.choose import Solver
 from envgen.lock.locked import CellName

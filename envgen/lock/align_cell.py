@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from envgen.channels.certain import Refusals
-from envgen.channels.index import AllowedVersions
+from envgen.channels.counted import AllowedVersions
 from envgen.channels.kept import because_not_version, exactly, offered_versions
 from envgen.lock.choose import Solver
 from envgen.lock.hold import PYTHON

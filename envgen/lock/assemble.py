@@ -15,7 +15,6 @@ from envgen.lock.render import digest
 from envgen.lock.unchanged import unchanged_outcome
 from envgen.model.errors import CheckFailed
 from envgen.model.facts import Matrix
-from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import LockedProject, Outcome, PinWith, Solved
@@ -68,10 +67,17 @@ def assembled(
             seconds=seconds,
             notes=(*resolution.moved.values(), *decision.changed[name]),
             changes=found.changes(resolution),
+            locked=_locked(layout, decision.plan, name),
             dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
             differing=tuple(row for row in found.differing if any(cell.startswith(f"{name}/") for cell in row.versions)),
         )
         yield _pin(layout, matrix, item, pin_with)
+
+
+def _locked(layout: Layout, found: Plan, target: str) -> str:
+    """The text of the lock of a target with pip packages, if what it holds is to stay; else ""."""
+    path = layout.target(found.project.name, target) / LOCK
+    return layout.read(path) if found.project.pip and target in found.counting else ""
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
@@ -93,6 +99,7 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
 
     Raises CheckFailed if it is incomplete or breaks a rule.
     """
+    from envgen.lock.wrong import finding_line
     from envgen.verify import check
 
     shown = layout.shown(layout.target(item.resolution.project.name, item.resolution.target.name) / LOCK)
@@ -104,13 +111,8 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
     findings = check.check(read, check.claims_of(item.resolution), matrix)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        lines = "\n".join(_finding_line(finding) for finding in errors)
+        lines = "\n".join(finding_line(finding) for finding in errors)
         what = f"{specs.environment_name(item.resolution)}: the solution does not match its target\n{lines}"
         raise CheckFailed(what, hint="nothing was written; docs/verify.md explains each rule and how to fix it")
     # the resolver has already warned about drivers that cannot run what is compiled at run time
-    return tuple(f"warning: {_finding_line(item).strip()}" for item in findings if item.rule != "run-time-compilation")
-
-
-def _finding_line(found: Finding) -> str:
-    chain = f" (brought by {' > '.join(found.chain)})" if found.chain else ""
-    return f"  {found.rule}: {found.package}{' ' if found.package else ''}({found.platform}): {found.text}{chain}"
+    return tuple(f"warning: {finding_line(item).strip()}" for item in findings if item.rule != "run-time-compilation")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envgen.channels.kept import because, kept_records, split_url
 from envgen.lock.locked import LockedCell
 from envgen.model.changes import CellChanges, MovedPackage, Placed
+from envgen.model.dates import NO_LIMIT
 from envgen.model.packages import Record, Solution, SolveRequest
 
 if TYPE_CHECKING:
@@ -42,11 +43,16 @@ def _moved(url: str, record: Record, why: str) -> MovedPackage:
 
 def _forced(request: SolveRequest, locked: LockedCell, found: Solution, index: Index, names: Collection[str]) -> dict[str, str]:
     """What forced some packages to move."""
-    offered, ever = kept_records(index, request), kept_records(index, replace(request, exclude_newer=None))
+    offered, old = kept_records(index, request), kept_records(index, replace(request, exclude_newer=NO_LIMIT))
+    there = kept_records(index, replace(request, exclude_newer=NO_LIMIT, wrong=frozenset()))
     told = {}
     for name in names:
-        if name not in offered:
-            told[name] = "it is newer than exclude-newer" if name in ever else "the index does not have it any more"
-        else:
+        if name in offered:
             told[name] = because(locked.urls[name], offered[name].depends, request, found.records)
+        elif name in old:
+            told[name] = "it is newer than exclude-newer"
+        else:
+            told[name] = (
+                "`envgen verify` refuses this build in the target" if name in there else "the index does not have it any more"
+            )
     return told

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from envgen.channels.alternatives import AlternativeSpecs, first_solvable
 from envgen.channels.solve import Unsolvable, attempts
 from envgen.lock.kept import NOTHING, Kept
+from envgen.lock.wrong import finding_line
 from envgen.model.errors import EnvgenError
 from envgen.model.packages import Solution, SolveRequest
 from envgen.resolver import specs
@@ -24,28 +25,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envgen.channels.index import Index
+    from envgen.lock.wrong import WrongBuilds
     from envgen.model.facts import Matrix
     from envgen.model.resolution import Resolution
 
 CellRequest = tuple["Resolution", SolveRequest]  # one target on one platform, with what the solver is asked for it
 _Key = tuple[object, ...]
+_INSTEAD = "docs/verify.md explains each rule and how to fix it"
 _FIRST, _GROWTH = 1000, 8  # choices of a cell that the solver is asked about at first; and how many times more each time after
 
 
 class Solver:
-    """The solver over one index. The same request is asked once."""
+    """The solver over one index. The same request is asked once. No solution has a build that is `wrong` in its cell."""
 
-    def __init__(self, index: Index, jobs: int) -> None:
+    def __init__(self, index: Index, jobs: int, wrong: WrongBuilds | None = None) -> None:
         self.index = index
         self._jobs = jobs
+        self._wrong = wrong
         self._found: dict[_Key, Solution | EnvgenError] = {}
         self._first: dict[_Key, int | None] = {}
+        self._strict: dict[_Key, SolveRequest] = {}
 
     def solve(self, requests: Sequence[SolveRequest], done: Callable[[SolveRequest], None] = lambda _: None) -> None:
         """Solve requests at the same time. Raises what is not about their specs: a channel that cannot be reached, bad input."""
         new = {_key(request): request for request in requests if _key(request) not in self._found}
         if new:
             self._found.update(zip(new, attempts(list(new.values()), self.index, self._jobs, done), strict=True))
+        again = {key: stricter for key, request in new.items() if (stricter := self._stricter(request))}
+        self._strict.update(again)
+        if again:
+            self.solve(tuple(again.values()))
+            self._found.update({key: self._without_wrong(new[key]) for key in again})
         for key in map(_key, requests):
             self._answer(key)
 
@@ -60,6 +70,11 @@ class Solver:
             raise found
         return found
 
+    def strict(self, request: SolveRequest) -> SolveRequest:
+        """A request that was solved, with all wrong builds of the packages whose builds were wrong in its solutions."""
+        stricter = self._strict.get(_key(request))
+        return self.strict(stricter) if stricter else request
+
     def first(self, request: SolveRequest, alternatives: Sequence[AlternativeSpecs]) -> int | None:
         """The place of the first alternative with which a request has a solution; None where it has none."""
         key = (*_key(request), tuple(alternatives))
@@ -67,10 +82,29 @@ class Solver:
             self._first[key] = first_solvable(request, alternatives, self.index)
         return self._first[key]
 
+    def _stricter(self, request: SolveRequest) -> SolveRequest | None:
+        """Where the solution of a request has wrong builds, the request with all wrong builds of these packages."""
+        found = self._found[_key(request)]
+        names = self._wrong.among(request, found.records) if self._wrong and isinstance(found, Solution) else ()
+        wrong = self._wrong.offered(request, names, self.index) if self._wrong and names else frozenset()
+        return replace(request, wrong=request.wrong | wrong) if wrong - request.wrong else None
+
+    def _without_wrong(self, request: SolveRequest) -> Solution | Unsolvable:
+        """The solution without wrong builds; where there is none, why not, and what is wrong with the one that there is."""
+        before, found = self._found[_key(request)], self._answer(_key(self._strict[_key(request)]))
+        if isinstance(found, Solution) or not self._wrong or not isinstance(before, Solution):
+            return found
+        lines = [finding_line(row) for row in self._wrong.findings(request, before)]
+        what = "\n".join(
+            (f"{request.environment} on {request.platform}: no solution without a build that `verify` refuses", *lines)
+        )
+        return Unsolvable(what, explanation="\n".join(lines), requests=(request,), hint=_INSTEAD)
+
 
 def _key(request: SolveRequest) -> _Key:
     virtual = tuple(sorted(request.virtual.items()))
-    return request.platform, request.specs, request.channels, virtual, request.constraints, request.exclude_newer, request.kept
+    asked = (request.platform, request.specs, request.channels, virtual, request.constraints, request.exclude_newer, request.kept)
+    return (*asked, request.cuda, request.wrong)
 
 
 def choose(
@@ -105,7 +139,7 @@ def _refused(
 
     Targets share a Python, so the first that the cell can have with this Python is looked for as well.
     """
-    own = refusal_of(resolution)
+    own, request = refusal_of(resolution), solver.strict(request)
     yield own
 
     def later() -> Iterator[TargetChoice]:

@@ -15,18 +15,22 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from envgen.channels.channel import redacted, values_of
 from envgen.channels.limits import limits
 from envgen.channels.query import plain_spec
 from envgen.channels.versions import NEWER
 from envgen.channels.watch import TooLarge, Unreachable, waited
 from envgen.lock.lock_text import LockTexts, dump
+from envgen.lock.pip_pins import kept_pins
 from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Platform
-from envgen.model.layout import SPEC
+from envgen.model.layout import LOCK, SPEC
 from envgen.model.packages import Record, Solution
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Solved
+from envgen.yamlfile.nodes import LOADER
 
 if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
@@ -69,7 +73,8 @@ def lock_texts(name: str, item: Solved, files: Sequence[RenderedFile]) -> LockTe
         (folder / SPEC).write_text(next(file.text for file in files if file.name == SPEC), encoding="utf-8")
         spec = _lock_spec(folder)
         repodata = _virtual_packages(folder, item.resolution.target.virtual)
-        packages = [package for solution in item.solutions for package in _packages(name, spec, solution, repodata)]
+        kept = _kept_pip_packages(item)
+        packages = [package for row in item.solutions for package in _packages(name, spec, row, repodata, kept.get(row.platform))]
         return _texts(spec, repodata, packages)
 
 
@@ -98,7 +103,10 @@ def _virtual_packages(folder: Path, virtual: Mapping[Platform, Mapping[str, str]
     return repodata
 
 
-def _packages(name: str, spec: LockSpecification, solution: Solution, repodata: FakeRepoData) -> Iterable[LockedDependency]:
+def _packages(
+    name: str, spec: LockSpecification, solution: Solution, repodata: FakeRepoData, kept: Sequence[LockedDependency] | None
+) -> Iterable[LockedDependency]:
+    """The packages of one platform, with the pip packages that are `kept`, or solved where there are none."""
     from conda_lock.lockfile import apply_categories
 
     asked = spec.dependencies[solution.platform]
@@ -107,7 +115,9 @@ def _packages(name: str, spec: LockSpecification, solution: Solution, repodata: 
     requested = {dependency.name: dependency for dependency in asked if dependency.manager == "conda"}
     apply_categories(requested=requested, planned=planned, mapping_url="")
     pip = {dependency.name: dependency for dependency in asked if dependency.manager == "pip"}
-    return [*planned.values(), *(_pip_packages(name, spec, solution.platform, planned, pip, repodata) if pip else ())]
+    if pip and kept is None:
+        kept = _pip_packages(name, spec, solution.platform, planned, pip, repodata)
+    return [*planned.values(), *(kept or ())]
 
 
 def _locked(record: Record, platform: Platform, names: Collection[str]) -> LockedDependency:
@@ -157,6 +167,19 @@ def _version_range(specs: tuple[str, ...]) -> str:
     found = [_match_spec(spec) for spec in specs]
     merged = found[0] if len(found) == 1 else type(found[0]).merge(found)[0]
     return "" if merged.version is None else str(merged.version.spec_str)
+
+
+def _kept_pip_packages(item: Solved) -> dict[Platform, list[LockedDependency]]:
+    """The pip packages that stay as they are locked, by platform."""
+    from conda_lock.lockfile.v2prelim.models import LockedDependency
+
+    kept: dict[Platform, list[LockedDependency]] = {platform: [] for platform in kept_pins(item, LOCK)}
+    rows = yaml.load(item.locked, LOADER)["package"] if kept else ()  # noqa: S506 - a safe one
+    for row in rows:
+        if row["manager"] == "pip" and row["platform"] in kept:
+            fields = {key: value for key, value in row.items() if key not in ("category", "optional")}
+            kept[row["platform"]].append(LockedDependency.model_validate({**fields, "categories": {row["category"]}}))
+    return kept
 
 
 def _pip_packages(

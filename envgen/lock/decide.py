@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from envgen.lock.hold import stamped, versions
 from envgen.lock.kept import Kept, kept_of
 from envgen.lock.plan import Plan
 from envgen.lock.stages import Stage, Stages
+from envgen.model.dates import ExcludeNewer
 from envgen.model.errors import NoSolution
 from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.project import Project
@@ -71,8 +71,8 @@ def decide(own: Stages, others: Iterable[Stages], solver: Solver, holdings: Hold
     for other in others:
         found = _decided(other, solver)
         if found:
-            return _with_why(found, _in_the_way(own.whole, solver, holdings))
-    raise _no_solution(own.whole, solver, holdings)
+            return _with_why(found, _in_the_way(own.free, solver, holdings))
+    raise _no_solution(own.free, solver, holdings)
 
 
 def _decided(found: Stages, solver: Solver) -> Decision | None:
@@ -172,7 +172,7 @@ class Holdings:
         spellings = [row for rows in self._matrix.frameworks[framework].providers.values() for row in rows]
         return {spec.rpartition("::")[2].split()[0] for row in spellings for spec in (*row.cpu, *row.cuda)}
 
-    def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: datetime | None) -> frozenset[Version]:
+    def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: ExcludeNewer) -> frozenset[Version]:
         from envgen.channels.query import available_pythons
 
         return available_pythons(self._index, spec, channels, platform, self._matrix.pythons, exclude_newer)

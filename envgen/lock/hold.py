@@ -72,7 +72,7 @@ def held_choices(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) 
 
     Each is a resolution of today: its specs and its reasons are those that the project and the facts have now.
     """
-    allowed = _one_python(project, stamps)
+    allowed = of_one_python(project, stamps)
     found = _replayed(matrix, project, allowed)
     if found is None:
         allowed = {name: stamp for name, stamp in allowed.items() if _replayed(matrix, _only(project, {name}), {name: stamp})}
@@ -80,7 +80,8 @@ def held_choices(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) 
     return {row.target.name: _told(project, row, allowed[row.target.name]) for row in found or () if row.target.name in allowed}
 
 
-def _one_python(project: Project, stamps: Mapping[str, Stamp]) -> dict[str, Stamp]:
+def of_one_python(project: Project, stamps: Mapping[str, Stamp]) -> dict[str, Stamp]:
+    """The stamps with the Python of the first, in the order of the project's targets."""
     named = [row.name for row in project.targets if row.name in stamps]
     python = stamps[named[0]].chosen[PYTHON] if named else ""
     return {name: stamps[name] for name in named if stamps[name].chosen[PYTHON] == python}

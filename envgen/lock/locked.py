@@ -53,13 +53,7 @@ class LockedCells:
     @cached_property
     def cells(self) -> Mapping[CellName, LockedCell]:
         """Every cell of the locks."""
-        urls: dict[CellName, dict[str, str]] = {}
-        for target, path in self._paths.items():
-            if path.is_file():
-                lock = conda_lock.read_lock(self._layout.read(path), self._layout.shown(path))
-                for package in lock.packages:
-                    if package.manager == "conda":
-                        urls.setdefault((target, package.platform), {})[package.name] = package.url
+        urls = self._urls()
         keys = {url: key_of(url) for found in urls.values() for url in found.values()}
         subdirs = {key.rpartition("/")[0] for key in keys.values()}
         recorded = read_recorded(self._layout.index, self._layout.shown(self._layout.index), subdirs)
@@ -68,3 +62,13 @@ class LockedCells:
             name: LockedCell(found, {package: records[url] for package, url in found.items() if url in records})
             for name, found in urls.items()
         }
+
+    def _urls(self) -> Mapping[CellName, Mapping[str, str]]:
+        """The url of each conda package, by cell. Reads every lock whole."""
+        urls: dict[CellName, dict[str, str]] = {}
+        for target, path in self._paths.items():
+            lock = conda_lock.read_lock(self._layout.read(path), self._layout.shown(path)) if path.is_file() else None
+            for package in lock.packages if lock else ():
+                if package.manager == "conda":
+                    urls.setdefault((target, package.platform), {})[package.name] = package.url
+        return urls

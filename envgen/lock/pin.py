@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from envgen.formats import conda_lock as lockfile
 from envgen.formats.conda_specs import NotCovered
 from envgen.lock.hold import stamped
-from envgen.lock.inputs import cell_digest, date_text
+from envgen.lock.inputs import cell_digest
 from envgen.lock.lock_text import LockTexts, dump, head, lock_texts
+from envgen.lock.pip_pins import pip_digests
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK
 from envgen.model.packages import Solution
@@ -40,6 +41,7 @@ def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, pin
     """
     _check_hashes(item.solutions)
     top, body = _texts(name, item, files, pin_with)
+    packages = lockfile.read_lock(dump(top) + body, LOCK).packages if item.resolution.project.pip else ()
     stamp = Stamp(
         wanted=wanted,
         cells={request.platform: cell_digest(request) for request in specs.requests(item.resolution)},
@@ -48,7 +50,8 @@ def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, pin
         downloads=item.downloads,
         moved=item.resolution.moved,
         dropped=item.dropped,
-        exclude_newer=date_text(item.resolution.project.exclude_newer),
+        exclude_newer=str(item.resolution.project.exclude_newer),
+        pip=pip_digests(item, packages),
     )
     metadata = {**top["metadata"], "custom_metadata": lockfile.metadata(stamp)}
     return RenderedFile(LOCK, _COMMENT.format(name=name, lock=LOCK) + dump({**top, "metadata": metadata}) + body)

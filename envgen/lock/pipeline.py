@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from envgen.channels.channel import locate
 from envgen.formats import conda_lock
 from envgen.lock.keep_records import locks_of
 from envgen.lock.plan import MachineTarget, Plan, older_plans, plan
@@ -23,10 +24,12 @@ from envgen.lock.stale import stale_targets
 from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.lock.write import Writer
 from envgen.matrix.cached import cached_matrix
+from envgen.model.dates import ExcludeNewer
 from envgen.model.errors import BadInput, EnvgenError, NoSolution, addressed, closest
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
 from envgen.model.run import Failure, LockedProject, LockRequest, LockRun, Outcome, Reporter, Solved
+from envgen.project.cached import cached_project
 
 if TYPE_CHECKING:
     from envgen.lock.shared_results import SharedResults
@@ -47,6 +50,7 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     """
     names = project_names(layout, request)
     _check_packages(layout, names, request)
+    check_dated_channels(layout, names, request)
     raw = RawInputs(layout, request) if has_shortcut(request) else None
     there = {name: found for name in names if raw and (found := unchanged(raw, name, reporter)) is not None}
     session = _Session(layout, request, reporter, machine_target, raw)
@@ -79,6 +83,18 @@ def _check_packages(layout: Layout, projects: Sequence[str], request: LockReques
     for name in request.packages:
         if name not in known:
             raise BadInput(f"no lock of {', '.join(projects)} has a package `{name}`", hint=closest(name, known))
+
+
+def check_dated_channels(layout: Layout, projects: Sequence[str], request: LockRequest) -> None:
+    """A channel that `--exclude-newer` gives a date must be one of some project."""
+    dated, own = ExcludeNewer(tuple(request.exclude_newer.items())).channels, dict[str, str]()
+    for project in projects if dated else ():
+        with suppress(EnvgenError):  # which is reported when the project is planned
+            own |= {locate(channel).url: channel for channel in cached_project(layout, cached_matrix(layout), project).channels}
+    unknown = next((channel for channel in dated if own and locate(channel).url not in own), None)
+    if unknown:
+        what = f"{', '.join(projects)}: channels: has no `{unknown}`"
+        raise BadInput(what, where="--exclude-newer", hint=closest(unknown, own.values()))
 
 
 def _locked_names(layout: Layout, project: str) -> Iterator[str]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 
 from envgen import targets
+from envgen.channels.channel import locate
 from envgen.formats import conda_lock
 from envgen.lock import render
 from envgen.lock.hold import held_choices
 from envgen.lock.inputs import as_of, cell_digest
 from envgen.lock.locked import CellName, LockedCells
+from envgen.model.dates import ExcludeNewer, of_channel
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
@@ -68,12 +70,22 @@ def plan(
     project = cached_project(
         layout, matrix, name, reporter, afresh=request.update and not request.packages, edited=request.edited.get(name)
     )
-    if request.exclude_newer:
-        project = replace(project, exclude_newer=request.exclude_newer)
+    project = _dated(project, request)
     requested = _requested(layout, project, matrix, request, reporter, machine_target)
     if not requested:
         return None
     return _plan(layout, matrix, project, requested, request)
+
+
+def _dated(project: Project, request: LockRequest) -> Project:
+    """The project with the dates of a run. Those of channels that it does not list are meant for other projects."""
+    if not request.exclude_newer:
+        return project
+    own = {locate(channel).url: of_channel(channel) for channel in project.channels}
+    wanted = ExcludeNewer(tuple(request.exclude_newer.items()))
+    channels = {own[url]: date for channel, date in wanted.channels.items() if (url := locate(channel).url) in own}
+    others = {key: date for key, date in request.exclude_newer.items() if not key or key in wanted.packages}
+    return replace(project, exclude_newer=project.exclude_newer.overridden({**others, **channels}))
 
 
 def older_plans(layout: Layout, matrix: Matrix, request: LockRequest, found: Plan) -> Iterator[Plan]:
@@ -110,7 +122,7 @@ def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str
         name for name, found in held.items() if name not in moving and _is_unchanged(layout, found, counting[name], settled)
     }
     if unchanged != set(requested):
-        settled = {cell for cell in settled if (there := locked.of(cell)) and there.solution(cell[1])}
+        settled = _answered(matrix, asked, settled, locked)
     return Plan(
         project=project,
         requested=requested,
@@ -133,6 +145,16 @@ def _with_any(locked: LockedCells, stamps: Mapping[str, Stamp], packages: frozen
 def _is_settled(stamp: Stamp, request: SolveRequest) -> bool:
     """Whether a lock answers what is asked for a cell."""
     return stamp.cells.get(request.platform) == cell_digest(request) and as_of(stamp.exclude_newer, request.exclude_newer)
+
+
+def _answered(
+    matrix: Matrix, asked: Mapping[CellName, SolveRequest], settled: Collection[CellName], locked: LockedCells
+) -> set[CellName]:
+    """The settled cells whose lock can be written again: all its records are there, and no build is wrong by the facts of today."""
+    from envgen.lock.wrong import WrongBuilds
+
+    wrong, there = WrongBuilds(matrix), {cell: row.solution(cell[1]) for cell in settled if (row := locked.of(cell))}
+    return {cell for cell, found in there.items() if found and not wrong.among(asked[cell], found.records)}
 
 
 def _is_unchanged(layout: Layout, found: Resolution, stamp: Stamp, settled: Collection[CellName]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from envgen.channels.kept import exactly, is_excluded, kept_records, split_url
+from envgen.channels.query import match_spec, name_of
 from envgen.channels.versions import is_older
 from envgen.lock.choose import Solver
 from envgen.lock.locked import LockedCell
@@ -15,6 +17,8 @@ from envgen.model.packages import Solution, SolveRequest
 
 if TYPE_CHECKING:
     from envgen.channels.kept import OfferedRecords
+
+_PACKAGE = re.compile(r"[\s\[=<>!~;].*")  # what follows the name in a dependency
 
 
 def smallest(request: SolveRequest, locked: LockedCell | None, freed: Collection[str], solver: Solver) -> Solution:
@@ -29,7 +33,8 @@ def smallest(request: SolveRequest, locked: LockedCell | None, freed: Collection
     wanted = {**locked.urls, **newest}
     limits = tuple(exactly(url) for _, url in sorted(newest.items()))
     asked = replace(request, kept=tuple(url for _, url in sorted(wanted.items())), constraints=(*request.constraints, *limits))
-    return _Fewest(asked, wanted, solver).solution()
+    found = _found(asked, solver)
+    return _Moves(request=solver.strict(asked), wanted=wanted, solver=solver).fewest(found)
 
 
 def _found(request: SolveRequest, solver: Solver) -> Solution:
@@ -47,41 +52,58 @@ def _newest(request: SolveRequest, locked: LockedCell, freed: Collection[str], s
     return {row.name: row.url for row in scratch if not is_older(row.version, split_url(locked.urls[row.name])[1])}
 
 
-@dataclass(frozen=True)
-class _Fewest:
-    """A request, the url that each package is to have, and the solver."""
+@dataclass(frozen=True, kw_only=True)
+class _Moves:
+    """What moves in the solutions of a request: the packages that do not have the url that they are to have (`wanted`)."""
 
     request: SolveRequest
     wanted: Mapping[str, str]
     solver: Solver
 
-    def solution(self) -> Solution:
-        """Move as few packages as the solver can prove necessary."""
-        found = _found(self.request, self.solver)
-        moved = self._moved(found)
-        if not moved:
-            return found
-        there = self._there
-        stay = {name: record for name, record in there.items() if name not in moved}
-        doubtful = [name for name in moved if name in there and not is_excluded(there[name], self.request, stay, self.solver.index)]
-        self.solver.solve([self._keeping(found, name) for name in doubtful])  # most have no solution, whatever else moves
+    def fewest(self, found: Solution) -> Solution:
+        """A solution with as few moves as the solver can prove necessary, from one in which it prefers what is wanted."""
+        doubtful = self._doubtful(found)
+        self.solver.solve([self._with_one_back(found, name) for name in doubtful])  # most have no solution, whatever else moves
         for name in doubtful:
             if name in self._moved(found):
-                better = self.solver.answer(self._keeping(found, name))
-                found = better if isinstance(better, Solution) else found
+                better = self.solver.answer(self._with_one_back(found, name))
+                found = _only_needed(self.request, better) if isinstance(better, Solution) else found
         return found
 
     @cached_property
     def _there(self) -> OfferedRecords:
+        """What is wanted and the index still offers."""
         return kept_records(self.solver.index, self.request)
 
     def _moved(self, found: Solution) -> list[str]:
         return [record.name for record in found.records if self.wanted.get(record.name, record.url) != record.url]
 
-    def _keeping(self, found: Solution, name: str) -> SolveRequest:
+    def _doubtful(self, found: Solution) -> list[str]:
+        """What moved and may not have had to: there is no quick proof that it could not stay beside what did not move."""
+        moved = self._moved(found)
+        stay = {name: record for name, record in self._there.items() if name not in moved}
+        there = (name for name in moved if name in self._there)
+        return [name for name in there if not is_excluded(self._there[name], self.request, stay, self.solver.index)]
+
+    def _with_one_back(self, found: Solution, name: str) -> SolveRequest:
         """The request with all that did not move as it is, and one package more."""
         moved = self._moved(found)
         fixed = tuple(exactly(self.wanted[other]) for other in sorted(self._there) if other not in moved)
         return replace(
             self.request, specs=(*self.request.specs, exactly(self.wanted[name])), constraints=(*self.request.constraints, *fixed)
         )
+
+
+def _only_needed(request: SolveRequest, found: Solution) -> Solution:
+    """A solution without what is neither requested nor needed by that: a package that is put back may not be needed any more.
+
+    What extras bring (CEP 44) is not among the dependencies of a record: with extras nothing is left out.
+    """
+    depends = {record.name: record.depends for record in found.records}
+    if any("extras" in text for texts in (request.specs, *depends.values()) for text in texts):
+        return found
+    needed = [name_of(match_spec(spec)) for spec in request.specs]
+    for name in needed:  # grows while it is walked
+        others = (_PACKAGE.sub("", text) for text in depends.get(name, ()))
+        needed += [other for other in others if other in depends and other not in needed]
+    return replace(found, records=tuple(record for record in found.records if record.name in needed))

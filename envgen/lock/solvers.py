@@ -10,9 +10,11 @@ from envgen.channels.query import check_own, unknown_packages
 from envgen.lock.choose import Solver
 from envgen.lock.decide import Holdings
 from envgen.lock.plan import Plan
+from envgen.lock.wrong import WrongBuilds
 from envgen.model.errors import BadInput, EnvgenError, NoSolution, addressed
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
+from envgen.model.project import date_key
 from envgen.model.run import LockRequest, Reporter
 
 _RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
@@ -50,7 +52,7 @@ class Solvers:
             index = self._index(found.project.channels, found)
         except EnvgenError as error:
             return error
-        return SolverWithHoldings(Solver(index, self._request.jobs), Holdings(self._matrix, index))
+        return SolverWithHoldings(Solver(index, self._request.jobs, WrongBuilds(self._matrix)), Holdings(self._matrix, index))
 
     def _index(self, channels: Sequence[str], found: Plan) -> Index:
         request, say = self._request, self._reporter.say
@@ -73,6 +75,11 @@ def _check_names(found: Plan, index: Index) -> None:
                 check_own(dependency.spec)
         with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
+            dated = () if index.recorded else resolution.project.exclude_newer.packages
+            undatable = unknown_packages(index, dated, channels, resolution.platforms)
         for name, hint in unknown.items():
             what = f"{index.shown} has no package" if index.recorded else f"no channel of {', '.join(channels)} has a package"
             raise BadInput(f"{what} `{name}`", where=own[name].at, hint=_RECORDED if index.recorded else hint)
+        for name, hint in undatable.items():
+            where = resolution.project.addresses.get(date_key(name)) or "--exclude-newer"
+            raise BadInput(f"no channel of {', '.join(channels)} has a package `{name}`", where=where, hint=hint)

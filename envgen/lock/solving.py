@@ -40,12 +40,16 @@ class SolvedCells:
         """The solutions of one target."""
         return tuple(self.solutions[resolution.target.name, platform] for platform in resolution.platforms)
 
+    def _asked(self, name: CellName) -> SolveRequest:
+        """What was asked for a cell, with the builds that no solution of it may have."""
+        return self.solver.strict(self.requests[name]) if self.solver else self.requests[name]
+
     def changes(self, resolution: Resolution) -> dict[Platform, CellChanges]:
         """What they change in its lock, for the platforms that were locked before."""
         plan, index = self.decision.plan, self.solver.index if self.solver else None
         names = [(resolution.target.name, platform) for platform in resolution.platforms]
         return {
-            name[1]: changes_of(self.requests[name], locked, self.solutions[name], index, plan.freed)
+            name[1]: changes_of(self._asked(name), locked, self.solutions[name], index, plan.freed)
             for name in names
             if (locked := plan.locked.of(name))
         }

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from packaging.version import Version
 
 from envgen.lock.choose import Solver, cells_of, choose
-from envgen.lock.hold import PYTHON, Hold, framework_of, stamped
+from envgen.lock.hold import PYTHON, Hold, framework_of, of_one_python, stamped
 from envgen.lock.kept import Kept, kept_of
 from envgen.lock.plan import Plan
 from envgen.model.facts import Matrix
@@ -21,6 +22,8 @@ from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
 from envgen.resolver.candidates import Availability
 from envgen.resolver.resolve import Problem, answer
+
+_NOTHING = Hold(stamps={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +52,19 @@ Taken = tuple[Stage, tuple[Resolution, ...]]
 
 
 class Stages:
-    """The ways to choose for one plan."""
+    """The ways to choose for one plan. `free` holds nothing of the locks; `first` is the one to try first."""
 
     def __init__(self, matrix: Matrix, plan: Plan, available: Availability) -> None:
         self.plan = plan
         self._matrix = matrix
         self._available = available
         self._kept = kept_of(plan)
-        self._stamps = {name: plan.stamps[name] for name in plan.held}
-        self.whole = self._stage(Hold(stamps={}))
-        self.first = self._stage(_all_held(self._stamps)) if self._stamps else self.whole
+        self._stamps = of_one_python(plan.project, {name: plan.stamps[name] for name in plan.counting})
+        self.free = self._stage(_NOTHING)
+        self.first = self._stage(_all_held(self._stamps)) if self._stamps else self.free
 
     def _stage(self, hold: Hold) -> Stage:
+        """Targets that are unchanged need no new lock only where all that was chosen for them is held."""
         plan = self.plan
         return Stage(
             plan=plan,
@@ -75,44 +79,45 @@ class Stages:
         """The choice that moves least, or None where there is none at all."""
         stamps = self._stamps
         if self._named:
-            newest = self._answered(Hold(stamps={}), solver)
+            newest = self._answered(_NOTHING, solver)
             if newest is None:
                 return None
             stamps = self._with_newest(newest[1])
-        return (self._answered(_all_held(stamps), solver) if stamps else None) or self._least(stamps, solver)
+        return (self._answered(_all_held(stamps), solver) if stamps else None) or self._one_by_one(stamps, solver)
 
-    @property
+    @cached_property
     def _named(self) -> frozenset[str]:
-        """The choices that are to be the newest."""
+        """The choices of the locks that are to be the newest: the Python, or frameworks."""
         return self.plan.freed & {PYTHON, *(row.framework for row in self.plan.project.frameworks)} if self._stamps else frozenset()
 
     def _answered(self, hold: Hold, solver: Solver) -> Taken | None:
+        """The best choice with this held, or None where nothing solves."""
         stage = self._stage(hold)
         found = choose(stage.problem, solver, stage.kept)
         return (stage, found) if found else None
 
-    def _least(self, stamps: Mapping[str, Stamp], solver: Solver) -> Taken | None:
-        """Hold one choice after the other, as long as there is an answer."""
-        best = self._answered(Hold(stamps={}), solver)
+    def _one_by_one(self, stamps: Mapping[str, Stamp], solver: Solver) -> Taken | None:
+        """Hold one choice after the other; one with which nothing solves is let go."""
+        best = self._answered(_NOTHING, solver)
         if best is None or not stamps:
             return best
         hold = Hold(stamps=stamps)
-        for add in self._additions():
-            if not add.whole or hold.python:  # another Python is another lock
-                trial = hold.with_more(add)
-                found = self._answered(trial, solver)
-                hold, best = (trial, found) if found else (hold, best)
+        for more in self._additions():
+            if more.whole and not hold.python:
+                continue  # no target stays whole with another Python
+            found = self._answered(hold.with_more(more), solver)
+            hold, best = (hold.with_more(more), found) if found else (hold, best)
         return best
 
     def _additions(self) -> Iterator[Hold]:
         """What may be held, the most important first: what is to be the newest, the Python, unchanged targets, each framework."""
-        python = Hold(stamps={}, python=True)
-        alone = [Hold(stamps={}, frameworks=frozenset({row.framework})) for row in self.plan.project.frameworks]
-        yield from (add for add in alone if add.frameworks & self._named)
-        yield python
+        names = [row.framework for row in self.plan.project.frameworks]
+        alone = {name: replace(_NOTHING, frameworks=frozenset({name})) for name in names}
+        yield from (alone[name] for name in names if name in self._named)
+        yield replace(_NOTHING, python=True)
         if self.plan.unchanged:
-            yield Hold(stamps={}, whole=self.plan.unchanged)
-        yield from (add for add in alone if not add.frameworks & self._named)
+            yield replace(_NOTHING, whole=self.plan.unchanged)
+        yield from (alone[name] for name in names if name not in self._named)
 
     def _with_newest(self, found: Sequence[Resolution]) -> dict[str, Stamp]:
         """The stamps with the newest of what is named, where that is not older than what is locked."""
@@ -123,10 +128,12 @@ class Stages:
 
 
 def _newer(chosen: Mapping[str, str], newest: Mapping[str, str], named: frozenset[str]) -> dict[str, str]:
+    """What was chosen, with what is newest of what is named; not what is older there."""
     moving = {name for name in named & newest.keys() & chosen.keys() if Version(newest[name]) >= Version(chosen[name])}
     kept = {key: value for key, value in chosen.items() if framework_of(key) not in moving}
     return {**kept, **{key: value for key, value in newest.items() if framework_of(key) in moving}}
 
 
 def _all_held(stamps: Mapping[str, Stamp]) -> Hold:
+    """All choices of the locks held."""
     return Hold(stamps=stamps, python=True, whole=frozenset(stamps))

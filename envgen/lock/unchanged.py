@@ -13,9 +13,9 @@ from functools import cached_property
 from pathlib import Path
 
 from envgen.cache import key_of, recalled, remember
-from envgen.lock.inputs import date_text
 from envgen.lock.plan import Plan
 from envgen.matrix.cached import facts_key
+from envgen.model.dates import dates_text
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest, Outcome, Reporter, UnchangedProject
@@ -34,7 +34,7 @@ class RawInputs:
         templates = sorted(path for path in self._layout.templates.rglob("*") if path.is_symlink() or not path.is_dir())
         found = digest_of(templates, self._layout.root)
         try:
-            return key_of(facts_key(self._layout), found, date_text(self._request.exclude_newer)) if found else ""
+            return key_of(facts_key(self._layout), found, dates_text(self._request.exclude_newer)) if found else ""
         except BadInput:
             return ""
 

@@ -18,11 +18,11 @@ from typing import Literal
 from envgen import __version__
 from envgen.channels.channel import locate
 from envgen.channels.recorded import recorded_lines
-from envgen.lock.inputs import date_text
 from envgen.lock.keep_records import named_by
 from envgen.lock.plan import Plan
 from envgen.lock.unchanged import digest_of
 from envgen.matrix.files import DEFAULTS, default_text, matrix_texts
+from envgen.model.dates import dates_text
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest
@@ -65,7 +65,7 @@ class UnitKeys:
 
     def asked(self, found: Plan) -> str:
         """The records that a project is locked from, and the options of the request."""
-        date, update = date_text(self._request.exclude_newer), self._request.update
+        date, update = dates_text(self._request.exclude_newer), self._request.update
         options = (f"exclude-newer {date}" if date else "", "update" if update else "", *self._request.packages)
         return " ".join(filter(None, (self._index(found), *options)))
 
@@ -77,7 +77,8 @@ class UnitKeys:
         if request.index_folder:
             folders = [request.index_folder / locate(channel).folder for channel in found.project.channels]
             return f"folder {_digest(*map(self._folders, folders))}"
-        moment = request.moment or date_text(found.project.exclude_newer)
+        dates = found.project.exclude_newer
+        moment = str(dates) if dates.is_fixed else request.moment
         if not moment:
             what = f"{found.project.name}: live channels move: nothing says of which moment its result is"
             raise BadInput(what, hint="give --exclude-newer DATE or --index DIR, or make a plan with `envgen plan --json`")

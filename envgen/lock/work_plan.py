@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from envgen.lock.inputs import date_text
 from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, plan
 from envgen.lock.units import Unit, UnitKeys
 from envgen.matrix.cached import cached_matrix
+from envgen.model.dates import dates_text, read_dates
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.layout import Layout
 from envgen.model.run import Failure, LockRequest, Reporter
@@ -40,9 +40,8 @@ class WorkPlan:
 
     def request(self, asked: LockRequest) -> LockRequest:
         """The request to lock its cells, with the options of the plan."""
-        moment = datetime.fromisoformat(self.exclude_newer) if self.exclude_newer else None
-        cells = self.cells
-        return replace(asked, projects=tuple(cells), update=self.update, exclude_newer=moment, moment=self.moment, cells=cells)
+        dates, cells = read_dates(self.exclude_newer) or {}, self.cells
+        return replace(asked, projects=tuple(cells), update=self.update, exclude_newer=dates, moment=self.moment, cells=cells)
 
 
 def work_plan(
@@ -54,7 +53,7 @@ def work_plan(
     """
     changed = _changed_projects(layout, base) if base else None
     live = not (request.offline or request.index_folder)
-    moment = datetime.now(timezone.utc).isoformat(timespec="seconds") if live and not request.exclude_newer else ""
+    moment = datetime.now(timezone.utc).isoformat(timespec="seconds") if live else ""
     asked, matrix = replace(request, moment=moment), cached_matrix(layout)
     keys, units, failures = UnitKeys(layout, asked), list[Unit](), list[Failure]()
     for name in project_names(layout, request):
@@ -64,8 +63,8 @@ def work_plan(
                 units.append(keys.unit(found))
         except EnvgenError as error:
             failures.append(Failure(name, error.with_traceback(None)))
-    date = date_text(request.exclude_newer)
-    return WorkPlan(units=tuple(units), update=request.update, exclude_newer=date, moment=moment, failures=tuple(failures))
+    dates = dates_text(request.exclude_newer)
+    return WorkPlan(units=tuple(units), update=request.update, exclude_newer=dates, moment=moment, failures=tuple(failures))
 
 
 def _changed_projects(layout: Layout, base: str) -> frozenset[str]:
@@ -121,5 +120,6 @@ def _parsed(data: Any) -> WorkPlan:
     texts = [data["exclude_newer"], data["moment"], *(text for unit in units for text in (unit.project, unit.key, unit.asked))]
     if not all(isinstance(text, str) for text in texts) or not isinstance(data["update"], bool):
         raise TypeError("a value of another type")
-    datetime.fromisoformat(data["exclude_newer"] or "2000-01-01")
+    if read_dates(data["exclude_newer"]) is None:
+        raise ValueError(f"dates {data['exclude_newer']}")
     return WorkPlan(units=units, update=data["update"], exclude_newer=data["exclude_newer"], moment=data["moment"])

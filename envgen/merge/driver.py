@@ -177,9 +177,7 @@ def _merge_inputs(layout: Layout, sides: Sides, paths: Iterable[str]) -> None:
     for path in ordered:
         versions = sides.ours.get(path, b""), sides.base.get(path, b""), sides.theirs.get(path, b"")
         is_project = path.endswith(f"/{PROJECT}") and not conflicts
-        text, clean = (
-            merged_project(*versions, frozenset(cached_matrix(layout).frameworks)) if is_project else merged_text(*versions)
-        )
+        text, clean = merged_project(*versions, cached_matrix(layout)) if is_project else merged_text(*versions)
         conflicts += [] if clean else [path]
         _write(layout, {path: text})
     if conflicts:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from envgen.model.catalogue import Manager
-from envgen.model.facts import Address, Platform
+from envgen.model.dates import NO_LIMIT, ExcludeNewer
+from envgen.model.facts import Address, Platform, Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,10 @@ class SolveRequest:
     channels: tuple[str, ...]
     virtual: Mapping[str, str]
     constraints: tuple[str, ...] = ()  # specs that a package must meet if it is in the solution
-    exclude_newer: datetime | None = None
+    exclude_newer: ExcludeNewer = NO_LIMIT
     kept: tuple[str, ...] = ()  # urls of locked packages that are preferred where they are in any solution
+    cuda: Variant = None  # the CUDA of the target
+    wrong: frozenset[str] = frozenset()  # builds that no solution may have: "name version build"
 
 
 @dataclass(frozen=True, slots=True)

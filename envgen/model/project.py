@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.model.dates import ExcludeNewer
 from envgen.model.facts import Address, Platform, Reason, Target
 from envgen.model.gpu import Gpu
 from envgen.model.limits import BudgetLimits, LicenseLimits
@@ -84,6 +84,11 @@ def target_key(requested: RequestedTarget, key: str) -> str:
     return f"{requested.at} {key}"
 
 
+def date_key(package: str) -> str:
+    """The key under which a project has the address of a package's own date."""
+    return f"exclude-newer {package}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """One `environments/<name>/project.yaml`."""
@@ -100,7 +105,7 @@ class Project:
     driver: Version | None  # oldest driver in the fleet
     gpus: tuple[Gpu, ...]
     align: bool
-    exclude_newer: datetime | None
+    exclude_newer: ExcludeNewer
     template: str
     addresses: Mapping[str, Address]  # key of the file -> where it is written
     numerics: Numerics = Numerics()

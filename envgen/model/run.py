@@ -44,6 +44,7 @@ class Solved:
     changes: Mapping[Platform, CellChanges] = field(default_factory=dict)  # empty for a first lock
     dropped: tuple[Platform, ...] = ()  # the platforms that the index could not serve
     differing: tuple[Differing, ...] = ()  # the packages that have another version in another cell of the project
+    locked: str = ""  # the text of the lock that is there, if its pip packages may stay
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:
@@ -58,7 +59,8 @@ class Stamp:
     `wanted` is the digest of the rendered files and their template, `cells` the digest of what each platform's solve was asked,
     `chosen` the chosen versions, `packages` the digest of the package list, `downloads` what each platform downloads, `moved` the
     reasons for versions that have a better one without a solution, `dropped` the platforms that the index could not serve, and
-    `exclude_newer` the date of the channels' state, "" for no date. A lock of an older envgen has no `cells`.
+    `exclude_newer` the dates up to which packages counted, "" for no limit, and `pip` the digest of what the pip packages of each
+    platform were solved for. A lock of an older envgen has no `cells`.
     """
 
     wanted: str
@@ -69,6 +71,7 @@ class Stamp:
     moved: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[Platform, ...] = ()
     exclude_newer: str = ""
+    pip: Mapping[Platform, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +147,9 @@ class LockRequest:
     update: bool = False
     packages: tuple[str, ...] = ()
     dry_run: bool = False  # write nothing
-    exclude_newer: datetime | None = None  # in the place of the projects' own date
+    exclude_newer: Mapping[str, datetime | None] = field(
+        default_factory=dict
+    )  # by key of ExcludeNewer, before the projects' own
     results: str = ""  # where results of projects are kept, on this machine or on a server
     moment: str = ""  # when the live channels of a plan were as they are taken to be
     cells: Mapping[str, str] | None = None  # only make results: project -> its key in a plan

@@ -18,7 +18,7 @@ from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Alias, Matrix
 from envgen.model.project import RequestedFramework
 from envgen.model.ranges import version_range
-from envgen.project.package_spec import EXAMPLE, PackageSpec, version_and_builds, without_brackets
+from envgen.project.package_spec import EXAMPLE, PackageSpec, conda_spec, version_and_builds, without_brackets
 from envgen.targets import TargetRange, cuda_range, dotted, intersection
 
 ANY = "any version"
@@ -63,6 +63,14 @@ def read_alias(matrix: Matrix, spec: PackageSpec, at: Address, inside: Address |
     return AliasMeaning(
         text=spec.text, at=at, because=because, framework=framework, target=target, inside=inside, python=python if name else ""
     )
+
+
+def framework_named(matrix: Matrix, text: str) -> str:
+    """The framework or companion that a spec requests, by its name or by an alias; "" where it requests none."""
+    spec = conda_spec(text)
+    name, extras = canonicalize_name(spec.name), ("", *(str(canonicalize_name(extra)) for extra in spec.extras))
+    rows = (matrix.aliases[name, extra] for extra in extras if (name, extra) in matrix.aliases)
+    return _framework(matrix, spec) or next((row.framework for row in rows if row.framework), "")
 
 
 # --- the parts of a spec --------------------------------------------------------------------------------------------------

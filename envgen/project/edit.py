@@ -2,81 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from packaging.utils import canonicalize_name
 
 from envgen.model.errors import BadInput, closest
-from envgen.project.package_spec import EXAMPLE, conda_spec
+from envgen.model.facts import Matrix
+from envgen.project.aliases import framework_named
+from envgen.project.package_spec import EXAMPLE, PackageSpec, conda_spec
 from envgen.yamlfile.document import Document, parse
 from envgen.yamlfile.edit import Edit, spliced
 from envgen.yamlfile.nodes import KeyPath, spans
 
+_FRAMEWORKS = "frameworks"
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectText:
-    """The text of a project file, and the name that errors use for it."""
+    """The text of a project file, the name that errors use for it, and the facts, which say what is a framework."""
 
     text: str
     shown: str
+    matrix: Matrix
 
     @property
     def document(self) -> Document:
         """The text as data."""
         return parse(self.text, self.shown)
 
-    def with_spec(self, spec: str, frameworks: Collection[str], target: str | None = None) -> ProjectText:
+    def with_spec(self, spec: str, target: str | None = None) -> ProjectText:
         """The text with a requirement, for all targets or for one. A spec of the same package is replaced.
 
-        One of `frameworks` goes below that key. Raises BadInput where the file is not written in a way that allows the edit.
+        A framework or a companion goes below `frameworks:`, unless the spec names a channel or a build. Raises BadInput where the
+        file is not written in a way that allows the edit.
         """
         read = conda_spec(spec)
         if not read.name:
             raise BadInput(f"not a conda spec: `{spec}`", hint=EXAMPLE)
-        if read.name in frameworks and " " not in read.rest and not read.channel:
-            if target:
-                raise BadInput(f"{read.name} is a framework, which is for all targets", hint="leave out --target")
-            return self._edited(self._framework(read.name, read.rest or "*"), f"add {spec}")
-        return self._edited(self._dependency(spec, read.name, target), f"add {spec}")
+        if read.name not in self.matrix.frameworks or " " in read.rest or read.channel:
+            return self._edited(self._dependency(spec, read.name, target), f"add {spec}")
+        if target:
+            raise BadInput(f"{read.name} is a framework, which is for all targets", hint="leave out --target")
+        return self._edited(list(self._framework(read)), f"add {spec}")
 
     def without_package(self, name: str, target: str | None = None) -> ProjectText:
-        """The text without the requirements of a package, for all targets or for one. Raises BadInput where there is none."""
-        document = self.document
-        lists: list[KeyPath] = [("targets", self._key(target), "dependencies")] if target else [("dependencies",), ("pip",)]
-        for path in lists:
-            items = _list_at(document, path)
-            places = [place for place, item in enumerate(items) if _name(item) == name.lower()]
-            if places and len(places) == len(items):
-                return self._edited([Edit(kind="set", path=path, value=[])], f"remove {name}")
-            if places:
-                return self._edited([Edit(kind="remove", path=(*path, place)) for place in places], f"remove {name}")
-        raise BadInput(f"`{name}` is not requested here", where=document.at(*lists[0]), hint=self._elsewhere(name))
+        """The text without the requirements of a package, for all targets or for one: below every key that requests it.
 
-    def _elsewhere(self, name: str) -> str:
-        """Where a package is requested instead."""
-        data = self.document.data
-        if name in data.get("frameworks", {}):
-            return f"it is a framework: remove it at {self.document.at('frameworks', name)}"
-        targets = data.get("targets")
-        rows = targets.items() if isinstance(targets, dict) else ()
-        within = [key for key, row in rows if row and any(_name(item) == name for item in row.get("dependencies", ()))]
-        requested = [_name(item) for item in data.get("dependencies", ())]
-        return f"target {within[0]} requests it: add --target {within[0]}" if within else closest(name, requested)
+        The name of a framework removes its aliases as well. Raises BadInput where there is nothing to remove.
+        """
+        plain = canonicalize_name(name)
+        framework = next((row for row in self.matrix.frameworks if canonicalize_name(row) == plain), None)
 
-    def _framework(self, name: str, version: str) -> list[Edit]:
-        data = self.document.data
-        if "frameworks" not in data:
-            return [Edit(kind="add", path=("frameworks",), value={name: version})]
-        row = data["frameworks"].get(name)
+        def same(text: str) -> bool:
+            return canonicalize_name(conda_spec(text).name) == plain or framework_named(self.matrix, text) == framework
+
+        edits = self._removed(same, target)
+        if not edits:
+            at = self.document.at("targets", self._key(target), "dependencies") if target else self.document.at("dependencies")
+            raise BadInput(f"`{name}` is not requested here", where=at, hint=self._elsewhere(name, target))
+        return self._edited(edits, f"remove {name}")
+
+    # --- add ------------------------------------------------------------------------------------------------------------------
+
+    def _framework(self, spec: PackageSpec) -> Iterator[Edit]:
+        """The edits for a framework or a companion, where it is listed already or as the file lists others."""
+        name, rows = spec.name, self.document.data.get(_FRAMEWORKS) or {}
+        listed = next(self._companions(rows, lambda text: text == name), None)
+        host = rows.get(self.matrix.frameworks[name].companion_of)
+        if listed and not spec.rest:
+            return
+        if listed:
+            yield from self._without((listed,))
+        elif not spec.rest and name not in rows and isinstance(host, dict) and "with" in host:
+            path = (_FRAMEWORKS, self.matrix.frameworks[name].companion_of, "with")
+            yield from self._into_list(path, name, name)
+            return
+        yield self._key_of_framework(rows, name, spec.rest or "*")
+
+    def _key_of_framework(self, rows: dict[str, Any], name: str, version: str) -> Edit:
+        if not rows:
+            exists = (_FRAMEWORKS,) in spans(self.text)
+            return Edit(kind="set" if exists else "add", path=(_FRAMEWORKS,), value={name: version})
+        row = rows.get(name)
         if isinstance(row, dict):
-            return [Edit(kind="set" if "version" in row else "add", path=("frameworks", name, "version"), value=version)]
-        return [Edit(kind="add" if row is None else "set", path=("frameworks", name), value=version)]
+            return Edit(kind="set" if "version" in row else "add", path=(_FRAMEWORKS, name, "version"), value=version)
+        return Edit(kind="set" if name in rows else "add", path=(_FRAMEWORKS, name), value=version)
 
     def _dependency(self, spec: str, name: str, target: str | None) -> list[Edit]:
         if target is None:
             return self._into_list(("dependencies",), spec, name)
         path, targets = ("targets", self._key(target)), self.document.data["targets"]
         if isinstance(targets, list):
-            return [self._as_mapping(targets, target, spec)]
+            rows = {listed: {"dependencies": [spec]} if listed == target else {} for listed in targets}
+            return [Edit(kind="unlist", path=("targets",), value=rows)]
         if not targets[target]:
             return [Edit(kind="set", path=path, value={"dependencies": [spec]})]
         return self._into_list((*path, "dependencies"), spec, name)
@@ -91,14 +111,48 @@ class ProjectText:
             return [Edit(kind="set", path=(*path, place), value=spec)]
         return [Edit(kind="insert", path=(*path, len(items)), value=spec)]
 
-    def _as_mapping(self, targets: Sequence[str], target: str, spec: str) -> Edit:
-        """A list of targets as a mapping, in which one has a dependency. Raises BadInput where that would lose a comment."""
-        span = spans(self.text)["targets",]
-        if not span.flow or "#" in self.text[span.start : span.end]:
-            hint = f"write targets: as a mapping: `{target}: {{dependencies: [{spec}]}}`, and the others without a value"
-            raise BadInput("targets: is a list, which has no place for it", where=self.document.at("targets"), hint=hint)
-        rows = {name: {"dependencies": [spec]} if name == target else {} for name in targets}
-        return Edit(kind="set", path=("targets",), value=rows)
+    # --- remove ---------------------------------------------------------------------------------------------------------------
+
+    def _removed(self, same: Callable[[str], bool], target: str | None) -> list[Edit]:
+        """What removes every requirement whose text is the same: specs of a target, or specs, frameworks and companions of all."""
+        if target:
+            return self._without(self._items(("targets", self._key(target), "dependencies"), same))
+        rows = self.document.data.get(_FRAMEWORKS) or {}
+        keys = [(_FRAMEWORKS, key) for key in rows if same(key)]
+        companions = [path for path in self._companions(rows, same) if path[:2] not in keys]
+        return self._without([*self._items(("dependencies",), same), *self._items(("pip",), same), *keys, *companions])
+
+    def _items(self, path: KeyPath, same: Callable[[str], bool]) -> list[KeyPath]:
+        return [(*path, place) for place, item in enumerate(_list_at(self.document, path)) if same(str(item))]
+
+    def _companions(self, rows: dict[str, Any], same: Callable[[str], bool]) -> Iterator[KeyPath]:
+        """Where companions are listed below `with:`."""
+        listed = (key for key, row in rows.items() if isinstance(row, dict))
+        return (path for key in listed for path in self._items((_FRAMEWORKS, key, "with"), same))
+
+    def _without(self, paths: Sequence[KeyPath]) -> list[Edit]:
+        """Remove items and keys; a list or a mapping that would be empty is written as such."""
+        found: list[Edit] = []
+        for path in dict.fromkeys(path[:-1] for path in paths):
+            gone, whole = [one for one in paths if one[:-1] == path], _at(self.document, path)
+            if len(gone) == len(whole):
+                found.append(Edit(kind="set", path=path, value=type(whole)()))
+            else:
+                found += [Edit(kind="remove", path=one) for one in gone]
+        return found
+
+    def _elsewhere(self, name: str, target: str | None) -> str:
+        """Where a package is requested instead."""
+        if target and self._removed(lambda text: _name(text) == name.lower(), None):
+            return "it is requested for all targets: leave out --target"
+        data = self.document.data
+        targets = data.get("targets")
+        rows = targets.items() if isinstance(targets, dict) else ()
+        within = [key for key, row in rows if row and any(_name(item) == name for item in row.get("dependencies", ()))]
+        requested = [*map(_name, data.get("dependencies", ())), *(data.get(_FRAMEWORKS) or ())]
+        return f"target {within[0]} requests it: add --target {within[0]}" if within else closest(name, requested)
+
+    # --- the text -------------------------------------------------------------------------------------------------------------
 
     def _key(self, target: str) -> str:
         """A target as the file names it."""
@@ -108,8 +162,14 @@ class ProjectText:
         return target
 
     def _edited(self, edits: Sequence[Edit], why: str) -> ProjectText:
-        told = [Edit(kind=edit.kind, path=edit.path, value=edit.value, why=why) for edit in edits]
-        return ProjectText(spliced(self.text, told, self.shown), self.shown)
+        return replace(self, text=spliced(self.text, [replace(edit, why=why) for edit in edits], self.shown))
+
+
+def _at(document: Document, path: KeyPath) -> Any:
+    found = document.data
+    for part in path:
+        found = found[part]
+    return found
 
 
 def _list_at(document: Document, path: KeyPath) -> list[str]:

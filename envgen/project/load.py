@@ -7,6 +7,7 @@ from pathlib import Path
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix
 from envgen.model.project import Project
+from envgen.project.dates import date_addresses, exclude_newer_of
 from envgen.project.draft import Draft
 from envgen.project.limits_schema import budget_of, licenses_of
 from envgen.project.newest import completed
@@ -50,8 +51,8 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         driver=sections.driver(file),
         gpus=gpus,
         align=file.align,
+        exclude_newer=exclude_newer_of(document, file.exclude_newer, file.channels),
         numerics=numerics_of(document, matrix, file),
-        exclude_newer=file.exclude_newer,
         budget=budget_of(file.budget),
         licenses=licenses_of(file.licenses),
         template=file.template,
@@ -59,6 +60,7 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
             "": document.at(),
             **{key: document.at(key) for key in document.data},
             **sections.addresses(file.targets, targets.items),
+            **date_addresses(document),
         },
         notes=(*python.notes, *gpu_notes),
     )

@@ -14,12 +14,12 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from envgen.matrix.channel_field import CREDENTIALS, ChannelText, without_credentials
-from envgen.model.dates import MOMENT, moment
+from envgen.model.dates import MOMENT, NO_DATE, moment
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE
 from envgen.model.ranges import RANGE, VERSION
 from envgen.project.limits_schema import BudgetRows, LicensesRow
-from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText
+from envgen.yamlfile.schema import FileModel, RangeText, Text, VirtualName, VirtualText, Written
 
 CUDA_HINT = 'write newest, "12", "12.6" or {driver: "535"}'
 OWN_CUDA_HINT = 'write "12.9", or {linux-64: "12.9", win-64: "12.8"}, or none'
@@ -52,14 +52,21 @@ def _driver(value: object) -> Version:
     raise PydanticCustomError(kind, "not a driver version", {"hint": 'for example ">=535"'})
 
 
-def _moment(value: object) -> datetime:
-    """A time with its zone; a date is its first second in UTC, and a time without a zone is in UTC."""
+def _moment(value: object) -> datetime | None:
+    """A time with its zone, or None for `none`; a date is its first second in UTC, and a time without a zone is in UTC."""
+    if value == NO_DATE:
+        return None
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
     found = value if isinstance(value, datetime) else moment(value) if isinstance(value, str) else None
     if found is None:
-        raise PydanticCustomError("date", "not a date", {"hint": "for example 2026-06-01"})
+        raise PydanticCustomError("date", "not a date", {"hint": f"for example 2026-06-01, or {NO_DATE}"})
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _dates(value: object) -> object:
+    """A date alone as a mapping with that date."""
+    return value if value is None or isinstance(value, dict) else {"default": value}
 
 
 def _framework(value: object) -> object:
@@ -102,6 +109,10 @@ def _text_or(row: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [{"type": "string"}, row]}
 
 
+def _date_or(row: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [_DATE_SCHEMA, row]}
+
+
 def _names_or(mapping: dict[str, Any]) -> dict[str, Any]:
     """Names, or a mapping in which a target may be empty. A name may be a target word, so any string is valid."""
     rows = {"anyOf": [mapping["additionalProperties"], {"type": "null"}]}
@@ -112,7 +123,12 @@ def _names_or(mapping: dict[str, Any]) -> dict[str, Any]:
 DependencyText = Annotated[str, BeforeValidator(_dependency), WithJsonSchema({"type": "string", "pattern": f"^{SPEC}$"})]
 RequirementText = Annotated[str, BeforeValidator(_requirement), without_credentials("^[^#]*$")]
 DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string", "pattern": f"^{_DRIVER}$"})]
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{MOMENT}$"})]
+_DATE_SCHEMA = {"type": "string", "pattern": f"^(?:{MOMENT}|{NO_DATE})$"}
+DateOrNone = Annotated[datetime | None, BeforeValidator(_moment), WithJsonSchema(_DATE_SCHEMA)]
+PackageName = Annotated[
+    str,
+    Written(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", "not the name of a package", "a name such as numpy, without a version or a channel"),
+]
 PlatformName = Annotated[Text, WithJsonSchema({"enum": list(PLATFORMS)})]
 
 
@@ -153,6 +169,16 @@ class CudaRow(FileModel):
     gpus: list[Text] = Field(default=[], description="GPU models, as under gpus:.")
 
 
+class ExcludeNewerRow(FileModel):
+    """Up to which date packages count: by package, by channel, and for the rest."""
+
+    default: DateOrNone = Field(default=None, description="For everything that has no date of its own: 2026-06-01, or none.")
+    channels: dict[ChannelText, DateOrNone] = Field(default={}, description="For all packages of a channel: {my-channel: none}.")
+    packages: dict[PackageName, DateOrNone] = Field(
+        default={}, description="For a package, from whatever channel: {numpy: 2026-07-01}."
+    )
+
+
 class NumericsRow(FileModel):
     """What must be the same in all targets because it decides which numbers come out."""
 
@@ -189,12 +215,14 @@ class ProjectFile(FileModel):
         default=[], description="GPU models in use: names in matrices/gpus.yaml, or compute capabilities such as '8.0'."
     )
     align: bool = Field(default=True, description="true: CPU and GPU targets share versions wherever that is possible.")
+    exclude_newer: Annotated[ExcludeNewerRow | None, BeforeValidator(_dates), _Either(_date_or)] = Field(
+        default=None,
+        alias="exclude-newer",
+        description="Use the channels as they were on a date: 2026-06-01, or a mapping with other dates for channels and packages.",
+    )
     numerics: NumericsRow = Field(
         default_factory=NumericsRow,
         description="Frameworks, numpy, scipy and BLAS must be the same in all targets, unless it says otherwise.",
-    )
-    exclude_newer: Moment | None = Field(
-        default=None, alias="exclude-newer", description="Use the channels as they were on a date: 2026-06-01."
     )
     budget: BudgetRows = Field(
         default={}, description="What a platform of a target may download: '4 GB', or targets and `default` with a size each."

@@ -215,6 +215,7 @@ def request(resolution: Resolution, platform: Platform) -> SolveRequest:
         virtual=resolution.target.virtual[platform],
         constraints=constraints(resolution, platform),
         exclude_newer=resolution.project.exclude_newer,
+        cuda=resolution.target.on(platform).cuda,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from envgen.lock.inputs import as_of, date_text
+from envgen.lock.inputs import as_of
 from envgen.lock.render import same_data
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
@@ -46,8 +46,7 @@ def date_not_locked(case: TargetCase) -> Disagreements:
     held, stamp = case.held, case.stamp
     if held and stamp and not as_of(stamp.exclude_newer, held.project.exclude_newer):
         was = f"as of {stamp.exclude_newer}" if stamp.exclude_newer else "without a date"
-        wanted = date_text(held.project.exclude_newer)
-        yield case.plan.project.at("exclude-newer"), f"it was locked {was}, and {wanted} is requested"
+        yield case.plan.project.at("exclude-newer"), f"it was locked {was}, and {held.project.exclude_newer} is requested"
 
 
 @rule("environment-missing", "Reviewers read environment.yml, and conda creates environments from it.", fix=CHECK_FIX)

@@ -28,21 +28,16 @@ def check(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple
     return tuple(found for case in cases(lock, claims, matrix) for found in found_in(case))
 
 
-def found_in(case: Case) -> tuple[Finding, ...]:
-    """Everything that is wrong with one platform of a lock."""
-    return tuple(_finding(rule, case, package, text) for rule in RULES for package, text in rule.judge(case))
+def found_in(case: Case, rules: Iterable[Rule[VerifyCheck]] = RULES) -> tuple[Finding, ...]:
+    """Everything that is wrong with one platform of a lock, by some rules or all."""
+    return tuple(_finding(rule, case, package, text) for rule in rules for package, text in rule.judge(case))
 
 
 def integrity(lock: Lock, channels: tuple[str, ...], matrix: Matrix) -> tuple[Finding, ...]:
     """What is wrong with a lock itself, whatever it is meant to be; its packages may come from these channels."""
     rules = [rule for rule in RULES if rule.judge.__module__ == rules_integrity.__name__]
     claim = Claim(kind="none", cuda=None, source="", channels=channels)
-    return tuple(
-        _finding(rule, case, package, text)
-        for case in cases(lock, dict.fromkeys(lock.platforms, claim), matrix)
-        for rule in rules
-        for package, text in rule.judge(case)
-    )
+    return tuple(found for case in cases(lock, dict.fromkeys(lock.platforms, claim), matrix) for found in found_in(case, rules))
 
 
 def cases(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> tuple[Case, ...]:

@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from envgen.model.errors import BadInput
 from envgen.yamlfile.document import parse
-from envgen.yamlfile.nodes import KeyPath, Span, spans
+from envgen.yamlfile.nodes import KeyPath, Span, entry_spans, spans
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+_WRITTEN_KEY = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s:#"']+)\s*:""")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # YAML reads these as other than text
 
 
@@ -26,10 +27,11 @@ class Edit:
     """One change to a file; paths are those before any edit.
 
     `set`: the value at `path` becomes `value`, on one line. `insert`: `value` is inserted into the list at `path[:-1]`, before its
-    item `path[-1]`. `remove`: the item at `path` is removed. `add`: the mapping at `path[:-1]` gets the key `path[-1]`.
+    item `path[-1]`. `remove`: the item or key at `path` is removed; a mapping keeps one key at least. `add`: the mapping at
+    `path[:-1]` gets the key `path[-1]`. `unlist`: the list at `path` becomes a mapping of its items to the values in `value`.
     """
 
-    kind: Literal["set", "insert", "remove", "add"]
+    kind: Literal["set", "insert", "remove", "add", "unlist"]
     path: KeyPath
     value: Any = None
     why: str = ""
@@ -41,16 +43,13 @@ def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
         return text
     newline = "\r\n" if "\r\n" in text else "\n"
     whole = text if text.endswith("\n") else text + newline
-    canvas = _Canvas(old=whole, spans=spans(whole), newline=newline)
+    canvas = _Canvas(old=whole, spans=spans(whole), entries=entry_spans(whole), newline=newline)
     lists: dict[KeyPath, list[Edit]] = defaultdict(list)
     for edit in edits:
         if edit.kind in ("insert", "remove"):
             lists[edit.path[:-1]].append(edit)
-        elif edit.kind == "set":
-            span = canvas.spans[edit.path]
-            canvas.replace(span.start, span.end, " " * (span.start == span.end) + flow(edit.value))
         else:
-            _add(canvas, edit)
+            {"set": _set, "add": _add, "unlist": _unlist}[edit.kind](canvas, edit)
     for path, group in sorted(lists.items(), key=lambda item: -len(item[0])):  # inner lists first: an outer list copies their text
         (_flow_list if canvas.spans[path].flow else _block_list)(canvas, path, group)
     new = canvas.taken(0, len(whole))
@@ -72,6 +71,10 @@ def applied(data: Any, edits: Iterable[Edit]) -> Any:
             _at(data, edit.path[:-1])[edit.path[-1]] = edit.value
     for path in sorted(lists, key=len, reverse=True):  # inner lists first: an outer one may move them
         old, removed = _at(data, path), {edit.path[-1] for edit in lists[path] if edit.kind == "remove"}
+        if isinstance(old, dict):
+            for key in removed:
+                del old[key]
+            continue
         inserted = _insertions(lists[path])
         old[:] = [
             item for n in range(len(old) + 1) for item in (*inserted.get(n, ()), *(old[n : n + 1] if n not in removed else ()))
@@ -103,6 +106,7 @@ class _Canvas:
 
     old: str
     spans: Mapping[KeyPath, Span]
+    entries: Mapping[KeyPath, Span]  # the same with their keys
     newline: str
     changes: list[tuple[int, int, str]] = field(default_factory=list)
 
@@ -133,11 +137,23 @@ class _Canvas:
         return "".join((*parts, self.old[at:end]))
 
 
+def _set(canvas: _Canvas, edit: Edit) -> None:
+    """Set a value; an empty list or mapping is written after its key, in the place of lines."""
+    span, entry = canvas.spans[edit.path], canvas.entries[edit.path]
+    key = _WRITTEN_KEY.match(canvas.old, entry.start)
+    if edit.value in ([], {}) and not span.flow and key:
+        canvas.replace(key.end(), key.end(), f" {flow(edit.value)}")
+        canvas.replace(canvas.line_start(span.start), canvas.line_end(span.end), "")
+    else:
+        canvas.replace(span.start, span.end, " " * (span.start == span.end) + flow(edit.value))
+
+
 def _flow_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
-    """Edit a list such as `[a, b]`: the items that stay keep their text, and the text before it."""
+    """Edit a list such as `[a, b]`, or remove keys of `{a: 1, b: 2}`: what stays keeps its text, and the text before it."""
     span = canvas.spans[path]
-    items = [canvas.spans[(*path, n)] for n in range(_length(canvas, path))]
-    removed = {edit.path[-1] for edit in edits if edit.kind == "remove"}
+    names = [name for name in canvas.entries if len(name) == len(path) + 1 and name[:-1] == path]
+    items = [canvas.entries[name] for name in names]
+    removed = {names.index(edit.path) for edit in edits if edit.kind == "remove"}
     inserted = _insertions(edits)
     ends = [span.start + 1, *(item.end for item in items)]
     leads = [canvas.old[end : item.start] for end, item in zip(ends, items, strict=False)]
@@ -151,11 +167,11 @@ def _flow_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
 
 
 def _block_list(canvas: _Canvas, path: KeyPath, edits: Sequence[Edit]) -> None:
-    """Edit a list with one `- item` per line, by whole lines."""
+    """Edit a list with one `- item` per line, or remove keys of a mapping with one per line, by whole lines."""
     count = _length(canvas, path)
     for edit in edits:
         if edit.kind == "remove":
-            span = canvas.spans[edit.path]
+            span = canvas.entries[edit.path]
             canvas.replace(canvas.line_start(span.start), canvas.line_end(span.end), "")
     for n, values in _insertions(edits).items():
         dash = canvas.column(canvas.spans[path].start)
@@ -214,6 +230,21 @@ def _add(canvas: _Canvas, edit: Edit) -> None:
     else:
         after = first if path else max(inside, key=lambda found: found.end)
         canvas.insert_lines(canvas.line_end(after.end), [" " * canvas.column(span.start) + key])
+
+
+def _unlist(canvas: _Canvas, edit: Edit) -> None:
+    """Make a list of names a mapping: each item becomes a key where it is, so comments and lines stay."""
+    span = canvas.spans[edit.path]
+    outer = canvas.column(canvas.entries[edit.path].start)
+    for n, value in enumerate(edit.value.values()):
+        item = canvas.spans[(*edit.path, n)]
+        canvas.replace(item.end, item.end, f": {flow(value)}")
+        if not span.flow:
+            dash = canvas.old.rindex("-", canvas.line_start(item.start), item.start)
+            canvas.replace(dash, item.start, "" if canvas.column(dash) > outer else " " * (item.start - dash))
+    if span.flow:
+        canvas.replace(span.start, span.start + 1, "{")
+        canvas.replace(span.end - 1, span.end, "}")
 
 
 def _length(canvas: _Canvas, path: KeyPath) -> int:

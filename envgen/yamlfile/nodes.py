@@ -103,6 +103,16 @@ def spans(text: str) -> dict[KeyPath, Span]:
     return {path: _span(text, node, shift) for path, _, node in walk(root)} if root else {}
 
 
+def entry_spans(text: str) -> dict[KeyPath, Span]:
+    """The characters of every item of a list, and of every key with its value, in a text that `parse` accepts."""
+    shift = len(text) - len(text.removeprefix(_BYTE_ORDER_MARK))
+    root = compose(text, "")
+    return {
+        path: Span((begin or value).start_mark.index + shift, (span := _span(text, value, shift)).end, span.flow)
+        for path, begin, value in (walk(root) if root else ())
+    }
+
+
 def _span(text: str, node: Any, shift: int) -> Span:
     flow = isinstance(node, ScalarNode) or bool(node.flow_style)
     last = node

@@ -133,6 +133,24 @@ def test_a_framework_moves_where_a_dependency_forces_it_and_the_python_stays(sit
     assert f"p-cpu: pytorch 2.6.0, not 2.7.1: wants-old 1.0 ({FILE}:6) needs pytorch >=2.5,<2.7" in done.err
 
 
+def test_a_framework_stays_where_the_project_excludes_the_python(workspace: Workspace, before: Path) -> None:
+    workspace.project("p", project("tool", pytorch="2.6.*"))
+    run(workspace, "lock", "--index", before)
+    workspace.project("p", project("tool").replace(">=3.11,<3.13", "3.11"))
+    done = run(workspace, "lock", "--index", before)
+    assert (packages(workspace)["python"], packages(workspace)["pytorch"]) == ("3.11.9", "2.6.0")
+    assert packages(workspace, "cu126")["pytorch"] == "2.6.0"
+    assert "pytorch 2.6.0" in done.out
+
+
+def test_the_python_stays_where_the_project_excludes_the_framework(workspace: Workspace, before: Path) -> None:
+    workspace.project("p", project("tool").replace(">=3.11,<3.13", "3.11"))
+    run(workspace, "lock", "--index", before)
+    workspace.project("p", project("tool", pytorch="2.6.*"))
+    run(workspace, "lock", "--index", before)
+    assert (packages(workspace)["python"], packages(workspace)["pytorch"]) == ("3.11.9", "2.6.0")
+
+
 def test_a_new_platform_leaves_the_other_as_it_is(site: Workspace, after: Path) -> None:
     old, cuda = entries(site, "cpu", "linux-64"), entries(site, "cu126", "linux-64")
     site.project("p", project("tool", platforms="linux-64, osx-arm64"))
@@ -374,12 +392,80 @@ def test_a_framework_is_added_to_the_frameworks(site: Workspace, after: Path) ->
     assert packages(site)["pytorch"] == "2.6.0"
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["frameworks: {pytorch: '>=2.6'}", "frameworks: {torch: '>=2.6'}", "frameworks:\n  pytorch:  # ours\n    version: '>=2.6'"],
+)
+def test_a_framework_is_removed_by_its_name_however_it_is_written(workspace: Workspace, before: Path, written: str) -> None:
+    text = project("tool").replace('frameworks: {pytorch: ">=2.6"}', f"{written}  # needed")
+    workspace.project("p", text)
+    run(workspace, "lock", "--index", before)
+    done = run(workspace, "remove", "p", "pytorch", "--index", before)
+    assert "  - pytorch 2.7.1" in done.out
+    assert "frameworks: {}" in text_of(workspace)
+    assert ("pytorch" in packages(workspace), packages(workspace)["tool"]) == (False, "1.0")
+    run(workspace, "add", "p", "pytorch 2.6.*", "--index", before)
+    assert 'frameworks: {pytorch: "2.6.*"}' in text_of(workspace)
+    assert packages(workspace, "cu126")["pytorch"] == "2.6.0"
+
+
+def test_a_list_of_targets_with_one_on_each_line_becomes_a_mapping_in_place(workspace: Workspace, before: Path) -> None:
+    text = project("tool", targets="\n  # small\n  - cpu\n  - cu126  # large")
+    workspace.project("p", text)
+    run(workspace, "lock", "--index", before)
+    run(workspace, "add", "p", "leaf", "--target", "cu126", "--index", before)
+    assert "targets: \n  # small\n  cpu: {}\n  cu126: {dependencies: [leaf]}  # large\n" in text_of(workspace)
+
+
 def test_without_a_solution_the_project_stays_as_it_is(site: Workspace, after: Path) -> None:
     old = site.files()
     run(site, "add", "p", "numpy >=99", "--index", after, status=4)
     run(site, "add", "p", "no-such-package", "--index", after, status=2)
     run(site, "add", "p", "narrow", "--index", after, "--dry-run")
     assert site.files() == old
+
+
+# --- builds that a target must not have -----------------------------------------------------------------------------------
+
+WITHOUT_FRAMEWORKS = PROJECT.replace('frameworks: {pytorch: "2.7"}\n', "")
+BRINGING = (
+    pure("brings", "1.0", "pytorch"),
+    pure("brings-newest", "1.0", "pytorch 2.9.0"),
+    compiled("pytorch", "2.9.0", "3.12", "cpu_generic"),  # nobody built it for CUDA
+)
+
+
+@pytest.fixture(scope="module")
+def bringing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index folder in which other packages bring a framework, and the newest release of it has CPU builds alone."""
+    return channel(tmp_path_factory.mktemp("bringing"), (*EVERYTHING, *BRINGING))
+
+
+def builds_of(site: Workspace, target: str, name: str = "pytorch") -> list[str]:
+    return re.findall(rf"/({name}-[^/]*)\.conda", site.files()[f"p/{target}/conda-lock.yml"].decode())
+
+
+def test_a_framework_that_another_package_brings_is_a_build_for_the_target(workspace: Workspace, bringing: Path) -> None:
+    """The project does not request it."""
+    workspace.project("p", WITHOUT_FRAMEWORKS)
+    run(workspace, "lock", "--index", bringing)
+    run(workspace, "add", "p", "brings", "--index", bringing)
+    (cpu,), (cuda,) = builds_of(workspace, "cpu"), builds_of(workspace, "cu126")
+    assert ("cpu_generic" in cpu, "cuda126_generic" in cuda) == (True, True)
+    run(workspace, "verify", "environments/p/cu126/conda-lock.yml")
+
+
+def test_where_there_is_no_build_for_the_target_the_project_stays_as_it_is(workspace: Workspace, bringing: Path) -> None:
+    workspace.project("p", WITHOUT_FRAMEWORKS)
+    run(workspace, "lock", "--index", bringing)
+    old = workspace.files()
+    done = run(workspace, "add", "p", "brings-newest", "--index", bringing, status=4)
+    assert (
+        "  cpu-build: pytorch 2.9.0 cpu_generic_py312h1234567_0 (linux-64): a CPU build of pytorch in a target for CUDA 12.6"
+        in done.err
+    )
+    assert " (brought by brings-newest > pytorch)\n" in done.err
+    assert workspace.files() == old
 
 
 # --- aligned --------------------------------------------------------------------------------------------------------------

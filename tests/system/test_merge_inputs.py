@@ -7,10 +7,11 @@ from conftest import REPO
 from unit.lock_texts import lock_of
 
 from envgen.formats.conda_lock import read_lock, read_stamp
+from envgen.matrix.load import load_matrix
 from envgen.merge.inputs import merged_project
 from envgen.merge.packages import merged_lock, merged_mapping
 
-FRAMEWORKS = frozenset({"pytorch"})
+MATRIX = load_matrix(REPO / "matrices")
 BASE = "python: '3.12.*'\ntargets: [cpu]\ndependencies: [numpy, pandas >=2]\ndriver: '>=535'\n"
 
 
@@ -43,7 +44,7 @@ def project(*dependencies: str, driver: str = "535") -> str:
     ],
 )
 def test_requirements_of_both_sides_are_kept(ours: str, theirs: str, expected: str) -> None:
-    text, clean = merged_project(ours.encode(), BASE.encode(), theirs.encode(), FRAMEWORKS)
+    text, clean = merged_project(ours.encode(), BASE.encode(), theirs.encode(), MATRIX)
     assert (text.decode(), clean) == (expected, True)
 
 
@@ -62,13 +63,13 @@ def test_requirements_of_both_sides_are_kept(ours: str, theirs: str, expected: s
     ],
 )
 def test_what_both_sides_change_is_a_conflict(ours: str, theirs: str) -> None:
-    text, clean = merged_project(ours.encode(), BASE.encode(), theirs.encode(), FRAMEWORKS)
+    text, clean = merged_project(ours.encode(), BASE.encode(), theirs.encode(), MATRIX)
     assert not clean
     assert b"<<<<<<< ours\n" in text
 
 
 def test_files_that_are_not_text_conflict() -> None:
-    assert merged_project(b"\x00\xff", BASE.encode(), b"\x00\xfe", FRAMEWORKS)[1] is False
+    assert merged_project(b"\x00\xff", BASE.encode(), b"\x00\xfe", MATRIX)[1] is False
 
 
 def test_a_mapping_takes_what_either_side_changed_and_ours_where_both_did() -> None:

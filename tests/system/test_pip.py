@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Workspace
-from system.channel import build
+from system.channel import build, pure
 
 PROJECT = """\
 python: "3.12"
@@ -130,6 +131,60 @@ def test_a_pip_package_may_need_another_in_any_version_or_in_just_one(
     assert "    tinyops: {}\n".format({"loose": "'*'", "exact": "'1.0'"}[name]) in locked
     told = workspace.envgen("verify")
     assert (told.status, told.err) == (0, "")
+
+
+def pinned(site: Workspace) -> list[str]:
+    """The wheels of the lock."""
+    text = (site.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
+    return re.findall(r"/([^/]*)-py3-none-any\.whl", text)
+
+
+def test_pip_packages_stay_until_what_they_were_solved_for_changes(
+    workspace: Workspace, index: Path, tmp_path: Path, simple_index: tuple[str, str]
+) -> None:
+    """A conda package that none of them needs is something else; then the package index is not asked."""
+    url, _ = simple_index
+    text = wanting("tinyops >=1", url)
+    workspace.project("demo", text)
+    assert workspace.envgen("lock", "--index", index).status == 0
+    newer = f"tinyops-1.2-py3-none-any.whl#sha256={wheel(tmp_path / 'simple' / 'tinyops', '1.2')}"
+    page(tmp_path / "simple" / "tinyops", [])  # no version at all: asking would be an error
+    done = workspace.envgen("add", "demo", "einops", "--index", index)
+    assert done.status == 0, done.err
+    assert "einops" in workspace.files()["demo/cpu/conda-lock.yml"].decode()
+    assert pinned(workspace) == ["tinyops-1.1"]
+    assert workspace.envgen("lock", "--dry-run", "--index", index).status == 0
+    assert workspace.envgen("lock", "--check").status == 0
+    page(tmp_path / "simple" / "tinyops", [f'<a href="{newer}">{newer}</a>'])
+    assert workspace.envgen("update", "--index", index).status == 0
+    assert pinned(workspace) == ["tinyops-1.2"]
+
+
+def test_pip_packages_are_solved_again_where_the_section_or_the_python_changes(
+    workspace: Workspace, index: Path, simple_index: tuple[str, str]
+) -> None:
+    text = wanting("tinyops >=1", simple_index[0])
+    workspace.project("demo", text)
+    assert workspace.envgen("lock", "--index", index).status == 0
+    workspace.project("demo", text.replace(">=1", "<1.1"))
+    assert workspace.envgen("lock", "--index", index).status == 0
+    assert pinned(workspace) == ["tinyops-1.0"]
+    workspace.project("demo", text.replace(">=1", "").replace("3.12", "3.11"))
+    assert workspace.envgen("lock", "--index", index).status == 0
+    assert pinned(workspace) == ["tinyops-1.1"]
+
+
+def test_a_conda_package_that_a_pip_package_needs_is_part_of_what_it_was_solved_for(
+    workspace: Workspace, index: Path, simple_index: tuple[str, str]
+) -> None:
+    text = wanting("loose", simple_index[0])
+    workspace.project("demo", text)
+    build(index / "conda-forge", [pure("tinyops", "1.0")])
+    assert workspace.envgen("lock", "--index", index).status == 0
+    assert sorted(pinned(workspace)) == ["loose-1.0", "tinyops-1.1"]
+    done = workspace.envgen("add", "demo", "tinyops", "--index", index)
+    assert done.status == 0, done.err
+    assert pinned(workspace) == ["loose-1.0"]
 
 
 def promising(glibc: str, requirement: str, url: str) -> str:

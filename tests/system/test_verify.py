@@ -402,25 +402,56 @@ SNEAKY = (
 )
 
 
-def test_a_lock_that_fails_is_not_written_and_the_old_one_stays(workspace: Workspace, tmp_path: Path) -> None:
-    """A new release of a dependency brings CUDA into a CPU target: it is named, with what brought it."""
+@pytest.fixture
+def sneaking(workspace: Workspace, tmp_path: Path) -> Path:
+    """A project locked for the CPU, and the index, where a new release of a dependency brings CUDA."""
     index = tmp_path / "index"
     build(index / "conda-forge")
     build(index / "conda-forge", [pure("sneaky", "1.0")])
-    workspace.project("p", PROJECT.replace("einops]", "einops, sneaky]").replace("cpu, cu126", "cpu"))
+    workspace.project("p", CPU_PROJECT)
     assert workspace.envgen("lock", "--index", index).status == 0
-    before = workspace.files()
     build(index / "conda-forge", SNEAKY)
-    done = workspace.envgen("lock", "--update", "--index", index)
-    assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("error: p-cpu: the solution does not match its target\n")
-    assert (
-        "  cuda-in-cpu: cudatoolkit 11.8.0 h4ba93d1_13 (linux-64): a part of CUDA in a CPU target (brought by sneaky > between > cudatoolkit)\n"
-        in done.err
-    )
-    assert "docs/verify.md" in done.err
+    return index
+
+
+CPU_PROJECT = PROJECT.replace("einops]", "einops, sneaky]").replace("cpu, cu126", "cpu")
+
+
+def test_a_release_with_builds_that_the_target_must_not_have_is_not_taken(workspace: Workspace, sneaking: Path) -> None:
+    done = workspace.envgen("update", "--index", sneaking)
+    assert done.status == 0, done.err
+    assert "\nNothing was" not in done.err
+    text = workspace.files()["p/cpu/conda-lock.yml"].decode()
+    assert "/sneaky-1.0-" in text
+    assert "cudatoolkit" not in text
+
+
+def test_where_every_solution_has_such_a_build_it_is_named_with_what_brings_it(workspace: Workspace, sneaking: Path) -> None:
+    before = workspace.files()
+    workspace.project("p", CPU_PROJECT.replace("sneaky", '"sneaky >=2"'))
+    done = workspace.envgen("lock", "--index", sneaking)
+    assert (done.status, done.out) == (4, "")
+    assert done.err.startswith("error: environments/p/project.yaml:6:31: p: for cpu on linux-64 these have no solution together")
+    assert "p-cpu on linux-64: no solution without a build that `verify` refuses\n" in done.err
+    what = "cuda-in-cpu: cudatoolkit 11.8.0 h4ba93d1_13 (linux-64): a part of CUDA in a CPU target"
+    assert f"  {what} (brought by sneaky > between > cudatoolkit)\n" in done.err
     assert "Traceback" not in done.err
-    assert workspace.files() == before
+    assert {**workspace.files(), "p/project.yaml": b""} == {**before, "p/project.yaml": b""}
+
+
+def test_a_lock_whose_packages_do_not_go_together_is_not_written(workspace: Workspace, tmp_path: Path) -> None:
+    """No package is wrong alone, so the solver does not know."""
+    index = tmp_path / "index"
+    build(index / "conda-forge")
+    cudnn = [Package(name, version, subdir="linux-64") for name, version in (("cudnn", "8.9.7"), ("libcudnn", "9.10.0"))]
+    build(index / "conda-forge", [*cudnn, pure("both", "1.0", "cudnn 8.*", "libcudnn 9.*")])
+    workspace.project("p", PROJECT.replace("einops]", "both]").replace("cpu, cu126", "cu126"))
+    done = workspace.envgen("lock", "--index", index)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("error: p-cu126: the solution does not match its target\n  two-cudnn-majors: ")
+    assert "(brought by both > " in done.err
+    assert "docs/verify.md" in done.err
+    assert "p/cu126/conda-lock.yml" not in workspace.files()
 
 
 def test_the_registry_is_filled_once() -> None:

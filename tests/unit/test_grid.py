@@ -23,6 +23,7 @@ from envgen.curate.show.page import html
 from envgen.curate.show.query import Query, branch_note, parse_query
 from envgen.matrix.hardware import latest_driver
 from envgen.model.condition import Condition
+from envgen.model.dates import ExcludeNewer
 from envgen.model.facts import Address, Matrix, Target
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
@@ -72,7 +73,7 @@ def alone(site: BuildGroup, question: Query) -> Project:
         driver=question.driver,
         gpus=question.gpus,
         align=True,
-        exclude_newer=None,
+        exclude_newer=ExcludeNewer(),
         template="",
         addresses={"": HERE},
     )

@@ -68,7 +68,12 @@ def test_the_reasons_in_a_stamp_are_read_back_and_a_lock_without_any_has_no_key_
 
 
 def test_dropped_platforms_and_the_date_of_a_stamp_are_read_back_and_not_written_where_there_are_none() -> None:
-    stamp = replace(STAMP, dropped=("osx-arm64", "win-64"), exclude_newer="2026-06-01T00:00:00+00:00")
+    stamp = replace(
+        STAMP,
+        dropped=("osx-arm64", "win-64"),
+        exclude_newer="2026-06-01T00:00:00+00:00",
+        pip={"linux-64": "a" * 64, "win-64": "b" * 64},
+    )
     meta = {"platforms": list(DOWNLOADS), "custom_metadata": metadata(stamp)}
     assert read_stamp(yaml.safe_dump({"version": 1, "metadata": meta}, sort_keys=False) + BODY, "f.yml") == stamp
     assert not [key for key in ("envgen-dropped", "envgen-exclude-newer") if key in lock()]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import PROJECT, data_of, examples, project_of, refused, small_matrix, yaml_of
 
+from envgen.model.dates import NO_LIMIT
 from envgen.model.errors import BadInput
 from envgen.model.ranges import version_range
 from envgen.project.python import WHY
@@ -82,14 +83,14 @@ def test_a_whole_project_file_is_read_as_it_is_meant() -> None:
         ("V100", "8.0"),
         False,
     )
-    assert project.exclude_newer == datetime(2026, 6, 1, tzinfo=timezone.utc)
+    assert project.exclude_newer.dates == (("", datetime(2026, 6, 1, tzinfo=timezone.utc)),)
     assert project.template == "other.j2"
 
 
 def test_what_is_left_out_has_its_default() -> None:
     project = project_of(PROJECT)
     assert (project.dependencies, project.pip, project.driver, project.gpus, project.align) == ((), (), None, (), True)
-    assert (project.exclude_newer, project.template) == (None, "environment.yml.j2")
+    assert (project.exclude_newer, project.template) == (NO_LIMIT, "environment.yml.j2")
     assert str(project.at("gpus")) == f"{FILE}:1:1"
 
 
@@ -159,7 +160,7 @@ def test_a_driver_is_a_floor_however_it_is_spelled(text: str) -> None:
     ],
 )
 def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, moment: datetime) -> None:
-    assert project_of(PROJECT + f"exclude-newer: {text}\n").exclude_newer == moment
+    assert project_of(PROJECT + f"exclude-newer: {text}\n").exclude_newer.default == moment
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (PROJECT + 'driver: "<535"\n', '6:1: driver: not a driver version\n\nhint: for example ">=535"'),
         (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: write a compute capability, such as "8.0", or a model in matrices/gpus.yaml'),
         (PROJECT + "gpus: [8.0]\n", '6:8: gpus[0]: expected a string, got the number 8.0\n\nhint: put it in quotes: "8.0"'),
-        (PROJECT + 'exclude-newer: "yesterday"\n', "6:1: exclude-newer: not a date\n\nhint: for example 2026-06-01"),
+        (PROJECT + 'exclude-newer: "yesterday"\n', "6:1: exclude-newer: not a date\n\nhint: for example 2026-06-01, or none"),
         (PROJECT + "align: perhaps\n", "6:1: align: expected a valid boolean\n\nhint: see docs/matrices.md"),
         (PROJECT + "pip: einops\n", "6:1: pip: expected a valid list\n\nhint: see docs/matrices.md"),
     ],

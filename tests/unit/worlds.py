@@ -9,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from envgen.model.condition import Condition
+from envgen.model.dates import ExcludeNewer
 from envgen.model.facts import Address, Build, Constraint, Framework, Matrix, Release, Spelling, Target, Toolkit
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
@@ -196,7 +197,7 @@ def worlds(
         driver=draw(st.sampled_from([None, None, None, None, Version("535"), Version("526"), Version("470")])),
         gpus=draw(st.sampled_from([(), (), (), (gpus["a100"],), (gpus["a100"],), (gpus["v100"], gpus["a100"]), (gpus["k40"],)])),
         align=draw(st.sampled_from([True, True, False])),
-        exclude_newer=None,
+        exclude_newer=ExcludeNewer(),
         template="x",
         addresses={
             "": Address("p.yaml", 1, 1),
