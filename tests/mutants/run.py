@@ -44,7 +44,7 @@ CORE = (
     *(
         "lock/align",
         "lock/changes",
-        "lock/check",
+        "review/stale",
         "lock/choose",
         "lock/decide",
         "lock/find_records",
