@@ -11,7 +11,17 @@ import pytest
 from conftest import REPO, Workspace, clean_environment
 from nvml.build import FakeNvml, absent_nvml, fake_nvml
 
-PROJECTS = ("legacy", "vision")  # two channels; three platforms, CPU and CUDA
+PROJECTS = {
+    "legacy": (REPO / "environments" / "legacy" / "project.yaml").read_text(encoding="utf-8"),  # two channels
+    "trio": """\
+python: "3.12"
+frameworks: {pytorch: {version: ">=2.5", with: [torchvision]}}
+targets: {cpu: , cu126: , cu129: {platforms: [linux-64]}} # versions differ in cu129
+platforms: [linux-64, osx-arm64, win-64]
+channels: [conda-forge]
+dependencies: [numpy]
+""",
+}
 HOSTILE_HOME = {
     ".condarc": "channels: [nowhere]\nchannel_priority: flexible\n",
     ".config/pip/pip.conf": "[global]\nindex-url = http://127.0.0.1:9\n",
@@ -47,7 +57,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, unpacked_cache: Path, rec
     workspace = with_projects(Workspace(top, {**clean_environment(top), "ENVGEN_CACHE": str(unpacked_cache)}))
     locked(workspace, records)
     files = workspace.files()
-    assert {"legacy/cu116/conda-lock.yml", "vision/cpu/environment.yml", "index/conda-forge/win-64/repodata.json"} <= set(files)
+    assert {"legacy/cu116/conda-lock.yml", "trio/cpu/environment.yml", "index/conda-forge/win-64/repodata.json"} <= set(files)
     return files
 
 
@@ -57,8 +67,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> FakeNvml:
 
 
 def with_projects(workspace: Workspace) -> Workspace:
-    for name in PROJECTS:
-        workspace.project(name, (REPO / "environments" / name / "project.yaml").read_text(encoding="utf-8"))
+    for name, text in PROJECTS.items():
+        workspace.project(name, text)
     return workspace
 
 
@@ -148,7 +158,7 @@ def test_a_machine_without_driver_locks_the_same(ready: Workspace, records: Path
 def test_one_after_the_other_is_all_at_once(ready: Workspace, records: Path, expected: dict[str, bytes]) -> None:
     """Projects and targets of a project can be locked in any order, in runs of their own; an update aligns what stayed as it was."""
     for target in ("cu126", "cpu", "cu129"):
-        locked(ready, records, "vision", "--target", target)
+        locked(ready, records, "trio", "--target", target)
     locked(ready, records, "legacy")
     locked(ready, records, "--update")
     assert ready.files() == expected

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import real_matrix
 
-from envgen.model.catalogue import Catalogue, KnownPackage
+from envgen.model.catalogue import Catalogue, KnownPackage, WheelMarks
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.machine import Machine
@@ -351,7 +351,9 @@ def test_the_conda_package_speaks_where_both_are_there(tmp_path: Path) -> None:
 
 def loom(**row: Any) -> Catalogue:
     """A catalogue with one framework, `loom`, and its one row."""
-    return Catalogue(packages=(KnownPackage(role="framework", framework="loom", **row),), frameworks={"loom": "loom.core"})
+    rows = (KnownPackage(role="framework", framework="loom", **row),)
+    wheels = WheelMarks(cpu_versions=("*+cpu",), cuda_versions=("*+cu{cu}",))
+    return Catalogue(packages=rows, frameworks={"loom": "loom.core"}, wheels=wheels)
 
 
 @pytest.mark.parametrize(
