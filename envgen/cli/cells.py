@@ -41,11 +41,11 @@ def merged(layout: Layout, request: LockRequest, folders: Sequence[str], file: P
     if not folders:
         raise click.UsageError("--merge needs the folders with results")
     from envgen.cli.console import Terminal
-    from envgen.lock.merge import merge
+    from envgen.lock.join import join
 
     expected = tuple(_plan_in(file).cells) if file else ()
     with Terminal() as reporter:
-        return merge(layout, [Path(folder) for folder in folders], expected, request, reporter)
+        return join(layout, [Path(folder) for folder in folders], expected, request, reporter)
 
 
 def _plan_in(file: Path) -> WorkPlan:

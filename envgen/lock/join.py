@@ -20,7 +20,7 @@ from envgen.project.cached import cached_project
 _AGAIN = "make a new plan with `envgen plan --json`, and lock its cells"
 
 
-def merge(layout: Layout, folders: Sequence[Path], expected: Iterable[str], request: LockRequest, reporter: Reporter) -> LockRun:
+def join(layout: Layout, folders: Sequence[Path], expected: Iterable[str], request: LockRequest, reporter: Reporter) -> LockRun:
     """Write the results in some folders. A project that is `expected` and has no result is a failure.
 
     A result counts only for the inputs that it was made from. Where its files are there already, nothing is done. Raises BadInput
