@@ -48,6 +48,13 @@ class Revision:
         rows = (row.partition("\t") for row in said.split("\0") if row)
         return tuple(file for head, _, path in rows if (file := _file(head, PurePosixPath(path), self.name)))
 
+    def changed(self, below: Iterable[str]) -> tuple[PurePosixPath, ...]:
+        """The files below some paths that are not in the work tree as they are here: changed, gone, or new and not ignored."""
+        paths = ("--", *below)
+        said = _git(self.folder, ("diff", "--no-ext-diff", "--name-only", "-z", "--relative", self.commit, *paths))
+        said += _git(self.folder, ("ls-files", "--others", "--exclude-standard", "-z", *paths))
+        return tuple(PurePosixPath(row) for row in said.split("\0") if row)
+
     def contents(self, files: Iterable[RevisionFile]) -> Iterator[bytes]:
         """The content of files, in their order; of a link, the path that it leads to. Raises BadInput if git does not have one."""
         command = _command(self.folder, ("cat-file", "--batch"))

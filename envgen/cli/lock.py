@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import HERE, Command, best_here, chosen_folder, index_options, json_option, layout_of, root_option
+from envgen.cli.options import (
+    HERE,
+    Command,
+    best_here,
+    chosen_folder,
+    exclude_newer_option,
+    index_options,
+    json_option,
+    layout_of,
+    root_option,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,13 +43,7 @@ def lock_options(command: Command) -> Command:
             show_default=True,
             help="What writes the lock; both write the same bytes. envgen uses conda-lock where there is a pip section.",
         ),
-        click.option(
-            "--exclude-newer",
-            metavar="DATE",
-            multiple=True,
-            help="Use the channels as they were on this date: 2026-06-01. For a package, numpy=2026-07-01; for a channel, "
-            "'conda-forge::*=none'. May be repeated. Each comes before what exclude-newer: in project.yaml says of the same.",
-        ),
+        exclude_newer_option,
         click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing."),
         json_option,
         root_option,

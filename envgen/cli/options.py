@@ -121,3 +121,12 @@ def best_here(word: MachineWord, matrix: Matrix, project: Project) -> tuple[str,
     from envgen.machine.locked import best_here as best
 
     return best(word, matrix, project)
+
+
+exclude_newer_option = click.option(
+    "--exclude-newer",
+    metavar="DATE",
+    multiple=True,
+    help="Use the channels as they were on this date: 2026-06-01. For a package, numpy=2026-07-01; for a channel, "
+    "'conda-forge::*=none'. May be repeated. Each comes before what exclude-newer: in project.yaml says of the same.",
+)

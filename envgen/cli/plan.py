@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import index_options, json_option, root_option
+from envgen.cli.options import exclude_newer_option, index_options, json_option, root_option
 
 if TYPE_CHECKING:
     from envgen.lock.work_plan import WorkPlan
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--changed", "base", metavar="BASE", help="Only what has something to do, or changed since this commit.")
 @click.option("--shard", metavar="I/N", help="Only every N-th project with something to do, from the I-th on.")
 @click.option("--update", is_flag=True, help="Plan as if there were no lock: the newest of everything.")
-@click.option("--exclude-newer", metavar="DATE", help="Use the channels as they were on this date.")
+@exclude_newer_option
 @index_options
 @json_option
 @root_option

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -18,6 +17,7 @@ from envgen.model.dates import dates_text, read_dates
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.layout import Layout
 from envgen.model.run import Failure, LockRequest, Reporter
+from envgen.revisions import revision
 
 _FORMAT = 1
 _HINT = "give the output of `envgen plan --json`, or a part of its `units`"
@@ -69,21 +69,8 @@ def work_plan(
 
 def _changed_projects(layout: Layout, base: str) -> frozenset[str]:
     """The projects with files that differ from those of a commit. Raises BadInput where git does not know it."""
-    top = layout.shown(layout.environments)
-    rows = [*_git(layout, "diff", "--name-only", "-z", "--relative", "--end-of-options", base, "--", top)]
-    rows += _git(layout, "ls-files", "--others", "--exclude-standard", "-z", "--", top)
-    return frozenset(row.split("/")[1] for row in rows if row.count("/") > 1)
-
-
-def _git(layout: Layout, *words: str) -> Iterable[str]:
-    try:
-        done = subprocess.run(["git", *words], cwd=layout.root, capture_output=True, text=True, check=False)  # noqa: S603, S607
-    except OSError as error:
-        raise BadInput(f"git cannot be run: {error}", hint="--changed compares with a commit; leave it out") from None
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["it says nothing"])[0]
-        raise BadInput(f"git: {said}", hint="--changed takes a commit, a branch or a tag; a shallow clone has few of them")
-    return filter(None, done.stdout.split("\0"))
+    changed = revision(layout.root, base).changed([layout.shown(layout.environments)])
+    return frozenset(path.parts[1] for path in changed if len(path.parts) > 2)
 
 
 def shard(found: WorkPlan, place: int, count: int) -> WorkPlan:

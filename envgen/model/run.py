@@ -147,9 +147,7 @@ class LockRequest:
     update: bool = False
     packages: tuple[str, ...] = ()
     dry_run: bool = False  # write nothing
-    exclude_newer: Mapping[str, datetime | None] = field(
-        default_factory=dict
-    )  # by key of ExcludeNewer, before the projects' own
+    exclude_newer: Mapping[str, datetime | None] = field(default_factory=dict)  # by key of ExcludeNewer, before the projects' own
     results: str = ""  # where results of projects are kept, on this machine or on a server
     moment: str = ""  # when the live channels of a plan were as they are taken to be
     cells: Mapping[str, str] | None = None  # only make results: project -> its key in a plan

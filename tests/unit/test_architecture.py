@@ -41,7 +41,10 @@ ARROWS: dict[str, set[str]] = {
     "verify": {"channels", "formats", "matrix", "outputs", "table", "targets"},
     "diff": {"channels", "files", "formats", "revisions", "verify"},
     "machine": {"formats", "matrix", "table", "targets"},
-    "lock": {"cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify", "yamlfile"},
+    "lock": {
+        *("cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "revisions", "targets", "verify"),
+        "yamlfile",
+    },
     "merge": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions"},
     "composition": {"channels", "formats", "table"},
     "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
