@@ -95,8 +95,8 @@ format: $(VENV)/.ready-dev  ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready-dev  ## Run the benchmarks and write benchmarks/RESULTS.md
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.ready-dev  ## Run the benchmarks, or the parts in ARGS, and write benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 gpu-pack: $(VENV)/.ready-dev  ## Pack what gpu-check needs on a machine without a network into dist/gpu-wheels
 	$(BIN)/python benchmarks/gpu/gpu_pack.py $(ARGS)

@@ -1,7 +1,7 @@
-"""How long `envgen check` and `envgen impact` take on many locks: `python benchmarks/review.py [COPIES]`.
+"""How long `envgen check`, `impact` and `diff` take on many locks.
 
-The examples are copied COPIES (45) times, which makes 810 locks; each copy is locked under its own name from its own locks, without a
-solve. Times are seconds of a processor, children included: the first run of each command has an empty cache, the second its cache.
+The examples are copied 45 times, which makes 810 locks; each copy is locked under its own name from its own locks, without a solve. Times
+are seconds of a processor, children included.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from resolver import Row
 
 REPO = Path(__file__).parent.parent
 EXAMPLES = sorted(path.parent.name for path in (REPO / "environments").glob("*/project.yaml"))
@@ -36,35 +38,46 @@ def copied(root: Path, copies: int) -> None:
     spent(root, "lock", "--offline")
 
 
-def spent(root: Path, *words: str) -> tuple[float, str]:
-    """The seconds of a processor that a command takes, and the last line that it prints on stderr or stdout."""
+def spent(root: Path, *words: str) -> float:
+    """The seconds of a processor that a command takes."""
     environment = {**os.environ, "ENVGEN_CACHE": str(root.parent / "cache"), "PYTHONPATH": str(REPO)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     argv = [sys.executable, "-m", "envgen", "--root", str(root), *words]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+    subprocess.run(argv, env=environment, capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return seconds, (done.stderr.splitlines() or done.stdout.splitlines() or [""])[-1]
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main(copies: int) -> None:
-    """Print a line for each command and run."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "repository"
-        copied(root, copies)
-        base = Path(folder) / "base"
-        for name in ("matrices", "templates"):
-            shutil.copytree(root / name, base / name)
-        path = root / "matrices" / "pytorch.yaml"
-        text = path.read_text(encoding="utf-8")
-        for words in (("check",), ("list",), ("impact", str(base))):
-            if words[0] == "impact":
-                deleted = re.sub(r'\n  - version: "2\.6\.0"\n.*?(?=\n  - version:)', "", text, count=1, flags=re.DOTALL)
-                path.write_text(deleted, encoding="utf-8")
-            for run in ("first run", "again"):
-                seconds, said = spent(root, *words)
-                print(f"{words[0]}, {run}: {seconds:.2f} s   {said}")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 45)
+def review_rows(folder: Path, copies: int) -> list[Row]:
+    """The rows on many locks: each command with an empty cache, and again."""
+    root, base = folder / "repository", folder / "base"
+    copied(root, copies)
+    for name in ("matrices", "templates"):
+        shutil.copytree(root / name, base / name)
+    locks = len(list(root.glob("environments/*/*/conda-lock.yml")))
+    path = root / "matrices" / "pytorch.yaml"
+    deleted = re.sub(
+        r'\n  - version: "2\.6\.0"\n.*?(?=\n  - version:)', "", path.read_text(encoding="utf-8"), count=1, flags=re.DOTALL
+    )
+    found = [
+        (f"check of {locks} locks{after}", f"{spent(root, 'check'):.2f} s", goal)
+        for after, goal in (("", "-"), (", again", "below 2 s"))
+    ]
+    path.write_text(deleted, encoding="utf-8")
+    again = [spent(root, "impact", str(base)) for _ in range(2)]
+    found += [
+        (f"impact of a deleted release on them{after}", f"{seconds:.2f} s", "-")
+        for after, seconds in zip(("", ", again"), again, strict=True)
+    ]
+    changed = folder / "changed"
+    shutil.copytree(root / "environments", changed)
+    for lock in changed.glob("*/*/conda-lock.yml"):
+        lock.write_text(lock.read_text(encoding="utf-8").replace("version: 3.4", "version: 3.5"), encoding="utf-8")
+    return [
+        *found,
+        (
+            f"diff of two times {locks} locks, all changed",
+            f"{spent(root, 'diff', str(root / 'environments'), str(changed)):.2f} s",
+            "below 2 s",
+        ),
+    ]

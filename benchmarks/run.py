@@ -1,4 +1,4 @@
-"""`make bench`: measure envgen, print a table, and write it to benchmarks/RESULTS.md.
+"""`make bench`: measure envgen, print tables, and write them to benchmarks/RESULTS.md.
 
 Processes that are compared run in turn, so a slow machine slows down both: compare ratios between machines, not times.
 The index is the folder in ENVGEN_INDEX, or the snapshot of public channels beside the checkout, or the recorded index of this
@@ -7,6 +7,7 @@ repository. The recorded index holds few records, so solving from it is faster t
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import itertools
@@ -32,6 +33,8 @@ from choose import choose_rows
 from foreign import foreign_rows
 from records import records_rows
 from resolver import Row, resolver_rows
+from review import review_rows
+from scale import scale_rows
 
 if TYPE_CHECKING:
     from envgen.channels.index import FolderIndex
@@ -39,6 +42,12 @@ if TYPE_CHECKING:
 
 REPO = Path(__file__).parent.parent
 ROUNDS = 9
+HEAD = f"""\
+# Benchmarks
+
+Written by `make bench`: medians of up to {ROUNDS} rounds (next to `python -c pass`: minima), on {os.cpu_count()} processors. `make bench
+ARGS="lock align"` measures some parts again.
+"""
 # 8 cells: four targets on two platforms. Two projects, because the snapshot has no one Python with builds for all of them.
 PROJECTS = {
     "older": ("3.11", ["cpu", "cu126"]),
@@ -297,60 +306,77 @@ async def solve_alone(requests: Sequence[SolveRequest], index: FolderIndex, jobs
     await asyncio.gather(*(one(request) for request in requests))
 
 
-def rows(index: Path, scratch: Path) -> list[Row]:
-    """All rows of the table."""
-    os.environ["ENVGEN_CACHE"] = str(scratch / "cache")
-    environment = {**os.environ, "ENVGEN_INDEX": str(index)}
-    root = workspace(scratch / "cells")
+def cell_rows(root: Path, scratch: Path, environment: Mapping[str, str], index: Path) -> list[Row]:
+    """The rows on a lock of 8 cells beside the same solves with rattler alone, both compiled, with one gateway."""
     job = scratch / "job.json"
     job.write_text(requests_of(root, index), encoding="utf-8")
-    python = sys.executable
-
+    lock = [sys.executable, "-m", "envgen", "--root", str(root), "lock", "--update"]
     cells = in_turns(
         ROUNDS,
-        envgen=partial(once, [python, "-m", "envgen", "--root", str(root), "lock", "--update"], REPO, environment),
-        conda_lock=partial(
-            once, [python, "-m", "envgen", "--root", str(root), "lock", "--update", "--pin-with", "conda-lock"], REPO, environment
-        ),
-        rattler=partial(once, [python, str(REPO / "benchmarks" / "only_rattler.py"), str(job)], REPO, environment),
+        envgen=partial(once, lock, REPO, environment),
+        conda_lock=partial(once, [*lock, "--pin-with", "conda-lock"], REPO, environment),
+        rattler=partial(once, [sys.executable, str(REPO / "benchmarks" / "only_rattler.py"), str(job)], REPO, environment),
     )
+    pairs = zip(cells["envgen"], cells["rattler"], strict=True)
+    processor = statistics.median(ours.processor / theirs.processor for ours, theirs in pairs)
     peak = statistics.median(sample.memory for sample in cells["envgen"])
     return [
-        *start_rows(lambda *argv: partial(once, [python, *argv], REPO, environment)),
         (
             "lock of 8 cells, relative to the same solves with rattler alone",
             f"{ratio(cells['envgen'], cells['rattler']):.1f}",
             "below 1.5",
         ),
-        (
-            "the same, in processor time",
-            f"{statistics.median(a.processor / b.processor for a, b in zip(cells['envgen'], cells['rattler'], strict=True)):.1f}",
-            "below 1.2",
-        ),
+        ("the same, in processor time", f"{processor:.1f}", "below 1.2"),
         ("the same with --pin-with conda-lock, relative to without", f"{ratio(cells['conda_lock'], cells['envgen']):.1f}", "-"),
         ("lock of 8 cells", f"{median(cells['envgen']):.2f} s", "-"),
         ("the same solves with rattler alone", f"{median(cells['rattler']):.2f} s", "-"),
         ("lock of 8 cells, peak memory", f"{peak:.0f} MiB", "-"),
-        *align_rows(scratch / "align", index),
-        *records_rows(),
-        *choose_rows(workspace(scratch / "choose"), index),
-        *verify_rows(),
-        *foreign_rows(scratch),
-        *facts_rows(index),
-        *resolver_rows(),
     ]
 
 
+def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
+    """Each part of the table, and how it is measured."""
+    environment = {**os.environ, "ENVGEN_INDEX": str(index)}
+    offline = {name: value for name, value in os.environ.items() if name != "ENVGEN_INDEX"}
+    python = sys.executable
+    return {
+        "start": lambda: start_rows(lambda *argv: partial(once, [python, *argv], REPO, environment)),
+        "lock": lambda: cell_rows(workspace(scratch / "cells"), scratch, environment, index),
+        "align": lambda: align_rows(scratch / "align", index),
+        "choose": lambda: choose_rows(workspace(scratch / "choose"), index),
+        "many": lambda: [
+            *records_rows(),
+            *scale_rows(lambda words: once([python, "-m", "envgen", *words], REPO, offline), scratch, 200),
+        ],
+        "review": lambda: review_rows(scratch / "review", 45),
+        "verify": lambda: [*verify_rows(), *foreign_rows(scratch)],
+        "resolve": resolver_rows,
+        "facts": lambda: facts_rows(index),
+    }
+
+
+def written(text: str) -> dict[str, str]:
+    """The tables of RESULTS.md by part."""
+    return dict(re.findall(r"^## (\w+)\n\n((?:\|.*\n)+)", text, re.MULTILINE))
+
+
 def main() -> None:
-    """Measure, print the table, and write it to RESULTS.md."""
+    """Measure all parts, or those that are named; print their tables, and write them to RESULTS.md, where the others stay."""
     beside = REPO.parent / "shared" / "channels"
     index = Path(os.environ.get("ENVGEN_INDEX") or (beside if beside.is_dir() else REPO / "environments" / "index"))
+    path = REPO / "benchmarks" / "RESULTS.md"
     with tempfile.TemporaryDirectory() as scratch:
-        found = rows(index, Path(scratch))
-    lines = ["| measured | median | goal |", "|---|---:|---|", *(f"| {what} | {value} | {goal} |" for what, value, goal in found)]
-    print("\n".join(lines))
-    head = f"# Benchmarks\n\nWritten by `make bench`: medians of up to {ROUNDS} rounds (next to `python -c pass`: minima), on {os.cpu_count()} processors.\n\n"
-    (REPO / "benchmarks" / "RESULTS.md").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+        os.environ["ENVGEN_CACHE"] = str(Path(scratch) / "cache")
+        every = parts(index, Path(scratch))
+        options = argparse.ArgumentParser(description=__doc__)
+        options.add_argument("parts", nargs="*", choices=[[], *every], metavar="PART", help=", ".join(every))
+        tables = written(path.read_text(encoding="utf-8"))
+        for name in options.parse_args().parts or every:
+            rows = [f"| {what} | {value} | {goal} |\n" for what, value, goal in every[name]()]
+            tables[name] = "".join(["| measured | median | goal |\n", "|---|---:|---|\n", *rows])
+            print(f"## {name}\n\n{tables[name]}", flush=True)
+            body = "".join(f"\n## {name}\n\n{tables[name]}" for name in every if name in tables)
+            path.write_text(f"{HEAD}{body}", encoding="utf-8")
 
 
 if __name__ == "__main__":

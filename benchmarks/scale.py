@@ -1,18 +1,12 @@
 """What a repository of many projects costs: the first lock, nothing to do, one project, verify, list, lock --check.
-
-    python benchmarks/scale.py [--projects 200]
-
 Offline, from the recorded index of the examples; see repository.py for the projects. Processor time, because other work on the machine
 counts less in it than in elapsed time.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,26 +58,3 @@ def _edited(run: Callable[[Sequence[str]], Sample], root: Path, index: Path) -> 
 
 def _text(sample: Sample) -> str:
     return f"{sample.processor:.2f} s, {sample.memory:.0f} MiB"
-
-
-def main() -> None:
-    """Measure, and print the table."""
-    from run import once
-
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--projects", type=int, default=200)
-    asked = options.parse_args()
-    repo = Path(__file__).parent.parent
-    with tempfile.TemporaryDirectory() as scratch:
-        environment = {**os.environ, "ENVGEN_CACHE": str(Path(scratch) / "cache")}
-        environment.pop("ENVGEN_INDEX", None)
-
-        def run(words: Sequence[str]) -> Sample:
-            return once([sys.executable, "-m", "envgen", *words], repo, environment)
-
-        for row in scale_rows(run, Path(scratch), asked.projects):
-            print(" | ".join(row), flush=True)
-
-
-if __name__ == "__main__":
-    main()
