@@ -204,7 +204,10 @@ def test_a_project_folder_with_an_odd_name_is_refused_by_that_name(site: Workspa
     folder = site.root / "environments" / name
     folder.mkdir(exist_ok=True)
     shutil.copy(site.root / FILE, folder)
-    refused(site, 2, f"project name {name!r} cannot be used", "lock", "--index", index)
+    before = site.files()
+    done = site.envgen("lock", "--index", index)
+    assert (done.status, site.files()) == (2, before)
+    assert f"error: project name {name!r} cannot be used\n\nhint: " in done.err
 
 
 # --- templates ------------------------------------------------------------------------------------------------------------
@@ -547,10 +550,13 @@ def test_a_spoilt_root_is_told_by_its_place(site: Workspace, index: Path, change
 def test_a_root_that_is_none_is_named(site: Workspace, tmp_path: Path) -> None:
     misused(site, "'--root'", "--root", tmp_path / "nowhere", "lock")
     (tmp_path / "empty").mkdir()
-    refused(site, 2, "matrices/cuda.yaml: there is no such file", "--root", tmp_path / "empty", "lock")
+    refused(site, 2, "environments: there is no project", "--root", tmp_path / "empty", "lock")
 
 
-def test_one_bad_project_keeps_all_others_as_they_are(site: Workspace, index: Path) -> None:
+def test_one_bad_project_does_not_keep_the_others_from_being_locked(site: Workspace, index: Path) -> None:
     site.project("a", PROJECT)
     site.project("z", PROJECT.replace("numpy", "nunpy"))
-    refused(site, 2, "environments/z/project.yaml:6:16: ", "lock", "--update", "--index", index)
+    done = site.envgen("lock", "--index", index)
+    assert (done.status, "error: environments/z/project.yaml:6:16: " in done.err) == (2, True), done.err
+    assert "error: 1 of 3 projects were not locked: z" in done.err
+    assert {name.split("/")[0] for name in site.files() if name.endswith("conda-lock.yml")} == {"a", "p"}

@@ -71,11 +71,11 @@ def root(locked: Path, tmp_path: Path) -> Path:
 
 
 def checked(root: Path, *names: str) -> Checked:
-    return check(Layout(root.resolve()), names, TODAY, Silent(), best_here).whole()
+    return check(Layout(root.resolve()), names, TODAY, Silent(), best_here)
 
 
 def fixed(root: Path, found: Checked) -> tuple[str, ...]:
-    return fix(Layout(root.resolve()), found.findings, Silent(), best_here).whole()
+    return fix(Layout(root.resolve()), found.findings, Silent(), best_here)
 
 
 def edit(file: str, old: str, new: str, count: int = 1) -> Callable[[Path], None]:
@@ -304,7 +304,7 @@ def test_lock_check_says_what_check_says_of_stale_locks(root: Path, rule: str) -
     found = checked(root)
     if names & {row.rule for row in found.findings}:
         with pytest.raises(EnvgenError):
-            stale(layout, LockRequest(), Silent(), best_here).whole()
+            stale(layout, LockRequest(), Silent(), best_here)
         return
     told = {(row.target, row.text) for row in found.findings if row.rule in STALE or (row.rule in READING and row.target)}
     assert {(row.target, row.text) for row in stale(layout, LockRequest(), Silent(), best_here)} == told

@@ -70,7 +70,8 @@ def test_conda_lock_writes_the_same_package_list(
 ) -> None:
     """Byte for byte, with another solver process, another index instance and no network."""
     text = (repo / "environments" / project / "project.yaml").read_text(encoding="utf-8")
-    workspace.project(project, f"{text}\nalign: false\n")  # conda-lock solves each platform by itself
+    alone = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("numerics:"))
+    workspace.project(project, f"{alone}\nalign: false\n")  # conda-lock solves each platform by itself
     made = workspace.envgen("lock", project, "--target", target, "--index", records)
     assert made.status == 0, made.err
     folder = workspace.root / "environments" / project / target

@@ -26,7 +26,7 @@ COMMANDS = {
     "list": {"rich"},
     "resolve legacy": set(),
     "verify": {"rattler", "rich", "yaml"},
-    "lock": {"jinja2", "rich", "yaml"},
+    "lock": {"rich", "yaml"},
     "matrix show": {"rich"},
 }
 HEAVY = {"conda_lock", "filelock", "jinja2", "pydantic", "pydantic_core", "pynvml", "rattler", "rich", "yaml", "zstandard"}

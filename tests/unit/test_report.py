@@ -16,7 +16,7 @@ from unit.small import PROJECT, project_of, small_matrix
 from envgen.cli import lock_report
 from envgen.model.alignment import Differing
 from envgen.model.resolution import Resolution
-from envgen.model.run import Download, Outcome
+from envgen.model.run import Download, LockRun, Outcome
 from envgen.resolver.resolve import resolve
 
 TEXT = PROJECT.replace("[linux-64]", "[linux-64, osx-arm64]") + 'driver: ">=530"\n'
@@ -122,7 +122,7 @@ def test_the_notes_say_each_thing_once_with_its_address() -> None:
 
 
 def test_the_json_of_a_lock_says_what_the_table_says() -> None:
-    cpu, cuda = json.loads(lock_report.lock_json(outcomes()))
+    cpu, cuda = json.loads(lock_report.lock_json(LockRun(tuple(outcomes()))))
     assert (cpu["project"], cpu["target"], cpu["cuda"], cpu["state"], cpu["path"]) == (
         "demo",
         "cpu",
