@@ -82,10 +82,10 @@ class Digests:
             return ""
 
     def of(self, path: Path) -> str:
-        """The digest of a file's text; "" for one that is missing."""
+        """The digest of a file's text; "" for one that is missing, which is not the same as one that cannot be read."""
         if path not in self._found:
-            text = self.text(path)
-            self._found[path] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if text else ""
+            text, there = self.text(path), path.exists() or path.is_symlink()
+            self._found[path] = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if there else ""
         return self._found[path]
 
 
@@ -171,8 +171,8 @@ def stale_now(layout: Layout, matrix: Matrix, name: str, machine_target: Machine
 
 def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> str:
     """The digest of all that decides what is found in a project."""
-    project, targets = layout.known_project(name), layout.locked_targets(name)
-    files = (layout.target(name, target) / file for target in targets for file in FILES)
+    project, folder = layout.known_project(name), layout.environments / name
+    files = sorted(path for file in FILES for path in folder.glob(f"*/{file}"))
     inputs = ((layout.shown(path), digests.of(path)) for path in (project, *digests.templates, *files))
     named = sorted(set(_VARIABLE.findall(digests.text(project))))  # a channel may have `$NAME` in it
     environment = ((variable, os.environ.get(variable, "")) for variable in named)
