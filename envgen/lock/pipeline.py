@@ -59,7 +59,7 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
         session.lock(todo[start : start + request.jobs], f" ({start} of {len(todo)} projects done)" if start else "")
         if start % _COLLECTED < request.jobs and start:
             gc.collect()  # the command line turns the collector off, and each search leaves some megabytes in circles
-    if request.cells is None and not session.failures:  # the lock of a project that failed may be damaged, and its records must stay
+    if request.cells is None and not session.failures:  # a lock that failed may be damaged: its records stay
         session.writer.finish(names, raw)
     outcomes = {**there, **session.outcomes}
     return LockRun(
