@@ -8,7 +8,10 @@ from conftest import Workspace
 from unit.test_families_cuda import project
 
 FAMILIES = {  # a project, and the versions that it gets
-    "cupy": (project("{cupy: '*'}", "cpu, cu126, cu130", more="numerics: {may-differ: [cupy]}\n"), "cupy 14.1.1 (cu126), 14.0.1 (cu130)"),
+    "cupy": (
+        project("{cupy: '*'}", "cpu, cu126, cu130", more="numerics: {may-differ: [cupy]}\n"),
+        "cupy 14.1.1 (cu126), 14.0.1 (cu130)",
+    ),
     "rapids": (project("{cudf: '*', cuml: '*'}", more="dependencies: [dask-cuda]\n"), "cudf 26.2.1, cuml 26.2.0"),
     "flash-attn": (project("{pytorch: '*', flash-attn: '*'}"), "pytorch 2.9.1, flash-attn 2.8.3"),
     "triton": (project("{pytorch: '*', triton: '*'}"), "pytorch 2.10.0, triton 3.6.0"),
