@@ -221,6 +221,7 @@ def test_spoiled_files_beside_a_lock(readers: Readers) -> None:
     survived("beside", cases(of(texts)), readers.beside)
 
 
+@pytest.mark.thorough
 def test_spoiled_words(readers: Readers) -> None:
     def draw(chance: random.Random) -> tuple[str, str]:
         words = chance.choices((*TOKENS, *WORDS), k=chance.choice((1, 1, 2, 3, 5)))
