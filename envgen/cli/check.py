@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import json_option, layout_of, root_option
+from envgen.cli.options import findings_options, layout_of, one_format, root_option
 
 if TYPE_CHECKING:
     from envgen.cli.console import Terminal
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Check that projects, facts, templates, locks and the recorded index agree.")
 @click.argument("projects", nargs=-1)
 @click.option("--fix", is_flag=True, help="Make again what needs no solve, remove what is left over; then check again.")
-@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
-@json_option
-@click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, which code hosts show on pull requests.")
-@click.option("--github", is_flag=True, help="Print annotations for a GitHub workflow.")
+@findings_options
 @root_option
 @click.pass_context
 def check(
@@ -40,8 +37,7 @@ def check(
     Without PROJECTS, check every project, the matrices and the recorded index. Each finding comes with the file, the line, and the
     command that ends it. The exit code is 1 if there is an error.
     """
-    if as_json + sarif + github > 1:
-        raise click.UsageError("--json, --sarif and --github exclude each other")
+    one_format(as_json, sarif, github)
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
     from envgen.review import check_report as report

@@ -130,3 +130,22 @@ exclude_newer_option = click.option(
     help="Use the channels as they were on this date: 2026-06-01. For a package, numpy=2026-07-01; for a channel, "
     "'conda-forge::*=none'. May be repeated. Each comes before what exclude-newer: in project.yaml says of the same.",
 )
+
+
+def findings_options(command: Command) -> Command:
+    """How findings are printed, and whether warnings fail."""
+    decorators = (
+        click.option("--strict", is_flag=True, help="Fail on warnings, too."),
+        json_option,
+        click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, which code hosts show on pull requests."),
+        click.option("--github", is_flag=True, help="Print annotations for a GitHub workflow."),
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+def one_format(*flags: bool) -> None:
+    """Refuse more than one of --json, --sarif and --github."""
+    if sum(flags) > 1:
+        raise click.UsageError("--json, --sarif and --github exclude each other")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import ANY_TARGET, facts_of, json_option, layout_or_none, root_option
+from envgen.cli.options import ANY_TARGET, facts_of, findings_options, layout_or_none, one_format, root_option
 
 _FILE = click.Path(path_type=Path)
 
@@ -19,10 +19,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--project", metavar="NAME", help="Their project: also check its driver, GPUs, channels and frameworks.")
 @click.option("--virtual-packages", "virtual", type=_FILE, metavar="FILE", help="Check against the virtual packages in this file.")
 @click.option("--checksums", is_flag=True, help="Compare the content of every file of an environment, not only its size.")
-@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
-@json_option
-@click.option("--sarif", is_flag=True, help="Print SARIF 2.1.0, which code hosts show on pull requests.")
-@click.option("--github", is_flag=True, help="Print annotations for a GitHub workflow.")
+@findings_options
 @root_option
 @click.pass_context
 def verify(
@@ -44,8 +41,7 @@ def verify(
     output of `conda list --json` or `--export`, or the folder of an installed environment. Without PATHS, check every lock of the
     repository.
     """
-    if as_json + sarif + github > 1:
-        raise click.UsageError("--json, --sarif and --github exclude each other")
+    one_format(as_json, sarif, github)
     from envgen.project.cached import cached_project
     from envgen.verify import report
     from envgen.verify.verify import VerifyRequest, verified

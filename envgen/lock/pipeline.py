@@ -50,7 +50,7 @@ def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_targe
     """
     names = project_names(layout, request)
     _check_packages(layout, names, request)
-    check_dated_channels(layout, names, request)
+    _check_dated_channels(layout, names, request)
     raw = RawInputs(layout, request) if has_shortcut(request) else None
     there = {name: found for name in names if raw and (found := unchanged(raw, name, reporter)) is not None}
     session = _Session(layout, request, reporter, machine_target, raw)
@@ -85,7 +85,7 @@ def _check_packages(layout: Layout, projects: Sequence[str], request: LockReques
             raise BadInput(f"no lock of {', '.join(projects)} has a package `{name}`", hint=closest(name, known))
 
 
-def check_dated_channels(layout: Layout, projects: Sequence[str], request: LockRequest) -> None:
+def _check_dated_channels(layout: Layout, projects: Sequence[str], request: LockRequest) -> None:
     """A channel that `--exclude-newer` gives a date must be one of some project."""
     dated, own = ExcludeNewer(tuple(request.exclude_newer.items())).channels, dict[str, str]()
     for project in projects if dated else ():
