@@ -169,7 +169,8 @@ class Holdings:
 
     def _packages(self, framework: str) -> set[str]:
         """The packages that the spellings of a framework request."""
-        spellings = [row for rows in self._matrix.frameworks[framework].providers.values() for row in rows]
+        every = (row for rows in self._matrix.frameworks[framework].providers.values() for row in rows)
+        spellings = [row for row in every if row.manager == "conda"]
         return {spec.rpartition("::")[2].split()[0] for row in spellings for spec in (*row.cpu, *row.cuda)}
 
     def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: ExcludeNewer) -> frozenset[Version]:

@@ -17,6 +17,7 @@ from envgen.matrix.fields import (
     Conditions,
     Day,
     ImportText,
+    IndexText,
     Major,
     Minors,
     MinorText,
@@ -87,6 +88,9 @@ class BuildRow(FileModel):
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
+    glibc: MinorText | None = Field(
+        default=None, description="Of wheels: the oldest glibc that they run with, by their tags: 2.28 for manylinux_2_28."
+    )
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
     needs: dict[Text, RangeText] = Field(default={}, description="As `needs` of the release, where these builds differ.")
 
@@ -106,7 +110,14 @@ class SpellingRow(FileModel):
     """How a provider names the builds of a range of releases."""
 
     releases: RangeText = Field(description="The releases that are requested in this way. No release may be in two rows.")
-    channels: list[ChannelText] = Field(min_length=1, description="All of these must be in the project's `channels:`.")
+    channels: list[ChannelText] = Field(
+        default=[], description="Of conda packages: all of these must be in the project's `channels:`."
+    )
+    index: IndexText | None = Field(
+        default=None,
+        description="Of wheels: `public` for the index that pip asks by default, or the URL of the only index that the packages of "
+        "this row are taken from; hole: {variant} (cpu, or cu126).",
+    )
     newer_minor: bool = Field(
         default=False,
         alias="newer-minor",
@@ -117,9 +128,16 @@ class SpellingRow(FileModel):
         alias="same-cuda",
         description="true where the CUDA builds of a companion go with builds of its framework for the same CUDA alone.",
     )
-    cpu: list[Text] = Field(description="Conda specs for a CPU target; hole: {version}.")
+    cpu: list[Text] = Field(
+        description="Conda specs, or with `index:` requirements of pip, for a CPU target; hole: {version}.",
+    )
     cuda: list[Text] = Field(
-        description="Conda specs for a CUDA target; holes: {version}, {cuda} (the target's, 12.6), {cu} (the build's, 126)."
+        description="The same for a CUDA target; holes: {version}, {cuda} (the target's, 12.6), {major} (12), {cu} (the build's)."
+    )
+    if_installed: list[Text] = Field(
+        default=[],
+        alias="if-installed",
+        description="Of wheels for CUDA: requirements of pip that hold where something brings the package; holes as in `cuda`.",
     )
     because: Because
 

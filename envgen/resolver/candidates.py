@@ -27,6 +27,7 @@ _Row = tuple[Version, Built]
 _Place = tuple[Platform, Version]  # a platform and a Python
 
 
+_ANY = Version("0")
 Signature = tuple[tuple[bool, ...], Built | None]
 
 
@@ -54,7 +55,9 @@ class Candidate:
 
     def _is_met(self, need: Need, platform: Platform, known: Known, chosen: Mapping[str, Choice]) -> bool:
         name, versions = need
-        other = self.choice.spelling.same_cuda and chosen.get(name, self.choice).on(platform) != self.choice.on(platform)
+        host, own = chosen.get(name, self.choice), self.choice
+        other = own.spelling.same_cuda and host.on(platform) != own.on(platform)
+        other = other or host.spelling.manager != own.spelling.manager
         return not other and all(isinstance(version, Version) and within(versions, version) for version in known.get(name, ()))
 
     @property
@@ -230,6 +233,11 @@ class Candidates:
         if not rows:
             what = f"{named(choice)} has no {variant_text(choice.on(cell.platform))} build for {cell.platform}"
             return Reason(what, choice.release.at)
+        newer = [row for row in rows if row.glibc and row.glibc > _glibc(cell, row.glibc)]
+        if len(newer) == len(rows):
+            what = f"{named(choice)} from {choice.provider} needs glibc {newer[0].glibc}, and the target promises {_glibc(cell)}"
+            return Reason(what, newer[0].at)
+        rows = tuple(row for row in rows if row not in newer)
         mixed = self._no_common_code(choice, cell)
         if mixed:
             return mixed
@@ -258,6 +266,12 @@ class Candidates:
         what = f"no {_build_text(choice, cell)} for {cell.platform} is for a Python in {self.project.python_text}"
         shared = " that the other platforms have" if len(cells) > 1 else ""
         return next(violations(cell, known, built), Reason(f"{what}{shared}", choice.release.at))
+
+
+def _glibc(cell: Cell, otherwise: Version = _ANY) -> Version:
+    """The glibc that a cell promises; otherwise another version, where a platform has none."""
+    found = next(iter(cell.known.get("glibc", ())), otherwise)
+    return found if isinstance(found, Version) else otherwise
 
 
 def code_of(matrix: Matrix, choice: Choice, cell: Cell) -> Code | None:

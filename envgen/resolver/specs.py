@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Platform, Target, Variant
+from envgen.model.facts import Platform, Target
 from envgen.model.packages import SolveRequest
 from envgen.model.project import Dependency
 from envgen.model.resolution import AppliedBound, Choice, Pin, Resolution, on_platform
@@ -38,8 +39,13 @@ class Group:
 
 def spelled(choice: Choice, target: Target, platform: Platform = "") -> tuple[str, ...]:
     """The conda specs of one choice for a target's variant on one platform; "" where both are the same on all."""
-    spelling, version, own = choice.spelling, str(choice.release.version), target.on(platform)
-    return tuple(_filled(spec, version, own, choice.on(platform)) for spec in (spelling.cuda if own.cuda else spelling.cpu))
+    return requested(choice, target, platform) if choice.spelling.manager == "conda" else ()
+
+
+def requested(choice: Choice, target: Target, platform: Platform = "") -> tuple[str, ...]:
+    """What one choice requests, as conda specs or as requirements of pip: its spelling, filled."""
+    spelling = choice.spelling
+    return filled(spelling.cuda if target.on(platform).cuda else spelling.cpu, choice, target, platform)
 
 
 def spelled_group(choice: Choice, resolution: Resolution, because: str = "") -> Group:
@@ -54,9 +60,22 @@ def _group(found: Mapping[Platform, tuple[str, ...]], because: str) -> Group:
     return Group(tuple(common), because, only)
 
 
-def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
-    built_for = str(variant or "").replace(".", "")
-    return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
+def filled(texts: Iterable[str], choice: Choice, target: Target, platform: Platform = "") -> tuple[str, ...]:
+    """Texts of a spelling without their holes, for a target on one platform."""
+    cuda, built_for = target.on(platform).cuda, str(choice.on(platform) or "").replace(".", "")
+    values = {
+        "{version}": str(choice.release.version),
+        "{cuda}": str(cuda or ""),
+        "{major}": str(cuda.major) if cuda else "",
+        "{cu}": built_for,
+        "{variant}": f"cu{built_for}" if built_for else "cpu",
+    }
+    return tuple(reduce(lambda text, hole: text.replace(*hole), values.items(), text) for text in texts)
+
+
+def is_wheel(choice: Choice) -> bool:
+    """Whether pip installs a choice."""
+    return choice.spelling.manager == "pip"
 
 
 def chosen(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
@@ -74,13 +93,14 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     pins = {pin.name: pin for pin in resolution.pins}
     found = [Group((_python(resolution.python),), pins["python"].because[0].text)]
     for choice in resolution.choices:
-        found.append(spelled_group(choice, resolution, pins[choice.release.framework].because[0].text))
+        because = pins[choice.release.framework].because[0].text
+        found.append(spelled_group(choice, resolution, f"{because}: pip installs it" if is_wheel(choice) else because))
     if not resolution.choices and resolution.cuda_specs:
         found.append(_group(resolution.cuda_specs, f"target {resolution.target.name}"))
     if resolution.code_specs:
         found.append(Group(resolution.code_specs, f"builds with code for {', '.join(gpu.name for gpu in resolution.project.gpus)}"))
     found.extend(_cudnn_groups(resolution, pins))
-    if resolution.project.pip:
+    if resolution.project.pip or any(map(is_wheel, resolution.choices)):
         found.append(Group(("pip",), "installs the pip section"))
     found.extend(_bound_groups(resolution))
     own = tuple(dependency.spec for dependency in resolution.dependencies if not _narrowed(resolution, dependency))
@@ -222,7 +242,8 @@ def request(resolution: Resolution, platform: Platform) -> SolveRequest:
 def constraints(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
     """What the solver may not break on one platform of a resolution."""
     bounds = (bound for bound in resolution.bounds if platform in bound.platforms)
-    return constraint_specs(bounds, resolution.excluded.get(platform, ()))
+    of_cuda = resolution.cuda_specs.get(platform, ()) if any(map(is_wheel, resolution.choices)) else ()
+    return (*constraint_specs(bounds, resolution.excluded.get(platform, ())), *of_cuda)
 
 
 def constraint_specs(bounds: Iterable[AppliedBound], excluded: Iterable[str]) -> tuple[str, ...]:

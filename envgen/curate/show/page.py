@@ -86,7 +86,8 @@ def shown_frameworks(matrix: Matrix) -> tuple[str, ...]:
     """
 
     def by_minor(name: str) -> bool:
-        return not any(build.spans for release in matrix.frameworks[name].releases for build in release.builds)
+        builds = [build for release in matrix.frameworks[name].releases for build in release.builds if any(build.variants)]
+        return not builds or not all(build.spans for build in builds)
 
     return tuple(name for name in matrix.hosts if by_minor(name))
 
