@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from envgen.model.facts import Platform
-from envgen.model.pip import PipIndex, PipRequest
+from envgen.model.pip import PipRequest
 from envgen.model.resolution import Resolution
 from envgen.resolver.specs import environment_name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromWheels:
-    """What the choices of a target whose provider is an index of wheels add to its pip section on one platform."""
-
-    requirements: tuple[str, ...] = ()  # torch ==2.14.1+cu130
-    constraints: tuple[str, ...] = ()  # nvidia-cuda-nvcc <13.1
-    indexes: tuple[PipIndex, ...] = ()  # that of the framework, for it and its companions
+from envgen.resolver.wheels import from_wheels
 
 
 def pip_request(resolution: Resolution, platform: Platform) -> PipRequest | None:
@@ -43,8 +33,3 @@ def pip_requests(resolution: Resolution) -> dict[Platform, PipRequest]:
     """What uv is asked, for each platform that has something from an index of wheels."""
     found = {platform: pip_request(resolution, platform) for platform in resolution.platforms}
     return {platform: request for platform, request in found.items() if request}
-
-
-def from_wheels(resolution: Resolution, platform: Platform) -> FromWheels:  # noqa: ARG001 - no provider has wheels yet
-    """What the choices add on one platform."""
-    return FromWheels()
