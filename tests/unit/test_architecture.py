@@ -125,6 +125,7 @@ OWNERS = {
         "lock.render",
         "formats.selectors",
         "cli.scaffold",
+        "cli.team",
     },
     "zstandard": {"channels.cache"},
 }
