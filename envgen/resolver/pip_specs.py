@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from envgen.model.facts import Platform
 from envgen.model.pip import PipIndex, PipRequest
 from envgen.model.resolution import Resolution
-from envgen.resolver.specs import environment_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ def pip_request(resolution: Resolution, platform: Platform) -> PipRequest | None
     if not requirements:
         return None
     return PipRequest(
-        environment=environment_name(resolution),
+        environment=resolution.environment,
         platform=platform,
         requirements=requirements,
         constraints=chosen.constraints,

@@ -13,6 +13,7 @@ from envgen.model.facts import Platform, Target, Variant
 from envgen.model.packages import SolveRequest
 from envgen.model.project import Dependency
 from envgen.model.resolution import AppliedBound, Choice, Pin, Resolution, on_platform
+from envgen.resolver.pip_specs import pip_requests
 
 _NAME = re.compile(r"(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _OPERATOR = re.compile(r"\s*(,|[=<>!~]+)\s*")
@@ -45,6 +46,12 @@ def spelled(choice: Choice, target: Target, platform: Platform = "") -> tuple[st
 def spelled_group(choice: Choice, resolution: Resolution, because: str = "") -> Group:
     """The conda specs of one choice on every platform of a resolution."""
     return _group({platform: spelled(choice, resolution.target, platform) for platform in resolution.platforms}, because)
+
+
+def pip_group(resolution: Resolution) -> Group:
+    """The requirements of the pip section on every platform of a resolution."""
+    asked = pip_requests(resolution)
+    return _group({platform: asked[platform].requirements if platform in asked else () for platform in resolution.platforms}, "")
 
 
 def _group(found: Mapping[Platform, tuple[str, ...]], because: str) -> Group:
@@ -80,7 +87,7 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     if resolution.code_specs:
         found.append(Group(resolution.code_specs, f"builds with code for {', '.join(gpu.name for gpu in resolution.project.gpus)}"))
     found.extend(_cudnn_groups(resolution, pins))
-    if resolution.project.pip:
+    if pip_requests(resolution) or resolution.project.local:
         found.append(Group(("pip",), "installs the pip section"))
     found.extend(_bound_groups(resolution))
     own = tuple(dependency.spec for dependency in resolution.dependencies if not _narrowed(resolution, dependency))
@@ -233,4 +240,4 @@ def constraint_specs(bounds: Iterable[AppliedBound], excluded: Iterable[str]) ->
 
 def environment_name(resolution: Resolution) -> str:
     """What a user activates: `vision-cu126`."""
-    return f"{resolution.project.name}-{resolution.target.name}"
+    return resolution.environment
