@@ -27,7 +27,8 @@ from envgen.model.facts import (
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
 from envgen.resolver.cells import applied_bounds
-from envgen.resolver.specs import constraint_specs, spelled
+from envgen.resolver.specs import constraint_specs
+from envgen.resolver.spelling import spelled
 
 
 def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Platform]) -> tuple[Fact, ...]:
@@ -36,16 +37,10 @@ def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Pla
     return tuple(fact for fact in everywhere if fact.platform in platforms)
 
 
-def is_of_wheels(framework: Framework, provider: str) -> bool:
-    """Whether pip installs what a provider publishes, so that no package record tells of it."""
-    rows = framework.providers[provider]
-    return bool(rows) and all(row.manager == "pip" for row in rows)
-
-
 def _facts_of(matrix: Matrix, framework: Framework) -> Iterator[Fact]:
     for release in framework.releases:
         for build in release.builds:
-            for stated in build.stated if not is_of_wheels(framework, build.provider) else ():
+            for stated in build.stated if not framework.is_of_wheels(build.provider) else ():
                 for platform in sorted(build.platforms):
                     variant = _newest(matrix, build, stated, platform)
                     spelling = spelling_for(framework, build.provider, release.version, variant)
@@ -108,7 +103,7 @@ def spelling_for(framework: Framework, provider: str, version: Version, variant:
 def providers(matrix: Matrix, frameworks: Collection[str]) -> tuple[FrameworkProvider, ...]:
     """Every provider of conda packages of these frameworks of which the matrix claims a build, in the order of the files."""
     pairs = ((matrix.frameworks[name], provider) for name in frameworks for provider in matrix.frameworks[name].providers)
-    of_conda = ((framework, provider) for framework, provider in pairs if not is_of_wheels(framework, provider))
+    of_conda = ((framework, provider) for framework, provider in pairs if not framework.is_of_wheels(provider))
     claimed = ((framework, provider, _releases_of(framework, provider)) for framework, provider in of_conda)
     return tuple(
         FrameworkProvider(framework.name, provider, min(releases)) for framework, provider, releases in claimed if releases

@@ -22,9 +22,9 @@ from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import TARGET
-from envgen.resolver import specs
 from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
+from envgen.resolver.spelling import spelled
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
@@ -162,7 +162,7 @@ class Holdings:
                 self._index.fetch(names, locate(channel), platform)
 
         def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-            wanted = ("python", *specs.spelled(choice, target, platform))
+            wanted = ("python", *spelled(choice, target, platform))
             return frozenset.intersection(*(self._pythons(s, project.channels, platform, project.exclude_newer) for s in wanted))
 
         return availability

@@ -21,7 +21,7 @@ from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
-from envgen.resolver.specs import Group, environment_name, groups
+from envgen.resolver.specs import Group, environment_name, groups, pip_group
 from envgen.yamlfile.document import parse
 
 
@@ -68,7 +68,7 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
         "channels": project.channels,
         "platforms": resolution.platforms,
         "groups": [{"specs": _marked(group), "because": one_line(group.because)} for group in decided],
-        "pip": project.pip,
+        "pip": _marked(pip_group(resolution)),
         "pip_repositories": project.pip_repositories,
     }
     with addressed(project.at("template")):
@@ -88,7 +88,8 @@ def _marked(group: Group) -> tuple[str, ...]:
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
     """Parse the rendered text: it must be a conda environment that states what was decided and nothing else."""
     data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
-    own = [f"- {scalar(spec)}" for group in values["groups"] for spec in group["specs"] if isinstance(spec, OnPlatform)]
+    specs = [*(spec for group in values["groups"] for spec in group["specs"]), *values["pip"]]
+    own = [f"- {scalar(spec)}" for spec in specs if isinstance(spec, OnPlatform)]
     found = selected(text)
     selector = next((line for line in found if line not in own), None)
     if selector:

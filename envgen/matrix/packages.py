@@ -58,8 +58,7 @@ def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPa
 
 def _any_minor(framework: Framework) -> bool:
     """Whether each CUDA build of a framework stands for several minors, so that the one in its build string says nothing."""
-    wheels = {name for name, rows in framework.providers.items() if any(row.manager == "pip" for row in rows)}
-    builds = [build for release in framework.releases for build in release.builds if build.provider not in wheels]
+    builds = [row for release in framework.releases for row in release.builds if not framework.is_of_wheels(row.provider)]
     stated = [span for build in builds for span in build.stated if span != {None}]
     return bool(stated) and all(len(span) > 1 for span in stated)
 

@@ -30,6 +30,7 @@ from envgen.matrix.fields import (
 )
 from envgen.matrix.hardware_schema import CodeRow, GpuFile
 from envgen.matrix.package_schema import PackageRow, PackagesFile
+from envgen.matrix.withdrawn_schema import WithdrawnFile
 from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
@@ -111,7 +112,7 @@ class SpellingRow(FileModel):
 
     releases: RangeText = Field(description="The releases that are requested in this way. No release may be in two rows.")
     channels: list[ChannelText] = Field(
-        default=[], description="Of conda packages: all of these must be in the project's `channels:`."
+        default=[], min_length=1, description="Of conda packages: all of these must be in the project's `channels:`."
     )
     index: IndexText | None = Field(
         default=None,
@@ -315,33 +316,6 @@ class AliasFile(FileModel):
 
     because: Because
     words: list[AliasRow] = Field(description="Aliases.")
-
-
-class WithdrawnRow(FileModel):
-    """Every package in every version: the builds that one of the globs fits."""
-
-    packages: Names = Field(description="Conda packages.")
-    versions: Names = Field(description="Their versions, in full.")
-    builds: Names = Field(
-        description="Build strings, which may contain `*`. One without a build number includes whatever was built later."
-    )
-    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
-
-
-class RequestRow(FileModel):
-    """What a channel withdrew at one time, for one reason."""
-
-    date: Day = Field(description="The day on which the channel withdrew them.")
-    channel: ChannelText = Field(description="The channel, as `channels:` of a project names it.")
-    because: Because
-    builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")
-
-
-class WithdrawnFile(FileModel):
-    """Builds that a channel withdrew. No solve uses them, and `verify` warns of locks that have them."""
-
-    because: Because
-    withdrawn: list[RequestRow] = Field(description="Each withdrawal, newest first.")
 
 
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.

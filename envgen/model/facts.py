@@ -203,6 +203,11 @@ class Framework:
         """Every variant that a build was made for, or runs with."""
         return frozenset[Variant]().union(*self.stated)
 
+    def is_of_wheels(self, provider: str) -> bool:
+        """Whether pip installs what a provider publishes, so that no package record tells of it."""
+        rows = self.providers[provider]
+        return bool(rows) and all(row.manager == "pip" for row in rows)
+
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
         return next((row for row in self.providers[provider] if version in row.releases), None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from envgen.model.facts import Platform
 from envgen.model.pip import PipRequest
 from envgen.model.resolution import Resolution
-from envgen.resolver.specs import environment_name
 from envgen.resolver.wheels import from_wheels
 
 
@@ -16,7 +15,7 @@ def pip_request(resolution: Resolution, platform: Platform) -> PipRequest | None
     if not requirements:
         return None
     return PipRequest(
-        environment=environment_name(resolution),
+        environment=resolution.environment,
         platform=platform,
         requirements=requirements,
         constraints=chosen.constraints,

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from envgen.model.facts import PUBLIC_INDEX, Platform
 from envgen.model.pip import PipIndex
 from envgen.model.resolution import Choice, Resolution
-from envgen.resolver.specs import filled, is_wheel, requested
+from envgen.resolver.spelling import filled, installed_by_pip, requested
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class FromWheels:
 
 def from_wheels(resolution: Resolution, platform: Platform) -> FromWheels:
     """What the choices add on one platform."""
-    choices = [choice for choice in resolution.choices if is_wheel(choice)]
+    choices = [choice for choice in resolution.choices if installed_by_pip(choice)]
     wanted = [requested(choice, resolution.target, platform) for choice in choices]
     return FromWheels(
         requirements=tuple(dict.fromkeys(chain.from_iterable(wanted))),

@@ -10,7 +10,8 @@ from envgen.matrix.load import matrix_of_texts
 from envgen.model.facts import Matrix, Platform
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Unsatisfiable, resolve
-from envgen.resolver.specs import constraints, groups, spelled
+from envgen.resolver.specs import constraints, groups
+from envgen.resolver.spelling import spelled
 from envgen.resolver.wheels import FromWheels, from_wheels
 
 WHEELS = "https://download.pytorch.org/whl"

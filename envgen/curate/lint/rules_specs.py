@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from envgen.curate.lint.registry import LintContext, LintResults, ProviderRow, rule
 from envgen.model.facts import Release, Target, Variant, by_cuda
 from envgen.model.resolution import Choice
-from envgen.resolver.specs import filled, requested
+from envgen.resolver.spelling import filled, requested
 
 
 @rule("spec", "The solver takes conda specs, and pip takes requirements, each for one package.")
