@@ -74,7 +74,8 @@ def _answered(question: Question) -> tuple[LockedPackage, ...]:
         if question.pins:
             (folder / PYLOCK).write_text(preferences(question.pins), encoding="utf-8")
         own = [PYPROJECT, "--config-file", CONFIGURATION, "--constraints", CONSTRAINTS, *options(question, urls)]
-        text = _asked([*own, "--refresh", "--format", "pylock.toml", "--generate-hashes", "--output-file", PYLOCK], PYLOCK, question, folder)
+        files = [*own, "--refresh", "--format", "pylock.toml", "--generate-hashes", "--output-file", PYLOCK]
+        text = _asked(files, PYLOCK, question, folder)
         found = locked(text, "", request, question.python, stubs)
         (folder / NAMED).write_text("".join(f"{one.name}=={one.version}\n" for one in found), encoding="utf-8")
         needs = _asked([*own, "--no-strip-extras", "--output-file", NAMED], NAMED, question, folder)
