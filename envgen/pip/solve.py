@@ -68,7 +68,7 @@ def _answered(question: Question) -> tuple[LockedPackage, ...]:
     with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
         stubs = {name: _stub(folder, name, version) for name, version in question.provided.items()}
-        (folder / PYPROJECT).write_text(pyproject(question), encoding="utf-8")
+        (folder / PYPROJECT).write_text(pyproject(question, urls), encoding="utf-8")
         (folder / CONFIGURATION).write_text(configuration(request, urls), encoding="utf-8")
         (folder / CONSTRAINTS).write_text(constraints(question, stubs), encoding="utf-8")
         if question.pins:
