@@ -1,4 +1,5 @@
 """The pip packages of a target: from what it asks for and the conda packages beside them to pinned files, by uv.
 
-`solve.locked_wheels` is the way in. uv is a process, and the only one that reads an index of wheels. Imports channels and formats.
+In: a PipRequest, the records beside it, the versions of the lock. Out: locked pip packages. uv is a process, and the only one that
+reads an index of wheels. May import `cache`, `channels`, `formats`.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,15 +22,6 @@ _OLDEST_GLIBC = 5
 _OLDEST_MACOS = {"x86_64": (10, 16), "arm64": (11, 0)}
 _PINNED = re.compile(r"^(\S+?)(?:==| @ )\S+", re.MULTILINE)
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files of one package of a pylock.toml that fit, the best first: url -> sha256."""
-
-    name: str
-    version: str
-    urls: Mapping[str, str | None]
 
 
 def locked(text: str, needs: str, request: PipRequest, python: str, stubs: Iterable[str]) -> tuple[LockedPackage, ...]:

@@ -32,7 +32,8 @@ def run_uv(arguments: Sequence[str], folder: Path, cache: Path, more: Mapping[st
     """
     environ = {name: value for name, value in os.environ.items() if name.upper() in _PASSED}
     found = limits()
-    environ |= {"UV_HTTP_TIMEOUT": f"{max(1, round(found.timeout))}", "UV_HTTP_RETRIES": _RETRIES, "LC_ALL": "C.UTF-8", **more}
+    environ |= {"UV_HTTP_TIMEOUT": f"{max(1, round(found.timeout))}", "UV_HTTP_RETRIES": _RETRIES}
+    environ |= {"UV_SYSTEM_CERTS": "1", "LC_ALL": "C.UTF-8", **more}
     command = [uv(), "pip", "compile", *arguments, *_OPTIONS, "--cache-dir", str(cache), "--python", sys.executable]
     longest = found.timeout * _LONGEST
     try:

@@ -60,24 +60,24 @@ def name_of(requirement: str) -> str:
         return ""
 
 
-def pyproject(question: Question) -> str:
-    """The pyproject.toml that asks it."""
+def pyproject(question: Question, urls: Mapping[str, str]) -> str:
+    """The pyproject.toml that asks it; `urls` are those of the indexes with their credentials."""
     request = question.request
     sources = {name: place for name in sorted(question.direct) for place, index in enumerate(request.indexes) if index.serves(name)}
     lines = ["[project]", f"name = {_text(request.environment)}", 'version = "0"']
     lines += [f"dependencies = {_texts(question.requirements)}", "[tool.uv.sources]"]
     lines += [f'{_text(name)} = {{ index = "index-{place}" }}' for name, place in sources.items()]
+    for place, index in enumerate(request.indexes):
+        lines += ["[[tool.uv.index]]", f'name = "index-{place}"', f"url = {_text(urls[index.url])}", "explicit = true"]
     return "\n".join(lines) + "\n"
 
 
 def configuration(request: PipRequest, urls: Mapping[str, str]) -> str:
-    """The uv.toml with the indexes; `urls` are theirs with their credentials. uv reads no other configuration."""
+    """The uv.toml with the indexes for everything else. uv reads no other configuration."""
     lines = []
     for url in request.repositories:
         last = url == request.repositories[-1]
         lines += ["[[index]]", f"url = {_text(urls[url])}", *(["default = true"] if last else [])]
-    for place, index in enumerate(request.indexes):
-        lines += ["[[index]]", f'name = "index-{place}"', f"url = {_text(urls[index.url])}", "explicit = true"]
     return "\n".join(lines) + "\n"
 
 

@@ -10,20 +10,20 @@ from envgen.pip.question import Question
 _NOISE = re.compile(r"^(?:warning: .*|Resolved \d+.*|Using CPython.*)$", re.MULTILINE)
 _HINTS = (
     (
-        r"Failed to fetch|error sending request|Request failed|timed? ?out|Connection refused|dns error|status code|HTTP status",
+        r"Failed to fetch|error sending request|Request failed|timed? ?out|Connection refused|dns error|[Ss]tatus code",
         "check the connection to the index, and its URL; nothing was written",
     ),
-    (
-        r"building from source is disabled|no usable wheels|has no wheels|only source|Building source distributions",
-        "a source distribution runs code to be built: require a version with a wheel, or list the package under `pip-build:`",
-    ),
+    (r"matching (?:platform|Python|ABI|implementation)", "no wheel is for this Python or platform: require another version"),
     (r"not found in the package registry|was not found in", "check the name, or say where it comes from with `pip-indexes:`"),
     (r"yanked", "the version was withdrawn from the index: require another one"),
     (
-        r"no wheels with a matching",
-        "no wheel is for this Python or platform: require another version, or take it from a conda channel",
+        r"building from source is disabled|no usable wheels|has no wheels|Building source distributions",
+        "building one runs code from it: require a version with a wheel, or list the package under `pip-build:`",
     ),
-    (r"missing an upload date|upload[- ]time", "exclude-newer: needs the dates of an index; give the package the date none"),
+    (
+        r"missing an upload date|upload[- ]time",
+        "the index has no dates, which exclude-newer: needs: give the package the date none",
+    ),
     (r"[Ff]ailed to (?:build|prepare)", "its build failed: require a version with a wheel"),
 )
 _LONGEST = 4000  # letters

@@ -68,15 +68,14 @@ def _answered(question: Question) -> tuple[LockedPackage, ...]:
     with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
         stubs = {name: _stub(folder, name, version) for name, version in question.provided.items()}
-        (folder / PYPROJECT).write_text(pyproject(question), encoding="utf-8")
+        (folder / PYPROJECT).write_text(pyproject(question, urls), encoding="utf-8")
         (folder / CONFIGURATION).write_text(configuration(request, urls), encoding="utf-8")
         (folder / CONSTRAINTS).write_text(constraints(question, stubs), encoding="utf-8")
         if question.pins:
             (folder / PYLOCK).write_text(preferences(question.pins), encoding="utf-8")
         own = [PYPROJECT, "--config-file", CONFIGURATION, "--constraints", CONSTRAINTS, *options(question, urls)]
-        text = _asked(
-            [*own, "--refresh", "--format", "pylock.toml", "--generate-hashes", "--output-file", PYLOCK], PYLOCK, question, folder
-        )
+        files = [*own, "--refresh", "--format", "pylock.toml", "--generate-hashes", "--output-file", PYLOCK]
+        text = _asked(files, PYLOCK, question, folder)
         found = locked(text, "", request, question.python, stubs)
         (folder / NAMED).write_text("".join(f"{one.name}=={one.version}\n" for one in found), encoding="utf-8")
         needs = _asked([*own, "--no-strip-extras", "--output-file", NAMED], NAMED, question, folder)

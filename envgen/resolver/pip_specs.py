@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
 from envgen.model.facts import Platform
-from envgen.model.pip import PipRequest
+from envgen.model.pip import PipIndex, PipRequest
 from envgen.model.resolution import Resolution
 from envgen.resolver.wheels import from_wheels
 
@@ -19,7 +22,7 @@ def pip_request(resolution: Resolution, platform: Platform) -> PipRequest | None
         platform=platform,
         requirements=requirements,
         constraints=chosen.constraints,
-        indexes=(*project.pip_indexes, *chosen.indexes),
+        indexes=(*project.pip_indexes, *_others(chosen.indexes, project.pip_indexes)),
         repositories=project.pip_repositories,
         find_links=project.find_links,
         build=project.pip_build,
@@ -32,3 +35,11 @@ def pip_requests(resolution: Resolution) -> dict[Platform, PipRequest]:
     """What uv is asked, for each platform that has something from an index of wheels."""
     found = {platform: pip_request(resolution, platform) for platform in resolution.platforms}
     return {platform: request for platform, request in found.items() if request}
+
+
+def _others(indexes: Iterable[PipIndex], own: Collection[PipIndex]) -> Iterator[PipIndex]:
+    """Indexes of the matrices, without the packages that the project has an index of its own for, such as a mirror."""
+    for index in indexes:
+        left = tuple(name for name in index.packages if not any(other.serves(name) for other in own))
+        if left:
+            yield replace(index, packages=left)

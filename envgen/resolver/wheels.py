@@ -19,8 +19,8 @@ from envgen.resolver.spelling import filled, installed_by_pip, requested
 class FromWheels:
     """What the choices of a target whose provider is an index of wheels add to its pip section on one platform."""
 
-    requirements: tuple[str, ...] = ()  # torch==2.14.1+cu130
-    constraints: tuple[str, ...] = ()  # nvidia-nvvm==13.0.*
+    requirements: tuple[str, ...] = ()  # with the local version of the build
+    constraints: tuple[str, ...] = ()  # on what a framework leaves open
     indexes: tuple[PipIndex, ...] = ()  # that of the framework, for it and its companions
 
 

@@ -215,4 +215,3 @@ def test_a_wheel_for_a_newer_libc_than_the_target_promises_is_no_solution(
     assert done.err.startswith("error: pip section of demo-cpu, linux-64: ")
     assert "new==1.0" in done.err
     assert "no wheel is for this Python or platform" in done.err
-    print(done.err)

@@ -128,6 +128,7 @@ OWNERS = {
         "channels.solve",
     },
     "rich": {"table", "install.inventory", "probe.report", "cli.console"},
+    "uv": {"pip.process"},
     "yaml": {
         "channels.conda_settings",
         "yamlfile.document",
