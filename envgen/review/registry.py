@@ -22,7 +22,7 @@ from envgen.model.run import Stamp
 
 if TYPE_CHECKING:
     from envgen.channels.recorded import Records
-    from envgen.composition.locked import RecordByUrl
+    from envgen.composition.cells import RecordByUrl
     from envgen.composition.sizes import CellSize
     from envgen.lock.plan import Plan
 
