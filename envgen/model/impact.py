@@ -68,7 +68,7 @@ class TargetImpact:
 RowKind = Literal["added", "removed", "changed"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowChange:
     """A row of the facts that is not as it was, and the environments that this changes alone.
 

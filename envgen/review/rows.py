@@ -78,12 +78,14 @@ def _edits(before: Sequence[_Row], after: Sequence[_Row], kind: str, i: int, j: 
     if kind == "equal" or j - i == n - m:
         for place, (one, two) in enumerate(zip(before[i:j], after[m:n], strict=True), i):
             if one.said != two.said:
-                yield _edit(before, place, place + 1, two, RowChange("changed", _first_difference(one, two), two.text))
+                yield _edit(
+                    before, place, place + 1, two, RowChange(kind="changed", line=_first_difference(one, two), text=two.text)
+                )
         return
     for place, one in enumerate(before[i:j], i):
-        yield _edit(before, place, place + 1, None, RowChange("removed", one.line, one.text))
+        yield _edit(before, place, place + 1, None, RowChange(kind="removed", line=one.line, text=one.text))
     for two in after[m:n]:
-        yield _edit(before, j, j, two, RowChange("added", two.line, two.text))
+        yield _edit(before, j, j, two, RowChange(kind="added", line=two.line, text=two.text))
 
 
 def _edit(before: Sequence[_Row], start: int, end: int, row: _Row | None, change: RowChange) -> RowEdit:
@@ -100,7 +102,7 @@ def _first_difference(one: _Row, two: _Row) -> int:
 def whole_file(old: str | None, new: str | None) -> RowEdit:
     """The change of a file that is taken as a whole: one that is new or gone, or has no rows."""
     kind: RowKind = "added" if old is None else "removed" if new is None else "changed"
-    return RowEdit(RowChange(kind, 1, ""), new or "")
+    return RowEdit(RowChange(kind=kind, line=1, text=""), new or "")
 
 
 def at_file(change: RowChange, file: str) -> RowChange:
