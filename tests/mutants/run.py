@@ -38,40 +38,12 @@ sys.path[:0] = [str(REPO), str(HERE.parent)]
 
 from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
 
-# The core: what decides, what judges, and what says why.
+# The core: what decides, what judges, and what says why. A package stands for all that lies in it.
 CORE = (
-    *("resolver", "verify", "formats"),
-    *(
-        "lock/align",
-        "lock/changes",
-        "review/stale",
-        "lock/choose",
-        "lock/decide",
-        "lock/find_records",
-        "lock/inputs",
-        "lock/keep_records",
-    ),
-    *(
-        "lock/kept",
-        "lock/lock_text",
-        "lock/locked",
-        "lock/moved",
-        "lock/needs",
-        "lock/pin",
-        "lock/pipeline",
-        "lock/plan",
-        "lock/render",
-    ),
-    *("lock/smallest", "lock/solving", "lock/stages", "lock/stale", "lock/write"),
-    *(
-        "machine/fit",
-        "install/judge",
-        "install/condition",
-        "install/messages",
-        "install/plan",
-        "probe/rules_answer",
-        "probe/rules_no_gpu",
-    ),
+    *("resolver", "verify", "formats", "lock"),
+    *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
+    *("install/condition", "install/judge", "install/locked", "install/messages", "install/plan", "install/transaction"),
+    *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu"),
 )
 TESTS = ("tests/unit", "tests/verify", "tests/system")
 Place = tuple[str, str, int]  # of a function: its file below the root, its qualified name, its first line
@@ -83,7 +55,7 @@ def modules(named: Iterable[str]) -> list[str]:
     found = []
     for name in named:
         path = REPO / "envgen" / name
-        paths = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        paths = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
         found += [str(row.relative_to(REPO)) for row in paths if row.name != "__init__.py"]
     return found
 

@@ -211,6 +211,18 @@ def test_spoiled_locks(readers: Readers) -> None:
     survived("locks", cases(of(texts)), readers.lock)
 
 
+@pytest.mark.parametrize("token", ["http://[", "http://h:port/", "//["])
+def test_no_reader_of_locks_takes_apart_what_is_no_url(readers: Readers, token: str) -> None:
+    """Where a lock has URLs only in what is not read, it is read; every other one is refused."""
+    refused = 0
+    for path in some((path for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()), 50):
+        try:
+            readers.lock(path.name, path.read_text(encoding="utf-8").replace("https://", token))
+        except EnvgenError:
+            refused += 1
+    assert refused > 50
+
+
 def test_spoiled_projects(readers: Readers) -> None:
     survived("projects", cases(of({"project.yaml": PROJECT})), readers.one_project)
 
