@@ -36,6 +36,7 @@ REPO = HERE.parent.parent
 KEPT = REPO / ".mutants"
 sys.path[:0] = [str(REPO), str(HERE.parent)]
 
+from mutants.equivalent import same  # noqa: E402
 from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
 
 # The core: what decides, what judges, and what says why. A package stands for all that lies in it.
@@ -265,21 +266,24 @@ def tried(tests: Tests, mutant: Mutant, module: str, functions: Any, chosen: lis
 
 
 def chosen(tests: Tests, calls: dict[str, list[Any]], key: list[str], budget: float) -> tuple[list[pytest.Item], float]:
-    """The tests that call a function, file by file, the cheap files first, as many as fit into so many seconds; and how many those are."""
+    """The tests that call a function, as many as fit into so many seconds; and how many those are.
+
+    The closest ones come first: those that are quick and call few functions. Of each file of tests one has its turn, then two of
+    each, four of each and so on, so that a hundred examples of one test do not take the time of all others.
+    """
     items = {item.nodeid: item for item in tests.session.items}
-    files = []
+    turns = []
     for rows in calls.values():
-        mine = sorted((seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys and nodeid in items)
-        if mine:
-            files.append((min(seconds for seconds, _ in mine) + sum(seconds for seconds, _ in mine) / 20, mine))
+        mine = sorted((seconds * len(keys), seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys)
+        turns += [((place + 1).bit_length(), *row) for place, row in enumerate(mine)]
     found: list[pytest.Item] = []
     spent = 0.0
-    for _, mine in sorted(files, key=lambda row: row[0]):
-        for seconds, nodeid in mine:
-            if spent + seconds <= budget or not found:
-                found.append(items[nodeid])
-                spent += seconds
-    return found, spent
+    for *_, seconds, nodeid in sorted(turns):
+        if nodeid in items and (spent + seconds <= budget or not found):
+            found.append(items[nodeid])
+            spent += seconds
+    files = list(dict.fromkeys(item.path for item in found))
+    return sorted(found, key=lambda item: files.index(item.path)), spent  # what a file makes for its tests is made once
 
 
 class Mutants:
@@ -310,10 +314,16 @@ class Mutants:
     def wanted(self) -> list[str]:
         return modules(self.options.modules or CORE)
 
+    def drawn(self, module: str) -> list[Mutant]:
+        """The mutants of a module that are tried: not those that change nothing that can be noticed."""
+        text, equal = (REPO / module).read_text(encoding="utf-8"), same()
+        found = sample(text, module, self.options.number, self.options.seed)
+        return [mutant for mutant in found if (module, mutant.function, mutant.before, mutant.after) not in equal]
+
     def judge(self, module: str, functions: Any, calls: dict[str, list[Any]]) -> None:
         """Try the mutants of a module that were not tried yet."""
         kept = results()
-        for mutant in sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed):
+        for mutant in self.drawn(module):
             before = kept.get(mutant.key)
             if before and (before["by"] or not self.options.survivors) and not before.get("again"):
                 continue
@@ -343,8 +353,7 @@ class Mutants:
         """Killed of tried, module by module."""
         kept, all_killed, all_tried = results(), 0, 0
         for module in self.wanted():
-            drawn = sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed)
-            rows = [kept[mutant.key] for mutant in drawn if mutant.key in kept]
+            rows = [kept[mutant.key] for mutant in self.drawn(module) if mutant.key in kept]
             killed = sum(bool(row["by"]) for row in rows)
             all_killed, all_tried = all_killed + killed, all_tried + len(rows)
             self.say(f"{module:40} {killed:3} of {len(rows):3} killed {100 * killed // max(len(rows), 1):4} %")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import REPO, some
+from mutants.equivalent import same
 from mutants.mutate import code_of, codes, mutants, sample, telling
 
 TEXT = '''"""A module."""
@@ -79,3 +80,10 @@ def test_mutants_of_the_core_are_code_of_functions_that_are_there(module: str) -
     for mutant in drawn:
         assert code_of(text, str(path), mutant) != there[mutant.function, mutant.first]
     assert telling(text, str(path), "told").keys() >= {(mutant.function, mutant.first) for mutant in drawn}
+
+
+def test_each_mutant_that_changes_nothing_is_one_and_says_why() -> None:
+    for (module, function, before, after), because in same().items():
+        found = {(row.function, row.before, row.after) for row in mutants((REPO / module).read_text(encoding="utf-8"))}
+        assert (function, before, after) in found, module
+        assert len(because) > 20

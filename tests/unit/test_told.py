@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -259,50 +259,50 @@ LAUNCH = {
 }
 
 
-def verdicts() -> Iterator[tuple[str, list[str]]]:
-    matrix = real_matrix()
-    cases = {name: (answer, here, host) for name, (answer, here, host, _) in FINDINGS.items()}
-    cases |= {
-        name: (answer, environment(), HOST)
-        for name, (answer, _) in {**ANSWERED_NOTHING, **{n: (a, "") for n, a in ENDED.items()}}.items()
+def answers() -> Mapping[str, tuple[object, ...]]:
+    """What a framework answered, the environment, and the machine."""
+    nothing = {name: answer for name, (answer, _) in ANSWERED_NOTHING.items()} | ENDED
+    return {
+        **{name: (answer, here, host) for name, (answer, here, host, _) in FINDINGS.items()},
+        **{name: (answer, environment(), HOST) for name, answer in nothing.items()},
+        "blind": (BLIND, environment(), HOST),
+        "blind on a bare machine": (BLIND, environment(), BARE),
+        "a CPU build where CUDA is required": (BLIND, replace(environment(CPU_BUILD), cuda_required=True), HOST),
+        "blind with a library of the system": (replace(BLIND, libraries=(FOREIGN,)), environment(), HOST),
     }
-    cases |= {"blind": (BLIND, environment(), HOST), "blind on a bare machine": (BLIND, environment(), BARE)}
-    cases |= {"a CPU build where CUDA is required": (BLIND, replace(environment(CPU_BUILD), cuda_required=True), HOST)}
-    cases |= {"blind with a library of the system": (replace(BLIND, libraries=(FOREIGN,)), environment(), HOST)}
-    for name, (answer, here, host) in cases.items():
-        lines: list[str] = []
-        for launch, told_of in LAUNCH.items():
-            found = evaluate(answer, here, host, told_of, matrix)
-            said = [
-                f"{found.state}: {found.reason}",
-                *(f"{i.severity} {i.rule}: {i.text}; {i.hint}{f' [{i.folder}]' if i.folder else ''}" for i in found.issues),
-            ]
-            lines += [f"{launch}: {line}" for line in said] if said != lines[: len(said)] else []
-        yield name, lines
+
+
+def verdicts(*case: object) -> list[str]:
+    """What `probe` says of an answer, and what it says of it in other surroundings where that differs."""
+    lines: list[str] = []
+    for launch, surroundings in LAUNCH.items():
+        found = evaluate(*case, surroundings, real_matrix())  # type: ignore[arg-type]
+        said = [
+            f"{found.state}: {found.reason}",
+            *(f"{i.severity} {i.rule}: {i.text}; {i.hint}{f' [{i.folder}]' if i.folder else ''}" for i in found.issues),
+        ]
+        lines += [f"{launch}: {line}" for line in said] if said != lines[: len(said)] else []
+    return lines
 
 
 # --- all ------------------------------------------------------------------------------------------------------------------
 
-
-def sections() -> dict[str, dict[str, Iterable[str]]]:
-    """The files, and what is said in them now."""
-    return {
-        "resolver.txt": {
-            **{name: resolved(text) for name, text in PROJECTS.items()},
-            **{name: said() for name, said in INDEXES.items()},
-        },
-        "fit.txt": {name: list(fits(*row)) for name, row in MACHINES.items()},
-        "probe.txt": dict(verdicts()),
-    }
+FILES_OF_TEXTS: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
+    "resolver.txt": {**{name: partial(resolved, text) for name, text in PROJECTS.items()}, **INDEXES},
+    "fit.txt": {name: partial(fits, *row) for name, row in MACHINES.items()},
+    "probe.txt": {name: partial(verdicts, *case) for name, case in answers().items()},
+}
 
 
-@pytest.mark.parametrize("name", ["resolver.txt", "fit.txt", "probe.txt"])
-def test_everything_is_said_as_it_was_written_down(name: str, update_golden: bool) -> None:
-    now = {title: list(lines) for title, lines in sections()[name].items()}
+@pytest.mark.parametrize("name", FILES_OF_TEXTS)
+def test_each_file_has_the_texts_of_all_cases(name: str, update_golden: bool) -> None:
     if update_golden:
-        told.write(name, now)
-    before = told.written(name)
-    assert list(now) == list(before)
-    assert all(now.values())
-    for title, lines in now.items():
-        assert lines == before[title], title
+        told.write(name, {title: list(say()) for title, say in FILES_OF_TEXTS[name].items()})
+    assert list(told.written(name)) == list(FILES_OF_TEXTS[name])
+
+
+@pytest.mark.parametrize(("name", "title"), [(name, title) for name, rows in FILES_OF_TEXTS.items() for title in rows])
+def test_everything_is_said_as_it_was_written_down(name: str, title: str) -> None:
+    now = list(FILES_OF_TEXTS[name][title]())
+    assert now
+    assert now == told.written(name)[title]
