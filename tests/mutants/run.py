@@ -36,6 +36,8 @@ REPO = HERE.parent.parent
 KEPT = REPO / ".mutants"
 sys.path[:0] = [str(REPO), str(HERE.parent)]
 
+from unit import small  # noqa: E402
+
 from mutants.equivalent import same  # noqa: E402
 from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
 
@@ -46,6 +48,7 @@ CORE = (
     *("install/condition", "install/judge", "install/locked", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu"),
 )
+LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")
 Place = tuple[str, str, int]  # of a function: its file below the root, its qualified name, its first line
 Functions = dict[Place, list[FunctionType]]
@@ -259,6 +262,9 @@ def tried(tests: Tests, mutant: Mutant, module: str, functions: Any, chosen: lis
     """Which test notices a mutant; empty if none does."""
     put(mutant, module, functions)
     in_forks()
+    if module.startswith(LOADING):
+        for matrix in (small.real_matrix, small.small_matrix):
+            matrix.cache_clear()
     for nodeid, _, passed in tests.run(chosen, lambda _: None, stop=True):
         if not passed:
             return nodeid
@@ -303,6 +309,7 @@ class Mutants:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.tests = Tests(session)
+        small.real_matrix(), small.small_matrix()
         functions = live()
         core = set(modules(CORE)) | set(self.wanted())
         calls = all_calls(self.tests, functions, core, self.say)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import some
-from unit.small import small_matrix
+from unit.small import real_matrix, small_matrix
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.query import match_spec
@@ -30,7 +30,6 @@ from envgen.install.judge import judge
 from envgen.install.locked import of_platform
 from envgen.install.records import from_lock
 from envgen.matrix.gpu_names import gpu_named
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.packages import Lock
@@ -127,7 +126,7 @@ def kept(kind: str) -> Iterator[tuple[str, str, str]]:
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 def uncovered(read: Callable[[str], object]) -> Callable[[str], None]:

@@ -49,6 +49,47 @@ releases:
     builds:
       - {provider: conda-forge, variants: [cpu, "12.4"], platforms: [linux-64], python: "3.10"}
 """
+DELTA = """\
+framework: delta
+because: https://delta.example
+providers:
+  conda-forge:
+    - releases: ">=1"
+      channels: [conda-forge]
+      cpu: ["delta {version}.* cpu_*"]
+      cuda: ["delta {version}.* cuda{cu}*", "cuda-version {cuda}.*"]
+      because: https://delta.example/feedstock
+releases:
+  - version: "2.0"
+    builds:
+      - {provider: conda-forge, variants: [cpu], platforms: [linux-64, osx-arm64, win-64], python: "3.9-3.12"}
+      - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64, win-64], python: "3.9-3.12"}
+  - version: "1.0"
+    builds:
+      - {provider: conda-forge, variants: [cpu], platforms: [linux-64], python: "3.9-3.10"}
+      - {provider: conda-forge, variants: [cpu], platforms: [win-64], python: "3.11-3.12"}
+      - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64], python: "3.9-3.10"}
+code:
+  - provider: conda-forge
+    releases: ">=2"
+    cuda: ">=12,<13"
+    has: [sm_70]
+    or: [{has: [sm_80], with: ["delta-arch * ampere"]}]
+    because: https://delta.example/code
+constraints:
+  - {when: {delta: ">=2", platform: win-64}, need: {python: ">=3.11"}, because: https://delta.example/windows}
+  - {when: {delta: "<2", python: ">=3.10", alpha: ">=2.1"}, need: {provider: vendor}, because: https://delta.example/vendor}
+  - {when: {delta: "1.*"}, need: {cuda: ">=12.8"}, warn: true, because: https://delta.example/slow}
+bounds:
+  - when: {delta: "<2"}
+    need: {numpy: "<2"}
+    breaks: "`import delta` ends in an error"
+    because: https://delta.example/numpy
+  - when: {delta: ">=2", python: ">=3.11"}
+    need: {numpy: ">=1.23"}
+    breaks: "numpy has no build"
+    because: https://delta.example/old-numpy
+"""
 TOOLKIT = '  - {version: "12.4", linux: "550.54.14", windows: "551.61", capabilities: ["5.0", "9.0"]}\n'
 
 
@@ -58,7 +99,7 @@ def wider_matrix() -> Matrix:
     cuda = FILES["cuda.yaml"].replace('  - {version: "11.8"', TOOLKIT + '  - {version: "11.8"')
     targets = FILES["targets.yaml"].replace("  cu126:", '  cu124: {cuda: "12.4", platforms: [linux-64, win-64]}\n  cu126:')
     with TemporaryDirectory() as folder:
-        return load_matrix(write_matrix(Path(folder), {**FILES, "cuda.yaml": cuda, "targets.yaml": targets, "gamma.yaml": GAMMA}))
+        return load_matrix(write_matrix(Path(folder), {**FILES, "cuda.yaml": cuda, "targets.yaml": targets, "gamma.yaml": GAMMA, "delta.yaml": DELTA}))
 
 
 def project_text(
@@ -118,6 +159,19 @@ PROJECTS: Mapping[str, str] = {
     "dependencies that need CUDA": project_text("{}", more="dependencies: [numpy, cudnn]"),
     "dependencies of one target": project_text(targets="{cpu: {dependencies: [einops]}, cu126: {dependencies: [cudnn]}}", more="dependencies: [numpy]"),
     "pip": project_text(more="pip: [einops]"),
+    "two GPUs with code in different builds": project_text("{delta: '2.*'}", more="gpus: [V100, A100]"),
+    "one GPU with code in one build": project_text("{delta: '2.*'}", more="gpus: [A100]"),
+    "no Python that all platforms have": project_text("{delta: '1.*'}", targets="[cpu]", platforms="linux-64, win-64"),
+    "a Python that one platform refuses": project_text("{delta: '2.*'}", targets="[cpu]", python="3.10", platforms="linux-64, win-64"),
+    "a Python that a constraint leaves": project_text("{delta: '2.*'}", platforms="linux-64, win-64", python=">=3.9,<3.12"),
+    "a release that wants another provider beside another": project_text("{delta: '1.*', alpha: '2.1.*'}", python="3.10", targets="[cpu]"),
+    "the same with an older Python": project_text("{delta: '1.*', alpha: '*'}", python="3.9", targets="[cpu]"),
+    "a bound on a dependency": project_text("{delta: '1.*'}", more="dependencies: [numpy]"),
+    "a bound that a dependency contradicts": project_text("{delta: '*'}", more="dependencies: ['numpy >=2']", targets="[cpu]"),
+    "a bound, and an old dependency": project_text("{delta: '*'}", more="dependencies: ['numpy 1.19.*']"),
+    "a dependency of which a build alone is requested": project_text("{delta: '1.*'}", more="dependencies: ['numpy * *_0']"),
+    "a bound of one target": project_text("{delta: '1.*'}", targets="{cpu: {dependencies: [numpy]}, cu126: }"),
+    "a framework that another is older than": project_text("{delta: '*', gamma: '*'}", platforms="linux-64, win-64"),
     "no framework": project_text("{}", platforms=ALL, targets="[cpu, cu118, cu126]"),
 }  # fmt: skip
 
