@@ -272,20 +272,14 @@ def tried(tests: Tests, mutant: Mutant, module: str, functions: Any, chosen: lis
 
 
 def chosen(tests: Tests, calls: dict[str, list[Any]], key: list[str], budget: float) -> tuple[list[pytest.Item], float]:
-    """The tests that call a function, as many as fit into so many seconds; and how many those are.
-
-    The closest ones come first: those that are quick and call few functions. Of each file of tests one has its turn, then two of
-    each, four of each and so on, so that a hundred examples of one test do not take the time of all others.
-    """
+    """The tests that call a function, the quick ones first, as many as fit into so many seconds; and how many those are."""
     items = {item.nodeid: item for item in tests.session.items}
-    turns = []
-    for rows in calls.values():
-        mine = sorted((seconds * len(keys), seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys)
-        turns += [((place + 1).bit_length(), *row) for place, row in enumerate(mine)]
+    rows = (row for rows in calls.values() for row in rows)
+    mine = sorted((seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys and nodeid in items)
     found: list[pytest.Item] = []
     spent = 0.0
-    for *_, seconds, nodeid in sorted(turns):
-        if nodeid in items and (spent + seconds <= budget or not found):
+    for seconds, nodeid in mine:
+        if spent + seconds <= budget or not found:
             found.append(items[nodeid])
             spent += seconds
     files = list(dict.fromkeys(item.path for item in found))

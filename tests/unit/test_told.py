@@ -54,7 +54,7 @@ framework: delta
 because: https://delta.example
 providers:
   conda-forge:
-    - releases: ">=1"
+    - releases: ">=0.5"
       channels: [conda-forge]
       cpu: ["delta {version}.* cpu_*"]
       cuda: ["delta {version}.* cuda{cu}*", "cuda-version {cuda}.*"]
@@ -69,6 +69,9 @@ releases:
       - {provider: conda-forge, variants: [cpu], platforms: [linux-64], python: "3.9-3.10"}
       - {provider: conda-forge, variants: [cpu], platforms: [win-64], python: "3.11-3.12"}
       - {provider: conda-forge, variants: ["12.6"], platforms: [linux-64], python: "3.9-3.10"}
+  - version: "0.9"
+    builds:
+      - {provider: conda-forge, variants: [cpu], platforms: [win-64], python: "3.10"}
 code:
   - provider: conda-forge
     releases: ">=2"
@@ -81,7 +84,7 @@ constraints:
   - {when: {delta: "<2", python: ">=3.10", alpha: ">=2.1"}, need: {provider: vendor}, because: https://delta.example/vendor}
   - {when: {delta: "1.*"}, need: {cuda: ">=12.8"}, warn: true, because: https://delta.example/slow}
 bounds:
-  - when: {delta: "<2"}
+  - when: {delta: "<1.5"}
     need: {numpy: "<2"}
     breaks: "`import delta` ends in an error"
     because: https://delta.example/numpy
@@ -163,6 +166,7 @@ PROJECTS: Mapping[str, str] = {
     "one GPU with code in one build": project_text("{delta: '2.*'}", more="gpus: [A100]"),
     "no Python that all platforms have": project_text("{delta: '1.*'}", targets="[cpu]", platforms="linux-64, win-64"),
     "a Python that one platform refuses": project_text("{delta: '2.*'}", targets="[cpu]", python="3.10", platforms="linux-64, win-64"),
+    "a constraint on another release of the same framework": project_text("{delta: '0.*'}", targets="[cpu]", platforms="win-64"),
     "a Python that a constraint leaves": project_text("{delta: '2.*'}", platforms="linux-64, win-64", python=">=3.9,<3.12"),
     "a release that wants another provider beside another": project_text("{delta: '1.*', alpha: '2.1.*'}", python="3.10", targets="[cpu]"),
     "the same with an older Python": project_text("{delta: '1.*', alpha: '*'}", python="3.9", targets="[cpu]"),
