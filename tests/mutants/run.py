@@ -45,7 +45,7 @@ from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
 CORE = (
     *("resolver", "verify", "formats", "lock"),
     *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
-    *("install/condition", "install/judge", "install/locked", "install/messages", "install/plan", "install/transaction"),
+    *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu"),
 )
 LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import REPO, some
+from mutants import run
 from mutants.equivalent import same
 from mutants.mutate import code_of, codes, mutants, sample, telling
 
@@ -87,3 +88,8 @@ def test_each_mutant_that_changes_nothing_is_one_and_says_why() -> None:
         found = {(row.function, row.before, row.after) for row in mutants((REPO / module).read_text(encoding="utf-8"))}
         assert (function, before, after) in found, module
         assert len(because) > 20
+
+
+def test_each_named_part_of_the_core_is_there() -> None:
+    missing = [name for name in run.CORE if not (REPO / "envgen" / name).is_dir() and not (REPO / "envgen" / f"{name}.py").is_file()]
+    assert missing == []
