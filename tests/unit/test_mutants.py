@@ -91,5 +91,7 @@ def test_each_mutant_that_changes_nothing_is_one_and_says_why() -> None:
 
 
 def test_each_named_part_of_the_core_is_there() -> None:
-    missing = [name for name in run.CORE if not (REPO / "envgen" / name).is_dir() and not (REPO / "envgen" / f"{name}.py").is_file()]
+    missing = [
+        name for name in run.CORE if not (REPO / "envgen" / name).is_dir() and not (REPO / "envgen" / f"{name}.py").is_file()
+    ]
     assert missing == []

@@ -102,7 +102,11 @@ def wider_matrix() -> Matrix:
     cuda = FILES["cuda.yaml"].replace('  - {version: "11.8"', TOOLKIT + '  - {version: "11.8"')
     targets = FILES["targets.yaml"].replace("  cu126:", '  cu124: {cuda: "12.4", platforms: [linux-64, win-64]}\n  cu126:')
     with TemporaryDirectory() as folder:
-        return load_matrix(write_matrix(Path(folder), {**FILES, "cuda.yaml": cuda, "targets.yaml": targets, "gamma.yaml": GAMMA, "delta.yaml": DELTA}))
+        return load_matrix(
+            write_matrix(
+                Path(folder), {**FILES, "cuda.yaml": cuda, "targets.yaml": targets, "gamma.yaml": GAMMA, "delta.yaml": DELTA}
+            )
+        )
 
 
 def project_text(
