@@ -179,3 +179,15 @@ def test_the_range_of_a_target_with_two_cuda_versions_reaches_from_one_to_the_ot
     both = {"linux-64": Version("12.6"), "win-64": Version("12.4")}
     found = targets.exactly(replace(SMALL.targets["cu126"], by_platform=both))
     assert [text for text in ("12.3", "12.4", "12.5", "12.6", "12.8") if Version(text) in found] == ["12.4", "12.5", "12.6"]
+
+
+@pytest.mark.parametrize(
+    ("word", "minor"), [("cudatoolkit=11.8", "11.8"), ("cuda-version 12.6", "12.6"), ("gpu 12.6", "12.6"), ("CU-12.6", "12.6")]
+)
+def test_names_of_cuda_itself_may_precede_its_version(word: str, minor: str) -> None:
+    assert targets.meaning(word, real_matrix()) == TargetRange(cuda_range(minor))
+
+
+@pytest.mark.parametrize("word", ["torch 12", "tensorflow-gpu 12", "cpuonly 12", "jaxlib", "pytorch-cuda 12.4"])
+def test_names_of_frameworks_may_not_also_those_that_request_one(word: str) -> None:
+    assert targets.meaning(word, real_matrix()) is None
