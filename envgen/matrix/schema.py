@@ -17,7 +17,6 @@ from envgen.matrix.fields import (
     Conditions,
     Day,
     ImportText,
-    IndexText,
     Major,
     Minors,
     MinorText,
@@ -26,6 +25,7 @@ from envgen.matrix.fields import (
     PlatformText,
     StatedText,
     VariantText,
+    WheelIndexText,
     WordText,
 )
 from envgen.matrix.hardware_schema import CodeRow, GpuFile
@@ -114,7 +114,7 @@ class SpellingRow(FileModel):
     channels: list[ChannelText] = Field(
         default=[], min_length=1, description="Of conda packages: all of these must be in the project's `channels:`."
     )
-    index: IndexText | None = Field(
+    index: WheelIndexText | None = Field(
         default=None,
         description="Of wheels: `public` for the index that pip asks by default, or the URL of the only index that the packages of "
         "this row are taken from; hole: {variant} (cpu, or cu126).",

@@ -97,6 +97,7 @@ OWNERS = {
         "project.limits_schema",
         "matrix.schema",
         "matrix.hardware_schema",
+        "matrix.withdrawn_schema",
         "matrix.package_schema",
         "matrix.fields",
     },
