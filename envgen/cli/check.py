@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import findings_options, layout_of, one_format, root_option
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def check(
         text = (report.check_json if as_json else report.check_sarif if sarif else report.check_github)(found)
     else:
         text = report.check_text(found.findings)
-    echo(text, nl=bool(text), orders=github)
-    echo(report.summary(found), err=True)
+    echo(text, people=not (as_json or sarif or github), nl=bool(text), orders=github)
+    tell(report.summary(found))
     if found.errors or (strict and found.findings):
         context.exit(1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import facts_of, json_option, layout_or_none, root_of, root_option
 
 _PAGE = click.Path(path_type=Path, dir_okay=False)
@@ -58,14 +58,15 @@ def diff(
     _, matrix = facts_of(layout if layout and layout.matrices.is_dir() else None)
     found = compare(*snapshots(*sides), matrix)
     if html:
-        echo(page.write_diff_page(html, found), err=True)
+        tell(page.write_diff_page(html, found))
     else:
         echo(
             report.diff_json(found)
             if as_json
             else md.diff_markdown(found)
             if markdown
-            else report.diff_text(found, everything=everything)
+            else report.diff_text(found, everything=everything),
+            people=not (as_json or markdown),
         )
     if found.unread_in_head:
         context.exit(2)

@@ -59,9 +59,9 @@ def impact(
     if as_json:
         echo(report.impact_json(found, _packages(outcomes) if solve else None))
     else:
-        echo(report.impact_markdown(found) if markdown else report.impact_text(found))
+        echo(report.impact_markdown(found) if markdown else report.impact_text(found), people=not markdown)
         for line in _changes(outcomes):
-            echo(line)
+            echo(line, people=not markdown)
     if exit_code and found.changed:
         context.exit(1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import ANY_TARGET, root_of, root_option
+from envgen.cli.options import ANY_TARGET, json_option, root_of, root_option
 
 
 @click.command(short_help="Start a repository of your own.")
@@ -23,21 +23,18 @@ from envgen.cli.options import ANY_TARGET, root_of, root_option
     "--target",
     "targets",
     multiple=True,
-    default=("cpu",),
-    show_default=True,
     metavar="TARGET",
-    help=f"A target: {ANY_TARGET}. May be repeated.",
+    help=f"A target: {ANY_TARGET}. May be repeated (default of a new project: cpu).",
 )
 @click.option(
     "--platform",
     "platforms",
     multiple=True,
-    default=("linux-64",),
-    show_default=True,
     metavar="PLATFORM",
-    help="A platform to lock for. May be repeated.",
+    help="A platform to lock for. May be repeated (default of a new project: linux-64).",
 )
 @click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
+@json_option
 @root_option
 @click.pass_context
 def init(
@@ -47,19 +44,20 @@ def init(
     targets: tuple[str, ...],
     platforms: tuple[str, ...],
     git: bool,
+    as_json: bool,
     root: Path | None,
 ) -> None:
     """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
 
-    With --git, which may be alone in a repository that exists, also .gitattributes and the configuration of this clone: see
-    docs/diff.md.
+    .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets and platforms
+    that it lacks. With --git, which may be alone in a repository that exists, git is configured in this clone: `envgen help diff`.
     """
     if not project and not git:
         raise click.UsageError("give --project NAME for a first project, or --git")
-    from envgen.cli.scaffold import for_git, scaffold
+    from envgen.cli.scaffold import for_git, init_json, scaffold
     from envgen.model.layout import Layout
 
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
     lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
-    for line in (*lines, *(for_git(layout) if git else ())):
-        echo(line)
+    lines += for_git(layout) if git else ()
+    echo(init_json(lines) if as_json else "\n".join(lines), people=not as_json)

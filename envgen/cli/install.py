@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import HERE, json_option, layout_of, network_options, root_option
 from envgen.model.errors import BadInput
 
@@ -108,9 +108,9 @@ def _install(
     for one in environments:
         done.append(install_one(layout, one, reporter, options))
         if not as_json:
-            echo(messages.result_text(done[-1]))
+            echo(messages.result_text(done[-1]), people=True)
         if done[-1].state == "installed":
-            echo(messages.usage_text(layout, one), err=True)
+            tell(messages.usage_text(layout, one))
     if as_json:
         echo(messages.results_json(layout, done))
 
@@ -119,7 +119,6 @@ def _install(
 @click.argument("project")
 @click.option("--target", default="auto", show_default=True, metavar="TARGET", help=f"An installed target: {HERE}.")
 @click.option("--prefix", type=_PREFIX, metavar="DIR", help="The folder of the environment, if it is not where envgen puts it.")
-@click.option("--quiet", is_flag=True, help="Do not print which variables are left out.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @root_option
 @click.pass_context
@@ -128,7 +127,6 @@ def run(
     project: str,
     target: str,
     prefix: Path | None,
-    quiet: bool,
     command: tuple[str, ...],
     root: Path | None,
 ) -> int:
@@ -145,8 +143,8 @@ def run(
     with Terminal() as reporter:
         environment = installed_environment(layout, project, target, prefix, reporter).prefix
     variables, dropped = runner.activated(environment, os.environ, partial(cuda_libraries, layout))
-    if dropped and not quiet:
-        echo(runner.dropped_text(dropped), err=True)
+    if dropped:
+        tell(runner.dropped_text(dropped))
     return runner.run(environment, command, variables)
 
 

@@ -52,11 +52,11 @@ def plan(
     with Terminal() as reporter:
         found = work_plan.work_plan(layout, replace(request, update=update), base, reporter, best_here)
     found = work_plan.shard(found, int(place[1]), int(place[2])) if place else found
-    echo(work_plan.plan_json(found) if as_json else _text(found))
+    echo(work_plan.plan_json(found) if as_json else _text(found), people=not as_json)
     if found.failures:
         from envgen.cli.failures import failures_status, failures_text
 
-        echo(failures_text(found.failures, len(found.units) + len(found.failures)), err=True)
+        echo(failures_text(found.failures, len(found.units) + len(found.failures)), people=True, err=True)
         context.exit(failures_status(found.failures))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, table_width
 from envgen.cli.options import ANY_TARGET, facts_of, findings_options, layout_or_none, one_format, root_option
 
 _FILE = click.Path(path_type=Path)
@@ -54,8 +54,8 @@ def verify(
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
         echo(text, nl=bool(text), orders=github)
     else:
-        echo(report.verify_text(items))
+        echo(report.verify_text(items, table_width()), people=True)
         text = report.findings_text(items)
-        echo(f"\n{text}" if text else "", nl=bool(text))
+        echo(f"\n{text}" if text else "", people=True, nl=bool(text))
     if any(item.errors or (strict and item.findings) for item in items):
         context.exit(1)

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.version import Version
 
 from envgen.model.facts import driver_text
 from envgen.model.machine import Machine
 from envgen.probe.model import Answer, BuildKind, Origin, ProbeResult, Verdict
-from envgen.table import table
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from envgen.table import TextTable, table
 
 _HEADINGS = ("framework", "version", "built for", "expected", "GPUs seen", "matmul", "verdict")
 _WORDS: dict[Origin, str] = {"environment": "from the environment", "driver": "from the driver", "foreign": "from outside"}
 _IS_CUDA: dict[BuildKind, bool | None] = {"cpu": False, "cuda": True, "unknown": None}
 
 
-def probe_table(result: ProbeResult) -> Table:
+def probe_table(result: ProbeResult) -> TextTable:
     """One row for each framework."""
-    return table(_HEADINGS, (_row(verdict) for verdict in result.verdicts), fold=("version", "GPUs seen"))
+    return table(_HEADINGS, (_row(verdict) for verdict in result.verdicts), fold=("version", "GPUs seen"), spare=("expected",))
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
