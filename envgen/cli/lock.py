@@ -252,3 +252,5 @@ def _print(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
             tell("Every other lock is up to date." if done.failures else "Nothing to do: every lock is up to date.")
         elif dry_run:
             tell("Nothing was written.")
+        if not (dry_run or done.failures):
+            tell(lock_report.next_step(outcomes))

@@ -114,6 +114,15 @@ def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
     return list(lines)
 
 
+def next_step(outcomes: Sequence[Outcome]) -> str:
+    """What to do with new locks: the command that installs them."""
+    projects = list(dict.fromkeys(outcome.resolution.project.name for outcome in outcomes))
+    targets = list(dict.fromkeys(outcome.resolution.target.name for outcome in outcomes))
+    if len(projects) > 1:
+        return f"next: envgen install PROJECT, of {', '.join(projects)}"
+    return f"next: envgen install {projects[0]}" + (f" --target {targets[0]}" if len(targets) == 1 else "")
+
+
 def lock_json(done: LockRun) -> str:
     """The table and the notes for a machine, then a row for each project that failed."""
     rows: list[dict[str, Any]] = [

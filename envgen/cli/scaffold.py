@@ -53,7 +53,7 @@ doctor:  ## Show what this machine has, and which locked target fits it
 install-cpu:  ## Install the locked CPU environment of PROJECT, or of every project
 	$(ENVGEN) install --target cpu -- $(call quoted,PROJECT)
 install-gpu:  ## Install the newest locked CUDA environment that this machine can run
-	$(ENVGEN) install --target gpu -- $(call quoted,PROJECT)
+	$(ENVGEN) install --target gpu --probe -- $(call quoted,PROJECT)
 """
 _PLATFORM = "linux-64"  # of a new project, unless others are given
 _IGNORED = "# what envgen writes for a moment, and environments; written by `envgen init`\n.*.envgen-tmp\n.*.envgen-lock\n.envs/\n"

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from envgen.model.facts import driver_text
 from envgen.model.machine import Machine
-from envgen.probe.model import Answer, BuildKind, Origin, ProbeResult, Verdict
+from envgen.probe.model import Answer, BuildKind, Issue, Origin, ProbeResult, Verdict
 from envgen.table import TextTable, table
 
 _HEADINGS = ("framework", "version", "built for", "expected", "GPUs seen", "matmul", "verdict")
@@ -45,14 +45,24 @@ def probe_lines(result: ProbeResult) -> list[str]:
 
 
 def _lines(verdict: Verdict) -> Iterator[str]:
-    first = next((issue for issue in verdict.issues if issue.text == verdict.reason), None)
-    yield f"{verdict.answer.framework}: {verdict.state}: {verdict.reason}{f' [{first.rule}]' if first else ''}"
+    first = _first(verdict)
+    yield verdict_text(verdict)
     for issue in sorted(verdict.issues, key=lambda issue: issue is not first):
         if issue is not first:
             yield f"    {issue.severity}: {issue.text} [{issue.rule}]"
         if issue.hint:
             yield f"    hint: {issue.hint}"
     yield f"    expected by {verdict.expected.because or 'nothing'}; {libraries_text(verdict.answer)}"
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """One line: a framework, what it was judged to be, and why."""
+    first = _first(verdict)
+    return f"{verdict.answer.framework}: {verdict.state}: {verdict.reason}{f' [{first.rule}]' if first else ''}"
+
+
+def _first(verdict: Verdict) -> Issue | None:
+    return next((issue for issue in verdict.issues if issue.text == verdict.reason), None)
 
 
 def build_text(build: BuildKind, cuda: Version | None) -> str:
