@@ -32,7 +32,7 @@ def check(
     github: bool,
     root: Path | None,
 ) -> None:
-    """Check that everything agrees, against the rules in docs/review.md: without network, without a solve, without a GPU.
+    """Check that everything agrees, against the rules of `envgen help review`: without network, without a solve, without a GPU.
 
     Without PROJECTS, check every project, the matrices and the recorded index. Each finding comes with the file, the line, and the
     command that ends it. The exit code is 1 if there is an error.

@@ -19,7 +19,7 @@ _PAGE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--markdown", is_flag=True, help="Print Markdown for a pull request, at most 65,000 characters.")
 @click.option("--html", type=_PAGE, metavar="FILE", help="Write a page with every change instead.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where something changes.")
-@click.option("--textconv", is_flag=True, help="Print the lock BASE as a sorted list, for git's own diff (see docs/diff.md).")
+@click.option("--textconv", is_flag=True, help="Print the lock BASE as a sorted list, for git's own diff (see `envgen help diff`).")
 @json_option
 @root_option
 @click.pass_context

@@ -18,10 +18,12 @@ import click
 from envgen import __version__
 from envgen.cli import (
     check,
+    completion,
     composition,
     diff,
     doctor,
     edit,
+    help_,
     impact,
     index,
     init,
@@ -53,9 +55,10 @@ _WRITE = (lock.lock, plan.plan, lock.update, edit.add, edit.remove, resolve.reso
 _FACTS = (matrix.matrix,)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
+_HELP = (help_.help_, completion.completion)
 _CHECK = (check.check, impact.impact, diff.diff, verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_, index.index)
-for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT):
+for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT, *_HELP):
     main.add_command(command)
 overview.complete(main)
 
@@ -84,7 +87,7 @@ def _open_streams() -> None:
 def _status() -> int:
     """Run the command; return its exit code."""
     try:
-        return int(main.main(standalone_mode=False) or 0)
+        return int(main.main(prog_name="envgen", standalone_mode=False) or 0)
     except EnvgenError as error:
         return _failed(error)
     except click.exceptions.Exit as error:

@@ -87,7 +87,7 @@ def show(
 @root_option
 @click.pass_context
 def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None) -> None:
-    """Check the files in matrices/ against the rules in docs/matrices.md, without network. Writes nothing."""
+    """Check the files in matrices/ against the rules of `envgen help matrices`, without network. Writes nothing."""
     from datetime import datetime, timezone
 
     from envgen.curate.lint import report

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from envgen.cli.completion import complete_names
 from envgen.cli.console import QUIET
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -55,6 +56,10 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "index export": ("envgen index export /mnt/packages vision", "envgen index export /mnt/packages --platform linux-64"),
         "merge-driver": (),
     },
+    "Help": {
+        "help": ("envgen help", "envgen help projects"),
+        "completion": ("envgen completion bash", "envgen completion powershell"),
+    },
 }
 """Section -> command -> examples. Git calls `merge-driver`, and groups are named by their commands."""
 
@@ -89,6 +94,7 @@ def complete(main: click.Group) -> None:
     main.params.append(_quiet())
     for name, command in _all(main, ""):
         command.params.append(_quiet())
+        complete_names(command)
         rows = examples.get(name)
         command.epilog = "\n".join(("\b", "Examples:", *(f"  {row}" for row in rows))) if rows else command.epilog
 

@@ -37,7 +37,7 @@ def plan(
 ) -> None:
     """List the projects and their cells, with a key that is a digest of all inputs of a project.
 
-    With --json, the list is what `envgen lock --cells` takes. docs/scale.md shows how to lock it on many machines.
+    With --json, the list is what `envgen lock --cells` takes. `envgen help scale` shows how to lock it on many machines.
     """
     place = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard) if shard else None
     if shard and (place is None or int(place[1]) > int(place[2])):

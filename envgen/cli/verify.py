@@ -35,7 +35,7 @@ def verify(
     github: bool,
     root: Path | None,
 ) -> None:
-    """Check PATHS against the rules in docs/verify.md, without network and without solving.
+    """Check PATHS against the rules of `envgen help verify`, without network and without solving.
 
     A path is a conda-lock.yml, an @EXPLICIT file, a pixi.lock, uv.lock, pylock.toml, requirements.txt or environment.yml, the
     output of `conda list --json` or `--export`, or the folder of an installed environment. Without PATHS, check every lock of the
