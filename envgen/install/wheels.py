@@ -136,7 +136,8 @@ def _missing(package: str) -> BadInput:
 
 def _requirement(wheel: LockedPackage) -> str:
     if is_commit(wheel):
-        return f"{wheel.name} @ {with_braces(wheel.url)}\n"
+        url, _, below = with_braces(wheel.url).partition("#")  # older pips read no file: URL after `name @`
+        return f"{url}#egg={wheel.name}{f'&{below}' if below else ''}\n"
     return f"{wheel.name} @ {_without_fragment(with_braces(wheel.url))} --hash=sha256:{wheel.sha256}\n"
 
 
