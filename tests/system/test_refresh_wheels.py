@@ -76,6 +76,7 @@ def test_a_new_release_becomes_rows(workspace: Workspace, server: ThreadingHTTPS
     add(server, "torch", "2.14.1", *TAGS)
     add(server, "torch", "9.1.0", *TAGS, yanked=True)
     add(server, "torch", "9.2.0rc1", *TAGS)
+    add(server, "torch", "9.3.0+cpu", *TAGS)
     out, err = refresh(workspace, server, "--framework", "pytorch", "--write")
     added = [line[1:].strip() for line in out.splitlines() if line.startswith("+") and not line.startswith("+++")]
     assert added == [

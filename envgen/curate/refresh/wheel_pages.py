@@ -77,7 +77,7 @@ def _wheels(page: str, row: Mapping[str, Any]) -> Iterator[IndexedWheel]:
         _, version, _, tags = parse_wheel_filename(row["filename"])
     except InvalidWheelFilename:
         return
-    if version.is_prerelease:
+    if version.is_prerelease or version.local:
         return
     url = urljoin(page, row["url"]).partition("#")[0]
     told = row.get("core-metadata", row.get("data-dist-info-metadata"))

@@ -83,13 +83,15 @@ def _proposal(
 
 
 def _new(framework: Framework, wheels: Iterable[IndexedWheel]) -> Mapping[Version, list[IndexedWheel]]:
-    """The wheels of releases that the file claims nothing of, by this provider, and that are not older than what it claims."""
+    """The wheels of releases that the file neither claims of this provider nor leaves out, and that are not older than those."""
     provider, known = _provider(framework), set[Version]()
     for release in framework.releases:
         known |= {release.version for build in release.builds if build.provider == provider}
+    rows = [row for row in framework.left_out if row.provider == provider and row.releases and not (row.platforms or row.variants)]
     found: dict[Version, list[IndexedWheel]] = defaultdict(list)
     for wheel in wheels:
-        if wheel.version not in known and wheel.version > min(known, default=Version("0")):
+        left_out = any(row.releases and wheel.version in row.releases for row in rows)
+        if wheel.version not in known and wheel.version > min(known, default=Version("0")) and not left_out:
             found[wheel.version].append(wheel)
     return found
 
