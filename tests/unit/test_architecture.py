@@ -56,8 +56,8 @@ ARROWS: dict[str, set[str]] = {
     "curate.refresh": {"curate", "files", "matrix", "yamlfile"},
     "curate.show": {"files", "matrix", "table"},
     "review": {
-        *("cache", "channels", "curate.lint", "explain", "files", "formats", "lock", "matrix", "outputs", "project", "resolver"),
-        *("verify", "yamlfile"),
+        *("cache", "channels", "composition", "curate.lint", "explain", "files", "formats", "lock", "matrix", "outputs", "project"),
+        *("resolver", "verify", "yamlfile"),
     },
     "cli": {
         *("channels", "composition", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "diff", "explain"),
@@ -139,6 +139,7 @@ OWNERS = {
         "lock.render",
         "formats.selectors",
         "cli.scaffold",
+        "cli.team",
     },
     "zstandard": {"channels.cache"},
 }
