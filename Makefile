@@ -51,8 +51,8 @@ doctor: setup  ## Show what this machine has, what gets in the way, and which lo
 install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of every project
 	$(ENVGEN) install --target cpu -- $(call quoted,PROJECT)
 
-install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run
-	$(ENVGEN) install --target gpu -- $(call quoted,PROJECT)
+install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run, and show its GPU in use
+	$(ENVGEN) install --target gpu --probe -- $(call quoted,PROJECT)
 
 browser:  ## Install Chromium and its driver for the tests of the HTML page (Debian, as root)
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \
@@ -74,7 +74,6 @@ test-newest:  ## Run all tests with the newest dependencies in .venv-newest: wha
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test
 
 constraints: $(VENV)/.ready-dev  ## Write constraints.txt: the newest dependencies that pyproject.toml allows, for every Python and system
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5,<1'
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --extra dev --no-header --no-annotate --output-file constraints.txt pyproject.toml >/dev/null
 
 attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures

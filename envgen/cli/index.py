@@ -58,4 +58,4 @@ def export(
         for note in () if stale else refuse_stale(layout, exported_locks(layout, request), "export it as it is"):
             reporter.say(note)
         done = export_to(layout, folder, request, reporter)
-    echo(messages.exported_json(done) if as_json else messages.exported_text(done))
+    echo(messages.exported_json(done) if as_json else messages.exported_text(done), people=not as_json)

@@ -52,7 +52,8 @@ def _check_url(package: LockedPackage) -> None:
 
 def _check_variables(lock: Lock, project: Project) -> None:
     """A variable holds a password or a token: it is only sent where the project sends it."""
-    known = tuple(map(with_braces, (*project.channels, *project.pip_repositories)))
+    indexes = (*project.pip_repositories, *(index.url for index in project.pip_indexes), *project.find_links)
+    known = tuple(map(with_braces, (*project.channels, *indexes)))
     texts = [(package.url, package.at or lock.shown) for package in lock.packages] + [(text, lock.shown) for text in lock.channels]
     for text, where in texts:
         if "$" in text and not _is_of(with_braces(text), known):
@@ -94,7 +95,7 @@ def _check_integrity(lock: Lock, project: Project, matrix: Matrix) -> tuple[str,
     errors = [found for found in findings if found.severity == "error"]
     if errors:
         lines = "\n".join(f"  {found.rule}: {_sentence(found)}" for found in errors)
-        hint = "nothing was fetched; docs/verify.md explains each rule. Restore the lock from git, or run `envgen lock`"
+        hint = "nothing was fetched; `envgen help verify` explains each rule. Restore the lock from git, or run `envgen lock`"
         raise BadInput(f"this lock breaks rules\n{lines}", where=errors[0].at or lock.shown, hint=hint)
     return tuple(_warnings(findings))
 

@@ -37,13 +37,14 @@ ARROWS: dict[str, set[str]] = {
     "resolver": {"matrix"},
     "formats": {"yamlfile"},
     "project": {"cache", "channels", "formats", "matrix", "resolver", "targets", "yamlfile"},
+    "pip": {"cache", "channels", "formats"},
     "explain": {"matrix", "resolver"},
     "verify": {"channels", "formats", "matrix", "outputs", "table", "targets"},
     "diff": {"channels", "files", "formats", "revisions", "verify"},
     "machine": {"formats", "matrix", "table", "targets"},
     "lock": {
-        *("cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify"),
-        "yamlfile",
+        *("cache", "channels", "explain", "files", "formats", "matrix", "pip", "project", "resolver", "targets"),
+        *("verify", "yamlfile"),
     },
     "shards": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions", "verify"},
     "merge": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions"},
@@ -96,6 +97,7 @@ OWNERS = {
         "project.limits_schema",
         "matrix.schema",
         "matrix.hardware_schema",
+        "matrix.withdrawn_schema",
         "matrix.package_schema",
         "matrix.fields",
     },
@@ -126,13 +128,13 @@ OWNERS = {
         "project.package_spec",
         "channels.solve",
     },
-    "rich": {"table", "install.inventory", "probe.report", "cli.console"},
+    "rich": {"table", "cli.console"},
+    "uv": {"pip.process"},
     "yaml": {
         "channels.conda_settings",
         "yamlfile.document",
         "install.prefixes",
         "formats.conda_lock",
-        "lock.condalock",
         "formats.environment_file",
         "lock.lock_text",
         "yamlfile.nodes",
@@ -148,7 +150,6 @@ LONGEST_FUNCTION, LONGEST_MODULE = 80, 350
 CATCH_ALL = {
     "channels.watch": "what the work of another thread raises is raised again by the thread that waits for it",
     "cli.main": "a fault of envgen itself is one line that asks for a report, not a traceback",
-    "lock.condalock": "conda_lock raises what it likes",
     "lock.sandbox": "whatever the code of a template raises is an error in the template",
     "probe.child": "runs without envgen, inside the environment that is probed: whatever a framework raises is an answer",
 }
@@ -491,7 +492,10 @@ def test_the_page_about_the_architecture_lists_every_package_below_what_it_impor
 
 # A probe script is about one framework. `cuda` and `cudnn` are keys of the matrix files as well as packages; NVIDIA makes drivers.
 PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn", "nvidia"}
-LIBRARIES = {"machine.cuda_paths": {"cudart"}}  # the file whose name tells the version of an installed toolkit
+LIBRARIES = {
+    "machine.cuda_paths": {"cudart"},  # the file whose name tells the version of an installed toolkit
+    "cli.overview": {"pytorch", "jax"},  # examples of the help
+}
 
 
 @cache
