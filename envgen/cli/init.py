@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, json_option, root_of, root_option
+
+if TYPE_CHECKING:
+    from envgen.cli.team import CodeHost
 
 
 @click.command(short_help="Start a repository of your own.")
@@ -34,6 +38,14 @@ from envgen.cli.options import ANY_TARGET, json_option, root_of, root_option
     help="A platform to lock for. May be repeated (default of a new project: linux-64).",
 )
 @click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
+@click.option(
+    "--ci",
+    is_flag=False,
+    flag_value="github",
+    type=click.Choice(["github", "gitlab"]),
+    help="Write workflows: check and comment on pull requests, lock what is new each week. Default: github.",
+)
+@click.option("--hooks", is_flag=True, help="Write .pre-commit-config.yaml with the hooks of envgen.")
 @json_option
 @root_option
 @click.pass_context
@@ -44,20 +56,24 @@ def init(
     targets: tuple[str, ...],
     platforms: tuple[str, ...],
     git: bool,
+    ci: CodeHost | None,
+    hooks: bool,
     as_json: bool,
     root: Path | None,
 ) -> None:
     """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
 
     .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets and platforms
-    that it lacks. With --git, which may be alone in a repository that exists, git is configured in this clone: `envgen help diff`.
+    that it lacks. --git, --ci and --hooks may be alone in a repository that exists. With --git, git is configured in this clone:
+    `envgen help diff`; with --ci and --hooks, there is what a team needs: `envgen help team`.
     """
-    if not project and not git:
-        raise click.UsageError("give --project NAME for a first project, or --git")
+    if not (project or git or ci or hooks):
+        raise click.UsageError("give --project NAME for a first project, or --git, --ci or --hooks")
     from envgen.cli.scaffold import for_git, init_json, scaffold
+    from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
 
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
     lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
-    lines += for_git(layout) if git else ()
+    lines += [*(for_git(layout) if git else ()), *(for_ci(layout, ci) if ci else ()), *(for_hooks(layout) if hooks else ())]
     echo(init_json(lines) if as_json else "\n".join(lines), people=not as_json)

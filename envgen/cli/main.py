@@ -18,6 +18,7 @@ import click
 from envgen import __version__
 from envgen.cli import (
     check,
+    ci_matrix,
     completion,
     composition,
     diff,
@@ -56,7 +57,7 @@ _FACTS = (matrix.matrix,)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
 _HELP = (help_.help_, completion.completion)
-_CHECK = (check.check, impact.impact, diff.diff, verify.verify, doctor.doctor, probe.probe)
+_CHECK = (check.check, impact.impact, diff.diff, ci_matrix.ci_matrix, verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_, index.index)
 for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT, *_HELP):
     main.add_command(command)
