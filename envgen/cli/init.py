@@ -64,8 +64,8 @@ def init(
     """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
 
     .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets and platforms
-    that it lacks. --git, --ci and --hooks may be alone in a repository that exists. With --git, git is configured in this clone:
-    `envgen help diff`; with --ci and --hooks, there is what a team needs: `envgen help team`.
+    that it lacks. --git, --ci and --hooks may be alone in a repository that exists: with --git, git is configured in this clone
+    (`envgen help diff`); --ci and --hooks write what a team needs (`envgen help team`).
     """
     if not (project or git or ci or hooks):
         raise click.UsageError("give --project NAME for a first project, or --git, --ci or --hooks")

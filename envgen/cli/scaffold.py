@@ -12,7 +12,7 @@ import yaml
 from envgen.cli.team import written
 from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
 from envgen.files import write_files
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix
 from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout, starter
@@ -87,7 +87,7 @@ def scaffold(
     A project that exists gets what it lacks. Raises BadInput, before anything is written, for what project.yaml would not accept.
     """
     path, source = layout.project(project), Layout(starter())
-    matrix = load_matrix(layout.matrices if layout.matrices.is_dir() else source.matrices)
+    matrix = cached_matrix(layout if layout.matrices.is_dir() else source)
     wanted = (frameworks, targets or (CPU,), platforms or (_PLATFORM,))
     if path.is_file():
         asked = _read(matrix, *wanted)
