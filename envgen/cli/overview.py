@@ -52,7 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "Many machines": {
         "plan": ("envgen plan", "envgen plan --shard 1/8 --json"),
-        "ci-matrix": ("envgen ci-matrix", "envgen ci-matrix --json --changed HEAD^1 --runner gpu=my-label"),
+        "ci-matrix": ("envgen ci-matrix", "envgen ci-matrix --changed origin/main --runner gpu=gpu-box --json"),
         "index": (),
         "index export": ("envgen index export /mnt/packages vision", "envgen index export /mnt/packages --platform linux-64"),
         "merge-driver": (),
