@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from envgen.model.facts import Platform
 from envgen.model.pip import PipIndex, PipRequest
 from envgen.model.resolution import Resolution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromWheels:
-    """What the choices of a target whose provider is an index of wheels add to its pip section on one platform."""
-
-    requirements: tuple[str, ...] = ()  # with the local version of the build
-    constraints: tuple[str, ...] = ()  # on what a framework leaves open
-    indexes: tuple[PipIndex, ...] = ()  # that of the framework, for it and its companions
+from envgen.resolver.wheels import from_wheels
 
 
 def pip_request(resolution: Resolution, platform: Platform) -> PipRequest | None:
@@ -29,7 +22,7 @@ def pip_request(resolution: Resolution, platform: Platform) -> PipRequest | None
         platform=platform,
         requirements=requirements,
         constraints=chosen.constraints,
-        indexes=(*project.pip_indexes, *chosen.indexes),
+        indexes=(*project.pip_indexes, *_others(chosen.indexes, project.pip_indexes)),
         repositories=project.pip_repositories,
         find_links=project.find_links,
         build=project.pip_build,
@@ -44,6 +37,9 @@ def pip_requests(resolution: Resolution) -> dict[Platform, PipRequest]:
     return {platform: request for platform, request in found.items() if request}
 
 
-def from_wheels(resolution: Resolution, platform: Platform) -> FromWheels:  # noqa: ARG001 - no provider has wheels yet
-    """What the choices add on one platform."""
-    return FromWheels()
+def _others(indexes: Iterable[PipIndex], own: Collection[PipIndex]) -> Iterator[PipIndex]:
+    """Indexes of the matrices, without the packages that the project has an index of its own for, such as a mirror."""
+    for index in indexes:
+        left = tuple(name for name in index.packages if not any(other.serves(name) for other in own))
+        if left:
+            yield replace(index, packages=left)
