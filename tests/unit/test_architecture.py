@@ -43,8 +43,8 @@ ARROWS: dict[str, set[str]] = {
     "diff": {"channels", "files", "formats", "revisions", "verify"},
     "machine": {"formats", "matrix", "table", "targets"},
     "lock": {
-        *("cache", "channels", "explain", "files", "formats", "matrix", "pip", "project", "resolver", "targets", "verify"),
-        "yamlfile",
+        *("cache", "channels", "explain", "files", "formats", "matrix", "pip", "project", "resolver", "targets"),
+        *("verify", "yamlfile"),
     },
     "shards": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions", "verify"},
     "merge": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions"},
