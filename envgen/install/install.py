@@ -61,6 +61,22 @@ class InstallOptions:
 
 
 def install(layout: Layout, environment: EnvironmentRef, reporter: Reporter, options: InstallOptions) -> InstallResult:
+    """Make the environment at its prefix match its lock exactly, or leave everything as it is; then add packages in folders.
+
+    Raises what `locked_packages` and `local.install_local` raise.
+    """
+    found = locked_packages(layout, environment, reporter, options)
+    if not options.dry_run:
+        from envgen.install.local import install_local
+        from envgen.matrix.cached import cached_matrix
+        from envgen.project.cached import cached_project
+
+        project = cached_project(layout, cached_matrix(layout), environment.project)
+        install_local(layout, project, environment.prefix, environment.name, reporter)
+    return found
+
+
+def locked_packages(layout: Layout, environment: EnvironmentRef, reporter: Reporter, options: InstallOptions) -> InstallResult:
     """Make the environment at its prefix match its lock exactly, or leave everything as it is.
 
     If it is up to date, this costs a look at each of its files. Raises BadInput if envgen must not change what is at the prefix,
@@ -134,7 +150,8 @@ def _read_lock(layout: Layout, environment: EnvironmentRef, reporter: Reporter, 
     found = platform_lock.of_platform(lock, current_platform(), layout.read(spec) if spec.is_file() else None)
     wheels.check(found.pip, shown)
     matrix = cached_matrix(layout)
-    for warning in judge(lock, found.platform, cached_project(layout, matrix, environment.project), matrix, options.builds):
+    project = cached_project(layout, matrix, environment.project)
+    for warning in judge(lock, found.platform, project, matrix, options.builds | set(project.pip_build)):
         reporter.say(f"{environment.name}: {warning}")
     return in_folder(found, options.folder) if options.folder else found
 

@@ -17,7 +17,7 @@ from envgen.model.project import Project
 from envgen.model.text import shortened
 
 _CONDA = re.compile(r"(?:https?|file|oci)://[^?#]+/[^/?#]+/[^/?#]+\.(?:conda|tar\.bz2)")
-_PIP = re.compile(r"(?:https?|file)://.+")
+_PIP = re.compile(r"(?:https?|file)://.+|git\+(?:https?|ssh|file)://.+@[0-9a-f]{40}(?:#.+)?")
 _VISIBLE = re.compile(r"[!#-;=?-\[\]_a-z{}~]+")  # of ASCII's visible characters those that a URL may have, and `{}` of a variable
 _VARIABLE = re.compile(r"\$\{\w+\}")
 _MANY = 5  # packages that a warning names

@@ -38,6 +38,7 @@ _PASSED = {
     *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_TRUSTED_HOST", "PIP_TIMEOUT", "PIP_RETRIES", "PIP_CACHE_DIR"),
     "PIP_CONFIG_FILE",
 }
+_COMMIT = re.compile(r"git\+(?:https?|ssh|file)://.+@[0-9a-f]{40}(?:#subdirectory=[\w./-]+)?")
 _EXPECTED = re.compile(r"Expected sha256 (\w+)")
 _GOT = re.compile(r"Got\s+(\w+)")
 _NETWORK = re.compile(
@@ -62,18 +63,33 @@ def install(stage: Path, prefix: Path, wheels: Sequence[LockedPackage], environ:
     """
     if not wheels:
         return {}
-    with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
-        requirements = Path(scratch) / "requirements.txt"
-        requirements.write_text("".join(map(_requirement, wheels)), encoding="utf-8")
-        arguments = ("install", "--no-deps", "--require-hashes", "--no-compile", "--force-reinstall", "-r", str(requirements))
-        done = _pip(stage, arguments, environ, _credentials(wheels))
-    if done.returncode:
-        raise _failure(done.stdout + done.stderr, wheels, prefix)
+    commits = [wheel for wheel in wheels if is_commit(wheel)]
+    for some, hashed in (([wheel for wheel in wheels if wheel not in commits], ("--require-hashes",)), (commits, ())):
+        if some:
+            _installed(stage, prefix, some, hashed, environ)
     found = {wheel.name: _dist_info(stage, wheel) for wheel in wheels}
     for name, info in found.items():
         _check_record(name, info, stage)
         _correct_scripts(info, stage, prefix)
     return {w.name: Wheel(w.version, w.sha256 or "", found[w.name].relative_to(stage).as_posix()) for w in wheels}
+
+
+def _installed(
+    stage: Path, prefix: Path, wheels: Sequence[LockedPackage], hashed: Sequence[str], environ: Mapping[str, str]
+) -> None:
+    """Install pip packages of one kind: files with a hash, or commits, which are their own."""
+    with tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
+        requirements = Path(scratch) / "requirements.txt"
+        requirements.write_text("".join(map(_requirement, wheels)), encoding="utf-8")
+        arguments = ("install", "--no-deps", *hashed, "--no-compile", "--force-reinstall", "-r", str(requirements))
+        done = run_pip_in(stage, arguments, environ, _credentials(wheels))
+    if done.returncode:
+        raise _failure(done.stdout + done.stderr, wheels, prefix)
+
+
+def is_commit(wheel: LockedPackage) -> bool:
+    """Whether a pip package is a commit of a repository, named whole in its URL."""
+    return _COMMIT.fullmatch(wheel.url) is not None
 
 
 def uninstall(stage: Path, wheels: Mapping[str, Wheel], environ: Mapping[str, str]) -> None:
@@ -84,8 +100,8 @@ def uninstall(stage: Path, wheels: Mapping[str, Wheel], environ: Mapping[str, st
     names = [name for name, wheel in wheels.items() if (stage / wheel.info / "RECORD").is_file()]
     for name in wheels.keys() - set(names):
         shutil.rmtree(stage / wheels[name].info, ignore_errors=True)
-    if names and (done := _pip(stage, ("uninstall", "--yes", *names), environ)).returncode:
-        what = f"pip cannot remove {', '.join(names)}: {_error_line(done.stderr)}"
+    if names and (done := run_pip_in(stage, ("uninstall", "--yes", *names), environ)).returncode:
+        what = f"pip cannot remove {', '.join(names)}: {error_line(done.stderr)}"
         raise BadInput(what, hint="remove the environment and install it again")
 
 
@@ -94,7 +110,7 @@ def _credentials(wheels: Iterable[LockedPackage]) -> dict[str, str]:
     return {name: value for wheel in wheels for name, value in values_of(wheel.url, f"the URL of pip package {wheel.name}").items()}
 
 
-def _pip(
+def run_pip_in(
     stage: Path, arguments: Sequence[str], environ: Mapping[str, str], credentials: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the environment's own pip, without writing bytecode, which would contain the stage's path."""
@@ -119,6 +135,9 @@ def _missing(package: str) -> BadInput:
 
 
 def _requirement(wheel: LockedPackage) -> str:
+    if is_commit(wheel):
+        url, _, below = with_braces(wheel.url).partition("#")  # older pips read no file: URL after `name @`
+        return f"{url}#egg={wheel.name}{f'&{below}' if below else ''}\n"
     return f"{wheel.name} @ {_without_fragment(with_braces(wheel.url))} --hash=sha256:{wheel.sha256}\n"
 
 
@@ -129,7 +148,7 @@ def _without_fragment(url: str) -> str:
 def _failure(output: str, wheels: Sequence[LockedPackage], prefix: Path) -> EnvgenError:
     """Translate pip's error, recognized by its text, into one of ours."""
     output = redacted(output)
-    line = _error_line(output)
+    line = error_line(output)
     expected, got = _EXPECTED.search(output), _GOT.search(output)
     if expected and got:
         wheel = next((wheel for wheel in wheels if wheel.sha256 == expected[1]), None)
@@ -147,7 +166,7 @@ def _failure(output: str, wheels: Sequence[LockedPackage], prefix: Path) -> Envg
     return CheckFailed(f"pip failed: {line}", where=prefix, hint="if a package does not fit this Python or platform, lock again")
 
 
-def _error_line(output: str) -> str:
+def error_line(output: str) -> str:
     """The last line of pip's output that begins with ERROR, or the last one of all."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ") and line != "ERROR: Exception:"]
@@ -159,7 +178,7 @@ def _error_line(output: str) -> str:
 
 def _dist_info(stage: Path, wheel: LockedPackage) -> Path:
     """The dist-info folder of a package; names are compared in PyPI's normalized form."""
-    for folder in _site_packages(stage):
+    for folder in site_packages(stage):
         for info in folder.glob("*.dist-info"):
             name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
             if _normal(name) == _normal(wheel.name) and version:
@@ -167,7 +186,8 @@ def _dist_info(stage: Path, wheel: LockedPackage) -> Path:
     raise CheckFailed(f"pip installed {wheel.name}, but its dist-info folder is missing", where=stage, hint="please report this")
 
 
-def _site_packages(stage: Path) -> Iterator[Path]:
+def site_packages(stage: Path) -> Iterator[Path]:
+    """The folders of an environment's modules, whether they are there or not."""
     yield from (stage / "lib").glob("python*/site-packages")
     yield stage / "Lib" / "site-packages"
 

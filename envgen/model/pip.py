@@ -33,7 +33,7 @@ class PipIndex:
 class LocalPackage:
     """A package in a folder, which is not locked: `envgen install` installs it after the lock.
 
-    `path` is relative to the folder of the project file.
+    `path` is relative to the folder that has matrices/.
     """
 
     path: str

@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
+from envgen.model.facts import Address, Reason
 from envgen.model.pip import LocalPackage, PipIndex
 from envgen.project.schema import PipIndexRow
 from envgen.yamlfile.document import Document
@@ -42,6 +42,11 @@ def local_package(text: str, at: Address) -> LocalPackage | None:
     if option in ("-e", "--editable"):
         hint = "write a folder, such as `-e .` or `-e ./packages/mine`"
     raise BadInput(f"`{option}` is an option of pip, not a requirement", where=at, hint=hint)
+
+
+def local_note(package: LocalPackage) -> Reason:
+    """That a package in a folder is not locked."""
+    return Reason(f"`{package}` is not locked: `envgen install` installs it after the lock, without dependencies", package.at)
 
 
 def check_requirement(text: str, at: Address, build: Collection[str]) -> None:

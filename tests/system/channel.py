@@ -180,6 +180,8 @@ def serve(
                     self.send_header("WWW-Authenticate", 'Basic realm="channel"')
                 if status in (200, 304):
                     self.send_header("ETag", tag)
+                if b"<html>" in body[:30]:  # the page of an index of wheels
+                    self.send_header("Content-Type", "text/html")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command != "HEAD":

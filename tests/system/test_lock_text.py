@@ -23,6 +23,7 @@ from envgen.formats.conda_specs import NotCovered, ranges, read_spec
 from envgen.lock import condalock
 from envgen.lock.lock_text import dump, head, lock_texts
 from envgen.lock.pin import pin
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.facts import Address
 from envgen.model.layout import SPEC
@@ -112,7 +113,7 @@ def environment_file(resolution: Resolution) -> RenderedFile:
 
 def both(item: Solved) -> list[tuple[str, str]]:
     """The lock as envgen writes it, and as conda-lock writes it: what stands before the packages, and the packages."""
-    texts = lock_texts(item), condalock.lock_texts("demo-cpu", item, [environment_file(item.resolution)])
+    texts = lock_texts(item), condalock.lock_texts(item, [environment_file(item.resolution)], Catalogue())
     return [(dump(top), body) for top, body in texts]
 
 
@@ -336,7 +337,7 @@ def test_a_comment_that_looks_like_a_selector_changes_nothing(comment: str) -> N
     file = environment_file(item.resolution)
     commented = RenderedFile(file.name, file.text.replace("\n- ", f"\n  {comment}\n- "))
     assert commented != file
-    assert condalock.lock_texts("demo-cpu", item, [commented]) == lock_texts(item)
+    assert condalock.lock_texts(item, [commented], Catalogue()) == lock_texts(item)
 
 
 def test_a_channel_before_a_spec() -> None:
@@ -367,8 +368,8 @@ def test_what_is_not_covered_is_written_by_conda_lock(item: Solved) -> None:
     with pytest.raises(NotCovered):
         lock_texts(item)
     files = [environment_file(item.resolution)]
-    top, body = condalock.lock_texts("demo-cpu", item, files)
-    written = pin("demo-cpu", item, files, "0" * 64).text
+    top, body = condalock.lock_texts(item, files, Catalogue())
+    written = pin(item, files, "0" * 64, Catalogue()).text
     assert written.endswith(body)
     assert re.search(r"^    envgen-wanted: ", written, re.MULTILINE)
     assert f"{top['metadata']['content_hash']['linux-64']}" in written
@@ -384,7 +385,7 @@ def test_a_pip_section_is_not_covered(change: dict[str, tuple[str, ...]]) -> Non
 def test_a_package_without_md5_is_an_error_that_names_it(pin_with: str) -> None:
     item = solved({"linux-64": [record("python", md5=None)]})
     with pytest.raises(BadInput, match=r"python-1\.0-h0_0\.conda has no md5"):
-        pin("demo-cpu", item, [environment_file(item.resolution)], "0" * 64, pin_with)  # type: ignore[arg-type]
+        pin(item, [environment_file(item.resolution)], "0" * 64, Catalogue(), pin_with)  # type: ignore[arg-type]
 
 
 def test_a_channel_is_written_with_the_placeholders_that_its_packages_have() -> None:

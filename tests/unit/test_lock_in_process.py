@@ -19,6 +19,7 @@ from envgen.channels.index import FolderIndex
 from envgen.channels.solve import Unsolvable, solve
 from envgen.cli.main import main
 from envgen.lock.pin import pin
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, EnvgenError, NoSolution
 from envgen.model.packages import SolveRequest
 from envgen.model.run import Solved
@@ -149,4 +150,4 @@ def test_a_package_without_an_md5_cannot_be_pinned(index: Path) -> None:
     (resolution,) = resolve(small_matrix(), project_of(PROJECT_OF_SMALL))
     item = Solved(resolution=resolution, solutions=(bare,), files=(), seconds=0)
     with pytest.raises(BadInput, match="has no md5 in https://conda.anaconda.org/conda-forge"):
-        pin("p-cpu", item, (), "")
+        pin(item, (), "", Catalogue())
