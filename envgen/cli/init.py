@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import ANY_TARGET, root_of, root_option
+from envgen.cli.options import ANY_TARGET, chosen_folder, index_options, root_of, root_option
 
 
 @click.command(short_help="Start a repository of your own.")
@@ -37,6 +37,17 @@ from envgen.cli.options import ANY_TARGET, root_of, root_option
     metavar="PLATFORM",
     help="A platform to lock for. May be repeated.",
 )
+@click.option(
+    "--from",
+    "first",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE...",
+    help="Bring in files of other tools: environment.yml, requirements.txt, pixi.toml, dependencies.yaml, a lock, a list.",
+)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="")
+@click.option("--overwrite", is_flag=True, help="With --from: replace the project, if it exists.")
+@index_options
 @click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
 @root_option
 @click.pass_context
@@ -46,6 +57,11 @@ def init(
     frameworks: tuple[str, ...],
     targets: tuple[str, ...],
     platforms: tuple[str, ...],
+    first: tuple[Path, ...],
+    files: tuple[Path, ...],
+    overwrite: bool,
+    index_folder: Path | None,
+    offline: bool,
     git: bool,
     root: Path | None,
 ) -> None:
@@ -53,9 +69,16 @@ def init(
 
     With --git, which may be alone in a repository that exists, also .gitattributes and the configuration of this clone: see
     docs/diff.md.
+
+    With --from, the project is what the files of other tools ask for: what they share, and a target for each CUDA version.
     """
+    if first:
+        _bring(context, (*first, *files), project or "", overwrite=overwrite, index=(index_folder, offline), root=root)
+        return
+    if files or overwrite:
+        raise click.UsageError("files are brought in with --from FILE...")
     if not project and not git:
-        raise click.UsageError("give --project NAME for a first project, or --git")
+        raise click.UsageError("give --project NAME for a first project, --from FILE, or --git")
     from envgen.cli.scaffold import for_git, scaffold
     from envgen.model.layout import Layout
 
@@ -63,3 +86,25 @@ def init(
     lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
     for line in (*lines, *(for_git(layout) if git else ())):
         echo(line)
+
+
+def _bring(
+    context: click.Context,
+    files: tuple[Path, ...],
+    project: str,
+    *,
+    overwrite: bool,
+    index: tuple[Path | None, bool],
+    root: Path | None,
+) -> None:
+    """Bring in files; `--platform` counts where it is given and no file says for which platforms it is."""
+    from envgen.channels.index import IndexOptions
+    from envgen.cli.bring import BringRequest, bring
+    from envgen.model.layout import Layout
+
+    source = context.get_parameter_source("platforms")
+    platforms = context.params["platforms"] if source is click.core.ParameterSource.COMMANDLINE else ()
+    folder, offline = index
+    options = IndexOptions(folder=chosen_folder(context, folder, offline=offline), offline=offline)
+    layout = Layout((root_of(context, root) or Path.cwd()).resolve())
+    bring(layout, BringRequest(files=files, project=project, platforms=platforms, index=options, overwrite=overwrite))

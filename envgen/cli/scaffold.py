@@ -79,10 +79,18 @@ def scaffold(
 
     Raises BadInput, before anything is written, for what project.yaml would not accept.
     """
-    path, source = layout.project(project), Layout(starter())
-    matrix = load_matrix(layout.matrices if layout.matrices.is_dir() else source.matrices)
+    path = layout.project(project)
+    matrix = load_matrix(layout.matrices if layout.matrices.is_dir() else Layout(starter()).matrices)
     text, notes = _project(matrix, frameworks, targets, platforms)
     yield from notes
+    yield from base_files(layout)
+    yield _write(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
+    yield f"next: envgen lock {project}"
+
+
+def base_files(layout: Layout) -> Iterator[str]:
+    """Write what a repository has beside its projects, as far as it is missing; one line about each file."""
+    source = Layout(starter())
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
     for file in schemas():
@@ -90,8 +98,6 @@ def scaffold(
     yield _write(layout, layout.root / "envgen.mk", _MAKE)
     yield _write(layout, layout.root / "Makefile", "include envgen.mk\n")
     yield _write(layout, layout.root / ".gitignore", _IGNORED)
-    yield _write(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
-    yield f"next: envgen lock {project}"
 
 
 def for_git(layout: Layout) -> Iterator[str]:

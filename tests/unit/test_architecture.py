@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
         *("cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "revisions", "targets", "verify"),
         "yamlfile",
     },
+    "migrate": {"channels", "composition", "formats", "project", "targets", "yamlfile"},
     "merge": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions"},
     "composition": {"channels", "formats", "table"},
     "install": {"cache", "channels", "formats", "machine", "matrix", "project", "table", "targets", "verify"},
@@ -60,7 +61,21 @@ ARROWS: dict[str, set[str]] = {
     },
     "cli": {
         *("channels", "composition", "curate", "curate.lint", "curate.records", "curate.refresh", "curate.show", "diff", "explain"),
-        *("files", "install", "lock", "machine", "matrix", "merge", "probe", "project", "resolver", "review", "revisions", "table"),
+        *(
+            "files",
+            "install",
+            "lock",
+            "machine",
+            "matrix",
+            "merge",
+            "migrate",
+            "probe",
+            "project",
+            "resolver",
+            "review",
+            "revisions",
+            "table",
+        ),
         *("targets", "verify", "yamlfile"),
     },
     "__main__": {"cli"},
@@ -123,6 +138,7 @@ OWNERS = {
         "lock.lock_text",
         "yamlfile.nodes",
         "lock.render",
+        "migrate.environment_files",
         "formats.selectors",
         "cli.scaffold",
     },
@@ -259,6 +275,21 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
         "diff.places",
         "diff.report",
         "merge.packages",
+        "migrate.channels",
+        "migrate.conditions",
+        "migrate.draft",
+        "migrate.merge",
+        "migrate.model",
+        "migrate.pip_lines",
+        "migrate.pixi_manifest",
+        "migrate.rapids",
+        "migrate.report",
+        "migrate.roots",
+        "migrate.text",
+        "migrate.toml_lines",
+        "migrate.translate",
+        "migrate.variants",
+        "migrate.versions",
         "explain.advice",
         "resolver.cells",
         "matrix.constraints",
@@ -366,6 +397,7 @@ def test_only_one_room_knows_the_folder_names() -> None:
     files = {"environment.yml", "conda-lock.yml", "virtual-packages.yml", "project.yaml"}
     in_addresses = {module: {"matrices", "templates"} for module in ("matrix.load", "lock.plan", "lock.pipeline")}
     in_addresses["formats.pylock"] = {"environments"}  # a key of pylock.toml
+    in_addresses |= {"migrate.rapids": {"matrices"}, "migrate.pixi_manifest": {"environments"}}  # keys of other tools' files
     named = {}
     for module in set(MODULES) - {"model.layout"}:
         texts = {node.value for node in NODES[module] if isinstance(node, ast.Constant) and isinstance(node.value, str)}
