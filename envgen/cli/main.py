@@ -22,6 +22,7 @@ from envgen.cli import (
     diff,
     doctor,
     edit,
+    export,
     impact,
     index,
     init,
@@ -53,7 +54,7 @@ _FACTS = (matrix.matrix,)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
 _CHECK = (check.check, impact.impact, diff.diff, verify.verify, doctor.doctor, probe.probe)
-_USE = (install.install, install.run, install.list_, index.index)
+_USE = (install.install, install.run, install.list_, export.export, index.index)
 for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT):
     main.add_command(command)
 

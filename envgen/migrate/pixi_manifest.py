@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from envgen.formats.toml_text import parsed_toml
@@ -79,6 +80,8 @@ class _Manifest:
         }
         without = {name for name, row in environments.items() if isinstance(row, Mapping) and row.get("no-default-feature")}
         asked = tuple(self._environment(name, features, name not in without, whole) for name, features in rows.items())
+        if self._named and not environments:
+            asked = tuple(self._of_platform(row, whole) for row in self._named)
         own = [one for one in asked if one.label != "default"] if not any(one.wanted for one in asked[:1]) else list(asked)
         workspace = self._workspace
         return Contents(asked=tuple(own), name=str(workspace.get("name", "")), left=(*self._left(), *self.pip.left))
@@ -86,6 +89,27 @@ class _Manifest:
     @property
     def _workspace(self) -> Mapping[str, Any]:
         return _table(self.data, "workspace") or _table(self.data, "project")
+
+    @property
+    def _named(self) -> list[Mapping[str, Any]]:
+        """The platforms with a name or with virtual packages of their own."""
+        return [row for row in self._workspace.get("platforms", ()) if isinstance(row, Mapping)]
+
+    def _of_platform(self, row: Mapping[str, Any], whole: Mapping[str, Any]) -> Asked:
+        """The default environment on a named platform, with the dependencies of the targets whose name fits."""
+        found, name, cuda = self._environment("default", (), True, whole), str(row.get("name", "")), row.get("cuda")
+        wanted = list(found.wanted)
+        for target, own in _table(self.data, "target").items():
+            if target not in _SYSTEMS and isinstance(own, Mapping) and fnmatchcase(name, target):
+                wanted += self._specs((*self.prefix, "target", target), own, frozenset())
+        return replace(
+            found,
+            name=f"{self.shown} [{name}]",
+            label=name,
+            wanted=tuple(dict.fromkeys(wanted)),
+            platforms=(_subdir(row),),
+            cuda=str(cuda.get("driver")) if isinstance(cuda, Mapping) else str(cuda) if cuda else None,
+        )
 
     def _environment(self, name: str, features: Sequence[str], with_default: bool, whole: Mapping[str, Any]) -> Asked:
         places: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
