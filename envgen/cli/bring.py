@@ -14,7 +14,7 @@ from envgen.cli.console import echo, page_width
 from envgen.cli.scaffold import base_files
 from envgen.curate.lint.json_schema import PROJECT, first_line
 from envgen.files import write_files
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.migrate.draft import ProjectDraft
 from envgen.migrate.merge import merged, renamed
 from envgen.migrate.read import read_contents
@@ -51,7 +51,7 @@ class BringRequest:
 
 def bring(layout: Layout, request: BringRequest) -> None:
     """Write the project, print what became of each line, and resolve. Raises BadInput, and Unsatisfiable after it wrote."""
-    matrix = load_matrix(layout.matrices if layout.matrices.is_dir() else Layout(starter()).matrices)
+    matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
     contents = [read_contents(path, _shown(path)) for path in request.files]
     name = request.project or _name(contents, request.files[0])
     path = layout.project(name)

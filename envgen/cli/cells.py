@@ -13,9 +13,9 @@ from envgen.model.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envgen.lock.work_plan import WorkPlan
     from envgen.model.layout import Layout
     from envgen.model.run import LockRequest, LockRun
+    from envgen.shards.work_plan import WorkPlan
 
 
 def cells_options(
@@ -41,7 +41,7 @@ def merged(layout: Layout, request: LockRequest, folders: Sequence[str], file: P
     if not folders:
         raise click.UsageError("--merge needs the folders with results")
     from envgen.cli.console import Terminal
-    from envgen.lock.join import join
+    from envgen.shards.join import join
 
     expected = tuple(_plan_in(file).cells) if file else ()
     with Terminal() as reporter:
@@ -49,7 +49,7 @@ def merged(layout: Layout, request: LockRequest, folders: Sequence[str], file: P
 
 
 def _plan_in(file: Path) -> WorkPlan:
-    from envgen.lock.work_plan import read_plan
+    from envgen.shards.work_plan import read_plan
 
     if str(file) == "-":
         return read_plan(None, sys.stdin.read())

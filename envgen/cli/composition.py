@@ -43,7 +43,7 @@ def why(
 
     `envgen resolve --explain` says why a framework has the version that it has.
     """
-    from envgen.composition.locked import locked_cells
+    from envgen.composition.cells import locked_cells
     from envgen.composition.report import why_data, why_text
 
     cells, name = locked_cells(layout_of(context, root), project, targets, platforms), package.lower()
@@ -68,7 +68,7 @@ def tree(
     root: Path | None,
 ) -> None:
     """Show the locked packages of PROJECT below each requested one; `(*)` marks what is shown above with all that it needs."""
-    from envgen.composition.locked import locked_cells
+    from envgen.composition.cells import locked_cells
     from envgen.composition.report import tree_data, tree_text
 
     cells = locked_cells(layout_of(context, root), project, targets, platforms)
@@ -93,7 +93,7 @@ def size(
 
     The exit code is 1 where a target exceeds the `budget:` of project.yaml.
     """
-    from envgen.composition.locked import locked_cells, records_of_cells, sizes_of
+    from envgen.composition.cells import locked_cells, records_of_cells, sizes_of
     from envgen.composition.report import size_data, size_page
     from envgen.composition.sizes import over_budget
     from envgen.project.cached import cached_project
@@ -126,8 +126,8 @@ def licenses(
 
     The exit code is 1 where a package has none that the `licenses:` of project.yaml allows.
     """
+    from envgen.composition.cells import licensed, locked_cells, records_of_cells
     from envgen.composition.licenses import refused
-    from envgen.composition.locked import licensed, locked_cells, records_of_cells
     from envgen.composition.report import licenses_data, licenses_text
     from envgen.model.limits import LicenseLimits
     from envgen.project.cached import cached_project

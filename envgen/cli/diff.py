@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import facts_of, json_option, layout_or_none, root_of, root_option
+from envgen.cli.options import facts_of, json_option, layout_or_none, length_option, root_of, root_option
 
 _PAGE = click.Path(path_type=Path, dir_okay=False)
 
@@ -17,6 +17,7 @@ _PAGE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("head", required=False)
 @click.option("--all", "everything", is_flag=True, help="Show every change, not only the first of many.")
 @click.option("--markdown", is_flag=True, help="Print Markdown for a pull request, at most 65,000 characters.")
+@length_option
 @click.option("--html", type=_PAGE, metavar="FILE", help="Write a page with every change instead.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where something changes.")
 @click.option("--textconv", is_flag=True, help="Print the lock BASE as a sorted list, for git's own diff (see docs/diff.md).")
@@ -29,6 +30,7 @@ def diff(
     head: str | None,
     everything: bool,
     markdown: bool,
+    max_length: int,
     html: Path | None,
     exit_code: bool,
     textconv: bool,
@@ -63,7 +65,7 @@ def diff(
         echo(
             report.diff_json(found)
             if as_json
-            else md.diff_markdown(found)
+            else md.diff_markdown(found, max_length)
             if markdown
             else report.diff_text(found, everything=everything)
         )

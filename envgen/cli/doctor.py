@@ -22,7 +22,7 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
     code is 1 if an error was found, or if a named project has no locked target that runs here.
     """
     from envgen.cli.console import page_width
-    from envgen.cli.stale import stale_locks
+    from envgen.cli.refuse_stale import stale_locks
     from envgen.machine import report
     from envgen.machine.doctor import diagnose, with_stale
     from envgen.project.cached import cached_project

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import best_here, chosen_folder, index_options, json_option, layout_of, root_option
+from envgen.cli.options import best_here, chosen_folder, index_options, json_option, layout_of, length_option, root_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--merge-base", is_flag=True, help="Compare with the commit that BASE and HEAD both come from.")
 @click.option("--solve", is_flag=True, help="Also solve the targets that change, and show their packages. Writes nothing.")
 @click.option("--markdown", is_flag=True, help="Print a comment for a pull request.")
+@length_option
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if a target changes.")
 @index_options
 @json_option
@@ -36,6 +37,7 @@ def impact(
     merge_base: bool,
     solve: bool,
     markdown: bool,
+    max_length: int,
     exit_code: bool,
     index_folder: Path | None,
     offline: bool,
@@ -59,7 +61,7 @@ def impact(
     if as_json:
         echo(report.impact_json(found, _packages(outcomes) if solve else None))
     else:
-        echo(report.impact_markdown(found) if markdown else report.impact_text(found))
+        echo(report.impact_markdown(found, max_length) if markdown else report.impact_text(found))
         for line in _changes(outcomes):
             echo(line)
     if exit_code and found.changed:

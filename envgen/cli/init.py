@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, chosen_folder, index_options, root_of, root_option
+
+if TYPE_CHECKING:
+    from envgen.cli.team import CodeHost
 
 
 @click.command(short_help="Start a repository of your own.")
@@ -49,6 +53,14 @@ from envgen.cli.options import ANY_TARGET, chosen_folder, index_options, root_of
 @click.option("--overwrite", is_flag=True, help="With --from: replace the project, if it exists.")
 @index_options
 @click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
+@click.option(
+    "--ci",
+    is_flag=False,
+    flag_value="github",
+    type=click.Choice(["github", "gitlab"]),
+    help="Write workflows: check and comment on pull requests, lock what is new each week. Default: github.",
+)
+@click.option("--hooks", is_flag=True, help="Write .pre-commit-config.yaml with the hooks of envgen.")
 @root_option
 @click.pass_context
 def init(
@@ -63,12 +75,14 @@ def init(
     index_folder: Path | None,
     offline: bool,
     git: bool,
+    ci: CodeHost | None,
+    hooks: bool,
     root: Path | None,
 ) -> None:
     """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
 
-    With --git, which may be alone in a repository that exists, also .gitattributes and the configuration of this clone: see
-    docs/diff.md.
+    --git, --ci and --hooks may be alone in a repository that exists. With --git, also .gitattributes and the configuration of this
+    clone (docs/diff.md); with --ci and --hooks, what a team needs (docs/team.md).
 
     With --from, the project is what the files of other tools ask for: what they share, and a target for each CUDA version.
     """
@@ -77,14 +91,16 @@ def init(
         return
     if files or overwrite:
         raise click.UsageError("files are brought in with --from FILE...")
-    if not project and not git:
-        raise click.UsageError("give --project NAME for a first project, --from FILE, or --git")
+    if not (project or git or ci or hooks):
+        raise click.UsageError("give --project NAME for a first project, --from FILE, or --git, --ci or --hooks")
     from envgen.cli.scaffold import for_git, scaffold
+    from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
 
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
     lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
-    for line in (*lines, *(for_git(layout) if git else ())):
+    lines += [*(for_git(layout) if git else ()), *(for_ci(layout, ci) if ci else ()), *(for_hooks(layout) if hooks else ())]
+    for line in lines:
         echo(line)
 
 

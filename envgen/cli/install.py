@@ -81,7 +81,7 @@ def install(
         raise click.UsageError("--prefix needs exactly one project")
     layout = layout_of(context, root)
     from envgen.cli.console import Terminal
-    from envgen.cli.stale import refuse_stale
+    from envgen.cli.refuse_stale import refuse_stale
     from envgen.install import messages
     from envgen.install.install import InstallOptions
     from envgen.install.select import requested
@@ -162,7 +162,7 @@ def list_(context: click.Context, projects: tuple[str, ...], as_json: bool, root
     """
     layout = layout_of(context, root)
     from envgen.cli.console import print_table
-    from envgen.cli.stale import stale_locks
+    from envgen.cli.refuse_stale import stale_locks
     from envgen.install import inventory
 
     found = inventory.rows(layout, projects)

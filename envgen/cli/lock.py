@@ -109,12 +109,22 @@ def lock(
         layout, request = requested(context, (), (), **options)
         _cells(layout, replace(request, results=results), cells, projects, merge=merge, as_json=as_json)
         return
+    if targets and results:
+        _without_results(context)
+        results = ""
     layout, request = requested(context, projects, targets, **options)
     if check:
         _check(context, layout, request, as_json=as_json)
     else:
-        request = replace(request, update=update, results=results if not targets else "")
+        request = replace(request, update=update, results=results)
         run(layout, request, as_json=as_json, executor=executor)
+
+
+def _without_results(context: click.Context) -> None:
+    """Results are of whole projects: with --target, refuse the option, and leave the variable unused."""
+    if context.get_parameter_source("results") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--results are of whole projects: leave out --target")
+    echo("ENVGEN_RESULTS is not used: results are of whole projects, and --target locks a part of one", err=True)
 
 
 def _cells(
@@ -200,9 +210,13 @@ def run(layout: Layout, request: LockRequest, *, as_json: bool, executor: str | 
 
     with Terminal() as reporter:
         if executor:
-            from envgen.lock.remote import lock_remotely
+            from envgen.shards.remote import lock_remotely
 
             done = lock_remotely(layout, request, executor, reporter, best_here)
+        elif request.results:
+            from envgen.shards.shared_results import lock_shared
+
+            done = lock_shared(layout, request, reporter, best_here)
         else:
             done = pipeline.lock(layout, request, reporter, best_here)
     print_run(done, as_json=as_json, dry_run=request.dry_run)

@@ -18,6 +18,7 @@ import click
 from envgen import __version__
 from envgen.cli import (
     check,
+    ci_matrix,
     composition,
     diff,
     doctor,
@@ -53,7 +54,7 @@ _WRITE = (lock.lock, plan.plan, lock.update, edit.add, edit.remove, resolve.reso
 _FACTS = (matrix.matrix,)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
-_CHECK = (check.check, impact.impact, diff.diff, verify.verify, doctor.doctor, probe.probe)
+_CHECK = (check.check, impact.impact, diff.diff, ci_matrix.ci_matrix, verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_, export.export, index.index)
 for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT):
     main.add_command(command)

@@ -33,6 +33,13 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
+def length_option(command: Command) -> Command:
+    """`--max-length`, of what `--markdown` prints."""
+    text = "Print at most so many characters of Markdown, and say what was cut. GitHub takes 65,536."
+    limit = click.IntRange(min=4_000)
+    return click.option("--max-length", type=limit, default=65_000, show_default=True, metavar="N", help=text)(command)
+
+
 def index_options(command: Command) -> Command:
     """`--index DIR` and `--offline`: package records from elsewhere than the live channels."""
     folder = click.option(

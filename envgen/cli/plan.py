@@ -12,7 +12,7 @@ from envgen.cli.console import echo
 from envgen.cli.options import exclude_newer_option, index_options, json_option, root_option
 
 if TYPE_CHECKING:
-    from envgen.lock.work_plan import WorkPlan
+    from envgen.shards.work_plan import WorkPlan
 
 
 @click.command(short_help="List what has to be locked, for many machines.")
@@ -45,7 +45,7 @@ def plan(
     from envgen.cli.console import Terminal
     from envgen.cli.lock import requested
     from envgen.cli.options import best_here
-    from envgen.lock import work_plan
+    from envgen.shards import work_plan
 
     defaults: dict[str, Any] = {"jobs": None, "pin_with": "envgen", "dry_run": True, "as_json": as_json}
     layout, request = requested(context, projects, (), **options, **defaults)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 
+from envgen.cli.team import written
 from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
 from envgen.files import write_files
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix
 from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout, starter
@@ -80,11 +81,11 @@ def scaffold(
     Raises BadInput, before anything is written, for what project.yaml would not accept.
     """
     path = layout.project(project)
-    matrix = load_matrix(layout.matrices if layout.matrices.is_dir() else Layout(starter()).matrices)
+    matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
     text, notes = _project(matrix, frameworks, targets, platforms)
     yield from notes
     yield from base_files(layout)
-    yield _write(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
+    yield written(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
     yield f"next: envgen lock {project}"
 
 
@@ -94,10 +95,10 @@ def base_files(layout: Layout) -> Iterator[str]:
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
     for file in schemas():
-        yield _write(layout, layout.schemas / file.name, file.text)
-    yield _write(layout, layout.root / "envgen.mk", _MAKE)
-    yield _write(layout, layout.root / "Makefile", "include envgen.mk\n")
-    yield _write(layout, layout.root / ".gitignore", _IGNORED)
+        yield written(layout, layout.schemas / file.name, file.text)
+    yield written(layout, layout.root / "envgen.mk", _MAKE)
+    yield written(layout, layout.root / "Makefile", "include envgen.mk\n")
+    yield written(layout, layout.root / ".gitignore", _IGNORED)
 
 
 def for_git(layout: Layout) -> Iterator[str]:
@@ -117,14 +118,7 @@ def for_git(layout: Layout) -> Iterator[str]:
 
 def _copy(layout: Layout, source: Path, folder: Path, pattern: str) -> Iterator[str]:
     for path in sorted(source.glob(pattern)):
-        yield _write(layout, folder / path.name, path.read_text(encoding="utf-8"))
-
-
-def _write(layout: Layout, path: Path, text: str) -> str:
-    if path.exists():
-        return f"kept {layout.shown(path)}"
-    write_files(path.parent, (RenderedFile(path.name, text),), layout)
-    return f"wrote {layout.shown(path)}"
+        yield written(layout, folder / path.name, path.read_text(encoding="utf-8"))
 
 
 def _project(

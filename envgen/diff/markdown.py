@@ -27,10 +27,10 @@ class CommentSection(NamedTuple):
     collapsed: bool
 
 
-def diff_markdown(found: Difference) -> str:
-    """All that changes, what matters first, in at most 65,000 characters; says what was cut."""
+def diff_markdown(found: Difference, longest: int = LONGEST) -> str:
+    """All that changes, what matters first, in at most `longest` characters; says what was cut."""
     head = [MARK, f"### Locks: {amount(found)}", "", f"{code(found.base)} → {code(found.head)}", *_flag(found)]
-    blocks, left, cut = ["\n".join(head)], LONGEST - _NOTE - len("\n".join(head)), []
+    blocks, left, cut = ["\n".join(head)], longest - _NOTE - len("\n".join(head)), []
     for section in _sections(found):
         block, missing = _fitting(section, left)
         left -= len(block) + 2

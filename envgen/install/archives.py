@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from envgen.channels.channel import redacted
 from envgen.channels.recorded import key_of
-from envgen.install.locked import PlatformLock, archive_hash
+from envgen.install.platform_lock import PlatformLock, archive_hash
 from envgen.model.errors import BadInput, CheckFailed
 from envgen.model.packages import LockedPackage
 

@@ -43,8 +43,8 @@ def is_equivalent(prefix: Path, text: str, shown: str) -> bool:
         return False
     from envgen.formats.installed_files import read_records
     from envgen.formats.prefix import pip_versions
-    from envgen.install.locked import read
     from envgen.install.plan import same_archive
+    from envgen.install.platform_lock import read
 
     try:
         locked, records = read(text, shown, current_platform()), read_records(prefix)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from envgen.cache import keep
 from envgen.channels.recorded import Records, read_recorded, recorded_files
 from envgen.formats.conda_lock import read_lock
-from envgen.install import locked
+from envgen.install import platform_lock
 from envgen.install.archives import Archive, archive
 from envgen.install.judge import judge
 from envgen.install.prefixes import lock_text
@@ -26,7 +26,7 @@ from envgen.model.layout import LOCK, Layout
 from envgen.model.run import Reporter
 
 if TYPE_CHECKING:
-    from envgen.install.locked import PlatformLock
+    from envgen.install.platform_lock import PlatformLock
 
 MARK = "envgen-index.json"
 _MARK_TEXT = json.dumps({"made-by": "envgen index export", "version": 1}) + "\n"
@@ -110,7 +110,7 @@ def _cells(layout: Layout, request: ExportRequest, reporter: Reporter) -> Iterat
                 found = True
                 known = cached_project(layout, matrix, project)
                 judge(lock, platform, known, matrix, [package.name for package in lock.packages])  # nothing is built here
-                yield _Cell(f"{project}-{target}", shown, locked.of_platform(lock, platform))
+                yield _Cell(f"{project}-{target}", shown, platform_lock.of_platform(lock, platform))
         if not names:
             reporter.say(f"{project}: skipped, none of these targets is locked")
     if not found:

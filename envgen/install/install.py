@@ -23,8 +23,8 @@ from envgen.model.layout import SPEC, Layout
 from envgen.model.run import Reporter
 
 if TYPE_CHECKING:
-    from envgen.install.locked import PlatformLock
     from envgen.install.plan import Installed, InstallPlan
+    from envgen.install.platform_lock import PlatformLock
 
 # The last three: what a dry run would do
 InstallState = Literal["installed", "updated", "repaired", "adopted", "unchanged", "new", "different", "adoptable"]
@@ -122,7 +122,7 @@ def _checked(layout: Layout, environment: EnvironmentRef, options: InstallOption
 def _read_lock(layout: Layout, environment: EnvironmentRef, reporter: Reporter, options: InstallOptions) -> PlatformLock:
     """The lock of an environment, judged. Raises BadInput if it must not be installed, or the folder lacks a package."""
     from envgen.formats.conda_lock import read_lock, read_stamp
-    from envgen.install import locked, wheels
+    from envgen.install import platform_lock, wheels
     from envgen.install.archives import in_folder
     from envgen.install.judge import judge
     from envgen.matrix.cached import cached_matrix
@@ -131,7 +131,7 @@ def _read_lock(layout: Layout, environment: EnvironmentRef, reporter: Reporter, 
     shown, text = layout.shown(environment.lock), prefixes.lock_text(layout, environment.project, environment.target)
     read_stamp(text, shown)  # reports what is wrong with a damaged lock
     spec, lock = environment.lock.with_name(SPEC), read_lock(text, shown)
-    found = locked.of_platform(lock, current_platform(), layout.read(spec) if spec.is_file() else None)
+    found = platform_lock.of_platform(lock, current_platform(), layout.read(spec) if spec.is_file() else None)
     wheels.check(found.pip, shown)
     matrix = cached_matrix(layout)
     for warning in judge(lock, found.platform, cached_project(layout, matrix, environment.project), matrix, options.builds):
@@ -221,7 +221,7 @@ def _kept_wheels(there: Installed, locked: PlatformLock, plan: InstallPlan) -> M
 
 
 def _manifest(environment: EnvironmentRef, locked: PlatformLock, pip: Mapping[str, Wheel]) -> InstallManifest:
-    from envgen.install.locked import archive_hash
+    from envgen.install.platform_lock import archive_hash
 
     return InstallManifest(
         project=environment.project,

@@ -33,7 +33,7 @@ from envgen.formats.installed_files import listed_files, located, read_record, r
 from envgen.install.archives import check_all
 from envgen.install.arrivals import ArchiveHash, PackageArrivals
 from envgen.install.contents import ContentJudge
-from envgen.install.locked import PlatformLock, dist_name
+from envgen.install.platform_lock import PlatformLock, dist_name
 from envgen.install.records import completed, from_lock, spelled
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.run import Reporter

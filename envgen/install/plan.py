@@ -11,7 +11,7 @@ from envgen.formats.installed_files import InstalledRecords, listed_files
 from envgen.model.packages import LockedPackage
 
 if TYPE_CHECKING:
-    from envgen.install.locked import PlatformLock
+    from envgen.install.platform_lock import PlatformLock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

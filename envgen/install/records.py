@@ -18,7 +18,7 @@ from envgen.channels.channel import bare, locate
 from envgen.channels.index import FolderIndex
 from envgen.formats.json_text import UNREADABLE
 from envgen.install.contents import leads_out
-from envgen.install.locked import PlatformLock, dist_name
+from envgen.install.platform_lock import PlatformLock, dist_name
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.layout import Layout
 from envgen.model.packages import LockedPackage

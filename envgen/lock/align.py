@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from envgen.channels.counted import AllowedVersions
 from envgen.lock.align_cell import LOCKED, CellAligner, OpenCell
 from envgen.lock.choose import Solver
-from envgen.lock.locked import CellName
+from envgen.lock.locked_cells import CellName
 from envgen.lock.smallest import smallest
 from envgen.model.alignment import Differing
 from envgen.model.catalogue import Numeric

@@ -10,7 +10,7 @@ from envgen.channels.counted import AllowedVersions
 from envgen.channels.kept import because_not_version, exactly, offered_versions
 from envgen.lock.choose import Solver
 from envgen.lock.hold import PYTHON
-from envgen.lock.locked import CellName, LockedCell
+from envgen.lock.locked_cells import CellName, LockedCell
 from envgen.model.packages import Solution, SolveRequest
 
 LOCKED = "it was locked so; `envgen update` aligns it"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.channels.kept import because, kept_records, split_url
-from envgen.lock.locked import LockedCell
+from envgen.lock.locked_cells import LockedCell
 from envgen.model.changes import CellChanges, MovedPackage, Placed
 from envgen.model.dates import NO_LIMIT
 from envgen.model.packages import Record, Solution, SolveRequest

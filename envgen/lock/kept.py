@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from envgen.lock.inputs import cell_digest
-from envgen.lock.locked import CellName, LockedCell
+from envgen.lock.locked_cells import CellName, LockedCell
 from envgen.lock.plan import Plan
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Resolution

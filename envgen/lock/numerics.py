@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from envgen.lock.align import Packages
-from envgen.lock.locked import CellName
+from envgen.lock.locked_cells import CellName
 from envgen.model.alignment import Differing
 from envgen.model.catalogue import Numeric
 from envgen.model.errors import BadInput, EnvgenError, NoSolution, closest

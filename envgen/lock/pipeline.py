@@ -13,14 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from envgen.channels.channel import locate
 from envgen.formats import conda_lock
 from envgen.lock.keep_records import locks_of
 from envgen.lock.plan import MachineTarget, Plan, older_plans, plan
-from envgen.lock.stale import stale_targets
+from envgen.lock.removed_targets import removed_targets
 from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.lock.write import Writer
 from envgen.matrix.cached import cached_matrix
@@ -32,28 +32,42 @@ from envgen.model.run import Failure, LockedProject, LockRequest, LockRun, Outco
 from envgen.project.cached import cached_project
 
 if TYPE_CHECKING:
-    from envgen.lock.shared_results import SharedResults
     from envgen.lock.solvers import Solvers, SolverWithHoldings
     from envgen.lock.stages import Stages
-    from envgen.lock.units import Unit
     from envgen.model.packages import SolveRequest
 
 
 _COLLECTED = 16  # projects between two collections of garbage
 
 
-def lock(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> LockRun:
+class SharedLocks(Protocol):
+    """What other runs have locked of the same inputs."""
+
+    def taken(self, found: Plan) -> LockedProject | None:
+        """What was locked for a plan with something to do, if that is known."""
+
+    def keep(self, found: Plan, locked: LockedProject) -> None:
+        """Keep what was locked for a plan that `taken` was asked about."""
+
+
+def lock(
+    layout: Layout,
+    request: LockRequest,
+    reporter: Reporter,
+    machine_target: MachineTarget,
+    shared: SharedLocks | None = None,
+) -> LockRun:
     """Lock the requested targets of the requested projects. Where inputs are unchanged, nothing is solved or written.
 
-    `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means. Raises what concerns the whole run;
-    what concerns one project is a failure of the run.
+    `machine_target` says which target a word that depends on the machine (`gpu`, `auto`) means; what is
+    `shared` is not solved again. Raises what concerns the whole run; what concerns one project is a failure of the run.
     """
     names = project_names(layout, request)
     _check_packages(layout, names, request)
     _check_dated_channels(layout, names, request)
     raw = RawInputs(layout, request) if has_shortcut(request) else None
     there = {name: found for name in names if raw and (found := unchanged(raw, name, reporter)) is not None}
-    session = _Session(layout, request, reporter, machine_target, raw)
+    session = _Session(layout, request, reporter, machine_target, raw, shared)
     todo = [name for name in names if name not in there]
     for start in range(0, len(todo), request.jobs):
         session.lock(todo[start : start + request.jobs], f" ({start} of {len(todo)} projects done)" if start else "")
@@ -127,10 +141,16 @@ class _Session:
     """What the projects of one run share, and what became of them."""
 
     def __init__(
-        self, layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs | None
+        self,
+        layout: Layout,
+        request: LockRequest,
+        reporter: Reporter,
+        machine_target: MachineTarget,
+        raw: RawInputs | None,
+        shared: SharedLocks | None,
     ) -> None:
         self._layout, self._request, self._reporter = layout, request, reporter
-        self._machine_target, self._raw = machine_target, raw
+        self._machine_target, self._raw, self._shared = machine_target, raw, shared
         self.writer = Writer(layout, request, reporter)
         self.outcomes: dict[str, tuple[Outcome, ...]] = {}
         self.failures: dict[str, EnvgenError] = {}
@@ -144,14 +164,6 @@ class _Session:
         from envgen.lock.solvers import Solvers
 
         return Solvers(self._layout, self._matrix, self._request, self._reporter)
-
-    @cached_property
-    def _results(self) -> SharedResults | None:
-        if not self._request.results:
-            return None
-        from envgen.lock.shared_results import SharedResults
-
-        return SharedResults(self._layout, self._matrix, self._request, self._reporter)
 
     @contextmanager
     def _of(self, project: str) -> Iterator[None]:
@@ -168,23 +180,22 @@ class _Session:
             with self._of(name):
                 found = plan(self._layout, matrix, name, self._request, self._reporter, self._machine_target)
                 plans += [found] if found else []
-        units = self._units(plans)
-        taken = {name: self._results.taken(unit) for name, unit in units.items() if self._results}
+        taken = self._taken(plans)
         open_plans = [found for found in plans if found.todo and not (found.is_locked or taken.get(found.project.name))]
         staged = self._staged([found for found in open_plans if found.project.name not in self.failures], progress)
         for found in plans:
             name = found.project.name
             if name not in self.failures:
                 with self._of(name):
-                    self._finish(found, staged.get(name), taken.get(name), units.get(name))
+                    self._finish(found, staged.get(name), taken.get(name))
 
-    def _units(self, plans: Sequence[Plan]) -> Mapping[str, Unit]:
-        """The units of the plans with something to do, by project, if results are shared."""
-        found = {}
-        for one in plans if self._results else ():
+    def _taken(self, plans: Sequence[Plan]) -> Mapping[str, LockedProject]:
+        """What other runs have locked of the plans with something to do, by project."""
+        found = dict[str, LockedProject]()
+        for one in plans if self._shared else ():
             with self._of(one.project.name):
-                if self._results and one.todo:
-                    found[one.project.name] = self._results.unit(one)
+                locked = self._shared.taken(one) if self._shared and one.todo else None
+                found |= {one.project.name: locked} if locked else {}
         return found
 
     def _staged(self, plans: Sequence[Plan], progress: str) -> Mapping[str, _Staged]:
@@ -223,18 +234,18 @@ class _Session:
                 solver.solve(requests, lambda done: self._reporter.step(f"{done.environment} {done.platform}"))
         self._reporter.end()
 
-    def _finish(self, found: Plan, staged: _Staged | None, taken: LockedProject | None, unit: Unit | None) -> None:
-        """Lock one project, or take its result; keep the result, and write the project unless only results are asked for."""
+    def _finish(self, found: Plan, staged: _Staged | None, taken: LockedProject | None) -> None:
+        """Lock one project, unless it is taken; keep what was locked, and write the project unless only results are asked for."""
         from envgen.lock.assemble import locked_project
 
         followed, solved = self._solved(found, staged) if found.todo and not taken else (found, [])
         locked = taken or locked_project(self._layout, followed, solved)
-        if unit and self._results and not taken:
-            self._results.keep(unit, locked)
+        if self._shared and found.todo and not taken:
+            self._shared.keep(found, locked)
         if self._request.cells is None:
             self.writer.write(followed.project, locked)
         self.outcomes[found.project.name] = locked.outcomes
-        if self._raw and not (locked.files or stale_targets(self._layout, found.project)):
+        if self._raw and not (locked.files or removed_targets(self._layout, found.project)):
             remember_unchanged(self._layout, self._raw, found)
 
     def _solved(self, found: Plan, staged: _Staged | None) -> tuple[Plan, list[Solved]]:

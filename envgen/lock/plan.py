@@ -11,7 +11,7 @@ from envgen.formats import conda_lock
 from envgen.lock import render
 from envgen.lock.hold import held_choices
 from envgen.lock.inputs import as_of, cell_digest
-from envgen.lock.locked import CellName, LockedCells
+from envgen.lock.locked_cells import CellName, LockedCells
 from envgen.model.dates import ExcludeNewer, of_channel
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix

@@ -12,7 +12,7 @@ from envgen.channels.kept import exactly, is_excluded, kept_records, split_url
 from envgen.channels.query import match_spec, name_of
 from envgen.channels.versions import is_older
 from envgen.lock.choose import Solver
-from envgen.lock.locked import LockedCell
+from envgen.lock.locked_cells import LockedCell
 from envgen.model.packages import Solution, SolveRequest
 
 if TYPE_CHECKING:

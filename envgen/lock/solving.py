@@ -22,7 +22,7 @@ from envgen.model.resolution import Resolution
 if TYPE_CHECKING:
     from envgen.lock.choose import Solver
     from envgen.lock.decide import Decision
-    from envgen.lock.locked import CellName, LockedCell
+    from envgen.lock.locked_cells import CellName, LockedCell
     from envgen.model.facts import Matrix
 
 

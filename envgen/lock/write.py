@@ -19,7 +19,7 @@ from envgen.lock.keep_records import (
     tidy_records,
 )
 from envgen.lock.one_writer import one_writer, sweep, was_killed
-from envgen.lock.stale import remove_stale, stale_targets
+from envgen.lock.removed_targets import remove_their_files, removed_targets
 from envgen.lock.unchanged import RawInputs
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
@@ -44,7 +44,7 @@ class Writer:
     def write(self, project: Project, locked: LockedProject) -> None:
         """Record and write what was locked for a project, and remove its stale targets."""
         layout, request, name = self._layout, self._request, project.name
-        stale = not request.targets and bool(stale_targets(layout, project))
+        stale = not request.targets and bool(removed_targets(layout, project))
         if request.dry_run or not (locked.files or stale or name in request.edited):
             return
         with self._writing():
@@ -130,7 +130,7 @@ class Writer:
         return found_again(self._layout, missing, None if self._request.offline else index_of, self._reporter)
 
     def _remove_stale(self, project: Project) -> None:
-        for target in remove_stale(self._layout, project):
+        for target in remove_their_files(self._layout, project):
             shown = self._layout.shown(self._layout.target(project.name, target))
             self._reporter.say(f"{shown} removed: {project.name} has no target {target}")
 

@@ -72,6 +72,7 @@ class Digests:
         self._layout = layout
         self._found: dict[Path, str] = {}
         self.locks = layout.locks()
+        self.records = sorted(path for path in layout.index.glob("**/*.json") if path.is_file())
         self.templates = sorted(path for path in layout.templates.glob("**/*") if path.is_file())
 
     def text(self, path: Path) -> str:
@@ -173,8 +174,10 @@ def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> st
     """The digest of all that decides what is found in a project."""
     project, folder = layout.known_project(name), layout.environments / name
     files = sorted(path for file in FILES for path in folder.glob(f"*/{file}"))
-    inputs = ((layout.shown(path), digests.of(path)) for path in (project, *digests.templates, *files))
-    named = sorted(set(_VARIABLE.findall(digests.text(project))))  # a channel may have `$NAME` in it
+    text = digests.text(project)
+    records = digests.records if any(key in text for key in ("budget", "licenses")) else ()  # limits are judged by them
+    inputs = ((layout.shown(path), digests.of(path)) for path in (project, *digests.templates, *files, *records))
+    named = sorted(set(_VARIABLE.findall(text)))  # a channel may have `$NAME` in it
     environment = ((variable, os.environ.get(variable, "")) for variable in named)
     return key_of(matrix.digest, name, *chain.from_iterable((*inputs, *environment)))
 
@@ -184,8 +187,7 @@ def inputs_of(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> st
 
 def _repository(layout: Layout, digests: Digests) -> tuple[Finding, ...]:
     """What disagrees between all locks and the recorded index, and what is left over."""
-    index = sorted(path for path in layout.index.glob("**/*.json") if path.is_file())
-    inputs = ((layout.shown(path), digests.of(path)) for path in (*digests.locks, *index))
+    inputs = ((layout.shown(path), digests.of(path)) for path in (*digests.locks, *digests.records))
     there = sorted(layout.shown(path) for path in layout.environments.rglob("*"))
     key = key_of("repository", *chain.from_iterable(inputs), *there)
 

@@ -10,7 +10,7 @@ from envgen.lock.keep_records import compared, tidy_records
 from envgen.lock.one_writer import one_writer
 from envgen.lock.pipeline import lock
 from envgen.lock.plan import MachineTarget, plan
-from envgen.lock.stale import remove_stale
+from envgen.lock.removed_targets import remove_their_files
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix
@@ -65,7 +65,7 @@ def _targets(layout: Layout, findings: Sequence[Finding]) -> Iterator[str]:
     """The files of targets that their project does not have."""
     matrix = cached_matrix(layout)
     for name in dict.fromkeys(found.project for found in findings if found.rule == "target-removed"):
-        for target in remove_stale(layout, cached_project(layout, matrix, name)):
+        for target in remove_their_files(layout, cached_project(layout, matrix, name)):
             yield f"{layout.shown(layout.target(name, target))}: removed"
 
 

@@ -93,20 +93,20 @@ def _phrase(text: str, count: int, why: str) -> str:
 # --- Markdown and JSON ----------------------------------------------------------------------------------------------------
 
 
-def impact_markdown(found: Impact) -> str:
+def impact_markdown(found: Impact, longest: int = _LONGEST) -> str:
     """A comment for a pull request: every change with its targets, folded; cut where a code host would refuse it."""
     lines = [f"**envgen impact** against `{_plain(found.base)}`: {_escaped(_headline(found))}", ""]
     for text, names in groups(found):
         lines.append(f"<details><summary>{_escaped(text)}</summary>\n\n{', '.join(map(_escaped, names))}\n\n</details>")
-    return _cut(lines)
+    return _cut(lines, longest)
 
 
-def _cut(lines: Iterable[str]) -> str:
+def _cut(lines: Iterable[str], longest: int) -> str:
     """The lines that fit into a comment, and a note of how many do not."""
     kept, size, rows = [], 0, list(lines)
     for place, line in enumerate(rows):
         size += len(line) + 1
-        if size > _LONGEST - 200:
+        if size > longest - 200:
             kept.append(f"\n{len(rows) - place} more changes do not fit here: `envgen impact` shows all.")
             break
         kept.append(line)

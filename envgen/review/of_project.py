@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from envgen.composition.cells import records_of_cells, sizes_of
+from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
 from envgen.lock.plan import MachineTarget
@@ -13,12 +15,14 @@ from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.facts import Address, Matrix
 from envgen.model.findings import Finding, Verified
 from envgen.model.layout import LOCK, SPEC, Layout
+from envgen.model.packages import Lock
+from envgen.model.project import Project
 from envgen.model.run import LockRequest, Reporter
 from envgen.project.cached import cached_project
 from envgen.resolver.resolve import Unsatisfiable
-from envgen.review import rules_content  # noqa: F401 - it fills the registry
+from envgen.review import rules_content, rules_limits  # noqa: F401 - they fill the registries
 from envgen.review.made import made, of_error
-from envgen.review.registry import CONTENT, READING, LockCase
+from envgen.review.registry import CONTENT, LIMITS, READING, LimitCase, LockCase
 from envgen.review.stale import stale_of_project
 from envgen.verify.verify import VerifyRequest, verified
 from envgen.yamlfile.document import parse
@@ -63,6 +67,7 @@ def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]
             items = verified(layout, matrix, partial(cached_project, layout, matrix), VerifyRequest(paths=(path,)))
             if target not in is_stale:
                 yield from _held(layout, matrix, items, name, target, layout.read(path))
+                yield from _exceeded(layout, cached_project(layout, matrix, name), target, items[0].lock)
         except BadInput as error:
             if target not in is_stale:  # else it is a file beside the lock, which is reported
                 yield of_error("lock", error, layout.shown(path), name, target)
@@ -103,6 +108,28 @@ def _held(layout: Layout, matrix: Matrix, items: Sequence[Verified], name: str, 
         channels=cached_project(layout, matrix, name).channels,
     )
     yield from (made(rule, at, what, name, target) for rule in CONTENT.values() for at, what in rule.judge(case))
+
+
+def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iterator[Finding]:
+    """What the rules about the limits of a project find."""
+    if not project.licenses and project.budget.of(target) is None:
+        return
+    cells = [
+        CellGraph(
+            target=target,
+            platform=platform,
+            packages=tuple(package for package in lock.packages if package.platform == platform),
+            requested=(),
+        )
+        for platform in lock.platforms
+    ]
+    try:
+        records = records_of_cells(layout, cells)
+    except BadInput as error:
+        yield of_error("index", error, layout.shown(layout.index), project.name, target)
+        return
+    case = LimitCase(project=project, lock=lock, sizes=sizes_of(cells, records), records=records)
+    yield from (made(rule, at, what, project.name, target) for rule in LIMITS.values() for at, what in rule.judge(case))
 
 
 def _pip_of(text: str, shown: str) -> tuple[str, ...]:

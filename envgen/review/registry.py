@@ -15,13 +15,15 @@ from envgen.model.facts import Address, Matrix, Platform
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, SPEC
 from envgen.model.packages import Lock, LockedPackage
-from envgen.model.project import RequestedTarget
+from envgen.model.project import Project, RequestedTarget
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.rules import Registry
 from envgen.model.run import Stamp
 
 if TYPE_CHECKING:
     from envgen.channels.recorded import Records
+    from envgen.composition.cells import RecordByUrl
+    from envgen.composition.sizes import CellSize
     from envgen.lock.plan import Plan
 
 FileKind = Literal["matrix", "project", "template", "lock", "index"]
@@ -147,6 +149,16 @@ class RepositoryCase:
         return Address(package.file, self.texts[package.file].count("\n", 0, package.place) + 1, 3)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitCase:
+    """A lock, what each of its platforms downloads, and what the recorded index says of its packages, by URL."""
+
+    project: Project
+    lock: Lock
+    sizes: tuple[CellSize, ...]
+    records: RecordByUrl
+
+
 @dataclass(frozen=True, slots=True)
 class ReadError:
     """A file that cannot be read, and what it is."""
@@ -168,6 +180,7 @@ def line_with(word: str, text: str, shown: str) -> Address:
 
 STALE: Registry[Callable[[TargetCase], Disagreements]] = Registry()
 CONTENT: Registry[Callable[[LockCase], Disagreements]] = Registry()
+LIMITS: Registry[Callable[[LimitCase], Disagreements]] = Registry()
 REPOSITORY: Registry[Callable[[RepositoryCase], Disagreements]] = Registry()
 READING: Registry[Callable[[ReadError], bool]] = Registry()
 """The rules about files that cannot be read: the first that says that an error is its own names it."""

@@ -11,8 +11,8 @@ from itertools import chain
 from envgen.formats import conda_lock
 from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
+from envgen.lock.removed_targets import removed_targets
 from envgen.lock.render import digest
-from envgen.lock.stale import stale_targets
 from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
@@ -68,7 +68,7 @@ def stale_of_project(
     if found:
         for target in found.todo:
             yield from _of_target(layout, matrix, found, target)
-        gone = () if request.targets else stale_targets(layout, found.project)
+        gone = () if request.targets else removed_targets(layout, found.project)
         for target in gone:
             at = Address(layout.shown(layout.target(name, target) / LOCK), 1, 1)
             yield made(STALE[_REMOVED], at, f"{name} has no such target", name, target)

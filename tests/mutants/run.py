@@ -54,7 +54,7 @@ CORE = (
     *(
         "lock/kept",
         "lock/lock_text",
-        "lock/locked",
+        "lock/locked_cells",
         "lock/moved",
         "lock/needs",
         "lock/pin",
@@ -62,7 +62,7 @@ CORE = (
         "lock/plan",
         "lock/render",
     ),
-    *("lock/smallest", "lock/solving", "lock/stages", "lock/stale", "lock/write"),
+    *("lock/smallest", "lock/solving", "lock/stages", "lock/removed_targets", "lock/write"),
     *(
         "machine/fit",
         "install/judge",

@@ -151,6 +151,18 @@ def test_a_shared_place_makes_the_bytes_of_one_run_and_solves_nothing_again(
     assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == kept
 
 
+def test_results_do_not_go_with_a_target(site: Workspace, index: Path, tmp_path: Path) -> None:
+    """A result is of a whole project: the option is refused, and the variable is said to be unused."""
+    place = tmp_path / "results"
+    refused = site.envgen("lock", "p01", "--target", "cpu", "--index", index, "--results", place)
+    assert (refused.status, place.exists()) == (2, False)
+    assert "--results are of whole projects: leave out --target" in refused.err
+    site.environment["ENVGEN_RESULTS"] = str(place)
+    done = site.envgen("lock", "p01", "--target", "cpu", "--index", index)
+    assert (done.status, place.exists()) == (0, False), done.err
+    assert "ENVGEN_RESULTS is not used" in done.err
+
+
 def test_a_result_is_of_its_inputs_and_of_no_others(site: Workspace, index: Path, tmp_path: Path) -> None:
     keys = {unit["project"]: unit["key"] for unit in planned(site, "--index", index)["units"]}
     assert keys == {unit["project"]: unit["key"] for unit in planned(site, "--index", index)["units"]}

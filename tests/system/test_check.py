@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click import UsageError
@@ -22,6 +23,7 @@ from envgen.lock.pipeline import lock
 from envgen.model.errors import CheckFailed, EnvgenError
 from envgen.model.facts import Address
 from envgen.model.layout import Layout
+from envgen.model.rules import Rule
 from envgen.model.run import LockRequest
 from envgen.review.check import Checked, check
 from envgen.review.fix import fix
@@ -239,6 +241,12 @@ BREAKS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     ),
     "count-differs": (edit(LOCK, r"linux-64 \d+ packages", "linux-64 1 packages"), LOCK, "the stamp has 1 packages"),
     "channels-undeclared": (edit(LOCK, r"  - url: conda-forge\n", "  - url: bioconda\n"), LOCK, "the lock declares bioconda"),
+    "over-budget": (
+        edit(FILE, r"\Z", "budget: {default: 1 GB, cpu: 0.001 MB}\n"),
+        FILE,
+        "linux-64: .* to download, and 1.0 kB allowed",
+    ),
+    "license-refused": (edit(FILE, r"\Z", "licenses: {deny: [unknown]}\n"), LOCK, "einops 0.8.1 has the licence unknown"),
     "record-missing": (edit(RECORDS, r'"pytorch-[^\n]*cpu[^\n]*\n', ""), LOCK, "no record of conda-forge/linux-64/pytorch"),
     "record-differs": (edit(RECORDS, r'("pytorch-[^\n]*cpu[^\n]*"sha256": ")\w{4}', r"\g<1>0000"), LOCK, "its sha256 is"),
     "hash-differs": (
@@ -269,6 +277,49 @@ def test_every_rule_has_a_name_of_its_own_a_reason_a_fix_and_a_test() -> None:
     assert len(OWN_RULES) >= 25
     assert all(rule.because and rule.fix for rule in OWN_RULES)
     assert {rule.name for rule in OWN_RULES} == BREAKS.keys() | {"inputs-changed"}
+
+
+def test_a_stale_lock_of_which_no_rule_says_why_is_a_finding_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(FILE, "einops", "einops >=0.7")(root)
+    assert {row.rule for row in checked(root).findings} == {"spec-not-locked", "spec-not-requested"}
+    monkeypatch.setattr("envgen.review.stale.STALE", _Silenced(STALE["inputs-changed"]))
+    monkeypatch.setenv("ENVGEN_CACHE", str(root / "cache"))
+    found = checked(root).findings
+    assert {(row.rule, row.target, row.severity) for row in found} == {
+        ("inputs-changed", "cpu", "error"), ("inputs-changed", "cu126", "error")
+    }  # fmt: skip
+    assert all(row.at and row.at.file == FILE and row.fix == f"envgen lock p --target {row.target}" for row in found)
+
+
+class _Silenced(dict[str, Any]):
+    """A registry of rules that find nothing."""
+
+    def __init__(self, rule: Rule[Any]) -> None:
+        super().__init__({rule.name: rule})
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        ("budget: 1 GB\nlicenses: {allow: [unknown, MIT]}\n", set()),
+        ("budget: {cu126: 0.001 MB}\n", {("over-budget", "cu126")}),
+        ("licenses: {allow: [MIT]}\n", {("license-refused", "cpu"), ("license-refused", "cu126")}),
+    ],
+)
+def test_limits_are_held(root: Path, limits: str, found: set[tuple[str, str]]) -> None:
+    write(FILE, TEXT + limits)(root)
+    assert {(row.rule, row.target) for row in checked(root).findings} == found
+
+
+def test_limits_are_judged_again_when_the_recorded_index_changes(root: Path) -> None:
+    write(FILE, TEXT + "budget: {cpu: 1 MB}\n")(root)
+    assert checked(root) == Checked((), 2)
+    edit(RECORDS, r'("pytorch-[^\n]*cpu[^\n]*"size": )\d+', r"\g<1>3000000")(root)
+    (row,) = (row for row in checked(root, "p").findings if row.rule == "over-budget")
+    assert "3.0 MB to download, and 1.0 MB allowed, most by pytorch (3.0 MB)" in row.text
+    assert row.at == Address(FILE, 7, 1)
+    write(RECORDS, "{")(root)
+    assert {row.rule for row in checked(root, "p").findings} == {"index-unreadable"}
 
 
 @pytest.mark.parametrize("rule", BREAKS)

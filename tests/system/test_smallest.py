@@ -29,7 +29,7 @@ from envgen.lock.changes import changes_of
 from envgen.lock.choose import Solver, choose
 from envgen.lock.decide import Holdings
 from envgen.lock.hold import Hold, versions
-from envgen.lock.locked import LockedCell
+from envgen.lock.locked_cells import LockedCell
 from envgen.lock.pipeline import lock
 from envgen.lock.smallest import smallest
 from envgen.lock.wrong import WrongBuilds

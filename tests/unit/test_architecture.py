@@ -42,10 +42,11 @@ ARROWS: dict[str, set[str]] = {
     "diff": {"channels", "files", "formats", "revisions", "verify"},
     "machine": {"formats", "matrix", "table", "targets"},
     "lock": {
-        *("cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "revisions", "targets", "verify"),
+        *("cache", "channels", "explain", "files", "formats", "matrix", "project", "resolver", "targets", "verify"),
         "yamlfile",
     },
     "migrate": {"channels", "composition", "formats", "project", "targets", "yamlfile"},
+    "shards": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions", "verify"},
     "merge": {"cache", "channels", "formats", "lock", "matrix", "project", "revisions"},
     "composition": {"channels", "formats", "table"},
     "export": {"channels", "formats"},
@@ -57,8 +58,8 @@ ARROWS: dict[str, set[str]] = {
     "curate.refresh": {"curate", "files", "matrix", "yamlfile"},
     "curate.show": {"files", "matrix", "table"},
     "review": {
-        *("cache", "channels", "curate.lint", "explain", "files", "formats", "lock", "matrix", "outputs", "project", "resolver"),
-        *("verify", "yamlfile"),
+        *("cache", "channels", "composition", "curate.lint", "explain", "files", "formats", "lock", "matrix", "outputs", "project"),
+        *("resolver", "verify", "yamlfile"),
     },
     "cli": {
         *(
@@ -87,9 +88,9 @@ ARROWS: dict[str, set[str]] = {
             "resolver",
             "review",
             "revisions",
-            "table",
+            "shards",
         ),
-        *("targets", "verify", "yamlfile"),
+        *("table", "targets", "verify", "yamlfile"),
     },
     "__main__": {"cli"},
 }
@@ -98,7 +99,7 @@ ARROWS: dict[str, set[str]] = {
 OWNERS = {
     "click": {"cli."},
     "conda_lock": {"lock.condalock"},
-    "distributed": {"lock.executors"},
+    "distributed": {"shards.executors"},
     "filelock": {"lock.one_writer", "install.transaction"},
     "jinja2": {"lock.sandbox"},
     "platformdirs": {"cache", "channels.conda_settings"},
@@ -155,6 +156,7 @@ OWNERS = {
         "migrate.environment_files",
         "formats.selectors",
         "cli.scaffold",
+        "cli.team",
     },
     "zstandard": {"channels.cache"},
 }

@@ -27,7 +27,7 @@ from envgen.formats.environment_yml import read_specs
 from envgen.formats.reading import read_any
 from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.install.judge import judge
-from envgen.install.locked import of_platform
+from envgen.install.platform_lock import of_platform
 from envgen.install.records import from_lock
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix

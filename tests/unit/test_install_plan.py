@@ -13,8 +13,8 @@ from envgen.formats.environment_yml import read_specs, spec_name
 from envgen.formats.installed import MANIFEST_VERSION, InstallManifest, Wheel
 from envgen.formats.installed_files import damaged_files, listed_files, located, wheel_files
 from envgen.install.history import appended
-from envgen.install.locked import PlatformLock, dist_name, read
 from envgen.install.plan import Installed, InstallPlan, interpreter, plan, same_archive
+from envgen.install.platform_lock import PlatformLock, dist_name, read
 from envgen.install.records import from_lock, spelled
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage

@@ -190,7 +190,7 @@ SLIPS = [
     ("family-floor", ("cuda.yaml", "toolkits:\n", '  - {major: 10, linux: "410.48", windows: null, because: https://x.example}\ntoolkits:\n'), "cuda.yaml:5:5: there is no toolkit of CUDA 10"),
     ("cudnn", ("cudnn.yaml", '"9.12.0.1", cuda: [12]', '"9.12.0.1", cuda: [12, 13]'), "cudnn.yaml:4:27: cuda.yaml has no toolkit of CUDA 13"),
     ("cudnn", ("cudnn.yaml", '"9.12.0.1", cuda: [12], capability: "7.5"', '"9.12.0.1", cuda: [12], capability: "5.0"'), "cudnn.yaml:4:39: cuDNN 9.12.0.1 begins at 5.0, the older 9.11.0.98 at 7.5"),
-    ("gpu-without-code", ("gpus.yaml", '"3.5"', '"2.0"'), "gpus.yaml:10:5: no toolkit has code for 2.0"),
+    ("gpu-without-toolkit", ("gpus.yaml", '"3.5"', '"2.0"'), "gpus.yaml:10:5: no toolkit has code for 2.0"),
     ("virtual-packages says-nothing", ("targets.yaml", ' __glibc: "2.28",', ""), "targets.yaml:4:3: __glibc is missing"),
     ("virtual-packages", ("targets.yaml", '__win: "0"', '__win: "0", __glibc: "2.28"'), "targets.yaml:6:24: __glibc: win-64 never has it"),
     ("virtual-packages", ("targets.yaml", '__unix: "0", __linux', '__cuda: "12", __unix: "0", __linux'), "targets.yaml:4:14: __cuda: every CUDA target promises its own"),

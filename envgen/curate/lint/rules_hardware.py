@@ -85,7 +85,7 @@ def cudnn(context: LintContext) -> LintResults:
             yield context.at(newer.at, "capability"), text, _LOOK_UP
 
 
-@rule("gpu-without-code", "A GPU is useless to every CUDA target if no toolkit has code for it.")
+@rule("gpu-without-toolkit", "A GPU is useless to every CUDA target if no toolkit has code for it.")
 def gpu_without_code(context: LintContext) -> LintResults:
     """Compute capabilities outside the range of every toolkit."""
     document = context.documents["gpus.yaml"]

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from envgen.lock.plan import Plan
-from envgen.lock.result_file import Result, check_result, read_result, result_text
-from envgen.lock.results import open_results
-from envgen.lock.units import Unit, UnitKeys
+from functools import cached_property
+
+from envgen.lock.pipeline import lock
+from envgen.lock.plan import MachineTarget, Plan
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, NoSolution
-from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
-from envgen.model.run import LockedProject, LockRequest, Reporter
+from envgen.model.run import LockedProject, LockRequest, LockRun, Reporter
+from envgen.shards.result_file import Result, check_result, read_result, result_text
+from envgen.shards.results import Results, open_results
+from envgen.shards.units import Unit, UnitKeys
+
+
+def lock_shared(layout: Layout, request: LockRequest, reporter: Reporter, machine_target: MachineTarget) -> LockRun:
+    """Lock as `envgen.lock.pipeline.lock` does, with the results that the request names a place for."""
+    return lock(layout, request, reporter, machine_target, SharedResults(layout, request, reporter))
 
 
 class SharedResults:
     """The results of one run. Where only results are asked for (`cells`), they must be kept; else they may be missing."""
 
-    def __init__(self, layout: Layout, matrix: Matrix, request: LockRequest, reporter: Reporter) -> None:
-        self._matrix, self._request, self._reporter = matrix, request, reporter
-        self._results = open_results(request.results)
+    def __init__(self, layout: Layout, request: LockRequest, reporter: Reporter) -> None:
+        self._layout, self._request, self._reporter = layout, request, reporter
         self._keys = UnitKeys(layout, request)
+        self._units: dict[str, Unit] = {}
         self._lost = False
 
-    def unit(self, found: Plan) -> Unit:
+    @cached_property
+    def _results(self) -> Results:
+        return open_results(self._request.results)
+
+    def _unit(self, found: Plan) -> Unit:
         """The unit of a project. Raises BadInput where its key is not that of the plan whose cells are asked for."""
         unit = self._keys.unit(found)
         if self._request.cells is not None and unit.key != self._request.cells[unit.project]:
@@ -30,8 +42,12 @@ class SharedResults:
             raise BadInput(f"{unit.project}: the inputs are not those that the plan was made from", where=where, hint=hint)
         return unit
 
-    def taken(self, unit: Unit) -> LockedProject | None:
-        """What was locked for a unit, if that is known. A result that is damaged or breaks a rule is reported, and made again."""
+    def taken(self, found: Plan) -> LockedProject | None:
+        """What was locked for a plan, if that is known. A result that is damaged or breaks a rule is reported, and made again.
+
+        Raises BadInput where the plan is not that whose cells are asked for.
+        """
+        unit = self._units[found.project.name] = self._unit(found)
         try:
             text = self._results.get(unit.key) if not self._lost else None
         except NoSolution as error:
@@ -48,15 +64,16 @@ class SharedResults:
     def _checked(self, text: str, unit: Unit) -> LockedProject:
         shown = f"result {unit.key[:12]} of {unit.project}"
         found = read_result(text, shown)
-        check_result(found, self._matrix, shown)
+        check_result(found, cached_matrix(self._layout), shown)
         if (found.key, found.locked.project) != (unit.key, unit.project):
             raise BadInput("it is of another unit", where=shown)
         return found.locked
 
-    def keep(self, unit: Unit, locked: LockedProject) -> None:
-        """Keep what was locked for a unit."""
+    def keep(self, found: Plan, locked: LockedProject) -> None:
+        """Keep what was locked for a plan."""
         if self._lost:
             return
+        unit = self._units[found.project.name]
         try:
             self._results.put(unit.key, result_text(Result(key=unit.key, asked=unit.asked, locked=locked)))
         except (BadInput, NoSolution) as error:

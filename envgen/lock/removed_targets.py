@@ -9,7 +9,7 @@ from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout
 from envgen.model.project import Project
 
 
-def stale_targets(layout: Layout, project: Project) -> tuple[str, ...]:
+def removed_targets(layout: Layout, project: Project) -> tuple[str, ...]:
     """The targets that envgen locked and the project does not have; none where the project leaves a target open.
 
     An open target may be another one tomorrow, in a folder of its own.
@@ -20,13 +20,13 @@ def stale_targets(layout: Layout, project: Project) -> tuple[str, ...]:
     return tuple(name for name in layout.locked_targets(project.name) if name not in names and _is_ours(layout, project, name))
 
 
-def remove_stale(layout: Layout, project: Project) -> tuple[str, ...]:
-    """Remove the files of such targets, and nothing else in their folders. Returns the targets."""
-    stale = stale_targets(layout, project)
-    for name in stale:
+def remove_their_files(layout: Layout, project: Project) -> tuple[str, ...]:
+    """Remove the files of removed targets, and nothing else in their folders. Returns the targets."""
+    removed = removed_targets(layout, project)
+    for name in removed:
         folder = layout.target(project.name, name)
         remove_files(path for file in (LOCK, SPEC, VIRTUAL) if (path := folder / file).is_file())
-    return stale
+    return removed
 
 
 def _is_ours(layout: Layout, project: Project, target: str) -> bool:

@@ -11,13 +11,13 @@ from typing import Any
 
 from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, plan
-from envgen.lock.units import Unit, UnitKeys
 from envgen.matrix.cached import cached_matrix
 from envgen.model.dates import dates_text, read_dates
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.layout import Layout
 from envgen.model.run import Failure, LockRequest, Reporter
 from envgen.revisions import revision
+from envgen.shards.units import Unit, UnitKeys
 
 _FORMAT = 1
 _HINT = "give the output of `envgen plan --json`, or a part of its `units`"

@@ -19,15 +19,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from envgen.lock.executors import opened
-from envgen.lock.pipeline import lock, project_names
+from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget
-from envgen.lock.results import FolderResults, Results, open_results
-from envgen.lock.units import Unit
-from envgen.lock.work_plan import WorkPlan, plan_json, work_plan
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.layout import Layout
 from envgen.model.run import Failure, LockRequest, LockRun, Reporter
+from envgen.shards.executors import opened
+from envgen.shards.results import FolderResults, Results, open_results
+from envgen.shards.shared_results import lock_shared
+from envgen.shards.units import Unit
+from envgen.shards.work_plan import WorkPlan, plan_json, work_plan
 
 _BATCHES, _LARGEST = 16, 16  # so many batches at least, where there are as many projects; so many projects in a batch at most
 _ERRORS: Mapping[int, type[EnvgenError]] = {1: CheckFailed, 4: NoSolution}
@@ -51,7 +52,7 @@ def lock_remotely(
                 failures |= _locked(layout, request, replace(found, units=tuple(todo)), workers, (here, shared), reporter)
         names = [name for name in project_names(layout, request) if name not in failures]
         rest = replace(request, results=scratch, moment=found.moment, projects=tuple(names) if failures else request.projects)
-        done = lock(layout, rest, reporter, machine_target) if names else LockRun(())
+        done = lock_shared(layout, rest, reporter, machine_target) if names else LockRun(())
     return replace(done, failures=(*(Failure(name, error) for name, error in sorted(failures.items())), *done.failures))
 
 

@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envgen.lock.result_file import Result, check_result, read_result
-from envgen.lock.results import FolderResults
-from envgen.lock.units import UnitKeys, unit_key
 from envgen.lock.write import Writer
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, EnvgenError
@@ -16,6 +13,9 @@ from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
 from envgen.model.run import Failure, LockRequest, LockRun, Outcome, Reporter
 from envgen.project.cached import cached_project
+from envgen.shards.result_file import Result, check_result, read_result
+from envgen.shards.results import FolderResults
+from envgen.shards.units import UnitKeys, unit_key
 
 _AGAIN = "make a new plan with `envgen plan --json`, and lock its cells"
 
