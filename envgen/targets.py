@@ -63,7 +63,7 @@ def meaning(word: str, matrix: Matrix) -> Meaning | None:
         return MachineWord(plain)
     if plain in (CPU, *NEWEST):
         return TargetRange(None if plain == CPU else cuda_range("*"))
-    match = _CUDA.fullmatch(plain) if len(plain) < _LONGEST and any(letter.isalnum() for letter in plain) else None
+    match = _CUDA.fullmatch(plain) if len(plain) <= _LONGEST and any(letter.isalnum() for letter in plain) else None
     if match is None or plain == "cu" or (match["name"] and canonicalize_name(match["name"]) not in _cuda_names(matrix)):
         return None
     try:

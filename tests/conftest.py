@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import settings
 from nvml.build import FakeNvml, fake_nvml
 from system import forks
 
@@ -23,6 +24,12 @@ SAMPLE = REPO / "tests" / "records"
 # warnings are errors in child processes, too, but for those that conda_lock gives when it is imported
 WARNINGS = "error,ignore::PendingDeprecationWarning,ignore:path is deprecated:DeprecationWarning"
 
+
+# The same examples in every run; ENVGEN_EXAMPLES=10 makes ten times as many, and other ones each time; 0.2 makes a fifth of them, for
+# a first look. Nothing is written here.
+SAME = float(os.environ.get("ENVGEN_EXAMPLES", "1")) <= 1
+settings.register_profile("envgen", deadline=None, database=None, derandomize=SAME, print_blob=False)
+settings.load_profile("envgen")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""What an upgrade would bring: every installed distribution that has another version than the constraints file, one a line."""
+"""What an upgrade would bring: every installed distribution that is newer than in the constraints file, one a line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 
 def constraints(text: str) -> list[Requirement]:
@@ -17,9 +18,9 @@ def constraints(text: str) -> list[Requirement]:
 
 
 def newer(text: str, installed: dict[str, str]) -> list[str]:
-    """What is installed in another version than the constraints say, or without one."""
+    """What is installed in a newer version than the constraints say, or is not in them; a new venv has some old packages of its own."""
     held = {canonicalize_name(row.name): str(row.specifier).removeprefix("==") for row in constraints(text)}
-    other = {name: version for name, version in sorted(installed.items()) if held.get(name) != version}
+    other = {n: version for n, version in sorted(installed.items()) if n not in held or Version(held[n]) < Version(version)}
     return [f"{name} {held.get(name, '(not there)')} -> {version}" for name, version in other.items()]
 
 

@@ -19,7 +19,7 @@ from envgen.migrate.draft import ProjectDraft
 from envgen.migrate.merge import merged, renamed
 from envgen.migrate.read import read_contents
 from envgen.migrate.records import needs_by
-from envgen.migrate.report import held_text, report_text
+from envgen.migrate.report import held_text, report_json, report_text
 from envgen.migrate.roots import Needs, reduced
 from envgen.migrate.text import project_text
 from envgen.model.errors import BadInput, NoSolution
@@ -49,7 +49,7 @@ class BringRequest:
     overwrite: bool = False
 
 
-def bring(layout: Layout, request: BringRequest) -> None:
+def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> None:
     """Write the project, print what became of each line, and resolve. Raises BadInput, and Unsatisfiable after it wrote."""
     matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
     contents = [read_contents(path, _shown(path)) for path in request.files]
@@ -61,23 +61,28 @@ def bring(layout: Layout, request: BringRequest) -> None:
     contents = [_reduced(layout, matrix, one, request) for one in contents]
     draft = merged(matrix, contents, name, request.platforms)
     draft, project, error = _named(matrix, draft, shown)
-    echo(_base_text(list(base_files(layout))), nl=False)
+    lines = list(base_files(layout))
     head = f"{first_line(layout.shown(path.parent), PROJECT)}\n"
     write_files(path.parent, (RenderedFile(path.name, head + project_text(draft)),), layout)
-    echo(f"wrote {shown}")
-    echo(report_text(draft, page_width()))
+    found = resolve(matrix, project) if project else []
+    if as_json:
+        echo(report_json(draft, shown, found))
+    else:
+        echo(f"{_base_text(lines)}wrote {shown}\n{report_text(draft, page_width())}")
     if project is None:
         raise error or BadInput("this project cannot be read", where=shown)
-    echo(f"{name} would be locked as:\n{held_text(resolve(matrix, project), page_width())}")
-    echo(f"next: envgen lock {name}")
+    if not as_json:
+        echo(f"{name} would be locked as:\n{held_text(found, page_width())}\nnext: envgen lock {name}")
 
 
 def _base_text(lines: Sequence[str]) -> str:
     """What was written beside the project: each file of the root, and how many in each folder."""
     written = [line.removeprefix("wrote ") for line in lines if line.startswith("wrote ")]
     folders = Counter(path.partition("/")[0] for path in written if "/" in path)
-    found = [f"{folder}/ ({count} files)" for folder, count in folders.items()] + [path for path in written if "/" not in path]
-    return "".join(f"wrote {path}\n" for path in found)
+    found = [f"{folder}/ ({count} file{'' if count == 1 else 's'})" for folder, count in folders.items()]
+    found += [path for path in written if "/" not in path]
+    others = [line for line in lines if not line.startswith(("wrote ", "kept "))]
+    return "".join(f"{line}\n" for line in (*(f"wrote {path}" for path in found), *others))
 
 
 def _named(matrix: Matrix, draft: ProjectDraft, shown: str) -> tuple[ProjectDraft, Project | None, BadInput | Unsatisfiable | None]:

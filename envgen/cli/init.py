@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import ANY_TARGET, chosen_folder, index_options, root_of, root_option
+from envgen.cli.options import ANY_TARGET, chosen_folder, index_options, json_option, root_of, root_option
 
 if TYPE_CHECKING:
     from envgen.cli.team import CodeHost
@@ -27,29 +27,25 @@ if TYPE_CHECKING:
     "--target",
     "targets",
     multiple=True,
-    default=("cpu",),
-    show_default=True,
     metavar="TARGET",
-    help=f"A target: {ANY_TARGET}. May be repeated.",
+    help=f"A target: {ANY_TARGET}. May be repeated (default of a new project: cpu).",
 )
 @click.option(
     "--platform",
     "platforms",
     multiple=True,
-    default=("linux-64",),
-    show_default=True,
     metavar="PLATFORM",
-    help="A platform to lock for. May be repeated.",
+    help="A platform to lock for. May be repeated (default of a new project: linux-64).",
 )
 @click.option(
     "--from",
     "first",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE...",
     help="Bring in files of other tools: environment.yml, requirements.txt, pixi.toml, dependencies.yaml, a lock, a list.",
 )
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False), metavar="")
 @click.option("--overwrite", is_flag=True, help="With --from: replace the project, if it exists.")
 @index_options
 @click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
@@ -61,6 +57,7 @@ if TYPE_CHECKING:
     help="Write workflows: check and comment on pull requests, lock what is new each week. Default: github.",
 )
 @click.option("--hooks", is_flag=True, help="Write .pre-commit-config.yaml with the hooks of envgen.")
+@json_option
 @root_option
 @click.pass_context
 def init(
@@ -77,31 +74,37 @@ def init(
     git: bool,
     ci: CodeHost | None,
     hooks: bool,
+    as_json: bool,
     root: Path | None,
 ) -> None:
     """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
 
-    --git, --ci and --hooks may be alone in a repository that exists. With --git, also .gitattributes and the configuration of this
-    clone (docs/diff.md); with --ci and --hooks, what a team needs (docs/team.md).
+    .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets and platforms
+    that it lacks. --git, --ci and --hooks may be alone in a repository that exists: with --git, git is configured in this clone
+    (`envgen help diff`); --ci and --hooks write what a team needs (`envgen help team`).
 
     With --from, the project is what the files of other tools ask for: what they share, and a target for each CUDA version.
     """
     if first:
-        _bring(context, (*first, *files), project or "", overwrite=overwrite, index=(index_folder, offline), root=root)
+        if frameworks or targets or git or ci or hooks:
+            raise click.UsageError(
+                "with --from the files say what is requested: leave out --framework, --target, --git, --ci and --hooks"
+            )
+        index = (index_folder, offline)
+        _bring(context, (*first, *files), project or "", overwrite=overwrite, as_json=as_json, index=index, root=root)
         return
     if files or overwrite:
         raise click.UsageError("files are brought in with --from FILE...")
     if not (project or git or ci or hooks):
         raise click.UsageError("give --project NAME for a first project, --from FILE, or --git, --ci or --hooks")
-    from envgen.cli.scaffold import for_git, scaffold
+    from envgen.cli.scaffold import for_git, init_json, scaffold
     from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
 
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
     lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
     lines += [*(for_git(layout) if git else ()), *(for_ci(layout, ci) if ci else ()), *(for_hooks(layout) if hooks else ())]
-    for line in lines:
-        echo(line)
+    echo(init_json(lines) if as_json else "\n".join(lines), people=not as_json)
 
 
 def _bring(
@@ -110,17 +113,18 @@ def _bring(
     project: str,
     *,
     overwrite: bool,
+    as_json: bool,
     index: tuple[Path | None, bool],
     root: Path | None,
 ) -> None:
-    """Bring in files; `--platform` counts where it is given and no file says for which platforms it is."""
+    """Bring in files; `--platform` counts where no file says for which platforms it is."""
     from envgen.channels.index import IndexOptions
     from envgen.cli.bring import BringRequest, bring
     from envgen.model.layout import Layout
 
-    source = context.get_parameter_source("platforms")
-    platforms = context.params["platforms"] if source is click.core.ParameterSource.COMMANDLINE else ()
     folder, offline = index
     options = IndexOptions(folder=chosen_folder(context, folder, offline=offline), offline=offline)
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
-    bring(layout, BringRequest(files=files, project=project, platforms=platforms, index=options, overwrite=overwrite))
+    platforms = tuple(context.params["platforms"])
+    request = BringRequest(files=files, project=project, platforms=platforms, index=options, overwrite=overwrite)
+    bring(layout, request, as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
 
@@ -67,5 +67,5 @@ def with_present_needs(packages: Iterable[LockedPackage]) -> tuple[LockedPackage
 
 
 def file_name(url: str) -> str:
-    """The name of the file that a URL or a path is for."""
-    return unquote(urlsplit(url).path).rsplit("/", 1)[-1]
+    """The name of the file that a URL or a path is for, also where it is no URL at all: that is found later, with its line."""
+    return unquote(re.split(r"[?#]", url, maxsplit=1)[0]).rsplit("/", 1)[-1]

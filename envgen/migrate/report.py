@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -18,6 +19,26 @@ def report_text(draft: ProjectDraft, width: int) -> str:
     lines = [*_section("read as", [_row(one, _meaning(one)) for one in draft.notes], width)]
     lines += _section("not carried over", [_row(one, f"`{one.text}`: {one.why}") for one in draft.left], width)
     return "\n".join(lines)
+
+
+def report_json(draft: ProjectDraft, shown: str, resolutions: Sequence[Resolution]) -> str:
+    """The same, and what each target would hold, for programs."""
+    data = {
+        "project": draft.name,
+        "file": shown,
+        "read_as": [{"text": one.text, "at": str(one.at), "meaning": one.meaning, "target": one.target} for one in draft.notes],
+        "not_carried_over": [{"text": one.text, "at": str(one.at), "why": one.why} for one in draft.left],
+        "targets": [
+            {
+                "target": one.target.name,
+                "platforms": one.platforms,
+                "python": str(one.python),
+                "frameworks": {choice.release.framework: str(choice.release.version) for choice in one.choices},
+            }
+            for one in resolutions
+        ],
+    }
+    return json.dumps(data, indent=2)
 
 
 def _meaning(one: ReadAs) -> str:

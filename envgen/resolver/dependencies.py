@@ -30,4 +30,4 @@ def _left_out(matrix: Matrix, project: Project, target: Target) -> tuple[Depende
 def needs_cuda(matrix: Matrix, package: str) -> bool:
     """Whether every conda build of a package is for CUDA, as far as the facts know it."""
     rows = matrix.catalogue.named("conda", package)
-    return bool(rows) and all(row.only == "cuda" or (row.role == "cuda" and row.holds != "nothing") for row in rows)
+    return bool(rows) and all(row.only == "cuda" for row in rows)

@@ -17,6 +17,7 @@ from system import forks
 from system.test_crash import CHANGED, PROJECT, temporaries, whole
 
 ROUNDS = int(os.environ.get("ENVGEN_ROUNDS", "50"))
+SEED = os.environ.get("ENVGEN_SEED", "1")
 ANY = 4  # one kill in so many falls at any moment, the others while files are written
 
 
@@ -57,7 +58,7 @@ def test_kills(site: Workspace, index: Path) -> None:
     begun = time.monotonic()
     states = [(PROJECT, written(site, index, PROJECT)), (CHANGED, new)]
     longest, places = time.monotonic() - begun, folders(site)
-    chance, killed, writing, left, changed = random.Random(19), 0, 0, 0, 0
+    chance, killed, writing, left, changed = random.Random(SEED), 0, 0, 0, 0
     moment = moments(chance, longest)
     for number in range(ROUNDS):
         (_, old), (text, new) = states[number % 2], states[(number + 1) % 2]

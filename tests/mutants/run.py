@@ -36,43 +36,19 @@ REPO = HERE.parent.parent
 KEPT = REPO / ".mutants"
 sys.path[:0] = [str(REPO), str(HERE.parent)]
 
+from unit import small  # noqa: E402
+
+from mutants.equivalent import same  # noqa: E402
 from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
 
-# The core: what decides, what judges, and what says why.
+# The core: what decides, what judges, and what says why. A package stands for all that lies in it.
 CORE = (
-    *("resolver", "verify", "formats"),
-    *(
-        "lock/align",
-        "lock/changes",
-        "review/stale",
-        "lock/choose",
-        "lock/decide",
-        "lock/find_records",
-        "lock/inputs",
-        "lock/keep_records",
-    ),
-    *(
-        "lock/kept",
-        "lock/lock_text",
-        "lock/locked_cells",
-        "lock/moved",
-        "lock/needs",
-        "lock/pin",
-        "lock/pipeline",
-        "lock/plan",
-        "lock/render",
-    ),
-    *("lock/smallest", "lock/solving", "lock/stages", "lock/removed_targets", "lock/write"),
-    *(
-        "machine/fit",
-        "install/judge",
-        "install/condition",
-        "install/messages",
-        "install/plan",
-        "probe/rules_answer",
-        "probe/rules_no_gpu",
-    ),
+    *("resolver", "verify", "formats", "lock"),
+    *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
+    *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
+    *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu"),
 )
+LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")
 Place = tuple[str, str, int]  # of a function: its file below the root, its qualified name, its first line
 Functions = dict[Place, list[FunctionType]]
@@ -83,7 +59,7 @@ def modules(named: Iterable[str]) -> list[str]:
     found = []
     for name in named:
         path = REPO / "envgen" / name
-        paths = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        paths = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
         found += [str(row.relative_to(REPO)) for row in paths if row.name != "__init__.py"]
     return found
 
@@ -286,6 +262,9 @@ def tried(tests: Tests, mutant: Mutant, module: str, functions: Any, chosen: lis
     """Which test notices a mutant; empty if none does."""
     put(mutant, module, functions)
     in_forks()
+    if module.startswith(LOADING):
+        for matrix in (small.real_matrix, small.small_matrix):
+            matrix.cache_clear()
     for nodeid, _, passed in tests.run(chosen, lambda _: None, stop=True):
         if not passed:
             return nodeid
@@ -293,21 +272,18 @@ def tried(tests: Tests, mutant: Mutant, module: str, functions: Any, chosen: lis
 
 
 def chosen(tests: Tests, calls: dict[str, list[Any]], key: list[str], budget: float) -> tuple[list[pytest.Item], float]:
-    """The tests that call a function, file by file, the cheap files first, as many as fit into so many seconds; and how many those are."""
+    """The tests that call a function, the quick ones first, as many as fit into so many seconds; and how many those are."""
     items = {item.nodeid: item for item in tests.session.items}
-    files = []
-    for rows in calls.values():
-        mine = sorted((seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys and nodeid in items)
-        if mine:
-            files.append((min(seconds for seconds, _ in mine) + sum(seconds for seconds, _ in mine) / 20, mine))
+    rows = (row for rows in calls.values() for row in rows)
+    mine = sorted((seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys and nodeid in items)
     found: list[pytest.Item] = []
     spent = 0.0
-    for _, mine in sorted(files, key=lambda row: row[0]):
-        for seconds, nodeid in mine:
-            if spent + seconds <= budget or not found:
-                found.append(items[nodeid])
-                spent += seconds
-    return found, spent
+    for seconds, nodeid in mine:
+        if spent + seconds <= budget or not found:
+            found.append(items[nodeid])
+            spent += seconds
+    files = list(dict.fromkeys(item.path for item in found))
+    return sorted(found, key=lambda item: files.index(item.path)), spent  # what a file makes for its tests is made once
 
 
 class Mutants:
@@ -327,6 +303,7 @@ class Mutants:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.tests = Tests(session)
+        small.real_matrix(), small.small_matrix()
         functions = live()
         core = set(modules(CORE)) | set(self.wanted())
         calls = all_calls(self.tests, functions, core, self.say)
@@ -338,10 +315,16 @@ class Mutants:
     def wanted(self) -> list[str]:
         return modules(self.options.modules or CORE)
 
+    def drawn(self, module: str) -> list[Mutant]:
+        """The mutants of a module that are tried: not those that change nothing that can be noticed."""
+        text, equal = (REPO / module).read_text(encoding="utf-8"), same()
+        found = sample(text, module, self.options.number, self.options.seed)
+        return [mutant for mutant in found if (module, mutant.function, mutant.before, mutant.after) not in equal]
+
     def judge(self, module: str, functions: Any, calls: dict[str, list[Any]]) -> None:
         """Try the mutants of a module that were not tried yet."""
         kept = results()
-        for mutant in sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed):
+        for mutant in self.drawn(module):
             before = kept.get(mutant.key)
             if before and (before["by"] or not self.options.survivors) and not before.get("again"):
                 continue
@@ -371,8 +354,7 @@ class Mutants:
         """Killed of tried, module by module."""
         kept, all_killed, all_tried = results(), 0, 0
         for module in self.wanted():
-            drawn = sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed)
-            rows = [kept[mutant.key] for mutant in drawn if mutant.key in kept]
+            rows = [kept[mutant.key] for mutant in self.drawn(module) if mutant.key in kept]
             killed = sum(bool(row["by"]) for row in rows)
             all_killed, all_tried = all_killed + killed, all_tried + len(rows)
             self.say(f"{module:40} {killed:3} of {len(rows):3} killed {100 * killed // max(len(rows), 1):4} %")

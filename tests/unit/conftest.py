@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 from typing import NoReturn
 
 import pytest
-from hypothesis import settings
 from unit.small import real_matrix
 
 from envgen.model.facts import Matrix
-
-# The same examples in every run; ENVGEN_EXAMPLES=10 makes ten times as many, and other ones each time; 0.2 makes a fifth of them, for
-# a first look. Nothing is written here.
-SAME = float(os.environ.get("ENVGEN_EXAMPLES", "1")) <= 1
-settings.register_profile("envgen", deadline=None, database=None, derandomize=SAME, print_blob=False)
-settings.load_profile("envgen")
 
 
 @pytest.fixture(scope="session")

@@ -71,4 +71,5 @@ def test_each_dependency_has_both_bounds(row: Requirement) -> None:
 def test_what_an_upgrade_brings_is_said() -> None:
     text = "alpha==1.0\nbeta==2.0 ; python_version < '3'\nbeta==2.1 ; python_version >= '3'\n"
     assert newer.newer(text, {"alpha": "1.1", "beta": "2.1", "gamma": "3"}) == ["alpha 1.0 -> 1.1", "gamma (not there) -> 3"]
-    assert newer.newer(text, {"alpha": "1.0"}) == []
+    assert newer.newer(text, {"alpha": "1.0"}) == newer.newer(text, {"alpha": "0.9"}) == []
+    assert newer.newer(text, {"alpha": "1.0.post1"}) == ["alpha 1.0 -> 1.0.post1"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import some
-from unit.small import small_matrix
+from unit.small import real_matrix, small_matrix
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.query import match_spec
@@ -30,7 +30,6 @@ from envgen.install.judge import judge
 from envgen.install.platform_lock import of_platform
 from envgen.install.records import from_lock
 from envgen.matrix.gpu_names import gpu_named
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.packages import Lock
@@ -127,7 +126,7 @@ def kept(kind: str) -> Iterator[tuple[str, str, str]]:
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 def uncovered(read: Callable[[str], object]) -> Callable[[str], None]:
@@ -209,6 +208,18 @@ def test_spoiled_locks(readers: Readers) -> None:
     """Of every format."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()}
     survived("locks", cases(of(texts)), readers.lock)
+
+
+@pytest.mark.parametrize("token", ["http://[", "http://h:port/", "//["])
+def test_no_reader_of_locks_takes_apart_what_is_no_url(readers: Readers, token: str) -> None:
+    """Where a lock has URLs only in what is not read, it is read; every other one is refused."""
+    refused = 0
+    for path in some((path for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()), 50):
+        try:
+            readers.lock(path.name, path.read_text(encoding="utf-8").replace("https://", token))
+        except EnvgenError:
+            refused += 1
+    assert refused > 50
 
 
 def test_spoiled_projects(readers: Readers) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from conftest import REPO, some
+from mutants import run
+from mutants.equivalent import same
 from mutants.mutate import code_of, codes, mutants, sample, telling
 
 TEXT = '''"""A module."""
@@ -79,3 +81,17 @@ def test_mutants_of_the_core_are_code_of_functions_that_are_there(module: str) -
     for mutant in drawn:
         assert code_of(text, str(path), mutant) != there[mutant.function, mutant.first]
     assert telling(text, str(path), "told").keys() >= {(mutant.function, mutant.first) for mutant in drawn}
+
+
+def test_each_mutant_that_changes_nothing_is_one_and_says_why() -> None:
+    for (module, function, before, after), because in same().items():
+        found = {(row.function, row.before, row.after) for row in mutants((REPO / module).read_text(encoding="utf-8"))}
+        assert (function, before, after) in found, module
+        assert len(because) > 20
+
+
+def test_each_named_part_of_the_core_is_there() -> None:
+    missing = [
+        name for name in run.CORE if not (REPO / "envgen" / name).is_dir() and not (REPO / "envgen" / f"{name}.py").is_file()
+    ]
+    assert missing == []

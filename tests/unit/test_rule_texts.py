@@ -7,14 +7,17 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 from unit.small import real_matrix
-from unit.test_rules import CPU, CU118, CU126, NUMPY, TORCH, TORCH_CPU, conda, pip
+from unit.test_rules import CPU, CU118, CU126, CUDNN, NUMPY, TORCH, TORCH_CPU, conda, pip
 
 from envgen.model.findings import Claim
+from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.verify.check import check
 
 CU127 = replace(CU126, cuda=Version("12.7"), source="target own")
 CU129 = replace(CU126, cuda=Version("12.9"), source="target cu129", virtual={"__cuda": "12.9", "__glibc": "2.28"})
+PROMISING_CPU = replace(CPU, virtual={**(CPU.virtual or {}), "__cuda": "12.6"})
+K40, V100, B200 = (Gpu(name=n, capability=Version(c)) for n, c in (("K40", "3.5"), ("V100", "7.0"), ("B200", "10.0")))
 ANY_CUDA = Claim(kind="cuda", cuda=None, source="inferred")
 
 
@@ -59,6 +62,54 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("cpu-build", replace(CU126, frameworks=("jax",)), (TORCH_CPU,), ["a CPU build of pytorch in a target for CUDA 12.6: another package brings it; request pytorch under `frameworks:` to get a CUDA build"]),
     ("cpu-build", CU129, (TORCH_CPU, conda("cuda-version", "12.9")), ["a CPU build of pytorch in a target for CUDA 12.9"]),
     ("package-twice", CPU, (NUMPY, NUMPY, NUMPY), ["is in the lock 3 times (2.2.6, 2.2.6, 2.2.6)"]),
+    ("cpu-sibling", PROMISING_CPU, (conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1"),), ["a CPU build of xgboost on a machine with __cuda 12.6; request xgboost under `frameworks:` to get a CUDA build"]),
+    ("cpu-sibling", CU126, (TORCH, conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1")), ["a CPU build of xgboost in an environment for CUDA 12.6; request xgboost under `frameworks:` to get a CUDA build"]),
+    ("cpu-sibling", CU126, (TORCH, TORCH_CPU), []),
+    ("metapackage-mismatch", CU126, (TORCH_CPU, conda("pytorch-gpu", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")), ["names CUDA 12.6; pytorch is built for no CUDA"]),
+    ("metapackage-mismatch", CU126, (TORCH, conda("pytorch-cpu", "2.7.0", "cpu_mkl_py312_h6a7998d_100")), ["names no CUDA; pytorch is built for CUDA 12.6"]),
+    ("metapackage-mismatch", CU126, (TORCH, conda("pytorch-gpu", "2.7.0", "cuda118_mkl_py312_h30b5a27_300")), ["names CUDA 11.8; pytorch is built for CUDA 12.6"]),
+    ("metapackage-mismatch", CU126, (TORCH, conda("pytorch-gpu", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")), []),
+    ("framework-missing", replace(CU126, frameworks=("pytorch", "jax"), builds={"torchvision": (Version("12.6"), False)}), (TORCH,), ["the project requests jax, which is not in the lock", "torchvision was chosen, but is not in the lock"]),
+    ("silent-cpu", CPU, (TORCH_CPU, conda("cuda-version", "12.6")), ["a CPU build of pytorch beside cuda-version 12.6: the silent CPU build"]),
+    ("silent-cpu", PROMISING_CPU, (TORCH_CPU,), ["a CPU build of pytorch beside __cuda 12.6 of target cpu: the silent CPU build"]),
+    ("silent-cpu", PROMISING_CPU, (TORCH_CPU, conda("cpuonly", "2.0", "0")), []),
+    ("silent-cpu", CPU, (TORCH_CPU, CUDNN), ["a CPU build of pytorch beside libcudnn 9.10.1.4: the silent CPU build"]),
+    ("cuda-in-cpu", CPU, (CUDNN,), ["a part of CUDA in a CPU target"]),
+    ("cuda-in-cpu", CPU, (TORCH,), ["a CUDA build in a CPU target"]),
+    ("cuda-in-cpu", CPU, (conda("cupy", "13.4.0", "py312h78400a1_0"),), ["a package without CPU builds in a CPU target"]),
+    ("cuda-in-cpu", CPU, (conda("tool", "1", "0", "__cuda"),), ["needs a GPU driver (`__cuda`) in a CPU target"]),
+    ("cuda-promise", promising(cuda="11.8"), (TORCH,), ["needs a driver for CUDA 12; target cu126 promises __cuda 11.8"]),
+    ("cuda-promise", promising(cuda="12.4"), (TORCH,), []),
+    ("cuda-promise", promising(cuda="12.2"), (CUDNN, conda("cuda-version", "12.6")), []),
+    ("cuda-promise", promising(cuda="12.0"), (conda("cuda-version", "13.0"),), ["needs a driver for CUDA 13; target cu126 promises __cuda 12.0"]),
+    ("driver-too-old", replace(CU126, driver=Version("520")), (TORCH,), ["CUDA 12.6 needs driver 525.60.13 or newer; the oldest is 520"]),
+    ("driver-too-old", replace(CU126, driver=Version("525")), (TORCH,), []),
+    ("driver-too-old", replace(CU126, driver=Version("525.60.13")), (TORCH,), []),
+    ("driver-too-old", replace(CU126, driver=Version("525.60.12")), (TORCH,), ["CUDA 12.6 needs driver 525.60.13 or newer; the oldest is 525.60.12"]),
+    ("run-time-compilation", replace(CU126, driver=Version("535")), (TORCH, conda("triton", "3.3.0", "cuda126py312h_0")), ["code compiled at run time (Triton) needs driver 560.28.03 or newer; the oldest is 535"]),
+    ("run-time-compilation", replace(CU126, driver=Version("560")), (TORCH, conda("triton", "3.3.0", "cuda126py312h_0")), []),
+    ("run-time-compilation", replace(CU126, driver=Version("525")), (TORCH, conda("triton", "3.3.0", "cuda126py312h_0")), ["code compiled at run time (Triton) needs driver 560.28.03 or newer; the oldest is 525"]),
+    ("run-time-compilation", replace(CU126, driver=Version("520")), (TORCH, conda("triton", "3.3.0", "cuda126py312h_0")), []),
+    ("gpu-without-code", replace(CU126, gpus=(K40,)), (TORCH,), ["CUDA 12.6 has code for compute capability 5.0 to 9.0, not for K40 (3.5)"]),
+    ("gpu-without-code", replace(CU126, gpus=(B200,)), (TORCH,), ["CUDA 12.6 has code for compute capability 5.0 to 9.0, not for B200 (10.0)"]),
+    ("gpu-without-code", replace(CU126, gpus=(V100,)), (TORCH,), []),
+    ("gpu-without-code", CU126, (TORCH,), []),
+    ("cudnn-without-code", replace(CU126, gpus=(V100,)), (conda("libcudnn", "9.12.0.46", "hf7e9902_1"),), ["has code from compute capability 7.5 on, not for V100 (7.0)"]),
+    ("cudnn-without-code", replace(CU126, gpus=(V100,)), (CUDNN,), []),
+    ("other-cuda", CU126, (conda("cuda-version", "12.4"),), ["CUDA 12.4 in a target for CUDA 12.6"]),
+    ("other-cuda", CU126, (conda("cuda-version", "12.6"),), []),
+    ("two-cuda-majors", CU126, (TORCH, pip("nvidia-cublas-cu11", "11.11.3.6")), ["CUDA 11 (nvidia-cublas-cu11 11.11.3.6) beside pytorch 2.7.0"]),
+    ("two-cuda-minors", CU126, (conda("cuda-version", "12.4"), TORCH), []),
+    ("two-cuda-minors", CU126, (pip("torch", "2.7.0+cu126"), pip("torchvision", "0.22.0+cu124")), []),
+    ("cudnn-for-cuda", CU126, (conda("cudnn", "8.9.7.29", "h092f7fd_3"),), []),
+    ("cudnn-for-cuda", CU118, (conda("cudnn", "9.13.0.50", "hbcb9cd8_0"),), ["built for CUDA 12 and 13, in an environment for CUDA 11.8"]),
+    ("cudnn-for-cuda", CPU, (conda("cudnn", "9.13.0.50", "hbcb9cd8_0"),), []),
+    ("missing-dependency", CU126, (conda("a", "1", "0", "b >=2"),), ["needs b >=2, which is not in the lock"]),
+    ("missing-dependency", CU126, (conda("a", "1", "0", "b >=2"), conda("b", "1.0")), []),
+    ("missing-dependency", CU126, (pip("a", "1", "b>=2"),), []),
+    ("missing-dependency", CU126, (pip("a", "1", "b>=2"), pip("b", "1.0")), []),
+    ("credentials", CU126, (conda("a", url="https://user:pw@h.example/c/linux-64/a-1.0-h1234567_0.conda"),), ["its url contains a password or a token: https://***@h.example/c/linux-64/a-1.0-h1234567_0.conda"]),
+    ("credentials", CU126, (conda("a", url="https://h.example/t/abc-123/c/linux-64/a-1.0-h1234567_0.conda"),), ["its url contains a password or a token: https://h.example/t/***/c/linux-64/a-1.0-h1234567_0.conda"]),
 ]  # fmt: skip
 
 

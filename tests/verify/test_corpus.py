@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPO
+from unit.small import real_matrix
 
-from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.verify.registry import REGISTRY
 from verify.corpus import HERE, Entry, entries, false_alarms, findings, fired, misses, told
@@ -15,7 +14,7 @@ WRONG = [pytest.param(entry, id=entry.name) for entry in entries() if entry.wron
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry.name) for entry in entries()])
