@@ -16,7 +16,7 @@ override TARGET := $(value TARGET)
 quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format bench gpu-pack gpu-check clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format bench gpu-pack gpu-check wheel clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,7 +74,6 @@ test-newest:  ## Run all tests with the newest dependencies in .venv-newest: wha
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test
 
 constraints: $(VENV)/.ready-dev  ## Write constraints.txt: the newest dependencies that pyproject.toml allows, for every Python and system
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5,<1'
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --extra dev --no-header --no-annotate --output-file constraints.txt pyproject.toml >/dev/null
 
 attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures
@@ -103,6 +102,9 @@ gpu-pack: $(VENV)/.ready-dev  ## Pack what gpu-check needs on a machine without 
 
 gpu-check:  ## On a machine with a GPU: does envgen say the right things? Without one, on a made-up machine
 	$(if $(wildcard dist/gpu-wheels/*.whl),$(PYTHON) benchmarks/gpu/gpu_check.py --wheels dist/gpu-wheels $(ARGS),$(MAKE) setup && $(BIN)/python benchmarks/gpu/gpu_check.py $(ARGS))
+
+wheel: $(VENV)/.ready-dev  ## Build the sdist and the wheel in dist/; URL=https://... is where the links of their page lead
+	ENVGEN_URL='$(subst ','\'',$(value URL))' $(BIN)/python -m build --no-isolation --outdir dist .
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .venv-newest .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -253,7 +253,7 @@ def test_init_writes_what_is_missing_and_keeps_what_is_there(site: Workspace) ->
     again = site.envgen("init", "--git", "--ci", "--hooks").out.splitlines()
     assert [line for line in again if line.startswith("wrote")] == []
     (site.root / ".pre-commit-config.yaml").write_text("repos: []\n")
-    assert site.envgen("init", "--hooks").out == "kept .pre-commit-config.yaml: add the hooks in docs/team.md to it\n"
+    assert site.envgen("init", "--hooks").out == "kept .pre-commit-config.yaml: add the hooks to it that `envgen help team` shows\n"
     assert site.envgen("init", "--ci=bitbucket").status == 2
 
 
@@ -415,7 +415,7 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("envgen", "matrices", "templates", ".github", "docs"):
         shutil.copytree(REPO / name, folder / name, ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".pre-commit-hooks.yaml"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "CHANGELOG.md", ".pre-commit-hooks.yaml"):
         shutil.copy(REPO / name, folder / name)
     made(folder).commit("hooks")
     return folder
