@@ -17,6 +17,7 @@ class DraftRow:
     cuda: str = ""
     platforms: tuple[Platform, ...] = ()
     dependencies: tuple[str, ...] = ()
+    pip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,6 @@ _SHORT = {"linux-64": "linux", "linux-aarch64": "aarch64", "osx-64": "macos-inte
 _WHY_SHARED = "all targets of a project share its frameworks"
 _WHY_INDEX = "the target says which wheels, and the framework comes from a conda channel"
 _WHY_OTHER_INDEX = "an index or a folder of wheels: `pip-repositories:` lists all indexes, which replace the public one"
-_WHY_PIP = "`pip:` is for all targets and platforms: list it there if all may have it"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,16 +78,16 @@ class _Merge:
         items = [item for one in everything for item in one.items]
         self.notes += [note for item in items for note in item.notes]
         self._read_as(items, everything)
-        rows, shared = self._rows(cells)
+        self._without_twins(cells)
         return ProjectDraft(
             name=name,
             python=self._python(items),
             frameworks=self._frameworks(items, cells),
-            targets=rows,
+            targets=self._rows(cells),
             platforms=tuple(sorted({cell.platform for cell in cells})),
             channels=channels,
-            dependencies=shared,
-            pip=self._pip(cells),
+            dependencies=_shared(cells, "conda"),
+            pip=_shared(cells, "pip"),
             sources=self.files,
             left=_each_once(self.left),
             notes=_each_once(self.notes),
@@ -152,34 +151,28 @@ class _Merge:
         majors = {str(target.cuda.major) for target in newest_first(variant, self.matrix) if target.cuda}
         return majors.pop() if len(majors) == 1 else "newest"
 
-    def _rows(self, cells: Sequence[_Cell]) -> tuple[tuple[DraftRow, ...], tuple[str, ...]]:
-        """The targets, and the packages of all. Platforms of a target with other packages are a target of the project's own."""
-        first = cells[0].texts("conda")
-        shared = tuple(text for text in first if all(text in cell.texts("conda") for cell in cells))
+    def _rows(self, cells: Sequence[_Cell]) -> tuple[DraftRow, ...]:
+        """The targets. Platforms of a target with other packages are a target of the project's own."""
         every = {cell.platform for cell in cells}
         rows: list[DraftRow] = []
         for key in sorted({cell.key for cell in cells}, key=lambda key: (key != target_name(None), key)):
-            groups: dict[tuple[str, ...], list[Platform]] = {}
+            groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Platform]] = {}
             for cell in (cell for cell in cells if cell.key == key):
-                extra = tuple(text for text in cell.texts("conda") if text not in shared)
-                groups.setdefault(extra, []).append(cell.platform)
-            for place, (extra, platforms) in enumerate(
+                groups.setdefault((_own(cells, cell, "conda"), _own(cells, cell, "pip")), []).append(cell.platform)
+            for place, (extra, found) in enumerate(
                 sorted(groups.items(), key=lambda row: ("linux-64" not in row[1], -len(row[1]), min(row[1])))
             ):
-                rows.append(self._row(key, extra, tuple(sorted(platforms)), every, own=place > 0))
-        return tuple(rows), shared
+                row = self._row(key, tuple(sorted(found)), every, own=place > 0)
+                rows.append(replace(row, dependencies=extra[0], pip=extra[1]))
+        return tuple(rows)
 
-    def _row(
-        self, key: str, extra: tuple[str, ...], platforms: tuple[Platform, ...], every: set[Platform], *, own: bool
-    ) -> DraftRow:
-        if own:
-            known = self.matrix.targets.get(key)
-            cuda = str(known.cuda) if known and known.cuda else "none"
-            name = f"{key}-{_SHORT[platforms[-1]]}"
-            return DraftRow(key=name, cuda=cuda, platforms=platforms, dependencies=extra)
+    def _row(self, key: str, platforms: tuple[Platform, ...], every: set[Platform], *, own: bool) -> DraftRow:
         known = self.matrix.targets.get(key)
+        if own:
+            cuda = str(known.cuda) if known and known.cuda else "none"
+            return DraftRow(key=f"{key}-{_SHORT[platforms[-1]]}", cuda=cuda, platforms=platforms)
         usual = {platform for platform in every if known is None or platform in known.platforms}
-        return DraftRow(key=key, platforms=() if usual == set(platforms) else platforms, dependencies=extra)
+        return DraftRow(key=key, platforms=() if usual == set(platforms) else platforms)
 
     # --- what all targets share -------------------------------------------------------------------------------------------
 
@@ -256,23 +249,17 @@ class _Merge:
             what = f"{name} in all targets, {', '.join(lacking)} included: {_WHY_SHARED}"
             self.notes.append(ReadAs(text=item.wanted.text, at=item.wanted.at, meaning=what))
 
-    def _pip(self, cells: Sequence[_Cell]) -> tuple[str, ...]:
-        """The requirements of pip that all cells have and conda has not; the others are not carried over."""
-        conda = {str(canonicalize_name(item.name)): item for cell in cells for item in cell.items if item.wanted.manager == "conda"}
-        shared = [text for text in cells[0].texts("pip") if all(text in cell.texts("pip") for cell in cells)]
-        found = []
-        for item in {
-            item.package: item for cell in cells for item in cell.items if item.package and item.wanted.manager == "pip"
-        }.values():
-            twin = conda.get(str(canonicalize_name(item.name)))
-            if twin:
-                what = f"conda's {twin.name} is asked for as well ({twin.wanted.at.place})"
-                self.left.append(NotCarried(item.wanted.text, item.wanted.at, what))
-            elif item.package in shared:
-                found.append(item.package)
-            else:
-                self.left.append(NotCarried(item.wanted.text, item.wanted.at, _WHY_PIP))
-        return tuple(found)
+    def _without_twins(self, cells: Sequence[_Cell]) -> None:
+        """Leave out requirements of pip on packages that conda is asked for as well."""
+        for cell in cells:
+            conda = {str(canonicalize_name(item.name)): item for item in cell.items if item.wanted.manager == "conda"}
+            twins = [item for item in cell.items if item.wanted.manager == "pip" and str(canonicalize_name(item.name)) in conda]
+            for item in twins:
+                twin = conda[str(canonicalize_name(item.name))]
+                if item.package:
+                    what = f"conda's {twin.name} is asked for as well ({twin.wanted.at.place})"
+                    self.left.append(NotCarried(item.wanted.text, item.wanted.at, what))
+            cell.items = [item for item in cell.items if item not in twins or not item.package]
 
     def _read_as(self, items: Sequence[Translated], environments: Sequence[ReadEnvironment]) -> None:
         """What each word was read as, and what the indexes of wheels say."""
@@ -287,6 +274,17 @@ class _Merge:
                     self.notes.append(ReadAs(text=item.wanted.text, at=item.wanted.at, meaning=name, target=target))
 
 
+def _shared(cells: Sequence[_Cell], manager: str) -> tuple[str, ...]:
+    """The packages that all cells have."""
+    return tuple(text for text in cells[0].texts(manager) if all(text in cell.texts(manager) for cell in cells))
+
+
+def _own(cells: Sequence[_Cell], cell: _Cell, manager: str) -> tuple[str, ...]:
+    """The packages of a cell that not all have."""
+    shared = _shared(cells, manager)
+    return tuple(text for text in cell.texts(manager) if text not in shared)
+
+
 def _each_once(rows: Iterable[NotCarried] | Iterable[ReadAs]) -> tuple:  # type: ignore[type-arg]
     """The rows in the order of the files and lines, each once."""
     return tuple(sorted(dict.fromkeys(rows), key=lambda row: (row.at.file, row.at.line)))
@@ -297,8 +295,12 @@ def renamed(draft: ProjectDraft, names: Mapping[str, str]) -> ProjectDraft:
     rows: dict[str, DraftRow] = {}
     for row in draft.targets:
         key = names.get(row.key, row.key)
-        first = rows.get(key, replace(row, key=key, dependencies=()))
-        rows[key] = replace(first, dependencies=tuple(dict.fromkeys((*first.dependencies, *row.dependencies))))
+        first = rows.get(key, replace(row, key=key, dependencies=(), pip=()))
+        rows[key] = replace(
+            first,
+            dependencies=tuple(dict.fromkeys((*first.dependencies, *row.dependencies))),
+            pip=tuple(dict.fromkeys((*first.pip, *row.pip))),
+        )
     return replace(
         draft,
         targets=tuple(rows.values()),

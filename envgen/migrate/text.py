@@ -33,7 +33,7 @@ def _lines(draft: ProjectDraft) -> Iterator[str]:
 
 
 def _targets(rows: Sequence[DraftRow]) -> Iterator[str]:
-    if not any(row.cuda or row.platforms or row.dependencies for row in rows):
+    if not any(row.cuda or row.platforms or row.dependencies or row.pip for row in rows):
         yield from _list("targets", [row.key for row in rows])
         return
     yield "targets:"
@@ -45,6 +45,8 @@ def _targets(rows: Sequence[DraftRow]) -> Iterator[str]:
             yield from _list("platforms", row.platforms, "    ")
         if row.dependencies:
             yield from _list("dependencies", row.dependencies, "    ")
+        if row.pip:
+            yield from _list("pip", row.pip, "    ")
 
 
 def _key(text: str) -> str:
