@@ -51,8 +51,8 @@ doctor: setup  ## Show what this machine has, what gets in the way, and which lo
 install-cpu: setup  ## Install the locked CPU environment of PROJECT, or of every project
 	$(ENVGEN) install --target cpu -- $(call quoted,PROJECT)
 
-install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run
-	$(ENVGEN) install --target gpu -- $(call quoted,PROJECT)
+install-gpu: setup  ## Install the newest locked CUDA environment that this machine can run, and show its GPU in use
+	$(ENVGEN) install --target gpu --probe -- $(call quoted,PROJECT)
 
 browser:  ## Install Chromium and its driver for the tests of the HTML page (Debian, as root)
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then exit 0; fi; \

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -177,6 +177,7 @@ def _taken_apart(value: object) -> tuple[str, Iterable[object]]:
     raise TypeError(f"a {kind} cannot be kept in the cache")
 
 
+@lru_cache(maxsize=4)  # several commands in one process have the same facts
 def decoded(text: str) -> Any:
     """The value that was encoded. Raises ValueError, LookupError or TypeError for other text."""
     parts: list[Any] = []

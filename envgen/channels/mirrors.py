@@ -128,7 +128,7 @@ def _rattler_mirrors() -> Mapping[str, tuple[Setting, ...]]:
                 mirrors = Config.load_from_locations([(path, is_shared)]).mirrors
             except (ConfigError, ValueError, OSError) as error:
                 raise BadInput(
-                    f"not settings of rattler: {_first_line(error)}", where=path, hint="docs/channels.md shows an example"
+                    f"not settings of rattler: {_first_line(error)}", where=path, hint="`envgen help channels` shows an example"
                 ) from None
             found |= {
                 base.rstrip("/"): tuple(Setting(one.rstrip("/"), str(path)) for one in urls)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import findings_options, layout_of, one_format, root_option
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check(
     github: bool,
     root: Path | None,
 ) -> None:
-    """Check that everything agrees, against the rules in docs/review.md: without network, without a solve, without a GPU.
+    """Check that everything agrees, against the rules of `envgen help review`: without network, without a solve, without a GPU.
 
     Without PROJECTS, check every project, the matrices and the recorded index. Each finding comes with the file, the line, and the
     command that ends it. The exit code is 1 if there is an error.
@@ -48,8 +48,8 @@ def check(
         text = (report.check_json if as_json else report.check_sarif if sarif else report.check_github)(found)
     else:
         text = report.check_text(found.findings)
-    echo(text, nl=bool(text), orders=github)
-    echo(report.summary(found), err=True)
+    echo(text, people=not (as_json or sarif or github), nl=bool(text), orders=github)
+    tell(report.summary(found))
     if found.errors or (strict and found.findings):
         context.exit(1)
 

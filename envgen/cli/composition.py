@@ -50,7 +50,7 @@ def why(
     known = {each for cell in cells for each in cell.by_name}
     if name not in known:
         raise BadInput(f"no lock of {project} has a package `{package}`", hint=closest(name, known))
-    echo(json.dumps(why_data(name, cells), indent=2) if as_json else why_text(project, name, cells))
+    echo(json.dumps(why_data(name, cells), indent=2) if as_json else why_text(project, name, cells), people=not as_json)
 
 
 @click.command(short_help="Show what needs what in a project's locks.")
@@ -72,7 +72,7 @@ def tree(
     from envgen.composition.report import tree_data, tree_text
 
     cells = locked_cells(layout_of(context, root), project, targets, platforms)
-    echo(json.dumps(tree_data(cells), indent=2) if as_json else tree_text(cells, depth))
+    echo(json.dumps(tree_data(cells), indent=2) if as_json else tree_text(cells, depth), people=not as_json)
 
 
 @click.command(short_help="Show what each target downloads, and its biggest packages.")
@@ -101,7 +101,7 @@ def size(
     layout, matrix = facts_of(layout_of(context, root))
     cells, budget = locked_cells(layout, project, targets, platforms), cached_project(layout, matrix, project).budget
     sizes = sizes_of(cells, records_of_cells(layout, cells))
-    echo(json.dumps(size_data(sizes, budget), indent=2) if as_json else size_page(sizes, budget, most))
+    echo(json.dumps(size_data(sizes, budget), indent=2) if as_json else size_page(sizes, budget, most), people=not as_json)
     if over_budget(sizes, budget):
         context.exit(1)
 
@@ -140,6 +140,6 @@ def licenses(
         packages = dict.fromkeys(one for cell in cells if cell.target == target for one in licensed(cell.packages, records))
         found[target] = tuple(sorted(packages, key=lambda one: (one.name, one.version)))
     wrong = {target: rows for target, packages in found.items() if (rows := tuple(refused(packages, limits)))}
-    echo(json.dumps(licenses_data(found, wrong), indent=2) if as_json else licenses_text(found, wrong))
+    echo(json.dumps(licenses_data(found, wrong), indent=2) if as_json else licenses_text(found, wrong), people=not as_json)
     if wrong:
         context.exit(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import facts_of, json_option, layout_or_none, length_option, root_of, root_option
 
 _PAGE = click.Path(path_type=Path, dir_okay=False)
@@ -20,7 +20,7 @@ _PAGE = click.Path(path_type=Path, dir_okay=False)
 @length_option
 @click.option("--html", type=_PAGE, metavar="FILE", help="Write a page with every change instead.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where something changes.")
-@click.option("--textconv", is_flag=True, help="Print the lock BASE as a sorted list, for git's own diff (see docs/diff.md).")
+@click.option("--textconv", is_flag=True, help="Print the lock BASE as a sorted list, for git's own diff (see `envgen help diff`).")
 @json_option
 @root_option
 @click.pass_context
@@ -60,14 +60,15 @@ def diff(
     _, matrix = facts_of(layout if layout and layout.matrices.is_dir() else None)
     found = compare(*snapshots(*sides), matrix)
     if html:
-        echo(page.write_diff_page(html, found), err=True)
+        tell(page.write_diff_page(html, found))
     else:
         echo(
             report.diff_json(found)
             if as_json
             else md.diff_markdown(found, max_length)
             if markdown
-            else report.diff_text(found, everything=everything)
+            else report.diff_text(found, everything=everything),
+            people=not (as_json or markdown),
         )
     if found.unread_in_head:
         context.exit(2)

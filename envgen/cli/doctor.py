@@ -33,6 +33,6 @@ def doctor(context: click.Context, projects: tuple[str, ...], as_json: bool, roo
     found = diagnose(facts, matrix, [cached_project(facts, matrix, name) for name in names], requested=bool(projects))
     stale, _ = stale_locks(facts, names)
     found = with_stale(found, stale)
-    echo(report.as_json(found) if as_json else report.page(found, page_width()))
+    echo(report.as_json(found) if as_json else report.page(found, page_width()), people=not as_json)
     if found.failed:
         context.exit(1)

@@ -61,9 +61,10 @@ def impact(
     if as_json:
         echo(report.impact_json(found, _packages(outcomes) if solve else None))
     else:
-        echo(report.impact_markdown(found, max_length) if markdown else report.impact_text(found))
+        text = report.impact_markdown(found, max_length) if markdown else report.impact_text(found)
+        echo(text, people=not markdown)
         for line in _changes(outcomes):
-            echo(line)
+            echo(line, people=not markdown)
     if exit_code and found.changed:
         context.exit(1)
 

@@ -51,4 +51,4 @@ def export(
 
     with Terminal() as reporter:
         done = export_to(layout, folder, ExportRequest(projects=projects, targets=targets, platforms=platforms), reporter)
-    echo(messages.exported_json(done) if as_json else messages.exported_text(done))
+    echo(messages.exported_json(done) if as_json else messages.exported_text(done), people=not as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import ANY_TARGET, root_of, root_option
+from envgen.cli.options import ANY_TARGET, json_option, root_of, root_option
 
 if TYPE_CHECKING:
     from envgen.cli.team import CodeHost
@@ -27,19 +27,15 @@ if TYPE_CHECKING:
     "--target",
     "targets",
     multiple=True,
-    default=("cpu",),
-    show_default=True,
     metavar="TARGET",
-    help=f"A target: {ANY_TARGET}. May be repeated.",
+    help=f"A target: {ANY_TARGET}. May be repeated (default of a new project: cpu).",
 )
 @click.option(
     "--platform",
     "platforms",
     multiple=True,
-    default=("linux-64",),
-    show_default=True,
     metavar="PLATFORM",
-    help="A platform to lock for. May be repeated.",
+    help="A platform to lock for. May be repeated (default of a new project: linux-64).",
 )
 @click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
 @click.option(
@@ -50,6 +46,7 @@ if TYPE_CHECKING:
     help="Write workflows: check and comment on pull requests, lock what is new each week. Default: github.",
 )
 @click.option("--hooks", is_flag=True, help="Write .pre-commit-config.yaml with the hooks of envgen.")
+@json_option
 @root_option
 @click.pass_context
 def init(
@@ -61,21 +58,22 @@ def init(
     git: bool,
     ci: CodeHost | None,
     hooks: bool,
+    as_json: bool,
     root: Path | None,
 ) -> None:
     """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
 
-    --git, --ci and --hooks may be alone in a repository that exists. With --git, also .gitattributes and the configuration of this
-    clone (docs/diff.md); with --ci and --hooks, what a team needs (docs/team.md).
+    .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets and platforms
+    that it lacks. --git, --ci and --hooks may be alone in a repository that exists: with --git, git is configured in this clone
+    (`envgen help diff`); --ci and --hooks write what a team needs (`envgen help team`).
     """
     if not (project or git or ci or hooks):
         raise click.UsageError("give --project NAME for a first project, or --git, --ci or --hooks")
-    from envgen.cli.scaffold import for_git, scaffold
+    from envgen.cli.scaffold import for_git, init_json, scaffold
     from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
 
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
     lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
     lines += [*(for_git(layout) if git else ()), *(for_ci(layout, ci) if ci else ()), *(for_hooks(layout) if hooks else ())]
-    for line in lines:
-        echo(line)
+    echo(init_json(lines) if as_json else "\n".join(lines), people=not as_json)

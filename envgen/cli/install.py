@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import HERE, json_option, layout_of, network_options, root_option
 from envgen.model.errors import BadInput
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envgen.cli.console import Terminal
-    from envgen.install.install import InstallOptions
+    from envgen.install.install import InstallOptions, InstallResult
     from envgen.install.select import EnvironmentRef
     from envgen.model.layout import Layout
 
@@ -52,6 +52,7 @@ _PREFIX = click.Path(path_type=Path)
     help="Take every package from this folder, which `envgen index export` made, and none from a server.",
 )
 @click.option("--stale", is_flag=True, help="Install locks that are not what their project and the matrices make now.")
+@click.option("--probe", is_flag=True, help="Then ask the frameworks inside what they see, as `envgen probe` does.")
 @click.option("--print-commands", is_flag=True, help="Print the commands with which other tools make the same environment.")
 @network_options
 @json_option
@@ -68,6 +69,7 @@ def install(
     builds: tuple[str, ...],
     folder: Path | None,
     stale: bool,
+    probe: bool,
     print_commands: bool,
     as_json: bool,
     root: Path | None,
@@ -94,12 +96,16 @@ def install(
             for note in () if stale else refuse_stale(layout, [(one.project, one.target) for one in environments]):
                 reporter.say(note)
             options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds), folder=folder)
-            _install(layout, environments, reporter, options, as_json)
+            done = _install(layout, environments, reporter, options, as_json)
+            if probe and not dry_run and not as_json:
+                _probe(layout, [result.environment for result in done], reporter)
+            elif not as_json and any(result.state == "installed" for result in done):
+                tell(f"next: envgen probe {done[0].environment.project} --target {done[0].environment.target}")
 
 
 def _install(
     layout: Layout, environments: Sequence[EnvironmentRef], reporter: Terminal, options: InstallOptions, as_json: bool
-) -> None:
+) -> Sequence[InstallResult]:
     """Install some environments, and print each as soon as it is done."""
     from envgen.install import messages
     from envgen.install.install import install as install_one
@@ -108,18 +114,35 @@ def _install(
     for one in environments:
         done.append(install_one(layout, one, reporter, options))
         if not as_json:
-            echo(messages.result_text(done[-1]))
+            echo(messages.result_text(done[-1]), people=True)
         if done[-1].state == "installed":
-            echo(messages.usage_text(layout, one), err=True)
+            tell(messages.usage_text(layout, one))
     if as_json:
         echo(messages.results_json(layout, done))
+    return done
+
+
+def _probe(layout: Layout, environments: Sequence[EnvironmentRef], reporter: Terminal) -> None:
+    """Print the machine and a line for each framework; the exit code is 1 where one is wrong on a machine that has a driver."""
+    from envgen.cli.options import facts_of
+    from envgen.probe.probe import probe
+    from envgen.probe.report import machine_text, verdict_text
+
+    _, matrix = facts_of(layout)
+    status = 0
+    for one in environments:
+        found = probe(one.prefix, matrix, reporter, target=one.target)
+        echo(f"{one.name}: {machine_text(found.machine)}", people=True)
+        for verdict in found.verdicts:
+            echo(f"  {verdict_text(verdict)}", people=True)
+        status = max(status, int(found.state == "error" and found.machine.driver is not None))
+    click.get_current_context().exit(status)
 
 
 @click.command(short_help="Run a command in an installed environment.")
 @click.argument("project")
 @click.option("--target", default="auto", show_default=True, metavar="TARGET", help=f"An installed target: {HERE}.")
 @click.option("--prefix", type=_PREFIX, metavar="DIR", help="The folder of the environment, if it is not where envgen puts it.")
-@click.option("--quiet", is_flag=True, help="Do not print which variables are left out.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @root_option
 @click.pass_context
@@ -128,7 +151,6 @@ def run(
     project: str,
     target: str,
     prefix: Path | None,
-    quiet: bool,
     command: tuple[str, ...],
     root: Path | None,
 ) -> int:
@@ -145,8 +167,8 @@ def run(
     with Terminal() as reporter:
         environment = installed_environment(layout, project, target, prefix, reporter).prefix
     variables, dropped = runner.activated(environment, os.environ, partial(cuda_libraries, layout))
-    if dropped and not quiet:
-        echo(runner.dropped_text(dropped), err=True)
+    if dropped:
+        tell(runner.dropped_text(dropped))
     return runner.run(environment, command, variables)
 
 

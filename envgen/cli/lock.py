@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import (
     HERE,
     Command,
@@ -139,10 +139,10 @@ def _cells(
         return
     asked = cells_request(request, cells) if cells else None
     if asked is None:
-        echo("Nothing to do: the plan has no cells.", err=True)
+        tell("Nothing to do: the plan has no cells.")
         return
     run(layout, asked, as_json=as_json)
-    echo(f"The results of {len(asked.projects)} projects are in {redacted(request.results)}.", err=True)
+    tell(f"The results of {len(asked.projects)} projects are in {redacted(request.results)}.")
 
 
 @click.command(short_help="Take newer packages: all, or some.")
@@ -231,7 +231,7 @@ def print_run(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
     if done.failures:
         from envgen.cli.failures import failures_status, failures_text
 
-        echo(failures_text(done.failures, len(projects) + len(done.failures)), err=True)
+        echo(failures_text(done.failures, len(projects) + len(done.failures)), people=True, err=True)
         click.get_current_context().exit(failures_status(done.failures))
 
 
@@ -244,24 +244,27 @@ def _check(context: click.Context, layout: Layout, request: LockRequest, *, as_j
         found = stale(layout, request, reporter, best_here)
     text = lock_report.stale_json(found) if as_json else lock_report.stale_text(found)
     if text:
-        echo(text)
-    echo("Lock again with `envgen lock`." if found else "Every lock is what its inputs say.", err=True)
+        echo(text, people=not as_json)
+    tell("Lock again with `envgen lock`." if found else "Every lock is what its inputs say.")
     context.exit(1 if found else 0)
 
 
 def _print(done: LockRun, *, as_json: bool, dry_run: bool) -> None:
     from envgen.cli import change_report, lock_report
+    from envgen.cli.console import table_width
 
     outcomes = done.outcomes
     if as_json:
         echo(lock_report.lock_json(done))
     elif outcomes:
-        echo(lock_report.lock_text(outcomes))
+        echo(lock_report.lock_text(outcomes, table_width()), people=True)
         for line in change_report.changes_text(outcomes):
-            echo(line)
+            echo(line, people=True)
         for line in lock_report.lock_notes(outcomes):
-            echo(line, err=True)
+            tell(line)
         if all(outcome.state == "unchanged" for outcome in outcomes):
-            echo("Every other lock is up to date." if done.failures else "Nothing to do: every lock is up to date.", err=True)
+            tell("Every other lock is up to date." if done.failures else "Nothing to do: every lock is up to date.")
         elif dry_run:
-            echo("Nothing was written.", err=True)
+            tell("Nothing was written.")
+        if not (dry_run or done.failures):
+            tell(lock_report.next_step(outcomes))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from envgen.cli.change_report import changes_data
 from envgen.model.resolution import AppliedBound, Resolution
 from envgen.model.run import Failure, LockRun, Outcome
-from envgen.table import grouped
+from envgen.table import UNBOUNDED, grouped, table
 
 if TYPE_CHECKING:
     from envgen.model.findings import Finding
@@ -38,16 +38,21 @@ def driver_floor(resolution: Resolution) -> str:
 _HEADINGS = ("target", "platform", "packages", "download", "driver")
 
 
-def lock_text(outcomes: Sequence[Outcome]) -> str:
+def lock_text(outcomes: Sequence[Outcome], width: int = UNBOUNDED) -> str:
     """What `envgen lock` prints: each project with its versions, and below it a row for each platform of its targets.
 
-    Narrow enough for a terminal of 80 columns. `driver` is the oldest that runs the target; `time` is what locking it took, and
-    `versions` says whether the packages that it shares with other targets and platforms have the same versions.
+    Where `width` columns are too few, the time gives way, then the download. `driver` is the oldest that runs the target; `time` is
+    what locking it took, and `versions` says whether the packages that it shares with other targets and platforms have the same
+    versions.
     """
     titles = _titles(outcomes)
     asked = any(outcome.differing is not None for outcome in outcomes)
     rows = [(titles[outcome.resolution.project.name], cells) for outcome in outcomes for cells in _rows(outcome, asked=asked)]
-    return grouped((*_HEADINGS, *(("versions", "time") if asked else ("seconds",))), rows, right=("packages", "download"))
+    last = ("versions", "time") if asked else ("seconds",)
+    found = table(
+        (*_HEADINGS, *last), [cells for _, cells in rows], right=("packages", "download"), spare=(last[-1], "download", *last[:-1])
+    )
+    return grouped(found, [title for title, _ in rows], width)
 
 
 def _titles(outcomes: Sequence[Outcome]) -> dict[str, str]:
@@ -107,6 +112,15 @@ def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
         for warning in outcome.resolution.warnings:
             lines.setdefault(f"{name}: warning: {warning}")
     return list(lines)
+
+
+def next_step(outcomes: Sequence[Outcome]) -> str:
+    """What to do with new locks: the command that installs them."""
+    projects = list(dict.fromkeys(outcome.resolution.project.name for outcome in outcomes))
+    targets = list(dict.fromkeys(outcome.resolution.target.name for outcome in outcomes))
+    if len(projects) > 1:
+        return f"next: envgen install PROJECT, of {', '.join(projects)}"
+    return f"next: envgen install {projects[0]}" + (f" --target {targets[0]}" if len(targets) == 1 else "")
 
 
 def lock_json(done: LockRun) -> str:

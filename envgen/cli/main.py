@@ -19,10 +19,12 @@ from envgen import __version__
 from envgen.cli import (
     check,
     ci_matrix,
+    completion,
     composition,
     diff,
     doctor,
     edit,
+    help_,
     impact,
     index,
     init,
@@ -30,6 +32,7 @@ from envgen.cli import (
     lock,
     matrix,
     merge_driver,
+    overview,
     plan,
     probe,
     resolve,
@@ -42,8 +45,8 @@ from envgen.model.errors import BadInput, EnvgenError
 FAULT, INTERRUPTED = 70, 130  # of envgen itself: EX_SOFTWARE in sysexits.h; 128 + SIGINT
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="envgen")
+@click.group(cls=overview.Overview, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="envgen")
 @root_option
 def main(root: Path | None) -> None:
     """CPU and GPU conda environments, side by side: one project file in, a pinned conda-lock.yml for every target out."""
@@ -53,10 +56,12 @@ _WRITE = (lock.lock, plan.plan, lock.update, edit.add, edit.remove, resolve.reso
 _FACTS = (matrix.matrix,)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
+_HELP = (help_.help_, completion.completion)
 _CHECK = (check.check, impact.impact, diff.diff, ci_matrix.ci_matrix, verify.verify, doctor.doctor, probe.probe)
 _USE = (install.install, install.run, install.list_, index.index)
-for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT):
+for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT, *_HELP):
     main.add_command(command)
+overview.complete(main)
 
 
 def run() -> NoReturn:
@@ -83,7 +88,7 @@ def _open_streams() -> None:
 def _status() -> int:
     """Run the command; return its exit code."""
     try:
-        return int(main.main(standalone_mode=False) or 0)
+        return int(main.main(prog_name="envgen", standalone_mode=False) or 0)
     except EnvgenError as error:
         return _failed(error)
     except click.exceptions.Exit as error:
@@ -91,10 +96,10 @@ def _status() -> int:
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        echo(said.getvalue(), err=True, nl=False)
+        echo(said.getvalue(), people=True, err=True, nl=False)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        echo("interrupted: files that were not replaced yet are unchanged", err=True)
+        echo("interrupted: files that were not replaced yet are unchanged", people=True, err=True)
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):  # click exits where whoever reads the output, such as `head`, has read enough
         return 0
@@ -116,7 +121,7 @@ def _fault(error: BaseException) -> int:
     place = f" at {'/'.join(Path(ours[-1].filename).parts[-3:])}:{ours[-1].lineno}" if ours else ""
     what = " ".join(str(error).split())[:200]
     report = "please report this, with the command and its input; ENVGEN_TRACEBACK=1 shows more"
-    echo(f"error: a fault of envgen {__version__}{place}: {type(error).__name__}: {what}; {report}", err=True)
+    echo(f"error: a fault of envgen {__version__}{place}: {type(error).__name__}: {what}; {report}", people=True, err=True)
     return FAULT
 
 
@@ -124,7 +129,7 @@ def _failed(error: EnvgenError) -> int:
     """Print an error; return its exit code."""
     from envgen.cli.failures import error_text
 
-    echo(error_text(error), err=True)
+    echo(error_text(error), people=True, err=True)
     return error.exit_code
 
 

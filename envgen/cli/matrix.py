@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import chosen_folder, index_options, json_option, layout_of, root_option
 
 if TYPE_CHECKING:
@@ -70,14 +71,14 @@ def show(
     query = parse_query(facts, frameworks, driver, gpus, python, platform)
     note = branch_note(query)
     if note:
-        echo(f"note: {note}", err=True)
+        tell(f"note: {note}")
     if html:
-        echo(write_grid_page(html, facts, query), err=True)
+        tell(write_grid_page(html, facts, query))
     elif as_json:
         echo(table.grid_json(grid(facts, query), query))
     else:
         query = replace(query, platform=platform or "linux-64")
-        echo(table.grid_text(grid(facts, query), query, page_width(), everything=everything))
+        echo(table.grid_text(grid(facts, query), query, page_width(), everything=everything), people=True)
 
 
 @matrix.command(short_help="Check that the facts are well written and consistent.")
@@ -86,7 +87,7 @@ def show(
 @root_option
 @click.pass_context
 def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None) -> None:
-    """Check the files in matrices/ against the rules in docs/matrices.md, without network. Writes nothing."""
+    """Check the files in matrices/ against the rules of `envgen help matrices`, without network. Writes nothing."""
     from datetime import datetime, timezone
 
     from envgen.curate.lint import report
@@ -94,28 +95,32 @@ def lint(context: click.Context, strict: bool, as_json: bool, root: Path | None)
 
     findings, errors = lint_matrices(layout_of(context, root), datetime.now(timezone.utc).date())
     for error in errors[:-1]:
-        echo(f"error: {error}\n", err=True)
+        echo(f"error: {error}\n", people=True, err=True)
     if errors:
         raise errors[-1]
     text = report.lint_json(findings) if as_json else report.lint_text(findings)
-    echo(text, nl=bool(text))
-    echo(report.lint_summary(findings), err=True)
+    echo(text, people=not as_json, nl=bool(text))
+    tell(report.lint_summary(findings))
     if any(strict or found.severity == "error" for found in findings):
         context.exit(1)
 
 
 @matrix.command(short_help="Write schemas/, with which editors check what you write.")
+@json_option
 @root_option
 @click.pass_context
-def schemas(context: click.Context, root: Path | None) -> None:
+def schemas(context: click.Context, as_json: bool, root: Path | None) -> None:
     """Write the JSON Schemas of project.yaml and of every matrix file into schemas/."""
     from envgen.curate.lint.json_schema import write_schemas
 
     written = write_schemas(layout_of(context, root))
+    if as_json:
+        echo(json.dumps({"written": list(written)}, indent=2))
+        return
     for name in written:
-        echo(f"wrote {name}")
+        echo(f"wrote {name}", people=True)
     if not written:
-        echo("every schema is up to date", err=True)
+        tell("every schema is up to date")
 
 
 @matrix.command(short_help="Check every fact against package records, and every record against the facts.")
@@ -125,7 +130,7 @@ def schemas(context: click.Context, root: Path | None) -> None:
 @_COMPLETE
 @click.option("--no-solve", is_flag=True, help="Check against records alone.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=None, help="Solves at a time (default: one for each processor).")
-@click.option("--verbose", "-v", is_flag=True, help="Also list what cannot be decided.")
+@click.option("--all", "everything", is_flag=True, help="Also list what cannot be decided.")
 @json_option
 @root_option
 @click.pass_context
@@ -138,7 +143,7 @@ def verify(
     complete: bool,
     no_solve: bool,
     jobs: int | None,
-    verbose: bool,
+    everything: bool,
     as_json: bool,
     root: Path | None,
 ) -> None:
@@ -159,7 +164,7 @@ def verify(
     request = _request(folder, frameworks, platforms, offline=offline, complete=complete)
     with Terminal() as reporter:
         found = compare(layout, request, reporter, solve=not no_solve, jobs=jobs or os.cpu_count() or 1)
-    echo(comparison_json(found) if as_json else comparison_text(found, page_width(), verbose=verbose))
+    echo(comparison_json(found) if as_json else comparison_text(found, page_width(), everything=everything), people=not as_json)
     if found.failed:
         context.exit(1)
 
@@ -201,7 +206,7 @@ def refresh(
         echo(refresh_json(found))
     else:
         echo(diff_text(found), nl=False)
-        echo("\n".join(summary(found)), err=True)
+        tell("\n".join(summary(found)))
     if exit_code and found.changed:
         context.exit(1)
 

@@ -21,7 +21,7 @@ def merge_driver(context: click.Context, base: Path, ours: Path, theirs: Path, p
     """Merge the three versions of PATH, as git's merge drivers do (%O %A %B %P); the result replaces OURS.
 
     A lock, and what is made with it, is locked from the merged project files, matrices and templates; where these conflict, git's
-    markers stay (exit code 1). `envgen init --git` sets it up: see docs/diff.md.
+    markers stay (exit code 1). `envgen init --git` sets it up: see `envgen help diff`.
     """
     from envgen.cli.console import Terminal
     from envgen.diff.sources import repository_of

@@ -37,7 +37,7 @@ def plan(
 ) -> None:
     """List the projects and their cells, with a key that is a digest of all inputs of a project.
 
-    With --json, the list is what `envgen lock --cells` takes. docs/scale.md shows how to lock it on many machines.
+    With --json, the list is what `envgen lock --cells` takes. `envgen help scale` shows how to lock it on many machines.
     """
     place = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard) if shard else None
     if shard and (place is None or int(place[1]) > int(place[2])):
@@ -52,11 +52,11 @@ def plan(
     with Terminal() as reporter:
         found = work_plan.work_plan(layout, replace(request, update=update), base, reporter, best_here)
     found = work_plan.shard(found, int(place[1]), int(place[2])) if place else found
-    echo(work_plan.plan_json(found) if as_json else _text(found))
+    echo(work_plan.plan_json(found) if as_json else _text(found), people=not as_json)
     if found.failures:
         from envgen.cli.failures import failures_status, failures_text
 
-        echo(failures_text(found.failures, len(found.units) + len(found.failures)), err=True)
+        echo(failures_text(found.failures, len(found.units) + len(found.failures)), people=True, err=True)
         context.exit(failures_status(found.failures))
 
 

@@ -89,7 +89,7 @@ def probe(
     else:
         print_table(report.probe_table(found))
         for line in report.probe_lines(found):
-            echo(line)
+            echo(line, people=True)
     context.exit(1 if found.state == "error" else 0)
 
 

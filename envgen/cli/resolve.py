@@ -48,7 +48,7 @@ def resolve(
         echo(_conflict_json(error))
         context.exit(error.exit_code)
     shown = _requested(problem, targets, found) if targets else found
-    echo(_explained(problem, found, shown, as_json=as_json) if explain else _plain(shown, as_json=as_json))
+    echo(_explained(problem, found, shown, as_json=as_json) if explain else _plain(shown, as_json=as_json), people=not as_json)
 
 
 def _requested(problem: Problem, words: Sequence[str], found: Sequence[Resolution]) -> list[Resolution]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -10,14 +12,16 @@ import yaml
 from envgen.cli.team import written
 from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
 from envgen.files import write_files
-from envgen.matrix.load import load_matrix
+from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix
 from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout, starter
 from envgen.model.layout import PROJECT as PROJECT_FILE
-from envgen.model.project import RequestedFramework
+from envgen.model.project import Project, RequestedFramework
 from envgen.model.resolution import RenderedFile
+from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, read_alias
+from envgen.project.edit import ProjectText
 from envgen.project.load import project_of
 from envgen.project.notes import reading
 from envgen.project.package_spec import conda_spec
@@ -50,11 +54,12 @@ doctor:  ## Show what this machine has, and which locked target fits it
 install-cpu:  ## Install the locked CPU environment of PROJECT, or of every project
 	$(ENVGEN) install --target cpu -- $(call quoted,PROJECT)
 install-gpu:  ## Install the newest locked CUDA environment that this machine can run
-	$(ENVGEN) install --target gpu -- $(call quoted,PROJECT)
+	$(ENVGEN) install --target gpu --probe -- $(call quoted,PROJECT)
 """
+_PLATFORM = "linux-64"  # of a new project, unless others are given
 _IGNORED = "# what envgen writes for a moment, and environments; written by `envgen init`\n.*.envgen-tmp\n.*.envgen-lock\n.envs/\n"
 _ATTRIBUTES = f"""\
-# How git shows and merges locks; written by `envgen init --git`, which each clone runs once.
+# How git shows and merges locks, in a clone in which `envgen init --git` was run once.
 *{LOCK} diff=envgen
 pixi.lock diff=envgen
 environments/*/*/{LOCK} diff=envgen merge=envgen
@@ -78,36 +83,63 @@ def scaffold(
 ) -> Iterator[str]:
     """Write the files that are missing, and yield one line about each: `wrote X`, or `kept X` for one that exists.
 
-    Raises BadInput, before anything is written, for what project.yaml would not accept.
+    A project that exists gets what it lacks. Raises BadInput, before anything is written, for what project.yaml would not accept.
     """
     path, source = layout.project(project), Layout(starter())
-    matrix = load_matrix(layout.matrices if layout.matrices.is_dir() else source.matrices)
-    text, notes = _project(matrix, frameworks, targets, platforms)
+    matrix = cached_matrix(layout if layout.matrices.is_dir() else source)
+    wanted = (frameworks, targets or (CPU,), platforms or (_PLATFORM,))
+    if path.is_file():
+        asked = _read(matrix, *wanted)
+        asked = replace(asked, targets=asked.targets if targets else (), platforms=asked.platforms if platforms else ())
+        text, notes = extended(layout, path, matrix, asked)
+    else:
+        text, notes = _project(matrix, *wanted)
+        text = f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}"
     yield from notes
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
     for file in schemas():
         yield written(layout, layout.schemas / file.name, file.text)
     yield written(layout, layout.root / "envgen.mk", _MAKE)
-    yield written(layout, layout.root / "Makefile", "include envgen.mk\n")
-    yield written(layout, layout.root / ".gitignore", _IGNORED)
-    yield written(layout, path, f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}")
+    yield from _makefile(layout, layout.root / "Makefile")
+    yield with_lines(layout, layout.root / ".gitignore", _IGNORED)
+    yield with_lines(layout, layout.root / ".gitattributes", _ATTRIBUTES)
+    yield _replaced(layout, path, text)
     yield f"next: envgen lock {project}"
+
+
+def init_json(lines: Sequence[str]) -> str:
+    """The lines for a program: the files that were written and kept, what to do next, and what else was said."""
+    kinds: dict[str, list[str]] = {"wrote": [], "kept": [], "next:": [], "notes": []}
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        kinds[word if word in kinds else "notes"].append(rest if word in kinds else line)
+    return json.dumps({kind.rstrip(":"): found for kind, found in kinds.items()}, indent=2)
 
 
 def for_git(layout: Layout) -> Iterator[str]:
     """Add to .gitattributes what is missing, and configure this clone; one line about each. Raises BadInput outside of git."""
     set_config(layout.root, _CONFIG)
-    path = layout.root / ".gitattributes"
-    old = path.read_text(encoding="utf-8") if path.is_file() else ""
-    missing = [line for line in _ATTRIBUTES.splitlines() if line not in old.splitlines()]
-    if all(line.startswith("#") for line in missing):
-        yield f"kept {layout.shown(path)}"
-    else:
-        text = f"{old}{'' if old.endswith(chr(10)) or not old else chr(10)}" + "".join(f"{line}\n" for line in missing)
-        write_files(path.parent, (RenderedFile(path.name, text),), layout)
-        yield f"wrote {layout.shown(path)}"
+    yield with_lines(layout, layout.root / ".gitattributes", _ATTRIBUTES)
     yield "configured git in this clone: diff.envgen, merge.envgen"
+
+
+def with_lines(layout: Layout, path: Path, wanted: str) -> str:
+    """Append the lines that a file lacks; the line that says so. A comment is not missing where nothing below it is."""
+    old = layout.read(path) if path.is_file() else ""
+    missing = [line for line in wanted.splitlines() if line not in old.splitlines()]
+    if all(line.startswith("#") for line in missing):
+        return f"kept {layout.shown(path)}"
+    whole = old if old.endswith("\n") or not old else f"{old}\n"
+    return _replaced(layout, path, whole + "".join(f"{line}\n" for line in missing))
+
+
+def _makefile(layout: Layout, path: Path) -> Iterator[str]:
+    """Write a Makefile of one line; in one that exists, say which line to add."""
+    line = "include envgen.mk"
+    yield written(layout, path, f"{line}\n")
+    if line not in layout.read(path).splitlines():
+        yield f"to use the commands of envgen.mk with make, add this line to {layout.shown(path)}: {line}"
 
 
 def _copy(layout: Layout, source: Path, folder: Path, pattern: str) -> Iterator[str]:
@@ -115,29 +147,68 @@ def _copy(layout: Layout, source: Path, folder: Path, pattern: str) -> Iterator[
         yield written(layout, folder / path.name, path.read_text(encoding="utf-8"))
 
 
+def _replaced(layout: Layout, path: Path, text: str) -> str:
+    if path.is_file() and layout.read(path) == text:
+        return f"kept {layout.shown(path)}"
+    write_files(path.parent, (RenderedFile(path.name, text),), layout)
+    return f"wrote {layout.shown(path)}"
+
+
+def extended(layout: Layout, path: Path, matrix: Matrix, wanted: Project) -> tuple[str, tuple[str, ...]]:
+    """The text of a project file that exists with the frameworks, targets and platforms that it lacks, and a line about each.
+
+    Raises BadInput, with the key to edit by hand, where the way that the file is written does not allow it.
+    """
+    text = ProjectText(layout.read(path), layout.shown(path), matrix)
+    has = project_of(text.document, text.shown, matrix)
+    frameworks = {row.framework for row in has.frameworks}
+    added = []
+    for row in (row for row in wanted.frameworks if row.framework not in frameworks):
+        text = text.with_spec(row.framework if row.text == ANY else f"{row.framework} {row.text}")
+        added.append(row.framework)
+    targets = {row.name for row in has.targets}
+    missing = [("targets", row.name) for row in wanted.targets if row.name not in targets]
+    missing += [("platforms", name) for name in wanted.platforms if name not in has.platforms]
+    for key, name in missing:
+        text = text.with_item(key, name)
+        added.append(name)
+    project_of(text.document, text.shown, matrix)
+    return text.text, tuple(f"added {name} to {text.shown}" for name in added)
+
+
 def _project(
     matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]
 ) -> tuple[str, tuple[str, ...]]:
     """The text of a project file in envgen's own terms, and what each alias was read as."""
-    channels = [channel for word in frameworks for channel in _channels(matrix, _framework(matrix, word))]
-    requested = {
-        "python": ">=3.10",
-        "frameworks": dict.fromkeys(frameworks, "*"),
-        "targets": list(targets),
-        "platforms": list(platforms),
-        "channels": list(dict.fromkeys([*channels, "conda-forge"])),
-    }
-    try:
-        project = project_of(parse(yaml.safe_dump(requested, sort_keys=False), "init"), "init", matrix)
-    except BadInput as error:
-        error.where = None  # what is read here is in no file
-        raise
+    project, requested = _read(matrix, frameworks, targets, platforms), _asked(matrix, frameworks, targets, platforms)
     own = {
         "frameworks": {row.framework: _row(row) for row in project.frameworks},
         "targets": [row.name for row in project.targets],
         "dependencies": [],
     }
     return yaml.safe_dump(requested | own, sort_keys=False), tuple(map(reading, project.notes))
+
+
+def _asked(matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]) -> dict[str, object]:
+    """The options as the keys of a project file."""
+    channels = [channel for word in frameworks for channel in _channels(matrix, _framework(matrix, word))]
+    return {
+        "python": ">=3.10",
+        "frameworks": dict.fromkeys(frameworks, "*"),
+        "targets": list(targets),
+        "platforms": list(platforms),
+        "channels": list(dict.fromkeys([*channels, "conda-forge"])),
+    }
+
+
+def _read(matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]) -> Project:
+    """What the options ask for, as a project. Raises BadInput."""
+    text = yaml.safe_dump(_asked(matrix, frameworks, targets, platforms), sort_keys=False)
+    try:
+        return project_of(parse(text, "init"), "init", matrix)
+    except BadInput as error:
+        error.where = None  # what is read here is in no file
+        raise
 
 
 def _framework(matrix: Matrix, word: str) -> RequestedFramework:

@@ -40,7 +40,7 @@ def for_ci(layout: Layout, host: CodeHost) -> Iterator[str]:
 
 def _own(text: str, triggers: str) -> str:
     """A workflow that others call, as one of a repository's own: with triggers, and with the default of each input."""
-    about = "# Written by `envgen init --ci`; docs/team.md of envgen explains it.\n"
+    about = "# Written by `envgen init --ci`; `envgen help team` explains it.\n"
     text = _ON.sub(lambda _: f"{triggers}\n", _ABOUT.sub(about, text))
     text = _INPUT.sub(lambda found: f'"{found[1]}"', text).replace('"conda-envgen"', f'"{_REQUIREMENT}"')
     return text.replace(_SECRET, "${{ github.token }}")
@@ -50,7 +50,7 @@ def for_hooks(layout: Layout) -> Iterator[str]:
     """Write .pre-commit-config.yaml with the hooks of envgen; where there is one, say what to add to it."""
     path = layout.root / ".pre-commit-config.yaml"
     if path.exists() and "envgen" not in path.read_text(encoding="utf-8", errors="replace"):
-        yield f"kept {layout.shown(path)}: add the hooks in docs/team.md to it"
+        yield f"kept {layout.shown(path)}: add the hooks to it that `envgen help team` shows"
         return
     hooks = yaml.safe_load((starter() / _HOOKS).read_text(encoding="utf-8"))
     own = [{**hook, "additional_dependencies": [_REQUIREMENT]} for hook in hooks]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, table_width
 from envgen.cli.options import ANY_TARGET, facts_of, findings_options, layout_or_none, one_format, root_option
 
 _FILE = click.Path(path_type=Path)
@@ -35,7 +35,7 @@ def verify(
     github: bool,
     root: Path | None,
 ) -> None:
-    """Check PATHS against the rules in docs/verify.md, without network and without solving.
+    """Check PATHS against the rules of `envgen help verify`, without network and without solving.
 
     A path is a conda-lock.yml, an @EXPLICIT file, a pixi.lock, uv.lock, pylock.toml, requirements.txt or environment.yml, the
     output of `conda list --json` or `--export`, or the folder of an installed environment. Without PATHS, check every lock of the
@@ -54,8 +54,8 @@ def verify(
         text = (report.verify_json if as_json else report.verify_sarif if sarif else report.verify_github)(items)
         echo(text, nl=bool(text), orders=github)
     else:
-        echo(report.verify_text(items))
+        echo(report.verify_text(items, table_width()), people=True)
         text = report.findings_text(items)
-        echo(f"\n{text}" if text else "", nl=bool(text))
+        echo(f"\n{text}" if text else "", people=True, nl=bool(text))
     if any(item.errors or (strict and item.findings) for item in items):
         context.exit(1)

@@ -14,12 +14,12 @@ def read_virtual_packages(path: Path) -> dict[Platform, dict[str, str]]:
     data = read(path, str(path)).data
     subdirs = data.get("subdirs") if isinstance(data, dict) else None
     if not isinstance(subdirs, dict):
-        raise BadInput("`subdirs:` is missing", where=path, hint="docs/projects.md has an example of such a file")
+        raise BadInput("`subdirs:` is missing", where=path, hint="`envgen help projects` has an example of such a file")
     return {str(platform): _packages(found, path) for platform, found in subdirs.items()}
 
 
 def _packages(found: object, path: Path) -> dict[str, str]:
     packages = found.get("packages") if isinstance(found, dict) else None
     if not isinstance(packages, dict):
-        raise BadInput("a subdir has no `packages:`", where=path, hint="docs/projects.md has an example of such a file")
+        raise BadInput("a subdir has no `packages:`", where=path, hint="`envgen help projects` has an example of such a file")
     return {str(name): str(value) for name, value in packages.items()}

@@ -7,17 +7,13 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envgen.install import prefixes
 from envgen.install.condition import inspect
 from envgen.install.prefixes import PrefixState
 from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
-from envgen.table import table
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from envgen.table import TextTable, table
 
 _STATES: dict[PrefixState, str] = {
     "absent": "-",
@@ -81,11 +77,15 @@ def _rows(layout: Layout, project: str, target: str) -> Iterator[InventoryRow]:
         yield InventoryRow(project=project, target=target, locked=locked, state="absent")
 
 
-def as_table(found: Sequence[InventoryRow]) -> Table:
-    """The rows as a table."""
-    cells = ((row.project, row.target, _locked(row), _said(row), row.prefix or "-") for row in found)
-    headings = ("project", "target", "locked", "installed", "where")
-    return table(headings, cells, fold=headings)
+def as_table(found: Sequence[InventoryRow]) -> TextTable:
+    """The rows as a table; `~` is the home folder."""
+    cells = ((row.project, row.target, _locked(row), _said(row), _short(row.prefix) or "-") for row in found)
+    return table(("project", "target", "locked", "installed", "where"), cells, fold=("installed",), spare=("where",))
+
+
+def _short(prefix: str) -> str:
+    home = f"{Path.home()}{os.sep}"
+    return f"~{os.sep}{prefix[len(home) :]}" if prefix.startswith(home) and len(home) > 2 else prefix
 
 
 def _locked(row: InventoryRow) -> str:

@@ -94,7 +94,7 @@ def _check_integrity(lock: Lock, project: Project, matrix: Matrix) -> tuple[str,
     errors = [found for found in findings if found.severity == "error"]
     if errors:
         lines = "\n".join(f"  {found.rule}: {_sentence(found)}" for found in errors)
-        hint = "nothing was fetched; docs/verify.md explains each rule. Restore the lock from git, or run `envgen lock`"
+        hint = "nothing was fetched; `envgen help verify` explains each rule. Restore the lock from git, or run `envgen lock`"
         raise BadInput(f"this lock breaks rules\n{lines}", where=errors[0].at or lock.shown, hint=hint)
     return tuple(_warnings(findings))
 

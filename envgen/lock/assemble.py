@@ -113,6 +113,6 @@ def _verify(layout: Layout, matrix: Matrix, item: Solved, file: RenderedFile) ->
     if errors:
         lines = "\n".join(finding_line(finding) for finding in errors)
         what = f"{specs.environment_name(item.resolution)}: the solution does not match its target\n{lines}"
-        raise CheckFailed(what, hint="nothing was written; docs/verify.md explains each rule and how to fix it")
+        raise CheckFailed(what, hint="nothing was written; `envgen help verify` explains each rule and how to fix it")
     # the resolver has already warned about drivers that cannot run what is compiled at run time
     return tuple(f"warning: {finding_line(item).strip()}" for item in findings if item.rule != "run-time-compilation")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CellRequest = tuple["Resolution", SolveRequest]  # one target on one platform, with what the solver is asked for it
 _Key = tuple[object, ...]
-_INSTEAD = "docs/verify.md explains each rule and how to fix it"
+_INSTEAD = "`envgen help verify` explains each rule and how to fix it"
 _FIRST, _GROWTH = 1000, 8  # choices of a cell that the solver is asked about at first; and how many times more each time after
 
 

@@ -12,7 +12,7 @@ from packaging.version import Version
 from envgen.model.facts import driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Checkup, Diagnosis, Fit, Machine, Symptom, System
-from envgen.table import grid, lines
+from envgen.table import grid
 
 _LABEL = 9  # columns for labels, the same in every block
 
@@ -28,7 +28,7 @@ def page(found: Diagnosis, width: int) -> str:
 
 
 def _columns(rows: Iterable[tuple[str, str]], width: int) -> tuple[str, ...]:
-    return lines(grid(rows, label_width=_LABEL), width)
+    return grid(rows, width, label_width=_LABEL)
 
 
 def _machine(machine: Machine, system: System) -> Iterator[tuple[str, str]]:

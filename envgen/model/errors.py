@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import ClassVar
 
+_NEAR, _NEAR_NUMBER = 0.6, 0.7  # of letters in common: `conda` is near `conda-forge`, and `cu999` is not near `cu129`
+
 
 class EnvgenError(Exception):
     """A failure with an address (where), a fact (what) and a next step (hint)."""
@@ -56,7 +58,8 @@ def addressed(where: object, kind: type[EnvgenError] = EnvgenError) -> Iterator[
 def closest(word: str, known: Iterable[str]) -> str:
     """Say what may have been meant: "did you mean `a`?", or the list of what there is."""
     names = sorted(known)
-    near = get_close_matches(word, names, n=1)
+    cutoff = _NEAR_NUMBER if any(letter.isdigit() for letter in word) else _NEAR
+    near = get_close_matches(word, names, n=1, cutoff=cutoff)
     if near:
         return f"did you mean `{near[0]}`?"
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

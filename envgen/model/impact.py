@@ -65,14 +65,36 @@ class TargetImpact:
         return f"{self.project}-{self.target}"
 
 
+RowKind = Literal["added", "removed", "changed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A row of the facts that is not as it was, and the environments that this changes alone.
+
+    `line` counts from 1, in the newer text, or in the older one where the row was removed; `text` is the beginning of the row, ""
+    for a whole file.
+    """
+
+    kind: RowKind
+    line: int
+    text: str
+    file: str = ""
+    environments: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """What a change of the facts does: the files that changed, every target that it changes, and how many targets there are."""
+    """What a change of the facts does: the files that changed, every target that it changes, and how many targets there are.
+
+    `rows` are the rows that change targets, where they were told apart.
+    """
 
     base: str
     files: tuple[str, ...]
     targets: tuple[TargetImpact, ...]
     count: int
+    rows: tuple[RowChange, ...] = ()
 
     @property
     def changed(self) -> tuple[TargetImpact, ...]:

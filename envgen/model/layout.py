@@ -145,6 +145,16 @@ def find_root(start: Path) -> Path:
     )
 
 
+def pages() -> Path:
+    """The folder with the pages of the documentation: inside the wheel, or in the checkout."""
+    return starter() / "docs"
+
+
+def page_of(file: str) -> str:
+    """The page that explains the keys of a file: of a project, or of the matrices."""
+    return "projects" if file.replace("\\", "/").rpartition("/")[2] == PROJECT else "matrices"
+
+
 def starter() -> Path:
     """The matrices and templates that `envgen init` copies: inside the wheel, or the checkout that this code runs from."""
     package = Path(__file__).parents[1]

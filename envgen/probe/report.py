@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.version import Version
 
 from envgen.model.facts import driver_text
 from envgen.model.machine import Machine
-from envgen.probe.model import Answer, BuildKind, Origin, ProbeResult, Verdict
-from envgen.table import table
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from envgen.probe.model import Answer, BuildKind, Issue, Origin, ProbeResult, Verdict
+from envgen.table import TextTable, table
 
 _HEADINGS = ("framework", "version", "built for", "expected", "GPUs seen", "matmul", "verdict")
 _WORDS: dict[Origin, str] = {"environment": "from the environment", "driver": "from the driver", "foreign": "from outside"}
 _IS_CUDA: dict[BuildKind, bool | None] = {"cpu": False, "cuda": True, "unknown": None}
 
 
-def probe_table(result: ProbeResult) -> Table:
+def probe_table(result: ProbeResult) -> TextTable:
     """One row for each framework."""
-    return table(_HEADINGS, (_row(verdict) for verdict in result.verdicts), fold=("version", "GPUs seen"))
+    return table(_HEADINGS, (_row(verdict) for verdict in result.verdicts), fold=("version", "GPUs seen"), spare=("expected",))
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
@@ -48,14 +45,24 @@ def probe_lines(result: ProbeResult) -> list[str]:
 
 
 def _lines(verdict: Verdict) -> Iterator[str]:
-    first = next((issue for issue in verdict.issues if issue.text == verdict.reason), None)
-    yield f"{verdict.answer.framework}: {verdict.state}: {verdict.reason}{f' [{first.rule}]' if first else ''}"
+    first = _first(verdict)
+    yield verdict_text(verdict)
     for issue in sorted(verdict.issues, key=lambda issue: issue is not first):
         if issue is not first:
             yield f"    {issue.severity}: {issue.text} [{issue.rule}]"
         if issue.hint:
             yield f"    hint: {issue.hint}"
     yield f"    expected by {verdict.expected.because or 'nothing'}; {libraries_text(verdict.answer)}"
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """One line: a framework, what it was judged to be, and why."""
+    first = _first(verdict)
+    return f"{verdict.answer.framework}: {verdict.state}: {verdict.reason}{f' [{first.rule}]' if first else ''}"
+
+
+def _first(verdict: Verdict) -> Issue | None:
+    return next((issue for issue in verdict.issues if issue.text == verdict.reason), None)
 
 
 def build_text(build: BuildKind, cuda: Version | None) -> str:

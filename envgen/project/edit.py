@@ -47,6 +47,15 @@ class ProjectText:
             raise BadInput(f"{read.name} is a framework, which is for all targets", hint="leave out --target")
         return self._edited(list(self._framework(read)), f"add {spec}")
 
+    def with_item(self, key: str, name: str) -> ProjectText:
+        """The text with one more item in a list at the top, or in a mapping with a key for each item, such as `targets:`."""
+        rows, why = self.document.data.get(key), f"add {name} below {key}:"
+        if isinstance(rows, dict):
+            return self._edited([Edit(kind="add", path=(key, name), value={})], why)
+        if not rows:
+            return self._edited([Edit(kind="set" if (key,) in spans(self.text) else "add", path=(key,), value=[name])], why)
+        return self._edited([Edit(kind="insert", path=(key, len(rows)), value=name)], why)
+
     def without_package(self, name: str, target: str | None = None) -> ProjectText:
         """The text without the requirements of a package, for all targets or for one: below every key that requests it.
 

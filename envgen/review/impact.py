@@ -6,7 +6,7 @@ The projects and locks are those of the work tree, on both sides: so whatever di
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envgen.cache import key_of, remembered
@@ -16,6 +16,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.impact import Impact, ImpactKind, Move, TargetImpact, TargetState
 from envgen.model.layout import Layout
+from envgen.review.attribution import row_changes
 from envgen.review.check import Digests, inputs_of
 
 
@@ -68,8 +69,23 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
     old, new = _facts_of(other, base), cached_matrix(layout)
     digests = (Digests(other), Digests(layout))
     pairs = [pair for name in names or layout.projects() for pair in _pairs(name, (other, old), (layout, new), digests)]
-    found = (told for pair in pairs if (told := _told(pair, new)))
-    return Impact(base=base, files=files, targets=tuple(found), count=len(pairs))
+    found = tuple(told for pair in pairs if (told := _told(pair, new)))
+    impact_of = Impact(base=base, files=files, targets=found, count=len(pairs))
+    everything = tuple(row.environment for row in impact_of.changed)
+    names = tuple(dict.fromkeys(row.project for row in impact_of.changed))
+
+    def alone(place: Path) -> tuple[str, ...]:
+        layout_of_one = OtherFacts.of(layout, place)
+        return _changed_by((other, old), (layout_of_one, cached_matrix(layout_of_one)), names)
+
+    return replace(impact_of, rows=row_changes(other, layout, files, everything, alone))
+
+
+def _changed_by(old: tuple[Layout, Matrix], new: tuple[Layout, Matrix], names: Sequence[str]) -> tuple[str, ...]:
+    """The environments of some projects that facts change, beside others."""
+    digests = (Digests(old[0]), Digests(new[0]))
+    told = (_told(pair, new[1]) for name in names for pair in _pairs(name, old, new, digests))
+    return tuple(row.environment for row in told if row and row.kind != "update")
 
 
 def _facts_of(other: OtherFacts, base: str) -> Matrix:

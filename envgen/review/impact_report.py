@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from envgen.model.impact import Impact, ImpactKind, Move, TargetImpact
+from envgen.model.impact import Impact, ImpactKind, Move, RowChange, TargetImpact
 
 _SHOWN = 6  # environments that are named in one line of text
 _LONGEST = 65_000  # characters of a comment that code hosts accept
@@ -20,7 +20,14 @@ SameChange = tuple[str, tuple[str, ...]]
 
 def impact_text(found: Impact) -> str:
     """What changed, how many targets that changes, and each thing that happens with the targets to which it happens."""
-    return "\n".join((_headline(found), *(f"  {text}: {_named(names)}" for text, names in groups(found))))
+    rows = (f"  by {_row_text(row, found)}: {_named(row.environments)}" for row in found.rows)
+    return "\n".join((_headline(found), *(f"  {text}: {_named(names)}" for text, names in groups(found)), *rows))
+
+
+def _row_text(row: RowChange, found: Impact) -> str:
+    """`matrices/pytorch.yaml:212, removed: releases: version: "2.7.1"`, and how many targets it changes."""
+    told = f"{row.file}:{row.line}" if row.kind != "removed" else f"{row.file}:{row.line} of {found.base}"
+    return f"{told}, {row.kind}{f': {row.text}' if row.text else ''} ({len(row.environments)} of {found.count})"
 
 
 def _headline(found: Impact) -> str:
@@ -98,6 +105,9 @@ def impact_markdown(found: Impact, longest: int = _LONGEST) -> str:
     lines = [f"**envgen impact** against `{_plain(found.base)}`: {_escaped(_headline(found))}", ""]
     for text, names in groups(found):
         lines.append(f"<details><summary>{_escaped(text)}</summary>\n\n{', '.join(map(_escaped, names))}\n\n</details>")
+    for row in found.rows:
+        summary = _escaped(f"by {_row_text(row, found)}")
+        lines.append(f"<details><summary>{summary}</summary>\n\n{', '.join(map(_escaped, row.environments))}\n\n</details>")
     return _cut(lines, longest)
 
 
@@ -127,7 +137,14 @@ def impact_json(found: Impact, packages: dict[str, Any] | None = None) -> str:
     """All of it for a program; `packages` has what a solve changes in each environment, where one was asked for."""
     rows = [_row(row, packages) for row in found.targets]
     return json.dumps(
-        {"base": found.base, "files": list(found.files), "count": found.count, "changed": len(found.changed), "targets": rows},
+        {
+            "base": found.base,
+            "files": list(found.files),
+            "count": found.count,
+            "changed": len(found.changed),
+            "rows": [asdict(row) for row in found.rows],
+            "targets": rows,
+        },
         indent=2,
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from envgen.composition.graph import CellGraph
 from envgen.composition.cells import records_of_cells, sizes_of
+from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
 from envgen.lock.plan import MachineTarget

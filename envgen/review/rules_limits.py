@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from envgen.composition.licenses import refused
 from envgen.composition.cells import licensed
+from envgen.composition.licenses import refused
 from envgen.composition.sizes import over_budget, size_text
 from envgen.review.registry import LIMITS, Disagreements, LimitCase
 

@@ -12,7 +12,7 @@ from packaging.version import Version
 from envgen.model.facts import driver_text
 from envgen.model.findings import Finding, Verified
 from envgen.outputs import FindingAt, github, sarif
-from envgen.table import grouped
+from envgen.table import UNBOUNDED, grouped, table
 from envgen.verify.check import RULES
 
 
@@ -26,12 +26,13 @@ def verdict(item: Verified) -> str:
 _HEADINGS = ("platform", "holds", "as", "packages", "driver", "compiling", "verdict")
 
 
-def verify_text(items: Sequence[Verified]) -> str:
-    """Every lock, and below it a row for each of its platforms; narrow enough for a terminal.
+def verify_text(items: Sequence[Verified], width: int = UNBOUNDED) -> str:
+    """Every lock, and below it a row for each of its platforms; `compiling`, then `packages` give way.
 
     `driver` is the oldest that runs it, `compiling` the oldest on which code compiled at run time works, where that is newer.
     """
-    return grouped(_HEADINGS, [(_title(item), _cells(item)) for item in items], right=("packages",))
+    found = table(_HEADINGS, map(_cells, items), right=("packages",), spare=("compiling", "packages", "as"))
+    return grouped(found, [_title(item) for item in items], width)
 
 
 def _title(item: Verified) -> str:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, Wi
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from envgen.model.errors import BadInput, closest
+from envgen.model.layout import page_of
 from envgen.model.ranges import RANGE, VERSION, version_range
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.nodes import NO_INCLUDES, KeyPath
@@ -97,7 +98,9 @@ def _problem(document: Document, item: Any) -> BadInput:
         return BadInput(f"{_spell(path)}: {text}", where=document.at(*path), hint="add an item" if few else "remove one")
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     message = f"expected {message}" if item["msg"].startswith("Input should be ") else message
-    return BadInput(f"{_spell(path)}: {message}", where=document.at(*path), hint=hint or "see docs/matrices.md")
+    return BadInput(
+        f"{_spell(path)}: {message}", where=document.at(*path), hint=hint or f"see `envgen help {page_of(document.file)}`"
+    )
 
 
 def _spell(path: KeyPath) -> str:

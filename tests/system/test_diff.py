@@ -222,6 +222,15 @@ def cuda_of_text(text: str) -> set[str]:
     return {".".join(row[1].split(": ")[1].strip("'").split(".")[:2]) for row in rows if row[0] in names}
 
 
+def kinds_of_text(text: str) -> dict[str, str]:
+    """Package -> `cpu` or `cuda`, of those whose build strings begin with it; by the text alone."""
+    files = re.findall(r"/([\w.-]+)-[^/-]+-(cpu|cuda)[^/-]*\.(?:conda|tar\.bz2)$", text, re.MULTILINE)
+    found: dict[str, set[str]] = {}
+    for name, kind, *_ in files:
+        found.setdefault(name, set()).add(kind)
+    return {name: kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
+
+
 @pytest.fixture(scope="session")
 def history(repo: Path) -> list[str]:
     """The commits that changed the examples' locks, newest first."""
@@ -233,8 +242,10 @@ def history(repo: Path) -> list[str]:
     return commits
 
 
-def test_the_history_of_the_examples_can_be_read(history: list[str], workspace: Workspace) -> None:
-    """Every change of CUDA in a lock, found by its text alone, is in the first 20 lines."""
+def test_every_flip_and_every_move_of_cuda_in_the_history_of_the_examples_is_on_the_first_screen(
+    history: list[str], workspace: Workspace
+) -> None:
+    """Each commit again: what changes of CUDA in a lock, found by its text alone, is in the first 20 lines."""
     repository = Repository(REPO)
     for commit in history[:-1]:
         done = workspace.envgen("diff", f"{commit}~1", commit, cwd=REPO)
@@ -243,5 +254,20 @@ def test_the_history_of_the_examples_can_be_read(history: list[str], workspace: 
         for path in repository.git(
             "diff", "--name-only", "--diff-filter=M", f"{commit}~1", commit, "--", "*/conda-lock.yml"
         ).split():
-            old, new = (cuda_of_text(repository.git("show", f"{revision}:{path}")) for revision in (f"{commit}~1", commit))
+            texts = [repository.git("show", f"{revision}:{path}") for revision in (f"{commit}~1", commit)]
+            old, new = map(cuda_of_text, texts)
             assert old == new or all(f"CUDA {cuda}" in screen for cuda in old ^ new), (commit, path, screen)
+            before, after = map(kinds_of_text, texts)
+            flipped = [name for name in before.keys() & after.keys() if before[name] != after[name]]
+            assert not flipped or ("CPU" in screen and any(name.removeprefix("lib") in screen for name in flipped)), (commit, path)
+
+
+def test_a_relock_that_flips_a_build_is_told_first_with_hundreds_of_other_changes(two: Repository, workspace: Workspace) -> None:
+    """The reading of texts by which the history is judged finds the flip, too."""
+    rest = [f"lib{number} 1.{{}} h0_0" for number in range(300)]
+    two.write(LOCK, lock_of(*CUDA, *(row.format(0) for row in rest)))
+    two.commit("many")
+    before = (two.root / LOCK).read_text()
+    two.write(LOCK, lock_of(*CPU, *(row.format(1) for row in rest)))
+    assert (kinds_of_text(before)["pytorch"], kinds_of_text((two.root / LOCK).read_text())["pytorch"]) == ("cuda", "cpu")
+    assert "CUDA 12.6 -> CPU: pytorch 2.7.1" in " ".join(" ".join(of(two, workspace).splitlines()[:20]).split())

@@ -54,10 +54,19 @@ def run(root: Path, *words: str) -> Result:
 
 
 def told(root: Path, *words: str) -> list[str]:
-    """The lines of the answer, without the headline."""
+    """The lines of the answer, without the headline and the rows."""
+    return [line for line in lines(root, *words)[1:] if not line.startswith("  by ")]
+
+
+def by(root: Path) -> list[str]:
+    """The rows of the answer, each with the targets that it changes."""
+    return [line.removeprefix("  by ") for line in lines(root) if line.startswith("  by ")]
+
+
+def lines(root: Path, *words: str) -> list[str]:
     done = run(root, *words)
     assert not done.exception, done.exception
-    return done.stdout.splitlines()[1:]
+    return done.stdout.splitlines()
 
 
 def without(*releases: str) -> Callable[[Path], None]:
@@ -171,18 +180,69 @@ def test_an_open_target_moves_to_another_cuda(root: Path) -> None:
     edit(PYTORCH, r"(version: \"2\.7\.1\"\n.*?variants: \[\"12\.6\"), \"12\.9\"", r"\1")(root)
     assert told(root) == ["  1 moves from pytorch for CUDA 12.9 to 12.6: p-cu129"]
     edit("matrices/targets.yaml", r"\n  cu129:[^\n]*", "")(root)
-    lines = told(root)
-    assert "  1 moves from CUDA 12.9 to 12.8: p-cu128" in lines
-    assert "  1 moves from target cu129 to cu128: p-cu128" in lines
+    found = told(root)
+    assert "  1 moves from CUDA 12.9 to 12.8: p-cu128" in found
+    assert "  1 moves from target cu129 to cu128: p-cu128" in found
+
+
+def row_at(root: Path, file: str, text: str) -> int:
+    return next(number for number, line in enumerate((root / file).read_text().splitlines(), 1) if text in line)
+
+
+def test_a_row_that_changes_alone_is_named_with_its_targets(root: Path) -> None:
+    line = row_at(root, PYTORCH, '- version: "2.7.1"')
+    without("2.7.1")(root)
+    assert by(root) == [f'{PYTORCH}:{line} of HEAD, removed: releases: version: "2.7.1" (2 of 2): p-cpu, p-cu126']
+
+
+def test_each_row_has_the_targets_that_it_changes(root: Path) -> None:
+    """Four rows of three files change, of which one changes nothing."""
+    edit(PYTORCH, r"(version: \"2\.7\.1\"\n.*?variants: \[)\"12\.6\", ", r"\1")(root)
+    edit("matrices/cuda.yaml", r'(major: 12, linux: ")525.60.13', r"\g<1>580.65.06")(root)
+    edit("templates/environment.yml.j2", r"\A", "# A new line.\n")(root)
+    bound('{when: {pytorch: "1.4.0"}, need: {python: "<3.9"}, because: https://example.org}')(root)
+    found = by(root)
+    texts = (Repository(root).git("show", f"HEAD:{PYTORCH}"), (root / PYTORCH).read_text())
+    pairs = zip(*(text.splitlines() for text in texts), strict=False)
+    variants = next(number for number, (old, new) in enumerate(pairs, 1) if old != new)
+    driver = row_at(root, "matrices/cuda.yaml", 'major: 12, linux: "580.65.06"')
+    assert found[0].startswith(f"matrices/cuda.yaml:{driver}, changed: families: ")
+    assert found[0].endswith(" (1 of 2): p-cu126")
+    assert found[1:] == [
+        f'{PYTORCH}:{variants}, changed: releases: version: "2.7.1" (1 of 2): p-cu126',
+        "templates/environment.yml.j2:1, changed (2 of 2): p-cpu, p-cu126",
+    ]
+    data = json.loads(run(root, "--json").stdout)
+    assert [(row["file"], row["kind"], row["environments"]) for row in data["rows"]] == [
+        ("matrices/cuda.yaml", "changed", ["p-cu126"]),
+        (PYTORCH, "changed", ["p-cu126"]),
+        ("templates/environment.yml.j2", "changed", ["p-cpu", "p-cu126"]),
+    ]
+    assert f"by matrices/cuda.yaml:{driver}" in re.sub(r"&#(\d+);", lambda one: chr(int(one[1])), run(root, "--markdown").stdout)
+
+
+def test_half_of_a_change_that_cannot_be_read_alone_is_no_row(root: Path) -> None:
+    """A target is renamed, and no framework may name one that is not there: the rows belong together."""
+    edit("matrices/targets.yaml", r"\n  cu126:[^\n]*", "")(root)
+    edit("templates/environment.yml.j2", r"\A", "# A new line.\n")(root)
+    assert any(line.startswith("templates/environment.yml.j2:1, changed (2 of 2)") for line in by(root))
+    assert any("targets: cu126" in line and line.endswith("(2 of 2): p-cpu, p-cu126") for line in by(root))
+
+
+def test_many_rows_are_not_told_apart(root: Path) -> None:
+    edit(PYTORCH, r"because: https://github.com/", "because: http://github.com/", count=0)(root)
+    without("2.7.1")(root)
+    rows = len(re.findall("http://github.com/", (root / PYTORCH).read_text()))
+    assert bool(by(root)) == (rows < 12)
 
 
 def test_a_solve_shows_the_packages(root: Path, committed: Path) -> None:
     without("2.7.1", "2.7.0")(root)
     before = {path: path.read_bytes() for path in (root / "environments").rglob("*") if path.is_file()}
     index = ("--solve", "--index", str(committed.parent / "index"))
-    lines = told(root, *index)
-    assert lines[0] == f"  2 move from pytorch 2.7.1 to 2.6.0 ({GONE}): p-cpu, p-cu126"
-    assert any(re.match(r"  pytorch 2\.7\.1 -> 2\.6\.0", line) for line in lines)
+    found = told(root, *index)
+    assert found[0] == f"  2 move from pytorch 2.7.1 to 2.6.0 ({GONE}): p-cpu, p-cu126"
+    assert any(re.match(r"  pytorch 2\.7\.1 -> 2\.6\.0", line) for line in found)
     data = json.loads(run(root, *index, "--json").stdout)
     (moved,) = data["targets"][0]["packages"]["linux-64"]["moved"]
     assert (moved["name"], moved["to"]) == ("pytorch", "2.6.0")

@@ -193,7 +193,7 @@ def test_a_fact_whose_only_record_was_withdrawn_is_not_confirmed_and_the_record_
             ("conda-forge", ["alpha 2.1.0 cuda126_py310_9"])
         ]
         assert "Withdrawn by the channel, and ignored here: 1 build of alpha (conda-forge)" in comparison_text(
-            found, 500, verbose=False
+            found, 500, everything=False
         )
 
 

@@ -181,6 +181,37 @@ def test_workflows_the_action_and_the_pipeline_of_gitlab_follow_their_schemas() 
     assert tool("pre-commit", "validate-manifest", REPO / ".pre-commit-hooks.yaml").returncode == 0
 
 
+def test_the_examples_of_the_page_follow_their_schemas(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (REPO / "docs" / "team.md").read_text(encoding="utf-8"), re.DOTALL)
+    workflows = [text for text in blocks if "\njobs:" in text]
+    assert len(workflows) == 3
+    for number, text in enumerate(workflows):
+        (tmp_path / f"{number}.yml").write_text(text, encoding="utf-8")
+    done = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *sorted(tmp_path.glob("*.yml")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (config,) = (text for text in blocks if text.startswith("repos:"))
+    (tmp_path / ".pre-commit-config.yaml").write_text(config, encoding="utf-8")
+    assert tool("pre-commit", "validate-config", tmp_path / ".pre-commit-config.yaml").returncode == 0
+    known = {row["id"] for row in yaml.safe_load((REPO / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    assert {row["id"] for row in yaml.safe_load(config)["repos"][0]["hooks"]} == known
+
+
+def test_the_dockerfile_has_a_stage_for_each_target_that_it_installs(tmp_path: Path) -> None:
+    """Its commands are ones of envgen, about an example and targets of it; its stages copy what they install."""
+    text = (REPO / "docs" / "ci" / "Dockerfile").read_text(encoding="utf-8")
+    stages = re.findall(r" AS (\S+)$", text, re.MULTILINE)
+    copied = re.findall(r"^COPY --from=(\S+) (\S+) (\S+)$", text, re.MULTILINE)
+    installed = re.findall(r"^RUN (envgen install (\S+) --target (\S+) --prefix (\S+))$", text, re.MULTILINE)
+    assert {f"install-{target}" for _, _, target, _ in installed} == {stage for stage, _, _ in copied} <= set(stages)
+    assert {target for _, _, target, _ in installed} <= set(stages)
+    examples = Workspace(REPO, clean_environment(tmp_path))
+    for command, project, target, prefix in installed:
+        assert all((source, place) == (prefix, prefix) for _, source, place in copied), "an environment runs where it was installed"
+        done = examples.envgen(*command.split()[1:], "--print-commands")
+        assert done.status == 0, done.err
+        assert f"environments/{project}/{target}/conda-lock.yml" in done.out
+
+
 def test_workflows_are_safe(site: Workspace) -> None:
     """Actions pinned by commit, no permission that is not needed, no expression in a script; also in what `init --ci` writes."""
     for host in ("github", "gitlab"):
@@ -336,6 +367,42 @@ def test_what_is_new_is_locked_in_one_pull_request(
         ["pr", "list"], ["pr", "create"], ["pr", "list"], ["pr", "edit"]
     ]  # fmt: skip
     assert job.run("Fail where something could not be locked").returncode == 0
+
+
+@pytest.mark.thorough
+def test_gitlab_opens_a_merge_request_with_what_is_new(
+    started: tuple[Workspace, Path], environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The script of the scheduled job, in a clone of a repository that takes push options."""
+    index = shutil.copytree(started[1], tmp_path / "index")
+    channel.build(index / "conda-forge", [channel.pure("einops", "0.9.0")])
+    origin = Repository(tmp_path / "origin")
+    Repository(tmp_path).git("clone", "--quiet", "--bare", started[0].root, origin.root)
+    origin.git("config", "receive.advertisePushOptions", "true")
+    hook = origin.root / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION_ | sort > '{tmp_path}/options'\n")
+    hook.chmod(0o755)
+    Repository(tmp_path).git("clone", "--quiet", f"file://{origin.root}", tmp_path / "checkout")
+    variables = {
+        **environment,
+        "ENVGEN_INDEX": str(index),
+        "CI_DEFAULT_BRANCH": "main",
+        "CI_SERVER_HOST": "git.example",
+        "CI_PROJECT_PATH": "team/site",
+        "ENVGEN_TOKEN": "secret",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{origin.root}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://envgen:secret@git.example/team/site.git",
+    }
+    (script,) = yaml.safe_load((REPO / "docs/ci/gitlab-ci.yml").read_text(encoding="utf-8"))["envgen relock"]["script"]
+    argv = ["bash", "-eo", "pipefail", "-c", script]
+    done = subprocess.run(argv, cwd=tmp_path / "checkout", env=variables, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "secret" not in done.stdout + done.stderr
+    assert "einops-0.9.0" in origin.git("show", f"envgen/relock:{LOCK}")
+    options = (tmp_path / "options").read_text()
+    assert "=merge_request.create\n" in options and "=merge_request.target=main\n" in options
 
 
 # --- pre-commit -----------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ def test_the_wheel_carries_matrices_and_templates_and_nothing_of_the_examples(bu
     names = set(zipfile.ZipFile(next(built.glob("*.whl"))).namelist())
     starter = {f"envgen/starter/matrices/{path.name}" for path in (REPO / "matrices").glob("*.yaml")}
     assert starter | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"} <= names
+    starter |= {f"envgen/starter/{path.relative_to(REPO).as_posix()}" for path in (REPO / "docs").rglob("*.md")}
     modules = {path.relative_to(REPO).as_posix() for path in (REPO / "envgen").rglob("*.py")}
     packaged = {name for name in names if not name.startswith("conda_envgen-")}
     page = {f"envgen/curate/show/page.{kind}" for kind in ("html", "css", "js")}
@@ -85,8 +86,18 @@ def test_init_overwrites_nothing_and_says_so(installed: Path, tmp_path: Path) ->
     again = run(installed, "init", "--project", "demo", "--framework", "pytorch", cwd=tmp_path, env=env)
     assert first.returncode == again.returncode == 0
     assert "kept Makefile" in first.stdout.splitlines()
-    assert not [line for line in again.stdout.splitlines() if line.startswith("wrote")]
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert "to use the commands of envgen.mk with make, add this line to Makefile: include envgen.mk" in first.stdout.splitlines()
+    project = tmp_path / "environments" / "demo" / "project.yaml"
+    assert [line for line in again.stdout.splitlines() if line.startswith("wrote")] == ["wrote environments/demo/project.yaml"]
+    assert "added pytorch to environments/demo/project.yaml" in again.stdout.splitlines()
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path for path in after if after[path] != before.get(path)} == {project}
+    assert "\n  jax: '*'\n  pytorch: \"*\"\n" in project.read_text(encoding="utf-8")
+
+
+def test_the_pages_that_messages_name_come_with_the_wheel(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, "help", "projects", cwd=tmp_path, env={**clean_environment(tmp_path), "PYTHONPATH": ""})
+    assert done.stdout == (REPO / "docs" / "projects.md").read_text(encoding="utf-8")
 
 
 def test_a_framework_that_the_matrices_do_not_know_writes_nothing(installed: Path, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ OWNERS = {
         "project.package_spec",
         "channels.solve",
     },
-    "rich": {"table", "install.inventory", "probe.report", "cli.console"},
+    "rich": {"table", "cli.console"},
     "yaml": {
         "channels.conda_settings",
         "yamlfile.document",
@@ -489,7 +489,10 @@ def test_the_page_about_the_architecture_lists_every_package_below_what_it_impor
 
 # A probe script is about one framework. `cuda` and `cudnn` are keys of the matrix files as well as packages; NVIDIA makes drivers.
 PROBES, WORDS = "probe.scripts.", {"cuda", "cudnn", "nvidia"}
-LIBRARIES = {"machine.cuda_paths": {"cudart"}}  # the file whose name tells the version of an installed toolkit
+LIBRARIES = {
+    "machine.cuda_paths": {"cudart"},  # the file whose name tells the version of an installed toolkit
+    "cli.overview": {"pytorch", "jax"},  # examples of the help
+}
 
 
 @cache

@@ -54,14 +54,14 @@ def refusal(text: str) -> str:
         ("name: a\nzzz: b\n", "f.yaml:2:1: zzz: unknown key\n\nhint: known here: flag, name, range, rows, version"),
         ("flag: true\n", "f.yaml:1:1: name is missing\n\nhint: add it"),
         ("", "f.yaml:1:1: name is missing\n\nhint: add it"),
-        ("name: a\nflag: perhaps\n", "f.yaml:2:1: flag: expected a valid boolean\n\nhint: see docs/matrices.md"),
-        ("name: a\nrows: {}\n", "f.yaml:2:1: rows: expected a valid list\n\nhint: see docs/matrices.md"),
+        ("name: a\nflag: perhaps\n", "f.yaml:2:1: flag: expected a valid boolean\n\nhint: see `envgen help matrices`"),
+        ("name: a\nrows: {}\n", "f.yaml:2:1: rows: expected a valid list\n\nhint: see `envgen help matrices`"),
         (
             "name: a\nrows:\n  - size: 1\n  - size: x\n",
-            "f.yaml:4:5: rows[1].size: expected a valid integer\n\nhint: see docs/matrices.md",
+            "f.yaml:4:5: rows[1].size: expected a valid integer\n\nhint: see `envgen help matrices`",
         ),
         ("name: a\nrows:\n  - siez: 1\n", "f.yaml:3:5: rows[0].siez: unknown key\n\nhint: did you mean `size`?"),
-        ("name: a\nrows: [1]\n", "f.yaml:2:8: rows[0]: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
+        ("name: a\nrows: [1]\n", "f.yaml:2:8: rows[0]: expected a mapping (`key: value`)\n\nhint: see `envgen help matrices`"),
         ("name: a\nname: b\n", "f.yaml:2:1: `name` is written twice\n\nhint: keep one of them"),
         ("name: &a x\nversion: *a\n", "f.yaml:2:10: aliases (`*name`) are not supported\n\nhint: write the value out"),
         (
@@ -89,8 +89,8 @@ def refusal(text: str) -> str:
             "name: a\n<<<<<<< HEAD\nflag: true\n=======\nflag: false\n>>>>>>> other\n",
             "f.yaml:2:1: this file has an unresolved merge conflict\n\nhint: keep one side and remove the `<<<<<<<`, `=======` and `>>>>>>>` lines",
         ),
-        ("- a\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
-        ("just words\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see docs/matrices.md"),
+        ("- a\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see `envgen help matrices`"),
+        ("just words\n", "f.yaml:1:1: the file: expected a mapping (`key: value`)\n\nhint: see `envgen help matrices`"),
     ],
 )
 def test_every_mistake_is_named_with_its_line_and_column(text: str, message: str) -> None:

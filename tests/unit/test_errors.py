@@ -48,6 +48,8 @@ def test_an_address_is_given_only_where_there_is_none() -> None:
 def test_a_near_miss_is_suggested_and_else_the_list_is_shown() -> None:
     assert closest("pytroch", ["pytorch", "jax"]) == "did you mean `pytorch`?"
     assert closest("zzz", ["pytorch", "jax"]) == "known here: jax, pytorch"
+    assert closest("cu999", ["cpu", "cu126", "cu129"]) == "known here: cpu, cu126, cu129"
+    assert closest("cu128", ["cu126x", "cu129"]) == "did you mean `cu129`?"
     assert closest("zzz", []) == "nothing is known here"
     assert closest("zzz", [f"n{i:02d}" for i in range(25)]).endswith("n19, ...")
 

@@ -318,8 +318,8 @@ def test_what_is_found_is_told_line_by_line_and_to_a_machine(tmp_path: Path) -> 
         "matrices/beta.yaml:23:13: never-applies: nothing in the matrices can have beta >=9\n"
         "    correct it, or remove the row"
     )
-    assert lint_summary(findings) == f"1 error and 1 warning; {len(RULES)} rules, see docs/matrices.md"
-    assert lint_summary(()) == f"nothing found; {len(RULES)} rules, see docs/matrices.md"
+    assert lint_summary(findings) == f"1 error and 1 warning; {len(RULES)} rules, see `envgen help matrices`"
+    assert lint_summary(()) == f"nothing found; {len(RULES)} rules, see `envgen help matrices`"
     assert '"file": "matrices/beta.yaml",\n    "line": 23,\n    "column": 13,' in lint_json(findings)
 
 

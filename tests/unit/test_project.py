@@ -201,8 +201,8 @@ def test_a_date_is_its_first_second_in_utc_and_a_moment_is_itself(text: str, mom
         (PROJECT + "gpus: [V1000]\n", '6:8: no GPU `V1000` in matrices/gpus.yaml\n\nhint: write a compute capability, such as "8.0", or a model in matrices/gpus.yaml'),
         (PROJECT + "gpus: [8.0]\n", '6:8: gpus[0]: expected a string, got the number 8.0\n\nhint: put it in quotes: "8.0"'),
         (PROJECT + 'exclude-newer: "yesterday"\n', "6:1: exclude-newer: not a date\n\nhint: for example 2026-06-01, or none"),
-        (PROJECT + "align: perhaps\n", "6:1: align: expected a valid boolean\n\nhint: see docs/matrices.md"),
-        (PROJECT + "pip: einops\n", "6:1: pip: expected a valid list\n\nhint: see docs/matrices.md"),
+        (PROJECT + "align: perhaps\n", "6:1: align: expected a valid boolean\n\nhint: see `envgen help projects`"),
+        (PROJECT + "pip: einops\n", "6:1: pip: expected a valid list\n\nhint: see `envgen help projects`"),
     ],
 )  # fmt: skip
 def test_every_mistake_is_named_with_its_line_and_column(text: str, message: str) -> None:

@@ -6,7 +6,7 @@ into REGISTRY; `docs/matrices.md` has a row for every rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -38,7 +38,15 @@ class ProviderRow:
     releases: tuple[Release, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What can be chosen for a target with one Python: the versions of each framework, and the providers of any."""
+
+    versions: Mapping[str, frozenset[Version]]
+    providers: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
 class TargetCell:
     """A target on one platform, its toolkit (None for CPU) with the GPUs that it has code for, and every row that can serve it."""
 
@@ -52,6 +60,24 @@ class TargetCell:
     def floor(self) -> Version | None:
         """The oldest driver that runs its CUDA; None where none is known."""
         return self.toolkit.floor.get(driver_os(self.platform)) if self.toolkit else None
+
+    @cached_property
+    def offered(self) -> Mapping[Version, Offered]:
+        """What can be chosen with each Python that a row is for."""
+        rows: dict[Version, list[ReleaseBuild]] = {}
+        for row in self.rows:
+            for python in row.build.pythons:
+                rows.setdefault(python, []).append(row)
+        return {python: _offered(found) for python, found in rows.items()}
+
+
+def _offered(rows: Iterable[ReleaseBuild]) -> Offered:
+    versions: dict[str, set[Version]] = {}
+    providers: set[str] = set()
+    for row in rows:
+        versions.setdefault(row.release.framework, set()).add(row.release.version)
+        providers.add(row.build.provider)
+    return Offered({name: frozenset(found) for name, found in versions.items()}, frozenset(providers))
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place

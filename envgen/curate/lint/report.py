@@ -23,7 +23,7 @@ def lint_summary(findings: Sequence[LintFinding]) -> str:
     """The number of findings, in one line."""
     counts = Counter(found.severity for found in findings)
     found = [f"{counts[kind]} {kind}{'s' if counts[kind] > 1 else ''}" for kind in ("error", "warning") if counts[kind]]
-    return f"{' and '.join(found) or 'nothing found'}; {len(RULES)} rules, see docs/matrices.md"
+    return f"{' and '.join(found) or 'nothing found'}; {len(RULES)} rules, see `envgen help matrices`"
 
 
 def lint_json(findings: Iterable[LintFinding]) -> str:

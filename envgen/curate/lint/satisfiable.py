@@ -5,7 +5,7 @@ What a project or a machine decides (driver, glibc, processor level) may be anyt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import and_
@@ -13,10 +13,12 @@ from operator import and_
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.curate.lint.registry import LintContext, ReleaseBuild, TargetCell
+from envgen.curate.lint.registry import LintContext, Offered, TargetCell
 from envgen.matrix.constraints import Value, driver_version
 from envgen.model.condition import Condition
 from envgen.model.facts import Matrix
+
+_NOTHING = Offered({}, frozenset())
 
 
 @cache
@@ -126,17 +128,14 @@ def _values(cell: TargetCell, axis: str) -> Iterator[Value]:
 
 def _chosen(cell: TargetCell, python: Version, wanted: dict[str, _Wanted]) -> bool:
     """Whether a choice of releases gives every axis a wanted value, with this Python."""
-    rows = [row for row in cell.rows if python in row.build.pythons]
-    return all(_choosable(axis, rows, python, found) for axis, found in sorted(wanted.items()))
+    offered = cell.offered.get(python, _NOTHING)
+    return all(_choosable(axis, offered, python, found) for axis, found in sorted(wanted.items()))
 
 
-def _choosable(axis: str, rows: Iterable[ReleaseBuild], python: Version, wanted: _Wanted) -> bool:
+def _choosable(axis: str, offered: Offered, python: Version, wanted: _Wanted) -> bool:
     if axis == "python":
         return wanted.admits(python)
     if axis == "provider":  # of any framework: another one may meet each condition
-        known = {row.build.provider for row in rows}
-        excluded = wanted.violated.names if wanted.violated else frozenset()
+        known, excluded = offered.providers, wanted.violated.names if wanted.violated else frozenset()
         return all(condition.names & known for condition in wanted.conditions) and (not wanted.violated or bool(known - excluded))
-    return any(
-        wanted.admits(version) for row in rows for name, version in [(row.release.framework, row.release.version)] if name == axis
-    )
+    return any(map(wanted.admits, offered.versions.get(axis, ())))

@@ -30,8 +30,8 @@ _PARTIAL = (
 )
 
 
-def comparison_text(found: MatrixComparison, width: int, *, verbose: bool) -> str:
-    """A table of counts, every refuted fact, every unknown build, and the undecidable facts by reason: all of them if `verbose`.
+def comparison_text(found: MatrixComparison, width: int, *, everything: bool) -> str:
+    """A table of counts, every refuted fact, every unknown build, and the undecidable facts by reason: all of them if `everything`.
 
     Notes are wrapped to `width` columns.
     """
@@ -39,7 +39,7 @@ def comparison_text(found: MatrixComparison, width: int, *, verbose: bool) -> st
         "\n".join(_table(found, width)),
         "\n".join(_refuted(found.facts)),
         "\n".join(_unknown(found.unclaimed)),
-        "\n".join(_undecidable(found.facts, verbose=verbose)),
+        "\n".join(_undecidable(found.facts, everything=everything)),
         "\n".join(fill(note, width, subsequent_indent="  ", break_on_hyphens=False) for note in _notes(found)),
     ]
     return "\n\n".join(block for block in blocks if block)
@@ -107,7 +107,7 @@ def _builds(builds: Iterable[PublishedBuild]) -> Iterator[str]:
         yield f"{what}, {for_python} ({first.build}{and_more(group)})"
 
 
-def _undecidable(checked: Iterable[CheckedFact], *, verbose: bool) -> Iterator[str]:
+def _undecidable(checked: Iterable[CheckedFact], *, everything: bool) -> Iterator[str]:
     by_reason: dict[str, list[CheckedFact]] = defaultdict(list)
     for item in checked:
         if item.decisive and item.verdict == "undecidable":
@@ -118,7 +118,7 @@ def _undecidable(checked: Iterable[CheckedFact], *, verbose: bool) -> Iterator[s
     width = len(str(max(map(len, by_reason.values()))))
     for reason, group in sorted(by_reason.items(), key=lambda pair: (-len(pair[1]), pair[0])):
         yield f"  {len(group):>{width}}  {reason}"
-        for head, texts in _grouped(group) if verbose else ():
+        for head, texts in _grouped(group) if everything else ():
             yield f"{' ' * (width + 6)}{head}"
             yield from (indent(text, " " * (width + 8)) for text in texts)
 

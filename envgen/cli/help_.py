@@ -1,0 +1,79 @@
+"""The command `help`: the pages of docs/, which come with envgen, a section of one, or the help of a command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+import click
+
+from envgen.cli.console import echo, tell
+
+_HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+@click.command("help", short_help="Print a page of the documentation, or explain a rule.")
+@click.argument("topic", nargs=-1)
+@click.pass_context
+def help_(context: click.Context, topic: tuple[str, ...]) -> None:
+    """Print the page of TOPIC; or the section of that name, such as a rule of `verify`; or the help of a command.
+
+    Without TOPIC, list the pages.
+    """
+    if not topic:
+        width = max(map(len, pages()))
+        echo("\n".join(f"{name:<{width}}  {title(text)}" for name, text in pages().items()), people=True)
+        tell("\nnext: envgen help TOPIC; a rule or another heading is a topic, too")
+        return
+    words = " ".join(topic)
+    text = pages().get(words.lower()) or section(words) or _of_command(context, topic)
+    if text is None:
+        from envgen.model.errors import BadInput, closest
+
+        known = {*pages(), *(heading for page in pages().values() for heading in headings(page))}
+        raise BadInput(f"no page, section or command `{words}`", hint=closest(words, known))
+    echo(text.rstrip("\n"), people=True)
+
+
+@cache
+def pages() -> Mapping[str, str]:
+    """Every page of docs/, by the name of its file without `.md`; the pages of docs/scenarios/ too."""
+    from envgen.model import layout
+
+    found = (path for pattern in ("*.md", "*/*.md") for path in sorted(layout.pages().glob(pattern)))
+    return {path.stem: path.read_text(encoding="utf-8") for path in found}
+
+
+def title(page: str) -> str:
+    """The first heading of a page."""
+    return page.partition("\n")[0].lstrip("# ")
+
+
+def headings(page: str) -> dict[str, int]:
+    """The headings of a page, without backticks, and where each begins; lines of examples are not headings."""
+    plain = _FENCE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), page)
+    return {found[2].replace("`", ""): found.start() for found in _HEADING.finditer(plain)}
+
+
+def section(name: str) -> str | None:
+    """The first section of this name in any page, up to the next heading of its level."""
+    for page in pages().values():
+        found = {heading.lower(): start for heading, start in headings(page).items()}
+        if (start := found.get(name.lower())) is not None:
+            level = len(page[start:]) - len(page[start:].lstrip("#"))
+            ends = (end for end in sorted(found.values()) if end > start and re.match(rf"#{{1,{level}}} ", page[end:]))
+            return page[start : next(ends, len(page))]
+    return None
+
+
+def _of_command(context: click.Context, words: tuple[str, ...]) -> str | None:
+    """The help of a command."""
+    found = context.find_root()
+    for word in words:
+        command = found.command.get_command(found, word) if isinstance(found.command, click.Group) else None
+        if command is None:
+            return None
+        found = click.Context(command, info_name=word, parent=found)
+    return found.get_help()

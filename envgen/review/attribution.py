@@ -1,0 +1,74 @@
+"""Which row of the facts changes which targets: each change is made alone in the old facts, and the targets are asked again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from envgen.model.errors import BadInput
+from envgen.model.impact import RowChange
+from envgen.model.layout import Layout
+from envgen.review.rows import RowEdit, at_file, row_edits, whole_file
+
+MOST = 12
+"""So many rows are told apart at most: each costs a reading of the facts, and the targets of the projects that change."""
+
+Changed = Callable[[Path], tuple[str, ...]]
+"""The environments that the facts of a folder change, beside the old ones."""
+
+
+def row_changes(
+    old: Layout, new: Layout, files: Sequence[str], everything: tuple[str, ...], changed: Changed
+) -> tuple[RowChange, ...]:
+    """The rows that change targets, each with the environments that it changes alone; () where there are too many rows.
+
+    `files` are those that differ, and `everything` what they change together. A change that no reader takes alone, such as half of
+    a renaming, changes nothing alone.
+    """
+    edits = [(file, edit) for file in files for edit in _edits(old, new, file)]
+    if len(edits) == 1:
+        ((file, edit),) = edits
+        return (replace(at_file(edit.change, file), environments=everything),) if everything else ()
+    if len(edits) > MOST or not everything:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="envgen-") as place:
+        found = (_alone(old, Path(place, str(number)), file, edit, changed) for number, (file, edit) in enumerate(edits))
+        return tuple(row for row in found if row.environments)
+
+
+def _edits(old: Layout, new: Layout, file: str) -> Iterator[RowEdit]:
+    before, after = (_text(layout, file) for layout in (old, new))
+    if before is None or after is None or not file.startswith(f"{new.matrices.name}/"):
+        yield whole_file(before, after)
+    else:
+        yield from row_edits(before, after)
+
+
+def _text(layout: Layout, file: str) -> str | None:
+    path = _place(layout, file)
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+
+
+def _place(layout: Layout, file: str) -> Path:
+    top, _, name = file.partition("/")
+    return (layout.matrices if top == layout.matrices.name else layout.templates) / name
+
+
+def _alone(old: Layout, folder: Path, file: str, edit: RowEdit, changed: Changed) -> RowChange:
+    """A change with the environments that it changes in the old facts."""
+    for source in (old.matrices, old.templates):
+        if source.is_dir():
+            shutil.copytree(source, folder / source.name)
+    path = folder / file
+    if edit.change.kind == "removed" and not edit.text:
+        path.unlink()
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(edit.text, encoding="utf-8")
+    try:
+        return replace(at_file(edit.change, file), environments=changed(folder))
+    except BadInput:
+        return at_file(edit.change, file)

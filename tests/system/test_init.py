@@ -1,0 +1,74 @@
+"""`envgen init` in a repository that exists: it adds what is missing to a project and to git's files, and changes nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Workspace
+
+
+def test_a_project_gets_targets_and_platforms_that_it_lacks(workspace: Workspace) -> None:
+    assert workspace.envgen("init", "--project", "demo", "--framework", "pytorch").status == 0
+    path = workspace.root / "environments" / "demo" / "project.yaml"
+    done = workspace.envgen("init", "--project", "demo", "--target", "12.9", "--platform", "win-64", "--json")
+    assert json.loads(done.out)["notes"] == [f"added {name} to environments/demo/project.yaml" for name in ("cu129", "win-64")]
+    assert "targets:\n- cpu\n- cu129\nplatforms:\n- linux-64\n- win-64\n" in path.read_text()
+    text = path.read_text()
+    again = workspace.envgen("init", "--project", "demo", "--target", "cu129", "--framework", "pytorch")
+    assert "kept environments/demo/project.yaml" in again.out.splitlines() and path.read_text() == text
+
+
+def test_comments_and_versions_of_a_project_stay(workspace: Workspace) -> None:
+    text = 'python: "3.12"\nframeworks: {pytorch: ">=2.5"}  # ours\ntargets:\n  cpu:\n  cu126: {platforms: [linux-64]}\n'
+    path = workspace.project("demo", f"{text}platforms: [linux-64]\nchannels: [conda-forge]\n")
+    done = workspace.envgen("init", "--project", "demo", "--framework", "pytorch", "--framework", "jax", "--target", "cu129")
+    assert done.status == 0, done.err
+    new = path.read_text()
+    assert '{pytorch: ">=2.5", jax: "*"}  # ours\n' in new and {"  cu126: {platforms: [linux-64]}", "  cu129: {}"} <= set(
+        new.splitlines()
+    )
+
+
+def test_a_file_that_cannot_be_edited_is_named_with_the_key(workspace: Workspace) -> None:
+    text = 'python: "3.12"\nframeworks: {pytorch: "*"}\ntargets: &all\n  - cpu\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+    path = workspace.project("demo", text)
+    done = workspace.envgen("init", "--project", "demo", "--target", "cu129")
+    assert (done.status, path.read_text()) == (2, text) if done.status else "cu129" in path.read_text()
+
+
+@pytest.mark.parametrize("old", ["mine/", "mine/\n", ""])
+def test_lines_of_git_are_appended_once(workspace: Workspace, old: str) -> None:
+    path = workspace.root / ".gitignore"
+    path.write_text(old)
+    first = workspace.envgen("init", "--project", "demo", "--framework", "pytorch")
+    text = path.read_text()
+    assert text.startswith(f"{old.rstrip()}\n" if old else "# ") and text.splitlines().count(".envs/") == 1
+    assert {"wrote .gitignore", "wrote .gitattributes"} <= set(first.out.splitlines())
+    again = workspace.envgen("init", "--project", "demo")
+    assert {"kept .gitignore", "kept .gitattributes"} <= set(again.out.splitlines()) and path.read_text() == text
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+def test_bash_completes_what_the_script_says(workspace: Workspace, tmp_path: Path) -> None:
+    """The script is sourced, and asked to complete a command line of which the last word is begun."""
+    workspace.project("vision", "")
+    command = tmp_path / "bin" / "envgen"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "from envgen.cli.main import run; run()"\n')
+    command.chmod(0o755)
+    script = workspace.envgen("completion", "bash").out
+    asked = 'COMP_WORDS=(envgen lock vi); COMP_CWORD=2; _envgen_completion envgen vi lock; echo "${COMPREPLY[@]}"'
+    environment = {**workspace.environment, "PATH": f"{command.parent}:{workspace.environment['PATH']}"}
+    argv = ["bash", "--norc", "-c", f"{script}\n{asked}"]
+    done = subprocess.run(argv, cwd=workspace.root, env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("vision\n", "")
+
+
+def test_a_makefile_that_includes_envgen_mk_needs_no_line(workspace: Workspace) -> None:
+    (workspace.root / "Makefile").write_text("all:\n\ttrue\n\ninclude envgen.mk\n")
+    assert "add this line" not in workspace.envgen("init", "--project", "demo", "--framework", "pytorch").out
