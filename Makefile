@@ -74,7 +74,6 @@ test-newest:  ## Run all tests with the newest dependencies in .venv-newest: wha
 	$(MAKE) VENV=.venv-newest CONSTRAINTS= test
 
 constraints: $(VENV)/.ready-dev  ## Write constraints.txt: the newest dependencies that pyproject.toml allows, for every Python and system
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5,<1'
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --extra dev --no-header --no-annotate --output-file constraints.txt pyproject.toml >/dev/null
 
 attack: $(VENV)/.ready-dev  ## Run the long attacks, ENVGEN_ROUNDS (50) rounds of each, and print their figures

@@ -32,7 +32,7 @@ def ci_matrix(
 ) -> None:
     """List the locked cells of every project, or of PROJECTS: project, target, platform, runner, and whether it is for CUDA.
 
-    With --json, print the value of strategy.matrix of a GitHub workflow, on one line (see docs/team.md). Nothing is solved.
+    With --json, print the value of strategy.matrix of a GitHub workflow, on one line (see `envgen help team`). Nothing is solved.
     """
     layout = layout_of(context, root)
     from envgen.review import ci_matrix as ci

@@ -27,7 +27,8 @@ from envgen.model.facts import (
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Choice
 from envgen.resolver.cells import applied_bounds
-from envgen.resolver.specs import constraint_specs, spelled
+from envgen.resolver.specs import constraint_specs
+from envgen.resolver.spelling import spelled
 
 
 def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Platform]) -> tuple[Fact, ...]:
@@ -39,7 +40,7 @@ def facts(matrix: Matrix, frameworks: Collection[str], platforms: Collection[Pla
 def _facts_of(matrix: Matrix, framework: Framework) -> Iterator[Fact]:
     for release in framework.releases:
         for build in release.builds:
-            for stated in build.stated:
+            for stated in build.stated if not framework.is_of_wheels(build.provider) else ():
                 for platform in sorted(build.platforms):
                     variant = _newest(matrix, build, stated, platform)
                     spelling = spelling_for(framework, build.provider, release.version, variant)
@@ -100,9 +101,10 @@ def spelling_for(framework: Framework, provider: str, version: Version, variant:
 
 
 def providers(matrix: Matrix, frameworks: Collection[str]) -> tuple[FrameworkProvider, ...]:
-    """Every provider of these frameworks of which the matrix claims a build, in the order of the files."""
+    """Every provider of conda packages of these frameworks of which the matrix claims a build, in the order of the files."""
     pairs = ((matrix.frameworks[name], provider) for name in frameworks for provider in matrix.frameworks[name].providers)
-    claimed = ((framework, provider, _releases_of(framework, provider)) for framework, provider in pairs)
+    of_conda = ((framework, provider) for framework, provider in pairs if not framework.is_of_wheels(provider))
+    claimed = ((framework, provider, _releases_of(framework, provider)) for framework, provider in of_conda)
     return tuple(
         FrameworkProvider(framework.name, provider, min(releases)) for framework, provider, releases in claimed if releases
     )

@@ -67,5 +67,5 @@ def with_present_needs(packages: Iterable[LockedPackage]) -> tuple[LockedPackage
 
 
 def file_name(url: str) -> str:
-    """The name of the file that a URL or a path is for; a text that cannot be one is refused later, with its line."""
+    """The name of the file that a URL or a path is for; also of one that cannot be taken apart, which a check refuses later."""
     return unquote(re.split(r"[?#]", url, maxsplit=1)[0]).rsplit("/", 1)[-1]

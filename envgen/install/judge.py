@@ -52,7 +52,8 @@ def _check_url(package: LockedPackage) -> None:
 
 def _check_variables(lock: Lock, project: Project) -> None:
     """A variable holds a password or a token: it is only sent where the project sends it."""
-    known = tuple(map(with_braces, (*project.channels, *project.pip_repositories)))
+    indexes = (*project.pip_repositories, *(index.url for index in project.pip_indexes), *project.find_links)
+    known = tuple(map(with_braces, (*project.channels, *indexes)))
     texts = [(package.url, package.at or lock.shown) for package in lock.packages] + [(text, lock.shown) for text in lock.channels]
     for text, where in texts:
         if "$" in text and not _is_of(with_braces(text), known):

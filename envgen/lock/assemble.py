@@ -19,6 +19,7 @@ from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import LockedProject, Outcome, PinWith, Solved
 from envgen.resolver import specs
+from envgen.resolver.pip_specs import pip_requests
 
 if TYPE_CHECKING:
     from envgen.lock.choose import Solver
@@ -68,6 +69,7 @@ def assembled(
             notes=(*resolution.moved.values(), *decision.changed[name]),
             changes=found.changes(resolution),
             locked=_locked(layout, decision.plan, name),
+            freed=decision.plan.freed,
             dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
             differing=tuple(row for row in found.differing if any(cell.startswith(f"{name}/") for cell in row.versions)),
         )
@@ -77,7 +79,7 @@ def assembled(
 def _locked(layout: Layout, found: Plan, target: str) -> str:
     """The text of the lock of a target with pip packages, if what it holds is to stay; else ""."""
     path = layout.target(found.project.name, target) / LOCK
-    return layout.read(path) if found.project.pip and target in found.counting else ""
+    return layout.read(path) if target in found.counting and pip_requests(found.resolutions[target]) else ""
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------
@@ -89,7 +91,7 @@ def _pin(layout: Layout, matrix: Matrix, item: Solved, pin_with: PinWith) -> Sol
 
     begun, resolution = time.perf_counter(), item.resolution
     files = rendered(layout, resolution)
-    file = pin(specs.environment_name(resolution), item, files, digest(resolution, files, layout.templates), pin_with)
+    file = pin(item, files, digest(resolution, files, layout.templates), matrix.catalogue, pin_with)
     warnings = _verify(layout, matrix, item, file)
     return replace(item, files=(*files, file), seconds=item.seconds + time.perf_counter() - begun, notes=(*item.notes, *warnings))
 

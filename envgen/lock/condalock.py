@@ -11,26 +11,22 @@ import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from envgen.channels.channel import redacted, values_of
-from envgen.channels.limits import limits
 from envgen.channels.query import plain_spec
 from envgen.channels.versions import NEWER
-from envgen.channels.watch import TooLarge, Unreachable, waited
+from envgen.formats.builds import requirement_name
 from envgen.lock.lock_text import LockTexts, dump
-from envgen.lock.pip_pins import kept_pins
-from envgen.model.errors import BadInput, NoSolution
+from envgen.lock.pip_pins import pip_packages
+from envgen.model.catalogue import Catalogue
+from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
-from envgen.model.layout import LOCK, SPEC
+from envgen.model.layout import SPEC
 from envgen.model.packages import Record, Solution
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Solved
-from envgen.yamlfile.nodes import LOADER
 
 if TYPE_CHECKING:
     from conda_lock.lockfile.v2prelim.models import LockedDependency
@@ -60,21 +56,19 @@ def warm() -> None:
         import conda_lock.virtual_package  # noqa: F401
 
 
-def lock_texts(name: str, item: Solved, files: Sequence[RenderedFile]) -> LockTexts:
+def lock_texts(item: Solved, files: Sequence[RenderedFile], catalogue: Catalogue) -> LockTexts:
     """The lock of a target, without its custom metadata. Raises NoSolution if the pip section has no solution.
 
     Raises BadInput if an environment variable in the URL of an index is not set.
     """
-    for index in item.resolution.project.pip_repositories:
-        values_of(index, f"index `{index}`")  # so that no message shows them
     warm()
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
         (folder / SPEC).write_text(next(file.text for file in files if file.name == SPEC), encoding="utf-8")
         spec = _lock_spec(folder)
         repodata = _virtual_packages(folder, item.resolution.target.virtual)
-        kept = _kept_pip_packages(item)
-        packages = [package for row in item.solutions for package in _packages(name, spec, row, repodata, kept.get(row.platform))]
+        packages = [package for row in item.solutions for package in _packages(spec, row)]
+        packages += [package for row in item.solutions for package in _pip_packages(item, row, catalogue)]
         return _texts(spec, repodata, packages)
 
 
@@ -103,21 +97,15 @@ def _virtual_packages(folder: Path, virtual: Mapping[Platform, Mapping[str, str]
     return repodata
 
 
-def _packages(
-    name: str, spec: LockSpecification, solution: Solution, repodata: FakeRepoData, kept: Sequence[LockedDependency] | None
-) -> Iterable[LockedDependency]:
-    """The packages of one platform, with the pip packages that are `kept`, or solved where there are none."""
+def _packages(spec: LockSpecification, solution: Solution) -> Iterable[LockedDependency]:
+    """The conda packages of one platform."""
     from conda_lock.lockfile import apply_categories
 
-    asked = spec.dependencies[solution.platform]
     names = {record.name for record in solution.records}
     planned = {record.name: _locked(record, solution.platform, names) for record in solution.records}
-    requested = {dependency.name: dependency for dependency in asked if dependency.manager == "conda"}
+    requested = {row.name: row for row in spec.dependencies[solution.platform] if row.manager == "conda"}
     apply_categories(requested=requested, planned=planned, mapping_url="")
-    pip = {dependency.name: dependency for dependency in asked if dependency.manager == "pip"}
-    if pip and kept is None:
-        kept = _pip_packages(name, spec, solution.platform, planned, pip, repodata)
-    return [*planned.values(), *(kept or ())]
+    return planned.values()
 
 
 def _locked(record: Record, platform: Platform, names: Collection[str]) -> LockedDependency:
@@ -169,52 +157,24 @@ def _version_range(specs: tuple[str, ...]) -> str:
     return "" if merged.version is None else str(merged.version.spec_str)
 
 
-def _kept_pip_packages(item: Solved) -> dict[Platform, list[LockedDependency]]:
-    """The pip packages that stay as they are locked, by platform."""
+def _pip_packages(item: Solved, solution: Solution, catalogue: Catalogue) -> list[LockedDependency]:
+    """The pip packages of one platform: those of the lock where they stay, else those that uv finds."""
+    from conda_lock.lockfile.v1.models import HashModel
     from conda_lock.lockfile.v2prelim.models import LockedDependency
 
-    kept: dict[Platform, list[LockedDependency]] = {platform: [] for platform in kept_pins(item, LOCK)}
-    rows = yaml.load(item.locked, LOADER)["package"] if kept else ()  # noqa: S506 - a safe one
-    for row in rows:
-        if row["manager"] == "pip" and row["platform"] in kept:
-            fields = {key: value for key, value in row.items() if key not in ("category", "optional")}
-            kept[row["platform"]].append(LockedDependency.model_validate({**fields, "categories": {row["category"]}}))
-    return kept
-
-
-def _pip_packages(
-    name: str,
-    spec: LockSpecification,
-    platform: Platform,
-    conda: Mapping[str, LockedDependency],
-    pip: Mapping[str, Any],
-    repodata: FakeRepoData,
-) -> list[LockedDependency]:
-    """The pip section, solved by conda-lock's vendored Poetry, which gets metadata from the package index."""
-    from conda_lock.pypi_solver import solve_pypi
-
-    mapping = repodata.base_path / "mapping.json"
-    solve = partial(
-        solve_pypi,
-        pip_specs=dict(pip),
-        use_latest=[],
-        pip_locked={},
-        conda_locked=dict(conda),
-        python_version=conda["python"].version,
-        platform=platform,
-        platform_virtual_packages=dict(repodata.all_repodata[platform].get("packages", {})),
-        pip_repositories=spec.pip_repositories,
-        allow_pypi_requests=spec.allow_pypi_requests,
-        mapping_url=mapping.as_uri(),
-    )
-    try:
-        found = waited(solve, "the package index of `pip:`", limits())
-    except (Unreachable, TooLarge) as error:
-        raise NoSolution(f"pip section of {name}, {platform}: {error.what}", hint=error.hint) from None
-    except Exception as error:  # Poetry's errors have no common base class
-        what = f"pip section of {name}, {platform}: {type(error).__name__}: {redacted(str(error))}"
-        raise NoSolution(what, hint="loosen the requirement, or take the package from a conda channel") from error
-    return list(found.values())
+    return [
+        LockedDependency(
+            name=package.name,
+            version=package.version,
+            manager="pip",
+            platform=solution.platform,
+            dependencies={requirement_name(need): need.partition(" ")[2] or "*" for need in package.depends},
+            url=package.url,
+            hash=HashModel(sha256=package.sha256),
+            categories={"main"},
+        )
+        for package in pip_packages(item, solution, catalogue)
+    ]
 
 
 def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> LockTexts:

@@ -22,9 +22,9 @@ from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import TARGET
-from envgen.resolver import specs
 from envgen.resolver.candidates import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
+from envgen.resolver.spelling import spelled
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
@@ -162,14 +162,15 @@ class Holdings:
                 self._index.fetch(names, locate(channel), platform)
 
         def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version]:
-            wanted = ("python", *specs.spelled(choice, target, platform))
+            wanted = ("python", *spelled(choice, target, platform))
             return frozenset.intersection(*(self._pythons(s, project.channels, platform, project.exclude_newer) for s in wanted))
 
         return availability
 
     def _packages(self, framework: str) -> set[str]:
         """The packages that the spellings of a framework request."""
-        spellings = [row for rows in self._matrix.frameworks[framework].providers.values() for row in rows]
+        every = (row for rows in self._matrix.frameworks[framework].providers.values() for row in rows)
+        spellings = [row for row in every if row.manager == "conda"]
         return {spec.rpartition("::")[2].split()[0] for row in spellings for spec in (*row.cpu, *row.cuda)}
 
     def _of(self, spec: str, channels: tuple[str, ...], platform: Platform, exclude_newer: ExcludeNewer) -> frozenset[Version]:

@@ -22,6 +22,7 @@ from envgen.model.packages import Record, Solution
 from envgen.model.resolution import Resolution
 from envgen.model.run import Solved
 from envgen.resolver import specs
+from envgen.resolver.pip_specs import pip_requests
 
 LockTexts = tuple[dict[str, Any], str]
 """A lock in two parts: everything before the packages as data, and the packages as text."""
@@ -59,7 +60,7 @@ def lock_texts(item: Solved) -> LockTexts:
 
 def head(resolution: Resolution) -> dict[str, Any]:
     """Everything before the packages. Raises NotCovered for a target that only conda-lock can lock, whatever its packages are."""
-    if resolution.project.pip or resolution.project.pip_repositories:
+    if pip_requests(resolution) or resolution.project.pip_repositories:
         raise NotCovered("a pip section")
     channels = [channel_entry(text) for text in resolution.project.channels]
     hashes = {

@@ -24,6 +24,7 @@ from envgen.model.resolution import Choice, Obstacle, Resolution
 from envgen.resolver import specs
 from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.resolve import Problem, answer, target_choices
+from envgen.resolver.spelling import spelled
 from envgen.resolver.target_choices import TargetChoice
 
 
@@ -163,7 +164,7 @@ class _Why:
         for row in self.problem.project.frameworks:
             chosen = next((choice for choice in resolution.choices if choice.release.framework == row.framework), None)
             if chosen and row.framework != self.name:
-                names = tuple(_names(specs.spelled(chosen, resolution.target, platform)))
+                names = tuple(_names(spelled(chosen, resolution.target, platform)))
                 without = partial(edits.without_framework, name=row.framework)
                 found.append(_Part(Needing(row.framework, names, row.at), without, row.host))
         for dependency in resolution.dependencies:
@@ -176,7 +177,7 @@ class _Why:
         held = self.held[resolution.target.name]
         now, then = (specs.chosen(row, platform) for row in (resolution, held))
         meant = [row for row in held.choices if row.release.framework == self.name]
-        own = _names(spec for row in meant for spec in specs.spelled(row, held.target, platform)) or {"python": None}
+        own = _names(spec for row in meant for spec in spelled(row, held.target, platform)) or {"python": None}
         return tuple(spec for spec in then if spec not in now and not own.keys().isdisjoint(_names((spec,))))
 
 

@@ -10,12 +10,14 @@ from envgen.lock.hold import stamped
 from envgen.lock.inputs import cell_digest
 from envgen.lock.lock_text import LockTexts, dump, head, lock_texts
 from envgen.lock.pip_pins import pip_digests
+from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK
 from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import PinWith, Solved, Stamp
 from envgen.resolver import specs
+from envgen.resolver.pip_specs import pip_requests
 
 _COMMENT = """\
 # Made by envgen with conda-lock; do not edit: change the project and run `envgen lock`.
@@ -33,15 +35,17 @@ def prepare(resolutions: Iterable[Resolution], pin_with: PinWith) -> None:
         condalock.warm()
 
 
-def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, pin_with: PinWith = "envgen") -> RenderedFile:
+def pin(
+    item: Solved, files: Sequence[RenderedFile], wanted: str, catalogue: Catalogue, pin_with: PinWith = "envgen"
+) -> RenderedFile:
     """The lock of one target, from its rendered files and the packages of each platform.
 
     `wanted` goes into the stamp. Raises BadInput for a package without an md5, and NoSolution if the pip section has
     no solution.
     """
     _check_hashes(item.solutions)
-    top, body = _texts(name, item, files, pin_with)
-    packages = lockfile.read_lock(dump(top) + body, LOCK).packages if item.resolution.project.pip else ()
+    top, body = _texts(item, files, catalogue, pin_with)
+    packages = lockfile.read_lock(dump(top) + body, LOCK).packages if pip_requests(item.resolution) else ()
     stamp = Stamp(
         wanted=wanted,
         cells={request.platform: cell_digest(request) for request in specs.requests(item.resolution)},
@@ -51,10 +55,12 @@ def pin(name: str, item: Solved, files: Sequence[RenderedFile], wanted: str, pin
         moved=item.resolution.moved,
         dropped=item.dropped,
         exclude_newer=str(item.resolution.project.exclude_newer),
-        pip=pip_digests(item, packages),
+        pip=pip_digests(item, packages, catalogue),
     )
     metadata = {**top["metadata"], "custom_metadata": lockfile.metadata(stamp)}
-    return RenderedFile(LOCK, _COMMENT.format(name=name, lock=LOCK) + dump({**top, "metadata": metadata}) + body)
+    return RenderedFile(
+        LOCK, _COMMENT.format(name=item.resolution.environment, lock=LOCK) + dump({**top, "metadata": metadata}) + body
+    )
 
 
 def _check_hashes(solutions: Iterable[Solution]) -> None:
@@ -63,7 +69,7 @@ def _check_hashes(solutions: Iterable[Solution]) -> None:
         raise BadInput(f"{record.file} has no md5 in {record.channel}", hint="conda-lock's format needs one; choose another build")
 
 
-def _texts(name: str, item: Solved, files: Sequence[RenderedFile], pin_with: PinWith) -> LockTexts:
+def _texts(item: Solved, files: Sequence[RenderedFile], catalogue: Catalogue, pin_with: PinWith) -> LockTexts:
     if pin_with == "envgen":
         try:
             return lock_texts(item)
@@ -71,7 +77,7 @@ def _texts(name: str, item: Solved, files: Sequence[RenderedFile], pin_with: Pin
             pass
     from envgen.lock import condalock
 
-    return condalock.lock_texts(name, item, files)
+    return condalock.lock_texts(item, files, catalogue)
 
 
 def _covered(resolution: Resolution) -> bool:

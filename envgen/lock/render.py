@@ -21,7 +21,8 @@ from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line
-from envgen.resolver.specs import Group, environment_name, groups
+from envgen.resolver.pip_specs import pip_requests
+from envgen.resolver.specs import Group, environment_name, groups, pip_group
 from envgen.yamlfile.document import parse
 
 
@@ -34,9 +35,21 @@ def digest(resolution: Resolution, files: tuple[RenderedFile, ...], templates: P
     """The sha256 of what a target's files are made of: their data, and the text of the template."""
     data: dict[str, Any] = {file.name: parse(file.text, file.name).data for file in files}
     data["template"] = text_of_template(templates, resolution.project.template)
+    data.update(_beside(resolution))
     by_platform = selected(files[0].text)
     data.update({"selectors": by_platform} if by_platform else {})
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _beside(resolution: Resolution) -> dict[str, Any]:
+    """What decides about pip packages and is not in a file; nothing where there is nothing."""
+    asked = pip_requests(resolution)
+    rows = {
+        platform: [row.constraints, [[index.url, index.packages] for index in row.indexes], row.find_links, row.build]
+        for platform, row in asked.items()
+        if row.constraints or row.indexes or row.find_links or row.build
+    }
+    return {"pip": rows} if rows else {}
 
 
 def same_data(one: str, other: str) -> bool:
@@ -68,7 +81,7 @@ def _environment_file(resolution: Resolution, templates: Path, shown: str, sourc
         "channels": project.channels,
         "platforms": resolution.platforms,
         "groups": [{"specs": _marked(group), "because": one_line(group.because)} for group in decided],
-        "pip": project.pip,
+        "pip": _marked(pip_group(resolution)),
         "pip_repositories": project.pip_repositories,
     }
     with addressed(project.at("template")):
@@ -88,7 +101,8 @@ def _marked(group: Group) -> tuple[str, ...]:
 def _same_decisions(text: str, values: Mapping[str, Any], template: str) -> None:
     """Parse the rendered text: it must be a conda environment that states what was decided and nothing else."""
     data, where = parse(text, f"{template} (rendered)").data, Address(template, 1, 1)
-    own = [f"- {scalar(spec)}" for group in values["groups"] for spec in group["specs"] if isinstance(spec, OnPlatform)]
+    specs = [*(spec for group in values["groups"] for spec in group["specs"]), *values["pip"]]
+    own = [f"- {scalar(spec)}" for spec in specs if isinstance(spec, OnPlatform)]
     found = selected(text)
     selector = next((line for line in found if line not in own), None)
     if selector:

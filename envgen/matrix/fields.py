@@ -151,6 +151,14 @@ CodeText = Annotated[
     str,
     Written(r"(?:sm|compute)_[0-9]{2,4}[af]?", "not the name of code for a GPU", "write it as nvcc does: sm_80 or compute_90"),
 ]
+WheelIndexText = Annotated[
+    str,
+    Written(
+        r"public|https?://[^\s@?#]+",
+        "not the index of wheels",
+        "write `public`, or a URL such as https://wheels.example/whl/{variant}; credentials belong into a project",
+    ),
+]
 SonameText = Annotated[str, Written(r"version|[0-9]{1,4}", "not the major of a soname", 'write version, or a number: "12"')]
 
 

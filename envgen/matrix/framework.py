@@ -38,7 +38,7 @@ def framework_of(document: Document, file: FrameworkFile, toolkits: Collection[V
     releases = [_release(document, file.framework, index, row, toolkits) for index, row in enumerate(file.releases)]
     no_repeats(((release.version, release.at) for release in releases), "version")
     providers = {
-        name: tuple(_spelling(row, document.at("providers", name, index)) for index, row in enumerate(rows))
+        name: tuple(_spelling(name, row, document.at("providers", name, index)) for index, row in enumerate(rows))
         for name, rows in file.providers.items()
     }
     named: list[tuple[str, tuple[str | int, ...]]] = [
@@ -102,6 +102,7 @@ def _build(document: Document, path: KeyPath, release: ReleaseRow, row: BuildRow
         pythons=row.python,
         at=document.at(*path),
         cudnn=row.cudnn,
+        glibc=row.glibc,
         because=row.because or "",
         needs=tuple(sorted({**release.needs, **row.needs}.items(), key=itemgetter(0))),
         spans=spans if any(len(span) > 1 for span in spans) else (),
@@ -117,13 +118,21 @@ def _span(stated: StatedVariant, toolkits: Collection[Version]) -> frozenset[Var
     return frozenset({stated})
 
 
-def _spelling(row: SpellingRow, at: Address) -> Spelling:
-    channels = tuple(row.channels)
+def _spelling(provider: str, row: SpellingRow, at: Address) -> Spelling:
+    """One row of `providers`. Raises BadInput for one of neither conda packages nor wheels, or of both."""
+    if bool(row.channels) == bool(row.index):
+        what = f"{provider}: `channels:` and `index:` in one row" if row.index else f"{provider}: neither `channels:` nor `index:`"
+        raise BadInput(what, where=at, hint="write `channels:` for conda packages, or `index:` for wheels")
+    if row.index and row.newer_minor:
+        hint = "wheels bring the CUDA that they were built for: name each CUDA in `variants:`"
+        raise BadInput(f"{provider}: `newer-minor:` is for conda packages", where=at, hint=hint)
     return Spelling(
         releases=row.releases,
         cpu=tuple(row.cpu),
         cuda=tuple(row.cuda),
-        channels=channels,
+        channels=tuple(row.channels),
+        index=row.index or "",
+        if_installed=tuple(row.if_installed),
         newer_minor=row.newer_minor,
         same_cuda=row.same_cuda,
         because=row.because,

@@ -52,6 +52,7 @@ from envgen.yamlfile.document import Document, parse
 from envgen.yamlfile.schema import checked
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
+_HOLES = ("version", "cuda", "major", "cu")  # of what a spelling requests
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
 
 
@@ -227,10 +228,10 @@ def _check_bound(matrix: Matrix, bound: Bound, names: set[str]) -> None:
 
 def _check_spellings(framework: Framework, spellings: tuple[Spelling, ...]) -> None:
     for spelling in spellings:
-        holes = [hole for spec in (*spelling.cpu, *spelling.cuda) for hole in HOLE.findall(spec)]
-        for hole in holes:
-            if hole not in ("version", "cuda", "cu"):
-                raise BadInput(f"there is no hole {{{hole}}}", where=spelling.at, hint="the holes are {version}, {cuda} and {cu}")
+        for texts, known in (((*spelling.cpu, *spelling.cuda, *spelling.if_installed), _HOLES), ((spelling.index,), ("variant",))):
+            for hole in (hole for text in texts for hole in HOLE.findall(text) if hole not in known):
+                listed = ", ".join(f"{{{name}}}" for name in known)
+                raise BadInput(f"there is no hole {{{hole}}}", where=spelling.at, hint=f"here are {listed}")
     for release in framework.releases:
         fitting = [spelling for spelling in spellings if release.version in spelling.releases]
         if len(fitting) > 1:

@@ -44,7 +44,7 @@ def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPa
         yield _with_builds(row, *own)
     for name, (cpu, cuda) in spelled.items():
         if not any(_names(row, name) for row in written):
-            cpu_too = any(row.cpu for rows in framework.providers.values() for row in rows)
+            cpu_too = any(row.cpu for rows in framework.providers.values() for row in rows if row.manager == "conda")
             yield KnownPackage(
                 role=default,
                 conda=(name,),
@@ -58,7 +58,8 @@ def _of_framework(file: FrameworkFile, framework: Framework) -> Iterator[KnownPa
 
 def _any_minor(framework: Framework) -> bool:
     """Whether each CUDA build of a framework stands for several minors, so that the one in its build string says nothing."""
-    stated = [span for release in framework.releases for build in release.builds for span in build.stated if span != {None}]
+    builds = [row for release in framework.releases for row in release.builds if not framework.is_of_wheels(row.provider)]
+    stated = [span for build in builds for span in build.stated if span != {None}]
     return bool(stated) and all(len(span) > 1 for span in stated)
 
 
@@ -77,7 +78,7 @@ def _spelled(framework: Framework) -> Iterator[tuple[str, tuple[tuple[str, ...],
 
     Where they tell none apart, it is the package of the framework's name, or the first that they ask for.
     """
-    spellings = [spelling for rows in framework.providers.values() for spelling in rows]
+    spellings = [spelling for rows in framework.providers.values() for spelling in rows if spelling.manager == "conda"]
     pairs = [(spelling.cpu, spelling.cuda) for spelling in spellings]
     cpu, cuda = _builds(spec for specs, _ in pairs for spec in specs), _builds(spec for _, specs in pairs for spec in specs)
     own = {_parts(spec)[0]: None for spelling in spellings for spec in (*spelling.cuda, *spelling.cpu)}

@@ -25,10 +25,12 @@ from envgen.matrix.fields import (
     PlatformText,
     StatedText,
     VariantText,
+    WheelIndexText,
     WordText,
 )
 from envgen.matrix.hardware_schema import CodeRow, GpuFile
 from envgen.matrix.package_schema import PackageRow, PackagesFile
+from envgen.matrix.withdrawn_schema import WithdrawnFile
 from envgen.yamlfile.schema import FileModel, RangeText, TargetName, Text, VersionText, VirtualName, VirtualText
 
 
@@ -87,6 +89,9 @@ class BuildRow(FileModel):
     platforms: list[PlatformText] = Field(min_length=1, description="Platforms that have these builds.")
     python: Minors = Field(description="Python minors: '3.9-3.13', or '3.10, 3.12', or both mixed.")
     cudnn: Major | None = Field(default=None, description="The cuDNN major that these builds link.")
+    glibc: MinorText | None = Field(
+        default=None, description="Of wheels: the oldest glibc that they run with, by their tags: 2.28 for manylinux_2_28."
+    )
     because: Because | None = Field(default=None, description="The source of this row, where it is not that of the file.")
     needs: dict[Text, RangeText] = Field(default={}, description="As `needs` of the release, where these builds differ.")
 
@@ -106,7 +111,14 @@ class SpellingRow(FileModel):
     """How a provider names the builds of a range of releases."""
 
     releases: RangeText = Field(description="The releases that are requested in this way. No release may be in two rows.")
-    channels: list[ChannelText] = Field(min_length=1, description="All of these must be in the project's `channels:`.")
+    channels: list[ChannelText] = Field(
+        default=[], min_length=1, description="Of conda packages: all of these must be in the project's `channels:`."
+    )
+    index: WheelIndexText | None = Field(
+        default=None,
+        description="Of wheels: `public` for the index that pip asks by default, or the URL of the only index that the packages of "
+        "this row are taken from; hole: {variant} (cpu, or cu126).",
+    )
     newer_minor: bool = Field(
         default=False,
         alias="newer-minor",
@@ -117,9 +129,16 @@ class SpellingRow(FileModel):
         alias="same-cuda",
         description="true where the CUDA builds of a companion go with builds of its framework for the same CUDA alone.",
     )
-    cpu: list[Text] = Field(description="Conda specs for a CPU target; hole: {version}.")
+    cpu: list[Text] = Field(
+        description="Conda specs, or with `index:` requirements of pip, for a CPU target; hole: {version}.",
+    )
     cuda: list[Text] = Field(
-        description="Conda specs for a CUDA target; holes: {version}, {cuda} (the target's, 12.6), {cu} (the build's, 126)."
+        description="The same for a CUDA target; holes: {version}, {cuda} (the target's, 12.6), {major} (12), {cu} (the build's)."
+    )
+    if_installed: list[Text] = Field(
+        default=[],
+        alias="if-installed",
+        description="Of wheels for CUDA: requirements of pip that hold where something brings the package; holes as in `cuda`.",
     )
     because: Because
 
@@ -297,33 +316,6 @@ class AliasFile(FileModel):
 
     because: Because
     words: list[AliasRow] = Field(description="Aliases.")
-
-
-class WithdrawnRow(FileModel):
-    """Every package in every version: the builds that one of the globs fits."""
-
-    packages: Names = Field(description="Conda packages.")
-    versions: Names = Field(description="Their versions, in full.")
-    builds: Names = Field(
-        description="Build strings, which may contain `*`. One without a build number includes whatever was built later."
-    )
-    platforms: list[PlatformText] = Field(default=[], description="Only on these platforms; left out: on all.")
-
-
-class RequestRow(FileModel):
-    """What a channel withdrew at one time, for one reason."""
-
-    date: Day = Field(description="The day on which the channel withdrew them.")
-    channel: ChannelText = Field(description="The channel, as `channels:` of a project names it.")
-    because: Because
-    builds: list[WithdrawnRow] = Field(min_length=1, description="The builds.")
-
-
-class WithdrawnFile(FileModel):
-    """Builds that a channel withdrew. No solve uses them, and `verify` warns of locks that have them."""
-
-    because: Because
-    withdrawn: list[RequestRow] = Field(description="Each withdrawal, newest first.")
 
 
 # Every file in matrices/ that is not a framework. A new kind of file is one line here: its schema and its lint follow.

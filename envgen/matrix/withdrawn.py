@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from envgen.matrix.schema import WithdrawnFile
+from envgen.matrix.withdrawn_schema import WithdrawnFile
 from envgen.model.withdrawn import Withdrawals, Withdrawn
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.schema import checked

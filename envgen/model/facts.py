@@ -24,6 +24,7 @@ from envgen.model.withdrawn import Withdrawals
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
 PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
+PUBLIC_INDEX = "public"  # in place of the URL of an index: the one that pip and uv ask where nothing else is configured
 Need = tuple[str, SpecifierSet]  # another framework, and the range of its versions that a build goes with
 
 
@@ -84,6 +85,7 @@ class Build:
     pythons: frozenset[Version]
     at: Address
     cudnn: int | None = None  # cuDNN major that the CUDA builds link
+    glibc: Version | None = None  # the oldest glibc that wheels run with, by their tags
     because: str = ""  # "": the source of the file
     needs: tuple[Need, ...] = ()  # what it was compiled against: the framework that it is a companion of
     spans: tuple[frozenset[Variant], ...] = ()  # what each variant of the row stands for, where one stands for several
@@ -109,7 +111,8 @@ class Release:
 class Spelling:
     """How one provider names the CPU and the CUDA build of a range of releases.
 
-    `cpu` and `cuda` are conda specs with the holes {version}, {cuda} (the target's, 12.6) and {cu} (the build's, 126).
+    `cpu` and `cuda` are conda specs, or with an `index` requirements of pip, with the holes {version}, {cuda} (the target's, 12.6),
+    {major} (its major, 12) and {cu} (the build's, 126). The index may hold {variant}: cpu, or cu126.
     """
 
     releases: SpecifierSet
@@ -118,8 +121,15 @@ class Spelling:
     channels: tuple[str, ...]  # must all be in the project, because builds depend on them
     newer_minor: bool  # whether a build for CUDA X.Y is asked for beside a newer minor of X (the cuda-version dialect)
     same_cuda: bool = False  # whether a companion's CUDA builds go with builds of its framework for the same CUDA alone
+    index: str = ""  # of wheels: the URL of the index that has them, or PUBLIC_INDEX
+    if_installed: tuple[str, ...] = ()  # of wheels: requirements that hold where something brings the package
     because: str
     at: Address
+
+    @property
+    def manager(self) -> Literal["conda", "pip"]:
+        """What installs the builds."""
+        return "pip" if self.index else "conda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +202,11 @@ class Framework:
     def built(self) -> frozenset[Variant]:
         """Every variant that a build was made for, or runs with."""
         return frozenset[Variant]().union(*self.stated)
+
+    def is_of_wheels(self, provider: str) -> bool:
+        """Whether pip installs what a provider publishes, so that no package record tells of it."""
+        rows = self.providers[provider]
+        return bool(rows) and all(row.manager == "pip" for row in rows)
 
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""

@@ -12,6 +12,7 @@ from envgen.model.dates import ExcludeNewer
 from envgen.model.facts import Address, Platform, Reason, Target
 from envgen.model.gpu import Gpu
 from envgen.model.limits import BudgetLimits, LicenseLimits
+from envgen.model.pip import LocalPackage, PipIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class RequestedTarget:
     own: Target | None = None
     driver: Version | None = None
     gpus: tuple[Gpu, ...] = ()
+    pip: tuple[str, ...] = ()  # requirements for this target only
 
     @property
     def instead_text(self) -> str:
@@ -110,17 +112,27 @@ class Project:
     addresses: Mapping[str, Address]  # key of the file -> where it is written
     numerics: Numerics = Numerics()
     pip_repositories: tuple[str, ...] = ()  # where pip packages come from, instead of the public index
+    pip_indexes: tuple[PipIndex, ...] = ()  # indexes for the packages that they name
+    find_links: tuple[str, ...] = ()  # pages or folders of wheels, beside the indexes
+    pip_build: tuple[str, ...] = ()  # the pip packages that may be built from source
+    local: tuple[LocalPackage, ...] = ()  # packages in folders, which are not locked
     budget: BudgetLimits = field(default_factory=BudgetLimits)  # what a platform of a target may download
     licenses: LicenseLimits = field(default_factory=LicenseLimits)
     notes: tuple[Reason, ...] = ()  # how words of the file that are not envgen's own were read
 
     def for_target(self, name: str) -> Project:
-        """The project with the driver and the GPUs of one target's machines."""
+        """The project with the driver and the GPUs of one target's machines, and with the pip requirements of the target."""
         row = next((row for row in self.targets if row.name == name), None)
-        if row is None or not (row.driver or row.gpus):
+        if row is None or not (row.driver or row.gpus or row.pip):
             return self
         own = {key: at for key in ("driver", "gpus") if getattr(row, key) and (at := self.addresses.get(target_key(row, key)))}
-        return replace(self, driver=row.driver or self.driver, gpus=row.gpus or self.gpus, addresses={**self.addresses, **own})
+        return replace(
+            self,
+            driver=row.driver or self.driver,
+            gpus=row.gpus or self.gpus,
+            pip=tuple(dict.fromkeys((*self.pip, *row.pip))),
+            addresses={**self.addresses, **own},
+        )
 
     def at(self, key: str) -> Address:
         """Where `key` is written, or the top of the file when it is not."""

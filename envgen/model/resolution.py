@@ -115,6 +115,11 @@ class Resolution:
     obstacles: tuple[Obstacle, ...] = ()  # what refused other choices on the way, for this target first
     moved: Mapping[str, str] = field(default_factory=dict)  # the names of pins that a better choice has no solution for, and why
 
+    @property
+    def environment(self) -> str:
+        """What a user activates: `vision-cu126`."""
+        return f"{self.project.name}-{self.target.name}"
+
     def with_moved(self, moved: Mapping[str, str]) -> Resolution:
         """The resolution with reasons why some pins are not something better, before their other reasons."""
         pins = (replace(pin, because=(*_reasons(moved, pin.name), *pin.because)) for pin in self.pins)

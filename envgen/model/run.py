@@ -45,6 +45,7 @@ class Solved:
     dropped: tuple[Platform, ...] = ()  # the platforms that the index could not serve
     differing: tuple[Differing, ...] = ()  # the packages that have another version in another cell of the project
     locked: str = ""  # the text of the lock that is there, if its pip packages may stay
+    freed: frozenset[str] = frozenset()  # the packages that are to be the newest
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix
 from envgen.model.project import Project
@@ -12,6 +14,7 @@ from envgen.project.draft import Draft
 from envgen.project.limits_schema import budget_of, licenses_of
 from envgen.project.newest import completed
 from envgen.project.numerics import numerics_of
+from envgen.project.pip_lines import pip_indexes
 from envgen.project.schema import ProjectFile
 from envgen.project.sections import Sections
 from envgen.yamlfile.document import Document, read
@@ -31,10 +34,11 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
     """The project that a document describes; raises what `load_project` raises."""
     file, sections = checked(document, ProjectFile), Sections(document, matrix)
     python = sections.python(file)
-    frameworks, targets = sections.frameworks(file.frameworks), sections.targets(file.targets)
+    frameworks, targets = sections.frameworks(file.frameworks), sections.targets(file.targets, file.pip_build)
     gpus, gpu_notes = sections.gpus(file)
     cuda, platforms = sections.cuda(file.cuda), sections.platforms(file.platforms, "platforms")
-    dependencies, pip = sections.dependencies(file.dependencies, "dependencies"), sections.pip(file.pip)
+    dependencies = sections.dependencies(file.dependencies, "dependencies")
+    pip = sections.pip(file.pip, "pip", build=file.pip_build)
     aliases = (*frameworks.aliases, *targets.aliases, *cuda.aliases, *dependencies.aliases, *pip.aliases)
     python = sections.with_builds(python, aliases)
     project = Project(
@@ -48,6 +52,10 @@ def project_of(document: Document, name: str, matrix: Matrix) -> Project:
         dependencies=dependencies.items,
         pip=pip.items,
         pip_repositories=tuple(file.pip_repositories),
+        pip_indexes=pip_indexes(document, file.pip_indexes),
+        find_links=tuple(file.find_links),
+        pip_build=tuple(sorted({canonicalize_name(name) for name in file.pip_build})),
+        local=sections.local(file.pip, "pip"),
         driver=sections.driver(file),
         gpus=gpus,
         align=file.align,

@@ -120,8 +120,20 @@ def _names_or(mapping: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [names, {**mapping, "additionalProperties": rows}]}
 
 
+def _index(value: object) -> str:
+    text = _requirement(value)
+    if re.fullmatch(r"(?:https?|file)://\S+|/\S+", text):
+        return text
+    raise PydanticCustomError("index", "not the URL of an index", {"hint": "for example https://wheels.example.com/simple"})
+
+
 DependencyText = Annotated[str, BeforeValidator(_dependency), WithJsonSchema({"type": "string", "pattern": f"^{SPEC}$"})]
 RequirementText = Annotated[str, BeforeValidator(_requirement), without_credentials("^[^#]*$")]
+IndexText = Annotated[str, BeforeValidator(_index), without_credentials(r"^((https?|file)://|/)[^\s#]+$")]
+WheelName = Annotated[
+    str,
+    Written(r"[A-Za-z0-9*]([A-Za-z0-9*._-]*[A-Za-z0-9*])?", "not the name of a pip package", "a name such as einops, or my-*"),
+]
 DriverText = Annotated[Version, BeforeValidator(_driver), WithJsonSchema({"type": "string", "pattern": f"^{_DRIVER}$"})]
 _DATE_SCHEMA = {"type": "string", "pattern": f"^(?:{MOMENT}|{NO_DATE})$"}
 DateOrNone = Annotated[datetime | None, BeforeValidator(_moment), WithJsonSchema(_DATE_SCHEMA)]
@@ -157,6 +169,7 @@ class RequestedTargetRow(FileModel):
         default={}, alias="virtual-packages", description="What the project's machines promise in addition: {__glibc: '2.35'}."
     )
     dependencies: list[DependencyText] = Field(default=[], description="Conda specs for this target only.")
+    pip: list[RequirementText] = Field(default=[], description="Requirements from PyPI for this target only.")
     driver: DriverText | None = Field(default=None, description="The oldest driver of this target's machines, instead of driver:.")
     gpus: list[Text] = Field(default=[], description="The GPU models of this target's machines, instead of gpus:.")
 
@@ -167,6 +180,13 @@ class CudaRow(FileModel):
     version: Text | None = Field(default=None, description="newest, a major, a minor, a range, or the name of a target.")
     driver: DriverText | None = Field(default=None, description="The oldest driver, as under driver:.")
     gpus: list[Text] = Field(default=[], description="GPU models, as under gpus:.")
+
+
+class PipIndexRow(FileModel):
+    """An index of wheels for the packages that it names."""
+
+    url: IndexText = Field(description="Its URL; write $NAME in place of a credential.")
+    packages: list[WheelName] = Field(min_length=1, description="What comes from it, and from nowhere else: [mypackage, 'my-*'].")
 
 
 class ExcludeNewerRow(FileModel):
@@ -209,6 +229,15 @@ class ProjectFile(FileModel):
     pip: list[RequirementText] = Field(default=[], description="Requirements from PyPI; they are locked, too.")
     pip_repositories: list[RequirementText] = Field(
         default=[], alias="pip-repositories", description="Where pip packages come from, instead of the public index."
+    )
+    pip_indexes: dict[Text, PipIndexRow] = Field(
+        default={}, alias="pip-indexes", description="Indexes of wheels, each for the packages that it names, and for no other."
+    )
+    find_links: list[IndexText] = Field(
+        default=[], alias="find-links", description="Pages or folders of wheels that count beside the index."
+    )
+    pip_build: list[WheelName] = Field(
+        default=[], alias="pip-build", description="Pip packages that are built from source, which runs code from them."
     )
     driver: DriverText | None = Field(default=None, description="The oldest NVIDIA driver in use, such as '>=535'.")
     gpus: list[Text] = Field(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envgen.matrix.drivers import check_driver
@@ -15,6 +16,7 @@ from envgen.matrix.gpu_names import required_gpu
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Address, Matrix, Platform, Reason, driver_text
 from envgen.model.gpu import Gpu
+from envgen.model.pip import LocalPackage
 from envgen.model.project import Dependency, RequestedFramework, RequestedTarget, target_key
 from envgen.model.ranges import version_range
 from envgen.model.target_names import CPU
@@ -23,6 +25,7 @@ from envgen.project.draft import DraftTarget
 from envgen.project.notes import gpu_note, python_note, spelled_gpu
 from envgen.project.own_target import own_target
 from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, version_and_builds, without_brackets
+from envgen.project.pip_lines import check_requirement, local_package
 from envgen.project.python import WHY, PythonRange, by_minor
 from envgen.project.schema import CUDA_HINT, SPEC, CudaRow, ProjectFile, RequestedFrameworkRow, RequestedTargetRow
 from envgen.targets import NEWEST, TargetRange, exactly, in_file, newest_first
@@ -159,11 +162,11 @@ class Sections:
 
     # --- targets ----------------------------------------------------------------------------------------------------------
 
-    def targets(self, rows: Mapping[str, RequestedTargetRow]) -> Section[DraftTarget]:
+    def targets(self, rows: Mapping[str, RequestedTargetRow], build: Sequence[str]) -> Section[DraftTarget]:
         """The targets that are listed, and the aliases: in the place of a name, and in `dependencies:` below one."""
-        return _joined(self._target(key, row) for key, row in rows.items())
+        return _joined(self._target(key, row, build) for key, row in rows.items())
 
-    def _target(self, key: str, row: RequestedTargetRow) -> Section[DraftTarget]:
+    def _target(self, key: str, row: RequestedTargetRow, build: Sequence[str]) -> Section[DraftTarget]:
         listed = self.document.data["targets"]
         path: tuple[str | int, ...] = ("targets", listed.index(key) if isinstance(listed, list) else key)
         at, own = self.at(*path), own_target(self.document, self.matrix, key, row.cuda)
@@ -173,6 +176,10 @@ class Sections:
         name = known.name if known else CPU if allowed.cuda is None else ""
         platforms = self.platforms(row.platforms, *path, "platforms") if row.platforms is not None else None
         extra = self.dependencies(row.dependencies, *path, "dependencies", inside=at)
+        wheels = self.pip(row.pip, *path, "pip", build=build, inside=at)
+        for folder in self.local(row.pip, *path, "pip"):
+            hint = "list it under `pip:` of the project: it is installed in every target"
+            raise BadInput(f"`{folder}` is a folder, which is not for one target", where=folder.at, hint=hint)
         requested = RequestedTarget(
             name=name,
             at=at,
@@ -182,8 +189,9 @@ class Sections:
             own=own,
             driver=row.driver,
             gpus=tuple(gpu for _, gpu, _ in self._gpus(row.gpus, *path, "gpus")),
+            pip=wheels.items,
         )
-        return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases))
+        return Section((DraftTarget(requested, allowed),), (*([alias] if alias else []), *extra.aliases, *wheels.aliases))
 
     def addresses(self, rows: Mapping[str, RequestedTargetRow], targets: Sequence[DraftTarget]) -> dict[str, Address]:
         """Where the virtual packages, the driver and the GPUs of each target are written.
@@ -250,11 +258,18 @@ class Sections:
     def _specs(self, found: Sequence[str], *path: str | int) -> Iterator[tuple[PackageSpec, Address]]:
         return ((conda_spec(text), self.at(*path, index)) for index, text in enumerate(found))
 
-    def pip(self, found: Sequence[str]) -> Section[str]:
-        """The requirements of pip, as they are written."""
-        lines = {self.at("pip", index): text for index, text in enumerate(found)}
-        own, aliases = self._sorted((pip_spec(text), at) for at, text in lines.items())
+    def pip(self, found: Sequence[str], *path: str | int, build: Sequence[str], inside: Address | None = None) -> Section[str]:
+        """The requirements of pip, as they are written, without packages in folders. `build` names what may be built."""
+        lines = {at: text for place, text in enumerate(found) if not local_package(text, at := self.at(*path, place))}
+        own, aliases = self._sorted(((pip_spec(text), at) for at, text in lines.items()), inside)
+        allowed = set(map(canonicalize_name, build))
+        for _, at in own:
+            check_requirement(lines[at], at, allowed)
         return Section(tuple(lines[at] for _, at in own), aliases)
+
+    def local(self, found: Sequence[str], *path: str | int) -> tuple[LocalPackage, ...]:
+        """The packages in folders among the lines of `pip:`."""
+        return tuple(filter(None, (local_package(text, self.at(*path, index)) for index, text in enumerate(found))))
 
     def _sorted(
         self, specs: Iterable[tuple[PackageSpec, Address]], inside: Address | None = None

@@ -13,20 +13,18 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, within
 from envgen.matrix.gpu_code import BUILD, build_code, code_text, compiled_for
-from envgen.model.facts import Build, Code, Framework, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
+from envgen.model.facts import Build, Code, Matrix, Need, Platform, Reason, Release, Target, Variant, variant_text
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
 from envgen.model.requested import is_left_out, provider_of
 from envgen.model.resolution import Built, Choice, Obstacle
-from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations
+from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations, with_glibc
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
 _Key = tuple[str, tuple[tuple[Platform, tuple[Variant, ...]], ...], str]  # target, variants of each platform, framework
 _Row = tuple[Version, Built]
 _Place = tuple[Platform, Version]  # a platform and a Python
-
-
 Signature = tuple[tuple[bool, ...], Built | None]
 
 
@@ -54,7 +52,8 @@ class Candidate:
 
     def _is_met(self, need: Need, platform: Platform, known: Known, chosen: Mapping[str, Choice]) -> bool:
         name, versions = need
-        other = self.choice.spelling.same_cuda and chosen.get(name, self.choice).on(platform) != self.choice.on(platform)
+        host, own = chosen.get(name, self.choice), self.choice
+        other = (own.spelling.same_cuda and host.on(platform) != own.on(platform)) or host.spelling.manager != own.spelling.manager
         return not other and all(isinstance(version, Version) and within(versions, version) for version in known.get(name, ()))
 
     @property
@@ -93,9 +92,7 @@ class Candidates:
             for place, release in enumerate(matrix.frameworks[requested.framework].releases)
         }
         self._ranges = version_ranges(matrix, project)
-        self._told_by_build = {
-            requested.host for requested in project.frameworks if _is_for_same_cuda(matrix.frameworks[requested.framework])
-        }
+        self._told_by_build = {requested.host for requested in project.frameworks if _is_for_same_cuda(matrix, project, requested)}
         self._signatures: dict[tuple[str, Version], tuple[bool, ...]] = {}
         self._tables: dict[_Key, dict[_Row, Candidate | Obstacle]] = {}
         self._cells: dict[tuple[str, Platform, Variant, str, Version], _InCell | Reason] = {}
@@ -230,6 +227,9 @@ class Candidates:
         if not rows:
             what = f"{named(choice)} has no {variant_text(choice.on(cell.platform))} build for {cell.platform}"
             return Reason(what, choice.release.at)
+        rows, older = with_glibc(rows, cell)
+        if older:
+            return Reason(f"{named(choice)} from {choice.provider} needs {older.text}", older.at)
         mixed = self._no_common_code(choice, cell)
         if mixed:
             return mixed
@@ -298,8 +298,9 @@ def _variants(cell: Cell, there: Sequence[tuple[frozenset[Platform], frozenset[V
             yield variant
 
 
-def _is_for_same_cuda(framework: Framework) -> bool:
-    return any(spelling.same_cuda for rows in framework.providers.values() for spelling in rows)
+def _is_for_same_cuda(matrix: Matrix, project: Project, requested: RequestedFramework) -> bool:
+    rows = matrix.frameworks[requested.framework].providers[provider_of(matrix, project, requested)]
+    return any(spelling.same_cuda for spelling in rows)
 
 
 def _any_goes(companions: Iterable[Candidate], host: Candidate, cell: Cell) -> bool:

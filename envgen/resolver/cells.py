@@ -182,6 +182,15 @@ def builds_for(choice: Choice, cell: Cell) -> tuple[Build, ...]:
     )
 
 
+def with_glibc(rows: tuple[Build, ...], cell: Cell) -> tuple[tuple[Build, ...], Reason | None]:
+    """The rows whose wheels run with the glibc of a cell; where there are others alone, which glibc they need."""
+    have = next((value for value in cell.known.get("glibc", ()) if isinstance(value, Version)), None)
+    newer = [row for row in rows if row.glibc and have and row.glibc > have]
+    if not newer or len(newer) < len(rows):
+        return tuple(row for row in rows if row not in newer), None
+    return rows, Reason(f"glibc {newer[0].glibc}, and the target promises {have}", newer[0].at)
+
+
 def pythons_left(cell: Cell, known: Known, pythons: Iterable[Version]) -> frozenset[Version]:
     """The Pythons that no open constraint of the cell refuses, given the choices in `known`."""
     facts = {**cell.known, **known}

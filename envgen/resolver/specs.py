@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Platform, Target, Variant
+from envgen.model.facts import Platform
 from envgen.model.packages import SolveRequest
 from envgen.model.project import Dependency
 from envgen.model.resolution import AppliedBound, Choice, Pin, Resolution, on_platform
+from envgen.resolver.pip_specs import pip_requests
+from envgen.resolver.spelling import installed_by_pip, spelled
 
 _NAME = re.compile(r"(?:[^\s:]+::)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _OPERATOR = re.compile(r"\s*(,|[=<>!~]+)\s*")
@@ -36,15 +38,15 @@ class Group:
         return (*(spec for other, spec in self.only if other == platform), *self.specs)
 
 
-def spelled(choice: Choice, target: Target, platform: Platform = "") -> tuple[str, ...]:
-    """The conda specs of one choice for a target's variant on one platform; "" where both are the same on all."""
-    spelling, version, own = choice.spelling, str(choice.release.version), target.on(platform)
-    return tuple(_filled(spec, version, own, choice.on(platform)) for spec in (spelling.cuda if own.cuda else spelling.cpu))
-
-
 def spelled_group(choice: Choice, resolution: Resolution, because: str = "") -> Group:
     """The conda specs of one choice on every platform of a resolution."""
     return _group({platform: spelled(choice, resolution.target, platform) for platform in resolution.platforms}, because)
+
+
+def pip_group(resolution: Resolution) -> Group:
+    """The requirements of the pip section on every platform of a resolution."""
+    asked = pip_requests(resolution)
+    return _group({platform: asked[platform].requirements if platform in asked else () for platform in resolution.platforms}, "")
 
 
 def _group(found: Mapping[Platform, tuple[str, ...]], because: str) -> Group:
@@ -52,11 +54,6 @@ def _group(found: Mapping[Platform, tuple[str, ...]], because: str) -> Group:
     common = [spec for spec in next(iter(found.values())) if all(spec in specs for specs in found.values())]
     only = tuple((platform, spec) for platform, specs in found.items() for spec in specs if spec not in common)
     return Group(tuple(common), because, only)
-
-
-def _filled(spec: str, version: str, target: Target, variant: Variant) -> str:
-    built_for = str(variant or "").replace(".", "")
-    return spec.replace("{version}", version).replace("{cuda}", str(target.cuda or "")).replace("{cu}", built_for)
 
 
 def chosen(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
@@ -74,13 +71,14 @@ def groups(resolution: Resolution) -> tuple[Group, ...]:
     pins = {pin.name: pin for pin in resolution.pins}
     found = [Group((_python(resolution.python),), pins["python"].because[0].text)]
     for choice in resolution.choices:
-        found.append(spelled_group(choice, resolution, pins[choice.release.framework].because[0].text))
+        because = pins[choice.release.framework].because[0].text
+        found.append(spelled_group(choice, resolution, f"{because}: pip installs it" if installed_by_pip(choice) else because))
     if not resolution.choices and resolution.cuda_specs:
         found.append(_group(resolution.cuda_specs, f"target {resolution.target.name}"))
     if resolution.code_specs:
         found.append(Group(resolution.code_specs, f"builds with code for {', '.join(gpu.name for gpu in resolution.project.gpus)}"))
     found.extend(_cudnn_groups(resolution, pins))
-    if resolution.project.pip:
+    if pip_requests(resolution) or resolution.project.local:
         found.append(Group(("pip",), "installs the pip section"))
     found.extend(_bound_groups(resolution))
     own = tuple(dependency.spec for dependency in resolution.dependencies if not _narrowed(resolution, dependency))
@@ -222,7 +220,8 @@ def request(resolution: Resolution, platform: Platform) -> SolveRequest:
 def constraints(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
     """What the solver may not break on one platform of a resolution."""
     bounds = (bound for bound in resolution.bounds if platform in bound.platforms)
-    return constraint_specs(bounds, resolution.excluded.get(platform, ()))
+    of_cuda = resolution.cuda_specs.get(platform, ()) if any(map(installed_by_pip, resolution.choices)) else ()
+    return (*constraint_specs(bounds, resolution.excluded.get(platform, ())), *of_cuda)
 
 
 def constraint_specs(bounds: Iterable[AppliedBound], excluded: Iterable[str]) -> tuple[str, ...]:
@@ -233,4 +232,4 @@ def constraint_specs(bounds: Iterable[AppliedBound], excluded: Iterable[str]) ->
 
 def environment_name(resolution: Resolution) -> str:
     """What a user activates: `vision-cu126`."""
-    return f"{resolution.project.name}-{resolution.target.name}"
+    return resolution.environment

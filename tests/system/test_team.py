@@ -253,7 +253,7 @@ def test_init_writes_what_is_missing_and_keeps_what_is_there(site: Workspace) ->
     again = site.envgen("init", "--git", "--ci", "--hooks").out.splitlines()
     assert [line for line in again if line.startswith("wrote")] == []
     (site.root / ".pre-commit-config.yaml").write_text("repos: []\n")
-    assert site.envgen("init", "--hooks").out == "kept .pre-commit-config.yaml: add the hooks in docs/team.md to it\n"
+    assert site.envgen("init", "--hooks").out == "kept .pre-commit-config.yaml: add the hooks to it that `envgen help team` shows\n"
     assert site.envgen("init", "--ci=bitbucket").status == 2
 
 

@@ -217,7 +217,8 @@ def _goes_with(
     for name, versions in build.needs:
         for release, other in chosen:
             if release.framework == name:
-                rows = [r for row in matrix.frameworks[wish.framework].providers.values() for r in row if version in r.releases]
+                spelled = matrix.frameworks[wish.framework].providers[build.provider]
+                rows = [row for row in spelled if version in row.releases]
                 if release.version not in versions or (any(row.same_cuda for row in rows) and other != variant):
                     return False
     return True

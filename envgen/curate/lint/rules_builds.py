@@ -198,14 +198,16 @@ def unused_code(context: LintContext) -> LintResults:
 
 @rule("code", "A CUDA build has one row of `code`; without one its toolkit alone says which GPUs it has code for.")
 def code(context: LintContext) -> LintResults:
-    """Builds in two rows, and, where a framework has any rows, builds in none."""
+    """Builds in two rows, and, where a framework has any rows, builds in none; wheels only where a row is about wheels."""
     for framework in (framework for framework in context.matrix.frameworks.values() if framework.code):
+        wheels = {provider for provider in framework.providers if framework.is_of_wheels(provider)}
+        untold = wheels - {row.provider for row in framework.code}
         places = {release.version: release.at for release in framework.releases}
         for build in _cuda_builds(framework):
             rows = [row for row in framework.code if row.covers(*build)]
             version, provider, cuda, platform = build
             what = f"{framework.name} {version} from {provider} for CUDA {cuda} on {platform}"
-            if not rows:
+            if not rows and provider not in untold:
                 yield places[version], f"no row of `code` is about {what}", "add one, or widen the ranges of a row"
             for other in rows[1:]:
                 yield other.at, f"{what} is also in the row at {rows[0].at}", "make the ranges exclude each other"

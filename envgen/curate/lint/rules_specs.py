@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from envgen.curate.lint.registry import LintContext, LintResults, ProviderRow, rule
 from envgen.model.facts import Release, Target, Variant, by_cuda
 from envgen.model.resolution import Choice
-from envgen.resolver.specs import spelled
+from envgen.resolver.spelling import filled, requested
 
 
-@rule("spec", "The solver takes conda specs, each for one package.")
+@rule("spec", "The solver takes conda specs, and pip takes requirements, each for one package.")
 def spec(context: LintContext) -> LintResults:
-    """Every spec of every release and variant, filled, as rattler reads it. Reports the first invalid one of each row."""
+    """Every spec of every release and variant, filled, as rattler or pip reads it. Reports the first invalid one of each row."""
     for row in context.spellings:
-        invalid = next(((text, why) for text in dict.fromkeys(_filled(row)) if (why := _invalid(text))), None)
+        wheels = row.spelling.manager == "pip"
+        judge = _invalid_requirement if wheels else _invalid
+        invalid = next(((text, why) for text in dict.fromkeys(_filled(row)) if (why := judge(text))), None)
         if invalid:
             text, why = invalid
-            yield (
-                row.spelling.at,
-                f"`{text}` is not a spec: {why}",
-                f"write name, version and build: {row.framework.name} {{version}}.* cpu_*",
-            )
+            name = row.framework.name
+            hint = f"{name}=={{version}}" if wheels else f"write name, version and build: {name} {{version}}.* cpu_*"
+            yield row.spelling.at, f"`{text}` is not a {'requirement' if wheels else 'spec'}: {why}", hint
 
 
 def _variants(release: Release, provider: str) -> list[Variant]:
@@ -34,7 +34,20 @@ def _filled(row: ProviderRow) -> Iterator[str]:
     for release in row.releases:
         for variant in _variants(release, row.provider):
             choice = Choice(release=release, provider=row.provider, spelling=row.spelling, variant=variant)
-            yield from spelled(choice, Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at))
+            target = Target(name="", cuda=variant, platforms=(), virtual={}, at=release.at)
+            yield from requested(choice, target)
+            yield from filled(row.spelling.if_installed if variant else (), choice, target)
+
+
+def _invalid_requirement(text: str) -> str:
+    """Why a text is not a requirement of one version or range; "" if it is one."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        found = Requirement(text)
+    except InvalidRequirement as error:
+        return str(error).partition("\n")[0]
+    return "" if found.specifier else "it names no version"
 
 
 def _invalid(text: str) -> str:
@@ -55,7 +68,8 @@ def spec_cuda(context: LintContext) -> LintResults:
 
     Not those of a companion: the specs of its framework, which are always beside them, pin the CUDA.
     """
-    for row in (row for row in context.spellings if not row.framework.companion_of):
+    of_conda = (row for row in context.spellings if row.spelling.manager == "conda")
+    for row in (row for row in of_conda if not row.framework.companion_of):
         spelling, text = row.spelling, " ".join(row.spelling.cuda)
         if not any(variant for release in row.releases for variant in _variants(release, row.provider)):
             continue

@@ -22,7 +22,7 @@ def withdrawn_builds(context: LintContext) -> LintResults:
 def _withdrawn(context: LintContext, row: ReleaseBuild, variant: Variant, platform: Platform) -> Iterator[str]:
     """The packages of a variant of a row whose builds, as its spelling requests them, were all withdrawn."""
     spelling, version = context.spelling(row.release, row.build.provider), str(row.release.version)
-    if spelling is None:
+    if spelling is None or spelling.manager == "pip":
         return
     for spec in spelling.cuda if variant else spelling.cpu:
         channel, _, text = spec.rpartition("::")

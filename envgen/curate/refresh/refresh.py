@@ -94,7 +94,7 @@ def _proposal(layout: Layout, inputs: Inputs, name: str, reporter: Reporter) -> 
 
 def _is_by_hand(framework: Framework) -> bool:
     """Whether rows say more than a record does: what a companion goes with, or several CUDA versions in one."""
-    builds = (build for release in framework.releases for build in release.builds)
+    builds = (row for release in framework.releases for row in release.builds if not framework.is_of_wheels(row.provider))
     return bool(framework.companion_of) or any(build.spans for build in builds)
 
 

@@ -86,7 +86,8 @@ def shown_frameworks(matrix: Matrix) -> tuple[str, ...]:
     """
 
     def by_minor(name: str) -> bool:
-        return not any(build.spans for release in matrix.frameworks[name].releases for build in release.builds)
+        builds = [build for release in matrix.frameworks[name].releases for build in release.builds if any(build.variants)]
+        return not builds or not all(build.spans for build in builds)
 
     return tuple(name for name in matrix.hosts if by_minor(name))
 
@@ -94,7 +95,7 @@ def shown_frameworks(matrix: Matrix) -> tuple[str, ...]:
 def page_data(matrix: Matrix) -> Mapping[str, Any]:
     """Everything that the script knows, as plain data. Values that cells share are in `shared`, and cells hold their numbers."""
     frameworks = shown_frameworks(matrix)
-    groups = list(build_groups(matrix, frameworks))
+    groups = [group for group in build_groups(matrix, frameworks) if not all(build.spans for build in group.builds)]
     axes = cuts(c for group in groups for item in group.constraints for c in (*item.rule.when, *item.rule.need))
     shared, places = _Shared(), cache(partial(spans, axes=axes))  # most cells have the same conditions
     cells = [_cell(group, shared, places) for group in groups]
