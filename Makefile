@@ -16,7 +16,7 @@ override TARGET := $(value TARGET)
 quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format bench gpu-pack gpu-check clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format bench gpu-pack gpu-check wheel clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ gpu-pack: $(VENV)/.ready-dev  ## Pack what gpu-check needs on a machine without 
 
 gpu-check:  ## On a machine with a GPU: does envgen say the right things? Without one, on a made-up machine
 	$(if $(wildcard dist/gpu-wheels/*.whl),$(PYTHON) benchmarks/gpu/gpu_check.py --wheels dist/gpu-wheels $(ARGS),$(MAKE) setup && $(BIN)/python benchmarks/gpu/gpu_check.py $(ARGS))
+
+wheel: $(VENV)/.ready-dev  ## Build the sdist and the wheel in dist/; URL=https://... is where the links of their page lead
+	ENVGEN_URL='$(subst ','\'',$(value URL))' $(BIN)/python -m build --no-isolation --outdir dist .
 
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .venv-newest .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envgen.cli.console import echo
+from envgen.cli.console import echo, tell
 from envgen.cli.options import json_option, layout_of, root_option
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def ci_matrix(
     changed = _changed(layout, base) if base else None
     jobs = ci.ci_jobs(layout, projects or layout.projects(), ci.runners_of(runners), changed)
     if len(jobs) > ci.MOST:
-        echo(f"note: {len(jobs)} jobs, and GitHub makes {ci.MOST} of one matrix: name PROJECTS, or give --changed", err=True)
+        tell(f"note: {len(jobs)} jobs, and GitHub makes {ci.MOST} of one matrix: name PROJECTS, or give --changed")
     if as_json:
         echo(ci.ci_json(jobs))
         return
     for job in jobs:
-        echo(f"{job.project} {job.target} {job.platform} {job.runner}{' gpu' if job.gpu else ''}")
+        echo(f"{job.project} {job.target} {job.platform} {job.runner}{' gpu' if job.gpu else ''}", people=True)
 
 
 def _changed(layout: Layout, base: str) -> frozenset[tuple[str, str, str]]:

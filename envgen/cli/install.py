@@ -93,7 +93,9 @@ def install(
         if print_commands:
             echo("\n".join(line for one in environments for line in messages.commands(layout, one)))
         else:
-            for note in () if stale else refuse_stale(layout, [(one.project, one.target) for one in environments]):
+            for note in (
+                () if stale else refuse_stale(layout, [(one.project, one.target) for one in environments], "install it as it is")
+            ):
                 reporter.say(note)
             options = InstallOptions(force=force, dry_run=dry_run, hashes=checksums, builds=frozenset(builds), folder=folder)
             done = _install(layout, environments, reporter, options, as_json)

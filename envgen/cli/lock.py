@@ -124,7 +124,7 @@ def _without_results(context: click.Context) -> None:
     """Results are of whole projects: with --target, refuse the option, and leave the variable unused."""
     if context.get_parameter_source("results") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--results are of whole projects: leave out --target")
-    echo("ENVGEN_RESULTS is not used: results are of whole projects, and --target locks a part of one", err=True)
+    tell("ENVGEN_RESULTS is not used: results are of whole projects, and --target locks a part of one")
 
 
 def _cells(

@@ -13,7 +13,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Start": {
         "init": (
             "envgen init --project demo --framework pytorch --target cpu --target cu129",
-            "envgen init --git",
+            "envgen init --git --ci --hooks",
         ),
         "doctor": ("envgen doctor", "envgen doctor vision --json"),
     },
@@ -52,6 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "Many machines": {
         "plan": ("envgen plan", "envgen plan --shard 1/8 --json"),
+        "ci-matrix": ("envgen ci-matrix", "envgen ci-matrix --changed origin/main --runner gpu=gpu-box --json"),
         "index": (),
         "index export": ("envgen index export /mnt/packages vision", "envgen index export /mnt/packages --platform linux-64"),
         "merge-driver": (),

@@ -35,13 +35,16 @@ def stale_locks(layout: Layout, projects: Iterable[str]) -> tuple[Reasons, tuple
     return told, tuple(f"{row.project}: {row.text}" for row in rows if not row.target)
 
 
-def refuse_stale(layout: Layout, environments: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Raise CheckFailed if one of these locks, (project, target), is stale. Returns why it cannot be told of some projects."""
+def refuse_stale(layout: Layout, environments: Iterable[tuple[str, str]], instead: str) -> tuple[str, ...]:
+    """Raise CheckFailed if one of these locks, (project, target), is stale. Returns why it cannot be told of some projects.
+
+    `instead` is what --stale does with it: "install it as it is".
+    """
     wanted = tuple(environments)
     found, unknown = stale_locks(layout, (project for project, _ in wanted))
     for project, target in wanted:
         if (project, target) in found:
             what = f"{project}-{target}: its lock is stale: {found[project, target]}"
-            hint = f"lock it again with `envgen lock {project} --target {target}`, or install it as it is with --stale"
+            hint = f"lock it again with `envgen lock {project} --target {target}`, or {instead} with --stale"
             raise CheckFailed(what, hint=hint)
     return tuple(f"whether the locks are stale cannot be told: {text}" for text in unknown)

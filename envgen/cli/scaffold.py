@@ -56,6 +56,7 @@ install-cpu:  ## Install the locked CPU environment of PROJECT, or of every proj
 install-gpu:  ## Install the newest locked CUDA environment that this machine can run
 	$(ENVGEN) install --target gpu --probe -- $(call quoted,PROJECT)
 """
+_FEW = 3  # files of a folder that are named
 _PLATFORM = "linux-64"  # of a new project, unless others are given
 _IGNORED = "# what envgen writes for a moment, and environments; written by `envgen init`\n.*.envgen-tmp\n.*.envgen-lock\n.envs/\n"
 _ATTRIBUTES = f"""\
@@ -98,8 +99,7 @@ def scaffold(
     yield from notes
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
-    for file in schemas():
-        yield written(layout, layout.schemas / file.name, file.text)
+    yield from _together(layout, layout.schemas, [written(layout, layout.schemas / file.name, file.text) for file in schemas()])
     yield written(layout, layout.root / "envgen.mk", _MAKE)
     yield from _makefile(layout, layout.root / "Makefile")
     yield with_lines(layout, layout.root / ".gitignore", _IGNORED)
@@ -143,8 +143,17 @@ def _makefile(layout: Layout, path: Path) -> Iterator[str]:
 
 
 def _copy(layout: Layout, source: Path, folder: Path, pattern: str) -> Iterator[str]:
-    for path in sorted(source.glob(pattern)):
-        yield written(layout, folder / path.name, path.read_text(encoding="utf-8"))
+    paths = sorted(source.glob(pattern))
+    yield from _together(layout, folder, [written(layout, folder / path.name, path.read_text(encoding="utf-8")) for path in paths])
+
+
+def _together(layout: Layout, folder: Path, lines: Sequence[str]) -> Iterator[str]:
+    """One line about the files of a folder, if all were written or all were kept; else, or if there are few, one about each."""
+    words = {line.partition(" ")[0] for line in lines}
+    if len(words) == 1 and len(lines) > _FEW:
+        yield f"{words.pop()} {layout.shown(folder)}/ ({len(lines)} files)"
+    else:
+        yield from lines
 
 
 def _replaced(layout: Layout, path: Path, text: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
@@ -57,6 +57,7 @@ def built_for(build: str, known: KnownPackage | None = None) -> str | None:
     return None if known and _any(known.cpu_builds, build) else _in_dialect(build)
 
 
+@lru_cache(20_000)
 def _in_dialect(build: str) -> str | None:
     found = _BUILT_FOR.findall(build)
     return dotted(max(found, key=len)) if found else None
@@ -277,16 +278,15 @@ def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: boo
 
 
 def frameworks_of(
-    catalogue: Catalogue, packages: Sequence[LockedPackage], *, complete: bool = True
+    catalogue: Catalogue, packages: Sequence[LockedPackage], beside: Surroundings, *, complete: bool = True
 ) -> tuple[tuple[tuple[LockedPackage, str, str | None], ...], frozenset[int]]:
     """Every package that is a framework, the framework, and its CUDA (None for none); and the ids of those that tell nothing of it.
 
-    A metapackage counts only where the framework itself is not there.
+    `beside` are these packages with all others. A metapackage counts only where the framework itself is not there.
     """
     named = [(package, name) for package in packages if (name := framework_of(catalogue, package))]
     real = {name for package, name in named if not _is_metapackage(catalogue, package)}
     own = [(package, name) for package, name in named if name not in real or not _is_metapackage(catalogue, package)]
-    beside = Surroundings(catalogue, packages)
     found = tuple((package, name, framework_cuda(catalogue, package, beside)) for package, name in own)
     unmarked = (id(package) for package, _, cuda in found if cuda is None and tells_nothing(catalogue, package, complete=complete))
     return found, frozenset(unmarked)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from envgen.model.errors import BadInput
-from envgen.model.packages import Lock, LockedPackage
+from envgen.model.packages import Content, Lock
 from envgen.model.text import shortened
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,199}")
@@ -23,7 +24,7 @@ _HINT = "no tool writes this: restore the file from git, or create it again with
 def checked(lock: Lock) -> Lock:
     """The lock. Raises BadInput, with the line, for a text in it that cannot be what it stands for."""
     for package in lock.packages:
-        for kind, text in _wrong(package):
+        for kind, text in _wrong_in(package.content):
             raise BadInput(f"not the {kind} of a package: {shortened(text)}", where=package.at or lock.shown, hint=_HINT)
     names = (lock.environment, lock.machine)
     promises = (f"{name} {version}" for name, version in lock.promises.items())
@@ -34,7 +35,12 @@ def checked(lock: Lock) -> Lock:
     return lock
 
 
-def _wrong(package: LockedPackage) -> Iterator[tuple[str, str]]:
+@lru_cache(20_000)  # packages: those of the locks of a repository are the same again and again
+def _wrong_in(content: Content) -> tuple[tuple[str, str], ...]:
+    return tuple(_wrong(content))
+
+
+def _wrong(package: Content) -> Iterator[tuple[str, str]]:
     """Each text of a package that cannot be what it stands for. What pip puts into an environment is named as its author likes."""
     if package.manager == "conda" or package.url:
         if not _NAME.fullmatch(package.name):

@@ -177,10 +177,10 @@ def read_lock(text: str, shown: str) -> Lock:
 
 
 def _read(text: str, shown: str) -> Lock:
-    _unmerged(text, shown)
     reader = _Reader(shown)
     head, body, rest = text.partition(f"{_BODY}\n")
     plain = plain_packages(rest, head.count("\n") + 3, shown) if body else None
+    _unmerged(head if plain else text, shown)
     top = reader.mapping(_root(head if plain else text, shown))
     version = reader.text(top, "version", reader.top)
     if version != "1":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from envgen.model.facts import Address
 from envgen.model.packages import LockedPackage
@@ -21,25 +23,72 @@ _ENTRY = re.compile(
 )
 
 
+_BETWEEN = "\n- name: "  # where one entry ends and the next begins: no line inside an entry of this spelling begins like that
+_REMEMBERED, _LONGEST = 20_000, 5_000  # entries, and characters of one; it has about 600
+
+
+class _Entry(NamedTuple):
+    """What the text of an entry says: the package, without its place; its category; and how many lines it has."""
+
+    package: LockedPackage
+    category: str
+    lines: int
+
+
 def plain_packages(rest: str, line: int, shown: str) -> list[tuple[LockedPackage, str]] | None:
-    """The packages of a list in exactly that spelling, each with its category, five times as fast as YAML; else None."""
+    """The packages of a list in exactly that spelling, each with its category, ten times as fast as YAML; else None.
+
+    Locks of one repository share most of their entries: each text is read once.
+    """
+    first, *others = rest.split(_BETWEEN)
+    texts = [first.removeprefix("- name: "), *others]
+    if first == texts[0] or not rest.endswith("\n"):
+        return None
+    texts[-1] = texts[-1][:-1]
     found = []
-    at = 0
-    while at < len(rest):
-        entry = _ENTRY.match(rest, at)
+    for text in texts:
+        entry = _entry(text) if len(text) <= _LONGEST else _read(text)
         if entry is None:
             return None
-        name, version, manager, platform, needs, url, md5, sha256, category = entry.groups()
-        pairs = _NEEDS.findall(needs or "")
-        wanted = {key: _bare(value) for key, value in pairs}
-        if len(wanted) < len(pairs):  # a repeated key: the other reader says where
-            return None
-        fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
-        hashes = {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value not in NULLS}
-        found.append((package_of(fields, wanted, hashes, Address(shown, line, 3)), category))
-        line += rest.count("\n", at, entry.end())
-        at = entry.end()
-    return found or None
+        found.append((_placed(entry.package, Address(shown, line, 3)), entry.category))
+        line += entry.lines
+    return found
+
+
+@lru_cache(_REMEMBERED)
+def _entry(text: str) -> _Entry | None:
+    return _read(text)
+
+
+def _read(text: str) -> _Entry | None:
+    """The entry with this text, without `- name: ` before it and the end of line after it; None where its spelling is another."""
+    found = _ENTRY.fullmatch(f"- name: {text}\n")
+    if found is None:
+        return None
+    name, version, manager, platform, needs, url, md5, sha256, category = found.groups()
+    pairs = _NEEDS.findall(needs or "")
+    wanted = {key: _bare(value) for key, value in pairs}
+    if len(wanted) < len(pairs):  # a repeated key: the other reader says where
+        return None
+    fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
+    hashes = {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value not in NULLS}
+    return _Entry(package_of(fields, wanted, hashes, None), category, text.count("\n") + 1)
+
+
+def _placed(package: LockedPackage, at: Address) -> LockedPackage:
+    """The package at a place. Written out, because `replace` takes three times as long."""
+    return LockedPackage(
+        name=package.name,
+        version=package.version,
+        build=package.build,
+        manager=package.manager,
+        platform=package.platform,
+        url=package.url,
+        md5=package.md5,
+        sha256=package.sha256,
+        depends=package.depends,
+        at=at,
+    )
 
 
 def _bare(scalar: str) -> str:
@@ -47,7 +96,7 @@ def _bare(scalar: str) -> str:
 
 
 def package_of(
-    fields: tuple[str, str, str, str, str], needs: Mapping[str, str], hashes: Mapping[str, str | None], at: Address
+    fields: tuple[str, str, str, str, str], needs: Mapping[str, str], hashes: Mapping[str, str | None], at: Address | None
 ) -> LockedPackage:
     """A package from its name, version, manager, platform and URL, what it needs, and its hashes."""
     name, version, manager, platform, url = fields

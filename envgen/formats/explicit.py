@@ -18,7 +18,7 @@ _PIP_LINE = re.compile(r"#\s*pip\s+(\S+)\s+@\s+(\S+?)(?:#sha256=([0-9a-f]+))?$")
 
 def is_explicit(text: str) -> bool:
     """Whether a text is an `@EXPLICIT` file."""
-    return re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) is not None
+    return "@EXPLICIT" in text and re.search(r"^@EXPLICIT\s*$", text, re.MULTILINE) is not None
 
 
 def read_explicit(text: str, shown: str) -> Lock:

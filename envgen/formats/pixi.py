@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from rattler import Environment
 
 _NESTED = 50  # levels; a pixi.lock has about six, and some brackets in its markers
-_LISTS = re.compile(r"^environments:|^  dependencies:(?: \[\]|\n  - )", re.MULTILINE)
+_LISTS = ("\nenvironments:", "\n  dependencies: []", "\n  dependencies:\n  - ")  # a regular expression takes 20 times as long
 _ENTRY = re.compile(r"^\s*(?:- )?(?:conda|pypi|conda_source|url|path):\s*(?:\S+ @ )?(\S+)\s*$")
 
 
 def is_pixi(text: str) -> bool:
     """Whether a text is a pixi.lock; one of version 1 has lists where conda-lock writes mappings."""
     version = re.search(r"^version:\s*(\S+)", text, re.MULTILINE)
-    return version is not None and (version[1] != "1" or _LISTS.search(text) is not None)
+    return version is not None and (version[1] != "1" or any(mark in text for mark in _LISTS))
 
 
 def read_pixi(path: Path, text: str, shown: str) -> tuple[Lock, ...]:

@@ -18,7 +18,7 @@ _HINT = "create it again with the tool that wrote it: `created-by` in the file n
 
 def is_pylock(text: str) -> bool:
     """Whether a text is a `pylock.toml`."""
-    return re.search(r'^lock-version\s*=\s*"', text, re.MULTILINE) is not None
+    return "lock-version" in text and re.search(r'^lock-version\s*=\s*"', text, re.MULTILINE) is not None
 
 
 def read_pylock(text: str, shown: str) -> tuple[Lock, ...]:

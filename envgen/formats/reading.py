@@ -33,6 +33,11 @@ class _File:
     shown: str
 
 
+def _conda_locks(file: _File) -> tuple[Lock, ...]:
+    lock = read_lock(file.text, file.shown)
+    return (replace(lock, of_other_run=of_other_run(lock, file.text, file.path.parent)),)
+
+
 _Reader = Callable[[_File], tuple[Lock, ...]]
 
 # The formats, the first that a text looks like counts.
@@ -42,7 +47,7 @@ _FORMATS: tuple[tuple[Callable[[str], bool], _Reader], ...] = (
     (is_uv_lock, lambda file: read_uv_lock(file.text, file.shown)),
     (is_pylock, lambda file: read_pylock(file.text, file.shown)),
     (is_pixi, lambda file: read_pixi(file.path, file.text, file.shown)),
-    (is_conda_lock, lambda file: (_conda_lock(file),)),
+    (is_conda_lock, _conda_locks),
     (is_environment_file, lambda file: (read_environment_file(file.text, file.shown),)),
     (is_export, lambda file: (read_export(file.text, file.shown),)),
     (is_requirements, lambda file: read_requirements(file.text, file.shown)),
@@ -68,11 +73,6 @@ def _read(path: Path, shown: str) -> tuple[Lock, ...]:
     if refused:
         raise refused
     reader = next((reader for looks_like, reader in _FORMATS if looks_like(file.text)), None)
-    if reader is not None:
-        return tuple(map(checked, reader(file)))
-    return (_conda_lock(file),)  # raises an error for every other file
-
-
-def _conda_lock(file: _File) -> Lock:
-    lock = read_lock(file.text, file.shown)
-    return replace(lock, of_other_run=of_other_run(lock, file.text, file.path.parent))
+    if reader in (None, _conda_locks):
+        return _conda_locks(file)  # which are checked; raises an error for every other file
+    return tuple(map(checked, reader(file)))

@@ -73,6 +73,7 @@ _KINDS = (
     _Kind(what="records of a channel, not a lock", hint=_OF_CONDA, name=r"repodata\.json", text=r'\A\s*\{\s*"info":'),
     _Kind(what="a recipe, not a lock", hint=_OF_CONDA, name=r"(?:meta|recipe)\.ya?ml"),
 )
+_HEAD = 100_000  # characters in which a file says what it is
 _HINT = (
     "give a conda-lock.yml, a pixi.lock, uv.lock, pylock.toml or requirements.txt, a list of conda, or the folder of an environment"
 )
@@ -80,7 +81,8 @@ _HINT = (
 
 def refusal(name: str, text: str, shown: str) -> BadInput | None:
     """The error about a file that is known and not read, by its name or its text; None for every other one."""
-    kind = next((kind for kind in _KINDS if _is(kind, name, text)), None)
+    head = text[:_HEAD]
+    kind = next((kind for kind in _KINDS if _is(kind, name, head)), None)
     where = Address(shown, 1, 1)
     if kind:
         return BadInput(f"{kind.what}: this format is not supported", where=where, hint=kind.hint)
@@ -89,7 +91,9 @@ def refusal(name: str, text: str, shown: str) -> BadInput | None:
     return None
 
 
-def _is(kind: _Kind, name: str, text: str) -> bool:
+def _is(kind: _Kind, name: str, head: str) -> bool:
     if kind.name and re.fullmatch(kind.name, name):
         return True
-    return bool(kind.text) and re.search(kind.text, text[:100_000], re.MULTILINE) is not None
+    pattern = re.compile(kind.text, re.MULTILINE)
+    find = pattern.match if kind.text.startswith(r"\A") else pattern.search  # a search would try `\A` at every place
+    return bool(kind.text) and find(head) is not None

@@ -24,7 +24,8 @@ _LOCAL = ("virtual", "editable", "directory", "path")
 def is_uv_lock(text: str) -> bool:
     """Whether a text is a `uv.lock`."""
     return (
-        re.search(r"^version = \d+$", text, re.MULTILINE) is not None
+        "[[package]]" in text  # which is found in a moment
+        and re.search(r"^version = \d+$", text, re.MULTILINE) is not None
         and re.search(r"^\[\[package\]\]", text, re.MULTILINE) is not None
     )
 

@@ -118,6 +118,17 @@ def _cells(layout: Layout, request: ExportRequest, reporter: Reporter) -> Iterat
         raise BadInput("nothing that is requested is locked", where=layout.shown(layout.environments), hint=hint)
 
 
+def exported_locks(layout: Layout, request: ExportRequest) -> tuple[tuple[str, str], ...]:
+    """The locks that are requested: (project, target)."""
+    from envgen.matrix.cached import cached_matrix
+
+    matrix = cached_matrix(layout)
+    projects = dict.fromkeys(request.projects or layout.projects())
+    for project in projects:
+        layout.known_project(project)
+    return tuple((project, name) for project in projects for name in _targets(layout, matrix, project, request.targets))
+
+
 def _targets(layout: Layout, matrix: Matrix, project: str, words: Sequence[str]) -> tuple[str, ...]:
     from envgen import targets
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from envgen.model.catalogue import Manager
 from envgen.model.dates import NO_LIMIT, ExcludeNewer
@@ -52,6 +53,21 @@ class Solution:
     records: tuple[Record, ...]
 
 
+class Content(NamedTuple):
+    """What an entry says of a package, without its place: the same in many locks, so that judgements are kept by it."""
+
+    name: str
+    version: str
+    build: str
+    manager: Manager
+    platform: Platform
+    url: str
+    md5: str | None
+    sha256: str | None
+    depends: tuple[str, ...]
+    constrains: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPackage:
     """One package of a lock, a list or an installed environment. Hashes are hex; what its source does not tell is "" or None.
@@ -72,6 +88,22 @@ class LockedPackage:
     damaged: tuple[str, ...] = ()  # its files that are missing or changed, in an installed environment
     index: str = ""  # the index of wheels that it comes from, where its URL does not tell
     at: Address | None = None
+
+    @property
+    def content(self) -> Content:
+        """What its entry says."""
+        return Content(
+            self.name,
+            self.version,
+            self.build,
+            self.manager,
+            self.platform,
+            self.url,
+            self.md5,
+            self.sha256,
+            self.depends,
+            self.constrains,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,16 +55,21 @@ def read_site(name: str) -> Site:
     return Site(Interpreter(path, (*own, *folders), (path.parent,)), prefix, folders)
 
 
+def _example(folder: str) -> str:
+    """Where the Python of a virtual environment is on this system."""
+    return rf"{folder}\Scripts\python.exe" if sys.platform == "win32" else f"{folder}/bin/python"
+
+
 def _found(name: str) -> Path:
     """The file of an interpreter. A link is not followed: that of a virtual environment is what makes it one."""
     if not name.strip():
-        raise BadInput("--python names no interpreter", hint="give its path, for example .venv/bin/python")
+        raise BadInput("--python names no interpreter", hint=f"give its path, for example {_example('.venv')}")
     path = Path(which(name) or name).absolute()
     if path.is_dir():
-        hint = "give its interpreter, for example bin/python; a conda environment can be named with --prefix"
+        hint = f"give its interpreter, for example {_example(path.name)}; a conda environment can be named with --prefix"
         raise BadInput("this is a folder, not a Python interpreter", where=path, hint=hint)
     if not path.exists():
-        raise BadInput("no such Python interpreter", where=path, hint="give its path, for example .venv/bin/python")
+        raise BadInput("no such Python interpreter", where=path, hint=f"give its path, for example {_example('.venv')}")
     return path
 
 

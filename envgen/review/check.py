@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from envgen.model.layout import FILES, Layout
 
 if TYPE_CHECKING:
     from envgen.lock.plan import MachineTarget
+    from envgen.lock.unchanged import RawInputs
     from envgen.model.run import Reporter
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
@@ -74,6 +76,14 @@ class Digests:
         self.locks = layout.locks()
         self.records = sorted(path for path in layout.index.glob("**/*.json") if path.is_file())
         self.templates = sorted(path for path in layout.templates.glob("**/*") if path.is_file())
+
+    @cached_property
+    def raw(self) -> RawInputs:
+        """The digests by which `lock` knows that a project has nothing to do."""
+        from envgen.lock.unchanged import RawInputs
+        from envgen.model.run import LockRequest
+
+        return RawInputs(self._layout, LockRequest())
 
     def text(self, path: Path) -> str:
         """The text of a file; "" for one that is missing or cannot be read: whoever needs it says so."""
@@ -164,8 +174,10 @@ def stale_now(layout: Layout, matrix: Matrix, name: str, machine_target: Machine
 
     def found() -> tuple[Finding, ...]:
         from envgen.review.of_project import stale_or_why
+        from envgen.review.stale import stale_if_unchanged
 
-        return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target))
+        known = stale_if_unchanged(layout, digests.raw, name, _Quiet())
+        return tuple(stale_or_why(layout, matrix, name, _Quiet(), machine_target, digests.raw)) if known is None else known
 
     return remembered(tuple, key_of("stale", inputs_of(layout, matrix, name, digests)), found)
 

@@ -11,6 +11,7 @@ from envgen.composition.graph import CellGraph
 from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
 from envgen.lock.plan import MachineTarget
+from envgen.lock.unchanged import RawInputs
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.facts import Address, Matrix
 from envgen.model.findings import Finding, Verified
@@ -31,7 +32,9 @@ _UPDATE = "envgen update {project} --target {target}"
 _TOLD_BETTER = {"other-run", "edited"}  # rules of verify about what `check` says with its reason
 
 
-def stale_or_why(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget) -> Iterator[Finding]:
+def stale_or_why(
+    layout: Layout, matrix: Matrix, name: str, reporter: Reporter, machine_target: MachineTarget, raw: RawInputs
+) -> Iterator[Finding]:
     """What is stale of a project, or why that cannot be told."""
     shown = layout.shown(layout.project(name))
     try:
@@ -41,7 +44,7 @@ def stale_or_why(layout: Layout, matrix: Matrix, name: str, reporter: Reporter, 
             yield of_error("project", error, shown, name)
             return
     try:
-        yield from stale_of_project(layout, matrix, name, LockRequest(projects=(name,)), reporter, machine_target)
+        yield from stale_of_project(layout, matrix, name, LockRequest(projects=(name,)), reporter, machine_target, raw)
     except Unsatisfiable as error:
         yield of_error("project", error, shown, name)
     except BadInput as error:

@@ -76,9 +76,17 @@ def stale_of_project(
             remember_unchanged(layout, raw, found)
 
 
-def unreadable(layout: Layout, project: str) -> Iterator[Finding]:
-    """The locks of a project that cannot be read, and why."""
-    for target in layout.locked_targets(project):
+def stale_if_unchanged(layout: Layout, raw: RawInputs, name: str, reporter: Reporter) -> tuple[Finding, ...] | None:
+    """What is stale of a project that has nothing to do, by a digest: locks of other targets. None where no digest says so."""
+    outcomes = unchanged(raw, name, reporter)
+    known = {outcome.resolution.target.name for outcome in outcomes or ()}
+    others = (target for target in layout.locked_targets(name) if target not in known)
+    return None if outcomes is None else tuple(unreadable(layout, name, others))
+
+
+def unreadable(layout: Layout, project: str, targets: Iterable[str] | None = None) -> Iterator[Finding]:
+    """The locks of a project, or those of some targets of it, that cannot be read, and why."""
+    for target in layout.locked_targets(project) if targets is None else targets:
         path = layout.target(project, target) / LOCK
         try:
             conda_lock.read_stamp(layout.read(path), layout.shown(path))

@@ -10,7 +10,7 @@ from functools import cache
 
 from packaging.version import Version
 
-from envgen.formats.builds import cuda_of, frameworks_of, needs_cuda
+from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, needs_cuda
 from envgen.model.catalogue import Catalogue
 from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim, ClaimKind, Finding
@@ -89,7 +89,7 @@ def inferred(catalogue: Catalogue, packages: Sequence[LockedPackage], *, complet
     CPU builds that people use beside CUDA on purpose make nothing mixed. There is no CUDA on macOS. `complete` says whether these
     are all packages.
     """
-    named, unmarked = frameworks_of(catalogue, packages, complete=complete)
+    named, unmarked = frameworks_of(catalogue, packages, Surroundings(catalogue, packages), complete=complete)
     told = [cuda for package, _, cuda in named if cuda is not None]
     on_cpu = [package for package, _, cuda in named if cuda is None and id(package) not in unmarked]
     with_cuda = any(needs_cuda(catalogue, package) and not package.platform.startswith("osx") for package in packages)

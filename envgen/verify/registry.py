@@ -20,6 +20,7 @@ from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
+from envgen.verify.entries import is_ordinary
 
 _LONGEST_WAY = 20  # names; those of real packages have about ten
 
@@ -46,6 +47,11 @@ class Case:
         return {(package.manager, package.name): package for package in self.packages}
 
     @cached_property
+    def odd(self) -> tuple[LockedPackage, ...]:
+        """The packages that a rule about an entry alone may have something to say of; most entries are as any tool writes them."""
+        return tuple(package for package in self.packages if not is_ordinary(package.content))
+
+    @cached_property
     def known(self) -> tuple[tuple[LockedPackage, KnownPackage], ...]:
         """Every package that the matrices know, and what they say of it."""
         return tuple((package, known) for package in self.packages if (known := self.catalogue.of(package)))
@@ -57,7 +63,8 @@ class Case:
 
     @cached_property
     def _frameworks(self) -> tuple[tuple[tuple[LockedPackage, str, str | None], ...], frozenset[int]]:
-        return frameworks_of(self.catalogue, self.packages, complete=self.lock.complete)
+        known = [package for package, _ in self.known]
+        return frameworks_of(self.catalogue, known, self.beside, complete=self.lock.complete)
 
     @property
     def frameworks(self) -> tuple[tuple[LockedPackage, str, str | None], ...]:

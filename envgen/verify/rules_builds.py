@@ -23,6 +23,7 @@ from envgen.matrix.hardware import runs_with
 from envgen.model.catalogue import KnownPackage, parsed
 from envgen.model.facts import PLATFORMS, Spelling
 from envgen.model.packages import LockedPackage
+from envgen.verify.entries import needs_driver
 from envgen.verify.registry import Case, Violations, rule
 
 
@@ -265,7 +266,7 @@ def _cuda_beside(case: Case) -> list[LockedPackage]:
     """What shows that CUDA was requested: what names it, libraries, CUDA builds of frameworks; no mere tools in a CPU target."""
     found = [package for package, known in case.known if known.names_cuda or cudnn_of(case.catalogue, package)]
     found += [package for package, _, built in case.frameworks if built is not None]
-    more = [package for package in case.packages if needs_cuda(case.catalogue, package)] if case.claim.kind == "mixed" else []
+    more = [package for package, _ in case.known if needs_cuda(case.catalogue, package)] if case.claim.kind == "mixed" else []
     return list({id(package): package for package in (*found, *more)}.values())
 
 
@@ -282,13 +283,14 @@ def cuda_in_cpu(case: Case) -> Violations:
     parts = {id(package) for package, known in case.known if known.role == "cuda"}
     told = {id(package) for package, _ in case.cudas}
     built = {id(package): cuda for package, _, cuda in case.frameworks}
+    of_cuda = {id(package) for package, _ in case.known if needs_cuda(case.catalogue, package)}
     for package in case.packages:
-        if needs_cuda(case.catalogue, package):
+        if id(package) in of_cuda:
             yield (
                 package,
                 "a part of CUDA in a CPU target" if id(package) in parts else "a package without CPU builds in a CPU target",
             )
         elif id(package) in told or built.get(id(package)) is not None:
             yield package, "a CUDA build in a CPU target"
-        elif any(need.split()[:1] == ["__cuda"] for need in package.depends):
+        elif needs_driver(package.depends):
             yield package, "needs a GPU driver (`__cuda`) in a CPU target"

@@ -72,7 +72,7 @@ def two_cuda_minors(case: Case) -> Violations:
 @rule("two-cudnn-majors", "A framework links one major of cuDNN, and no other major replaces it.")
 def two_cudnn_majors(case: Case) -> Violations:
     """Conda's and pip's cuDNN together."""
-    found = {version.major: package for package in case.packages if (version := cudnn_of(case.catalogue, package))}
+    found = {version.major: package for package, _ in case.known if (version := cudnn_of(case.catalogue, package))}
     if len(found) > 1:
         yield found[min(found)], " beside ".join(f"cuDNN {found[major].version}" for major in sorted(found))
 
@@ -160,11 +160,11 @@ def _twice(case: Case) -> Iterator[tuple[LockedPackage, list[str], list[LockedPa
     """Each pip package that brings libraries of sonames that conda packages bring, these libraries, and those packages."""
     conda = {
         soname: package
-        for package in reversed(case.packages)
+        for package, _ in reversed(case.known)
         if package.manager == "conda"
         for soname in libraries_of(case.catalogue, package).items()
     }
-    for package in (package for package in case.packages if package.manager == "pip"):
+    for package in (package for package, _ in case.known if package.manager == "pip"):
         both = {soname: conda[soname] for soname in libraries_of(case.catalogue, package).items() if soname in conda}
         if both:
             yield package, [library for library, _ in both], list(dict.fromkeys(both.values()))

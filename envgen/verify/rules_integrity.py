@@ -5,52 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from functools import cache
-from urllib.parse import unquote
+from functools import lru_cache
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import InvalidVersion, Version
+from packaging.utils import canonicalize_name
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
-from envgen.formats.builds import applies, brings_cuda, is_wheel, requirement_name
+from envgen.formats.builds import applies, brings_cuda, requirement_name
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
+from envgen.verify.entries import (
+    has_secret,
+    is_commit,
+    is_downloaded,
+    is_local,
+    is_run_by_pip,
+    is_source,
+    mismatch,
+    names_secret,
+    wrong_hashes,
+)
 from envgen.verify.registry import Case, Violations, rule
 
-# user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
-_SECRET = re.compile(
-    r"://[^/@\s:]+:(?!\$)[^/@\s]+@|://(?!\$)[^/@\s:]{20,}@"
-    r"|[?&](?:access_token|token|api_?key|sig|signature|X-Amz-Signature)=(?!\$)[^&\s]+",
-    re.IGNORECASE,
-)
-_TOKEN = re.compile(r"/t/(?![$%<])[^/\s]+/")  # conda's; wheels may lie in a folder t/
-_COMMIT = re.compile(r"^git\+.*[@#=][0-9a-f]{40}\b")
 _NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)  # channel::name, with or without a blank before the range
 _DEFAULTS = tuple(f"https://repo.anaconda.com/pkgs/{name}" for name in ("main", "r", "msys2", "free", "pro"))
 
 
-def _locked(case: Case) -> Iterable[LockedPackage]:
-    """The packages that tell where they are downloaded from; one that is built from a folder or from git is none of them."""
+def _locked(case: Case, among: Iterable[LockedPackage]) -> list[LockedPackage]:
+    """The packages that tell where they are downloaded from, `among` some of a case."""
     pip_too = case.lock.format != "prefix"
-    packages = case.packages if case.lock.hashed else ()
-    return [package for package in packages if (pip_too or package.manager == "conda") and _downloaded(package)]
+    packages = among if case.lock.hashed else ()
+    return [package for package in packages if (pip_too or package.manager == "conda") and is_downloaded(package)]
 
 
-def _downloaded(package: LockedPackage) -> bool:
-    return "://" in package.url.partition("#")[0] and (package.manager == "pip" or not _is_source(package))
-
-
-def _is_source(package: LockedPackage) -> bool:
-    """Whether a conda package is built from a folder or a repository."""
-    return package.url != "" and not package.url.partition("#")[0].endswith((".conda", ".tar.bz2"))
+def _odd(case: Case) -> list[LockedPackage]:
+    """Those of them whose entries are not ordinary."""
+    return _locked(case, case.odd)
 
 
 @rule("no-hash", "Without a hash, nobody notices that a download is not what was locked.")
@@ -59,23 +50,22 @@ def no_hash(case: Case) -> Violations:
 
     A list in which no package has one is one finding.
     """
-    judged = [package for package in _locked(case) if not _COMMIT.search(package.url)]
+    judged = [package for package in _odd(case) if not is_commit(package)]
     lacking = [package for package in judged if not package.sha256 and not package.md5]
-    if len(lacking) > 1 and len(lacking) == len(judged):
+    if len(lacking) > 1 and len(lacking) == len(judged) and len(case.odd) == len(case.packages):
         yield None, f"none of its {len(lacking)} packages has a hash"
         return
     for package in judged:
         if not package.sha256 and not package.md5:
             yield package, "has no hash"
-        for kind, text, length in (("sha256", package.sha256, 64), ("md5", package.md5, 32)):
-            if text and not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", text):
-                yield package, f"its {kind} is not valid: {text}"
+        for kind, text in wrong_hashes(package):
+            yield package, f"its {kind} is not valid: {text}"
 
 
 @rule("weak-hash", "An md5 reveals a broken download, but not a forged one.", severity="warning")
 def weak_hash(case: Case) -> Violations:
     """md5 alone. Some old channel records have nothing better."""
-    for package in _locked(case):
+    for package in _odd(case):
         if package.md5 and not package.sha256:
             yield package, "has an md5 and no sha256"
 
@@ -83,16 +73,16 @@ def weak_hash(case: Case) -> Violations:
 @rule("source-package", "To install it, pip runs code from it, with all rights of the user.", severity="warning")
 def source_package(case: Case) -> Violations:
     """Packages of pip whose URL is not that of a wheel."""
-    for package in _locked(case):
-        if package.manager == "pip" and not is_wheel(package.url):
+    for package in _odd(case):
+        if is_run_by_pip(package):
             yield package, "is not a wheel"
 
 
 @rule("local-file", "Nobody else has the file, and it may have changed since.", severity="warning")
 def local_file(case: Case) -> Violations:
     """Packages from a folder of the machine that made the lock; in an environment, that is where it came from."""
-    for package in _locked(case) if case.lock.format != "prefix" else ():
-        if package.url.startswith("file:"):
+    for package in _odd(case) if case.lock.format != "prefix" else ():
+        if is_local(package):
             yield package, f"comes from a folder: {redacted(package.url)}"
 
 
@@ -142,7 +132,7 @@ def _from_elsewhere(case: Case, allowed: tuple[str, ...]) -> Iterator[tuple[Lock
     """Conda's packages whose channel is none of these, and that channel."""
     bases = {base for channel in allowed for base in _bases(channel)}
     known: dict[str, bool] = {}
-    for package in _locked(case) if bases else ():
+    for package in _locked(case, case.packages) if bases else ():
         base = package.url.rsplit("/", 2)[0]
         if package.manager == "conda" and not known.setdefault(base, bool(bases & set(_bases(base)))):
             yield package, base
@@ -185,58 +175,21 @@ def _channel_of(package: LockedPackage) -> str:
 @rule("credentials", "A lock is committed: everyone who can read it has the password.")
 def credentials(case: Case) -> Violations:
     """User and password, or a token, in a url; `$NAME` in their place is right."""
-    for package in _locked(case):
-        if _SECRET.search(package.url) or (package.manager == "conda" and _TOKEN.search(package.url)):
+    for package in _odd(case):
+        if has_secret(package):
             yield package, f"its url contains a password or a token: {redacted(package.url)}"
     for channel in case.lock.channels if case.platform == case.lock.platforms[0] else ():
-        if _SECRET.search(channel) or _TOKEN.search(f"{channel}/"):
+        if names_secret(channel, channel=False) or names_secret(f"{channel}/", channel=True):
             yield None, f"the url of a channel contains a password or a token: {redacted(channel)}"
 
 
 @rule("url-mismatch", "The entry names one package and its url another: the installer takes the url's.")
 def url_mismatch(case: Case) -> Violations:
     """Name, version, build and platform of every entry against its url."""
-    for package in _locked(case):
-        text = _conda_mismatch(package) if package.manager == "conda" else _pip_mismatch(package)
+    for package in _odd(case):
+        text = mismatch(package)
         if text:
             yield package, text
-
-
-def _conda_mismatch(package: LockedPackage) -> str:
-    _, _, rest = package.url.partition("://")
-    subdir, _, file = rest.partition("#")[0].rpartition("/")
-    parts = unquote(file).removesuffix(".conda").removesuffix(".tar.bz2").rsplit("-", 2)
-    if parts != [package.name, package.version, package.build]:
-        return f"its url is for {' '.join(parts)}"
-    subdir = subdir.rsplit("/", 1)[-1]
-    return "" if subdir in (package.platform, "noarch") else f"its url is for {subdir}, the entry for {package.platform}"
-
-
-def _pip_mismatch(package: LockedPackage) -> str:
-    file = unquote(package.url.partition("#")[0].rsplit("/", 1)[-1])
-    try:
-        if file.endswith(".whl"):
-            name, version, *_ = parse_wheel_filename(file)
-        elif file.endswith((".tar.gz", ".zip")):
-            name, version = parse_sdist_filename(file)
-        else:
-            return ""
-        same = name == canonicalize_name(package.name) and version == Version(package.version)
-    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
-        return ""  # an old or a private file name: pip will judge it
-    if not same:
-        return f"its url is for {name} {version}"
-    return "" if not file.endswith(".whl") or _runs(file, package.platform) else f"its url is for another platform: {file}"
-
-
-def _runs(wheel: str, platform: str) -> bool:
-    """Whether a wheel's platform tags fit a subdir; a subdir or a tag that is not known here fits."""
-    known = {"linux-64": "linux.*_x86_64", "linux-aarch64": "linux.*_aarch64", "win-64": "win_amd64"}
-    mac = {"osx-64": "macosx_.*_(x86_64|intel|universal2?|fat.*)", "osx-arm64": "macosx_.*_(arm64|universal2)"}
-    fits = {**known, **mac}.get(platform)
-    tags = wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
-    told = [tag for tag in tags if re.match(r"(many|musl)?linux|macosx|win(_|32)", tag)]
-    return fits is None or not told or any(re.fullmatch(f"(many|musl)?{fits}", tag) for tag in told)
 
 
 @rule("package-twice", "A package is listed twice: the installer decides which entry counts.")
@@ -258,10 +211,11 @@ def missing_dependency(case: Case) -> Violations:
     """
     names = {package.name for package in case.packages if package.manager == "conda"}
     for package in case.packages if case.lock.linked else ():
-        for need in package.depends if package.manager == "conda" and not _is_source(package) else ():
-            name = _named(need)[0]
-            if name and not name.startswith("__") and name not in names:
-                yield package, f"needs {need}, which is not in the lock"
+        if package.manager == "conda" and not names.issuperset(_needed_names(package.depends)) and not is_source(package):
+            for need in package.depends:
+                name = _named(need)[0]
+                if name and not name.startswith("__") and name not in names:
+                    yield package, f"needs {need}, which is not in the lock"
         for need in package.depends if package.manager == "pip" else ():
             name = canonicalize_name(requirement_name(need))
             missing = ("pip", name) not in case.by_name and brings_cuda(case.catalogue, name)
@@ -269,7 +223,13 @@ def missing_dependency(case: Case) -> Violations:
                 yield package, f"needs {need}, which is not in the lock"
 
 
-@cache
+@lru_cache(20_000)
+def _needed_names(needs: tuple[str, ...]) -> frozenset[str]:
+    """The names in some conda specs, virtual packages aside."""
+    return frozenset(name for need in needs if (name := _named(need)[0]) and not name.startswith("__"))
+
+
+@lru_cache(100_000)
 def _named(need: str) -> tuple[str, str]:
     """The name in a conda spec, and the rest; ("", "") for one in brackets or with a condition, which solvers alone judge."""
     found = _NAME.fullmatch(need.strip())
@@ -280,7 +240,8 @@ def _named(need: str) -> tuple[str, str]:
 def unmet_dependency(case: Case) -> Violations:
     """Versions and builds of conda's packages, and their constraints where the source tells them."""
     for package in case.packages if case.lock.linked else ():
-        for need in package.depends if package.manager == "conda" and not _is_source(package) else ():
+        judged = package.manager == "conda" and not is_source(package)
+        for need in package.depends if judged else ():
             text = _refused(case, need)
             if text:
                 yield package, f"needs {need}; {text}"
@@ -292,12 +253,17 @@ def unmet_dependency(case: Case) -> Violations:
 
 def _refused(case: Case, need: str) -> str:
     name, rest = _named(need)
-    found = case.conda(name)
-    words = rest.split()
-    if found is None or not words:
+    found = case.conda(name) if rest else None
+    if found is None or _fits(rest, found.version, found.build):
         return ""
-    fits = admits(words[0], found.version) is not False and (len(words) < 2 or fnmatchcase(found.build, words[1]))
-    return "" if fits else f"{found.name} {found.version} {found.build} is locked"
+    return f"{found.name} {found.version} {found.build} is locked"
+
+
+@lru_cache(100_000)
+def _fits(wanted: str, version: str, build: str) -> bool:
+    """Whether the range of a spec, and its glob of builds if it has one, admit a build."""
+    words = wanted.split()
+    return not words or (admits(words[0], version) is not False and (len(words) < 2 or fnmatchcase(build, words[1])))
 
 
 @rule("damaged-files", "Files of a package are missing or changed: an import fails, or runs something else.")

@@ -19,6 +19,7 @@ from envgen.matrix.hardware import cudnn_floor, has_code, latest_driver
 from envgen.model.catalogue import parsed
 from envgen.model.facts import Matrix, Toolkit, driver_text
 from envgen.model.gpu import Gpu
+from envgen.verify.entries import virtual_needs
 from envgen.verify.registry import Case, Violations, rule, toolkit_of
 
 _IMPLIED = {"linux": ("__unix", "__linux"), "osx": ("__unix", "__osx"), "win": ("__win",)}
@@ -31,10 +32,9 @@ def virtual_package(case: Case) -> Violations:
     if promised is None:
         return
     for package in case.packages:
-        for need in package.depends:
-            name, _, spec = need.partition(" ")
-            if name.startswith("__") and not (name == "__cuda" and case.claim.cuda is None):
-                text = _unmet(case, name, spec.split(" ")[0], promised)
+        for name, spec in virtual_needs(package.depends):
+            if not (name == "__cuda" and case.claim.cuda is None):
+                text = _unmet(case, name, spec, promised)
                 if text:
                     yield package, text
 
@@ -197,7 +197,7 @@ def _without_own_code(case: Case, gpus: Sequence[Gpu]) -> Violations:
 @rule("cudnn-without-code", "This cuDNN has no code for a GPU of the project.")
 def cudnn_without_code(case: Case) -> Violations:
     """CuDNN 9.11 and later have nothing below 7.5 (matrices/cudnn.yaml)."""
-    for package in case.packages:
+    for package, _ in case.known:
         version = cudnn_of(case.catalogue, package)
         floor = cudnn_floor(case.matrix, version) if version else None
         for gpu in case.gpus if floor and case.claim.kind == "cuda" else ():

@@ -21,7 +21,7 @@ from envgen.model.packages import Lock
 from envgen.model.project import Project
 from envgen.model.requested import is_left_out, with_gpus, with_overrides
 from envgen.verify import check
-from envgen.verify.rules_promises import driver_floors
+from envgen.verify.judgements import Judgements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +50,12 @@ def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, aske
         raise BadInput(
             "nothing to verify", hint="give a lock, a list or the folder of an environment, or run in a repository with locks"
         )
+    judgements = Judgements()
     return tuple(
         item
         for path in paths
         for lock in read_any(path, _shown(path, layout), hashes=asked.hashes)
-        for item in _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix)
+        for item in _judged(lock, _claims(lock, path.absolute(), layout, asked, matrix, project), matrix, judgements)
     )
 
 
@@ -86,17 +87,17 @@ def _shown(path: Path, layout: Layout | None) -> str:
     return layout.shown(whole) if layout and whole.is_relative_to(layout.root) else str(path)
 
 
-def _judged(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix) -> Iterable[Verified]:
+def _judged(lock: Lock, claims: Mapping[Platform, Claim], matrix: Matrix, judgements: Judgements) -> Iterable[Verified]:
     for case in check.cases(lock, claims, matrix):
-        driver, compiling = driver_floors(case)
+        judgement = judgements.of(case)
         yield Verified(
             lock=lock,
             platform=case.platform,
             claim=case.claim,
             packages=len(case.packages),
-            driver=driver,
-            compiling=compiling,
-            findings=check.found_in(case),
+            driver=judgement.driver,
+            compiling=judgement.compiling,
+            findings=judgement.findings,
         )
 
 

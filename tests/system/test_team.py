@@ -415,7 +415,7 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("envgen", "matrices", "templates", ".github", "docs"):
         shutil.copytree(REPO / name, folder / name, ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", ".pre-commit-hooks.yaml"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "CHANGELOG.md", ".pre-commit-hooks.yaml"):
         shutil.copy(REPO / name, folder / name)
     made(folder).commit("hooks")
     return folder

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
 from conftest import REPO, clean_environment
+
+URL = "https://host.example/team/envgen"
+_spec = importlib.util.spec_from_file_location("hatch_build", REPO / "hatch_build.py")
+hatch_build = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(hatch_build)
 
 
 def run(*argv: object, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -22,7 +32,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist of this checkout; the sdist is what the wheel is built from."""
     folder = tmp_path_factory.mktemp("dist")
     argv = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(REPO)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(argv, env={**os.environ, "ENVGEN_URL": URL}, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -52,6 +62,45 @@ def test_the_wheel_carries_matrices_and_templates_and_nothing_of_the_examples(bu
     team = {".github/workflows/relock.yml", ".github/workflows/review.yml", ".pre-commit-hooks.yaml", "docs/ci/Dockerfile"}
     team = {f"envgen/starter/{name}" for name in (*team, "docs/ci/gitlab-ci.yml")}
     assert packaged == starter | modules | page | team | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"}
+
+
+def metadata(built: Path) -> Message:
+    """METADATA of the wheel."""
+    archive = zipfile.ZipFile(next(built.glob("*.whl")))
+    name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    return message_from_bytes(archive.read(name))
+
+
+def test_the_page_of_the_wheel_has_no_link_that_leads_nowhere(built: Path) -> None:
+    found = metadata(built)
+    text = found.get_payload(decode=True).decode()
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert [link for link in links if not link.startswith(URL)] == [] and len(links) > 20
+    paths = [link.removeprefix(f"{URL}/blob/HEAD/").partition("#")[0] for link in links]
+    assert [path for path in paths if not (REPO / path).exists()] == []
+    assert text.startswith("# envgen\n") and found["Description-Content-Type"] == "text/markdown"
+    assert f"Homepage, {URL}" in found.get_all("Project-URL")
+    assert {"Programming Language :: Python :: 3", "Typing :: Typed"} <= set(found.get_all("Classifier"))
+
+
+@pytest.mark.parametrize(
+    ("remote", "url"),
+    [
+        ("https://host.example/team/envgen.git\n", "https://host.example/team/envgen"),
+        ("git@host.example:team/envgen.git", "https://host.example/team/envgen"),
+        ("ssh://git@host.example/team/envgen", "https://host.example/team/envgen"),
+        ("https://token:secret@host.example/team/envgen", ""),
+        ("/srv/git/envgen", ""),
+        ("", ""),
+    ],
+)
+def test_the_address_is_a_web_address_without_secrets(remote: str, url: str) -> None:
+    assert hatch_build.address(remote) == url
+
+
+def test_without_an_address_a_link_is_its_text() -> None:
+    assert hatch_build.absolute("see [a](docs/a.md), [b](https://b.example)", "") == "see a, [b](https://b.example)"
+    assert hatch_build.urls("") == {}
 
 
 def test_the_sdist_holds_what_a_wheel_is_built_from(built: Path) -> None:

@@ -349,6 +349,8 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
         "verify.registry",
         "verify.rules_builds",
         "verify.check",
+        "verify.entries",
+        "verify.judgements",
         "resolver.resolve",
         "resolver.search",
         "project.newest",

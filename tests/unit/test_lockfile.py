@@ -404,6 +404,36 @@ def test_any_scalar_says_the_same_read_by_its_spelling_and_as_yaml(version: str,
         assert read_lock(entry, "f.yml").packages == read_lock(entry + "# other\n", "f.yml").packages
 
 
+LINES = tuple(dict.fromkeys(WHOLE.partition("package:\n")[2].splitlines()))
+
+
+@examples(300)
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(("drop", "double", *LINES))), max_size=3))
+def test_entries_whose_lines_were_moved_say_the_same_read_by_their_spelling_and_as_yaml(edits: list[tuple[int, str]]) -> None:
+    """Lines that are missing, doubled or those of another entry: each text is remembered, and none may be taken for another one."""
+    head, _, body = WHOLE.partition("package:\n")
+    lines = body.splitlines()
+    for place, edit in edits:
+        at = place % len(lines)
+        lines[at : at + 1] = [] if edit == "drop" else [lines[at]] * 2 if edit == "double" else [edit]
+    text = f"{head}package:\n" + "".join(f"{line}\n" for line in lines)
+    error = refused(lambda: read_lock(text + "# other\n", "f.yml"))
+    if error:
+        assert refused(lambda: read_lock(text, "f.yml"))
+    else:
+        assert read_lock(text, "f.yml").packages == read_lock(text + "# other\n", "f.yml").packages
+
+
+def test_an_entry_that_is_read_again_stands_where_it_stands() -> None:
+    """The same texts in another file, further down: the packages are the same, their addresses are those of the file."""
+    first, again = read_lock(WHOLE, "f.yml").packages, read_lock("# a line\n" + WHOLE, "g.yml").packages
+    assert [package.content for package in first] == [package.content for package in again]
+    lines = [row.at.line for row in read_lock(f"{WHOLE}# other\n", "f.yml").packages if row.at]  # as YAML has them
+    assert [(str(row.at), str(other.at)) for row, other in zip(first, again, strict=True)] == [
+        (f"f.yml:{line}:3", f"g.yml:{line + 1}:3") for line in lines
+    ]
+
+
 FOREIGN = f"""\
 version: 1
 metadata:

@@ -1,0 +1,89 @@
+"""The quickstarts of the README, done as they are written: every command is run, and prints what the README says.
+
+What is installed comes from a channel of stand-ins, on a machine that is made up, and `.venv` is there already.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import REPO, clean_environment
+from nvml.build import FakeNvml, changes
+from system import frameworks, stand_in, walkthrough
+from system.channel import serve
+from system.test_scenarios import A100, command
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="the README is told on linux-64"
+)
+README = (REPO / "README.md").read_text(encoding="utf-8")
+VISION = """\
+python: ">=3.10"
+frameworks: {pytorch: "2.10.*"}
+targets: [cpu, cu129]
+platforms: [linux-64]
+channels: [conda-forge]
+"""
+
+
+@pytest.fixture(scope="module")
+def channels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("channels")
+    packages = [*frameworks.torch("2.10.0"), *frameworks.torch("2.10.0", "12.9"), stand_in.python_package()]
+    stand_in.channel(folder / "conda-forge", packages)
+    return folder
+
+
+@pytest.fixture
+def environment(tmp_path: Path, channels: Path, nvml: FakeNvml) -> Iterator[dict[str, str]]:
+    """That of a user of a machine with an A100, and `envgen` on PATH."""
+    with serve(channels) as server:
+        found = {
+            **clean_environment(tmp_path),
+            **changes(nvml(driver="575.57.08", cuda=12090, gpus=A100)),
+            "PATH": os.pathsep.join((str(command(tmp_path)), os.environ["PATH"])),
+            "ENVGEN_INDEX": str(channels),
+            "ENVGEN_MIRROR": server.url("").rstrip("/"),
+        }
+        del found["PYTHONPATH"]
+        yield found
+
+
+def section(title: str, folder: Path) -> Path:
+    """A section of the README as a page of its own."""
+    _, _, rest = README.partition(f"## {title}\n")
+    assert rest, title
+    page = folder / "section.md"
+    page.write_text(rest.partition("\n## ")[0], encoding="utf-8")
+    return page
+
+
+def test_from_the_clone_to_the_gpu(tmp_path: Path, environment: dict[str, str]) -> None:
+    clone = tmp_path / "clone"
+    for folder in ("matrices", "templates"):
+        shutil.copytree(REPO / folder, clone / folder)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "envgen/__init__.py"):
+        (clone / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPO / name, clone / name)
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "envgen").symlink_to(tmp_path / "commands" / "envgen")
+    (clone / ".venv" / ".ready").touch()
+    project = clone / "environments" / "vision" / "project.yaml"
+    project.parent.mkdir(parents=True)
+    project.write_text(VISION, encoding="utf-8")
+    ready = tmp_path / "ready.md"
+    ready.write_text("```console\n$ envgen lock\n...\n```\n")
+    assert walkthrough.play(ready, clone, environment) == 1
+    assert walkthrough.play(section("Quickstart: from the clone to the GPU", tmp_path), clone, environment) == 3
+
+
+def test_in_your_own_repository(tmp_path: Path, environment: dict[str, str]) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert walkthrough.play(section("Quickstart: in your own repository", tmp_path), empty, environment) == 5
