@@ -7,7 +7,7 @@ the machine. The caller has the targets to choose from: those of a project, thos
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -161,15 +161,15 @@ def intersection(one: TargetRange, other: TargetRange) -> TargetRange:
 # --- the target that is meant ---------------------------------------------------------------------------------------------
 
 
-def newest_first(wanted: TargetRange, matrix: Matrix) -> tuple[Target, ...]:
-    """The targets of the matrices that "the newest in a range" may mean, newest first.
+def newest_first(wanted: TargetRange, matrix: Matrix, wheels: Collection[str] = ()) -> tuple[Target, ...]:
+    """The targets of the matrices that "the newest in a range" may mean, newest first; `wheels` are frameworks from wheels.
 
     A target that no build was made for, and which runs builds for an older CUDA, is meant only where it is asked for: where the
     range has no other.
     """
     found = sorted(_within(wanted, matrix), key=_place, reverse=True)
-    built = [target for target in found if target.cuda in matrix.built]
-    return tuple(built or found)
+    built = matrix.built_with(wheels)
+    return tuple([target for target in found if target.cuda in built] or found)
 
 
 def exists(wanted: TargetRange, other: TargetRange, matrix: Matrix) -> bool:

@@ -6,7 +6,7 @@ a framework was built (for CPU, or for one CUDA version).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -185,7 +185,12 @@ class Framework:
     @cached_property
     def stated(self) -> frozenset[frozenset[Variant]]:
         """Everything that a row of its builds states as a variant."""
-        return frozenset(span for release in self.releases for build in release.builds for span in build.stated)
+        return self.stated_without(())
+
+    def stated_without(self, providers: Collection[str]) -> frozenset[frozenset[Variant]]:
+        """The same without the builds of some providers."""
+        rows = (build for release in self.releases for build in release.builds if build.provider not in providers)
+        return frozenset(span for build in rows for span in build.stated)
 
     @cached_property
     def pythons(self) -> frozenset[Version]:
@@ -334,9 +339,19 @@ class Matrix:
 
     @cached_property
     def built(self) -> frozenset[Variant]:
-        """Every variant that some build was made for. One that stands for several, such as every CUDA 12, does not count."""
-        stated = (span for framework in self.frameworks.values() for span in framework.stated)
-        return frozenset(variant for span in stated if len(span) == 1 for variant in span)
+        """Every variant that a conda package was made for. One that stands for several, such as every CUDA 12, does not count.
+
+        Wheels count where a project asks for them: `built_with`.
+        """
+        return self.built_with(())
+
+    def built_with(self, wheels: Collection[str]) -> frozenset[Variant]:
+        """The same, and every variant that the wheels of some frameworks were made for."""
+        found: set[frozenset[Variant]] = set()
+        for name, framework in self.frameworks.items():
+            others = [row for row in framework.providers if name not in wheels and framework.is_of_wheels(row)]
+            found |= framework.stated_without(others)
+        return frozenset(variant for span in found if len(span) == 1 for variant in span)
 
     @cached_property
     def pythons(self) -> frozenset[Version]:

@@ -27,7 +27,7 @@ _INSTEAD = {
     "--pre": "write a version that is a pre-release, such as `PACKAGE >=2.0rc1`",
     "--no-deps": "remove it: conda's packages count as they are, and what else a package needs is locked",
 }
-_NO_OPTION = "remove it: options of pip do not belong to `pip:`; docs/pip.md has the keys that there are"
+_NO_OPTION = "remove it: options of pip do not belong to `pip:`; `envgen help pip` has the keys that there are"
 
 
 def local_package(text: str, at: Address) -> LocalPackage | None:

@@ -421,7 +421,7 @@ WRONG: dict[str, tuple[Words, str]] = {
     "CUDA without a target": ({"dependencies": ["cudatoolkit=12.7"]}, "`cudatoolkit=12.7`: no target has this CUDA version"),
     "CUDA and a release from before the matrices, on Windows": (
         {"platforms": ["win-64"], "dependencies": ["tensorflow=2.3.0", "cudatoolkit=10.3", "cudnn=7.6.5"]},
-        "the matrices have no tensorflow 2.3.0, only 2.4.0 to 2.19.1; tensorflow has no build for win-64, only for linux-64, linux-aarch64,",
+        "the nearest are cu101, cu102, cu110; the matrices have no tensorflow 2.3.0, only 2.4.0 to 2.21.0",
     ),
     "no CUDA": ({"cuda": "maybe"}, "6:1: cuda: 'maybe' is not a CUDA version"),
     "no driver": ({"cuda": {"driver": "abc"}}, "cuda.driver: not a driver version"),
@@ -500,11 +500,32 @@ def test_other_packages_are_left_alone(line: str, real: Matrix) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["einops>=0.8", 'einops; python_version < "3.11"', "torch @ https://host.example/torch.whl", "-e .", "--no-binary torch", "./torch", "torchmetrics", "flax[testing]"],
+    ["einops>=0.8", 'einops; python_version < "3.11"', "torch @ https://host.example/torch.whl", "torchmetrics", "flax[testing]"],
 )  # fmt: skip
 def test_other_requirements_are_left_alone(line: str, real: Matrix) -> None:
     project = read(real, {"targets": ["cpu"], "pip": [line]})
     assert (project.pip, project.notes) == ((line,), ())
+
+
+@pytest.mark.parametrize("line", ["-e .", "./torch", "../torch"])
+def test_a_folder_is_installed_after_the_lock(line: str, real: Matrix) -> None:
+    project = read(real, {"targets": ["cpu"], "pip": [line]})
+    assert project.pip == ()
+    assert [note.text for note in project.notes] == [
+        f"`{line}` is not locked: `envgen install` installs it after the lock, without dependencies"
+    ]
+
+
+@pytest.mark.parametrize(("line", "hint"), [
+    ("--no-binary torch", "write `pip-build: [torch]`"),
+    ("-r more.txt", "write the lines of more.txt as items of `pip:`"),
+    ("--extra-index-url https://host.example/simple", "write `pip-indexes: {NAME: {url: https://host.example/simple, packages: [PACKAGE]}}`"),
+    ("--unheard-of", "remove it: options of pip do not belong to `pip:`; `envgen help pip` has the keys that there are"),
+])  # fmt: skip
+def test_an_option_of_pip_is_refused_with_the_key_to_write(line: str, hint: str, real: Matrix) -> None:
+    with pytest.raises(BadInput, match="is an option of pip, not a requirement") as error:
+        read(real, {"targets": ["cpu"], "pip": [line]})
+    assert error.value.hint == hint
 
 
 # --- any spelling ---------------------------------------------------------------------------------------------------------
