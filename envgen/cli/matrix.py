@@ -173,6 +173,8 @@ def verify(
 @index_options
 @_FRAMEWORK
 @_COMPLETE
+@click.option("--pypi", is_flag=True, help="Read an index of wheels, not package records.")
+@click.option("--index-url", envvar=["UV_DEFAULT_INDEX", "PIP_INDEX_URL"], metavar="URL", help="The index that --pypi reads.")
 @click.option("--write", is_flag=True, help="Write the change. Without it, print the diff and write nothing.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a change.")
 @json_option
@@ -184,6 +186,8 @@ def refresh(
     offline: bool,
     frameworks: tuple[str, ...],
     complete: bool,
+    pypi: bool,
+    index_url: str | None,
     write: bool,
     exit_code: bool,
     as_json: bool,
@@ -197,11 +201,15 @@ def refresh(
     from envgen.cli.console import Terminal
     from envgen.curate.refresh.refresh import refresh_matrices
     from envgen.curate.refresh.report import diff_text, refresh_json, summary
+    from envgen.curate.refresh.wheels import refresh_wheels
 
-    folder = chosen_folder(context, index_folder, offline=offline)
-    request = _request(folder, frameworks, (), offline=offline, complete=complete)
     with Terminal() as reporter:
-        found = refresh_matrices(layout, request, reporter, write=write)
+        if pypi:
+            found = refresh_wheels(layout, _index_of_wheels(index_url), frameworks, reporter, write=write)
+        else:
+            folder = chosen_folder(context, index_folder, offline=offline)
+            request = _request(folder, frameworks, (), offline=offline, complete=complete)
+            found = refresh_matrices(layout, request, reporter, write=write)
     if as_json:
         echo(refresh_json(found))
     else:
@@ -209,6 +217,16 @@ def refresh(
         tell("\n".join(summary(found)))
     if exit_code and found.changed:
         context.exit(1)
+
+
+def _index_of_wheels(url: str | None) -> str:
+    """The index to read. Raises BadInput where none is given."""
+    from envgen.model.errors import BadInput
+
+    if not url:
+        hint = "give the simple index that pip asks as --index-url, or set UV_DEFAULT_INDEX or PIP_INDEX_URL"
+        raise BadInput("--pypi needs the URL of an index", hint=hint)
+    return url
 
 
 def _request(

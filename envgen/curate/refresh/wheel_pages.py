@@ -1,0 +1,111 @@
+"""What an index of wheels says of one package: the names of its files (PEP 691), and the metadata beside a wheel (PEP 658, 714)."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urljoin, urlsplit
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+
+from envgen.model.errors import BadInput, NoSolution
+from envgen.model.facts import Platform
+
+_ACCEPT = "application/vnd.pypi.simple.v1+json"
+_LARGEST = 100_000_000  # bytes of one page: the longest known has a tenth
+_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
+_OLDER = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
+_LINUX: Mapping[str, Platform] = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedWheel:
+    """One wheel of a release for one platform and Python; `glibc` is the oldest that its tags name."""
+
+    version: Version
+    platform: Platform
+    python: Version
+    glibc: Version | None
+    metadata: str  # the URL of its core metadata, "" where the index has none
+
+
+def wheels_of(index: str, package: str) -> tuple[IndexedWheel, ...]:
+    """Every wheel of a package that was not yanked, for CPython with the GIL, of the releases that are final.
+
+    Raises NoSolution where the index cannot be read or does not answer in JSON.
+    """
+    url = f"{index.rstrip('/')}/{canonicalize_name(package)}/"
+    try:
+        rows = json.loads(_read(url))["files"]
+    except (ValueError, KeyError, TypeError):
+        hint = "an index must answer with the JSON of PEP 691"
+        raise NoSolution(f"{_shown(url)}: the answer is not a list of files", hint=hint) from None
+    return tuple(wheel for row in rows if not row.get("yanked") for wheel in _wheels(url, row))
+
+
+def requirements_at(url: str) -> tuple[str, ...]:
+    """What a wheel requires, by its core metadata."""
+    return tuple(HeaderParser().parsestr(_read(url)).get_all("Requires-Dist") or ())
+
+
+def _read(url: str) -> str:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise BadInput(f"{_shown(url)} is not the URL of an index", hint="write http:// or https://")
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": _ACCEPT}), timeout=60) as answer:  # noqa: S310
+            return str(answer.read(_LARGEST).decode("utf-8"))
+    except (URLError, OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise NoSolution(f"{_shown(url)} cannot be read: {reason}", hint="is the index reachable?") from None
+
+
+def _shown(url: str) -> str:
+    """A URL without its credentials."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _wheels(page: str, row: Mapping[str, Any]) -> Iterator[IndexedWheel]:
+    try:
+        _, version, _, tags = parse_wheel_filename(row["filename"])
+    except InvalidWheelFilename:
+        return
+    if version.is_prerelease or version.local:
+        return
+    url = urljoin(page, row["url"]).partition("#")[0]
+    told = row.get("core-metadata", row.get("data-dist-info-metadata"))
+    places = {
+        (tag.interpreter, place, glibc) for tag in tags if not tag.abi.endswith("t") for place, glibc in _platforms(tag.platform)
+    }
+    for interpreter, place in sorted({(interpreter, place) for interpreter, place, _ in places}):
+        minor = re.fullmatch(r"cp3(\d+)", interpreter)
+        floors = [glibc for one, other, glibc in places if (one, other) == (interpreter, place) and glibc]
+        if minor:
+            yield IndexedWheel(
+                version=version,
+                platform=place,
+                python=Version(f"3.{minor[1]}"),
+                glibc=min(floors, default=None),
+                metadata=f"{url}.metadata" if told else "",
+            )
+
+
+def _platforms(tag: str) -> Iterator[tuple[Platform, Version | None]]:
+    """The platform that a tag is for, and the oldest glibc that it names."""
+    exact = _GLIBC.fullmatch(tag)
+    name, _, machine = tag.partition("_")
+    if exact and exact[3] in _LINUX:
+        yield _LINUX[exact[3]], Version(f"{exact[1]}.{exact[2]}")
+    elif machine in _LINUX and (name in _OLDER or name == "linux"):
+        yield _LINUX[machine], Version(_OLDER[name]) if name in _OLDER else None
+    elif name == "macosx":
+        yield from ((place, None) for end, place in (("arm64", "osx-arm64"), ("x86_64", "osx-64")) if tag.endswith(end))
+    elif tag == "win_amd64":
+        yield "win-64", None
