@@ -126,14 +126,14 @@ def test_a_second_export_fetches_nothing_and_changes_nothing(site: Site) -> None
 
 
 def test_a_stale_lock_is_not_exported_unless_it_is_asked_for(site: Site) -> None:
-    path = site.root.root / "environments" / "q" / "project.yaml"
+    path = site.workspace.root / "environments" / "q" / "project.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("[einops]", "[einops, cuda]"), encoding="utf-8")
-    done = site.root.envgen("index", "export", site.folder, "q")
+    done = site.export("q")
     assert (done.status, site.folder.exists()) == (1, False)
-    assert "q-cpu: its lock is stale: " in done.err
-    assert "hint: lock it again with `envgen lock q --target cpu`, or export it as it is with --stale" in done.err
-    assert site.root.envgen("index", "export", site.folder, "p").status == 0
-    assert site.root.envgen("index", "export", site.folder, "q", "--stale").status == 0
+    assert "q-cu126: its lock is stale: " in done.err
+    assert "hint: lock it again with `envgen lock q --target cu126`, or export it as it is with --stale" in done.err
+    assert site.export("p").status == 0
+    assert site.export("q", "--stale").status == 0
 
 
 def test_the_result_is_also_json(site: Site) -> None:
