@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from align import align_rows
 from choose import choose_rows
 from foreign import foreign_rows
+from fuzz import fuzz_rows
 from pip_section import pip_rows
 from records import records_rows
 from resolver import Row, resolver_rows
@@ -354,6 +355,7 @@ def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
         "verify": lambda: [*verify_rows(), *foreign_rows(scratch)],
         "resolve": resolver_rows,
         "facts": lambda: facts_rows(index),
+        "fuzz": lambda: fuzz_rows(scratch / "fuzz"),
     }
 
 

@@ -133,13 +133,16 @@ def _program() -> str:
 # part come first, and the value is the last. The fields of a dataclass are its parts, so the model is its own schema.
 
 
-@cache
 def _classes() -> Mapping[str, type]:
-    """The dataclasses of the model by name; those that a Matrix or a Project can hold are imported with these two."""
-    packages = {f"{module.__package__}." for module in (facts, project)}
-    modules = [module for name, module in sys.modules.items() if name.startswith(tuple(packages))]
-    found = (kind for module in modules for kind in vars(module).values() if isinstance(kind, type) and is_dataclass(kind))
-    return {kind.__name__: kind for kind in found}
+    """The dataclasses of the model by name: those of the modules that are imported now."""
+    packages = tuple({f"{module.__package__}." for module in (facts, project)})
+    return _classes_in(tuple(name for name in sys.modules if name.startswith(packages)))
+
+
+@cache
+def _classes_in(modules: tuple[str, ...]) -> Mapping[str, type]:
+    kinds = (kind for name in modules for kind in vars(sys.modules[name]).values())
+    return {kind.__name__: kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)}
 
 
 def encoded(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen.cli.console import echo
-from envgen.cli.options import ANY_TARGET, json_option, root_of, root_option
+from envgen.cli.options import ANY_TARGET, chosen_folder, index_options, json_option, root_of, root_option
 
 if TYPE_CHECKING:
     from envgen.cli.team import CodeHost
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
     metavar="PLATFORM",
     help="A platform to lock for. May be repeated (default of a new project: linux-64).",
 )
+@click.option(
+    "--from",
+    "first",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE...",
+    help="Bring in files of other tools: environment.yml, requirements.txt, pixi.toml, dependencies.yaml, a lock, a list.",
+)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False), metavar="")
+@click.option("--overwrite", is_flag=True, help="With --from: replace the project, if it exists.")
+@index_options
 @click.option("--git", is_flag=True, help="Have git show locks as lists and merge them by locking again, in this clone.")
 @click.option(
     "--ci",
@@ -55,6 +66,11 @@ def init(
     frameworks: tuple[str, ...],
     targets: tuple[str, ...],
     platforms: tuple[str, ...],
+    first: tuple[Path, ...],
+    files: tuple[Path, ...],
+    overwrite: bool,
+    index_folder: Path | None,
+    offline: bool,
     git: bool,
     ci: CodeHost | None,
     hooks: bool,
@@ -66,9 +82,21 @@ def init(
     .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets and platforms
     that it lacks. --git, --ci and --hooks may be alone in a repository that exists: with --git, git is configured in this clone
     (`envgen help diff`); --ci and --hooks write what a team needs (`envgen help team`).
+
+    With --from, the project is what the files of other tools ask for: what they share, and a target for each CUDA version.
     """
+    if first:
+        if frameworks or targets or git or ci or hooks:
+            raise click.UsageError(
+                "with --from the files say what is requested: leave out --framework, --target, --git, --ci and --hooks"
+            )
+        index = (index_folder, offline)
+        _bring(context, (*first, *files), project or "", overwrite=overwrite, as_json=as_json, index=index, root=root)
+        return
+    if files or overwrite:
+        raise click.UsageError("files are brought in with --from FILE...")
     if not (project or git or ci or hooks):
-        raise click.UsageError("give --project NAME for a first project, or --git, --ci or --hooks")
+        raise click.UsageError("give --project NAME for a first project, --from FILE, or --git, --ci or --hooks")
     from envgen.cli.scaffold import for_git, init_json, scaffold
     from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
@@ -77,3 +105,26 @@ def init(
     lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
     lines += [*(for_git(layout) if git else ()), *(for_ci(layout, ci) if ci else ()), *(for_hooks(layout) if hooks else ())]
     echo(init_json(lines) if as_json else "\n".join(lines), people=not as_json)
+
+
+def _bring(
+    context: click.Context,
+    files: tuple[Path, ...],
+    project: str,
+    *,
+    overwrite: bool,
+    as_json: bool,
+    index: tuple[Path | None, bool],
+    root: Path | None,
+) -> None:
+    """Bring in files; `--platform` counts where no file says for which platforms it is."""
+    from envgen.channels.index import IndexOptions
+    from envgen.cli.bring import BringRequest, bring
+    from envgen.model.layout import Layout
+
+    folder, offline = index
+    options = IndexOptions(folder=chosen_folder(context, folder, offline=offline), offline=offline)
+    layout = Layout((root_of(context, root) or Path.cwd()).resolve())
+    platforms = tuple(context.params["platforms"])
+    request = BringRequest(files=files, project=project, platforms=platforms, index=options, overwrite=overwrite)
+    bring(layout, request, as_json=as_json)

@@ -24,6 +24,7 @@ from envgen.cli import (
     diff,
     doctor,
     edit,
+    export,
     help_,
     impact,
     index,
@@ -58,7 +59,7 @@ _CONTENT = (composition.why, composition.tree, composition.size, composition.lic
 _GIT = (merge_driver.merge_driver,)
 _HELP = (help_.help_, completion.completion)
 _CHECK = (check.check, impact.impact, diff.diff, ci_matrix.ci_matrix, verify.verify, doctor.doctor, probe.probe)
-_USE = (install.install, install.run, install.list_, index.index)
+_USE = (install.install, install.run, install.list_, export.export, index.index)
 for command in (*_WRITE, *_FACTS, *_CHECK, *_USE, *_CONTENT, *_GIT, *_HELP):
     main.add_command(command)
 overview.complete(main)

@@ -13,6 +13,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Start": {
         "init": (
             "envgen init --project demo --framework pytorch --target cpu --target cu129",
+            "envgen init --from environment-cpu.yml environment-gpu.yml",
             "envgen init --git --ci --hooks",
         ),
         "doctor": ("envgen doctor", "envgen doctor vision --json"),
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "run": ("envgen run vision -- python train.py", "envgen run vision --target cpu -- pytest -q"),
         "probe": ("envgen probe vision", "envgen probe --python .venv/bin/python --require-cuda"),
         "list": ("envgen list", "envgen list vision --json"),
+        "export": ("envgen export vision --target cu129 --format explicit", "envgen export vision --format pixi --output DIR"),
     },
     "Look into locks": {
         "why": ("envgen why vision mkl", "envgen why vision mkl --target cpu"),

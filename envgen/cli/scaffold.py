@@ -86,8 +86,8 @@ def scaffold(
 
     A project that exists gets what it lacks. Raises BadInput, before anything is written, for what project.yaml would not accept.
     """
-    path, source = layout.project(project), Layout(starter())
-    matrix = cached_matrix(layout if layout.matrices.is_dir() else source)
+    path = layout.project(project)
+    matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
     wanted = (frameworks, targets or (CPU,), platforms or (_PLATFORM,))
     if path.is_file():
         asked = _read(matrix, *wanted)
@@ -97,6 +97,14 @@ def scaffold(
         text, notes = _project(matrix, *wanted)
         text = f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}"
     yield from notes
+    yield from base_files(layout)
+    yield _replaced(layout, path, text)
+    yield f"next: envgen lock {project}"
+
+
+def base_files(layout: Layout) -> Iterator[str]:
+    """Write what a repository has beside its projects, as far as it is missing; one line about each file."""
+    source = Layout(starter())
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
     yield from _together(layout, layout.schemas, [written(layout, layout.schemas / file.name, file.text) for file in schemas()])
@@ -104,8 +112,6 @@ def scaffold(
     yield from _makefile(layout, layout.root / "Makefile")
     yield with_lines(layout, layout.root / ".gitignore", _IGNORED)
     yield with_lines(layout, layout.root / ".gitattributes", _ATTRIBUTES)
-    yield _replaced(layout, path, text)
-    yield f"next: envgen lock {project}"
 
 
 def init_json(lines: Sequence[str]) -> str:

@@ -125,11 +125,17 @@ def driver_version(condition: Condition, toolkit: Toolkit, platform: Platform) -
 
 def violation_text(constraint: Constraint, known: Known) -> str:
     """A constraint that does not hold: what needs what, what there is instead, and the source."""
+    known = _with_refused_gpus(constraint, known)
     if constraint.says:
-        lacking = ", ".join(str(value) for value in known.get("gpu", ()) if holds(constraint, {**known, "gpu": (value,)}) is False)
-        return f"{constraint.says}, not for compute capability {lacking} ({constraint.because})"
+        return f"{constraint.says}, not for compute capability {_values_text(known.get('gpu', ()))} ({constraint.because})"
     have = ", ".join(f"{c.axis} {_values_text(known[c.axis])}" for c in constraint.need if c.axis in known)
     return f"{constraint_text(constraint, known)}, not {have} ({constraint.because})"
+
+
+def _with_refused_gpus(constraint: Constraint, known: Known) -> Known:
+    """What is known, with those GPUs alone that a constraint refuses; with all, where it refuses none of them by itself."""
+    refused = tuple(value for value in known.get("gpu", ()) if holds(constraint, {**known, "gpu": (value,)}) is False)
+    return {**known, "gpu": refused} if refused else known
 
 
 def constraint_text(constraint: Constraint, known: Known = MappingProxyType({})) -> str:

@@ -25,6 +25,8 @@ ANY = "any version"
 _PYTHON = re.compile(r"py(?P<major>[0-9])\.?(?P<minor>[0-9]{1,2})(?![0-9])")
 _BUILT = re.compile(r"cu(?:da)?(?P<version>[0-9]+(?:\.[0-9]+)?)")
 
+_ANY_CUDA = re.compile(r"(?<![a-z])cu(?![a-z])")  # *cu*: any CUDA, as the builds of PyG's own channel spell it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasMeaning:
@@ -122,7 +124,7 @@ def _built(build: str, spec: PackageSpec, at: Address) -> TargetRange:
         return TargetRange(cuda_range(dotted(match["version"])))
     if "cpu" in plain:
         return TargetRange(None)
-    if "cuda" in plain or "gpu" in plain:
+    if "cuda" in plain or "gpu" in plain or _ANY_CUDA.search(plain):
         return TargetRange(cuda_range(""))
     hint = "write the version alone: the target decides which build is taken"
     raise BadInput(f"`{spec.text}` names a build, and it does not say CPU or CUDA", where=at, hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from envgen.model.facts import Address
 from envgen.model.text import shortened
 from envgen.yamlfile.nodes import TEXT, KeyPath, address, compose, resolved_tag, walk
 from envgen.yamlfile.text import source
+
+_MOST = 100_000  # values in a file whose aliases are followed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +46,14 @@ def read(path: Path, shown: str) -> Document:
     return parse(source(path, shown), shown)
 
 
-def parse(text: str, shown: str) -> Document:
-    """Read one YAML document; an empty text is an empty mapping. Raises BadInput with an address."""
-    root = compose(text, shown)
+def parse(text: str, shown: str, *, aliases: bool = False) -> Document:
+    """Read one YAML document; an empty text is an empty mapping. Raises BadInput with an address.
+
+    With `aliases`, a value may be the name of another one, which is written where it is named.
+    """
+    root = compose(text, shown, aliases=aliases)
+    if aliases and root and sum(1 for _ in islice(walk(root), _MOST + 1)) > _MOST:
+        raise BadInput(f"its aliases make more than {_MOST:,} values", where=address(shown, root), hint="is this the right file?")
     data: Any = _data(root, shown, SafeConstructor()) if root else {}
     marks = {path: (begin.start_mark.line + 1, begin.start_mark.column + 1) for path, begin, _ in walk(root)} if root else {}
     return Document(file=shown, text=text, data=data, marks={**marks, (): (1, 1)})

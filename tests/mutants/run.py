@@ -48,6 +48,20 @@ CORE = (
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu"),
 )
+# The tests that were written for a part of the core: they come first, and all of them.
+CLOSE = {
+    "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py"),
+    "verify/": ("unit/test_rule_texts.py", "unit/test_rules.py", "verify/test_corpus.py"),
+    "machine/fit": ("unit/test_told.py", "unit/test_fit.py"),
+    "probe/": ("unit/test_told.py", "unit/test_verdict.py"),
+    "targets": ("unit/test_targets.py",),
+    "model/ranges": ("unit/test_ranges.py",),
+    "matrix/con": ("unit/test_told.py", "unit/test_rule_texts.py"),
+    "install/judge": ("unit/test_judge.py",),
+    "install/": ("unit/test_install_plan.py",),
+    "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py"),
+    "lock/": ("unit/test_lock_in_process.py",),
+}
 LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")
 Place = tuple[str, str, int]  # of a function: its file below the root, its qualified name, its first line
@@ -272,14 +286,17 @@ def tried(tests: Tests, mutant: Mutant, module: str, functions: Any, chosen: lis
 
 
 def chosen(tests: Tests, calls: dict[str, list[Any]], key: list[str], budget: float) -> tuple[list[pytest.Item], float]:
-    """The tests that call a function, the quick ones first, as many as fit into so many seconds; and how many those are."""
+    """The tests that call a function: those written for its module, then the quick ones, as many as fit into so many seconds."""
     items = {item.nodeid: item for item in tests.session.items}
-    rows = (row for rows in calls.values() for row in rows)
-    mine = sorted((seconds, nodeid) for nodeid, seconds, passed, keys in rows if passed and key in keys and nodeid in items)
+    names = {f"tests/{name}" for part, files in CLOSE.items() if key[0].startswith(f"envgen/{part}") for name in files}
+    rows = ((file not in names, *row) for file, rows in calls.items() for row in rows)
+    mine = sorted(
+        (far, seconds, nodeid) for far, nodeid, seconds, passed, keys in rows if passed and key in keys and nodeid in items
+    )
     found: list[pytest.Item] = []
     spent = 0.0
-    for seconds, nodeid in mine:
-        if spent + seconds <= budget or not found:
+    for far, seconds, nodeid in mine:
+        if not far or spent + seconds <= budget or not found:
             found.append(items[nodeid])
             spent += seconds
     files = list(dict.fromkeys(item.path for item in found))

@@ -125,6 +125,17 @@ def test_a_second_export_fetches_nothing_and_changes_nothing(site: Site) -> None
     assert (site.server.requests, {path: path.read_bytes() for path in site.folder.rglob("*") if path.is_file()}) == ([], before)
 
 
+def test_a_stale_lock_is_not_exported_unless_it_is_asked_for(site: Site) -> None:
+    path = site.root.root / "environments" / "q" / "project.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("[einops]", "[einops, cuda]"), encoding="utf-8")
+    done = site.root.envgen("index", "export", site.folder, "q")
+    assert (done.status, site.folder.exists()) == (1, False)
+    assert "q-cpu: its lock is stale: " in done.err
+    assert "hint: lock it again with `envgen lock q --target cpu`, or export it as it is with --stale" in done.err
+    assert site.root.envgen("index", "export", site.folder, "p").status == 0
+    assert site.root.envgen("index", "export", site.folder, "q", "--stale").status == 0
+
+
 def test_the_result_is_also_json(site: Site) -> None:
     found = json.loads(site.exported("q", "--target", "cpu", "--json"))
     assert (found["folder"], found["locks"], found["wheels"]) == (str(site.folder), ["q-cpu"], 0)

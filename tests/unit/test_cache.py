@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from datetime import date, datetime, timedelta, timezone
@@ -24,6 +25,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Address, Gpu, Matrix
 from envgen.model.layout import Layout
 from envgen.model.project import Project
+from envgen.model.run import UnchangedProject
 from envgen.project import cached as projects
 from envgen.project.cached import cached_project
 from envgen.project.load import load_project
@@ -268,3 +270,14 @@ def test_a_matrix_that_was_changed_has_no_digest_and_its_projects_are_not_rememb
     assert changed.digest == load_matrix(layout.matrices).digest == ""
     monkeypatch.setattr(projects, "remembered", lambda *_: pytest.fail("remembered"))
     assert isinstance(cached_project(layout, changed, "demo"), Project)
+
+
+def test_a_value_is_recalled_whose_module_is_imported_after_another_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The facts are read first, before anything of a run is imported: what is remembered of runs must be found all the same."""
+    text = encoded(UnchangedProject(()))
+    with monkeypatch.context() as before:
+        before.delitem(sys.modules, "envgen.model.run")
+        decoded.cache_clear()
+        with pytest.raises(LookupError):
+            decoded(text)
+    assert decoded(text) == UnchangedProject(())

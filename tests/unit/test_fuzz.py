@@ -204,10 +204,22 @@ def readers(matrix: Matrix, tmp_path_factory: pytest.TempPathFactory) -> Readers
 READ = {"locks": Readers.lock, "projects": Readers.one_project, "beside": Readers.beside, "words": Readers.word}
 
 
+def words(chance: random.Random) -> tuple[str, str]:
+    """One to five words, with or without something between them."""
+    drawn = chance.choices((*TOKENS, *WORDS), k=chance.choice((1, 1, 2, 3, 5)))
+    return "word", chance.choice(("", "", " ", "/", ",", "-"))[:1].join(drawn)[: chance.choice((20, 400, 10**6))]
+
+
+def draws() -> dict[str, Callable[[random.Random], tuple[str, str]]]:
+    """What is drawn of each kind: locks of every format, a project, files beside a lock, words."""
+    here = REPO / "environments" / "legacy" / "cpu"
+    locks = {path.name: path.read_text(encoding="utf-8") for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()}
+    beside = {name: (here / name).read_text(encoding="utf-8") for name in ("environment.yml", "virtual-packages.yml")}
+    return {"locks": of(locks), "projects": of({"project.yaml": PROJECT}), "beside": of(beside), "words": words}
+
+
 def test_spoiled_locks(readers: Readers) -> None:
-    """Of every format."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()}
-    survived("locks", cases(of(texts)), readers.lock)
+    survived("locks", cases(draws()["locks"]), readers.lock)
 
 
 @pytest.mark.parametrize("token", ["http://[", "http://h:port/", "//["])
@@ -223,22 +235,16 @@ def test_no_reader_of_locks_takes_apart_what_is_no_url(readers: Readers, token: 
 
 
 def test_spoiled_projects(readers: Readers) -> None:
-    survived("projects", cases(of({"project.yaml": PROJECT})), readers.one_project)
+    survived("projects", cases(draws()["projects"]), readers.one_project)
 
 
 def test_spoiled_files_beside_a_lock(readers: Readers) -> None:
-    here = REPO / "environments" / "legacy" / "cpu"
-    texts = {name: (here / name).read_text(encoding="utf-8") for name in ("environment.yml", "virtual-packages.yml")}
-    survived("beside", cases(of(texts)), readers.beside)
+    survived("beside", cases(draws()["beside"]), readers.beside)
 
 
 @pytest.mark.thorough
 def test_spoiled_words(readers: Readers) -> None:
-    def draw(chance: random.Random) -> tuple[str, str]:
-        words = chance.choices((*TOKENS, *WORDS), k=chance.choice((1, 1, 2, 3, 5)))
-        return "word", chance.choice(("", "", " ", "/", ",", "-"))[:1].join(words)[: chance.choice((20, 400, 10**6))]
-
-    survived("words", cases(draw, count=2000), readers.word)
+    survived("words", cases(draws()["words"], count=2000), readers.word)
 
 
 @pytest.mark.parametrize("kind", READ)

@@ -25,7 +25,7 @@ from envgen.verify.check import RULES as VERIFY_RULES
 DOCS = [*sorted((REPO / "docs").glob("*.md")), *sorted((REPO / "docs").glob("*/*.md"))]
 
 WITHOUT_EXAMPLES = {"merge-driver"}  # git calls it
-WITHOUT_JSON = {"run", "merge-driver", "help", "completion"}  # they print a text of others, or nothing
+WITHOUT_JSON = {"export", "run", "merge-driver", "help", "completion"}  # they print a text of others, or nothing
 EXAMPLES = [(name, row) for section in SECTIONS.values() for name, rows in section.items() for row in rows]
 
 

@@ -129,7 +129,7 @@ def test_what_breaks_a_rule_is_refused_with_each_rule() -> None:
         "lock.yml: this lock breaks rules",
         "  no-hash: numpy 2.2.6 py312h1234567_0: its sha256 is not valid: xyz",
         "  no-hash: zlib 1.0 h1234567_0: its sha256 is not valid: 123",
-        "hint: nothing was fetched; docs/verify.md explains each rule. Restore the lock from git, or run `envgen lock`",
+        "hint: nothing was fetched; `envgen help verify` explains each rule. Restore the lock from git, or run `envgen lock`",
     ]
 
 

@@ -66,6 +66,7 @@ def test_what_is_no_range_is_named(text: str, said: str) -> None:
         (">=2,<3", "<3,>=2"),
         ("*", ""),
         ("!=2.5.*,>=2", "!=2.5.*,>=2"),
+        ("2.10,!=2.10.1", "!=2.10.1,2.10.*"),
     ],
 )
 def test_a_range_is_written_as_conda_reads_it(text: str, written: str) -> None:

@@ -1,0 +1,53 @@
+"""One cell of a lock as it is exported. Frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envgen.model.errors import BadInput
+from envgen.model.facts import Platform
+from envgen.model.packages import Lock, LockedPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedCell:
+    """The packages of one target on one platform; `specs` are those of environment.yml, `virtual` what its machine promises."""
+
+    project: str
+    target: str
+    platform: Platform
+    lock: Lock
+    specs: tuple[str, ...] = ()
+    virtual: Mapping[str, str]
+
+    @property
+    def environment(self) -> str:
+        """vision-cu126."""
+        return f"{self.project}-{self.target}"
+
+    @property
+    def conda(self) -> tuple[LockedPackage, ...]:
+        """The conda packages, in the order of the lock."""
+        return tuple(one for one in self.lock.packages if one.platform == self.platform and one.manager == "conda")
+
+    @property
+    def pip(self) -> tuple[LockedPackage, ...]:
+        """The pip packages, in the order of the lock."""
+        return tuple(one for one in self.lock.packages if one.platform == self.platform and one.manager == "pip")
+
+    def wheels(self) -> tuple[LockedPackage, ...]:
+        """The pip packages, each with its URL and sha256. Raises BadInput where there are none, or one lacks these."""
+        if not self.pip:
+            hint = "export its conda packages: --format explicit, environment or pixi"
+            raise BadInput(f"{self.environment} has no pip packages on {self.platform}", where=self.lock.shown, hint=hint)
+        for package in self.pip:
+            if not package.url or not package.sha256:
+                hint = "run `envgen lock --update`, which asks the index for it"
+                raise BadInput(f"{package.name} has no URL or no sha256", where=package.at or self.lock.shown, hint=hint)
+        return self.pip
+
+
+def file_name(package: LockedPackage) -> str:
+    """The name of a package's file, as its URL ends."""
+    return package.url.partition("#")[0].rsplit("/", 1)[-1].replace("%2B", "+")

@@ -1,0 +1,57 @@
+"""The channels of several files as one list. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from envgen.channels.canonical import canonical_channel
+from envgen.migrate.model import ChannelLine, NotCarried, ReadAs
+from envgen.model.errors import BadInput
+
+_OPEN = "conda-forge"
+_NONE, _DEFAULTS = "nodefaults", ("defaults", "main", "pkgs/main", "r", "pkgs/r", "anaconda/pkgs/main")
+_SECRET = re.compile(r"://(?!\$)[^/@]+@|/t/(?!\$)[^/]+")
+_WHY_NONE = "envgen never adds a channel that is not listed"
+_WHY_DEFAULTS = "Anaconda's own channel, whose terms may ask for a licence; conda-forge takes its place. If you want it, list it"
+_WHY_CREDENTIAL = "it has a password or a token: write its URL with $NAME in place of each"
+
+
+@dataclass(slots=True)
+class Channels:
+    """The channels so far, in one order of priority, and what became of the others."""
+
+    names: list[str] = field(default_factory=list)
+    left: list[NotCarried] = field(default_factory=list)
+    notes: list[ReadAs] = field(default_factory=list)
+
+    def add(self, lines: Sequence[ChannelLine]) -> None:
+        """Add those of one environment. Where two lists do not agree on an order, the first one's counts."""
+        before = ""
+        for line in lines:
+            name = self._read(line)
+            if name is None:
+                continue
+            if name not in self.names:
+                self.names.insert(self.names.index(before) + 1 if before else len(self.names), name)
+            before = name
+
+    def _read(self, line: ChannelLine) -> str | None:
+        if line.text == _NONE:
+            self._drop(line, _WHY_NONE)
+            return None
+        if line.text in _DEFAULTS:
+            self._drop(line, _WHY_DEFAULTS)
+            return _OPEN
+        if _SECRET.search(line.text):
+            self.left.append(NotCarried("channel", line.at, _WHY_CREDENTIAL))
+            return None
+        try:
+            return canonical_channel(line.text)
+        except BadInput as error:
+            self._drop(line, f"{error.what}: {error.hint}")
+            return None
+
+    def _drop(self, line: ChannelLine, why: str) -> None:
+        self.left.append(NotCarried(line.text, line.at, why))

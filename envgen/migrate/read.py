@@ -1,0 +1,68 @@
+"""What kind of file it is that a user named, and its reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from envgen.formats.environment_file import is_environment_file
+from envgen.formats.reading import read_any
+from envgen.formats.requirements import is_requirements, read_requirements
+from envgen.migrate.environment_files import read_environment
+from envgen.migrate.locks import of_locks
+from envgen.migrate.model import Asked, Contents
+from envgen.migrate.pip_lines import PipLines
+from envgen.migrate.pixi_manifest import read_manifest
+from envgen.migrate.rapids import is_rapids, read_rapids
+from envgen.model.errors import BadInput
+from envgen.model.facts import Address
+from envgen.yamlfile.text import text_of
+
+_ABSENT = "give an environment.yml, a requirements.txt, a pixi.toml, a dependencies.yaml, a lock or a list of packages"
+_NUMBERED = re.compile(r"^dependencies:", re.MULTILINE)
+_COMPILED = re.compile(r"^\s*#\s+via\b", re.MULTILINE)
+
+
+def read_contents(path: Path, shown: str) -> Contents:
+    """What a file asks for; `shown` is its name in messages. Raises BadInput, with the line where there is one."""
+    text, label = text_of(path, shown, _ABSENT), path.name.split(".")[0]
+    if path.suffix == ".toml" and path.name != "pylock.toml":
+        return read_manifest(text, shown, label)
+    if is_rapids(text):
+        return read_rapids(text, shown)
+    if is_environment_file(text) or (_NUMBERED.search(text) and path.suffix in (".yml", ".yaml")):
+        return read_environment(text, shown, label, _beside(path, shown))
+    if path.suffix in (".txt", ".in") and not _of_conda(text) and not (is_requirements(text) and _COMPILED.search(text)):
+        return _requirements(text, shown, label, _beside(path, shown))
+    if is_requirements(text) and _COMPILED.search(text) and not _of_conda(text):
+        return of_locks(read_requirements(text, shown), shown, label)
+    return of_locks(read_any(path, shown), shown, label)
+
+
+def _of_conda(text: str) -> bool:
+    """Whether a text is a list that conda wrote: of URLs, or of name=version=build."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return "@EXPLICIT" in lines or (bool(lines) and all(re.fullmatch(r"[^=\s]+=[^=\s]+=[^=\s]+", line) for line in lines))
+
+
+def _requirements(text: str, shown: str, label: str, read_file: Callable[[str], tuple[str, str] | None]) -> Contents:
+    lines = PipLines(read_file=read_file)
+    lines.add_text(text, shown)
+    if not (lines.wanted or lines.indexes or lines.left):
+        raise BadInput("it asks for no package", where=Address(shown, 1, 1), hint=_ABSENT)
+    asked = Asked(name=shown, at=Address(shown, 1, 1), label=label, wanted=tuple(lines.wanted), indexes=tuple(lines.indexes))
+    return Contents(asked=(asked,), left=tuple(lines.left), notes=tuple(lines.notes))
+
+
+def _beside(path: Path, shown: str) -> Callable[[str], tuple[str, str] | None]:
+    """Reads a file that another one names, by its path from there; None for one that cannot be read."""
+
+    def read(name: str) -> tuple[str, str] | None:
+        other = path.parent / name
+        try:
+            return text_of(other, name, ""), (Path(shown).parent / name).as_posix()
+        except BadInput:
+            return None
+
+    return read

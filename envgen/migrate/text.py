@@ -1,0 +1,70 @@
+"""The text of a `project.yaml`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from envgen.formats.selectors import scalar
+from envgen.migrate.draft import DraftRow, ProjectDraft
+
+_WIDTH = 100
+
+
+def project_text(draft: ProjectDraft) -> str:
+    """The keys of a draft as people write them: lists in one line where they fit."""
+    return "".join(f"{line}\n" for line in _lines(draft))
+
+
+def _lines(draft: ProjectDraft) -> Iterator[str]:
+    yield f"# What this project requests, brought in from {', '.join(draft.sources)}."
+    yield f'python: "{draft.python}"'
+    if draft.frameworks:
+        yield "frameworks:"
+        for name, row in draft.frameworks.items():
+            version = f'"{row["version"]}"'
+            provider = row.get("provider")
+            yield f"  {name}: {f'{{version: {version}, provider: {provider}}}' if provider else version}"
+    yield from _targets(draft.targets)
+    yield from _list("platforms", draft.platforms)
+    yield from _list("channels", draft.channels)
+    yield from _list("dependencies", draft.dependencies)
+    if draft.pip:
+        yield from _list("pip", draft.pip)
+
+
+def _targets(rows: Sequence[DraftRow]) -> Iterator[str]:
+    if not any(row.cuda or row.platforms or row.dependencies or row.pip for row in rows):
+        yield from _list("targets", [row.key for row in rows])
+        return
+    yield "targets:"
+    for row in rows:
+        yield f"  {_key(row.key)}:"
+        if row.cuda:
+            yield f"    cuda: {row.cuda if row.cuda == 'none' else f'{chr(34)}{row.cuda}{chr(34)}'}"
+        if row.platforms:
+            yield from _list("platforms", row.platforms, "    ")
+        if row.dependencies:
+            yield from _list("dependencies", row.dependencies, "    ")
+        if row.pip:
+            yield from _list("pip", row.pip, "    ")
+
+
+def _key(text: str) -> str:
+    return f'"{text}"' if text[:1].isdigit() else text
+
+
+def _list(key: str, items: Sequence[str], indent: str = "") -> Iterator[str]:
+    """A list in one line, or one item on each line where that is too long."""
+    texts = [_item(item) for item in items]
+    line = f"{indent}{key}: [{', '.join(texts)}]"
+    if len(line) <= _WIDTH:
+        yield line
+        return
+    yield f"{indent}{key}:"
+    yield from (f"{indent}  - {text}" for text in texts)
+
+
+def _item(text: str) -> str:
+    """A text in a list, in quotes where it has a character that means something there."""
+    plain = scalar(text)
+    return plain if plain[:1] in ("'", '"') else f'"{plain}"' if any(mark in text for mark in ",[]{} #:=<>") else plain

@@ -1,0 +1,144 @@
+"""One requirement of another tool in envgen's terms: a framework, a target, a Python, or a package. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from envgen.formats.builds import cuda_of, is_cuda_wheel, minor_of
+from envgen.formats.conda_specs import NotCovered, read_spec
+from envgen.migrate.model import AskedSpec, NotCarried, ReadAs
+from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
+from envgen.model.packages import LockedPackage
+from envgen.model.project import RequestedFramework
+from envgen.project.aliases import ANY, framework_named, read_alias
+from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, version_and_builds, without_brackets
+from envgen.targets import TargetRange, cuda_range
+
+_PYTHON = "python"
+_BUILD = re.compile(r"\S*[0-9a-f]{7}_\d+|\S*_\d+|\d+")  # py310h1234567_0: a build, not a kind of build
+_WHY_BUILD = "without its build, which is one file of one platform"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translated:
+    """What a requirement asks for. `weak` is a CUDA that its version tells, which counts where nothing else tells one."""
+
+    wanted: AskedSpec
+    framework: RequestedFramework | None = None
+    target: TargetRange | None = None
+    weak: TargetRange | None = None
+    python: str = ""
+    package: str = ""  # the spec, or the requirement of pip
+    name: str = ""
+    channel: str = ""
+    notes: tuple[ReadAs, ...] = ()
+
+
+def translated(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
+    """A requirement in envgen's terms, or why it is not carried over."""
+    try:
+        return _pip(matrix, wanted) if wanted.manager == "pip" else _conda(matrix, wanted)
+    except BadInput as error:
+        hint = f": {error.hint}" if error.hint else ""
+        return NotCarried(wanted.text, wanted.at, f"{error.what}{hint}")
+
+
+def _conda(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
+    spec = conda_spec(wanted.text)
+    if not spec.name:
+        return NotCarried(wanted.text, wanted.at, "not a conda spec")
+    if spec.name.lower() == _PYTHON:
+        version, _ = version_and_builds(without_brackets(spec, wanted.at), wanted.at)
+        return Translated(wanted=wanted, python=version or "*", name=_PYTHON)
+    if framework_named(matrix, wanted.text) or _is_alias(matrix, spec):
+        return _alias(matrix, wanted, without_brackets(spec, wanted.at))
+    return _package(matrix, wanted, without_brackets(spec, wanted.at))
+
+
+def _is_alias(matrix: Matrix, spec: PackageSpec) -> bool:
+    return (spec.name.lower(), "") in matrix.aliases
+
+
+def _alias(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated:
+    """A framework or an alias; without a channel that does not provide it, and without a build that says nothing."""
+    notes: list[ReadAs] = []
+    name = framework_named(matrix, wanted.text)
+    if spec.channel and not (name and spec.channel in matrix.frameworks[name].providers):
+        spec = replace(spec, channel="")
+    try:
+        found = read_alias(matrix, spec, wanted.at)
+    except BadInput:
+        version, builds = version_and_builds(spec, wanted.at)
+        if not builds:
+            raise
+        found = read_alias(matrix, replace(spec, rest=version), wanted.at)
+        notes.append(ReadAs(text=wanted.text, at=wanted.at, meaning=f"{spec.name} {version}".strip() + f", {_WHY_BUILD}"))
+    framework = found.framework if found else None
+    if framework and framework.text != ANY:
+        framework = replace(
+            framework, text=framework.text.removeprefix("==").strip() if "," not in framework.text else framework.text
+        )
+    return Translated(
+        wanted=wanted,
+        framework=framework,
+        target=found.target if found else None,
+        python=found.python if found else "",
+        name=spec.name.lower(),
+        notes=tuple(notes),
+    )
+
+
+def _package(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated:
+    """Any other package, in one spelling: `numpy=1.26` is `numpy 1.26.*`."""
+    name, notes = spec.name.lower(), []
+    text = f"{name} {spec.rest}".strip() if spec.rest[:1] not in ("=", "<", ">", "!", "~") else f"{name}{spec.rest}"
+    try:
+        read = read_spec(text)
+        version, build = read.version, read.build or ""
+    except NotCovered:
+        version, build = spec.rest, ""
+    if build and "*" not in build and _BUILD.fullmatch(build):
+        notes.append(ReadAs(text=wanted.text, at=wanted.at, meaning=f"{name} {version}".strip() + f", {_WHY_BUILD}"))
+        build = ""
+    version = "" if version == "*" else version
+    plain = " ".join(filter(None, (name, version or ("*" if build else ""), build)))
+    return Translated(
+        wanted=wanted,
+        weak=_weak(matrix, name, version, build),
+        package=f"{spec.channel}::{plain}" if spec.channel else plain,
+        name=name,
+        channel=spec.channel,
+        notes=tuple(notes),
+    )
+
+
+def _weak(matrix: Matrix, name: str, version: str, build: str) -> TargetRange | None:
+    """The CUDA that a package of CUDA's own, or one with a CUDA in its name, is for."""
+    number = re.match(r"[=~>]*\s*([0-9]+(?:\.[0-9]+)*)", version)
+    plain = number[1] if number else ""
+    row = next((row for row in matrix.catalogue.named("conda", name) if row.role == "cuda" and row.holds != "nothing"), None)
+    package = LockedPackage(name=name, version=plain, build=build, manager="pip", platform="linux-64")
+    told = minor_of(plain) if row and row.tells != "none" else "" if row else cuda_of(matrix.catalogue, package)
+    if told is None and build and ("cuda" in build or re.search(r"cu(?![a-z])", build)):
+        told = ""
+    if told is None:
+        return None
+    try:
+        return TargetRange(cuda_range(told))
+    except ValueError:
+        return TargetRange(cuda_range(""))
+
+
+def _pip(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
+    spec = pip_spec(wanted.text)
+    name = spec.name.lower()
+    if spec.name and (framework_named(matrix, wanted.text.replace("==", "=")) or _is_alias(matrix, spec)):
+        return _alias(matrix, wanted, replace(spec, conditional=False))
+    if spec.name and is_cuda_wheel(matrix.catalogue, name):
+        return NotCarried(wanted.text, wanted.at, "CUDA's own wheel: conda's build of the framework brings its libraries")
+    package = LockedPackage(name=name, version=spec.rest.lstrip("=<>~! "), build="", manager="pip", platform="linux-64")
+    told = cuda_of(matrix.catalogue, package) if spec.name else None
+    weak = TargetRange(cuda_range(told)) if told is not None else None
+    return Translated(wanted=wanted, weak=weak, package=wanted.text, name=name)

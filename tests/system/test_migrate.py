@@ -1,0 +1,168 @@
+"""`envgen init --from`: files of other tools, as teams have them, become a project whose locks hold what they asked for.
+
+Each folder of tests/migrate/ has such files, the `project.yaml` that is made of them, and what is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import REPO, Workspace, clean_environment
+from system import walkthrough
+from system.test_scenarios import command
+
+from envgen.formats.conda_lock import read_lock
+from envgen.model.packages import Lock
+
+CASES = sorted(path.name for path in (REPO / "tests" / "migrate").iterdir() if path.is_dir())
+RECORDED = REPO / "environments" / "index"
+EXPECTED = ("project.yaml", "said.txt")
+NAMED = {"requirements-base.txt", "base.devenv.yml"}  # by another file
+# What each is locked as from the recorded index: target -> the builds of its framework, by platform.
+LOCKED = {
+    "pytorch-channel-pair": {"cpu": ["cpu"], "cu113": ["cuda11.3"]},
+    "two-cudas": {"cpu": ["cpu"], "cu118": ["cuda11.8"], "cu121": ["cuda12.1"]},
+    "common-cpu-cuda-mac": {"cpu": ["cpu"], "cpu-macos": ["cpu"], "cu126": ["cuda126"]},
+    "devenv": {"cu126": ["cuda126"]},
+    "pixi": {"cpu": ["cpu", "cpu"], "cpu-macos": ["cpu"], "cu126": ["cuda126", "cuda126"]},
+    "rapids": {"cu129": ["cuda129"]},
+    "requirements": {"cu126": ["cuda126"]},
+    "conda-env-export": {"cpu": ["cpu"]},
+    "explicit": {"cu116": ["cuda11.6"]},
+}
+FRAMEWORKS = ("pytorch", "tensorflow", "jaxlib")
+
+
+def bring(workspace: Workspace, case: str, *words: object) -> tuple[int, str, str]:
+    """Copy the files of a case into a repository, and bring in those that no other one names."""
+    source = REPO / "tests" / "migrate" / case
+    files = sorted(path.name for path in source.iterdir() if path.name not in EXPECTED)
+    for name in files:
+        shutil.copy(source / name, workspace.root / name)
+    named = [name for name in files if name not in NAMED]
+    done = workspace.envgen("init", "--from", *named, "--project", "p", *words)
+    assert "Traceback" not in done.err
+    return done.status, done.out, done.err
+
+
+def project_of(workspace: Workspace) -> Path:
+    return workspace.root / "environments" / "p" / "project.yaml"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_files_become_the_project_that_they_ask_for(case: str, workspace: Workspace, update_golden: bool) -> None:
+    status, out, err = bring(workspace, case, "--index", RECORDED)
+    assert (status, err) == (0, "")
+    said = "".join(f"{line}\n" for line in out.splitlines() if not line.startswith(("wrote ", "kept ")))
+    for name, text in zip(EXPECTED, (project_of(workspace).read_text(), said), strict=True):
+        path = REPO / "tests" / "migrate" / case / name
+        if update_golden:
+            path.write_text(text)
+        assert text == path.read_text()
+
+
+@pytest.mark.parametrize("case", sorted(LOCKED))
+def test_what_was_brought_in_is_locked_with_the_builds_that_the_files_asked_for(case: str, workspace: Workspace) -> None:
+    assert bring(workspace, case, "--index", RECORDED)[0] == 0
+    done = workspace.envgen("lock", "p", "--index", RECORDED)
+    assert done.status == 0, done.err
+    locks = {
+        path.parent.name: read_lock(path.read_text(), path.name) for path in project_of(workspace).parent.glob("*/conda-lock.yml")
+    }
+    assert {name: builds(lock) for name, lock in sorted(locks.items())} == LOCKED[case]
+    assert workspace.envgen("verify", "--project", "p").status == 0
+
+
+def builds(lock: Lock) -> list[str]:
+    """What the build of the framework says of CPU or CUDA on each platform."""
+    found = (package.build for package in lock.packages if package.name in FRAMEWORKS)
+    return [re.findall(r"cpu|cuda[0-9.]+", build)[0] for build in found]
+
+
+def test_locks_of_a_cpu_and_a_cuda_environment_become_one_project(workspace: Workspace) -> None:
+    locks = [REPO / "environments" / "jax" / target / "conda-lock.yml" for target in ("cpu", "cu129")]
+    done = workspace.envgen("init", "--from", *locks, "--project", "p")
+    assert (done.status, done.err) == (0, "")
+    text = project_of(workspace).read_text()
+    for line in ('python: "3.14"', "targets: [cpu, cu129]", 'dependencies: ["optax 0.2.6"]'):
+        assert line in text.splitlines()
+    locked = workspace.envgen("lock", "p", "--index", RECORDED)
+    assert locked.status == 0, locked.err
+
+
+def test_a_pair_with_an_open_cuda_is_for_the_newest_that_the_project_allows(workspace: Workspace) -> None:
+    (workspace.root / "env.yml").write_text("dependencies: [python=3.12, pytorch-cpu=2.6, cmake]\n")
+    (workspace.root / "env-gpu.yml").write_text("dependencies: [python=3.12, pytorch-gpu=2.6, ninja]\n")
+    done = workspace.envgen("init", "--from", "env.yml", "--from", "env-gpu.yml", "--project", "p")
+    assert (done.status, done.err) == (0, "")
+    assert "`pytorch-gpu=2.6` -> pytorch, target cu129" in done.out
+    assert "  cu129:\n    dependencies: [ninja]\n" in project_of(workspace).read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "what"),
+    [
+        ({"a.yml": "dependencies: [cpuonly, pytorch, cudatoolkit=11.3]\n"}, 2, "a.yml:1:34: `cpuonly` (a.yml:1) asks for CPU, and"),
+        ({"a.yml": "dependencies: [pytorch, cudatoolkit=11.3, cuda-version=12.6]\n"}, 2, "ask for two CUDA versions"),
+        ({"a.yml": "dependencies: [pytorch, cudatoolkit=9.0]\n"}, 2, "the matrices have no target for it"),
+        ({"a.yml": "dependencies: []\n"}, 2, "the files ask for no package"),
+        ({"a.yml": "dependencies: {numpy: 1}\n"}, 2, "a.yml:1:15: expected a list `dependencies:`"),
+        ({"a.yml": "name: [\n"}, 2, "a.yml:"),
+        ({"pixi.toml": "[workspace\n"}, 2, "pixi.toml:1:"),
+        ({"requirements.txt": "# nothing\n"}, 2, "requirements.txt:1:1: it asks for no package"),
+        ({"dependencies.yaml": "files:\n  all: {output: conda, includes: [x]}\ndependencies:\n  y: {}\n"}, 2, "no such list"),
+        ({"a.yml": "dependencies: [python=3.8, pytorch=2.7]\n"}, 3, "error: "),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error_with_its_place(
+    files: dict[str, str], status: int, what: str, workspace: Workspace
+) -> None:
+    for name, text in files.items():
+        (workspace.root / name).write_text(text)
+    done = workspace.envgen("init", "--from", *files, "--project", "p")
+    assert done.status == status
+    assert what in done.err
+    assert "Traceback" not in done.err
+    assert project_of(workspace).exists() == (status == 3)  # what has no solution is there to be edited
+
+
+def test_a_project_that_exists_is_only_replaced_where_that_is_requested(workspace: Workspace) -> None:
+    path = workspace.project("p", "kept\n")
+    (workspace.root / "a.yml").write_text("dependencies: [python=3.12, numpy]\n")
+    done = workspace.envgen("init", "--from", "a.yml", "--project", "p")
+    assert (done.status, path.read_text()) == (2, "kept\n")
+    assert "this project exists" in done.err
+    assert workspace.envgen("init", "--from", "a.yml", "--project", "p", "--overwrite").status == 0
+    assert 'python: "3.12"' in path.read_text()
+
+
+def test_a_password_in_a_channel_is_printed_nowhere(workspace: Workspace) -> None:
+    (workspace.root / "a.yml").write_text(
+        "channels: ['https://ana:s3cret@c.example/x', conda-forge]\ndependencies: [python=3.12]\n"
+    )
+    done = workspace.envgen("init", "--from", "a.yml", "--project", "p")
+    assert "a.yml:1" in done.out
+    assert "s3cret" not in done.out + done.err + project_of(workspace).read_text()
+
+
+def test_the_project_has_the_name_of_the_environments(workspace: Workspace) -> None:
+    (workspace.root / "env-gpu.yml").write_text("name: pose-gpu\ndependencies: [python=3.12, pytorch-gpu=2.6]\n")
+    assert "wrote environments/pose/project.yaml" in workspace.envgen("init", "--from", "env-gpu.yml").out
+
+
+def test_files_need_the_option(workspace: Workspace) -> None:
+    (workspace.root / "a.yml").write_text("dependencies: [python=3.12]\n")
+    done = workspace.envgen("init", "a.yml")
+    assert (done.status, done.out) == (2, "")
+    assert "--from FILE..." in done.err
+
+
+def test_the_page_about_it_does_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
+    path = os.pathsep.join((str(command(tmp_path)), os.environ["PATH"]))
+    environment = {**clean_environment(tmp_path), "ENVGEN_INDEX": str(RECORDED), "PATH": path}
+    assert walkthrough.play(REPO / "docs" / "bring-in.md", tmp_path / "repository", environment) == 4
