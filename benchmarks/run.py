@@ -32,6 +32,7 @@ from align import align_rows
 from choose import choose_rows
 from foreign import foreign_rows
 from fuzz import fuzz_rows
+from pip_section import pip_rows
 from records import records_rows
 from resolver import Row, resolver_rows
 from review import review_rows
@@ -344,6 +345,7 @@ def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
         "start": lambda: start_rows(lambda *argv: partial(once, [python, *argv], REPO, environment)),
         "lock": lambda: cell_rows(workspace(scratch / "cells"), scratch, environment, index),
         "align": lambda: align_rows(scratch / "align", index),
+        "pip": lambda: pip_rows(scratch / "pip", index),
         "choose": lambda: choose_rows(workspace(scratch / "choose"), index),
         "many": lambda: [
             *records_rows(),
