@@ -16,6 +16,7 @@ from unit.small import FILES, data_of, examples, project_of, refused, write_matr
 from envgen.explain.explain import conflict
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
+from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.open_target import OpenTarget
 from envgen.model.project import Project
