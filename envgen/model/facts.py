@@ -208,9 +208,18 @@ class Framework:
         """Every variant that a build was made for, or runs with."""
         return frozenset[Variant]().union(*self.stated)
 
+    @property
+    def of_packages(self) -> Framework:
+        """The framework without its wheels; as it is where it has nothing else."""
+        others = {name: rows for name, rows in self.providers.items() if not self.is_of_wheels(name)}
+        if not others or len(others) == len(self.providers):
+            return self
+        kept = (replace(row, builds=tuple(build for build in row.builds if build.provider in others)) for row in self.releases)
+        return replace(self, providers=others, releases=tuple(release for release in kept if release.builds))
+
     def is_of_wheels(self, provider: str) -> bool:
         """Whether pip installs what a provider publishes, so that no package record tells of it."""
-        rows = self.providers[provider]
+        rows = self.providers.get(provider, ())
         return bool(rows) and all(row.manager == "pip" for row in rows)
 
     def spelling(self, provider: str, version: Version) -> Spelling | None:
@@ -229,6 +238,10 @@ class Constraint:
     until: date | None = None  # from this day on it may be otherwise
     warn: bool = False  # worth saying, not worth refusing
     says: str = ""  # in words, where it is not written as a constraint but follows from another fact
+
+    def is_about(self, providers: Collection[str]) -> bool:
+        """Whether it applies to builds of some providers alone."""
+        return any(one.axis == "provider" and one.names and one.names <= set(providers) for one in self.when)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,6 +365,16 @@ class Matrix:
             others = [row for row in framework.providers if name not in wheels and framework.is_of_wheels(row)]
             found |= framework.stated_without(others)
         return frozenset(variant for span in found if len(span) == 1 for variant in span)
+
+    @cached_property
+    def of_packages(self) -> Matrix:
+        """The facts without the wheels of frameworks that have conda packages, too."""
+        frameworks = {name: framework.of_packages for name, framework in self.frameworks.items()}
+        wheels = {name for row in self.frameworks.values() for name in row.providers}
+        wheels -= {name for row in frameworks.values() for name in row.providers}
+        found = replace(self, frameworks=frameworks, constraints=tuple(row for row in self.constraints if not row.is_about(wheels)))
+        object.__setattr__(found, "digest", self.digest)
+        return found
 
     @cached_property
     def pythons(self) -> frozenset[Version]:

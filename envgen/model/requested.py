@@ -15,6 +15,13 @@ def with_own_targets(matrix: Matrix, project: Project) -> Matrix:
     return replace(matrix, targets={**matrix.targets, **own}) if own else matrix
 
 
+def as_asked(matrix: Matrix, project: Project) -> Matrix:
+    """The facts that count for a project: wheels only where it asks for some."""
+    rows = (row for row in project.frameworks if row.provider)
+    asked = any(matrix.frameworks[row.framework].is_of_wheels(row.provider or "") for row in rows)
+    return matrix if asked else matrix.of_packages
+
+
 def with_overrides(target: Target, requested: RequestedTarget) -> Target:
     """The target as a project changes it: fewer platforms, other virtual packages."""
     wanted = target.platforms if requested.platforms is None else requested.platforms

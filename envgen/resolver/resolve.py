@@ -13,7 +13,7 @@ from envgen.matrix.gpu_code import compiled_for
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix, Platform, Reason, Target
 from envgen.model.project import Project
-from envgen.model.requested import with_gpus, with_overrides, with_own_targets
+from envgen.model.requested import as_asked, with_gpus, with_overrides, with_own_targets
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Resolution
 from envgen.resolver.candidates import Availability, Candidates, code_of, no_index
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
@@ -32,8 +32,8 @@ class Problem:
     availability: Availability = no_index
 
     def __post_init__(self) -> None:
-        """Add the project's own targets to the facts, once: explanations change facts, too."""
-        object.__setattr__(self, "matrix", with_own_targets(self.matrix, self.project))
+        """Take the facts that count for the project, with its own targets, once: explanations change facts, too."""
+        object.__setattr__(self, "matrix", with_own_targets(as_asked(self.matrix, self.project), self.project))
 
     @cached_property
     def searched(self) -> Searched:
