@@ -50,8 +50,9 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure() -> None:
-    """No test reads or writes the user's cache."""
+    """No test reads or writes the user's cache, or depends on the width of the terminal, which a worker of xdist exports."""
     os.environ["ENVGEN_CACHE"] = _CACHE
+    os.environ.pop("COLUMNS", None)
 
 
 def pytest_unconfigure() -> None:

@@ -13,8 +13,9 @@ from envgen.cli.team import written
 from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
 from envgen.files import write_files
 from envgen.matrix.cached import cached_matrix
+from envgen.model.address import Address
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout, starter
 from envgen.model.layout import PROJECT as PROJECT_FILE
 from envgen.model.project import Project, RequestedFramework

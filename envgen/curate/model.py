@@ -8,7 +8,8 @@ from typing import Literal
 
 from packaging.version import Version
 
-from envgen.model.facts import Address, LeftOut, Need, Platform, Release, Spelling, Variant, variant_text
+from envgen.model.address import Address
+from envgen.model.facts import LeftOut, Need, Platform, Release, Spelling, Variant, variant_text
 
 FactVerdict = Literal["confirmed", "refuted", "undecidable"]
 AspectName = Literal["exists", "spelling", "cudnn", "solves", "cuda"]

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from envgen.matrix.constraints import Known, holds
+from envgen.model.address import Address
 from envgen.model.advice import Advice, Trial
-from envgen.model.facts import Address, Constraint, Matrix, Platform, driver_text
+from envgen.model.facts import Constraint, Matrix, Platform, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.resolution import Resolution
 from envgen.resolver.cells import known_of, known_of_choices

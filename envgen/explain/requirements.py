@@ -12,7 +12,8 @@ from packaging.specifiers import SpecifierSet
 from envgen.explain import edits
 from envgen.explain.model import Part, RequirementKind
 from envgen.explain.target_phrases import target_text
-from envgen.model.facts import Address, Matrix, Reason, driver_text
+from envgen.model.address import Address
+from envgen.model.facts import Matrix, Reason, driver_text
 from envgen.model.open_target import OpenTarget
 from envgen.model.project import Project, RequestedFramework, RequestedTarget, target_key
 from envgen.resolver.resolve import Problem

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from packaging.version import Version
 
 from envgen.matrix.hardware import has_code, latest_driver
-from envgen.model.facts import Matrix, Reason, Toolkit, Variant, driver_text
+from envgen.model.facts import Matrix, Reason, Variant, driver_text
 from envgen.model.open_target import OpenTarget, names_of
 from envgen.model.project import RequestedTarget
+from envgen.model.toolkit import Toolkit
 from envgen.resolver.resolve import Problem
 
 

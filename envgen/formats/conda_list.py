@@ -11,8 +11,9 @@ from packaging.utils import canonicalize_name
 
 from envgen.formats.explicit import PLATFORM
 from envgen.formats.json_text import parsed
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 
 _EXPORT = re.compile(r"^[A-Za-z0-9_.-]+=[^=\s]+=[^=\s]+$")

@@ -12,8 +12,9 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 from envgen.formats.checked import checked
 from envgen.formats.collector import no_garbage_collection
 from envgen.formats.conda_lock_entries import NULLS, package_of, plain_packages
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.run import Download, Stamp
 from envgen.yamlfile.document import parse

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from envgen.model.facts import Address
+from envgen.model.address import Address
 from envgen.model.packages import LockedPackage
 
 NULLS = ("", "~", "null", "Null", "NULL")  # how YAML spells that there is no value

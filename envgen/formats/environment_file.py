@@ -10,8 +10,9 @@ from yaml import MappingNode, ScalarNode, SequenceNode
 
 from envgen.formats.requirements import ANY_PLATFORM, index_of, pip_package
 from envgen.formats.selectors import for_platform
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.yamlfile.nodes import address, compose
 

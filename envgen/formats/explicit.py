@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from packaging.utils import canonicalize_name
 
 from envgen.formats.conda_lock_entries import build_of
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 
 PLATFORM = re.compile(r"^#\s*(?:platform|subdir):\s*(\S+)", re.MULTILINE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 
 UNREADABLE = (OSError, ValueError, RecursionError, OverflowError)
 """What reading a file of JSON may raise: no file, not JSON or not UTF-8, nested without end, an endless number."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from packaging.utils import canonicalize_name
 
 from envgen.formats.installed_files import items_of
 from envgen.formats.json_text import parsed
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 from envgen.yamlfile.text import text_of
 

@@ -9,8 +9,9 @@ from packaging.utils import canonicalize_name
 from envgen.formats.markers import UNIVERSAL, holds, of_platforms, oldest_python
 from envgen.formats.toml_text import Table, parsed_toml, table_lines
 from envgen.formats.wheel_files import PackageFile, fitting, with_present_needs
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 
 _HINT = "create it again with the tool that wrote it: `created-by` in the file names it"

@@ -11,8 +11,9 @@ from packaging.utils import canonicalize_name
 
 from envgen.formats.markers import PYTHON, UNIVERSAL, holds, of_platforms
 from envgen.formats.wheel_files import with_present_needs
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 
 ANY_PLATFORM: Platform = "noarch"  # where nothing tells a platform

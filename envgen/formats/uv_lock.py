@@ -13,8 +13,9 @@ from packaging.utils import canonicalize_name
 from envgen.formats.markers import UNIVERSAL, holds, oldest_python
 from envgen.formats.toml_text import Table, parsed_toml, table_lines
 from envgen.formats.wheel_files import PackageFile, fitting
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
 
 _HINT = "create it again: uv lock"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from envgen.channels.index import Index
 from envgen.channels.query import match_spec, matching_records, name_of
 from envgen.channels.versions import admits
-from envgen.model.facts import Address, Platform
+from envgen.model.address import Address
+from envgen.model.facts import Platform
 from envgen.model.packages import Record
 
 _OPEN_END = re.compile(r"(?:\.0)?a0\b")  # `<2.10.0a0` is `<2.10` without pre-releases

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from envgen.lock.align import Packages
 from envgen.lock.locked_cells import CellName
+from envgen.model.address import Address
 from envgen.model.alignment import Differing
 from envgen.model.catalogue import Numeric
 from envgen.model.errors import BadInput, EnvgenError, NoSolution, closest
-from envgen.model.facts import Address, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.project import Project
 from envgen.model.resolution import Resolution
 

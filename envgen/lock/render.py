@@ -16,8 +16,8 @@ import yaml
 
 from envgen.formats.selectors import OnPlatform, scalar, selected
 from envgen.lock.template_text import text_of_template
+from envgen.model.address import Address
 from envgen.model.errors import BadInput, addressed
-from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.text import one_line

@@ -21,8 +21,8 @@ from jinja2.visitor import NodeTransformer
 
 from envgen.formats.selectors import scalar
 from envgen.lock.template_text import text_of_template
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 
 BUDGET = 250_000
 """Units of one run. The largest environment of a thousand packages takes about 35,000."""

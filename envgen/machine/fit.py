@@ -19,11 +19,12 @@ from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import cudnn_pin, driver_os, has_code, no_code_text, runs_with
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, Platform, Release, Target, Toolkit, Variant, driver_text
+from envgen.model.facts import Matrix, Platform, Release, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, RunMode, System
 from envgen.model.project import Project, RequestedFramework
 from envgen.model.requested import provider_of, with_overrides, with_own_targets
+from envgen.model.toolkit import Toolkit
 from envgen.targets import MachineWord
 
 Wanted = tuple[RequestedFramework, str]  # a framework that a project asks for, and its provider

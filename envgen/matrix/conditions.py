@@ -7,9 +7,10 @@ from typing import Any
 
 from envgen.matrix.fields import ADVISED, DRIVERS, NAMED
 from envgen.matrix.schema import BoundRow, ConstraintRow
+from envgen.model.address import Address
 from envgen.model.condition import Condition
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Bound, Constraint
+from envgen.model.facts import Bound, Constraint
 from envgen.model.ranges import version_range
 from envgen.yamlfile.document import Document
 

@@ -12,7 +12,8 @@ from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os
 from envgen.model.condition import Condition
-from envgen.model.facts import Bound, Constraint, Platform, Target, Toolkit, driver_text
+from envgen.model.facts import Bound, Constraint, Platform, Target, driver_text
+from envgen.model.toolkit import Toolkit
 
 
 @dataclass(frozen=True, slots=True)

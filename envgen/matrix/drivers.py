@@ -11,9 +11,10 @@ from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os, has_code, latest_driver
 from envgen.model.errors import BadInput
-from envgen.model.facts import Matrix, Platform, Reason, Target, Toolkit, Variant, driver_text
+from envgen.model.facts import Matrix, Platform, Reason, Target, Variant, driver_text
 from envgen.model.project import Project
 from envgen.model.resolution import Resolution
+from envgen.model.toolkit import Toolkit
 
 _SOURCE = "https://docs.nvidia.com/deploy/cuda-compatibility/forward-compatibility.html"
 

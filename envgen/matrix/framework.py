@@ -13,8 +13,9 @@ from envgen.matrix.conditions import no_repeats
 from envgen.matrix.fields import AXES, StatedVariant
 from envgen.matrix.hardware_rows import code_of
 from envgen.matrix.schema import BuildRow, FrameworkFile, ReleaseRow, SpellingRow
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Build, Framework, LeftOut, Release, Spelling, Variant
+from envgen.model.facts import Build, Framework, LeftOut, Release, Spelling, Variant
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.nodes import KeyPath
 

@@ -8,8 +8,9 @@ from functools import cache
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Matrix, Platform, Reason, Target, Toolkit
+from envgen.model.facts import Matrix, Platform, Reason, Target
 from envgen.model.gpu import Gpu
+from envgen.model.toolkit import Toolkit
 
 
 def driver_os(platform: Platform) -> str:

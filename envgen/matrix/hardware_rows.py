@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from envgen.matrix.conditions import no_repeats
 from envgen.matrix.hardware_schema import CodeRow, GpuRow
-from envgen.model.facts import Address, Code
+from envgen.model.address import Address
+from envgen.model.facts import Code
 from envgen.model.gpu import Compiled, Gpu
 from envgen.yamlfile.document import Document
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from envgen.migrate.model import NotCarried
-from envgen.model.facts import PLATFORMS, Address, Platform
+from envgen.model.address import Address
+from envgen.model.facts import PLATFORMS, Platform
 
 _LINUX, _OSX, _WIN = (frozenset(one for one in PLATFORMS if one.startswith(system)) for system in ("linux", "osx", "win"))
 _NAMES: Mapping[str, frozenset[Platform]] = {

@@ -12,8 +12,9 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 from envgen.migrate.conditions import PlainText, without_conditions
 from envgen.migrate.model import Asked, AskedSpec, ChannelLine, Contents, NotCarried
 from envgen.migrate.pip_lines import PipLines, ReadFile
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS, Address, Platform
+from envgen.model.facts import PLATFORMS, Platform
 from envgen.model.packages import LockedPackage
 from envgen.yamlfile.nodes import address, compose
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from envgen.migrate.model import Asked, ChannelLine, Contents
-from envgen.model.facts import PLATFORMS, Address
+from envgen.model.address import Address
+from envgen.model.facts import PLATFORMS
 from envgen.model.packages import Lock, LockedPackage
 
 _CHANNEL = re.compile(r"https?://[^/]+/(?P<name>.+)/[a-z0-9-]+/[^/]+$")

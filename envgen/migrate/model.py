@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from envgen.model.address import Address
 from envgen.model.catalogue import Manager
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 
 

@@ -11,7 +11,8 @@ from envgen.formats.toml_text import parsed_toml
 from envgen.migrate.model import Asked, AskedSpec, ChannelLine, Contents, NotCarried
 from envgen.migrate.pip_lines import PipLines
 from envgen.migrate.toml_lines import TomlLines
-from envgen.model.facts import PLATFORMS, Address, Platform
+from envgen.model.address import Address
+from envgen.model.facts import PLATFORMS, Platform
 
 _HINT = "give a pixi.toml, or a pyproject.toml with [project] or [tool.pixi]"
 _SYSTEMS: Mapping[str, frozenset[Platform]] = {

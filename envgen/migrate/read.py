@@ -15,8 +15,8 @@ from envgen.migrate.model import Asked, Contents
 from envgen.migrate.pip_lines import PipLines
 from envgen.migrate.pixi_manifest import read_manifest
 from envgen.migrate.rapids import is_rapids, read_rapids
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 from envgen.yamlfile.text import text_of
 
 _ABSENT = "give an environment.yml, a requirements.txt, a pixi.toml, a dependencies.yaml, a lock or a list of packages"

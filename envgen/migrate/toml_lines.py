@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from envgen.model.facts import Address
+from envgen.model.address import Address
 
 _TABLE = re.compile(r"\s*\[\[?\s*(?P<name>[^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"\s*(?P<key>\"[^\"]+\"|'[^']+'|[A-Za-z0-9_.-]+)\s*=")

@@ -15,10 +15,12 @@ from typing import Literal
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.model.address import Address
 from envgen.model.advice import Advice
 from envgen.model.catalogue import Catalogue
 from envgen.model.condition import Condition
 from envgen.model.gpu import Compiled, Gpu
+from envgen.model.toolkit import Cudnn, Toolkit
 from envgen.model.withdrawn import Withdrawals
 
 Platform = str  # a conda subdir: linux-64, linux-aarch64, osx-64, osx-arm64, win-64
@@ -26,23 +28,6 @@ PLATFORMS: tuple[Platform, ...] = ("linux-64", "linux-aarch64", "osx-64", "osx-a
 Variant = Version | None  # the CUDA version a build was made for; None is a CPU build
 PUBLIC_INDEX = "public"  # in place of the URL of an index: the one that pip and uv ask where nothing else is configured
 Need = tuple[str, SpecifierSet]  # another framework, and the range of its versions that a build goes with
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    """Where something is written; lines and columns count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.place}:{self.column}"
-
-    @property
-    def place(self) -> str:
-        """The file and the line."""
-        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,35 +236,6 @@ class Bound(Constraint):
     breaks: str
     partly: bool = False  # whether the rest of the framework works all the same
     comes_with: tuple[str, ...] = ()  # frameworks and companions with any of which the packages are always there
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Toolkit:
-    """A CUDA toolkit, major.minor: the driver it came with, the driver it can run on, the GPUs it has code for.
-
-    `driver` and `floor` map "linux" and "windows" to driver versions; `floor` is lower where minor-version compatibility
-    holds (CUDA 11 and later). `capabilities` is the first and last compute capability.
-    """
-
-    version: Version
-    driver: Mapping[str, Version]
-    floor: Mapping[str, Version]
-    capabilities: tuple[Version, Version]
-    excludes: tuple[str, ...]  # packages that belong to another CUDA and may not come along
-    because: str  # of the floor
-    at: Address
-    source: str = ""  # of the driver it came with and of the GPUs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cudnn:
-    """A cuDNN version: the CUDA majors it is built for and the lowest compute capability it has code for."""
-
-    version: Version
-    cuda_majors: frozenset[int]
-    floor: Version
-    because: str
-    at: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Literal
 
 from packaging.version import Version
 
-from envgen.model.facts import Address, Platform, Variant
+from envgen.model.address import Address
+from envgen.model.facts import Platform, Variant
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock
 from envgen.model.rules import Severity

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from envgen.model.facts import Address, Platform
+from envgen.model.address import Address
+from envgen.model.facts import Platform
 
 ImpactKind = Literal["lost", "gained", "moves", "solved-again", "rendered-again", "driver", "update"]
 """What happens to a target, the gravest first.

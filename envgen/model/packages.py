@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from envgen.model.address import Address
 from envgen.model.catalogue import Manager
 from envgen.model.dates import NO_LIMIT, ExcludeNewer
-from envgen.model.facts import Address, Platform, Variant
+from envgen.model.facts import Platform, Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 
 from packaging.utils import canonicalize_name
 
+from envgen.model.address import Address
 from envgen.model.dates import NO_LIMIT, ExcludeNewer
-from envgen.model.facts import Address, Platform
+from envgen.model.facts import Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

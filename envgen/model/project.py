@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.model.address import Address
 from envgen.model.dates import ExcludeNewer
-from envgen.model.facts import Address, Platform, Reason, Target
+from envgen.model.facts import Platform, Reason, Target
 from envgen.model.gpu import Gpu
 from envgen.model.limits import BudgetLimits, LicenseLimits
 from envgen.model.pip import LocalPackage, PipIndex

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Address, Platform, Reason, Release, Spelling, Target, Variant
+from envgen.model.address import Address
+from envgen.model.facts import Platform, Reason, Release, Spelling, Target, Variant
 from envgen.model.project import Dependency, Project
 
 Built = tuple[Variant, tuple[tuple[Platform, Variant], ...]]  # the CUDA of a choice's builds, and that on other platforms

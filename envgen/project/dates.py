@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from envgen.channels.channel import locate
+from envgen.model.address import Address
 from envgen.model.dates import NO_LIMIT, ExcludeNewer, of_channel
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address
 from envgen.model.project import date_key
 
 if TYPE_CHECKING:

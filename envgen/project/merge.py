@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.project import RequestedFramework, RequestedTarget
 from envgen.model.target_names import CPU
 from envgen.project.aliases import ANY, AliasMeaning, any_version

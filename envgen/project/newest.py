@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, Target
+from envgen.model.facts import Matrix, Target
 from envgen.model.open_target import OpenTarget
 from envgen.model.project import Project, RequestedTarget
 from envgen.model.requested import with_overrides

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from envgen.model.facts import Address, Matrix, Reason
+from envgen.model.address import Address
+from envgen.model.facts import Matrix, Reason
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project, RequestedFramework
 from envgen.project.aliases import ANY, AliasMeaning

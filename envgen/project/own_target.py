@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from packaging.version import Version
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, Platform, Target, Variant
+from envgen.model.facts import Matrix, Platform, Target, Variant
 from envgen.model.target_names import CPU, target_name
 from envgen.project.aliases import read_alias
 from envgen.project.package_spec import conda_spec

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Reason
+from envgen.model.facts import Reason
 from envgen.model.pip import LocalPackage, PipIndex
 from envgen.project.schema import PipIndexRow
 from envgen.yamlfile.document import Document

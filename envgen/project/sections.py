@@ -13,8 +13,9 @@ from packaging.version import Version
 
 from envgen.matrix.drivers import check_driver
 from envgen.matrix.gpu_names import required_gpu
+from envgen.model.address import Address
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Address, Matrix, Platform, Reason, driver_text
+from envgen.model.facts import Matrix, Platform, Reason, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.pip import LocalPackage
 from envgen.model.project import Dependency, RequestedFramework, RequestedTarget, target_key

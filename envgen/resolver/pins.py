@@ -8,9 +8,10 @@ from packaging.version import Version
 
 from envgen.matrix.constraints import Known, constraint_text, holds, known_of_target
 from envgen.matrix.hardware import cudnn_pin, driver_os
-from envgen.model.facts import Matrix, Platform, Reason, Target, Toolkit, driver_text
+from envgen.model.facts import Matrix, Platform, Reason, Target, driver_text
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Pin, on_platform
+from envgen.model.toolkit import Toolkit
 from envgen.resolver.candidates import named
 from envgen.resolver.cells import Cell, known_of_choices
 

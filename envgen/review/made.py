@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from envgen.model.address import Address
 from envgen.model.errors import EnvgenError
-from envgen.model.facts import Address
 from envgen.model.findings import Finding
 from envgen.model.rules import Rule
 from envgen.review import rules_reading  # noqa: F401 - it fills the registry

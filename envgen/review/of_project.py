@@ -12,8 +12,9 @@ from envgen.formats.conda_lock import read_stamp
 from envgen.formats.environment_yml import read_specs
 from envgen.lock.plan import MachineTarget
 from envgen.lock.unchanged import RawInputs
+from envgen.model.address import Address
 from envgen.model.errors import BadInput, EnvgenError
-from envgen.model.facts import Address, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.findings import Finding, Verified
 from envgen.model.layout import LOCK, SPEC, Layout
 from envgen.model.packages import Lock

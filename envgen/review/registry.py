@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from envgen.model.address import Address
 from envgen.model.errors import EnvgenError
-from envgen.model.facts import Address, Matrix, Platform
+from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Finding
 from envgen.model.layout import LOCK, SPEC
 from envgen.model.packages import Lock, LockedPackage

@@ -11,7 +11,7 @@ from pathlib import Path
 from envgen.channels.recorded import Records, key_of, read_recorded, recorded_files
 from envgen.files import leftovers
 from envgen.formats import conda_lock
-from envgen.model.facts import Address
+from envgen.model.address import Address
 from envgen.model.layout import LOCK, SPEC, VIRTUAL, Layout
 from envgen.review.registry import LockedHash, RepositoryCase, line_with
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from envgen.lock.inputs import as_of
 from envgen.lock.render import same_data
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 from envgen.model.layout import SPEC, VIRTUAL
 from envgen.review.registry import CHECK_FIX, RELOCK, STALE, Disagreements, TargetCase
 from envgen.yamlfile.document import parse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envgen.model.facts import Address
+from envgen.model.address import Address
 from envgen.review.registry import CHECK_FIX, REPOSITORY, Disagreements, RepositoryCase
 
 rule = REPOSITORY.rule

@@ -15,8 +15,9 @@ from envgen.lock.removed_targets import removed_targets
 from envgen.lock.render import digest
 from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.matrix.cached import cached_matrix
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix
+from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import FILES, LOCK, Layout
 from envgen.model.run import LockRequest, Reporter

@@ -9,8 +9,9 @@ from envgen.formats import conda_lock
 from envgen.lock.hold import Hold, held_choices, stamped
 from envgen.lock.plan import rendered
 from envgen.lock.render import digest
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, Platform, Reason
+from envgen.model.facts import Matrix, Platform, Reason
 from envgen.model.impact import TargetState
 from envgen.model.layout import LOCK, Layout
 from envgen.model.project import Project

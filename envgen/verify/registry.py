@@ -15,11 +15,12 @@ from packaging.version import Version
 from envgen.formats.builds import Surroundings, cuda_of, frameworks_of, requirement_name
 from envgen.matrix.hardware import driver_os
 from envgen.model.catalogue import Catalogue, KnownPackage, parsed
-from envgen.model.facts import Matrix, Platform, Toolkit
+from envgen.model.facts import Matrix, Platform
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
 from envgen.model.rules import Registry
+from envgen.model.toolkit import Toolkit
 from envgen.verify.entries import is_ordinary
 
 _LONGEST_WAY = 20  # names; those of real packages have about ten

@@ -17,8 +17,9 @@ from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.hardware import cudnn_floor, has_code, latest_driver
 from envgen.model.catalogue import parsed
-from envgen.model.facts import Matrix, Toolkit, driver_text
+from envgen.model.facts import Matrix, driver_text
 from envgen.model.gpu import Gpu
+from envgen.model.toolkit import Toolkit
 from envgen.verify.entries import virtual_needs
 from envgen.verify.registry import Case, Violations, rule, toolkit_of
 

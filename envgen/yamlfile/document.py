@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from yaml.constructor import SafeConstructor
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 from envgen.model.text import shortened
 from envgen.yamlfile.nodes import TEXT, KeyPath, address, compose, resolved_tag, walk
 from envgen.yamlfile.text import source

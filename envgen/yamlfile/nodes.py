@@ -27,8 +27,8 @@ from yaml import (
 )
 from yaml.resolver import Resolver
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 from envgen.yamlfile.text import place
 
 KeyPath = tuple[str | int, ...]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 from envgen.model.regular import regular_text
 
 _LARGEST = 1_000_000  # bytes: about 40 times the largest file in matrices/; read in two seconds

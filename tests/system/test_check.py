@@ -20,8 +20,8 @@ from system.channel import EVERYTHING, PROJECT, PYTHONS, build, of_python
 from envgen.cli.main import main
 from envgen.cli.options import best_here
 from envgen.lock.pipeline import lock
+from envgen.model.address import Address
 from envgen.model.errors import CheckFailed, EnvgenError
-from envgen.model.facts import Address
 from envgen.model.layout import Layout
 from envgen.model.rules import Rule
 from envgen.model.run import LockRequest

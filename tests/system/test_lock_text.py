@@ -23,9 +23,9 @@ from envgen.formats.conda_specs import NotCovered, ranges, read_spec
 from envgen.lock import condalock
 from envgen.lock.lock_text import dump, head, lock_texts
 from envgen.lock.pin import pin
+from envgen.model.address import Address
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 from envgen.model.layout import SPEC
 from envgen.model.packages import Record, Solution
 from envgen.model.project import Dependency

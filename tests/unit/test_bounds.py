@@ -23,9 +23,10 @@ from envgen.explain.report import conflict_text
 from envgen.lock.inputs import cell_digest
 from envgen.lock.render import render
 from envgen.matrix.load import load_matrix
+from envgen.model.address import Address
 from envgen.model.condition import Condition
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Bound, Constraint, Matrix
+from envgen.model.facts import Bound, Constraint, Matrix
 from envgen.model.project import Dependency, Project
 from envgen.model.resolution import Resolution
 from envgen.resolver.resolve import Problem, Unsatisfiable, answer, resolve

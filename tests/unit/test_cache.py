@@ -21,8 +21,9 @@ from envgen import cache
 from envgen.cache import decoded, encoded, key_of, remembered
 from envgen.matrix.cached import cached_matrix
 from envgen.matrix.load import load_matrix
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Gpu, Matrix
+from envgen.model.facts import Gpu, Matrix
 from envgen.model.layout import Layout
 from envgen.model.project import Project
 from envgen.model.run import UnchangedProject

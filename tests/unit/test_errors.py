@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envgen.model import errors
+from envgen.model.address import Address
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution, addressed, closest
-from envgen.model.facts import Address
 from envgen.resolver.resolve import Unsatisfiable
 
 

@@ -13,8 +13,9 @@ from packaging.version import Version
 from unit.small import examples, project_of, small_matrix
 
 from envgen.machine import fit
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address, Matrix, driver_text
+from envgen.model.facts import Matrix, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.machine import Fit, LockedTarget, Machine, System
 from envgen.model.project import RequestedFramework

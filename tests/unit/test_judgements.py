@@ -10,7 +10,7 @@ from unit.small import real_matrix
 from verify.corpus import claims, entries
 
 from envgen.formats.reading import read_any
-from envgen.model.facts import Address
+from envgen.model.address import Address
 from envgen.model.findings import Finding
 from envgen.model.packages import Lock
 from envgen.verify import judgements

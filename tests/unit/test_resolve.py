@@ -17,7 +17,8 @@ from unit import oracle
 from unit.small import PROJECT, examples, project_of, small_matrix
 from unit.worlds import OLDER, PYTHONS, worlds
 
-from envgen.model.facts import PLATFORMS, Address, Build, Matrix, Target
+from envgen.model.address import Address
+from envgen.model.facts import PLATFORMS, Build, Matrix, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.resolver.candidates import Availability, no_index

@@ -17,8 +17,8 @@ from unit.small import FILES, examples, refused, with_change, write_matrix
 
 from envgen.curate.lint.lint import lint_matrices
 from envgen.matrix.load import load_matrix
+from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import Address
 from envgen.model.layout import Layout
 from envgen.yamlfile.document import parse
 

@@ -23,8 +23,10 @@ from envgen.explain.model import Conflict
 from envgen.explain.repairs import repairs
 from envgen.explain.report import conflict_json, conflict_text
 from envgen.explain.requirements import requirements
-from envgen.model.facts import Address, Build, Framework, Matrix, Release, Spelling, Target, Toolkit
+from envgen.model.address import Address
+from envgen.model.facts import Build, Framework, Matrix, Release, Spelling, Target
 from envgen.model.project import Project, RequestedTarget
+from envgen.model.toolkit import Toolkit
 from envgen.resolver.resolve import Problem, Unsatisfiable, possible, resolve
 
 

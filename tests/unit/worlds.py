@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from envgen.model.address import Address
 from envgen.model.condition import Condition
 from envgen.model.dates import ExcludeNewer
-from envgen.model.facts import Address, Build, Constraint, Framework, Matrix, Release, Spelling, Target, Toolkit
+from envgen.model.facts import Build, Constraint, Framework, Matrix, Release, Spelling, Target
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project, RequestedFramework, RequestedTarget
+from envgen.model.toolkit import Toolkit
 
 AT = Address("x.yaml", 1, 1)
 PLATFORMS = ("linux-64", "win-64")

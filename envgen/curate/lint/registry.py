@@ -14,8 +14,10 @@ from functools import cached_property
 from packaging.version import Version
 
 from envgen.matrix.hardware import driver_os, has_code, runs_with
-from envgen.model.facts import Address, Build, Constraint, Framework, Matrix, Platform, Release, Spelling, Target, Toolkit, Variant
+from envgen.model.address import Address
+from envgen.model.facts import Build, Constraint, Framework, Matrix, Platform, Release, Spelling, Target, Variant
 from envgen.model.rules import Registry, Severity
+from envgen.model.toolkit import Toolkit
 from envgen.yamlfile.document import Document
 from envgen.yamlfile.nodes import KeyPath
 

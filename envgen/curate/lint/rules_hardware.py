@@ -8,8 +8,9 @@ from packaging.version import Version
 
 from envgen.curate.lint.registry import LintContext, LintResults, rule
 from envgen.matrix.hardware import has_code
-from envgen.model.facts import Toolkit, driver_text, variant_text
+from envgen.model.facts import driver_text, variant_text
 from envgen.model.gpu import Gpu
+from envgen.model.toolkit import Toolkit
 
 _SYSTEMS = ("linux", "windows")
 _VIRTUAL = {  # by system: the virtual packages that every machine has, and those that none has

@@ -17,9 +17,9 @@ from envgen.curate.show.query import platforms_of
 from envgen.matrix.constraints import Known, Value, by_version, condition_text, constraint_text, fulfilled, known_of_target
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.hardware import code_range, driver_os, runs_with
+from envgen.model.address import Address
 from envgen.model.condition import Condition
 from envgen.model.facts import (
-    Address,
     Build,
     Constraint,
     Framework,
@@ -28,13 +28,13 @@ from envgen.model.facts import (
     Release,
     Spelling,
     Target,
-    Toolkit,
     Variant,
     driver_text,
     variant_text,
 )
 from envgen.model.target_names import target_name
 from envgen.model.text import minors_text
+from envgen.model.toolkit import Toolkit
 
 _PREFIX, _FROM = re.compile(r"==([0-9.]+)\.\*"), re.compile(r"^>=([0-9.]+)$")  # ==2.19.* is written 2.19 in a matrix
 
