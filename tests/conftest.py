@@ -79,6 +79,11 @@ class Run:
     out: str
     err: str
 
+    @property
+    def talk(self) -> str:
+        """What it said on stderr, but for the line with what to do next."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if not line.startswith("next: "))
+
 
 @dataclass(frozen=True)
 class Workspace:

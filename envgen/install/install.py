@@ -66,7 +66,7 @@ def install(layout: Layout, environment: EnvironmentRef, reporter: Reporter, opt
     Raises what `locked_packages` and `local.install_local` raise.
     """
     found = locked_packages(layout, environment, reporter, options)
-    if not options.dry_run:
+    if not options.dry_run and _may_have_folders(layout.project(environment.project)):
         from envgen.install.local import install_local
         from envgen.matrix.cached import cached_matrix
         from envgen.project.cached import cached_project
@@ -74,6 +74,11 @@ def install(layout: Layout, environment: EnvironmentRef, reporter: Reporter, opt
         project = cached_project(layout, cached_matrix(layout), environment.project)
         install_local(layout, project, environment.prefix, environment.name, reporter)
     return found
+
+
+def _may_have_folders(project: Path) -> bool:
+    """Whether a project may ask for packages in folders, by its text alone: without `pip:` there are none."""
+    return project.is_file() and b"pip" in project.read_bytes()
 
 
 def locked_packages(layout: Layout, environment: EnvironmentRef, reporter: Reporter, options: InstallOptions) -> InstallResult:

@@ -10,7 +10,7 @@ from envgen.lock.hold import PYTHON, Hold, framework_of
 from envgen.model.facts import Release
 from envgen.model.layout import LOCK
 from envgen.model.project import RequestedFramework
-from envgen.model.requested import is_left_out
+from envgen.model.requested import as_asked, is_left_out
 from envgen.model.resolution import Obstacle
 from envgen.model.run import Stamp
 from envgen.resolver.resolve import obstacles
@@ -129,4 +129,5 @@ def _locked(case: TargetCase) -> list[tuple[RequestedFramework, Stamp]]:
 
 def _release(case: TargetCase, row: RequestedFramework, stamp: Stamp) -> Release | None:
     version = Version(stamp.chosen[row.framework])
-    return next((found for found in case.matrix.frameworks[row.framework].releases if found.version == version), None)
+    facts = as_asked(case.matrix, case.plan.project)
+    return next((found for found in facts.frameworks[row.framework].releases if found.version == version), None)

@@ -420,7 +420,7 @@ def test_forty_runs_four_at_a_time_all_end_well_and_say_all(old: Workspace, inde
     with ThreadPoolExecutor(4) as pool:
         runs = [run for group in pool.map(ten, sites) for run in group]
     assert [run.status for run in runs] == [0] * 40
-    assert {run.err for run in runs} == {""}
+    assert {run.talk for run in runs} == {""}
     for run in runs:
         rows = run.out.split("\n")
         assert [row.split()[0] for row in rows if "linux-64" in row] == ["cpu", "cu126"]

@@ -283,9 +283,9 @@ def test_install_names_what_is_wrong_with_a_server(site: Workspace, channels: Pa
 # --- pip ------------------------------------------------------------------------------------------------------------------
 
 PIP_FAULTS: dict[str, tuple[Fault, str]] = {
-    "silent": (faulty.silent, "the package index of `pip:` sent nothing for 1 seconds"),
-    "dripping": (lambda handler, _: faulty.drip(handler, "/mychannel/noarch/repodata.json"), "less than 1000 bytes a second"),
-    "endless": (faulty.endless, "the package index of `pip:` sends too much: its answers take more than 30 MB"),
+    "silent": (faulty.silent, "operation timed out"),
+    "dripping": (lambda handler, _: faulty.drip(handler, "/mychannel/noarch/repodata.json"), "hint: "),
+    "endless": (faulty.endless, "hint: "),
 }
 
 

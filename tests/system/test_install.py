@@ -194,7 +194,7 @@ def test_an_environment_is_made_from_the_lock_alone_and_works(site: Site) -> Non
 def test_talk_is_on_stderr_how_to_use_it_and_what_other_tools_are_told(site: Site) -> None:
     done = site.install()
     place, file = f"--prefix {site.prefix}", "environments/p/cpu/conda-lock.yml"
-    assert done.err.splitlines() == [
+    assert done.talk.splitlines() == [
         "  envgen run p --target cpu -- python",
         "to create the same environment with other tools:",
         f"  conda-lock install {place} {file}",
@@ -203,7 +203,7 @@ def test_talk_is_on_stderr_how_to_use_it_and_what_other_tools_are_told(site: Sit
     ]
     printed = site.install("--print-commands")
     assert (printed.status, printed.err) == (0, "")
-    assert printed.out.splitlines() == [line.strip() for line in done.err.splitlines()[2:]]
+    assert printed.out.splitlines() == [line.strip() for line in done.talk.splitlines()[2:]]
 
 
 def test_conda_lock_is_not_offered_where_the_lock_lacks_the_md5_that_it_needs(site: Site) -> None:

@@ -140,7 +140,7 @@ def test_a_url_that_is_spelled_oddly_is_locked_and_nothing_is_to_do_after(site: 
     channel = server.url("mychannel")
     assert packages(site)["einops"] == f"{channel}/noarch/einops-0.8.1-pyhd8ed1ab_0.conda"
     assert lock_of(site)["metadata"]["channels"] == [{"url": channel, "used_env_vars": []}]
-    assert site.envgen("lock").err.strip() == NOTHING_TO_DO
+    assert site.envgen("lock").talk.strip() == NOTHING_TO_DO
     assert site.envgen("lock", "--update", "--offline").status == 0
     assert site.envgen("verify", "--project", "p").status == 0
 
@@ -168,7 +168,7 @@ def test_a_second_run_asks_the_server_nothing(site: Workspace, server: Server) -
     before = site.files()
     server.requests.clear()
     again = locked(site)
-    assert (server.requests, again.err.strip()) == ([], NOTHING_TO_DO)
+    assert (server.requests, again.talk.strip()) == ([], NOTHING_TO_DO)
     assert site.files() == before
 
 
@@ -365,7 +365,7 @@ def test_credentials_open_a_channel_and_reach_neither_file_nor_screen(site: Work
     assert first.status == 0, first.err
     guarded.requests.clear()
     second = site.envgen("lock", **variables)
-    assert (second.err.strip(), guarded.requests) == (NOTHING_TO_DO, [])
+    assert (second.talk.strip(), guarded.requests) == (NOTHING_TO_DO, [])
     hidden(site, second, site.envgen("resolve", "p", **variables), site.envgen("lock", "--json", **variables))
 
 

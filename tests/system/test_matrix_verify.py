@@ -504,7 +504,7 @@ def test_undecidable_facts_are_counted_by_reason_and_listed_when_asked(site: Sit
     short = workspace.envgen("matrix", "verify", "--index", site.write(), "--no-solve")
     assert short.status == 0
     assert "undecidable, by reason:\n  9  exists: no record of the release on the platform\n" in short.out
-    long = workspace.envgen("matrix", "verify", "--index", site.write(), "--no-solve", "-v")
+    long = workspace.envgen("matrix", "verify", "--index", site.write(), "--no-solve", "--all")
     at = site.at("alpha.yaml", "provider: conda-forge, variants: [cpu]")
     assert f"{at}: alpha 2.1.0, CPU, win-64, Python 3.10-3.12\n" in long.out
     assert "no record of alpha 2.1.0 for win-64" in long.out

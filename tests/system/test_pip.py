@@ -96,7 +96,7 @@ def test_pip_packages_are_locked_by_hash(workspace: Workspace, index: Path, simp
     url, digest = simple_index
     workspace.project("demo", wanting("tinyops >=1", url))
     done = workspace.envgen("lock", "--index", index)
-    assert (done.status, done.err) == (0, ""), done.err
+    assert (done.status, done.talk) == (0, ""), done.err
     locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
     assert (
         f"  manager: pip\n  platform: linux-64\n  dependencies: {{}}\n  url: {url}/tinyops/tinyops-1.1-py3-none-any.whl\n" in locked
@@ -125,12 +125,12 @@ def test_a_pip_package_may_need_another_in_any_version_or_in_just_one(
     """The lock says what needs what; the version is that of the package in the lock."""
     workspace.project("demo", wanting(name, simple_index[0]))
     done = workspace.envgen("lock", "--index", index)
-    assert (done.status, done.err) == (0, ""), done.err
+    assert (done.status, done.talk) == (0, ""), done.err
     locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
     assert f"/tinyops-{version}-py3-none-any.whl\n" in locked
     assert "    tinyops: '*'\n" in locked
     told = workspace.envgen("verify")
-    assert (told.status, told.err) == (0, "")
+    assert (told.status, told.talk) == (0, "")
 
 
 def pinned(site: Workspace) -> list[str]:
@@ -201,7 +201,7 @@ def test_a_wheel_is_for_the_platform_and_the_libc_that_the_target_promises(
     """Not for those of the machine that locks."""
     workspace.project("demo", promising(glibc, "compiled", simple_index[0]))
     done = workspace.envgen("lock", "--index", index)
-    assert (done.status, done.err) == (0, ""), done.err
+    assert (done.status, done.talk) == (0, ""), done.err
     locked = (workspace.root / "environments/demo/cpu/conda-lock.yml").read_text(encoding="utf-8")
     assert f"/compiled-1.0-py3-none-manylinux_{tag}_x86_64.whl\n" in locked
 

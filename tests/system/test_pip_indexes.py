@@ -207,7 +207,7 @@ def test_a_target_and_a_platform_have_requirements_of_their_own(workspace: Works
     lock(workspace, index, text)
     assert [url.split("/")[1] for url in urls(workspace)] == ["common", "forcpu", "forlinux"]
     assert [url.split("/")[1] for url in urls(workspace, LOCK.replace("cpu/", "cu126/"))] == ["common", "forcuda", "forlinux"]
-    assert workspace.envgen("lock").err.endswith("Nothing to do: every lock is up to date.\n")
+    assert workspace.envgen("lock").talk.endswith("Nothing to do: every lock is up to date.\n")
 
 
 def test_an_index_has_what_it_is_for_and_nothing_else(workspace: Workspace, index: Path, wheels: Index) -> None:

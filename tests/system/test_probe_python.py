@@ -121,7 +121,7 @@ def test_an_empty_name_is_not_taken_for_the_active_environment(site: Workspace, 
 
 def test_a_folder_is_bad_input(site: Workspace, cuda: Path) -> None:
     folder = cuda.parent.parent
-    hint = "give its interpreter, for example bin/python; a conda environment can be named with --prefix"
+    hint = "give its interpreter, for example .venv/bin/python; a conda environment can be named with --prefix"
     refused(site.envgen("probe", "--python", folder), f"{folder}: this is a folder, not a Python interpreter", hint)
 
 

@@ -84,7 +84,7 @@ EDITS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("kind", EDITS)
 def test_a_changed_input_is_noticed(site: Workspace, kind: str) -> None:
-    assert [site.envgen("lock").err.endswith(f"{NOTHING}\n") for _ in range(2)] == [True, True]
+    assert [site.envgen("lock").talk.endswith(f"{NOTHING}\n") for _ in range(2)] == [True, True]
     before = entries(site)
     EDITS[kind](site.root)
     done = site.envgen("lock", "--check")

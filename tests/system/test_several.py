@@ -108,7 +108,8 @@ def test_a_second_run_waits_for_the_one_that_writes_and_names_it(
     assert said == f"waiting for another envgen to write this repository {holder}\n"
     assert other.poll() is None
     stopped.send_signal(signal.SIGCONT)
-    assert [(run.communicate(timeout=60)[1], run.returncode) for run in (stopped, other)] == [("", 0), ("", 0)]
+    told = [(run.communicate(timeout=60)[1], run.returncode) for run in (stopped, other)]
+    assert told == [("next: envgen install a --target cpu\n", 0), ("next: envgen install b --target cpu\n", 0)]
     assert recorded(site) == named(site)
     assert {path.parent.parent.name for path in (site.root / "environments").glob("*/*/conda-lock.yml")} == {"a", "b"}
     assert hidden(site) == []
@@ -125,7 +126,7 @@ def test_a_run_with_nothing_to_do_waits_for_nobody(site: Workspace, index: Path,
         process.stdout.readline()
         again = site.envgen("lock", "c", "--index", index)
         process.communicate(b"")
-    assert (again.status, again.err.strip()) == (0, NOTHING_TO_DO)
+    assert (again.status, again.talk.strip()) == (0, NOTHING_TO_DO)
     assert {name: data for name, data in site.files().items() if not name.endswith("-lock")} == before
 
 
@@ -209,5 +210,5 @@ def test_what_a_killed_run_left_goes_even_if_there_is_nothing_to_do(locked: Work
         (top / name).write_text("half")
     (top / ".writer.envgen-lock").write_text("")
     done = locked.envgen("lock", "b", "--index", index)
-    assert (done.status, done.err.strip()) == (0, NOTHING_TO_DO)
+    assert (done.status, done.talk.strip()) == (0, NOTHING_TO_DO)
     assert locked.files() == before

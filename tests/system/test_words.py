@@ -23,7 +23,7 @@ def test_a_project_in_words_is_locked_as_the_one_in_own_terms(workspace: Workspa
     expected = workspace.files()
     workspace.project("p", BROUGHT)
     again = workspace.envgen("lock", "--index", records)
-    assert again.err.rstrip().endswith("Nothing to do: every lock is up to date."), again.err  # the same wish, said otherwise
+    assert again.talk.rstrip().endswith("Nothing to do: every lock is up to date."), again.err  # the same wish, said otherwise
     shutil.rmtree(workspace.root / "environments" / "p" / "cu118")
     done = workspace.envgen("lock", "p", "--index", records)
     assert done.status == 0, done.err

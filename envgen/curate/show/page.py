@@ -86,16 +86,17 @@ def shown_frameworks(matrix: Matrix) -> tuple[str, ...]:
     """
 
     def by_minor(name: str) -> bool:
-        builds = [build for release in matrix.frameworks[name].releases for build in release.builds if any(build.variants)]
-        return not builds or not all(build.spans for build in builds)
+        return not any(build.spans for release in packages.frameworks[name].releases for build in release.builds)
 
+    packages = matrix.of_packages  # the page is about conda packages
     return tuple(name for name in matrix.hosts if by_minor(name))
 
 
 def page_data(matrix: Matrix) -> Mapping[str, Any]:
     """Everything that the script knows, as plain data. Values that cells share are in `shared`, and cells hold their numbers."""
+    matrix = matrix.of_packages
     frameworks = shown_frameworks(matrix)
-    groups = [group for group in build_groups(matrix, frameworks) if not all(build.spans for build in group.builds)]
+    groups = list(build_groups(matrix, frameworks))
     axes = cuts(c for group in groups for item in group.constraints for c in (*item.rule.when, *item.rule.need))
     shared, places = _Shared(), cache(partial(spans, axes=axes))  # most cells have the same conditions
     cells = [_cell(group, shared, places) for group in groups]
