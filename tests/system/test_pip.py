@@ -102,7 +102,7 @@ def test_pip_packages_are_locked_by_hash(workspace: Workspace, index: Path, simp
         f"  manager: pip\n  platform: linux-64\n  dependencies: {{}}\n  url: {url}/tinyops/tinyops-1.1-py3-none-any.whl\n" in locked
     )
     assert f"    sha256: {digest}\n" in locked
-    assert workspace.envgen("lock").err.endswith("Nothing to do: every lock is up to date.\n")
+    assert workspace.envgen("lock").talk.endswith("Nothing to do: every lock is up to date.\n")
 
 
 def test_a_requirement_without_solution_is_an_error_that_writes_nothing(
