@@ -114,12 +114,16 @@ def lock_notes(outcomes: Sequence[Outcome]) -> list[str]:
     return list(lines)
 
 
+_NAMED = 8  # projects that one line names
+
+
 def next_step(outcomes: Sequence[Outcome]) -> str:
     """What to do with new locks: the command that installs them."""
     projects = list(dict.fromkeys(outcome.resolution.project.name for outcome in outcomes))
     targets = list(dict.fromkeys(outcome.resolution.target.name for outcome in outcomes))
     if len(projects) > 1:
-        return f"next: envgen install PROJECT, of {', '.join(projects)}"
+        others = f" and {len(projects) - _NAMED} more" if len(projects) > _NAMED else ""
+        return f"next: envgen install PROJECT, of {', '.join(projects[:_NAMED])}{others}"
     return f"next: envgen install {projects[0]}" + (f" --target {targets[0]}" if len(targets) == 1 else "")
 
 

@@ -121,6 +121,15 @@ def test_the_notes_say_each_thing_once_with_its_address() -> None:
     ]
 
 
+def test_the_next_step_names_the_project_and_the_target_or_the_first_of_many_projects() -> None:
+    cpu, cuda = outcomes()
+    assert lock_report.next_step([cpu]) == "next: envgen install demo --target cpu"
+    assert lock_report.next_step([cpu, cuda]) == "next: envgen install demo"
+    project = cpu.resolution.project
+    many = [replace(cpu, resolution=replace(cpu.resolution, project=replace(project, name=f"p{number}"))) for number in range(10)]
+    assert lock_report.next_step(many) == "next: envgen install PROJECT, of p0, p1, p2, p3, p4, p5, p6, p7 and 2 more"
+
+
 def test_the_json_of_a_lock_says_what_the_table_says() -> None:
     cpu, cuda = json.loads(lock_report.lock_json(LockRun(tuple(outcomes()))))
     assert (cpu["project"], cpu["target"], cpu["cuda"], cpu["state"], cpu["path"]) == (
