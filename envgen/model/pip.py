@@ -30,19 +30,20 @@ class PipIndex:
         return any(fnmatchcase(canonicalize_name(package), glob) for glob in self.packages)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPackage:
     """A package in a folder, which is not locked: `envgen install` installs it after the lock.
 
-    `path` is relative to the folder that has matrices/.
+    `path` is relative to the folder that has matrices/. `extras` are as written, `[dev]`; the project lists what they need.
     """
 
     path: str
     editable: bool
     at: Address
+    extras: str = ""
 
     def __str__(self) -> str:
-        return f"-e {self.path}" if self.editable else self.path
+        return f"{'-e ' if self.editable else ''}{self.path}{self.extras}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

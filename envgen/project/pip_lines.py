@@ -16,7 +16,7 @@ from envgen.project.schema import PipIndexRow
 from envgen.yamlfile.document import Document
 
 _OPTION = re.compile(r"(?P<option>--?[A-Za-z][\w-]*)(?:[\s=]+(?P<value>.+))?")
-_PATH = re.compile(r"\.{1,2}(?:[/\\].*)?|[/~].*|[A-Za-z]:[/\\].*|file:.*")
+_PATH = re.compile(r"(?P<path>\.{1,2}(?:[/\\].*?)?|[/~].*?|[A-Za-z]:[/\\].*?|file:.*?)\s*(?P<extras>\[[\w\s,.-]+\])?")
 _INSTEAD = {
     **dict.fromkeys(("-r", "--requirement"), "write the lines of {value} as items of `pip:`"),
     **dict.fromkeys(("-c", "--constraint"), "write the bounds of {value} as requirements, or as `dependencies:` for conda"),
@@ -35,19 +35,27 @@ def local_package(text: str, at: Address) -> LocalPackage | None:
     """The package in a folder that a line is about; None for a requirement. Raises BadInput for any other option of pip."""
     found = _OPTION.fullmatch(text.strip())
     if found is None:
-        return LocalPackage(text.strip(), editable=False, at=at) if _PATH.fullmatch(text.strip()) else None
+        return _in_folder(text.strip(), at, editable=False)
     option, value = found["option"], (found["value"] or "").strip()
-    if option in ("-e", "--editable") and _PATH.fullmatch(value):
-        return LocalPackage(value, editable=True, at=at)
+    if option in ("-e", "--editable") and (package := _in_folder(value, at, editable=True)):
+        return package
     hint = _INSTEAD.get(option, _NO_OPTION).format(value=value or "...")
     if option in ("-e", "--editable"):
         hint = "write a folder, such as `-e .` or `-e ./packages/mine`"
     raise BadInput(f"`{option}` is an option of pip, not a requirement", where=at, hint=hint)
 
 
+def _in_folder(text: str, at: Address, *, editable: bool) -> LocalPackage | None:
+    """A path, with extras or without; None for other text."""
+    found = _PATH.fullmatch(text)
+    return LocalPackage(path=found["path"], editable=editable, at=at, extras=found["extras"] or "") if found else None
+
+
 def local_note(package: LocalPackage) -> Reason:
-    """That a package in a folder is not locked."""
-    return Reason(f"`{package}` is not locked: `envgen install` installs it after the lock, without dependencies", package.at)
+    """That a package in a folder is not locked, nor what it needs."""
+    kind = "an editable package" if package.editable else "a package in a folder"
+    what = f"`{package}`, {kind}, is not locked: `envgen install` installs it after the lock, without dependencies"
+    return Reason(f"{what}; list what {package.extras} needs under `pip:`" if package.extras else what, package.at)
 
 
 def check_requirement(text: str, at: Address, build: Collection[str]) -> None:

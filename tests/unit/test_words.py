@@ -508,13 +508,24 @@ def test_other_requirements_are_left_alone(line: str, real: Matrix) -> None:
     assert (project.pip, project.notes) == ((line,), ())
 
 
-@pytest.mark.parametrize("line", ["-e .", "./torch", "../torch"])
-def test_a_folder_is_installed_after_the_lock(line: str, real: Matrix) -> None:
+@pytest.mark.parametrize(
+    ("line", "kind"), [("-e .", "an editable package"), ("./torch", "a package in a folder"), ("../torch", "a package in a folder")]
+)
+def test_a_folder_is_installed_after_the_lock(line: str, kind: str, real: Matrix) -> None:
     project = read(real, {"targets": ["cpu"], "pip": [line]})
     assert project.pip == ()
     assert [note.text for note in project.notes] == [
-        f"`{line}` is not locked: `envgen install` installs it after the lock, without dependencies"
+        f"`{line}`, {kind}, is not locked: `envgen install` installs it after the lock, without dependencies"
     ]
+
+
+def test_the_extras_of_a_folder_are_for_the_project_to_list(real: Matrix) -> None:
+    project = read(real, {"targets": ["cpu"], "pip": ["--editable=.[dev]"]})
+    ((path, extras, editable),) = [(row.path, row.extras, row.editable) for row in project.local]
+    assert (path, extras, editable, project.pip) == (".", "[dev]", True, ())
+    (note,) = project.notes
+    assert note.text.startswith("`-e .[dev]`, an editable package, is not locked: ")
+    assert note.text.endswith("; list what [dev] needs under `pip:`")
 
 
 @pytest.mark.parametrize(("line", "hint"), [
