@@ -351,7 +351,7 @@ def test_no_message_has_a_password(workspace: Workspace, index: Path, wheels: In
         ("--index-url=https://wheels.example/simple", "write `pip-repositories: [https://wheels.example/simple]`"),
         ("-f https://wheels.example/", "write `find-links: [https://wheels.example/]`"),
         ("--no-binary tinyops", "write `pip-build: [tinyops]`"),
-        ("--trusted-host x", "docs/pip.md has the keys that there are"),
+        ("--trusted-host x", "`envgen help pip` has the keys that there are"),
         ("git+https://git.example/me/tool.git@v1", "tool @ git+https://git.example/me/tool.git@v1"),
         ("tool @ git+https://git.example/me/tool.git@v1", "allow that with `pip-build: [tool]`"),
         ("tinyops=1.0", "einops >=0.8"),
