@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 from packaging.utils import canonicalize_name
@@ -57,8 +57,3 @@ def _in_matrices(row: KnownPackage, rows: Iterable[KnownPackage]) -> list[str]:
 
 def _same(row: KnownPackage, other: KnownPackage) -> bool:
     return (other.framework, other.role) == (row.framework, row.role) and not other.conda
-
-
-def asked_of_conda(requirements: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
-    """The requirements, name -> line, that conda packages already meet."""
-    return [line for name, line in requirements.items() if name in there]

@@ -284,8 +284,8 @@ def test_install_names_what_is_wrong_with_a_server(site: Workspace, channels: Pa
 
 PIP_FAULTS: dict[str, tuple[Fault, str]] = {
     "silent": (faulty.silent, "operation timed out"),
-    "dripping": (lambda handler, _: faulty.drip(handler, "/mychannel/noarch/repodata.json"), "hint: "),
-    "endless": (faulty.endless, "hint: "),
+    "dripping": (lambda handler, _: faulty.drip(handler, "/mychannel/noarch/repodata.json"), "Missing `Content-Type` header"),
+    "endless": (faulty.endless, "Missing `Content-Type` header"),
 }
 
 
