@@ -7,15 +7,12 @@ the memory of this process, and processor time, which a solve needs and a silent
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from envgen.channels.limits import FLOOR, Limits
 from envgen.model.errors import NoSolution
@@ -116,14 +113,14 @@ class IndexArrivals:
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder, self._limit = folder, limits.size
-        self._memory = self._most = _memory()
+        self._memory = self._most = memory()
 
     def arrived(self) -> int:
         return sum(size for _, size in self._files()) + self._shards() * SHARD + self._most
 
     def excess(self) -> str:
         """A file that is unpacked, or the memory of this process, over the limit."""
-        self._most = max(self._most, _memory())
+        self._most = max(self._most, memory())
         largest = max((size for _, size in self._files()), default=0)
         if largest > self._limit or self._most - self._memory > self._limit:
             return f"its index has more than {self._limit // 10**6} MB"
@@ -144,66 +141,17 @@ class IndexArrivals:
         return 0
 
 
-def _memory() -> int:
-    """The bytes of this process that are not those of a file, or the most that it ever had; 0 where the system does not say."""
+def memory(process: int | None = None) -> int:
+    """The bytes of a process, this one by default, that are not those of a file, or the most that it ever had.
+
+    0 where the system does not say: Windows, and macOS for another process.
+    """
     if sys.platform.startswith("linux"):
         with suppress(OSError, ValueError, IndexError):
-            text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+            text = Path(f"/proc/{process or 'self'}/status").read_text(encoding="ascii", errors="replace")
             return int(text.partition("RssAnon:")[2].split()[0]) * 1024
-    if sys.platform == "darwin":
+    if sys.platform == "darwin" and process is None:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return 0
-
-
-def waited(work: Callable[[], Result], what: str, limits: Limits, say: Say = say_nothing) -> Result:
-    """The result of Python code that reads from servers itself, with the same limits. Raises as `watched` does.
-
-    It runs in a thread of its own, which ends with the process where it is given up.
-    """
-    found: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            found.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
-            found.set_exception(error)
-
-    async def wait() -> Result:
-        return await asyncio.wrap_future(found)
-
-    with SocketReads(limits) as reads:
-        Thread(target=run, daemon=True).start()
-        return asyncio.run(watched(wait(), reads, what, limits, say))
-
-
-class SocketReads:
-    """What Python code of this process reads from sockets, and the memory that it takes."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limit, self._count = limits.size, 0
-        self._memory = _memory()
-        self._read = socket.SocketIO.readinto
-
-    def __enter__(self) -> SocketReads:  # noqa: PYI034 - typing.Self came with Python 3.11
-        def readinto(stream: socket.SocketIO, buffer: Any) -> int | None:
-            count = self._read(stream, buffer)
-            self._count += count or 0
-            return count
-
-        socket.SocketIO.readinto = readinto  # type: ignore[method-assign, assignment]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        socket.SocketIO.readinto = self._read  # type: ignore[method-assign]
-
-    def arrived(self) -> int:
-        return self._count
-
-    def excess(self) -> str:
-        """The memory of this process over the limit."""
-        return f"its answers take more than {self._limit // 10**6} MB" if _memory() - self._memory > self._limit else ""
-
-    def unfinished(self) -> bool:
-        return False

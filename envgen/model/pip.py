@@ -65,3 +65,8 @@ class PipRequest:
     build: tuple[str, ...] = ()
     virtual: Mapping[str, str] = field(default_factory=dict)  # what the machine promises: __glibc, __osx
     exclude_newer: ExcludeNewer = NO_LIMIT
+
+    @property
+    def place(self) -> str:
+        """Which pip section it is, for messages."""
+        return f"pip section of {self.environment}, {self.platform}"

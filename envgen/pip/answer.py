@@ -42,7 +42,7 @@ def _package(row: Mapping[str, Any], request: PipRequest, tags: Mapping[Tag, int
     name = canonicalize_name(row["name"])
     url, digest = _source(row) or _best(row, request, tags)
     if not digest:
-        what = f"{_place(request)}: the index gives no sha256 for {name}, and its file has none"
+        what = f"{request.place}: the index gives no sha256 for {name}, and its file has none"
         raise NoSolution(what, hint="take the package from another index")
     return LockedPackage(
         name=name,
@@ -82,13 +82,9 @@ def _best(row: Mapping[str, Any], request: PipRequest, tags: Mapping[Tag, int]) 
         if ranks:
             ranked.append(((-min(ranks), build, url), (url, digest)))
     if not ranked:
-        what = f"{_place(request)}: no file of {row['name']} {row.get('version', '')} is for this Python and platform"
+        what = f"{request.place}: no file of {row['name']} {row.get('version', '')} is for this Python and platform"
         raise NoSolution(what, hint="require another version, or take the package from a conda channel")
     return max(ranked)[1]
-
-
-def _place(request: PipRequest) -> str:
-    return f"pip section of {request.environment}, {request.platform}"
 
 
 # --- tags -----------------------------------------------------------------------------------------------------------------

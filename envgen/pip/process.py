@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 
-from envgen.channels.limits import limits
-from envgen.channels.watch import Unreachable
+from envgen.channels.child import run_child
+from envgen.channels.limits import Limits, limits
+from envgen.channels.watch import Unreachable, memory
 from envgen.model.errors import BadInput
 
 # What uv needs to find its files and to reach an index. Nothing else is passed on: other settings of uv and of pip would change
@@ -25,26 +28,44 @@ _LONGEST = 20  # time-outs that one answer may take: uv's own is for a server th
 _RETRIES = "2"
 
 
-def run_uv(arguments: Sequence[str], folder: Path, cache: Path, more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run_uv(arguments: Sequence[str], folder: Path, cache: Path, more: Mapping[str, str]) -> CompletedProcess[str]:
     """Run `uv pip compile` in a folder. `more` are further environment variables.
 
-    Raises Unreachable where it takes longer than 20 time-outs, BadInput where there is no uv.
+    Raises Unreachable where it takes longer than 20 time-outs, TooLarge where the indexes send too much, BadInput where there is no
+    uv. What else goes wrong, a silent index too, is in its output.
     """
     environ = {name: value for name, value in os.environ.items() if name.upper() in _PASSED}
     found = limits()
     environ |= {"UV_HTTP_TIMEOUT": f"{max(1, round(found.timeout))}", "UV_HTTP_RETRIES": _RETRIES}
     environ |= {"UV_SYSTEM_CERTS": "1", "LC_ALL": "C.UTF-8", **more}
     command = [uv(), "pip", "compile", *arguments, *_OPTIONS, "--cache-dir", str(cache), "--python", sys.executable]
-    longest = found.timeout * _LONGEST
     try:
-        return subprocess.run(  # noqa: S603 - without a shell, and the program is that of the dependency
-            command, cwd=folder, env=environ, capture_output=True, check=False, encoding="utf-8", errors="replace", timeout=longest
-        )
-    except subprocess.TimeoutExpired:
-        what = f"uv has no answer from the package indexes after {longest:g} seconds"
-        raise Unreachable(what, hint="try again; ENVGEN_TIMEOUT or --timeout waits longer") from None
+        return run_child(command, environ, folder, partial(UvArrivals, found), "the package index of `pip:`", found)
     except OSError as error:
         raise BadInput(f"uv cannot be run: {error.strerror}", hint="install envgen again: uv is one of its dependencies") from None
+
+
+class UvArrivals:
+    """What uv keeps in memory. uv itself ends a read that brings nothing for the time-out; 20 of them end all."""
+
+    def __init__(self, limits: Limits, process: int) -> None:
+        self._limits, self._process = limits, process
+        self._end = time.monotonic() + _LONGEST * limits.timeout
+
+    def arrived(self) -> int:
+        """More and more, until the end."""
+        if time.monotonic() > self._end:
+            what = f"the package index of `pip:` is not read after {_LONGEST * self._limits.timeout:g} seconds"
+            raise Unreachable(what, hint="try again; ENVGEN_TIMEOUT or --timeout waits longer")
+        return time.monotonic_ns()
+
+    def excess(self) -> str:
+        """Its memory over the limit."""
+        too_much = memory(self._process) > self._limits.size
+        return f"its answers take more than {self._limits.size // 10**6} MB" if too_much else ""
+
+    def unfinished(self) -> bool:
+        return False
 
 
 def uv() -> str:

@@ -37,5 +37,5 @@ def refusal(text: str, question: Question) -> NoSolution:
     for name, version in question.provided.items():
         told = re.sub(rf"\b{re.escape(name)} @ file:\S+", f"{name}=={version} of conda", told)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, told)), _OTHERWISE)
-    what = f"pip section of {request.environment}, {request.platform}: {told[:_LONGEST] or 'uv gives no reason'}"
+    what = f"{request.place}: {told[:_LONGEST] or 'uv gives no reason'}"
     return NoSolution(what, hint=hint)

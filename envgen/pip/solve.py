@@ -57,7 +57,7 @@ def locked_wheels(
         if not more:
             return found
         question = replace(question, indexed=(*question.indexed, *more))
-    what = f"pip section of {request.environment}, {request.platform}: its packages lead to ever more of pip-indexes"
+    what = f"{request.place}: its packages lead to ever more of pip-indexes"
     raise NoSolution(what, hint="list the packages that you need under `pip:`")
 
 
@@ -84,10 +84,13 @@ def _answered(question: Question) -> tuple[LockedPackage, ...]:
 
 
 def _asked(arguments: list[str], output: str, question: Question, folder: Path) -> str:
-    """What uv writes. Raises NoSolution in its words."""
+    """What uv writes. Raises NoSolution: in its words, or where an index is silent, too slow or sends too much."""
     macos = macos_of(question.request)
     more = {"MACOSX_DEPLOYMENT_TARGET": macos} if macos else {}
-    done = run_uv(arguments, folder, cache_folder() / "uv", more)
+    try:
+        done = run_uv(arguments, folder, cache_folder() / "uv", more)
+    except NoSolution as error:
+        raise NoSolution(f"{question.request.place}: {error.what}", hint=error.hint) from None
     if done.returncode:
         raise refusal(redacted(done.stderr), question)
     return (folder / output).read_text(encoding="utf-8")

@@ -126,7 +126,7 @@ def stuck(handler: Handler, path: str) -> bool:
 def drip(handler: Handler, path: str) -> bool:
     """A byte every tenth of a second."""
     body = handler.body(path)
-    handler.send(200, b"", len(body))
+    handler.send(200, b"", len(body), **{"Content-Type": "text/html"})
     for place in range(len(body)):
         handler.wfile.write(body[place : place + 1])
         handler.wfile.flush()
@@ -139,6 +139,7 @@ def endless(handler: Handler, path: str) -> bool:
     """A body without an end, as fast as it is taken."""
     handler.send_response(200)
     handler.send_header("Connection", "close")
+    handler.send_header("Content-Type", "text/html")
     handler.end_headers()
     handler.close_connection = True
     handler.wfile.write(b'{"packages": {}, "packages.conda": {"x')

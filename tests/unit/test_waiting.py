@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from envgen.channels.child import _seconds
 from envgen.channels.limits import FLOOR, Limits
 from envgen.channels.watch import TooLarge, Unreachable, watched
-from envgen.install.pip_process import _seconds
 
 
 class Arrivals:

@@ -1,0 +1,81 @@
+"""Programs that read from servers: one is ended where they are silent, or send too little or too much."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from subprocess import PIPE, CompletedProcess
+
+from envgen.channels.limits import Limits
+from envgen.channels.watch import Arrivals, watched
+
+
+def run_child(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, watch: Callable[[int], Arrivals], what: str, limits: Limits
+) -> CompletedProcess[str]:
+    """Run a command in a folder, without a shell, and return its output; `watch` makes what is watched of its process.
+
+    Raises what `watched` raises of the server `what`, and FileNotFoundError and its kin where there is no such command.
+    """
+    return asyncio.run(_run(command, environ, folder, watch, what, limits))
+
+
+async def _run(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, watch: Callable[[int], Arrivals], what: str, limits: Limits
+) -> CompletedProcess[str]:
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env=dict(environ), stdout=PIPE, stderr=PIPE, start_new_session=True
+    )
+    try:
+        out, err = await watched(process.communicate(), watch(process.pid), what, limits)
+    finally:
+        if process.returncode is None:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL) if sys.platform != "win32" else process.kill()
+            await process.wait()
+    return CompletedProcess(command, process.returncode or 0, *(data.decode("utf-8", errors="replace") for data in (out, err)))
+
+
+class ProcessorTime:
+    """The seconds that the processes of a session have computed; on Windows always more, as nothing tells it there."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._next, self._listed = 0.0, 0.0
+
+    def seconds(self) -> float:
+        """So far, those of ended children too."""
+        if sys.platform == "win32":
+            return time.monotonic()
+        if not sys.platform.startswith("linux"):
+            return self._listed_time()
+        ticks = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError, ValueError, IndexError):
+                words = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+                if int(words[3]) == self._session:  # man 5 proc: session, then utime, stime and those of ended children
+                    ticks += sum(map(int, words[11:15]))
+        return float(ticks / os.sysconf("SC_CLK_TCK"))
+
+    def _listed_time(self) -> float:
+        """The same as `ps` lists it, which POSIX has; asked no more than once a second."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 1
+            command = ("ps", "-A", "-o", "pgid=", "-o", "time=")
+            listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
+            rows = (line.split() for line in listed.stdout.splitlines())
+            self._listed = sum(_seconds(row[1]) for row in rows if row[:1] == [str(self._session)] and row[1:])
+        return self._listed
+
+
+def _seconds(text: str) -> float:
+    """Processor time as `ps` writes it, in seconds: `1:02.50`, `01:02:03`, `1-02:03:04`."""
+    days, _, rest = text.rpartition("-")
+    return float(days or 0) * 86400 + sum(float(part) * 60.0**power for power, part in enumerate(reversed(rest.split(":"))))
