@@ -11,6 +11,7 @@ from envgen.model.address import Address
 from envgen.model.facts import PLATFORMS, Platform
 
 _LINUX, _OSX, _WIN = (frozenset(one for one in PLATFORMS if one.startswith(system)) for system in ("linux", "osx", "win"))
+_ALL = frozenset(PLATFORMS)
 _NAMES: Mapping[str, frozenset[Platform]] = {
     **dict.fromkeys(("linux",), _LINUX),
     **dict.fromkeys(("osx", "mac", "macos"), _OSX),
@@ -46,7 +47,7 @@ def platforms_of(selector: str) -> frozenset[Platform] | None:
             return join(*known) if len(known) == len(parts) else None
     if text.startswith("not "):
         found = platforms_of(text[4:])
-        return None if found is None else frozenset(PLATFORMS) - found
+        return None if found is None else _ALL - found
     return _NAMES.get(text)
 
 
@@ -58,6 +59,22 @@ def without_conditions(text: str, shown: str) -> PlainText:
     return PlainText("\n".join(found.kept) + "\n", found.only, found.left)
 
 
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """A branch of a condition: its platforms, and those that it leaves to the ones after it; None where it says something else."""
+
+    text: str
+    platforms: frozenset[Platform] | None
+    rest: frozenset[Platform] | None
+
+
+def _branch(before: _Branch, text: str, named: frozenset[Platform] | None) -> _Branch:
+    """The branch after another one, for some platforms of those that are left."""
+    if before.rest is None:
+        return _Branch(before.text, None, None)
+    return _Branch(text, None, None) if named is None else _Branch(text, before.rest & named, before.rest - named)
+
+
 class _Lines:
     """The lines of a text so far, and the conditions around the next one."""
 
@@ -66,7 +83,7 @@ class _Lines:
         self.kept: list[str] = []
         self.only: dict[int, frozenset[Platform]] = {}
         self.left: list[NotCarried] = []
-        self.conditions: list[tuple[str, frozenset[Platform] | None]] = []
+        self.conditions: list[_Branch] = []
 
     def add(self, number: int, line: str) -> None:
         statement = _STATEMENT.match(line)
@@ -78,12 +95,8 @@ class _Lines:
     def statement(self, number: int, line: str, word: str, rest: str) -> None:
         self.kept.append("")
         if word in ("if", "elif", "else"):
-            gone = self.conditions.pop() if word != "if" and self.conditions else ("", None)
-            before = frozenset(PLATFORMS) - gone[1] if gone[1] is not None else None
-            here = platforms_of(rest) if word != "else" else before
-            self.conditions.append(
-                (f"{word} {rest}".strip(), here if word == "if" or here is None or before is None else here & before)
-            )
+            before = self.conditions.pop() if word != "if" and self.conditions else _Branch("", None, _ALL)
+            self.conditions.append(_branch(before, f"{word} {rest}".strip(), _ALL if word == "else" else platforms_of(rest)))
         elif word == "endif" and self.conditions:
             self.conditions.pop()
         else:
@@ -91,7 +104,7 @@ class _Lines:
 
     def plain(self, number: int, line: str) -> None:
         bare = line.strip()
-        unknown = next((text for text, platforms in self.conditions if platforms is None), None)
+        unknown = next((branch.text for branch in self.conditions if branch.platforms is None), None)
         if bare and not bare.startswith("#") and (unknown is not None or "{{" in line or "{%" in line):
             self.kept.append("")
             why = (
@@ -101,9 +114,7 @@ class _Lines:
             )
             self.drop(number, line, why)
             return
-        platforms = frozenset(PLATFORMS)
-        for _, some in self.conditions:
-            platforms &= some or frozenset()
+        platforms = _ALL.intersection(*(branch.platforms or () for branch in self.conditions))
         selector = _SELECTOR.match(line)
         selected = platforms_of(selector[1]) if selector else None
         if selector and selected is None:
@@ -112,7 +123,7 @@ class _Lines:
             return
         self.kept.append(line)
         platforms &= selected if selected is not None else platforms
-        if platforms != frozenset(PLATFORMS):
+        if platforms != _ALL:
             self.only[number] = platforms
 
     def drop(self, number: int, line: str, why: str) -> None:

@@ -28,7 +28,9 @@ _OLDEST = ">=3.10"
 _SHORT = {"linux-64": "linux", "linux-aarch64": "aarch64", "osx-64": "macos-intel", "osx-arm64": "macos", "win-64": "windows"}
 _WHY_SHARED = "all targets of a project share its frameworks"
 _WHY_INDEX = "the target says which wheels, and the framework comes from a conda channel"
-_WHY_OTHER_INDEX = "an index or a folder of wheels: `pip-repositories:` lists all indexes, which replace the public one"
+_WHY_OTHER_INDEX = (
+    "an index or a folder of wheels: `pip-indexes:` says which packages come from one, `find-links:` lists pages of files"
+)
 
 
 @dataclass(slots=True, kw_only=True)

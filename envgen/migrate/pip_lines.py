@@ -18,7 +18,7 @@ _OPTION = re.compile(r"(?P<name>--?[A-Za-z][a-z-]*)(?:\s+|=|(?<=^-[a-zA-Z]))?(?P
 _LONG = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links"}
 _INDEXES = ("--index-url", "--extra-index-url", "--find-links")
 _CONDA_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*=\s*([0-9][^=\s]*)")
-_WHY_LOCAL = "not a package of an index: install it after the environment, `pip install --no-deps {}`"
+_WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
 _DEEPEST = 10
 
 
@@ -62,7 +62,7 @@ class PipLines:
         elif name in _INDEXES:
             self.indexes.append(AskedSpec(text=value.rstrip("/"), at=at, manager="pip"))
         elif name == "--editable":
-            self.left.append(NotCarried(line, at, _WHY_LOCAL.format(f"-e {value}" if "://" not in value else f"'{value}'")))
+            self.left.append(NotCarried(line, at, _WHY_LOCAL))
         elif name == "--constraint":
             self.left.append(NotCarried(line, at, "a file of constraints: list those that matter as packages"))
         else:
@@ -87,7 +87,7 @@ class PipLines:
             found = Requirement(line)
         except InvalidRequirement:
             local = line.startswith((".", "/", "file:")) or "://" in line or line.endswith((".whl", ".tar.gz", ".zip"))
-            why = _WHY_LOCAL.format(line) if local else "not a requirement of pip (PEP 508)"
+            why = _WHY_LOCAL if local else "not a requirement of pip (PEP 508)"
             self.left.append(NotCarried(line, at, why))
             return
         marker = str(found.marker) if found.marker else ""
