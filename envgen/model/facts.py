@@ -328,9 +328,7 @@ class Matrix:
         frameworks = {name: framework.of_packages for name, framework in self.frameworks.items()}
         wheels = {name for row in self.frameworks.values() for name in row.providers}
         wheels -= {name for row in frameworks.values() for name in row.providers}
-        found = replace(self, frameworks=frameworks, constraints=tuple(row for row in self.constraints if not row.is_about(wheels)))
-        object.__setattr__(found, "digest", self.digest)
-        return found
+        return replace(self, frameworks=frameworks, constraints=tuple(row for row in self.constraints if not row.is_about(wheels)))
 
     @cached_property
     def pythons(self) -> frozenset[Version]:

@@ -17,9 +17,13 @@ def with_own_targets(matrix: Matrix, project: Project) -> Matrix:
 
 def as_asked(matrix: Matrix, project: Project) -> Matrix:
     """The facts that count for a project: wheels only where it asks for some."""
+    return matrix if asked_as_wheels(matrix, project) else matrix.of_packages
+
+
+def asked_as_wheels(matrix: Matrix, project: Project) -> frozenset[str]:
+    """The frameworks that a project asks for as wheels."""
     rows = (row for row in project.frameworks if row.provider)
-    asked = any(matrix.frameworks[row.framework].is_of_wheels(row.provider or "") for row in rows)
-    return matrix if asked else matrix.of_packages
+    return frozenset(row.framework for row in rows if matrix.frameworks[row.framework].is_of_wheels(row.provider or ""))
 
 
 def with_overrides(target: Target, requested: RequestedTarget) -> Target:

@@ -13,7 +13,7 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Target
 from envgen.model.open_target import OpenTarget
 from envgen.model.project import Project, RequestedTarget
-from envgen.model.requested import with_overrides
+from envgen.model.requested import asked_as_wheels, with_overrides
 from envgen.project.draft import Draft, DraftTarget
 from envgen.project.merge import merged
 from envgen.project.notes import note
@@ -42,7 +42,7 @@ def _with_newest(matrix: Matrix, project: Project, target: DraftTarget, word: st
 
     `word` is what the file says. Raises Unsatisfiable where the project resolves with none: its problem has an OpenTarget.
     """
-    candidates, at = newest_first(target.allowed, matrix, _from_wheels(matrix, project)), target.requested.at
+    candidates, at = newest_first(target.allowed, matrix, asked_as_wheels(matrix, project)), target.requested.at
     names = [candidate.name for candidate in candidates]
     trials = [_with_name(project, at, name, names[place + 1 :]) for place, name in enumerate(names)]
     if len(trials) == 1:
@@ -52,12 +52,6 @@ def _with_newest(matrix: Matrix, project: Project, target: DraftTarget, word: st
         if possible(Problem(matrix, _named_part(trial))):
             return trial
     raise unsatisfiable(Problem(matrix, _named_part(_opened(project, at, tuple(row.name for row in candidates), word))))
-
-
-def _from_wheels(matrix: Matrix, project: Project) -> frozenset[str]:
-    """The frameworks that a project asks for as wheels."""
-    rows = (row for row in project.frameworks if row.provider)
-    return frozenset(row.framework for row in rows if matrix.frameworks[row.framework].is_of_wheels(row.provider or ""))
 
 
 def _opened(project: Project, at: Address, names: tuple[str, ...], word: str) -> Project:

@@ -137,6 +137,28 @@ def test_a_provider_of_wheels_is_never_chosen_silently(real: Matrix) -> None:
         resolved(real, PYTORCH.replace('{version: "2.14.*", provider: pypi}', '"2.14.*"'))
 
 
+def test_the_newest_cuda_of_wheels_counts_only_where_a_project_asks_for_wheels(real: Matrix) -> None:
+    text = PYTORCH.replace("targets: [cpu, cu126, cu130]", "targets: [newest]").replace("linux-aarch64, osx-arm64, ", "")
+    assert list(resolved(real, text)) == ["cu132"]
+    assert list(resolved(real, text.replace('{version: "2.14.*", provider: pypi}', '"*"'))) == ["cu130"]
+
+
+def test_facts_of_packages_have_no_builds_and_no_constraints_of_wheels(real: Matrix) -> None:
+    packages = real.of_packages
+    assert {build.provider for row in real.frameworks["pytorch"].releases for build in row.builds} == {
+        "conda-forge",
+        "pytorch",
+        "pypi",
+    }
+    for name, framework in packages.frameworks.items():
+        wheels = [build for row in framework.releases for build in row.builds if real.frameworks[name].is_of_wheels(build.provider)]
+        assert not wheels
+        assert framework.releases
+    assert any(row.is_about(["pypi"]) for row in real.constraints)
+    assert not any(row.is_about(["pypi"]) for row in packages.constraints)
+    assert packages.digest == ""  # nothing that is remembered of the facts is about these
+
+
 def test_a_companion_of_conda_does_not_go_with_a_framework_from_wheels(real: Matrix) -> None:
     mixed = PYTORCH.replace("2.14.*", "2.13.*").replace('torchvision: "*"', "torchvision: {provider: conda-forge}")
     with pytest.raises(Unsatisfiable):
