@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click import UsageError
 from click.exceptions import Exit
 from click.testing import CliRunner, Result
@@ -298,17 +299,24 @@ class _Silenced(dict[str, Any]):
         super().__init__({rule.name: rule})
 
 
-@pytest.mark.parametrize(
-    ("limits", "found"),
-    [
-        ("budget: 1 GB\nlicenses: {allow: [unknown, MIT]}\n", set()),
-        ("budget: {cu126: 0.001 MB}\n", {("over-budget", "cu126")}),
-        ("licenses: {allow: [MIT]}\n", {("license-refused", "cpu"), ("license-refused", "cu126")}),
-    ],
-)
-def test_limits_are_held(root: Path, limits: str, found: set[tuple[str, str]]) -> None:
-    write(FILE, TEXT + limits)(root)
-    assert {(row.rule, row.target) for row in checked(root).findings} == found
+def test_a_budget_is_held_in_its_target_alone(root: Path) -> None:
+    write(FILE, TEXT + "budget: 1 GB\nlicenses: {allow: [unknown, MIT]}\n")(root)
+    assert checked(root).findings == ()
+    write(FILE, TEXT + "budget: {cu126: 0.001 MB}\n")(root)
+    said = "linux-64: 5.5 kB to download, and 1.0 kB allowed, most by pytorch (1.0 kB)"
+    assert [(row.rule, row.target, row.text) for row in checked(root).findings] == [("over-budget", "cu126", said)]
+
+
+def test_a_licence_that_is_not_allowed_is_named_with_each_package_and_platform(root: Path) -> None:
+    write(FILE, TEXT + "licenses: {allow: [MIT]}\n")(root)
+    found = checked(root).findings
+    wanted = [
+        (target, f"{row['platform']}: {row['name']} {row['version']} has the licence unknown, which `licenses:` does not allow")
+        for target in ("cpu", "cu126")
+        for row in yaml.safe_load((root / "environments/p" / target / "conda-lock.yml").read_text(encoding="utf-8"))["package"]
+    ]
+    assert {row.rule for row in found} == {"license-refused"}
+    assert sorted((row.target, row.text) for row in found) == sorted(wanted)
 
 
 def test_limits_are_judged_again_when_the_recorded_index_changes(root: Path) -> None:
