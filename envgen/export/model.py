@@ -46,8 +46,3 @@ class ExportedCell:
                 hint = "run `envgen lock --update`, which asks the index for it"
                 raise BadInput(f"{package.name} has no URL or no sha256", where=package.at or self.lock.shown, hint=hint)
         return self.pip
-
-
-def file_name(package: LockedPackage) -> str:
-    """The name of a package's file, as its URL ends."""
-    return package.url.partition("#")[0].rsplit("/", 1)[-1].replace("%2B", "+")

@@ -5,17 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from envgen.export.model import ExportedCell, file_name
-from envgen.model.facts import Platform
+from envgen.export.model import ExportedCell
+from envgen.formats.markers import marker_of
+from envgen.formats.wheel_files import file_name
 from envgen.model.packages import LockedPackage
-
-_MARKERS: dict[Platform, str] = {
-    "linux-64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
-    "linux-aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",
-    "osx-64": "sys_platform == 'darwin' and platform_machine == 'x86_64'",
-    "osx-arm64": "sys_platform == 'darwin' and platform_machine == 'arm64'",
-    "win-64": "sys_platform == 'win32' and platform_machine == 'AMD64'",
-}
 
 
 def requirements_text(cell: ExportedCell) -> str:
@@ -36,7 +29,7 @@ def _pylock(cell: ExportedCell) -> Iterator[str]:
     wheels = sorted(cell.wheels(), key=lambda one: one.name)
     yield f"# the pip packages of {cell.environment}; the others are conda's"
     yield 'lock-version = "1.0"'
-    yield f"environments = [{_text(_MARKERS[cell.platform])}]"
+    yield f"environments = [{_text(marker_of(cell.platform))}]"
     if python := _python(cell):
         yield f"requires-python = {_text(f'=={python}.*')}"
     yield 'created-by = "envgen"'
@@ -46,7 +39,7 @@ def _pylock(cell: ExportedCell) -> Iterator[str]:
 
 
 def _file(package: LockedPackage) -> Iterator[str]:
-    url, name = package.url.partition("#")[0], file_name(package)
+    url, name = package.url.partition("#")[0], file_name(package.url)
     hashes = f"{{sha256 = {_text(package.sha256 or '')}}}"
     if name.endswith(".whl"):
         yield f"wheels = [{{name = {_text(name)}, url = {_text(url)}, hashes = {hashes}}}]"

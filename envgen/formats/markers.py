@@ -42,16 +42,24 @@ def _truth(found: re.Match[str], extras: Collection[str]) -> str:
     return _YES if (name in extras) == (sign == "==") else _NO
 
 
-@cache
-def _holds(marker: str, platform: Platform, python: str) -> bool:
+def marker_of(platform: Platform) -> str:
+    """The marker that holds on one platform alone."""
+    found = _of_machine(platform)
+    return " and ".join(f"{name} == '{found[name]}'" for name in ("sys_platform", "platform_machine"))
+
+
+def _of_machine(platform: Platform) -> dict[str, str]:
+    """The names of markers that a platform decides."""
     system, _, machine = platform.partition("-")
     platform_system, sys_platform, os_name = _SYSTEMS.get(system, (system, system, system))
     arch = {"64": "AMD64" if system == "win" else "x86_64"}.get(machine, machine)
+    return {"platform_system": platform_system, "sys_platform": sys_platform, "os_name": os_name, "platform_machine": arch}
+
+
+@cache
+def _holds(marker: str, platform: Platform, python: str) -> bool:
     environment = {
-        "platform_system": platform_system,
-        "sys_platform": sys_platform,
-        "os_name": os_name,
-        "platform_machine": arch,
+        **_of_machine(platform),
         "platform_release": "",
         "platform_version": "",
         "python_version": python,

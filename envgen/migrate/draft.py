@@ -32,7 +32,6 @@ class ProjectDraft:
     channels: tuple[str, ...]
     dependencies: tuple[str, ...]
     pip: tuple[str, ...]
-    pip_repositories: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     left: tuple[NotCarried, ...] = ()
     notes: tuple[ReadAs, ...] = ()

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from unit.small import refused
 
-from envgen.formats.markers import holds, oldest_python
+from envgen.formats.markers import holds, marker_of, oldest_python
 from envgen.formats.reading import read_any
+from envgen.model.facts import PLATFORMS
 from envgen.model.packages import Lock
 
 SHA = "ab" * 32
@@ -248,3 +249,8 @@ def test_bad_input_is_refused_with_its_place(name: str, text: str, tmp_path: Pat
     error = refused(lambda: read(tmp_path, name, text))
     assert error is not None and str(error).startswith(name) and error.hint
     assert "\x1b" not in error.what
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_marker_of_a_platform_holds_there_alone(platform: str) -> None:
+    assert [other for other in PLATFORMS if holds(marker_of(platform), other)] == [platform]
