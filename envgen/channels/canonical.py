@@ -7,6 +7,7 @@ from functools import cache
 
 from envgen.model.errors import BadInput
 
+CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"  # written in a URL; `$NAME` in their place is right
 HINT = "write conda-forge, or the URL of a channel"
 _NAME = re.compile(r"(?!(?:.*/)?\.{1,2}(?:/|$))[A-Za-z0-9_.+-]+(?:/[A-Za-z0-9_.+-]+)*")
 _VARIABLE = r"\$(?:\{\w+\}|\w+)"

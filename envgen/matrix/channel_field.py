@@ -8,10 +8,9 @@ from typing import Annotated
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.channels.canonical import HINT, canonical_channel
+from envgen.channels.canonical import CREDENTIALS, HINT, canonical_channel
 from envgen.model.errors import BadInput
 
-CREDENTIALS = r"://(?!\$)[^/@]+@|://[^/@:]*:(?!\$)[^/@]+@|/t/(?!\$)[^/]+"
 _CHANNEL = r"[^\s?#]+"
 
 

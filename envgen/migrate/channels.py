@@ -6,16 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from envgen.channels.canonical import canonical_channel
-from envgen.migrate.model import ChannelLine, NotCarried, ReadAs
+from envgen.channels.canonical import CREDENTIALS, canonical_channel
+from envgen.migrate.model import WHY_CREDENTIAL, ChannelLine, NotCarried, ReadAs
 from envgen.model.errors import BadInput
 
 _OPEN = "conda-forge"
 _NONE, _DEFAULTS = "nodefaults", ("defaults", "main", "pkgs/main", "r", "pkgs/r", "anaconda/pkgs/main")
-_SECRET = re.compile(r"://(?!\$)[^/@]+@|/t/(?!\$)[^/]+")
 _WHY_NONE = "envgen never adds a channel that is not listed"
 _WHY_DEFAULTS = "Anaconda's own channel, whose terms may ask for a licence; conda-forge takes its place. If you want it, list it"
-_WHY_CREDENTIAL = "it has a password or a token: write its URL with $NAME in place of each"
 
 
 @dataclass(slots=True)
@@ -44,8 +42,8 @@ class Channels:
         if line.text in _DEFAULTS:
             self._drop(line, _WHY_DEFAULTS)
             return _OPEN
-        if _SECRET.search(line.text):
-            self.left.append(NotCarried("channel", line.at, _WHY_CREDENTIAL))
+        if re.search(CREDENTIALS, line.text):
+            self.left.append(NotCarried(line.text, line.at, WHY_CREDENTIAL))
             return None
         try:
             return canonical_channel(line.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from envgen.channels.channel import redacted
 from envgen.model.address import Address
 from envgen.model.catalogue import Manager
 from envgen.model.facts import Platform
@@ -20,23 +21,32 @@ class AskedSpec:
     only: frozenset[Platform] = frozenset()
 
 
+WHY_CREDENTIAL = "it has a password or a token: write its URL with $NAME in place of each"
+
+
 @dataclass(frozen=True, slots=True)
 class NotCarried:
-    """What a project does not take over from a file, and why."""
+    """What a project does not take over from a file, and why; the text without passwords and tokens."""
 
     text: str
     at: Address
     why: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", redacted(self.text))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadAs:
-    """How something in a file was read."""
+    """How something in a file was read; the text without passwords and tokens."""
 
     text: str
     at: Address
     meaning: str
     target: str = ""  # the target, or the word for one, that it asks for
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", redacted(self.text))
 
 
 @dataclass(frozen=True, slots=True)

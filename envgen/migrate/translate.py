@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from envgen.channels.canonical import CREDENTIALS
 from envgen.formats.builds import cuda_of, is_cuda_wheel, minor_of
 from envgen.formats.conda_specs import NotCovered, read_spec
-from envgen.migrate.model import AskedSpec, NotCarried, ReadAs
+from envgen.migrate.model import WHY_CREDENTIAL, AskedSpec, NotCarried, ReadAs
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.packages import LockedPackage
@@ -38,6 +39,8 @@ class Translated:
 
 def translated(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
     """A requirement in envgen's terms, or why it is not carried over."""
+    if re.search(CREDENTIALS, wanted.text):
+        return NotCarried(wanted.text, wanted.at, WHY_CREDENTIAL)
     try:
         return _pip(matrix, wanted) if wanted.manager == "pip" else _conda(matrix, wanted)
     except BadInput as error:

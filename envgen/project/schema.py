@@ -13,7 +13,8 @@ from packaging.version import Version
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from envgen.matrix.channel_field import CREDENTIALS, ChannelText, without_credentials
+from envgen.channels.canonical import CREDENTIALS
+from envgen.matrix.channel_field import ChannelText, without_credentials
 from envgen.model.dates import MOMENT, NO_DATE, moment
 from envgen.model.facts import PLATFORMS
 from envgen.model.layout import TEMPLATE

@@ -140,13 +140,33 @@ def test_a_project_that_exists_is_only_replaced_where_that_is_requested(workspac
     assert 'python: "3.12"' in path.read_text()
 
 
-def test_a_password_in_a_channel_is_printed_nowhere(workspace: Workspace) -> None:
-    (workspace.root / "a.yml").write_text(
-        "channels: ['https://ana:s3cret@c.example/x', conda-forge]\ndependencies: [python=3.12]\n"
-    )
-    done = workspace.envgen("init", "--from", "a.yml", "--project", "p")
-    assert "a.yml:1" in done.out
-    assert "s3cret" not in done.out + done.err + project_of(workspace).read_text()
+SECRET = "s3cret"
+WITH_SECRETS = {
+    "a channel": ("a.yml", "channels: ['https://ana:s3cret@c.example/x', conda-forge]\ndependencies: [python=3.12]\n"),
+    "a channel and a user of the environment": (
+        "a.yml",
+        "channels: ['https://$USER:s3cret@c.example/x']\ndependencies: [python=3.12]\n",
+    ),
+    "a token": ("a.yml", "channels: ['https://c.example/t/s3cret/x']\ndependencies: [python=3.12]\n"),
+    "the channel of a spec": ("a.yml", "dependencies: [python=3.12, 'https://ana:s3cret@c.example/x::tool']\n"),
+    "an index": ("a.txt", "--extra-index-url https://ana:s3cret@c.example/simple\neinops\n"),
+    "a wheel": ("a.txt", "tool @ https://ana:s3cret@c.example/tool-1.0-py3-none-any.whl\neinops\n"),
+    "a wheel without a name": ("a.txt", "https://ana:s3cret@c.example/tool-1.0-py3-none-any.whl\neinops\n"),
+    "a repository": ("a.txt", "-e git+https://ana:s3cret@c.example/tool.git\neinops\n"),
+    "an option": ("a.txt", "--proxy http://ana:s3cret@c.example\neinops\n"),
+}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("name", WITH_SECRETS)
+def test_a_password_is_printed_nowhere_and_written_nowhere(name: str, as_json: bool, workspace: Workspace) -> None:
+    file, text = WITH_SECRETS[name]
+    (workspace.root / file).write_text(text)
+    done = workspace.envgen("init", "--from", file, "--project", "p", *(["--json"] if as_json else []))
+    assert done.status == 0, done.err
+    assert f"{file}:1" in done.out
+    assert "***" in done.out
+    assert SECRET not in done.out + done.err + project_of(workspace).read_text()
 
 
 def test_the_project_has_the_name_of_the_environments(workspace: Workspace) -> None:
