@@ -22,6 +22,11 @@ _FITS = {
 _OF_PLATFORM = re.compile(r"(?:many|musl)?linux|macosx|win")
 
 
+MANYLINUX = {"manylinux1": 5, "manylinux2010": 12, "manylinux2014": 17}
+"""The older names of platform tags of Linux -> the X of the glibc 2.X that they stand for (PEP 600)."""
+_MANYLINUX = re.compile(r"(?:manylinux_2_(?P<minor>[0-9]+)|(?P<older>manylinux(?:1|2010|2014)))_\w+")
+
+
 @dataclass(frozen=True, slots=True)
 class PackageFile:
     """One file, and its hash in hex, "" where the lock has none."""
@@ -33,9 +38,19 @@ class PackageFile:
 def runs_on(wheel: str, platform: Platform) -> bool:
     """Whether the platform tags of a wheel's file name fit a platform; a platform or a tag that is not known here fits."""
     fits = _FITS.get(platform)
-    tags = wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
-    told = [tag for tag in tags if _OF_PLATFORM.match(tag)]
+    told = [tag for tag in platform_tags(wheel) if _OF_PLATFORM.match(tag)]
     return fits is None or not told or any(re.fullmatch(fits, tag) for tag in told)
+
+
+def glibc_minor(tag: str) -> int | None:
+    """The X of the glibc 2.X that a platform tag names; None for another one."""
+    found = _MANYLINUX.fullmatch(tag)
+    return None if found is None else MANYLINUX[found["older"]] if found["older"] else int(found["minor"])
+
+
+def platform_tags(wheel: str) -> list[str]:
+    """The platform tags of a wheel's file name."""
+    return wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
 
 
 def of_python(wheel: str, python: str) -> bool:

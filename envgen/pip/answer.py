@@ -12,13 +12,12 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import BuildTag, InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from envgen.formats.toml_text import parsed_toml
+from envgen.formats.wheel_files import MANYLINUX
 from envgen.model.errors import NoSolution
 from envgen.model.packages import LockedPackage
 from envgen.model.pip import PipRequest
 from envgen.pip.question import glibc_of, macos_of
 
-_LEGACY = {17: "2014", 12: "2010", 5: "1"}  # glibc minor -> the older name of its manylinux platform (PEP 600)
-_OLDEST_GLIBC = 5
 _OLDEST_MACOS = {"x86_64": (10, 16), "arm64": (11, 0)}
 _PINNED = re.compile(r"^(\S+?)(?:==| @ )\S+", re.MULTILINE)
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
@@ -108,9 +107,9 @@ def _platforms(request: PipRequest) -> Iterator[str]:
         newest = (parts[0], parts[1] if len(parts) > 1 else 0) if parts else _OLDEST_MACOS.get(arch, (11, 0))
         yield from mac_platforms(max(newest, _OLDEST_MACOS.get(arch, (11, 0))), arch)
     else:
-        for minor in range(glibc_of(request), _OLDEST_GLIBC - 1, -1):
+        for minor in range(glibc_of(request), min(MANYLINUX.values()) - 1, -1):
             yield f"manylinux_2_{minor}_{arch}"
-            yield from (f"manylinux{_LEGACY[minor]}_{arch}",) if minor in _LEGACY else ()
+            yield from (f"{name}_{arch}" for name, older in MANYLINUX.items() if older == minor)
         yield f"linux_{arch}"
 
 

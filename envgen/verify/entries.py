@@ -17,6 +17,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from envgen.formats.builds import is_wheel
+from envgen.formats.wheel_files import runs_on
 from envgen.model.packages import Content, LockedPackage
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
@@ -124,14 +125,4 @@ def _pip_mismatch(entry: Entry) -> str:
         return ""  # an old or a private file name: pip will judge it
     if not same:
         return f"its url is for {name} {version}"
-    return "" if not file.endswith(".whl") or _runs(file, entry.platform) else f"its url is for another platform: {file}"
-
-
-def _runs(wheel: str, platform: str) -> bool:
-    """Whether a wheel's platform tags fit a subdir; a subdir or a tag that is not known here fits."""
-    known = {"linux-64": "linux.*_x86_64", "linux-aarch64": "linux.*_aarch64", "win-64": "win_amd64"}
-    mac = {"osx-64": "macosx_.*_(x86_64|intel|universal2?|fat.*)", "osx-arm64": "macosx_.*_(arm64|universal2)"}
-    fits = {**known, **mac}.get(platform)
-    tags = wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
-    told = [tag for tag in tags if re.match(r"(many|musl)?linux|macosx|win(_|32)", tag)]
-    return fits is None or not told or any(re.fullmatch(f"(many|musl)?{fits}", tag) for tag in told)
+    return "" if not file.endswith(".whl") or runs_on(file, entry.platform) else f"its url is for another platform: {file}"

@@ -12,7 +12,8 @@ from itertools import product
 from packaging.version import InvalidVersion, Version
 
 from envgen.channels.versions import admits
-from envgen.formats.builds import cudnn_of
+from envgen.formats.builds import cudnn_of, is_wheel
+from envgen.formats.wheel_files import file_name, glibc_minor, platform_tags
 from envgen.matrix.constraints import Value, holds, violation_text
 from envgen.matrix.gpu_code import BUILD
 from envgen.matrix.hardware import cudnn_floor, has_code, latest_driver
@@ -54,10 +55,10 @@ def wheel_glibc(case: Case) -> Violations:
     """The `manylinux_2_28` in a wheel's name against the promised `__glibc`; of several, the oldest."""
     promised = (case.claim.virtual or {}).get("__glibc", "").split(" ")[0]
     for package in case.packages if promised else ():
-        tags = re.findall(r"manylinux_2_([0-9]+)_", package.url) if package.url.endswith(".whl") else []
-        older = re.search(r"manylinux(1|2010|2014)_", package.url)
-        if tags and not older and admits(f">=2.{min(map(int, tags))}", promised) is False:
-            yield package, f"needs __glibc >=2.{min(map(int, tags))}; {case.claim.source} promises {promised}"
+        tags = platform_tags(file_name(package.url)) if is_wheel(package.url) else []
+        minor = min((found for tag in tags if (found := glibc_minor(tag)) is not None), default=None)
+        if minor is not None and admits(f">=2.{minor}", promised) is False:
+            yield package, f"needs __glibc >=2.{minor}; {case.claim.source} promises {promised}"
 
 
 @rule("microarchitecture", "The build uses instructions that the promised processor does not have, and ends with SIGILL.")

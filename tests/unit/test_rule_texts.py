@@ -49,6 +49,7 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("wheel-glibc", CU126, (wheel("manylinux_2_34_x86_64"),), ["needs __glibc >=2.34; target cu126 promises 2.28"]),
     ("wheel-glibc", CU126, (wheel("manylinux_2_17_x86_64.manylinux_2_34_x86_64"),), []),
     ("wheel-glibc", CU126, (wheel("manylinux2014_x86_64.manylinux_2_34_x86_64"),), []),
+    ("wheel-glibc", CU126, (wheel("musllinux_1_2_x86_64"),), []),
     ("microarchitecture", promising(archspec="1 x86_64_v3"), (level("3"),), []),
     ("microarchitecture", promising(archspec="1 x86_64_v2"), (level("3"),), ["needs a processor of level x86_64_v3; target cu126 promises x86_64_v2"]),
     ("microarchitecture", promising(archspec="1 x86_64"), (level("2"),), ["needs a processor of level x86_64_v2; target cu126 promises x86_64"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from unit.small import small_matrix
 
+from envgen.formats.wheel_files import glibc_minor
 from envgen.model.findings import Claim
 from envgen.model.packages import Lock, LockedPackage
 from envgen.verify.check import check
@@ -69,3 +70,15 @@ def test_a_wheel_for_the_platform_is_right(platform: str, tag: str) -> None:
 @pytest.mark.parametrize(("platform", "tag"), OTHER)
 def test_a_wheel_for_another_platform_is_wrong(platform: str, tag: str) -> None:
     assert said(platform, tag) == [f"its url is for another platform: numpy-2.2.6-cp312-cp312-{tag}.whl"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "minor"),
+    [
+        ("manylinux1_x86_64", 5), ("manylinux2010_x86_64", 12), ("manylinux2014_aarch64", 17), ("manylinux_2_28_x86_64", 28),
+        ("manylinux_2_5_x86_64", 5), ("manylinux2014", None), ("manylinux_3_0_x86_64", None), ("musllinux_1_2_x86_64", None),
+        ("linux_x86_64", None), ("macosx_11_0_arm64", None), ("any", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_tag_of_manylinux_names_a_glibc(tag: str, minor: int | None) -> None:
+    assert glibc_minor(tag) == minor

@@ -15,13 +15,12 @@ from urllib.parse import urljoin, urlsplit
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from envgen.formats.wheel_files import glibc_minor
 from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Platform
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json"
 _LARGEST = 100_000_000  # bytes of one page: the longest known has a tenth
-_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
-_OLDER = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
 _LINUX: Mapping[str, Platform] = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}
 
 
@@ -99,13 +98,11 @@ def _wheels(page: str, row: Mapping[str, Any]) -> Iterator[IndexedWheel]:
 
 def _platforms(tag: str) -> Iterator[tuple[Platform, Version | None]]:
     """The platform that a tag is for, and the oldest glibc that it names."""
-    exact = _GLIBC.fullmatch(tag)
-    name, _, machine = tag.partition("_")
-    if exact and exact[3] in _LINUX:
-        yield _LINUX[exact[3]], Version(f"{exact[1]}.{exact[2]}")
-    elif machine in _LINUX and (name in _OLDER or name == "linux"):
-        yield _LINUX[machine], Version(_OLDER[name]) if name in _OLDER else None
-    elif name == "macosx":
+    minor = glibc_minor(tag)
+    linux = next((place for machine, place in _LINUX.items() if tag.endswith(f"_{machine}")), None)
+    if linux and (minor is not None or tag.startswith("linux_")):
+        yield linux, None if minor is None else Version(f"2.{minor}")
+    elif tag.startswith("macosx_"):
         yield from ((place, None) for end, place in (("arm64", "osx-arm64"), ("x86_64", "osx-64")) if tag.endswith(end))
     elif tag == "win_amd64":
         yield "win-64", None
