@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -23,7 +24,9 @@ class Pages(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         answer = self.server.answers.get(self.path)  # type: ignore[attr-defined]
-        self.send_response(200 if answer else 404)
+        login = self.server.answers.get("login")  # type: ignore[attr-defined]
+        known = login is None or self.headers["Authorization"] == f"Basic {b64encode(login).decode()}"
+        self.send_response(401 if not known else 200 if answer else 404)
         self.end_headers()
         self.wfile.write(answer or b"")
 
@@ -99,14 +102,37 @@ def test_a_companion_says_what_it_goes_with(workspace: Workspace, server: Thread
     assert 'python: "3.12-3.13", glibc: "2.28", needs: {pytorch: "2.15.0"}}' in out
 
 
-@pytest.mark.parametrize("page", [b"<html></html>", None])
-def test_an_index_that_cannot_be_read_is_an_error(page: bytes | None, workspace: Workspace, server: ThreadingHTTPServer) -> None:
+def test_an_index_with_a_login_is_read_and_the_login_is_printed_nowhere(workspace: Workspace, server: ThreadingHTTPServer) -> None:
+    add(server, "torch", "9.0.0", *TAGS, needs=NEEDS)
+    server.answers["login"] = b"me:s3cr@t"  # type: ignore[attr-defined]
+    place = f"127.0.0.1:{server.server_port}/simple"
+    options = ("matrix", "refresh", "--pypi", "--framework", "pytorch", "--index-url")
+    done = workspace.envgen(*options, f"http://me:s3cr%40t@{place}")
+    assert (done.status, '- version: "9.0.0"' in done.out) == (0, True), done.err
+    assert "s3cr" not in done.out + done.err
+    refused = workspace.envgen(*options, f"http://me:other@{place}")
+    assert (refused.status, refused.err) == (
+        4,
+        f"error: http://{place}/torch/ cannot be read: Unauthorized\n\nhint: is the index reachable?\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "what"),
+    [
+        (b"<html></html>", ": the answer is not a list of files\n\nhint: an index must answer with the JSON of PEP 691\n"),
+        (None, " cannot be read: Not Found\n\nhint: is the index reachable?\n"),
+        (b"x" * 1_000_001, " sends too much: more than 1 MB\n\nhint: ENVGEN_MAX_SIZE or --max-size raises the limit\n"),
+    ],
+)
+def test_an_index_that_cannot_be_read_is_an_error(
+    page: bytes | None, what: str, workspace: Workspace, server: ThreadingHTTPServer
+) -> None:
     server.answers["/simple/torch/"] = page  # type: ignore[attr-defined]
-    url = f"http://me:secret@127.0.0.1:{server.server_port}/simple"
-    done = workspace.envgen("matrix", "refresh", "--pypi", "--index-url", url, "--framework", "pytorch")
-    assert done.status == 4
-    assert "secret" not in done.err
-    assert "Traceback" not in done.err
+    place = f"127.0.0.1:{server.server_port}/simple"
+    options = ("--framework", "pytorch", "--max-size", "1")
+    done = workspace.envgen("matrix", "refresh", "--pypi", "--index-url", f"http://me:secret@{place}", *options)
+    assert (done.status, done.err) == (4, f"error: http://{place}/torch/{what}")
 
 
 def test_an_index_must_be_named(workspace: Workspace) -> None:

@@ -56,7 +56,7 @@ ARROWS: dict[str, set[str]] = {
     "curate": {"channels", "formats", "matrix", "resolver"},
     "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
     "curate.records": {"channels", "curate", "table", "verify"},
-    "curate.refresh": {"curate", "files", "formats", "matrix", "yamlfile"},
+    "curate.refresh": {"channels", "curate", "files", "formats", "matrix", "yamlfile"},
     "curate.show": {"files", "matrix", "table"},
     "review": {
         *("cache", "channels", "composition", "curate.lint", "explain", "files", "formats", "lock", "matrix", "outputs", "project"),

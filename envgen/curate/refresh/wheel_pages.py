@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import Any
 from urllib.error import URLError
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from envgen.channels.limits import limits
 from envgen.formats.wheel_files import glibc_minor
 from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Platform
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json"
-_LARGEST = 100_000_000  # bytes of one page: the longest known has a tenth
 _LINUX: Mapping[str, Platform] = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}
 
 
@@ -57,12 +58,25 @@ def requirements_at(url: str) -> tuple[str, ...]:
 def _read(url: str) -> str:
     if urlsplit(url).scheme not in ("http", "https"):
         raise BadInput(f"{_shown(url)} is not the URL of an index", hint="write http:// or https://")
+    most = limits()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": _ACCEPT}), timeout=60) as answer:  # noqa: S310
-            return str(answer.read(_LARGEST).decode("utf-8"))
+        with urllib.request.urlopen(_request(url), timeout=most.timeout) as answer:  # noqa: S310 - the scheme is one of HTTP
+            data: bytes = answer.read(most.size + 1)
+        if len(data) > most.size:
+            hint = "ENVGEN_MAX_SIZE or --max-size raises the limit"
+            raise NoSolution(f"{_shown(url)} sends too much: more than {most.size // 10**6} MB", hint=hint)
+        return data.decode("utf-8")
     except (URLError, OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         raise NoSolution(f"{_shown(url)} cannot be read: {reason}", hint="is the index reachable?") from None
+
+
+def _request(url: str) -> urllib.request.Request:
+    """A request with the login of a URL in its header, where urllib wants it."""
+    parts = urlsplit(url)
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    headers = {"Authorization": f"Basic {b64encode(login.encode()).decode()}"} if parts.username else {}
+    return urllib.request.Request(_shown(url), headers={"Accept": _ACCEPT, **headers})  # noqa: S310
 
 
 def _shown(url: str) -> str:
