@@ -19,6 +19,7 @@ _LONG = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": 
 _INDEXES = ("--index-url", "--extra-index-url", "--find-links")
 _CONDA_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*=\s*([0-9][^=\s]*)")
 _WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
+_WHY_FILE = "there is no such file below this folder, it cannot be read, or it includes itself"
 _DEEPEST = 10
 
 
@@ -71,7 +72,9 @@ class PipLines:
     def _file(self, line: str, name: str, at: Address) -> None:
         found = self.read_file(name) if self._depth < _DEEPEST else None
         if found is None:
-            self.left.append(NotCarried(line, at, "there is no such file that can be read, or it includes itself"))
+            self.left.append(
+                NotCarried(line, at, "there is no such file below this folder, it cannot be read, or it includes itself")
+            )
             return
         self._depth += 1
         self.add_text(*found)

@@ -56,10 +56,16 @@ def _requirements(text: str, shown: str, label: str, read_file: Callable[[str], 
 
 
 def _beside(path: Path, shown: str) -> Callable[[str], tuple[str, str] | None]:
-    """Reads a file that another one names, by its path from there; None for one that cannot be read."""
+    """Reads a file that another one names, by its path from there.
+
+    None for one that cannot be read, and for one that is neither below the folder of the first nor below the current one.
+    """
+    roots = (path.parent.resolve(), Path.cwd())
 
     def read(name: str) -> tuple[str, str] | None:
         other = path.parent / name
+        if not any(other.resolve().is_relative_to(root) for root in roots):
+            return None
         try:
             return text_of(other, name, ""), (Path(shown).parent / name).as_posix()
         except BadInput:

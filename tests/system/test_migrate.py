@@ -5,6 +5,7 @@ Each folder of tests/migrate/ has such files, the `project.yaml` that is made of
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -138,6 +139,21 @@ def test_a_project_that_exists_is_only_replaced_where_that_is_requested(workspac
     assert "this project exists" in done.err
     assert workspace.envgen("init", "--from", "a.yml", "--project", "p", "--overwrite").status == 0
     assert 'python: "3.12"' in path.read_text()
+
+
+@pytest.mark.parametrize("way", ["{outside}", "../outside.txt", "link.txt"])
+def test_a_file_elsewhere_on_the_machine_is_not_read(way: str, workspace: Workspace) -> None:
+    outside = workspace.root.parent / "outside.txt"
+    outside.write_text("s3cret words\n")
+    (workspace.root / "link.txt").symlink_to(outside)
+    name = way.format(outside=outside)
+    (workspace.root / "a.txt").write_text(f"-r {name}\neinops\n")
+    done = workspace.envgen("init", "--from", "a.txt", "--project", "p", "--json")
+    assert done.status == 0, done.err
+    (left,) = json.loads(done.out)["not_carried_over"]
+    why = "there is no such file below this folder, it cannot be read, or it includes itself"
+    assert left == {"text": f"-r {name}", "at": "a.txt:1:1", "why": why}
+    assert "s3cret" not in done.out + done.err
 
 
 SECRET = "s3cret"
