@@ -96,3 +96,11 @@ def test_it_is_read_and_searched_without_another_server(site: Path, tmp_path: Pa
         assert [url for url in asked if url.startswith(("http", "//", "ws"))] == []
         assert sum(url.startswith("file:") for url in asked) > 10
         assert [line for line in complaints(browser) if "file:" not in line] == []
+
+
+def test_the_workflow_publishes_what_make_builds() -> None:
+    workflow = (REPO / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8")
+    recipe = re.search(r"^site: .*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert re.findall(r"^ +run: (.*)$", workflow, re.MULTILINE) == ["make site"]
+    (published,) = re.findall(r"^ +path: (.*)$", workflow, re.MULTILINE)
+    assert f" {published}/matrix.html\n" in recipe and f" . {published}\n" in recipe
