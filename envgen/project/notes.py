@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from envgen.model.address import Address
 from envgen.model.facts import Matrix, Reason
@@ -25,11 +26,17 @@ def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) ->
     instead = list(alias.also)
     if framework and not _written(draft, framework):
         listed = [row.framework for row in draft.project.frameworks if row.host == framework.framework and row.text == ANY]
-        instead.insert(0, f"`frameworks: {{{spelled(framework, listed)}}}`")
+        instead.insert(0, f"`frameworks: {{{spelled(framework, listed)}}}`{_or_wheels(matrix, framework, listed, alias)}")
     if names and not set(names) <= _listed(draft):
         instead.append(f"`targets: [{', '.join(row.name for row in project.targets)}]`")
     todo = f"write {' and '.join(instead)} instead" if instead else _REMOVE
     return Reason(f"`{alias.text}` is read as {' for '.join(parts)} ({alias.because}){_THEN}{todo}", alias.at)
+
+
+def _or_wheels(matrix: Matrix, framework: RequestedFramework, listed: Sequence[str], alias: AliasMeaning) -> str:
+    """How to have the wheels that a requirement of pip may mean, where the channels of the project decide otherwise."""
+    wheels = matrix.frameworks[framework.framework].of_wheels if alias.of_pip and not framework.provider else ""
+    return f" (for its wheels: `frameworks: {{{spelled(replace(framework, provider=wheels), listed)}}}`)" if wheels else ""
 
 
 def python_note(shown: str, read: str, instead: str, at: Address) -> Reason:
