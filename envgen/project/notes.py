@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from envgen.model.address import Address
 from envgen.model.facts import Matrix, Reason
@@ -26,17 +26,20 @@ def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) ->
     instead = list(alias.also)
     if framework and not _written(draft, framework):
         listed = [row.framework for row in draft.project.frameworks if row.host == framework.framework and row.text == ANY]
-        instead.insert(0, f"`frameworks: {{{spelled(framework, listed)}}}`{_or_wheels(matrix, framework, listed, alias)}")
+        instead.insert(0, f"`frameworks: {{{spelled(framework, listed)}}}`")
     if names and not set(names) <= _listed(draft):
         instead.append(f"`targets: [{', '.join(row.name for row in project.targets)}]`")
-    todo = f"write {' and '.join(instead)} instead" if instead else _REMOVE
+    wheels = _wheels(matrix, framework, alias) if framework else ""
+    todo = f"write {' and '.join(instead)} instead{wheels}" if instead else _REMOVE
     return Reason(f"`{alias.text}` is read as {' for '.join(parts)} ({alias.because}){_THEN}{todo}", alias.at)
 
 
-def _or_wheels(matrix: Matrix, framework: RequestedFramework, listed: Sequence[str], alias: AliasMeaning) -> str:
-    """How to have the wheels that a requirement of pip may mean, where the channels of the project decide otherwise."""
-    wheels = matrix.frameworks[framework.framework].of_wheels if alias.of_pip and not framework.provider else ""
-    return f" (for its wheels: `frameworks: {{{spelled(replace(framework, provider=wheels), listed)}}}`)" if wheels else ""
+def _wheels(matrix: Matrix, framework: RequestedFramework, alias: AliasMeaning) -> str:
+    """How to have wheels where an alias is spelled as only they are, with an extra or a local version, and the channels decide."""
+    provider = matrix.frameworks[framework.framework].of_wheels
+    if not alias.of_pip or not re.search(r"[+\[]", alias.text) or framework.provider or not provider:
+        return ""
+    return f", or give {framework.framework} the value `{{version: {_version(framework)}, provider: {provider}}}` for its wheels"
 
 
 def python_note(shown: str, read: str, instead: str, at: Address) -> Reason:
@@ -68,10 +71,14 @@ def reading(found: Reason) -> str:
 
 def spelled(row: RequestedFramework, companions: Sequence[str] = ()) -> str:
     """A requirement as it is written below `frameworks:`, with companions in any version."""
-    version = '"*"' if row.text == ANY else f'"{row.text}"'
+    version = _version(row)
     more = [f"provider: {row.provider}"] if row.provider else []
     more += [f"with: [{', '.join(companions)}]"] if companions else []
     return f"{row.framework}: {{{', '.join((f'version: {version}', *more))}}}" if more else f"{row.framework}: {version}"
+
+
+def _version(row: RequestedFramework) -> str:
+    return '"*"' if row.text == ANY else f'"{row.text}"'
 
 
 def spelled_gpu(gpu: Gpu) -> str:
