@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from envgen.channels.kept import split_url
 from envgen.cli.options import best_here
 from envgen.lock import plan as planning
 from envgen.lock.plan import Plan, plan
@@ -77,3 +78,10 @@ def test_a_project_without_a_choice_is_refused_when_it_is_planned(matrix: Matrix
     request = LockRequest(projects=("vision",), edited={"vision": text.replace(row, 'python: "3.8.*"')})
     with pytest.raises(Unsatisfiable, match="vision: no choice meets every requirement"):
         plan(LAYOUT, matrix, "vision", request, Quiet(), best_here)
+
+
+def test_packages_that_are_read_without_parsing_are_those_of_the_lock(matrix: Matrix) -> None:
+    found = planned(matrix)
+    plain = {name: {package: split_url(url)[1:] for package, url in cell.urls.items()} for name, cell in found.locked.cells.items()}
+    assert plain
+    assert found.locked.packages(found.held) == plain
