@@ -136,7 +136,7 @@ def _program() -> str:
 def _classes() -> Mapping[str, type]:
     """The dataclasses of the model by name: those of the modules that are imported now."""
     packages = tuple({f"{module.__package__}." for module in (facts, project)})
-    return _classes_in(tuple(name for name in [*sys.modules] if name.startswith(packages)))
+    return _classes_in(tuple(name for name in sys.modules if name.startswith(packages)))
 
 
 @cache
@@ -148,7 +148,7 @@ def _classes_in(modules: tuple[str, ...]) -> Mapping[str, type]:
 def encoded(value: object) -> str:
     """A value of the model as JSON. Raises TypeError for a type that the model does not use."""
     places: dict[tuple[object, ...], int] = {}
-    classes = _classes()  # once: whoever made the value has imported what it is made of
+    classes = _classes()
 
     def place(part: object) -> int:
         if part is None or type(part) in (str, int, bool, float):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from envgen.channels.kept import split_url
+from envgen.channels.package_url import split_url
 from envgen.channels.recorded import key_of, read_recorded, record_of
 from envgen.formats import conda_lock
 from envgen.model.facts import Platform

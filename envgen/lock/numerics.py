@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.lock.align import Packages
 from envgen.lock.locked_cells import CellName
 from envgen.model.address import Address
 from envgen.model.alignment import Differing
@@ -17,6 +16,7 @@ from envgen.model.project import Project
 from envgen.model.resolution import Resolution
 
 if TYPE_CHECKING:
+    from envgen.lock.align import Packages
     from envgen.lock.plan import Plan
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envgen.channels.kept import split_url
+from envgen.channels.package_url import split_url
 from envgen.cli.options import best_here
 from envgen.lock import plan as planning
 from envgen.lock.plan import Plan, plan
