@@ -63,7 +63,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "merge-driver": (),
     },
     "Help": {
-        "help": ("envgen help", "envgen help projects"),
+        "help": ("envgen help", "envgen help projects", "envgen help --man ~/.local/share/man/man1"),
         "completion": ("envgen completion bash", "envgen completion powershell"),
     },
 }
