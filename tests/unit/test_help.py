@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,13 +151,6 @@ def test_a_page_of_man_says_what_the_help_says_and_has_only_known_orders() -> No
         orders = {line.split()[0] for line in page.splitlines() if line.startswith(".")}
         assert orders <= {".TH", ".SH", ".B", ".TP", ".PP", ".nf", ".fi"}, name
         assert not re.search(r"\\(?![-e&])|^'", page, re.MULTILINE), name
-
-
-@pytest.mark.skipif(not shutil.which("groff"), reason="no groff here")
-def test_groff_sets_the_pages_without_a_warning() -> None:
-    text = "".join(man_pages(main).values())
-    done = subprocess.run(["groff", "-man", "-ww", "-Tutf8"], input=text, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "") and "envgen matrix show" in done.stdout
 
 
 # --- completion -----------------------------------------------------------------------------------------------------------
