@@ -57,7 +57,7 @@ def _outputs(row: Mapping[str, Any]) -> list[str]:
 
 
 def _value(document: Document, path: Path) -> Any:
-    """What is written at a path, None where nothing is. Raises BadInput where something on the way is no mapping or list."""
+    """What is written at a path, None where nothing is. Raises BadInput where something on the way has another type."""
     found: Any = document.data
     for length, key in enumerate(path):
         if isinstance(found, list) and isinstance(key, int):
