@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -133,7 +134,8 @@ class Workspace:
 @cache
 def _facts_of_this_repository() -> Path:
     """An entry of the cache: this repository's facts as they were read."""
-    cached_matrix(Layout(REPO))
+    with patch.dict(os.environ, ENVGEN_CACHE=_CACHE):
+        cached_matrix(Layout(REPO))
     return max(Path(_CACHE, "values").glob("Matrix-*.json"), key=lambda path: path.stat().st_mtime_ns)
 
 
