@@ -21,7 +21,7 @@ from pathlib import Path
 from conftest import REPO, WARNINGS
 from system import forks
 
-_NOT_RUN = re.compile(r"^<!-- not run: (.+?) -->\n+(?:```\w*\n.*?^```$|(?:    .*\n|\n(?=    ))+)", re.MULTILINE | re.DOTALL)
+_NOT_RUN = re.compile(r"^<!-- not run: (.+?) -->\n+(?:```\w*\n(?:.*\n)*?```$|(?:    .*\n|\n(?=    ))+)", re.MULTILINE)
 _BLOCK = re.compile(r"^```(console|yaml|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _OTHER = re.compile(r"^(?:```\w*\n|\n    )\$ .+$", re.MULTILINE)
 _FILE = re.compile(r"\A# (\S+/?\S*\.\w+)\n")
