@@ -45,6 +45,7 @@ def facts(folder: Path) -> None:
 
 
 STAGES: Mapping[str, Callable[[Path], None]] = {
+    "docs/faq.md": clone,
     "docs/how-to/add-a-cuda-target.md": facts,
     "docs/how-to/build-an-image.md": clone,
     "docs/how-to/check-in-ci.md": clone,
@@ -63,7 +64,7 @@ ELSEWHERE: Mapping[str, Callable[..., None]] = {
     "docs/tutorials/quickstart.md": test_quickstart.test_from_the_clone_to_the_gpu,
     **{f"docs/scenarios/{page.name}": test_scenarios.test_a_walk_through_is_true for page in test_scenarios.PAGES},
 }
-NOT_RUN = 31  # blocks; each has its reason beside it
+NOT_RUN = 36  # blocks; each has its reason beside it
 
 
 def text(page: str) -> str:
@@ -119,5 +120,5 @@ def test_the_recording_is_what_the_commands_print(tmp_path: Path) -> None:
     made, kept = (re.sub(r"\d+\.\d s", "0.0 s", one) for one in (record.cast(shown), record.CAST.read_text("utf-8")))
     assert made == kept, "run: PYTHONPATH=.:tests python -m system.record"
     readme = re.sub(r"\d+\.\d s", "0.0 s", text("README.md"))
-    for command, printed in some(shown, 4):
-        assert command.startswith("cat ") or f"$ {command}\n{re.sub(r'[0-9]+[.][0-9] s', '0.0 s', printed)}" in readme, command
+    for words, printed in some(shown, 4):
+        assert words.startswith("cat ") or f"$ {words}\n{re.sub(r'[0-9]+[.][0-9] s', '0.0 s', printed)}" in readme, words
