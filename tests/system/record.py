@@ -9,7 +9,6 @@ each output. The packages come from the recorded index. Keys and outputs have fi
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,11 +25,12 @@ WIDTH, HEIGHT = 110, 32
 Shown = tuple[str, str]  # a command, and what it prints
 
 
-def tape(folder: Path) -> list[Shown]:
-    """Do what the page says in a new folder below `folder`; AssertionError where a command prints something else."""
+def tape(folder: Path, cache: Path) -> list[Shown]:
+    """Do what the page says in a new folder below `folder`, with a folder for the cache; AssertionError where a command prints something else."""
     here = folder / "detector"
     here.mkdir()
-    environment = {**clean_environment(folder), "ENVGEN_INDEX": str(REPO / "environments" / "index"), "COLUMNS": str(WIDTH)}
+    settings = {"ENVGEN_INDEX": str(REPO / "environments" / "index"), "ENVGEN_CACHE": str(cache), "COLUMNS": str(WIDTH)}
+    environment = {**clean_environment(folder), **settings}
     found = []
     for step in walkthrough.steps(PAGE.read_text(encoding="utf-8")):
         if step.file:
@@ -60,15 +60,8 @@ def _events(shown: Sequence[Shown]) -> Iterator[list[object]]:
     yield [round(now, 2), "o", "$ "]
 
 
-def lines(text: str) -> list[str]:
-    """The lines that a recording shows, without empty ones."""
-    rows = [json.loads(line) for line in text.splitlines()[1:]]
-    return [line.rstrip() for line in "".join(row[2] for row in rows).split("\r\n") if line.strip("$ ")]
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("ENVGEN_CACHE", str(Path.home() / ".cache" / "envgen"))
     with TemporaryDirectory() as scratch:
-        CAST.write_text(cast(tape(Path(scratch))), encoding="utf-8")
+        CAST.write_text(cast(tape(Path(scratch), Path(scratch) / "cache")), encoding="utf-8")
     forks.stop()
     sys.stdout.write(f"wrote {CAST.relative_to(REPO)}\n")
