@@ -26,7 +26,7 @@ RECORDED = REPO / "environments" / "index"
 PAGES = sorted(
     path.relative_to(REPO).as_posix()
     for path in (*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md"))
-    if path.name != "CHANGELOG.md" and "docs/reference/" not in path.as_posix()
+    if path.name != "CHANGELOG.md"
 )
 
 
