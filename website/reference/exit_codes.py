@@ -28,6 +28,8 @@ FOUND = {
     "check": "there is an error; with `--strict`, a warning",
     "diff": "with `--exit-code`: something changes",
     "doctor": "there is an error, or a project that was named has no locked target that runs here",
+    "facts status": "with `--exit-code`: this envgen brings newer facts",
+    "facts update": "a row that differs was kept, because both sides, or nobody knows who, changed it",
     "impact": "with `--exit-code`: something changes",
     "licenses": "a licence is not allowed",
     "lock": "with `--check`: a lock is not what its inputs say; else: the packages of a solution do not go together",
