@@ -3,7 +3,7 @@
     PYTHONPATH=.:tests python -m system.record
 
 The file is an asciicast, version 2 (docs.asciinema.org/manual/asciicast/v2): a header, then a row [seconds, "o", text] for each key and
-each output. The packages come from the recorded index. Keys and outputs have fixed times, so that the file changes only where an output does.
+each output. The README shows the same session, without the look into files. The packages come from the recorded index. Keys and outputs have fixed times, so that the file changes only where an output does.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from system import forks, walkthrough
 
 PAGE = REPO / "docs" / "tutorials" / "from-environment-files.md"
 CAST = PAGE.with_suffix(".cast")
+README = REPO / "README.md"
 KEY, READING = 0.04, 1.5  # seconds: between two keys, and after an output
 WIDTH, HEIGHT = 110, 32
 Shown = tuple[str, str]  # a command, and what it prints
@@ -60,8 +61,19 @@ def _events(shown: Sequence[Shown]) -> Iterator[list[object]]:
     yield [round(now, 2), "o", "$ "]
 
 
+def readme(shown: Sequence[Shown]) -> str:
+    """The block of the README about the session."""
+    return "".join(f"$ {command}\n{printed.rstrip()}\n" for command, printed in shown if not command.startswith("cat "))
+
+
+def _write(shown: Sequence[Shown]) -> None:
+    CAST.write_text(cast(shown), encoding="utf-8")
+    before, fence, rest = README.read_text(encoding="utf-8").partition("```console\n")
+    README.write_text(before + fence + readme(shown) + rest[rest.index("```\n") :], encoding="utf-8")
+
+
 if __name__ == "__main__":
     with TemporaryDirectory() as scratch:
-        CAST.write_text(cast(tape(Path(scratch), Path(scratch) / "cache")), encoding="utf-8")
+        _write(tape(Path(scratch), Path(scratch) / "cache"))
     forks.stop()
-    sys.stdout.write(f"wrote {CAST.relative_to(REPO)}\n")
+    sys.stdout.write(f"wrote {CAST.relative_to(REPO)}, {README.name}\n")

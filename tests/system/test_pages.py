@@ -122,9 +122,7 @@ def test_the_names_of_pages_are_topics_of_help() -> None:
 def test_the_recording_is_what_the_commands_print(tmp_path: Path, unpacked_cache: Path) -> None:
     shown = record.tape(tmp_path, unpacked_cache)
     assert steady(record.cast(shown)) == steady(record.CAST.read_text("utf-8")), "run: PYTHONPATH=.:tests python -m system.record"
-    readme = steady(text("README.md"))
-    for words, printed in some(shown, 4):
-        assert words.startswith("cat ") or f"$ {words}\n{steady(printed)}" in readme, words
+    assert f"```console\n{steady(record.readme(shown))}```" in steady(text("README.md"))
 
 
 def steady(shown: str) -> str:
