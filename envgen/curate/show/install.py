@@ -18,7 +18,7 @@ from envgen.matrix.gpu_code import build_code, compiled_for
 from envgen.matrix.hardware import cudnn_pin
 from envgen.model.address import Address
 from envgen.model.dates import NO_LIMIT
-from envgen.model.facts import PUBLIC_INDEX, Build, Framework, Matrix, Platform, Reason, Release, Spelling, Target
+from envgen.model.facts import PUBLIC_INDEX, Build, Framework, Matrix, Reason, Release, Spelling, Target
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Pin, Resolution
@@ -57,7 +57,7 @@ def companions_of(matrix: Matrix, framework: str) -> tuple[str, ...]:
 
 
 def companion_specs(matrix: Matrix, group: BuildGroup, companion: str) -> Mapping[Version, tuple[str, ...]]:
-    """By Python what the newest release of a companion that goes with a build is requested with, as conda specs or pip requirements."""
+    """By Python the specs, or requirements of pip, of the newest release of a companion that goes with a build."""
     framework = matrix.frameworks[companion]
     found: dict[Version, tuple[str, ...]] = {}
     for release in framework.releases if group.provider in framework.providers and group.target else ():
@@ -70,7 +70,7 @@ def companion_specs(matrix: Matrix, group: BuildGroup, companion: str) -> Mappin
 
 
 def pip_command(matrix: Matrix, group: BuildGroup, wheels: BuildGroup, companions: Sequence[str]) -> Mapping[str, Any]:
-    """The requirements and the index of the wheels of the same release and CUDA, and the requirement of each companion by Python."""
+    """The requirements and the index of the wheels of the same release and CUDA, and by Python those of companions."""
     spelling, target = wheels.spelling, group.target
     if not (spelling and target):
         return {}

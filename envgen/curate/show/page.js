@@ -374,7 +374,9 @@
   function limits(row) {
     if (row.verdict !== "warn") return "";
     const other = best(judged.filter((found) => found.cell.cuda), ["in"]);
-    const warnings = [...new Set(row.results.filter(({ status }) => status === "warn").map(({ constraint }) => constraint.text))].join("; ");
+    const [least, , compiling] = row.cell.figures.driver;
+    const inWords = ({ axis, text }) => (axis === "driver" && compiling && compiling !== least ? `code compiled at run time needs driver ${compiling} or newer` : text);
+    const warnings = [...new Set(row.results.filter(({ status }) => status === "warn").map(({ constraint }) => inWords(constraint)))].join("; ");
     return make("p", { class: "more" }, `! ${warnings}. `,
       other ? [`Without a limit: ${other.cell.release} for ${variant(other.cell)}, from ${other.cell.provider}. `, whyButton(other.cell)] : "");
   }

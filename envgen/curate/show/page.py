@@ -30,6 +30,7 @@ from envgen.model.condition import Condition
 from envgen.model.facts import Matrix, Reason, driver_text
 
 _DATE = re.compile(r"\b20[0-9]{2}-[01][0-9]-[0-3][0-9]\b")
+_DESCRIPTION = "Every conda build of {}, by release and CUDA: what fits a driver and a GPU, why, and how to install it."
 _HOLE = re.compile(r"\{\{ ([a-z. -]+) \}\}")
 
 
@@ -45,7 +46,7 @@ def html(matrix: Matrix, query: Query, address: str = "") -> str:
     style, script = _resource("page.css"), "".join(map(_resource, ("names.js", "texts.js", "page.js")))
     parts = {
         "policy": f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
-        "description": escape(f"Every conda build of {', '.join(data['frameworks'])}, by release and CUDA: what fits a driver and a GPU, why, and how to install it."),
+        "description": escape(_DESCRIPTION.format(", ".join(data["frameworks"]))),
         "address": f'<meta property="og:url" content="{escape(address)}">\n' if address else "",
         "style": style,
         "script": script,
@@ -104,9 +105,15 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
     """Everything that the script knows, as plain data. Values that cells share are in `shared`, and cells hold their numbers."""
     every, matrix = matrix, matrix.of_packages
     frameworks = shown_frameworks(matrix)
-    wheels = {_key(group): group for group in build_groups(every, frameworks) if every.frameworks[group.release.framework].is_of_wheels(group.provider)}
+    wheels = {
+        _key(group): group
+        for group in build_groups(every, frameworks)
+        if every.frameworks[group.release.framework].is_of_wheels(group.provider)
+    }
     groups = list(build_groups(matrix, frameworks))
-    axes = cuts(c for group in (*groups, *wheels.values()) for item in group.constraints for c in (*item.rule.when, *item.rule.need))
+    axes = cuts(
+        c for group in (*groups, *wheels.values()) for item in group.constraints for c in (*item.rule.when, *item.rule.need)
+    )
     shared, places = _Shared(), cache(partial(spans, axes=axes))  # most cells have the same conditions
     install = _Install(every, matrix, frameworks, shared)
     cells = []
@@ -123,8 +130,10 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
         "pixi": install.lines,
         "quoted": {spec: text for spec in install.lines if (text := scalar(spec)) != spec},
         "targets": _targets(matrix),
-        "without": {platform: {name: _reason(reason) for (other, name), reason in matrix.without_cuda.items() if other == platform}
-                    for platform in dict.fromkeys(platform for platform, _ in matrix.without_cuda)},
+        "without": {
+            platform: {name: _reason(reason) for (other, name), reason in matrix.without_cuda.items() if other == platform}
+            for platform in dict.fromkeys(platform for platform, _ in matrix.without_cuda)
+        },
         "also": {platform: [other, _reason(reason)] for platform, (other, reason) in matrix.also_runs.items()},
         "date": facts_date(every),
         "words": sorted(matrix.gpu_words),
@@ -157,10 +166,15 @@ def _key(group: BuildGroup) -> tuple[Any, ...]:
     return group.release.framework, group.release.version, group.variant, group.platform
 
 
-def _targets(matrix: Matrix) -> Mapping[str, Mapping[str, str]]:
-    """Of each target and platform the entry in pixi's `platforms`."""
-    rows = matrix.targets.values()
-    return {row.name: {name: platform_entry(row.name, name, virtual) for name, virtual in row.virtual.items()} for row in rows}
+def _targets(matrix: Matrix) -> Mapping[str, Mapping[str, list[str]]]:
+    """Of each target and platform the entry in pixi's `platforms`, and the same with a hole for the oldest GPU of a machine."""
+    return {
+        row.name: {
+            name: [platform_entry(row.name, name, virtual), platform_entry(row.name, name, {**virtual, "__cuda_arch": "{arch}"})]
+            for name, virtual in row.virtual.items()
+        }
+        for row in matrix.targets.values()
+    }
 
 
 def _drivers(matrix: Matrix, system: str) -> list[list[str]]:

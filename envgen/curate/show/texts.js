@@ -70,9 +70,16 @@ function textsOf(facts, shared) {
     `conda create --name ${PROJECT}-${targetOf(row)} --override-channels`, ...channelsOf(row).map((name) => `-c ${name}`),
     ...found.map((spec) => `"${spec}"`)].join(" ")];
 
-  const pixi = (row, found) => [
+  /** The platform of a workspace, with what its machine promises: its CUDA, and its oldest GPU. */
+  function platform(row, pick) {
+    const [any, holed] = facts.targets[targetOf(row)][row.cell.platform];
+    const oldest = row.cell.cuda ? pick.gpus.map((gpu) => gpu.capability).sort((left, right) => Number(left) - Number(right))[0] : "";
+    return oldest ? holed.replace("{arch}", oldest) : any;
+  }
+
+  const pixi = (row, pick, found) => [
     "[workspace]", `name = "${PROJECT}"`, `channels = [${channelsOf(row).map((name) => `"${name}"`).join(", ")}]`,
-    "platforms = [", `  ${facts.targets[targetOf(row)][row.cell.platform]},`, "]", "",
+    "platforms = [", `  ${platform(row, pick)},`, "]", "",
     `[target."${targetOf(row)}-${row.cell.platform}".dependencies]`, ...found.map((spec) => facts.pixi[spec]),
   ];
 
@@ -97,7 +104,7 @@ function textsOf(facts, shared) {
       ["project.yaml", project(row, pick, pythons, driver), `Then run envgen lock ${PROJECT}`],
       ["envgen init", init(row, pick), ""],
       ["conda", conda(row, found), ["mamba takes the same words.", elsewhere].filter(Boolean).join(" ")],
-      ["pixi", pixi(row, found), "Save it as pixi.toml and run pixi install. Named platforms need pixi 0.71 or newer."],
+      ["pixi", pixi(row, pick, found), "Save it as pixi.toml and run pixi install. Named platforms need pixi 0.71 or newer."],
       ["environment.yml", environment(row, found), [`conda env create --file environment.yml.`, elsewhere].filter(Boolean).join(" ")],
       ...(wheels ? [["pip", wheels, "Wheels of the same release and CUDA, in a virtual environment."]] : []),
     ];
