@@ -148,11 +148,12 @@ def _classes_in(modules: tuple[str, ...]) -> Mapping[str, type]:
 def encoded(value: object) -> str:
     """A value of the model as JSON. Raises TypeError for a type that the model does not use."""
     places: dict[tuple[object, ...], int] = {}
+    classes = _classes()
 
     def place(part: object) -> int:
         if part is None or type(part) in (str, int, bool, float):
             return places.setdefault((type(part).__name__, part), len(places))
-        kind, parts = _taken_apart(part)
+        kind, parts = _taken_apart(part, classes)
         row = (kind, *[place(inner) for inner in parts])
         return places.setdefault(row, len(places))
 
@@ -161,7 +162,7 @@ def encoded(value: object) -> str:
     return json.dumps(rows, separators=(",", ":"))
 
 
-def _taken_apart(value: object) -> tuple[str, Iterable[object]]:
+def _taken_apart(value: object, classes: Mapping[str, type]) -> tuple[str, Iterable[object]]:
     kind = type(value).__name__
     if isinstance(value, tuple):
         return kind, value
@@ -175,7 +176,7 @@ def _taken_apart(value: object) -> tuple[str, Iterable[object]]:
         return kind, (str(value),)
     if isinstance(value, date):
         return kind, (value.isoformat(),)
-    if _classes().get(kind) is type(value):
+    if classes.get(kind) is type(value):
         return kind, (getattr(value, name) for name in _names(type(value)))
     raise TypeError(f"a {kind} cannot be kept in the cache")
 
