@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from system.browser import chromium, complaints, requested
 from unit.odd import odd_matrix
+from unit.small import some
 
 from envgen.curate.show import table as show
 from envgen.curate.show.grid import grid
@@ -207,7 +208,8 @@ SOME = (  # words of the address, and the tabs beside the five that every build 
         ("pip",),
     ),
     ("framework=pytorch&platform=linux-64&cell=2.5.1,pytorch,12.4&with=torchaudio&with=torchvision&gpu=A100", ("pip",)),
-    ("framework=pytorch&platform=linux-aarch64&gpu=Jetson AGX Orin&cell=2.12.1,conda-forge,12.9", ()),
+    ("framework=pytorch&platform=linux-aarch64&gpu=Jetson AGX Orin&cell=2.13.0,conda-forge,13.0", ()),
+    ("framework=pytorch&platform=linux-aarch64&gpu=H100&gpu=V100&cell=2.12.1,conda-forge,12.9", ()),
     ("framework=pytorch&platform=win-64&cell=2.7.1,conda-forge,cpu", ("pip",)),
     ("framework=jax&platform=linux-64&gpu=V100&cell=0.4.14,conda-forge,11.2", ()),
     ("framework=tensorflow&platform=linux-64&gpu=V100&python=3.10&cell=2.17.0,conda-forge,12.0", ()),
@@ -217,7 +219,7 @@ SOME = (  # words of the address, and the tabs beside the five that every build 
 def test_the_tabs_show_what_envgen_renders(real: Matrix, opened: Callable[..., Any], tmp_path: Path, repo: Path) -> None:
     """The text of environment.yml, pixi.toml and the conda command, for the project that the page shows."""
     page = opened(real)
-    for number, (words, more) in enumerate(SOME):
+    for number, (words, more) in enumerate(some(SOME)):
         path = tmp_path / str(number) / "demo" / "project.yaml"
         page.execute_async_script(READ_NOTHING, words)
         path.parent.mkdir(parents=True)

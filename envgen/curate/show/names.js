@@ -46,7 +46,7 @@ function namesOf(facts) {
   const LINES = [/^\|\s+\d+\s+(\S.*?)\s+(?:On|Off|N\/A|WDDM|TCC|MCDM|ERR!)\s*\|/, /^\s*GPU \d+: (.+?) \(UUID/, /^\s*Product Name\s*:\s*(\S.*?)\s*$/,
     /^\s*(?:\d+, )?([^,|]*[A-Za-z][^,|]*), \d{3}\.\d[\d.]*\s*(?:,.*)?$/, /^\s*\d{3}\.\d[\d.]*, ([^,|]*[A-Za-z][^,|]*)$/];
 
-  /** The driver and the names of GPUs in the output of nvidia-smi, of any of its forms; null for a text that is no such output. */
+  /** The driver and the names of GPUs in any output of nvidia-smi; null for another text. */
   function pasted(text) {
     const driver = text.match(/(?:Driver Version|DRIVER version)\s*:?\s*(\d{3}(?:\.\d+){0,3})/i)?.[1]
       || text.match(/(?:^|, )(\d{3}(?:\.\d+){1,3})\s*(?:,|$)/m)?.[1] || "";

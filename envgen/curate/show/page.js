@@ -275,7 +275,7 @@
     byId("driver-says").textContent = /^\d+$/.test(pick.driver) ? `${pick.driver} is read as any driver ${pick.driver}.x of its branch.` : "";
   }
 
-  /** Picks what an output of nvidia-smi says; false for a text that is none. */
+  /** Picks what an output of nvidia-smi says; false for another text. */
   function readOutput(text) {
     const found = names.pasted(text);
     if (!found) return false;
@@ -595,6 +595,7 @@
     const wheel = row?.cell.wheel && row.verdict !== "out" ? judge(row.cell.wheel, pick) : null;
     const tabs = row && row.verdict !== "out" ? texts.tabs(row, ticked, pick.driver && driverText(pick.driver), wheel) : [];
     byId("install").hidden = !tabs.length;
+    if (!tabs.length) byId("texts").replaceChildren();
     if (!tabs.length) return;
     const active = tabs.some(([name]) => name === tab) ? tab : tabs[0][0];
     byId("for").textContent = `${row.cell.framework} ${row.cell.release} for ${variant(row.cell)}`;

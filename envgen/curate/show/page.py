@@ -28,6 +28,7 @@ from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.hardware import branches, driver_os
 from envgen.model.condition import Condition
 from envgen.model.facts import Matrix, Reason, driver_text
+from envgen.resolver.specs import python_spec
 
 _DATE = re.compile(r"\b20[0-9]{2}-[01][0-9]-[0-3][0-9]\b")
 _DESCRIPTION = "Every conda build of {}, by release and CUDA: what fits a driver and a GPU, why, and how to install it."
@@ -127,6 +128,7 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
         "pythons": [str(python) for python in sorted(matrix.pythons)],
         "companions": install.companions,
         "capabilities": [str(capability) for capability in install.capabilities],
+        "python": install.pythons,
         "pixi": install.lines,
         "quoted": {spec: text for spec in install.lines if (text := scalar(spec)) != spec},
         "targets": _targets(matrix),
@@ -206,6 +208,9 @@ class _Install:
         self.capabilities = sorted({gpu.capability for gpu in matrix.gpus.values()})
         self.gpus = [gpu for one in self.capabilities if (gpu := gpu_named(matrix, str(one)))]
         self.lines: dict[str, str] = {}  # each spec as an entry of a pixi.toml
+        self.pythons = {str(python): python_spec(python) for python in matrix.pythons}  # which every cell has first
+        for spec in self.pythons.values():
+            self._known(spec)
 
     def conda(self, group: BuildGroup) -> Mapping[str, Any]:
         """By Python the specs of a cell and of its companions; and what some GPUs need beside."""
@@ -217,7 +222,7 @@ class _Install:
         names = self.companions.get(framework.name, ())
         found = {name: companion_specs(self.matrix, group, name) for name in names}
         row = {
-            "specs": {str(python): self._number(specs_of(self.matrix, group, python)) for python in group.pythons},
+            "specs": {str(python): self._number(specs_of(self.matrix, group, python)[1:]) for python in group.pythons},
             "with": {str(p): {name: self._number(specs.get(p, ())) for name, specs in found.items()} for p in group.pythons},
             **({"code": code} if code else {}),
             **({"cudnn": cudnn} if any(cudnn) else {}),

@@ -11,14 +11,17 @@ function textsOf(facts, shared) {
   /** Which companions go with a judged cell, for any Python that is left. */
   const companionsFor = (row, names) => names.filter((name) => pythonsFor(row, [name]).length);
 
+  /** The picked GPUs that can be in a machine of the cell's platform. */
+  const gpusOf = (cell, pick) => pick.gpus.filter((gpu) => !gpu.platforms.length || gpu.platforms.includes(cell.platform));
+
   /** The specs of environment.yml, in its order. */
   function specs({ cell }, pick, python) {
-    const [first, ...rest] = shared(shared(cell.specs)[python]);
-    const gpus = cell.cuda ? pick.gpus.map((gpu) => facts.capabilities.findLastIndex((one) => Number(one) <= Number(gpu.capability))).filter((at) => at >= 0) : [];
+    const rest = shared(shared(cell.specs)[python]);
+    const gpus = cell.cuda ? gpusOf(cell, pick).map((gpu) => facts.capabilities.findLastIndex((one) => Number(one) <= Number(gpu.capability))).filter((at) => at >= 0) : [];
     const code = gpus.length && cell.code !== undefined ? shared(cell.code).find(([, has]) => gpus.every((at) => has[at])) : null;
     const cudnn = gpus.length && cell.cudnn !== undefined ? shared(cell.cudnn)[Math.min(...gpus)] : "";
     const beside = pick.with.flatMap((name) => shared(shared(cell.with)[python][name]));
-    return [...new Set([first, ...rest, ...beside, ...(code ? code[0] : []), ...(cudnn ? [cudnn] : [])])];
+    return [...new Set([facts.python[python], ...rest, ...beside, ...(code ? code[0] : []), ...(cudnn ? [cudnn] : [])])];
   }
 
   const channelsOf = ({ cell }) => [...new Set([...cell.figures.channels, "conda-forge"])];
@@ -73,7 +76,7 @@ function textsOf(facts, shared) {
   /** The platform of a workspace, with what its machine promises: its CUDA, and its oldest GPU. */
   function platform(row, pick) {
     const [any, holed] = facts.targets[targetOf(row)][row.cell.platform];
-    const oldest = row.cell.cuda ? pick.gpus.map((gpu) => gpu.capability).sort((left, right) => Number(left) - Number(right))[0] : "";
+    const oldest = row.cell.cuda ? gpusOf(row.cell, pick).map((gpu) => gpu.capability).sort((left, right) => Number(left) - Number(right))[0] : "";
     return oldest ? holed.replace("{arch}", oldest) : any;
   }
 
@@ -96,7 +99,7 @@ function textsOf(facts, shared) {
   /** Each tab: its name, its lines, and what is said below. `wheel` is the judged cell of the wheels, or null. */
   function tabs(row, pick, driver, wheel) {
     const pythons = pythonsFor(row, pick.with);
-    if (!pythons.length || !targetOf(row)) return [];
+    if (!pythons.length || !targetOf(row) || !shared(shared(row.cell.specs)[pythons.at(-1)]).length) return [];
     const found = specs(row, pick, pythons.at(-1));
     const wheels = pip(wheel, pick, pythons);
     const elsewhere = row.cell.cuda ? `Where no GPU is (a login node, a container that is built), set CONDA_OVERRIDE_CUDA=${row.cell.cuda} first.` : "";
