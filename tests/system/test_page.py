@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from conftest import some
 from system.browser import chromium, complaints, requested
 from unit.odd import odd_matrix
-from unit.small import some
 
 from envgen.curate.show import table as show
 from envgen.curate.show.grid import grid

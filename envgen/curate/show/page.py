@@ -32,6 +32,7 @@ from envgen.resolver.specs import python_spec
 
 _DATE = re.compile(r"\b20[0-9]{2}-[01][0-9]-[0-3][0-9]\b")
 _DESCRIPTION = "Every conda build of {}, by release and CUDA: what fits a driver and a GPU, why, and how to install it."
+_DECIDES = ("warn", "never", "when", "need")  # what of a constraint decides whether it is met
 _HOLE = re.compile(r"\{\{ ([a-z. -]+) \}\}")
 
 
@@ -120,7 +121,7 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
     cells = []
     for group in groups:
         wheel = wheels.get(_key(group))
-        with_wheel = {"wheel": {**_cell(wheel, shared, places), **install.pip(group, wheel)}} if wheel else {}
+        with_wheel = {"wheel": {**_judged(wheel, shared, places), **install.pip(group, wheel)}} if wheel else {}
         cells.append({**_cell(group, shared, places), **install.conda(group), **with_wheel})
     return {
         "frameworks": list(frameworks),
@@ -263,6 +264,17 @@ def _cell(group: BuildGroup, shared: _Shared, places: Callable[[Condition], Span
         "pythons": shared.number([str(python) for python in group.pythons]),
         "figures": shared.number(figures),
         "constraints": [shared.number(_constraint(item, group, shared, places)) for item in group.constraints],
+    }
+
+
+def _judged(group: BuildGroup, shared: _Shared, places: Callable[[Condition], Spans]) -> Mapping[str, Any]:
+    """The part of a cell that decides whether it fits, without the words."""
+    rows = (_constraint(item, group, shared, places) for item in group.constraints)
+    return {
+        "cuda": str(group.variant) if group.variant else "",
+        "platform": group.platform,
+        "pythons": shared.number([str(python) for python in group.pythons]),
+        "constraints": [shared.number({name: row[name] for name in _DECIDES if name in row}) for row in rows],
     }
 
 
