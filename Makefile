@@ -16,7 +16,7 @@ override TARGET := $(value TARGET)
 quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format bench gpu-pack gpu-check wheel clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format reference site bench gpu-pack gpu-check wheel clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,14 @@ format: $(VENV)/.ready-dev  ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+reference: $(VENV)/.ready  ## Write docs/reference/, the pages that are made from the code
+	$(BIN)/python -m website.reference
+
+site: $(VENV)/.ready-docs  ## Build the website in dist/site: docs/, and the page of the facts; a broken link is an error
+	rm -rf dist/site
+	$(BIN)/python -m sphinx -q -W --keep-going -E -b html -c website -d dist/doctrees . dist/site
+	$(ENVGEN) matrix show --html dist/site/matrix.html
+
 bench: $(VENV)/.ready-dev  ## Run the benchmarks, or the parts in ARGS, and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -113,6 +121,10 @@ $(VENV)/.ready: pyproject.toml envgen/__init__.py $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "envgen needs Python 3.10 or newer: make PYTHON=python3.12 setup"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: install python3-venv, or make PYTHON=... setup"; exit 2; }
 	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready
+	$(INSTALL) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready

@@ -9,14 +9,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 from nvml.build import FakeNvml, fake_nvml
 from system import forks
+
+from envgen.matrix.cached import cached_matrix
+from envgen.model.layout import Layout
 
 REPO = Path(__file__).parent.parent
 SNAPSHOT = REPO.parent / "shared" / "channels"
@@ -104,6 +110,7 @@ class Workspace:
         It is forked from one that has imported everything, unless it must be `fresh` or its environment says so (see system.forks).
         """
         told, folder, environment = [str(word) for word in words], cwd or self.root, {**self.environment, **variables}
+        _know_the_facts(Path(environment["ENVGEN_CACHE"]))
         if not fresh and forks.forkable(environment, clean_environment(self.root)):
             done = forks.run(told, folder, environment, timeout=300)
         else:
@@ -122,6 +129,24 @@ class Workspace:
         """Every file below environments/, by its path: to compare before and after."""
         top = self.root / "environments"
         return {path.relative_to(top).as_posix(): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()}
+
+
+@cache
+def _facts_of_this_repository() -> Path:
+    """An entry of the cache: this repository's facts as they were read."""
+    with patch.dict(os.environ, ENVGEN_CACHE=_CACHE):
+        cached_matrix(Layout(REPO))
+    return max(Path(_CACHE, "values").glob("Matrix-*.json"), key=lambda path: path.stat().st_mtime_ns)
+
+
+def _know_the_facts(cache_folder: Path) -> None:
+    """Let a new cache begin with this repository's facts: reading them takes a third of a short run, and most tests have new caches.
+
+    The entry is used where the facts are the same to the letter; test_cache.py and test_start_up.py tell how they are read and kept.
+    """
+    with suppress(OSError):
+        (cache_folder / "values").mkdir(parents=True)
+        shutil.copy2(_facts_of_this_repository(), cache_folder / "values")
 
 
 def clean_environment(folder: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import unquote
 
 from packaging.version import Version
 from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, VersionWithSource
@@ -11,18 +10,12 @@ from rattler import BuildString, MatchSpec, PackageRecord, RepoDataRecord, Versi
 from envgen.channels.channel import locate
 from envgen.channels.counted import build_name, old_enough
 from envgen.channels.index import Index
+from envgen.channels.package_url import split_url
 from envgen.channels.query import match_spec, matching_records, name_of, runs_on
 from envgen.model.packages import Record, SolveRequest
 
 OfferedRecords = Mapping[str, RepoDataRecord]
 """Package -> its record."""
-
-
-def split_url(url: str) -> tuple[str, str, str]:
-    """Name, version and build of a conda package's URL."""
-    file = unquote(url.rsplit("/", 1)[-1]).removesuffix(".conda").removesuffix(".tar.bz2")
-    name, version, build = file.rsplit("-", 2)
-    return name, version, build
 
 
 def exactly(url: str) -> str:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envgen.model.errors import BadInput
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -50,10 +48,8 @@ def merged(layout: Layout, request: LockRequest, folders: Sequence[str], file: P
 
 def _plan_in(file: Path) -> WorkPlan:
     from envgen.shards.work_plan import read_plan
+    from envgen.yamlfile.text import text_of
 
     if str(file) == "-":
         return read_plan(None, sys.stdin.read())
-    try:
-        return read_plan(file, file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot be read: {error}", where=file, hint="`envgen plan --json` writes it") from None
+    return read_plan(file, text_of(file, str(file), absent="`envgen plan --json` writes it"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import click
 
@@ -16,12 +17,22 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 @click.command("help", short_help="Print a page of the documentation, or explain a rule.")
 @click.argument("topic", nargs=-1)
+@click.option(
+    "--man", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write pages for man(1) into DIR instead."
+)
 @click.pass_context
-def help_(context: click.Context, topic: tuple[str, ...]) -> None:
+def help_(context: click.Context, topic: tuple[str, ...], man: Path | None) -> None:
     """Print the page of TOPIC; or the section of that name, such as a rule of `verify`; or the help of a command.
 
-    Without TOPIC, list the pages.
+    Without TOPIC, list the pages. `--man ~/.local/share/man/man1` writes a page for each command, as man(1) reads it.
     """
+    if man:
+        from envgen.cli.man import write_pages
+
+        main = context.find_root().command
+        assert isinstance(main, click.Group)  # noqa: S101 - the group of all commands
+        echo(f"wrote {write_pages(main, man)} pages into {man}", people=True)
+        return
     if not topic:
         width = max(map(len, pages()))
         echo("\n".join(f"{name:<{width}}  {title(text)}" for name, text in pages().items()), people=True)

@@ -25,6 +25,7 @@ from envgen.cli import (
     doctor,
     edit,
     export,
+    facts,
     help_,
     impact,
     index,
@@ -54,7 +55,7 @@ def main(root: Path | None) -> None:
 
 
 _WRITE = (lock.lock, plan.plan, lock.update, edit.add, edit.remove, resolve.resolve, init.init)
-_FACTS = (matrix.matrix,)
+_FACTS = (matrix.matrix, facts.facts)
 _CONTENT = (composition.why, composition.tree, composition.size, composition.licenses)
 _GIT = (merge_driver.merge_driver,)
 _HELP = (help_.help_, completion.completion)

@@ -51,6 +51,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "matrix schemas": ("envgen matrix schemas", "envgen matrix schemas --json"),
         "matrix verify": ("envgen matrix verify --framework pytorch", "envgen matrix verify --index DIR --complete"),
         "matrix refresh": ("envgen matrix refresh", "envgen matrix refresh --framework jax --write"),
+        "facts": (),
+        "facts status": ("envgen facts status", "envgen facts status --exit-code --json"),
+        "facts update": ("envgen facts update --dry-run", "envgen facts update --theirs"),
     },
     "Many machines": {
         "plan": ("envgen plan", "envgen plan --shard 1/8 --json"),
@@ -60,7 +63,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "merge-driver": (),
     },
     "Help": {
-        "help": ("envgen help", "envgen help projects"),
+        "help": ("envgen help", "envgen help projects", "envgen help --man ~/.local/share/man/man1"),
         "completion": ("envgen completion bash", "envgen completion powershell"),
     },
 }

@@ -11,8 +11,10 @@ import yaml
 
 from envgen.cli.team import written
 from envgen.curate.lint.json_schema import PROJECT, first_line, schemas
+from envgen.curate.update.origin import origin_text
 from envgen.files import write_files
 from envgen.matrix.cached import cached_matrix
+from envgen.matrix.files import matrix_texts
 from envgen.model.address import Address
 from envgen.model.errors import BadInput, closest
 from envgen.model.facts import Matrix
@@ -106,7 +108,10 @@ def scaffold(
 def base_files(layout: Layout) -> Iterator[str]:
     """Write what a repository has beside its projects, as far as it is missing; one line about each file."""
     source = Layout(starter())
+    copied = not layout.matrices.is_dir()
     yield from _copy(layout, source.matrices, layout.matrices, "*.yaml")
+    if copied:
+        yield written(layout, layout.origin, origin_text(matrix_texts(source.matrices, "envgen")))
     yield from _copy(layout, source.templates, layout.templates, "*.j2")
     yield from _together(layout, layout.schemas, [written(layout, layout.schemas / file.name, file.text) for file in schemas()])
     yield written(layout, layout.root / "envgen.mk", _MAKE)

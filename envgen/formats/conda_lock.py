@@ -22,6 +22,7 @@ from envgen.yamlfile.nodes import address, compose
 
 _BODY = "\npackage:"
 _URL = re.compile(r"\n  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")  # begins with plain text, which is found five times as fast as `^`
+_OF_PLATFORM = re.compile(r"\n  platform: (\S+)\n(?:  (?!url:).*\n)*?  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
 _CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
@@ -152,6 +153,14 @@ def is_ours(text: str) -> bool:
 def urls(text: str) -> list[str]:
     """The url of every conda package, without parsing the file."""
     return _URL.findall(text)
+
+
+def urls_by_platform(text: str) -> dict[Platform, list[str]]:
+    """The url of every conda package of a lock that envgen wrote, without parsing the file."""
+    found: dict[Platform, list[str]] = {}
+    for platform, url in _OF_PLATFORM.findall(text):
+        found.setdefault(platform, []).append(url)
+    return found
 
 
 # --- the packages ---------------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +19,8 @@ from envgen.model.errors import BadInput
 from envgen.model.layout import LOCK, Layout
 from envgen.model.run import Reporter
 from envgen.model.target_names import CPU, named_cuda
+
+_PLAIN_ON_WINDOWS = re.compile(r"[A-Za-z0-9_.:\\/+=~-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +125,17 @@ def _is_installed(layout: Layout, environment: EnvironmentRef) -> bool:
 
 
 def quoted(word: object) -> str:
-    """A word quoted for this system's shell."""
-    return subprocess.list2cmdline([str(word)]) if sys.platform == "win32" else shlex.quote(str(word))
+    """A word quoted for this system's shell.
+
+    On Windows as cmd.exe and PowerShell both read it; with `$` or a backtick, which PowerShell expands, as PowerShell alone does.
+    """
+    text = str(word)
+    if sys.platform != "win32":
+        return shlex.quote(text)
+    if _PLAIN_ON_WINDOWS.fullmatch(text):
+        return text
+    single = text.replace("'", "''")
+    return f"'{single}'" if re.search(r"[$`]", text) else f'"{text}"'
 
 
 def local_folders(layout: Layout) -> EnvironmentFolders:

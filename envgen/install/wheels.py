@@ -24,6 +24,7 @@ from envgen.channels.limits import limits
 from envgen.formats.installed import Wheel, python
 from envgen.install.clean_env import within
 from envgen.install.pip_process import run_pip
+from envgen.install.provided import refuse_provided
 from envgen.model.errors import BadInput, CheckFailed, EnvgenError, NoSolution
 from envgen.model.packages import LockedPackage
 from envgen.model.text import shortened
@@ -58,11 +59,12 @@ def check(wheels: Iterable[LockedPackage], shown: str) -> None:
 def install(stage: Path, prefix: Path, wheels: Sequence[LockedPackage], environ: Mapping[str, str]) -> dict[str, Wheel]:
     """Install pip packages into a stage that will be moved to `prefix`, and return them by name.
 
-    `environ` are the environment variables for pip. Raises CheckFailed if a hash does not match, NoSolution if a file
-    cannot be fetched, BadInput if the environment has no pip or the disk is full.
+    `environ` are the environment variables for pip. Raises CheckFailed if a hash does not match or conda has
+    installed one of them, NoSolution if a file cannot be fetched, BadInput if the environment has no pip or the disk is full.
     """
     if not wheels:
         return {}
+    refuse_provided(stage, wheels, tuple(site_packages(stage)))
     commits = [wheel for wheel in wheels if is_commit(wheel)]
     for some, hashed in (([wheel for wheel in wheels if wheel not in commits], ("--require-hashes",)), (commits, ())):
         if some:

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from envgen.channels.kept import because, kept_records, split_url
+from envgen.channels.kept import because, kept_records
+from envgen.channels.package_url import split_url
 from envgen.lock.locked_cells import LockedCell
 from envgen.model.changes import CellChanges, MovedPackage, Placed
 from envgen.model.dates import NO_LIMIT

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from envgen.channels.package_url import split_url
 from envgen.channels.recorded import key_of, read_recorded, record_of
 from envgen.formats import conda_lock
 from envgen.model.facts import Platform
@@ -61,6 +62,15 @@ class LockedCells:
         return {
             name: LockedCell(found, {package: records[url] for package, url in found.items() if url in records})
             for name, found in urls.items()
+        }
+
+    def packages(self, targets: Iterable[str]) -> dict[CellName, dict[str, tuple[str, str]]]:
+        """The version and the build of each conda package in the locks of some targets, by cell; nothing is parsed."""
+        texts = {target: self._layout.read(self._paths[target]) for target in targets}
+        found = ((target, *row) for target, text in texts.items() for row in conda_lock.urls_by_platform(text).items())
+        return {
+            (target, platform): {name: (version, build) for name, version, build in map(split_url, urls)}
+            for target, platform, urls in found
         }
 
     def _urls(self) -> Mapping[CellName, Mapping[str, str]]:

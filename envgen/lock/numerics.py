@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from envgen.lock.align import Packages
 from envgen.lock.locked_cells import CellName
 from envgen.model.address import Address
 from envgen.model.alignment import Differing
@@ -14,6 +14,10 @@ from envgen.model.errors import BadInput, EnvgenError, NoSolution, closest
 from envgen.model.facts import Matrix
 from envgen.model.project import Project
 from envgen.model.resolution import Resolution
+
+if TYPE_CHECKING:
+    from envgen.lock.align import Packages
+    from envgen.lock.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,17 @@ def check_numerics(
     wrong = _without_companions(project, [row for row in found if row.name not in project.numerics.may_differ])
     if wrong:
         raise _error(project, wrong, locked=locked)
+
+
+def check_locked(matrix: Matrix, found: Plan) -> None:
+    """Check the same of locks that stay as they are: a project may have taken back what it waived when they were made.
+
+    Raises NoSolution where targets differ.
+    """
+    targets = [row.name for row in found.project.targets if row.name in found.held]
+    if found.project.align and len(targets) > 1:
+        rows = [found.held[name] for name in targets]
+        check_numerics(matrix, found.project, rows, found.locked.packages(targets), (), locked=True)
 
 
 def _check_names(project: Project, cells: Mapping[CellName, Packages]) -> None:

@@ -237,7 +237,10 @@ class _Session:
     def _finish(self, found: Plan, staged: _Staged | None, taken: LockedProject | None) -> None:
         """Lock one project, unless it is taken; keep what was locked, and write the project unless only results are asked for."""
         from envgen.lock.assemble import locked_project
+        from envgen.lock.numerics import check_locked
 
+        if not found.todo:
+            check_locked(self._matrix, found)
         followed, solved = self._solved(found, staged) if found.todo and not taken else (found, [])
         locked = taken or locked_project(self._layout, followed, solved)
         if self._shared and found.todo and not taken:

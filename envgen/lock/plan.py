@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from envgen import targets
 from envgen.channels.channel import locate
 from envgen.formats import conda_lock
 from envgen.lock import render
-from envgen.lock.hold import held_choices
+from envgen.lock.hold import BUILD, held_choices
 from envgen.lock.inputs import as_of, cell_digest
 from envgen.lock.locked_cells import CellName, LockedCells
 from envgen.model.dates import ExcludeNewer, of_channel
@@ -23,26 +24,26 @@ from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.model.target_names import named_cuda
 from envgen.project.cached import cached_project, is_own_target
 from envgen.resolver import specs
-from envgen.resolver.resolve import Unsatisfiable, resolve
+from envgen.resolver.resolve import Problem, Unsatisfiable, chosen
 from envgen.targets import MachineWord
 
 MachineTarget = Callable[[MachineWord, Matrix, Project], tuple[str, str]]
 """The target of a project that a word means on this machine, and why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
 class Plan:
     """What one project needs.
 
-    `requested` are the targets of this run. `resolutions` is what the matrices alone choose for every target. `stamps` are those of
-    the locks, `locked` what these hold, `counting` the targets whose lock is to stay as far as it can, and `held` what those chose,
-    where facts and project still allow it. `settled` are the cells of `held` whose lock answers what is asked today, `unchanged`
-    the targets whose files all match, and `freed` the packages and frameworks that are to be the newest.
+    `problem` is what the matrices are asked, `requested` are the targets of this run. `stamps` are those of the locks, `locked`
+    what these hold, `counting` the targets whose lock is to stay as far as it can, and `held` what those chose, where facts and
+    project still allow it. `settled` are the cells of `held` whose lock answers what is asked today, `unchanged` the targets whose
+    files all match, and `freed` the packages and frameworks that are to be the newest.
     """
 
     project: Project
+    problem: Problem
     requested: tuple[str, ...]
-    resolutions: Mapping[str, Resolution]
     stamps: Mapping[str, Stamp]
     locked: LockedCells
     counting: frozenset[str]
@@ -50,6 +51,11 @@ class Plan:
     settled: frozenset[CellName]
     unchanged: frozenset[str]
     freed: frozenset[str] = frozenset()
+
+    @cached_property
+    def resolutions(self) -> Mapping[str, Resolution]:
+        """What the matrices alone choose for every target. Raises Unsatisfiable where they choose nothing."""
+        return {row.target.name: row for row in chosen(self.problem)}
 
     @property
     def todo(self) -> tuple[str, ...]:
@@ -109,11 +115,14 @@ def _if_possible(
 
 
 def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str, ...], request: LockRequest) -> Plan:
-    resolutions = {resolution.target.name: resolution for resolution in resolve(matrix, project)}
+    problem = Problem(matrix, project)
+    names = [row.name for row in project.targets]
     again = requested if request.update and not request.packages else ()
-    stamps = {target: stamp for target in resolutions if (stamp := _stamp(layout, project.name, target, broken=target in again))}
+    stamps = {target: stamp for target in names if (stamp := _stamp(layout, project.name, target, broken=target in again))}
     counting = {target: stamp for target, stamp in stamps.items() if target not in again}
     held, locked = held_choices(matrix, project, counting), LockedCells(layout, project.name, stamps)
+    if not _shows_an_answer(matrix, project, held, counting):
+        chosen(problem)
     freed = frozenset(request.packages)
     moving = _with_any(locked, counting, freed) & set(requested) if freed else set()
     asked = {(name, row.platform): row for name, found in held.items() if name not in moving for row in specs.requests(found)}
@@ -125,8 +134,8 @@ def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str
         settled = _answered(matrix, asked, settled, locked)
     return Plan(
         project=project,
+        problem=problem,
         requested=requested,
-        resolutions=resolutions,
         stamps=stamps,
         locked=locked,
         counting=frozenset(counting),
@@ -135,6 +144,22 @@ def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str
         unchanged=frozenset(unchanged),
         freed=freed,
     )
+
+
+def _shows_an_answer(matrix: Matrix, project: Project, held: Mapping[str, Resolution], stamps: Mapping[str, Stamp]) -> bool:
+    """Whether what is held is a choice of the facts alone, too, so that they need not be searched to know that there is one.
+
+    It is where every platform is held that a target may have, for just its CUDA: what is held was then found under limits of the
+    same cells. A platform that is left out of a lock, or has a build for an older CUDA, could have no choice beside the others.
+    """
+    for row in project.targets:
+        found, target = held.get(row.name), matrix.targets.get(row.name) or row.own
+        if found is None or target is None:
+            return False
+        served = set(target.platforms) & set(row.platforms or project.platforms)
+        if set(found.platforms) != served or any(BUILD in name for name in stamps[row.name].chosen):
+            return False
+    return True
 
 
 def _with_any(locked: LockedCells, stamps: Mapping[str, Stamp], packages: frozenset[str]) -> set[str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from envgen.channels.kept import exactly, is_excluded, kept_records, split_url
+from envgen.channels.kept import exactly, is_excluded, kept_records
+from envgen.channels.package_url import split_url
 from envgen.channels.query import match_spec, name_of
 from envgen.channels.versions import is_older
 from envgen.lock.choose import Solver

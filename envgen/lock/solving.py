@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envgen.channels.kept import split_url
+from envgen.channels.package_url import split_url
 from envgen.lock.align import Aligner, Alignment, Packages, differing, packages_of, versions_of
 from envgen.lock.align_cell import OpenCell
 from envgen.lock.changes import changes_of

@@ -12,6 +12,7 @@ from envgen.migrate.model import Asked, AskedSpec, ChannelLine, Contents, NotCar
 from envgen.migrate.pip_lines import PipLines
 from envgen.migrate.toml_lines import TomlLines
 from envgen.model.address import Address
+from envgen.model.errors import BadInput
 from envgen.model.facts import PLATFORMS, Platform
 
 _HINT = "give a pixi.toml, or a pyproject.toml with [project] or [tool.pixi]"
@@ -37,7 +38,7 @@ _DROPPED = {
 def read_manifest(text: str, shown: str, label: str) -> Contents:
     """The environments of a manifest. Raises BadInput for what is not TOML."""
     data, lines = parsed_toml(text, shown, _HINT), TomlLines(text, shown)
-    pixi = data.get("tool", {}).get("pixi") if shown.endswith("pyproject.toml") else data
+    pixi = _table(data, "tool").get("pixi") if shown.endswith("pyproject.toml") else data
     if not isinstance(pixi, Mapping) or not (pixi.get("workspace") or pixi.get("project")):
         return _of_project(data, lines, shown, label)
     prefix = ("tool", "pixi") if pixi is not data else ()
@@ -77,7 +78,7 @@ class _Manifest:
         environments = _table(self.data, "environments")
         rows = {
             "default": [],
-            **{name: _features(row) for name, row in environments.items()},
+            **{name: self._features(name, row) for name, row in environments.items()},
         }
         without = {name for name, row in environments.items() if isinstance(row, Mapping) and row.get("no-default-feature")}
         asked = tuple(self._environment(name, features, name not in without, whole) for name, features in rows.items())
@@ -92,9 +93,25 @@ class _Manifest:
         return _table(self.data, "workspace") or _table(self.data, "project")
 
     @property
+    def _key(self) -> tuple[str]:
+        return ("workspace",) if "workspace" in self.data else ("project",)
+
+    def _list(self, data: Mapping[str, Any], key: str, *path: str) -> Sequence[Any]:
+        """The items of a list. Raises BadInput, with its line, for anything else."""
+        found = data.get(key, [])
+        if not isinstance(found, list):
+            raise BadInput(f"expected a list `{key}`", where=self.lines.at(*self.prefix, *path, key), hint=_HINT)
+        return found
+
+    def _features(self, name: str, row: Any) -> Sequence[str]:
+        """The features of an environment, which is a list of them, or a table that has one."""
+        table = {"features": row} if isinstance(row, list) else row if isinstance(row, Mapping) else {}
+        return [str(feature) for feature in self._list(table, "features", "environments", name)]
+
+    @property
     def _named(self) -> list[Mapping[str, Any]]:
         """The platforms with a name or with virtual packages of their own."""
-        return [row for row in self._workspace.get("platforms", ()) if isinstance(row, Mapping)]
+        return [row for row in self._list(self._workspace, "platforms", *self._key) if isinstance(row, Mapping)]
 
     def _of_platform(self, row: Mapping[str, Any], whole: Mapping[str, Any]) -> Asked:
         """The default environment on a named platform, with the dependencies of the targets whose name fits."""
@@ -161,23 +178,22 @@ class _Manifest:
         """Those of the features first, which have priority over the workspace's, as pixi has it."""
         places = [("feature", feature) for feature in features]
         names: list[tuple[tuple[str, ...], Any]] = [
-            (path, item) for path in places for item in _table(_table(self.data, "feature"), path[1]).get("channels", ())
+            (path, item) for path in places for item in self._list(_table(_table(self.data, "feature"), path[1]), "channels", *path)
         ]
-        key = "workspace" if "workspace" in self.data else "project"
-        names += [((key,), item) for item in self._workspace.get("channels", ())]
-        texts = [(path, item if isinstance(item, str) else str(item.get("channel", ""))) for path, item in names]
+        names += [(self._key, item) for item in self._list(self._workspace, "channels", *self._key)]
+        texts = [(path, str(item.get("channel", "")) if isinstance(item, Mapping) else str(item)) for path, item in names]
         return tuple(ChannelLine(text, self.lines.item(text, *self.prefix, *path, "channels")) for path, text in texts)
 
     def _platforms(self, features: Sequence[str]) -> tuple[Platform, ...]:
         """The platforms of the workspace that all of the features have; a named one counts as its subdir."""
-        found = list(map(_subdir, self._workspace.get("platforms", ())))
+        found = list(map(_subdir, self._list(self._workspace, "platforms", *self._key)))
         for feature in features:
-            own = _table(_table(self.data, "feature"), feature).get("platforms")
+            own = self._list(_table(_table(self.data, "feature"), feature), "platforms", "feature", feature)
             found = [one for one in found if one in map(_subdir, own)] if own else found
         return tuple(dict.fromkeys(one for one in found if one in PLATFORMS))
 
     def _left(self) -> Iterator[NotCarried]:
-        used = {feature for row in _table(self.data, "environments").values() for feature in _features(row)}
+        used = {feature for name, row in _table(self.data, "environments").items() for feature in self._features(name, row)}
         for name in _table(self.data, "feature").keys() - used:
             yield NotCarried(f"[feature.{name}]", self.lines.at(*self.prefix, "feature", name), "no environment has this feature")
         for path, table in (((), self.data), *((("feature", name), row) for name, row in _table(self.data, "feature").items())):
@@ -185,15 +201,13 @@ class _Manifest:
                 yield NotCarried(f"[{'.'.join((*path, key))}]", self.lines.at(*self.prefix, *path, key), _DROPPED[key])
 
 
-def _features(row: Any) -> Sequence[str]:
-    return row if isinstance(row, list) else row.get("features", []) if isinstance(row, Mapping) else []
-
-
 def _subdir(platform: Any) -> str:
     return (
         platform
         if isinstance(platform, str)
         else str(platform.get("platform") or platform.get("subdir") or platform.get("name", ""))
+        if isinstance(platform, Mapping)
+        else ""
     )
 
 
@@ -212,7 +226,7 @@ def _requirement(name: str, row: Any) -> str:
     """A dependency of a manifest on a wheel as a requirement; a folder or a repository is left as what it is."""
     if not isinstance(row, Mapping):
         return name if row == "*" else f"{name} {row}"
-    extras = f"[{','.join(row['extras'])}]" if row.get("extras") else ""
+    extras = f"[{','.join(_texts(row, 'extras'))}]" if row.get("extras") else ""
     place = row.get("git") or row.get("path") or row.get("url")
     if place:
         return (

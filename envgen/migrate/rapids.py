@@ -33,7 +33,12 @@ def read_rapids(text: str, shown: str) -> Contents:
     if not isinstance(files, Mapping) or not isinstance(document.data.get("dependencies"), Mapping):
         raise BadInput("not a dependencies.yaml", where=document.at(), hint=_HINT)
     conda = {name: row for name, row in files.items() if isinstance(row, Mapping) and _CONDA in _outputs(row)}
-    chosen = max(conda or files, key=lambda name: len(files[name].get("includes") or ()))
+    wrong = next((name for name, row in files.items() if not isinstance(row, Mapping)), None)
+    if wrong is not None or not files:
+        raise BadInput(
+            "expected a file with `output:` and `includes:`", where=document.at("files", *filter(None, [wrong])), hint=_HINT
+        )
+    chosen = max(conda or files, key=lambda name: len(listed(document, "files", name, "includes")))
     reader = _Rapids(
         document, chosen, _CONDA if conda else next(iter(_outputs(files[chosen])), ""), PipLines(read_file=lambda _: None)
     )
@@ -48,7 +53,37 @@ def read_rapids(text: str, shown: str) -> Contents:
 
 def _outputs(row: Mapping[str, Any]) -> list[str]:
     found = row.get("output", row.get("generate", []))
-    return [found] if isinstance(found, str) else list(found or [])
+    return [found] if isinstance(found, str) else [str(one) for one in found] if isinstance(found, list) else []
+
+
+def _value(document: Document, path: Path) -> Any:
+    """What is written at a path, None where nothing is. Raises BadInput where something on the way has another type."""
+    found: Any = document.data
+    for length, key in enumerate(path):
+        if isinstance(found, list) and isinstance(key, int):
+            found = found[key]
+        elif isinstance(found, Mapping):
+            found = found.get(key)
+        else:
+            raise BadInput("expected a mapping", where=document.at(*path[:length]), hint=_HINT)
+    return found
+
+
+def listed(document: Document, *path: str | int) -> Sequence[Any]:
+    """The items of a list, none where it is missing. Raises BadInput, with its line, for anything else."""
+    found = _value(document, path)
+    if found is not None and not isinstance(found, list):
+        raise BadInput(f"expected a list `{path[-1]}:`", where=document.at(*path), hint=_HINT)
+    return found or ()
+
+
+def mapped(document: Document, *path: str | int) -> Mapping[str, Any]:
+    """A mapping, an empty one where it is missing. Raises BadInput, with its line, for anything else."""
+    found = _value(document, path)
+    if found is not None and not isinstance(found, Mapping):
+        what = "a mapping" if isinstance(path[-1], int) else f"a mapping `{path[-1]}:`"
+        raise BadInput(f"expected {what}", where=document.at(*path), hint=_HINT)
+    return found or {}
 
 
 class _Rapids:
@@ -57,11 +92,10 @@ class _Rapids:
     def __init__(self, document: Document, name: str, output: str, pip: PipLines) -> None:
         self.document, self.name, self.output, self.pip = document, name, output, pip
         self.left: list[NotCarried] = []
-        row = document.data["files"][name]
-        self.includes: Sequence[str] = row.get("includes") or ()
+        self.includes: Sequence[str] = [str(one) for one in listed(document, "files", name, "includes")]
         self.matrix = {
-            str(key): [None if one is None else str(one) for one in values or [None]]
-            for key, values in (row.get("matrix") or {}).items()
+            str(key): [None if one is None else str(one) for one in listed(document, "files", name, "matrix", key) or [None]]
+            for key in mapped(document, "files", name, "matrix")
         }
 
     def environments(self) -> Iterator[Asked]:
@@ -105,41 +139,42 @@ class _Rapids:
                 self.left.append(NotCarried(one.text, one.at, "for some Pythons of the matrix alone, and a project has one"))
 
     def _channels(self) -> Iterator[ChannelLine]:
-        found = self.document.data.get("channels") or []
-        for index, text in enumerate([found] if isinstance(found, str) else found):
+        found = self.document.data.get("channels")
+        for index, text in enumerate([found] if isinstance(found, str) else listed(self.document, "channels")):
             yield ChannelLine(str(text), self.document.at("channels", index))
 
     def _wanted(self, cell: MatrixCell) -> Iterator[AskedSpec]:
         """The packages of all lists that are included, in one cell of the matrix."""
         for name in self.includes:
-            lists = self.document.data["dependencies"].get(name)
-            if not isinstance(lists, Mapping):
+            if not isinstance(self.document.data["dependencies"].get(name), Mapping):
                 where = self.document.at("files", self.name, "includes")
                 raise BadInput(f"includes `{name}`, and there is no such list", where=where, hint=_HINT)
             path = ("dependencies", name)
-            for index, row in enumerate(lists.get("common") or ()):
-                if self.output in _types(row):
-                    yield from self._packages(row.get("packages"), (*path, "common", index, "packages"))
-            for index, row in enumerate(lists.get("specific") or ()):
-                if self.output in _types(row):
-                    place = _matching(row.get("matrices") or (), cell)
-                    if place is not None:
-                        own = (*path, "specific", index, "matrices", place, "packages")
-                        yield from self._packages(row["matrices"][place].get("packages"), own)
+            for row in self._of_output(*path, "common"):
+                yield from self._packages(listed(self.document, *row, "packages"), (*row, "packages"))
+            for row in self._of_output(*path, "specific"):
+                count = len(listed(self.document, *row, "matrices"))
+                place = _matching([mapped(self.document, *row, "matrices", n, "matrix") for n in range(count)], cell)
+                if place is not None:
+                    own = (*row, "matrices", place, "packages")
+                    yield from self._packages(listed(self.document, *own), own)
 
-    def _packages(self, found: Any, path: Path) -> Iterator[AskedSpec]:
+    def _of_output(self, *path: str | int) -> Iterator[Path]:
+        """The rows of a list that are for the output that is read."""
+        for index in range(len(listed(self.document, *path))):
+            if self.output in _types(mapped(self.document, *path, index)):
+                yield (*path, index)
+
+    def _packages(self, found: Sequence[Any], path: Path) -> Iterator[AskedSpec]:
         """Specs, lists of specs, and mappings with `pip:`."""
-        for index, item in enumerate(found or ()):
+        for index, item in enumerate(found):
             at = (*path, index)
             if isinstance(item, str):
                 yield from self._spec(item, at)
             elif isinstance(item, list):
                 yield from self._packages(item, at)
             elif isinstance(item, Mapping):
-                lines = item.get("pip") or []
-                if not isinstance(lines, list):
-                    raise BadInput("expected a list below `pip:`", where=self.document.at(*at, "pip"), hint=_HINT)
-                for place, text in enumerate(lines):
+                for place, text in enumerate(listed(self.document, *at, "pip")):
                     yield from self._requirement(str(text), (*at, "pip", place))
 
     def _spec(self, text: str, path: Path) -> Iterator[AskedSpec]:
@@ -159,14 +194,13 @@ class _Rapids:
 
 def _types(row: Mapping[str, Any]) -> list[str]:
     found = row.get("output_types", [])
-    return [found] if isinstance(found, str) else list(found)
+    return [found] if isinstance(found, str) else [str(one) for one in found] if isinstance(found, list) else []
 
 
-def _matching(rows: Sequence[Mapping[str, Any]], cell: MatrixCell) -> int | None:
+def _matching(matrices: Sequence[Mapping[str, Any]], cell: MatrixCell) -> int | None:
     """The first row whose matrix, of globs, fits the cell; where none does, the first without a matrix."""
     fallback = None
-    for place, row in enumerate(rows):
-        wanted = row.get("matrix")
+    for place, wanted in enumerate(matrices):
         if not wanted:
             fallback = place if fallback is None else fallback
         elif all(key in cell and fnmatchcase(cell[key], str(value)) for key, value in wanted.items()):

@@ -13,8 +13,10 @@ from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.packages import LockedPackage
 from envgen.model.project import RequestedFramework
+from envgen.model.ranges import version_range
 from envgen.project.aliases import ANY, framework_named, read_alias
 from envgen.project.package_spec import PackageSpec, conda_spec, pip_spec, version_and_builds, without_brackets
+from envgen.project.python import by_minor
 from envgen.targets import TargetRange, cuda_range
 
 _PYTHON = "python"
@@ -54,6 +56,10 @@ def _conda(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
         return NotCarried(wanted.text, wanted.at, "not a conda spec")
     if spec.name.lower() == _PYTHON:
         version, _ = version_and_builds(without_brackets(spec, wanted.at), wanted.at)
+        try:
+            version_range(by_minor(version or "*").lstrip("= "))
+        except ValueError as error:
+            return NotCarried(wanted.text, wanted.at, str(error))
         return Translated(wanted=wanted, python=version or "*", name=_PYTHON)
     if framework_named(matrix, wanted.text) or _is_alias(matrix, spec):
         return _alias(matrix, wanted, without_brackets(spec, wanted.at))

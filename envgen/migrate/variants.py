@@ -13,6 +13,7 @@ from envgen.migrate.translate import Translated, translated
 from envgen.model.catalogue import WheelMarks
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform
+from envgen.model.text import shortened
 from envgen.targets import TargetRange, cuda_range, dotted, exists, intersection, newest_first
 
 _CUDA_WORD = re.compile(r"(?<![a-z])(?:cu(?:da)?[-_]?(?P<version>[0-9]{2,3}|[0-9]+\.[0-9]+)?(?![a-z0-9])|gpu|nvidia)")
@@ -68,7 +69,11 @@ def _told(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> Iterator
     """What says CPU or CUDA beside the words for it, the most reliable first."""
     yield from ((found, f"`{one.text}`") for one in asked.indexes if (found := index_variant(matrix.catalogue.wheels, one.text)))
     if asked.cuda:
-        yield TargetRange(cuda_range(minor_of(asked.cuda))), f"CUDA {asked.cuda}"
+        try:
+            yield TargetRange(cuda_range(minor_of(asked.cuda))), f"CUDA {asked.cuda}"
+        except ValueError:
+            hint = "write it as 12.6"
+            raise BadInput(f"not a version of CUDA: {shortened(asked.cuda)}", where=asked.at, hint=hint) from None
     weak = [item for item in items if item.weak is not None]
     if weak:
         yield _narrowest(matrix, weak), f"`{weak[0].wanted.text}`"

@@ -207,6 +207,11 @@ class Framework:
         rows = self.providers.get(provider, ())
         return bool(rows) and all(row.manager == "pip" for row in rows)
 
+    @property
+    def of_wheels(self) -> str:
+        """The provider of its wheels; "" for none."""
+        return next((name for name in self.providers if self.is_of_wheels(name)), "")
+
     def spelling(self, provider: str, version: Version) -> Spelling | None:
         """How a release, in the matrix or not, is requested from a provider: the first row that covers it; None if none does."""
         return next((row for row in self.providers[provider] if version in row.releases), None)

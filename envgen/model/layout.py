@@ -39,6 +39,11 @@ class Layout:
         return self.root / "matrices"
 
     @property
+    def origin(self) -> Path:
+        """What the matrices were copied from, row by row."""
+        return self.matrices / "origin.json"
+
+    @property
     def templates(self) -> Path:
         return self.root / "templates"
 

@@ -13,6 +13,10 @@ _HINTS = (
         r"Failed to fetch|error sending request|Request failed|timed? ?out|Connection refused|dns error|[Ss]tatus code",
         "check the connection to the index, and its URL; nothing was written",
     ),
+    (
+        r"invalid package format|invalid metadata",
+        "the file in the index is damaged, or another package's: require another version, and tell whoever runs the index",
+    ),
     (r"matching (?:platform|Python|ABI|implementation)", "no wheel is for this Python or platform: require another version"),
     (r"not found in the package registry|was not found in", "check the name, or say where it comes from with `pip-indexes:`"),
     (r"yanked", "the version was withdrawn from the index: require another one"),

@@ -45,6 +45,7 @@ class AliasMeaning:
     inside: Address | None = None
     also: tuple[str, ...] = ()
     python: str = ""
+    of_pip: bool = False  # whether it is written as a requirement of pip
 
 
 def read_alias(matrix: Matrix, spec: PackageSpec, at: Address, inside: Address | None = None) -> AliasMeaning | None:

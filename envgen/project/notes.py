@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from envgen.model.address import Address
@@ -28,8 +29,17 @@ def note(matrix: Matrix, draft: Draft, project: Project, alias: AliasMeaning) ->
         instead.insert(0, f"`frameworks: {{{spelled(framework, listed)}}}`")
     if names and not set(names) <= _listed(draft):
         instead.append(f"`targets: [{', '.join(row.name for row in project.targets)}]`")
-    todo = f"write {' and '.join(instead)} instead" if instead else _REMOVE
+    wheels = _wheels(matrix, framework, alias) if framework else ""
+    todo = f"write {' and '.join(instead)} instead{wheels}" if instead else _REMOVE
     return Reason(f"`{alias.text}` is read as {' for '.join(parts)} ({alias.because}){_THEN}{todo}", alias.at)
+
+
+def _wheels(matrix: Matrix, framework: RequestedFramework, alias: AliasMeaning) -> str:
+    """How to have wheels where an alias is spelled as only they are, with an extra or a local version, and the channels decide."""
+    provider = matrix.frameworks[framework.framework].of_wheels
+    if not alias.of_pip or not re.search(r"[+\[]", alias.text) or framework.provider or not provider:
+        return ""
+    return f", or give {framework.framework} the value `{{version: {_version(framework)}, provider: {provider}}}` for its wheels"
 
 
 def python_note(shown: str, read: str, instead: str, at: Address) -> Reason:
@@ -61,10 +71,14 @@ def reading(found: Reason) -> str:
 
 def spelled(row: RequestedFramework, companions: Sequence[str] = ()) -> str:
     """A requirement as it is written below `frameworks:`, with companions in any version."""
-    version = '"*"' if row.text == ANY else f'"{row.text}"'
+    version = _version(row)
     more = [f"provider: {row.provider}"] if row.provider else []
     more += [f"with: [{', '.join(companions)}]"] if companions else []
     return f"{row.framework}: {{{', '.join((f'version: {version}', *more))}}}" if more else f"{row.framework}: {version}"
+
+
+def _version(row: RequestedFramework) -> str:
+    return '"*"' if row.text == ANY else f'"{row.text}"'
 
 
 def spelled_gpu(gpu: Gpu) -> str:

@@ -266,7 +266,7 @@ class Sections:
         allowed = set(map(canonicalize_name, build))
         for _, at in own:
             check_requirement(lines[at], at, allowed)
-        return Section(tuple(lines[at] for _, at in own), aliases)
+        return Section(tuple(lines[at] for _, at in own), tuple(replace(alias, of_pip=True) for alias in aliases))
 
     def local(self, found: Sequence[str], *path: str | int) -> tuple[LocalPackage, ...]:
         """The packages in folders among the lines of `pip:`."""

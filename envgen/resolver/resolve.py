@@ -53,7 +53,11 @@ class Unsatisfiable(EnvgenError):
 
 def resolve(matrix: Matrix, project: Project, availability: Availability = no_index) -> tuple[Resolution, ...]:
     """The best choice for every target of the project, in the project's order. Raises Unsatisfiable where there is none."""
-    problem = Problem(matrix, project, availability)
+    return chosen(Problem(matrix, project, availability))
+
+
+def chosen(problem: Problem) -> tuple[Resolution, ...]:
+    """The answer to a problem. Raises Unsatisfiable where there is none."""
     found = answer(problem)
     if found is None:
         raise unsatisfiable(problem)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envgen.lock.plan import MachineTarget
     from envgen.lock.unchanged import RawInputs
     from envgen.model.run import Reporter
+    from envgen.verify.judgements import Judgements
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -84,6 +85,13 @@ class Digests:
         from envgen.model.run import LockRequest
 
         return RawInputs(self._layout, LockRequest())
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """What `verify` says of the platforms of the locks that were looked at so far."""
+        from envgen.verify.judgements import Judgements
+
+        return Judgements()
 
     def text(self, path: Path) -> str:
         """The text of a file; "" for one that is missing or cannot be read: whoever needs it says so."""
@@ -164,7 +172,7 @@ def _project(layout: Layout, matrix: Matrix, machine_target: MachineTarget, dige
     def found() -> tuple[Finding, ...]:
         from envgen.review.of_project import of_locks
 
-        return tuple(of_locks(layout, matrix, name, stale))
+        return tuple(of_locks(layout, matrix, name, stale, digests.judgements))
 
     return (*stale, *remembered(tuple, key_of("locks", inputs_of(layout, matrix, name, digests)), found))
 

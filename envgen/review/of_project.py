@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from envgen.composition.cells import records_of_cells, sizes_of
 from envgen.composition.graph import CellGraph
@@ -26,6 +26,7 @@ from envgen.review import rules_content, rules_limits  # noqa: F401 - they fill 
 from envgen.review.made import made, of_error
 from envgen.review.registry import CONTENT, LIMITS, READING, LimitCase, LockCase
 from envgen.review.stale import stale_of_project
+from envgen.verify.judgements import Judgements
 from envgen.verify.verify import VerifyRequest, verified
 from envgen.yamlfile.document import parse
 
@@ -58,8 +59,9 @@ def _is_of_a_target(error: EnvgenError, project: str) -> bool:
     return place.startswith(f"{project.rpartition('/')[0]}/") and place != project
 
 
-def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]) -> Iterator[Finding]:
-    """What is wrong with what the locks of a project hold, where they can be read."""
+def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding], judgements: Judgements) -> Iterator[Finding]:
+    """What is wrong with what the locks of a project hold, where they can be read; `judgements` are those of other projects."""
+    by_name = cache(partial(cached_project, layout, matrix))
     unread = {found.target for found in stale if found.rule in READING}
     known = _known_targets(layout, matrix, name)
     is_stale = {found.target for found in stale}
@@ -68,7 +70,7 @@ def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]
         if target in unread or target not in known:
             continue
         try:
-            items = verified(layout, matrix, partial(cached_project, layout, matrix), VerifyRequest(paths=(path,)))
+            items = verified(layout, matrix, by_name, VerifyRequest(paths=(path,)), judgements)
             if target not in is_stale:
                 yield from _held(layout, matrix, items, name, target, layout.read(path))
                 yield from _exceeded(layout, cached_project(layout, matrix, name), target, items[0].lock)

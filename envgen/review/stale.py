@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from envgen.formats import conda_lock
+from envgen.lock.numerics import check_locked
 from envgen.lock.pipeline import project_names
 from envgen.lock.plan import MachineTarget, Plan, plan, rendered
 from envgen.lock.removed_targets import removed_targets
@@ -16,7 +17,7 @@ from envgen.lock.render import digest
 from envgen.lock.unchanged import RawInputs, has_shortcut, remember_unchanged, unchanged
 from envgen.matrix.cached import cached_matrix
 from envgen.model.address import Address
-from envgen.model.errors import BadInput
+from envgen.model.errors import BadInput, NoSolution
 from envgen.model.facts import Matrix
 from envgen.model.findings import Finding
 from envgen.model.layout import FILES, LOCK, Layout
@@ -25,12 +26,18 @@ from envgen.review import rules_choices, rules_files  # noqa: F401 - they fill t
 from envgen.review.made import made, of_error
 from envgen.review.registry import CHECK_FIX, RELOCK, STALE, TargetCase
 
-_REMOVED = "target-removed"
+_REMOVED, _NUMERICS = "target-removed", "numerics-differ"
 
 
 @STALE.rule(_REMOVED, "The lock of a target that its project does not have: nothing updates it.", fix=CHECK_FIX)
 def _target_removed(_: TargetCase) -> Iterator[tuple[Address, str]]:
     """Found by project, because such a target has no case."""
+    yield from ()
+
+
+@STALE.rule(_NUMERICS, "The targets of a project compute with the same, unless it says otherwise.", fix="envgen update {project}")
+def _numerics_differ(_: TargetCase) -> Iterator[tuple[Address, str]]:
+    """Found by project, because it is between its targets."""
     yield from ()
 
 
@@ -73,8 +80,21 @@ def stale_of_project(
         for target in gone:
             at = Address(layout.shown(layout.target(name, target) / LOCK), 1, 1)
             yield made(STALE[_REMOVED], at, f"{name} has no such target", name, target)
-        if raw and not (found.todo or gone):
+        differing = () if found.todo else tuple(_differing(layout, matrix, found))
+        yield from differing
+        if raw and not (found.todo or gone or differing):
             remember_unchanged(layout, raw, found)
+
+
+def _differing(layout: Layout, matrix: Matrix, found: Plan) -> Iterator[Finding]:
+    """What the targets of a project with nothing to do may not differ in, and do."""
+    try:
+        check_locked(matrix, found)
+    except NoSolution as error:
+        at = error.where if isinstance(error.where, Address) else Address(layout.shown(layout.project(found.project.name)), 1, 1)
+        first, *rows = error.what.splitlines()
+        text = f"{first.partition(': ')[2]} {'; '.join(row.strip() for row in rows)}"
+        yield made(STALE[_NUMERICS], at, text, found.project.name)
 
 
 def stale_if_unchanged(layout: Layout, raw: RawInputs, name: str, reporter: Reporter) -> tuple[Finding, ...] | None:

@@ -75,6 +75,11 @@ def _merged(
     if len(fitting) != 1:
         what = "its results are of different plans" if fitting else "no result is of what its files say now"
         raise BadInput(f"{name}: {what if results else 'it has no result'}", where=project.at(""), hint=_AGAIN)
+    unknown = fitting[0].locked.files.keys() - {target.name for target in project.targets}
+    if unknown:
+        raise BadInput(
+            f"{name}: its result has target {min(unknown)}, which the project has not", where=project.at(""), hint=_AGAIN
+        )
     check_result(fitting[0], matrix, f"result of {name}")
     writer.write(project, fitting[0].locked)
     return fitting[0].locked.outcomes

@@ -55,7 +55,7 @@ def read_result(text: str, shown: str) -> Result:
         raise BadInput("not a result, or not the whole of it", where=shown, hint=_DELETE)
     try:
         return _parsed(json.loads(body))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"not a result that this envgen can read: {error}", where=shown, hint=_DELETE) from None
 
 

@@ -20,6 +20,7 @@ from uuid import uuid4
 from envgen.channels.channel import redacted, values_of
 from envgen.channels.limits import limits
 from envgen.model.errors import BadInput, NoSolution
+from envgen.model.regular import regular_text
 
 _LARGEST = 100_000_000  # bytes of a result; one with 12 cells of 300 packages has 2 million
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -56,7 +57,7 @@ class FolderResults:
 
     def get(self, key: str) -> str | None:
         try:
-            return self._path(key).read_text(encoding="utf-8")
+            return regular_text(self._path(key), largest=_LARGEST)
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:

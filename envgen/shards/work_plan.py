@@ -96,7 +96,7 @@ def read_plan(path: Path | None, text: str) -> WorkPlan:
     """The plan in the text of a file. Raises BadInput where it is not one."""
     try:
         return _parsed(json.loads(text))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"not a plan: {error}", where=path or "stdin", hint=_HINT) from None
 
 

@@ -69,6 +69,38 @@ def two_cuda_minors(case: Case) -> Violations:
         yield named[first][0], " beside ".join(f"CUDA {cuda} ({said(named[cuda])})" for cuda in sorted(named, key=Version))
 
 
+@rule(
+    "cuda-minor-open", "What runs and compiles CUDA code is of a newer minor than the target's: its driver may not know that code."
+)
+def cuda_minor_open(case: Case) -> Violations:
+    """CUDA's own wheels whose version tells the minor, in a target for an older minor of their major.
+
+    Wheels that a framework pins are of the CUDA that it was built for, which `wrong-cuda` judges. Those that tell no minor
+    are newer on purpose: what one framework pins has several minors.
+    """
+    wanted = case.claim.cuda
+    if case.claim.kind != "cuda" or wanted is None or not case.claim.stated:
+        return
+    built = {cuda for _, _, cuda in case.frameworks}
+    newer: dict[str, list[LockedPackage]] = {}
+    for package, known in case.known:
+        cuda = (
+            cuda_of(case.catalogue, package)
+            if package.manager == "pip" and known.tells == "minor" and not known.framework
+            else None
+        )
+        if cuda and cuda not in built and Version(cuda).major == wanted.major and Version(cuda) > wanted:
+            newer.setdefault(cuda, []).append(package)
+    for cuda, packages in newer.items():
+        yield packages[0], f"CUDA {cuda} ({said(packages)}) in {case.meant} for CUDA {wanted}{_bound(case, wanted)}"
+
+
+def _bound(case: Case, wanted: Version) -> str:
+    """What to request so that CUDA's own wheels are of one minor; "" where the matrices know no such package."""
+    name = next((name for row in case.catalogue.packages if row.names_cuda for name in row.pip), "")
+    return f"; nothing bounds the minor: request {name}=={wanted}.*" if name else ""
+
+
 @rule("two-cudnn-majors", "A framework links one major of cuDNN, and no other major replaces it.")
 def two_cudnn_majors(case: Case) -> Violations:
     """Conda's and pip's cuDNN together."""

@@ -43,14 +43,19 @@ ProjectByName = Callable[[str], Project]
 """The project of the repository with that name; raises BadInput where there is none, or where it cannot be read."""
 
 
-def verified(layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest) -> tuple[Verified, ...]:
-    """Every platform of every path; without a path, of the repository's locks. Raises BadInput about a path that cannot be read."""
+def verified(
+    layout: Layout | None, matrix: Matrix, project: ProjectByName, asked: VerifyRequest, judgements: Judgements | None = None
+) -> tuple[Verified, ...]:
+    """Every platform of every path; without a path, of the repository's locks. Raises BadInput about a path that cannot be read.
+
+    `judgements` are those of other calls with the same facts.
+    """
     paths = asked.paths or (_own(layout, asked, matrix, project) if layout else ())
     if not paths:
         raise BadInput(
             "nothing to verify", hint="give a lock, a list or the folder of an environment, or run in a repository with locks"
         )
-    judgements = Judgements()
+    judgements = judgements or Judgements()
     return tuple(
         item
         for path in paths

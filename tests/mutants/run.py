@@ -30,6 +30,7 @@ from types import CodeType, FunctionType
 from typing import Any, NoReturn
 
 import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
@@ -169,6 +170,9 @@ def in_forks() -> None:
 def _serve(requests: socket.socket, forks: Any) -> NoReturn:
     """As `forks.serve`, in a process that has its imports done already."""
     signal.signal(signal.SIGCHLD, forks._reap)
+    sys.meta_path[:] = [
+        row for row in sys.meta_path if not isinstance(row, AssertionRewritingHook)
+    ]  # `runpy` cannot run its modules
     while True:
         request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
         if not request:

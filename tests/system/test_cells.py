@@ -227,6 +227,7 @@ def spoiled(text: str, old: str, new: str) -> str:
         ("https://conda.anaconda.org/conda-forge", "https://evil.example/conda-forge", "were changed after it was written"),
         ('"records": {"conda-forge/', '"records": {"../../conda-forge/', "records are not those of its locks"),
         ('"cpu": {', '"../../x": {', "target name '../../x' cannot be used"),
+        ('"cpu": {', '"other": {', "its result has target other, which the project has not"),
         ("environment.yml", "environment.py", "not a result that this envgen can read"),
         ('"envgen-result": 1', '"envgen-result": 2', "not a result that this envgen can read: format 2"),
     ],

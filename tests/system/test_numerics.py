@@ -65,6 +65,20 @@ def test_a_library_that_differs_is_an_error_with_its_reason(workspace: Workspace
         run(workspace, "lock", "--index", index)
 
 
+def test_a_waiver_that_is_taken_back_is_said_though_the_locks_are_what_was_requested(workspace: Workspace, index: Path) -> None:
+    text = of_targets("old-only", "new-only")
+    workspace.project("p", text + "numerics: {may-differ: [numpy]}\n")
+    run(workspace, "lock", "--index", index)
+    run(workspace, "lock", "--check")
+    workspace.project("p", text)
+    told = "numpy: 1.26.4 (cpu), 2.2.6 (cu126) on linux-64"
+    done = run(workspace, "lock", "--index", index, status=4)
+    assert f"the targets would not compute with the same:\n  {told}\n" in done.err
+    for words in (("lock", "--check"), ("check",)):
+        done = run(workspace, *words, status=1)
+        assert f"the targets would not compute with the same: {told}" in " ".join(f"{done.out} {done.err}".split()), words
+
+
 def workspace_line(site: Workspace, start: str) -> int:
     lines = (site.root / FILE).read_text(encoding="utf-8").splitlines()
     return next(number for number, line in enumerate(lines, 1) if line.startswith(start))

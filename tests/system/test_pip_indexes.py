@@ -330,6 +330,38 @@ def test_a_version_that_is_gone_is_an_error_and_the_lock_stays(workspace: Worksp
     assert locked(workspace) == before
 
 
+_NOTHING_ELSE = """\
+error: pip section of demo-cpu, linux-64: No solution found when resolving dependencies
+  cause: Because tinyops==1.0 {why} and only tinyops==1.0 is available, we can conclude that all versions of tinyops cannot be used.
+         And because demo-cpu depends on tinyops, we can conclude that your requirements are unsatisfiable.
+"""
+_DAMAGED = (
+    "hint: the file in the index is damaged, or another package's: require another version, and tell whoever runs the index\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "attributes", "why", "then"),
+    [
+        (wheel("tinyops", "1.0", ()), 'data-yanked="broken"', "was yanked (reason: broken)", "\nhint: the version was withdrawn from the index: require another one\n"),
+        (b"PK no zip", "", "has an invalid package format", "hint: The structure of `tinyops` (v1.0) was invalid:\n  Failed to read from zip file\n\n" + _DAMAGED),
+        (wheel("other", "1.0", ()), "", "has an invalid package format", "hint: The structure of `tinyops` (v1.0) was invalid:\n  The .dist-info directory `other-1.0` does not start with the normalized package name: tinyops\n\n" + _DAMAGED),
+    ],
+    ids=["yanked", "damaged", "another package"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_taken_is_told_with_what_to_do(
+    data: bytes, attributes: str, why: str, then: str, workspace: Workspace, index: Path, wheels: Index
+) -> None:
+    wheels.add("main", "tinyops-1.0-py3-none-any.whl", data, attributes)
+    assert refused(workspace, index, with_pip(wheels, "tinyops")) == _NOTHING_ELSE.format(why=why) + then
+
+
+def test_a_version_that_was_yanked_is_taken_where_it_is_required(workspace: Workspace, index: Path, wheels: Index) -> None:
+    wheels.wheel("main", "tinyops", "1.0", attributes='data-yanked="broken"')
+    lock(workspace, index, with_pip(wheels, "tinyops ==1.0"))
+    assert urls(workspace) == ["main/tinyops/tinyops-1.0-py3-none-any.whl"]
+
+
 def test_no_message_has_a_password(workspace: Workspace, index: Path, wheels: Index) -> None:
     text = with_pip(wheels, "tinyops").replace("http://", "http://$WHEEL_USER:$WHEEL_WORD@").replace("/main", "/broken")
     told = refused(workspace, index, text, WHEEL_USER="alice", WHEEL_WORD="hunter2secret")

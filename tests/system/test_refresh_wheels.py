@@ -85,15 +85,32 @@ def test_a_new_release_becomes_rows(workspace: Workspace, server: ThreadingHTTPS
     assert added == [
         '- version: "9.0.0"',
         "builds:",
-        '- {provider: pypi, variants: [cpu], platforms: [linux-64], python: "3.12-3.13", glibc: "2.28"}',
         '- {provider: pypi, variants: [cpu], platforms: [osx-arm64, win-64], python: "3.12"}',
         '- {provider: pypi, variants: ["13.2"], platforms: [linux-64], python: "3.12-3.13", glibc: "2.28"}',
     ]
-    assert "by hand: pytorch 9.0.0: its metadata pins CUDA 13.2: add other CUDA versions and platforms, and the cuDNN" in err
+    assert "by hand: pytorch 9.0.0: its metadata pins CUDA 13.2 on linux-64: add the CPU builds there, " in err
     assert refresh(workspace, server, "--framework", "pytorch") == (
         "",
         "unchanged: the index has nothing that the matrices do not claim\n",
     )
+
+
+def test_a_wheel_that_pins_a_cuda_on_one_platform_is_a_cpu_build_on_the_others(
+    workspace: Workspace, server: ThreadingHTTPServer
+) -> None:
+    """And a CUDA that only an extra brings says nothing of the wheel."""
+    arm = "cp312-cp312-manylinux_2_28_aarch64"
+    here = "nvidia-cuda-runtime-cu12==12.8.90; platform_system == 'Linux' and platform_machine == 'x86_64'"
+    add(server, "torch", "9.0.0", *TAGS, arm, needs=(here,))
+    add(server, "torch", "9.1.0", *TAGS, arm, needs=("nvidia-cuda-runtime==13.2.86; extra == 'cuda'",))
+    out, _ = refresh(workspace, server, "--framework", "pytorch")
+    rows = [line[1:].strip() for line in out.splitlines() if line.startswith("+") and "provider" in line]
+    assert [row.partition("variants: ")[2].partition(", python")[0] for row in rows] == [
+        "[cpu], platforms: [linux-64]",
+        "[cpu], platforms: [linux-aarch64]",
+        "[cpu], platforms: [linux-aarch64]",
+        '["12.8"], platforms: [linux-64]',
+    ]
 
 
 def test_a_companion_says_what_it_goes_with(workspace: Workspace, server: ThreadingHTTPServer) -> None:

@@ -21,7 +21,8 @@ from unit.made_up import Row, write_channel
 from unit.small import examples
 
 from envgen.channels.index import FolderIndex
-from envgen.channels.kept import exactly, split_url
+from envgen.channels.kept import exactly
+from envgen.channels.package_url import split_url
 from envgen.channels.solve import Unsolvable
 from envgen.formats.conda_lock import read_lock
 from envgen.lock import decide, pipeline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import termios
 import click
 import pytest
 from conftest import REPO, clean_environment
+
+from envgen.cli.main import main
+from envgen.cli.man import man_pages
 
 COMMANDS = (
     ("lock", "--dry-run", "--offline", "vision", "transition"),
@@ -92,3 +96,10 @@ def test_quiet_leaves_results_and_errors(environment: dict[str, str]) -> None:
     assert quiet == piped(("-q", *words), environment)
     assert both.startswith(quiet) and "Nothing to do" in both.removeprefix(quiet)
     assert "error: " in piped(("lock", "nothing", "-q"), environment)
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="no groff here")
+def test_groff_sets_the_pages_without_a_warning() -> None:
+    text = "".join(man_pages(main).values())
+    done = subprocess.run(["groff", "-man", "-ww", "-Tutf8"], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and "envgen matrix show" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import re
 import subprocess
@@ -81,6 +82,17 @@ def test_the_page_of_the_wheel_has_no_link_that_leads_nowhere(built: Path) -> No
     assert text.startswith("# envgen\n") and found["Description-Content-Type"] == "text/markdown"
     assert f"Homepage, {URL}" in found.get_all("Project-URL")
     assert {"Programming Language :: Python :: 3", "Typing :: Typed"} <= set(found.get_all("Classifier"))
+
+
+def test_the_page_of_the_wheel_can_be_rendered_by_an_index(built: Path) -> None:
+    from readme_renderer import markdown
+
+    warnings = io.StringIO()
+    page = markdown.render(metadata(built).get_payload(decode=True).decode(), stream=warnings)
+    assert page is not None and warnings.getvalue() == ""
+    assert page.startswith('<h1 id="user-content-envgen">envgen<') and page.count("<table>") > 5 and "<pre" in page
+    links = re.findall(r'href="([^"#]+)"', page)
+    assert [link for link in links if not link.startswith(URL)] == [] and len(links) > 20
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import Run, Workspace, clean_environment, repository
 from system.channel import Server, serve
-from system.stand_in import MINOR, SITE, SUBDIR, channel, pip_package, python_module, python_package
+from system.stand_in import MINOR, SITE, SUBDIR, Package, channel, pip_package, python_module, python_package
 
 from envgen.install.pip_process import PipArrivals
 
@@ -79,6 +79,7 @@ WISHES = {
     "one": 'dependencies: [pip]\npip: ["tinyops ==1.0"]\n',
     "newer": 'dependencies: [pip]\npip: ["tinyops ==1.1"]\n',
     "two": 'dependencies: [pip]\npip: ["tinyops ==1.0", "tinylib ==1.0"]\n',
+    "of conda": 'dependencies: [pip, python-tinyops]\npip: ["tinyops ==1.0"]\n',
     "none": "dependencies: [pip]\n",
     "conda too": 'dependencies: [pip, alpha]\npip: ["tinyops ==1.0"]\n',
     "no pip": 'dependencies: [alpha]\npip: ["tinyops ==1.0"]\n',
@@ -88,7 +89,10 @@ WISHES = {
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     top = tmp_path_factory.mktemp("world")
-    channel(top / "www" / "c", (python_package(), pip_package(), python_module("alpha", "1.0")))
+    info = "site-packages/TinyOps-1.0.dist-info/METADATA"
+    ours = {"site-packages/tinyops.py": "", info: "Metadata-Version: 2.1\nName: TinyOps\nVersion: 1.0\n"}
+    renamed = Package("python-tinyops", "1.0", "pyh1234567_0", ("python >=3.10",), files=ours, python=True)
+    channel(top / "www" / "c", (python_package(), pip_package(), python_module("alpha", "1.0"), renamed))
     for name, version in (("tinyops", "1.0"), ("tinyops", "1.1"), ("tinylib", "1.0")):
         wheel(top / "www" / "simple" / name, name, version)
     index_of(top / "www" / "simple")
@@ -221,6 +225,25 @@ def test_a_wrong_wheel_is_named_with_both_hashes_and_the_old_environment_stays(s
     assert f"fetched sha256 {hashlib.sha256(right + bytes(1)).hexdigest()}\n" in done.err
     assert site.wheels() == {"tinyops-1.0"}
     assert sorted(path.name for path in site.prefix.parent.iterdir()) == [".gitignore", "p-cpu"]
+
+
+def test_a_package_that_conda_has_under_another_name_is_not_installed_twice(site: Site) -> None:
+    """Its record does not tell the name on PyPI; with the row of the hint, the lock has it once."""
+    site.take("of conda")
+    done = site.install()
+    row = "{conda: [python-tinyops], pip: [tinyops], role: user}"
+    assert (done.status, done.out) == (1, "")
+    assert done.err.endswith(
+        "pip package tinyops is installed by conda, too, as python-tinyops\n\n"
+        f"hint: add `{row}` to `packages:` in a file of matrices/, and run `envgen update`; nothing was installed\n"
+    )
+    assert not site.prefix.exists()
+    facts = site.workspace.root / "matrices" / "packages.yaml"
+    facts.write_text(facts.read_text(encoding="utf-8").replace("\npackages:\n", f"\npackages:\n  - {row}\n"), encoding="utf-8")
+    done = site.workspace.envgen("update", "p")
+    assert done.status == 0, done.err
+    assert "manager: pip" not in site.lock.read_text(encoding="utf-8")
+    site.installed()
 
 
 def test_a_wheel_that_cannot_be_fetched_is_no_solution(site: Site) -> None:

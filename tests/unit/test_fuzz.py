@@ -30,6 +30,10 @@ from envgen.install.judge import judge
 from envgen.install.platform_lock import of_platform
 from envgen.install.records import from_lock
 from envgen.matrix.gpu_names import gpu_named
+from envgen.migrate.merge import merged
+from envgen.migrate.read import read_contents
+from envgen.migrate.report import report_text
+from envgen.migrate.text import project_text
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.packages import Lock
@@ -98,6 +102,17 @@ def of(texts: Mapping[str, str]) -> Callable[[random.Random], tuple[str, str]]:
     return draw
 
 
+def values(texts: Mapping[str, str], chance: random.Random) -> tuple[str, str]:
+    """Draw one of the files, spoiled, or with other values than those that its keys have."""
+    name, text = of(texts)(chance)
+    if chance.random() < 0.5:
+        return name, text
+    lines, mark = texts[name].split("\n"), "=" if name.endswith(".toml") else ":"
+    for n in chance.choices([n for n, line in enumerate(lines) if mark in line] or [0], k=2):
+        lines[n] = f"{lines[n].partition(mark)[0]}{mark} {chance.choice(VALUES)}"
+    return name, "\n".join(lines)
+
+
 def survived(kind: str, found: Iterable[tuple[str, str, str]], read: Callable[[str, str], None]) -> None:
     """Every case is read or refused, soon; one that is not goes into the corpus."""
     for name, text, told in found:
@@ -127,6 +142,10 @@ def kept(kind: str) -> Iterator[tuple[str, str, str]]:
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
     return real_matrix()
+
+
+VALUES = ("3", "true", "[1]", "{a: 1}", "{a = 1}", '"x"', "[[1]]", "[]", "{}", "1979-05-27", "[{a = 1}]", "null", '["\\u001b[2J"]')
+KEYS = {"python", "frameworks", "targets", "platforms", "channels", "dependencies", "pip"}
 
 
 def uncovered(read: Callable[[str], object]) -> Callable[[str], None]:
@@ -178,6 +197,16 @@ class Readers:
         else:
             read_specs(text, name, "linux-64")
 
+    def brought(self, name: str, text: str) -> None:
+        """A file of another tool, as a project: its text has the keys of a project and no others."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8", errors="replace")
+        draft = merged(self.matrix, [read_contents(path, name)], "p")
+        report_text(draft, 80)
+        document = parse(f"\n{project_text(draft)}", "project.yaml")
+        assert set(document.data) <= KEYS
+        project_of(document, "p", self.matrix)
+
     def word(self, name: str, text: str) -> None:
         """One word, in each place that takes one."""
         readers = (
@@ -201,7 +230,13 @@ def readers(matrix: Matrix, tmp_path_factory: pytest.TempPathFactory) -> Readers
     return Readers(tmp_path_factory.mktemp("spoiled"), matrix)
 
 
-READ = {"locks": Readers.lock, "projects": Readers.one_project, "beside": Readers.beside, "words": Readers.word}
+READ = {
+    "locks": Readers.lock,
+    "projects": Readers.one_project,
+    "beside": Readers.beside,
+    "words": Readers.word,
+    "brought": Readers.brought,
+}
 
 
 def words(chance: random.Random) -> tuple[str, str]:
@@ -215,7 +250,15 @@ def draws() -> dict[str, Callable[[random.Random], tuple[str, str]]]:
     here = REPO / "environments" / "legacy" / "cpu"
     locks = {path.name: path.read_text(encoding="utf-8") for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()}
     beside = {name: (here / name).read_text(encoding="utf-8") for name in ("environment.yml", "virtual-packages.yml")}
-    return {"locks": of(locks), "projects": of({"project.yaml": PROJECT}), "beside": of(beside), "words": words}
+    migrate = {path.name: path for path in (REPO / "tests/migrate").glob("*/*") if path.name not in ("project.yaml", "said.txt")}
+    brought = {name: path.read_text(encoding="utf-8") for name, path in migrate.items()}
+    return {
+        "brought": partial(values, brought),
+        "locks": of(locks),
+        "projects": of({"project.yaml": PROJECT}),
+        "beside": of(beside),
+        "words": words,
+    }
 
 
 def test_spoiled_locks(readers: Readers) -> None:
@@ -240,6 +283,10 @@ def test_spoiled_projects(readers: Readers) -> None:
 
 def test_spoiled_files_beside_a_lock(readers: Readers) -> None:
     survived("beside", cases(draws()["beside"]), readers.beside)
+
+
+def test_spoiled_files_of_other_tools(readers: Readers) -> None:
+    survived("brought", cases(draws()["brought"]), readers.brought)
 
 
 @pytest.mark.thorough

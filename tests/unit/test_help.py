@@ -11,12 +11,13 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
-from conftest import REPO
+from conftest import REPO, some
 
 from envgen import __version__
 from envgen.cli.completion import SHELLS
 from envgen.cli.help_ import pages
 from envgen.cli.main import main
+from envgen.cli.man import man_pages
 from envgen.cli.overview import SECTIONS
 from envgen.model.errors import BadInput
 from envgen.model.rules import Rule
@@ -128,6 +129,28 @@ def test_every_topic_that_a_message_names_is_one() -> None:
     named = {word for text in texts for word in re.findall(r"`envgen help ([a-z-]+)`", text)}
     assert len(named) > 5 and named <= pages().keys()
     assert not [text for text in texts if re.search(r"hint=.*docs/\w+\.md", text)]
+
+
+# --- pages of man(1) -------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_has_a_page_of_man(tmp_path: Path) -> None:
+    assert printed("help", "--man", str(tmp_path)).startswith("wrote ")
+    groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
+    names = {f"envgen-{name.replace(' ', '-')}.1" for name in (*COMMANDS, *groups)} | {"envgen.1"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    page = (tmp_path / "envgen-run.1").read_text(encoding="utf-8")
+    assert (
+        page.startswith('.TH "ENVGEN-RUN" "1" "" "envgen ')
+        and ".SH EXAMPLES\n.nf\nenvgen run vision \\-\\- python train.py\n" in page
+    )
+
+
+def test_a_page_of_man_says_what_the_help_says_and_has_only_known_orders() -> None:
+    for name, page in some(man_pages(main).items(), 30):
+        orders = {line.split()[0] for line in page.splitlines() if line.startswith(".")}
+        assert orders <= {".TH", ".SH", ".B", ".TP", ".PP", ".nf", ".fi"}, name
+        assert not re.search(r"\\(?![-e&])|^'", page, re.MULTILINE), name
 
 
 # --- completion -----------------------------------------------------------------------------------------------------------

@@ -128,6 +128,17 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("gpu-without-code", replace(CU130, gpus=(V100,)), (TORCH_CU130,), ["CUDA 13.0 has code for compute capability 7.5 to 12.1, not for V100 (7.0)"]),
     ("gpu-without-code", replace(CU129, gpus=(V100, K40)), (conda("pytorch", "2.9.1", "cuda129_mkl_py312_h30b5a27_300"),), ["CUDA 12.9 has code for compute capability 5.0 to 12.1, not for K40 (3.5)"]),
     ("fact", replace(CU129, gpus=(V100, K40)), (conda("pytorch", "2.9.1", "cuda129_mkl_py312_h30b5a27_300"),), []),
+    # what is of one kind alone, or of none
+    ("other-cuda", replace(CU126, kind="cpu"), (conda("cuda-version", "12.4"),), []),
+    ("two-cuda-majors", CU126, (conda("cuda-cudart", "11.8.89"), conda("libcublas", "12.6.4.1")), ["CUDA 11 (cuda-cudart 11.8.89) beside libcublas 12.6.4.1"]),
+    ("two-cuda-minors", CU118, (conda("cudatoolkit", "11.8.0"), conda("pytorch", "2.1.2", "cuda112_py311h13fee9e_301")), []),
+    ("cudnn-for-cuda", ANY_CUDA, (CUDNN, conda("cudnn", "8.9.7.29", "h092f7fd_3")), []),
+    ("run-time-compilation", replace(CU126, driver=Version("525.60.13")), (TORCH, conda("triton", "3.3.0", "cuda126py312h_0")), ["code compiled at run time (Triton) needs driver 560.28.03 or newer; the oldest is 525.60.13"]),
+    ("cuda-in-cpu", replace(CPU, stated=False), (CUDNN,), ["a part of CUDA in a CPU target"]),
+    ("metapackage-mismatch", CU126, (TORCH, conda("pytorch-gpu", "2.7.0", "cuda_mkl_py312_h30b5a27_300")), []),
+    ("silent-cpu", PROMISING_CPU, (TORCH_CPU, conda("pytorch-cpu", "2.7.0", "cpu_mkl_py312_h6a7998d_100")), []),
+    ("silent-cpu", PROMISING_CPU, (TORCH_CPU, conda("pytorch-gpu", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")), ["a CPU build of pytorch beside __cuda 12.6 of target cpu: the silent CPU build"]),
+    ("package-twice", CPU, tuple(conda("numpy", f"1.{number}") for number in range(11)), ["is in the lock 11 times (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, ...)"]),
 ]  # fmt: skip
 
 

@@ -222,6 +222,24 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CU126, conda("cuda-version", "12.6"), pip("torch", "2.6.0+cu124")),
         ],
     ),
+    "cuda-minor-open": (
+        [
+            given_(CU130, pip("jaxlib", "0.12.0.1"), pip("jax-cuda13-plugin", "0.12.0.1"), pip("nvidia-cuda-nvcc", "13.5.37")),
+            given_(CU126, pip("tensorflow", "2.20.0"), pip("nvidia-cuda-runtime-cu12", "12.9.79")),
+            given_(CU130, pip("nvidia-nvvm", "13.5.37")),
+        ],
+        [
+            given_(CU130, pip("jaxlib", "0.12.0.1"), pip("jax-cuda13-plugin", "0.12.0.1"), pip("nvidia-cuda-nvcc", "13.0.88")),
+            given_(
+                CU130, pip("nvidia-cuda-runtime", "13.0.96"), pip("nvidia-nvjitlink", "13.5.37"), pip("nvidia-cublas", "13.5.0.1")
+            ),
+            given_(
+                CU130, pip("torch", "2.15.0"), pip("nvidia-cublas", "13.4.0.1"), pip("nvidia-cuda-runtime", "13.2.86")
+            ),  # wrong-cuda
+            given_(CU126, conda("cuda-nvcc", "12.9.86")),
+            given_(replace(CU130, stated=False), pip("nvidia-cuda-nvcc", "13.5.37")),
+        ],
+    ),
     "two-cudnn-majors": (
         [given_(CU126, conda("cudnn", "8.9.7.29"), pip("nvidia-cudnn-cu12", "9.5.1.17"))],
         [given_(CU126, conda("cudnn", "9.10.1.4"), CUDNN)],

@@ -9,8 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import REPO
+import tree_sitter_powershell
+from conftest import REPO, some
+from tree_sitter import Language, Parser
 
+from envgen.cli.completion import script
+from envgen.cli.main import main
 from envgen.install import run as runner
 from envgen.install.select import quoted
 from envgen.model.errors import BadInput
@@ -46,7 +50,17 @@ def test_a_command_is_started_without_a_shell(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.usefixtures("windows")
-@pytest.mark.parametrize(("word", "shown"), [(r"C:\envs\a", r"C:\envs\a"), (r"C:\Program Files\a", r'"C:\Program Files\a"')])
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        (r"C:\envs\a", r"C:\envs\a"),
+        (r"C:\Program Files\a", r'"C:\Program Files\a"'),
+        (r"C:\O'Brien\a", r'''"C:\O'Brien\a"'''),  # for PowerShell, ' begins a string
+        (r"C:\R&D\a", r'"C:\R&D\a"'),  # for both, & ends a command
+        (r"C:\a;b", r'"C:\a;b"'),
+        (r"C:\$a\it's", r"'C:\$a\it''s'"),  # in PowerShell, $a is a variable within "..."
+    ],
+)
 def test_a_path_is_quoted_as_cmd_and_powershell_read_it(word: str, shown: str) -> None:
     assert quoted(word) == shown
 
@@ -62,3 +76,38 @@ def test_no_module_assumes_a_posix_shell_or_layout() -> None:
     texts = {path.relative_to(REPO).as_posix(): path.read_text(encoding="utf-8") for path in (REPO / "envgen").rglob("*.py")}
     assert [name for name, text in texts.items() if "/bin/sh" in text] == ["envgen/install/run.py"]  # what replaces a POSIX process
     assert [name for name, text in texts.items() if re.search(r"\.venv/bin", text) and name != "envgen/cli/overview.py"] == []
+
+
+def powershell_errors(text: str) -> str:
+    """The first part of a text that PowerShell's grammar does not have; "" for none."""
+    root = Parser(Language(tree_sitter_powershell.language())).parse(text.encode()).root_node
+    left = [root]
+    while left:
+        node = left.pop()
+        if node.is_missing or node.type == "ERROR":
+            return text.encode()[node.start_byte : node.start_byte + 60].decode()
+        left += node.children
+    return ""
+
+
+@pytest.mark.usefixtures("windows")
+@pytest.mark.parametrize("path", [r"C:\O'Brien\a", r"C:\R&D\(a)", r"C:\$a\it's", r"C:\a;b,c", r"C:\Program Files\@x", r"C:\{a}`n"])
+def test_powershell_reads_a_quoted_path_as_one_word(path: str) -> None:
+    text = f"conda activate {quoted(path)}"
+    assert powershell_errors(text) == ""
+    root, words = Parser(Language(tree_sitter_powershell.language())).parse(text.encode()).root_node, []
+    left = [root]
+    while left:
+        node = left.pop()
+        words += [node.text.decode()] if node.type in ("string_literal", "generic_token") else []
+        left += [] if node.type == "string_literal" else node.children
+    assert sorted(words) == sorted(["activate", quoted(path)])
+    assert "variable" not in str(root) and "sub_expression" not in str(root)
+
+
+def test_the_completion_and_the_pages_are_powershell() -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (REPO / "docs").rglob("*.md")]
+    blocks = [block for page in pages for block in re.findall(r"^```powershell\n(.*?)^```", page, re.MULTILINE | re.DOTALL)]
+    for text in some([script("powershell", main), *blocks], 2):
+        assert powershell_errors(text) == ""
+    assert powershell_errors("if ($true) { 'a ") != ""

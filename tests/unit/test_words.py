@@ -308,6 +308,34 @@ def test_what_a_note_says_to_write_is_the_same_project_without_notes(words: str,
     assert by_name(chosen(real, rest)) == by_name(chosen(real, SAME[words][0]))
 
 
+@pytest.mark.parametrize(
+    ("line", "version", "value"),
+    [
+        ("torch==2.5.1+cu118", "==2.5.1", '"==2.5.1"'),
+        ("jax[cuda12]", "*", '"*"'),
+    ],
+)
+def test_a_requirement_as_only_wheels_are_spelled_says_how_to_have_them(line: str, version: str, value: str, real: Matrix) -> None:
+    """The channels of the project decide; with the provider of the note there is nothing to say."""
+    project = read(real, {"pip": [line]})
+    (row,) = project.frameworks
+    (target,) = [wish.name for wish in project.targets]
+    (note,) = project.notes
+    assert row.provider is None
+    assert note.text.rpartition("; ")[2] == (
+        f"write `frameworks: {{{row.framework}: {value}}}` and `targets: [{target}]` instead, "
+        f"or give {row.framework} the value `{{version: {value}, provider: pypi}}` for its wheels"
+    )
+    wheels = read(real, {"frameworks": {row.framework: {"version": version, "provider": "pypi"}}, "targets": [target]})
+    assert (wheels.notes, wheels.frameworks[0].provider) == ((), "pypi")
+
+
+def test_a_requirement_as_conda_packages_are_spelled_too_says_nothing_of_wheels(real: Matrix) -> None:
+    for line in ("torch==2.5.1", "tensorflow-gpu"):
+        (note,) = [row for row in read(real, {"pip": [line], "targets": ["cpu"]}).notes if line in row.text]
+        assert "wheels" not in note.text.rpartition("; ")[2]
+
+
 PAIRS = {  # what is requested beside each other, and does not go together -> what is said
     ("pytorch==1.12", "torchvision==0.12"): "torchvision ==0.12 goes with pytorch 1.11.0, but pytorch ==1.12 is requested at FILE:9:3\n\nhint: pytorch ==1.12 has torchvision 0.13.0: ",
     ("torchvision==0.13", "pytorch==1.11"): "torchvision ==0.13 goes with pytorch 1.12.0 to 1.12.1, but pytorch ==1.11 is requested at FILE:10:3\n\nhint: pytorch ==1.11 has torchvision 0.11.3 to 0.12.0: ",

@@ -13,11 +13,12 @@ from envgen.curate.refresh.refresh import ChangedFile, Refreshed
 from envgen.curate.refresh.rows import SingleBuild, build_sets, row
 from envgen.curate.refresh.wheel_pages import IndexedWheel, requirements_at, wheels_of
 from envgen.files import write_files
+from envgen.formats.builds import applies, requirement_name
 from envgen.matrix.cached import cached_matrix
 from envgen.matrix.schema import FrameworkFile
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Framework, Matrix
+from envgen.model.facts import Framework, Matrix, Platform
 from envgen.model.layout import Layout
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Reporter
@@ -26,6 +27,7 @@ from envgen.yamlfile.edit import Edit, spliced
 from envgen.yamlfile.schema import checked
 from envgen.yamlfile.text import text_of
 
+_WITH_CUDA = ("linux-64", "linux-aarch64")  # where the metadata of public wheels may pin a CUDA
 _EXACT = re.compile(r"==\s*([0-9]+\.[0-9]+)")
 
 
@@ -38,7 +40,7 @@ def refresh_wheels(layout: Layout, index: str, names: Iterable[str], reporter: R
     for name in names:
         if name not in matrix.frameworks:
             raise BadInput(f"there is no framework `{name}`", hint=closest(name, matrix.frameworks))
-    chosen = [framework for framework in matrix.frameworks.values() if _provider(framework)]
+    chosen = [framework for framework in matrix.frameworks.values() if framework.of_wheels]
     chosen = [framework for framework in chosen if not names or framework.name in names]
     reporter.begin("reading the index", len(chosen))
     found = [_proposal(layout, matrix, framework, index, reporter) for framework in chosen]
@@ -50,14 +52,9 @@ def refresh_wheels(layout: Layout, index: str, names: Iterable[str], reporter: R
     return Refreshed(index="the index", complete=False, written=write, changed=changed, by_hand=notes)
 
 
-def _provider(framework: Framework) -> str:
-    """The provider of a framework's wheels; "" for none."""
-    return next((name for name in framework.providers if framework.is_of_wheels(name)), "")
-
-
 def _packages(catalogue: Catalogue, framework: Framework) -> tuple[str, ...]:
     """The packages whose files tell for what a release was built: those that the spellings request, and the framework's own."""
-    rows = framework.providers[_provider(framework)]
+    rows = framework.providers[framework.of_wheels]
     asked = [re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0] for spelling in rows for text in spelling.cpu[:1]]
     own = [known for known in catalogue.packages if known.framework == framework.name and known.role == "framework"]
     return tuple(dict.fromkeys((*asked, *(name for known in own for name in known.pip if "*" not in name and not known.stub))))
@@ -84,7 +81,7 @@ def _proposal(
 
 def _new(framework: Framework, wheels: Iterable[IndexedWheel]) -> Mapping[Version, list[IndexedWheel]]:
     """The wheels of releases that the file neither claims of this provider nor leaves out, and that are not older than those."""
-    provider, known = _provider(framework), set[Version]()
+    provider, known = framework.of_wheels, set[Version]()
     for release in framework.releases:
         known |= {release.version for build in release.builds if build.provider == provider}
     rows = [row for row in framework.left_out if row.provider == provider and row.releases and not (row.platforms or row.variants)]
@@ -111,24 +108,26 @@ def _edits(file: FrameworkFile, version: Version, rows: list[dict[str, Any]]) ->
 
 
 def _rows(matrix: Matrix, framework: Framework, wheels: list[IndexedWheel]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows for the CPU builds of a release, and for CUDA where its metadata pins one; else what a person must find out."""
-    told = next((wheel for wheel in wheels if wheel.platform == "linux-64" and wheel.metadata), None)
-    needs = requirements_at(told.metadata) if told else ()
-    cuda, host = _cuda(matrix.catalogue, needs), _host(matrix.catalogue, framework, needs)
-    rows = _of(framework, wheels, None)
-    if cuda:
-        rows += _of(framework, [wheel for wheel in wheels if wheel.platform == "linux-64"], cuda)
+    """Rows for the builds of a release, for CUDA on the platforms where the metadata pins one; else what a person must find out."""
+    told = {wheel.platform: wheel for wheel in reversed(wheels) if wheel.metadata and wheel.platform in _WITH_CUDA}
+    needs = {platform: requirements_at(wheel.metadata) for platform, wheel in told.items()}
+    pinned = {platform: _cuda(matrix.catalogue, rows, platform) for platform, rows in needs.items()}
+    host = _host(matrix.catalogue, framework, needs.get("linux-64", ()))
+    rows = _of(framework, [wheel for wheel in wheels if not pinned.get(wheel.platform)], None)
+    for cuda in sorted(set(filter(None, pinned.values()))):
+        rows += _of(framework, [wheel for wheel in wheels if pinned.get(wheel.platform) == cuda], cuda)
     made = [{**found, **({"needs": {framework.companion_of: host}} if host else {})} for found in rows]
-    return made, list(_notes(told, cuda))
+    return made, [_note("linux-64" in told, pinned)]
 
 
-def _notes(told: IndexedWheel | None, cuda: Version | None) -> Iterator[str]:
-    if told is None:
-        yield "the index has no metadata of its wheel for linux-64: add the CUDA builds"
-    elif cuda is None:
-        yield "its metadata pins no CUDA: add the CUDA builds"
-    else:
-        yield f"its metadata pins CUDA {cuda}: add other CUDA versions and platforms, and the cuDNN"
+def _note(told: bool, pinned: Mapping[Platform, Version | None]) -> str:
+    found = {platform: cuda for platform, cuda in sorted(pinned.items()) if cuda}
+    if not told:
+        return "the index has no metadata of its wheel for linux-64: add the CUDA builds"
+    if not found:
+        return "its metadata pins no CUDA: add the CUDA builds"
+    where = " and ".join(f"CUDA {cuda} on {platform}" for platform, cuda in found.items())
+    return f"its metadata pins {where}: add the CPU builds there, other CUDA versions and platforms, and the cuDNN"
 
 
 def _of(framework: Framework, wheels: Iterable[IndexedWheel], variant: Version | None) -> list[dict[str, Any]]:
@@ -137,7 +136,7 @@ def _of(framework: Framework, wheels: Iterable[IndexedWheel], variant: Version |
     for wheel in wheels:
         build = SingleBuild(variant=variant, platform=wheel.platform, python=wheel.python, cudnn=None)
         by_glibc[wheel.glibc].add(build)
-    provider = _provider(framework)
+    provider = framework.of_wheels
     return [
         {**row(provider, found), **({"glibc": str(glibc)} if glibc else {})}
         for glibc, builds in sorted(by_glibc.items(), key=lambda item: (item[0] is None, item[0] or Version("0")))
@@ -145,12 +144,11 @@ def _of(framework: Framework, wheels: Iterable[IndexedWheel], variant: Version |
     ]
 
 
-def _cuda(catalogue: Catalogue, needs: Iterable[str]) -> Version | None:
-    """The CUDA minor that requirements pin: that of the first package whose version tells it."""
-    for need in needs:
-        name = re.split(r"[^A-Za-z0-9._-]", need, maxsplit=1)[0]
+def _cuda(catalogue: Catalogue, needs: Iterable[str], platform: Platform) -> Version | None:
+    """The CUDA minor that requirements pin on a platform: that of the first package whose version tells it."""
+    for need in (need for need in needs if applies(need, platform)):
         pinned = _EXACT.search(need.partition(";")[0])
-        if pinned and "extra" not in need and any(known.tells == "minor" for known in catalogue.named("pip", name)):
+        if pinned and any(known.tells == "minor" for known in catalogue.named("pip", requirement_name(need))):
             return Version(pinned[1])
     return None
 
