@@ -518,7 +518,7 @@
   function details(row) {
     const { cell } = row;
     const outs = violated(row);
-    const verdict = { in: "✓ fits", warn: "! fits, with a warning", out: "✕ does not fit" }[row.verdict];
+    const verdict = { in: "✓ fits", warn: "! runs, with a limit", out: "✕ does not fit" }[row.verdict];
     return [
       make("div", { class: "top" }, make("h2", {}, `${cell.framework} ${cell.release}, ${variant(cell)}`),
         make("button", { type: "button", class: "close", onclick: () => show("", false) }, "Close")),
