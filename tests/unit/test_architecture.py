@@ -55,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
     "curate.records": {"channels", "curate", "table", "verify"},
     "curate.refresh": {"channels", "curate", "files", "formats", "matrix", "yamlfile"},
-    "curate.show": {"files", "matrix", "table"},
+    "curate.show": {"export", "files", "formats", "matrix", "resolver", "table"},
     "curate.update": {"files", "matrix", "yamlfile"},
     "review": {
         *("cache", "channels", "composition", "curate.lint", "explain", "files", "formats", "lock", "matrix", "outputs", "project"),
