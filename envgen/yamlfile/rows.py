@@ -7,6 +7,7 @@ that has rows below it. The comments directly above a row belong to it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import StringIO
 from itertools import pairwise
 
 from envgen.yamlfile.nodes import KeyPath, Span, entry_spans
@@ -33,7 +34,7 @@ def file_rows(text: str) -> tuple[FileRow, ...]:
     """The rows of a text that `parse` accepts, which together are the text."""
     found = entry_spans(text)
     starts = _starts(found)
-    lines = text.splitlines(keepends=True)
+    lines = list(StringIO(text))  # other separators of lines, which a comment may hold, end none of these
     if not starts:
         return (FileRow(key="", name="", text=text, comments=0),) if text else ()
     numbers = [text.count("\n", 0, found[path].start) for path in starts]

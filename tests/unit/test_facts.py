@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from envgen.cli.main import main
 from envgen.curate.update import origin, update
 from envgen.curate.update.merge import base_rows, merge
 from envgen.model.errors import BadInput
+from envgen.model.layout import Layout
 from envgen.yamlfile.rows import file_rows
 
 BASE = """\
@@ -244,11 +246,79 @@ def test_a_repository_that_does_not_say_what_it_was_copied_from(
     assert json.loads("\n".join(facts("status", "--json")[1]))["rows"] == []
 
 
-def test_a_damaged_origin_is_an_error_with_what_to_do(root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
-    (root / "matrices" / "origin.json").write_text("<<<<<<< HEAD\n", encoding="utf-8")
-    with pytest.raises(BadInput, match="this file is not what envgen writes") as caught:
-        facts("status")
-    assert (caught.value.where, caught.value.hint) == ("matrices/origin.json", origin._HINT)
+DAMAGED = {
+    "a merge conflict": "<<<<<<< HEAD\n",
+    "a list": "[]",
+    "no files": '{"envgen": "0.1.0"}',
+    "files that are a list": '{"envgen": "0.1.0", "files": []}',
+    "a number for rows": '{"envgen": "0.1.0", "files": {"cuda.yaml": 3}}',
+    "a list for a row": '{"envgen": "0.1.0", "files": {"cuda.yaml": [["a b"]]}}',
+    "a row without a name": '{"envgen": "0.1.0", "files": {"cuda.yaml": ["aaaaaaaaaaaa"]}}',
+    "a number for the version": '{"envgen": 1, "files": {}}',
+    "a version that steers a terminal": '{"envgen": "\\u001b[2J", "files": {}}',
+    "nested without end": "[" * 100_000,
+    "an endless number": f'{{"envgen": {"9" * 5000}, "files": {{}}}}',
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_origin_is_an_error_with_what_to_do(text: str, tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.matrices.mkdir()
+    layout.origin.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        origin.origin_of(layout)
+    error = caught.value
+    assert (error.what, error.where) == ("this file is not what envgen writes", "matrices/origin.json")
+    assert error.hint == "restore it from git, or delete it: without it, no row that is here is changed"
+
+
+def test_an_origin_that_is_no_file_of_the_repository_is_not_read(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "root")
+    layout.matrices.mkdir(parents=True)
+    assert origin.origin_of(layout) is None
+    outside = tmp_path / "outside.json"
+    outside.write_text('{"envgen": "0.1.0", "files": {}}', encoding="utf-8")
+    for make, said in (
+        (lambda: layout.origin.mkdir(), "cannot be read: it is a folder"),
+        (lambda: os.mkfifo(layout.origin), "cannot be read: it is not a regular file"),
+        (lambda: layout.origin.symlink_to(outside), "this symbolic link leads out of the repository"),
+        (lambda: layout.origin.write_bytes(b" " * 50_000_001), "cannot be read: 50 MB is too large: at most 50 MB is read"),
+    ):
+        make()
+        with pytest.raises(BadInput) as caught:
+            origin.origin_of(layout)
+        assert (caught.value.what, caught.value.where) == (said, "matrices/origin.json")
+        layout.origin.rmdir() if layout.origin.is_dir() else layout.origin.unlink()
+
+
+def test_names_of_files_that_climb_out_of_the_repository_are_no_files_here(
+    root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]
+) -> None:
+    outside = root.parent / "outside.yaml"
+    outside.write_text("a: 1\n", encoding="utf-8")
+    path = root / "matrices" / "origin.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["files"] |= {"../../outside.yaml": [" ".join(row) for row in base_rows("a: 1\n")], str(outside): []}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    assert facts("update") == (0, [facts("status")[1][0], "nothing newer in envgen 0.1.0"])
+    assert outside.read_text(encoding="utf-8") == "a: 1\n" and "outside" not in path.read_text(encoding="utf-8")
+
+
+def test_facts_of_a_newer_envgen_are_not_taken_back(root: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
+    edit(root / "matrices" / "origin.json", '"envgen": "0.1.0"', '"envgen": "0.10.0"')
+    with pytest.raises(BadInput) as caught:
+        facts("update")
+    assert caught.value.what == "the facts here came with envgen 0.10.0, and this is the older envgen 0.1.0"
+    assert caught.value.hint == "install that envgen, or a newer one: this one would take newer rows back"
+
+
+def test_a_byte_order_mark_and_other_separators_of_lines_are_no_edits() -> None:
+    assert states(f"\ufeff{BASE}", BASE) == (f"\ufeff{BASE}", [])
+    odd = BASE.replace("[a,", '["a\u2028",')
+    assert states(odd, NEW.replace("[a,", '["a\u2028",'), odd)[1] == [("new", 'releases: version: "3"', 0, 7)]
+    assert "".join(row.text for row in file_rows(odd)) == odd
+    assert [row.text for row in file_rows(odd)][-1] == file_rows(BASE)[-1].text
 
 
 def test_the_facts_that_envgen_comes_with_are_not_compared_with_themselves() -> None:

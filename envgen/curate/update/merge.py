@@ -13,6 +13,7 @@ from envgen.yamlfile.rows import FileRow, file_rows
 RowState = Literal["new", "changed", "gone", "edited", "own", "removed", "conflict", "unknown"]
 """Of a row: the newer facts have it, changed it, or have it no more; edited, added or removed here alone; changed on both sides; or
 different, and nothing says on which side it was changed."""
+_BYTE_ORDER_MARK = "\ufeff"
 BaseRow = tuple[str, str]
 """The digest and the name of a row of the text that both were made from."""
 
@@ -87,7 +88,7 @@ def _keys(rows: Sequence[FileRow]) -> dict[int, BaseRow]:
 
 
 def _digest(row: FileRow) -> str:
-    lines = (line.rstrip() for line in row.text.strip().splitlines())
+    lines = (line.rstrip() for line in row.text.removeprefix(_BYTE_ORDER_MARK).strip().splitlines())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
