@@ -118,6 +118,13 @@ def test_without_what_both_were_made_from_rows_are_added_and_none_is_changed() -
     assert "[cpu, 11]" not in states(here, NEW, None, take_newer=True)[0]
 
 
+def test_a_key_that_the_newer_facts_have_no_more_stays_with_the_rows_that_were_added_below_it() -> None:
+    here = f"{BASE}  mine: {{}}\n"
+    text, found = states(here, BASE.partition("targets:")[0])
+    assert text == here.replace("  cpu: {platforms: [linux-64]}\n", "")
+    assert [row[:2] for row in found] == [("own", "targets:"), ("gone", "targets: cpu"), ("own", "targets: mine")]
+
+
 def test_rows_of_one_name_are_told_apart_by_their_text() -> None:
     base = 'a:\n  - {x: "1", y: 1}\n  - {x: "1", y: 2}\n  - {x: "1", y: 3}\n'
     here, newer = base.replace('  - {x: "1", y: 1}\n', ""), base.replace("y: 3", "y: 4")
