@@ -125,6 +125,13 @@ def test_a_key_that_the_newer_facts_have_no_more_stays_with_the_rows_that_were_a
     assert [row[:2] for row in found] == [("own", "targets:"), ("gone", "targets: cpu"), ("own", "targets: mine")]
 
 
+def test_ends_of_lines_and_blank_lines_around_a_row_are_no_edits_and_a_last_line_gets_an_end() -> None:
+    here = BASE.replace("# the newest\n", "# the newest   \n").replace("targets:", "\n\ntargets:")
+    assert states(here, BASE) == (here, [])
+    added = f"{BASE}  more: {{}}\n"
+    assert states(BASE.rstrip("\n"), added)[0] == added
+
+
 def test_rows_of_one_name_are_told_apart_by_their_text() -> None:
     base = 'a:\n  - {x: "1", y: 1}\n  - {x: "1", y: 2}\n  - {x: "1", y: 3}\n'
     here, newer = base.replace('  - {x: "1", y: 1}\n', ""), base.replace("y: 3", "y: 4")
@@ -226,6 +233,35 @@ def test_what_does_not_go_together_is_refused_before_anything_is_written(
     with pytest.raises(BadInput, match="the rows of this repository and the newer ones do not go together: .*99.9") as caught:
         facts("update")
     assert path.read_bytes() == before and str(caught.value.where).startswith("matrices/cuda.yaml:")
+
+
+def test_a_file_that_was_removed_or_edited_here_stays_so(
+    root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]
+) -> None:
+    (root / "matrices" / "mxnet.yaml").unlink()
+    edited = root / "matrices" / "xgboost.yaml"
+    edit(edited, "\n", "\n# ours\n")
+    edit(edited, "because:", "because: ours,")
+    (newer / "xgboost.yaml").unlink()
+    status, said = facts("update")
+    assert (status, said[1:]) == (
+        1,
+        [
+            said[1],
+            "changed both here and in the newer facts; this repository's is kept:",
+            "  matrices/xgboost.yaml: the whole file",
+            "removed here; left out:",
+            "  matrices/mxnet.yaml: the whole file",
+        ],
+    )
+    assert edited.is_file() and not (root / "matrices" / "mxnet.yaml").exists()
+
+
+def test_a_file_that_is_not_yaml_is_named_with_its_line_here(root: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
+    (root / "matrices" / "cuda.yaml").write_text("a: 1\n<<<<<<< HEAD\nb: [\n", encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        facts("status")
+    assert (caught.value.what, str(caught.value.where)) == ("this file has an unresolved merge conflict", "matrices/cuda.yaml:2:1")
 
 
 def test_windows_ends_of_lines_are_no_edits_and_stay(root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
