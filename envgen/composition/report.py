@@ -158,10 +158,10 @@ def _licenses(packages: Iterable[Licensed]) -> Iterator[str]:
     names: dict[str, list[str]] = {}
     for package in packages:
         names.setdefault(package.license, []).append(package.name)
-    width = max(map(len, names), default=0)
+    width = len(str(max(map(len, names.values()), default=0)))
     for license_, those in sorted(names.items(), key=lambda row: (-len(row[1]), row[0])):
         shown = ", ".join(sorted(those)[:4]) + (", ..." if len(those) > 4 else "")
-        yield f"  {license_:{min(width, 40)}}  {len(those):>4}  {shown}"
+        yield f"  {len(those):>{width}}  {license_}: {shown}"
 
 
 def licenses_data(found: Mapping[str, Sequence[Licensed]], wrong: Mapping[str, Sequence[Licensed]]) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ class ProjectText:
             return self._edited(self._dependency(spec, read.name, target), f"add {spec}")
         if target:
             raise BadInput(f"{read.name} is a framework, which is for all targets", hint="leave out --target")
-        return self._edited(list(self._framework(read)), f"add {spec}")
+        return self._edited(list(self._framework(read)), f"add {spec} below {_FRAMEWORKS}:")
 
     def with_item(self, key: str, name: str) -> ProjectText:
         """The text with one more item in a list at the top, or in a mapping with a key for each item, such as `targets:`."""

@@ -54,10 +54,18 @@ def spliced(text: str, edits: Sequence[Edit], shown: str) -> str:
         (_flow_list if canvas.spans[path].flow else _block_list)(canvas, path, group)
     new = canvas.taken(0, len(whole))
     new = new if text.endswith("\n") else new.removesuffix(newline)
-    if parse(new, shown).data != applied(parse(text, shown).data, edits):
+    if _data(new, shown) != applied(parse(text, shown).data, edits):
         hint = "edit it by hand: " + "; ".join(dict.fromkeys(edit.why for edit in edits))
         raise BadInput("cannot edit this file in the way it is written; nothing was changed", where=shown, hint=hint)
     return new
+
+
+def _data(text: str, shown: str) -> Any:
+    """The data of an edited text; None where the edits made it something else than YAML."""
+    try:
+        return parse(text, shown).data
+    except BadInput:
+        return None
 
 
 def applied(data: Any, edits: Iterable[Edit]) -> Any:

@@ -6,11 +6,13 @@ that has rows below it. The comments directly above a row belong to it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
 from envgen.yamlfile.nodes import KeyPath, Span, entry_spans
 
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _LONGEST = 80  # letters of a name
 
 
@@ -33,7 +35,7 @@ def file_rows(text: str) -> tuple[FileRow, ...]:
     """The rows of a text that `parse` accepts, which together are the text."""
     found = entry_spans(text)
     starts = _starts(found)
-    lines = text.splitlines(keepends=True)
+    lines = _LINE.findall(text)  # not splitlines: a quoted value may hold other separators of lines
     if not starts:
         return (FileRow(key="", name="", text=text, comments=0),) if text else ()
     numbers = [text.count("\n", 0, found[path].start) for path in starts]

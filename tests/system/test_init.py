@@ -34,11 +34,25 @@ def test_comments_and_versions_of_a_project_stay(workspace: Workspace) -> None:
     )
 
 
-def test_a_file_that_cannot_be_edited_is_named_with_the_key(workspace: Workspace) -> None:
-    text = 'python: "3.12"\nframeworks: {pytorch: "*"}\ntargets: &all\n  - cpu\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
-    path = workspace.project("demo", text)
-    done = workspace.envgen("init", "--project", "demo", "--target", "cu129")
-    assert (done.status, path.read_text()) == (2, text) if done.status else "cu129" in path.read_text()
+@pytest.mark.parametrize(
+    ("line", "written", "words", "by_hand"),
+    [
+        ("targets: [cpu]", "targets: &all\n  - cpu", ("--target", "cu129"), "add cu129 below targets:"),
+        ("platforms: [linux-64]", "platforms: &all\n  - linux-64", ("--platform", "win-64"), "add win-64 below platforms:"),
+        ('frameworks: {pytorch: "*"}', 'frameworks: &all\n  pytorch: "*"', ("--framework", "jax"), "add jax below frameworks:"),
+    ],
+)
+def test_where_a_file_cannot_be_edited_the_key_to_edit_is_named(
+    workspace: Workspace, line: str, written: str, words: tuple[str, ...], by_hand: str
+) -> None:
+    text = 'python: "3.12"\nframeworks: {pytorch: "*"}\ntargets: [cpu]\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+    path = workspace.project("demo", text.replace(line, written))
+    before = workspace.files()
+    done = workspace.envgen("init", "--project", "demo", *words)
+    place = "environments/demo/project.yaml"
+    what = f"error: {place}: cannot edit this file in the way it is written; nothing was changed"
+    assert (done.status, done.out, done.err) == (2, "", f"{what}\n\nhint: edit it by hand: {by_hand}\n")
+    assert workspace.files() == before and path.is_file() and not (workspace.root / "envgen.mk").exists()
 
 
 @pytest.mark.parametrize("old", ["mine/", "mine/\n", ""])

@@ -4,32 +4,63 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import struct
 import subprocess
 import sys
 import termios
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 
 import click
 import pytest
-from conftest import REPO, clean_environment
+from conftest import REPO, clean_environment, some
 
-from envgen.cli.main import main
+from envgen.cli.main import _status, main
 from envgen.cli.man import man_pages
+from envgen.cli.overview import SECTIONS
 
-COMMANDS = (
-    ("lock", "--dry-run", "--offline", "vision", "transition"),
-    ("list",),
-    ("doctor", "vision"),
-    ("verify", "environments/vision/cu126/conda-lock.yml", "environments/legacy/cu116/conda-lock.yml"),
-    ("size", "vision"),
-    ("why", "vision", "mkl"),
-    ("licenses", "vision"),
-    ("resolve", "vision", "--explain"),
-    ("matrix", "show", "--driver", "470"),
-    ("lock", "--target", "cu999"),
-    ("why", "vision", "no-such-package"),
+LISTS = (
+    "lock --dry-run --offline vision transition",
+    "lock --target cu999",
+    "lock --help",
+    "init --help",
+    "resolve jax --explain",
+    "resolve transition",
+    "resolve nothing",
+    "list",
+    "doctor vision",
+    "install vision --dry-run --offline --target cpu --platform linux-64",
+    "verify environments/vision/cu126/conda-lock.yml environments/legacy/cu116/conda-lock.yml",
+    "size vision",
+    "why vision mkl",
+    "why vision no-such-package",
+    "tree vision --depth 1 --target cu126 --platform linux-64",
+    "licenses vision",
+    "diff environments/vision/cpu/conda-lock.yml environments/vision/cu126/conda-lock.yml",
+    "ci-matrix",
+    "matrix show --framework pytorch --driver 535 --gpu A100",
+    "matrix show --framework cupy --driver 470",
+    "matrix verify --framework mxnet --index tests/records",
+    "facts status",
+    "help",
+    "--help",
 )
+"""Commands that print a table, a list or an error on this repository, and change nothing."""
+ELSEWHERE = {
+    "update": "prints what lock prints, with seconds",
+    "plan": "its keys are others in each run",
+    "facts update": "prints what facts status prints",
+    "matrix lint": "has findings where the facts are wrong alone",
+    "matrix refresh": "asks channels",
+    **dict.fromkeys(("check", "impact"), "asks git; prints findings as verify does"),
+    **dict.fromkeys(("add", "remove"), "lock, after an edit"),
+    **dict.fromkeys(("run", "probe", "export", "completion", "matrix schemas", "index export", "merge-driver"), "print no table"),
+    **dict.fromkeys(("matrix", "facts", "index"), "groups"),
+}
+LEFT_OUT = re.compile(r"^\(\S.*: in a wider terminal, or with --json\)$", re.MULTILINE)
+"""The line that says which columns a table has no room for."""
 
 
 @pytest.fixture(scope="module")
@@ -55,47 +86,72 @@ def on_terminal(words: tuple[str, ...], columns: int, environment: dict[str, str
     return printed.decode().replace("\r\n", "\n")
 
 
-def piped(words: tuple[str, ...], environment: dict[str, str]) -> str:
-    argv = [sys.executable, "-m", "envgen", *words]
-    done = subprocess.run(argv, cwd=REPO, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return done.stdout
+def shown(words: str, **variables: str) -> str:
+    """What a command prints on stdout and stderr, neither of which is a terminal."""
+    printed = StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPO)
+        patch.setattr("sys.argv", ["envgen", *words.split()])
+        for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        _status()
+    return printed.getvalue()
 
 
-CASES = [*((words, 80) for words in COMMANDS), *((COMMANDS[place], columns) for place in (0, 3) for columns in (100, 120))]
+def test_each_command_is_looked_at_or_said_to_print_no_table() -> None:
+    names = {name for rows in SECTIONS.values() for name in rows}
+    looked_at = {name for name in names if any(f"{words} ".startswith(f"{name} ") for words in LISTS)}
+    assert names - looked_at == {name for name in ELSEWHERE if name not in looked_at}
 
 
-@pytest.mark.parametrize(("words", "columns"), CASES)
-def test_lines_fit_and_words_are_whole(words: tuple[str, ...], columns: int, environment: dict[str, str]) -> None:
-    shown = click.unstyle(on_terminal(words, columns, {**environment, "NO_COLOR": "1"}).split("\x1b[?25h")[-1])
-    wide = [line for line in shown.splitlines() if len(line) > columns and len(line.split()) > 1]
-    assert wide == []
-    whole = set(piped(words, environment).replace("─", " ").split())
-    left_out = {"(compiling,", "(compiling:", "(where:", "packages:", "in", "a", "wider", "terminal,", "or", "with", "--json)"}
-    assert set(shown.replace("─", " ").split()) - whole <= left_out | {"release"}
+@pytest.fixture(scope="module")
+def at_any_width() -> dict[str, str]:
+    """What each of the commands prints where lines may have any length."""
+    return {words: shown(words) for words in LISTS}
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_lines_fit_and_words_are_whole(columns: int, at_any_width: dict[str, str]) -> None:
+    for words, whole in some(at_any_width.items(), 20):
+        printed = LEFT_OUT.sub("", shown(words, COLUMNS=str(columns)))
+        wide = [line for line in printed.splitlines() if len(line) > columns and (len(line.split()) > 1 or "─" in line)]
+        assert (words, wide) == (words, [])
+        assert (words, parts(printed) - parts(whole)) == (words, set())
+
+
+def parts(text: str) -> set[str]:
+    return set(text.replace("─", " ").split())
+
+
+@pytest.mark.parametrize("words", ["verify environments/legacy/cu116/conda-lock.yml environments/jax/cu129/conda-lock.yml"])
+def test_a_terminal_is_asked_for_its_columns(words: str, environment: dict[str, str]) -> None:
+    on_80 = on_terminal(tuple(words.split()), 80, {**environment, "NO_COLOR": "1"})
+    assert on_80 == shown(words, COLUMNS="80") != shown(words)
 
 
 def test_an_error_is_red_and_its_hint_cyan_on_a_terminal_and_nothing_is_in_a_pipe(environment: dict[str, str]) -> None:
-    words = ("lock", "nothing")
-    shown = on_terminal(words, 80, environment)
-    assert "\x1b[31m\x1b[1merror\x1b[0m: " in shown and "\x1b[36m\x1b[1mhint\x1b[0m: " in shown
-    plain = piped(words, environment)
-    assert "\x1b" not in plain and click.unstyle(shown).split() == plain.split()
-    assert "\x1b" not in on_terminal(words, 80, {**environment, "NO_COLOR": "1"})
-    assert piped(words, {**environment, "FORCE_COLOR": "1"}).startswith("\x1b[31m\x1b[1merror")
+    words = "lock nothing"
+    on_one = on_terminal(tuple(words.split()), 80, environment)
+    assert "\x1b[31m\x1b[1merror\x1b[0m: " in on_one and "\x1b[36m\x1b[1mhint\x1b[0m: " in on_one
+    plain = shown(words)
+    assert "\x1b" not in plain and click.unstyle(on_one).split() == plain.split()
+    assert "\x1b" not in on_terminal(tuple(words.split()), 80, {**environment, "NO_COLOR": "1"})
+    assert shown(words, FORCE_COLOR="1").startswith("\x1b[31m\x1b[1merror")
 
 
-def test_json_has_no_colour_and_no_broken_line_on_a_terminal(environment: dict[str, str]) -> None:
-    words = ("resolve", "vision", "--json")
-    assert on_terminal(words, 80, environment) == piped(words, environment)
+def test_json_has_no_broken_line_on_a_terminal() -> None:
+    words = "resolve vision --json"
+    assert shown(words, COLUMNS="80", FORCE_COLOR="1") == shown(words)
 
 
-def test_quiet_leaves_results_and_errors(environment: dict[str, str]) -> None:
-    words = ("lock", "--dry-run", "--offline", "vision")
-    both = piped(words, environment)
-    quiet = piped((*words, "--quiet"), environment)
-    assert quiet == piped(("-q", *words), environment)
+def test_quiet_leaves_results_and_errors() -> None:
+    words = "lock --dry-run --offline vision"
+    both, quiet = shown(words), shown(f"{words} --quiet")
+    assert quiet == shown(f"-q {words}")
     assert both.startswith(quiet) and "Nothing to do" in both.removeprefix(quiet)
-    assert "error: " in piped(("lock", "nothing", "-q"), environment)
+    assert "error: " in shown("lock nothing -q")
 
 
 @pytest.mark.skipif(not shutil.which("groff"), reason="no groff here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from envgen.cli.main import main
 from envgen.curate.update import origin, update
 from envgen.curate.update.merge import base_rows, merge
 from envgen.model.errors import BadInput
+from envgen.model.layout import Layout
 from envgen.yamlfile.rows import file_rows
 
 BASE = """\
@@ -114,6 +116,20 @@ def test_without_what_both_were_made_from_rows_are_added_and_none_is_changed() -
     ]
     assert "[cpu, 11]" in text and MINE in text and ONE in text
     assert "[cpu, 11]" not in states(here, NEW, None, take_newer=True)[0]
+
+
+def test_a_key_that_the_newer_facts_have_no_more_stays_with_the_rows_that_were_added_below_it() -> None:
+    here = f"{BASE}  mine: {{}}\n"
+    text, found = states(here, BASE.partition("targets:")[0])
+    assert text == here.replace("  cpu: {platforms: [linux-64]}\n", "")
+    assert [row[:2] for row in found] == [("own", "targets:"), ("gone", "targets: cpu"), ("own", "targets: mine")]
+
+
+def test_ends_of_lines_and_blank_lines_around_a_row_are_no_edits_and_a_last_line_gets_an_end() -> None:
+    here = BASE.replace("# the newest\n", "# the newest   \n").replace("targets:", "\n\ntargets:")
+    assert states(here, BASE) == (here, [])
+    added = f"{BASE}  more: {{}}\n"
+    assert states(BASE.rstrip("\n"), added)[0] == added
 
 
 def test_rows_of_one_name_are_told_apart_by_their_text() -> None:
@@ -219,6 +235,35 @@ def test_what_does_not_go_together_is_refused_before_anything_is_written(
     assert path.read_bytes() == before and str(caught.value.where).startswith("matrices/cuda.yaml:")
 
 
+def test_a_file_that_was_removed_or_edited_here_stays_so(
+    root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]
+) -> None:
+    (root / "matrices" / "mxnet.yaml").unlink()
+    edited = root / "matrices" / "xgboost.yaml"
+    edit(edited, "\n", "\n# ours\n")
+    edit(edited, "because:", "because: ours,")
+    (newer / "xgboost.yaml").unlink()
+    status, said = facts("update")
+    assert (status, said[1:]) == (
+        1,
+        [
+            said[1],
+            "changed both here and in the newer facts; this repository's is kept:",
+            "  matrices/xgboost.yaml: the whole file",
+            "removed here; left out:",
+            "  matrices/mxnet.yaml: the whole file",
+        ],
+    )
+    assert edited.is_file() and not (root / "matrices" / "mxnet.yaml").exists()
+
+
+def test_a_file_that_is_not_yaml_is_named_with_its_line_here(root: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
+    (root / "matrices" / "cuda.yaml").write_text("a: 1\n<<<<<<< HEAD\nb: [\n", encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        facts("status")
+    assert (caught.value.what, str(caught.value.where)) == ("this file has an unresolved merge conflict", "matrices/cuda.yaml:2:1")
+
+
 def test_windows_ends_of_lines_are_no_edits_and_stay(root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
     path = root / "matrices" / "cuda.yaml"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
@@ -244,11 +289,79 @@ def test_a_repository_that_does_not_say_what_it_was_copied_from(
     assert json.loads("\n".join(facts("status", "--json")[1]))["rows"] == []
 
 
-def test_a_damaged_origin_is_an_error_with_what_to_do(root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
-    (root / "matrices" / "origin.json").write_text("<<<<<<< HEAD\n", encoding="utf-8")
-    with pytest.raises(BadInput, match="this file is not what envgen writes") as caught:
-        facts("status")
-    assert (caught.value.where, caught.value.hint) == ("matrices/origin.json", origin._HINT)
+DAMAGED = {
+    "a merge conflict": "<<<<<<< HEAD\n",
+    "a list": "[]",
+    "no files": '{"envgen": "0.1.0"}',
+    "files that are a list": '{"envgen": "0.1.0", "files": []}',
+    "a number for rows": '{"envgen": "0.1.0", "files": {"cuda.yaml": 3}}',
+    "a list for a row": '{"envgen": "0.1.0", "files": {"cuda.yaml": [["a b"]]}}',
+    "a row without a name": '{"envgen": "0.1.0", "files": {"cuda.yaml": ["aaaaaaaaaaaa"]}}',
+    "a number for the version": '{"envgen": 1, "files": {}}',
+    "a version that steers a terminal": '{"envgen": "\\u001b[2J", "files": {}}',
+    "nested without end": "[" * 100_000,
+    "an endless number": f'{{"envgen": {"9" * 5000}, "files": {{}}}}',
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_origin_is_an_error_with_what_to_do(text: str, tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.matrices.mkdir()
+    layout.origin.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        origin.origin_of(layout)
+    error = caught.value
+    assert (error.what, error.where) == ("this file is not what envgen writes", "matrices/origin.json")
+    assert error.hint == "restore it from git, or delete it: without it, no row that is here is changed"
+
+
+def test_an_origin_that_is_no_file_of_the_repository_is_not_read(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "root")
+    layout.matrices.mkdir(parents=True)
+    assert origin.origin_of(layout) is None
+    outside = tmp_path / "outside.json"
+    outside.write_text('{"envgen": "0.1.0", "files": {}}', encoding="utf-8")
+    for make, said in (
+        (lambda: layout.origin.mkdir(), "cannot be read: it is a folder"),
+        (lambda: os.mkfifo(layout.origin), "cannot be read: it is not a regular file"),
+        (lambda: layout.origin.symlink_to(outside), "this symbolic link leads out of the repository"),
+        (lambda: layout.origin.write_bytes(b" " * 50_000_001), "cannot be read: 50 MB is too large: at most 50 MB is read"),
+    ):
+        make()
+        with pytest.raises(BadInput) as caught:
+            origin.origin_of(layout)
+        assert (caught.value.what, caught.value.where) == (said, "matrices/origin.json")
+        layout.origin.rmdir() if layout.origin.is_dir() else layout.origin.unlink()
+
+
+def test_names_of_files_that_climb_out_of_the_repository_are_no_files_here(
+    root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]
+) -> None:
+    outside = root.parent / "outside.yaml"
+    outside.write_text("a: 1\n", encoding="utf-8")
+    path = root / "matrices" / "origin.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["files"] |= {"../../outside.yaml": [" ".join(row) for row in base_rows("a: 1\n")], str(outside): []}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    assert facts("update") == (0, [facts("status")[1][0], "nothing newer in envgen 0.1.0"])
+    assert outside.read_text(encoding="utf-8") == "a: 1\n" and "outside" not in path.read_text(encoding="utf-8")
+
+
+def test_facts_of_a_newer_envgen_are_not_taken_back(root: Path, facts: Callable[..., tuple[int, list[str]]]) -> None:
+    edit(root / "matrices" / "origin.json", '"envgen": "0.1.0"', '"envgen": "0.10.0"')
+    with pytest.raises(BadInput) as caught:
+        facts("update")
+    assert caught.value.what == "the facts here came with envgen 0.10.0, and this is the older envgen 0.1.0"
+    assert caught.value.hint == "install that envgen, or a newer one: this one would take newer rows back"
+
+
+def test_a_byte_order_mark_and_other_separators_of_lines_are_no_edits() -> None:
+    assert states(f"\ufeff{BASE}", BASE) == (f"\ufeff{BASE}", [])
+    odd = BASE.replace("[a,", '["a\u2028",')
+    assert states(odd, NEW.replace("[a,", '["a\u2028",'), odd)[1] == [("new", 'releases: version: "3"', 0, 7)]
+    assert "".join(row.text for row in file_rows(odd)) == odd
+    assert [row.text for row in file_rows(odd)][-1] == file_rows(BASE)[-1].text
 
 
 def test_the_facts_that_envgen_comes_with_are_not_compared_with_themselves() -> None:

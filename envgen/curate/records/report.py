@@ -49,7 +49,7 @@ def _table(found: MatrixComparison, width: int) -> tuple[str, ...]:
     rows = [(item.framework, item.name, *map(str, _counts(found, [item]).values())) for item in found.providers]
     if len(rows) > 1:
         rows.append(("all", "", *map(str, _counts(found, found.providers).values())))
-    return lines(table(("framework", "provider", *_COUNTS), rows, right=_COUNTS), width)
+    return lines(table(("framework", "provider", *_COUNTS), rows, right=_COUNTS, spare=("withdrawn", "claimed")), width)
 
 
 def _counts(found: MatrixComparison, providers: Sequence[FrameworkProvider]) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from envgen.yamlfile.rows import FileRow, file_rows
 RowState = Literal["new", "changed", "gone", "edited", "own", "removed", "conflict", "unknown"]
 """Of a row: the newer facts have it, changed it, or have it no more; edited, added or removed here alone; changed on both sides; or
 different, and nothing says on which side it was changed."""
+_BYTE_ORDER_MARK = "\ufeff"
 BaseRow = tuple[str, str]
 """The digest and the name of a row of the text that both were made from."""
 
@@ -60,9 +61,8 @@ def merge(here: str, newer: str, base: Sequence[BaseRow] | None, *, take_newer: 
     groups = tuple(_groups(mine, new, base))
     states = {group: _state(group, mine, new, based=base is not None) for group in groups}
     taken = {group: _is_newer(state, take_newer=take_newer) for group, state in states.items()}
-    states = _without_their_key(states, taken, mine, new)
+    states = _without_their_key(_keys_kept(states, taken, mine), taken, mine, new)
     texts = {g.here: _text(g, mine, new, newer=taken[g]) for g in groups if g.here is not None}
-    _keep_keys(mine, texts)
     partners = {group.newer: group.here for group in groups if group.newer is not None and group.here is not None}
     added = [group.newer for group in groups if group.here is None and group.newer is not None and taken[group]]
     places = _places(mine, new, partners, sorted(added))
@@ -87,7 +87,7 @@ def _keys(rows: Sequence[FileRow]) -> dict[int, BaseRow]:
 
 
 def _digest(row: FileRow) -> str:
-    lines = (line.rstrip() for line in row.text.strip().splitlines())
+    lines = (line.rstrip() for line in row.text.removeprefix(_BYTE_ORDER_MARK).strip().splitlines())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
@@ -125,6 +125,17 @@ def _is_newer(state: RowState | None, *, take_newer: bool) -> bool:
     return state in ("new", "changed", "gone") or (take_newer and state in ("conflict", "unknown"))
 
 
+def _keys_kept(
+    states: Mapping[_Group, RowState | None], taken: dict[_Group, bool], mine: Sequence[FileRow]
+) -> dict[_Group, RowState | None]:
+    """The states, in which a key that the newer text has no more is the repository's own while rows below it stay."""
+    stay = {group: mine[group.here] for group in states if group.here is not None and not (taken[group] and group.newer is None)}
+    below = {row.key for row in stay.values() if not row.heads}
+    kept = [g for g in states if g.here is not None and g not in stay and mine[g.here].heads and mine[g.here].key in below]
+    taken |= dict.fromkeys(kept, False)
+    return {**states, **dict.fromkeys(kept, "own")}
+
+
 def _without_their_key(
     states: Mapping[_Group, RowState | None], taken: dict[_Group, bool], mine: Sequence[FileRow], new: Sequence[FileRow]
 ) -> dict[_Group, RowState | None]:
@@ -144,26 +155,17 @@ def _text(group: _Group, mine: Sequence[FileRow], new: Sequence[FileRow], *, new
     return None if group.newer is None else new[group.newer].text
 
 
-def _keep_keys(mine: Sequence[FileRow], texts: dict[int, str | None]) -> None:
-    """Let a key of the file stay while there are rows below it."""
-    left = {row.key for number, row in enumerate(mine) if texts.get(number) is not None and not row.heads}
-    for number, row in enumerate(mine):
-        if row.heads and row.key in left and texts.get(number) is None:
-            texts[number] = row.text
-
-
 def _places(
     mine: Sequence[FileRow], new: Sequence[FileRow], partners: Mapping[int, int], added: Sequence[int]
 ) -> dict[int, list[int]]:
     """The rows to add, by the number of the row here that they come after; -1: before all."""
     last = {row.key: number for number, row in enumerate(mine)}
-    first = {row.key: number for number, row in reversed(tuple(enumerate(mine)))}
     found: dict[int, list[int]] = defaultdict(list)
     for number in added:
         key = new[number].key
         before = [n for n in range(number) if n in partners and new[n].key == key]
         if key in last:
-            place = partners[before[-1]] if before else first[key]
+            place = partners[before[-1]]  # the key itself at least
         else:
             place = next((last[new[n].key] for n in reversed(range(number)) if new[n].key in last), -1)
         found[place].append(number)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from packaging.version import Version
 
 from envgen import __version__
 from envgen.curate.update.merge import BaseRow, base_rows
@@ -29,12 +32,29 @@ def origin_text(texts: Mapping[str, str]) -> str:
 
 
 def origin_of(layout: Layout) -> CopiedFrom | None:
-    """What the facts of a repository were copied from; None where that is not recorded. Raises BadInput."""
-    if not layout.origin.is_file():
+    """What the facts of a repository were copied from; None where that is not recorded.
+
+    Raises BadInput for a file that envgen did not write, and for facts of a newer envgen: this one has only older rows for them.
+    """
+    path, shown = layout.origin, layout.shown(layout.origin)
+    if not (path.exists() or path.is_symlink()):
         return None
     try:
-        data = json.loads(layout.read(layout.origin))
-        files = {name: tuple((row[:12], row[13:]) for row in rows) for name, rows in data["files"].items()}
-        return CopiedFrom(str(data["envgen"]), files)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BadInput("this file is not what envgen writes", where=layout.shown(layout.origin), hint=_HINT) from None
+        found = _parsed(json.loads(layout.read(path)))
+        newer = Version(found.version) > Version(__version__)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise BadInput("this file is not what envgen writes", where=shown, hint=_HINT) from None
+    if newer:
+        what = f"the facts here came with envgen {found.version}, and this is the older envgen {__version__}"
+        raise BadInput(what, where=shown, hint="install that envgen, or a newer one: this one would take newer rows back")
+    return found
+
+
+def _parsed(data: Any) -> CopiedFrom:
+    rows = {name: tuple(_row(text) for text in texts) for name, texts in data["files"].items()}
+    return CopiedFrom(str(Version(data["envgen"])), rows)
+
+
+def _row(text: str) -> BaseRow:
+    digest, name = text.split(" ", 1)
+    return digest, name
