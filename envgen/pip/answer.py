@@ -32,7 +32,7 @@ def locked(text: str, needs: str, request: PipRequest, python: str, stubs: Itera
     """The packages of an answer that conda does not provide, sorted by name, each with the best of its files.
 
     `stubs` are the names that conda provides. Raises NoSolution where no file of a package is for the Python and the platform,
-    for one without a sha256, and for an answer that is no pylock.toml.
+    for one without a sha256, and for an answer that is not a pylock.toml.
     """
     conda, by_name, tags = set(stubs), _needs(needs), _tags(request, python)
     try:
