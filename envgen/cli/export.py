@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +144,7 @@ def _write(layout: Layout, kind: str, output: Path, files: Sequence[RenderedFile
     folder = output if whole else output.parent
     named = list(files) if whole else [RenderedFile(output.name, files[0].text)]
     for file in named:
-        if (folder / file.name).exists() and not overwrite:
+        if os.path.lexists(folder / file.name) and not overwrite:  # also a link that leads nowhere
             raise BadInput(
                 "this file exists", where=folder / file.name, hint="replace it with --overwrite, or choose another place"
             )

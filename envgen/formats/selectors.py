@@ -27,8 +27,9 @@ class OnPlatform(str):
 
 
 def scalar(value: object) -> str:
-    """A string as YAML writes it, quoted only where necessary; a spec for one platform with the selector that conda-lock reads."""
-    text = yaml.safe_dump(str(value), width=10**6).removesuffix("\n").removesuffix("\n...")
+    """A string as YAML writes it on one line, in quotes only where necessary; for one platform with the selector of conda-lock."""
+    style = None if str(value).isprintable() else '"'  # only in double quotes is a line break an escape
+    text = yaml.safe_dump(str(value), width=10**6, default_style=style).removesuffix("\n").removesuffix("\n...")
     return f"{text}  # [{value.selector}]" if isinstance(value, OnPlatform) else text
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from envgen.formats.selectors import scalar
 from envgen.migrate.draft import DraftRow, ProjectDraft
+from envgen.model.text import one_line
 
 _WIDTH = 100
 
@@ -16,7 +18,7 @@ def project_text(draft: ProjectDraft) -> str:
 
 
 def _lines(draft: ProjectDraft) -> Iterator[str]:
-    yield f"# What this project requests, brought in from {', '.join(draft.sources)}."
+    yield f"# What this project requests, brought in from {one_line(', '.join(draft.sources))}."
     yield f'python: "{draft.python}"'
     if draft.frameworks:
         yield "frameworks:"
@@ -67,4 +69,4 @@ def _list(key: str, items: Sequence[str], indent: str = "") -> Iterator[str]:
 def _item(text: str) -> str:
     """A text in a list, in quotes where it has a character that means something there."""
     plain = scalar(text)
-    return plain if plain[:1] in ("'", '"') else f'"{plain}"' if any(mark in text for mark in ",[]{} #:=<>") else plain
+    return plain if plain[:1] in ("'", '"') or not any(mark in text for mark in ",[]{} #:=<>") else json.dumps(text)

@@ -215,6 +215,35 @@ def test_a_file_that_exists_is_only_replaced_where_that_is_requested(locked: Wor
     assert "@EXPLICIT" in path.read_text()
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_at_the_place_of_an_exported_file_is_never_written_through(locked: Workspace, tmp_path: Path, there: bool) -> None:
+    other, path = tmp_path / "other.txt", tmp_path / "list.txt"
+    if there:
+        other.write_text("kept\n")
+    path.symlink_to(other)
+    words = ("export", "legacy", "--target", "cpu", "--format", "explicit", "--output", path)
+    done = locked.envgen(*words)
+    assert (done.status, done.out) == (2, "")
+    assert "this file exists" in done.err
+    assert path.is_symlink()
+    assert locked.envgen(*words, "--overwrite").status == 0
+    assert not path.is_symlink()
+    assert "@EXPLICIT" in path.read_text()
+    assert other.exists() == there
+    assert not there or other.read_text() == "kept\n"
+
+
+def test_a_lock_that_is_a_link_out_of_the_repository_is_not_read(locked: Workspace, tmp_path: Path) -> None:
+    lock = locked.root / "environments" / "legacy" / "cpu" / "conda-lock.yml"
+    shutil.move(lock, tmp_path / "outside.yml")
+    lock.symlink_to(tmp_path / "outside.yml")
+    done = locked.envgen("export", "legacy", "--target", "cpu", "--format", "explicit")
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "error: legacy has no locked target `cpu`\n\nhint: known here: cu113, cu116\n"
+    done = locked.envgen("ci-matrix", "legacy")
+    assert [line.split()[1] for line in done.out.splitlines()] == ["cu113", "cu116"]
+
+
 def test_the_page_about_it_does_what_it_says(locked: Workspace, tmp_path: Path) -> None:
     environment = {**locked.environment, "PATH": os.pathsep.join((str(command(tmp_path)), os.environ["PATH"]))}
     assert walkthrough.play(REPO / "docs" / "export.md", locked.root, environment) == 6

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from unit.small import real_matrix
 
+from envgen.formats.selectors import scalar
+from envgen.migrate.draft import DraftRow, ProjectDraft
 from envgen.migrate.merge import merged
 from envgen.migrate.read import read_contents
+from envgen.migrate.text import project_text
 from envgen.model.errors import BadInput, NoSolution
 from envgen.shards.result_file import read_result
 from envgen.shards.results import FolderResults
@@ -47,6 +52,57 @@ def test_a_value_of_another_kind_is_named_with_its_place(name: str, text: str, s
     with pytest.raises(BadInput) as found:
         merged(real_matrix(), [read_contents(tmp_path / name, name)], "p")
     assert said in str(found.value).splitlines()[0]
+
+
+# What ends a line for YAML or for Python, what a terminal obeys, and what ends a text in quotes.
+HOSTILE = [
+    "a\npython: '2'",
+    "a\r\nb",
+    "a\x85b",
+    "a\u2028b",
+    "\x1b[31mred\x07",
+    'a >=1"',
+    "b\\c >1",
+    "'",
+    "# x",
+    "- y",
+    " lead ",
+    "x: y",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_name_of_a_file_adds_no_key_to_the_project_that_is_made_of_it(name: str) -> None:
+    text = project_text(drafted(sources=(f"{name}/environment.yml", "b.yml")))
+    comment, rest = text.split("\n", 1)
+    assert rest == project_text(drafted(sources=("b.yml",))).split("\n", 1)[1]
+    assert comment.startswith("# What this project requests, brought in from ")
+    assert comment.endswith("/environment.yml, b.yml.")
+    assert comment.isprintable()
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("key", ["dependencies", "pip", "channels"])
+def test_a_value_of_another_file_is_the_same_value_in_the_project(key: str, value: str) -> None:
+    text = project_text(drafted(**{key: (value, "numpy")}))
+    assert yaml.safe_load(text)[key] == [value, "numpy"]
+    long = yaml.safe_load(project_text(drafted(**{key: (value, "numpy" * 40)})))
+    assert long[key] == [value, "numpy" * 40]
+    own = project_text(drafted(targets=(DraftRow(key="cpu", dependencies=(value, "numpy" * 40)),)))
+    assert yaml.safe_load(own)["targets"] == {"cpu": {"dependencies": [value, "numpy" * 40]}}
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_text_in_environment_yml_is_one_line_and_the_same_text(value: str) -> None:
+    assert scalar(value).isprintable()
+    assert yaml.safe_load(f"a:\n  - {scalar(value)}\n") == {"a": [value]}
+
+
+def drafted(**keys: Any) -> ProjectDraft:
+    found: dict[str, Any] = {
+        "targets": (DraftRow(key="cpu"),), "platforms": ("linux-64",), "channels": (), "dependencies": (), "pip": (), **keys
+    }  # fmt: skip
+    return ProjectDraft(name="p", python="3.11", frameworks={}, **found)
 
 
 def test_a_python_that_is_no_range_is_not_carried_over(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,29 @@ def there(records: Mapping[str, Mapping[str, Any]], version: int = MANIFEST_VERS
 def test_nothing_differs() -> None:
     found = plan(there({"a-1-0": record("a.txt")}), lock("a-1-0"))
     assert (found, bool(found)) == (InstallPlan(), False)
+
+
+def test_a_damaged_package_is_linked_again_and_the_first_file_is_named() -> None:
+    installed = replace(there({"a-1-0": record(), "b-1-0": record()}), damaged={"a-1-0": ("x",), "b-1-0": ("y", "z")})
+    assert dict(plan(installed, lock("a-1-0", "b-1-0")).relinked) == {
+        "a-1-0": "1 file was missing or changed: x",
+        "b-1-0": "2 files were missing or changed: y",
+    }
+
+
+def test_an_environment_without_a_manifest_has_a_plan() -> None:
+    assert dict(plan(Installed(records={"a-1-0": record()}, manifest=None), lock("a-1-0")).relinked) == {}
+
+
+def test_the_other_hash_decides_where_one_is_missing() -> None:
+    md5_only = replace(package("a-1-0"), sha256=None)
+    assert same_archive({"sha256": "a" * 64, "md5": "b" * 32}, md5_only)
+    assert not same_archive({"sha256": "a" * 64, "md5": "c" * 32}, md5_only)
+
+
+def test_there_is_no_interpreter_without_python() -> None:
+    assert interpreter(()) == ""
+    assert interpreter(["python-dateutil-2.9.0-pyhd_0"]) == ""
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,11 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("unknown-cuda", CU127, (), ["CUDA 12.7 is none in matrices/cuda.yaml: the driver and the GPUs that it needs are not known"]),
     ("unknown-cuda", replace(CU127, kind="none"), (), []),
     ("unknown-cuda", CU126, (), []),
+    ("cuda-in-cpu", CPU, (replace(TORCH, platform="osx-64"),), ["a CUDA build in a CPU target"]),
+    ("cuda-in-cpu", Claim(kind="cpu", cuda=None, source="inferred", stated=False), (replace(TORCH, platform="osx-64"),), []),
+    ("missing-dependency", CPU, (conda("a", "1", "0", "b", "numpy[version='>=1']", "c; if x"),), ["needs b, which is not in the lock"]),
+    ("unmet-dependency", CPU, (pip("a", "1.0", "numpy >=3"), NUMPY), []),
+    ("known-broken", CPU, (conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1", url="libxgboost-3.2.0-cpu_h2ebb00f_1.conda"),), []),
     ("cpu-sibling", CPU, (conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1"),), []),
     ("silent-cpu", CPU, (TORCH_CPU,), []),
     ("two-cuda-minors", CU118, (conda("cudatoolkit", "11.3.1"), pip("torch", "1.12.1+cu102")), []),
@@ -145,5 +150,15 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
 @pytest.mark.parametrize(("rule", "claim", "packages", "said"), SAID, ids=[f"{row[0]}-{number}" for number, row in enumerate(SAID)])
 def test_a_rule_says_just_this(rule: str, claim: Claim, packages: tuple[LockedPackage, ...], said: list[str]) -> None:
     lock = Lock(shown="lock.yml", format="conda-lock 1", environment="", packages=packages or (NUMPY,))
-    found = check(lock, {"linux-64": claim}, real_matrix())
+    found = check(lock, dict.fromkeys(lock.platforms, claim), real_matrix())
     assert [LINE.sub(".yaml", row.text) for row in found if row.rule == rule] == said
+
+
+@pytest.mark.parametrize("url", ["https://user:pw@h.example/c", "https://h.example/t/abc-123", "https://h.example/t/abc-123/c"])
+def test_a_channel_with_a_password_is_said_once_for_all_platforms(url: str) -> None:
+    packages = (NUMPY, replace(NUMPY, platform="osx-64", url=NUMPY.url.replace("linux-64", "osx-64")))
+    lock = Lock(shown="lock.yml", format="conda-lock 1", environment="", packages=packages, channels=(url,))
+    found = check(lock, dict.fromkeys(lock.platforms, CPU), real_matrix())
+    hidden = url.replace("user:pw", "***").replace("abc-123", "***")
+    said = [(row.platform, row.text) for row in found if row.rule == "credentials"]
+    assert said == [("linux-64", f"the url of a channel contains a password or a token: {hidden}")]
