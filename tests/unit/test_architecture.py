@@ -309,6 +309,7 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
         "migrate.translate",
         "migrate.variants",
         "migrate.versions",
+        "migrate.wheel_indexes",
         "explain.advice",
         "export.conda_files",
         "export.dockerfile",
