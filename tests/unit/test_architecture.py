@@ -311,6 +311,7 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
         "migrate.versions",
         "migrate.wheel_indexes",
         "explain.advice",
+        "explain.as_wheels",
         "export.conda_files",
         "export.dockerfile",
         "export.model",
