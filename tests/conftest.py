@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -40,9 +41,6 @@ settings.load_profile("envgen")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-_CACHE = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` rewrites golden files (tests/unit/golden, tests/verify/findings); look at the diff before it is committed."""
     parser.addoption("--update-golden", action="store_true", help="write what comes out now into the golden files")
@@ -54,16 +52,17 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden", default=False))
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """No test reads or writes the user's cache, or depends on the width of the terminal, which a worker of xdist exports."""
-    os.environ["ENVGEN_CACHE"] = _CACHE
+    folder = tempfile.mkdtemp(prefix="envgen-cache-")  # for what runs in this process
+    os.environ["ENVGEN_CACHE"] = folder
     os.environ.pop("COLUMNS", None)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_unconfigure() -> None:
     """End what the tests left running."""
     forks.stop()
-    shutil.rmtree(_CACHE, ignore_errors=True)
 
 
 T = TypeVar("T")
@@ -131,10 +130,12 @@ class Workspace:
 
 
 @cache
-def _facts_of_this_repository() -> Path:
-    """An entry of the cache: this repository's facts as they were read."""
-    cached_matrix(Layout(REPO))
-    return max(Path(_CACHE, "values").glob("Matrix-*.json"), key=lambda path: path.stat().st_mtime_ns)
+def _facts_of_this_repository() -> tuple[str, bytes]:
+    """An entry of the cache, and its name: this repository's facts as they were read."""
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, ENVGEN_CACHE=folder):
+        cached_matrix(Layout(REPO))
+        (entry,) = Path(folder, "values").iterdir()
+        return entry.name, entry.read_bytes()
 
 
 def _know_the_facts(cache_folder: Path) -> None:
@@ -144,7 +145,8 @@ def _know_the_facts(cache_folder: Path) -> None:
     """
     with suppress(OSError):
         (cache_folder / "values").mkdir(parents=True)
-        shutil.copy2(_facts_of_this_repository(), cache_folder / "values")
+        name, data = _facts_of_this_repository()
+        (cache_folder / "values" / name).write_bytes(data)
 
 
 def clean_environment(folder: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,13 +75,8 @@ def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> No
 
 
 def _base_text(lines: Sequence[str]) -> str:
-    """What was written beside the project: each file of the root, and how many in each folder."""
-    written = [line.removeprefix("wrote ") for line in lines if line.startswith("wrote ")]
-    folders = Counter(path.partition("/")[0] for path in written if "/" in path)
-    found = [f"{folder}/ ({count} file{'' if count == 1 else 's'})" for folder, count in folders.items()]
-    found += [path for path in written if "/" not in path]
-    others = [line for line in lines if not line.startswith(("wrote ", "kept "))]
-    return "".join(f"{line}\n" for line in (*(f"wrote {path}" for path in found), *others))
+    """What was written beside the project, a line each; what was there is left out."""
+    return "".join(f"{line}\n" for line in lines if not line.startswith("kept "))
 
 
 def _named(matrix: Matrix, draft: ProjectDraft, shown: str) -> tuple[ProjectDraft, Project | None, BadInput | Unsatisfiable | None]:

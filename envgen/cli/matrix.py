@@ -37,6 +37,7 @@ def matrix() -> None:
 @click.option("--platform", metavar="PLATFORM", help="The platform (default: linux-64; with --json every platform).")
 @click.option("--all", "everything", is_flag=True, help="Also show rows and columns in which no build is left.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an interactive page instead.")
+@click.option("--url", default="", metavar="URL", help="With --html: where the page will be published, for links to it.")
 @json_option
 @root_option
 @click.pass_context
@@ -49,6 +50,7 @@ def show(
     platform: str | None,
     everything: bool,
     html: Path | None,
+    url: str,
     as_json: bool,
     root: Path | None,
 ) -> None:
@@ -58,6 +60,8 @@ def show(
     """
     if html and (as_json or everything):
         raise click.UsageError("--html excludes --json and --all")
+    if url and not html:
+        raise click.UsageError("--url goes with --html")
     from dataclasses import replace
 
     from envgen.cli.console import page_width
@@ -73,7 +77,7 @@ def show(
     if note:
         tell(f"note: {note}")
     if html:
-        tell(write_grid_page(html, facts, query))
+        tell(write_grid_page(html, facts, query, url))
     elif as_json:
         echo(table.grid_json(grid(facts, query), query))
     else:

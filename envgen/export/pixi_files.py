@@ -14,6 +14,7 @@ from rattler import MatchSpec
 from envgen.channels.channel import locate
 from envgen.export.model import ExportedCell
 from envgen.model.errors import BadInput
+from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
 from envgen.model.target_names import named_cuda
 
@@ -26,10 +27,10 @@ def manifest_text(project: str, cells: Sequence[ExportedCell]) -> str:
     channels = dict.fromkeys(channel for cell in cells for channel in cell.lock.channels)
     lines = ["# exported by envgen; the lock beside it has every package", "[workspace]", f"name = {_text(project)}"]
     lines += [f"channels = [{', '.join(map(_text, channels))}]", "platforms = ["]
-    lines += [f"  {_platform(cell)}," for cell in in_order(cells)]
+    lines += [f"  {platform_entry(cell.target, cell.platform, cell.virtual)}," for cell in in_order(cells)]
     lines += ["]"]
     for cell in in_order(cells):
-        lines += ["", f'[target."{_name(cell)}".dependencies]', *(_dependency(spec) for spec in cell.specs)]
+        lines += ["", f'[target."{_name(cell)}".dependencies]', *(dependency_line(spec) for spec in cell.specs)]
         if cell.pip:
             lines += ["", f'[target."{_name(cell)}".pypi-dependencies]']
             lines += [f"{_key(one.name)} = {_text(f'=={one.version}')}" for one in cell.wheels()]
@@ -41,7 +42,7 @@ def lock_text(cells: Sequence[ExportedCell]) -> str:
     lines = ["version: 7", "platforms:"]
     for cell in in_order(cells):
         lines += [f"- name: {_name(cell)}", f"  subdir: {cell.platform}", "  virtual-packages:"]
-        lines += [f"  - {name}={value.replace(' ', '=')}" for name, value in _promises(cell).items()]
+        lines += [f"  - {name}={value.replace(' ', '=')}" for name, value in _promises(cell.virtual).items()]
     channels = dict.fromkeys(locate(channel).url for cell in cells for channel in cell.lock.channels)
     lines += ["environments:", "  default:", "    channels:", *(f"    - url: {url}/" for url in channels), "    packages:"]
     for cell in in_order(cells):
@@ -70,13 +71,14 @@ def _name(cell: ExportedCell) -> str:
     return f"{cell.target}-{cell.platform}"
 
 
-def _promises(cell: ExportedCell) -> Mapping[str, str]:
-    return {name: value for name, value in sorted(cell.virtual.items()) if value.split(" ")[0] != _NAMELESS}
+def _promises(virtual: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in sorted(virtual.items()) if value.split(" ")[0] != _NAMELESS}
 
 
-def _platform(cell: ExportedCell) -> str:
-    parts = {"name": _text(_name(cell)), "platform": _text(cell.platform)}
-    promises = dict(_promises(cell))
+def platform_entry(target: str, platform: Platform, virtual: Mapping[str, str]) -> str:
+    """One target on one platform as an entry of `platforms`, with what its machine promises."""
+    parts = {"name": _text(f"{target}-{platform}"), "platform": _text(platform)}
+    promises = dict(_promises(virtual))
     arch = promises.pop("__cuda_arch", "")
     for name, value in promises.items():
         version, _, build = value.partition(" ")
@@ -86,7 +88,7 @@ def _platform(cell: ExportedCell) -> str:
     return f"{{ {', '.join(f'{key} = {value}' for key, value in parts.items())} }}"
 
 
-def _dependency(spec: str) -> str:
+def dependency_line(spec: str) -> str:
     """A conda spec as an entry of a manifest."""
     found = MatchSpec(spec, strict=False)
     name = str(found.name.as_package_name().normalized) if found.name else spec  # type: ignore[union-attr]

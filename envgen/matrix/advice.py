@@ -113,3 +113,10 @@ def read_without_cuda(document: Document, file: TargetFile) -> Iterator[tuple[tu
         at = document.at("without-cuda", index)
         yield (platform, ""), Reason(row.what, at, row.because)
         yield from (((platform, name), Reason(f"{name}: {text}", at)) for name, text in row.instead.items())
+
+
+def read_also_runs(document: Document, file: TargetFile) -> Iterator[tuple[Platform, tuple[Platform, Reason]]]:
+    """The platforms whose machines run the environments of another one, which, and how. Raises BadInput for a repeated platform."""
+    rows = [(platform, index, row) for index, row in enumerate(file.also_runs) for platform in row.platforms]
+    no_repeats(((platform, document.at("also-runs", index)) for platform, index, _ in rows), "platform")
+    yield from ((name, (row.platform, Reason(row.what, document.at("also-runs", index), row.because))) for name, index, row in rows)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.matrix.advice import HOLE, read_advice, read_aliases, read_without_cuda, relevant
+from envgen.matrix.advice import HOLE, read_advice, read_aliases, read_also_runs, read_without_cuda, relevant
 from envgen.matrix.conditions import bounds, constraints, no_repeats
 from envgen.matrix.fields import AXES
 from envgen.matrix.files import PACKAGES, WITHDRAWN, default_text, matrix_texts
@@ -70,6 +70,7 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
         without_cuda=dict(read_without_cuda(targets, target_file)),
+        also_runs=dict(read_also_runs(targets, target_file)),
         toolkits={toolkit.version: toolkit for toolkit in _toolkits(cuda, cuda_file)},
         cudnn=_cudnn(cudnn, cudnn_file),
         gpus={gpu.name.lower(): gpu for gpu in gpus_of(documents["gpus.yaml"], gpu_file.gpus)},

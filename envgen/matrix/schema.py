@@ -254,6 +254,15 @@ class WithoutCudaRow(FileModel):
     because: Because
 
 
+class AlsoRunsRow(FileModel):
+    """Platforms whose machines run the environments of another platform, too."""
+
+    platforms: list[PlatformText] = Field(min_length=1, description="The platforms.")
+    platform: PlatformText = Field(description="The platform whose environments they run.")
+    what: Text = Field(description="By what means, in a sentence.")
+    because: Because
+
+
 class TargetFile(FileModel):
     """Targets: what an environment is made for, and what its machine promises to the solver."""
 
@@ -264,6 +273,9 @@ class TargetFile(FileModel):
     )
     targets: dict[TargetName, TargetRow] = Field(description="`cpu`, or `cu` and the digits of the CUDA.")
     without_cuda: list[WithoutCudaRow] = Field(default=[], alias="without-cuda", description="Platforms without any CUDA, and why.")
+    also_runs: list[AlsoRunsRow] = Field(
+        default=[], alias="also-runs", description="Platforms whose machines run the environments of another one, too."
+    )
     constraints: list[ConstraintRow] = Field(default=[], description="Constraints on targets, whatever the framework.")
 
 

@@ -301,6 +301,7 @@ class Matrix:
     aliases: Mapping[tuple[str, str], Alias] = field(default_factory=dict)  # (name, extra), as PEP 503 spells them
     catalogue: Catalogue = field(default_factory=Catalogue)
     without_cuda: Mapping[tuple[Platform, str], Reason] = field(default_factory=dict)  # with "", and what a framework does instead
+    also_runs: Mapping[Platform, tuple[Platform, Reason]] = field(default_factory=dict)  # whose environments a machine runs, too
     digest: str = field(default="", init=False, compare=False)  # of all files it was read from; "" for one that was changed since
     gpu_words: frozenset[str] = frozenset()  # what the name of a GPU may have beside the words of a model; may hold `*`
     gpu_brands: frozenset[str] = frozenset()  # words of models that people leave out

@@ -59,17 +59,18 @@ def _group(found: Mapping[Platform, tuple[str, ...]], because: str) -> Group:
 def chosen(resolution: Resolution, platform: Platform) -> tuple[str, ...]:
     """The specs of all that is chosen for a target on one platform."""
     own = (spec for choice in resolution.choices for spec in spelled(choice, resolution.target, platform))
-    return tuple(dict.fromkeys((_python(resolution.python), *own)))
+    return tuple(dict.fromkeys((python_spec(resolution.python), *own)))
 
 
-def _python(python: Version) -> str:
+def python_spec(python: Version) -> str:
+    """The spec that pins a Python minor."""
     return f"python {python}.*"
 
 
 def groups(resolution: Resolution) -> tuple[Group, ...]:
     """Everything that goes into `dependencies:`, in the order of the decisions; each spec once."""
     pins = {pin.name: pin for pin in resolution.pins}
-    found = [Group((_python(resolution.python),), pins["python"].because[0].text)]
+    found = [Group((python_spec(resolution.python),), pins["python"].because[0].text)]
     for choice in resolution.choices:
         because = pins[choice.release.framework].because[0].text
         found.append(spelled_group(choice, resolution, f"{because}: pip installs it" if installed_by_pip(choice) else because))

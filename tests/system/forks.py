@@ -52,9 +52,11 @@ def forkable(environment: Mapping[str, str], usual: Mapping[str, str]) -> bool:
     return sys.platform.startswith("linux") and at_start(environment) == at_start(usual)
 
 
-def run(words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
-    """`python -m envgen WORDS`, forked; what it writes is read as UTF-8."""
-    return begin(words, cwd, environment).end(timeout)
+def run(
+    words: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float, *, together: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """`python -m envgen WORDS`, forked; what it writes is read as UTF-8, stdout and stderr in one where they belong `together`."""
+    return begin(words, cwd, environment, together=together).end(timeout)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Begun:
             return subprocess.CompletedProcess(list(self.words), status, self.out.read().decode(), self.err.read().decode())
 
 
-def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Begun:
+def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str], *, together: bool = False) -> Begun:
     """Start `python -m envgen WORDS`, forked."""
     server = _server(
         environment.get(BY_SERVER), tuple((n, v) for n, v in environment.items() if n.startswith(AT_START) and n != BY_SERVER)
@@ -92,7 +94,7 @@ def begin(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Be
     end, told = os.pipe()
     try:
         request = json.dumps([list(words), str(cwd), dict(environment)]).encode()
-        socket.send_fds(server, [request], [out.fileno(), err.fileno(), told])
+        socket.send_fds(server, [request], [out.fileno(), (out if together else err).fileno(), told])
     finally:
         os.close(told)
     answers = open(end, buffering=1)

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from conftest import some
 from system.browser import chromium, complaints, requested
 from unit.odd import odd_matrix
 
 from envgen.curate.show import table as show
 from envgen.curate.show.grid import grid
-from envgen.curate.show.page import html, shown_frameworks
+from envgen.curate.show.page import facts_date, html, shown_frameworks
 from envgen.curate.show.query import Query, parse_query, platforms_of
+from envgen.export.model import ExportedCell
+from envgen.export.pixi_files import manifest_text
+from envgen.lock.render import render
+from envgen.matrix.gpu_names import gpu_named
 from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
+from envgen.model.packages import Lock
 from envgen.project.load import load_project
+from envgen.resolver.pip_specs import pip_requests
 from envgen.resolver.resolve import resolve
+from envgen.resolver.specs import requests
 
 OWN = ("file://", "data:", "chrome://", "chrome-untrusted://")  # the page, and the browser's own first page
 
@@ -44,14 +53,27 @@ def silent(browser: Any) -> Iterator[None]:
     assert complaints(browser) == []
 
 
+PAGES: dict[tuple[int, Query | None], str] = {}  # making a page takes longer than opening it
+
+
+def page_of(matrix: Matrix, question: Query | None = None) -> str:
+    """The page of a matrix, made once."""
+    key = (id(matrix), question)
+    if key not in PAGES:
+        PAGES[key] = html(matrix, question or parse_query(matrix, (), None, (), None, None))
+    return PAGES[key]
+
+
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Callable[..., Any]:
     """Open the page of a matrix, at an address and in a window of some width."""
 
-    def open_page(matrix: Matrix, question: Query | None = None, words: str = "", width: int = 1440, theme: str = "light") -> Any:
+    def open_page(
+        matrix: Matrix, question: Query | None = None, words: str = "", width: int = 1440, theme: str = "light", height: int = 900
+    ) -> Any:
         path = tmp_path / "page.html"
-        path.write_text(html(matrix, question or parse_query(matrix, (), None, (), None, None)), encoding="utf-8")
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        path.write_text(page_of(matrix, question), encoding="utf-8")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
@@ -65,6 +87,7 @@ def opened(browser: Any, tmp_path: Path) -> Callable[..., Any]:
 def words_of(question: Query) -> str:
     """A question as the address of the page says it."""
     pairs = [("framework", question.frameworks[0]), ("platform", question.platform or "")]
+    pairs += [("all", "1")]
     pairs += [("driver", str(question.driver))] if question.driver else []
     pairs += [("gpu", gpu.name.removeprefix("compute capability ")) for gpu in question.gpus]
     return urlencode([*pairs, *([("python", str(question.python))] if question.python else [])])
@@ -164,12 +187,94 @@ def test_what_it_says_to_write_into_a_project_is_what_the_resolver_takes(
         page.execute_script("document.querySelector(`[data-key='${arguments[0]}']`).click()", cell["key"])
         path = tmp_path / str(number) / "project.yaml"
         path.parent.mkdir()
-        path.write_text(page.find_element("id", "project").get_attribute("textContent"), encoding="utf-8")
+        path.write_text(shown(page, "project.yaml"), encoding="utf-8")
         found = resolve(real, load_project(path, "project.yaml", real))[0]
         release, provider, variant = cell["key"].split(",")
         choice = found.choices[0]
         assert (str(choice.release.version), choice.provider, str(choice.variant or "cpu")) == (release, provider, variant)
         assert str(found.python) == cell["pythons"].split()[-1]
+
+
+def shown(page: Any, tab: str) -> str:
+    """The text of a tab, whether or not it is the one in front; "" for one that is not there."""
+    found = page.find_elements("css selector", f"[data-text='{tab}']")
+    return str(found[0].get_attribute("textContent")) if found else ""
+
+
+SOME = (  # words of the address, and the tabs beside the five that every build has
+    ("framework=pytorch&platform=linux-64&cell=2.13.0,conda-forge,12.9&with=torchvision", ()),
+    (
+        "framework=pytorch&platform=linux-64&driver=575.51.03&gpu=V100&python=3.11&cell=2.7.1,conda-forge,12.6&with=torchvision&with=torchaudio",
+        ("pip",),
+    ),
+    ("framework=pytorch&platform=linux-64&cell=2.5.1,pytorch,12.4&with=torchaudio&with=torchvision&gpu=A100", ("pip",)),
+    ("framework=pytorch&platform=linux-aarch64&gpu=Jetson AGX Orin&cell=2.13.0,conda-forge,13.0", ()),
+    ("framework=pytorch&platform=linux-aarch64&gpu=H100&gpu=V100&cell=2.12.1,conda-forge,12.9", ()),
+    ("framework=pytorch&platform=win-64&cell=2.7.1,conda-forge,cpu", ("pip",)),
+    ("framework=jax&platform=linux-64&gpu=V100&cell=0.4.14,conda-forge,11.2", ()),
+    ("framework=tensorflow&platform=linux-64&gpu=V100&python=3.10&cell=2.17.0,conda-forge,12.0", ()),
+)
+
+
+def test_the_tabs_show_what_envgen_renders(real: Matrix, opened: Callable[..., Any], tmp_path: Path, repo: Path) -> None:
+    """The text of environment.yml, pixi.toml and the conda command, for the project that the page shows."""
+    page = opened(real)
+    for number, (words, more) in enumerate(some(SOME)):
+        path = tmp_path / str(number) / "demo" / "project.yaml"
+        page.execute_async_script(READ_NOTHING, words)
+        path.parent.mkdir(parents=True)
+        path.write_text(shown(page, "project.yaml"), encoding="utf-8")
+        found = resolve(real, load_project(path, "project.yaml", real))[0]
+        files = render(found, repo / "templates", "templates", "project.yaml")
+        lines = [line for line in files[0].text.splitlines() if not line.strip().startswith("#")]
+        assert shown(page, "environment.yml").splitlines() == lines, words
+        specs = next(request.specs for request in requests(found))
+        assert [text for text in shlex.split(shown(page, "conda")) if " " in text] == [s for s in specs if " " in s], words
+        cell = ExportedCell(
+            project="demo",
+            target=found.target.name,
+            platform=found.platforms[0],
+            lock=Lock(shown="", format="", environment="", packages=(), channels=found.project.channels),
+            specs=specs,
+            virtual=found.target.virtual[found.platforms[0]],
+        )
+        assert shown(page, "pixi").splitlines() == manifest_text("demo", [cell]).splitlines()[1:], words
+        assert bool(shown(page, "pip")) == ("pip" in more), words
+        assert shown(page, "envgen init").startswith("envgen init --project demo --framework ")
+
+
+def test_the_pip_tab_asks_for_the_wheels_that_envgen_would(real: Matrix, opened: Callable[..., Any], tmp_path: Path) -> None:
+    words = "framework=pytorch&platform=linux-64&python=3.12&cell=2.7.1,conda-forge,12.6&with=torchvision"
+    page = opened(real, words=words)
+    path = tmp_path / "project.yaml"
+    text = shown(page, "project.yaml").replace("provider: conda-forge", "provider: pypi")
+    path.write_text(text, encoding="utf-8")
+    asked = pip_requests(resolve(real, load_project(path, "project.yaml", real))[0])["linux-64"]
+    command = shlex.split(shown(page, "pip"))
+    assert command[:4] == ["python3.12", "-m", "pip", "install"]
+    assert command[4:] == [*asked.requirements, "--index-url", asked.indexes[0].url]
+
+
+def test_the_command_of_envgen_init_makes_the_project(real: Matrix, opened: Callable[..., Any], tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from envgen.cli.main import main
+
+    page = opened(real, words="framework=pytorch&platform=linux-64&cell=2.5.1,pytorch,12.4&with=torchvision")
+    command = shlex.split(shown(page, "envgen init").splitlines()[0])
+    done = CliRunner().invoke(main, [*command[1:], "--root", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    found = resolve(real, load_project(tmp_path / "environments/demo/project.yaml", "project.yaml", real))[0]
+    assert [(c.release.framework, c.provider, str(c.variant)) for c in found.choices][:1] == [("pytorch", "pytorch", "12.4")]
+    assert str(found.choices[0].release.version) == "2.5.1"
+
+
+# Goes to an address, and waits until the page has followed it.
+READ_NOTHING = """
+const [words, done] = arguments;
+window.addEventListener("hashchange", () => setTimeout(done, 0), { once: true });
+location.hash = words;
+"""
 
 
 def test_a_hostile_matrix_is_only_text(opened: Callable[..., Any]) -> None:
@@ -242,18 +347,171 @@ def test_nonsense_in_the_address_means_nothing_was_picked(real: Matrix, opened: 
     assert page.find_element("id", "driver").get_attribute("value") == ""
 
 
-def test_a_framework_without_a_build_for_a_platform_says_so(real: Matrix, opened: Callable[..., Any]) -> None:
+def answer(page: Any) -> list[str]:
+    return str(page.find_element("id", "answer").text).splitlines()
+
+
+def test_no_platform_is_a_dead_end(real: Matrix, opened: Callable[..., Any]) -> None:
     page = opened(real, words="framework=tensorflow&platform=win-64")
-    assert page.find_element("id", "answer").text == "tensorflow has no builds for win-64."
-    mac = opened(real, words="framework=tensorflow&platform=osx-arm64&driver=470")
-    answer = mac.find_element("id", "answer").text
-    assert answer.startswith("tensorflow has no CUDA builds for osx-arm64. Newest that fits: tensorflow 2.19.1 for CPU, python")
+    first, wsl, closest = answer(page)
+    assert first == "tensorflow has no builds for win-64."
+    assert wsl.startswith("WSL2 on Windows runs the environments of linux-64, with CUDA through the driver of Windows (https://")
+    assert closest == "The closest: platform linux-64 for 2.19.1, CUDA 12.9"
+    page.find_element("css selector", ".ways button").click()
+    assert answer(page)[0].startswith("Newest that fits: tensorflow 2.19.1 for CUDA 12.9, python")
+    mac = answer(opened(real, words="framework=tensorflow&platform=osx-arm64&driver=470"))
+    assert mac[0] == "tensorflow has no CUDA builds for osx-arm64."
+    assert "tensorflow-metal lets TensorFlow use the GPU of a Mac through Metal" in mac[2]
+    assert mac[3].startswith("Newest that fits: tensorflow 2.19.1 for CPU, python")
 
 
-def test_without_a_cuda_build_the_closest_is_named(real: Matrix, opened: Callable[..., Any]) -> None:
-    answer = opened(real, words="framework=pytorch&platform=linux-64&driver=390&gpu=A100").find_element("id", "answer").text
-    assert "No CUDA build of pytorch fits. Newest that fits: pytorch 2.13.0 for CPU" in answer
-    assert "The closest is 2.13.0 for CUDA 13.0: it needs driver 580.65.06 or newer." in answer
+def test_the_closest_is_the_smallest_change(real: Matrix, opened: Callable[..., Any]) -> None:
+    page = opened(real, words="framework=pytorch&platform=linux-64&driver=470&python=3.14")
+    assert answer(page)[:3] == [
+        "No CUDA build of pytorch fits linux-64, driver 470, python 3.14.",
+        "The closest: driver 525.60.13 or newer for 2.13.0, CUDA 12.9",
+        "Or python 3.13 for 2.5.1, CUDA 11.8",
+    ]
+    page.find_element("css selector", ".ways button").click()
+    assert page.find_element("id", "driver").get_attribute("value") == "525.60.13"
+    assert " pytorch 2.13.0 for CUDA 12.9, python 3.14, " in answer(page)[0]
+    old = answer(opened(real, words="framework=pytorch&platform=linux-64&driver=390&gpu=A100"))
+    assert old[1].startswith("The closest: driver 450.80.02 or newer for ")
+
+
+def test_a_driver_older_than_that_of_the_cuda_is_not_headlined_as_fitting(real: Matrix, opened: Callable[..., Any]) -> None:
+    found = answer(opened(real, words="framework=pytorch&platform=linux-64&driver=535.104.05&gpu=A100"))
+    assert found[0].startswith("Runs, with a limit: pytorch 2.13.0 for CUDA 12.9, python 3.10–3.14, from conda-forge.")
+    assert found[1].startswith("! code compiled at run time needs driver 575.51.03 or newer. Without a limit: 2.5.1 for CUDA 12.0")
+
+
+SMI = """\
++---------------------------------------------------------------------------------------+
+| NVIDIA-SMI 535.104.05             Driver Version: 535.104.05   CUDA Version: 12.2     |
+|-----------------------------------------+----------------------+----------------------+
+| GPU  Name                 Persistence-M | Bus-Id        Disp.A | Volatile Uncorr. ECC |
+|=========================================+======================+======================|
+|   0  NVIDIA A100-SXM4-80GB          On  | 00000000:07:00.0 Off |                    0 |
+| N/A   31C    P0              61W / 400W |      4MiB / 81920MiB |      0%      Default |
+|   1  Tesla V100-SXM2-32GB           Off | 00000000:0F:00.0 Off |                    0 |
+|   2  NVIDIA Unheard-of 7            Off | 00000000:0F:00.0 Off |                    0 |
++-----------------------------------------+----------------------+----------------------+
+"""
+OUTPUTS = (  # other forms of the same
+    ("GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-5d5ba0d6)\nGPU 1: Tesla V100-SXM2-32GB (UUID: GPU-1)\n", ""),
+    ("name, driver_version\nNVIDIA A100-SXM4-80GB, 535.104.05\nTesla V100-SXM2-32GB, 535.104.05\n", "535.104.05"),
+    (
+        "Driver Version      : 535.104.05\n    Product Name      : NVIDIA A100-SXM4-80GB\n    Product Name   : Tesla V100-SXM2-32GB\n",
+        "535.104.05",
+    ),
+)
+PASTE = """
+const [text, field] = arguments;
+const clipboardData = new DataTransfer();
+clipboardData.setData("text", text);
+document.getElementById(field).dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+return [document.getElementById("driver").value, [...document.querySelectorAll("#chips button")].map((chip) => chip.textContent)];
+"""
+
+
+def test_the_output_of_nvidia_smi_can_be_pasted(real: Matrix, opened: Callable[..., Any]) -> None:
+    page = opened(real, words="framework=pytorch&platform=linux-64")
+    both = ["A100 (8.0) ×", "V100 (7.0) ×"]
+    assert page.execute_script(PASTE, SMI, "driver") == ["535.104.05", both]
+    said = page.find_element("id", "gpu-says").text
+    assert said == "Not known: NVIDIA Unheard-of 7. Enter its compute capability, such as 8.9."
+    for text, driver in OUTPUTS:
+        page.find_element("id", "reset").click()
+        assert page.execute_script(PASTE, text, "gpu") == [driver, both], text
+
+
+def test_a_cuda_version_is_not_taken_for_a_driver(real: Matrix, opened: Callable[..., Any]) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    page = opened(real, words="framework=pytorch&platform=linux-64&driver=12.2")
+    driver = page.find_element("id", "driver")
+    assert driver.get_attribute("value") == ""
+    driver.send_keys("12.2", Keys.TAB)
+    wanted = (
+        "12.2 is a CUDA version. Write what nvidia-smi prints as “Driver Version”, or 535, the branch that CUDA 12.2 came with."
+    )
+    assert page.find_element("id", "driver-says").text == wanted
+
+
+def test_a_gpu_is_read_as_envgen_reads_it(real: Matrix, opened: Callable[..., Any]) -> None:
+    """Every model as the driver names it, with other words beside it, and names that are not known."""
+    shapes = ("{}", "NVIDIA {}", "nvidia {} 80GB PCIe", "Tesla {}-SXM2-32GB", "{} MIG 1g.5gb", "{}D-8Q", "GRID {}-4-24C", "x{}")
+    texts = [shape.format(gpu.name) for gpu in real.gpus.values() for shape in shapes]
+    texts += ["sm_70", "compute_90a", "cc 8.9", "8.9", "89", "", "RTX", "nonsense", "a2-highgpu-1g", "RTX 9999"]
+    page = opened(real)
+    script = """const { facts } = JSON.parse(document.getElementById("facts").textContent);
+    const { named } = namesOf(facts);
+    return arguments[0].map((text) => { const found = named(text); return found ? [found.name, found.capability] : null; });"""
+    seen = page.execute_script(script, texts)
+    told = [gpu_named(real, text) for text in texts]
+    wanted = [gpu and ["" if gpu.name.startswith("compute ") else gpu.name, str(gpu.capability)] for gpu in told]
+    assert [row for row in zip(texts, seen, wanted, strict=True) if row[1] != row[2]] == []
+    assert sum(row is not None for row in wanted) > len(real.gpus)
+
+
+def test_a_link_leads_to_where_the_page_is_published(real: Matrix, browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    question = parse_query(real, ["jax"], "535.104.05", ["V100"], None, None)
+    path.write_text(html(real, question, "https://example.org/gpu.html"), encoding="utf-8")
+    browser.get(path.as_uri())
+    copied = """const done = arguments[0];
+    navigator.clipboard.writeText = async (text) => done(text);
+    document.getElementById("link").click();"""
+    link = "https://example.org/gpu.html#framework=jax&platform=linux-64&driver=535.104.05&gpu=V100"
+    assert browser.execute_async_script(copied) == link
+    assert (
+        browser.find_element("css selector", "meta[property='og:url']").get_attribute("content") == "https://example.org/gpu.html"
+    )
+    path.write_text(page_of(real), encoding="utf-8")
+    browser.get("about:blank")
+    browser.get(f"{path.as_uri()}#{link.partition('#')[2]}")
+    assert browser.execute_async_script(copied) == browser.current_url
+    assert browser.execute_script("return document.getElementById('date').textContent") == f"Facts as of {facts_date(real)}"
+    assert (
+        browser.find_element("css selector", "meta[property='og:description']")
+        .get_attribute("content")
+        .startswith("Every conda build of")
+    )
+
+
+def test_columns_in_which_nothing_fits_are_folded(real: Matrix, opened: Callable[..., Any]) -> None:
+    page = opened(real, words="framework=pytorch&platform=linux-64&driver=535.104.05&gpu=A100")
+    before = len(page.find_elements("css selector", "#grid thead th"))
+    fold = page.find_element("id", "fold")
+    assert fold.text.startswith("Show ") and "CUDA 13.0" in fold.text
+    fold.click()
+    assert len(page.find_elements("css selector", "#grid thead th")) > before
+    address(page, "all=1")
+    names = page.find_element("css selector", "#panel .gpus").get_attribute("textContent")
+    assert "A100" in names and "RTX 4090" in names and "K80" not in names
+
+
+# What of the answer is not in the window, and what has a vertical scroll bar of its own.
+FOLD = """
+const below = [...document.querySelectorAll("#answer .result, #tabs button, .snippet:not([hidden]) .copy")].filter((element) => {
+  const { top, bottom, left, right, height } = element.getBoundingClientRect();
+  return height === 0 || top < 0 || bottom > innerHeight || left < 0 || right > innerWidth;
+});
+const pre = document.querySelector(".snippet:not([hidden]) pre").getBoundingClientRect();
+const bars = [...document.querySelectorAll("body *")].filter((element) => element.scrollHeight > element.clientHeight + 1
+  && /auto|scroll/.test(getComputedStyle(element).overflowY) && element.clientHeight && element.tagName !== "SELECT");
+return [below.map((element) => element.outerHTML.slice(0, 90)), innerHeight - pre.top > 60, bars.map((element) => element.outerHTML.slice(0, 90))];
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(390, 844), (1024, 768), (1440, 900)])
+def test_the_answer_is_above_the_fold(real: Matrix, opened: Callable[..., Any], size: tuple[int, int], theme: str) -> None:
+    words = "framework=pytorch&platform=linux-64&driver=535.104.05&gpu=A100"
+    page = opened(real, words=words, width=size[0], height=size[1], theme=theme)
+    assert page.execute_script(FOLD) == [[], True, []]
+    ratio, where = page.execute_script(CONTRAST)
+    assert ratio >= 4.5, where
 
 
 @pytest.mark.parametrize("width", [360, 390, 768, 1024, 1440])

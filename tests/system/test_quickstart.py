@@ -1,4 +1,4 @@
-"""The quickstarts of the README, done as they are written: every command is run, and prints what the README says.
+"""The tutorials that install, done as they are written: every command is run, and prints what the page says.
 
 What is installed comes from a channel of stand-ins, on a machine that is made up, and `.venv` is there already.
 """
@@ -20,9 +20,9 @@ from system.channel import serve
 from system.test_scenarios import A100, command
 
 pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="the README is told on linux-64"
+    not sys.platform.startswith("linux") or platform.machine() != "x86_64", reason="the pages are told on linux-64"
 )
-README = (REPO / "README.md").read_text(encoding="utf-8")
+TUTORIALS = REPO / "docs" / "tutorials"
 VISION = """\
 python: ">=3.10"
 frameworks: {pytorch: "2.10.*"}
@@ -55,15 +55,6 @@ def environment(tmp_path: Path, channels: Path, nvml: FakeNvml) -> Iterator[dict
         yield found
 
 
-def section(title: str, folder: Path) -> Path:
-    """A section of the README as a page of its own."""
-    _, _, rest = README.partition(f"## {title}\n")
-    assert rest, title
-    page = folder / "section.md"
-    page.write_text(rest.partition("\n## ")[0], encoding="utf-8")
-    return page
-
-
 def test_from_the_clone_to_the_gpu(tmp_path: Path, environment: dict[str, str]) -> None:
     clone = tmp_path / "clone"
     for folder in ("matrices", "templates"):
@@ -80,10 +71,20 @@ def test_from_the_clone_to_the_gpu(tmp_path: Path, environment: dict[str, str]) 
     ready = tmp_path / "ready.md"
     ready.write_text("```console\n$ envgen lock\n...\n```\n")
     assert walkthrough.play(ready, clone, environment) == 1
-    assert walkthrough.play(section("Quickstart: from the clone to the GPU", tmp_path), clone, environment) == 3
+    assert walkthrough.play(TUTORIALS / "quickstart.md", clone, environment) == 3
 
 
 def test_in_your_own_repository(tmp_path: Path, environment: dict[str, str]) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert walkthrough.play(section("Quickstart: in your own repository", tmp_path), empty, environment) == 5
+    assert walkthrough.play(TUTORIALS / "own-repository.md", empty, environment) == 5
+
+
+def test_on_a_site_without_network(tmp_path: Path, environment: dict[str, str]) -> None:
+    site = tmp_path / "site"
+    for folder in ("matrices", "templates"):
+        shutil.copytree(REPO / folder, site / folder)
+    project = site / "environments" / "vision" / "project.yaml"
+    project.parent.mkdir(parents=True)
+    project.write_text(VISION, encoding="utf-8")
+    assert walkthrough.play(REPO / "docs" / "how-to" / "install-without-network.md", site, environment) == 3

@@ -35,6 +35,7 @@ def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
             "error: matrices/cuda.yaml: exists, and envgen did not write it\n\nhint: choose another",
         ),
         (("--html", "page.html", "--json"), "--html excludes --json and --all"),
+        (("--url", "https://example.org/page.html"), "--url goes with --html"),
     ],
 )
 def test_what_cannot_be_meant_ends_in_2(workspace: Any, words: tuple[str, ...], said: str) -> None:

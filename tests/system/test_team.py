@@ -174,6 +174,8 @@ def test_workflows_the_action_and_the_pipeline_of_gitlab_follow_their_schemas() 
         "github-workflows": WORKFLOWS,
         "github-actions": [REPO / "action.yml"],
         "gitlab-ci": [REPO / "docs/ci/gitlab-ci.yml"],
+        "github-issue-forms": sorted((REPO / ".github" / "ISSUE_TEMPLATE").glob("[0-9]*.yml")),
+        "github-issue-config": [REPO / ".github" / "ISSUE_TEMPLATE" / "config.yml"],
     }
     for schema, paths in schemas.items():
         done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *paths)

@@ -59,8 +59,13 @@ def test_the_wheel_carries_matrices_and_templates_and_nothing_of_the_examples(bu
     starter |= {f"envgen/starter/{path.relative_to(REPO).as_posix()}" for path in (REPO / "docs").rglob("*.md")}
     modules = {path.relative_to(REPO).as_posix() for path in (REPO / "envgen").rglob("*.py")}
     packaged = {name for name in names if not name.startswith("conda_envgen-")}
-    page = {f"envgen/curate/show/page.{kind}" for kind in ("html", "css", "js")}
+    page = {
+        path.relative_to(REPO).as_posix()
+        for path in (REPO / "envgen/curate/show").iterdir()
+        if path.suffix in (".html", ".css", ".js")
+    }
     team = {".github/workflows/relock.yml", ".github/workflows/review.yml", ".pre-commit-hooks.yaml", "docs/ci/Dockerfile"}
+    team |= {path.relative_to(REPO).as_posix() for kind in ("*.cast", "*.png") for path in (REPO / "docs").rglob(kind)}
     team = {f"envgen/starter/{name}" for name in (*team, "docs/ci/gitlab-ci.yml")}
     assert packaged == starter | modules | page | team | {"envgen/starter/templates/environment.yml.j2", "envgen/py.typed"}
 

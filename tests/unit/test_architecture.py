@@ -18,9 +18,7 @@ PACKAGE = Path(__file__).parents[2] / "envgen"
 FILES = {path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path for path in sorted(PACKAGE.rglob("*.py"))}
 TEXTS = {module: path.read_text(encoding="utf-8") for module, path in FILES.items()}
 LINES = {module: text.splitlines() for module, text in TEXTS.items()}
-TREES = {module: ast.parse(text) for module, text in TEXTS.items()}
-NODES = {module: tuple(ast.walk(tree)) for module, tree in TREES.items()}
-MODULES = sorted(TREES)
+MODULES = sorted(FILES)
 
 # Package -> the packages that it may import, beside `model`. A module at the top level is a package of its own.
 ARROWS: dict[str, set[str]] = {
@@ -57,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     "curate.lint": {"files", "matrix", "project", "resolver", "yamlfile"},
     "curate.records": {"channels", "curate", "table", "verify"},
     "curate.refresh": {"channels", "curate", "files", "formats", "matrix", "yamlfile"},
-    "curate.show": {"files", "matrix", "table"},
+    "curate.show": {"export", "files", "formats", "matrix", "resolver", "table"},
     "curate.update": {"files", "matrix", "yamlfile"},
     "review": {
         *("cache", "channels", "composition", "curate.lint", "explain", "files", "formats", "lock", "matrix", "outputs", "project"),
@@ -175,10 +173,22 @@ CATCH_ALL = {
 
 
 @cache
+def tree(module: str) -> ast.Module:
+    """A module, parsed when a test first asks: whoever only collects tests does not wait for it."""
+    return ast.parse(TEXTS[module])
+
+
+@cache
+def nodes(module: str) -> tuple[ast.AST, ...]:
+    """All nodes of a module."""
+    return tuple(ast.walk(tree(module)))
+
+
+@cache
 def imports(module: str) -> frozenset[str]:
     """Dotted names that a module imports, anywhere in it; with `envgen.` in front for its own."""
     found: set[str] = set()
-    for node in NODES[module]:
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
@@ -190,9 +200,9 @@ def imports(module: str) -> frozenset[str]:
 def _module(source: str, name: str) -> str:
     """What `from source import name` imports: a module of ours by its whole name, of others the source."""
     inner = f"{source}.{name}".removeprefix("envgen.")
-    if source.split(".", maxsplit=1)[0] != "envgen" or source.removeprefix("envgen.") in TREES:
+    if source.split(".", maxsplit=1)[0] != "envgen" or source.removeprefix("envgen.") in FILES:
         return source
-    return f"envgen.{inner}" if inner in TREES else f"{source}.__init__"
+    return f"envgen.{inner}" if inner in FILES else f"{source}.__init__"
 
 
 def rooms(module: str) -> set[str]:
@@ -202,7 +212,7 @@ def rooms(module: str) -> set[str]:
 
 def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Every function, methods and inner ones included."""
-    yield from (node for node in NODES[module] if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    yield from (node for node in nodes(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def package(module: str) -> str:
@@ -238,7 +248,7 @@ def test_no_package_is_in_a_circle() -> None:
 def test_every_package_says_what_comes_in_what_goes_out_and_what_it_may_import() -> None:
     wrong = []
     for name in sorted(set(ARROWS) - {"__main__", "cache", "cli", "model", "targets", "files", "outputs", "revisions", "table"}):
-        flows, found, allowed = " ".join((ast.get_docstring(TREES[f"{name}.__init__"]) or "").split()).partition(" May import ")
+        flows, found, allowed = " ".join((ast.get_docstring(tree(f"{name}.__init__")) or "").split()).partition(" May import ")
         if not found:
             wrong.append(f"{name}: does not say what it may import")
         if name != "curate" and not ("In: " in flows and "Out: " in flows):
@@ -417,7 +427,7 @@ def test_the_pure_rooms_touch_neither_disk_nor_clock_nor_process() -> None:
     effects = {"open", "print", "input", "exec", "eval"}
     touched = {}
     for module in pure:
-        calls = (node.func for node in NODES[module] if isinstance(node, ast.Call))
+        calls = (node.func for node in nodes(module) if isinstance(node, ast.Call))
         called = {func.id for func in calls if isinstance(func, ast.Name)}
         touched[module] = (world & libraries(module)) | (effects & called)
     assert_none(row for row in touched.items() if row[1])
@@ -431,7 +441,7 @@ def test_only_one_room_knows_the_folder_names() -> None:
     in_addresses |= {"migrate.rapids": {"matrices"}, "migrate.pixi_manifest": {"environments"}}  # keys of other tools' files
     named = {}
     for module in set(MODULES) - {"model.layout"}:
-        texts = {node.value for node in NODES[module] if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        texts = {node.value for node in nodes(module) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
         named[module] = texts & (folders | files) - in_addresses.get(module, set())
     assert_none(row for row in named.items() if row[1])
 
@@ -443,9 +453,9 @@ def test_functions_and_modules_are_short() -> None:
 
 
 def test_every_public_name_has_a_docstring() -> None:
-    bare = [module for module in MODULES if not ast.get_docstring(TREES[module])]
+    bare = [module for module in MODULES if not ast.get_docstring(tree(module))]
     for module in MODULES:
-        for node in TREES[module].body:
+        for node in tree(module).body:
             named = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
             if named and not ast.get_docstring(node) and not is_shape_of_a_file(node):
                 bare.append(f"{module}:{node.lineno}: {node.name}")
@@ -460,7 +470,7 @@ def is_shape_of_a_file(node: ast.stmt) -> bool:
 def test_errors_are_caught_by_name() -> None:
     wrong = []
     for module in MODULES:
-        for node in (node for node in NODES[module] if isinstance(node, ast.ExceptHandler)):
+        for node in (node for node in nodes(module) if isinstance(node, ast.ExceptHandler)):
             caught = {item.id for item in ast.walk(node.type) if isinstance(item, ast.Name)} if node.type else set()
             everything = bool(caught & {"Exception", "BaseException"})
             if node.type is None:
@@ -475,7 +485,7 @@ def test_errors_are_caught_by_name() -> None:
 def test_no_shell_no_eval_no_exit_from_the_middle() -> None:
     wrong = []
     for module in MODULES:
-        for node in (node for node in NODES[module] if isinstance(node, ast.Call)):
+        for node in (node for node in nodes(module) if isinstance(node, ast.Call)):
             name = ast.unparse(node.func)
             if any(word.arg == "shell" for word in node.keywords):
                 wrong.append(f"{module}:{node.lineno}: shell=")
@@ -510,12 +520,12 @@ def test_importing_the_nouns_loads_nothing_heavy() -> None:
     heads = {
         name.split(".")[0]
         for module in loaded
-        for node in TREES[module].body
+        for node in tree(module).body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in [getattr(node, "module", None) or node.names[0].name]
     }
     assert not heads & {"rattler", "conda_lock", "yaml", "pydantic", "jinja2", "rich", "pynvml"}
-    tops = {node.module for module in loaded for node in TREES[module].body if isinstance(node, ast.ImportFrom)}
+    tops = {node.module for module in loaded for node in tree(module).body if isinstance(node, ast.ImportFrom)}
     assert {name for name in tops if name and name.startswith("envgen")} <= {
         "envgen",
         "envgen.cli",
@@ -554,9 +564,9 @@ def known_names() -> frozenset[str]:
 
 def texts(module: str) -> Iterator[tuple[int, str]]:
     """The strings of a module and the lines that they begin on; a docstring without its examples, which stand in backticks."""
-    owners = (node for node in NODES[module] if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef))
+    owners = (node for node in nodes(module) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef))
     docs = {id(node.body[0].value) for node in owners if node.body and isinstance(node.body[0], ast.Expr)}
-    for node in NODES[module]:
+    for node in nodes(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, re.sub(r"`[^`]*`", "", node.value) if id(node) in docs else node.value
 
@@ -573,7 +583,7 @@ def test_a_noun_has_one_name() -> None:
     """No two classes or type aliases of the program share a name: whoever reads one knows which it is."""
     places: dict[str, list[str]] = {}
     for module in MODULES:
-        for node in TREES[module].body:
+        for node in tree(module).body:
             named = [node.name] if isinstance(node, ast.ClassDef) else []
             if isinstance(node, ast.Assign) and not ast.unparse(node.value).startswith("TypeVar("):
                 named = [target.id for target in node.targets if isinstance(target, ast.Name)]
@@ -587,7 +597,7 @@ def test_values_with_more_than_three_fields_are_made_by_keyword() -> None:
     """A call then says what each of its values is."""
     wrong = []
     for module in MODULES:
-        for node in (node for node in NODES[module] if isinstance(node, ast.ClassDef)):
+        for node in (node for node in nodes(module) if isinstance(node, ast.ClassDef)):
             marks = [ast.unparse(mark) for mark in node.decorator_list if ast.unparse(mark).startswith("dataclass")]
             values = [item for item in node.body if isinstance(item, ast.AnnAssign)]
             fields = [item for item in values if not ast.unparse(item.target).startswith("_")]

@@ -1,7 +1,6 @@
-"use strict";
 // Python decided what each build needs (page.py). This script compares versions, looks places up, and shows the result.
 (() => {
-  const { facts, digest, start } = JSON.parse(document.getElementById("facts").textContent);
+  const { facts, digest, start, address } = JSON.parse(document.getElementById("facts").textContent);
   const byId = (id) => document.getElementById(id);
   const MARKS = { in: "✓", warn: "!", out: "✕" };
   const NAMES = { gpu: "GPU", archspec: "processor", cuda: "CUDA", driver: "driver", python: "python" };
@@ -62,6 +61,8 @@
   // --- judging ----------------------------------------------------------------------------------------------------------
 
   const shared = (number) => facts.shared[number];
+  const names = namesOf(facts);
+  const texts = textsOf(facts, shared);
 
   const constraints = new Map();
   function constraintOf(number) {
@@ -72,13 +73,15 @@
     return constraints.get(number);
   }
 
-  const cells = facts.cells.map((cell) => ({
+  const whole = (cell) => ({
     ...cell,
     built: shared(cell.pythons),
     figures: shared(cell.figures),
     constraints: cell.constraints.map(constraintOf),
     key: [cell.release, cell.provider, cell.cuda || "cpu"].join(","),
-  }));
+    wheel: cell.wheel ? whole(cell.wheel) : null,
+  });
+  const cells = facts.cells.map(whole);
 
   const inside = (spans, at) => spans.some(([first, last]) => first <= at && at <= last);
   const holdsAt = (known) => ([axis, spans]) => known[axis] === undefined || inside(spans, known[axis]);
@@ -134,7 +137,7 @@
 
   // --- the choice, and the address that stores it -----------------------------------------------------------------------
 
-  const models = new Map(facts.gpus.map(([name, capability, platforms]) => [name.toLowerCase(), { name, capability, platforms }]));
+  const { models } = names;
   /** Where a compute capability is: where its models are, and anywhere if one of them is. */
   function platformsOf(capability) {
     const found = [...models.values()].filter((model) => model.capability === capability).map((model) => model.platforms);
@@ -143,11 +146,11 @@
   const isDriver = (text) => /^\d+(\.\d+){0,3}$/.test(text);
 
   function gpuOf(text) {
-    const model = models.get(text.trim().toLowerCase());
-    const capability = model ? model.capability : text.trim();
-    if (!/^\d+\.\d$/.test(capability)) return null;
-    const label = model ? `${model.name} (${capability})` : `compute capability ${capability}`;
-    return { name: model ? model.name : capability, label, capability, place: place("gpu", capability), platforms: model ? model.platforms : platformsOf(capability) };
+    const found = names.named(text);
+    if (!found) return null;
+    const { name, capability } = found;
+    const label = name ? `${name} (${capability})` : `compute capability ${capability}`;
+    return { name: name || capability, label, capability, place: place("gpu", capability), platforms: name ? found.platforms : platformsOf(capability) };
   }
 
   let pick = {};
@@ -161,10 +164,12 @@
     return {
       framework: one("framework", facts.frameworks, start.framework),
       platform: one("platform", Object.keys(facts.platforms), start.platform),
-      driver: isDriver(driver) ? driver : "",
+      driver: isDriver(driver) && parts(driver)[0] >= 100 ? driver : "",
       gpus: gpus.filter((gpu, at) => gpus.findIndex((other) => other.name === gpu.name) === at),
       python: one("python", facts.pythons, ""),
+      with: (facts.companions[one("framework", facts.frameworks, start.framework)] || []).filter((name) => words.getAll("with").includes(name)),
       fits: words.get("fits") === "1",
+      all: words.get("all") === "1",
     };
   }
 
@@ -173,7 +178,9 @@
     if (pick.driver) found.set("driver", pick.driver);
     for (const gpu of pick.gpus) found.append("gpu", gpu.name);
     if (pick.python) found.set("python", pick.python);
+    for (const name of pick.with) found.append("with", name);
     if (pick.fits) found.set("fits", "1");
+    if (pick.all) found.set("all", "1");
     if (open) found.set("cell", open);
     return found;
   }
@@ -237,6 +244,7 @@
   function fillForm() {
     byId("names").textContent = facts.frameworks.join(", ").replace(/, ([^,]*)$/, " and $1");
     byId("digest").textContent = digest;
+    byId("date").textContent = facts.date ? `Facts as of ${facts.date}` : "";
     byId("frameworks").replaceChildren(...facts.frameworks.map((name) => make("label", { class: "pill" },
       make("input", { type: "radio", name: "framework", value: name }), make("span", {}, name))));
     byId("platform").replaceChildren(...Object.keys(facts.platforms).map((name) => make("option", { value: name }, name)));
@@ -267,16 +275,52 @@
     byId("driver-says").textContent = /^\d+$/.test(pick.driver) ? `${pick.driver} is read as any driver ${pick.driver}.x of its branch.` : "";
   }
 
-  function readDriver() {
+  /** Picks what an output of nvidia-smi says; false for another text. */
+  function readOutput(text) {
+    const found = names.pasted(text);
+    if (!found) return false;
+    const known = found.gpus.map((name) => [name, gpuOf(name)]);
+    const gpus = known.map(([, gpu]) => gpu).filter(Boolean);
+    const unknown = known.filter(([, gpu]) => !gpu).map(([name]) => name);
+    byId("driver").value = byId("gpu").value = "";
+    change({ driver: found.driver || pick.driver, gpus: gpus.length ? gpus.filter((gpu, at) => gpus.findIndex((other) => other.name === gpu.name) === at) : pick.gpus });
+    byId("gpu-says").textContent = unknown.length ? `Not known: ${unknown.join(", ")}. Enter its compute capability, such as 8.9.` : "";
+    return true;
+  }
+
+  function paste(event) {
+    if (readOutput(event.clipboardData.getData("text"))) event.preventDefault();
+  }
+
+  /** What is wrong with a driver version; "" for one that may be. */
+  function wrongDriver(text) {
+    if (!isDriver(text)) return `“${text}” is not a driver version. Write it as nvidia-smi prints it: 535 or 535.104.05.`;
+    if (parts(text)[0] >= 100) return "";
+    const minor = parts(text).slice(0, 2).join(".");
+    const branch = facts.drivers.linux.find(([, cuda]) => cuda === minor);
+    return `${text} is a CUDA version. Write what nvidia-smi prints as “Driver Version”${branch ? `, or ${parts(branch[0])[0]}, the branch that CUDA ${minor} came with` : ""}.`;
+  }
+
+  function readDriver(event) {
     const text = byId("driver").value.trim();
-    if (!text || isDriver(text)) return change({ driver: text });
+    if (text && readOutput(text)) return undefined;
+    const wrong = text ? wrongDriver(text) : "";
+    if (!wrong) return change({ driver: text });
+    const typing = event.type === "input" && parts(text)[0] < 100 && isDriver(text);
     byId("driver").setAttribute("aria-invalid", "true");
-    byId("driver-says").textContent = `“${text}” is not a driver version. Write it as nvidia-smi prints it: 535 or 535.104.05.`;
+    byId("driver-says").textContent = typing ? "" : wrong;
+    if (pick.driver) {
+      pick = { ...pick, driver: "" };
+      judgeAll();
+      showResults();
+      remember();
+    }
     return undefined;
   }
 
   function readGpu(event) {
     const text = byId("gpu").value.trim();
+    if (text && readOutput(text)) return;
     const gpu = text ? gpuOf(text) : null;
     const chosen = event.type === "change" || event.key === "Enter" || event.inputType === "insertReplacementText";
     const wrong = Boolean(text) && !gpu && chosen;
@@ -305,38 +349,81 @@
   const answer = () => best(judged.filter((row) => row.cell.cuda)) || best(judged);
 
   function showAnswer() {
-    if (!judged.length) {
-      byId("answer").replaceChildren(make("p", { class: "result" }, `${pick.framework} has no builds for ${pick.platform}.`));
-      return;
-    }
     const cuda = judged.filter((row) => row.cell.cuda);
     const found = best(cuda);
     const cpu = best(judged.filter((row) => !row.cell.cuda));
     const left = judged.filter((row) => row.verdict !== "out").length;
-    const count = `${left} of ${judged.length} builds of ${pick.framework} fit ${machine()}.`;
-    const more = found ? withoutWarning(found) : cuda.length ? closest(cuda) : "";
-    byId("answer").replaceChildren(
-      make("p", { class: "result" }, found ? sentence(found) : [cuda.length ? `No CUDA build of ${pick.framework} fits. ` : `${pick.framework} has no CUDA builds for ${pick.platform}. `, cpu ? sentence(cpu) : ""]),
-      more ? make("p", { class: "more" }, more) : "",
-      make("p", { class: "more" }, count));
+    const none = !judged.length ? `${pick.framework} has no builds for ${pick.platform}. `
+      : cuda.length ? `No CUDA build of ${pick.framework} fits ${machine()}. ` : `${pick.framework} has no CUDA builds for ${pick.platform}. `;
+    byId("answer").replaceChildren(...[
+      make("p", { class: "result" }, found ? sentence(found) : none),
+      found ? limits(found) : "",
+      found ? "" : waysOut(cuda),
+      found || !cpu ? "" : make("p", { class: "more" }, sentence(cpu)),
+      judged.length ? make("p", { class: "more count" }, `${left} of ${judged.length} builds of ${pick.framework} fit ${machine()}.`) : "",
+    ].flat().filter(Boolean));
   }
 
   function sentence(row) {
-    const warned = row.verdict === "warn" ? ", with a warning" : "";
     const what = `${row.cell.framework} ${row.cell.release} for ${variant(row.cell)}`;
-    return ["Newest that fits: ", make("b", {}, what), `, python ${span(row.left)}, from ${row.cell.provider}${warned}. `, whyButton(row.cell)];
+    const start = row.verdict === "warn" ? "Runs, with a limit: " : "Newest that fits: ";
+    return [start, make("b", {}, what), `, python ${span(row.left)}, from ${row.cell.provider}. `, whyButton(row.cell)];
   }
 
-  /** For an answer with a warning, the newest build without one. */
-  function withoutWarning(row) {
-    const other = row.verdict === "warn" && best(judged.filter((found) => found.cell.cuda), ["in"]);
-    return other ? [`Without a warning: ${other.cell.release} for ${variant(other.cell)}, from ${other.cell.provider}. `, whyButton(other.cell)] : "";
+  /** What does not work with an answer that has a warning, and the newest build without one. */
+  function limits(row) {
+    if (row.verdict !== "warn") return "";
+    const other = best(judged.filter((found) => found.cell.cuda), ["in"]);
+    const [least, , compiling] = row.cell.figures.driver;
+    const inWords = ({ axis, text }) => (axis === "driver" && compiling && compiling !== least ? `code compiled at run time needs driver ${compiling} or newer` : text);
+    const warnings = [...new Set(row.results.filter(({ status }) => status === "warn").map(({ constraint }) => inWords(constraint)))].join("; ");
+    return make("p", { class: "more" }, `! ${warnings}. `,
+      other ? [`Without a limit: ${other.cell.release} for ${variant(other.cell)}, from ${other.cell.provider}. `, whyButton(other.cell)] : "");
   }
 
-  function closest(rows) {
-    const near = rows.reduce((least, row) => (violated(row).length < violated(least).length ? row : least));
-    const fixes = violated(near).map((result) => result.constraint.fix).join(" and ");
-    return [`The closest is ${near.cell.release} for ${variant(near.cell)}: it needs ${fixes}. `, whyButton(near.cell)];
+  // --- where nothing fits: the smallest changes, each a button -----------------------------------------------------------
+
+  const judgedWith = (what, where = pick.platform) => cells.filter((cell) => cell.framework === pick.framework && cell.platform === where && cell.cuda)
+    .map((cell) => judge(cell, { ...pick, platform: where, ...what }));
+
+  /** The smallest newer driver with which anything fits, then each that a newer release needs. */
+  function newerDrivers(rows, what = {}) {
+    if (!pick.driver) return [];
+    const floors = [...new Set(rows.map((row) => row.cell.figures.driver[0]).filter(Boolean))].sort((left, right) => compare(parts(left), parts(right)));
+    const found = [];
+    for (const driver of floors.filter((floor) => compare(parts(floor), parts(latest(pick.driver))) > 0)) {
+      const row = best(judgedWith({ driver, ...what }));
+      if (row && compare(parts(row.cell.release), parts(found.at(-1)?.row.cell.release || "0")) > 0) found.push({ row, what: { driver, ...what }, text: `driver ${driver} or newer` });
+    }
+    return found;
+  }
+
+  /** Changes after which a CUDA build fits, the smallest first: one thing before two, a driver before a Python before another machine. */
+  function ways(rows) {
+    const one = (text, what, where) => {
+      const row = best(judgedWith(what, where));
+      return row ? [{ row, what: { ...what, platform: row.cell.platform }, text: typeof text === "string" ? text : text(row) }] : [];
+    };
+    const python = (row) => `python ${row.left.at(-1)}`;
+    const found = [...newerDrivers(rows), ...(pick.python ? one(python, { python: "" }) : [])];
+    if (found.length) return found;
+    const others = Object.keys(facts.platforms).filter((name) => name !== pick.platform && !facts.without[name]);
+    found.push(...others.flatMap((name) => one(`platform ${name}`, {}, name)));
+    if (pick.driver && pick.python) found.push(...newerDrivers(rows, { python: "" }).map((way) => ({ ...way, text: `${way.text} and python ${way.row.left.at(-1)}` })));
+    if (!found.length && pick.gpus.length > 1) found.push(...pick.gpus.flatMap((gpu) => one(`without ${gpu.label}`, { gpus: pick.gpus.filter((other) => other !== gpu) })));
+    return found.length ? found : one("any driver, GPU and python", { driver: "", gpus: [], python: "" });
+  }
+
+  function waysOut(rows) {
+    const texts = [facts.without[pick.platform]?.[""], facts.without[pick.platform]?.[pick.framework], rows.length ? "" : facts.also[pick.platform]?.[1]].filter(Boolean);
+    const also = !rows.length && facts.also[pick.platform];
+    const found = rows.length ? ways(rows) : also ? [best(judgedWith({}, also[0]))].filter(Boolean).map((row) => ({ row, what: { platform: also[0] }, text: `platform ${also[0]}` })) : [];
+    return [
+      ...texts.map((text) => make("p", { class: "more" }, linked(text))),
+      found.length ? make("ul", { class: "ways", "aria-label": "The smallest changes" }, found.slice(0, 3).map(({ row, what, text }, at) => make("li", {},
+        at ? "Or " : "The closest: ", make("button", { type: "button", onclick: () => change(what) }, text),
+        ` for ${row.cell.release}, ${variant(row.cell)}`))) : "",
+    ];
   }
 
   const whyButton = (cell) => make("button", {
@@ -346,7 +433,11 @@
 
   function showGrid() {
     const shown = pick.fits ? judged.filter((row) => row.verdict !== "out") : judged;
-    const columns = [...new Set(shown.map((row) => row.cell.cuda))].sort((left, right) =>
+    const folds = new Set(judged.map((row) => row.cell.cuda));
+    for (const row of judged) if (row.verdict !== "out" || row.cell.key === open) folds.delete(row.cell.cuda);
+    byId("fold").hidden = !folds.size || pick.fits;
+    byId("fold").textContent = pick.all ? "Fold columns in which nothing fits" : `Show ${folds.size} more: ${[...folds].map((cuda) => (cuda ? `CUDA ${cuda}` : "CPU")).join(", ")}, in which nothing fits`;
+    const columns = [...new Set(shown.map((row) => row.cell.cuda))].filter((cuda) => pick.all || !folds.has(cuda)).sort((left, right) =>
       left === "" ? -1 : right === "" ? 1 : compare(parts(right), parts(left)));
     const rows = new Map();
     for (const row of shown) {
@@ -357,10 +448,13 @@
     const head = make("tr", { role: "row" }, make("th", { scope: "col", role: "columnheader" }, "Release"),
       columns.map((cuda) => make("th", { scope: "col", role: "columnheader" }, make("small", {}, cuda ? "CUDA" : " "), cuda || "CPU")));
     const body = [...rows.values()].map((found) => line(found, columns));
-    byId("grid").replaceChildren(...(shown.length ? [make("thead", { role: "rowgroup" }, head), make("tbody", { role: "rowgroup" }, body)]
+    byId("grid").replaceChildren(...(columns.length ? [make("thead", { role: "rowgroup" }, head), make("tbody", { role: "rowgroup" }, body)]
       : [make("tbody", {}, make("tr", {}, make("td", { class: "nothing" }, judged.length ? "No build fits." : "There are no builds.")))]));
     const all = [...byId("grid").querySelectorAll("td button")];
     (all.find((button) => button.dataset.key === current()) || all[0])?.setAttribute("tabindex", "0");
+    const box = byId("grid").parentElement;
+    box.classList.remove("wide");
+    box.classList.toggle("wide", box.scrollWidth > box.clientWidth);
   }
 
   function line(found, columns) {
@@ -418,20 +512,19 @@
     byId("panel").toggleAttribute("data-open", row?.cell.key === open);
     byId("panel").replaceChildren(...(row ? details(row) : [make("h2", {}, "Why?"),
       make("p", { class: "where" }, "Choose a cell to see whether it fits, every reason with its source, and what would make it fit.")]));
-    byId("panel").scrollTop = 0;
+    showInstall();
   }
 
   function details(row) {
     const { cell } = row;
     const outs = violated(row);
-    const verdict = { in: "✓ fits", warn: "! fits, with a warning", out: "✕ does not fit" }[row.verdict];
+    const verdict = { in: "✓ fits", warn: "! runs, with a limit", out: "✕ does not fit" }[row.verdict];
     return [
       make("div", { class: "top" }, make("h2", {}, `${cell.framework} ${cell.release}, ${variant(cell)}`),
         make("button", { type: "button", class: "close", onclick: () => show("", false) }, "Close")),
       make("p", { class: "where" }, `from ${cell.provider}, for ${cell.platform}`),
       make("p", { class: `verdict ${row.verdict}` }, verdict),
       figures(row),
-      row.verdict === "out" ? "" : section("To use it", snippet(row)),
       outs.length ? section("What would make it fit", make("ul", { class: "plain" }, [...new Set(outs.map(({ constraint }) => constraint.fix).filter(Boolean))].map((text) => make("li", {}, text)))) : "",
       section("Why", make("ul", { class: "reasons" }, ["out", "warn", "met", "open"].flatMap((status) => row.results.filter((result) => result.status === status).map(reason)))),
       cell.figures.note ? section("Note", make("p", {}, linked(cell.figures.note))) : "",
@@ -441,14 +534,30 @@
 
   const section = (title, content) => [make("h3", {}, title), content];
 
-  function figures({ cell, left }) {
+  /** The names of the GPUs that a build fits, newest first, a line for each compute capability. */
+  function gpuNames({ cell }) {
+    const hard = cell.constraints.filter((constraint) => !constraint.warn && [...constraint.when, ...constraint.need].some(([axis]) => axis === "gpu"));
+    const fitting = new Map();
+    for (const { name, capability, platforms } of models.values()) {
+      const known = { gpu: place("gpu", capability) };
+      if ((!platforms.length || platforms.includes(cell.platform)) && hard.every((constraint) => holds(constraint, known, []) !== false)) fitting.set(capability, [...(fitting.get(capability) || []), name]);
+    }
+    const rows = [...fitting].sort(([left], [right]) => compare(parts(right), parts(left)));
+    if (!rows.length) return "";
+    const count = rows.reduce((sum, [, found]) => sum + found.length, 0);
+    return make("details", { class: "gpus" }, make("summary", {}, `${rows.at(-1)[1][0]} to ${rows[0][1][0]}: ${count} models`),
+      rows.map(([capability, found]) => make("p", {}, make("b", {}, capability), ` ${found.join(", ")}`)));
+  }
+
+  function figures(row) {
+    const { cell, left } = row;
     const { driver: [least, native, compiling], capabilities, cudnn, serves, target } = cell.figures;
     const cameWith = native && native !== least ? `; CUDA ${cell.cuda} came with ${native}` : "";
     const rows = [
       ["Python", span(left.length ? left : cell.built)],
       cell.cuda && ["Driver", least ? `${least} or newer${cameWith}` : "none is known for this platform"],
       compiling && compiling !== least && ["Compiling", `code compiled at run time needs ${compiling} or newer`],
-      capabilities && ["GPU", `compute capability ${capabilities.join(" to ")}`],
+      capabilities && ["GPU", [`compute capability ${capabilities.join(" to ")}`, gpuNames(row)]],
       cudnn.length && ["cuDNN", cudnn.join(" or ")],
       ["Target", target ? [target, serves.length ? `; also serves ${serves.join(", ")}` : ""].join("") : "none"],
     ];
@@ -473,39 +582,57 @@
       make("button", { type: "button", class: verdict, onclick: () => change({ platform: other.platform }) }, `${MARKS[verdict]} ${other.platform}`)))));
   }
 
-  /** A project.yaml for which `envgen resolve` chooses exactly this cell. */
-  function project({ cell, left }) {
-    const whole = !pick.python && left.length > 1 && !span(left).includes(",");
-    const [major, minor] = parts(left.at(-1));
-    const quoted = (texts) => texts.map((text) => JSON.stringify(text)).join(", ");
-    const channels = [...new Set([...cell.figures.channels, "conda-forge"])];
-    return [
-      `python: "${whole ? `>=${left[0]},<${major}.${minor + 1}` : left.at(-1)}"`,
-      "frameworks:",
-      `  ${cell.framework}:`,
-      `    version: "${cell.release}"`,
-      `    provider: ${cell.provider}`,
-      `targets: [${cell.figures.target}]`,
-      `platforms: [${cell.platform}]`,
-      `channels: [${channels.join(", ")}]`,
-      ...(cell.cuda && pick.driver ? [`driver: ">=${driverText(pick.driver)}"`] : []),
-      ...(cell.cuda && pick.gpus.length ? [`gpus: [${quoted(pick.gpus.map((gpu) => gpu.name))}]`] : []),
-    ].join("\n");
+  // --- the tabs: what to write for the cell that the panel shows ----------------------------------------------------------
+
+  let tab = "project.yaml";
+  const slug = (name) => name.replace(/[^a-z]/g, "-");
+
+  function showInstall() {
+    const row = judged.find((found) => found.cell.key === current());
+    const ticks = facts.companions[pick.framework] || [];
+    const usable = row && row.verdict !== "out" ? texts.companionsFor(row, ticks) : [];
+    const ticked = { ...pick, with: pick.with.filter((name) => usable.includes(name)) };
+    const wheel = row?.cell.wheel && row.verdict !== "out" ? judge(row.cell.wheel, pick) : null;
+    const tabs = row && row.verdict !== "out" ? texts.tabs(row, ticked, pick.driver && driverText(pick.driver), wheel) : [];
+    byId("install").hidden = !tabs.length;
+    if (!tabs.length) byId("texts").replaceChildren();
+    if (!tabs.length) return;
+    const active = tabs.some(([name]) => name === tab) ? tab : tabs[0][0];
+    byId("for").textContent = `${row.cell.framework} ${row.cell.release} for ${variant(row.cell)}`;
+    byId("ticks").replaceChildren(...ticks.map((name) => make("label", { class: "check" },
+      make("input", { type: "checkbox", value: name, checked: ticked.with.includes(name) && "", disabled: !usable.includes(name) && "",
+        onchange: (event) => change({ with: ticks.filter((one) => (one === name ? event.target.checked : pick.with.includes(one))) }) }), name)));
+    byId("tabs").replaceChildren(...tabs.map(([name]) => make("button", {
+      type: "button", role: "tab", id: `tab-${slug(name)}`, "aria-selected": String(name === active), "aria-controls": `text-${slug(name)}`,
+      tabindex: name === active ? "0" : "-1", onclick: () => { tab = name; showInstall(); byId(`tab-${slug(name)}`).focus(); } }, name)));
+    byId("texts").replaceChildren(...tabs.map(([name, lines, below]) => {
+      const text = `${lines.join("\n")}\n`;
+      const copied = make("button", { type: "button", class: "copy", "aria-label": `Copy ${name}`, onclick: () => copy(text, copied, "Copied") }, "Copy");
+      return make("div", { class: "snippet", role: "tabpanel", id: `text-${slug(name)}`, "aria-labelledby": `tab-${slug(name)}`, hidden: name !== active && "" },
+        make("pre", { tabindex: "0" }, make("code", { "data-text": name }, text)), copied, below ? make("p", { class: "where" }, below) : "");
+    }));
   }
 
-  function snippet(row) {
-    const text = `# environments/demo/project.yaml\n${project(row)}\n`;
-    const command = "envgen lock demo";
-    const copied = make("button", { type: "button", onclick: () => copy(text, copied, "Copied") }, "Copy project.yaml");
-    return make("div", { class: "snippet" }, make("pre", { id: "project" }, text), copied,
-      make("p", { class: "where" }, "Then run ", make("code", {}, command)));
+  /** Arrow keys move between tabs. */
+  function moveTab(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const all = [...byId("tabs").children];
+    if (step) all[(all.indexOf(event.target) + step + all.length) % all.length].click();
   }
 
   // --- updates ----------------------------------------------------------------------------------------------------------
 
   function update() {
-    judged = cells.filter((cell) => cell.framework === pick.framework && cell.platform === pick.platform).map((cell) => judge(cell, pick));
+    judgeAll();
     showForm();
+    showResults();
+  }
+
+  function judgeAll() {
+    judged = cells.filter((cell) => cell.framework === pick.framework && cell.platform === pick.platform).map((cell) => judge(cell, pick));
+  }
+
+  function showResults() {
     showAnswer();
     showGrid();
     showPanel();
@@ -543,13 +670,16 @@
   byId("platform").addEventListener("change", (event) => change({ platform: event.target.value }));
   byId("python").addEventListener("change", (event) => change({ python: event.target.value }));
   byId("fits").addEventListener("change", (event) => change({ fits: event.target.checked }));
-  byId("driver").addEventListener("input", readDriver);
+  for (const kind of ["input", "change"]) byId("driver").addEventListener(kind, readDriver);
+  for (const name of ["driver", "gpu"]) byId(name).addEventListener("paste", paste);
+  byId("tabs").addEventListener("keydown", moveTab);
+  byId("fold").addEventListener("click", () => change({ all: !pick.all }));
   for (const kind of ["input", "change", "keydown"]) byId("gpu").addEventListener(kind, readGpu);
   byId("grid").addEventListener("keydown", move);
   byId("grid").addEventListener("focusin", (event) => { if (event.target.dataset.key && event.target.dataset.key !== open) show(event.target.dataset.key, false); });
   byId("grid").addEventListener("click", (event) => { const found = event.target.closest("[data-key]"); if (found) show(found.dataset.key, false); });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape" && open) show("", false); });
-  byId("link").addEventListener("click", () => copy(`${location.href.split("#")[0]}#${words()}`, byId("link"), "Copied"));
+  byId("link").addEventListener("click", () => copy(`${address || location.href.split("#")[0]}#${words()}`, byId("link"), "Copied"));
   byId("reset").addEventListener("click", () => {
     open = byId("gpu").value = byId("driver").value = byId("gpu-says").textContent = "";
     change(picked(new URLSearchParams({ framework: pick.framework, platform: pick.platform })));

@@ -1,0 +1,130 @@
+"""Every console block of README and docs is run by a test, or says why it is not.
+
+A page, or a section of one, is run in the repository that its stage makes. What is not here is run by the test that `ELSEWHERE` names.
+What is installed comes from a channel of stand-ins; all other records are those of the recorded index.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from conftest import REPO, clean_environment, some
+from nvml.build import FakeNvml, changes
+from system import record, test_companion_page, test_export_formats, test_migrate, test_quickstart, test_scenarios, walkthrough
+from system.git import made
+from system.test_scenarios import A100, command
+
+LINUX = sys.platform.startswith("linux") and platform.machine() == "x86_64"
+RECORDED = REPO / "environments" / "index"
+PAGES = sorted(
+    path.relative_to(REPO).as_posix()
+    for path in (*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md"))
+    if path.name != "CHANGELOG.md"
+)
+
+
+def clone(folder: Path) -> None:
+    """This repository as a clone has it, in git."""
+    for part in ("matrices", "templates", "schemas", "environments"):
+        shutil.copytree(REPO / part, folder / part)
+    (folder / ".gitignore").write_text(".*.envgen-lock\n.*.envgen-tmp\n", encoding="utf-8")
+    made(folder).commit("as it is")
+
+
+def facts(folder: Path) -> None:
+    """The facts and the layout, and no project."""
+    for part in ("matrices", "templates", "schemas"):
+        shutil.copytree(REPO / part, folder / part)
+
+
+STAGES: Mapping[str, Callable[[Path], None]] = {
+    "docs/composition.md": clone,
+    "docs/diff.md": clone,
+    "docs/faq.md": clone,
+    "docs/how-to/add-a-cuda-target.md": facts,
+    "docs/how-to/build-an-image.md": clone,
+    "docs/how-to/check-in-ci.md": clone,
+    "docs/how-to/resolve-a-merge-conflict.md": clone,
+    "docs/how-to/update-one-package.md": clone,
+    "docs/how-to/use-a-private-channel.md": facts,
+    "docs/how-to/use-an-old-driver.md": facts,
+    "docs/locking.md": clone,
+    "docs/team.md": clone,
+}
+ELSEWHERE: Mapping[str, Callable[..., None]] = {
+    "docs/bring-in.md": test_migrate.test_the_page_about_it_does_what_it_says,
+    "docs/export.md": test_export_formats.test_the_page_about_it_does_what_it_says,
+    "docs/matrices.md": test_companion_page.test_a_companion_in_ten_lines_is_linted_resolved_locked_and_verified,
+    "docs/how-to/install-without-network.md": test_quickstart.test_on_a_site_without_network,
+    "docs/tutorials/from-environment-files.md": record.tape,
+    "docs/tutorials/own-repository.md": test_quickstart.test_in_your_own_repository,
+    "docs/tutorials/quickstart.md": test_quickstart.test_from_the_clone_to_the_gpu,
+    **{f"docs/scenarios/{page.name}": test_scenarios.test_a_walk_through_is_true for page in test_scenarios.PAGES},
+}
+NOT_RUN = 29  # blocks; each has its reason beside it
+
+
+def text(page: str) -> str:
+    return (REPO / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not LINUX, reason="the pages are told on linux-64")
+@pytest.mark.parametrize("page", STAGES)
+def test_what_a_page_shows_is_what_the_commands_print(page: str, tmp_path: Path, unpacked_cache: Path, nvml: FakeNvml) -> None:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    environment = {
+        **clean_environment(tmp_path),
+        **changes(nvml(driver="575.57.08", cuda=12090, gpus=A100)),
+        "PATH": os.pathsep.join((str(command(tmp_path)), os.environ["PATH"])),
+        "ENVGEN_INDEX": str(RECORDED),
+        "ENVGEN_CACHE": str(unpacked_cache),
+        "COLUMNS": "120",
+    }
+    STAGES[page](folder)
+    assert walkthrough.play(REPO / page, folder, environment) >= 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_console_block_is_run_or_says_why_not(page: str) -> None:
+    commands = [step for step in walkthrough.steps(text(page)) if step.command]
+    assert walkthrough.unmarked(text(page)) == []
+    assert bool(commands) == (page in {*STAGES, *ELSEWHERE}), page
+
+
+def test_what_is_not_run_is_counted() -> None:
+    reasons = [reason for page in PAGES for reason in walkthrough.reasons(text(page))]
+    assert len(reasons) == NOT_RUN
+    assert all(len(reason) > 10 for reason in some(reasons))
+
+
+def test_a_block_that_nothing_runs_is_found() -> None:
+    assert walkthrough.unmarked("a\n\n    $ envgen list\n    b\n") == ["$ envgen list"]
+    assert walkthrough.unmarked("```\n$ envgen list\n```\n") == ["```\n$ envgen list"]
+    assert walkthrough.unmarked("<!-- not run: no GPU -->\n\n    $ envgen list\n    b\n") == []
+    assert walkthrough.reasons("<!-- not run: no GPU -->\n```console\n$ envgen list\n```\n") == ["no GPU"]
+    assert walkthrough.steps("<!-- not run: no GPU -->\n```console\n$ envgen list\n```\n") == []
+
+
+def test_the_names_of_pages_are_topics_of_help() -> None:
+    names = [Path(page).stem for page in PAGES if page.startswith("docs/")]
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.skipif(not LINUX, reason="the recording is made on linux-64")
+def test_the_recording_is_what_the_commands_print(tmp_path: Path, unpacked_cache: Path) -> None:
+    shown = record.tape(tmp_path, unpacked_cache)
+    assert steady(record.cast(shown)) == steady(record.CAST.read_text("utf-8")), "run: PYTHONPATH=.:tests python -m system.record"
+    assert f"```console\n{steady(record.readme(shown))}```" in steady(text("README.md"))
+
+
+def steady(shown: str) -> str:
+    """Without the seconds that a solve took, and how many files the facts have today."""
+    return re.sub(r"\d+ files", "N files", re.sub(r"\d+\.\d s", "N s", shown))
