@@ -16,9 +16,9 @@ from envgen.resolver.spelling import installed_by_pip
 def as_wheels(problem: Problem, answers: Callable[[Problem], tuple[Resolution, ...] | None]) -> Iterator[Reason]:
     """The line to write for each framework with whose wheels `answers` has an answer; `problem` must have none.
 
-    Wheels for CUDA beside conda packages of another framework for CUDA would bring CUDA's libraries twice, so they are no way out.
+    Wheels for CUDA beside conda packages of another framework for CUDA would bring the libraries of CUDA twice: they do not count.
     """
-    every = problem.every or problem.matrix
+    every = problem.matrix.with_wheels or problem.matrix
     for row in problem.project.frameworks:
         provider = every.frameworks[row.framework].of_wheels
         if row.host or not provider or provider_of(problem.matrix, problem.project, row) == provider:

@@ -30,11 +30,9 @@ class Problem:
     matrix: Matrix
     project: Project
     availability: Availability = no_index
-    every: Matrix | None = None  # the facts with the wheels that the project does not ask for
 
     def __post_init__(self) -> None:
         """Take the facts that count for the project, with its own targets, once: explanations change facts, too."""
-        object.__setattr__(self, "every", self.every or self.matrix)
         object.__setattr__(self, "matrix", with_own_targets(as_asked(self.matrix, self.project), self.project))
 
     @cached_property
