@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import chain, product
 
 from envgen.explain import edits
+from envgen.explain.as_wheels import as_wheels
 from envgen.explain.conflict import smallest
-from envgen.explain.members import possible
+from envgen.explain.members import answer, possible
 from envgen.explain.model import Conflict, Part
 from envgen.explain.repairs import repairs
 from envgen.explain.target_phrases import without_cuda
@@ -32,7 +33,7 @@ def conflict(problem: Problem) -> Conflict:
         requirements=tuple(part.reason(told) for part in requirements),
         facts=tuple(part.reason(told) for part in parts if not part.is_requirement),
         repairs=repairs(problem, parts),
-        notes=tuple(_notes(problem, {part.kind for part in parts})),
+        notes=(*_notes(problem, {part.kind for part in parts}), *as_wheels(problem, answer)),
     )
 
 

@@ -38,6 +38,7 @@ def unsolvable_text(found: SolverConflict, index: str) -> str:
     lines.extend(f"  {line}" for part in (*found.requirements, *found.bounds, *found.lacking) for line in part_lines(part))
     lines.extend(("", _TRIED) if found.repairs else ())
     lines.extend(line for number, repair in enumerate(found.repairs, 1) for line in _repair_lines(number, repair))
+    lines.extend(f"  note: {note.text}" for note in found.notes)
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 from packaging.specifiers import SpecifierSet
 
 from envgen.explain import edits
+from envgen.explain.as_wheels import as_wheels
 from envgen.explain.changes import without_framework
 from envgen.explain.minimize import minimal
 from envgen.explain.model import Change, Part, Repair
@@ -37,7 +38,7 @@ class SolverConflict:
 
     `narrowed` is the part of the project that has none, `cell` where that is, if it is a single cell. `lacking` is what the index
     lacks for it, `bounds` are the bounds of the facts without which it had a solution; `repairs` are the changes after which the
-    whole project is solved, the nearest first.
+    whole project is solved, the nearest first. `notes`: the frameworks with whose wheels it is solved.
     """
 
     cell: tuple[str, Platform] | None
@@ -46,6 +47,7 @@ class SolverConflict:
     lacking: tuple[Reason, ...]
     bounds: tuple[Reason, ...]
     repairs: tuple[Repair, ...]
+    notes: tuple[Reason, ...] = ()
 
 
 def unsolvable(problem: Problem, solved: SolverAnswers, *, repaired: bool = True) -> SolverConflict:
@@ -66,6 +68,7 @@ def unsolvable(problem: Problem, solved: SolverAnswers, *, repaired: bool = True
         lacking=tuple(row.reason for row in index[:_SHOWN]),
         bounds=_bounds(replace(problem, project=reduced), solved),
         repairs=_repairs(problem, changes, reduced, answers) if repaired else (),
+        notes=tuple(as_wheels(problem, solved)) if repaired else (),
     )
 
 

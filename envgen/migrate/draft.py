@@ -32,6 +32,8 @@ class ProjectDraft:
     channels: tuple[str, ...]
     dependencies: tuple[str, ...]
     pip: tuple[str, ...]
+    pip_repositories: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     left: tuple[NotCarried, ...] = ()
     notes: tuple[ReadAs, ...] = ()

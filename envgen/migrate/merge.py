@@ -12,8 +12,9 @@ from envgen.migrate.channels import Channels
 from envgen.migrate.draft import DraftRow, ProjectDraft
 from envgen.migrate.model import Contents, NotCarried, ReadAs
 from envgen.migrate.translate import Translated
-from envgen.migrate.variants import CPU, ReadEnvironment, index_variant, of_all, read_environment_of
+from envgen.migrate.variants import CPU, ReadEnvironment, of_all, read_environment_of
 from envgen.migrate.versions import ANY, one_range
+from envgen.migrate.wheel_indexes import frameworks_of_wheels, wheel_indexes
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform
 from envgen.model.ranges import version_range
@@ -27,10 +28,6 @@ _OPEN_CHANNEL = "conda-forge"
 _OLDEST = ">=3.10"
 _SHORT = {"linux-64": "linux", "linux-aarch64": "aarch64", "osx-64": "macos-intel", "osx-arm64": "macos", "win-64": "windows"}
 _WHY_SHARED = "all targets of a project share its frameworks"
-_WHY_INDEX = "the target says which wheels, and the framework comes from a conda channel"
-_WHY_OTHER_INDEX = (
-    "an index or a folder of wheels: `pip-indexes:` says which packages come from one, `find-links:` lists pages of files"
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,17 +76,23 @@ class _Merge:
         channels = self._channels(everything)
         items = [item for one in everything for item in one.items]
         self.notes += [note for item in items for note in item.notes]
-        self._read_as(items, everything)
+        wheels = frameworks_of_wheels(self.matrix, everything)
+        indexes = wheel_indexes(self.matrix, everything, wheels)
+        self.left += indexes.left
+        self.notes += indexes.notes
+        self._read_as(everything)
         self._without_twins(cells)
         return ProjectDraft(
             name=name,
             python=self._python(items),
-            frameworks=self._frameworks(items, cells),
+            frameworks=self._frameworks(items, cells, wheels),
             targets=self._rows(cells),
             platforms=tuple(sorted({cell.platform for cell in cells})),
             channels=channels,
             dependencies=_shared(cells, "conda"),
             pip=_shared(cells, "pip"),
+            pip_repositories=tuple(indexes.repositories),
+            find_links=tuple(indexes.find_links),
             sources=self.files,
             left=_each_once(self.left),
             notes=_each_once(self.notes),
@@ -204,21 +207,26 @@ class _Merge:
                 self.notes.append(ReadAs(text=item.wanted.text, at=item.wanted.at, meaning=what))
         return found
 
-    def _frameworks(self, items: Sequence[Translated], cells: Sequence[_Cell]) -> Mapping[str, Mapping[str, str]]:
-        """Each framework once, hosts before their companions, with a version that all targets can have."""
+    def _frameworks(
+        self, items: Sequence[Translated], cells: Sequence[_Cell], wheels: Mapping[str, str]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Each framework once, hosts before their companions, with a version that all targets can have; `wheels` come from pip."""
         rows: dict[str, list[Translated]] = {}
         for item in items:
             if item.framework:
                 rows.setdefault(item.framework.framework, []).append(item)
         found: dict[str, Mapping[str, str]] = {}
         for name in sorted(rows, key=lambda name: bool(self.matrix.frameworks[name].companion_of)):
-            known = sorted(release.version for release in self.matrix.frameworks[name].releases)
+            framework = self.matrix.frameworks[name] if name in wheels else self.matrix.frameworks[name].of_packages
+            known = sorted(release.version for release in framework.releases)
             texts = [ANY if item.framework.text == ANY_VERSION else item.framework.text for item in rows[name] if item.framework]
             version, agree = one_range(self._released(rows[name], texts, known), known)
             if not agree:
                 self._apart(rows[name], version)
             self._below_some(rows[name][0], name, cells)
             provider = next((item.framework.provider for item in rows[name] if item.framework and item.framework.provider), None)
+            if name in wheels and framework.companion_of not in rows:
+                provider = wheels[name]
             found[name] = {"version": version, **({"provider": provider} if provider else {})}
         return found
 
@@ -263,12 +271,9 @@ class _Merge:
                     self.left.append(NotCarried(item.wanted.text, item.wanted.at, what))
             cell.items = [item for item in cell.items if item not in twins or not item.package]
 
-    def _read_as(self, items: Sequence[Translated], environments: Sequence[ReadEnvironment]) -> None:
-        """What each word was read as, and what the indexes of wheels say."""
+    def _read_as(self, environments: Sequence[ReadEnvironment]) -> None:
+        """What each word was read as."""
         for one in environments:
-            for index in one.asked.indexes:
-                marked = index_variant(self.matrix.catalogue.wheels, index.text) is not None
-                self.left.append(NotCarried(index.text, index.at, _WHY_INDEX if marked else _WHY_OTHER_INDEX))
             for item in one.items:
                 name = item.framework.framework if item.framework and item.name != item.framework.framework else ""
                 target = self._key(one.variant or CPU, one) if item.target is not None else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from envgen.channels.channel import redacted
 from envgen.model.address import Address
@@ -57,6 +58,23 @@ class ChannelLine:
     at: Address
 
 
+IndexOption = Literal["--index-url", "--extra-index-url", "--find-links"]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedIndex:
+    """An index, a page or a folder of wheels of a file, with the option that names it."""
+
+    text: str
+    at: Address
+    option: IndexOption
+
+    @property
+    def bare(self) -> str:
+        """The text without a slash at its end, which means nothing where a URL is compared."""
+        return self.text.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """One environment that a file asks for: a file alone, one environment of several in it, or one cell of a matrix.
@@ -73,7 +91,7 @@ class Asked:
     channels: tuple[ChannelLine, ...] = ()
     platforms: tuple[Platform, ...] = ()
     cuda: str | None = None
-    indexes: tuple[AskedSpec, ...] = ()
+    indexes: tuple[AskedIndex, ...] = ()
     packages: tuple[LockedPackage, ...] = ()
     linked: bool = False  # whether the packages say what they need
 

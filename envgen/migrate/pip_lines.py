@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import get_args
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envgen.formats.markers import holds, of_platforms
-from envgen.migrate.model import AskedSpec, NotCarried, ReadAs
+from envgen.migrate.model import AskedIndex, AskedSpec, IndexOption, NotCarried, ReadAs
 from envgen.model.address import Address
 from envgen.model.facts import PLATFORMS
 
 ReadFile = Callable[[str], "tuple[str, str] | None"]  # a path in a file -> the text there, and how messages call it
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z][a-z-]*)(?:\s+|=|(?<=^-[a-zA-Z]))?(?P<value>.*)")
 _LONG = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links"}
-_INDEXES = ("--index-url", "--extra-index-url", "--find-links")
 _CONDA_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*=\s*([0-9][^=\s]*)")
 _WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
 _WHY_FILE = "there is no such file below this folder, it cannot be read, or it includes itself"
@@ -29,7 +29,7 @@ class PipLines:
 
     read_file: ReadFile
     wanted: list[AskedSpec] = field(default_factory=list)
-    indexes: list[AskedSpec] = field(default_factory=list)
+    indexes: list[AskedIndex] = field(default_factory=list)
     left: list[NotCarried] = field(default_factory=list)
     notes: list[ReadAs] = field(default_factory=list)
     _depth: int = 0
@@ -60,8 +60,8 @@ class PipLines:
         value = found["value"].strip() if found else ""
         if name == "--requirement":
             self._file(line, value, at)
-        elif name in _INDEXES:
-            self.indexes.append(AskedSpec(text=value.rstrip("/"), at=at, manager="pip"))
+        elif option := next((one for one in get_args(IndexOption) if one == name), None):
+            self.indexes.append(AskedIndex(re.sub(r"\$\{(\w+)\}", r"$\1", value), at, option))
         elif name == "--editable":
             self.left.append(NotCarried(line, at, _WHY_LOCAL))
         elif name == "--constraint":

@@ -32,6 +32,10 @@ def _lines(draft: ProjectDraft) -> Iterator[str]:
     yield from _list("dependencies", draft.dependencies)
     if draft.pip:
         yield from _list("pip", draft.pip)
+    if draft.pip_repositories:
+        yield from _list("pip-repositories", draft.pip_repositories)
+    if draft.find_links:
+        yield from _list("find-links", draft.find_links)
 
 
 def _targets(rows: Sequence[DraftRow]) -> Iterator[str]:

@@ -146,7 +146,7 @@ def _pip(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
     if spec.name and (framework_named(matrix, wanted.text.replace("==", "=")) or _is_alias(matrix, spec)):
         return _alias(matrix, wanted, replace(spec, conditional=False))
     if spec.name and is_cuda_wheel(matrix.catalogue, name):
-        return NotCarried(wanted.text, wanted.at, "CUDA's own wheel: conda's build of the framework brings its libraries")
+        return NotCarried(wanted.text, wanted.at, "CUDA's own wheel: the build of the framework brings its libraries")
     package = LockedPackage(name=name, version=spec.rest.lstrip("=<>~! "), build="", manager="pip", platform="linux-64")
     told = cuda_of(matrix.catalogue, package) if spec.name else None
     weak = TargetRange(cuda_range(told)) if told is not None else None

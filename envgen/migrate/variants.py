@@ -67,7 +67,7 @@ def _variant(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> tuple
 
 def _told(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> Iterator[tuple[TargetRange, str]]:
     """What says CPU or CUDA beside the words for it, the most reliable first."""
-    yield from ((found, f"`{one.text}`") for one in asked.indexes if (found := index_variant(matrix.catalogue.wheels, one.text)))
+    yield from ((found, f"`{one.text}`") for one in asked.indexes if (found := index_variant(matrix.catalogue.wheels, one.bare)))
     if asked.cuda:
         try:
             yield TargetRange(cuda_range(minor_of(asked.cuda))), f"CUDA {asked.cuda}"

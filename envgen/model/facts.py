@@ -306,6 +306,7 @@ class Matrix:
     gpu_words: frozenset[str] = frozenset()  # what the name of a GPU may have beside the words of a model; may hold `*`
     gpu_brands: frozenset[str] = frozenset()  # words of models that people leave out
     withdrawn: Withdrawals = field(default_factory=dict)
+    with_wheels: Matrix | None = field(default=None, compare=False, repr=False)  # where its wheels were left out: all facts
 
     @cached_property
     def hosts(self) -> tuple[str, ...]:
@@ -334,7 +335,8 @@ class Matrix:
         frameworks = {name: framework.of_packages for name, framework in self.frameworks.items()}
         wheels = {name for row in self.frameworks.values() for name in row.providers}
         wheels -= {name for row in frameworks.values() for name in row.providers}
-        return replace(self, frameworks=frameworks, constraints=tuple(row for row in self.constraints if not row.is_about(wheels)))
+        constraints = tuple(row for row in self.constraints if not row.is_about(wheels))
+        return replace(self, frameworks=frameworks, constraints=constraints, with_wheels=self)
 
     @cached_property
     def pythons(self) -> frozenset[Version]:

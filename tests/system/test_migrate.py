@@ -31,7 +31,6 @@ LOCKED = {
     "devenv": {"cu126": ["cuda126"]},
     "pixi": {"cpu": ["cpu", "cpu"], "cpu-macos": ["cpu"], "cu126": ["cuda126", "cuda126"]},
     "rapids": {"cu129": ["cuda129"]},
-    "requirements": {"cu126": ["cuda126"]},
     "conda-env-export": {"cpu": ["cpu"]},
     "explicit": {"cu116": ["cuda11.6"]},
 }
