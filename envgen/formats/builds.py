@@ -269,12 +269,17 @@ def version_names_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:
 def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: bool = True) -> bool:
     """Whether nothing says if a framework's package without a CUDA is a CPU build: its build string has no mark of either variant.
 
-    A wheel that pins CUDA's own wheels is a CPU build where they are not listed, if everything is listed (`complete`).
+    A wheel without a mark is a CPU build where everything is listed that it could load (`complete`), or where its framework's CUDA
+    is a plugin, which would be listed.
     """
-    known = catalogue.of(package)
     if is_cpu_build(catalogue, package):
         return False
-    return package.manager == "conda" or (not complete and known is not None and bool(known.runtime))
+    return package.manager == "conda" or not (complete or _has_plugin(catalogue, package))
+
+
+def _has_plugin(catalogue: Catalogue, package: LockedPackage) -> bool:
+    framework = framework_of(catalogue, package)
+    return any(row.role == "plugin" and row.framework == framework for row in catalogue.packages)
 
 
 def frameworks_of(

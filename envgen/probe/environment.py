@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from envgen.formats.builds import Surroundings, cuda_of, framework_cuda, is_cpu_build
+from envgen.formats.builds import Surroundings, cuda_of, framework_cuda, tells_nothing
 from envgen.formats.installed import MANIFEST, META, installed_target, is_environment, python
 from envgen.formats.prefix import read_folders, read_prefix
 from envgen.machine.system import current_platform
@@ -96,22 +96,10 @@ def _expected(catalogue: Catalogue, package: LockedPackage, packages: Sequence[L
     said = f"its build string, {package.build}" if package.manager == "conda" else f"its wheel, {package.name} {package.version}"
     because = said if cuda == own else "the CUDA packages beside it"
     if cuda is None:
-        return Expectation("cpu" if _is_cpu(catalogue, package) else "unknown", because=because)
+        unmarked = tells_nothing(catalogue, package, complete=False)  # a wheel may load libraries of the system
+        return Expectation("unknown" if unmarked else "cpu", because=because)
     version = cuda or _major(catalogue, packages)
     return Expectation("cuda", cuda=Version(version) if version else None, because=because)
-
-
-def _is_cpu(catalogue: Catalogue, package: LockedPackage) -> bool:
-    """Whether a package that names no CUDA is a CPU build: it says so, or every CUDA build would have said otherwise.
-
-    A conda package's CUDA builds say so if the matrices know their build strings, a wheel's if the framework's CUDA is a plugin.
-    """
-    known = catalogue.of(package)
-    if known is None or is_cpu_build(catalogue, package):
-        return known is not None
-    if package.manager == "conda":
-        return bool(known.cuda_builds)
-    return any(row.role == "plugin" and row.framework == known.framework for row in catalogue.packages)
 
 
 def _major(catalogue: Catalogue, packages: Sequence[LockedPackage]) -> str:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from envgen.model.errors import BadInput
+from envgen.model.facts import Matrix
 from envgen.model.impact import RowChange
 from envgen.model.layout import Layout
+from envgen.review.other_facts import Facts
 from envgen.review.rows import RowEdit, at_file, row_edits, whole_file
 
 MOST = 12
-"""So many rows are told apart at most: each costs a reading of the facts, and the targets of the projects that change."""
+"""So many rows are told apart at most: each costs tenths of a second, for the facts and the targets of the projects that change."""
 
-Changed = Callable[[Path], tuple[str, ...]]
-"""The environments that the facts of a folder change, beside the old ones."""
+Changed = Callable[[Layout, Matrix], tuple[str, ...]]
+"""The environments that some facts change, beside the old ones."""
 
 
 def row_changes(
-    old: Layout, new: Layout, files: Sequence[str], everything: tuple[str, ...], changed: Changed
+    edits: Sequence[tuple[str, RowEdit]], old: Facts, everything: tuple[str, ...], changed: Changed
 ) -> tuple[RowChange, ...]:
     """The rows that change targets, each with the environments that it changes alone; () where there are too many rows.
 
-    `files` are those that differ, and `everything` what they change together. A change that no reader takes alone, such as half of
-    a renaming, changes nothing alone.
+    `edits` are the rows that differ, each with its file, and `everything` what they change together. A change that no reader takes
+    alone, such as half of a renaming, changes nothing alone.
     """
-    edits = [(file, edit) for file in files for edit in _edits(old, new, file)]
     if len(edits) == 1:
         ((file, edit),) = edits
         return (replace(at_file(edit.change, file), environments=everything),) if everything else ()
@@ -37,6 +37,11 @@ def row_changes(
     with tempfile.TemporaryDirectory(prefix="envgen-") as place:
         found = (_alone(old, Path(place, str(number)), file, edit, changed) for number, (file, edit) in enumerate(edits))
         return tuple(row for row in found if row.environments)
+
+
+def edits_between(old: Layout, new: Layout, files: Sequence[str]) -> tuple[tuple[str, RowEdit], ...]:
+    """The rows of some files that differ, each with its file."""
+    return tuple((file, edit) for file in files for edit in _edits(old, new, file))
 
 
 def _edits(old: Layout, new: Layout, file: str) -> Iterator[RowEdit]:
@@ -57,18 +62,10 @@ def _place(layout: Layout, file: str) -> Path:
     return (layout.matrices if top == layout.matrices.name else layout.templates) / name
 
 
-def _alone(old: Layout, folder: Path, file: str, edit: RowEdit, changed: Changed) -> RowChange:
+def _alone(facts: Facts, folder: Path, file: str, edit: RowEdit, changed: Changed) -> RowChange:
     """A change with the environments that it changes in the old facts."""
-    for source in (old.matrices, old.templates):
-        if source.is_dir():
-            shutil.copytree(source, folder / source.name)
-    path = folder / file
-    if edit.change.kind == "removed" and not edit.text:
-        path.unlink()
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(edit.text, encoding="utf-8")
+    text = None if edit.change.kind == "removed" and not edit.text else edit.text
     try:
-        return replace(at_file(edit.change, file), environments=changed(folder))
+        return replace(at_file(edit.change, file), environments=changed(*facts.with_file(file, text, folder)))
     except BadInput:
         return at_file(edit.change, file)

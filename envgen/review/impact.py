@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from envgen.cache import key_of, remembered
@@ -14,36 +16,12 @@ from envgen.lock.hold import BUILD, framework_of
 from envgen.matrix.cached import cached_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
-from envgen.model.impact import Impact, ImpactKind, Move, TargetImpact, TargetState
+from envgen.model.impact import Impact, ImpactKind, Move, RowChange, TargetImpact, TargetState
 from envgen.model.layout import Layout
-from envgen.review.attribution import row_changes
+from envgen.review.attribution import edits_between, row_changes
 from envgen.review.check import Digests, inputs_of
-
-
-class OtherFacts(Layout):
-    """A repository with the matrices and templates of another folder."""
-
-    __slots__ = ("facts",)
-    facts: Path
-
-    @classmethod
-    def of(cls, layout: Layout, facts: Path) -> OtherFacts:
-        """The repository with the facts of a folder."""
-        found = cls(layout.root)
-        object.__setattr__(found, "facts", facts)
-        return found
-
-    @property
-    def matrices(self) -> Path:
-        return self.facts / super().matrices.name
-
-    @property
-    def templates(self) -> Path:
-        return self.facts / super().templates.name
-
-    def shown(self, path: Path) -> str:
-        """A path below one of the two folders as a person reads it."""
-        return path.relative_to(self.facts).as_posix() if path.is_relative_to(self.facts) else super().shown(path)
+from envgen.review.other_facts import OtherFacts
+from envgen.review.rows import RowEdit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +49,39 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
     pairs = [pair for name in names or layout.projects() for pair in _pairs(name, (other, old), (layout, new), digests)]
     found = tuple(told for pair in pairs if (told := _told(pair, new)))
     impact_of = Impact(base=base, files=files, targets=found, count=len(pairs))
-    everything = tuple(row.environment for row in impact_of.changed)
-    names = tuple(dict.fromkeys(row.project for row in impact_of.changed))
-
-    def alone(place: Path) -> tuple[str, ...]:
-        layout_of_one = OtherFacts.of(layout, place)
-        return _changed_by((other, old), (layout_of_one, cached_matrix(layout_of_one)), names)
-
-    return replace(impact_of, rows=row_changes(other, layout, files, everything, alone))
+    edits = edits_between(other, layout, files)
+    return replace(impact_of, rows=_rows(impact_of, edits, (other, old), (layout, new), digests))
 
 
-def _changed_by(old: tuple[Layout, Matrix], new: tuple[Layout, Matrix], names: Sequence[str]) -> tuple[str, ...]:
-    """The environments of some projects that facts change, beside others."""
-    digests = (Digests(old[0]), Digests(new[0]))
-    told = (_told(pair, new[1]) for name in names for pair in _pairs(name, old, new, digests))
+def _rows(
+    found: Impact,
+    edits: Sequence[tuple[str, RowEdit]],
+    old: tuple[Layout, Matrix],
+    new: tuple[Layout, Matrix],
+    digests: tuple[Digests, Digests],
+) -> tuple[RowChange, ...]:
+    """The rows that change targets; from the cache where nothing that decides it has changed."""
+    names = tuple(dict.fromkeys(row.project for row in found.changed))
+    sides = ((*old, digests[0]), (*new, digests[1]))
+    inputs = [inputs_of(layout, matrix, name, side) for name in names for layout, matrix, side in sides]
+    texts = chain.from_iterable((file, edit.text) for file, edit in edits)
+    everything = tuple(row.environment for row in found.changed)
+
+    def made() -> tuple[RowChange, ...]:
+        from envgen.review.other_facts import Facts
+
+        before = {name: _states(*old, name, digests[0]) for name in names}
+        return row_changes(edits, Facts(*old), everything, partial(_changed_by, before))
+
+    return remembered(tuple, key_of("rows", found.base, *everything, *inputs, *texts), made)
+
+
+def _changed_by(before: Mapping[str, tuple[TargetState, ...]], layout: Layout, matrix: Matrix) -> tuple[str, ...]:
+    """The environments of some projects that facts change. What is found is not remembered: the facts are nobody's."""
+    from envgen.review.states import states
+
+    pairs = chain.from_iterable(_paired(name, rows, tuple(states(layout, matrix, name))) for name, rows in before.items())
+    told = (_told(pair, matrix) for pair in pairs)
     return tuple(row.environment for row in told if row and row.kind != "update")
 
 
@@ -110,7 +107,10 @@ def _bytes(path: Path) -> bytes | None:
 
 def _pairs(name: str, old: tuple[Layout, Matrix], new: tuple[Layout, Matrix], digests: tuple[Digests, Digests]) -> Iterator[_Pair]:
     """Every target of a project on both sides, by where it is requested: an open one may have another name."""
-    before, after = _states(*old, name, digests[0]), _states(*new, name, digests[1])
+    return _paired(name, _states(*old, name, digests[0]), _states(*new, name, digests[1]))
+
+
+def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState, ...]) -> Iterator[_Pair]:
     unread = {side: next((row.why for row in rows if not row.name), "") for side, rows in (("before", before), ("after", after))}
     first, then = ({row.at: row for row in rows if row.name} for rows in (before, after))
     for at in dict.fromkeys((*then, *first)):

@@ -23,6 +23,7 @@ from envgen.cli.options import best_here
 from envgen.lock.pipeline import lock
 from envgen.model.address import Address
 from envgen.model.errors import CheckFailed, EnvgenError
+from envgen.model.findings import Finding
 from envgen.model.layout import Layout
 from envgen.model.rules import Rule
 from envgen.model.run import LockRequest
@@ -31,6 +32,9 @@ from envgen.review.fix import fix
 from envgen.review.registry import READING, STALE
 from envgen.review.rules import OWN_RULES, RULES
 from envgen.review.stale import stale
+from envgen.verify import judgements
+from envgen.verify.check import found_in
+from envgen.verify.registry import Case
 
 TODAY = date(2026, 6, 1)
 CPU, CUDA, FILE = "environments/p/cpu", "environments/p/cu126", "environments/p/project.yaml"
@@ -104,13 +108,13 @@ def remove(*files: str) -> Callable[[Path], None]:
     return lambda root: [(root / file).unlink() for file in files] and None
 
 
-def seal(root: Path) -> None:
+def seal(root: Path, file: str = LOCK) -> None:
     """Give a lock whose packages were edited the digest that envgen would have written."""
     from envgen.formats.conda_lock import digest
 
-    text = (root / LOCK).read_text(encoding="utf-8")
+    text = (root / file).read_text(encoding="utf-8")
     body = "package:" + text.partition("\npackage:")[2]
-    (root / LOCK).write_text(re.sub(r"(envgen-packages: )\w+", rf"\g<1>{digest(body)}", text), encoding="utf-8")
+    (root / file).write_text(re.sub(r"(envgen-packages: )\w+", rf"\g<1>{digest(body)}", text), encoding="utf-8")
 
 
 def steps(*changes: Callable[[Path], None]) -> Callable[[Path], None]:
@@ -413,6 +417,34 @@ def test_what_is_remembered_is_forgotten_when_any_input_changes(root: Path) -> N
     assert checked(root) == Checked((), 2)
     remove(f"{CPU}/environment.yml")(root)
     assert [row.rule for row in checked(root).findings] == ["environment-missing"]
+
+
+def test_equal_platforms_of_two_projects_are_judged_once_and_each_has_its_own_findings(
+    root: Path, locked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if each project were checked alone: the same findings, each at its own lock."""
+    write("environments/q/project.yaml", "# q\n" + TEXT)(root)
+    lock(Layout(root), LockRequest(projects=("q",), index_folder=locked.parent / "index"), Silent(), best_here).whole()
+    for name in ("p", "q"):
+        edit(f"environments/{name}/cu126/conda-lock.yml", "-cuda126_generic", "-cpu_generic", count=0)(root)
+        seal(root, f"environments/{name}/cu126/conda-lock.yml")
+    judged: list[Case] = []
+
+    def counted(case: Case) -> tuple[Finding, ...]:
+        judged.append(case)
+        return found_in(case)
+
+    monkeypatch.setattr(judgements, "found_in", counted)
+    monkeypatch.setattr("envgen.review.check.remembered", lambda _kind, _key, make: make())
+    alone = tuple(row for name in ("p", "q") for row in checked(root, name).findings)
+    cases = len(judged)
+    assert checked(root, "p", "q").findings == alone
+    assert len(judged) - cases == cases / 2 == 3  # cpu on two platforms, cu126 on one
+    builds = [row for row in alone if row.rule == "cpu-build"]
+    assert [(row.project, row.at.file if row.at else "") for row in builds] == [
+        ("p", f"{CUDA}/conda-lock.yml"),
+        ("q", "environments/q/cu126/conda-lock.yml"),
+    ]
 
 
 def test_one_project_is_checked_alone(root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,14 @@ from envgen.cli.main import main
 from envgen.cli.options import best_here
 from envgen.lock.pipeline import lock
 from envgen.model.errors import BadInput
-from envgen.model.impact import Impact, Move, TargetImpact
+from envgen.model.impact import Impact, Move, RowChange, TargetImpact
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest
+from envgen.review.attribution import edits_between
 from envgen.review.impact import impact
 from envgen.review.impact_report import impact_markdown, impact_text
+from envgen.review.other_facts import Facts, OtherFacts
+from envgen.review.rows import at_file
 
 FILE, PYTORCH = "environments/p/project.yaml", "matrices/pytorch.yaml"
 RANGE = PROJECT.replace('"2.7"', '">=2.6"')
@@ -219,6 +222,39 @@ def test_each_row_has_the_targets_that_it_changes(root: Path) -> None:
         ("templates/environment.yml.j2", "changed", ["p-cpu", "p-cu126"]),
     ]
     assert f"by matrices/cuda.yaml:{driver}" in re.sub(r"&#(\d+);", lambda one: chr(int(one[1])), run(root, "--markdown").stdout)
+
+
+def test_a_row_changes_what_it_changes_in_a_repository_where_nothing_else_changed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of three files, one of a new file and one that cannot be read alone: each as if it were the only change."""
+    for name in ("matrices", "templates"):
+        shutil.copytree(root / name, tmp_path / "base" / name)
+    without("2.7.1")(root)
+    edit("matrices/cuda.yaml", r'(major: 12, linux: ")525.60.13', r"\g<1>580.65.06")(root)
+    edit("matrices/targets.yaml", r"\n  cu126:[^\n]*", "")(root)
+    edit("templates/environment.yml.j2", r"\A", "# A new line.\n")(root)
+    (root / "templates" / "other.j2").write_text("x")
+    layout, base = Layout(root), OtherFacts.of(Layout(root), tmp_path / "base")
+    found = impact(layout, "base", tmp_path / "base")
+    plain = [(row.file, row.line, alone) for row, alone in plainly(layout, base, found.files, tmp_path) if alone]
+    assert [(row.file, row.line, row.environments) for row in found.rows] == plain
+    assert len(plain) == 4
+    monkeypatch.delattr(Facts, "with_file")  # which is asked only where something changed
+    assert impact(layout, "base", tmp_path / "base") == found
+
+
+def plainly(layout: Layout, base: Layout, files: Sequence[str], folder: Path) -> Iterator[tuple[RowChange, tuple[str, ...]]]:
+    """Each row with what it changes where the facts are those of the base but for it."""
+    for number, (file, change) in enumerate(edits_between(base, layout, files)):
+        place = folder / str(number)
+        shutil.copytree(base.matrices.parent, place)
+        (place / file).write_text(change.text)
+        try:
+            found = impact(OtherFacts.of(layout, place), "base", base.matrices.parent)
+            yield at_file(change.change, file), tuple(row.environment for row in found.changed)
+        except BadInput:
+            yield at_file(change.change, file), ()
 
 
 def test_half_of_a_change_that_cannot_be_read_alone_is_no_row(root: Path) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from unit.small import real_matrix
 
+from envgen.formats.prefix import read_prefix
 from envgen.model.catalogue import Catalogue, KnownPackage, WheelMarks
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
@@ -39,6 +40,7 @@ from envgen.probe.model import (
 )
 from envgen.probe.report import probe_json, probe_lines
 from envgen.probe.verdict import evaluate
+from envgen.verify.check import inferred
 
 PACKAGE = Path(child.__file__).parent
 SCRIPTS = sorted((PACKAGE / "scripts").glob("*.py"))
@@ -311,14 +313,17 @@ def prefix(folder: Path, *packages: str, pip: tuple[str, ...] = ()) -> Path:
         ("jaxlib-0.7.2-cuda129_py312h1_200 jax-0.7.2-pyhd8ed1ab_0", "jax", "cuda", "12.9"),
         ("cupy-core-13.6.0-py312h1_0 cuda-version-12.9-h1_3", "cupy", "cuda", "12"),
         ("pytorch-2.5.1-cuda_py312_h1_0 cuda-version-12.9-h1_3", "pytorch", "cuda", "12"),  # a newer minor may serve an older build
+        ("pytorch-0.4.0-py36hdf912b8_0", "pytorch", "unknown", None),  # the defaults channel: both variants are called so
     ],
 )
 def test_a_build_string_says_what_a_conda_package_is_for(
     tmp_path: Path, packages: str, framework: str, build: str, cuda: str | None
 ) -> None:
-    found = read_environment(prefix(tmp_path / "env", *packages.split()), KNOWN).frameworks
+    env = prefix(tmp_path / "env", *packages.split())
+    found = read_environment(env, KNOWN).frameworks
     assert list(found) == [framework]
     assert (found[framework].expected.build, found[framework].expected.cuda) == (build, Version(cuda) if cuda else None)
+    assert inferred(KNOWN, read_prefix(env, "env").packages).kind in (build, "mixed")  # which is what `verify` says
 
 
 @pytest.mark.parametrize(
@@ -362,7 +367,7 @@ def loom(**row: Any) -> Catalogue:
         ("h0123456_0", {}, "unknown"),  # nothing says how its builds are told apart
         ("cpu_h0123456_0", {}, "cpu"),
         ("cuda126_h0123456_0", {}, "cuda"),
-        ("h0123456_0", {"cuda_builds": ("gpu_*",)}, "cpu"),  # a CUDA build would have said so
+        ("h0123456_0", {"cuda_builds": ("gpu_*",)}, "unknown"),  # older CUDA builds may have no mark
         ("gpu_h0123456_0", {"cuda_builds": ("gpu_*",)}, "cuda"),
         ("h0123456_0", {"only": "cuda"}, "cuda"),
         ("h0123456_0", {"only": "cpu"}, "cpu"),
