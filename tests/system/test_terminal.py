@@ -31,7 +31,7 @@ LISTS = (
     "resolve nothing",
     "list",
     "doctor vision",
-    "install vision --dry-run --offline --target cpu --platform linux-64",
+    "install vision --dry-run --target cpu",
     "verify environments/vision/cu126/conda-lock.yml environments/legacy/cu116/conda-lock.yml",
     "size vision",
     "why vision mkl",
@@ -42,7 +42,7 @@ LISTS = (
     "ci-matrix",
     "matrix show --framework pytorch --driver 535 --gpu A100",
     "matrix show --framework cupy --driver 470",
-    "matrix verify --framework mxnet --index tests/records",
+    "matrix verify --framework torchtext --index tests/records",
     "facts status",
     "help",
     "--help",
@@ -110,6 +110,11 @@ def test_each_command_is_looked_at_or_said_to_print_no_table() -> None:
 def at_any_width() -> dict[str, str]:
     """What each of the commands prints where lines may have any length."""
     return {words: shown(words) for words in LISTS}
+
+
+def test_only_the_errors_are_errors(at_any_width: dict[str, str]) -> None:
+    failed = {words for words, text in at_any_width.items() if re.search(r"^(error|Error|Usage: .*\nTry)\b", text, re.MULTILINE)}
+    assert failed == {"lock --target cu999", "resolve nothing", "why vision no-such-package"}
 
 
 @pytest.mark.parametrize("columns", [80, 100, 120])
