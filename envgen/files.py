@@ -35,7 +35,8 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
         for file in files:
             scratch = folder / f".{file.name}.{os.getpid()}{_MARK}"
             written.append((scratch, folder / file.name))
-            with scratch.open("w", encoding="utf-8", newline="\n") as stream:
+            scratch.unlink(missing_ok=True)  # of a killed run with this number; "x" follows no link that somebody put there
+            with scratch.open("x", encoding="utf-8", newline="\n") as stream:
                 stream.write(file.text)
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -45,7 +45,9 @@ def write_manifest(prefix: Path, manifest: InstallManifest) -> None:
     """Write the manifest of an environment atomically."""
     path = prefix / META / MANIFEST
     scratch = path.with_name(f".{MANIFEST}.{os.getpid()}.envgen-tmp")
-    scratch.write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+    scratch.unlink(missing_ok=True)
+    with scratch.open("x", encoding="utf-8") as file:  # follows no link that a package brought
+        file.write(json.dumps(asdict(manifest), indent=1) + "\n")
     scratch.replace(path)
 
 

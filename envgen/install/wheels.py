@@ -233,8 +233,13 @@ def _corrected_row(row: Sequence[str], base: Path, stage: bytes, prefix: bytes) 
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Replace a file instead of writing into it: it may be a hard link to a file of the old environment."""
-    scratch = path.with_name(f"{path.name}.envgen-tmp")
-    scratch.write_bytes(data)
+    """Replace a file instead of writing into it: it may be a hard link to a file of the old environment.
+
+    No package can have the name of the scratch file, and lead it out of the environment as a link.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".envgen-tmp")
+    scratch = Path(name)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
     scratch.chmod(path.stat().st_mode)
     scratch.replace(path)

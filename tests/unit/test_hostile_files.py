@@ -11,12 +11,16 @@ import pytest
 import yaml
 from unit.small import real_matrix
 
+from envgen.files import write_files
 from envgen.formats.selectors import scalar
+from envgen.install import wheels
 from envgen.migrate.draft import DraftRow, ProjectDraft
 from envgen.migrate.merge import merged
 from envgen.migrate.read import read_contents
 from envgen.migrate.text import project_text
 from envgen.model.errors import BadInput, NoSolution
+from envgen.model.layout import Layout
+from envgen.model.resolution import RenderedFile
 from envgen.shards.result_file import read_result
 from envgen.shards.results import FolderResults
 from envgen.shards.work_plan import read_plan
@@ -128,3 +132,37 @@ def test_a_result_that_is_a_pipe_or_a_device_keeps_nobody_waiting(tmp_path: Path
     for key in ("a", "b"):
         with pytest.raises(NoSolution, match="a result cannot be read: it is not a regular file"):
             FolderResults(tmp_path).get(key)
+
+
+# --- links that wait for a scratch file -----------------------------------------------------------------------------------
+
+
+def link_to(victim: Path, *names: str) -> None:
+    """Links with these names to a file that is nobody else's."""
+    victim.write_text("mine", encoding="utf-8")
+    for name in names:
+        (victim.parent / name).symlink_to(victim)
+
+
+def test_a_link_in_the_place_of_a_scratch_file_is_not_followed(tmp_path: Path) -> None:
+    """The names can be guessed: a repository may have a link for each number of a process."""
+    link_to(tmp_path / "victim", f".a.yml.{os.getpid()}.envgen-tmp")
+    write_files(tmp_path, [RenderedFile("a.yml", "a: 1\n")], Layout(tmp_path))
+    assert ((tmp_path / "victim").read_text(), (tmp_path / "a.yml").read_text()) == ("mine", "a: 1\n")
+    assert not (tmp_path / "a.yml").is_symlink()
+
+
+def test_a_link_that_a_conda_package_brought_is_not_written_through(tmp_path: Path) -> None:
+    stage, prefix = tmp_path / "stage", tmp_path / "prefix"
+    info = stage / "lib" / "python3.12" / "site-packages" / "says-1.0.dist-info"
+    info.mkdir(parents=True)
+    (stage / "bin").mkdir()
+    script = stage / "bin" / "says"
+    script.write_text(f"#!{stage}/bin/python\n", encoding="utf-8")
+    (info / "RECORD").write_text("../../../bin/says,sha256=x,1\n", encoding="utf-8")
+    link_to(
+        tmp_path / "victim", "stage/bin/says.envgen-tmp", "stage/lib/python3.12/site-packages/says-1.0.dist-info/RECORD.envgen-tmp"
+    )
+    wheels._correct_scripts(info, stage, prefix)
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert script.read_text() == f"#!{prefix}/bin/python\n"
