@@ -153,7 +153,7 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("silent-cpu", PROMISING_CPU, (TORCH_CPU, conda("pytorch-cpu", "2.7.0", "cpu_mkl_py312_h6a7998d_100")), []),
     ("silent-cpu", PROMISING_CPU, (TORCH_CPU, conda("pytorch-gpu", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")), ["a CPU build of pytorch beside __cuda 12.6 of target cpu: the silent CPU build"]),
     ("package-twice", CPU, tuple(conda("numpy", f"1.{number}") for number in range(11)), ["is in the lock 11 times (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, ...)"]),
-    # a second reason for the same silence, or a second name for the same thing
+    # where the second half of a condition decides
     ("cuda-promise", promising(cuda="13.5"), (TORCH,), []),
     ("run-time-compilation", replace(CU126, driver=Version("560")), (TORCH_CU129, conda("triton", "3.3.0", "cuda126py312h_0")), ["code compiled at run time (Triton) needs driver 575.51.03 or newer; the oldest is 560"]),
     ("two-cuda-minors", CU118, (pip("torch", "2.0.1+cu117"), pip("nvidia-cuda-nvrtc-cu11", "11.8.89")), []),
@@ -162,8 +162,10 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("known-broken", CPU, (CHANNEL_TORCH, MKL_2026), [MKL]),
     ("known-broken", CPU, (replace(CHANNEL_TORCH, url="pytorch-1.12.1-py3.10_cpu_0.tar.bz2"), MKL_2026), [MKL]),
     ("known-broken", CPU, (replace(CHANNEL_TORCH, url=CHANNEL_TORCH.url.replace("/pytorch/", "/ours/")), MKL_2026), []),
-    ("known-broken", CPU, (conda("mxnet", "1.9.1", "py39_0", url="mxnet-1.9.1-py39_0.conda"), MKL_2026), []),
-    ("cpu-build", CU126, (pip("torch", "2.7.1+cpu"),), ["a CPU build of pytorch in a target for CUDA 12.6"]),
+    ("known-broken", CPU, (conda("paddlepaddle", "2.6.2", "cpu_py310_0", url="paddlepaddle-2.6.2-cpu_py310_0.conda"), MKL_2026), []),
+    ("framework-twice", CU118, (pip("mxnet-cu112", "1.9.1"), pip("mxnet-cu110", "1.9.1")), ["mxnet-cu112 and mxnet-cu110 1.9.1 install the same files and overwrite each other's"]),
+    ("cpu-build", CU126, (pip("tensorflow", "2.18.0+cpu"),), ["a CPU build of tensorflow in a target for CUDA 12.6: the packages that make it a CUDA build are not locked; request tensorflow[and-cuda] (2.14 or newer)"]),
+    ("cpu-build", CU126, (pip("tensorflow", "2.18.0"),), ["tensorflow, which loads CUDA 12, in a target for CUDA 12.6: the packages that make it a CUDA build are not locked; request tensorflow[and-cuda] (2.14 or newer)"]),
     ("cpu-build", CU118, (TORCH_CPU, conda("cuda-version", "11.8")), ["a CPU build of pytorch in a target for CUDA 11.8; provider conda-forge has no build of it for cuda-version 11.8"]),
     ("metapackage-mismatch", CU126, (conda("pytorch", "2.7.0", "cuda_mkl_py312_h30b5a27_300"), conda("pytorch-cpu", "2.7.0", "cpu_mkl_py312_h6a7998d_100")), ["names no CUDA; pytorch is built for CUDA"]),
     ("metapackage-mismatch", CU126, (TORCH_CPU, conda("pytorch-gpu", "2.7.0", "cuda_mkl_py312_h6a7998d_100")), ["names CUDA; pytorch is built for no CUDA"]),
@@ -199,15 +201,21 @@ def test_a_bound_applies_to_the_cuda_and_the_provider_that_it_names(
     assert [row.package.split(" ")[0] for row in found if row.rule == "known-broken"] == refused
 
 
-@pytest.mark.parametrize(("promised", "said"), [("x86_64_v3", []), ("x86_64", ["everything needs archspec x86_64_v3, not archspec x86_64 (x)"])])
+@pytest.mark.parametrize(
+    ("promised", "said"), [("x86_64_v3", []), ("x86_64", ["everything needs archspec x86_64_v3, not archspec x86_64 (x)"])]
+)
 def test_a_fact_about_processors_is_held_against_the_promised_one(promised: str, said: list[str]) -> None:
     fact = Constraint(when=(), need=(condition("archspec", ["x86_64_v3"], AT),), because="x", at=AT)
     lock = Lock(shown="lock.yml", format="conda-lock 1", environment="", packages=(TORCH,))
-    found = check(lock, dict.fromkeys(lock.platforms, promising(archspec=f"1 {promised}")), replace(real_matrix(), constraints=(fact,)))
+    found = check(
+        lock, dict.fromkeys(lock.platforms, promising(archspec=f"1 {promised}")), replace(real_matrix(), constraints=(fact,))
+    )
     assert [row.text.rpartition(" (")[0] for row in found if row.rule == "fact"] == said
 
 
-@pytest.mark.parametrize(("overrules", "said"), [("libcublas", []), ("tool", ["CUDA 11 (cuda-cudart 11.8.89) beside libcublas 12.6.4.1"])])
+@pytest.mark.parametrize(
+    ("overrules", "said"), [("libcublas", []), ("tool", ["CUDA 11 (cuda-cudart 11.8.89) beside libcublas 12.6.4.1"])]
+)
 def test_a_package_that_is_overruled_is_no_second_cuda(overrules: str, said: list[str]) -> None:
     matrix = real_matrix()
     rows = [replace(row, overrules=frozenset({overrules})) if row.overrules else row for row in matrix.catalogue.packages]
