@@ -162,6 +162,7 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("known-broken", CPU, (CHANNEL_TORCH, MKL_2026), [MKL]),
     ("known-broken", CPU, (replace(CHANNEL_TORCH, url="pytorch-1.12.1-py3.10_cpu_0.tar.bz2"), MKL_2026), [MKL]),
     ("known-broken", CPU, (replace(CHANNEL_TORCH, url=CHANNEL_TORCH.url.replace("/pytorch/", "/ours/")), MKL_2026), []),
+    ("known-broken", CPU, (replace(CHANNEL_TORCH, url="https://h.example/linux-64/pytorch-1.12.1-py3.10_cpu_0.tar.bz2"), MKL_2026), []),
     ("known-broken", CPU, (conda("paddlepaddle", "2.6.2", "cpu_py310_0", url="paddlepaddle-2.6.2-cpu_py310_0.conda"), MKL_2026), []),
     ("framework-twice", CU118, (pip("mxnet-cu112", "1.9.1"), pip("mxnet-cu110", "1.9.1")), ["mxnet-cu112 and mxnet-cu110 1.9.1 install the same files and overwrite each other's"]),
     ("cpu-build", CU126, (pip("tensorflow", "2.18.0+cpu"),), ["a CPU build of tensorflow in a target for CUDA 12.6: the packages that make it a CUDA build are not locked; request tensorflow[and-cuda] (2.14 or newer)"]),
@@ -186,6 +187,7 @@ BOUNDED: list[tuple[dict[str, str | list[str]], Claim, tuple[LockedPackage, ...]
     ({"cuda": ">=12"}, CPU, (TORCH_CPU, NUMPY), []),
     ({"provider": ["conda-forge"]}, CPU, (replace(FAISS, version="1.8.0"), NUMPY), ["numpy"]),
     ({"provider": ["pytorch"]}, CPU, (FAISS, NUMPY), []),
+    ({"provider": ["pip"]}, CPU, (pip("torch", "2.7.0"), NUMPY), ["numpy"]),
 ]
 
 
