@@ -61,7 +61,7 @@ CLOSE = {
     "install/judge": ("unit/test_judge.py",),
     "install/": ("unit/test_install_plan.py",),
     "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py"),
-    "lock/": ("unit/test_lock_in_process.py",),
+    "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py"),
 }
 LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")
