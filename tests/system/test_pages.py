@@ -48,6 +48,15 @@ def branched(folder: Path) -> None:
     repository.git("checkout", "--quiet", "main")
 
 
+def with_a_toolkit(folder: Path) -> None:
+    """A clone beside a CUDA toolkit that somebody installed by hand."""
+    clone(folder)
+    toolkit = folder / "toolkits" / "cuda-11.8"
+    (toolkit / "lib64").mkdir(parents=True)
+    (toolkit / "lib64" / "libcudart.so.11.0").touch()
+    (toolkit / "version.json").write_text('{"cuda": {"version": "11.8.1"}}', encoding="utf-8")
+
+
 def facts(folder: Path) -> None:
     """The facts and the layout, and no project."""
     for part in ("matrices", "templates", "schemas"):
@@ -57,6 +66,7 @@ def facts(folder: Path) -> None:
 STAGES: Mapping[str, Callable[[Path], None]] = {
     "docs/composition.md": clone,
     "docs/diff.md": branched,
+    "docs/doctor.md": with_a_toolkit,
     "docs/faq.md": clone,
     "docs/how-to/add-a-cuda-target.md": facts,
     "docs/how-to/build-an-image.md": clone,
@@ -66,10 +76,13 @@ STAGES: Mapping[str, Callable[[Path], None]] = {
     "docs/how-to/use-a-private-channel.md": facts,
     "docs/how-to/use-an-old-driver.md": facts,
     "docs/locking.md": clone,
+    "docs/projects.md": clone,
     "docs/review.md": clone,
     "docs/team.md": clone,
     "docs/verify.md": clone,
 }
+USUAL = ("575.57.08", 12090, A100)  # driver, CUDA, GPUs
+MACHINES = {"docs/doctor.md": ("550.54.14", 12040, f"{A100},{A100}")}
 ELSEWHERE: Mapping[str, Callable[..., None]] = {
     "docs/bring-in.md": test_migrate.test_the_page_about_it_does_what_it_says,
     "docs/export.md": test_export_formats.test_the_page_about_it_does_what_it_says,
@@ -80,7 +93,7 @@ ELSEWHERE: Mapping[str, Callable[..., None]] = {
     "docs/tutorials/quickstart.md": test_quickstart.test_from_the_clone_to_the_gpu,
     **{f"docs/scenarios/{page.name}": test_scenarios.test_a_walk_through_is_true for page in test_scenarios.PAGES},
 }
-NOT_RUN = 24  # blocks; each has its reason beside it
+NOT_RUN = 21  # blocks; each has its reason beside it
 
 
 def text(page: str) -> str:
@@ -92,9 +105,10 @@ def text(page: str) -> str:
 def test_what_a_page_shows_is_what_the_commands_print(page: str, tmp_path: Path, unpacked_cache: Path, nvml: FakeNvml) -> None:
     folder = tmp_path / "repository"
     folder.mkdir()
+    driver, cuda, gpus = MACHINES.get(page, USUAL)
     environment = {
         **clean_environment(tmp_path),
-        **changes(nvml(driver="575.57.08", cuda=12090, gpus=A100)),
+        **changes(nvml(driver=driver, cuda=cuda, gpus=gpus)),
         "PATH": os.pathsep.join((str(command(tmp_path)), os.environ["PATH"])),
         "ENVGEN_INDEX": str(RECORDED),
         "ENVGEN_CACHE": str(unpacked_cache),
