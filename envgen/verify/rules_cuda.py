@@ -163,10 +163,9 @@ def framework_twice(case: Case) -> Violations:
 
 
 def _with_the_same_files(case: Case, package: LockedPackage, names: Iterable[str]) -> LockedPackage | None:
-    """The first other package of its manager that has one of these names, which may hold `*`."""
+    """The first other package of its manager that has one of these names, which may hold `*`, with or without a CUDA."""
     for name in names:
-        near = case.by_name.values() if "*" in name else filter(None, [case.by_name.get((package.manager, name))])
-        for other in near:
+        for other in case.by_name.values():
             if other.manager == package.manager and other.name != package.name and named_by((name,), other):
                 return other
     return None

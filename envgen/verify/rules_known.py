@@ -76,8 +76,7 @@ def _provider(case: Case, package: LockedPackage, framework: str) -> dict[str, t
     if package.manager == "pip":
         return {"provider": (_PIP,)}
     parts = package.url.split("/")
-    found = (parts[-3],) if len(parts) > 4 else tuple(_builders(case, package, framework))
-    return {"provider": found} if found else {}
+    return {"provider": (parts[-3],) if len(parts) > 4 else tuple(_builders(case, package, framework))}
 
 
 def _builders(case: Case, package: LockedPackage, framework: str) -> Iterator[str]:

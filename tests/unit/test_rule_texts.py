@@ -8,8 +8,11 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 from unit.small import real_matrix
-from unit.test_rules import CPU, CU118, CU126, CU130, CUDNN, NUMPY, TORCH, TORCH_CPU, conda, pip
+from unit.test_rules import CHANNEL_TORCH, CPU, CU118, CU126, CU130, CUDNN, MKL_2026, NUMPY, TORCH, TORCH_CPU, conda, pip
 
+from envgen.matrix.conditions import condition
+from envgen.model.address import Address
+from envgen.model.facts import Bound, Constraint
 from envgen.model.findings import Claim
 from envgen.model.gpu import Gpu
 from envgen.model.packages import Lock, LockedPackage
@@ -22,7 +25,11 @@ PROMISING_CPU = replace(CPU, virtual={**(CPU.virtual or {}), "__cuda": "12.6"})
 CAPABILITIES = {"K40": "3.5", "P100": "6.0", "V100": "7.0", "B200": "10.0"}
 K40, P100, V100, B200 = (Gpu(name=name, capability=Version(capability)) for name, capability in CAPABILITIES.items())
 CUDF = conda("cudf", "25.8.0", "cuda12_py312_250801_0")
+TORCH_CU129 = conda("pytorch", "2.9.1", "cuda129_mkl_py312_h30b5a27_300")
 TORCH_CU130 = conda("pytorch", "2.9.1", "cuda130_mkl_py312_h30b5a27_300")
+FAISS = conda("faiss", "1.7.4", "py310h1234567_0_cpu", url="faiss-1.7.4-py310h1234567_0_cpu.conda")
+MKL = "pytorch <2.1 with provider pytorch and platform linux-64 needs mkl <2024.1, or `import torch` ends in `undefined symbol: iJIT_NotifyEvent`; see https://github.com/pytorch/pytorch/issues/123097 (matrices/pytorch.yaml)"  # fmt: skip
+AT = Address("matrices/own.yaml", 1, 1)
 ANY_CUDA = Claim(kind="cuda", cuda=None, source="inferred")
 
 
@@ -60,7 +67,9 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("cuda-in-cpu", CPU, (replace(TORCH, platform="osx-64"),), ["a CUDA build in a CPU target"]),
     ("cuda-in-cpu", Claim(kind="cpu", cuda=None, source="inferred", stated=False), (replace(TORCH, platform="osx-64"),), []),
     ("missing-dependency", CPU, (conda("a", "1", "0", "b", "numpy[version='>=1']", "c; if x"),), ["needs b, which is not in the lock"]),
-    ("unmet-dependency", CPU, (pip("a", "1.0", "numpy >=3"), NUMPY), []),
+    ("unmet-dependency", CPU, (pip("a", "1.0", "numpy >=3", url=""), NUMPY), []),
+    ("unmet-dependency", CPU, (conda("a", "1.0", "0", "numpy >=3", url="git+https://h.example/a@1234567"), NUMPY), []),
+    ("unmet-dependency", CPU, (conda("a", "1.0", "0", "numpy >=3"), NUMPY), ["needs numpy >=3; numpy 2.2.6 py312h1234567_0 is locked"]),
     ("known-broken", CPU, (conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1", url="libxgboost-3.2.0-cpu_h2ebb00f_1.conda"),), []),
     ("cpu-sibling", CPU, (conda("libxgboost", "3.2.0", "cpu_h2ebb00f_1"),), []),
     ("silent-cpu", CPU, (TORCH_CPU,), []),
@@ -144,6 +153,24 @@ SAID: list[tuple[str, Claim, tuple[LockedPackage, ...], list[str]]] = [
     ("silent-cpu", PROMISING_CPU, (TORCH_CPU, conda("pytorch-cpu", "2.7.0", "cpu_mkl_py312_h6a7998d_100")), []),
     ("silent-cpu", PROMISING_CPU, (TORCH_CPU, conda("pytorch-gpu", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")), ["a CPU build of pytorch beside __cuda 12.6 of target cpu: the silent CPU build"]),
     ("package-twice", CPU, tuple(conda("numpy", f"1.{number}") for number in range(11)), ["is in the lock 11 times (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, ...)"]),
+    # where the second half of a condition decides
+    ("cuda-promise", promising(cuda="13.5"), (TORCH,), []),
+    ("run-time-compilation", replace(CU126, driver=Version("560")), (TORCH_CU129, conda("triton", "3.3.0", "cuda126py312h_0")), ["code compiled at run time (Triton) needs driver 575.51.03 or newer; the oldest is 560"]),
+    ("two-cuda-minors", CU118, (pip("torch", "2.0.1+cu117"), pip("nvidia-cuda-nvrtc-cu11", "11.8.89")), []),
+    ("cuda-minor-open", CU126, (pip("nvidia-cuda-runtime", "13.0.96"),), []),
+    ("known-broken", CPU, (pip("torch", "1.12.1", url="https://m.example/pytorch/linux-64/torch-1.12.1-cp310-cp310-linux_x86_64.whl"), MKL_2026), []),
+    ("known-broken", CPU, (CHANNEL_TORCH, MKL_2026), [MKL]),
+    ("known-broken", CPU, (replace(CHANNEL_TORCH, url="pytorch-1.12.1-py3.10_cpu_0.tar.bz2"), MKL_2026), [MKL]),
+    ("known-broken", CPU, (replace(CHANNEL_TORCH, url=CHANNEL_TORCH.url.replace("/pytorch/", "/ours/")), MKL_2026), []),
+    ("known-broken", CPU, (replace(CHANNEL_TORCH, url="https://h.example/linux-64/pytorch-1.12.1-py3.10_cpu_0.tar.bz2"), MKL_2026), []),
+    ("known-broken", CPU, (conda("paddlepaddle", "2.6.2", "cpu_py310_0", url="paddlepaddle-2.6.2-cpu_py310_0.conda"), MKL_2026), []),
+    ("framework-twice", CU118, (pip("mxnet-cu112", "1.9.1"), pip("mxnet-cu110", "1.9.1")), ["mxnet-cu112 and mxnet-cu110 1.9.1 install the same files and overwrite each other's"]),
+    ("cpu-build", CU126, (pip("tensorflow", "2.18.0+cpu"),), ["a CPU build of tensorflow in a target for CUDA 12.6: the packages that make it a CUDA build are not locked; request tensorflow[and-cuda] (2.14 or newer)"]),
+    ("cpu-build", CU126, (pip("tensorflow", "2.18.0"),), ["tensorflow, which loads CUDA 12, in a target for CUDA 12.6: the packages that make it a CUDA build are not locked; request tensorflow[and-cuda] (2.14 or newer)"]),
+    ("cpu-build", CU118, (TORCH_CPU, conda("cuda-version", "11.8")), ["a CPU build of pytorch in a target for CUDA 11.8; provider conda-forge has no build of it for cuda-version 11.8"]),
+    ("metapackage-mismatch", CU126, (conda("pytorch", "2.7.0", "cuda_mkl_py312_h30b5a27_300"), conda("pytorch-cpu", "2.7.0", "cpu_mkl_py312_h6a7998d_100")), ["names no CUDA; pytorch is built for CUDA"]),
+    ("metapackage-mismatch", CU126, (TORCH_CPU, conda("pytorch-gpu", "2.7.0", "cuda_mkl_py312_h6a7998d_100")), ["names CUDA; pytorch is built for no CUDA"]),
+    ("foreign-channel", replace(CPU, channels=("https://[h/c",)), (NUMPY,), ["comes from https://conda.anaconda.org/conda-forge, not from https://[h/c"]),
 ]  # fmt: skip
 
 
@@ -152,6 +179,52 @@ def test_a_rule_says_just_this(rule: str, claim: Claim, packages: tuple[LockedPa
     lock = Lock(shown="lock.yml", format="conda-lock 1", environment="", packages=packages or (NUMPY,))
     found = check(lock, dict.fromkeys(lock.platforms, claim), real_matrix())
     assert [LINE.sub(".yaml", row.text) for row in found if row.rule == rule] == said
+
+
+BOUNDED: list[tuple[dict[str, str | list[str]], Claim, tuple[LockedPackage, ...], list[str]]] = [
+    ({"cuda": ">=12"}, CU126, (TORCH, NUMPY), ["numpy"]),
+    ({"cuda": ">=13"}, CU126, (TORCH, NUMPY), []),
+    ({"cuda": ">=12"}, CPU, (TORCH_CPU, NUMPY), []),
+    ({"provider": ["conda-forge"]}, CPU, (replace(FAISS, version="1.8.0"), NUMPY), ["numpy"]),
+    ({"provider": ["pytorch"]}, CPU, (FAISS, NUMPY), []),
+    ({"provider": ["pip"]}, CPU, (pip("torch", "2.7.0"), NUMPY), ["numpy"]),
+]
+
+
+@pytest.mark.parametrize(("when", "claim", "packages", "refused"), BOUNDED)
+def test_a_bound_applies_to_the_cuda_and_the_provider_that_it_names(
+    when: dict[str, str | list[str]], claim: Claim, packages: tuple[LockedPackage, ...], refused: list[str]
+) -> None:
+    applies = tuple(condition(axis, value, AT) for axis, value in when.items())
+    bound = Bound(when=applies, need=(condition("numpy", "<2", AT),), because="x", at=AT, breaks="it fails")
+    matrix = replace(real_matrix(), bounds=(bound,))
+    lock = Lock(shown="lock.yml", format="conda-lock 1", environment="", packages=packages)
+    found = check(lock, dict.fromkeys(lock.platforms, claim), matrix)
+    assert [row.package.split(" ")[0] for row in found if row.rule == "known-broken"] == refused
+
+
+@pytest.mark.parametrize(
+    ("promised", "said"), [("x86_64_v3", []), ("x86_64", ["everything needs archspec x86_64_v3, not archspec x86_64 (x)"])]
+)
+def test_a_fact_about_processors_is_held_against_the_promised_one(promised: str, said: list[str]) -> None:
+    fact = Constraint(when=(), need=(condition("archspec", ["x86_64_v3"], AT),), because="x", at=AT)
+    lock = Lock(shown="lock.yml", format="conda-lock 1", environment="", packages=(TORCH,))
+    found = check(
+        lock, dict.fromkeys(lock.platforms, promising(archspec=f"1 {promised}")), replace(real_matrix(), constraints=(fact,))
+    )
+    assert [row.text.rpartition(" (")[0] for row in found if row.rule == "fact"] == said
+
+
+@pytest.mark.parametrize(
+    ("overrules", "said"), [("libcublas", []), ("tool", ["CUDA 11 (cuda-cudart 11.8.89) beside libcublas 12.6.4.1"])]
+)
+def test_a_package_that_is_overruled_is_no_second_cuda(overrules: str, said: list[str]) -> None:
+    matrix = real_matrix()
+    rows = [replace(row, overrules=frozenset({overrules})) if row.overrules else row for row in matrix.catalogue.packages]
+    packages = (conda("cuda-cudart", "11.8.89"), conda("pytorch-cuda", "11.8"), conda("libcublas", "12.6.4.1"))
+    lock = Lock(shown="lock.yml", format="conda-lock 1", environment="", packages=packages)
+    found = check(lock, {"linux-64": CU118}, replace(matrix, catalogue=replace(matrix.catalogue, packages=tuple(rows))))
+    assert [row.text for row in found if row.rule == "two-cuda-majors"] == said
 
 
 @pytest.mark.parametrize("url", ["https://user:pw@h.example/c", "https://h.example/t/abc-123", "https://h.example/t/abc-123/c"])
