@@ -67,7 +67,6 @@ def show(
     from envgen.cli.console import page_width
     from envgen.curate.show import table
     from envgen.curate.show.grid import grid
-    from envgen.curate.show.page import write_grid_page
     from envgen.curate.show.query import branch_note, parse_query
     from envgen.matrix.cached import cached_matrix
 
@@ -77,6 +76,8 @@ def show(
     if note:
         tell(f"note: {note}")
     if html:
+        from envgen.curate.show.page import write_grid_page
+
         tell(write_grid_page(html, facts, query, url))
     elif as_json:
         echo(table.grid_json(grid(facts, query), query))

@@ -18,9 +18,9 @@ else:
 
 CONSTRAINTS = (REPO / "constraints.txt").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))
-DIRECT = [
-    Requirement(row) for row in (*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["dev"])
-]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+OWN = [f"conda-envgen[{name}]" for name in EXTRAS]  # an extra may have another one
+DIRECT = [Requirement(row) for row in (*PYPROJECT["project"]["dependencies"], *EXTRAS["dev"], *EXTRAS["docs"]) if row not in OWN]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
