@@ -16,6 +16,7 @@ from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
 from envgen.model.project import date_key
 from envgen.model.run import LockRequest, Reporter
+from envgen.resolver.pip_specs import pip_requests
 
 _RECORDED = "it has only the packages of the committed locks: lock from live channels, or give --index DIR"
 
@@ -75,7 +76,8 @@ def _check_names(found: Plan, index: Index) -> None:
                 check_own(dependency.spec)
         with addressed(resolution.project.at("channels"), NoSolution):
             unknown = unknown_packages(index, own, channels, resolution.platforms)
-            dated = () if index.recorded else resolution.project.exclude_newer.packages
+            may_be_wheels = index.recorded or bool(pip_requests(resolution))  # which of them uv takes is not known yet
+            dated = () if may_be_wheels else resolution.project.exclude_newer.packages
             undatable = unknown_packages(index, dated, channels, resolution.platforms)
         for name, hint in unknown.items():
             what = f"{index.shown} has no package" if index.recorded else f"no channel of {', '.join(channels)} has a package"

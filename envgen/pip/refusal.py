@@ -18,15 +18,23 @@ _HINTS = (
         "the file in the index is damaged, or another package's: require another version, and tell whoever runs the index",
     ),
     (r"matching (?:platform|Python|ABI|implementation)", "no wheel is for this Python or platform: require another version"),
+    (
+        r"does not satisfy Python",
+        "the package is for another Python: require another version of it, or change `python:`",
+    ),
+    (
+        r"filtered by `exclude-newer`(?!.*published at)",
+        "the index gives no dates, which exclude-newer: needs: write `exclude-newer: {packages: {NAME: none}}`",
+    ),
+    (
+        r"filtered by `exclude-newer`",
+        "what is required is newer than exclude-newer: require an older version, or give the package a date of its own",
+    ),
     (r"not found in the package registry|was not found in", "check the name, or say where it comes from with `pip-indexes:`"),
     (r"yanked", "the version was withdrawn from the index: require another one"),
     (
         r"building from source is disabled|no usable wheels|has no wheels|Building source distributions",
         "building one runs code from it: require a version with a wheel, or list the package under `pip-build:`",
-    ),
-    (
-        r"missing an upload date|upload[- ]time",
-        "the index has no dates, which exclude-newer: needs: give the package the date none",
     ),
     (r"[Ff]ailed to (?:build|prepare)", "its build failed: require a version with a wheel"),
 )

@@ -31,6 +31,7 @@ LOCKED = {
     "devenv": {"cu126": ["cuda126"]},
     "pixi": {"cpu": ["cpu", "cpu"], "cpu-macos": ["cpu"], "cu126": ["cuda126", "cuda126"]},
     "rapids": {"cu129": ["cuda129"]},
+    "requirements-conda-names": {"cu126": ["cuda126"]},
     "conda-env-export": {"cpu": ["cpu"]},
     "explicit": {"cu116": ["cuda11.6"]},
 }

@@ -18,8 +18,11 @@ import pytest
 from conftest import REPO, clean_environment, some
 from nvml.build import FakeNvml, changes
 from system import record, test_companion_page, test_export_formats, test_migrate, test_quickstart, test_scenarios, walkthrough
-from system.git import made
+from system.git import Repository, made
 from system.test_scenarios import A100, command
+
+from envgen.curate.update.origin import origin_text
+from envgen.matrix.files import matrix_texts
 
 LINUX = sys.platform.startswith("linux") and platform.machine() == "x86_64"
 RECORDED = REPO / "environments" / "index"
@@ -38,6 +41,35 @@ def clone(folder: Path) -> None:
     made(folder).commit("as it is")
 
 
+def branched(folder: Path) -> None:
+    """A clone with a branch on which a lock for CUDA was overwritten with the one for CPU."""
+    clone(folder)
+    vision, repository = folder / "environments" / "vision", Repository(folder)
+    repository.git("checkout", "--quiet", "-b", "slip")
+    shutil.copy(vision / "cpu" / "conda-lock.yml", vision / "cu126" / "conda-lock.yml")
+    repository.commit("one lock for both")
+    repository.git("checkout", "--quiet", "main")
+
+
+def with_a_toolkit(folder: Path) -> None:
+    """A clone beside a CUDA toolkit that somebody installed by hand."""
+    clone(folder)
+    toolkit = folder / "toolkits" / "cuda-11.8"
+    (toolkit / "lib64").mkdir(parents=True)
+    (toolkit / "lib64" / "libcudart.so.11.0").touch()
+    (toolkit / "version.json").write_text('{"cuda": {"version": "11.8.1"}}', encoding="utf-8")
+
+
+def older(folder: Path) -> None:
+    """A clone with the facts of an older envgen, which have no jax 0.10.2."""
+    clone(folder)
+    jax = folder / "matrices" / "jax.yaml"
+    before, release, rest = jax.read_text(encoding="utf-8").partition('  - version: "0.10.2"\n')
+    assert release
+    jax.write_text(before + rest[rest.index("  - version:") :], encoding="utf-8")
+    (folder / "matrices" / "origin.json").write_text(origin_text(matrix_texts(folder / "matrices", "matrices")), encoding="utf-8")
+
+
 def facts(folder: Path) -> None:
     """The facts and the layout, and no project."""
     for part in ("matrices", "templates", "schemas"):
@@ -46,7 +78,8 @@ def facts(folder: Path) -> None:
 
 STAGES: Mapping[str, Callable[[Path], None]] = {
     "docs/composition.md": clone,
-    "docs/diff.md": clone,
+    "docs/diff.md": branched,
+    "docs/doctor.md": with_a_toolkit,
     "docs/faq.md": clone,
     "docs/how-to/add-a-cuda-target.md": facts,
     "docs/how-to/build-an-image.md": clone,
@@ -56,23 +89,35 @@ STAGES: Mapping[str, Callable[[Path], None]] = {
     "docs/how-to/use-a-private-channel.md": facts,
     "docs/how-to/use-an-old-driver.md": facts,
     "docs/locking.md": clone,
+    "docs/matrices.md": older,
+    "docs/projects.md": clone,
+    "docs/review.md": clone,
     "docs/team.md": clone,
+    "docs/verify.md": clone,
 }
+USUAL = ("575.57.08", 12090, A100)  # driver, CUDA, GPUs
+MACHINES = {"docs/doctor.md": ("550.54.14", 12040, f"{A100},{A100}")}
 ELSEWHERE: Mapping[str, Callable[..., None]] = {
     "docs/bring-in.md": test_migrate.test_the_page_about_it_does_what_it_says,
     "docs/export.md": test_export_formats.test_the_page_about_it_does_what_it_says,
-    "docs/matrices.md": test_companion_page.test_a_companion_in_ten_lines_is_linted_resolved_locked_and_verified,
     "docs/how-to/install-without-network.md": test_quickstart.test_on_a_site_without_network,
     "docs/tutorials/from-environment-files.md": record.tape,
     "docs/tutorials/own-repository.md": test_quickstart.test_in_your_own_repository,
     "docs/tutorials/quickstart.md": test_quickstart.test_from_the_clone_to_the_gpu,
     **{f"docs/scenarios/{page.name}": test_scenarios.test_a_walk_through_is_true for page in test_scenarios.PAGES},
 }
-NOT_RUN = 29  # blocks; each has its reason beside it
+NOT_RUN = 17  # blocks; each has its reason beside it
 
 
 def text(page: str) -> str:
     return (REPO / page).read_text(encoding="utf-8")
+
+
+def parts(page: str) -> list[str]:
+    """A page by its headings, without the section that has a test of its own."""
+    return [
+        part for part in re.split(r"^(?=##+ )", text(page), flags=re.MULTILINE) if not part.startswith(test_companion_page.TITLE)
+    ]
 
 
 @pytest.mark.skipif(not LINUX, reason="the pages are told on linux-64")
@@ -80,16 +125,19 @@ def text(page: str) -> str:
 def test_what_a_page_shows_is_what_the_commands_print(page: str, tmp_path: Path, unpacked_cache: Path, nvml: FakeNvml) -> None:
     folder = tmp_path / "repository"
     folder.mkdir()
+    driver, cuda, gpus = MACHINES.get(page, USUAL)
     environment = {
         **clean_environment(tmp_path),
-        **changes(nvml(driver="575.57.08", cuda=12090, gpus=A100)),
+        **changes(nvml(driver=driver, cuda=cuda, gpus=gpus)),
         "PATH": os.pathsep.join((str(command(tmp_path)), os.environ["PATH"])),
         "ENVGEN_INDEX": str(RECORDED),
         "ENVGEN_CACHE": str(unpacked_cache),
         "COLUMNS": "120",
     }
     STAGES[page](folder)
-    assert walkthrough.play(REPO / page, folder, environment) >= 1
+    told = tmp_path / Path(page).name
+    told.write_text("".join(parts(page)), encoding="utf-8")
+    assert walkthrough.play(told, folder, environment) >= 1
 
 
 @pytest.mark.parametrize("page", PAGES)
