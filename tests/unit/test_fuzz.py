@@ -145,7 +145,7 @@ def matrix() -> Matrix:
 
 
 VALUES = ("3", "true", "[1]", "{a: 1}", "{a = 1}", '"x"', "[[1]]", "[]", "{}", "1979-05-27", "[{a = 1}]", "null", '["\\u001b[2J"]')
-KEYS = {"python", "frameworks", "targets", "platforms", "channels", "dependencies", "pip"}
+KEYS = {"python", "frameworks", "targets", "platforms", "channels", "dependencies", "pip", "pip-repositories", "find-links"}
 
 
 def uncovered(read: Callable[[str], object]) -> Callable[[str], None]:
