@@ -64,11 +64,11 @@ def _beside(path: Path, shown: str) -> Callable[[str], tuple[str, str] | None]:
 
     def read(name: str) -> tuple[str, str] | None:
         other = path.parent / name
-        if not any(other.resolve().is_relative_to(root) for root in roots):
-            return None
         try:
+            if not any(other.resolve().is_relative_to(root) for root in roots):
+                return None
             return text_of(other, name, ""), (Path(shown).parent / name).as_posix()
-        except BadInput:
+        except (BadInput, OSError, RuntimeError, ValueError):  # links in a circle, a null byte in a name
             return None
 
     return read
