@@ -72,9 +72,7 @@ class PipLines:
     def _file(self, line: str, name: str, at: Address) -> None:
         found = self.read_file(name) if self._depth < _DEEPEST else None
         if found is None:
-            self.left.append(
-                NotCarried(line, at, "there is no such file below this folder, it cannot be read, or it includes itself")
-            )
+            self.left.append(NotCarried(line, at, _WHY_FILE))
             return
         self._depth += 1
         self.add_text(*found)

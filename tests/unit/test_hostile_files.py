@@ -166,3 +166,14 @@ def test_a_link_that_a_conda_package_brought_is_not_written_through(tmp_path: Pa
     wheels._correct_scripts(info, stage, prefix)
     assert (tmp_path / "victim").read_text() == "mine"
     assert script.read_text() == f"#!{prefix}/bin/python\n"
+
+
+def test_a_file_that_names_a_link_to_itself_is_read_without_it(tmp_path: Path) -> None:
+    (tmp_path / "other.devenv.yml").symlink_to(tmp_path / "other.devenv.yml")
+    path = tmp_path / "environment.devenv.yml"
+    path.write_text("includes:\n  - {{ root }}/other.devenv.yml\ndependencies: [numpy]\n", encoding="utf-8")
+    found = read_contents(path, path.name)
+    assert [row.text for one in found.asked for row in one.wanted] == ["numpy"]
+    assert [(str(row.at), row.text, row.why) for row in found.left] == [
+        (f"{path.name}:2:1", "other.devenv.yml", "there is no such file that can be read")
+    ]
