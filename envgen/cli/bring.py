@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.channels.index import IndexOptions, open_index
-from envgen.cli.console import echo, page_width
+from envgen.cli.console import echo, page_width, tell
 from envgen.cli.failures import error_text
 from envgen.cli.scaffold import base_files
 from envgen.curate.lint.json_schema import PROJECT, first_line
@@ -68,12 +68,12 @@ def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> in
     if as_json:
         echo(report_json(draft, shown, found))
     else:
-        echo(f"{_base_text(lines)}wrote {shown}\n{report_text(draft, page_width())}".rstrip())
+        echo(f"{_base_text(lines)}wrote {shown}\n{report_text(draft, page_width())}".rstrip(), people=True)
     if error:
         echo(error_text(error), people=True, err=True)
     if not as_json:
         held = f"{name} would be locked as:\n{held_text(found, page_width())}\n" if found else ""
-        echo(f"{held}next: {f'edit {shown}, then ' if error else ''}envgen lock {name}")
+        echo(f"{held}next: {f'edit {shown}, then ' if error else ''}envgen lock {name}", people=True)
     return error.exit_code if error else 0
 
 
@@ -137,7 +137,7 @@ def _needs(layout: Layout, matrix: Matrix, asked: Asked, request: BringRequest) 
     except (BadInput, NoSolution) as error:
         if request.index.folder:
             raise
-        echo(f"no index: {error.what}", err=True)
+        tell(f"no index: {error.what}")
         return lambda _: None
 
 
