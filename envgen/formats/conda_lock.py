@@ -242,9 +242,12 @@ def _intact(text: str) -> bool:
 
 def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, ...]:
     """Each package once: conda-lock 3 and later write it again for each of its categories."""
+    rows = tuple(entries)
+    if len({category for _, category in rows}) < 2:
+        return tuple(package for package, _ in rows)
     seen: dict[tuple[str, ...], set[str]] = {}
     found = []
-    for package, category in entries:
+    for package, category in rows:
         there = seen.setdefault((package.manager, package.name, package.platform, package.url), set())
         if not there or category in there:
             found.append(package)
