@@ -50,7 +50,7 @@ def _request(url: str, **headers: str) -> urllib.request.Request:
 class RemoteFile(io.RawIOBase):
     """A file on a server, of which only the parts that are read are fetched.
 
-    Raises OSError where the server cannot be reached, or sends no parts of files, and where so much is read that it is over the limit.
+    Raises OSError where the server cannot be reached, or sends no parts of files, and where more is read than the limit.
     """
 
     def __init__(self, url: str) -> None:
