@@ -61,7 +61,7 @@ class ChannelLine:
 IndexOption = Literal["--index-url", "--extra-index-url", "--find-links"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskedIndex:
     """An index, a page or a folder of wheels of a file, with the option that names it, and the packages that it is for alone."""
 

@@ -162,12 +162,13 @@ class _Manifest:
             "find-links": ("--find-links", _places(options.get("find-links"))),
         }
         for key, (option, texts) in own.items():
-            yield from (AskedIndex(text, self.lines.item(text, *path, _OPTIONS, key), option) for text in texts)
+            yield from (AskedIndex(text=text, at=self.lines.item(text, *path, _OPTIONS, key), option=option) for text in texts)
         targets = [((*path, "target", name), own) for name, own in _table(table, "target").items() if isinstance(own, Mapping)]
         for place, rows in ((path, table), *targets):
             for name, row in _table(rows, _PYPI).items():
                 if isinstance(row, Mapping) and isinstance(url := row.get("index"), str):
-                    yield AskedIndex(url, self.lines.at(*place, _PYPI, name), "--extra-index-url", packages=(name,))
+                    at = self.lines.at(*place, _PYPI, name)
+                    yield AskedIndex(text=url, at=at, option="--extra-index-url", packages=(name,))
 
     def _wanted(self, path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[AskedSpec]:
         """The dependencies of a feature, and those of its targets for some platforms alone."""
