@@ -10,6 +10,7 @@ import ast
 import copy
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
@@ -48,6 +49,7 @@ class Mutant:
     after: str
     where: int  # which node of the module is changed
     way: int  # which of the changes of that node
+    nth: int  # which of the same changes in this function, from 1
     key: str  # what it is known by as long as its function is the same
 
 
@@ -108,17 +110,21 @@ def mutants(text: str) -> list[Mutant]:
     for qualname, function in _functions(tree, ""):
         first = min([function.lineno, *(row.lineno for row in function.decorator_list)])
         known = hashlib.sha256(ast.dump(function).encode()).hexdigest()
+        same: Counter[tuple[str, str]] = Counter()
         for number, (node, line) in enumerate(_inside(function)):
             for way, made in enumerate(ways(node)):
+                change = _text(node), _text(made)
+                same[change] += 1
                 found.append(
                     Mutant(
                         function=qualname,
                         first=first,
                         line=line,
-                        before=_text(node),
-                        after=_text(made),
+                        before=change[0],
+                        after=change[1],
                         where=numbers[id(node)],
                         way=way,
+                        nth=same[change],
                         key=hashlib.sha256(f"{known}:{number}:{way}".encode()).hexdigest()[:16],
                     )
                 )

@@ -14,6 +14,7 @@ import argparse
 import builtins
 import gc
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -39,7 +40,7 @@ sys.path[:0] = [str(REPO), str(HERE.parent)]
 
 from unit import small  # noqa: E402
 
-from mutants.equivalent import same  # noqa: E402
+from mutants.equivalent import is_same  # noqa: E402
 from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
 
 # The core: what decides, what judges, and what says why. A package stands for all that lies in it.
@@ -253,8 +254,10 @@ def all_calls(tests: Tests, functions: Functions, core: Iterable[str], say: Call
 # --- mutants --------------------------------------------------------------------------------------------------------------
 
 
-def live() -> Functions:
-    """The functions that are there, by their file, qualified name and first line."""
+def live(core: Iterable[str]) -> Functions:
+    """The functions that are there, by their file, qualified name and first line; those of the core are, whoever imports them late."""
+    for module in sorted(core):
+        importlib.import_module(module.removesuffix(".py").replace("/", "."))
     known: dict[CodeType, Place] = {}
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None) or ""
@@ -325,8 +328,8 @@ class Mutants:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.tests = Tests(session)
         small.real_matrix(), small.small_matrix()
-        functions = live()
         core = set(modules(CORE)) | set(self.wanted())
+        functions = live(core)
         calls = all_calls(self.tests, functions, core, self.say)
         for module in self.wanted():
             self.judge(module, functions, calls)
@@ -338,9 +341,8 @@ class Mutants:
 
     def drawn(self, module: str) -> list[Mutant]:
         """The mutants of a module that are tried: not those that change nothing that can be noticed."""
-        text, equal = (REPO / module).read_text(encoding="utf-8"), same()
-        found = sample(text, module, self.options.number, self.options.seed)
-        return [mutant for mutant in found if (module, mutant.function, mutant.before, mutant.after) not in equal]
+        found = sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed)
+        return [mutant for mutant in found if not is_same(module, mutant)]
 
     def judge(self, module: str, functions: Any, calls: dict[str, list[Any]]) -> None:
         """Try the mutants of a module that were not tried yet."""
