@@ -82,7 +82,7 @@ def ways(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case for each 
             yield _with(node, test=ast.UnaryOp(ast.Not(), test))
         case ast.comprehension(ifs=[_, *_]):
             yield _with(node, ifs=[])
-        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and not value.value):  # as false as None
             yield _with(node, value=ast.Constant(None))
         case ast.Expr(value=ast.Call()):
             yield ast.Pass()
