@@ -17,8 +17,8 @@ from unit.test_plan import Notes, planned
 from envgen.lock.plan import Plan
 from envgen.lock.unchanged import RawInputs, digest_of, has_shortcut, remember_unchanged, unchanged, unchanged_outcome
 from envgen.model.address import Address
-from envgen.model.layout import Layout
 from envgen.model.facts import Reason
+from envgen.model.layout import Layout
 from envgen.model.run import LockRequest, Outcome
 
 PROJECT = "environments/both/project.yaml"
