@@ -61,8 +61,10 @@ CLOSE = {
     "matrix/con": ("unit/test_told.py", "unit/test_rule_texts.py"),
     "install/judge": ("unit/test_judge.py",),
     "install/": ("unit/test_install_plan.py",),
+    "formats/": ("unit/test_formats_told.py", "unit/test_beside.py"),
     "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py"),
-    "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py"),
+    "formats/conda_specs": ("system/test_lock_text.py",),
+    "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py", "unit/test_plan.py", "unit/test_nothing_to_do.py"),
 }
 LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")
