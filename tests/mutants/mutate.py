@@ -90,7 +90,7 @@ def ways(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case for each 
             yield ast.Break()
         case ast.Call(keywords=[_, *_] as keywords):
             for n, keyword in enumerate(keywords):
-                if keyword.arg and isinstance(keyword.value, ast.Constant):
+                if keyword.arg not in (None, "strict") and isinstance(keyword.value, ast.Constant):
                     yield _with(node, keywords=[*keywords[:n], *keywords[n + 1 :]])
 
 
@@ -157,8 +157,13 @@ def _inside(function: Function) -> Iterator[tuple[ast.AST, int]]:
             continue  # a docstring
         yield node, line
         skipped = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
-        children = [child for child in ast.iter_child_nodes(node) if id(child) not in skipped and not isinstance(child, ast.arg)]
+        children = [child for child in ast.iter_child_nodes(node) if id(child) not in skipped and not _says_nothing(child)]
         stack += [(child, getattr(child, "lineno", line)) for child in reversed(children)]
+
+
+def _says_nothing(node: ast.AST) -> bool:
+    """Whether a node is a parameter, or `strict=True` of a `zip` whose rows are as many as its author knows."""
+    return isinstance(node, ast.arg) or (isinstance(node, ast.keyword) and node.arg == "strict")
 
 
 def _text(node: ast.AST) -> str:
