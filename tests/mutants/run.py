@@ -48,11 +48,21 @@ CORE = (
     *("resolver", "verify", "formats", "lock"),
     *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
-    *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu"),
+    *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu", "pip", "migrate", "export"),
 )
 # The tests that were written for a part of the core: they come first, and all of them.
 CLOSE = {
     "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py", "unit/test_unserved.py"),
+    "verify/alone": ("unit/test_wrong_builds.py",),
+    "verify/judgements": ("unit/test_verify_told.py",),
+    "verify/report": ("unit/test_verify_told.py",),
+    "verify/verify": ("unit/test_claims.py",),
+    "matrix/conditions": ("unit/test_matrix.py",),
+    "matrix/constraints": ("unit/test_wrong_builds.py",),
+    "install/platform_lock": ("unit/test_claims.py",),
+    "migrate/": ("unit/test_migrate_told.py",),
+    "export/": ("unit/test_export_told.py",),
+    "lock/smallest": ("unit/test_smallest.py",),
     "verify/": ("unit/test_rule_texts.py", "unit/test_rules.py", "verify/test_corpus.py"),
     "machine/fit": ("unit/test_told.py", "unit/test_fit.py"),
     "probe/": ("unit/test_told.py", "unit/test_verdict.py"),
