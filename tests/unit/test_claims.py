@@ -26,7 +26,7 @@ LOCK = Lock(
 )  # fmt: skip
 PROJECT = """\
 python: "3.12"
-frameworks: {pytorch: "2.6.*", torchvision: "*", cuml: "*"}
+frameworks: {pytorch: "2.6.*", torchvision: "*", cudf: "*"}
 targets: {cpu: , cu126: , cluster: {cuda: "11.8", virtual-packages: {__glibc: "2.17"}}}
 platforms: [linux-64, osx-arm64, win-64]
 channels: [conda-forge]
@@ -129,7 +129,7 @@ def told(
     }
 
 
-GPU, CPU = ("pytorch", "cuml"), ("pytorch",)  # cuml has no CPU build
+GPU, CPU = ("pytorch", "cudf"), ("pytorch",)  # cudf has no CPU build
 
 
 @pytest.mark.parametrize(
