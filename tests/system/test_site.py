@@ -130,4 +130,4 @@ def test_the_workflow_publishes_what_make_builds() -> None:
     recipe = re.search(r"^site: .*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
     assert re.findall(r"^ +run: (.*)$", workflow, re.MULTILINE) == ['make site URL="$SITE"']
     (published,) = re.findall(r"^ +path: (.*)$", workflow, re.MULTILINE)
-    assert f" {published}/matrix.html\n" in recipe and f" . {published}\n" in recipe
+    assert f" {published}/matrix.html " in recipe and f" . {published}\n" in recipe
