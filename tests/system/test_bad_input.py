@@ -185,7 +185,7 @@ def test_a_target_that_does_not_exist_gets_a_suggestion(site: Workspace, index: 
 
 def test_a_target_that_the_project_lacks_gets_a_suggestion(site: Workspace, index: Path) -> None:
     done = refused(site, 2, f"{FILE}:3:1: p has no target `cu129`", "lock", "p", "--target", "cu129", "--index", index)
-    assert done.err.endswith("hint: did you mean `cu126`?\n")
+    assert done.err.endswith("hint: did you mean `cu126`? Or add it: `envgen init --project p --target cu129`\n")
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc", "..", ".", "", "index", "a/b", "p/../p", "p\n", "-"])
