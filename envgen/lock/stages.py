@@ -20,7 +20,7 @@ from envgen.model.facts import Matrix
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
-from envgen.resolver.candidates import Availability
+from envgen.resolver.availability import Availability
 from envgen.resolver.resolve import Problem, answer
 
 _NOTHING = Hold(stamps={})

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from packaging.specifiers import SpecifierSet
@@ -41,6 +42,11 @@ def minors_of(value: object) -> frozenset[Version]:
     """The minors of a text such as 3.9-3.12, 3.14."""
     if not isinstance(value, str):
         raise PydanticCustomError("expected_text", "expected a string")
+    return _minors(value)
+
+
+@cache  # a file says the same few of each of its builds
+def _minors(value: str) -> frozenset[Version]:
     runs = (
         [[end.strip().split(".") for end in part.split("-")] for part in value.split(",")] if re.fullmatch(_MINORS, value) else []
     )

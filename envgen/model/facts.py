@@ -193,7 +193,7 @@ class Framework:
         """Every variant that a build was made for, or runs with."""
         return frozenset[Variant]().union(*self.stated)
 
-    @property
+    @cached_property
     def of_packages(self) -> Framework:
         """The framework without its wheels; as it is where it has nothing else."""
         others = {name: rows for name, rows in self.providers.items() if not self.is_of_wheels(name)}
