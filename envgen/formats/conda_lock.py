@@ -24,6 +24,7 @@ from envgen.yamlfile.nodes import address, compose
 _BODY = "\npackage:"
 _URL = re.compile(r"\n  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")  # begins with plain text, which is found five times as fast as `^`
 _OF_PLATFORM = re.compile(r"\n  platform: (\S+)\n(?:  (?!url:).*\n)*?  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")
+_OF_PIP = re.compile(r"\n- name: (\S+)\n  version: .*\n  manager: pip\n")
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
 _MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # which are found in a moment; the pattern is tried at every line
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
@@ -156,6 +157,11 @@ def is_ours(text: str) -> bool:
 def urls(text: str) -> list[str]:
     """The url of every conda package, without parsing the file."""
     return _URL.findall(text)
+
+
+def pip_names(text: str) -> list[str]:
+    """The name of every pip package of a lock that envgen wrote, without parsing the file."""
+    return _OF_PIP.findall(text)
 
 
 def urls_by_platform(text: str) -> dict[Platform, list[str]]:

@@ -45,11 +45,10 @@ def minors_of(value: object) -> frozenset[Version]:
     return _minors(value)
 
 
-@cache  # a file says the same few of each of its builds
-def _minors(value: str) -> frozenset[Version]:
-    runs = (
-        [[end.strip().split(".") for end in part.split("-")] for part in value.split(",")] if re.fullmatch(_MINORS, value) else []
-    )
+@cache
+def _minors(text: str) -> frozenset[Version]:
+    """Most rows name the minors that others name: each text is read once."""
+    runs = [[end.strip().split(".") for end in part.split("-")] for part in text.split(",")] if re.fullmatch(_MINORS, text) else []
     if not runs or any(run[0][0] != run[-1][0] or int(run[0][1]) > int(run[-1][1]) for run in runs):
         raise PydanticCustomError("minors", "expected Python minors", {"hint": 'write for instance "3.9-3.13" or "3.10, 3.12"'})
     return frozenset(Version(f"{run[0][0]}.{minor}") for run in runs for minor in range(int(run[0][1]), int(run[-1][1]) + 1))

@@ -331,9 +331,7 @@ class Matrix:
 
     @cached_property
     def of_packages(self) -> Matrix:
-        """The facts without the wheels of frameworks that have conda packages, too; themselves where these were left out."""
-        if self.with_wheels:
-            return self
+        """The facts without the wheels of frameworks that have conda packages, too."""
         frameworks = {name: framework.of_packages for name, framework in self.frameworks.items()}
         wheels = {name for row in self.frameworks.values() for name in row.providers}
         wheels -= {name for row in frameworks.values() for name in row.providers}

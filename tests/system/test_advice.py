@@ -11,23 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import REPO
 from rattler import ChannelPriority, GenericVirtualPackage, MatchSpec, PackageName, RepoDataRecord
 from rattler import Version as CondaVersion
 from rattler import solve as rattler_solve
 from rattler.exceptions import SolverError
 from rattler.package.build_string import BuildString
 from unit import heard
+from unit.small import real_matrix
 
 from envgen.channels.channel import locate
 from envgen.channels.index import FolderIndex
 from envgen.formats.builds import built_for
-from envgen.matrix.load import load_matrix
 from envgen.model.advice import Trial
 from envgen.model.facts import Matrix
 
 NAMES = {"pytorch", "tensorflow", "jaxlib"}  # whose builds say CPU or CUDA
-MATRIX = load_matrix(REPO / "matrices")
+MATRIX = real_matrix()
 TRIALS = [name for name, (_, said) in zip(heard.rows(MATRIX), MATRIX.advice, strict=True) if said.trial]
 
 

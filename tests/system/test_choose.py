@@ -9,16 +9,15 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from conftest import REPO, Run, Workspace, some
+from conftest import Run, Workspace, some
 from system.channel import EVERYTHING, PROJECT, Package, build, compiled, of_python, serve
-from unit.small import project_of
+from unit.small import project_of, real_matrix
 from unit.test_choose import assert_best
 from unit.test_resolve import project_text
 
 from envgen.channels import solve
 from envgen.channels.index import FolderIndex
 from envgen.lock.pipeline import lock
-from envgen.matrix.load import load_matrix
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest, Outcome
 
@@ -329,7 +328,7 @@ CASES = {
 
 
 def test_the_choice_is_the_best_of_all_that_solve_in_the_snapshot(snapshot: Path, unpacked_cache: Path) -> None:
-    matrix = load_matrix(REPO / "matrices")
+    matrix = real_matrix()
     for name, (text, expected) in some(CASES.items()):
         with patch.dict("os.environ", ENVGEN_CACHE=str(unpacked_cache)):
             found = assert_best(matrix, project_of(text, matrix), FolderIndex(snapshot, "snapshot"))

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from system.channel import serve
 from system.publishing import Entry, of_python, publish, whole, world
-from unit.small import ALPHA, FILES, examples, write_matrix
+from unit.small import ALPHA, FILES, examples, real_matrix, write_matrix
 
 from envgen.channels.channel import locate
 from envgen.channels.index import FolderIndex, IndexOptions
@@ -405,9 +405,7 @@ def real(tmp_path: Path, unpacked_cache: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(scope="module")
 def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Channels made of all that this repository claims."""
-    return publish(
-        tmp_path_factory.mktemp("claims"), whole(load_matrix(REPO / "matrices")), ("conda-forge", "pytorch", "nvidia", "rapidsai")
-    )
+    return publish(tmp_path_factory.mktemp("claims"), whole(real_matrix()), ("conda-forge", "pytorch", "nvidia", "rapidsai"))
 
 
 def test_the_matrices_of_this_repository_say_what_genuine_records_hold(real: Path, sample: Path, records: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from conftest import REPO
 from unit.lock_texts import lock_of
+from unit.small import real_matrix
 
 from envgen.formats.conda_lock import read_lock, read_stamp
-from envgen.matrix.load import load_matrix
 from envgen.merge.inputs import merged_project
 from envgen.merge.packages import merged_lock, merged_mapping
 
-MATRIX = load_matrix(REPO / "matrices")
+MATRIX = real_matrix()
 BASE = "python: '3.12.*'\ntargets: [cpu]\ndependencies: [numpy, pandas >=2]\ndriver: '>=535'\n"
 
 

@@ -14,6 +14,7 @@ import pytest
 from conftest import some
 from system.browser import chromium, complaints, requested
 from unit.odd import odd_matrix
+from unit.small import real_matrix
 
 from envgen.curate.show import table as show
 from envgen.curate.show.grid import grid
@@ -23,7 +24,6 @@ from envgen.export.model import ExportedCell
 from envgen.export.pixi_files import manifest_text
 from envgen.lock.render import render
 from envgen.matrix.gpu_names import gpu_named
-from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.model.packages import Lock
 from envgen.project.load import load_project
@@ -35,8 +35,8 @@ OWN = ("file://", "data:", "chrome://", "chrome-untrusted://")  # the page, and 
 
 
 @pytest.fixture(scope="module")
-def real(repo: Path) -> Matrix:
-    return load_matrix(repo / "matrices")
+def real() -> Matrix:
+    return real_matrix()
 
 
 @pytest.fixture(scope="module")
@@ -445,7 +445,7 @@ def test_a_gpu_is_read_as_envgen_reads_it(real: Matrix, opened: Callable[..., An
     texts += ["sm_70", "compute_90a", "cc 8.9", "8.9", "89", "", "RTX", "nonsense", "a2-highgpu-1g", "RTX 9999"]
     page = opened(real)
     script = """const { facts } = JSON.parse(document.getElementById("facts").textContent);
-    const { named } = namesOf(facts);
+    const { named } = namesOf(unpacked(facts));
     return arguments[0].map((text) => { const found = named(text); return found ? [found.name, found.capability] : null; });"""
     seen = page.execute_script(script, texts)
     told = [gpu_named(real, text) for text in texts]

@@ -8,15 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPO
 from system.processes import ends
+from unit.small import real_matrix
 
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.probe import runner
 from envgen.probe.model import Answer, Interpreter
 
-KNOWN = load_matrix(REPO / "matrices").catalogue
+KNOWN = real_matrix().catalogue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups")
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from system.test_choose import Silent
 from unit.made_up import Row, write_channel
-from unit.small import examples
+from unit.small import examples, real_matrix
 
 from envgen.channels.index import FolderIndex
 from envgen.channels.kept import exactly
@@ -34,7 +34,6 @@ from envgen.lock.locked_cells import LockedCell
 from envgen.lock.pipeline import lock
 from envgen.lock.smallest import smallest
 from envgen.lock.wrong import WrongBuilds
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import NoSolution
 from envgen.model.layout import Layout
 from envgen.model.packages import Solution, SolveRequest
@@ -45,7 +44,7 @@ from envgen.resolver import specs
 from envgen.resolver.resolve import Unsatisfiable
 from envgen.yamlfile.document import parse
 
-MATRIX = load_matrix(REPO / "matrices")
+MATRIX = real_matrix()
 LIBRARIES = ("one", "two", "three", "four")
 BINDS = (
     "",

@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from conftest import REPO, some
 from packaging.version import Version
 from system.channel import EVERYTHING, Package, build
+from unit.small import real_matrix
 
 from envgen.cli.main import main
 from envgen.matrix.gpu_names import gpu_named
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.model.gpu import Gpu
@@ -80,7 +80,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def facts() -> Matrix:
     """The facts of this repository, read once for all cases."""
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 @pytest.fixture

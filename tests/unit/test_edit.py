@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import REPO
-from unit.small import small_matrix
+from unit.small import real_matrix, small_matrix
 
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.project.edit import ProjectText
 
@@ -91,7 +89,7 @@ def test_every_key_that_requests_a_package_loses_it() -> None:
 
 
 def test_the_name_of_a_framework_removes_its_aliases_and_an_alias_itself_alone() -> None:
-    real = load_matrix(REPO / "matrices")
+    real = real_matrix()
     text = FLOW.replace('{alpha: {version: ">=2", with: [alphavision]}, beta: "3.*"}', "{torch: '*'}").replace(
         "numpy", "numpy, cpuonly"
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from conftest import REPO
-from unit.small import project_of
+from unit.small import project_of, real_matrix
 
-from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.resolver.specs import requests
@@ -29,7 +27,7 @@ class Asked:
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
     """The facts of this repository."""
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 def specs(matrix: Matrix, asked: Asked) -> dict[str, tuple[str, ...]]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import REPO, some
-from unit.small import project_of, refused
+from conftest import some
+from unit.small import project_of, real_matrix, refused
 
 from envgen.explain.explain import conflict
 from envgen.explain.report import conflict_text
-from envgen.matrix.load import load_matrix
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix
 from envgen.resolver.dependencies import needs_cuda
@@ -21,7 +20,7 @@ from envgen.resolver.specs import requests
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
     """The facts of this repository."""
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 def project(frameworks: str, targets: str = "cpu, cu129", more: str = "") -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import REPO
+from unit.small import real_matrix
 
 from envgen.formats.conda_lock import read_lock
-from envgen.matrix.load import load_matrix
 from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK
 from envgen.verify.check import check
@@ -63,7 +63,7 @@ MUTATIONS: dict[str, tuple[str, str, Change]] = {
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return load_matrix(REPO / "matrices")
+    return real_matrix()
 
 
 def fired(text: str, target: str, matrix: Matrix) -> set[str]:
