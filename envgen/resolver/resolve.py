@@ -93,6 +93,8 @@ def possible(problem: Problem) -> bool:
         served[target.name] = _served(candidates, target, platforms, ())
         if not served[target.name].cells:
             return False
+    if [len(row.cells) for row in served.values()] == [1]:
+        return True  # which was found when its only cell was served
     return _searched_among(problem, candidates, served, frozenset()).assignment is not None
 
 
