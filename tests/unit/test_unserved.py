@@ -11,7 +11,8 @@ from unit.test_told import because, project_text, wider_matrix
 
 from envgen.model.facts import Reason
 from envgen.model.resolution import Obstacle
-from envgen.resolver.candidates import Candidates, no_index
+from envgen.resolver.availability import no_index
+from envgen.resolver.candidates import Candidates
 from envgen.resolver.cells import cell_of
 from envgen.resolver.resolve import Problem, _targets, _why_unserved, answer, target_choices
 from envgen.resolver.target_choices import Refusal, refusal_of
