@@ -190,7 +190,7 @@ def _answered(
 def _is_unchanged(layout: Layout, found: Resolution, stamp: Stamp, settled: Collection[CellName]) -> bool:
     """Whether all files of a target are what its inputs make of them."""
     name = found.target.name
-    if tuple(stamp.downloads) != found.platforms or not all((name, platform) in settled for platform in found.platforms):
+    if not all((name, platform) in settled for platform in found.platforms):
         return False
     files = rendered(layout, found)
     return stamp.wanted == render.digest(found, files, layout.templates) and _on_disk(layout, found, files)

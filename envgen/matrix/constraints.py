@@ -118,7 +118,7 @@ def driver_version(condition: Condition, toolkit: Toolkit, platform: Platform) -
     if condition.axis != "driver" or condition.versions is not None:
         return condition
     own = driver_text(toolkit.driver.get(driver_os(platform)) or Version("0"))
-    return Condition("driver", SpecifierSet(f"{'<' if 'older' in condition.names else '>='}{own}", prereleases=True))
+    return Condition("driver", SpecifierSet(f"{'<' if 'older' in condition.names else '>='}{own}"))
 
 
 # --- in words -------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fnmatch import translate
 from functools import cache
 
@@ -86,11 +86,16 @@ def _spellings(matrix: Matrix, plain: str) -> Iterator[list[tuple[str, ...]]]:
         yield [(*own[:-1], own[-1][:-cut]) for cut in range(1, letters + 1)]
 
 
-def _own_words(matrix: Matrix, name: str, without: Iterable[str] = ()) -> list[str]:
+def _own_words(matrix: Matrix, name: str, without: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """The words of a name that tell models apart."""
-    left_out = {*without}
-    words = (word for word in _WORDS.findall(name.lower()) if word not in left_out)
-    return [word for word in words if not _beside(matrix.gpu_words).match(word)]
+    return _telling(name.lower(), matrix.gpu_words, without)
+
+
+@cache
+def _telling(name: str, beside: frozenset[str], without: frozenset[str]) -> tuple[str, ...]:
+    """The same, once for each name: the names of all models are compared with each that is asked for."""
+    words = (word for word in _WORDS.findall(name) if word not in without)
+    return tuple(word for word in words if not _beside(beside).match(word))
 
 
 @cache

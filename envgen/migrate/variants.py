@@ -143,14 +143,14 @@ def of_all(environments: Sequence[ReadEnvironment]) -> SortedEnvironments:
     """The environments, sorted by what they are for.
 
     One that says neither CPU nor CUDA is for all where the others cannot be environments alone, because they have no Python, or
-    where a CPU environment is beside it already; else it is the CPU environment. Of several in one file, the first counts.
+    where a CPU environment is beside it already; else it is the CPU environment. Of several in one file for the same platforms, the
+    first counts.
     """
     found = SortedEnvironments()
     said = [one for one in environments if one.variant is not None]
-    files = {one.asked.at.file for one in said}
     for one in (one for one in environments if one.variant is None):
         twin = any(one.asked.at.file == row.asked.at.file and one.platforms == row.platforms for row in (*found.own, *found.common))
-        if one.asked.at.file in files or twin:
+        if twin or any(_beside(one, row) for row in said):
             if not any({item.wanted for item in one.items} <= {item.wanted for item in row.items} for row in said):
                 why = "another environment of this file, which says neither CPU nor CUDA: make a project of it"
                 found.left.append(NotCarried(one.asked.name, one.asked.at, why))
@@ -165,6 +165,12 @@ def of_all(environments: Sequence[ReadEnvironment]) -> SortedEnvironments:
                 )
     found.own += said
     return found
+
+
+def _beside(one: ReadEnvironment, other: ReadEnvironment) -> bool:
+    """Whether two environments of one file may be for the same platform."""
+    apart = one.platforms and other.platforms and not set(one.platforms) & set(other.platforms)
+    return one.asked.at.file == other.asked.at.file and not apart
 
 
 def _is_common(one: ReadEnvironment, said: Sequence[ReadEnvironment]) -> bool:

@@ -16,8 +16,8 @@ def with_own_targets(matrix: Matrix, project: Project) -> Matrix:
 
 
 def as_asked(matrix: Matrix, project: Project) -> Matrix:
-    """The facts that count for a project: wheels only where it asks for some."""
-    return matrix if asked_as_wheels(matrix, project) else matrix.of_packages
+    """The facts that count for a project: wheels only where it asks for some. Facts whose wheels were left out stay as they are."""
+    return matrix if matrix.with_wheels or asked_as_wheels(matrix, project) else matrix.of_packages
 
 
 def asked_as_wheels(matrix: Matrix, project: Project) -> frozenset[str]:

@@ -36,7 +36,7 @@ Entry = Content | LockedPackage
 @lru_cache(20_000)  # packages: those of the locks of a repository are the same again and again
 def is_ordinary(entry: Content) -> bool:
     """Whether an entry is as every tool writes those of conda: no rule about an entry alone has anything to say of it."""
-    if entry.manager != "conda" or not is_downloaded(entry) or is_local(entry) or is_commit(entry):
+    if entry.manager != "conda" or not is_downloaded(entry) or is_local(entry):
         return False
     return bool(entry.sha256) and not any((*wrong_hashes(entry), has_secret(entry), mismatch(entry)))
 

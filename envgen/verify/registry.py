@@ -148,7 +148,7 @@ class Case:
     @property
     def toolkit(self) -> Toolkit | None:
         """The facts of the environment's CUDA; None where the matrices have none."""
-        return toolkit_of(self.matrix, self.claim.cuda) if self.claim.kind == "cuda" else None
+        return toolkit_of(self.matrix, self.claim.cuda)
 
     @property
     def gpus(self) -> tuple[Gpu, ...]:

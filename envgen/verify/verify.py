@@ -72,14 +72,14 @@ def _own(layout: Layout, asked: VerifyRequest, matrix: Matrix, by_name: ProjectB
     if asked.target is None:
         return tuple(places)
     word, projects = asked.target, dict.fromkeys(path.parent.parent.name for path in places)
-    own = any(row.own and row.name == word for name in projects for row in by_name(name).targets)
-    chosen = {name: _chosen(word, layout.locked_targets(name), matrix, own=own) for name in projects}
+    is_name = any(row.name == word for name in projects for row in by_name(name).targets)
+    chosen = {name: _chosen(word, layout.locked_targets(name), matrix, is_name=is_name) for name in projects}
     return tuple(path for path in places if path.parent.name == chosen[path.parent.parent.name])
 
 
-def _chosen(word: str, names: Iterable[str], matrix: Matrix, *, own: bool) -> str | None:
-    """The target of one project that a word means; where it is the name of a project's `own` target, the one with that name."""
-    return targets.named(word, names, matrix, _SAME) if word in names or not own else None
+def _chosen(word: str, names: Iterable[str], matrix: Matrix, *, is_name: bool) -> str | None:
+    """The target of one project that a word means; where it is the name of any project's target, the one with that name."""
+    return targets.named(word, names, matrix, _SAME) if word in names or not is_name else None
 
 
 def _requested(word: str, matrix: Matrix) -> targets.TargetRange:

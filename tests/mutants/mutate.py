@@ -10,6 +10,7 @@ import ast
 import copy
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
@@ -48,6 +49,7 @@ class Mutant:
     after: str
     where: int  # which node of the module is changed
     way: int  # which of the changes of that node
+    nth: int  # which of the same changes in this function, from 1
     key: str  # what it is known by as long as its function is the same
 
 
@@ -80,7 +82,7 @@ def ways(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case for each 
             yield _with(node, test=ast.UnaryOp(ast.Not(), test))
         case ast.comprehension(ifs=[_, *_]):
             yield _with(node, ifs=[])
-        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and not value.value):  # as false as None
             yield _with(node, value=ast.Constant(None))
         case ast.Expr(value=ast.Call()):
             yield ast.Pass()
@@ -88,7 +90,7 @@ def ways(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case for each 
             yield ast.Break()
         case ast.Call(keywords=[_, *_] as keywords):
             for n, keyword in enumerate(keywords):
-                if keyword.arg and isinstance(keyword.value, ast.Constant):
+                if keyword.arg not in (None, "strict") and isinstance(keyword.value, ast.Constant):
                     yield _with(node, keywords=[*keywords[:n], *keywords[n + 1 :]])
 
 
@@ -108,17 +110,21 @@ def mutants(text: str) -> list[Mutant]:
     for qualname, function in _functions(tree, ""):
         first = min([function.lineno, *(row.lineno for row in function.decorator_list)])
         known = hashlib.sha256(ast.dump(function).encode()).hexdigest()
+        same: Counter[tuple[str, str]] = Counter()
         for number, (node, line) in enumerate(_inside(function)):
             for way, made in enumerate(ways(node)):
+                change = _text(node), _text(made)
+                same[change] += 1
                 found.append(
                     Mutant(
                         function=qualname,
                         first=first,
                         line=line,
-                        before=_text(node),
-                        after=_text(made),
+                        before=change[0],
+                        after=change[1],
                         where=numbers[id(node)],
                         way=way,
+                        nth=same[change],
                         key=hashlib.sha256(f"{known}:{number}:{way}".encode()).hexdigest()[:16],
                     )
                 )
@@ -151,8 +157,13 @@ def _inside(function: Function) -> Iterator[tuple[ast.AST, int]]:
             continue  # a docstring
         yield node, line
         skipped = {id(getattr(node, name, None)) for name in ("annotation", "returns")}
-        children = [child for child in ast.iter_child_nodes(node) if id(child) not in skipped and not isinstance(child, ast.arg)]
+        children = [child for child in ast.iter_child_nodes(node) if id(child) not in skipped and not _says_nothing(child)]
         stack += [(child, getattr(child, "lineno", line)) for child in reversed(children)]
+
+
+def _says_nothing(node: ast.AST) -> bool:
+    """Whether a node is a parameter, or `strict=True` of a `zip` whose rows are as many as its author knows."""
+    return isinstance(node, ast.arg) or (isinstance(node, ast.keyword) and node.arg == "strict")
 
 
 def _text(node: ast.AST) -> str:

@@ -14,6 +14,7 @@ import argparse
 import builtins
 import gc
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -39,7 +40,7 @@ sys.path[:0] = [str(REPO), str(HERE.parent)]
 
 from unit import small  # noqa: E402
 
-from mutants.equivalent import same  # noqa: E402
+from mutants.equivalent import is_same  # noqa: E402
 from mutants.mutate import Mutant, code_of, codes, sample, telling  # noqa: E402
 
 # The core: what decides, what judges, and what says why. A package stands for all that lies in it.
@@ -47,11 +48,21 @@ CORE = (
     *("resolver", "verify", "formats", "lock"),
     *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
-    *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu"),
+    *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu", "pip", "migrate", "export"),
 )
 # The tests that were written for a part of the core: they come first, and all of them.
 CLOSE = {
-    "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py"),
+    "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py", "unit/test_unserved.py"),
+    "verify/alone": ("unit/test_wrong_builds.py",),
+    "verify/judgements": ("unit/test_verify_told.py",),
+    "verify/report": ("unit/test_verify_told.py",),
+    "verify/verify": ("unit/test_claims.py",),
+    "matrix/conditions": ("unit/test_matrix.py",),
+    "matrix/constraints": ("unit/test_wrong_builds.py",),
+    "install/platform_lock": ("unit/test_claims.py",),
+    "migrate/": ("unit/test_migrate_told.py",),
+    "export/": ("unit/test_export_told.py",),
+    "lock/smallest": ("unit/test_smallest.py",),
     "verify/": ("unit/test_rule_texts.py", "unit/test_rules.py", "verify/test_corpus.py"),
     "machine/fit": ("unit/test_told.py", "unit/test_fit.py"),
     "probe/": ("unit/test_told.py", "unit/test_verdict.py"),
@@ -60,8 +71,10 @@ CLOSE = {
     "matrix/con": ("unit/test_told.py", "unit/test_rule_texts.py"),
     "install/judge": ("unit/test_judge.py",),
     "install/": ("unit/test_install_plan.py",),
+    "formats/": ("unit/test_formats_told.py", "unit/test_beside.py"),
     "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py"),
-    "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py"),
+    "formats/conda_specs": ("system/test_lock_text.py",),
+    "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py", "unit/test_plan.py", "unit/test_nothing_to_do.py"),
 }
 LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")
@@ -253,8 +266,10 @@ def all_calls(tests: Tests, functions: Functions, core: Iterable[str], say: Call
 # --- mutants --------------------------------------------------------------------------------------------------------------
 
 
-def live() -> Functions:
-    """The functions that are there, by their file, qualified name and first line."""
+def live(core: Iterable[str]) -> Functions:
+    """The functions that are there, by their file, qualified name and first line; those of the core are, whoever imports them late."""
+    for module in sorted(core):
+        importlib.import_module(module.removesuffix(".py").replace("/", "."))
     known: dict[CodeType, Place] = {}
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None) or ""
@@ -325,8 +340,8 @@ class Mutants:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.tests = Tests(session)
         small.real_matrix(), small.small_matrix()
-        functions = live()
         core = set(modules(CORE)) | set(self.wanted())
+        functions = live(core)
         calls = all_calls(self.tests, functions, core, self.say)
         for module in self.wanted():
             self.judge(module, functions, calls)
@@ -338,9 +353,8 @@ class Mutants:
 
     def drawn(self, module: str) -> list[Mutant]:
         """The mutants of a module that are tried: not those that change nothing that can be noticed."""
-        text, equal = (REPO / module).read_text(encoding="utf-8"), same()
-        found = sample(text, module, self.options.number, self.options.seed)
-        return [mutant for mutant in found if (module, mutant.function, mutant.before, mutant.after) not in equal]
+        found = sample((REPO / module).read_text(encoding="utf-8"), module, self.options.number, self.options.seed)
+        return [mutant for mutant in found if not is_same(module, mutant)]
 
     def judge(self, module: str, functions: Any, calls: dict[str, list[Any]]) -> None:
         """Try the mutants of a module that were not tried yet."""

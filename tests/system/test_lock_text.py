@@ -162,15 +162,20 @@ NAMES = st.one_of(
 ).filter(lambda name: name != "python" and not name.startswith("__"))
 
 
+SPACES = st.sampled_from([" ", "", "  "])
+OPTIONAL_RANGES = st.one_of(st.none(), RANGES)
+OPTIONAL_BUILDS = st.one_of(st.just(""), st.builds("".join, st.tuples(st.sampled_from([" ", "="]), BUILDS)))
+
+
 @st.composite
 def spellings(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES) -> str:
     """A spec as channels and people write them."""
     name = draw(names)
-    asked = draw(st.one_of(st.none(), RANGES))
+    asked = draw(OPTIONAL_RANGES)
     if asked is None:
         return name
-    space = draw(st.sampled_from([" ", "", "  "])) if asked[0] in "=!<>~" else " "
-    build = draw(st.one_of(st.just(""), st.builds("".join, st.tuples(st.sampled_from([" ", "="]), BUILDS))))
+    space = draw(SPACES) if asked[0] in "=!<>~" else " "
+    build = draw(OPTIONAL_BUILDS)
     return f"{name}{space}{asked}{build}"
 
 
@@ -263,26 +268,31 @@ CHANNELS = st.one_of(
 )
 
 
+# Made once: hypothesis takes longer to make these than to draw from them.
+LISTED = st.lists(NAMES, max_size=2, unique=True)
+MORE = st.lists(NAMES, max_size=4, unique=True)
+LOCKED_FOR = st.lists(st.sampled_from(PLATFORMS), min_size=1, max_size=3, unique=True)
+FIELDS = st.fixed_dictionaries({"version": TEXTS, "url": URLS, "md5": HEX, "sha256": st.one_of(st.none(), HEX)})
+PROMISED = st.dictionaries(st.sampled_from(["__unix", "__glibc", "__cuda", "__archspec", "__x"]), TEXTS.filter(bool), max_size=4)
+FROM = st.lists(CHANNELS, min_size=1, max_size=4, unique=True)
+
+
 @st.composite
 def cells(draw: st.DrawFn) -> Solved:
     """A target of up to three platforms whose packages are all needed: each needs the next, and more."""
-    shared = draw(st.lists(NAMES, max_size=2, unique=True))
-    platforms = draw(st.lists(st.sampled_from(PLATFORMS), min_size=1, max_size=3, unique=True))
+    shared = draw(LISTED)
+    platforms = draw(LOCKED_FOR)
     packages = {}
     for platform in platforms:
-        names = ["python", *shared, *(name for name in draw(st.lists(NAMES, max_size=4, unique=True)) if name not in shared)]
+        names = ["python", *shared, *(name for name in draw(MORE) if name not in shared)]
         depends = []
         for place, name in enumerate(names):  # conda-lock never ends where a requested package needs itself
             others = st.sampled_from([*names[:place], *names[place + 1 :], "__glibc", "__unix"])
             depends.append([*draw(st.lists(spellings(others), max_size=3)), *names[place + 1 : place + 2]])
-        fields = st.fixed_dictionaries({"version": TEXTS, "url": URLS, "md5": HEX, "sha256": st.one_of(st.none(), HEX)})
-        packages[platform] = [record(name, needs, **draw(fields)) for name, needs in zip(names, depends, strict=True)]
-    promised = st.dictionaries(
-        st.sampled_from(["__unix", "__glibc", "__cuda", "__archspec", "__x"]), TEXTS.filter(bool), max_size=4
-    )
+        packages[platform] = [record(name, needs, **draw(FIELDS)) for name, needs in zip(names, depends, strict=True)]
     wanted = [draw(spellings(st.just(name))) for name in shared]
-    virtual = {platform: draw(promised) for platform in platforms}
-    return solved(packages, wanted, draw(st.lists(CHANNELS, min_size=1, max_size=4, unique=True)), virtual)
+    virtual = {platform: draw(PROMISED) for platform in platforms}
+    return solved(packages, wanted, draw(FROM), virtual)
 
 
 def mergeable(item: Solved) -> bool:

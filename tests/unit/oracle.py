@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 from packaging.version import Version
@@ -108,6 +109,7 @@ def _variants(built: Built, platforms: Iterable[Platform]) -> list[tuple[int, ..
     return [_negative(dict(built[1]).get(platform, built[0])) for platform in platforms]
 
 
+@cache
 def _negative(version: Variant) -> tuple[int, ...]:
     return tuple(-part for part in (*version.release, 0, 0, 0)[:4]) if version else ()
 

@@ -9,6 +9,7 @@ from unit.small import FILES, project_of, refused
 from envgen.matrix.load import matrix_of_texts
 from envgen.model.facts import Matrix, Platform
 from envgen.model.resolution import Resolution
+from envgen.resolver.pip_specs import pip_request
 from envgen.resolver.resolve import Unsatisfiable, resolve
 from envgen.resolver.specs import constraints, groups
 from envgen.resolver.spelling import spelled
@@ -51,6 +52,23 @@ def test_pytorch_comes_from_the_index_of_each_target(real: Matrix) -> None:
         assert found[target].platforms == ("linux-64", "win-64")
     assert "pip" in [spec for group in groups(found["cu130"]) for spec in group.specs]
     assert not [spec for row in found.values() for choice in row.choices for spec in spelled(choice, row.target, "linux-64")]
+
+
+@pytest.mark.parametrize(
+    ("own", "left"),
+    [
+        ("[torch, torchvision]", {"mirror": ("torch", "torchvision")}),
+        ("['torch*']", {"mirror": ("torch*",)}),
+        ("[torchvision]", {"mirror": ("torchvision",), "pytorch-cu126": ("torch",)}),
+        ("[other]", {"mirror": ("other",), "pytorch-cu126": ("torch", "torchvision")}),
+    ],
+)
+def test_an_index_of_the_project_comes_before_that_of_the_facts(own: str, left: dict[str, tuple[str, ...]], real: Matrix) -> None:
+    mirror = f"pip-indexes: {{mirror: {{url: https://mirror.example/simple, packages: {own}}}}}\npip: [torch, torchvision, other]\n"
+    request = pip_request(resolved(real, PYTORCH + mirror)["cu126"], "linux-64")
+    assert request
+    assert {index.name: index.packages for index in request.indexes} == left
+    assert all(index.at for index in request.indexes)
 
 
 def test_pytorch_for_cuda_on_arm(real: Matrix) -> None:

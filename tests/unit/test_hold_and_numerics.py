@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from unit.small import project_of, refused, small_matrix
+from conftest import REPO
+from packaging.version import Version
+from unit.small import project_of, real_matrix, refused, small_matrix
+from unit.test_told import project_text, wider_matrix
 
-from envgen.lock.hold import Hold, of_one_python
-from envgen.lock.numerics import Unequal, check_numerics
+from envgen.formats.conda_lock import read_stamp
+from envgen.lock.hold import Hold, held_choices, is_chosen, of_one_python, stamped
+from envgen.lock.numerics import Unequal, check_locked, check_numerics
+from envgen.model.alignment import Differing
 from envgen.model.errors import NoSolution
+from envgen.model.layout import LOCK, Layout
+from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
+from envgen.project.load import load_project
+from envgen.resolver.candidates import every_release
+from envgen.resolver.resolve import Problem, resolve
 
 
 def stamp(python: str) -> Stamp:
@@ -52,6 +66,35 @@ def test_stamps_of_another_python_than_the_first_targets_are_left_out() -> None:
     assert of_one_python(project_of(TEXT), {}) == {}
 
 
+def locked(name: str) -> dict[str, Stamp]:
+    """The stamps of the locks of an example."""
+    layout = Layout(REPO)
+    texts = {target: (layout.target(name, target) / LOCK).read_text(encoding="utf-8") for target in layout.locked_targets(name)}
+    return {target: stamp for target, text in texts.items() if (stamp := read_stamp(text, target))}
+
+
+@pytest.mark.parametrize("name", Layout(REPO).projects())
+def test_what_the_locks_chose_is_found_as_among_all_releases(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The releases that no lock has are not looked at; with them the answer is the same, but for why others were not taken."""
+    project = load_project(Layout(REPO).project(name), name, real_matrix())
+    stamps = of_one_python(project, locked(name))
+    looked_at: list[Any] = []
+
+    def problem(hold: Hold, *args: Any, counts: Any = every_release) -> Any:
+        looked_at.append(counts)
+        return plain(hold, *args)
+
+    some, one = held_choices(real_matrix(), project, stamps), dict([next(iter(stamps.items()))])
+    alone = held_choices(real_matrix(), project, one)
+    plain = Hold.problem
+    monkeypatch.setattr(Hold, "problem", problem)
+    for found, held in ((some, stamps), (alone, one)):
+        expected = held_choices(real_matrix(), project, held)
+        assert found.keys() == expected.keys() == held.keys()
+        assert [replace(row, obstacles=()) for row in found.values()] == [replace(row, obstacles=()) for row in expected.values()]
+    assert every_release not in looked_at
+
+
 def test_what_differs_is_told_with_its_targets_its_platform_and_its_reason() -> None:
     values = {"cpu": "2.2", "cu126": "2.2", "cu118": "1.26"}
     plain = "numpy: 2.2 (cpu, cu126), 1.26 (cu118)"
@@ -89,3 +132,190 @@ def test_a_package_that_no_target_has_is_refused() -> None:
     error = refused(lambda: check_numerics(small_matrix(), project_of(TEXT), (), cells, (), locked=False))
     assert error is not None
     assert error.what == "no target has a package `other`, which `numerics:` names"
+
+
+# --- what stays of the choices --------------------------------------------------------------------------------------------
+
+SENTINEL = frozenset({Version("9")})
+PYTHON_312 = frozenset({Version("3.12")})
+ALPHA = project_text("{alpha: '*'}", more="align: false", platforms="linux-64, win-64")
+
+
+def resolutions(text: str) -> dict[str, Resolution]:
+    return {row.target.name: row for row in resolve(wider_matrix(), project_of(text, wider_matrix()))}
+
+
+def stamp_of(row: Resolution, **changes: Any) -> Stamp:
+    return replace(Stamp(wanted="", cells={}, chosen=stamped(row), packages="", downloads={}), **changes)
+
+
+@pytest.mark.parametrize(
+    ("held", "target", "dropped", "newest", "older"),
+    [
+        ({}, "cpu", (), SENTINEL, SENTINEL),
+        ({"python": True}, "cpu", (), SENTINEL, SENTINEL),
+        ({"whole": {"cpu"}}, "cpu", (), SENTINEL, frozenset()),
+        ({"whole": {"cpu"}, "python": True}, "cpu", (), PYTHON_312, frozenset()),
+        ({"whole": {"cpu"}, "python": True}, "cpu", ("linux-64",), frozenset(), frozenset()),
+        ({"whole": {"cpu"}, "python": True}, "cpu", ("win-64",), PYTHON_312, frozenset()),
+        ({"whole": {"cpu"}}, "cu126", (), SENTINEL, SENTINEL),
+        ({"frameworks": {"alpha"}}, "cpu", ("linux-64",), SENTINEL, frozenset()),
+        ({"frameworks": {"alpha"}, "python": True}, "cpu", (), PYTHON_312, frozenset()),
+        ({"frameworks": {"beta"}}, "cpu", (), SENTINEL, SENTINEL),
+    ],
+)
+def test_what_is_held_is_available_as_it_was_chosen(held: Any, target: str, dropped: Any, newest: Any, older: Any) -> None:
+    rows = resolutions(ALPHA)
+    (choice,) = rows[target].choices
+    other = resolutions(project_text("{alpha: '2.0.*'}", targets=f"[{target}]"))[target].choices[0]
+    hold = Hold(stamps={"cpu": stamp_of(rows["cpu"], dropped=dropped)}, **held)
+    problem = hold.problem(wider_matrix(), rows["cpu"].project, lambda *_: SENTINEL)
+    found = [problem.availability(row, rows[target].target, "linux-64") for row in (choice, other)]
+    assert found == [newest, older]
+    assert str(problem.project.python) == ("==3.12,>=3.9" if held.get("python") else ">=3.9")
+
+
+def test_without_locks_everything_is_free() -> None:
+    project = project_of(ALPHA, wider_matrix())
+    assert Hold(stamps={}, python=True).problem(wider_matrix(), project) == Problem(wider_matrix(), project)
+
+
+OLD = "{alpha: '2.0.*'}"
+
+
+@pytest.mark.parametrize(
+    ("targets", "locked", "changes", "held"),
+    [
+        ("[cpu, cu126]", ("cpu", "cu126"), {}, {"cpu": "2.0.0", "cu126": "2.0.0"}),
+        ("[cpu, cu126]", ("cu126",), {}, {"cu126": "2.0.0"}),
+        ("[cpu, cu126]", (), {}, {}),
+        ("[cpu, cu126]", ("cpu", "cu126"), {"cpu": {"alpha": "7.7"}}, {"cu126": "2.0.0"}),
+        ("[cpu, cu126]", ("cpu", "cu126"), {"cu126": {"alpha": "7.7"}}, {"cpu": "2.0.0"}),
+        ("[cpu, cu126]", ("cpu", "cu126"), {"cu126": {"python": "3.10"}}, {"cpu": "2.0.0"}),
+        ("[cpu, cu126]", ("cpu", "cu126"), {"cpu": {"python": "3.10"}}, {"cpu": "2.0.0"}),
+        ("[cpu, cu118, cu126]", ("cpu", "cu126"), {"cu126": {"alpha": "7.7"}}, {"cpu": "2.0.0"}),
+        ("[cpu, cu124]", ("cpu",), {}, {"cpu": "2.0.0"}),
+    ],
+)
+def test_each_target_keeps_what_was_chosen_where_the_facts_allow_it(
+    targets: str, locked: tuple[str, ...], changes: dict[str, Any], held: dict[str, str]
+) -> None:
+    """Nothing serves alpha in cu124, and that takes nothing from the targets that have a lock."""
+    before = resolutions(project_text(OLD))
+    stamps = {
+        name: stamp_of(row, chosen={**stamped(row), **changes.get(name, {})}, moved={"alpha": f"alpha moved in {name}"})
+        for name, row in before.items()
+        if name in locked
+    }
+    project = project_of(project_text("{alpha: '*'}", targets=targets), wider_matrix())
+    found = held_choices(wider_matrix(), project, stamps)
+    assert {name: str(row.choices[0].release.version) for name, row in found.items()} == held
+    for name, row in found.items():
+        assert row.project == project.for_target(name)
+        assert dict(row.moved) == {"alpha": f"alpha moved in {name}"}
+        assert str(row.python) == stamps[name].chosen["python"]
+
+
+BY_PLATFORM = '{own: {cuda: {linux-64: "12.6", win-64: "12.4"}}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "expected"),
+    [
+        (project_text("{alpha: '*'}"), "cpu", {"python": "3.12", "alpha": "2.1.0"}),
+        (project_text("{alpha: '*'}"), "cu126", {"python": "3.12", "alpha": "2.1.0"}),
+        (project_text("{gamma: '*'}"), "cu126", {"python": "3.11", "gamma": "1.1", "gamma-build": "12.4"}),
+        (
+            project_text("{gamma: '*'}", platforms="linux-64, win-64", targets=BY_PLATFORM),
+            "own",
+            {"python": "3.11", "gamma": "1.1", "gamma-build-linux-64": "12.4"},
+        ),
+    ],
+)
+def test_a_stamp_has_the_versions_and_the_cuda_of_builds_for_an_older_one(text: str, target: str, expected: Any) -> None:
+    row = resolutions(text)[target]
+    assert stamped(row) == expected
+    for choice, platform in product(row.choices, row.platforms):
+        assert is_chosen(stamp_of(row), choice, row.target, platform)
+        assert not is_chosen(stamp_of(row, chosen={**expected, choice.release.framework: "0"}), choice, row.target, platform)
+
+
+# --- frameworks that differ -----------------------------------------------------------------------------------------------
+
+
+THREE = "[cpu, cu118, cu126]"
+
+
+def differing(frameworks: str, more: str = "", **tool: tuple[str, str]) -> Any:
+    """The error about a project of three targets; `tool` has the version of a package on linux-64 and win-64, by target."""
+    matrix = wider_matrix()
+    project, apart = (project_of(project_text(frameworks, THREE, more=row), matrix) for row in (more, "align: false"))
+    platforms = ("linux-64", "win-64")
+    cells: Any = {
+        (name, each): {"tool": (row, "0")} for name, rows in tool.items() for each, row in zip(platforms, rows, strict=True)
+    }
+    why = [Differing(package="other", versions={}, because="no"), Differing(package="tool", versions={}, because="old needs it")]
+    try:
+        check_numerics(matrix, project, resolve(matrix, apart), cells, why, locked=False)
+    except NoSolution as error:
+        return error
+    return None
+
+
+WITH = "{alpha: {version: '*', with: [alphavision]}}"
+TOOL = "numerics: {also: [tool]}"
+SAME = {"cpu": ("1", "1"), "cu118": ("1", "2"), "cu126": ("", "2")}
+APART = "alpha: 2.1.0 (cpu, cu126), 2.0.0 (cu118): alpha 2.1.0 has no CUDA 11.8 build for linux-64"
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "tool", "said", "line"),
+    [
+        ("{alpha: '*'}", "", {}, [APART], "2:14"),
+        ("{alpha: '2.0.*'}", "", {}, [], ""),
+        (WITH, "", {}, [APART], "2:14"),
+        (WITH, "numerics: {may-differ: [alpha]}", {}, [], ""),
+        ("{alpha: '2.0.*', alphavision: '*'}", "", {}, [], ""),
+        ("{}", TOOL, SAME, ["tool: 1 (cpu), 2 (cu118, cu126) on win-64: old needs it"], "6:1"),
+        ("{}", TOOL, {**SAME, "cu126": ("3", "3")}, ["tool: 1 (cpu, cu118), 3 (cu126) on linux-64: old needs it"], "6:1"),
+        ("{}", f"{TOOL}\ndependencies: [other, tool]", SAME, ["tool: 1 (cpu), 2 (cu118, cu126) on win-64: old needs it"], "7:23"),
+        ("{}", "numerics: {also: [tool], may-differ: [tool]}", SAME, [], ""),
+        (WITH, TOOL, SAME, [APART, "tool: 1 (cpu), 2 (cu118, cu126) on win-64: old needs it"], "2:14"),
+    ],
+)
+def test_frameworks_and_libraries_are_the_same_in_all_targets(text: str, more: str, tool: Any, said: list[str], line: str) -> None:
+    error = differing(text, more, **tool)
+    if not said:
+        assert error is None
+        return
+    assert error.what.splitlines() == ["demo: the targets would not compute with the same:", *(f"  {row}" for row in said)]
+    assert str(error.where) == f"environments/demo/project.yaml:{line}"
+    names = ", ".join(row.partition(":")[0] for row in said)
+    assert (
+        error.hint == f"request versions that all targets can have, or let them differ with `numerics: {{may-differ: [{names}]}}`"
+    )
+
+
+def test_locks_that_stay_are_held_to_what_the_project_says_now() -> None:
+    rows = resolutions(project_text("{alpha: '*'}", "[cpu, cu118]", more="align: false"))
+
+    def checked(text: str, names: Iterable[str]) -> Any:
+        found: Any = SimpleNamespace(
+            project=project_of(text, wider_matrix()),
+            held={name: rows[name] for name in names},
+            locked=SimpleNamespace(packages=lambda targets: {(name, "linux-64"): {} for name in targets}),
+        )
+        try:
+            check_locked(wider_matrix(), found)
+        except NoSolution as error:
+            return error.what
+        return None
+
+    aligned = project_text("{alpha: '*'}", "[cpu, cu118]", channels="vendor, conda-forge")
+    assert checked(aligned, ["cpu", "cu118"]) == (
+        "demo: the targets would not compute with the same:\n  "
+        "alpha: 2.1.0 (cpu), 2.0.0 (cu118): alpha 2.1.0 has no CUDA 11.8 build for linux-64"
+    )
+    assert checked(aligned, ["cpu"]) is None
+    assert checked(f"{aligned}numerics: {{also: [not-there]}}\n", ["cpu"]) is None  # nothing to compare with
+    assert checked(f"{aligned}align: false\n", ["cpu", "cu118"]) is None

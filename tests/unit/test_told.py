@@ -12,7 +12,7 @@ import pytest
 from packaging.version import Version
 from unit import told
 from unit.small import FILES, project_of, real_matrix, small_matrix, write_matrix
-from unit.test_verdict import ANSWERED_NOTHING, BARE, BLIND, CPU_BUILD, FINDINGS, FOREIGN, HOST, SEES, environment
+from unit.test_verdict import ANSWERED_NOTHING, BARE, BLIND, CPU_BUILD, FINDINGS, FOREIGN, HOST, PLAIN_WHEEL, SEES, environment
 
 from envgen.machine import fit
 from envgen.matrix.load import load_matrix
@@ -83,6 +83,7 @@ constraints:
   - {when: {delta: ">=2", platform: win-64}, need: {python: ">=3.11"}, because: https://delta.example/windows}
   - {when: {delta: "<2", python: ">=3.10", alpha: ">=2.1"}, need: {provider: vendor}, because: https://delta.example/vendor}
   - {when: {delta: "1.*"}, need: {cuda: ">=12.8"}, warn: true, because: https://delta.example/slow}
+  - {when: {delta: "0.*", provider: conda-forge}, need: {python: ">=3.12"}, warn: true, because: https://delta.example/old}
 bounds:
   - when: {delta: "<1.5"}
     need: {numpy: "<2"}
@@ -178,6 +179,7 @@ PROJECTS: Mapping[str, str] = {
     "a bound that a dependency contradicts": project_text("{delta: '*'}", more="dependencies: ['numpy >=2']", targets="[cpu]"),
     "a bound, and an old dependency": project_text("{delta: '*'}", more="dependencies: ['numpy 1.19.*']"),
     "a dependency of which a build alone is requested": project_text("{delta: '1.*'}", more="dependencies: ['numpy * *_0']"),
+    "two specs of one dependency, of which one is in brackets": project_text("{delta: '1.*'}", targets="{cpu: {dependencies: ['numpy >=2']}, cu126: }", more="dependencies: [\"numpy[version='<3']\"]"),
     "a bound of one target": project_text("{delta: '1.*'}", targets="{cpu: {dependencies: [numpy]}, cu126: }"),
     "a framework that another is older than": project_text("{delta: '*', gamma: '*'}", platforms="linux-64, win-64"),
     "no framework": project_text("{}", platforms=ALL, targets="[cpu, cu118, cu126]"),
@@ -319,6 +321,9 @@ LAUNCH = {
     "a folder that shadows": LaunchEnvironment(shadowing={"/x": ("libcublas.so.12",)}),
     "hidden devices": LaunchEnvironment(visible_devices="-1"),
 }
+OLDER = replace(FOREIGN, path="/usr/local/cuda-12.4/lib64/libcudart.so.11.0")
+DYLIB = "dlopen(_C.so): Library not loaded: @rpath/libc10.dylib"
+UNFOUND = "Could not load dynamic library 'libcudnn.so.8'; dlerror: libcudnn.so.8: cannot open shared object file\n"
 
 
 def answers() -> Mapping[str, tuple[object, ...]]:
@@ -331,6 +336,17 @@ def answers() -> Mapping[str, tuple[object, ...]]:
         "blind on a bare machine": (BLIND, environment(), BARE),
         "a CPU build where CUDA is required": (BLIND, replace(environment(CPU_BUILD), cuda_required=True), HOST),
         "blind with a library of the system": (replace(BLIND, libraries=(FOREIGN,)), environment(), HOST),
+        "libraries of two majors in one folder": (replace(SEES, cudnn=None, libraries=(FOREIGN, OLDER)), environment(), HOST),
+        "ended by itself": (replace(SEES, done=False, step="matmul", process=ProcessResult(0, "x\n")), environment(), HOST),
+        "a library that is missing on macOS": (replace(SEES, done=False, problems=(("import", DYLIB),)), environment(), HOST),
+        "a driver whose CUDA nobody told": (BLIND, environment(), replace(HOST, cuda=None)),
+        "a library that it did not find": (replace(BLIND, process=ProcessResult(0, UNFOUND)), environment(), HOST),
+        "blind, and only the environment says what it is": (
+            replace(BLIND, build="unknown"),
+            environment(PLAIN_WHEEL, "cu126"),
+            HOST,
+        ),
+        "blind, and nothing says what it is": (replace(BLIND, build="unknown"), environment(PLAIN_WHEEL), HOST),
     }
 
 

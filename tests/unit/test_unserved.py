@@ -13,7 +13,8 @@ from envgen.model.facts import Reason
 from envgen.model.resolution import Obstacle
 from envgen.resolver.candidates import Candidates, no_index
 from envgen.resolver.cells import cell_of
-from envgen.resolver.resolve import Problem, _targets, _why_unserved
+from envgen.resolver.resolve import Problem, _targets, _why_unserved, answer, target_choices
+from envgen.resolver.target_choices import Refusal, refusal_of
 
 PLACE = "environments/demo/project.yaml:2:1"  # of `python:`, below a line that says nothing
 OBSTACLES = tuple(
@@ -60,3 +61,15 @@ def test_the_last_obstacle_is_the_reason_where_no_framework_lacks_candidates() -
 
 def test_the_first_obstacle_of_a_framework_without_candidates_is_its_reason() -> None:
     assert reason(project_text("{alpha: '>=2.1'}", targets="[cu118]"), OBSTACLES).startswith("the first [")
+
+
+def test_what_is_refused_is_not_answered_again() -> None:
+    matrix = wider_matrix()
+    problem = Problem(matrix, project_of(project_text("{alpha: '*'}", targets="[cpu]"), matrix))
+    every = [(row.python, row.choices) for row in target_choices(problem, "cpu")]
+    found, refused = [], set[Refusal]()
+    while answered := answer(problem, frozenset(refused)):
+        found.append((answered[0].python, answered[0].choices))
+        refused.add(refusal_of(answered[0]))
+    assert found == every
+    assert len(found) > 3

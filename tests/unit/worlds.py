@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
@@ -24,18 +25,38 @@ OLDER = Version("12.4")  # no target of its own; its builds run for cu126 where 
 NAMES = {None: "cpu", CUDAS[1]: "cu118", CUDAS[2]: "cu126"}
 
 
+# What is drawn from, made once: hypothesis takes longer to make one than to draw from it.
+_COUNTS = st.sampled_from([3, 2, 4, 5, 1])
+_MAJORS = st.sampled_from([9, 9, 8, None])
+_ROWS = st.sampled_from([1, 2, 1, 1, 1, 0])
+_PLATFORMS = st.sampled_from([PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]])
+_PYTHONS = st.sampled_from([PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1]])
+_MIXED = st.sampled_from([9, 8, 9, 8, None])
+_NEEDED = st.sampled_from(["==1.*", "==2.*", "==3.*", ">=2", "<3", ">=1"])
+_CUDAS = st.sampled_from([CUDAS, (*CUDAS, OLDER)])
+_MOSTLY = st.sampled_from([True, True, True, False])
+_GLIBCS = st.sampled_from(["2.17", "2.28"])
+_REQUESTED = st.sampled_from(["", "", "", "", ">=2", "<4", "==3.*", ">=2,<5"])
+_REQUESTED_PYTHONS = st.sampled_from(["", "", "", ">=3.11", "<3.12", "==3.10.*"])
+_DRIVERS = st.sampled_from([None, None, None, None, Version("535"), Version("526"), Version("470")])
+_ALIGNED = st.sampled_from([True, True, False])
+_FRAMEWORKS = st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")])
+_CONSTRAINTS = st.sampled_from([0, 1, 2, 3])
+_TARGETS = st.sampled_from([2, 2, 3, 3, 1])
+
+
 @st.composite
 def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version | None, ...], most: int = 5) -> tuple[Release, ...]:
     """One to five releases; with `mixed`, rows of one release may link different cuDNN majors."""
     found = []
-    for number in range(min(most, draw(st.sampled_from([3, 2, 4, 5, 1]))), 0, -1):
-        major = draw(st.sampled_from([9, 9, 8, None]))
+    for number in range(min(most, draw(_COUNTS)), 0, -1):
+        major = draw(_MAJORS)
         rows = []
         for cuda in cudas:
-            for _ in range(draw(st.sampled_from([1, 2, 1, 1, 1, 0]))):
-                platforms = frozenset(draw(st.sampled_from([PLATFORMS, PLATFORMS, PLATFORMS, PLATFORMS[:1], PLATFORMS[1:]])))
-                pythons = frozenset(draw(st.sampled_from([PYTHONS, PYTHONS, PYTHONS[1:], PYTHONS[:2], PYTHONS[2:], PYTHONS[:1]])))
-                linked = None if cuda is None else draw(st.sampled_from([9, 8, 9, 8, None])) if mixed else major
+            for _ in range(draw(_ROWS)):
+                platforms = frozenset(draw(_PLATFORMS))
+                pythons = frozenset(draw(_PYTHONS))
+                linked = None if cuda is None else draw(_MIXED) if mixed else major
                 rows.append(
                     Build(
                         provider="conda-forge",
@@ -57,44 +78,47 @@ def releases(draw: st.DrawFn, framework: str, mixed: bool, cudas: tuple[Version 
     return tuple(found)
 
 
-@st.composite
-def constraints(draw: st.DrawFn, three: bool = False) -> Constraint:
-    """One to two conditions on each side, on the axes that real rows use."""
+@cache
+def _sides(three: bool) -> tuple[st.SearchStrategy[list[Condition]], st.SearchStrategy[list[Condition]]]:
+    """What constraints may have on each side; with `three` frameworks, gamma as well."""
 
     def versions(axis: str, *texts: str) -> st.SearchStrategy[Condition]:
         return st.sampled_from([Condition(axis, SpecifierSet(text)) for text in texts])
 
-    some = ("==1.*", ">=3", "<3", "==2.*", ">=2,<4")
-    gamma = [versions("gamma", "==1.*", ">=2")] if three else []
-    when = st.one_of(
-        versions("alpha", *some),
-        versions("beta", *some),
-        *gamma,
-        versions("cuda", ">=12", "<12"),
-        st.sampled_from([Condition("platform", names=frozenset({p})) for p in PLATFORMS]),
+    def some(*conditions: st.SearchStrategy[Condition]) -> st.SearchStrategy[list[Condition]]:
+        return st.lists(st.one_of(*conditions), min_size=1, max_size=2, unique_by=lambda c: c.axis)
+
+    ranges = ("==1.*", ">=3", "<3", "==2.*", ">=2,<4")
+    frameworks = [versions("alpha", *ranges), versions("beta", *ranges)]
+    frameworks += [versions("gamma", "==1.*", ">=2")] if three else []
+    platforms = st.sampled_from([Condition("platform", names=frozenset({p})) for p in PLATFORMS])
+    return (
+        some(*frameworks, versions("cuda", ">=12", "<12"), platforms),
+        some(
+            *frameworks,
+            versions("python", ">=3.11", "<3.12"),
+            versions("driver", ">=530"),
+            versions("gpu", ">=7.5"),
+            versions("cuda", "<12"),
+            versions("glibc", ">=2.28"),
+        ),
     )
-    need = st.one_of(
-        versions("alpha", *some),
-        versions("beta", *some),
-        *gamma,
-        versions("python", ">=3.11", "<3.12"),
-        versions("driver", ">=530"),
-        versions("gpu", ">=7.5"),
-        versions("cuda", "<12"),
-        versions("glibc", ">=2.28"),
-    )
-    left = draw(st.lists(when, min_size=1, max_size=2, unique_by=lambda c: c.axis))
-    right = draw(st.lists(need, min_size=1, max_size=2, unique_by=lambda c: c.axis))
+
+
+@st.composite
+def constraints(draw: st.DrawFn, three: bool = False) -> Constraint:
+    """One to two conditions on each side, on the axes that real rows use."""
+    when, need = _sides(three)
+    left, right = draw(when), draw(need)
     return Constraint(when=tuple(left), need=tuple(right), because="x", at=AT, until=None, warn=draw(st.integers(0, 9)) == 0)
 
 
 @st.composite
 def companions(draw: st.DrawFn, framework: Framework) -> Framework:
     """The framework as a companion of alpha: each build needs some of its releases, and perhaps its build for the same CUDA."""
-    ranges = st.sampled_from(["==1.*", "==2.*", "==3.*", ">=2", "<3", ">=1"])
 
     def needing(build: Build) -> Build:
-        return replace(build, needs=(("alpha", SpecifierSet(draw(ranges))),))
+        return replace(build, needs=(("alpha", SpecifierSet(draw(_NEEDED))),))
 
     rows = tuple(replace(row, builds=tuple(map(needing, row.builds))) for row in framework.releases)
     same = draw(st.booleans())
@@ -116,8 +140,8 @@ def worlds(
     With `companion` beta is a companion of alpha.
     """
     names_of = ("alpha", "beta", "gamma") if three else ("alpha", "beta")
-    cudas = (*CUDAS[:2], OLDER) if older else draw(st.sampled_from([CUDAS, (*CUDAS, OLDER)]))
-    newer_minor = draw(st.sampled_from([True, True, True, False]))
+    cudas = (*CUDAS[:2], OLDER) if older else draw(_CUDAS)
+    newer_minor = draw(_MOSTLY)
     spelling = Spelling(
         releases=SpecifierSet(),
         cpu=("x {version}.* cpu_*",),
@@ -138,7 +162,7 @@ def worlds(
     }
     if companion:
         frameworks["beta"] = draw(companions(frameworks["beta"]))
-    virtual = {"linux-64": {"__glibc": draw(st.sampled_from(["2.17", "2.28"]))}, "win-64": {"__win": "0"}}
+    virtual = {"linux-64": {"__glibc": draw(_GLIBCS)}, "win-64": {"__win": "0"}}
     targets = {NAMES[cuda]: Target(name=NAMES[cuda], cuda=cuda, platforms=PLATFORMS, virtual=virtual, at=AT) for cuda in CUDAS}
     floors = {"linux": Version("525"), "windows": Version("528")}
     toolkits = {
@@ -175,20 +199,18 @@ def worlds(
         "v100": Gpu(name="V100", capability=Version("7.0")),
         "a100": Gpu(name="A100", capability=Version("8.0")),
     }
-    drawn = draw(st.lists(constraints(three), max_size=draw(st.sampled_from([0, 1, 2, 3]))))
+    drawn = draw(st.lists(constraints(three), max_size=draw(_CONSTRAINTS)))
     rows = tuple(replace(row, at=Address("c.yaml", line, 1)) for line, row in enumerate(drawn, 1))
     matrix = Matrix(frameworks=frameworks, targets=targets, toolkits=toolkits, cudnn=(), gpus=gpus, constraints=rows)  # type: ignore[arg-type]
     known = [NAMES[CUDAS[2]], "cpu"] if older else sorted(targets)
-    some = st.sampled_from([("alpha",), ("alpha", "beta"), ("beta", "alpha"), ("alpha", "beta")])
-    some = st.just(("alpha", "beta")) if companion else some
+    some = st.just(("alpha", "beta")) if companion else _FRAMEWORKS
     wished = draw(st.permutations(names_of) if three else some)
-    ranges = st.sampled_from(["", "", "", "", ">=2", "<4", "==3.*", ">=2,<5"])
-    wishes = tuple(wish_of(name, draw(ranges), line) for line, name in enumerate(wished, 10))
+    wishes = tuple(wish_of(name, draw(_REQUESTED), line) for line, name in enumerate(wished, 10))
     wishes = tuple(replace(row, host=frameworks[row.framework].companion_of) for row in wishes)
-    names = draw(st.permutations(known))[: draw(st.sampled_from([2, 2, 3, 3, 1])) if not three else 2]
+    names = draw(st.permutations(known))[: draw(_TARGETS) if not three else 2]
     return matrix, Project(
         name="demo",
-        python=SpecifierSet(python := draw(st.sampled_from(["", "", "", ">=3.11", "<3.12", "==3.10.*"]))),
+        python=SpecifierSet(python := draw(_REQUESTED_PYTHONS)),
         python_text=python,
         frameworks=wishes,
         targets=tuple(RequestedTarget(name=name, at=Address("p.yaml", 20 + line, 1)) for line, name in enumerate(names)),
@@ -196,9 +218,9 @@ def worlds(
         channels=("conda-forge",),
         dependencies=(),
         pip=(),
-        driver=draw(st.sampled_from([None, None, None, None, Version("535"), Version("526"), Version("470")])),
+        driver=draw(_DRIVERS),
         gpus=draw(st.sampled_from([(), (), (), (gpus["a100"],), (gpus["a100"],), (gpus["v100"], gpus["a100"]), (gpus["k40"],)])),
-        align=draw(st.sampled_from([True, True, False])),
+        align=draw(_ALIGNED),
         exclude_newer=ExcludeNewer(),
         template="x",
         addresses={
