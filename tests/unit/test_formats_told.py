@@ -228,6 +228,8 @@ CASES: Mapping[str, tuple[str, str]] = {
     "checked: the name of a machine": ("pixi.lock", PIXI[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: sérver１\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=12\n").replace("      linux-64:", "      sérver１:")),
     "checked: a virtual package": ("pixi.lock", PIXI[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: server\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=１\n").replace("      linux-64:", "      server:")),
     **{f"checked: {kind}": ("l.json", f'[{{"name": "a", "version": "1", "build": "0", "platform": "linux-64", {row}}}]') for kind, row in (("a name", '"name": "a b"'), ("a name of pip", '"name": "a b", "channel": "pypi"'), ("a name of pip with an escape", '"name": "a\\u001b", "channel": "pypi"'), ("a version", '"version": "1 2"'), ("a version with other digits", '"version": "１"'), ("a build", '"build": "a/b"'), ("a platform", '"platform": "a$b"'))},
+    "checked: a version of pip": ("l.json", '[{"name": "a", "version": "1\\u001b", "channel": "pypi"}]'),
+    "checked: an md5": ("e.txt", f"@EXPLICIT\n{CHANNEL}/noarch/a-1-0.conda#a\u200b\n"),
     "checked: the longest text": ("r.txt", f"a @ {WHEELS}/{'x' * (4000 - len(WHEELS) - 1)}\n"),
     "checked: a text that is longer": ("r.txt", f"a @ {WHEELS}/{'x' * (4001 - len(WHEELS) - 1)}\n"),
     "checked: letters of others": ("l.json", '[{"name": "ä", "version": "1", "channel": "pypi"}]'),
