@@ -9,38 +9,59 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess
+from typing import BinaryIO
 
 from envgen.channels.limits import Limits
-from envgen.channels.watch import Arrivals, watched
+from envgen.channels.watch import Arrivals, Say, say_nothing, watched
 
 
 def run_child(
-    command: Sequence[str], environ: Mapping[str, str], folder: Path, watch: Callable[[int], Arrivals], what: str, limits: Limits
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    watch: Callable[[int], Arrivals],
+    what: str,
+    limits: Limits,
+    *,
+    say: Say = say_nothing,
+    errors: Path | None = None,
 ) -> CompletedProcess[str]:
     """Run a command in a folder, without a shell, and return its output; `watch` makes what is watched of its process.
 
+    `say` is told what is waited for. Its stderr is written to the file `errors`, if one is named, where it can be read meanwhile.
     Raises what `watched` raises of the server `what`, and FileNotFoundError and its kin where there is no such command.
     """
-    return asyncio.run(_run(command, environ, folder, watch, what, limits))
+    with errors.open("wb") if errors else nullcontext(PIPE) as sink:
+        out, err, status = asyncio.run(_run(command, environ, folder, watch, what, limits, say, sink))
+    err = errors.read_bytes() if errors else err
+    return CompletedProcess(command, status, *(data.decode("utf-8", errors="replace") for data in (out, err)))
 
 
 async def _run(
-    command: Sequence[str], environ: Mapping[str, str], folder: Path, watch: Callable[[int], Arrivals], what: str, limits: Limits
-) -> CompletedProcess[str]:
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    watch: Callable[[int], Arrivals],
+    what: str,
+    limits: Limits,
+    say: Say,
+    errors: int | BinaryIO,
+) -> tuple[bytes, bytes, int]:
+    """What a process writes to stdout and to stderr, where that is a pipe, and its exit status."""
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, env=dict(environ), stdout=PIPE, stderr=PIPE, start_new_session=True
+        *command, cwd=folder, env=dict(environ), stdout=PIPE, stderr=errors, start_new_session=True
     )
     try:
-        out, err = await watched(process.communicate(), watch(process.pid), what, limits)
+        out, err = await watched(process.communicate(), watch(process.pid), what, limits, say)
     finally:
         if process.returncode is None:
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL) if sys.platform != "win32" else process.kill()
             await process.wait()
-    return CompletedProcess(command, process.returncode or 0, *(data.decode("utf-8", errors="replace") for data in (out, err)))
+    return out, err, process.returncode or 0
 
 
 class ProcessorTime:

@@ -103,8 +103,8 @@ class _Clock:
             raise Unreachable(what, hint="try again; ENVGEN_TIMEOUT or --timeout waits longer")
         if now >= self._next:
             self._next = now + _NEXT
-            waited = f"{now - self._begun:.0f} seconds so far, {silent:.0f} without data (the limit is {self._timeout:g})"
-            self._say(f"waiting for {self._what}: {waited}")
+            without = f", {silent:.0f} without data (the limit is {self._timeout:g})" if silent else ""
+            self._say(f"waiting for {self._what}: {now - self._begun:.0f} seconds so far{without}")
         self._before, self._processor = time.monotonic(), time.process_time()  # to look is not the work that is waited for
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envgen.channels.index import IndexOptions, open_index
-from envgen.cli.console import echo, page_width
+from envgen.cli.console import echo, page_width, tell
+from envgen.cli.failures import error_text
 from envgen.cli.scaffold import base_files
 from envgen.curate.lint.json_schema import PROJECT, first_line
 from envgen.files import write_files
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from envgen.migrate.model import Asked, Contents, ReadAs
     from envgen.model.facts import Matrix, Platform
     from envgen.model.project import Project
+    from envgen.model.resolution import Resolution
 
 _FOR = re.compile(r"[-_.]?(?:cpu|gpu|cuda|cu)[-_]?[0-9.]*$|[-_.]?(?:env|environment|dev)$", re.IGNORECASE)
 
@@ -48,8 +50,8 @@ class BringRequest:
     overwrite: bool = False
 
 
-def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> None:
-    """Write the project, print what became of each line, and resolve. Raises BadInput, and Unsatisfiable after it wrote."""
+def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> int:
+    """Write the project, print what became of each line, and resolve; the exit code. Raises BadInput before anything is written."""
     matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
     contents = [read_contents(path, _shown(path)) for path in request.files]
     name = request.project or _name(contents, request.files[0])
@@ -59,19 +61,20 @@ def bring(layout: Layout, request: BringRequest, *, as_json: bool = False) -> No
         raise BadInput("this project exists", where=shown, hint="choose another name with --project, or replace it: --overwrite")
     contents = [_reduced(layout, matrix, one, request) for one in contents]
     draft = merged(matrix, contents, name, request.platforms)
-    draft, project, error = _named(matrix, draft, shown)
+    draft, found, error = _resolved(matrix, draft, shown)
     lines = list(base_files(layout))
     head = f"{first_line(layout.shown(path.parent), PROJECT)}\n"
     write_files(path.parent, (RenderedFile(path.name, head + project_text(draft)),), layout)
-    found = resolve(matrix, project) if project else []
     if as_json:
         echo(report_json(draft, shown, found))
     else:
-        echo(f"{_base_text(lines)}wrote {shown}\n{report_text(draft, page_width())}")
-    if project is None:
-        raise error or BadInput("this project cannot be read", where=shown)
+        echo(f"{_base_text(lines)}wrote {shown}\n{report_text(draft, page_width())}".rstrip(), people=True)
+    if error:
+        echo(error_text(error), people=True, err=True)
     if not as_json:
-        echo(f"{name} would be locked as:\n{held_text(found, page_width())}\nnext: envgen lock {name}")
+        held = f"{name} would be locked as:\n{held_text(found, page_width())}\n" if found else ""
+        echo(f"{held}next: {f'edit {shown}, then ' if error else ''}envgen lock {name}", people=True)
+    return error.exit_code if error else 0
 
 
 def _base_text(lines: Sequence[str]) -> str:
@@ -79,17 +82,19 @@ def _base_text(lines: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines if not line.startswith("kept "))
 
 
-def _named(matrix: Matrix, draft: ProjectDraft, shown: str) -> tuple[ProjectDraft, Project | None, BadInput | Unsatisfiable | None]:
-    """The draft with the targets that its words mean, its project, and why there is none."""
+def _resolved(
+    matrix: Matrix, draft: ProjectDraft, shown: str
+) -> tuple[ProjectDraft, Sequence[Resolution], BadInput | Unsatisfiable | None]:
+    """The draft with the targets that its words mean, what each would be locked as, and why it cannot be."""
     try:
         found = _project(matrix, draft, shown)
         every = [target.name for target in found.targets]
         words = [row.key for row in draft.targets if row.key not in every]
         names = {word: name for word in words if (name := named(word, every, matrix, "a file means the same everywhere"))}
-        final = renamed(draft, names)
-        return final, _project(matrix, final, shown), None
+        draft = renamed(draft, names)
+        return draft, resolve(matrix, _project(matrix, draft, shown)), None
     except (BadInput, Unsatisfiable) as error:
-        return draft, None, error
+        return draft, (), error
 
 
 def _project(matrix: Matrix, draft: ProjectDraft, shown: str) -> Project:
@@ -132,7 +137,7 @@ def _needs(layout: Layout, matrix: Matrix, asked: Asked, request: BringRequest) 
     except (BadInput, NoSolution) as error:
         if request.index.folder:
             raise
-        echo(f"no index: {error.what}", err=True)
+        tell(f"no index: {error.what}")
         return lambda _: None
 
 

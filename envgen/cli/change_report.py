@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envgen.model.changes import CellChanges
+from envgen.model.changes import CellChanges, MovedPackage, Placed
 from envgen.model.run import Outcome
 
 _MOST = 15  # changes of a project that are shown one by one
@@ -48,9 +48,14 @@ def _rows(found: CellChanges) -> tuple[Sequence[object], Sequence[object], Seque
 
 
 def _lines(found: CellChanges) -> Iterator[Line]:
-    yield from ((f"{row.name} {row.old} -> {row.new}", row.because) for row in found.moved)
-    yield from ((f"+ {row.name} {row.version}", "") for row in found.added)
-    yield from ((f"- {row.name} {row.version}", "") for row in found.removed)
+    yield from ((f"{_named(row)} {row.old} -> {row.new}", row.because) for row in found.moved)
+    yield from ((f"+ {_named(row)} {row.version}", "") for row in found.added)
+    yield from ((f"- {_named(row)} {row.version}", "") for row in found.removed)
+
+
+def _named(row: Placed | MovedPackage) -> str:
+    """A package as the project could name it: `pip einops` for one of the pip section."""
+    return row.name if row.manager == "conda" else f"pip {row.name}"
 
 
 def _shown(line: Line, cells: Sequence[str], all_cells: int) -> Iterator[str]:
@@ -67,9 +72,16 @@ def changes_data(changes: Mapping[str, CellChanges]) -> dict[str, Any]:
     """The changes of one target, by platform."""
     return {
         platform: {
-            "added": [{"name": row.name, "version": row.version} for row in found.added],
-            "removed": [{"name": row.name, "version": row.version} for row in found.removed],
-            "moved": [{"name": row.name, "from": row.old, "to": row.new, "because": row.because or None} for row in found.moved],
+            "added": [_placed(row) for row in found.added],
+            "removed": [_placed(row) for row in found.removed],
+            "moved": [
+                {"name": row.name, "manager": row.manager, "from": row.old, "to": row.new, "because": row.because or None}
+                for row in found.moved
+            ],
         }
         for platform, found in changes.items()
     }
+
+
+def _placed(row: Placed) -> dict[str, str]:
+    return {"name": row.name, "manager": row.manager, "version": row.version}

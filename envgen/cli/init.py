@@ -127,4 +127,4 @@ def _bring(
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
     platforms = tuple(context.params["platforms"])
     request = BringRequest(files=files, project=project, platforms=platforms, index=options, overwrite=overwrite)
-    bring(layout, request, as_json=as_json)
+    context.exit(bring(layout, request, as_json=as_json))

@@ -48,7 +48,7 @@ def lock_text(outcomes: Sequence[Outcome], width: int = UNBOUNDED) -> str:
     titles = _titles(outcomes)
     asked = any(outcome.differing is not None for outcome in outcomes)
     rows = [(titles[outcome.resolution.project.name], cells) for outcome in outcomes for cells in _rows(outcome, asked=asked)]
-    last = ("versions", "time") if asked else ("seconds",)
+    last = ("versions", "time") if asked else ("time",)
     found = table(
         (*_HEADINGS, *last), [cells for _, cells in rows], right=("packages", "download"), spare=(last[-1], "download", *last[:-1])
     )
@@ -81,8 +81,8 @@ def _versions(resolutions: Sequence[Resolution]) -> Iterator[str]:
 
 def _rows(outcome: Outcome, *, asked: bool) -> Iterator[tuple[str, ...]]:
     """One row for each platform; what concerns the whole target is only in the first."""
-    unchanged, took = outcome.state == "unchanged", f"{outcome.seconds:.1f}"
-    last = (_versions_text(outcome), "-" if unchanged else f"{took} s") if asked else ("unchanged" if unchanged else took,)
+    unchanged, took = outcome.state == "unchanged", f"{outcome.seconds:.1f} s"
+    last = (_versions_text(outcome), "-" if unchanged else took) if asked else ("unchanged" if unchanged else took,)
     whole = (outcome.resolution.target.name, driver_floor(outcome.resolution), *last)
     for platform, download in outcome.downloads.items():
         least = "" if download.exact else ">="

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def of_other_run(lock: Lock, text: str, folder: Path) -> tuple[Platform, ...]:
     shown = lock.shown.rpartition("/")[0]
     place = f"{shown}/{SPEC}" if shown else SPEC
     told, promised = source(spec, place), read_virtual_packages(virtual)
-    asked = {platform: parse(for_platform(told, platform), place).data for platform in hashes}
+    data = cache(lambda text: parse(text, place).data)  # most files say the same for every platform
+    asked = {platform: data(for_platform(told, platform)) for platform in hashes}
     return tuple(platform for platform, data in asked.items() if not _is_of(lock, platform, hashes[platform], data, promised))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
@@ -23,7 +24,9 @@ from envgen.yamlfile.nodes import address, compose
 _BODY = "\npackage:"
 _URL = re.compile(r"\n  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")  # begins with plain text, which is found five times as fast as `^`
 _OF_PLATFORM = re.compile(r"\n  platform: (\S+)\n(?:  (?!url:).*\n)*?  url: (\S+\.(?:conda|tar\.bz2))(?=\n)")
+_OF_PIP = re.compile(r"\n- name: (\S+)\n  version: .*\n  manager: pip\n")
 _CONFLICT = re.compile(r"^(<<<<<<< |=======$|>>>>>>> |\|\|\|\|\|\|\| )", re.MULTILINE)
+_MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # which are found in a moment; the pattern is tried at every line
 _CHOSEN = re.compile(r"([^\s,]+) (\d[\w.]*)")
 _CELL = re.compile(r"(\S+) ([0-9a-f]{64})")
 _DOWNLOADS = re.compile(r"(\S+) (\d+) packages (>=)?(\d+) bytes")
@@ -62,6 +65,7 @@ def digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+@lru_cache(16)  # a plan, and each check of a lock, ask for it again
 def read_stamp(text: str, shown: str) -> Stamp | None:
     """The stamp in a lock; None for a lock that another tool wrote.
 
@@ -117,7 +121,7 @@ def _line(text: str, offset: int, shown: str) -> Address:
 
 def _unmerged(text: str, shown: str) -> None:
     """Raise BadInput where a lock has git's conflict markers."""
-    conflict = _CONFLICT.search(text)
+    conflict = _CONFLICT.search(text) if any(marker in text for marker in _MARKERS) else None
     if conflict:
         hint = "take one side with `git checkout --ours FILE`, then run `envgen lock`; `envgen init --git` has git merge locks"
         raise BadInput("this lock has an unresolved merge conflict", where=_line(text, conflict.start(), shown), hint=hint)
@@ -153,6 +157,11 @@ def is_ours(text: str) -> bool:
 def urls(text: str) -> list[str]:
     """The url of every conda package, without parsing the file."""
     return _URL.findall(text)
+
+
+def pip_names(text: str) -> list[str]:
+    """The name of every pip package of a lock that envgen wrote, without parsing the file."""
+    return _OF_PIP.findall(text)
 
 
 def urls_by_platform(text: str) -> dict[Platform, list[str]]:
@@ -242,9 +251,12 @@ def _intact(text: str) -> bool:
 
 def _once(entries: Iterable[tuple[LockedPackage, str]]) -> tuple[LockedPackage, ...]:
     """Each package once: conda-lock 3 and later write it again for each of its categories."""
+    rows = tuple(entries)
+    if len({category for _, category in rows}) < 2:
+        return tuple(package for package, _ in rows)
     seen: dict[tuple[str, ...], set[str]] = {}
     found = []
-    for package, category in entries:
+    for package, category in rows:
         there = seen.setdefault((package.manager, package.name, package.platform, package.url), set())
         if not there or category in there:
             found.append(package)

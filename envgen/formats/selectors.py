@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import yaml
 
@@ -28,9 +29,14 @@ class OnPlatform(str):
 
 def scalar(value: object) -> str:
     """A string as YAML writes it on one line, in quotes only where necessary; for one platform with the selector of conda-lock."""
-    style = None if str(value).isprintable() else '"'  # only in double quotes is a line break an escape
-    text = yaml.safe_dump(str(value), width=10**6, default_style=style).removesuffix("\n").removesuffix("\n...")
+    text = _scalar(str(value))
     return f"{text}  # [{value.selector}]" if isinstance(value, OnPlatform) else text
+
+
+@lru_cache(2_000)  # specs: those of the targets of a repository are the same again and again
+def _scalar(text: str) -> str:
+    style = None if text.isprintable() else '"'  # only in double quotes is a line break an escape
+    return yaml.safe_dump(text, width=10**6, default_style=style).removesuffix("\n").removesuffix("\n...")
 
 
 def selected(text: str) -> list[str]:

@@ -46,13 +46,13 @@ _KINDS = (
         what="the manifest of a pixi workspace, not its lock",
         hint="give the pixi.lock beside it",
         name=r"pixi\.toml",
-        text=r"^\[workspace\]$",
+        text=r"\n\[workspace\]\n",
     ),
     _Kind(
         what="a project's metadata, not a lock",
         hint="give the uv.lock, pixi.lock or pylock.toml beside it",
         name=r"pyproject\.toml",
-        text=r"^\[(?:build-system|project|tool\.[a-z-]+)\]",
+        text=r"\n\[(?:build-system|project|tool\.[a-z-]+)\]",
     ),
     _Kind(what="a lock of npm", hint=_NOT_PYTHON, name=r"(?:package-lock|npm-shrinkwrap)\.json", text=r'"lockfileVersion":\s*\d'),
     _Kind(
@@ -94,6 +94,6 @@ def refusal(name: str, text: str, shown: str) -> BadInput | None:
 def _is(kind: _Kind, name: str, head: str) -> bool:
     if kind.name and re.fullmatch(kind.name, name):
         return True
-    pattern = re.compile(kind.text, re.MULTILINE)
-    find = pattern.match if kind.text.startswith(r"\A") else pattern.search  # a search would try `\A` at every place
-    return bool(kind.text) and find(head) is not None
+    if kind.text.startswith(r"\A"):
+        return re.match(kind.text, head) is not None  # a search would try `\A` at every place
+    return bool(kind.text) and re.search(kind.text, f"\n{head}\n") is not None  # `\n` is found in a moment, `^` is not

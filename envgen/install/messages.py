@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from envgen.install import prefixes
 from envgen.install.install import InstallResult, InstallState
 from envgen.install.plan import InstallPlan
-from envgen.install.select import EnvironmentRef, local_folders, quoted
+from envgen.install.select import EnvironmentRef, for_powershell, local_folders, quoted
 from envgen.model.layout import Layout
 from envgen.model.packages import LockedPackage
 
@@ -97,9 +97,10 @@ def _plain(layout: Layout, result: InstallResult) -> dict[str, object]:
 
 def usage_text(layout: Layout, environment: EnvironmentRef) -> str:
     """How to use a new environment, and the commands that create the same one with other tools."""
-    lines = "\n".join(f"  {line}" for line in commands(layout, environment))
+    lines = "\n".join(f"  {line}{for_powershell(line)}" for line in commands(layout, environment))
     others = f"\nto create the same environment with other tools:\n{lines}" if lines else ""
-    return f"  {activation(layout, environment)}{others}"
+    command = activation(layout, environment)
+    return f"  {command}{for_powershell(command)}{others}"
 
 
 def activation(layout: Layout, environment: EnvironmentRef) -> str:

@@ -24,7 +24,7 @@ def refuse_provided(stage: Path, wheels: Sequence[LockedPackage], folders: Seque
         owner = _owner(stage, info.relative_to(stage).as_posix()) if name in named else ""
         if owner:
             row = f"`{{conda: [{owner}], pip: [{name}], role: user}}`"
-            hint = f"add {row} to `packages:` in a file of matrices/, and run `envgen update`; nothing was installed"
+            hint = f"add {row} to `packages:` in a file of matrices/, and run `envgen lock`; nothing was installed"
             raise CheckFailed(f"pip package {name} is installed by conda, too, as {owner}", hint=hint)
 
 

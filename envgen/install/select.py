@@ -20,7 +20,10 @@ from envgen.model.layout import LOCK, Layout
 from envgen.model.run import Reporter
 from envgen.model.target_names import CPU, named_cuda
 
-_PLAIN_ON_WINDOWS = re.compile(r"[A-Za-z0-9_.:\\/+=~-]+")
+_PLAIN_ON_WINDOWS = re.compile(r"[A-Za-z0-9_.:\\/+-][A-Za-z0-9_.:\\/+~-]*")
+_EXPANDED = re.compile("[$`\u201c-\u201e]")  # what PowerShell reads within double quotes: typographic ones end a string, too
+_TWICE = r"\1\1"
+_SINGLE = re.compile("(['\u2018-\u201b])")  # PowerShell's single quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ def installed_environment(layout: Layout, project: str, word: str, prefix: Path 
         return elsewhere
     more = f" --prefix {quoted(prefix)}" if prefix else ""
     command = f"envgen install {project} --target {environment.target}{more}"
-    manifest, hint = read_manifest(environment.prefix), f"run `{command}`"
+    manifest, hint = read_manifest(environment.prefix), f"run `{command}`{for_powershell(command)}"
     what = f"{environment.name} is not installed"
     if is_environment(environment.prefix):
         other = "another tool made this environment, and its packages are not those of the lock"
@@ -127,15 +130,23 @@ def _is_installed(layout: Layout, environment: EnvironmentRef) -> bool:
 def quoted(word: object) -> str:
     """A word quoted for this system's shell.
 
-    On Windows as cmd.exe and PowerShell both read it; with `$` or a backtick, which PowerShell expands, as PowerShell alone does.
+    On Windows as cmd.exe and PowerShell both read it, or as PowerShell alone does: `for_powershell`.
     """
     text = str(word)
     if sys.platform != "win32":
         return shlex.quote(text)
     if _PLAIN_ON_WINDOWS.fullmatch(text):
         return text
-    single = text.replace("'", "''")
-    return f"'{single}'" if re.search(r"[$`]", text) else f'"{text}"'
+    return f"'{_SINGLE.sub(_TWICE, text)}'" if _EXPANDED.search(text) else f'"{text}"'
+
+
+def for_powershell(command: str) -> str:
+    """A remark on a command that cmd.exe reads in another way than PowerShell; "" for any other, and on other systems.
+
+    Nothing keeps cmd.exe from replacing `%NAME%` in a command that calls a batch file, as conda is one.
+    """
+    other = sys.platform == "win32" and (_EXPANDED.search(command) or command.count("%") > 1)
+    return " (in PowerShell: cmd.exe reads another path)" if other else ""
 
 
 def local_folders(layout: Layout) -> EnvironmentFolders:

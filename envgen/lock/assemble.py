@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from envgen.formats import conda_lock
+from envgen.lock.changes import with_wheels
 from envgen.lock.keep_records import records_of
+from envgen.lock.pip_pins import old_wheels, wheels_of
 from envgen.lock.plan import Plan, rendered
 from envgen.lock.render import digest
 from envgen.lock.unchanged import unchanged_outcome
@@ -17,9 +19,8 @@ from envgen.model.errors import CheckFailed
 from envgen.model.facts import Matrix
 from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import RenderedFile
-from envgen.model.run import LockedProject, Outcome, PinWith, Solved
+from envgen.model.run import LockedProject, Outcome, PinWith, Reporter, Solved
 from envgen.resolver import specs
-from envgen.resolver.pip_specs import pip_requests
 
 if TYPE_CHECKING:
     from envgen.lock.choose import Solver
@@ -53,33 +54,30 @@ def _outcome(layout: Layout, item: Solved) -> Outcome:
 
 
 def assembled(
-    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver | None, pin_with: PinWith
+    layout: Layout, matrix: Matrix, decision: Decision, seconds: float, solver: Solver | None, pin_with: PinWith, reporter: Reporter
 ) -> Iterator[Solved]:
-    """Each target of a decision with its solutions, what they change, and its files."""
+    """Each target of a decision with its solutions, its pip packages, what they change, and its files.
+
+    Raises NoSolution if a pip section has no solution.
+    """
     from envgen.lock.solving import solved_cells
 
     found = solved_cells(matrix, decision, solver)
     for resolution in decision.resolutions:
-        name = resolution.target.name
+        name, begun = resolution.target.name, time.perf_counter()
+        wheels = wheels_of(decision.plan, resolution, found.of(resolution), matrix.catalogue, reporter)
         item = Solved(
             resolution=resolution,
             solutions=found.of(resolution),
+            wheels=wheels,
             files=(),
-            seconds=seconds,
+            seconds=seconds + time.perf_counter() - begun,
             notes=(*resolution.moved.values(), *decision.changed[name]),
-            changes=found.changes(resolution),
-            locked=_locked(layout, decision.plan, name),
-            freed=decision.plan.freed,
+            changes=with_wheels(found.changes(resolution), old_wheels(decision.plan, resolution), wheels),
             dropped=tuple(row for row in decision.plan.resolutions[name].platforms if row not in resolution.platforms),
             differing=tuple(row for row in found.differing if any(cell.startswith(f"{name}/") for cell in row.versions)),
         )
         yield _pin(layout, matrix, item, pin_with)
-
-
-def _locked(layout: Layout, found: Plan, target: str) -> str:
-    """The text of the lock of a target with pip packages, if what it holds is to stay; else ""."""
-    path = layout.target(found.project.name, target) / LOCK
-    return layout.read(path) if target in found.counting and pip_requests(found.resolutions[target]) else ""
 
 
 # --- pin and verify -------------------------------------------------------------------------------------------------------

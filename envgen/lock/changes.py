@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from envgen.channels.kept import because, kept_records
 from envgen.channels.package_url import split_url
 from envgen.lock.locked_cells import LockedCell
 from envgen.model.changes import CellChanges, MovedPackage, Placed
 from envgen.model.dates import NO_LIMIT
-from envgen.model.packages import Record, Solution, SolveRequest
+from envgen.model.facts import Platform
+from envgen.model.packages import LockedPackage, Record, Solution, SolveRequest
 
 if TYPE_CHECKING:
     from envgen.channels.index import Index
@@ -33,6 +35,42 @@ def changes_of(
         removed=tuple(Placed(name, split_url(url)[1]) for name, url in sorted(locked.urls.items()) if name not in new),
         moved=tuple(_moved(locked.urls[record.name], record, forced.get(record.name, "")) for record in moved),
     )
+
+
+def with_wheels(
+    conda: Mapping[Platform, CellChanges],
+    old: Mapping[Platform, Iterable[LockedPackage]],
+    new: Mapping[Platform, Iterable[LockedPackage]],
+) -> dict[Platform, CellChanges]:
+    """The changes of each platform that was locked before, those of its pip packages with them."""
+    return {platform: _joined(found, _of_wheels(old.get(platform, ()), new.get(platform, ()))) for platform, found in conda.items()}
+
+
+def _joined(one: CellChanges, other: CellChanges) -> CellChanges:
+    return CellChanges(one.added + other.added, one.removed + other.removed, one.moved + other.moved)
+
+
+def _of_wheels(old: Iterable[LockedPackage], new: Iterable[LockedPackage]) -> CellChanges:
+    """The pip packages that are not as they were."""
+    before, after = ({package.name: package for package in rows} for rows in (old, new))
+    both = [(before[name], package) for name, package in after.items() if name in before]
+    return CellChanges(
+        added=tuple(Placed(name, package.version, "pip") for name, package in after.items() if name not in before),
+        removed=tuple(Placed(name, package.version, "pip") for name, package in before.items() if name not in after),
+        moved=tuple(_moved_wheel(was, now) for was, now in both if (was.url, was.sha256) != (now.url, now.sha256)),
+    )
+
+
+def _moved_wheel(was: LockedPackage, now: LockedPackage) -> MovedPackage:
+    """A pip package that moved, with the first that differs: its version, its file, the index that has the file, or its hash."""
+    rows = ((one.version, _file(one), one.url, f"sha256:{one.sha256}") for one in (was, now))
+    old, new = next(pair for pair in zip(*rows, strict=True) if pair[0] != pair[1])
+    shown = (old, new) if was.version != now.version else (f"{was.version} {old}", f"{now.version} {new}")
+    return MovedPackage(name=now.name, old=shown[0], new=shown[1], manager="pip")
+
+
+def _file(package: LockedPackage) -> str:
+    return unquote(package.url.partition("#")[0].rpartition("/")[2])
 
 
 def _moved(url: str, record: Record, why: str) -> MovedPackage:

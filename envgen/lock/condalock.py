@@ -19,12 +19,10 @@ from envgen.channels.query import plain_spec
 from envgen.channels.versions import NEWER
 from envgen.formats.builds import requirement_name
 from envgen.lock.lock_text import LockTexts, dump
-from envgen.lock.pip_pins import pip_packages
-from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.layout import SPEC
-from envgen.model.packages import Record, Solution
+from envgen.model.packages import LockedPackage, Record, Solution
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Solved
 
@@ -56,11 +54,8 @@ def warm() -> None:
         import conda_lock.virtual_package  # noqa: F401
 
 
-def lock_texts(item: Solved, files: Sequence[RenderedFile], catalogue: Catalogue) -> LockTexts:
-    """The lock of a target, without its custom metadata. Raises NoSolution if the pip section has no solution.
-
-    Raises BadInput if an environment variable in the URL of an index is not set.
-    """
+def lock_texts(item: Solved, files: Sequence[RenderedFile]) -> LockTexts:
+    """The lock of a target, without its custom metadata."""
     warm()
     with _same_environment(), tempfile.TemporaryDirectory(prefix="envgen-") as scratch:
         folder = Path(scratch)
@@ -68,7 +63,7 @@ def lock_texts(item: Solved, files: Sequence[RenderedFile], catalogue: Catalogue
         spec = _lock_spec(folder)
         repodata = _virtual_packages(folder, item.resolution.target.virtual)
         packages = [package for row in item.solutions for package in _packages(spec, row)]
-        packages += [package for row in item.solutions for package in _pip_packages(item, row, catalogue)]
+        packages += [_locked_wheel(package) for wheels in item.wheels.values() for package in wheels]
         return _texts(spec, repodata, packages)
 
 
@@ -157,24 +152,20 @@ def _version_range(specs: tuple[str, ...]) -> str:
     return "" if merged.version is None else str(merged.version.spec_str)
 
 
-def _pip_packages(item: Solved, solution: Solution, catalogue: Catalogue) -> list[LockedDependency]:
-    """The pip packages of one platform: those of the lock where they stay, else those that uv finds."""
+def _locked_wheel(package: LockedPackage) -> LockedDependency:
     from conda_lock.lockfile.v1.models import HashModel
     from conda_lock.lockfile.v2prelim.models import LockedDependency
 
-    return [
-        LockedDependency(
-            name=package.name,
-            version=package.version,
-            manager="pip",
-            platform=solution.platform,
-            dependencies={requirement_name(need): need.partition(" ")[2] or "*" for need in package.depends},
-            url=package.url,
-            hash=HashModel(sha256=package.sha256),
-            categories={"main"},
-        )
-        for package in pip_packages(item, solution, catalogue)
-    ]
+    return LockedDependency(
+        name=package.name,
+        version=package.version,
+        manager="pip",
+        platform=package.platform,
+        dependencies={requirement_name(need): need.partition(" ")[2] or "*" for need in package.depends},
+        url=package.url,
+        hash=HashModel(sha256=package.sha256),
+        categories={"main"},
+    )
 
 
 def _texts(spec: LockSpecification, repodata: FakeRepoData, packages: list[LockedDependency]) -> LockTexts:

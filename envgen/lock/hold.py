@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from envgen.model.facts import Matrix, Platform, Target
+from envgen.model.facts import Matrix, Platform, Release, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import Stamp
-from envgen.resolver.candidates import Availability, no_index
+from envgen.resolver.candidates import Availability, Counts, every_release, no_index
 from envgen.resolver.resolve import Problem, answer
 
 BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
@@ -31,13 +31,15 @@ class Hold:
     whole: frozenset[str] = frozenset()
     frameworks: frozenset[str] = frozenset()
 
-    def problem(self, matrix: Matrix, project: Project, otherwise: Availability = no_index) -> Problem:
+    def problem(
+        self, matrix: Matrix, project: Project, otherwise: Availability = no_index, counts: Counts = every_release
+    ) -> Problem:
         """The problem of a project with this held; `otherwise` says what an index has of what is free."""
         held = project
         if self.python and self.stamps:
             minor = next(iter(self.stamps.values())).chosen[PYTHON]
             held = replace(project, python=project.python & SpecifierSet(f"=={minor}"))
-        return Problem(matrix, held, self._availability(otherwise) if self.stamps else otherwise)
+        return Problem(matrix, held, self._availability(otherwise) if self.stamps else otherwise, counts)
 
     def _availability(self, otherwise: Availability) -> Availability:
         def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
@@ -88,7 +90,14 @@ def of_one_python(project: Project, stamps: Mapping[str, Stamp]) -> dict[str, St
 
 
 def _replayed(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) -> Sequence[Resolution] | None:
-    return answer(Hold(stamps=stamps, python=True, whole=frozenset(stamps)).problem(matrix, project)) if stamps else None
+    """What the locks chose, for all targets, or None. The releases of no lock are not looked at: most of a search is about them."""
+    locked = {(name, version) for stamp in stamps.values() for name, version in stamp.chosen.items()}
+
+    def counts(target: Target, release: Release) -> bool:
+        return target.name not in stamps or (release.framework, str(release.version)) in locked
+
+    hold = Hold(stamps=stamps, python=True, whole=frozenset(stamps))
+    return answer(hold.problem(matrix, project, counts=counts)) if stamps else None
 
 
 def _only(project: Project, names: Iterable[str]) -> Project:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ from envgen.channels.recorded import key_of, read_recorded, record_of
 from envgen.formats import conda_lock
 from envgen.model.facts import Platform
 from envgen.model.layout import LOCK, Layout
-from envgen.model.packages import Record, Solution
+from envgen.model.packages import LockedPackage, Record, Solution
 
 CellName = tuple[str, Platform]
 """A target, and a platform of it."""
@@ -19,10 +19,16 @@ CellName = tuple[str, Platform]
 
 @dataclass(frozen=True, slots=True)
 class LockedCell:
-    """One platform of a lock: package -> url, for conda packages, and the records of these packages that the repository has."""
+    """One platform of a lock: conda package -> url, the records of these that the repository has, and the pip packages."""
 
     urls: Mapping[str, str]
     records: Mapping[str, Record]
+    wheels: tuple[LockedPackage, ...] = ()
+
+    @property
+    def names(self) -> set[str]:
+        """Every package of the cell, those of pip with them."""
+        return {*self.urls, *(package.name for package in self.wheels)}
 
     def solution(self, platform: Platform) -> Solution | None:
         """The packages as a solution; None where a record is missing."""
@@ -44,23 +50,20 @@ class LockedCells:
     def targets_with(self, packages: Iterable[str]) -> set[str]:
         """The targets that have one of these packages on any platform."""
         wanted = set(packages)
-        return {target for (target, _), cell in self.cells.items() if wanted & cell.urls.keys()}
-
-    @property
-    def names(self) -> set[str]:
-        """Every package of any cell."""
-        return {name for cell in self.cells.values() for name in cell.urls}
+        return {target for (target, _), cell in self.cells.items() if wanted & cell.names}
 
     @cached_property
     def cells(self) -> Mapping[CellName, LockedCell]:
         """Every cell of the locks."""
-        urls = self._urls()
+        urls, wheels = self._read()
         keys = {url: key_of(url) for found in urls.values() for url in found.values()}
         subdirs = {key.rpartition("/")[0] for key in keys.values()}
         recorded = read_recorded(self._layout.index, self._layout.shown(self._layout.index), subdirs)
         records = {url: record_of(url, recorded[key]) for url, key in keys.items() if key in recorded}
         return {
-            name: LockedCell(found, {package: records[url] for package, url in found.items() if url in records})
+            name: LockedCell(
+                found, {package: records[url] for package, url in found.items() if url in records}, tuple(wheels.get(name, ()))
+            )
             for name, found in urls.items()
         }
 
@@ -73,12 +76,15 @@ class LockedCells:
             for target, platform, urls in found
         }
 
-    def _urls(self) -> Mapping[CellName, Mapping[str, str]]:
-        """The url of each conda package, by cell. Reads every lock whole."""
+    def _read(self) -> tuple[Mapping[CellName, Mapping[str, str]], Mapping[CellName, Sequence[LockedPackage]]]:
+        """The url of each conda package, and the pip packages, by cell. Reads every lock whole."""
         urls: dict[CellName, dict[str, str]] = {}
+        wheels: dict[CellName, list[LockedPackage]] = {}
         for target, path in self._paths.items():
             lock = conda_lock.read_lock(self._layout.read(path), self._layout.shown(path)) if path.is_file() else None
             for package in lock.packages if lock else ():
                 if package.manager == "conda":
                     urls.setdefault((target, package.platform), {})[package.name] = package.url
-        return urls
+                else:
+                    wheels.setdefault((target, package.platform), []).append(package)
+        return urls, wheels

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from envgen.formats import conda_lock as lockfile
 from envgen.formats.conda_specs import NotCovered
 from envgen.lock.hold import stamped
-from envgen.lock.inputs import cell_digest
+from envgen.lock.inputs import cell_digest, pip_digest
 from envgen.lock.lock_text import LockTexts, dump, head, lock_texts
-from envgen.lock.pip_pins import pip_digests
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
+from envgen.model.facts import Platform
 from envgen.model.layout import LOCK
 from envgen.model.packages import Solution
 from envgen.model.resolution import RenderedFile, Resolution
@@ -40,12 +40,10 @@ def pin(
 ) -> RenderedFile:
     """The lock of one target, from its rendered files and the packages of each platform.
 
-    `wanted` goes into the stamp. Raises BadInput for a package without an md5, and NoSolution if the pip section has
-    no solution.
+    `wanted` goes into the stamp. Raises BadInput for a package without an md5.
     """
     _check_hashes(item.solutions)
-    top, body = _texts(item, files, catalogue, pin_with)
-    packages = lockfile.read_lock(dump(top) + body, LOCK).packages if pip_requests(item.resolution) else ()
+    top, body = _texts(item, files, pin_with)
     stamp = Stamp(
         wanted=wanted,
         cells={request.platform: cell_digest(request) for request in specs.requests(item.resolution)},
@@ -55,7 +53,7 @@ def pin(
         moved=item.resolution.moved,
         dropped=item.dropped,
         exclude_newer=str(item.resolution.project.exclude_newer),
-        pip=pip_digests(item, packages, catalogue),
+        pip=_pip_digests(item, catalogue),
     )
     metadata = {**top["metadata"], "custom_metadata": lockfile.metadata(stamp)}
     return RenderedFile(
@@ -69,7 +67,7 @@ def _check_hashes(solutions: Iterable[Solution]) -> None:
         raise BadInput(f"{record.file} has no md5 in {record.channel}", hint="conda-lock's format needs one; choose another build")
 
 
-def _texts(item: Solved, files: Sequence[RenderedFile], catalogue: Catalogue, pin_with: PinWith) -> LockTexts:
+def _texts(item: Solved, files: Sequence[RenderedFile], pin_with: PinWith) -> LockTexts:
     if pin_with == "envgen":
         try:
             return lock_texts(item)
@@ -77,7 +75,17 @@ def _texts(item: Solved, files: Sequence[RenderedFile], catalogue: Catalogue, pi
             pass
     from envgen.lock import condalock
 
-    return condalock.lock_texts(item, files, catalogue)
+    return condalock.lock_texts(item, files)
+
+
+def _pip_digests(item: Solved, catalogue: Catalogue) -> dict[Platform, str]:
+    """For each platform what its pip packages were resolved for; nothing without a pip section."""
+    records = {row.platform: row.records for row in item.solutions}
+    return {
+        platform: pip_digest(request, records[platform], item.wheels[platform], catalogue)
+        for platform, request in pip_requests(item.resolution).items()
+        if platform in item.wheels
+    }
 
 
 def _covered(resolution: Resolution) -> bool:

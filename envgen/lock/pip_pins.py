@@ -2,71 +2,79 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from packaging.utils import canonicalize_name
-
-from envgen.formats import conda_lock
-from envgen.formats.builds import requirement_name
-from envgen.lock.inputs import as_of
+from envgen.lock.inputs import as_of, pip_digest
+from envgen.lock.plan import Plan
 from envgen.model.catalogue import Catalogue
 from envgen.model.facts import Platform
-from envgen.model.layout import LOCK
-from envgen.model.packages import LockedPackage, Solution
+from envgen.model.packages import LockedPackage, Record, Solution
 from envgen.model.pip import PipRequest
-from envgen.model.run import Solved
-from envgen.pip.provided import provided
-from envgen.pip.question import name_of
-from envgen.resolver.pip_specs import pip_request, pip_requests
+from envgen.model.resolution import Resolution
+from envgen.model.run import Reporter
+from envgen.resolver.pip_specs import pip_requests
+
+Wheels = Mapping[Platform, tuple[LockedPackage, ...]]
+"""Pip packages by platform."""
 
 
-def pip_packages(item: Solved, solution: Solution, catalogue: Catalogue) -> tuple[LockedPackage, ...]:
-    """The pip packages of one platform. Raises NoSolution where uv finds none, BadInput where a variable in a URL is not set."""
-    request = pip_request(item.resolution, solution.platform)
-    if request is None:
-        return ()
-    old = _locked(item, solution.platform)
-    if solution.platform in kept_pins(item, catalogue):
-        return tuple(old)
+def wheels_of(
+    plan: Plan, resolution: Resolution, solutions: Iterable[Solution], catalogue: Catalogue, reporter: Reporter
+) -> Wheels:
+    """The pip packages of each platform that has a pip section. The reporter is told of those that are resolved.
+
+    Raises NoSolution where uv finds none, BadInput where a variable in a URL is not set.
+    """
+    asked, records = pip_requests(resolution), {row.platform: row.records for row in solutions}
+    old = old_wheels(plan, resolution) if resolution.target.name in plan.counting else {}
+    found = {
+        platform: old[platform]
+        for platform, request in asked.items()
+        if _may_stay(plan, resolution, old.get(platform))
+        and _stamped(plan, resolution, platform) == pip_digest(request, records[platform], old[platform], catalogue)
+    }
+    todo = [request for platform, request in asked.items() if platform not in found]
+    pins = {request.platform: _preferred(old.get(request.platform, ()), plan.freed) for request in todo}
+    return {**found, **(_resolved(todo, records, catalogue, pins, reporter) if todo else {})}
+
+
+def old_wheels(plan: Plan, resolution: Resolution) -> Wheels:
+    """The pip packages that the lock of a target has, for each platform of the lock."""
+    cells = {platform: plan.locked.of((resolution.target.name, platform)) for platform in resolution.platforms}
+    return {platform: cell.wheels for platform, cell in cells.items() if cell}
+
+
+def _may_stay(plan: Plan, resolution: Resolution, old: Iterable[LockedPackage] | None) -> bool:
+    """Whether the pip packages of a platform are locked, not newer than is asked for, and none of them is to be the newest."""
+    stamp = plan.stamps.get(resolution.target.name)
+    dated = stamp and as_of(stamp.exclude_newer, resolution.project.exclude_newer)
+    return bool(dated) and old is not None and not any(package.name in plan.freed for package in old)
+
+
+def _stamped(plan: Plan, resolution: Resolution, platform: Platform) -> str | None:
+    """The digest that the lock has of what the pip packages of a platform were resolved for."""
+    stamp = plan.stamps.get(resolution.target.name)
+    return stamp.pip.get(platform) if stamp else None
+
+
+def _preferred(old: Iterable[LockedPackage], freed: frozenset[str]) -> dict[str, str]:
+    return {package.name: package.version for package in old if package.name not in freed}
+
+
+def _resolved(
+    todo: list[PipRequest],
+    records: Mapping[Platform, tuple[Record, ...]],
+    catalogue: Catalogue,
+    pins: Mapping[Platform, Mapping[str, str]],
+    reporter: Reporter,
+) -> Wheels:
     from envgen.pip.solve import locked_wheels
 
-    return locked_wheels(request, solution.records, catalogue, {one.name: one.version for one in old if one.name not in item.freed})
-
-
-def pip_digests(item: Solved, packages: Iterable[LockedPackage], catalogue: Catalogue) -> dict[Platform, str]:
-    """For each platform the sha256 of what its pip packages were resolved for; nothing without a pip section.
-
-    That is all that uv is asked, apart from dates, and the version of what conda provides of them and of what they need.
-    """
-    pins = [package for package in packages if package.manager == "pip"]
-    asked = pip_requests(item.resolution)
-    return {row.platform: _digest(asked[row.platform], row, pins, catalogue) for row in item.solutions if row.platform in asked}
-
-
-def kept_pins(item: Solved, catalogue: Catalogue) -> frozenset[Platform]:
-    """The platforms whose pip packages stay as the lock has them that is there."""
-    stamp = conda_lock.read_stamp(item.locked, LOCK) if item.locked else None
-    if stamp is None or not stamp.pip or not as_of(stamp.exclude_newer, item.resolution.project.exclude_newer):
-        return frozenset()
-    packages = conda_lock.read_lock(item.locked, LOCK).packages
-    now = pip_digests(item, packages, catalogue)
-    freed = {one.platform for one in packages if one.manager == "pip" and one.name in item.freed}
-    return frozenset(platform for platform, digest in now.items() if stamp.pip.get(platform) == digest and platform not in freed)
-
-
-def _locked(item: Solved, platform: Platform) -> list[LockedPackage]:
-    packages = conda_lock.read_lock(item.locked, LOCK).packages if item.locked else ()
-    return [package for package in packages if package.manager == "pip" and package.platform == platform]
-
-
-def _digest(request: PipRequest, solution: Solution, pins: Iterable[LockedPackage], catalogue: Catalogue) -> str:
-    own = [package for package in pins if package.platform == solution.platform]
-    named = {*(package.name for package in own), *(requirement_name(need) for package in own for need in package.depends)}
-    relevant = {*map(canonicalize_name, named), *map(name_of, request.requirements)}
-    conda = {name: version for name, version in provided(solution.records, catalogue).items() if name in relevant}
-    conda |= {row.name: row.version for row in solution.records if row.name == "python"}
-    indexes = [[index.url, index.packages] for index in request.indexes]
-    lists = [request.requirements, request.constraints, indexes, request.repositories, request.find_links, request.build]
-    return hashlib.sha256(json.dumps([*lists, sorted(request.virtual.items()), sorted(conda.items())]).encode()).hexdigest()
+    found = {}
+    reporter.begin(f"resolving wheels of {todo[0].environment}", len(todo))
+    for request in todo:
+        platform = request.platform
+        found[platform] = locked_wheels(request, records[platform], catalogue, pins[platform], reporter.say)
+        reporter.step(request.work)
+    reporter.end()
+    return found

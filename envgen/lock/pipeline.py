@@ -119,6 +119,7 @@ def _locked_names(layout: Layout, project: str) -> Iterator[str]:
             stamp = conda_lock.read_stamp(text, layout.shown(path))
             yield from stamp.chosen if stamp else ()
             yield from (package_name(url) for url in conda_lock.urls(text))
+            yield from conda_lock.pip_names(text)
 
 
 def package_name(url: str) -> str:
@@ -258,11 +259,11 @@ class _Session:
 
         layout, matrix, pin_with = self._layout, self._matrix, self._request.pin_with
         if staged is None:
-            return found, list(assembled(layout, matrix, deciding.as_locked(found), 0.0, None, pin_with))
+            return found, list(assembled(layout, matrix, deciding.as_locked(found), 0.0, None, pin_with, self._reporter))
         begun, by = time.perf_counter(), staged.by
         self._reporter.begin(f"choosing what solves for {found.project.name}", 1)
         others = (deciding.stages(matrix, other, by.holdings) for other in older_plans(layout, matrix, self._request, found))
         decision = deciding.decide(staged.stages, others, by.solver, by.holdings)
         self._reporter.end()
         seconds = staged.seconds + (time.perf_counter() - begun) / len(decision.resolutions)
-        return decision.plan, list(assembled(layout, matrix, decision, seconds, by.solver, pin_with))
+        return decision.plan, list(assembled(layout, matrix, decision, seconds, by.solver, pin_with, self._reporter))

@@ -11,11 +11,11 @@ from envgen.channels.channel import locate
 from envgen.formats import conda_lock
 from envgen.lock import render
 from envgen.lock.hold import BUILD, held_choices
-from envgen.lock.inputs import as_of, cell_digest
+from envgen.lock.inputs import as_of, cell_digest, pip_digest
 from envgen.lock.locked_cells import CellName, LockedCells
 from envgen.model.dates import ExcludeNewer, of_channel
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import Matrix
+from envgen.model.facts import Matrix, Platform
 from envgen.model.layout import LOCK, Layout
 from envgen.model.packages import SolveRequest
 from envgen.model.project import Project, RequestedTarget
@@ -24,6 +24,7 @@ from envgen.model.run import LockRequest, Reporter, Stamp
 from envgen.model.target_names import named_cuda
 from envgen.project.cached import cached_project, is_own_target
 from envgen.resolver import specs
+from envgen.resolver.pip_specs import pip_requests
 from envgen.resolver.resolve import Problem, Unsatisfiable, chosen
 from envgen.targets import MachineWord
 
@@ -128,7 +129,11 @@ def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str
     asked = {(name, row.platform): row for name, found in held.items() if name not in moving for row in specs.requests(found)}
     settled = {cell for cell, row in asked.items() if _is_settled(counting[cell[0]], row)}
     unchanged = {
-        name for name, found in held.items() if name not in moving and _is_unchanged(layout, found, counting[name], settled)
+        name
+        for name, found in held.items()
+        if name not in moving
+        and _is_unchanged(layout, found, counting[name], settled)
+        and not resolved_for_other(matrix, found, counting[name], locked)
     }
     if unchanged != set(requested):
         settled = _answered(matrix, asked, settled, locked)
@@ -259,6 +264,19 @@ def _stamp(layout: Layout, project: str, target: str, *, broken: bool) -> Stamp 
         if broken:
             return None
         raise
+
+
+def resolved_for_other(matrix: Matrix, found: Resolution, stamp: Stamp, locked: LockedCells) -> tuple[Platform, ...]:
+    """The platforms whose pip packages were resolved for something else than is asked now, as far as the records tell."""
+    asked = pip_requests(found) if stamp.pip else {}
+    cells = {platform: cell for platform in asked if (cell := locked.of((found.target.name, platform)))}
+    there = {platform: solution.records for platform, cell in cells.items() if (solution := cell.solution(platform))}
+    return tuple(
+        platform
+        for platform, records in there.items()
+        if platform in stamp.pip
+        and stamp.pip[platform] != pip_digest(asked[platform], records, cells[platform].wheels, matrix.catalogue)
+    )
 
 
 def _on_disk(layout: Layout, resolution: Resolution, files: Iterable[RenderedFile]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from envgen.migrate.model import NotCarried, ReadAs
 from envgen.model.facts import Platform
@@ -34,6 +34,7 @@ class ProjectDraft:
     pip: tuple[str, ...]
     pip_repositories: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
+    pip_indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the URL of an index -> its packages
     sources: tuple[str, ...] = ()
     left: tuple[NotCarried, ...] = ()
     notes: tuple[ReadAs, ...] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,14 +26,14 @@ _WHY = {
     "environment": "variables of an environment are set after it is made: conda env config vars set",
     "category": "a category of conda-lock: make a project for it",
 }
-_ROOT = re.compile(r"^\s*-\s*['\"]?\{\{\s*root\s*\}\}/?(?P<path>[^'\"#]+?)['\"]?\s*$")
+_ROOT = re.compile(r"\{\{\s*root\s*\}\}")  # of a devenv file: its own folder
 _EXPORTED = re.compile(r"(?:\S+::)?(?P<name>[^\s=]+)=(?P<version>[^\s=*]+)=(?P<build>[^\s=*]+)")
 _SYSTEMS = (("/Users/", "osx-arm64"), ("/", "linux-64"))
 
 
-def read_environment(text: str, shown: str, label: str, read_file: ReadFile) -> Contents:
-    """What an environment file asks for. Raises BadInput, with the line, for what is not one."""
-    plain = without_conditions(text, shown)
+def read_environment(text: str, shown: str, label: str, read_file: ReadFile, seen: frozenset[str] = frozenset()) -> Contents:
+    """What an environment file asks for; `seen` are the texts that include it. Raises BadInput, with the line, for another file."""
+    plain = without_conditions(_ROOT.sub(".", text), shown)
     root = compose(plain.text, shown, aliases=True)
     top = {str(key.value): (key, value) for key, value in root.value} if isinstance(root, MappingNode) else {}
     reader = _Reader(shown, plain, PipLines(read_file=read_file))
@@ -40,7 +41,7 @@ def read_environment(text: str, shown: str, label: str, read_file: ReadFile) -> 
         reader.dependency(key, value)
     channels = tuple(ChannelLine(str(node.value), address(shown, node)) for _, node in _items(top, "channels", shown))
     platforms = tuple(str(node.value) for _, node in _items(top, "platforms", shown) if node.value in PLATFORMS)
-    included = list(_included(text, shown, reader, read_file))
+    included = list(_included(_items(top, "includes", shown), reader, read_file, seen | {text}))
     name = top["name"][1].value if "name" in top and isinstance(top["name"][1], ScalarNode) else ""
     asked = Asked(
         name=shown,
@@ -121,24 +122,29 @@ def _of_prefix(top: dict[str, tuple[Any, Any]]) -> tuple[Platform, ...]:
     return next(((platform,) for begin, platform in _SYSTEMS if value.startswith(begin)), ())
 
 
-def _included(text: str, shown: str, reader: _Reader, read_file: ReadFile) -> Iterator[Asked]:
-    """The files below `includes:` of a devenv file, whose paths begin with `{{ root }}`."""
-    found, inside = {}, False
-    for number, line in enumerate(text.splitlines(), 1):
-        inside = line.startswith("includes:") or (inside and not re.match(r"[A-Za-z]", line))
-        if inside and (match := _ROOT.match(line)):
-            found[number] = match["path"]
-    reader.plain.left[:] = [one for one in reader.plain.left if one.at.line not in found]
-    for number, path in found.items():
-        file = read_file(path)
-        if file is None:
-            reader.left.append(NotCarried(path, Address(shown, number, 1), "there is no such file that can be read"))
+def _included(items: Iterable[tuple[Address, Node]], reader: _Reader, read_file: ReadFile, seen: frozenset[str]) -> Iterator[Asked]:
+    """The environments of the files that a devenv file includes, each on the platforms for which it does."""
+    for at, node in items:
+        if not isinstance(node, ScalarNode):
+            raise BadInput("expected the path of a file", where=at, hint="`includes:` is a list: `[{{ root }}/base.devenv.yml]`")
+        file = read_file(node.value)
+        if file is None or file[0] in seen:
+            why = "it includes itself" if file else "there is no such file that can be read"
+            reader.left.append(NotCarried(node.value, at, why))
             continue
-        contents = read_environment(*file, label="", read_file=_once(read_file, path))
+        folder = posixpath.dirname(node.value)
+        contents = read_environment(*file, label="", read_file=_from(folder, read_file), seen=seen)
         reader.left.extend(contents.left)
-        yield from contents.asked
+        reader.pip.notes.extend(contents.notes)
+        only = reader.plain.only.get(at.line, frozenset())
+        yield from (replace(asked, wanted=tuple(_only_on(one, only) for one in asked.wanted)) for asked in contents.asked)
 
 
-def _once(read_file: ReadFile, path: str) -> Callable[[str], tuple[str, str] | None]:
-    """A reader that does not read a file again: files may include each other."""
-    return lambda other: None if other == path else read_file(other)
+def _only_on(one: AskedSpec, platforms: frozenset[Platform]) -> AskedSpec:
+    """A requirement that counts on some platforms; empty where it counts on all."""
+    return replace(one, only=one.only & platforms if one.only else platforms) if platforms else one
+
+
+def _from(folder: str, read_file: ReadFile) -> ReadFile:
+    """A reader of paths that begin in another folder."""
+    return lambda path: read_file(posixpath.join(folder, path))

@@ -93,6 +93,7 @@ class _Merge:
             pip=_shared(cells, "pip"),
             pip_repositories=tuple(indexes.repositories),
             find_links=tuple(indexes.find_links),
+            pip_indexes={url: tuple(names) for url, names in indexes.purposes.items()},
             sources=self.files,
             left=_each_once(self.left),
             notes=_each_once(self.notes),

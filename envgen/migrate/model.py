@@ -61,13 +61,14 @@ class ChannelLine:
 IndexOption = Literal["--index-url", "--extra-index-url", "--find-links"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskedIndex:
-    """An index, a page or a folder of wheels of a file, with the option that names it."""
+    """An index, a page or a folder of wheels of a file, with the option that names it, and the packages that it is for alone."""
 
     text: str
     at: Address
     option: IndexOption
+    packages: tuple[str, ...] = ()
 
     @property
     def bare(self) -> str:

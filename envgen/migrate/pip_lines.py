@@ -61,7 +61,7 @@ class PipLines:
         if name == "--requirement":
             self._file(line, value, at)
         elif option := next((one for one in get_args(IndexOption) if one == name), None):
-            self.indexes.append(AskedIndex(re.sub(r"\$\{(\w+)\}", r"$\1", value), at, option))
+            self.indexes.append(AskedIndex(text=re.sub(r"\$\{(\w+)\}", r"$\1", value), at=at, option=option))
         elif name == "--editable":
             self.left.append(NotCarried(line, at, _WHY_LOCAL))
         elif name == "--constraint":

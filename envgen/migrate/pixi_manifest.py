@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from envgen.formats.toml_text import parsed_toml
-from envgen.migrate.model import Asked, AskedSpec, ChannelLine, Contents, NotCarried
+from envgen.migrate.model import Asked, AskedIndex, AskedSpec, ChannelLine, Contents, IndexOption, NotCarried
 from envgen.migrate.pip_lines import PipLines
 from envgen.migrate.toml_lines import TomlLines
 from envgen.model.address import Address
@@ -30,9 +30,10 @@ _DROPPED = {
     "build-dependencies": "for building a package",
     "package": "for building a package",
     "dev": "source dependencies of pixi",
-    "pypi-options": "options of pixi for wheels: `pip-repositories:` has the indexes that take the place of the public one",
     "constraints": "bounds for what is not requested",
 }
+_OPTIONS, _PYPI = "pypi-options", "pypi-dependencies"
+_INDEXES = {"index-url", "extra-index-urls", "find-links"}  # keys of `pypi-options` that are carried over
 
 
 def read_manifest(text: str, shown: str, label: str) -> Contents:
@@ -149,7 +150,25 @@ class _Manifest:
             channels=self._channels(features),
             platforms=self._platforms(features),
             cuda=cuda,
+            indexes=tuple(dict.fromkeys(one for path, table in places for one in self._indexes((*self.prefix, *path), table))),
         )
+
+    def _indexes(self, path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[AskedIndex]:
+        """The indexes of wheels of a feature, and those that one of its dependencies comes from, on any platform."""
+        options = _table(table, _OPTIONS)
+        own: dict[str, tuple[IndexOption, list[str]]] = {
+            "index-url": ("--index-url", [url] if isinstance(url := options.get("index-url"), str) else []),
+            "extra-index-urls": ("--extra-index-url", _texts(options, "extra-index-urls")),
+            "find-links": ("--find-links", _places(options.get("find-links"))),
+        }
+        for key, (option, texts) in own.items():
+            yield from (AskedIndex(text=text, at=self.lines.item(text, *path, _OPTIONS, key), option=option) for text in texts)
+        targets = [((*path, "target", name), own) for name, own in _table(table, "target").items() if isinstance(own, Mapping)]
+        for place, rows in ((path, table), *targets):
+            for name, row in _table(rows, _PYPI).items():
+                if isinstance(row, Mapping) and isinstance(url := row.get("index"), str):
+                    at = self.lines.at(*place, _PYPI, name)
+                    yield AskedIndex(text=url, at=at, option="--extra-index-url", packages=(name,))
 
     def _wanted(self, path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[AskedSpec]:
         """The dependencies of a feature, and those of its targets for some platforms alone."""
@@ -162,8 +181,8 @@ class _Manifest:
     def _specs(self, path: tuple[str, ...], table: Mapping[str, Any], only: frozenset[Platform]) -> Iterator[AskedSpec]:
         for name, row in _table(table, "dependencies").items():
             yield AskedSpec(text=_conda_spec(name, row), at=self.lines.at(*path, "dependencies", name), only=only)
-        for name, row in _table(table, "pypi-dependencies").items():
-            at = self.lines.at(*path, "pypi-dependencies", name)
+        for name, row in _table(table, _PYPI).items():
+            at = self.lines.at(*path, _PYPI, name)
             yield from self._wheels(_requirement(name, row), at, only)
 
     def _wheels(self, text: str, at: Address, only: frozenset[Platform]) -> list[AskedSpec]:
@@ -199,6 +218,9 @@ class _Manifest:
         for path, table in (((), self.data), *((("feature", name), row) for name, row in _table(self.data, "feature").items())):
             for key in sorted(_DROPPED.keys() & table.keys()):
                 yield NotCarried(f"[{'.'.join((*path, key))}]", self.lines.at(*self.prefix, *path, key), _DROPPED[key])
+            for key in sorted(_table(table, _OPTIONS).keys() - _INDEXES):
+                at = self.lines.at(*self.prefix, *path, _OPTIONS, key)
+                yield NotCarried(f"{'.'.join((*path, _OPTIONS, key))}", at, "an option of pixi for wheels; uv is run without it")
 
 
 def _subdir(platform: Any) -> str:
@@ -234,6 +256,12 @@ def _requirement(name: str, row: Any) -> str:
         )
     version = str(row.get("version", "*"))
     return f"{name}{extras}" if version == "*" else f"{name}{extras} {version}"
+
+
+def _places(found: Any) -> list[str]:
+    """The pages and folders of `find-links`."""
+    rows = [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+    return [str(place) for row in rows if (place := row.get("url") or row.get("path"))]
 
 
 def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from envgen.formats.selectors import scalar
 from envgen.migrate.draft import DraftRow, ProjectDraft
@@ -34,8 +36,21 @@ def _lines(draft: ProjectDraft) -> Iterator[str]:
         yield from _list("pip", draft.pip)
     if draft.pip_repositories:
         yield from _list("pip-repositories", draft.pip_repositories)
+    yield from _pip_indexes(draft.pip_indexes)
     if draft.find_links:
         yield from _list("find-links", draft.find_links)
+
+
+def _pip_indexes(rows: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Each index with a purpose, by a name that is made of its host, and a number where that is not the first."""
+    if rows:
+        yield "pip-indexes:"
+    names: list[str] = []
+    for url, packages in rows.items():
+        host = re.sub(r"[^a-z0-9]+", "-", (urlsplit(url).hostname or "index").lower()).strip("-")
+        names.append(host)
+        name = host if names.count(host) == 1 else f"{host}-{names.count(host)}"
+        yield f"  {name}: {{url: {json.dumps(url)}, packages: [{', '.join(map(_item, packages))}]}}"
 
 
 def _targets(rows: Sequence[DraftRow]) -> Iterator[str]:

@@ -143,6 +143,8 @@ def _weak(matrix: Matrix, name: str, version: str, build: str) -> TargetRange | 
 def _pip(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
     spec = pip_spec(wanted.text)
     name = spec.name.lower()
+    if name == _PYTHON:  # which no index for pip has
+        return _conda(matrix, wanted)
     if spec.name and (framework_named(matrix, wanted.text.replace("==", "=")) or _is_alias(matrix, spec)):
         return _alias(matrix, wanted, replace(spec, conditional=False))
     if spec.name and is_cuda_wheel(matrix.catalogue, name):

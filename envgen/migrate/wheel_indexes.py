@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from packaging.utils import canonicalize_name
+
 from envgen.channels.canonical import CREDENTIALS
+from envgen.formats.builds import requirement_name
 from envgen.migrate.model import WHY_CREDENTIAL, AskedIndex, NotCarried, ReadAs
 from envgen.migrate.translate import Translated
 from envgen.migrate.variants import ReadEnvironment, index_variant
@@ -21,6 +24,9 @@ _WHY_EXTRA = (
 )
 _WHY_FOLDER = "a folder or a page on this machine: write `find-links: [/PATH]`, or `file://` with its path"
 _INSTEAD = "instead of the public index"
+_WHY_OTHERS = (
+    "other files for pip do not take {packages} from it: write `pip-indexes: {{NAME: {{url: URL, packages: [{packages}]}}}}`"
+)
 
 
 def frameworks_of_wheels(matrix: Matrix, environments: Sequence[ReadEnvironment]) -> Mapping[str, str]:
@@ -61,6 +67,7 @@ class WheelIndexes:
 
     repositories: list[str] = field(default_factory=list)
     find_links: list[str] = field(default_factory=list)
+    purposes: dict[str, list[str]] = field(default_factory=dict)  # the URL of an index -> the packages that come from it alone
     left: list[NotCarried] = field(default_factory=list)
     notes: list[ReadAs] = field(default_factory=list)
 
@@ -70,7 +77,7 @@ def wheel_indexes(matrix: Matrix, environments: Sequence[ReadEnvironment], wheel
     found = WheelIndexes()
     of_pip = [one for one in environments if any(item.wanted.manager == "pip" for item in one.items)]
     for index in (index for one in environments for index in one.asked.indexes):
-        everywhere = all(_names(one, index) for one in of_pip)
+        everywhere = all(_names(one, index) for one in of_pip if _asks(one, index))
         names = [name for name in wheels if _is_index_of(matrix.frameworks[name], index.bare)]
         names.sort(key=lambda name: bool(matrix.frameworks[name].companion_of))
         _sort(found, index, names, marked=index_variant(matrix.catalogue.wheels, index.bare) is not None, everywhere=everywhere)
@@ -78,7 +85,13 @@ def wheel_indexes(matrix: Matrix, environments: Sequence[ReadEnvironment], wheel
 
 
 def _names(one: ReadEnvironment, index: AskedIndex) -> bool:
-    return any((row.option, row.bare) == (index.option, index.bare) for row in one.asked.indexes)
+    return any((row.option, row.bare, row.packages) == (index.option, index.bare, index.packages) for row in one.asked.indexes)
+
+
+def _asks(one: ReadEnvironment, index: AskedIndex) -> bool:
+    """Whether an environment asks pip for what an index is for."""
+    wanted = {canonicalize_name(requirement_name(item.wanted.text)) for item in one.items if item.wanted.manager == "pip"}
+    return not index.packages or not wanted.isdisjoint(map(canonicalize_name, index.packages))
 
 
 def _sort(found: WheelIndexes, index: AskedIndex, names: Sequence[str], *, marked: bool, everywhere: bool) -> None:
@@ -90,6 +103,11 @@ def _sort(found: WheelIndexes, index: AskedIndex, names: Sequence[str], *, marke
     why = next(_why_left(index, marked=marked, everywhere=everywhere), None)
     if why:
         found.left.append(NotCarried(index.text, index.at, why))
+        return
+    if index.packages:
+        rows = found.purposes.setdefault(index.text, [])
+        rows.extend(name for name in index.packages if name not in rows)
+        found.notes.append(ReadAs(text=index.text, at=index.at, meaning=f"`pip-indexes:`, for {', '.join(index.packages)}"))
         return
     key, rows, more = (
         ("pip-repositories", found.repositories, f", {_INSTEAD}")
@@ -104,11 +122,13 @@ def _why_left(index: AskedIndex, *, marked: bool, everywhere: bool) -> Iterator[
     """Why an index is not carried over."""
     if marked:
         yield _WHY_CONDA
-    if index.option == "--extra-index-url":
+    if index.option == "--extra-index-url" and not index.packages:
         yield _WHY_EXTRA
     if re.search(CREDENTIALS, index.text):
         yield WHY_CREDENTIAL
     if not re.match(r"https?://", index.text):
         yield _WHY_FOLDER
+    if index.packages and not everywhere:
+        yield _WHY_OTHERS.format(packages=", ".join(index.packages))
     if not everywhere:
         yield _WHY_PART.format(key="pip-repositories" if index.option == "--index-url" else "find-links")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from envgen.model.catalogue import Manager
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -11,16 +13,18 @@ class Placed:
 
     name: str
     version: str
+    manager: Manager = "conda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedPackage:
-    """A package that is another build than before; `because` is what forced it, "" where it was meant to change."""
+    """A package that is another build than before; `because` is what forced it, "" where it was meant to change or none tells."""
 
     name: str
-    old: str  # "2.2.6", or "2.2.6 py312_0" where the version is the same
+    old: str  # "2.2.6"; where the version is the same "2.2.6 py312_0", of a pip package with what differs of its file
     new: str
     because: str = ""
+    manager: Manager = "conda"
 
 
 @dataclass(frozen=True, slots=True)

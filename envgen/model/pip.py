@@ -70,3 +70,8 @@ class PipRequest:
     def place(self) -> str:
         """Which pip section it is, for messages."""
         return f"pip section of {self.environment}, {self.platform}"
+
+    @property
+    def work(self) -> str:
+        """What is done for it, for who waits."""
+        return f"resolving wheels of {self.environment}, {self.platform}"

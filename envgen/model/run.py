@@ -12,7 +12,7 @@ from envgen.model.alignment import Differing
 from envgen.model.changes import CellChanges
 from envgen.model.errors import EnvgenError
 from envgen.model.facts import Platform
-from envgen.model.packages import Solution
+from envgen.model.packages import LockedPackage, Solution
 from envgen.model.resolution import RenderedFile, Resolution
 
 PinWith = Literal["envgen", "conda-lock"]
@@ -44,8 +44,7 @@ class Solved:
     changes: Mapping[Platform, CellChanges] = field(default_factory=dict)  # empty for a first lock
     dropped: tuple[Platform, ...] = ()  # the platforms that the index could not serve
     differing: tuple[Differing, ...] = ()  # the packages that have another version in another cell of the project
-    locked: str = ""  # the text of the lock that is there, if its pip packages may stay
-    freed: frozenset[str] = frozenset()  # the packages that are to be the newest
+    wheels: Mapping[Platform, tuple[LockedPackage, ...]] = field(default_factory=dict)  # nothing without a pip section
 
     @property
     def downloads(self) -> Mapping[Platform, Download]:

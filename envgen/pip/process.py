@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from envgen.channels.channel import redacted
 from envgen.channels.child import run_child
 from envgen.channels.limits import Limits, limits
-from envgen.channels.watch import Unreachable, memory
+from envgen.channels.watch import Say, Unreachable, memory
 from envgen.model.errors import BadInput
 
 # What uv needs to find its files and to reach an index. Nothing else is passed on: other settings of uv and of pip would change
@@ -26,10 +28,15 @@ _PASSED = {
 _OPTIONS = ("--no-progress", "--color", "never", "--no-python-downloads", "--no-header")
 _LONGEST = 20  # time-outs that one answer may take: uv's own is for a server that is silent
 _RETRIES = "2"
+_LOG = "uv.log"
+_TOLD = "uv_client::cached_client=debug"  # the requests that uv makes, one a line
+_REQUEST = re.compile(r"^DEBUG Sending .* request for: (\S+)$", re.MULTILINE)
+LOGGED = re.compile(r"^(?:DEBUG|WARN) .*\n?", re.MULTILINE)
+"""What uv writes of its work, line by line, beside what it says to people."""
 
 
-def run_uv(arguments: Sequence[str], folder: Path, cache: Path, more: Mapping[str, str]) -> CompletedProcess[str]:
-    """Run `uv pip compile` in a folder. `more` are further environment variables.
+def run_uv(arguments: Sequence[str], folder: Path, cache: Path, more: Mapping[str, str], say: Say) -> CompletedProcess[str]:
+    """Run `uv pip compile` in a folder. `more` are further environment variables; `say` is told what it waits for.
 
     Raises Unreachable where it takes longer than 20 time-outs, TooLarge where the indexes send too much, BadInput where there is no
     uv. What else goes wrong, a silent index too, is in its output.
@@ -37,12 +44,30 @@ def run_uv(arguments: Sequence[str], folder: Path, cache: Path, more: Mapping[st
     environ = {name: value for name, value in os.environ.items() if name.upper() in _PASSED}
     found = limits()
     environ |= {"UV_HTTP_TIMEOUT": f"{max(1, round(found.timeout))}", "UV_HTTP_RETRIES": _RETRIES}
-    environ |= {"UV_SYSTEM_CERTS": "1", "LC_ALL": "C.UTF-8", **more}
+    environ |= {"UV_SYSTEM_CERTS": "1", "LC_ALL": "C.UTF-8", "RUST_LOG": _TOLD, **more}
+    log = folder / _LOG
     command = [uv(), "pip", "compile", *arguments, *_OPTIONS, "--cache-dir", str(cache), "--python", sys.executable]
     try:
-        return run_child(command, environ, folder, partial(UvArrivals, found), "the package index of `pip:`", found)
+        done = run_child(
+            command,
+            environ,
+            folder,
+            partial(UvArrivals, found),
+            "the package index of `pip:`",
+            found,
+            say=lambda text: say(f"{text}{_last_request(log)}"),
+            errors=log,
+        )
     except OSError as error:
         raise BadInput(f"uv cannot be run: {error.strerror}", hint="install envgen again: uv is one of its dependencies") from None
+    done.stderr = LOGGED.sub("", done.stderr)
+    return done
+
+
+def _last_request(log: Path) -> str:
+    """The URL that uv asked for last, as its log has it so far; "" where it asked for none."""
+    found = _REQUEST.findall(log.read_text(encoding="utf-8", errors="replace"))
+    return f", last for {redacted(found[-1])}" if found else ""
 
 
 class UvArrivals:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from envgen.cache import cache_folder
 from envgen.channels.channel import bare, filled_in, redacted, with_braces
+from envgen.channels.watch import Say
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import NoSolution
 from envgen.model.packages import LockedPackage, Record
@@ -40,18 +41,18 @@ _STUB_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def locked_wheels(
-    request: PipRequest, records: Iterable[Record], catalogue: Catalogue, pins: Mapping[str, str]
+    request: PipRequest, records: Iterable[Record], catalogue: Catalogue, pins: Mapping[str, str], say: Say
 ) -> tuple[LockedPackage, ...]:
     """The pip packages of one platform, each with the url and the sha256 of one file. `pins` are versions that are preferred.
 
-    What the conda `records` provide is not among them. Raises NoSolution where there is none, or an index cannot be read, and
-    BadInput where an environment variable in a URL is not set.
+    What the conda `records` provide is not among them. `say` is told what is waited for. Raises NoSolution where there is none, or
+    an index cannot be read, and BadInput where an environment variable in a URL is not set.
     """
     there = provided(records, catalogue)
     python = next((record.version for record in records if record.name == "python"), "")
     question = Question(request=request, python=python, provided=there, pins=pins)
     for _ in range(_ROUNDS):
-        found = _answered(question)
+        found = _answered(question, say)
         names = (package.name for package in found)
         more = [name for name in names if name not in question.direct and any(index.serves(name) for index in request.indexes)]
         if not more:
@@ -61,7 +62,7 @@ def locked_wheels(
     raise NoSolution(what, hint="list the packages that you need under `pip:`")
 
 
-def _answered(question: Question) -> tuple[LockedPackage, ...]:
+def _answered(question: Question, say: Say) -> tuple[LockedPackage, ...]:
     """The answer to one question, asked twice: which files there are now, and who needs what."""
     request = question.request
     urls = {url: filled_in(url, f"index `{url}`") for url in places(request)}
@@ -75,20 +76,20 @@ def _answered(question: Question) -> tuple[LockedPackage, ...]:
             (folder / PYLOCK).write_text(preferences(question.pins), encoding="utf-8")
         own = [PYPROJECT, "--config-file", CONFIGURATION, "--constraints", CONSTRAINTS, *options(question, urls)]
         files = [*own, "--refresh", "--format", "pylock.toml", "--generate-hashes", "--output-file", PYLOCK]
-        text = _asked(files, PYLOCK, question, folder)
+        text = _asked(files, PYLOCK, question, folder, say)
         found = locked(text, "", request, question.python, stubs)
         (folder / NAMED).write_text("".join(f"{one.name}=={one.version}\n" for one in found), encoding="utf-8")
-        needs = _asked([*own, "--no-strip-extras", "--output-file", NAMED], NAMED, question, folder)
+        needs = _asked([*own, "--no-strip-extras", "--output-file", NAMED], NAMED, question, folder, say)
         whole = locked(text, needs, request, question.python, stubs)
     return tuple(replace(package, url=_shown(package.url, urls)) for package in whole)
 
 
-def _asked(arguments: list[str], output: str, question: Question, folder: Path) -> str:
+def _asked(arguments: list[str], output: str, question: Question, folder: Path, say: Say) -> str:
     """What uv writes. Raises NoSolution: in its words, or where an index is silent, too slow or sends too much."""
     macos = macos_of(question.request)
     more = {"MACOSX_DEPLOYMENT_TARGET": macos} if macos else {}
     try:
-        done = run_uv(arguments, folder, cache_folder() / "uv", more)
+        done = run_uv(arguments, folder, cache_folder() / "uv", more, lambda text: say(f"{question.request.work}: {text}"))
     except NoSolution as error:
         raise NoSolution(f"{question.request.place}: {error.what}", hint=error.hint) from None
     if done.returncode:

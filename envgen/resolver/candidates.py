@@ -22,6 +22,8 @@ from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, ver
 
 Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
 """Which Python minors an index holds for a choice on one platform; None where no index was asked."""
+Counts = Callable[[Target, Release], bool]
+"""Whether a release is looked at for a target. No reason is kept why another one is not a candidate."""
 _Key = tuple[str, tuple[tuple[Platform, tuple[Variant, ...]], ...], str]  # target, variants of each platform, framework
 _Row = tuple[Version, Built]
 _Place = tuple[Platform, Version]  # a platform and a Python
@@ -30,6 +32,11 @@ Signature = tuple[tuple[bool, ...], Built | None]
 
 def no_index(choice: Choice, target: Target, platform: Platform) -> None:
     """The Availability without any index: the facts alone decide."""
+
+
+def every_release(*_: object) -> bool:
+    """The Counts of a search for the best: every release that a project requests."""
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +85,14 @@ class Candidates:
     """The candidates of one project, found when they are first asked for.
 
     The index is asked by `confirm` alone. What it answers is kept here for a search that begins again. `told` says whether anyone
-    reads why something is not possible.
+    reads why something is not possible; what does not count is not looked at.
     """
 
-    def __init__(self, matrix: Matrix, project: Project, availability: Availability, *, told: bool = True) -> None:
+    def __init__(
+        self, matrix: Matrix, project: Project, availability: Availability, counts: Counts = every_release, *, told: bool = True
+    ) -> None:
         self.told, self.matrix, self.project = told, matrix, project
-        self.availability = availability
+        self.availability, self._counts = availability, counts
         self.pythons = minors_in(project.python, matrix.pythons)
         self.requested = {requested.framework: requested_releases(matrix, requested) for requested in project.frameworks}
         self.places = {
@@ -163,13 +172,14 @@ class Candidates:
         return Reason(f"{what} for {cell.platform}", requested.at)
 
     def _table(self, requested: RequestedFramework, cells: tuple[Cell, ...]) -> Mapping[_Row, Candidate | Obstacle]:
-        """A row for each requested release and the variants of its builds, newest first."""
+        """A row for each requested release that counts and the variants of its builds, newest first."""
         key = _key(cells, requested.framework)
         if key not in self._tables:
             provider = provider_of(self.matrix, self.project, requested)
             self._tables[key] = {
                 (release.version, built): self._row(requested, provider, release, built, cells)
                 for release in self.requested[requested.framework]
+                if self._counts(cells[0].target, release)
                 for built in _builts(release, provider, cells)
             }
         return self._tables[key]

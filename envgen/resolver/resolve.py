@@ -15,7 +15,7 @@ from envgen.model.facts import Matrix, Platform, Reason, Target
 from envgen.model.project import Project
 from envgen.model.requested import as_asked, with_gpus, with_overrides, with_own_targets
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Resolution
-from envgen.resolver.candidates import Availability, Candidates, code_of, no_index
+from envgen.resolver.candidates import Availability, Candidates, Counts, code_of, every_release, no_index
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.pins import pins
@@ -25,11 +25,12 @@ from envgen.resolver.target_choices import Refused, TargetChoice
 
 @dataclass(frozen=True)  # without slots: a cached property needs a place
 class Problem:
-    """What is to be resolved: the facts, the requirements, and what an index holds. It is searched once."""
+    """What is to be resolved: the facts, the requirements, what an index holds, and which releases count. It is searched once."""
 
     matrix: Matrix
     project: Project
     availability: Availability = no_index
+    counts: Counts = every_release
 
     def __post_init__(self) -> None:
         """Take the facts that count for the project, with its own targets, once: explanations change facts, too."""
@@ -83,7 +84,7 @@ def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[s
 
 def possible(problem: Problem) -> bool:
     """Whether there is any choice; the first target that none can serve ends the search."""
-    candidates = Candidates(problem.matrix, problem.project, problem.availability, told=False)
+    candidates = Candidates(problem.matrix, problem.project, problem.availability, problem.counts, told=False)
     served: dict[str, _Served] = {}
     for target, platforms in _targets(problem):
         served[target.name] = _served(candidates, target, platforms, ())
@@ -99,7 +100,7 @@ def target_choices(
 
     `older` is as for `answer`; `among` are the platforms that the target may keep, all of them where it is empty.
     """
-    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    candidates = Candidates(problem.matrix, problem.project, problem.availability, problem.counts)
     target, platforms = next(row for row in _targets(problem) if row[0].name == name)
     served = _served(candidates, target, tuple(p for p in platforms if not among or p in among), older)
     for found in every(candidates, served.cells) if served.cells else ():
@@ -151,7 +152,7 @@ class Searched:
 
 
 def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> Searched:
-    candidates = Candidates(problem.matrix, problem.project, problem.availability)
+    candidates = Candidates(problem.matrix, problem.project, problem.availability, problem.counts)
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
     return _searched_among(problem, candidates, served, refused)
 

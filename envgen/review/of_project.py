@@ -27,7 +27,7 @@ from envgen.review.made import made, of_error
 from envgen.review.registry import CONTENT, LIMITS, READING, LimitCase, LockCase
 from envgen.review.stale import stale_of_project
 from envgen.verify.judgements import Judgements
-from envgen.verify.verify import VerifyRequest, verified
+from envgen.verify.verify import ProjectByName, VerifyRequest, verified
 from envgen.yamlfile.document import parse
 
 _UPDATE = "envgen update {project} --target {target}"
@@ -63,7 +63,7 @@ def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]
     """What is wrong with what the locks of a project hold, where they can be read; `judgements` are those of other projects."""
     by_name = cache(partial(cached_project, layout, matrix))
     unread = {found.target for found in stale if found.rule in READING}
-    known = _known_targets(layout, matrix, name)
+    known = _known_targets(by_name, name)
     is_stale = {found.target for found in stale}
     for target in layout.locked_targets(name):
         path = layout.target(name, target) / LOCK
@@ -72,8 +72,8 @@ def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]
         try:
             items = verified(layout, matrix, by_name, VerifyRequest(paths=(path,)), judgements)
             if target not in is_stale:
-                yield from _held(layout, matrix, items, name, target, layout.read(path))
-                yield from _exceeded(layout, cached_project(layout, matrix, name), target, items[0].lock)
+                yield from _held(layout, by_name(name), items, target, layout.read(path))
+                yield from _exceeded(layout, by_name(name), target, items[0].lock)
         except BadInput as error:
             if target not in is_stale:  # else it is a file beside the lock, which is reported
                 yield of_error("lock", error, layout.shown(path), name, target)
@@ -81,9 +81,9 @@ def of_locks(layout: Layout, matrix: Matrix, name: str, stale: Sequence[Finding]
         yield from _verified(items, name, target)
 
 
-def _known_targets(layout: Layout, matrix: Matrix, name: str) -> frozenset[str]:
+def _known_targets(by_name: ProjectByName, name: str) -> frozenset[str]:
     try:
-        return frozenset(row.name for row in cached_project(layout, matrix, name).targets)
+        return frozenset(row.name for row in by_name(name).targets)
     except EnvgenError:
         return frozenset()
 
@@ -97,11 +97,11 @@ def _verified(items: Iterable[Verified], name: str, target: str) -> Iterator[Fin
             yield replace(found, at=at, project=name, target=target, fix=fix)
 
 
-def _held(layout: Layout, matrix: Matrix, items: Sequence[Verified], name: str, target: str, text: str) -> Iterator[Finding]:
+def _held(layout: Layout, project: Project, items: Sequence[Verified], target: str, text: str) -> Iterator[Finding]:
     """What the rules about the packages of a lock find."""
     lock = items[0].lock
     stamp = read_stamp(text, lock.shown)
-    spec = layout.target(name, target) / SPEC
+    spec = layout.target(project.name, target) / SPEC
     if stamp is None or not spec.is_file():
         return
     told, shown = layout.read(spec), layout.shown(spec)
@@ -111,9 +111,9 @@ def _held(layout: Layout, matrix: Matrix, items: Sequence[Verified], name: str, 
         stamp=stamp,
         specs={platform: read_specs(told, shown, platform) for platform in lock.platforms},
         pip=_pip_of(told, shown),
-        channels=cached_project(layout, matrix, name).channels,
+        channels=project.channels,
     )
-    yield from (made(rule, at, what, name, target) for rule in CONTENT.values() for at, what in rule.judge(case))
+    yield from (made(rule, at, what, project.name, target) for rule in CONTENT.values() for at, what in rule.judge(case))
 
 
 def _exceeded(layout: Layout, project: Project, target: str, lock: Lock) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from envgen.lock.inputs import as_of
+from envgen.lock.plan import resolved_for_other
 from envgen.lock.render import same_data
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
@@ -123,6 +124,16 @@ def pip_not_locked(case: TargetCase) -> Disagreements:
         if old != new:
             what = f": {changed[0]}" if changed else ""
             yield case.plan.project.at("pip"), f"the pip section is not what is locked{what}"
+
+
+@rule("pip-inputs-changed", "The pip packages were resolved for something else than is asked now.", fix=RELOCK)
+def pip_inputs_changed(case: TargetCase) -> Disagreements:
+    """`envgen-pip`, the digest of what uv was asked and of what conda packages provide, where the other inputs are the same."""
+    if case.is_of_these_inputs and case.is_settled and case.held and case.stamp:
+        outdated = resolved_for_other(case.matrix, case.held, case.stamp, case.plan.locked)
+        if outdated:
+            told = "what conda packages provide of PyPI is not what the pip packages were resolved beside"
+            yield case.plan.project.at("pip"), f"{', '.join(outdated)}: {told}"
 
 
 @rule("channels-not-locked", "The packages come from channels in another order, or from others.", fix=RELOCK)

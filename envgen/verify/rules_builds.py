@@ -196,8 +196,10 @@ def wrong_cuda(case: Case) -> Violations:
 
 @rule("metapackage-mismatch", "A package without files of its own names another CUDA than the framework's.", severity="warning")
 def metapackage_mismatch(case: Case) -> Violations:
-    """Metapackages of frameworks beside the framework itself: what counts is the CUDA of the latter."""
-    real = {framework: (package, cuda) for package, framework, cuda in reversed(case.frameworks)}
+    """Metapackages of frameworks beside the framework itself: what counts is the CUDA of the latter, where it tells one."""
+    unmarked = {id(package) for package, _ in case.unmarked}
+    told = (row for row in reversed(case.frameworks) if id(row[0]) not in unmarked)
+    real = {framework: (package, cuda) for package, framework, cuda in told}
     for package, known in case.known:
         other, cuda = real.get(known.framework, (None, None))
         own = cuda_of(case.catalogue, package)

@@ -72,7 +72,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(locked: Path, tmp_path: Path) -> Path:
-    """A copy of it that may be changed."""
+    """A copy of it that may be changed, beside the index that it was locked from."""
+    (tmp_path / "index").symlink_to(locked.parent / "index")
     shutil.copytree(locked, tmp_path / "site", symlinks=True)
     return tmp_path / "site"
 
@@ -123,6 +124,10 @@ def steps(*changes: Callable[[Path], None]) -> Callable[[Path], None]:
             change(root)
 
     return all_of_them
+
+
+def relock(root: Path) -> None:
+    lock(Layout(root), LockRequest(index_folder=root.parent / "index"), Silent(), best_here).whole()
 
 
 def without_release(root: Path) -> None:
@@ -198,6 +203,11 @@ BREAKS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "spec-not-locked": (edit(FILE, "einops", "einops >=0.7"), FILE, "`einops >=0.7` is requested, and not locked"),
     "spec-not-requested": (edit(FILE, ", einops", ""), f"{CPU}/environment.yml", "`einops` is locked, and not requested"),
     "pip-not-locked": (edit(FILE, r"\Z", "pip: [tomli]\n"), FILE, "tomli"),
+    "pip-inputs-changed": (
+        steps(edit(FILE, r"\Z", "pip: [numpy]\n"), relock, edit(LOCK, r"envgen-pip: linux-64 \w{4}", "envgen-pip: linux-64 0000")),
+        FILE,
+        "linux-64: what conda packages provide of PyPI is not what the pip packages were resolved beside",
+    ),
     "channels-not-locked": (edit(FILE, r"\[conda-forge\]", "[conda-forge, nvidia]"), FILE, "changed to conda-forge, nvidia"),
     "virtual-packages-changed": (
         edit(FILE, r"\[cpu, cu126\]", '{cpu: {virtual-packages: {__glibc: "2.99"}}, cu126: }'),

@@ -113,7 +113,7 @@ def environment_file(resolution: Resolution) -> RenderedFile:
 
 def both(item: Solved) -> list[tuple[str, str]]:
     """The lock as envgen writes it, and as conda-lock writes it: what stands before the packages, and the packages."""
-    texts = lock_texts(item), condalock.lock_texts(item, [environment_file(item.resolution)], Catalogue())
+    texts = lock_texts(item), condalock.lock_texts(item, [environment_file(item.resolution)])
     return [(dump(top), body) for top, body in texts]
 
 
@@ -347,7 +347,7 @@ def test_a_comment_that_looks_like_a_selector_changes_nothing(comment: str) -> N
     file = environment_file(item.resolution)
     commented = RenderedFile(file.name, file.text.replace("\n- ", f"\n  {comment}\n- "))
     assert commented != file
-    assert condalock.lock_texts(item, [commented], Catalogue()) == lock_texts(item)
+    assert condalock.lock_texts(item, [commented]) == lock_texts(item)
 
 
 def test_a_channel_before_a_spec() -> None:
@@ -378,7 +378,7 @@ def test_what_is_not_covered_is_written_by_conda_lock(item: Solved) -> None:
     with pytest.raises(NotCovered):
         lock_texts(item)
     files = [environment_file(item.resolution)]
-    top, body = condalock.lock_texts(item, files, Catalogue())
+    top, body = condalock.lock_texts(item, files)
     written = pin(item, files, "0" * 64, Catalogue()).text
     assert written.endswith(body)
     assert re.search(r"^    envgen-wanted: ", written, re.MULTILINE)

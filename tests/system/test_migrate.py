@@ -32,6 +32,7 @@ LOCKED = {
     "pixi": {"cpu": ["cpu", "cpu"], "cpu-macos": ["cpu"], "cu126": ["cuda126", "cuda126"]},
     "rapids": {"cu129": ["cuda129"]},
     "requirements-conda-names": {"cu126": ["cuda126"]},
+    "requirements-of-conda": {"cpu": ["cpu"]},
     "conda-env-export": {"cpu": ["cpu"]},
     "explicit": {"cu116": ["cuda11.6"]},
 }
@@ -42,9 +43,8 @@ def bring(workspace: Workspace, case: str, *words: object) -> tuple[int, str, st
     """Copy the files of a case into a repository, and bring in those that no other one names."""
     source = REPO / "tests" / "migrate" / case
     files = sorted(path.name for path in source.iterdir() if path.name not in EXPECTED)
-    for name in files:
-        shutil.copy(source / name, workspace.root / name)
-    named = [name for name in files if name not in NAMED]
+    shutil.copytree(source, workspace.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*EXPECTED))
+    named = [name for name in files if name not in NAMED and (source / name).is_file()]
     done = workspace.envgen("init", "--from", *named, "--project", "p", *words)
     assert "Traceback" not in done.err
     return done.status, done.out, done.err
@@ -116,6 +116,8 @@ def test_a_pair_with_an_open_cuda_is_for_the_newest_that_the_project_allows(work
         ({"pixi.toml": "[workspace\n"}, 2, "pixi.toml:1:"),
         ({"requirements.txt": "# nothing\n"}, 2, "requirements.txt:1:1: it asks for no package"),
         ({"dependencies.yaml": "files:\n  all: {output: conda, includes: [x]}\ndependencies:\n  y: {}\n"}, 2, "no such list"),
+        ({"a.yml": "includes: [[b.yml]]\ndependencies: [numpy]\n"}, 2, "a.yml:1:12: expected the path of a file"),
+        ({"a.yml": "includes: b.yml\ndependencies: [numpy]\n"}, 2, "a.yml:1:11: expected a list `includes:`"),
         ({"a.yml": "dependencies: [python=3.8, pytorch=2.7]\n"}, 3, "error: "),
     ],
 )
@@ -129,6 +131,23 @@ def test_what_cannot_be_meant_is_an_error_with_its_place(
     assert what in done.err
     assert "Traceback" not in done.err
     assert project_of(workspace).exists() == (status == 3)  # what has no solution is there to be edited
+
+
+def test_a_project_without_a_choice_is_written_and_what_comes_next_is_said(workspace: Workspace) -> None:
+    (workspace.root / "a.yml").write_text("name: p-gpu\ndependencies: [python=3.8, pytorch=2.7, cudatoolkit=12.6]\n")
+    done = workspace.envgen("init", "--from", "a.yml")
+    shown = done.out[done.out.index("wrote environments/") :]
+    assert (done.status, shown) == (
+        3,
+        (
+            "wrote environments/p/project.yaml\nread as:\n  a.yml:2\n    `cudatoolkit=12.6` -> target cu126\n"
+            "not carried over:\n  a.yml:1\n    `name:`: an environment is called <project>-<target>\n"
+            "next: edit environments/p/project.yaml, then envgen lock p\n"
+        ),
+    )
+    assert done.err.startswith("error: environments/p/project.yaml:1:1: p: no choice meets every requirement\n")
+    data = json.loads(workspace.envgen("init", "--from", "a.yml", "--overwrite", "--json").out)
+    assert (data["project"], data["targets"]) == ("p", [])
 
 
 def test_a_project_that_exists_is_only_replaced_where_that_is_requested(workspace: Workspace) -> None:

@@ -445,7 +445,7 @@ def test_a_gpu_is_read_as_envgen_reads_it(real: Matrix, opened: Callable[..., An
     texts += ["sm_70", "compute_90a", "cc 8.9", "8.9", "89", "", "RTX", "nonsense", "a2-highgpu-1g", "RTX 9999"]
     page = opened(real)
     script = """const { facts } = JSON.parse(document.getElementById("facts").textContent);
-    const { named } = namesOf(facts);
+    const { named } = namesOf(unpacked(facts));
     return arguments[0].map((text) => { const found = named(text); return found ? [found.name, found.capability] : null; });"""
     seen = page.execute_script(script, texts)
     told = [gpu_named(real, text) for text in texts]

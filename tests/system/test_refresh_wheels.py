@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -26,7 +27,14 @@ class Pages(BaseHTTPRequestHandler):
         answer = self.server.answers.get(self.path)  # type: ignore[attr-defined]
         login = self.server.answers.get("login")  # type: ignore[attr-defined]
         known = login is None or self.headers["Authorization"] == f"Basic {b64encode(login).decode()}"
-        self.send_response(401 if not known else 200 if answer else 404)
+        part = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "") if known and answer else None
+        if part and self.server.answers.get("parts"):  # type: ignore[attr-defined]
+            begin, end = int(part[1]), min(int(part[2]) + 1, len(answer))
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(answer)}")
+            answer = answer[begin:end]
+        else:
+            self.send_response(401 if not known else 200 if answer else 404)
         self.end_headers()
         self.wfile.write(answer or b"")
 
@@ -42,23 +50,32 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 
 def add(
-    server: ThreadingHTTPServer, name: str, version: str, *tags: str, needs: tuple[str, ...] = (), yanked: bool = False
+    server: ThreadingHTTPServer,
+    name: str,
+    version: str,
+    *tags: str,
+    needs: tuple[str, ...] = (),
+    beside: bool = True,
+    **more: object,
 ) -> None:
-    """Put wheels of one release on the page of a package, and the metadata beside them."""
+    """Put wheels of one release on the page of a package, and the metadata beside them, else the wheels themselves."""
     answers: dict[str, bytes] = server.answers  # type: ignore[attr-defined]
     page = f"/simple/{name}/"
     files = json.loads(answers.get(page, b'{"files": []}'))["files"]
     for tag in tags:
         file, data = f"{name}-{version}-{tag}.whl", wheel(name, version, needs, tag)
-        with ZipFile(BytesIO(data)) as archive:
-            answers[f"/files/{file}.metadata"] = archive.read(f"{name}-{version}.dist-info/METADATA")
+        if beside:
+            with ZipFile(BytesIO(data)) as archive:
+                answers[f"/files/{file}.metadata"] = archive.read(f"{name}-{version}.dist-info/METADATA")
+        else:
+            answers[f"/files/{file}"] = data
         files.append(
             {
                 "filename": file,
                 "url": f"../../files/{file}",
                 "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
-                "core-metadata": True,
-                "yanked": yanked,
+                "core-metadata": beside,
+                **more,
             }
         )
     answers[page] = json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode()
@@ -111,6 +128,41 @@ def test_a_wheel_that_pins_a_cuda_on_one_platform_is_a_cpu_build_on_the_others(
         "[cpu], platforms: [linux-aarch64]",
         '["12.8"], platforms: [linux-64]',
     ]
+
+
+def proposed(out: str) -> list[str]:
+    """The rows of a diff."""
+    return [line[1:].strip() for line in out.splitlines() if line.startswith("+") and "provider" in line]
+
+
+def test_metadata_that_is_not_beside_a_wheel_is_read_out_of_it(workspace: Workspace, server: ThreadingHTTPServer) -> None:
+    """Where the server sends parts of files; where it does not, nothing is claimed of the wheels that may be for CUDA."""
+    add(server, "torch", "9.0.0", *TAGS, "cp312-cp312-win_amd64", needs=NEEDS, beside=False)
+    windows = '- {provider: pypi, variants: [cpu], platforms: [win-64], python: "3.12"}'
+    out, err = refresh(workspace, server, "--framework", "pytorch")
+    assert proposed(out) == [windows]
+    assert "by hand: pytorch 9.0.0: the index has no metadata of its wheel for linux-64: add the builds\n" in err
+    assert "pins" not in err
+    server.answers["parts"] = True  # type: ignore[attr-defined]
+    out, err = refresh(workspace, server, "--framework", "pytorch")
+    assert proposed(out) == [
+        windows,
+        '- {provider: pypi, variants: ["13.2"], platforms: [linux-64], python: "3.12-3.13", glibc: "2.28"}',
+    ]
+    assert "by hand: pytorch 9.0.0: its metadata pins CUDA 13.2 on linux-64: add the CPU builds there, " in err
+
+
+def test_a_wheel_for_any_python_is_for_those_that_it_allows_and_the_matrices_know(
+    workspace: Workspace, server: ThreadingHTTPServer
+) -> None:
+    add(server, "torchvision", "9.0.0", "py3-none-win_amd64", **{"requires-python": ">=3.12,!=3.14.*"})
+    add(server, "torchvision", "9.1.0", "cp313-abi3-win_amd64", "cp399-cp399-win_amd64", **{"requires-python": ">=3.10"})
+    out, err = refresh(workspace, server, "--framework", "torchvision")
+    assert proposed(out) == [
+        '- {provider: pypi, variants: [cpu], platforms: [win-64], python: "3.13-3.14"}',
+        '- {provider: pypi, variants: [cpu], platforms: [win-64], python: "3.12-3.13"}',
+    ]
+    assert "by hand: torchvision 9.0.0: the index has no wheel of it for Linux: add the CUDA builds\n" in err
 
 
 def test_a_companion_says_what_it_goes_with(workspace: Workspace, server: ThreadingHTTPServer) -> None:

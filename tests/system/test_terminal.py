@@ -12,6 +12,7 @@ import sys
 import termios
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from pathlib import Path
 
 import click
 import pytest
@@ -48,19 +49,33 @@ LISTS = (
     "--help",
 )
 """Commands that print a table, a list or an error on this repository, and change nothing."""
+EDITED = (
+    "update legacy --dry-run --offline",
+    "add legacy cupy --dry-run --offline",
+    "add legacy no-such-package --dry-run --offline",
+    "remove legacy numpy --dry-run --offline",
+    "lock --check",
+    "plan",
+    "check legacy",
+    f"impact {REPO}",
+    "diff before environments",
+    "matrix lint --root few",
+    "matrix refresh --framework jax --offline",
+    "init --from environment-cpu.yml environment-gpu.yml --overwrite --root new",
+)
+"""The same on a repository that was edited, in which each has something to say."""
 ELSEWHERE = {
-    "update": "prints what lock prints, with seconds",
-    "plan": "its keys are others in each run",
     "facts update": "prints what facts status prints",
-    "matrix lint": "has findings where the facts are wrong alone",
-    "matrix refresh": "asks channels",
-    **dict.fromkeys(("check", "impact"), "asks git; prints findings as verify does"),
-    **dict.fromkeys(("add", "remove"), "lock, after an edit"),
     **dict.fromkeys(("run", "probe", "export", "completion", "matrix schemas", "index export", "merge-driver"), "print no table"),
     **dict.fromkeys(("matrix", "facts", "index"), "groups"),
 }
 LEFT_OUT = re.compile(r"^\(\S.*: in a wider terminal, or with --json\)$", re.MULTILINE)
 """The line that says which columns a table has no room for."""
+GONE = {"jax": "0.10.2", "pytorch": "2.7.1"}
+"""The releases that the edited facts lack."""
+FEW = ("cuda", "cudnn", "gpus", "packages", "pytorch", "targets", "torchaudio", "torchvision", "words")
+VARIES = re.compile(r"\b[0-9.]+ s\b|^[0-9a-f]{12}(?= )", re.MULTILINE)
+"""The seconds of a solve, and the key of a plan."""
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +101,11 @@ def on_terminal(words: tuple[str, ...], columns: int, environment: dict[str, str
     return printed.decode().replace("\r\n", "\n")
 
 
-def shown(words: str, **variables: str) -> str:
+def shown(words: str, folder: Path = REPO, **variables: str) -> str:
     """What a command prints on stdout and stderr, neither of which is a terminal."""
     printed = StringIO()
     with redirect_stdout(printed), redirect_stderr(printed), pytest.MonkeyPatch.context() as patch:
-        patch.chdir(REPO)
+        patch.chdir(folder)
         patch.setattr("sys.argv", ["envgen", *words.split()])
         for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
             patch.delenv(name, raising=False)
@@ -102,7 +117,7 @@ def shown(words: str, **variables: str) -> str:
 
 def test_each_command_is_looked_at_or_said_to_print_no_table() -> None:
     names = {name for rows in SECTIONS.values() for name in rows}
-    looked_at = {name for name in names if any(f"{words} ".startswith(f"{name} ") for words in LISTS)}
+    looked_at = {name for name in names if any(f"{words} ".startswith(f"{name} ") for words in (*LISTS, *EDITED))}
     assert names - looked_at == {name for name in ELSEWHERE if name not in looked_at}
 
 
@@ -120,14 +135,67 @@ def test_only_the_errors_are_errors(at_any_width: dict[str, str]) -> None:
 @pytest.mark.parametrize("columns", [80, 100, 120])
 def test_lines_fit_and_words_are_whole(columns: int, at_any_width: dict[str, str]) -> None:
     for words, whole in some(at_any_width.items(), 20):
-        printed = LEFT_OUT.sub("", shown(words, COLUMNS=str(columns)))
-        wide = [line for line in printed.splitlines() if len(line) > columns and (len(line.split()) > 1 or "─" in line)]
-        assert (words, wide) == (words, [])
-        assert (words, parts(printed) - parts(whole)) == (words, set())
+        assert_fits(words, shown(words, COLUMNS=str(columns)), whole, columns)
+
+
+def assert_fits(words: str, text: str, whole: str, columns: int) -> None:
+    """No line of a text is wider than the terminal, and it has no word that the text without limits has not."""
+    printed = LEFT_OUT.sub("", text)
+    patch = words.startswith("matrix refresh")  # what `patch` reads stays as it is
+    lines = [line for line in printed.splitlines() if not (patch and line[0] in "-+ @")]
+    wide = [line for line in lines if len(line) > columns and (len(line.split()) > 1 or "─" in line)]
+    assert (words, wide) == (words, [])
+    assert (words, parts(printed) - parts(whole)) == (words, set())
 
 
 def parts(text: str) -> set[str]:
-    return set(text.replace("─", " ").split())
+    return set(VARIES.sub("", text).replace("─", " ").split())
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which everything has changed: facts, projects and locks; `before` has the locks as they were."""
+    folder = tmp_path_factory.mktemp("edited") / "repository"
+    for part in ("matrices", "templates", "schemas", "environments/legacy", "environments/jax", "environments/index"):
+        shutil.copytree(REPO / part, folder / part)
+    legacy = folder / "environments" / "legacy"
+    shutil.copytree(legacy, folder / "before" / "legacy")
+    shutil.copy(legacy / "cpu" / "conda-lock.yml", legacy / "cu113" / "conda-lock.yml")
+    few = folder / "few" / "matrices"
+    few.mkdir(parents=True)
+    (folder / "new").mkdir()
+    for path in sorted((folder / "matrices").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        if path.stem in GONE:
+            before, release, rest = text.partition(f'  - version: "{GONE[path.stem]}"\n')
+            assert release
+            text = before + rest[rest.index("  - version:") :]
+            path.write_text(text, encoding="utf-8")
+        if path.stem in FEW:
+            (few / path.name).write_text(text, encoding="utf-8")
+    for name, words in (
+        ("cpu", ("cpuonly", "python=3.10.4")),
+        ("gpu", ("cudatoolkit=11.3", "python=3.10", "no-such=1=h1234567_0")),
+    ):
+        lines = (
+            f"name: a-rather-long-name-of-an-environment-for-{name}",
+            "dependencies:",
+            *(f"  - {word}" for word in (*words, "pytorch=1.12.1")),
+        )
+        (folder / f"environment-{name}.yml").write_text("\n".join((*lines, "prefix: /somewhere", "")), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def edited_at_any_width(edited: Path) -> dict[str, str]:
+    return {words: shown(words, edited) for words in EDITED}
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_what_is_said_of_edits_fits(columns: int, edited: Path, edited_at_any_width: dict[str, str]) -> None:
+    for words, whole in some(edited_at_any_width.items(), 10):
+        assert len(whole.splitlines()) > 1, words
+        assert_fits(words, shown(words, edited, COLUMNS=str(columns)), whole, columns)
 
 
 @pytest.mark.parametrize("words", ["verify environments/legacy/cu116/conda-lock.yml environments/jax/cu129/conda-lock.yml"])

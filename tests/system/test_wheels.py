@@ -235,12 +235,12 @@ def test_a_package_that_conda_has_under_another_name_is_not_installed_twice(site
     assert (done.status, done.out) == (1, "")
     assert done.err.endswith(
         "pip package tinyops is installed by conda, too, as python-tinyops\n\n"
-        f"hint: add `{row}` to `packages:` in a file of matrices/, and run `envgen update`; nothing was installed\n"
+        f"hint: add `{row}` to `packages:` in a file of matrices/, and run `envgen lock`; nothing was installed\n"
     )
     assert not site.prefix.exists()
     facts = site.workspace.root / "matrices" / "packages.yaml"
     facts.write_text(facts.read_text(encoding="utf-8").replace("\npackages:\n", f"\npackages:\n  - {row}\n"), encoding="utf-8")
-    done = site.workspace.envgen("update", "p")
+    done = site.workspace.envgen("lock", "p")
     assert done.status == 0, done.err
     assert "manager: pip" not in site.lock.read_text(encoding="utf-8")
     site.installed()

@@ -110,6 +110,7 @@ def test_targets_that_need_not_agree_and_share_a_python_are_explained() -> None:
 # --- what a person reads --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_newer_release_without_a_build_is_stopped_by_its_builds_and_the_cpu_target_by_align(explain: Explain) -> None:
     found = explain(REAL_PROJECTS["vision"])
     built = "pytorch 2.8.0 from conda-forge is built for CUDA 12.8, 12.9; CUDA 12.6 builds end with 2.7.1"

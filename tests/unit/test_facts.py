@@ -47,6 +47,7 @@ def states(here: str, newer: str, base: str | None = BASE, **options: bool) -> t
 FACTS = sorted((REPO / "matrices").glob("*.yaml"))
 
 
+@pytest.mark.thorough
 def test_the_rows_of_each_file_are_together_its_text() -> None:
     for path in some(FACTS, 30):
         text = path.read_text(encoding="utf-8")
@@ -187,6 +188,7 @@ def line_of(path: Path, part: str) -> int:
     return next(number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if part in line)
 
 
+@pytest.mark.thorough
 def test_the_newer_facts_are_taken_and_the_edited_row_is_named(
     root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]
 ) -> None:
@@ -207,6 +209,7 @@ def test_the_newer_facts_are_taken_and_the_edited_row_is_named(
     assert (status, said[1:]) == (0, ["nothing newer in envgen 0.1.0", "edited here; kept:", place])
 
 
+@pytest.mark.thorough
 def test_a_conflict_is_named_with_the_newer_row_and_the_exit_code_is_1(
     root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]
 ) -> None:
@@ -274,6 +277,7 @@ def test_windows_ends_of_lines_are_no_edits_and_stay(root: Path, newer: Path, fa
     assert edit_newer.encode() in data and data.count(b"\r\n") == data.count(b"\n")
 
 
+@pytest.mark.thorough
 def test_a_repository_that_does_not_say_what_it_was_copied_from(
     root: Path, newer: Path, facts: Callable[..., tuple[int, list[str]]]
 ) -> None:

@@ -110,6 +110,7 @@ def groups(real: Matrix) -> list[BuildGroup]:
 
 
 @pytest.mark.parametrize("kind", ["real", "small", "odd"])
+@pytest.mark.thorough
 def test_a_cell_is_in_exactly_when_the_resolver_takes_its_build(kind: str, real: Matrix, groups: list[BuildGroup]) -> None:
     matrix = {"real": real, "small": small_matrix(), "odd": odd_matrix()}[kind]
     everywhere = groups if matrix is real else list(build_groups(matrix, matrix.frameworks))
@@ -332,6 +333,7 @@ def test_a_bare_branch_is_any_driver_of_it(real: Matrix) -> None:
     assert branch_note(query(real)) is None
 
 
+@pytest.mark.thorough
 def test_json_holds_every_cell_with_its_reasons_and_their_sources(real: Matrix) -> None:
     cells, question = ask(real, platform=None, driver="470.42.01", gpus=("V100",))
     found = json.loads(table.grid_json(cells, question))
@@ -350,6 +352,7 @@ def test_json_holds_every_cell_with_its_reasons_and_their_sources(real: Matrix) 
     assert {cell["verdict"] for cell in found["cells"]} == {"in", "warn", "out"}
 
 
+@pytest.mark.thorough
 def test_the_page_is_small_and_the_same_each_time(real: Matrix) -> None:
     question = parse_query(real, (), None, (), None, None)
     page = html(real, question)

@@ -9,16 +9,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import REPO
 from packaging.version import Version
-from unit.small import project_of, refused, small_matrix
+from unit.small import project_of, real_matrix, refused, small_matrix
 from unit.test_told import project_text, wider_matrix
 
+from envgen.formats.conda_lock import read_stamp
 from envgen.lock.hold import Hold, held_choices, is_chosen, of_one_python, stamped
 from envgen.lock.numerics import Unequal, check_locked, check_numerics
 from envgen.model.alignment import Differing
 from envgen.model.errors import NoSolution
+from envgen.model.layout import LOCK, Layout
 from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
+from envgen.project.load import load_project
+from envgen.resolver.candidates import every_release
 from envgen.resolver.resolve import Problem, resolve
 
 
@@ -59,6 +64,35 @@ def test_stamps_of_another_python_than_the_first_targets_are_left_out() -> None:
     assert of_one_python(project_of(TEXT), STAMPS) == {"cpu": STAMPS["cpu"]}
     assert of_one_python(project_of(TEXT), {"cu126": STAMPS["cu126"]}) == {"cu126": STAMPS["cu126"]}
     assert of_one_python(project_of(TEXT), {}) == {}
+
+
+def locked(name: str) -> dict[str, Stamp]:
+    """The stamps of the locks of an example."""
+    layout = Layout(REPO)
+    texts = {target: (layout.target(name, target) / LOCK).read_text(encoding="utf-8") for target in layout.locked_targets(name)}
+    return {target: stamp for target, text in texts.items() if (stamp := read_stamp(text, target))}
+
+
+@pytest.mark.parametrize("name", Layout(REPO).projects())
+def test_what_the_locks_chose_is_found_as_among_all_releases(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The releases that no lock has are not looked at; with them the answer is the same, but for why others were not taken."""
+    project = load_project(Layout(REPO).project(name), name, real_matrix())
+    stamps = of_one_python(project, locked(name))
+    looked_at: list[Any] = []
+
+    def problem(hold: Hold, *args: Any, counts: Any = every_release) -> Any:
+        looked_at.append(counts)
+        return plain(hold, *args)
+
+    some, one = held_choices(real_matrix(), project, stamps), dict([next(iter(stamps.items()))])
+    alone = held_choices(real_matrix(), project, one)
+    plain = Hold.problem
+    monkeypatch.setattr(Hold, "problem", problem)
+    for found, held in ((some, stamps), (alone, one)):
+        expected = held_choices(real_matrix(), project, held)
+        assert found.keys() == expected.keys() == held.keys()
+        assert [replace(row, obstacles=()) for row in found.values()] == [replace(row, obstacles=()) for row in expected.values()]
+    assert every_release not in looked_at
 
 
 def test_what_differs_is_told_with_its_targets_its_platform_and_its_reason() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import pytest
 from conftest import REPO, some
 
 COUNTING = {
@@ -50,6 +51,7 @@ def unsure(text: str) -> list[str]:
     return [test.name for test in tests if (found := list(assertions(test))) and all(found)]
 
 
+@pytest.mark.thorough
 def test_no_test_passes_because_a_loop_never_runs() -> None:
     files = some(sorted((REPO / "tests").rglob("test_*.py")), 100)
     found = [

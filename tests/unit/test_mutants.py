@@ -83,6 +83,7 @@ def test_mutants_of_the_core_are_code_of_functions_that_are_there(module: str) -
     assert telling(text, str(path), "told").keys() >= {(mutant.function, mutant.first) for mutant in drawn}
 
 
+@pytest.mark.thorough
 def test_each_mutant_that_changes_nothing_is_one_and_says_why() -> None:
     for (module, function, before, after, nth), because in some(same().items()):
         rows = mutants((REPO / module).read_text(encoding="utf-8"))

@@ -85,10 +85,10 @@ def test_the_driver_floor_is_the_oldest_linux_driver() -> None:
 
 def test_each_project_has_a_title_and_each_platform_of_a_target_a_row_within_80_columns() -> None:
     assert lock_report.lock_text(outcomes()) == (
-        "  target   platform    packages   download   driver        seconds\n"
+        "  target   platform    packages   download   driver        time\n"
         "  ──────────────────────────────────────────────────────────────────\n"
         "environments/demo: python 3.12, alpha 2.1.0, beta 3.1.0\n"
-        "  cpu      linux-64          53     205 MB   -             1.2\n"
+        "  cpu      linux-64          53     205 MB   -             1.2 s\n"
         "           osx-arm64         49      999 B\n"
         "  cu126    linux-64          99   >=2.5 GB   >=525.60.13   unchanged"
     )

@@ -97,6 +97,7 @@ def test_what_is_chosen_satisfies_wish_python_and_platforms(real: Matrix, name: 
 
 
 @pytest.mark.parametrize("name", REAL_PROJECTS)
+@pytest.mark.thorough
 def test_the_answer_on_the_real_facts_is_the_oracles(real: Matrix, name: str) -> None:
     project = project_of(REAL_PROJECTS[name], real)
     answer = oracle.best(real, project)

@@ -75,6 +75,7 @@ def test_a_short_secret_is_replaced_in_urls_alone(no_secrets: None) -> None:
     assert safe("https://h/c/x cannot be read") == "https://h/$TOKEN/x cannot be read"
 
 
+@pytest.mark.thorough
 def test_only_the_console_prints() -> None:
     """Whatever is printed elsewhere would get past `safe`. What a probe prints is read by envgen."""
     ways = {"print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,9 @@ from tree_sitter import Language, Parser
 
 from envgen.cli.completion import script
 from envgen.cli.main import main
+from envgen.install import messages
 from envgen.install import run as runner
-from envgen.install.select import quoted
+from envgen.install.select import for_powershell, quoted
 from envgen.model.errors import BadInput
 from envgen.probe.interpreter import of_prefix, read_site
 
@@ -63,6 +65,99 @@ def test_a_command_is_started_without_a_shell(monkeypatch: pytest.MonkeyPatch, t
 )
 def test_a_path_is_quoted_as_cmd_and_powershell_read_it(word: str, shown: str) -> None:
     assert quoted(word) == shown
+
+
+# --- what cmd.exe makes of a command that is typed -------------------------------------------------------------------------
+# Percent signs first: the value of a variable in place of `%NAME%`, whatever is in quotes; on a command line `%NAME%` stays where there is
+# no such variable. Then quotes: within them nothing else means anything (https://stackoverflow.com/questions/4094699, phases 1 and 2).
+# The program splits its command line itself (https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments).
+_PERCENT = re.compile(r"%([^%]+)%")
+_PIECE = re.compile(r'"([^"]*)"|\^(.)|([&|<>()\n])|([\s,;=]+)|([^"^&|<>()\s,;=]+)')
+ENDS = "<end of the command>"
+VARIABLES = {"path": "P", "a": "A", "a b": "AB"}
+PARTS = (
+    "a",
+    " ",
+    "&",
+    "|",
+    "<",
+    "^",
+    "(",
+    ")",
+    "!a!",
+    "%",
+    "%a%",
+    "%A B%",
+    "%none%",
+    "'",
+    ",",
+    ";",
+    "=",
+    "$a",
+    "$(a)",
+    "`a",
+    "@",
+    "#",
+    "{",
+    "~",
+)
+PARTS += ("é", "\u201c", "\u201d", "\u2018", "\u2019")
+
+
+def read_by_cmd(line: str) -> list[str]:
+    """The words that a batch file or a program gets from a line."""
+    expanded = _PERCENT.sub(lambda found: VARIABLES.get(found[1].lower(), found[0]), line)
+    words = [""]
+    for inside, escaped, special, space, plain in _PIECE.findall(expanded):
+        if special:
+            return [*words, ENDS]
+        words += [""] if space else []
+        words[-1] += inside + escaped + plain
+    return words
+
+
+def read_by_powershell(word: str) -> str:
+    """The value of one word without expansions; of one with any, a text that says so."""
+    if word[0] == "'":
+        return re.sub("(['\u2018-\u201b])\\1", r"\1", word[1:-1])
+    return word.strip('"') if not re.search("[$`\u201c-\u201e]", word) else "expanded"
+
+
+def test_cmd_is_read_as_it_reads() -> None:
+    for line, words in (
+        ('x "a b" c^&d', ["x", "a b", "c&d"]),
+        ("x %PATH% %none%", ["x", "P", "%none%"]),
+        ('x "%a%^" 50%', ["x", "A^", "50%"]),
+        ("x a & b", ["x", "a", "", ENDS]),
+        ("x a=b;c", ["x", "a", "b", "c"]),
+    ):
+        assert read_by_cmd(line) == words
+
+
+@pytest.mark.usefixtures("windows")
+def test_both_shells_read_the_path_that_is_meant_or_it_is_said_which_does() -> None:
+    paths = [rf"C:\x{one}{other}y\env" for one, other in product(PARTS, PARTS)]
+    told = [path for path in paths if for_powershell(f"conda activate {quoted(path)}")]
+    assert {path for path in paths if read_by_powershell(quoted(path)) != path} == set()
+    wrong = {path for path in paths if read_by_cmd(f"conda activate {quoted(path)}") != ["conda", "activate", path]}
+    assert wrong <= set(told) and len(wrong) > 100
+    assert {path for path in set(told) - wrong if "%" not in path} == set()  # else only what another variable would change
+    assert for_powershell(r"conda activate C:\x") == ""
+    assert for_powershell(r'conda activate "C:\%a%"') == " (in PowerShell: cmd.exe reads another path)"
+
+
+@pytest.mark.usefixtures("windows")
+def test_what_is_said_after_an_installation_names_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "activation", lambda *_: r'conda activate "C:\%a%"')
+    monkeypatch.setattr(messages, "commands", lambda *_: (r"mamba create --prefix C:\a", "mamba create --prefix 'C:\\$a'"))
+    remark = " (in PowerShell: cmd.exe reads another path)"
+    nothing: Any = None
+    assert messages.usage_text(nothing, nothing).splitlines() == [
+        rf'  conda activate "C:\%a%"{remark}',
+        "to create the same environment with other tools:",
+        r"  mamba create --prefix C:\a",
+        rf"  mamba create --prefix 'C:\$a'{remark}",
+    ]
 
 
 @pytest.mark.usefixtures("windows")

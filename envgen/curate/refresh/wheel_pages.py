@@ -1,28 +1,35 @@
-"""What an index of wheels says of one package: the names of its files (PEP 691), and the metadata beside a wheel (PEP 658, 714)."""
+"""What an index of wheels says of one package: the names of its files (PEP 691), and the metadata of a wheel.
+
+That is beside the wheel (PEP 658, 714), else it is read out of the wheel, of which only the end is fetched.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import re
-import urllib.request
-from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin
+from zipfile import BadZipFile, ZipFile
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from envgen.channels.limits import limits
+from envgen.curate.refresh.index_server import RemoteFile, read, shown
 from envgen.formats.wheel_files import glibc_minor
-from envgen.model.errors import BadInput, NoSolution
+from envgen.model.errors import NoSolution
 from envgen.model.facts import Platform
 
-_ACCEPT = "application/vnd.pypi.simple.v1+json"
 _LINUX: Mapping[str, Platform] = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
+_PART = 1 << 16  # bytes of a request for a part of a wheel: its list of files is at the end, the metadata mostly beside that
+_LARGEST = 1 << 22  # bytes of metadata
+_PATCH = 99  # of a minor of Python, in place of the newest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,59 +40,41 @@ class IndexedWheel:
     platform: Platform
     python: Version
     glibc: Version | None
-    metadata: str  # the URL of its core metadata, "" where the index has none
+    url: str
+    metadata: bool  # whether the index has its core metadata beside it
 
 
-def wheels_of(index: str, package: str) -> tuple[IndexedWheel, ...]:
-    """Every wheel of a package that was not yanked, for CPython with the GIL, of the releases that are final.
+def wheels_of(index: str, package: str, pythons: Collection[Version]) -> tuple[IndexedWheel, ...]:
+    """Every wheel of a package that was not yanked, of the releases that are final, for these minors of CPython with the GIL.
 
     Raises NoSolution where the index cannot be read or does not answer in JSON.
     """
     url = f"{index.rstrip('/')}/{canonicalize_name(package)}/"
     try:
-        rows = json.loads(_read(url))["files"]
+        rows = json.loads(read(url))["files"]
     except (ValueError, KeyError, TypeError):
         hint = "an index must answer with the JSON of PEP 691"
-        raise NoSolution(f"{_shown(url)}: the answer is not a list of files", hint=hint) from None
-    return tuple(wheel for row in rows if not row.get("yanked") for wheel in _wheels(url, row))
+        raise NoSolution(f"{shown(url)}: the answer is not a list of files", hint=hint) from None
+    return tuple(wheel for row in rows if not row.get("yanked") for wheel in _wheels(url, row, pythons))
 
 
-def requirements_at(url: str) -> tuple[str, ...]:
-    """What a wheel requires, by its core metadata."""
-    return tuple(HeaderParser().parsestr(_read(url)).get_all("Requires-Dist") or ())
+def requirements_of(wheel: IndexedWheel) -> tuple[str, ...] | None:
+    """What a wheel requires, by its core metadata; None where nothing has that."""
+    text = read(f"{wheel.url}.metadata") if wheel.metadata else _metadata_inside(wheel.url)
+    return None if text is None else tuple(HeaderParser().parsestr(text).get_all("Requires-Dist") or ())
 
 
-def _read(url: str) -> str:
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise BadInput(f"{_shown(url)} is not the URL of an index", hint="write http:// or https://")
-    most = limits()
+def _metadata_inside(url: str) -> str | None:
+    """The core metadata inside of a wheel; None where its server sends no parts of files, and for what is not a wheel."""
     try:
-        with urllib.request.urlopen(_request(url), timeout=most.timeout) as answer:  # noqa: S310 - the scheme is one of HTTP
-            data: bytes = answer.read(most.size + 1)
-        if len(data) > most.size:
-            hint = "ENVGEN_MAX_SIZE or --max-size raises the limit"
-            raise NoSolution(f"{_shown(url)} sends too much: more than {most.size // 10**6} MB", hint=hint)
-        return data.decode("utf-8")
-    except (URLError, OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "reason", None) or type(error).__name__
-        raise NoSolution(f"{_shown(url)} cannot be read: {reason}", hint="is the index reachable?") from None
+        with io.BufferedReader(RemoteFile(url), _PART) as file, ZipFile(file) as wheel:
+            info = next((one for one in wheel.infolist() if _METADATA.fullmatch(one.filename)), None)
+            return wheel.read(info).decode("utf-8") if info and info.file_size <= _LARGEST else None
+    except (OSError, BadZipFile, RuntimeError, NotImplementedError, ValueError):
+        return None
 
 
-def _request(url: str) -> urllib.request.Request:
-    """A request with the login of a URL in its header, where urllib wants it."""
-    parts = urlsplit(url)
-    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-    headers = {"Authorization": f"Basic {b64encode(login.encode()).decode()}"} if parts.username else {}
-    return urllib.request.Request(_shown(url), headers={"Accept": _ACCEPT, **headers})  # noqa: S310
-
-
-def _shown(url: str) -> str:
-    """A URL without its credentials."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _wheels(page: str, row: Mapping[str, Any]) -> Iterator[IndexedWheel]:
+def _wheels(page: str, row: Mapping[str, Any], pythons: Collection[Version]) -> Iterator[IndexedWheel]:
     try:
         _, version, _, tags = parse_wheel_filename(row["filename"])
     except InvalidWheelFilename:
@@ -94,20 +83,39 @@ def _wheels(page: str, row: Mapping[str, Any]) -> Iterator[IndexedWheel]:
         return
     url = urljoin(page, row["url"]).partition("#")[0]
     told = row.get("core-metadata", row.get("data-dist-info-metadata"))
+    allowed = {python for python in pythons if _allows(row.get("requires-python"), python)}
     places = {
-        (tag.interpreter, place, glibc) for tag in tags if not tag.abi.endswith("t") for place, glibc in _platforms(tag.platform)
+        (python, place, glibc)
+        for tag in tags
+        for python in sorted(allowed)
+        if _runs(tag, python)
+        for place, glibc in _platforms(tag.platform)
     }
-    for interpreter, place in sorted({(interpreter, place) for interpreter, place, _ in places}):
-        minor = re.fullmatch(r"cp3(\d+)", interpreter)
-        floors = [glibc for one, other, glibc in places if (one, other) == (interpreter, place) and glibc]
-        if minor:
-            yield IndexedWheel(
-                version=version,
-                platform=place,
-                python=Version(f"3.{minor[1]}"),
-                glibc=min(floors, default=None),
-                metadata=f"{url}.metadata" if told else "",
-            )
+    for python, place in sorted({(python, place) for python, place, _ in places}):
+        floors = [glibc for one, other, glibc in places if (one, other) == (python, place) and glibc]
+        yield IndexedWheel(
+            version=version, platform=place, python=python, glibc=min(floors, default=None), url=url, metadata=bool(told)
+        )
+
+
+def _allows(required: str | None, python: Version) -> bool:
+    """Whether `requires-python` allows some release of a minor."""
+    try:
+        found = SpecifierSet(required or "")
+    except InvalidSpecifier:
+        return True  # what pip and uv do with it
+    return found.contains(python) or found.contains(f"{python}.{_PATCH}")
+
+
+def _runs(tag: Tag, python: Version) -> bool:
+    """Whether a wheel with a tag is for a minor of CPython with the GIL."""
+    own = re.fullmatch(r"cp3(\d+)", tag.interpreter)
+    if own and tag.abi == "abi3":
+        return int(own[1]) <= python.minor
+    return (tag.interpreter == f"cp3{python.minor}" and not tag.abi.endswith("t")) or tag.interpreter in (
+        "py3",
+        f"py3{python.minor}",
+    )
 
 
 def _platforms(tag: str) -> Iterator[tuple[Platform, Version | None]]:

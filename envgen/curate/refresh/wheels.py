@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from packaging.version import Version
 
 from envgen.curate.refresh.refresh import ChangedFile, Refreshed
 from envgen.curate.refresh.rows import SingleBuild, build_sets, row
-from envgen.curate.refresh.wheel_pages import IndexedWheel, requirements_at, wheels_of
+from envgen.curate.refresh.wheel_pages import IndexedWheel, requirements_of, wheels_of
 from envgen.files import write_files
 from envgen.formats.builds import applies, requirement_name
 from envgen.matrix.cached import cached_matrix
@@ -68,7 +68,7 @@ def _proposal(
     shown = layout.shown(path)
     text = text_of(path, shown, absent="`envgen init` writes one", exact=True)
     file = checked(parse(text, shown), FrameworkFile)
-    pages = (wheels_of(index, package) for package in _packages(matrix.catalogue, framework))
+    pages = (wheels_of(index, package, matrix.pythons) for package in _packages(matrix.catalogue, framework))
     wheels = next((page for page in pages if page), ())
     edits, notes = list[Edit](), list[str]()
     for version, own in sorted(_new(framework, wheels).items(), reverse=True):
@@ -108,22 +108,29 @@ def _edits(file: FrameworkFile, version: Version, rows: list[dict[str, Any]]) ->
 
 
 def _rows(matrix: Matrix, framework: Framework, wheels: list[IndexedWheel]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows for the builds of a release, for CUDA on the platforms where the metadata pins one; else what a person must find out."""
-    told = {wheel.platform: wheel for wheel in reversed(wheels) if wheel.metadata and wheel.platform in _WITH_CUDA}
-    needs = {platform: requirements_at(wheel.metadata) for platform, wheel in told.items()}
+    """Rows for the builds of a release, for CUDA on the platforms where the metadata pins one; else what a person must find out.
+
+    Where a wheel may be for CUDA and nothing has its metadata, there is no row.
+    """
+    first = {wheel.platform: wheel for wheel in reversed(wheels) if wheel.platform in _WITH_CUDA}
+    found = {platform: requirements_of(wheel) for platform, wheel in sorted(first.items())}
+    needs = {platform: rows for platform, rows in found.items() if rows is not None}
     pinned = {platform: _cuda(matrix.catalogue, rows, platform) for platform, rows in needs.items()}
+    unknown = found.keys() - needs.keys()
     host = _host(matrix.catalogue, framework, needs.get("linux-64", ()))
-    rows = _of(framework, [wheel for wheel in wheels if not pinned.get(wheel.platform)], None)
+    rows = _of(framework, [wheel for wheel in wheels if not (pinned.get(wheel.platform) or wheel.platform in unknown)], None)
     for cuda in sorted(set(filter(None, pinned.values()))):
         rows += _of(framework, [wheel for wheel in wheels if pinned.get(wheel.platform) == cuda], cuda)
     made = [{**found, **({"needs": {framework.companion_of: host}} if host else {})} for found in rows]
-    return made, [_note("linux-64" in told, pinned)]
+    lacking = [f"the index has no metadata of its wheel for {platform}: add the builds" for platform in sorted(unknown)]
+    return made, [*lacking, *([] if unknown and not needs else [_note(needs.keys(), pinned)])]
 
 
-def _note(told: bool, pinned: Mapping[Platform, Version | None]) -> str:
+def _note(told: Collection[Platform], pinned: Mapping[Platform, Version | None]) -> str:
+    """What the metadata of the wheels for Linux tells, and what it does not."""
     found = {platform: cuda for platform, cuda in sorted(pinned.items()) if cuda}
     if not told:
-        return "the index has no metadata of its wheel for linux-64: add the CUDA builds"
+        return "the index has no wheel of it for Linux: add the CUDA builds"
     if not found:
         return "its metadata pins no CUDA: add the CUDA builds"
     where = " and ".join(f"CUDA {cuda} on {platform}" for platform, cuda in found.items())

@@ -1,4 +1,15 @@
 "use strict";
+/** The data that Python packed (packed.py). */
+function unpacked([texts, keys, data]) {
+  const value = (part) => {
+    if (typeof part === "number") return part < 0 ? -1 - part : texts[part];
+    if (!Array.isArray(part)) return part;
+    if (typeof part[0] !== "string") return part.map(value);
+    return Object.fromEntries(keys[part[0]].map((key, at) => [key, value(part[at + 1])]));
+  };
+  return value(data);
+}
+
 /** What a text says of a machine: the name of a GPU (as gpu_names.py reads it), or the output of nvidia-smi. */
 function namesOf(facts) {
   const SIZE = /^[0-9]{1,3}gb?$/, PROFILE = /^[0-9]{1,3}[abcq]$/, SLICES = /^[0-9]$/, BOARD = /[a-z]{1,3}$/;

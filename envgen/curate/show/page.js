@@ -1,6 +1,7 @@
 // Python decided what each build needs (page.py). This script compares versions, looks places up, and shows the result.
 (() => {
-  const { facts, digest, start, address } = JSON.parse(document.getElementById("facts").textContent);
+  const { facts: parcel, digest, start, address } = JSON.parse(document.getElementById("facts").textContent);
+  const facts = unpacked(parcel);
   const byId = (id) => document.getElementById(id);
   const MARKS = { in: "✓", warn: "!", out: "✕" };
   const NAMES = { gpu: "GPU", archspec: "processor", cuda: "CUDA", driver: "driver", python: "python" };

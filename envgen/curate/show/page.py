@@ -19,6 +19,7 @@ from typing import Any
 from envgen.curate.show.axes import Spans, cuts, spans
 from envgen.curate.show.groups import BuildConstraint, BuildGroup, build_groups
 from envgen.curate.show.install import code_specs, companion_specs, companions_of, cudnn_specs, pip_command, requesting, specs_of
+from envgen.curate.show.packed import packed
 from envgen.curate.show.query import Query, platforms_of
 from envgen.export.pixi_files import dependency_line, platform_entry
 from envgen.files import write_page
@@ -52,7 +53,7 @@ def html(matrix: Matrix, query: Query, address: str = "") -> str:
         "address": f'<meta property="og:url" content="{escape(address)}">\n' if address else "",
         "style": style,
         "script": script,
-        "facts": _json({"facts": data, "digest": digest, "start": _start(matrix, query), "address": address}),
+        "facts": _json({"facts": packed(data), "digest": digest, "start": _start(matrix, query), "address": address}),
     }
     return _HOLE.sub(lambda hole: parts[hole[1]], _resource("page.html"))
 
@@ -130,8 +131,8 @@ def page_data(matrix: Matrix) -> Mapping[str, Any]:
         "companions": install.companions,
         "capabilities": [str(capability) for capability in install.capabilities],
         "python": install.pythons,
-        "pixi": install.lines,
-        "quoted": {spec: text for spec in install.lines if (text := scalar(spec)) != spec},
+        "pixi": list(install.lines.items()),
+        "quoted": [(spec, text) for spec in install.lines if (text := scalar(spec)) != spec],
         "targets": _targets(matrix),
         "without": {
             platform: {name: _reason(reason) for (other, name), reason in matrix.without_cuda.items() if other == platform}

@@ -1,6 +1,7 @@
 /** What is written to install the build of a cell: for envgen, conda, pixi and pip. Every spec comes from Python (install.py). */
 function textsOf(facts, shared) {
   const PROJECT = "demo";
+  const [quoted, lines] = [new Map(facts.quoted), new Map(facts.pixi)];
 
   /** The Pythons of a judged cell for which everything that is ticked has a build. */
   function pythonsFor({ cell, left }, ticks) {
@@ -26,7 +27,7 @@ function textsOf(facts, shared) {
 
   const channelsOf = ({ cell }) => [...new Set([...cell.figures.channels, "conda-forge"])];
   const targetOf = ({ cell }) => cell.figures.target;
-  const yaml = (spec) => facts.quoted[spec] || spec;
+  const yaml = (spec) => quoted.get(spec) || spec;
 
   /** A project.yaml for which `envgen resolve` chooses exactly this cell. */
   function project(row, pick, pythons, driver) {
@@ -83,7 +84,7 @@ function textsOf(facts, shared) {
   const pixi = (row, pick, found) => [
     "[workspace]", `name = "${PROJECT}"`, `channels = [${channelsOf(row).map((name) => `"${name}"`).join(", ")}]`,
     "platforms = [", `  ${platform(row, pick)},`, "]", "",
-    `[target."${targetOf(row)}-${row.cell.platform}".dependencies]`, ...found.map((spec) => facts.pixi[spec]),
+    `[target."${targetOf(row)}-${row.cell.platform}".dependencies]`, ...found.map((spec) => lines.get(spec)),
   ];
 
   /** The wheels of the same release and CUDA; null where there are none for this Python with all that is ticked. */
