@@ -128,7 +128,11 @@ def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str
     moving = _with_any(locked, counting, freed) & set(requested) if freed else set()
     asked = {(name, row.platform): row for name, found in held.items() if name not in moving for row in specs.requests(found)}
     settled = {cell for cell, row in asked.items() if _is_settled(counting[cell[0]], row)}
-    unchanged = {name for name, found in held.items() if _is_unchanged(layout, found, counting[name], settled)}
+    unchanged = {
+        name
+        for name, found in held.items()
+        if _is_unchanged(layout, found, counting[name], settled) and not resolved_for_other(matrix, found, counting[name], locked)
+    }
     if unchanged != set(requested):
         settled = _answered(matrix, asked, settled, locked)
     return Plan(
