@@ -214,6 +214,8 @@ def test_each_target_keeps_what_was_chosen_where_the_facts_allow_it(
         assert row.project == project.for_target(name)
         assert dict(row.moved) == {"alpha": f"alpha moved in {name}"}
         assert str(row.python) == stamps[name].chosen["python"]
+        everything = "cpu" if "cu124" in targets else f"all of {targets[1:-1]}"  # cu124 has no choice, so it is left aside
+        assert row.pins[0].because[0].text == f"newest python >=3.9 for {everything}"
 
 
 BY_PLATFORM = '{own: {cuda: {linux-64: "12.6", win-64: "12.4"}}}'
