@@ -166,3 +166,14 @@ def test_a_target_that_a_named_project_lacks_is_bad_input() -> None:
     assert error is not None
     assert str(error).startswith("environments/both/project.yaml:7:1: both has no target `cu125`")
     assert error.hint == "did you mean `cu126`?"
+
+
+@pytest.mark.parametrize(
+    ("asked", "newest"),
+    [({}, False), ({"packages": ("numpy",)}, False), ({"update": True, "packages": ("numpy",)}, False), ({"update": True}, True)],
+)
+def test_a_target_that_is_left_open_stays_the_locked_one_unless_all_is_updated(asked: Any, newest: bool, copied: Layout) -> None:
+    found = planned(Notes(), copied, edit=(TARGETS, 'targets: [cpu, "12"]'), **asked)
+    assert found
+    assert found.requested[0] == "cpu"
+    assert (found.requested[1] != "cu126") is newest
