@@ -90,7 +90,7 @@ def unchanged(raw: RawInputs, project: str, reporter: Reporter) -> tuple[Outcome
     found = recalled(UnchangedProject, raw.of(project))
     if found is None:
         return None
-    for note in found.outcomes[0].resolution.project.notes if found.outcomes else ():
+    for note in found.outcomes[0].resolution.project.notes:
         reporter.say(f"{note.at}: {note.text}")
     return found.outcomes
 

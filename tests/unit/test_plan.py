@@ -15,6 +15,7 @@ from envgen.lock import plan as planning
 from envgen.lock.plan import Plan, plan
 from envgen.model.layout import LOCK, SPEC, Layout
 from envgen.model.run import LockRequest
+from envgen.project import cached
 from envgen.project.cached import cached_project
 from envgen.targets import MachineWord
 
@@ -172,7 +173,10 @@ def test_a_target_that_a_named_project_lacks_is_bad_input() -> None:
     ("asked", "newest"),
     [({}, False), ({"packages": ("numpy",)}, False), ({"update": True, "packages": ("numpy",)}, False), ({"update": True}, True)],
 )
-def test_a_target_that_is_left_open_stays_the_locked_one_unless_all_is_updated(asked: Any, newest: bool, copied: Layout) -> None:
+def test_a_target_that_is_left_open_stays_the_locked_one_unless_all_is_updated(
+    asked: Any, newest: bool, copied: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached, "_is_locked_as", lambda _layout, _project, row: row.name == "cu126")  # what its stamp would say
     found = planned(Notes(), copied, edit=(TARGETS, 'targets: [cpu, "12"]'), **asked)
     assert found
     assert found.requested[0] == "cpu"
