@@ -104,12 +104,12 @@ def init(
         raise click.UsageError("files are brought in with --from FILE...")
     if not (project or git or ci or hooks):
         raise click.UsageError("give --project NAME for a first project, --from FILE, or --git, --ci or --hooks")
-    from envgen.cli.scaffold import Wanted, for_git, init_json, scaffold
+    from envgen.cli.scaffold import NewProject, for_git, init_json, scaffold
     from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
 
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
-    wanted = Wanted(
+    wanted = NewProject(
         frameworks=frameworks, targets=targets, platforms=platforms, python=python or "", driver=driver or "", gpus=gpus
     )
     lines = [*scaffold(layout, project, wanted)] if project else []

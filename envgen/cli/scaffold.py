@@ -84,7 +84,7 @@ _HEADER = "# What this project requests; `envgen lock` makes one environment for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class NewProject:
     """What the options ask of a project; what is empty is not asked for."""
 
     frameworks: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class Wanted:
     gpus: tuple[str, ...] = ()
 
 
-def scaffold(layout: Layout, project: str, wanted: Wanted) -> Iterator[str]:
+def scaffold(layout: Layout, project: str, wanted: NewProject) -> Iterator[str]:
     """Write the files that are missing, and yield one line about each: `wrote X`, or `kept X` for one that exists.
 
     A project that exists gets what it lacks. Raises BadInput, before anything is written, for what project.yaml would not accept.
@@ -183,7 +183,7 @@ def _replaced(layout: Layout, path: Path, text: str) -> str:
     return f"wrote {layout.shown(path)}"
 
 
-def extended(layout: Layout, path: Path, matrix: Matrix, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
+def extended(layout: Layout, path: Path, matrix: Matrix, wanted: NewProject) -> tuple[str, tuple[str, ...]]:
     """The text of a project file that exists with the frameworks, targets, platforms and GPUs that it lacks, and a line about each.
 
     Raises BadInput, with the key to edit by hand, where the way that the file is written does not allow it.
@@ -210,7 +210,7 @@ def extended(layout: Layout, path: Path, matrix: Matrix, wanted: Wanted) -> tupl
     return text.text, tuple(f"added {name} to {text.shown}" for name in added)
 
 
-def _project(matrix: Matrix, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
+def _project(matrix: Matrix, wanted: NewProject) -> tuple[str, tuple[str, ...]]:
     """The text of a project file in envgen's own terms, and what each alias was read as."""
     project, requested = _read(matrix, wanted), _asked(matrix, wanted)
     own = {
@@ -221,7 +221,7 @@ def _project(matrix: Matrix, wanted: Wanted) -> tuple[str, tuple[str, ...]]:
     return yaml.safe_dump(requested | own, sort_keys=False), tuple(map(reading, project.notes))
 
 
-def _asked(matrix: Matrix, wanted: Wanted) -> dict[str, object]:
+def _asked(matrix: Matrix, wanted: NewProject) -> dict[str, object]:
     """The options as the keys of a project file."""
     channels = [channel for word in wanted.frameworks for channel in _channels(matrix, _framework(matrix, word))]
     return {
@@ -235,7 +235,7 @@ def _asked(matrix: Matrix, wanted: Wanted) -> dict[str, object]:
     }
 
 
-def _read(matrix: Matrix, wanted: Wanted) -> Project:
+def _read(matrix: Matrix, wanted: NewProject) -> Project:
     """What the options ask for, as a project. Raises BadInput."""
     text = yaml.safe_dump(_asked(matrix, wanted), sort_keys=False)
     try:
