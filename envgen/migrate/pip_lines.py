@@ -18,7 +18,7 @@ ReadFile = Callable[[str], "tuple[str, str] | None"]  # a path in a file -> the 
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z][a-z-]*)(?:\s+|=|(?<=^-[a-zA-Z]))?(?P<value>.*)")
 _LONG = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links"}
 _CONDA_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*=\s*([0-9][^=\s]*)")
-_WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
+WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
 _WHY_FILE = "there is no such file below this folder, it cannot be read, or it includes itself"
 _DEEPEST = 10
 
@@ -63,7 +63,7 @@ class PipLines:
         elif option := next((one for one in get_args(IndexOption) if one == name), None):
             self.indexes.append(AskedIndex(text=re.sub(r"\$\{(\w+)\}", r"$\1", value), at=at, option=option))
         elif name == "--editable":
-            self.left.append(NotCarried(line, at, _WHY_LOCAL))
+            self.left.append(NotCarried(line, at, WHY_LOCAL))
         elif name == "--constraint":
             self.left.append(NotCarried(line, at, "a file of constraints: list those that matter as packages"))
         else:
@@ -88,7 +88,7 @@ class PipLines:
             found = Requirement(line)
         except InvalidRequirement:
             local = line.startswith((".", "/", "file:")) or "://" in line or line.endswith((".whl", ".tar.gz", ".zip"))
-            why = _WHY_LOCAL if local else "not a requirement of pip (PEP 508)"
+            why = WHY_LOCAL if local else "not a requirement of pip (PEP 508)"
             self.left.append(NotCarried(line, at, why))
             return
         marker = str(found.marker) if found.marker else ""
