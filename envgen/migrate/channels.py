@@ -13,18 +13,14 @@ from envgen.model.errors import BadInput
 _OPEN = "conda-forge"
 _NONE, _DEFAULTS = "nodefaults", ("defaults", "main", "pkgs/main", "r", "pkgs/r", "anaconda/pkgs/main")
 _WHY_NONE = "envgen never adds a channel that is not listed"
-_WHY_DEFAULTS = (
-    "Anaconda's own channel, whose terms may ask for a licence; conda-forge takes its place, after the others; "
-    "if you want it, list it"
-)
+_WHY_DEFAULTS = "Anaconda's own channel, whose terms may ask for a licence; conda-forge takes its place. If you want it, list it"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Channels:
-    """The channels so far, in one order of priority, and what became of the others; `instead` takes the place of those left out."""
+    """The channels so far, in one order of priority, and what became of the others."""
 
     names: list[str] = field(default_factory=list)
-    instead: list[str] = field(default_factory=list)
     left: list[NotCarried] = field(default_factory=list)
     notes: list[ReadAs] = field(default_factory=list)
 
@@ -45,8 +41,7 @@ class Channels:
             return None
         if line.text in _DEFAULTS:
             self._drop(line, _WHY_DEFAULTS)
-            self.instead = [_OPEN]
-            return None
+            return _OPEN
         if re.search(CREDENTIALS, line.text):
             self.left.append(NotCarried(line.text, line.at, WHY_CREDENTIAL))
             return None

@@ -190,7 +190,7 @@ class _Merge:
             if item.channel not in channels.names:
                 channels.names.append(item.channel)
         self.left += channels.left
-        return tuple(dict.fromkeys((*channels.names, *channels.instead))) or (_OPEN_CHANNEL,)
+        return tuple(channels.names) or (_OPEN_CHANNEL,)
 
     def _python(self, items: Sequence[Translated]) -> str:
         asked = [item for item in items if item.python]

@@ -218,15 +218,6 @@ def test_the_project_has_the_name_of_the_environments(workspace: Workspace) -> N
     assert "wrote environments/pose/project.yaml" in workspace.envgen("init", "--from", "env-gpu.yml").out
 
 
-def test_conda_forge_takes_the_place_of_defaults_after_the_channels_that_are_listed(workspace: Workspace) -> None:
-    (workspace.root / "a.yml").write_text(
-        "channels: [defaults, pytorch, nvidia]\ndependencies: [python=3.11, pytorch=2.5, pytorch-cuda=12.4]\n"
-    )
-    done = workspace.envgen("init", "--from", "a.yml", "--project", "p")
-    assert "  cu124: python 3.11, pytorch 2.5.1 (CUDA 12.4); linux-64" in done.out.splitlines()
-    assert "channels: [pytorch, nvidia, conda-forge]" in project_of(workspace).read_text().splitlines()
-
-
 def test_names_without_versions_in_a_list_stay_without(workspace: Workspace) -> None:
     (workspace.root / "deps.list").write_text("torch==2.6.0\nnumpy\n")
     assert workspace.envgen("init", "--from", "deps.list", "--project", "p").status == 0
