@@ -29,6 +29,7 @@ from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from align import align_rows
+from big_index import big_index
 from choose import choose_rows
 from foreign import foreign_rows
 from fuzz import fuzz_rows
@@ -115,18 +116,20 @@ def median(samples: list[Sample]) -> float:
     return statistics.median(sample.seconds for sample in samples)
 
 
-def workspace(folder: Path) -> Path:
-    """Write a repository with the 8 cells into a folder, and return it."""
+def workspace(
+    folder: Path, projects: Mapping[str, tuple[str, list[str]]] = PROJECTS, platforms: str = "linux-64, linux-aarch64"
+) -> Path:
+    """Write a repository with the 8 cells, or others, into a folder, and return it."""
     for name in ("matrices", "templates"):
         shutil.copytree(REPO / name, folder / name)
-    for name, (python, targets) in PROJECTS.items():
+    for name, (python, targets) in projects.items():
         path = folder / "environments" / name / "project.yaml"
         path.parent.mkdir(parents=True)
         lines = [
             f'python: "{python}"',
             'frameworks: {pytorch: "*"}',
             f"targets: {json.dumps(targets)}",
-            "platforms: [linux-64, linux-aarch64]",
+            f"platforms: [{platforms}]",
             "channels: [conda-forge]",
             "numerics: {may-differ: [pytorch]}",
             "dependencies: [numpy, pandas]",
@@ -336,6 +339,24 @@ def cell_rows(root: Path, scratch: Path, environment: Mapping[str, str], index: 
     ]
 
 
+def index_rows(scratch: Path, environment: Mapping[str, str], index: Path) -> list[Row]:
+    """The rows on a lock of one cell from an index of the size of conda-forge, beside the same solve with rattler alone."""
+    root, job, big = workspace(scratch / "one", {"one": ("3.11", ["cu126"])}, "linux-64"), scratch / "one.json", scratch / "big"
+    count = big_index(index, big)
+    job.write_text(requests_of(root, big), encoding="utf-8")
+    taken = in_turns(
+        ROUNDS,
+        envgen=partial(once, [sys.executable, "-m", "envgen", "--root", str(root), "lock", "--update"], REPO, environment),
+        rattler=partial(once, [sys.executable, str(REPO / "benchmarks" / "only_rattler.py"), str(job)], REPO, environment),
+    )
+    processor = {name: statistics.median(sample.processor for sample in samples) for name, samples in taken.items()}
+    relative = f"{ratio(taken['envgen'], taken['rattler']):.2f}"
+    return [
+        (f"lock of one cell from {count} records, relative to the same solve with rattler alone", relative, "below 1.15"),
+        ("the same, processor time of both", f"{processor['envgen']:.2f} s, {processor['rattler']:.2f} s", "-"),
+    ]
+
+
 def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
     """Each part of the table, and how it is measured."""
     environment = {**os.environ, "ENVGEN_INDEX": str(index)}
@@ -344,6 +365,7 @@ def parts(index: Path, scratch: Path) -> Mapping[str, Callable[[], list[Row]]]:
     return {
         "start": lambda: start_rows(lambda *argv: partial(once, [python, *argv], REPO, environment)),
         "lock": lambda: cell_rows(workspace(scratch / "cells"), scratch, environment, index),
+        "index": lambda: index_rows(scratch, {**os.environ, "ENVGEN_INDEX": str(scratch / "big")}, index),
         "align": lambda: align_rows(scratch / "align", index),
         "pip": lambda: pip_rows(scratch / "pip", index),
         "choose": lambda: choose_rows(workspace(scratch / "choose"), index),

@@ -32,7 +32,8 @@ from envgen.model.facts import Bound, Build, Constraint, Framework, Matrix, Reas
 from envgen.model.open_target import OpenTarget, names_of
 from envgen.model.project import RequestedFramework, RequestedTarget
 from envgen.model.toolkit import Toolkit
-from envgen.resolver.candidates import no_index, requested_releases
+from envgen.resolver.availability import no_index
+from envgen.resolver.candidates import requested_releases
 from envgen.resolver.resolve import Problem, obstacles
 
 _NO_FLOOR = {"linux": Version("0"), "windows": Version("0")}

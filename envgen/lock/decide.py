@@ -22,7 +22,7 @@ from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import TARGET
-from envgen.resolver.candidates import Availability, no_index
+from envgen.resolver.availability import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
 from envgen.resolver.spelling import spelled
 

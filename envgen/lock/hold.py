@@ -12,7 +12,7 @@ from envgen.model.facts import Matrix, Platform, Release, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
 from envgen.model.run import Stamp
-from envgen.resolver.candidates import Availability, Counts, every_release, no_index
+from envgen.resolver.availability import Availability, no_index
 from envgen.resolver.resolve import Problem, answer
 
 BUILD = "-build"  # `pytorch-build 12.6` in a stamp, or `pytorch-build-win-64 12.8` where that differs by platform
@@ -31,15 +31,13 @@ class Hold:
     whole: frozenset[str] = frozenset()
     frameworks: frozenset[str] = frozenset()
 
-    def problem(
-        self, matrix: Matrix, project: Project, otherwise: Availability = no_index, counts: Counts = every_release
-    ) -> Problem:
+    def problem(self, matrix: Matrix, project: Project, otherwise: Availability = no_index) -> Problem:
         """The problem of a project with this held; `otherwise` says what an index has of what is free."""
         held = project
         if self.python and self.stamps:
             minor = next(iter(self.stamps.values())).chosen[PYTHON]
             held = replace(project, python=project.python & SpecifierSet(f"=={minor}"))
-        return Problem(matrix, held, self._availability(otherwise) if self.stamps else otherwise, counts)
+        return Problem(matrix, held, self._availability(otherwise) if self.stamps else otherwise)
 
     def _availability(self, otherwise: Availability) -> Availability:
         def availability(choice: Choice, target: Target, platform: Platform) -> frozenset[Version] | None:
@@ -97,7 +95,7 @@ def _replayed(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp]) -> 
         return target.name not in stamps or (release.framework, str(release.version)) in locked
 
     hold = Hold(stamps=stamps, python=True, whole=frozenset(stamps))
-    return answer(hold.problem(matrix, project, counts=counts)) if stamps else None
+    return answer(hold.problem(matrix, project), counts=counts) if stamps else None
 
 
 def _only(project: Project, names: Iterable[str]) -> Project:

@@ -25,7 +25,7 @@ from envgen.resolver import specs
 from envgen.resolver.dependencies import dependencies_of
 from envgen.resolver.resolve import Problem, answer, target_choices
 from envgen.resolver.spelling import spelled
-from envgen.resolver.target_choices import TargetChoice
+from envgen.resolver.target_choices import TargetChoice, refusal_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,10 @@ def moved(facts: Problem, problem: Problem, found: Sequence[Resolution], solver:
     changes = {name: Moved({}, {}) for name in final}
     python, *frameworks = versions(found[0])
     fixed: tuple[str, ...] = ()
+    before: Mapping[str, Resolution] = {}
+    held: Mapping[str, Resolution] = {}
     for name in (*frameworks, python):
-        before, held = (_best(one, final, fixed) for one in (facts, problem))
+        before, held = (_best(one, final, fixed, known) for one, known in ((facts, before), (problem, held)))
         why = _Why(problem=problem, solver=solver, final=final, held=held, fixed=fixed, name=name)
         for target in final:
             then, had, now = (versions(rows[target])[name] for rows in (before, held, final))
@@ -55,8 +57,15 @@ def moved(facts: Problem, problem: Problem, found: Sequence[Resolution], solver:
     return changes
 
 
-def _best(problem: Problem, final: Mapping[str, Resolution], fixed: Sequence[str]) -> dict[str, Resolution]:
-    """The best choice of a problem for each target, where some frameworks are what they are in the answer."""
+def _best(
+    problem: Problem, final: Mapping[str, Resolution], fixed: Sequence[str], known: Mapping[str, Resolution]
+) -> Mapping[str, Resolution]:
+    """The best choice of a problem for each target, where some frameworks are what they are in the answer.
+
+    `known` is that for fewer frameworks: where it is the answer already, it stays the best.
+    """
+    if set(map(refusal_of, known.values())) == set(map(refusal_of, final.values())):
+        return known
     if not fixed:
         return {row.target.name: row for row in answer(problem) or final.values()}
 

@@ -20,7 +20,7 @@ from envgen.model.facts import Matrix
 from envgen.model.packages import SolveRequest
 from envgen.model.resolution import Resolution
 from envgen.model.run import Stamp
-from envgen.resolver.candidates import Availability
+from envgen.resolver.availability import Availability
 from envgen.resolver.resolve import Problem, answer
 
 _NOTHING = Hold(stamps={})
@@ -64,13 +64,16 @@ class Stages:
         self.first = self._stage(_all_held(self._stamps)) if self._stamps else self.free
 
     def _stage(self, hold: Hold) -> Stage:
-        """Targets that are unchanged need no new lock only where all that was chosen for them is held."""
+        """Targets that are unchanged need no new lock only where all that was chosen for them is held.
+
+        A problem is searched once: without anything held, that of the facts is the plan's.
+        """
         plan = self.plan
         return Stage(
             plan=plan,
             hold=hold,
             problem=hold.problem(self._matrix, plan.project, self._available),
-            facts=hold.problem(self._matrix, plan.project),
+            facts=hold.problem(self._matrix, plan.project) if hold.stamps else plan.problem,
             kept=self._kept,
             todo=plan.todo if hold.whole >= plan.unchanged else plan.requested,
         )
@@ -92,7 +95,7 @@ class Stages:
 
     def _answered(self, hold: Hold, solver: Solver) -> Taken | None:
         """The best choice with this held, or None where nothing solves."""
-        stage = self._stage(hold)
+        stage = next((known for known in (self.free, self.first) if known.hold == hold), None) or self._stage(hold)
         found = choose(stage.problem, solver, stage.kept)
         return (stage, found) if found else None
 

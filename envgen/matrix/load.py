@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from envgen.yamlfile.schema import checked
 
 _FACT_FILES = ("cuda.yaml", "cudnn.yaml", "gpus.yaml", "targets.yaml")
 _HOLES = ("version", "cuda", "major", "cu")  # of what a spelling requests
+_FILES = 64  # of frameworks that are remembered: one run may ask what each of many changes alone would do
 _ADVICE, _WORDS = "advice.yaml", "words.yaml"  # optional: they decide nothing
 
 
@@ -60,12 +62,12 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     for name in _FACT_FILES:
         if name not in documents:
             raise BadInput("there is no such file", where=f"{shown}/{name}", hint="`envgen init` writes one")
-    files = [(document, checked(document, FrameworkFile)) for name, document in documents.items() if name not in KINDS]
+    files = [(document, _file(document)) for name, document in documents.items() if name not in KINDS]
     cuda, cudnn, targets = (documents[name] for name in ("cuda.yaml", "cudnn.yaml", "targets.yaml"))
     cuda_file, cudnn_file, target_file = checked(cuda, CudaFile), checked(cudnn, CudnnFile), checked(targets, TargetFile)
     gpu_file = checked(documents["gpus.yaml"], GpuFile)
-    known = {row.version for row in cuda_file.toolkits}
-    found = [(file, framework_of(document, file, known), constraints(document, file.constraints)) for document, file in files]
+    known = frozenset(row.version for row in cuda_file.toolkits)
+    found = [(file, *_facts(document, known)) for document, file in files]
     matrix = Matrix(
         frameworks={framework.name: framework for _, framework, _ in found if framework.releases},
         targets=dict(_targets(targets, target_file)),
@@ -91,6 +93,18 @@ def matrix_of(documents: Mapping[str, Document], shown: str = "matrices") -> Mat
     of_code = chain.from_iterable(code_constraints(framework, tegra(matrix)) for framework in matrix.frameworks.values())
     advice = read_advice(documents[_ADVICE]) if _ADVICE in documents else iter(())
     return replace(matrix, constraints=(*matrix.constraints, *of_code), advice=tuple(relevant(matrix, advice)))
+
+
+@lru_cache(_FILES)
+def _file(document: Document) -> FrameworkFile:
+    return checked(document, FrameworkFile)
+
+
+@lru_cache(_FILES)
+def _facts(document: Document, toolkits: frozenset[Version]) -> tuple[Framework, tuple[Constraint, ...]]:
+    """The framework of a file, and its constraints; `toolkits` are every known CUDA."""
+    file = _file(document)
+    return framework_of(document, file, toolkits), tuple(constraints(document, file.constraints))
 
 
 def _or_ours(documents: Mapping[str, Document], name: str) -> Document:

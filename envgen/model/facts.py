@@ -183,6 +183,11 @@ class Framework:
         return frozenset[Version]().union(*(build.pythons for release in self.releases for build in release.builds))
 
     @cached_property
+    def needs(self) -> tuple[Need, ...]:
+        """Everything that its builds were compiled against, each once."""
+        return tuple(dict.fromkeys(need for release in self.releases for build in release.builds for need in build.needs))
+
+    @cached_property
     def spellings(self) -> Mapping[tuple[str, Version], Spelling]:
         """How each of its releases is requested, by provider and version; no entry where no row of the provider covers it."""
         rows = ((provider, release.version) for provider in self.providers for release in self.releases)
@@ -193,7 +198,7 @@ class Framework:
         """Every variant that a build was made for, or runs with."""
         return frozenset[Variant]().union(*self.stated)
 
-    @property
+    @cached_property
     def of_packages(self) -> Framework:
         """The framework without its wheels; as it is where it has nothing else."""
         others = {name: rows for name, rows in self.providers.items() if not self.is_of_wheels(name)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -13,6 +14,7 @@ VERSION = r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,7}(?:(?:a|b|rc)[0-9]{1,9})?(?:\.post[0-
 RANGE = rf"^(?!,)(?:(?:^|,) *(?:\*|(?:==?|!=|<=|>=|<|>|~=)? *{VERSION}(?:\.\*)?) *)+$"
 
 
+@lru_cache(2_000)  # ranges: the files of a repository say the same few again and again
 def version_range(text: str) -> SpecifierSet:
     """A range such as ">=2,<3", "2.7.*", or "2.7" for every 2.7.x. Raises ValueError for other text and for an empty range."""
     if not re.fullmatch(RANGE, text):

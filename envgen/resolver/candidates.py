@@ -5,7 +5,7 @@ A release that cannot serve a target yields an Obstacle instead of a candidate: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
 
@@ -18,25 +18,13 @@ from envgen.model.project import Project, RequestedFramework
 from envgen.model.ranges import range_text
 from envgen.model.requested import is_left_out, provider_of
 from envgen.model.resolution import Built, Choice, Obstacle
+from envgen.resolver.availability import Availability, Counts, every_release
 from envgen.resolver.cells import Cell, builds_for, minors_in, pythons_left, version_ranges, versions_of, violations, with_glibc
 
-Availability = Callable[[Choice, Target, Platform], frozenset[Version] | None]
-"""Which Python minors an index holds for a choice on one platform; None where no index was asked."""
-Counts = Callable[[Target, Release], bool]
-"""Whether a release is looked at for a target. No reason is kept why another one is not a candidate."""
 _Key = tuple[str, tuple[tuple[Platform, tuple[Variant, ...]], ...], str]  # target, variants of each platform, framework
 _Row = tuple[Version, Built]
 _Place = tuple[Platform, Version]  # a platform and a Python
 Signature = tuple[tuple[bool, ...], Built | None]
-
-
-def no_index(choice: Choice, target: Target, platform: Platform) -> None:
-    """The Availability without any index: the facts alone decide."""
-
-
-def every_release(*_: object) -> bool:
-    """The Counts of a search for the best: every release that a project requests."""
-    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

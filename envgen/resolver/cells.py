@@ -24,7 +24,7 @@ from envgen.matrix.constraints import (
 )
 from envgen.matrix.hardware import driver_os, has_code, latest_driver, no_code_text, runs_with
 from envgen.model.condition import Condition
-from envgen.model.facts import Bound, Build, Constraint, Framework, Matrix, Need, Platform, Reason, Target, Variant, driver_text
+from envgen.model.facts import Bound, Build, Constraint, Matrix, Platform, Reason, Target, Variant, driver_text
 from envgen.model.gpu import Gpu
 from envgen.model.project import Project
 from envgen.model.requested import provider_of
@@ -249,10 +249,6 @@ def version_ranges(matrix: Matrix, project: Project) -> dict[str, tuple[Specifie
             if condition.axis in found and condition.versions is not None and not constraint.warn:
                 found[condition.axis].setdefault(condition.versions)
     for framework in tuple(found):
-        for name, versions in _needs(matrix.frameworks[framework]):
+        for name, versions in matrix.frameworks[framework].needs:
             found.get(name, {}).setdefault(versions)
     return {framework: tuple(rows) for framework, rows in found.items()}
-
-
-def _needs(framework: Framework) -> Iterator[Need]:
-    return (need for release in framework.releases for build in release.builds for need in build.needs)

@@ -15,7 +15,8 @@ from envgen.model.facts import Matrix, Platform, Reason, Target
 from envgen.model.project import Project
 from envgen.model.requested import as_asked, with_gpus, with_overrides, with_own_targets
 from envgen.model.resolution import AppliedBound, Choice, DroppedPlatform, Obstacle, Resolution
-from envgen.resolver.candidates import Availability, Candidates, Counts, code_of, every_release, no_index
+from envgen.resolver.availability import Availability, Counts, every_release, no_index
+from envgen.resolver.candidates import Candidates, code_of
 from envgen.resolver.cells import Cell, applied_bounds, cell_of, known_of_choices, warnings, with_older
 from envgen.resolver.dependencies import dependencies_of, left_out_of
 from envgen.resolver.pins import pins
@@ -25,12 +26,11 @@ from envgen.resolver.target_choices import Refused, TargetChoice
 
 @dataclass(frozen=True)  # without slots: a cached property needs a place
 class Problem:
-    """What is to be resolved: the facts, the requirements, what an index holds, and which releases count. It is searched once."""
+    """What is to be resolved: the facts, the requirements, and what an index holds. It is searched once."""
 
     matrix: Matrix
     project: Project
     availability: Availability = no_index
-    counts: Counts = every_release
 
     def __post_init__(self) -> None:
         """Take the facts that count for the project, with its own targets, once: explanations change facts, too."""
@@ -71,12 +71,15 @@ def unsatisfiable(problem: Problem) -> Unsatisfiable:
     return Unsatisfiable(what, problem=problem, where=problem.project.at(""), hint="change or drop one of these requirements")
 
 
-def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> tuple[Resolution, ...] | None:
-    """The best choice for every target without selections that are refused, or None.
+def answer(
+    problem: Problem, refused: Refused = frozenset(), older: Collection[str] = (), counts: Counts = every_release
+) -> tuple[Resolution, ...] | None:
+    """The best choice for every target without selections that are refused, among the releases that count; or None.
 
     `older` are targets for which builds for an older minor count although builds for just their CUDA serve them.
     """
-    searched = _searched(problem, refused, older) if refused or older else problem.searched
+    plain = counts is every_release and not (refused or older)
+    searched = problem.searched if plain else _searched(problem, refused, older, counts)
     if searched.assignment is None:
         return None
     return tuple(_resolution(searched, requested.name, searched.assignment) for requested in problem.project.targets)
@@ -84,12 +87,14 @@ def answer(problem: Problem, refused: Refused = frozenset(), older: Collection[s
 
 def possible(problem: Problem) -> bool:
     """Whether there is any choice; the first target that none can serve ends the search."""
-    candidates = Candidates(problem.matrix, problem.project, problem.availability, problem.counts, told=False)
+    candidates = Candidates(problem.matrix, problem.project, problem.availability, told=False)
     served: dict[str, _Served] = {}
     for target, platforms in _targets(problem):
         served[target.name] = _served(candidates, target, platforms, ())
         if not served[target.name].cells:
             return False
+    if [len(row.cells) for row in served.values()] == [1]:
+        return True  # which was found when its only cell was served
     return _searched_among(problem, candidates, served, frozenset()).assignment is not None
 
 
@@ -100,7 +105,7 @@ def target_choices(
 
     `older` is as for `answer`; `among` are the platforms that the target may keep, all of them where it is empty.
     """
-    candidates = Candidates(problem.matrix, problem.project, problem.availability, problem.counts)
+    candidates = Candidates(problem.matrix, problem.project, problem.availability)
     target, platforms = next(row for row in _targets(problem) if row[0].name == name)
     served = _served(candidates, target, tuple(p for p in platforms if not among or p in among), older)
     for found in every(candidates, served.cells) if served.cells else ():
@@ -151,8 +156,10 @@ class Searched:
     obstacles: tuple[Obstacle, ...]
 
 
-def _searched(problem: Problem, refused: Refused = frozenset(), older: Collection[str] = ()) -> Searched:
-    candidates = Candidates(problem.matrix, problem.project, problem.availability, problem.counts)
+def _searched(
+    problem: Problem, refused: Refused = frozenset(), older: Collection[str] = (), counts: Counts = every_release
+) -> Searched:
+    candidates = Candidates(problem.matrix, problem.project, problem.availability, counts)
     served = {target.name: _served(candidates, target, platforms, older) for target, platforms in _targets(problem)}
     return _searched_among(problem, candidates, served, refused)
 

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
 from envgen.cache import key_of, remembered
 from envgen.lock.hold import BUILD, framework_of
 from envgen.matrix.cached import cached_matrix
-from envgen.model.errors import BadInput
+from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.facts import Matrix
 from envgen.model.impact import Impact, ImpactKind, Move, RowChange, TargetImpact, TargetState
 from envgen.model.layout import Layout
+from envgen.model.project import Project
+from envgen.project.cached import cached_project
 from envgen.review.attribution import edits_between, row_changes
 from envgen.review.check import Digests, inputs_of
 from envgen.review.other_facts import OtherFacts
 from envgen.review.rows import RowEdit
+from envgen.review.seen import Seen, seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,25 @@ class _Pair:
     project: str
     before: TargetState
     after: TargetState
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
+class _Before:
+    """What the old facts make of a project, which is None where they cannot read it."""
+
+    matrix: Matrix
+    project: Project | None
+    states: tuple[TargetState, ...]
+
+    @cached_property
+    def _seen(self) -> Seen | None:
+        return seen(self.matrix, self.project) if self.project else None
+
+    def is_same_with(self, matrix: Matrix) -> bool:
+        """Whether other facts make the same of the project, known without a search; where something is wrong, it is not."""
+        if self.project is None or self._seen is None or any(row.why for row in self.states):
+            return False
+        return seen(matrix, self.project) == self._seen
 
 
 def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -> Impact:
@@ -46,7 +68,12 @@ def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -
         return Impact(base=base, files=(), targets=(), count=0)
     old, new = _facts_of(other, base), cached_matrix(layout)
     digests = (Digests(other), Digests(layout))
-    pairs = [pair for name in names or layout.projects() for pair in _pairs(name, (other, old), (layout, new), digests)]
+    same = not any(file.startswith(f"{layout.templates.name}/") for file in files)
+    pairs = [
+        pair
+        for name in names or layout.projects()
+        for pair in _pairs(name, (other, old), (layout, new), digests, same_templates=same)
+    ]
     found = tuple(told for pair in pairs if (told := _told(pair, new)))
     impact_of = Impact(base=base, files=files, targets=found, count=len(pairs))
     edits = edits_between(other, layout, files)
@@ -70,17 +97,20 @@ def _rows(
     def made() -> tuple[RowChange, ...]:
         from envgen.review.other_facts import Facts
 
-        before = {name: _states(*old, name, digests[0]) for name in names}
-        return row_changes(edits, Facts(*old), everything, partial(_changed_by, before))
+        before = {name: _before(*old, name, digests[0]) for name in names}
+        return row_changes(edits, Facts(*old), everything, partial(_changed_by, before, old[0]))
 
     return remembered(tuple, key_of("rows", found.base, *everything, *inputs, *texts), made)
 
 
-def _changed_by(before: Mapping[str, tuple[TargetState, ...]], layout: Layout, matrix: Matrix) -> tuple[str, ...]:
+def _changed_by(before: Mapping[str, _Before], old: Layout, layout: Layout, matrix: Matrix) -> tuple[str, ...]:
     """The environments of some projects that facts change. What is found is not remembered: the facts are nobody's."""
     from envgen.review.states import states
 
-    pairs = chain.from_iterable(_paired(name, rows, tuple(states(layout, matrix, name))) for name, rows in before.items())
+    others = {name: row for name, row in before.items() if layout is not old or not row.is_same_with(matrix)}
+    pairs = chain.from_iterable(
+        _paired(name, row.states, tuple(states(layout, matrix, name, told=False))) for name, row in others.items()
+    )
     told = (_told(pair, matrix) for pair in pairs)
     return tuple(row.environment for row in told if row and row.kind != "update")
 
@@ -105,9 +135,18 @@ def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _pairs(name: str, old: tuple[Layout, Matrix], new: tuple[Layout, Matrix], digests: tuple[Digests, Digests]) -> Iterator[_Pair]:
+def _pairs(
+    name: str,
+    old: tuple[Layout, Matrix],
+    new: tuple[Layout, Matrix],
+    digests: tuple[Digests, Digests],
+    *,
+    same_templates: bool,
+) -> Iterator[_Pair]:
     """Every target of a project on both sides, by where it is requested: an open one may have another name."""
-    return _paired(name, _states(*old, name, digests[0]), _states(*new, name, digests[1]))
+    before = _before(*old, name, digests[0])
+    same = same_templates and before.is_same_with(new[1])
+    return _paired(name, before.states, before.states if same else _states(*new, name, digests[1]))
 
 
 def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState, ...]) -> Iterator[_Pair]:
@@ -118,6 +157,15 @@ def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState
         one = first.get(at) or TargetState(at=at, name=known.name, why=unread["before"] or "it was not requested")
         two = then.get(at) or TargetState(at=at, name=known.name, why=unread["after"] or "it is not requested any more")
         yield _Pair(project=name, before=one, after=two)
+
+
+def _before(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> _Before:
+    found = _states(layout, matrix, name, digests)
+    try:
+        project = cached_project(layout, matrix, name)
+    except EnvgenError:  # which is among the states
+        project = None
+    return _Before(matrix=matrix, project=project, states=found)
 
 
 def _states(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> tuple[TargetState, ...]:

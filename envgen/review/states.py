@@ -24,23 +24,23 @@ from envgen.resolver.resolve import Problem, Unsatisfiable, answer, unsatisfiabl
 _SHOWN = 3  # parts of a conflict in one line
 
 
-def states(layout: Layout, matrix: Matrix, name: str) -> Iterator[TargetState]:
-    """Each target of a project as these facts make it; where they make nothing of it, why."""
+def states(layout: Layout, matrix: Matrix, name: str, *, told: bool = True) -> Iterator[TargetState]:
+    """Each target of a project as these facts make it; where they make nothing of it, why. The facts of that only if `told`."""
     try:
-        yield from tuple(_states(layout, matrix, name))
+        yield from tuple(_states(layout, matrix, name, told=told))
     except BadInput as error:
         shown = layout.shown(layout.project(name))
         yield TargetState(at=Address(shown, 1, 1), name="", why=f"{error.where or shown}: {error.what}")
 
 
-def _states(layout: Layout, matrix: Matrix, name: str) -> Iterator[TargetState]:
+def _states(layout: Layout, matrix: Matrix, name: str, *, told: bool) -> Iterator[TargetState]:
     try:
         project = cached_project(layout, matrix, name)
         newest = answer(Problem(matrix, project))
         if newest is None:
             raise unsatisfiable(Problem(matrix, project))
     except Unsatisfiable as error:
-        yield from _without_choice(error)
+        yield from _without_choice(error, _why(error) if told else error.what)
         return
     stamps = {row.name: stamp for row in project.targets if (stamp := _stamp(layout, name, row.name))}
     chosen = {row.target.name: row for row in least(matrix, project, stamps) or newest}
@@ -48,12 +48,16 @@ def _states(layout: Layout, matrix: Matrix, name: str) -> Iterator[TargetState]:
         yield _state(layout, chosen.get(requested.name, best), best)
 
 
-def _without_choice(error: Unsatisfiable) -> Iterator[TargetState]:
-    """The targets of a project that has no choice."""
+def _why(error: Unsatisfiable) -> str:
+    """What conflicts in a project that has no choice."""
     found = conflict(error.problem)
     parts: Sequence[Reason] = (*found.facts, *found.requirements)
     more = f", and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
-    why = f"{'; '.join(str(part) for part in parts[:_SHOWN])}{more}"
+    return f"{'; '.join(str(part) for part in parts[:_SHOWN])}{more}"
+
+
+def _without_choice(error: Unsatisfiable, why: str) -> Iterator[TargetState]:
+    """The targets of a project that has no choice."""
     for row in error.problem.project.targets:
         yield TargetState(at=row.at, name=row.name, why=why)
 

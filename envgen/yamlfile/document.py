@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ _MOST = 100_000  # values in a file whose aliases are followed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A YAML file: its text, the plain data in it, and the line and column of every key and item."""
+    """A YAML file: its text, and what follows from it: the plain data, and the line and column of every key and item."""
 
     file: str
     text: str
-    data: Any
-    marks: Mapping[KeyPath, tuple[int, int]]
+    data: Any = field(compare=False)
+    marks: Mapping[KeyPath, tuple[int, int]] = field(compare=False)
 
     def at(self, *path: str | int) -> Address:
         """Where `path` is written; for a key that does not exist, where its nearest parent is."""

@@ -106,8 +106,9 @@ def test_a_new_dependency_moves_what_it_forces_and_says_so(site: Workspace, afte
     done = run(site, "lock", "--index", after, "--json")
     assert packages(site) == {**old, "narrow": "1.0", "numpy": "2.3.0"}
     cpu = json.loads(done.out)[0]["changes"]["linux-64"]
-    why = "narrow 1.0 needs numpy >=2.3"
-    assert cpu["moved"] == [{"name": "numpy", "manager": "conda", "from": "2.2.6", "to": "2.3.0", "because": why}]
+    assert cpu["moved"] == [
+        {"name": "numpy", "manager": "conda", "from": "2.2.6", "to": "2.3.0", "because": "narrow 1.0 needs numpy >=2.3"}
+    ]
     assert (cpu["added"], cpu["removed"]) == ([{"name": "narrow", "manager": "conda", "version": "1.0"}], [])
 
 

@@ -21,7 +21,7 @@ from envgen.model.address import Address
 from envgen.model.facts import PLATFORMS, Build, Matrix, Target
 from envgen.model.project import Project
 from envgen.model.resolution import Choice, Resolution
-from envgen.resolver.candidates import Availability, no_index
+from envgen.resolver.availability import Availability, no_index
 from envgen.resolver.resolve import Problem, Unsatisfiable, answer, possible, resolve
 
 AT = Address("x.yaml", 1, 1)

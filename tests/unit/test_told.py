@@ -23,7 +23,7 @@ from envgen.model.machine import Fit, LockedTarget, Machine, System
 from envgen.model.resolution import Choice, Obstacle, Resolution
 from envgen.probe.model import LaunchEnvironment, ProcessResult
 from envgen.probe.verdict import evaluate
-from envgen.resolver.candidates import Availability, no_index
+from envgen.resolver.availability import Availability, no_index
 from envgen.resolver.resolve import Unsatisfiable, obstacles, resolve
 from envgen.resolver.specs import groups
 from envgen.targets import MachineWord

@@ -1,0 +1,79 @@
+"""Facts that agree in what a project sees of them make the same of its targets, so that nothing has to be searched again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from unit.small import FILES, REPO, refused
+
+from envgen.matrix.load import matrix_of_texts
+from envgen.model.facts import Matrix
+from envgen.model.layout import Layout
+from envgen.project.cached import cached_project
+from envgen.review.rows import row_edits
+from envgen.review.seen import seen
+from envgen.review.states import states
+
+PROJECTS = {
+    "alpha": 'frameworks: {alpha: ">=2"}\ntargets: [cpu, cu126]\nplatforms: [linux-64]\n',
+    "pinned": 'frameworks: {alpha: "2.0.*"}\ntargets: [cpu]\nplatforms: [linux-64, win-64]\n',
+    "both": 'frameworks: {alpha: "*", beta: "*"}\ntargets: [cpu, cu126]\nplatforms: [linux-64]\n',
+    "vision": 'frameworks: {alpha: {version: "*", with: [alphavision]}}\ntargets: [cpu]\nplatforms: [linux-64, osx-arm64]\n',
+    "open": 'frameworks: {beta: "*"}\ntargets: [cpu]\ncuda: newest\nplatforms: [linux-64]\ngpus: [A100]\n',
+}
+MORE = """\
+constraints:
+  - {when: {alpha: ">=2"}, need: {python: "<3.12"}, because: https://alpha.example/python}
+bounds:
+  - {when: {alpha: ">=2.1"}, need: {left-pad: "<9"}, breaks: it, because: https://alpha.example/pad}
+"""
+WHOLE = {**FILES, "alpha.yaml": FILES["alpha.yaml"] + MORE}
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A repository with the projects."""
+    root = tmp_path_factory.mktemp("seen")
+    shutil.copytree(REPO / "templates", root / "templates")
+    for name, text in PROJECTS.items():
+        path = root / "environments" / name / "project.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f'python: ">=3.9"\nchannels: [conda-forge]\n{text}', encoding="utf-8")
+    return Layout(root)
+
+
+def edits() -> Iterator[tuple[str, Matrix]]:
+    """The facts without one row of one file, for each row; and with one that is read a line further down, or has another value."""
+    texts = [(name, edit.text) for name, text in WHOLE.items() for edit in row_edits(text, "")]
+    texts += [(name, f"# a line more\n{text}") for name, text in WHOLE.items()]
+    texts += [("alpha.yaml", WHOLE["alpha.yaml"].replace(old, new)) for old, new in (('"<3.12"', '"<3.11"'), ('"<9"', '"<8"'))]
+    for name, text in texts:
+        files = {**WHOLE, name: text}
+        if not refused(lambda files=files: matrix_of_texts(files)):  # type: ignore[misc]
+            yield f"{name}\n{text}", matrix_of_texts(files)
+
+
+def test_facts_that_agree_in_what_a_project_sees_make_the_same_of_its_targets(layout: Layout) -> None:
+    old, counted = matrix_of_texts(WHOLE), {True: 0, False: 0}
+    projects = {name: cached_project(layout, old, name) for name in PROJECTS}
+    before = {name: tuple(states(layout, old, name)) for name in PROJECTS}
+    for what, matrix in edits():
+        for name, project in projects.items():
+            same = seen(matrix, project) == seen(old, project)
+            counted[same] += 1
+            if same:
+                assert tuple(states(layout, matrix, name)) == before[name], f"{name} is not the same with {what}"
+    assert min(counted.values()) > 40
+
+
+def test_a_project_does_not_see_where_facts_are_written_nor_what_it_does_not_request(layout: Layout) -> None:
+    old = matrix_of_texts(WHOLE)
+    lower = matrix_of_texts({name: f"# a line more\n{text}" if "framework:" in text else text for name, text in WHOLE.items()})
+    without = replace(old, frameworks={name: row for name, row in old.frameworks.items() if name != "alpha"})
+    for name in PROJECTS:
+        project = cached_project(layout, old, name)
+        assert seen(lower, project) == seen(old, project) != seen(without, project)
+        assert (seen(without, project) is None) == (name != "open")
