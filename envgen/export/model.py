@@ -8,6 +8,26 @@ from dataclasses import dataclass
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.pip import PipIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelPlaces:
+    """Where the pip packages of a project come from: indexes in their order, those with a purpose, and pages or folders of files.
+
+    No URL has a login.
+    """
+
+    indexes: tuple[str, ...] = ()
+    purposes: tuple[PipIndex, ...] = ()
+    find_links: tuple[str, ...] = ()
+
+    def index_of(self, package: str) -> str:
+        """The index that a package comes from alone; "" for none."""
+        return next((row.url for row in self.purposes if row.serves(package)), "")
+
+
+NO_PLACES = WheelPlaces()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
