@@ -118,13 +118,22 @@ def _places(layout: Layout, matrix: Matrix, project: str) -> WheelPlaces:
     """Where a project's pip packages come from; without `pip-repositories:` the index that uv asks by default."""
     from envgen.channels.channel import bare
     from envgen.export.model import WheelPlaces
+    from envgen.formats.builds import requirement_name
+    from envgen.model.facts import PUBLIC_INDEX
     from envgen.pip.process import default_index
     from envgen.project.cached import cached_project
 
     found = cached_project(layout, matrix, project)
     own = tuple(map(bare, found.pip_repositories)) or tuple(filter(None, [default_index()]))
     purposes = tuple(replace(row, url=bare(row.url)) for row in found.pip_indexes)
-    return WheelPlaces(indexes=own, purposes=purposes, find_links=tuple(map(bare, found.find_links)))
+    of_wheels = (row for framework in matrix.frameworks.values() for row in framework.providers.get(framework.of_wheels, ()))
+    rows = [row for row in of_wheels if row.index not in ("", PUBLIC_INDEX)]
+    return WheelPlaces(
+        indexes=own,
+        purposes=purposes,
+        find_links=tuple(map(bare, found.find_links)),
+        by_variant={requirement_name(text): row.index for row in rows for text in row.cpu},
+    )
 
 
 def _files(kind: str, project: str, cells: Sequence[ExportedCell], places: WheelPlaces) -> list[RenderedFile]:

@@ -58,7 +58,7 @@ def _links(places: WheelPlaces) -> list[tuple[str, str]]:
 
 
 def _wheel(package: LockedPackage, places: WheelPlaces) -> str:
-    index = places.index_of(package.name)
+    index = places.index_of(package)
     version = _text(f"=={package.version}")
     return f"{{ version = {version}, index = {_text(index)} }}" if index else version
 

@@ -39,6 +39,7 @@ PIP = "".join(
 )
 
 
+TORCH = PIP.partition("- name: tinyops")[0].replace("smallops", "torch").replace("'2.0'", "'2.15.0+cpu'")
 PLACES = """
 pip: [tinyops, smallops]
 pip-repositories: ["https://$NAME:$WORD@wheels.example.org/simple", "https://more.example.org/simple"]
@@ -164,6 +165,8 @@ def test_the_places_of_wheels_are_options_of_pixi_and_come_back(locked: Workspac
     """In the manifest and, where pixi compares them, in the lock; a login is in neither."""
     project = locked.root / "environments" / "wheels" / "project.yaml"
     project.write_text(project.read_text() + PLACES)
+    lock_file = locked.root / "environments" / "wheels" / "cpu" / "conda-lock.yml"
+    lock_file.write_text(lock_file.read_text() + TORCH)
     exported(locked, "wheels", "--platform", "linux-64", "--format", "pixi", "--output", tmp_path)
     data = tomllib.loads((tmp_path / "pixi.toml").read_text())
     assert data["pypi-options"] == {
@@ -174,6 +177,7 @@ def test_the_places_of_wheels_are_options_of_pixi_and_come_back(locked: Workspac
     assert data["target"]["cpu-linux-64"]["pypi-dependencies"] == {
         "smallops": {"version": "==2.0", "index": "https://team.example.org/simple"},
         "tinyops": "==1.0+cu126",
+        "torch": {"version": "==2.15.0+cpu", "index": "https://download.pytorch.org/whl/cpu"},
     }
     LockFile.from_path(tmp_path / "pixi.lock").to_path(tmp_path / "again.lock")  # what rattler has read
     lock = yaml.safe_load((tmp_path / "again.lock").read_text())["environments"]["default"]
