@@ -97,10 +97,11 @@ format: $(VENV)/.ready-dev  ## Format the code and apply ruff's fixes
 reference: $(VENV)/.ready  ## Write docs/reference/, the pages that are made from the code
 	$(BIN)/python -m website.reference
 
-site: $(VENV)/.ready-docs  ## Build the website in dist/site: docs/, and the page of the facts; a broken link is an error
+SITE = $(subst ','\'',$(value URL))
+site: $(VENV)/.ready-docs  ## Build the website in dist/site; a broken link is an error. URL=https://... is where it will be, for previews of links
 	rm -rf dist/site
-	$(BIN)/python -m sphinx -q -W --keep-going -E -b html -c website -d dist/doctrees . dist/site
-	$(ENVGEN) matrix show --html dist/site/matrix.html
+	ENVGEN_SITE='$(SITE)' $(BIN)/python -m sphinx -q -W --keep-going -E -b html -c website -d dist/doctrees . dist/site
+	$(ENVGEN) matrix show --html dist/site/matrix.html $(if $(SITE),--url '$(SITE)/matrix.html' --picture '$(SITE)/matrix.png')
 
 bench: $(VENV)/.ready-dev  ## Run the benchmarks, or the parts in ARGS, and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -34,6 +36,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """Group -> its pages, in the order of the navigation; a page is in the group whose pattern says most of it."""
 
+PICTURE = "matrix.png"  # of the page of the facts, beside it
+_LONGEST = 200  # letters of a description
+
 project, release, html_title = "envgen", __version__, f"envgen {__version__}"
 extensions = ["myst_parser"]
 root_doc = "README"
@@ -47,6 +52,8 @@ html_theme, html_copy_source, html_show_sphinx, html_use_index = "furo", False, 
 html_sidebars = {
     "**": [f"sidebar/{part}.html" for part in ("brand", "search", "matrix", "scroll-start", "navigation", "scroll-end")]
 }
+SITE = os.environ.get("ENVGEN_SITE", "").rstrip("/")
+html_baseurl = f"{SITE}/" if SITE else ""  # where the site will be; each page says its own address
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b57a4", "color-brand-content": "#0b57a4"},
     "dark_css_variables": {"color-brand-primary": "#82baff", "color-brand-content": "#82baff"},
@@ -83,13 +90,40 @@ def _add_navigation(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = "\n\n".join((source[0], *trees))
 
 
-def _name_index(app: Sphinx, error: Exception | None) -> None:
-    """Serve the first page as that of the folder, too."""
+def _add_preview(_app: Sphinx, page: str, _template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Say in each page what programs that show links read: its title and first paragraph, and a picture, if it has an address."""
+    if doctree is not None:
+        tags = (f'<meta {kind}="{name}" content="{escape(text)}">' for kind, name, text in _preview(page, doctree))
+        context["metatags"] = "\n".join((context.get("metatags", ""), *tags))
+
+
+def _preview(page: str, doctree: Any) -> Iterator[tuple[str, str, str]]:
+    """Attribute, name and text of each meta element."""
+    title, first = (next(doctree.findall(lambda node, kind=kind: node.tagname == kind), None) for kind in ("title", "paragraph"))
+    text = " ".join(first.astext().split()) if first else ""
+    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rpartition(' ')[0]}…"
+    yield "property", "og:site_name", "envgen"
+    yield "property", "og:type", "website"
+    yield "property", "og:title", title.astext() if title else "envgen"
+    if short:
+        yield "name", "description", short
+        yield "property", "og:description", short
+    if SITE:
+        yield "property", "og:url", f"{SITE}/{page}.html"
+        yield "property", "og:image", f"{SITE}/{PICTURE}"
+    yield "name", "twitter:card", "summary_large_image" if SITE else "summary"
+
+
+def _add_files(app: Sphinx, error: Exception | None) -> None:
+    """Serve the first page as that of the folder, too; and the picture for previews."""
     if error is None:
         shutil.copyfile(Path(app.outdir) / f"{root_doc}.html", Path(app.outdir) / "index.html")
+        if (picture := ROOT / "docs" / "images" / "page.png").is_file():
+            shutil.copyfile(picture, Path(app.outdir) / PICTURE)
 
 
 def setup(app: Sphinx) -> None:
     """Hook into the build."""
     app.connect("source-read", _add_navigation)
-    app.connect("build-finished", _name_index)
+    app.connect("html-page-context", _add_preview)
+    app.connect("build-finished", _add_files)

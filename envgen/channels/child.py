@@ -17,6 +17,8 @@ from typing import BinaryIO
 from envgen.channels.limits import Limits
 from envgen.channels.watch import Arrivals, Say, say_nothing, watched
 
+_AGAIN = 0.5  # seconds until the processes of the machine are looked at again
+
 
 def run_child(
     command: Sequence[str],
@@ -65,18 +67,25 @@ async def _run(
 
 
 class ProcessorTime:
-    """The seconds that the processes of a session have computed; on Windows always more, as nothing tells it there."""
+    """The seconds that the processes of a session have computed; on Windows always more, as nothing tells it there.
+
+    Every process of the machine is looked at for it, so not more often than every half second.
+    """
 
     def __init__(self, session: int) -> None:
         self._session = session
-        self._next, self._listed = 0.0, 0.0
+        self._next, self._found = 0.0, 0.0
 
     def seconds(self) -> float:
         """So far, those of ended children too."""
         if sys.platform == "win32":
             return time.monotonic()
-        if not sys.platform.startswith("linux"):
-            return self._listed_time()
+        if time.monotonic() >= self._next:
+            self._found = self._read() if sys.platform.startswith("linux") else self._listed()
+            self._next = time.monotonic() + _AGAIN
+        return self._found
+
+    def _read(self) -> float:
         ticks = 0
         for path in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError, ValueError, IndexError):
@@ -85,15 +94,12 @@ class ProcessorTime:
                     ticks += sum(map(int, words[11:15]))
         return float(ticks / os.sysconf("SC_CLK_TCK"))
 
-    def _listed_time(self) -> float:
-        """The same as `ps` lists it, which POSIX has; asked no more than once a second."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + 1
-            command = ("ps", "-A", "-o", "pgid=", "-o", "time=")
-            listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
-            rows = (line.split() for line in listed.stdout.splitlines())
-            self._listed = sum(_seconds(row[1]) for row in rows if row[:1] == [str(self._session)] and row[1:])
-        return self._listed
+    def _listed(self) -> float:
+        """The same as `ps` lists it, which POSIX has."""
+        command = ("ps", "-A", "-o", "pgid=", "-o", "time=")
+        listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
+        rows = (line.split() for line in listed.stdout.splitlines())
+        return sum(_seconds(row[1]) for row in rows if row[:1] == [str(self._session)] and row[1:])
 
 
 def _seconds(text: str) -> float:

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     metavar="PLATFORM",
     help="A platform to lock for. May be repeated (default of a new project: linux-64).",
 )
+@click.option("--python", metavar="RANGE", help='The Python of a new project: "3.12", ">=3.10,<3.13" (default: ">=3.10").')
+@click.option("--driver", metavar="VERSION", help="The oldest NVIDIA driver of the machines, as nvidia-smi prints it: 535.104.05.")
+@click.option(
+    "--gpu", "gpus", multiple=True, metavar="NAME", help='A GPU ("RTX 4090") or compute capability ("8.9"). May be repeated.'
+)
 @click.option(
     "--from",
     "first",
@@ -66,6 +71,9 @@ def init(
     frameworks: tuple[str, ...],
     targets: tuple[str, ...],
     platforms: tuple[str, ...],
+    python: str | None,
+    driver: str | None,
+    gpus: tuple[str, ...],
     first: tuple[Path, ...],
     files: tuple[Path, ...],
     overwrite: bool,
@@ -79,30 +87,33 @@ def init(
 ) -> None:
     """Write matrices/, templates/, schemas/, envgen.mk and a first project into this folder. Nothing is overwritten.
 
-    .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets and platforms
-    that it lacks. --git, --ci and --hooks may be alone in a repository that exists: with --git, git is configured in this clone
-    (`envgen help diff`); --ci and --hooks write what a team needs (`envgen help team`).
+    .gitignore and .gitattributes get the lines that they lack, and a project that exists the frameworks, targets, platforms and
+    GPUs that it lacks. --git, --ci and --hooks may be alone in a repository that exists: with --git, git is configured in this
+    clone (`envgen help diff`); --ci and --hooks write what a team needs (`envgen help team`).
 
     With --from, the project is what the files of other tools ask for: what they share, and a target for each CUDA version.
     """
     if first:
-        if frameworks or targets or git or ci or hooks:
-            raise click.UsageError(
-                "with --from the files say what is requested: leave out --framework, --target, --git, --ci and --hooks"
-            )
+        names = ("frameworks", "targets", "python", "driver", "gpus", "git", "ci", "hooks")
+        if any(context.params[name] for name in names):
+            raise click.UsageError("with --from the files say what is requested: --project, --platform and --overwrite go with it")
         index = (index_folder, offline)
         _bring(context, (*first, *files), project or "", overwrite=overwrite, as_json=as_json, index=index, root=root)
         return
     if files or overwrite:
-        raise click.UsageError("files are brought in with --from FILE...")
+        called = f"; a project is named with --project: envgen init --project {files[0]}" if files and not files[0].exists() else ""
+        raise click.UsageError(f"files are brought in with --from FILE...{called}")
     if not (project or git or ci or hooks):
         raise click.UsageError("give --project NAME for a first project, --from FILE, or --git, --ci or --hooks")
-    from envgen.cli.scaffold import for_git, init_json, scaffold
+    from envgen.cli.scaffold import NewProject, for_git, init_json, scaffold
     from envgen.cli.team import for_ci, for_hooks
     from envgen.model.layout import Layout
 
     layout = Layout((root_of(context, root) or Path.cwd()).resolve())
-    lines = [*scaffold(layout, project, frameworks, targets, platforms)] if project else []
+    wanted = NewProject(
+        frameworks=frameworks, targets=targets, platforms=platforms, python=python or "", driver=driver or "", gpus=gpus
+    )
+    lines = [*scaffold(layout, project, wanted)] if project else []
     lines += [*(for_git(layout) if git else ()), *(for_ci(layout, ci) if ci else ()), *(for_hooks(layout) if hooks else ())]
     echo(init_json(lines) if as_json else "\n".join(lines), people=not as_json)
 

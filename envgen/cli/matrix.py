@@ -38,6 +38,7 @@ def matrix() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also show rows and columns in which no build is left.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an interactive page instead.")
 @click.option("--url", default="", metavar="URL", help="With --html: where the page will be published, for links to it.")
+@click.option("--picture", default="", metavar="URL", help="With --html: the address of a picture of it, for previews of links.")
 @json_option
 @root_option
 @click.pass_context
@@ -51,6 +52,7 @@ def show(
     everything: bool,
     html: Path | None,
     url: str,
+    picture: str,
     as_json: bool,
     root: Path | None,
 ) -> None:
@@ -60,8 +62,11 @@ def show(
     """
     if html and (as_json or everything):
         raise click.UsageError("--html excludes --json and --all")
-    if url and not html:
-        raise click.UsageError("--url goes with --html")
+    for name, address in (("--url", url), ("--picture", picture)):
+        if address and not html:
+            raise click.UsageError(f"{name} goes with --html")
+        if address and not address.startswith(("https://", "http://")):
+            raise click.UsageError(f"{name}: programs that show links need the whole address: https://example.org/...")
     from dataclasses import replace
 
     from envgen.cli.console import page_width
@@ -76,9 +81,9 @@ def show(
     if note:
         tell(f"note: {note}")
     if html:
-        from envgen.curate.show.page import write_grid_page
+        from envgen.curate.show.page import Published, write_grid_page
 
-        tell(write_grid_page(html, facts, query, url))
+        tell(write_grid_page(html, facts, query, Published(url, picture)))
     elif as_json:
         echo(table.grid_json(grid(facts, query), query))
     else:

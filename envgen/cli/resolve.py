@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -48,7 +48,10 @@ def resolve(
         echo(_conflict_json(error))
         context.exit(error.exit_code)
     shown = _requested(problem, targets, found) if targets else found
-    echo(_explained(problem, found, shown, as_json=as_json) if explain else _plain(shown, as_json=as_json), people=not as_json)
+    echo(
+        _explained(problem, found, shown, as_json=as_json) if explain else _plain(problem, shown, as_json=as_json),
+        people=not as_json,
+    )
 
 
 def _requested(problem: Problem, words: Sequence[str], found: Sequence[Resolution]) -> list[Resolution]:
@@ -64,10 +67,17 @@ def _requested(problem: Problem, words: Sequence[str], found: Sequence[Resolutio
     return [resolution for resolution in found if resolution.target.name in chosen]
 
 
-def _plain(shown: Sequence[Resolution], *, as_json: bool) -> str:
+def _plain(problem: Problem, shown: Sequence[Resolution], *, as_json: bool) -> str:
     from envgen.cli import lock_report
 
-    return lock_report.resolutions_json(shown) if as_json else lock_report.resolutions_text(shown)
+    return lock_report.resolutions_json(shown, _variants(problem, shown)) if as_json else lock_report.resolutions_text(shown)
+
+
+def _variants(problem: Problem, shown: Sequence[Resolution]) -> list[dict[str, Any]]:
+    """The properties of variant wheels that each target stands for."""
+    from envgen.resolver.variant_properties import variant_properties
+
+    return [{"variant_properties": variant_properties(row, problem.matrix.catalogue.wheels)} for row in shown]
 
 
 def _explained(problem: Problem, found: Sequence[Resolution], shown: Sequence[Resolution], *, as_json: bool) -> str:
@@ -78,7 +88,8 @@ def _explained(problem: Problem, found: Sequence[Resolution], shown: Sequence[Re
 
     why = [one for one in explained(problem, tuple(found)) if one.resolution in shown]
     if as_json:
-        return lock_report.resolutions_json(shown, [explained_data(one) for one in why])
+        more = zip(_variants(problem, shown), map(explained_data, why), strict=True)
+        return lock_report.resolutions_json(shown, [{**variants, **data} for variants, data in more])
     return explained_text(why, page_width())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -60,6 +60,7 @@ install-gpu:  ## Install the newest locked CUDA environment that this machine ca
 	$(ENVGEN) install --target gpu --probe -- $(call quoted,PROJECT)
 """
 _FEW = 3  # files of a folder that are named
+_OLDEST = ">=3.10"  # the Python of a new project, unless another is given
 _PLATFORM = "linux-64"  # of a new project, unless others are given
 _IGNORED = "# what envgen writes for a moment, and environments; written by `envgen init`\n.*.envgen-tmp\n.*.envgen-lock\n.envs/\n"
 _ATTRIBUTES = f"""\
@@ -82,22 +83,29 @@ _CONFIG = {
 _HEADER = "# What this project requests; `envgen lock` makes one environment for each target of it."
 
 
-def scaffold(
-    layout: Layout, project: str, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewProject:
+    """What the options ask of a project; what is empty is not asked for."""
+
+    frameworks: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    python: str = ""
+    driver: str = ""
+    gpus: tuple[str, ...] = ()
+
+
+def scaffold(layout: Layout, project: str, wanted: NewProject) -> Iterator[str]:
     """Write the files that are missing, and yield one line about each: `wrote X`, or `kept X` for one that exists.
 
     A project that exists gets what it lacks. Raises BadInput, before anything is written, for what project.yaml would not accept.
     """
     path = layout.project(project)
     matrix = cached_matrix(layout if layout.matrices.is_dir() else Layout(starter()))
-    wanted = (frameworks, targets or (CPU,), platforms or (_PLATFORM,))
     if path.is_file():
-        asked = _read(matrix, *wanted)
-        asked = replace(asked, targets=asked.targets if targets else (), platforms=asked.platforms if platforms else ())
-        text, notes = extended(layout, path, matrix, asked)
+        text, notes = extended(layout, path, matrix, wanted)
     else:
-        text, notes = _project(matrix, *wanted)
+        text, notes = _project(matrix, wanted)
         text = f"{first_line(layout.shown(path.parent), PROJECT)}\n{_HEADER}\n{text}"
     yield from notes
     yield from base_files(layout)
@@ -175,33 +183,36 @@ def _replaced(layout: Layout, path: Path, text: str) -> str:
     return f"wrote {layout.shown(path)}"
 
 
-def extended(layout: Layout, path: Path, matrix: Matrix, wanted: Project) -> tuple[str, tuple[str, ...]]:
-    """The text of a project file that exists with the frameworks, targets and platforms that it lacks, and a line about each.
+def extended(layout: Layout, path: Path, matrix: Matrix, wanted: NewProject) -> tuple[str, tuple[str, ...]]:
+    """The text of a project file that exists with the frameworks, targets, platforms and GPUs that it lacks, and a line about each.
 
     Raises BadInput, with the key to edit by hand, where the way that the file is written does not allow it.
     """
     text = ProjectText(layout.read(path), layout.shown(path), matrix)
-    has = project_of(text.document, text.shown, matrix)
+    has, asked = project_of(text.document, text.shown, matrix), _read(matrix, wanted)
     frameworks = {row.framework for row in has.frameworks}
     added = []
-    for row in (row for row in wanted.frameworks if row.framework not in frameworks):
+    for row in (row for row in asked.frameworks if row.framework not in frameworks):
         text = text.with_spec(row.framework if row.text == ANY else f"{row.framework} {row.text}")
         added.append(row.framework)
-    targets = {row.name for row in has.targets}
-    missing = [("targets", row.name) for row in wanted.targets if row.name not in targets]
-    missing += [("platforms", name) for name in wanted.platforms if name not in has.platforms]
+    targets, gpus = {row.name for row in has.targets}, {gpu.name for gpu in has.gpus}
+    missing = [("targets", row.name) for row in asked.targets if wanted.targets and row.name not in targets]
+    missing += [("platforms", name) for name in asked.platforms if wanted.platforms and name not in has.platforms]
+    missing += [("gpus", gpu.name) for gpu in asked.gpus if gpu.name not in gpus]
     for key, name in missing:
         text = text.with_item(key, name)
         added.append(name)
+    same = {"driver": asked.driver in (None, has.driver), "python": wanted.python in ("", has.python_text)}
+    if key := next((key for key in same if not same[key]), ""):
+        what, value = f"this project exists, and its `{key}:` is another", _asked(matrix, wanted)[key]
+        raise BadInput(what, where=text.document.at(key), hint=f'edit it by hand: {key}: "{value}"')
     project_of(text.document, text.shown, matrix)
     return text.text, tuple(f"added {name} to {text.shown}" for name in added)
 
 
-def _project(
-    matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]
-) -> tuple[str, tuple[str, ...]]:
+def _project(matrix: Matrix, wanted: NewProject) -> tuple[str, tuple[str, ...]]:
     """The text of a project file in envgen's own terms, and what each alias was read as."""
-    project, requested = _read(matrix, frameworks, targets, platforms), _asked(matrix, frameworks, targets, platforms)
+    project, requested = _read(matrix, wanted), _asked(matrix, wanted)
     own = {
         "frameworks": {row.framework: _row(row) for row in project.frameworks},
         "targets": [row.name for row in project.targets],
@@ -210,21 +221,23 @@ def _project(
     return yaml.safe_dump(requested | own, sort_keys=False), tuple(map(reading, project.notes))
 
 
-def _asked(matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]) -> dict[str, object]:
+def _asked(matrix: Matrix, wanted: NewProject) -> dict[str, object]:
     """The options as the keys of a project file."""
-    channels = [channel for word in frameworks for channel in _channels(matrix, _framework(matrix, word))]
+    channels = [channel for word in wanted.frameworks for channel in _channels(matrix, _framework(matrix, word))]
     return {
-        "python": ">=3.10",
-        "frameworks": dict.fromkeys(frameworks, "*"),
-        "targets": list(targets),
-        "platforms": list(platforms),
+        "python": wanted.python or _OLDEST,
+        "frameworks": dict.fromkeys(wanted.frameworks, "*"),
+        "targets": list(wanted.targets or (CPU,)),
+        "platforms": list(wanted.platforms or (_PLATFORM,)),
         "channels": list(dict.fromkeys([*channels, "conda-forge"])),
+        **({"driver": f">={wanted.driver.removeprefix('>=').strip()}"} if wanted.driver else {}),
+        **({"gpus": list(wanted.gpus)} if wanted.gpus else {}),
     }
 
 
-def _read(matrix: Matrix, frameworks: Sequence[str], targets: Sequence[str], platforms: Sequence[str]) -> Project:
+def _read(matrix: Matrix, wanted: NewProject) -> Project:
     """What the options ask for, as a project. Raises BadInput."""
-    text = yaml.safe_dump(_asked(matrix, frameworks, targets, platforms), sort_keys=False)
+    text = yaml.safe_dump(_asked(matrix, wanted), sort_keys=False)
     try:
         return project_of(parse(text, "init"), "init", matrix)
     except BadInput as error:

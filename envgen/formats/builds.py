@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from envgen.formats.markers import holds
+from envgen.formats.wheel_files import file_name, variant_label
 from envgen.model.catalogue import Catalogue, KnownPackage, named_by, parsed
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
@@ -96,7 +97,8 @@ def cuda_of(catalogue: Catalogue, package: LockedPackage) -> str | None:
     if package.manager == "conda":
         return _conda_cuda(known, package)
     local = _marked(catalogue.wheels.cuda_versions, package.version)
-    return _wheel_cuda(catalogue, known, package) if local is None else local
+    told = _labelled(catalogue.wheels.cuda_labels, package) if local is None else local
+    return _wheel_cuda(catalogue, known, package) if told is None else told
 
 
 def _conda_cuda(known: KnownPackage | None, package: LockedPackage) -> str | None:
@@ -131,6 +133,12 @@ def _marked(globs: Iterable[str], text: str) -> str | None:
     """The CUDA in the first glob that fits a text, "" for one that names none; None where no glob fits."""
     found = next((match for glob in globs if (match := _pattern(glob).fullmatch(text))), None)
     return dotted(found[1]) if found and found.groups() else None if found is None else ""
+
+
+def _labelled(globs: Iterable[str], package: LockedPackage) -> str | None:
+    """The CUDA in the label of a variant wheel; None where no glob fits."""
+    label = variant_label(file_name(package.url))
+    return _marked(globs, label) if label else None
 
 
 def _indexed(globs: Iterable[str], package: LockedPackage) -> str | None:
@@ -258,7 +266,8 @@ def is_cpu_build(catalogue: Catalogue, package: LockedPackage) -> bool:
     if version_names_cuda(catalogue, package):
         return False
     from_index = known is not None and known.role == "framework" and _indexed(marks.cpu_indexes, package) is not None
-    return (known is not None and known.only == "cpu") or from_index or _marked(marks.cpu_versions, package.version) is not None
+    marked = _marked(marks.cpu_versions, package.version), _labelled(marks.cpu_labels, package)
+    return (known is not None and known.only == "cpu") or from_index or any(found is not None for found in marked)
 
 
 def version_names_cuda(catalogue: Catalogue, package: LockedPackage) -> bool:
@@ -270,8 +279,10 @@ def tells_nothing(catalogue: Catalogue, package: LockedPackage, *, complete: boo
     """Whether nothing says if a framework's package without a CUDA is a CPU build: its build string has no mark of either variant.
 
     A wheel without a mark is a CPU build where everything is listed that it could load (`complete`), or where its framework's CUDA
-    is a plugin, which would be listed.
+    is a plugin, which would be listed. Of several variants the machine may take one for CUDA.
     """
+    if any(_marked(catalogue.wheels.cuda_labels, label) is not None for label in package.variants):
+        return True
     if is_cpu_build(catalogue, package):
         return False
     return package.manager == "conda" or not (complete or _has_plugin(catalogue, package))

@@ -36,8 +36,12 @@ def read_prefix(prefix: Path, shown: str) -> Lock:
 
 def read_folders(folders: Iterable[Path], platform: Platform) -> tuple[LockedPackage, ...]:
     """The distributions in the folders that a Python imports from, in their order; of several with one name the first counts."""
-    found = [_distribution(each, platform, "") for each in distributions(path=[str(folder) for folder in folders]) if _name(each)]
-    return tuple({package.name: package for package in reversed(found)}.values())[::-1]
+    found: dict[str, LockedPackage] = {}
+    for each in distributions(path=[str(folder) for folder in folders]):
+        if _name(each):
+            package = _distribution(each, platform, "")
+            found.setdefault(package.name, package)
+    return tuple(found.values())
 
 
 def _record(path: Path, shown: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 
 from envgen.formats.markers import UNIVERSAL, holds, of_platforms, oldest_python
 from envgen.formats.toml_text import Table, parsed_toml, table_lines
-from envgen.formats.wheel_files import PackageFile, fitting, with_present_needs
+from envgen.formats.wheel_files import PackageFile, fitting, variants_among, with_present_needs
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
@@ -85,6 +85,7 @@ def _package(table: Table, platform: Platform, python: str) -> LockedPackage | N
         depends=tuple(each.text("name") for each in table.tables("dependencies")),
         at=table.at,
         index=table.text("index"),
+        variants=variants_among(wheels, platform, python),
     )
 
 

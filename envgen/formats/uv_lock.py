@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from envgen.formats.markers import UNIVERSAL, holds, oldest_python
 from envgen.formats.toml_text import Table, parsed_toml, table_lines
-from envgen.formats.wheel_files import PackageFile, fitting
+from envgen.formats.wheel_files import PackageFile, fitting, variants_among
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
@@ -191,6 +191,7 @@ class _Graph:
             depends=tuple(dict.fromkeys(needs)),
             at=node.table.at,
             index=source.text("registry"),
+            variants=variants_among(wheels, platform, self.python),
         )
 
 

@@ -20,6 +20,9 @@ _FITS = {
     "osx-arm64": r"macosx_.*_(?:arm64|universal2)",
 }
 _OF_PLATFORM = re.compile(r"(?:many|musl)?linux|macosx|win")
+_LABEL = re.compile(r"[0-9a-z_.]+")
+NULL = "null"
+"""The label of the variant that runs on every machine."""
 
 
 MANYLINUX = {"manylinux1": 5, "manylinux2010": 12, "manylinux2014": 17}
@@ -33,6 +36,22 @@ class PackageFile:
 
     url: str
     sha256: str
+
+
+def variant_label(wheel: str) -> str:
+    """The label of a variant wheel (PEP 825): what follows the platform tags in its file name; "" for any other wheel.
+
+    A build tag begins with a digit, and a Python tag does not: so six parts have a label unless the third begins with one.
+    """
+    parts = wheel.removesuffix(".whl").split("-")
+    labelled = len(parts) == 7 or (len(parts) == 6 and not parts[2][:1].isdigit())
+    return parts[-1] if labelled and _LABEL.fullmatch(parts[-1]) else ""
+
+
+def without_label(wheel: str) -> str:
+    """The file name that a variant wheel would have without its label."""
+    label = variant_label(wheel)
+    return f"{wheel.removesuffix(f'-{label}.whl')}.whl" if label else wheel
 
 
 def runs_on(wheel: str, platform: Platform) -> bool:
@@ -50,12 +69,12 @@ def glibc_minor(tag: str) -> int | None:
 
 def platform_tags(wheel: str) -> list[str]:
     """The platform tags of a wheel's file name."""
-    return wheel.removesuffix(".whl").rsplit("-", 1)[-1].split(".")
+    return without_label(wheel).removesuffix(".whl").rsplit("-", 1)[-1].split(".")
 
 
 def of_python(wheel: str, python: str) -> bool:
     """Whether the Python tags of a wheel's file name include a Python X.Y."""
-    parts = wheel.removesuffix(".whl").rsplit("-", 3)
+    parts = without_label(wheel).removesuffix(".whl").rsplit("-", 3)
     wanted = f"cp{python.replace('.', '')}"
     tags = parts[1].split(".") if len(parts) == 4 else []
     return not tags or wanted in tags or "abi3" in parts[2] or any(tag.startswith("py") for tag in tags)
@@ -64,11 +83,24 @@ def of_python(wheel: str, python: str) -> bool:
 def fitting(wheels: Sequence[PackageFile], others: Iterable[PackageFile], platform: Platform, python: str) -> PackageFile | None:
     """The wheel that is installed on a platform: of those that fit it the first for this Python, else any; else the source.
 
-    None where there is no such file.
+    Of variants that which is installed where none is asked for: a wheel without a label, else `null`, else the first. None where
+    there is no such file.
     """
-    here = [wheel for wheel in wheels if runs_on(file_name(wheel.url), platform)]
+    here = sorted((wheel for wheel in wheels if runs_on(file_name(wheel.url), platform)), key=_rank)
     own = (wheel for wheel in here if of_python(file_name(wheel.url), python))
     return next(own, None) or next(iter(here), None) or next(iter(others), None)
+
+
+def _rank(wheel: PackageFile) -> int:
+    """How early a wheel comes among variants."""
+    return {"": 0, NULL: 1}.get(variant_label(file_name(wheel.url)), 2)
+
+
+def variants_among(wheels: Iterable[PackageFile], platform: Platform, python: str) -> tuple[str, ...]:
+    """The labels of the wheels for a platform and a Python, "" for one without; nothing where the machine has nothing to choose."""
+    names = [name for wheel in wheels if runs_on(name := file_name(wheel.url), platform) and of_python(name, python)]
+    found = tuple(sorted({*map(variant_label, names)}))
+    return found if len(found) > 1 else ()
 
 
 def with_present_needs(packages: Iterable[LockedPackage]) -> tuple[LockedPackage, ...]:

@@ -131,9 +131,7 @@ def _plan(layout: Layout, matrix: Matrix, project: Project, requested: tuple[str
     unchanged = {
         name
         for name, found in held.items()
-        if name not in moving
-        and _is_unchanged(layout, found, counting[name], settled)
-        and not resolved_for_other(matrix, found, counting[name], locked)
+        if _is_unchanged(layout, found, counting[name], settled) and not resolved_for_other(matrix, found, counting[name], locked)
     }
     if unchanged != set(requested):
         settled = _answered(matrix, asked, settled, locked)

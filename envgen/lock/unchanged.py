@@ -87,11 +87,10 @@ def has_shortcut(request: LockRequest) -> bool:
 
 def unchanged(raw: RawInputs, project: str, reporter: Reporter) -> tuple[Outcome, ...] | None:
     """The outcomes of a project that has nothing to do; None where that is not known. The reporter is told as a plan tells it."""
-    key = raw.of(project)
-    found = recalled(UnchangedProject, key) if key else None
+    found = recalled(UnchangedProject, raw.of(project))
     if found is None:
         return None
-    for note in found.outcomes[0].resolution.project.notes if found.outcomes else ():
+    for note in found.outcomes[0].resolution.project.notes:
         reporter.say(f"{note.at}: {note.text}")
     return found.outcomes
 

@@ -131,6 +131,14 @@ class WheelBuilds(FileModel):
     indexes: list[Text] = Field(
         default=[], description="Globs of the URLs of frameworks' wheels, and of the indexes that they come from: */whl/cu{cu}/*."
     )
+    labels: list[Text] = Field(default=[], description="Globs of the labels of variant wheels (PEP 825): cu{cu}.")
+
+
+class VariantProperties(FileModel):
+    """The properties of variant wheels (PEP 825) that a machine of a target stands for, in their order."""
+
+    cuda: list[Text] = Field(default=[], description="Of one whose driver has CUDA {cuda}.")
+    gpu: list[Text] = Field(default=[], description="Of one with a GPU of compute capability {sm}, which is 90 for 9.0.")
 
 
 class WheelRows(FileModel):
@@ -138,6 +146,9 @@ class WheelRows(FileModel):
 
     cpu: WheelBuilds = Field(default=WheelBuilds(), description="CPU builds.")
     cuda: WheelBuilds = Field(default=WheelBuilds(), description="CUDA builds.")
+    properties: VariantProperties = Field(
+        default=VariantProperties(), description="The properties of variant wheels that targets stand for."
+    )
     because: Because | None = Field(default=None, description="The source, where it is not that of the file.")
 
 

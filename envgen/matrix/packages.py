@@ -28,6 +28,10 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
             cuda_names=tuple(packages.wheels.cuda.names),
             cpu_indexes=tuple(packages.wheels.cpu.indexes),
             cuda_indexes=tuple(packages.wheels.cuda.indexes),
+            cpu_labels=tuple(packages.wheels.cpu.labels),
+            cuda_labels=tuple(packages.wheels.cuda.labels),
+            cuda_properties=tuple(packages.wheels.properties.cuda),
+            gpu_properties=tuple(packages.wheels.properties.gpu),
         ),
     )
 

@@ -138,6 +138,10 @@ class WheelMarks:
     cuda_names: tuple[str, ...] = ()
     cpu_indexes: tuple[str, ...] = ()  # of frameworks alone: an index has other wheels, too
     cuda_indexes: tuple[str, ...] = ()
+    cpu_labels: tuple[str, ...] = ()  # of variant wheels
+    cuda_labels: tuple[str, ...] = ()
+    cuda_properties: tuple[str, ...] = ()  # those that a machine with CUDA {cuda} in its driver stands for
+    gpu_properties: tuple[str, ...] = ()  # those that a GPU of capability {sm} stands for, 90 for 9.0
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: cached properties need a place

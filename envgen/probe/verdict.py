@@ -65,7 +65,8 @@ def _reason(case: Comparison, issues: tuple[Issue, ...]) -> str:
         count = len(answer.libraries)
         return f"can be imported, and loads {count or 'no'} CUDA librar{'y' if count == 1 else 'ies'}"
     if not answer.sees_gpu:
-        return "sees no GPU, as expected of a CPU build"
+        on_cpu = "cpu" in (case.build, case.expected.build)
+        return "sees no GPU, as expected of a CPU build" if on_cpu else "sees no GPU, and nothing says whether it should"
     names = ", ".join(dict.fromkeys(device.name for device in answer.devices))
     count = len(answer.devices)
     return f"sees {count} GPU{'' if count == 1 else 's'} ({names}), and computes on {'it' if count == 1 else 'one of them'}"

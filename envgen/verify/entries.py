@@ -17,7 +17,7 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from envgen.formats.builds import is_wheel
-from envgen.formats.wheel_files import runs_on
+from envgen.formats.wheel_files import runs_on, without_label
 from envgen.model.packages import Content, LockedPackage
 
 # user:password@, a long user that is a token itself, /t/TOKEN/, ?token=...; `$NAME` in its place is right
@@ -115,7 +115,7 @@ def _pip_mismatch(entry: Entry) -> str:
     file = unquote(entry.url.partition("#")[0].rsplit("/", 1)[-1])
     try:
         if file.endswith(".whl"):
-            name, version, *_ = parse_wheel_filename(file)
+            name, version, *_ = parse_wheel_filename(without_label(file))
         elif file.endswith((".tar.gz", ".zip")):
             name, version = parse_sdist_filename(file)
         else:

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from envgen.channels.channel import locate, redacted
 from envgen.channels.versions import admits
 from envgen.formats.builds import applies, brings_cuda, requirement_name
+from envgen.formats.wheel_files import file_name, variant_label
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
 from envgen.model.withdrawn import withdrawal
@@ -84,6 +85,20 @@ def local_file(case: Case) -> Violations:
     for package in _odd(case) if case.lock.format != "prefix" else ():
         if is_local(package):
             yield package, f"comes from a folder: {redacted(package.url)}"
+
+
+@rule(
+    "variants-open",
+    "Each machine installs another build, by its driver and GPU: the lock does not say which.",
+    severity="warning",
+)
+def variants_open(case: Case) -> Violations:
+    """Variant wheels (PEP 825) of one package, of which several are for the platform and the Python."""
+    for package in case.packages:
+        if package.variants:
+            labels = [*filter(None, package.variants), *(["no label"] if "" in package.variants else [])]
+            told = variant_label(file_name(package.url)) or "the one without a label"
+            yield package, f"the machine chooses among its variants {', '.join(labels)}; {told} is judged here"
 
 
 @rule("platform-missing", "The lock declares a platform that it has no packages for: it is incomplete.")

@@ -1,7 +1,7 @@
 """Runs of `python -m envgen` that find their imports done: each is a fork of a process that has imported everything.
 
-Imports take 0.3 seconds of a run, and 0.9 where conda-lock is needed, which is most of a short one. A forked run is a process
-of its own all the same, with its own folder, environment, output and status. `forkable` says for which environments it is the
+Imports take 0.3 seconds of a run, and 0.9 where conda-lock is needed, which is most of a short one; so do the facts, which are put
+together from their cache once. A forked run is a process of its own all the same, with its own folder, environment, output and status. `forkable` says for which environments it is the
 same as a new process: not where a variable counts when an interpreter or a library starts.
 
 This file is also the program that forks, so it imports nothing of the tests.
@@ -154,11 +154,25 @@ def serve(requests: socket.socket) -> None:
         request, fds, _, _ = socket.recv_fds(requests, 1 << 20, 3)
         if not request:
             return
+        words, cwd, environment = json.loads(request)
+        _read_ahead(environment.get("ENVGEN_CACHE", ""))
         if os.fork() == 0:
             requests.close()
-            _answer(*json.loads(request), *fds)
+            _answer(words, cwd, environment, *fds)
         for fd in fds:
             os.close(fd)
+
+
+def _read_ahead(cache_folder: str) -> None:
+    """Put the facts of the first cache that holds some together, once: runs that read the same entry find it done, too."""
+    from envgen.cache import decoded, recalled
+    from envgen.model.facts import Matrix
+
+    if cache_folder and not decoded.cache_info().currsize:
+        os.environ["ENVGEN_CACHE"] = cache_folder
+        for entry in Path(cache_folder, "values").glob("Matrix-*.json"):
+            recalled(Matrix, entry.stem.partition("-")[2])
+        gc.freeze()
 
 
 def _reap(*_: object) -> None:

@@ -23,6 +23,41 @@ def test_a_project_gets_targets_and_platforms_that_it_lacks(workspace: Workspace
     assert "kept environments/demo/project.yaml" in again.out.splitlines() and path.read_text() == text
 
 
+def test_python_driver_and_gpus_are_options_of_a_new_project(workspace: Workspace) -> None:
+    words = ("--framework", "pytorch", "--target", "cu126", "--python", ">=3.11,<3.14", "--driver", "535.104.05", "--gpu", "V100")
+    assert workspace.envgen("init", "--project", "demo", *words, "--gpu", "A100").status == 0
+    path = workspace.root / "environments" / "demo" / "project.yaml"
+    rows = {"python: '>=3.11,<3.14'", "driver: '>=535.104.05'", "gpus:", "- V100", "- A100"}
+    assert rows <= set(path.read_text().splitlines())
+    again = workspace.envgen("init", "--project", "demo", *words, "--gpu", "H100")
+    assert again.out.splitlines()[0] == "added H100 to environments/demo/project.yaml"
+    before = path.read_text()
+    for option, value, line, text in (("--driver", "580", 12, ">=580"), ("--python", "3.12", 3, "3.12")):
+        done = workspace.envgen("init", "--project", "demo", option, value)
+        key = option.removeprefix("--")
+        where = f"environments/demo/project.yaml:{line}:1"
+        assert done.err.startswith(f"error: {where}: this project exists, and its `{key}:` is another\n"), done.err
+        assert done.err.endswith(f'hint: edit it by hand: {key}: "{text}"\n')
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [(("--driver", "12.6"), "driver"), (("--gpu", "RTX 9999"), "RTX 9999"), (("--python", "three"), "python")],
+)
+def test_options_that_cannot_be_meant_write_nothing(workspace: Workspace, words: tuple[str, ...], what: str) -> None:
+    before = workspace.files()
+    done = workspace.envgen("init", "--project", "demo", "--framework", "pytorch", *words)
+    assert (done.status, done.out, workspace.files()) == (2, "", before) and what in done.err and "hint: " in done.err
+
+
+def test_a_word_that_is_no_file_is_taken_for_the_name_of_a_project(workspace: Workspace) -> None:
+    said = workspace.envgen("init", "demo")
+    assert said.status == 2 and said.err.endswith("; a project is named with --project: envgen init --project demo\n"), said.err
+    (workspace.root / "environment.yml").write_text("dependencies: [python]\n")
+    assert workspace.envgen("init", "environment.yml").err.endswith("files are brought in with --from FILE...\n")
+
+
 def test_comments_and_versions_of_a_project_stay(workspace: Workspace) -> None:
     text = 'python: "3.12"\nframeworks: {pytorch: ">=2.5"}  # ours\ntargets:\n  cpu:\n  cu126: {platforms: [linux-64]}\n'
     path = workspace.project("demo", f"{text}platforms: [linux-64]\nchannels: [conda-forge]\n")

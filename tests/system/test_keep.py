@@ -106,8 +106,10 @@ def test_a_new_dependency_moves_what_it_forces_and_says_so(site: Workspace, afte
     done = run(site, "lock", "--index", after, "--json")
     assert packages(site) == {**old, "narrow": "1.0", "numpy": "2.3.0"}
     cpu = json.loads(done.out)[0]["changes"]["linux-64"]
-    assert cpu["moved"] == [{"name": "numpy", "from": "2.2.6", "to": "2.3.0", "because": "narrow 1.0 needs numpy >=2.3"}]
-    assert (cpu["added"], cpu["removed"]) == ([{"name": "narrow", "version": "1.0"}], [])
+    assert cpu["moved"] == [
+        {"name": "numpy", "manager": "conda", "from": "2.2.6", "to": "2.3.0", "because": "narrow 1.0 needs numpy >=2.3"}
+    ]
+    assert (cpu["added"], cpu["removed"]) == ([{"name": "narrow", "manager": "conda", "version": "1.0"}], [])
 
 
 def test_the_report_of_changes_fits_in_80_columns(site: Workspace, after: Path) -> None:

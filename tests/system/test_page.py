@@ -18,7 +18,7 @@ from unit.small import real_matrix
 
 from envgen.curate.show import table as show
 from envgen.curate.show.grid import grid
-from envgen.curate.show.page import facts_date, html, shown_frameworks
+from envgen.curate.show.page import Published, facts_date, html, shown_frameworks
 from envgen.curate.show.query import Query, parse_query, platforms_of
 from envgen.export.model import ExportedCell
 from envgen.export.pixi_files import manifest_text
@@ -26,6 +26,7 @@ from envgen.lock.render import render
 from envgen.matrix.gpu_names import gpu_named
 from envgen.model.facts import Matrix
 from envgen.model.packages import Lock
+from envgen.model.project import Project
 from envgen.project.load import load_project
 from envgen.resolver.pip_specs import pip_requests
 from envgen.resolver.resolve import resolve
@@ -256,17 +257,32 @@ def test_the_pip_tab_asks_for_the_wheels_that_envgen_would(real: Matrix, opened:
 
 
 def test_the_command_of_envgen_init_makes_the_project(real: Matrix, opened: Callable[..., Any], tmp_path: Path) -> None:
+    """The same choice as that of the project.yaml, with the same Python, driver and GPUs."""
     from click.testing import CliRunner
 
     from envgen.cli.main import main
 
-    page = opened(real, words="framework=pytorch&platform=linux-64&cell=2.5.1,pytorch,12.4&with=torchvision")
-    command = shlex.split(shown(page, "envgen init").splitlines()[0])
-    done = CliRunner().invoke(main, [*command[1:], "--root", str(tmp_path)])
-    assert done.exit_code == 0, done.output
-    found = resolve(real, load_project(tmp_path / "environments/demo/project.yaml", "project.yaml", real))[0]
-    assert [(c.release.framework, c.provider, str(c.variant)) for c in found.choices][:1] == [("pytorch", "pytorch", "12.4")]
-    assert str(found.choices[0].release.version) == "2.5.1"
+    page, asked = opened(real), []
+    made_by_it = tmp_path / "environments" / "demo" / "project.yaml"
+    for words, _ in some(SOME[1:4], 3):
+        made_by_it.unlink(missing_ok=True)
+        page.execute_async_script(READ_NOTHING, words)
+        command = shlex.split(shown(page, "envgen init").splitlines()[0])
+        written = tmp_path / "project.yaml"
+        written.write_text(shown(page, "project.yaml"), encoding="utf-8")
+        done = CliRunner().invoke(main, [*command[1:], "--root", str(tmp_path)])
+        assert done.exit_code == 0, done.output
+        made, wanted = (load_project(path, "project.yaml", real) for path in (made_by_it, written))
+        assert (made.python_text, made.driver, made.gpus) == (wanted.python_text, wanted.driver, wanted.gpus), words
+        assert chosen(real, made) == chosen(real, wanted), words
+        asked.append(wanted)
+    assert any(one.driver and one.gpus for one in asked)
+
+
+def chosen(matrix: Matrix, project: Project) -> list[tuple[str, ...]]:
+    """Each framework of a project with its version, its provider and its variant."""
+    choices = resolve(matrix, project)[0].choices
+    return [(one.release.framework, str(one.release.version), one.provider, str(one.variant)) for one in choices]
 
 
 # Goes to an address, and waits until the page has followed it.
@@ -454,10 +470,16 @@ def test_a_gpu_is_read_as_envgen_reads_it(real: Matrix, opened: Callable[..., An
     assert sum(row is not None for row in wanted) > len(real.gpus)
 
 
+METAS = """return [...document.querySelectorAll("meta")].map((meta) =>
+  [meta.getAttribute("property") || meta.name, meta.content]);"""
+
+
 def test_a_link_leads_to_where_the_page_is_published(real: Matrix, browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     question = parse_query(real, ["jax"], "535.104.05", ["V100"], None, None)
-    path.write_text(html(real, question, "https://example.org/gpu.html"), encoding="utf-8")
+    path.write_text(
+        html(real, question, Published("https://example.org/gpu.html", "https://example.org/gpu.png")), encoding="utf-8"
+    )
     browser.get(path.as_uri())
     copied = """const done = arguments[0];
     navigator.clipboard.writeText = async (text) => done(text);
@@ -467,6 +489,8 @@ def test_a_link_leads_to_where_the_page_is_published(real: Matrix, browser: Any,
     assert (
         browser.find_element("css selector", "meta[property='og:url']").get_attribute("content") == "https://example.org/gpu.html"
     )
+    told = {name: content for name, content in browser.execute_script(METAS) if name and name.split(":")[0] in ("og", "twitter")}
+    assert (told["og:image"], told["twitter:card"]) == ("https://example.org/gpu.png", "summary_large_image")
     path.write_text(page_of(real), encoding="utf-8")
     browser.get("about:blank")
     browser.get(f"{path.as_uri()}#{link.partition('#')[2]}")
@@ -477,6 +501,28 @@ def test_a_link_leads_to_where_the_page_is_published(real: Matrix, browser: Any,
         .get_attribute("content")
         .startswith("Every conda build of")
     )
+
+
+def test_a_grid_that_is_wider_than_the_window_says_so_and_keeps_its_releases_in_view(
+    real: Matrix, opened: Callable[..., Any]
+) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    page = opened(real, words="framework=pytorch&platform=linux-64&all=1", width=390, height=844)
+    button = page.find_element("id", "sideways")
+    more = int(button.text.removesuffix(" more columns →"))
+    columns = len(page.find_elements("css selector", "#grid thead th")) - 1
+    assert 0 < more < columns
+    where = "return document.querySelector('tbody th').getBoundingClientRect().left"
+    left = page.execute_script(where)
+    button.click()
+    assert int(button.text.split()[0]) < more and page.execute_script(where) == left
+    page.execute_script("document.querySelector('.scroll').scrollTo({ left: 99999 })")
+    WebDriverWait(page, 10).until(lambda _: button.text == "← first columns")
+    assert not page.find_elements("css selector", ".frame.more")
+    button.click()
+    assert button.text == f"{more} more columns →"
+    assert not opened(real, words="framework=jax&platform=osx-64").find_element("id", "sideways").is_displayed()
 
 
 def test_columns_in_which_nothing_fits_are_folded(real: Matrix, opened: Callable[..., Any]) -> None:

@@ -17,7 +17,16 @@ from pathlib import Path
 import pytest
 from conftest import REPO, clean_environment, some
 from nvml.build import FakeNvml, changes
-from system import record, test_companion_page, test_export_formats, test_migrate, test_quickstart, test_scenarios, walkthrough
+from system import (
+    record,
+    test_companion_page,
+    test_export_formats,
+    test_migrate,
+    test_probe_page,
+    test_quickstart,
+    test_scenarios,
+    walkthrough,
+)
 from system.git import Repository, made
 from system.test_scenarios import A100, command
 
@@ -98,15 +107,19 @@ STAGES: Mapping[str, Callable[[Path], None]] = {
 USUAL = ("575.57.08", 12090, A100)  # driver, CUDA, GPUs
 MACHINES = {"docs/doctor.md": ("550.54.14", 12040, f"{A100},{A100}")}
 ELSEWHERE: Mapping[str, Callable[..., None]] = {
+    "README.md": test_quickstart.test_the_readme_shows_what_the_tutorials_show,  # and the recording, below
     "docs/bring-in.md": test_migrate.test_the_page_about_it_does_what_it_says,
     "docs/export.md": test_export_formats.test_the_page_about_it_does_what_it_says,
+    "docs/channels.md": test_quickstart.test_the_pages_about_installing_and_channels,
     "docs/how-to/install-without-network.md": test_quickstart.test_on_a_site_without_network,
+    "docs/install.md": test_quickstart.test_the_pages_about_installing_and_channels,
+    "docs/probe.md": test_probe_page.test_the_page_about_probing,
     "docs/tutorials/from-environment-files.md": record.tape,
     "docs/tutorials/own-repository.md": test_quickstart.test_in_your_own_repository,
     "docs/tutorials/quickstart.md": test_quickstart.test_from_the_clone_to_the_gpu,
     **{f"docs/scenarios/{page.name}": test_scenarios.test_a_walk_through_is_true for page in test_scenarios.PAGES},
 }
-NOT_RUN = 17  # blocks; each has its reason beside it
+NOT_RUN = 6  # blocks; each has its reason beside it
 
 
 def text(page: str) -> str:

@@ -80,6 +80,41 @@ def test_in_your_own_repository(tmp_path: Path, environment: dict[str, str]) -> 
     assert walkthrough.play(TUTORIALS / "own-repository.md", empty, environment) == 5
 
 
+@pytest.fixture
+def vision(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """A repository with a project that is locked, beside a program and a toolkit that somebody installed by hand."""
+    folder = tmp_path / "vision"
+    for name in ("matrices", "templates"):
+        shutil.copytree(REPO / name, folder / name)
+    for name, text in (("environments/vision/project.yaml", VISION), ("train.py", "import torch\n"), ("envs/.keep", "")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    toolkit = folder / "toolkits" / "cuda-11.2" / "lib64" / "libcudart.so.11.0"
+    toolkit.parent.mkdir(parents=True)
+    toolkit.touch()
+    environment["CONDA_ENVS_PATH"] = str(folder / "envs")
+    ready = tmp_path / "ready.md"
+    ready.write_text("```console\n$ envgen lock\n...\n```\n", encoding="utf-8")
+    assert walkthrough.play(ready, folder, environment) == 1
+    return folder
+
+
+@pytest.mark.parametrize(("page", "commands"), [("install", 7), ("channels", 1)])
+def test_the_pages_about_installing_and_channels(page: str, commands: int, vision: Path, environment: dict[str, str]) -> None:
+    assert walkthrough.play(REPO / "docs" / f"{page}.md", vision, environment) == commands
+
+
+def test_the_readme_shows_what_the_tutorials_show() -> None:
+    quickstart, own, readme = (
+        commands(path) for path in (TUTORIALS / "quickstart.md", TUTORIALS / "own-repository.md", REPO / "README.md")
+    )
+    assert readme[-7:] == [*quickstart, *own[:4]]
+
+
+def commands(page: Path) -> list[walkthrough.Step]:
+    return [step for step in walkthrough.steps(page.read_text(encoding="utf-8")) if step.command]
+
+
 def test_on_a_site_without_network(tmp_path: Path, environment: dict[str, str]) -> None:
     site = tmp_path / "site"
     for folder in ("matrices", "templates"):

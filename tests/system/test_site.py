@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +19,7 @@ from system.browser import chromium, complaints, requested
 from envgen.cli.main import main
 
 pytestmark = pytest.mark.thorough
+SITE = "https://envgen.example/site"
 PAGES = sorted(path.relative_to(REPO).with_suffix("").as_posix() for path in (*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md")))
 
 
@@ -24,12 +28,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make site` makes, by its own two commands."""
     folder = tmp_path_factory.mktemp("site")
     recipe = re.search(r"^site: .*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
-    _, sphinx, page = recipe.replace("dist/", f"{folder}/").splitlines()
-    words = sphinx.split()
+    _, sphinx, page = recipe.replace("dist/", f"{folder}/").replace("$(SITE)", SITE).splitlines()
+    setting, *words = shlex.split(sphinx)
     assert words[0] == "$(BIN)/python" and page.split()[:4] == ["$(ENVGEN)", "matrix", "show", "--html"]
-    done = subprocess.run([sys.executable, *words[1:]], cwd=REPO, capture_output=True, text=True, timeout=300, check=False)
+    environment = {**os.environ, **dict([setting.split("=")])}
+    done = subprocess.run(
+        [sys.executable, *words[1:]], cwd=REPO, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert CliRunner().invoke(main, ["--root", str(REPO), *page.split()[1:]]).exit_code == 0
+    shown = shlex.split(page.replace(f"$(if {SITE},", "").removesuffix(")"))
+    assert CliRunner().invoke(main, ["--root", str(REPO), *shown[1:]]).exit_code == 0
     return folder / "site"
 
 
@@ -42,6 +50,25 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     linked = {link.removesuffix(".html") for link in re.findall(r'class="reference internal" href="([^"#]+)"', tree)}
     assert linked == {*PAGES, "benchmarks/RESULTS"} - {"README"}
     assert index == (site / "README.html").read_text(encoding="utf-8")
+
+
+def test_each_page_says_what_programs_that_show_links_read(site: Path) -> None:
+    for name, title, text in (
+        ("docs/install", "Install, run, list", "envgen install creates an environment from a committed lock."),
+        ("matrix", "Which build runs on your GPU?", "Every conda build of "),
+    ):
+        page = (site / f"{name}.html").read_text(encoding="utf-8")
+        told = {
+            key: html.unescape(value) for key, value in re.findall(r'<meta (?:name|property)="([^"]+)" content="([^"]+)">', page)
+        }
+        assert (told["og:title"], told["og:url"], told["og:image"]) == (title, f"{SITE}/{name}.html", f"{SITE}/matrix.png")
+        assert (
+            told["description"].startswith(text)
+            and told["description"] == told["og:description"]
+            and len(told["description"]) <= 200
+        )
+        assert told["twitter:card"] == "summary_large_image"
+    assert (site / "matrix.png").read_bytes() == (REPO / "docs" / "images" / "page.png").read_bytes()
 
 
 def test_what_code_looks_like_is_not_made_pretty(site: Path) -> None:
@@ -101,6 +128,6 @@ def test_it_is_read_and_searched_without_another_server(site: Path, tmp_path: Pa
 def test_the_workflow_publishes_what_make_builds() -> None:
     workflow = (REPO / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8")
     recipe = re.search(r"^site: .*\n((?:\t.*\n)+)", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
-    assert re.findall(r"^ +run: (.*)$", workflow, re.MULTILINE) == ["make site"]
+    assert re.findall(r"^ +run: (.*)$", workflow, re.MULTILINE) == ['make site URL="$SITE"']
     (published,) = re.findall(r"^ +path: (.*)$", workflow, re.MULTILINE)
-    assert f" {published}/matrix.html\n" in recipe and f" . {published}\n" in recipe
+    assert f" {published}/matrix.html " in recipe and f" . {published}\n" in recipe

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from unit.small import refused
 
 from envgen.formats.beside import of_other_run
 from envgen.formats.conda_lock import read_lock
+from envgen.formats.content_hash import channel_entry, content_hash, requested
+from envgen.formats.environment_yml import read_specs
 from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.model.layout import LOCK, SPEC, VIRTUAL
 from envgen.model.packages import Lock
@@ -93,9 +96,32 @@ def test_a_wheel_is_not_the_conda_package_that_is_requested(tmp_path: Path) -> N
 def test_a_file_that_cannot_be_read_is_named_as_the_lock_is(shown: str, place: str, tmp_path: Path) -> None:
     beside(tmp_path, CHANGES["nothing"])
     (tmp_path / SPEC).write_text("a: [", encoding="utf-8")
-    named = type(lock())(shown=shown, format="", environment="", packages=lock().packages)
+    named = replace(lock(), shown=shown)
     error = refused(lambda: of_other_run(named, files()[LOCK], tmp_path))
     assert error is not None and str(error.where).startswith(f"{place}:")
+
+
+def test_of_a_lock_without_a_stamp_nothing_is_read(tmp_path: Path) -> None:
+    beside(tmp_path, CHANGES["nothing"])
+    (tmp_path / SPEC).write_text("a: [", encoding="utf-8")
+    assert of_other_run(lock(), files()[LOCK].replace("envgen-packages", "envgen-package"), tmp_path) == ()
+
+
+def test_a_lock_with_pip_may_hold_just_what_is_requested(tmp_path: Path) -> None:
+    beside(tmp_path, CHANGES["pip, and what is requested is there"])
+    names = ("python", "pytorch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab")
+    rows = tuple(row for row in lock().packages if row.name in names)
+    assert of_other_run(replace(lock(), packages=rows), files()[LOCK], tmp_path) == ()
+    assert of_other_run(replace(lock(), packages=rows[1:]), files()[LOCK], tmp_path) == (rows[0].platform,)
+
+
+def test_a_platform_without_virtual_packages_is_of_another_run_even_where_the_rest_agrees(tmp_path: Path) -> None:
+    beside(tmp_path, CHANGES["virtual packages of one platform"])
+    specs = requested(read_specs(files()[SPEC], SPEC, "win-64"))
+    digest = content_hash("win-64", [channel_entry("conda-forge")], specs, {})
+    text = re.sub(r"(    win-64: )[0-9a-f]{64}", rf"\g<1>{digest}", files()[LOCK])
+    assert text.count(digest) == 1
+    assert of_other_run(lock(), text, tmp_path) == ("win-64",)
 
 
 def test_environment_yml_that_is_a_list_is_of_another_run(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from unit.test_foreign_wheels import PYLOCK, UV
 from envgen.formats.reading import read_any
 from envgen.model.packages import Lock, LockedPackage
 
-OF_LIBRARY = re.compile(r"(not a requirement|cannot be read): .*")  # what a library says next, which the next one says otherwise
+OF_LIBRARY = re.compile(
+    r"(not a requirement|cannot be read|can be read: Exceeds).*"
+)  # what a library says next, which the next one says otherwise
 DEEP = "[" * 200_000
 WHEELS = "https://f.example"
 PIP_PACKAGE = '\n[[package]]\nname = "numpy"\nversion = "2.2.6"\nsource = { registry = "https://i.example/simple" }\n'
@@ -147,6 +149,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "list: a row without a name": ("l.json", '[{"name": "a", "version": "1"}, {"version": "1"}]'),
     "list: nothing": ("l.json", "[]"),
     "list: not JSON": ("l.json", '[\n{"name": }]'),
+    "list: an endless number": ("l.json", f'[{{"name": {"9" * 5000}}}]'),
     "list: nested without end": ("l.json", DEEP),
     "export: what conda and what pip installed": ("x.txt", "# platform: win-64\n\nA_a=1.0=h1_0\nB_b=2=pypi_0\n"),
     "export: without a platform": ("x.txt", "a=1=0\n"),
@@ -223,11 +226,17 @@ CASES: Mapping[str, tuple[str, str]] = {
     "pixi: a merge conflict": ("pixi.lock", "version: 6\n<<<<<<< HEAD\n"),
     "pixi: nested without end": ("pixi.lock", f"version: 6\nenvironments: {DEEP}"),
     "pixi: a list in a list in one line": ("pixi.lock", "version: 6\nenvironments:\n  " + "- " * 102 + "\n"),
+    "pixi: nested without end in braces": ("pixi.lock", "version: 6\nenvironments: " + "{a: " * 60),
+    "pixi: a wheel of a folder in an old version": ("pixi.lock", PIXI[1].replace("VERSION", "3").replace(WHEEL, "./einops-0.8.1-py3-none-any.whl")),
+    "pixi: a value of another kind": ("pixi.lock", "version: 6\nenvironments: 5\npackages: []\n"),
+    "pixi: a version that is not known": ("pixi.lock", "version: 99\nenvironments: {}\npackages: []\n"),
     "pixi: no environments": ("pixi.lock", "version: 6\npackages: []\n"),
     # texts that cannot be what they stand for
     "checked: the name of a machine": ("pixi.lock", PIXI[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: sérver１\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=12\n").replace("      linux-64:", "      sérver１:")),
     "checked: a virtual package": ("pixi.lock", PIXI[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: server\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=１\n").replace("      linux-64:", "      server:")),
     **{f"checked: {kind}": ("l.json", f'[{{"name": "a", "version": "1", "build": "0", "platform": "linux-64", {row}}}]') for kind, row in (("a name", '"name": "a b"'), ("a name of pip", '"name": "a b", "channel": "pypi"'), ("a name of pip with an escape", '"name": "a\\u001b", "channel": "pypi"'), ("a version", '"version": "1 2"'), ("a version with other digits", '"version": "１"'), ("a build", '"build": "a/b"'), ("a platform", '"platform": "a$b"'))},
+    "checked: a version of pip": ("l.json", '[{"name": "a", "version": "1\\u001b", "channel": "pypi"}]'),
+    "checked: an md5": ("e.txt", f"@EXPLICIT\n{CHANNEL}/noarch/a-1-0.conda#a\u200b\n"),
     "checked: the longest text": ("r.txt", f"a @ {WHEELS}/{'x' * (4000 - len(WHEELS) - 1)}\n"),
     "checked: a text that is longer": ("r.txt", f"a @ {WHEELS}/{'x' * (4001 - len(WHEELS) - 1)}\n"),
     "checked: letters of others": ("l.json", '[{"name": "ä", "version": "1", "channel": "pypi"}]'),
@@ -272,7 +281,7 @@ def lines_of(folder: Path, name: str, text: str) -> list[str]:
     path.write_text(text, encoding="utf-8")
     error = refused(lambda: found.extend(read_any(path, name)))
     if error:
-        return [OF_LIBRARY.sub(r"\1: ...", f"error {error.where}: {error.what}"), f"hint: {error.hint}"]
+        return [OF_LIBRARY.sub(r"\1 ...", f"error {error.where}: {error.what}"), f"hint: {error.hint}"]
     return [re.sub("x{50,}", lambda run: f"x * {len(run[0])}", line) for lock in found for line in lock_lines(lock)]
 
 

@@ -357,7 +357,7 @@ def test_the_page_is_small_and_the_same_each_time(real: Matrix) -> None:
     question = parse_query(real, (), None, (), None, None)
     page = html(real, question)
     assert page == html(real, question)
-    assert len(page.encode()) < 750_000
+    assert len(page.encode()) < 430_000
     assert "{{" not in page.split('id="facts">')[0]
 
 

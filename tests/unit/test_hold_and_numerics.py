@@ -17,11 +17,12 @@ from unit.test_told import project_text, wider_matrix
 from envgen.formats.conda_lock import read_stamp
 from envgen.lock import hold
 from envgen.lock.hold import Hold, held_choices, is_chosen, of_one_python, stamped
-from envgen.lock.numerics import Unequal, check_locked, check_numerics
+from envgen.lock.numerics import Unequal, _frameworks, check_locked, check_numerics
 from envgen.model.alignment import Differing
 from envgen.model.errors import NoSolution
+from envgen.model.facts import Reason
 from envgen.model.layout import LOCK, Layout
-from envgen.model.resolution import Resolution
+from envgen.model.resolution import Obstacle, Resolution
 from envgen.model.run import Stamp
 from envgen.project.load import load_project
 from envgen.resolver.resolve import Problem, answer, resolve
@@ -215,6 +216,8 @@ def test_each_target_keeps_what_was_chosen_where_the_facts_allow_it(
         assert row.project == project.for_target(name)
         assert dict(row.moved) == {"alpha": f"alpha moved in {name}"}
         assert str(row.python) == stamps[name].chosen["python"]
+        everything = "cpu" if "cu124" in targets else f"all of {targets[1:-1]}"  # cu124 has no choice, so it is left aside
+        assert row.pins[0].because[0].text == f"newest python >=3.9 for {everything}"
 
 
 BY_PLATFORM = '{own: {cuda: {linux-64: "12.6", win-64: "12.4"}}}'
@@ -320,3 +323,15 @@ def test_locks_that_stay_are_held_to_what_the_project_says_now() -> None:
     assert checked(aligned, ["cpu"]) is None
     assert checked(f"{aligned}numerics: {{also: [not-there]}}\n", ["cpu"]) is None  # nothing to compare with
     assert checked(f"{aligned}align: false\n", ["cpu", "cu118"]) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "newest", "because"),
+    [("cu118", True, "the reason"), ("cpu", True, ""), ("cu118", False, "")],
+)
+def test_why_a_framework_differs_is_what_kept_its_version_from_that_target(target: str, newest: bool, because: str) -> None:
+    cpu, cuda = resolutions(project_text("{alpha: '*'}", "[cpu, cu118]", more="align: false")).values()
+    release = (cpu if newest else cuda).choices[0].release
+    met = Obstacle(reason=Reason("the reason"), target=target, platform="linux-64", release=release.at)
+    (found,) = _frameworks([cpu, replace(cuda, obstacles=(met,))])
+    assert (found.name, found.because) == ("alpha", because)

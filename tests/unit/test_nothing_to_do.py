@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -107,6 +108,7 @@ def test_files_are_told_apart_by_their_names_and_lengths(tmp_path: Path) -> None
     assert len({*found, ""}) == len(found) + 1
     assert found[1] == digest_of([a], tmp_path)
     assert digest_of([a, tmp_path], tmp_path) == digest_of([tmp_path / "gone"], tmp_path) == ""
+    assert digest_of([Path(os.devnull)], Path("/")) == ""
 
 
 @pytest.mark.parametrize(

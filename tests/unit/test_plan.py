@@ -15,6 +15,7 @@ from envgen.lock import plan as planning
 from envgen.lock.plan import Plan, plan
 from envgen.model.layout import LOCK, SPEC, Layout
 from envgen.model.run import LockRequest
+from envgen.project import cached
 from envgen.project.cached import cached_project
 from envgen.targets import MachineWord
 
@@ -166,3 +167,17 @@ def test_a_target_that_a_named_project_lacks_is_bad_input() -> None:
     assert error is not None
     assert str(error).startswith("environments/both/project.yaml:7:1: both has no target `cu125`")
     assert error.hint == "did you mean `cu126`?"
+
+
+@pytest.mark.parametrize(
+    ("asked", "newest"),
+    [({}, False), ({"packages": ("numpy",)}, False), ({"update": True, "packages": ("numpy",)}, False), ({"update": True}, True)],
+)
+def test_a_target_that_is_left_open_stays_the_locked_one_unless_all_is_updated(
+    asked: Any, newest: bool, copied: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached, "_is_locked_as", lambda _layout, _project, row: row.name == "cu126")  # what its stamp would say
+    found = planned(Notes(), copied, edit=(TARGETS, 'targets: [cpu, "12"]'), **asked)
+    assert found
+    assert found.requested[0] == "cpu"
+    assert (found.requested[1] != "cu126") is newest

@@ -74,6 +74,7 @@ CU118 = replace(CU126, cuda=Version("11.8"), source="target cu118", virtual={"__
 CU130 = replace(CU126, cuda=Version("13.0"), source="target cu130", virtual={"__cuda": "13.0", "__glibc": "2.28"})
 TORCH = conda("pytorch", "2.7.0", "cuda126_mkl_py312_h30b5a27_300")
 TORCH_CPU = conda("pytorch", "2.7.0", "cpu_mkl_py312_h6a7998d_100")
+VARIANT = "https://wheels.example/einops-1.0-py3-none-linux_x86_64-v3.whl"
 NUMPY = conda("numpy", "2.2.6", "py312h1234567_0")
 CUDNN = conda("libcudnn", "9.10.1.4", "hf7e9902_1")
 CHANNEL_TORCH = channel("pytorch", "1.12.1", "py3.10_cpu_0")
@@ -449,6 +450,10 @@ TABLE: Mapping[str, tuple[list[Given], list[Given]]] = {
             given_(CPU, pip("einops", url="https://wheels.example/einops-1.0.zip/.whl")),
         ],
         [given_(CPU, pip("einops")), given_(CPU, pip("einops", url="https://wheels.example/e-1.0-py3-none-any.whl?a=b#sha256=ab"))],
+    ),
+    "variants-open": (
+        [given_(CPU, pip("einops", url=VARIANT, variants=("", "v3")))],
+        [given_(CPU, pip("einops", url=VARIANT)), given_(CPU, pip("einops"))],
     ),
     "local-file": (
         [given_(CPU, conda("tool", url="file:///srv/linux-64/tool-1.0-h1234567_0.conda"))],

@@ -13,8 +13,8 @@ from envgen.model.facts import Reason
 from envgen.model.resolution import Obstacle
 from envgen.resolver.availability import no_index
 from envgen.resolver.candidates import Candidates
-from envgen.resolver.cells import cell_of
-from envgen.resolver.resolve import Problem, _targets, _why_unserved, answer, target_choices
+from envgen.resolver.cells import cell_of, known_of_choices
+from envgen.resolver.resolve import Problem, _targets, _why_unserved, answer, resolve, target_choices
 from envgen.resolver.target_choices import Refusal, refusal_of
 
 PLACE = "environments/demo/project.yaml:2:1"  # of `python:`, below a line that says nothing
@@ -74,3 +74,15 @@ def test_what_is_refused_is_not_answered_again() -> None:
         refused.add(refusal_of(answered[0]))
     assert found == every
     assert len(found) > 3
+
+
+def test_what_is_chosen_is_known_with_its_providers() -> None:
+    matrix = wider_matrix()
+    (row,) = resolve(matrix, project_of(project_text("{alpha: '*', beta: '*'}", targets="[cpu]"), matrix))
+    known = known_of_choices(row.choices, row.python)
+    assert {axis: list(map(str, values)) for axis, values in known.items()} == {
+        "alpha": ["2.1.0"],
+        "beta": ["3.1.0"],
+        "python": ["3.12"],
+        "provider": ["conda-forge", "conda-forge"],
+    }

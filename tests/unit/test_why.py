@@ -487,7 +487,7 @@ def test_a_gpu_on_a_mac_is_told_what_computes_there(real: Matrix) -> None:
     with pytest.raises(Unsatisfiable) as caught:
         project_of(BROUGHT["a GPU on a Mac"][0], real)
     (note,) = conflict(caught.value.problem).notes
-    assert note.text.startswith("pytorch: the cpu target uses the GPU of a Mac through Metal (MPS): https://")
+    assert note.text.startswith("pytorch: from 1.12 on the cpu target uses the GPU of a Mac through Metal (MPS): https://")
 
 
 def test_an_old_glibc_refuses_cuda_13_and_the_repair_is_to_promise_more(real: Matrix) -> None:

@@ -453,9 +453,32 @@
       : [make("tbody", {}, make("tr", {}, make("td", { class: "nothing" }, judged.length ? "No build fits." : "There are no builds.")))]));
     const all = [...byId("grid").querySelectorAll("td button")];
     (all.find((button) => button.dataset.key === current()) || all[0])?.setAttribute("tabindex", "0");
+    fit();
+  }
+
+  /** Lets the grid scroll sideways where it is wider than its place. */
+  function fit() {
     const box = byId("grid").parentElement;
     box.classList.remove("wide");
     box.classList.toggle("wide", box.scrollWidth > box.clientWidth);
+    toTheRight();
+  }
+
+  /** How many columns are to the right of what is seen; a button says so, and brings them into view. */
+  function toTheRight() {
+    const box = byId("grid").parentElement;
+    const columns = [...(byId("grid").tHead?.rows[0].cells || [])].slice(1);
+    const count = columns.filter((cell) => cell.offsetLeft + cell.offsetWidth > box.scrollLeft + box.clientWidth + 1).length;
+    box.parentElement.classList.toggle("more", count > 0);
+    byId("sideways").hidden = !box.classList.contains("wide");
+    byId("sideways").textContent = count ? `${count} more column${count > 1 ? "s" : ""} →` : "← first columns";
+    return count;
+  }
+
+  function sideways() {
+    const box = byId("grid").parentElement;
+    const width = box.clientWidth - byId("grid").tHead.rows[0].cells[0].offsetWidth;
+    box.scrollTo({ left: toTheRight() ? box.scrollLeft + width : 0 });
   }
 
   function line(found, columns) {
@@ -674,6 +697,9 @@
   for (const kind of ["input", "change"]) byId("driver").addEventListener(kind, readDriver);
   for (const name of ["driver", "gpu"]) byId(name).addEventListener("paste", paste);
   byId("tabs").addEventListener("keydown", moveTab);
+  byId("sideways").addEventListener("click", sideways);
+  byId("grid").parentElement.addEventListener("scroll", toTheRight);
+  window.addEventListener("resize", fit);
   byId("fold").addEventListener("click", () => change({ all: !pick.all }));
   for (const kind of ["input", "change", "keydown"]) byId("gpu").addEventListener(kind, readGpu);
   byId("grid").addEventListener("keydown", move);

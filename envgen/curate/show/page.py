@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
 from html import escape
@@ -33,29 +34,48 @@ from envgen.resolver.specs import python_spec
 
 _DATE = re.compile(r"\b20[0-9]{2}-[01][0-9]-[0-3][0-9]\b")
 _DESCRIPTION = "Every conda build of {}, by release and CUDA: what fits a driver and a GPU, why, and how to install it."
+_PICTURE = "A driver and a GPU that are picked, the newest build that fits them, and what to write for it"
 _DECIDES = ("warn", "never", "when", "need")  # what of a constraint decides whether it is met
 _HOLE = re.compile(r"\{\{ ([a-z. -]+) \}\}")
 
 
-def write_grid_page(path: Path, matrix: Matrix, query: Query, address: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the page is published, and the address of a picture of it, for previews of links; "" for nowhere."""
+
+    address: str = ""
+    picture: str = ""
+
+
+def write_grid_page(path: Path, matrix: Matrix, query: Query, published: Published) -> str:
     """Write the page that opens with a query; returns what was done. Raises BadInput if another file is there already."""
-    return write_page(path, html(matrix, query, address))
+    return write_page(path, html(matrix, query, published))
 
 
-def html(matrix: Matrix, query: Query, address: str = "") -> str:
-    """The whole page; the same bytes for the same facts and query. `address` is where it is published, for links to it."""
+def html(matrix: Matrix, query: Query, published: Published = Published()) -> str:
+    """The whole page; the same bytes for the same facts, query and addresses."""
     data = page_data(matrix)
     digest = sha256(_json(data).encode()).hexdigest()[:12]
     style, script = _resource("page.css"), "".join(map(_resource, ("names.js", "texts.js", "page.js")))
     parts = {
         "policy": f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
         "description": escape(_DESCRIPTION.format(", ".join(data["frameworks"]))),
-        "address": f'<meta property="og:url" content="{escape(address)}">\n' if address else "",
+        "preview": "".join(f'<meta {kind}="{name}" content="{escape(text)}">\n' for kind, name, text in _preview(published)),
         "style": style,
         "script": script,
-        "facts": _json({"facts": packed(data), "digest": digest, "start": _start(matrix, query), "address": address}),
+        "facts": _json({"facts": packed(data), "digest": digest, "start": _start(matrix, query), "address": published.address}),
     }
     return _HOLE.sub(lambda hole: parts[hole[1]], _resource("page.html"))
+
+
+def _preview(published: Published) -> Iterator[tuple[str, str, str]]:
+    """What programs that show links read, beside the title: attribute, name and text of each meta element."""
+    if published.address:
+        yield "property", "og:url", published.address
+    if published.picture:
+        yield "property", "og:image", published.picture
+        yield "property", "og:image:alt", _PICTURE
+    yield "name", "twitter:card", "summary_large_image" if published.picture else "summary"
 
 
 def _resource(name: str) -> str:

@@ -29,17 +29,21 @@ function textsOf(facts, shared) {
   const targetOf = ({ cell }) => cell.figures.target;
   const yaml = (spec) => quoted.get(spec) || spec;
 
+  /** The Pythons that a project asks for: all that are left, or the newest where one was picked or companions are ticked. */
+  function pythonRange(pick, pythons) {
+    const minors = pythons.map((python) => Number(python.split(".")[1]));
+    const whole = !pick.python && !pick.with.length && minors.length > 1 && minors.at(-1) - minors[0] === minors.length - 1;
+    const [major, minor] = pythons.at(-1).split(".").map(Number);
+    return whole ? `>=${pythons[0]},<${major}.${minor + 1}` : pythons.at(-1);
+  }
+
   /** A project.yaml for which `envgen resolve` chooses exactly this cell. */
   function project(row, pick, pythons, driver) {
     const { cell } = row;
-    const [low, high] = [pythons[0], pythons.at(-1)];
-    const minors = pythons.map((python) => Number(python.split(".")[1]));
-    const whole = !pick.python && !pick.with.length && minors.length > 1 && minors.at(-1) - minors[0] === minors.length - 1;
-    const [major, minor] = high.split(".").map(Number);
     const gpus = pick.gpus.map((gpu) => JSON.stringify(gpu.name)).join(", ");
     return [
       `# environments/${PROJECT}/project.yaml`,
-      `python: "${whole ? `>=${low},<${major}.${minor + 1}` : high}"`,
+      `python: "${pythonRange(pick, pythons)}"`,
       "frameworks:",
       `  ${cell.framework}:`,
       `    version: "${cell.release}"`,
@@ -53,11 +57,16 @@ function textsOf(facts, shared) {
     ];
   }
 
-  function init(row, pick) {
+  /** The commands that make, lock and install the same project. */
+  function init(row, pick, pythons, driver) {
     const { cell } = row;
     const names = [`"${cell.provider === "conda-forge" ? "" : `${cell.provider}::`}${cell.framework}==${cell.release}"`, ...pick.with];
+    const words = [
+      ...names.map((name) => `--framework ${name}`), `--target ${targetOf(row)}`, `--platform ${cell.platform}`, `--python "${pythonRange(pick, pythons)}"`,
+      ...(cell.cuda && driver ? [`--driver ${driver}`] : []), ...(cell.cuda ? pick.gpus.map((gpu) => `--gpu "${gpu.name}"`) : []),
+    ];
     return [
-      `envgen init --project ${PROJECT} ${names.map((name) => `--framework ${name}`).join(" ")} --target ${targetOf(row)} --platform ${cell.platform}`,
+      `envgen init --project ${PROJECT} ${words.join(" ")}`,
       `envgen lock ${PROJECT}`,
       `envgen install ${PROJECT} --target ${targetOf(row)}`,
     ];
@@ -106,7 +115,7 @@ function textsOf(facts, shared) {
     const elsewhere = row.cell.cuda ? `Where no GPU is (a login node, a container that is built), set CONDA_OVERRIDE_CUDA=${row.cell.cuda} first.` : "";
     return [
       ["project.yaml", project(row, pick, pythons, driver), `Then run envgen lock ${PROJECT}`],
-      ["envgen init", init(row, pick), ""],
+      ["envgen init", init(row, pick, pythons, driver), ""],
       ["conda", conda(row, found), ["mamba takes the same words.", elsewhere].filter(Boolean).join(" ")],
       ["pixi", pixi(row, pick, found), "Save it as pixi.toml and run pixi install. Named platforms need pixi 0.71 or newer."],
       ["environment.yml", environment(row, found), [`conda env create --file environment.yml.`, elsewhere].filter(Boolean).join(" ")],
