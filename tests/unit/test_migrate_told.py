@@ -10,7 +10,7 @@ import pytest
 from unit import told
 from unit.small import real_matrix
 
-from envgen.cli.bring import _named
+from envgen.cli.bring import _resolved
 from envgen.migrate.merge import merged
 from envgen.migrate.model import Asked, ReadAs
 from envgen.migrate.read import read_contents
@@ -112,7 +112,7 @@ def lines_of(title: str, folder: Path) -> list[str]:
             rows = [small(asked) for asked in found.asked]
             notes = (note for _, more in rows for note in more)
             contents.append(replace(found, asked=tuple(asked for asked, _ in rows), notes=(*found.notes, *notes)))
-        draft, _, error = _named(matrix, merged(matrix, contents, "p"), "p/project.yaml")
+        draft, _, error = _resolved(matrix, merged(matrix, contents, "p"), "p/project.yaml")
     except BadInput as wrong:
         return [f"error {wrong.where}: {wrong.what}", f"hint: {wrong.hint}"]
     names = [f"name: {one.name}" for one in contents if one.name]
