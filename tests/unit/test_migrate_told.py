@@ -10,11 +10,11 @@ import pytest
 from unit import told
 from unit.small import real_matrix
 
-from envgen.cli.bring import _named
+from envgen.cli.bring import _resolved
 from envgen.migrate.merge import merged
 from envgen.migrate.model import Asked, ReadAs
 from envgen.migrate.read import read_contents
-from envgen.migrate.report import report_text
+from envgen.migrate.report import held_text, report_text
 from envgen.migrate.roots import reduced
 from envgen.migrate.text import project_text
 from envgen.model.errors import BadInput, EnvgenError
@@ -112,15 +112,16 @@ def lines_of(title: str, folder: Path) -> list[str]:
             rows = [small(asked) for asked in found.asked]
             notes = (note for _, more in rows for note in more)
             contents.append(replace(found, asked=tuple(asked for asked, _ in rows), notes=(*found.notes, *notes)))
-        draft, _, error = _named(matrix, merged(matrix, contents, "p"), "p/project.yaml")
+        draft, held, error = _resolved(matrix, merged(matrix, contents, "p"), "p/project.yaml")
     except BadInput as wrong:
         return [f"error {wrong.where}: {wrong.what}", f"hint: {wrong.hint}"]
     names = [f"name: {one.name}" for one in contents if one.name]
-    return [*names, *project_text(draft).splitlines(), *report_text(draft, 200).splitlines(), *error_lines(error)]
+    said = (project_text(draft), report_text(draft, 200), held_text(held, 200), error_text(error))
+    return [*names, *(line for text in said for line in text.splitlines())]
 
 
-def error_lines(error: EnvgenError | None) -> list[str]:
-    return str(error).replace("\n\n", "\n").splitlines() if error else []
+def error_text(error: EnvgenError | None) -> str:
+    return str(error).replace("\n\n", "\n") if error else ""
 
 
 def test_the_file_has_all_cases(tmp_path_factory: pytest.TempPathFactory, update_golden: bool) -> None:
