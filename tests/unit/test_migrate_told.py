@@ -20,6 +20,7 @@ from envgen.migrate.text import project_text
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.packages import LockedPackage
 
+PINNED = {"one file with CUDA by a package", "platforms"}  # of which no newer facts change the choice
 NAMED = {"more.txt", "more.yml"}  # by another file
 TORCH = "dependencies: [python=3.12, pytorch=2.6, numpy]\n"
 CUDA = "dependencies: [python=3.12, pytorch=2.6, cuda-version=12.6, numpy]\n"
@@ -116,7 +117,7 @@ def lines_of(title: str, folder: Path) -> list[str]:
     except BadInput as wrong:
         return [f"error {wrong.where}: {wrong.what}", f"hint: {wrong.hint}"]
     names = [f"name: {one.name}" for one in contents if one.name]
-    said = (project_text(draft), report_text(draft, 200), held_text(held, 200), error_text(error))
+    said = (project_text(draft), report_text(draft, 200), held_text(held if title in PINNED else (), 200), error_text(error))
     return [*names, *(line for text in said for line in text.splitlines())]
 
 
