@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 from unit import told
 from unit.small import real_matrix
+from unit.test_foreign import PIXI as PIXI_LOCK
+from unit.test_foreign import TORCH as TORCH_URL
 
 from envgen.cli.bring import _resolved
 from envgen.migrate.merge import merged
 from envgen.migrate.model import Asked, ReadAs
 from envgen.migrate.read import read_contents
-from envgen.migrate.report import held_text, report_text
+from envgen.migrate.report import held_text, report_json, report_text
 from envgen.migrate.roots import reduced
 from envgen.migrate.text import project_text
 from envgen.model.errors import BadInput, EnvgenError
@@ -53,14 +56,17 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "the place of an environment on Windows": {"e.yml": f"prefix: C:\\u\\e\n{TORCH}"},
     "platforms": {"e.yml": f"platforms: [linux-64, osx-arm64, zos-z]\n{TORCH}"},
     "what conda exported": {"e.yml": "dependencies: [python=3.12.9=h1_0, pytorch=2.6.0=cpu_generic_py312_h1_0, _x=1=0, numpy=2.2.6=py312h1_0, c::zlib=1=h1_0]\n"},
-    "specs in every spelling": {"e.yml": "dependencies: [python, 'numpy=1.26', 'scipy==1.14', 'pandas>=2,<3', 'a=1.0=py312h1234567_0', 'b=*=mkl*', 'c::d >=1', 'e[version=1]', 'F_g 1.*', '%']\n"},
+    "specs in every spelling": {"e.yml": "dependencies: [python, 'numpy=1.26', 'scipy==1.14', 'pandas>=2,<3', 'a=1.0=py312h1234567_0', 'b=*=mkl*', 'c::d >=1', 'e[version=1]', 'F_g 1.*', 'h >=1  # why', '%', {npm: [x]}]\n"},
+    "a text that is no mapping": {"e.yml": "'\ndependencies: x'\n"},
+    "one package with its build": {"e.yml": "dependencies: [numpy=2.2.6=py312h1234567_0]\n"},
     "a Python that is none": {"e.yml": "dependencies: [python=x.y, numpy]\n"},
     "a patch release of Python": {"e.yml": "dependencies: [python=3.12.4, numpy]\n"},
     "channels of every kind": {"e.yml": f"channels: [nodefaults, defaults, pytorch, conda-forge, 'https://u:p@h.example/c', 'http://[x', 'https://h.example/c/']\n{TORCH}"},
     "channels in two orders": {"a.yml": f"channels: [a, b, conda-forge]\n{TORCH}", "gpu.yml": f"channels: [b, c, a]\n{CUDA}"},
     "a framework of a channel": {"e.yml": "channels: [pytorch]\ndependencies: [python=3.10, 'pytorch::pytorch=1.12.1=py3.10_cuda11.3_cudnn8.3.2_0', 'other::numpy']\n"},
-    "selectors and statements of Jinja": {"e.yml": "dependencies:\n- python=3.12\n- a  # [linux64]\n- b  # [not win]\n- c  # [osx or win]\n- d  # [py>3]\n- e  # [linux and aarch64]\n{% set x = 1 %}\n{% if linux %}\n- f\n{% elif win %}\n- g\n{% else %}\n- h\n{% endif %}\n{% if foo %}\n- i\n# j\n{% elif linux %}\n- k\n{% endif %}\n- l={{ x }}\n- m  # a comment\nplatforms: [linux-64, osx-arm64, win-64]\n"},
+    "selectors and statements of Jinja": {"e.yml": "dependencies:\n- python=3.12\n- a  # [linux64]\n- b  # [not win]\n- c  # [osx or win]\n- d  # [py>3]\n- e  # [linux and aarch64]\n{% set x = 1 %}\n{% if linux %}\n- f\n{% elif win %}\n- g\n{% else %}\n- h\n{% endif %}\n{% if foo %}\n- i\n# j\n{% elif linux %}\n- k\n{% endif %}\n- l={{ x }}\n- m  # a comment\n- n  # [(linux or win)]\n- o  # [linux or foo]\n{% if unix %}\n- p\n  {% if osx %}\n- q\n{% endif %}\n- r\n{% endif %}\n{% endif %}\nplatforms: [linux-64, osx-arm64, win-64]\n"},
     "other files": {"environment.devenv.yml": "includes:\n- {{ root }}/more.yml\n- '{{ root }}/gone.yml'\nname: x\ndependencies:\n- pytorch-cpu\n", "more.yml": "name: b\nchannels: [conda-forge]\nincludes:\n- {{ root }}/more.yml\ndependencies: [python=3.12, numpy]\n"},
+    "another file for one system": {"environment.devenv.yml": "includes:\n- {{ root }}/more.yml  # [linux]\nplatforms: [linux-64, win-64]\ndependencies: [python=3.12]\n", "more.yml": "dependencies:\n- a  # [win]\n- b  # [linux64]\n- c\n- d  # [unix]\n"},
     # pip
     "lines for pip of every kind": {"requirements.txt": "# x\n-i https://i.example/simple\n--extra-index-url https://j.example/simple\n--extra-index-url https://download.pytorch.org/whl/cu126\n-f https://h.example/page.html\n--find-links ./wheels\n-f https://u:${TOKEN}@h.example/x\n-e .\n-c c.txt\n-r gone.txt\n-r more.txt\n--no-deps\ntorch==2.6.0\nnumpy=1.26\n./local\nx.whl\nwhat is this\na[b,a]>=1 ; sys_platform == 'linux'\nc ; python_version > '3.8' and sys_platform == 'win32'\nd @ https://h.example/d-1.0-py3-none-any.whl\ne==1 \\\n  --hash=sha256:aa\nnvidia-cublas-cu12==12.6.4.1\ncupy-cuda12x\n", "more.txt": "scipy\n-r more.txt\n"},
     "nothing for pip": {"requirements.txt": "# nothing\n"},
@@ -87,6 +93,9 @@ CASES: Mapping[str, Mapping[str, str]] = {
     # lists and locks
     "a list of URLs": {"spec.txt": f"@EXPLICIT\n{FEED}/linux-64/python-3.12.9-h1_0.conda\n{FEED}/linux-64/pytorch-2.6.0-cuda126_generic_py312_h1_200.conda\n{FEED}/noarch/einops-0.8-pyh1_0.conda\nhttps://h.example/own/noarch/x-1-0.conda\n{FEED}/linux-64/_openmp_mutex-4-0.conda\n"},
     "a list of names": {"list.txt": "# platform: win-64\npython=3.12.9=h1_0\npytorch=2.6.0=cpu_generic_py312_h1_0\neinops=0.8=pypi_0\n"},
+    "environments of pixi": {"pixi.lock": PIXI_LOCK[6].replace("VERSION", "6").replace("packages:\n- conda", "  cuda:\n    channels:\n    - url: https://h.example/c/\n    packages:\n      linux-64:\n      - conda: " + TORCH_URL + "\npackages:\n- conda", 1)},
+    "a named platform in a lock of pixi": {"pixi.lock": PIXI_LOCK[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: server\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=12.6\n").replace("      linux-64:", "      server:")},
+    "a lock for CUDA that no target is for": {"conda-lock.yml": f"version: 1\npackage:\n- {{name: pytorch, version: 2.6.0, manager: conda, platform: linux-64, url: '{FEED}/linux-64/pytorch-2.6.0-cuda90_0.conda#x/y', hash: {{}}}}\n- {{name: a, version: '1', manager: conda, platform: zos-z, url: '{FEED}/zos-z/a-1-0.conda', hash: {{}}}}\n"},
     "a list in JSON": {"list.json": '[{"name": "python", "version": "3.12.9", "build_string": "h1_0"}, {"name": "numpy", "version": "2.2.6", "build_string": "py312_0"}, {"name": "cuda-version", "version": "12.6", "build_string": "0"}]'},
     "a lock of two platforms": {"conda-lock.yml": f"version: 1\nmetadata: {{channels: [{{url: conda-forge}}]}}\npackage:\n- {{name: python, version: 3.12.9, manager: conda, platform: linux-64, url: '{FEED}/linux-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{zlib: ''}}}}\n- {{name: zlib, version: '1.3', manager: conda, platform: linux-64, url: '{FEED}/linux-64/zlib-1.3-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: python, version: 3.12.9, manager: conda, platform: win-64, url: '{FEED}/win-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: numpy, version: 2.2.6, manager: conda, platform: win-64, url: '{FEED}/win-64/numpy-2.2.6-h1_0.conda', hash: {{}}, dependencies: {{python: ''}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: linux-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: win-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n"},
 }  # fmt: skip
@@ -119,6 +128,20 @@ def lines_of(title: str, folder: Path) -> list[str]:
     names = [f"name: {one.name}" for one in contents if one.name]
     said = (project_text(draft), report_text(draft, 200), held_text(held if title in PINNED else (), 200), error_text(error))
     return [*names, *(line for text in said for line in text.splitlines())]
+
+
+def test_programs_are_told_the_same_with_lines_and_columns(tmp_path: Path) -> None:
+    (tmp_path / "e.yml").write_text("dependencies:\n  - python=3.12\n  - pytorch-cpu=2.6\n  - a={{ b }}\n", encoding="utf-8")
+    matrix = real_matrix()
+    draft, held, _ = _resolved(matrix, merged(matrix, [read_contents(tmp_path / "e.yml", "e.yml")], "p"), "p/project.yaml")
+    assert json.loads(report_json(draft, "p/project.yaml", held)) == {
+        "project": "p",
+        "file": "p/project.yaml",
+        "read_as": [{"text": "pytorch-cpu=2.6", "at": "e.yml:3:5", "meaning": "pytorch", "target": "cpu"}],
+        "not_carried_over": [{"text": "- a={{ b }}", "at": "e.yml:4:3", "why": "an expression of Jinja; write its value out"}],
+        "targets": [{"target": "cpu", "platforms": ["linux-64"], "python": "3.12", "frameworks": {"pytorch": "2.6.0"}}],
+    }
+    assert report_json(draft, "p/project.yaml", held).startswith('{\n  "project"')
 
 
 def error_text(error: EnvgenError | None) -> str:
