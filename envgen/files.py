@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -44,12 +45,22 @@ def write_files(folder: Path, files: Iterable[RenderedFile], layout: Layout) -> 
             for scratch, place in written:
                 scratch.replace(place)
     except OSError as error:
-        what = f"cannot be written: {error.strerror or error}"
-        raise BadInput(what, where=layout.shown(folder), hint="make the folder writable; its files are unchanged") from None
+        raise unwritable(error, layout.shown(folder)) from None
     finally:
         for scratch, _ in written:
             with suppress(OSError):
                 scratch.unlink(missing_ok=True)
+
+
+def unwritable(error: OSError, where: object) -> BadInput:
+    """The error for a folder whose files cannot be written, with what can be done about it."""
+    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        todo = "move away what is in its place, or name another place"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        todo = "free some space"
+    else:
+        todo = "make the folder writable"
+    return BadInput(f"cannot be written: {error.strerror or error}", where=where, hint=f"{todo}; its files are unchanged")
 
 
 def write_page(path: Path, text: str) -> str:

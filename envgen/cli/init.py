@@ -101,7 +101,8 @@ def init(
         _bring(context, (*first, *files), project or "", overwrite=overwrite, as_json=as_json, index=index, root=root)
         return
     if files or overwrite:
-        raise click.UsageError("files are brought in with --from FILE...")
+        called = f"; a project is named with --project: envgen init --project {files[0]}" if files and not files[0].exists() else ""
+        raise click.UsageError(f"files are brought in with --from FILE...{called}")
     if not (project or git or ci or hooks):
         raise click.UsageError("give --project NAME for a first project, --from FILE, or --git, --ci or --hooks")
     from envgen.cli.scaffold import NewProject, for_git, init_json, scaffold

@@ -10,8 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envgen.files import leftovers, remove_leftovers
-from envgen.model.errors import BadInput
+from envgen.files import leftovers, remove_leftovers, unwritable
 from envgen.model.layout import Layout
 from envgen.model.run import Reporter
 
@@ -38,8 +37,7 @@ def one_writer(layout: Layout, reporter: Reporter, *, swept: bool = False) -> It
         _acquire(lock, path, reporter)
     except OSError as error:
         if error.errno not in _WITHOUT_LOCKS:
-            what = f"cannot be written: {error.strerror or error}"
-            raise BadInput(what, where=layout.shown(path), hint="make the folder writable; its files are unchanged") from None
+            raise unwritable(error, layout.shown(path)) from None
         reporter.say(f"{layout.shown(layout.environments)} is on a file system without locks: run one envgen at a time in it")
     try:
         if not swept:

@@ -277,11 +277,18 @@ def test_verify_notices_a_target_whose_files_are_of_two_runs(site: Workspace, ol
 # --- folders that cannot be written -----------------------------------------------------------------------------------------
 
 
-def cannot_write(site: Workspace, index: Path, where: str, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> None:
+def cannot_write(
+    site: Workspace,
+    index: Path,
+    where: str,
+    old: Mapping[str, bytes],
+    new: Mapping[str, bytes],
+    hint: str = "make the folder writable",
+) -> None:
     done = site.envgen("lock", "--index", index)
     assert "Traceback" not in done.err
     assert re.match(rf"error: environments/{where}: cannot be written: \w", done.err), done.err
-    assert "\n\nhint: make the folder writable; its files are unchanged\n" in done.err
+    assert f"\n\nhint: {hint}; its files are unchanged\n" in done.err
     assert done.status == 2
     whole(site, old, new)
     assert temporaries(site) == []
@@ -293,7 +300,7 @@ def test_a_file_in_the_place_of_a_targets_folder_is_told_by_its_place(
     shutil.rmtree(site.root / "environments" / "p" / "cpu")
     (site.root / "environments" / "p" / "cpu").write_text("a file")
     before = site.files()
-    cannot_write(site, index, "p/cpu", before, {**before, **indexes(new)})
+    cannot_write(site, index, "p/cpu", before, {**before, **indexes(new)}, "move away what is in its place, or name another place")
 
 
 def test_a_folder_in_the_place_of_a_lock_is_told_by_its_place(
@@ -367,7 +374,7 @@ def test_a_full_disk_is_told_by_its_place_and_leaves_the_old_files(
     site: Workspace, index: Path, new: Mapping[str, bytes], full_disk: None
 ) -> None:
     before = site.files()
-    cannot_write(site, index, ANYWHERE, before, {**before, **indexes(new)})
+    cannot_write(site, index, ANYWHERE, before, {**before, **indexes(new)}, "free some space")
     assert {name: data for name, data in site.files().items() if name.startswith("p/")} == {
         name: data for name, data in before.items() if name.startswith("p/")
     }

@@ -51,6 +51,13 @@ def test_options_that_cannot_be_meant_write_nothing(workspace: Workspace, words:
     assert (done.status, done.out, workspace.files()) == (2, "", before) and what in done.err and "hint: " in done.err
 
 
+def test_a_word_that_is_no_file_is_taken_for_the_name_of_a_project(workspace: Workspace) -> None:
+    said = workspace.envgen("init", "demo")
+    assert said.status == 2 and said.err.endswith("; a project is named with --project: envgen init --project demo\n"), said.err
+    (workspace.root / "environment.yml").write_text("dependencies: [python]\n")
+    assert workspace.envgen("init", "environment.yml").err.endswith("files are brought in with --from FILE...\n")
+
+
 def test_comments_and_versions_of_a_project_stay(workspace: Workspace) -> None:
     text = 'python: "3.12"\nframeworks: {pytorch: ">=2.5"}  # ours\ntargets:\n  cpu:\n  cu126: {platforms: [linux-64]}\n'
     path = workspace.project("demo", f"{text}platforms: [linux-64]\nchannels: [conda-forge]\n")
