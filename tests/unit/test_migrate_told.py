@@ -38,6 +38,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "one file with CUDA by its name": {"env-cu126.yml": TORCH},
     "one file with any CUDA by its name": {"env-gpu.yml": TORCH},
     "one file with a major of CUDA": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, cuda-version=12]\n"},
+    "CUDA on two systems, of which one has none": {"e.yml": f"platforms: [linux-64, osx-arm64]\nchannels: ['https://conda.anaconda.org/c/']\n{CUDA}"},
     "CPU by its name, on Windows": {"env-windows-cpu.yml": TORCH},
     "a file for macOS beside one for CUDA": {"env-macos.yml": TORCH, "env-linux-cuda.yml": CUDA},
     "two files that differ in a package, a channel and a version": {"cpu.yml": "channels: [conda-forge]\ndependencies: [python=3.12, 'pytorch>=2.5', cpuonly, zlib]\n", "cu126.yml": "channels: [nvidia, conda-forge]\ndependencies: [python>=3.11, pytorch=2.6, cuda-version=12.6, ninja, pip: [einops]]\n"},
