@@ -72,8 +72,11 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "lines for pip of every kind": {"requirements.txt": "# x\n-i https://i.example/simple\n--extra-index-url https://j.example/simple\n--extra-index-url https://download.pytorch.org/whl/cu126\n-f https://h.example/page.html\n--find-links ./wheels\n-f https://u:${TOKEN}@h.example/x\n-e .\n-c c.txt\n-r gone.txt\n-r more.txt\n--no-deps\ntorch==2.6.0\nnumpy=1.26\n./local\nx.whl\nwhat is this\na[b,a]>=1 ; sys_platform == 'linux'\nc ; python_version > '3.8' and sys_platform == 'win32'\nd @ https://h.example/d-1.0-py3-none-any.whl\ne==1 \\\n  --hash=sha256:aa\nnvidia-cublas-cu12==12.6.4.1\ncupy-cuda12x\n", "more.txt": "scipy\n-r more.txt\n"},
     "nothing for pip": {"requirements.txt": "# nothing\n"},
     "what a package needs, resolved": {"requirements.txt": "torch==2.6.0\n    # via x\nx==1\n    # via -r in\n"},
-    "wheels by their index": {"requirements.txt": "--index-url https://download.pytorch.org/whl/cu126\ntorch==2.14.1\ntorchvision\n"},
+    "wheels by their index": {"requirements.txt": "--index-url https://download.pytorch.org/whl/cu126/\ntorch==2.14.1\ntorchvision\n"},
     "pip beside conda": {"e.yml": "dependencies: [python=3.12, numpy, Scipy, pip: [scipy, einops, pytorch==2.6.0, jax-cuda12-plugin]]\n"},
+    "files for pip without a package name": {"requirements.txt": "a-1.0-py3-none-any.whl\nsub/b-1.0.tar.gz\nc.zip\nfile:d\n/abs/e\nhttps://h.example/f-1.0.whl\ngit+https://h.example/g\nodd name\nh@https://h.example/h-1.0.whl\n"},
+    "a companion by pip in a version that no channel has": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, pip: [torchvision==0.99, pytorch==2.6.0, torch-geometric]]\n"},
+    "a range of CUDA that no target is for": {"e.yml": "dependencies: [pytorch, 'cuda-version >=99']\n"},
     "an index of one file alone": {"cpu.yml": "dependencies: [python=3.12, pytorch, cpuonly, pip: [a]]\n", "gpu.yml": "dependencies: [python=3.12, pytorch, cuda-version=12.6, pip: ['-f https://h.example/p', '--index-url https://i.example/simple', b]]\n"},
     # pixi
     "pixi: what it names": {"pixi.toml": f'{PIXI}[tasks]\na = "b"\n[pypi-options]\nx = 1\n[dependencies]\npython = "3.12.*"\nnumpy = "*"\na = {{version = ">=1", channel = "c"}}\nb = {{build = "mkl*"}}\nc = {{version = "*", build = "mkl*"}}\npytorch-cpu = "2.6.*"\n[pypi-dependencies]\nd = "*"\ne = ">=1"\nf = {{version = ">=2", extras = ["x", "y"]}}\ng = {{path = "."}}\nh = {{git = "https://h.example/h"}}\ni = {{url = "https://h.example/i-1-py3-none-any.whl"}}\n[host-dependencies]\nj = "*"\n'},
