@@ -157,6 +157,9 @@ def test_a_spec_is_what_match_spec_keeps_of_it(text: str, expected: tuple[str, s
         (["b ~=1.2 h*", "b <9"], {"b": "<9,~=1.2"}),
         (["b 1.0 h*", "b >0"], {"b": "1.0,>0"}),
         (["b 1.* h_0", "b 2.0"], {"b": "1.*,2.0"}),
+        (["b !=1.5 h_0", "b 1.*", "b !=1"], {"b": "!=1,1.*,!=1.5"}),
+        (["b !=1.5 h_0", "b ~=1.2", "b >=1,<3"], {"b": "!=1.5,>=1,<3,~=1.2"}),
+        (["b 1.*", "b 2.0", "b *"], {"b": "*,1.*,2.0"}),
     ],
 )
 def test_the_ranges_of_one_package_are_joined_as_match_spec_joins_them(depends: list[str], expected: dict[str, str] | str) -> None:
