@@ -137,12 +137,16 @@ def _included(items: Iterable[tuple[Address, Node]], reader: _Reader, read_file:
         reader.left.extend(contents.left)
         reader.pip.notes.extend(contents.notes)
         only = reader.plain.only.get(at.line, frozenset())
-        yield from (replace(asked, wanted=tuple(_only_on(one, only) for one in asked.wanted)) for asked in contents.asked)
+        yield from (replace(asked, wanted=tuple(_only_on(asked.wanted, only))) for asked in contents.asked)
 
 
-def _only_on(one: AskedSpec, platforms: frozenset[Platform]) -> AskedSpec:
-    """A requirement that counts on some platforms; empty where it counts on all."""
-    return replace(one, only=one.only & platforms if one.only else platforms) if platforms else one
+def _only_on(wanted: Iterable[AskedSpec], platforms: frozenset[Platform]) -> Iterator[AskedSpec]:
+    """Requirements that count on some platforms alone, without those that are for others; empty where they count on all."""
+    for one in wanted:
+        if not (one.only and platforms):
+            yield replace(one, only=one.only or platforms)
+        elif one.only & platforms:
+            yield replace(one, only=one.only & platforms)
 
 
 def _from(folder: str, read_file: ReadFile) -> ReadFile:

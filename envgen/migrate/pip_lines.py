@@ -20,6 +20,7 @@ _LONG = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": 
 _CONDA_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*=\s*([0-9][^=\s]*)")
 WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
 _WHY_OPTION = "an option of pip, which envgen does not run to make a lock"
+_PLACE = re.compile(r"(?:[./]|file:).*|[^@]+://.*|[^@;]+\.(?:whl|tar\.gz|zip)")  # a file, though a name may end in `.whl`, too
 _WHY_FILE = "there is no such file below this folder, it cannot be read, or it includes itself"
 _DEEPEST = 10
 
@@ -87,12 +88,13 @@ class PipLines:
             text = f"{pinned[1]}=={pinned[2]}"
             self.notes.append(ReadAs(text=line, at=at, meaning=f"`{text}`: pip has no `=`"))
             line = text
+        if _PLACE.fullmatch(line):
+            self.left.append(NotCarried(line, at, WHY_LOCAL))
+            return
         try:
             found = Requirement(line)
         except InvalidRequirement:
-            local = line.startswith((".", "/", "file:")) or "://" in line or line.endswith((".whl", ".tar.gz", ".zip"))
-            why = WHY_LOCAL if local else "not a requirement of pip (PEP 508)"
-            self.left.append(NotCarried(line, at, why))
+            self.left.append(NotCarried(line, at, "not a requirement of pip (PEP 508)"))
             return
         marker = str(found.marker) if found.marker else ""
         only = frozenset[str]()
