@@ -26,14 +26,14 @@ _WHY = {
     "environment": "variables of an environment are set after it is made: conda env config vars set",
     "category": "a category of conda-lock: make a project for it",
 }
-_ROOT = re.compile(r"\{\{\s*root\s*\}\}")  # of a devenv file: its own folder
+_ROOT = re.compile(r"\{\{\s*root\s*\}\}(/?)")  # of a devenv file: its own folder
 _EXPORTED = re.compile(r"(?:\S+::)?(?P<name>[^\s=]+)=(?P<version>[^\s=*]+)=(?P<build>[^\s=*]+)")
 _SYSTEMS = (("/Users/", "osx-arm64"), ("/", "linux-64"))
 
 
 def read_environment(text: str, shown: str, label: str, read_file: ReadFile, seen: frozenset[str] = frozenset()) -> Contents:
     """What an environment file asks for; `seen` are the texts that include it. Raises BadInput, with the line, for another file."""
-    plain = without_conditions(_ROOT.sub(".", text), shown)
+    plain = without_conditions(_ROOT.sub(lambda found: "" if found[1] else ".", text), shown)
     root = compose(plain.text, shown, aliases=True)
     top = {str(key.value): (key, value) for key, value in root.value} if isinstance(root, MappingNode) else {}
     reader = _Reader(shown, plain, PipLines(read_file=read_file))
@@ -137,12 +137,16 @@ def _included(items: Iterable[tuple[Address, Node]], reader: _Reader, read_file:
         reader.left.extend(contents.left)
         reader.pip.notes.extend(contents.notes)
         only = reader.plain.only.get(at.line, frozenset())
-        yield from (replace(asked, wanted=tuple(_only_on(one, only) for one in asked.wanted)) for asked in contents.asked)
+        yield from (replace(asked, wanted=tuple(_only_on(asked.wanted, only))) for asked in contents.asked)
 
 
-def _only_on(one: AskedSpec, platforms: frozenset[Platform]) -> AskedSpec:
-    """A requirement that counts on some platforms; empty where it counts on all."""
-    return replace(one, only=one.only & platforms if one.only else platforms) if platforms else one
+def _only_on(wanted: Iterable[AskedSpec], platforms: frozenset[Platform]) -> Iterator[AskedSpec]:
+    """Requirements that count on some platforms alone, without those that are for others; empty where they count on all."""
+    for one in wanted:
+        if not (one.only and platforms):
+            yield replace(one, only=one.only or platforms)
+        elif one.only & platforms:
+            yield replace(one, only=one.only & platforms)
 
 
 def _from(folder: str, read_file: ReadFile) -> ReadFile:

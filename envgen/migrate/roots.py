@@ -82,7 +82,7 @@ def _wanted(matrix: Matrix, roots: Mapping[Platform, Sequence[LockedPackage]], a
 
 def _spec(matrix: Matrix, package: LockedPackage) -> str:
     if package.manager == "pip":
-        return f"{package.name}=={package.version}"
+        return f"{package.name}=={package.version}" if package.version else package.name
     if framework_named(matrix, package.name) or (package.name, "") in matrix.aliases:
         return f"{package.name}={package.version}" + (f"={package.build}" if _VARIANT.search(package.build) else "")
     return f"{package.name} {package.version}"

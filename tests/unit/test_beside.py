@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_read_is_named_as_the_lock_is(shown: str, place: s
 
 def test_of_a_lock_without_a_stamp_nothing_is_read(tmp_path: Path) -> None:
     beside(tmp_path, CHANGES["nothing"])
-    (tmp_path / SPEC).write_text("a: [", encoding="utf-8")
+    (tmp_path / VIRTUAL).write_text("a: [", encoding="utf-8")
     assert of_other_run(lock(), files()[LOCK].replace("envgen-packages", "envgen-package"), tmp_path) == ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from unit.lock_texts import entry, lock_text
@@ -17,7 +18,9 @@ from envgen.formats.collector import no_garbage_collection
 from envgen.formats.conda_lock import is_ours, read_lock
 from envgen.formats.conda_lock_entries import plain_packages
 from envgen.formats.conda_specs import NotCovered, ranges, read_spec
+from envgen.formats.environment_yml import read_specs, spec_name
 from envgen.formats.markers import holds, of_platforms, oldest_python
+from envgen.formats.reading import read_any
 from envgen.formats.selectors import OnPlatform, for_platform, scalar, selected
 from envgen.formats.similar_locks import read_similar
 from envgen.formats.wheel_files import PackageFile, file_name, fitting, glibc_minor, of_python, platform_tags, runs_on
@@ -157,6 +160,9 @@ def test_a_spec_is_what_match_spec_keeps_of_it(text: str, expected: tuple[str, s
         (["b ~=1.2 h*", "b <9"], {"b": "<9,~=1.2"}),
         (["b 1.0 h*", "b >0"], {"b": "1.0,>0"}),
         (["b 1.* h_0", "b 2.0"], {"b": "1.*,2.0"}),
+        (["b !=1.5 h_0", "b 1.*", "b !=1"], {"b": "!=1,1.*,!=1.5"}),
+        (["b !=1.5 h_0", "b ~=1.2", "b >=1,<3"], {"b": "!=1.5,>=1,<3,~=1.2"}),
+        (["b 1.*", "b 2.0", "b *"], {"b": "*,1.*,2.0"}),
     ],
 )
 def test_the_ranges_of_one_package_are_joined_as_match_spec_joins_them(depends: list[str], expected: dict[str, str] | str) -> None:
@@ -304,6 +310,8 @@ PLAIN = lock_text(TWO).replace("  content_hash: {}\n", "")
         (PLAIN, 2),
         (PLAIN.replace("version: 1\n", "# Made by envgen\n#   conda-lock install --name p-cpu conda-lock.yml\nversion: 1\n", 1), 2),
         (PLAIN.removesuffix("\n"), 0),
+        (PLAIN.removesuffix("\n") + "X", 0),
+        (PLAIN.replace("package:\n- name", "package:\n+ name"), 0),
         (PLAIN.replace("category: main", "category: dev", 1), 0),
         (PLAIN.replace("version: 1\n", "version: 1\nother: 1\n", 1), 0),
         (PLAIN.replace("package:\n", "package:\n# x\n"), 0),
@@ -335,3 +343,31 @@ def test_an_entry_that_is_known_is_not_parsed_again(monkeypatch: pytest.MonkeyPa
     read_similar(PLAIN, "l.yml", known)
     monkeypatch.setattr(similar_locks, "plain_packages", lambda *_: pytest.fail("parsed again"))
     assert [row.name for row in read_similar(PLAIN, "l.yml", known).packages] == ["numpy", "zlib"]
+
+
+@pytest.mark.parametrize(
+    ("text", "specs"),
+    [
+        ("dependencies: [' numpy >=2 ', 'c::Scipy', {pip: [x]}, 5]\n", ("numpy >=2", "c::Scipy")),
+        ("dependencies:\n- a\n- b  # [win64]\n", ("a",)),
+        ("dependencies: 5\n", ()),
+        ("dependencies:\n", ()),
+        ("channels: []\n", ()),
+        ("[a]\n", ()),
+    ],
+)
+def test_the_specs_of_an_environment_file_are_texts_of_its_list(text: str, specs: tuple[str, ...]) -> None:
+    assert read_specs(text, "environment.yml", "linux-64") == specs
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"), [("numpy >=2", "numpy"), ("c::Odd_N.a-me=1", "odd_n.a-me"), (" x ", "x"), ("!x", ""), ("", "")]
+)
+def test_a_spec_names_a_package(spec: str, name: str) -> None:
+    assert spec_name(spec) == name
+
+
+def test_a_path_that_is_not_there_is_told_what_may_be_given(tmp_path: Path) -> None:
+    error = refused(lambda: read_any(tmp_path / "gone", "gone"))
+    assert error is not None
+    assert (str(error.where), error.hint) == ("gone", "give a lock, a list or an environment's folder")

@@ -98,6 +98,11 @@ source = {{ directory = "../local" }}
 name = "not-a-member"
 version = "1"
 source = {{ editable = "other" }}
+dependencies = [{{ name = "of-no-member" }}]
+
+[[package]]
+name = "of-no-member"
+version = "1"
 """
 UV_SCRIPT = f"""version = 1
 
@@ -125,6 +130,7 @@ archive = {{ url = "{WHEELS}/two-2.zip", hashes = {{ sha256 = "{SHA}" }} }}
 [[packages]]
 name = "three"
 version = "3"
+marker = "python_version < '3.12'"
 sdist = {{ path = "three-3.tar.gz", hashes = {{}} }}
 
 [[packages]]
@@ -179,8 +185,11 @@ CASES: Mapping[str, tuple[str, str]] = {
     "pylock: the word alone": ("x.txt", "lock-version\n"),
     # requirements.txt
     "requirements: hashes, comments, continued lines": ("r.txt", f"# by pip-compile with Python 3.11\n--index-url https://i.example/simple/\n-f ./wheels/\na==1.0 \\\n    --hash=md5:{MD5} \\\n    --hash=sha256:{SHA}\n    # via\n    #   b\n    #   c (from d)\nB==2 ; python_version < '3.12' --hash=sha256:{SHA}  # via c\nc[x] === 3 --hash sha256:{SHA}\n# a comment\n"),
-    "requirements: what it does not list": ("r.txt", "-r other.txt\na==1.0\n"),
-    "requirements: a folder and the url of a wheel": ("r.txt", f"./folder\n{WHEEL}\na==1.0\n"),
+    "requirements: what it does not list": ("r.txt", "--index-url https://i.example/s\n-r other.txt\na==1.0\n"),
+    "requirements: what it does not list, whatever follows": ("r.txt", f"-r other.txt\n-i https://i.example/s\na==1.0 --hash=sha256:{SHA}\n"),
+    "requirements: the Python that it was made for": ("r.txt", "# by pip-compile with Python 3.11\na==1 ; sys_platform == 'win32'\nb==1 ; python_version < '3.12'\n"),
+    "requirements: two lines that go on to the end": ("r.txt", "a \\\n==1 \\\n"),
+    "requirements: a folder and the url of a wheel": ("r.txt", f"./folder\n{WHEEL}\nb-1-py3-none-any.whl\na==1.0\n"),
     "requirements: urls of wheels and of sources": ("r.txt", "a @ https://h.example/a-1.0%2Bcu1-py3-none-any.whl#sha256=1\nb @ https://h.example/b-1-2-3.zip\nc @ https://h.example/c-1.whl\nd==1.*\ne>=1\n"),
     "requirements: markers of platforms": ("r.txt", "a==1 ; sys_platform == 'linux'\n    # via b\nb==1 ; platform_machine == 'AMD64' and python_version > '3.11'\nc==1 ; python_version < '3.12'\n"),
     "requirements: a line that goes on to its end": ("r.txt", "a==1 \\\n"),
@@ -193,6 +202,8 @@ CASES: Mapping[str, tuple[str, str]] = {
     "environment: specs of every kind": ("environment.yml", "dependencies:\n- a\n- b =1.2\n- c ==1.2\n- d 1.2.*\n- e >=1,<2\n- f=1.2=*_0\n- g=*=cpu*\n- h >=1 cuda*\n- \"i[version='=1.2.*', build=cpu*]\"\n- 'j[channel=x]'\n- k 1.2 h1_0\n"),
     "environment: pip": ("environment.yml", "name: [x]\ndependencies:\n- pip:\n  - -i https://i.example/simple/\n  - a==1  # why\n  - -e .\n  - ./b\n  - c @ https://h.example/c-1.0-py3-none-any.whl\n  - d>=1 ; python_version > '3'\n"),
     "environment: lines for one platform": ("environment.yml", "platforms: [linux-64, win-64]\ndependencies: &d\n- a=1\n- b=1  # [linux64]\n- c=1  # [win64]\n"),
+    "environment: a pattern in place of a build": ("environment.yml", "dependencies: [a=1=h_0, b=1=*_0]\n"),
+    "environment: an alias, for each platform": ("environment.yml", "platforms: [linux-64, win-64]\nx: &l [a=1]\ndependencies: *l\n"),
     "environment: nothing in a list": ("environment.yml", "channels:\ndependencies: ~\n"),
     "environment: an empty list": ("environment.yml", "dependencies:\n"),
     "environment: no list": ("environment.yml", "dependencies: 5\n"),

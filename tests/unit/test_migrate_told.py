@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +10,20 @@ from pathlib import Path
 import pytest
 from unit import told
 from unit.small import real_matrix
+from unit.test_foreign import PIXI as PIXI_LOCK
+from unit.test_foreign import TORCH as TORCH_URL
 
-from envgen.cli.bring import _named
+from envgen.cli.bring import _resolved
 from envgen.migrate.merge import merged
 from envgen.migrate.model import Asked, ReadAs
 from envgen.migrate.read import read_contents
-from envgen.migrate.report import report_text
+from envgen.migrate.report import held_text, report_json, report_text
 from envgen.migrate.roots import reduced
 from envgen.migrate.text import project_text
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.packages import LockedPackage
 
+PINNED = {"one file with CUDA by a package", "platforms"}  # of which no newer facts change the choice
 NAMED = {"more.txt", "more.yml"}  # by another file
 TORCH = "dependencies: [python=3.12, pytorch=2.6, numpy]\n"
 CUDA = "dependencies: [python=3.12, pytorch=2.6, cuda-version=12.6, numpy]\n"
@@ -34,6 +38,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "one file with CUDA by its name": {"env-cu126.yml": TORCH},
     "one file with any CUDA by its name": {"env-gpu.yml": TORCH},
     "one file with a major of CUDA": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, cuda-version=12]\n"},
+    "CUDA on two systems, of which one has none": {"e.yml": f"platforms: [linux-64, osx-arm64]\nchannels: ['https://conda.anaconda.org/c/']\n{CUDA}"},
     "CPU by its name, on Windows": {"env-windows-cpu.yml": TORCH},
     "a file for macOS beside one for CUDA": {"env-macos.yml": TORCH, "env-linux-cuda.yml": CUDA},
     "two files that differ in a package, a channel and a version": {"cpu.yml": "channels: [conda-forge]\ndependencies: [python=3.12, 'pytorch>=2.5', cpuonly, zlib]\n", "cu126.yml": "channels: [nvidia, conda-forge]\ndependencies: [python>=3.11, pytorch=2.6, cuda-version=12.6, ninja, pip: [einops]]\n"},
@@ -52,31 +57,40 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "the place of an environment on Windows": {"e.yml": f"prefix: C:\\u\\e\n{TORCH}"},
     "platforms": {"e.yml": f"platforms: [linux-64, osx-arm64, zos-z]\n{TORCH}"},
     "what conda exported": {"e.yml": "dependencies: [python=3.12.9=h1_0, pytorch=2.6.0=cpu_generic_py312_h1_0, _x=1=0, numpy=2.2.6=py312h1_0, c::zlib=1=h1_0]\n"},
-    "specs in every spelling": {"e.yml": "dependencies: [python, 'numpy=1.26', 'scipy==1.14', 'pandas>=2,<3', 'a=1.0=py312h1234567_0', 'b=*=mkl*', 'c::d >=1', 'e[version=1]', 'F_g 1.*', '%']\n"},
+    "specs in every spelling": {"e.yml": "dependencies: [python, 'numpy=1.26', 'scipy==1.14', 'pandas>=2,<3', 'a=1.0=py312h1234567_0', 'b=*=mkl*', 'c::d >=1', 'e[version=1]', 'F_g 1.*', 'h >=1  # why', '%', {npm: [x]}]\n"},
+    "a text that is no mapping": {"e.yml": "'\ndependencies: x'\n"},
+    "one package with its build": {"e.yml": "dependencies: [numpy=2.2.6=py312h1234567_0]\n"},
     "a Python that is none": {"e.yml": "dependencies: [python=x.y, numpy]\n"},
     "a patch release of Python": {"e.yml": "dependencies: [python=3.12.4, numpy]\n"},
     "channels of every kind": {"e.yml": f"channels: [nodefaults, defaults, pytorch, conda-forge, 'https://u:p@h.example/c', 'http://[x', 'https://h.example/c/']\n{TORCH}"},
     "channels in two orders": {"a.yml": f"channels: [a, b, conda-forge]\n{TORCH}", "gpu.yml": f"channels: [b, c, a]\n{CUDA}"},
     "a framework of a channel": {"e.yml": "channels: [pytorch]\ndependencies: [python=3.10, 'pytorch::pytorch=1.12.1=py3.10_cuda11.3_cudnn8.3.2_0', 'other::numpy']\n"},
-    "selectors and statements of Jinja": {"e.yml": "dependencies:\n- python=3.12\n- a  # [linux64]\n- b  # [not win]\n- c  # [osx or win]\n- d  # [py>3]\n- e  # [linux and aarch64]\n{% set x = 1 %}\n{% if linux %}\n- f\n{% elif win %}\n- g\n{% else %}\n- h\n{% endif %}\n{% if foo %}\n- i\n# j\n{% elif linux %}\n- k\n{% endif %}\n- l={{ x }}\n- m  # a comment\nplatforms: [linux-64, osx-arm64, win-64]\n"},
+    "selectors and statements of Jinja": {"e.yml": "dependencies:\n- python=3.12\n- a  # [linux64]\n- b  # [not win]\n- c  # [osx or win]\n- d  # [py>3]\n- e  # [linux and aarch64]\n{% set x = 1 %}\n{% if linux %}\n- f\n{% elif win %}\n- g\n{% else %}\n- h\n{% endif %}\n{% if foo %}\n- i\n# j\n{% elif linux %}\n- k\n{% endif %}\n- l={{ x }}\n- m  # a comment\n- n  # [(linux or win)]\n- o  # [linux or foo]\n{% if unix %}\n- p\n  {% if osx %}\n- q\n{% endif %}\n- r\n{% endif %}\n{% endif %}\nplatforms: [linux-64, osx-arm64, win-64]\n"},
     "other files": {"environment.devenv.yml": "includes:\n- {{ root }}/more.yml\n- '{{ root }}/gone.yml'\nname: x\ndependencies:\n- pytorch-cpu\n", "more.yml": "name: b\nchannels: [conda-forge]\nincludes:\n- {{ root }}/more.yml\ndependencies: [python=3.12, numpy]\n"},
+    "another file for one system": {"environment.devenv.yml": "includes:\n- {{ root }}/more.yml  # [linux]\nplatforms: [linux-64, win-64]\ndependencies: [python=3.12]\n", "more.yml": "dependencies:\n- a  # [win]\n- b  # [linux64]\n- c\n- d  # [unix]\n"},
     # pip
     "lines for pip of every kind": {"requirements.txt": "# x\n-i https://i.example/simple\n--extra-index-url https://j.example/simple\n--extra-index-url https://download.pytorch.org/whl/cu126\n-f https://h.example/page.html\n--find-links ./wheels\n-f https://u:${TOKEN}@h.example/x\n-e .\n-c c.txt\n-r gone.txt\n-r more.txt\n--no-deps\ntorch==2.6.0\nnumpy=1.26\n./local\nx.whl\nwhat is this\na[b,a]>=1 ; sys_platform == 'linux'\nc ; python_version > '3.8' and sys_platform == 'win32'\nd @ https://h.example/d-1.0-py3-none-any.whl\ne==1 \\\n  --hash=sha256:aa\nnvidia-cublas-cu12==12.6.4.1\ncupy-cuda12x\n", "more.txt": "scipy\n-r more.txt\n"},
     "nothing for pip": {"requirements.txt": "# nothing\n"},
     "what a package needs, resolved": {"requirements.txt": "torch==2.6.0\n    # via x\nx==1\n    # via -r in\n"},
-    "wheels by their index": {"requirements.txt": "--index-url https://download.pytorch.org/whl/cu126\ntorch==2.14.1\ntorchvision\n"},
+    "wheels by their index": {"requirements.txt": "--index-url https://download.pytorch.org/whl/cu126/\ntorch==2.14.1\ntorchvision\n"},
     "pip beside conda": {"e.yml": "dependencies: [python=3.12, numpy, Scipy, pip: [scipy, einops, pytorch==2.6.0, jax-cuda12-plugin]]\n"},
+    "files for pip without a package name": {"requirements.txt": "a-1.0-py3-none-any.whl\nsub/b-1.0.tar.gz\nc.zip\nfile:d\n/abs/e\nhttps://h.example/f-1.0.whl\ngit+https://h.example/g\nodd name\nh@https://h.example/h-1.0.whl\n"},
+    "a companion by pip in a version that no channel has": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, pip: [torchvision==0.99, pytorch==2.6.0, torch-geometric]]\n"},
+    "a range of CUDA that no target is for": {"e.yml": "dependencies: [pytorch, 'cuda-version >=99']\n"},
     "an index of one file alone": {"cpu.yml": "dependencies: [python=3.12, pytorch, cpuonly, pip: [a]]\n", "gpu.yml": "dependencies: [python=3.12, pytorch, cuda-version=12.6, pip: ['-f https://h.example/p', '--index-url https://i.example/simple', b]]\n"},
     # pixi
     "pixi: what it names": {"pixi.toml": f'{PIXI}[tasks]\na = "b"\n[pypi-options]\nx = 1\n[dependencies]\npython = "3.12.*"\nnumpy = "*"\na = {{version = ">=1", channel = "c"}}\nb = {{build = "mkl*"}}\nc = {{version = "*", build = "mkl*"}}\npytorch-cpu = "2.6.*"\n[pypi-dependencies]\nd = "*"\ne = ">=1"\nf = {{version = ">=2", extras = ["x", "y"]}}\ng = {{path = "."}}\nh = {{git = "https://h.example/h"}}\ni = {{url = "https://h.example/i-1-py3-none-any.whl"}}\n[host-dependencies]\nj = "*"\n'},
     "pixi: environments": {"pixi.toml": f'{PIXI}[dependencies]\npython = "3.12.*"\npytorch = "2.6.*"\n[feature.gpu]\nchannels = ["nvidia", {{channel = "x", priority = 1}}]\nplatforms = ["linux-64", "win-64"]\n[feature.gpu.system-requirements]\ncuda = "12.6"\n[feature.unused.dependencies]\na = "*"\n[feature.lint]\ntasks = {{}}\n[feature.lint.target.linux-64.dependencies]\nruff = "*"\n[feature.lint.target.nowhere.dependencies]\nb = "*"\n[environments]\ngpu = ["gpu"]\nlint = {{features = ["lint"], no-default-feature = true}}\n'},
     "pixi: named platforms": {"pixi.toml": '[project]\nname = "p"\nchannels = ["conda-forge"]\nplatforms = [{name = "server", platform = "linux-64", cuda = {driver = "12.6"}}, {name = "laptop", subdir = "osx-arm64"}]\n[dependencies]\npython = "3.12.*"\npytorch = "2.6.*"\n[target."serv*".dependencies]\nninja = "*"\n[target.unix.dependencies]\ncmake = "*"\n'},
+    "pixi: indexes": {"pixi.toml": f'{PIXI}[dependencies]\npython = "3.12.*"\n[pypi-options]\nindex-url = "https://i.example/simple"\nextra-index-urls = ["https://j.example/simple"]\nfind-links = [{{url = "https://h.example/page"}}, {{path = "wheels"}}]\n[pypi-dependencies]\na = {{version = "*", index = "https://a.example/simple"}}\n[target.win-64.pypi-dependencies]\nb = {{version = "*", index = "https://b.example/simple"}}\n[target.linux-64.pypi-dependencies]\nc = {{version = "*", index = "https://c.example/simple"}}\n'},
     "pixi: no list": {"pixi.toml": f"{PIXI}[environments]\na = {{features = 5}}\n"},
     "pixi: no TOML": {"pixi.toml": "[workspace\n"},
     "pyproject: its dependencies": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = [\n"numpy>=2",\n"torch==2.6.0",\n"not a requirement"]\n[project.optional-dependencies]\ntest = ["pytest"]\n'},
     "pyproject: pixi": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = ["einops"]\n[tool.pixi.workspace]\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n[tool.pixi.dependencies]\npytorch-gpu = "2.6.*"\n[tool.pixi.environments]\ncuda = []\n'},
     # dependencies.yaml
     "rapids: a matrix": {"dependencies.yaml": RAPIDS.replace("MORE", 'matrix: {cuda: ["12.9", "12.6"], arch: [x86_64, aarch64]}')},
+    "rapids: another axis": {"dependencies.yaml": RAPIDS.replace("MORE", 'matrix: {mode: [one, two, three], py: ["3.12", "3.13"]}').replace("channels: [conda-forge]", "channels: conda-forge")},
+    "rapids: no file": {"dependencies.yaml": "files:\n  {}\ndependencies:\n  y: {}\n"},
     "rapids: no list of that name": {"dependencies.yaml": RAPIDS.replace("[a]", "[b]").replace(", MORE", "")},
     "rapids: nothing": {"dependencies.yaml": "files:\n  all: 5\ndependencies:\n  y: {}\n"},
     "rapids: no mapping": {"dependencies.yaml": "files:\ndependencies:\n"},
@@ -86,6 +100,9 @@ CASES: Mapping[str, Mapping[str, str]] = {
     # lists and locks
     "a list of URLs": {"spec.txt": f"@EXPLICIT\n{FEED}/linux-64/python-3.12.9-h1_0.conda\n{FEED}/linux-64/pytorch-2.6.0-cuda126_generic_py312_h1_200.conda\n{FEED}/noarch/einops-0.8-pyh1_0.conda\nhttps://h.example/own/noarch/x-1-0.conda\n{FEED}/linux-64/_openmp_mutex-4-0.conda\n"},
     "a list of names": {"list.txt": "# platform: win-64\npython=3.12.9=h1_0\npytorch=2.6.0=cpu_generic_py312_h1_0\neinops=0.8=pypi_0\n"},
+    "environments of pixi": {"pixi.lock": PIXI_LOCK[6].replace("VERSION", "6").replace("packages:\n- conda", "  cuda:\n    channels:\n    - url: https://h.example/c/\n    packages:\n      linux-64:\n      - conda: " + TORCH_URL + "\npackages:\n- conda", 1)},
+    "a named platform in a lock of pixi": {"pixi.lock": PIXI_LOCK[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: server\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=12.6\n").replace("      linux-64:", "      server:")},
+    "a lock for CUDA that no target is for": {"conda-lock.yml": f"version: 1\npackage:\n- {{name: pytorch, version: 2.6.0, manager: conda, platform: linux-64, url: '{FEED}/linux-64/pytorch-2.6.0-cuda90_0.conda#x/y', hash: {{}}}}\n- {{name: a, version: '1', manager: conda, platform: zos-z, url: '{FEED}/zos-z/a-1-0.conda', hash: {{}}}}\n"},
     "a list in JSON": {"list.json": '[{"name": "python", "version": "3.12.9", "build_string": "h1_0"}, {"name": "numpy", "version": "2.2.6", "build_string": "py312_0"}, {"name": "cuda-version", "version": "12.6", "build_string": "0"}]'},
     "a lock of two platforms": {"conda-lock.yml": f"version: 1\nmetadata: {{channels: [{{url: conda-forge}}]}}\npackage:\n- {{name: python, version: 3.12.9, manager: conda, platform: linux-64, url: '{FEED}/linux-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{zlib: ''}}}}\n- {{name: zlib, version: '1.3', manager: conda, platform: linux-64, url: '{FEED}/linux-64/zlib-1.3-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: python, version: 3.12.9, manager: conda, platform: win-64, url: '{FEED}/win-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: numpy, version: 2.2.6, manager: conda, platform: win-64, url: '{FEED}/win-64/numpy-2.2.6-h1_0.conda', hash: {{}}, dependencies: {{python: ''}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: linux-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: win-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n"},
 }  # fmt: skip
@@ -112,15 +129,30 @@ def lines_of(title: str, folder: Path) -> list[str]:
             rows = [small(asked) for asked in found.asked]
             notes = (note for _, more in rows for note in more)
             contents.append(replace(found, asked=tuple(asked for asked, _ in rows), notes=(*found.notes, *notes)))
-        draft, _, error = _named(matrix, merged(matrix, contents, "p"), "p/project.yaml")
+        draft, held, error = _resolved(matrix, merged(matrix, contents, "p"), "p/project.yaml")
     except BadInput as wrong:
         return [f"error {wrong.where}: {wrong.what}", f"hint: {wrong.hint}"]
     names = [f"name: {one.name}" for one in contents if one.name]
-    return [*names, *project_text(draft).splitlines(), *report_text(draft, 200).splitlines(), *error_lines(error)]
+    said = (project_text(draft), report_text(draft, 200), held_text(held if title in PINNED else (), 200), error_text(error))
+    return [*names, *(line for text in said for line in text.splitlines())]
 
 
-def error_lines(error: EnvgenError | None) -> list[str]:
-    return str(error).replace("\n\n", "\n").splitlines() if error else []
+def test_programs_are_told_the_same_with_lines_and_columns(tmp_path: Path) -> None:
+    (tmp_path / "e.yml").write_text("dependencies:\n  - python=3.12\n  - pytorch-cpu=2.6\n  - a={{ b }}\n", encoding="utf-8")
+    matrix = real_matrix()
+    draft, held, _ = _resolved(matrix, merged(matrix, [read_contents(tmp_path / "e.yml", "e.yml")], "p"), "p/project.yaml")
+    assert json.loads(report_json(draft, "p/project.yaml", held)) == {
+        "project": "p",
+        "file": "p/project.yaml",
+        "read_as": [{"text": "pytorch-cpu=2.6", "at": "e.yml:3:5", "meaning": "pytorch", "target": "cpu"}],
+        "not_carried_over": [{"text": "- a={{ b }}", "at": "e.yml:4:3", "why": "an expression of Jinja; write its value out"}],
+        "targets": [{"target": "cpu", "platforms": ["linux-64"], "python": "3.12", "frameworks": {"pytorch": "2.6.0"}}],
+    }
+    assert report_json(draft, "p/project.yaml", held).startswith('{\n  "project"')
+
+
+def error_text(error: EnvgenError | None) -> str:
+    return str(error).replace("\n\n", "\n") if error else ""
 
 
 def test_the_file_has_all_cases(tmp_path_factory: pytest.TempPathFactory, update_golden: bool) -> None:

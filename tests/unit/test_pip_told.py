@@ -221,7 +221,10 @@ class FakeUv:
         self.needs, self.base = needs, base
         self.calls: list[tuple[list[str], dict[str, str], dict[str, str]]] = []
 
-    def __call__(self, arguments: list[str], folder: Path, cache: Path, more: dict[str, str]) -> CompletedProcess[str]:
+    def __call__(
+        self, arguments: list[str], folder: Path, cache: Path, more: dict[str, str], say: Callable[[str], None]
+    ) -> CompletedProcess[str]:
+        say("waiting")
         self.calls.append((arguments, more, {path.name: path.read_text() for path in folder.iterdir() if path.suffix != ".whl"}))
         output = arguments[arguments.index("--output-file") + 1]
         every = [name for name in self.needs if name in self.calls[-1][2]["pyproject.toml"]]
@@ -246,8 +249,12 @@ def fake(monkeypatch: pytest.MonkeyPatch, uv: Any) -> Any:
     return uv
 
 
+TOLD: list[str] = []
+
+
 def solved(request: PipRequest, **pins: str) -> list[tuple[str, str, tuple[str, ...]]]:
-    found = locked_wheels(request, RECORDS, real_matrix().catalogue, pins)
+    TOLD.clear()
+    found = locked_wheels(request, RECORDS, real_matrix().catalogue, pins, TOLD.append)
     return [(row.name, row.url, row.depends) for row in found]
 
 
@@ -269,6 +276,7 @@ def test_packages_with_an_index_of_their_own_are_requested_by_name(monkeypatch: 
     assert last[0][-3:] == ["--no-strip-extras", "--output-file", "requirements.txt"]
     assert last[2]["requirements.txt"] == "einops==1.0\nown-other==1.0\n"
     assert [call[1] for call in uv.calls] == [{}] * 4
+    assert TOLD == [f"{request.work}: waiting"] * 4
 
 
 def test_without_pins_uv_is_given_no_lock_and_of_macos_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,14 +324,28 @@ def test_uv_gets_its_own_options_and_an_environment_without_the_users_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[Any] = []
-    monkeypatch.setattr(process, "run_child", lambda *words: ran.append(words) or CompletedProcess([], 0, "", ""))
+    log = "DEBUG uv_client\nDEBUG Sending fresh GET request for: https://u:p@one.example/a\n"
+
+    def child(*words: Any, say: Callable[[str], None], errors: Path) -> CompletedProcess[str]:
+        ran.append(words)
+        errors.write_text("", encoding="utf-8")
+        say("waiting")
+        errors.write_text(log, encoding="utf-8")
+        say("waiting")
+        return CompletedProcess([], 0, "", f"{log}WARN x\nerror: it fails\n")
+
+    told: list[str] = []
+    monkeypatch.setattr(process, "run_child", child)
     monkeypatch.setattr(process, "limits", lambda: Limits(timeout=2.4, size=10**6))
     monkeypatch.setattr(os, "environ", {"PATH": "/bin", "http_proxy": "x", "UV_INDEX": "y", "PIP_INDEX_URL": "z"})
-    run_uv(["pyproject.toml"], tmp_path, tmp_path / "cache", {"MORE": "1"})
+    done = run_uv(["pyproject.toml"], tmp_path, tmp_path / "cache", {"MORE": "1"}, told.append)
+    assert done.stderr == "error: it fails\n"
+    assert told == ["waiting", "waiting, last for https://***@one.example/a"]
     ((command, environ, folder, _, what, found),) = ran
     assert command[1:4] == ["pip", "compile", "pyproject.toml"]
     assert command[4:10] == ["--no-progress", "--color", "never", "--no-python-downloads", "--no-header", "--cache-dir"]
     assert command[10:12] == [str(tmp_path / "cache"), "--python"]
+    assert environ.pop("RUST_LOG")
     assert environ == {
         "PATH": "/bin",
         "http_proxy": "x",
@@ -337,12 +359,12 @@ def test_uv_gets_its_own_options_and_an_environment_without_the_users_settings(
 
 
 def test_uv_that_cannot_be_run_or_is_not_there_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object) -> CompletedProcess[str]:
+    def fails(*_: object, **__: object) -> CompletedProcess[str]:
         raise PermissionError(13, "no permission")
 
     monkeypatch.setattr(process, "run_child", fails)
     with pytest.raises(BadInput) as found:
-        run_uv([], tmp_path, tmp_path, {})
+        run_uv([], tmp_path, tmp_path, {}, print)
     assert (found.value.what, found.value.hint) == (
         "uv cannot be run: no permission",
         "install envgen again: uv is one of its dependencies",

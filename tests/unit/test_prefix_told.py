@@ -70,6 +70,7 @@ CASES: Mapping[str, Files] = {
     "a wheel with its list": {"conda-meta/a-1-0.json": record("a"), "conda-meta/envgen": MANIFEST, **EINOPS, f"{SITE}/einops-0.8.dist-info/RECORD": "einops.py,sha256=x,6\ngone.py,,5\neinops-0.8.dist-info/RECORD,,\nodd\n../../../bin/e,,7\n", f"{SITE}/einops.py": TEXT, "bin/e": TEXT},
     "a wheel without its list": {"conda-meta/a-1-0.json": record("a"), "conda-meta/envgen": MANIFEST, **EINOPS},
     "a record that is none": {"conda-meta/a-1-0.json": {"name": "a"}},
+    "a record that is no JSON": {"conda-meta/a-1-0.json": "{"},
     "a record of a list": {"conda-meta/a-1-0.json": [1]},
 }  # fmt: skip
 
@@ -187,6 +188,8 @@ def test_without_damage_there_is_no_owner_of_any(tmp_path: Path) -> None:
     write(tmp_path, {"x": TEXT})
     assert damaged_files(tmp_path, {"a": {"x": {}}, "b": {"x": {}, "x.pyc": {}}}) == {}
     assert damaged_files(tmp_path, {"a": {"x": {}, "y": {}}}) == {"a": ("y",)}
+    (tmp_path / "link").symlink_to("x")
+    assert damaged_files(tmp_path, {"a": {"link": {"size_in_bytes": 99}}}) == {}  # tools copy what others link
     assert items_of({"a": [1], "b": 5}, "a") == [1]
     assert items_of({"a": [1], "b": 5}, "b") == items_of({}, "a") == []
 

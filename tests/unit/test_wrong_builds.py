@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from unit.small import real_matrix
+from unit.small import real_matrix, small_matrix
 from unit.test_rules import CPU, CU126, CUDNN, NUMPY, TORCH, TORCH_CPU, conda
 
-from envgen.matrix.constraints import Known, violation_text
+from envgen.matrix.constraints import Known, by_version, driver_version, violation_text
 from envgen.model.address import Address
 from envgen.model.condition import Condition
 from envgen.model.facts import Constraint
@@ -80,3 +80,23 @@ def test_what_a_constraint_needs_is_told_beside_what_there_is(gpus: str, glibc: 
     known: Known = {"a": (Version("1"),), "b": ("x",), "glibc": (Version(glibc),)}
     known = {**known, "gpu": tuple(map(Version, gpus.split()))} if gpus else known
     assert violation_text(BOTH, known) == f"{WORDS}, {have} (https://own.example)"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "platform", "name", "versions"),
+    [
+        ("11.8", "linux-64", "toolkit", ">=520.61.05"),
+        ("11.8", "linux-64", "older", "<520.61.05"),
+        ("11.8", "win-64", "toolkit", ">=0"),  # which has no such driver
+        ("12.6", "win-64", "older", "<560.76"),
+    ],
+)
+def test_the_name_of_a_driver_is_a_version_for_a_toolkit_and_a_platform(cuda: str, platform: str, name: str, versions: str) -> None:
+    toolkit = small_matrix().toolkits[Version(cuda)]
+    found = driver_version(Condition("driver", names=frozenset({name})), toolkit, platform)
+    assert (found.axis, str(found.versions)) == ("driver", versions)
+    for other in (Condition("glibc", names=frozenset({name})), Condition("driver", SpecifierSet(">=1"))):
+        assert driver_version(other, toolkit, platform) is other
+    constraint = replace(BOTH, need=(Condition("driver", names=frozenset({name})),))
+    assert by_version(constraint, toolkit, platform).need == (found,)
+    assert by_version(constraint, toolkit, platform).when == BOTH.when
