@@ -66,6 +66,8 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "specs in every spelling": {"e.yml": "dependencies: [python, 'numpy=1.26', 'scipy==1.14', 'pandas>=2,<3', 'a=1.0=py312h1234567_0', 'b=*=mkl*', 'c::d >=1', 'e[version=1]', 'F_g 1.*', 'h >=1  # why', '%', {npm: [x]}]\n"},
     "a text that is no mapping": {"e.yml": "'\ndependencies: x'\n"},
     "one package with its build": {"e.yml": "dependencies: [numpy=2.2.6=py312h1234567_0]\n"},
+    **{f"CUDA by {spec}": {"e.yml": f"dependencies: [python=3.12, '{spec}']\n"} for spec in ("cuda-nvcc=12.4", "cuda-nvcc >=12.4.1", "cuda-nvcc", "cudnn=9.1", "x=1=cuda112*", "x=*=*cu*", "x=1=*_cucumber", "cuda-pathfinder=1.2", "cuda-nvcc=x", "libcublas=12.6.4.1")},
+    "more spellings": {"e.yml": "dependencies: [python=3.12, 'a~=1.2', 'b==1.2=h_0', 'c=1=custom', 'd=1=h1234567_0', 'e!=1', 'pytorch>=2.5,<2.7', 'torchvision==0.21']\n"},
     "a Python that is none": {"e.yml": "dependencies: [python=x.y, numpy]\n"},
     "a patch release of Python": {"e.yml": "dependencies: [python=3.12.4, numpy]\n"},
     "channels of every kind": {"e.yml": f"channels: [nodefaults, defaults, pytorch, conda-forge, 'https://u:p@h.example/c', 'http://[x', 'https://h.example/c/']\n{TORCH}"},
