@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import REPO
+from packaging.version import Version
 from unit import told
 from unit.small import real_matrix
 from unit.test_foreign import PIXI as PIXI_LOCK
@@ -25,8 +26,11 @@ from envgen.migrate.records import needs_by
 from envgen.migrate.report import held_text, report_json, report_text
 from envgen.migrate.roots import reduced
 from envgen.migrate.text import project_text
+from envgen.migrate.variants import CPU, index_variant
+from envgen.migrate.versions import one_range
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.packages import LockedPackage
+from envgen.targets import TargetRange, cuda_range
 
 PINNED = {"one file with CUDA by a package", "platforms"}  # of which no newer facts change the choice
 NARROW = {"lines for pip of every kind": 60, "platforms": 41}  # columns
@@ -207,3 +211,36 @@ def test_everything_becomes_what_was_written_down(title: str, tmp_path: Path) ->
     found = lines_of(title, tmp_path)
     assert found
     assert found == told.written("migrate.txt")[title]
+
+
+RELEASES = [Version(text) for text in ("2.5.0", "2.6.0", "2.7.0")]
+PYTHONS = [Version(text) for text in ("3.10", "3.11", "3.12", "3.13")]
+
+
+@pytest.mark.parametrize(
+    ("texts", "known", "found"),
+    [
+        ([], RELEASES, ("*", True)),
+        (["*", "*"], RELEASES, ("*", True)),
+        (["*", "2.6.*", ">=2.5"], RELEASES, ("2.6.*", True)),
+        ([">=2.6", "<2.7"], RELEASES, (">=2.6,<2.7", True)),
+        (["2.6", "2.6.0", ">=2.5"], RELEASES, ("2.6", True)),
+        (["2.5.*", "2.6.*"], RELEASES, (">=2.5.0,<=2.6.0", False)),
+        (["3.11", "3.12"], PYTHONS, (">=3.11,<3.13", False)),
+        (["9.*", "2.6.*"], RELEASES, ("9.*", True)),
+    ],
+)
+def test_versions_of_several_files_are_one_range(texts: list[str], known: list[Version], found: tuple[str, bool]) -> None:
+    assert one_range(texts, known) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://download.pytorch.org/whl/cpu", CPU),
+        ("https://download.pytorch.org/whl/cu126", TargetRange(cuda_range("12.6"))),
+        ("https://h.example/simple", None),
+    ],
+)
+def test_an_index_of_wheels_is_for_one_variant_or_for_any(url: str, found: TargetRange | None) -> None:
+    assert index_variant(real_matrix().catalogue.wheels, url) == found
