@@ -215,6 +215,14 @@ def nearest(text: str, matrix: Matrix) -> str:
     return f"the nearest are {', '.join(target.name for target in sorted(near, key=_place))}" if near else "there is no CUDA target"
 
 
+def lacking(project: str, word: str, own: Iterable[str], matrix: Matrix, where: object = None) -> BadInput:
+    """The error for a target that a project does not have, with the command that adds one that the matrices have."""
+    near = closest(word.lower(), own)
+    add = f"{' Or add' if near.endswith('?') else '; add'} it: `envgen init --project {project} --target {word}`"
+    hint = f"{near}{add}" if word in matrix.targets else near
+    return BadInput(f"{project} has no target `{word}`", where=where, hint=hint)
+
+
 def _place(target: Target) -> int:
     return _minors(target.cuda) if target.cuda else 0
 

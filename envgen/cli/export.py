@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from envgen.model.facts import PLATFORMS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envgen.export.model import ExportedCell
+    from envgen.export.model import ExportedCell, WheelPlaces
     from envgen.model.facts import Matrix, Platform
     from envgen.model.layout import Layout
     from envgen.model.resolution import RenderedFile
@@ -58,12 +59,15 @@ def export(
         raise click.UsageError("pixi has two files: give a folder with --output DIR")
     layout, matrix = facts_of(layout_of(context, root))
     layout.known_project(project)
+    from envgen.export.model import NO_PLACES
+
     cells = list(_cells(layout, matrix, project, targets, platforms))
     if not cells:
         raise BadInput("nothing that is requested is locked", where=project, hint="`envgen list` shows what is locked")
     if kind not in _OF_SEVERAL:
         _check_one(cells)
-    files = _files(kind, project, cells)
+    places = _places(layout, matrix, project) if kind == "pixi" and any(cell.pip for cell in cells) else NO_PLACES
+    files = _files(kind, project, cells, places)
     if output is None:
         echo(files[0].text, nl=False)
         return
@@ -110,15 +114,37 @@ def _check_one(cells: Sequence[ExportedCell]) -> None:
         )
 
 
-def _files(kind: str, project: str, cells: Sequence[ExportedCell]) -> list[RenderedFile]:
+def _places(layout: Layout, matrix: Matrix, project: str) -> WheelPlaces:
+    """Where a project's pip packages come from; without `pip-repositories:` the index that uv asks by default."""
+    from envgen.channels.channel import bare
+    from envgen.export.model import WheelPlaces
+    from envgen.formats.builds import requirement_name
+    from envgen.model.facts import PUBLIC_INDEX
+    from envgen.pip.process import default_index
+    from envgen.project.cached import cached_project
+
+    found = cached_project(layout, matrix, project)
+    own = tuple(map(bare, found.pip_repositories)) or tuple(filter(None, [default_index()]))
+    purposes = tuple(replace(row, url=bare(row.url)) for row in found.pip_indexes)
+    of_wheels = (row for framework in matrix.frameworks.values() for row in framework.providers.get(framework.of_wheels, ()))
+    rows = [row for row in of_wheels if row.index not in ("", PUBLIC_INDEX)]
+    return WheelPlaces(
+        indexes=own,
+        purposes=purposes,
+        find_links=tuple(map(bare, found.find_links)),
+        by_variant={requirement_name(text): row.index for row in rows for text in row.cpu},
+    )
+
+
+def _files(kind: str, project: str, cells: Sequence[ExportedCell], places: WheelPlaces) -> list[RenderedFile]:
     from envgen.export import conda_files, dockerfile, pixi_files, wheel_files
     from envgen.model.layout import SPEC
     from envgen.model.resolution import RenderedFile
 
     if kind == "pixi":
         return [
-            RenderedFile("pixi.toml", pixi_files.manifest_text(project, cells)),
-            RenderedFile("pixi.lock", pixi_files.lock_text(cells)),
+            RenderedFile("pixi.toml", pixi_files.manifest_text(project, cells, places)),
+            RenderedFile("pixi.lock", pixi_files.lock_text(cells, places)),
         ]
     if kind == "dockerfile":
         linux = [cell for cell in cells if cell.platform.startswith("linux")]

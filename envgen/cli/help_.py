@@ -1,4 +1,4 @@
-"""The command `help`: the pages of docs/, which come with envgen, a section of one, or the help of a command."""
+"""The command `help`: the pages of docs/, which come with envgen, the help of a command, or a section of a page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import click
 
-from envgen.cli.console import echo, tell
+from envgen.cli.console import echo, table_width, tell
+from envgen.cli.flow import flowed
+from envgen.table import UNBOUNDED
 
+_READABLE = 100  # columns of a paragraph, however wide a terminal is
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -22,7 +25,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 )
 @click.pass_context
 def help_(context: click.Context, topic: tuple[str, ...], man: Path | None) -> None:
-    """Print the page of TOPIC; or the section of that name, such as a rule of `verify`; or the help of a command.
+    """Print the page of TOPIC; or the help of a command; or the section of that name, such as a rule of `verify`.
 
     Without TOPIC, list the pages. `--man ~/.local/share/man/man1` writes a page for each command, as man(1) reads it.
     """
@@ -39,13 +42,14 @@ def help_(context: click.Context, topic: tuple[str, ...], man: Path | None) -> N
         tell("\nnext: envgen help TOPIC; a rule or another heading is a topic, too")
         return
     words = " ".join(topic)
-    text = pages().get(words.lower()) or section(words) or _of_command(context, topic)
+    text = pages().get(words.lower()) or _of_command(context, topic) or section(words)
     if text is None:
         from envgen.model.errors import BadInput, closest
 
         known = {*pages(), *(heading for page in pages().values() for heading in headings(page))}
         raise BadInput(f"no page, section or command `{words}`", hint=closest(words, known))
-    echo(text.rstrip("\n"), people=True)
+    width = table_width()
+    echo((text if width == UNBOUNDED or "Usage: " in text[:10] else flowed(text, min(width, _READABLE))).rstrip("\n"), people=True)
 
 
 @cache

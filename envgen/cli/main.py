@@ -95,10 +95,11 @@ def _status() -> int:
         return _failed(error)
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        echo(error.format_message(), people=True, err=True)
+        return error.exit_code
     except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
-        echo(said.getvalue(), people=True, err=True, nl=False)
+        echo(f"error: {_misused(error)}", people=True, err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         echo("interrupted: files that were not replaced yet are unchanged", people=True, err=True)
@@ -110,6 +111,15 @@ def _status() -> int:
         return _failed(BadInput(f"the operating system reports: {error}", hint=hint))
     except BaseException as error:  # noqa: BLE001 - a fault of envgen, or a panic of rattler
         return _fault(error)
+
+
+def _misused(error: click.ClickException) -> str:
+    """What click refuses, as envgen writes errors: in one line, and where to read on."""
+    what = " ".join(error.format_message().split())
+    what = what if what.endswith("..") else what.removesuffix(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"\n\nhint: see `{context.command_path} --help`" if context else ""
+    return f"{what[:1].lower()}{what[1:]}{hint}"
 
 
 def _fault(error: BaseException) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envgen.cli.console import echo, tell
-from envgen.cli.options import chosen_folder, index_options, json_option, layout_of, root_option
+from envgen.cli.options import chosen_folder, facts_of, index_options, json_option, layout_of, layout_or_none, root_of, root_option
 
 if TYPE_CHECKING:
     from envgen.curate.request import CurateRequest
@@ -73,9 +73,11 @@ def show(
     from envgen.curate.show import table
     from envgen.curate.show.grid import grid
     from envgen.curate.show.query import branch_note, parse_query
-    from envgen.matrix.cached import cached_matrix
 
-    facts = cached_matrix(layout_of(context, root))
+    layout = layout_of(context, root) if root_of(context, root) else layout_or_none(context, root)
+    if layout is None:
+        tell("note: the facts that came with envgen; `envgen init` copies them into a repository")
+    _, facts = facts_of(layout)
     query = parse_query(facts, frameworks, driver, gpus, python, platform)
     note = branch_note(query)
     if note:

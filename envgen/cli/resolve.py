@@ -9,7 +9,6 @@ import click
 
 from envgen.cli.console import echo
 from envgen.cli.options import ANY_TARGET, facts_of, json_option, layout_of, root_option
-from envgen.model.errors import BadInput, closest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +61,7 @@ def _requested(problem: Problem, words: Sequence[str], found: Sequence[Resolutio
     for word in words:
         name = targets.named(word, names, problem.matrix, "`envgen resolve` gives the same answer on every machine")
         if name is None:
-            raise BadInput(f"{problem.project.name} has no target `{word}`", hint=closest(word.lower(), names))
+            raise targets.lacking(problem.project.name, word, names, problem.matrix)
         chosen.add(name)
     return [resolution for resolution in found if resolution.target.name in chosen]
 

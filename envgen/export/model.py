@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.pip import PipIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelPlaces:
+    """Where the pip packages of a project come from: indexes in their order, those with a purpose, and pages or folders of files.
+
+    `by_variant` are those of frameworks, by package, with `{variant}` in place of cpu or cu126. No URL has a login.
+    """
+
+    indexes: tuple[str, ...] = ()
+    purposes: tuple[PipIndex, ...] = ()
+    find_links: tuple[str, ...] = ()
+    by_variant: Mapping[str, str] = field(default_factory=dict)
+
+    def index_of(self, package: LockedPackage) -> str:
+        """The index that a package comes from alone; "" for none. The local version of a framework's build is its variant."""
+        variant = package.version.partition("+")[2]
+        own = next((row.url for row in self.purposes if row.serves(package.name)), "")
+        return own or (self.by_variant.get(package.name, "").replace("{variant}", variant) if variant else "")
+
+
+NO_PLACES = WheelPlaces()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from rattler import MatchSpec
 
 from envgen.channels.channel import locate
-from envgen.export.model import ExportedCell
+from envgen.export.model import NO_PLACES, ExportedCell, WheelPlaces
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.packages import LockedPackage
@@ -22,29 +22,61 @@ _KEYS = {"__cuda": "cuda", "__glibc": "glibc", "__linux": "linux", "__osx": "mac
 _NAMELESS = "0"  # the version of what every machine of a platform has: __unix
 
 
-def manifest_text(project: str, cells: Sequence[ExportedCell]) -> str:
-    """The pixi.toml of some cells. pixi takes the first platform that a machine can run, so CUDA's come first, the newest first."""
+def manifest_text(project: str, cells: Sequence[ExportedCell], places: WheelPlaces = NO_PLACES) -> str:
+    """The pixi.toml of some cells. pixi takes the first platform that a machine can run, so CUDA's come first, the newest first.
+
+    `places` are written where a cell has pip packages.
+    """
     channels = dict.fromkeys(channel for cell in cells for channel in cell.lock.channels)
     lines = ["# exported by envgen; the lock beside it has every package", "[workspace]", f"name = {_text(project)}"]
     lines += [f"channels = [{', '.join(map(_text, channels))}]", "platforms = ["]
     lines += [f"  {platform_entry(cell.target, cell.platform, cell.virtual)}," for cell in in_order(cells)]
-    lines += ["]"]
+    lines += ["]", *(_options(places) if any(cell.pip for cell in cells) else ())]
     for cell in in_order(cells):
         lines += ["", f'[target."{_name(cell)}".dependencies]', *(dependency_line(spec) for spec in cell.specs)]
         if cell.pip:
             lines += ["", f'[target."{_name(cell)}".pypi-dependencies]']
-            lines += [f"{_key(one.name)} = {_text(f'=={one.version}')}" for one in cell.wheels()]
+            lines += [f"{_key(one.name)} = {_wheel(one, places)}" for one in cell.wheels()]
     return "".join(f"{line}\n" for line in lines)
 
 
-def lock_text(cells: Sequence[ExportedCell]) -> str:
-    """The pixi.lock of some cells, version 7."""
+def _options(places: WheelPlaces) -> Iterator[str]:
+    """`pypi-options`: pixi compares them with those of the lock."""
+    if places.indexes or places.find_links:
+        yield from ("", "[pypi-options]")
+    if places.indexes:
+        yield f"index-url = {_text(places.indexes[0])}"
+    if places.indexes[1:]:
+        yield f"extra-index-urls = [{', '.join(map(_text, places.indexes[1:]))}]"
+    if places.find_links:
+        yield f"find-links = [{', '.join(f'{{ {kind} = {_text(place)} }}' for kind, place in _links(places))}]"
+
+
+def _links(places: WheelPlaces) -> list[tuple[str, str]]:
+    """Pages and folders of files, each with the key that pixi has for it."""
+    return [("url" if "://" in place else "path", place) for place in places.find_links]
+
+
+def _wheel(package: LockedPackage, places: WheelPlaces) -> str:
+    index = places.index_of(package)
+    version = _text(f"=={package.version}")
+    return f"{{ version = {version}, index = {_text(index)} }}" if index else version
+
+
+def lock_text(cells: Sequence[ExportedCell], places: WheelPlaces = NO_PLACES) -> str:
+    """The pixi.lock of some cells, version 7. pixi resolves again what has pip packages and no `indexes`."""
     lines = ["version: 7", "platforms:"]
     for cell in in_order(cells):
         lines += [f"- name: {_name(cell)}", f"  subdir: {cell.platform}", "  virtual-packages:"]
         lines += [f"  - {name}={value.replace(' ', '=')}" for name, value in _promises(cell.virtual).items()]
     channels = dict.fromkeys(locate(channel).url for cell in cells for channel in cell.lock.channels)
-    lines += ["environments:", "  default:", "    channels:", *(f"    - url: {url}/" for url in channels), "    packages:"]
+    lines += ["environments:", "  default:", "    channels:", *(f"    - url: {url}/" for url in channels)]
+    if places.indexes and any(cell.pip for cell in cells):
+        lines += ["    indexes:", *(f"    - {url}" for url in places.indexes)]
+        lines += (
+            ["    find-links:", *(f"    - {kind}: {_text(place)}" for kind, place in _links(places))] if places.find_links else []
+        )
+    lines += ["    packages:"]
     for cell in in_order(cells):
         lines += [f"      {_name(cell)}:"]
         lines += [f"      - conda: {one.url}" for one in _sorted(cell.conda)]

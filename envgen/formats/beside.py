@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from envgen.formats.conda_lock import content_hashes
 from envgen.formats.conda_specs import NotCovered
 from envgen.formats.content_hash import channel_entry, content_hash, requested
 from envgen.formats.environment_yml import spec_name
@@ -20,14 +19,13 @@ from envgen.yamlfile.document import parse
 from envgen.yamlfile.text import source
 
 
-def of_other_run(lock: Lock, text: str, folder: Path) -> tuple[Platform, ...]:
+def of_other_run(lock: Lock, folder: Path) -> tuple[Platform, ...]:
     """The platforms of a lock of envgen's whose content hash is not that of the environment.yml and virtual-packages.yml beside it.
 
     Of a lock with a pip section, whose hash only conda-lock can compute, those that lack a package that environment.yml requests.
     Raises BadInput if one of the files cannot be read.
     """
-    hashes = content_hashes(text, lock.shown)
-    spec, virtual = folder / SPEC, folder / VIRTUAL
+    hashes, spec, virtual = lock.content_hashes, folder / SPEC, folder / VIRTUAL
     if not hashes or not spec.is_file() or not virtual.is_file():
         return ()
     shown = lock.shown.rpartition("/")[0]

@@ -21,10 +21,13 @@ _LONGEST = 4_000  # characters; Python reads no number of more than 4300 digits
 _HINT = "no tool writes this: restore the file from git, or create it again with the tool that made it"
 
 
-def checked(lock: Lock) -> Lock:
-    """The lock. Raises BadInput, with the line, for a text in it that cannot be what it stands for."""
-    for package in lock.packages:
-        for kind, text in _wrong_in(package.content):
+def checked(lock: Lock, *, judged: bool = False) -> Lock:
+    """The lock. Raises BadInput, with the line, for a text in it that cannot be what it stands for.
+
+    `judged` says that `wrong_in` found nothing in its packages.
+    """
+    for package in lock.packages if not judged else ():
+        for kind, text in wrong_in(package.content):
             raise BadInput(f"not the {kind} of a package: {shortened(text)}", where=package.at or lock.shown, hint=_HINT)
     names = (lock.environment, lock.machine)
     promises = (f"{name} {version}" for name, version in lock.promises.items())
@@ -36,12 +39,13 @@ def checked(lock: Lock) -> Lock:
 
 
 @lru_cache(20_000)  # packages: those of the locks of a repository are the same again and again
-def _wrong_in(content: Content) -> tuple[tuple[str, str], ...]:
+def wrong_in(content: Content) -> tuple[tuple[str, str], ...]:
+    """Each text of a package that cannot be what it stands for, and what that is."""
     return tuple(_wrong(content))
 
 
 def _wrong(package: Content) -> Iterator[tuple[str, str]]:
-    """Each text of a package that cannot be what it stands for. What pip puts into an environment is named as its author likes."""
+    """What pip puts into an environment is named as its author likes."""
     if package.manager == "conda" or package.url:
         if not _NAME.fullmatch(package.name):
             yield "name", package.name

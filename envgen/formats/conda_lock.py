@@ -89,14 +89,6 @@ def read_stamp(text: str, shown: str) -> Stamp | None:
     return found
 
 
-def content_hashes(text: str, shown: str) -> dict[Platform, str]:
-    """Platform -> content hash, in a lock with envgen's stamp; of any other lock nothing."""
-    if not _SEAL.search(text):
-        return {}
-    found = _metadata(text.partition(_BODY)[0], shown).get("content_hash")
-    return {str(platform): str(value) for platform, value in found.items()} if isinstance(found, dict) else {}
-
-
 def _parsed(custom: Mapping[str, str]) -> Stamp:
     wanted, chosen, packages, sizes = (custom[key] for key in _KEYS)
     rows = _DOWNLOADS.findall(sizes)
@@ -222,8 +214,15 @@ def _read(text: str, shown: str) -> Lock:
             channels=channels,
             intact=_intact(text),
             declared=declared,
-        )
+            content_hashes=_content_hashes(meta) if is_ours(text) else {},
+        ),
+        judged=plain is not None,
     )
+
+
+def _content_hashes(meta: Mapping[str, Any]) -> dict[Platform, str]:
+    node = meta.get("content_hash")
+    return {str(key.value): str(value.value) for key, value in node.value} if isinstance(node, MappingNode) else {}
 
 
 def _root(text: str, shown: str) -> Node:

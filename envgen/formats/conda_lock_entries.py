@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from envgen.formats.checked import wrong_in
 from envgen.model.address import Address
 from envgen.model.packages import LockedPackage
 
@@ -61,18 +62,22 @@ def _entry(text: str) -> _Entry | None:
 
 
 def _read(text: str) -> _Entry | None:
-    """The entry with this text, without `- name: ` before it and the end of line after it; None where its spelling is another."""
+    """The entry with this text, without `- name: ` before it and the end of line after it.
+
+    None where its spelling is another, or a text of it cannot be what it stands for: the other reader says where.
+    """
     found = _ENTRY.fullmatch(f"- name: {text}\n")
     if found is None:
         return None
     name, version, manager, platform, needs, url, md5, sha256, category = found.groups()
     pairs = _NEEDS.findall(needs or "")
     wanted = {key: _bare(value) for key, value in pairs}
-    if len(wanted) < len(pairs):  # a repeated key: the other reader says where
+    if len(wanted) < len(pairs):  # a repeated key
         return None
     fields = (_bare(name), _bare(version), manager, _bare(platform), _bare(url))
     hashes = {kind: value for kind, value in (("md5", md5), ("sha256", sha256)) if value not in NULLS}
-    return _Entry(package_of(fields, wanted, hashes, None), category, text.count("\n") + 1)
+    package = package_of(fields, wanted, hashes, None)
+    return None if wrong_in(package.content) else _Entry(package, category, text.count("\n") + 1)
 
 
 def _placed(package: LockedPackage, at: Address) -> LockedPackage:

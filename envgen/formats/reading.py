@@ -35,7 +35,7 @@ class _File:
 
 def _conda_locks(file: _File) -> tuple[Lock, ...]:
     lock = read_lock(file.text, file.shown)
-    return (replace(lock, of_other_run=of_other_run(lock, file.text, file.path.parent)),)
+    return (replace(lock, of_other_run=of_other_run(lock, file.path.parent)),)
 
 
 _Reader = Callable[[_File], tuple[Lock, ...]]

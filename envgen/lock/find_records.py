@@ -32,7 +32,7 @@ def found_again(layout: Layout, missing: Collection[str], index_for: IndexFor | 
             if found:
                 reporter.say(f"{shown} had no record of {_count(found)}: taken from {index.shown}")
     except (BadInput, NoSolution) as error:
-        reporter.say(f"WARNING: {error.what.splitlines()[0]}")
+        reporter.say(f"warning: {error.what.splitlines()[0]}")
     if lost := set(missing) - found.keys():
         what = f"{shown} has no record of {_count(lost)}"
         reporter.say(f"{what}, so `--offline` cannot solve with them: lock their projects with --update")

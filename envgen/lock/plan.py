@@ -14,7 +14,7 @@ from envgen.lock.hold import BUILD, held_choices
 from envgen.lock.inputs import as_of, cell_digest, pip_digest
 from envgen.lock.locked_cells import CellName, LockedCells
 from envgen.model.dates import ExcludeNewer, of_channel
-from envgen.model.errors import BadInput, closest
+from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform
 from envgen.model.layout import LOCK, Layout
 from envgen.model.packages import SolveRequest
@@ -216,7 +216,7 @@ def _requested(
         if name:
             found.setdefault(name)
         elif request.projects:
-            raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), own))
+            raise targets.lacking(project.name, word, own, matrix, project.at("targets"))
         if note:
             reporter.say(f"{project.name}: {note}")
     return tuple(found)

@@ -62,7 +62,7 @@ class Solvers:
         index, warning = open_index(options, self._layout, channels, found.project.platforms[0], self._matrix.withdrawn, say)
         self._reporter.end()
         if warning:
-            say(f"WARNING: {warning}")
+            say(f"warning: {warning}")
         return index
 
 

@@ -26,14 +26,14 @@ _WHY = {
     "environment": "variables of an environment are set after it is made: conda env config vars set",
     "category": "a category of conda-lock: make a project for it",
 }
-_ROOT = re.compile(r"\{\{\s*root\s*\}\}")  # of a devenv file: its own folder
+_ROOT = re.compile(r"\{\{\s*root\s*\}\}(/?)")  # of a devenv file: its own folder
 _EXPORTED = re.compile(r"(?:\S+::)?(?P<name>[^\s=]+)=(?P<version>[^\s=*]+)=(?P<build>[^\s=*]+)")
 _SYSTEMS = (("/Users/", "osx-arm64"), ("/", "linux-64"))
 
 
 def read_environment(text: str, shown: str, label: str, read_file: ReadFile, seen: frozenset[str] = frozenset()) -> Contents:
     """What an environment file asks for; `seen` are the texts that include it. Raises BadInput, with the line, for another file."""
-    plain = without_conditions(_ROOT.sub(".", text), shown)
+    plain = without_conditions(_ROOT.sub(lambda found: "" if found[1] else ".", text), shown)
     root = compose(plain.text, shown, aliases=True)
     top = {str(key.value): (key, value) for key, value in root.value} if isinstance(root, MappingNode) else {}
     reader = _Reader(shown, plain, PipLines(read_file=read_file))

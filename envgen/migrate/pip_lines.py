@@ -18,10 +18,9 @@ ReadFile = Callable[[str], "tuple[str, str] | None"]  # a path in a file -> the 
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z][a-z-]*)(?:\s+|=|(?<=^-[a-zA-Z]))?(?P<value>.*)")
 _LONG = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url", "-f": "--find-links"}
 _CONDA_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*=\s*([0-9][^=\s]*)")
-_PLACE = re.compile(
-    r"(?:[./]|file:).*|[^@]+://.*|[^@;]+\.(?:whl|tar\.gz|zip)"
-)  # and not a name, which pip allows to end in `.whl`, too
-_WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
+WHY_LOCAL = "no index has it: `pip:` takes a folder, a file or a repository, in the way that `envgen help pip` shows"
+_WHY_OPTION = "an option of pip, which envgen does not run to make a lock"
+_PLACE = re.compile(r"(?:[./]|file:).*|[^@]+://.*|[^@;]+\.(?:whl|tar\.gz|zip)")  # a file, though a name may end in `.whl`, too
 _WHY_FILE = "there is no such file below this folder, it cannot be read, or it includes itself"
 _DEEPEST = 10
 
@@ -55,7 +54,9 @@ class PipLines:
         if line.startswith("-"):
             self._option(line, at)
         elif line:
-            self._requirement(line, at)
+            requirement, *options = re.split(r"\s+(?=--[a-z])", line)
+            self.left.extend(NotCarried(option, at, _WHY_OPTION) for option in options)
+            self._requirement(requirement, at)
 
     def _option(self, line: str, at: Address) -> None:
         found = _OPTION.match(line)
@@ -66,11 +67,11 @@ class PipLines:
         elif option := next((one for one in get_args(IndexOption) if one == name), None):
             self.indexes.append(AskedIndex(text=re.sub(r"\$\{(\w+)\}", r"$\1", value), at=at, option=option))
         elif name == "--editable":
-            self.left.append(NotCarried(line, at, _WHY_LOCAL))
+            self.left.append(NotCarried(line, at, WHY_LOCAL))
         elif name == "--constraint":
             self.left.append(NotCarried(line, at, "a file of constraints: list those that matter as packages"))
         else:
-            self.left.append(NotCarried(line, at, "an option of pip, which envgen does not run to make a lock"))
+            self.left.append(NotCarried(line, at, _WHY_OPTION))
 
     def _file(self, line: str, name: str, at: Address) -> None:
         found = self.read_file(name) if self._depth < _DEEPEST else None
@@ -88,7 +89,7 @@ class PipLines:
             self.notes.append(ReadAs(text=line, at=at, meaning=f"`{text}`: pip has no `=`"))
             line = text
         if _PLACE.fullmatch(line):
-            self.left.append(NotCarried(line, at, _WHY_LOCAL))
+            self.left.append(NotCarried(line, at, WHY_LOCAL))
             return
         try:
             found = Requirement(line)

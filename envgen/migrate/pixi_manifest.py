@@ -1,4 +1,4 @@
-"""Reads pixi.toml and pyproject.toml: features, environments and targets of pixi; else the project's own dependencies. Pure."""
+"""Reads pixi.toml and pyproject.toml with [tool.pixi]: features, environments and targets. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from envgen.formats.toml_text import parsed_toml
 from envgen.migrate.model import Asked, AskedIndex, AskedSpec, ChannelLine, Contents, IndexOption, NotCarried
 from envgen.migrate.pip_lines import PipLines
+from envgen.migrate.python_project import python_of, read_project, table_at, texts_at
 from envgen.migrate.toml_lines import TomlLines
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
@@ -39,31 +40,11 @@ _INDEXES = {"index-url", "extra-index-urls", "find-links"}  # keys of `pypi-opti
 def read_manifest(text: str, shown: str, label: str) -> Contents:
     """The environments of a manifest. Raises BadInput for what is not TOML."""
     data, lines = parsed_toml(text, shown, _HINT), TomlLines(text, shown)
-    pixi = _table(data, "tool").get("pixi") if shown.endswith("pyproject.toml") else data
+    pixi = table_at(data, "tool").get("pixi") if shown.endswith("pyproject.toml") else data
     if not isinstance(pixi, Mapping) or not (pixi.get("workspace") or pixi.get("project")):
-        return _of_project(data, lines, shown, label)
+        return read_project(data, lines, shown, label)
     prefix = ("tool", "pixi") if pixi is not data else ()
     return _Manifest(data=pixi, lines=lines, shown=shown, prefix=prefix, pip=PipLines(read_file=lambda _: None)).contents(data)
-
-
-def _of_project(data: Mapping[str, Any], lines: TomlLines, shown: str, label: str) -> Contents:
-    """What `[project]` of a pyproject.toml requires of the public index."""
-    project = _table(data, "project")
-    pip = PipLines(read_file=lambda _: None)
-    for text in _texts(project, "dependencies"):
-        pip.add(text, lines.item(text, "project", "dependencies"))
-    wanted = [*pip.wanted, *_python(project, lines)]
-    extras = _table(project, "optional-dependencies")
-    left = (
-        NotCarried(f"[{name}]", lines.at("project", "optional-dependencies", name), "an extra of the package") for name in extras
-    )
-    asked = Asked(name=shown, at=lines.at("project"), label=label, wanted=tuple(wanted))
-    return Contents(asked=(asked,), name=str(project.get("name", "")), left=(*left, *pip.left))
-
-
-def _python(project: Mapping[str, Any], lines: TomlLines) -> list[AskedSpec]:
-    found = project.get("requires-python")
-    return [AskedSpec(text=f"python {found}", at=lines.at("project", "requires-python"))] if isinstance(found, str) else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +57,7 @@ class _Manifest:
 
     def contents(self, whole: Mapping[str, Any]) -> Contents:
         """One environment for each of pixi's: its features in their order, and the default one unless it goes without."""
-        environments = _table(self.data, "environments")
+        environments = table_at(self.data, "environments")
         rows = {
             "default": [],
             **{name: self._features(name, row) for name, row in environments.items()},
@@ -91,7 +72,7 @@ class _Manifest:
 
     @property
     def _workspace(self) -> Mapping[str, Any]:
-        return _table(self.data, "workspace") or _table(self.data, "project")
+        return table_at(self.data, "workspace") or table_at(self.data, "project")
 
     @property
     def _key(self) -> tuple[str]:
@@ -118,7 +99,7 @@ class _Manifest:
         """The default environment on a named platform, with the dependencies of the targets whose name fits."""
         found, name, cuda = self._environment("default", (), True, whole), str(row.get("name", "")), row.get("cuda")
         wanted = list(found.wanted)
-        for target, own in _table(self.data, "target").items():
+        for target, own in table_at(self.data, "target").items():
             if target not in _SYSTEMS and isinstance(own, Mapping) and fnmatchcase(name, target):
                 wanted += self._specs((*self.prefix, "target", target), own, frozenset())
         return replace(
@@ -132,16 +113,16 @@ class _Manifest:
 
     def _environment(self, name: str, features: Sequence[str], with_default: bool, whole: Mapping[str, Any]) -> Asked:
         places: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
-            (("feature", feature), _table(_table(self.data, "feature"), feature)) for feature in features
+            (("feature", feature), table_at(table_at(self.data, "feature"), feature)) for feature in features
         ]
         places += [((), self.data)] if with_default else []
         wanted = [one for path, table in places for one in self._wanted(path, table)]
         if with_default and self.prefix:
-            project = _table(whole, "project")
-            for text in _texts(project, "dependencies"):
+            project = table_at(whole, "project")
+            for text in texts_at(project, "dependencies"):
                 wanted += self._wheels(text, self.lines.item(text, "project", "dependencies"), frozenset())
-            wanted += [] if any(one.text.split(" ")[0] == "python" for one in wanted) else _python(project, self.lines)
-        cuda = next((str(found) for _, table in places if (found := _table(table, "system-requirements").get("cuda"))), None)
+            wanted += [] if any(one.text.split(" ")[0] == "python" for one in wanted) else python_of(project, self.lines)
+        cuda = next((str(found) for _, table in places if (found := table_at(table, "system-requirements").get("cuda"))), None)
         return Asked(
             name=f"{self.shown} [{name}]",
             at=self.lines.at(*self.prefix, "environments", name),
@@ -155,17 +136,17 @@ class _Manifest:
 
     def _indexes(self, path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[AskedIndex]:
         """The indexes of wheels of a feature, and those that one of its dependencies comes from, on any platform."""
-        options = _table(table, _OPTIONS)
+        options = table_at(table, _OPTIONS)
         own: dict[str, tuple[IndexOption, list[str]]] = {
             "index-url": ("--index-url", [url] if isinstance(url := options.get("index-url"), str) else []),
-            "extra-index-urls": ("--extra-index-url", _texts(options, "extra-index-urls")),
+            "extra-index-urls": ("--extra-index-url", texts_at(options, "extra-index-urls")),
             "find-links": ("--find-links", _places(options.get("find-links"))),
         }
         for key, (option, texts) in own.items():
             yield from (AskedIndex(text=text, at=self.lines.item(text, *path, _OPTIONS, key), option=option) for text in texts)
-        targets = [((*path, "target", name), own) for name, own in _table(table, "target").items() if isinstance(own, Mapping)]
+        targets = [((*path, "target", name), own) for name, own in table_at(table, "target").items() if isinstance(own, Mapping)]
         for place, rows in ((path, table), *targets):
-            for name, row in _table(rows, _PYPI).items():
+            for name, row in table_at(rows, _PYPI).items():
                 if isinstance(row, Mapping) and isinstance(url := row.get("index"), str):
                     at = self.lines.at(*place, _PYPI, name)
                     yield AskedIndex(text=url, at=at, option="--extra-index-url", packages=(name,))
@@ -174,14 +155,14 @@ class _Manifest:
         """The dependencies of a feature, and those of its targets for some platforms alone."""
         path = (*self.prefix, *path)
         yield from self._specs(path, table, frozenset())
-        for name, own in _table(table, "target").items():
+        for name, own in table_at(table, "target").items():
             if name in _SYSTEMS and isinstance(own, Mapping):
                 yield from self._specs((*path, "target", name), own, _SYSTEMS[name])
 
     def _specs(self, path: tuple[str, ...], table: Mapping[str, Any], only: frozenset[Platform]) -> Iterator[AskedSpec]:
-        for name, row in _table(table, "dependencies").items():
+        for name, row in table_at(table, "dependencies").items():
             yield AskedSpec(text=_conda_spec(name, row), at=self.lines.at(*path, "dependencies", name), only=only)
-        for name, row in _table(table, _PYPI).items():
+        for name, row in table_at(table, _PYPI).items():
             at = self.lines.at(*path, _PYPI, name)
             yield from self._wheels(_requirement(name, row), at, only)
 
@@ -197,7 +178,9 @@ class _Manifest:
         """Those of the features first, which have priority over the workspace's, as pixi has it."""
         places = [("feature", feature) for feature in features]
         names: list[tuple[tuple[str, ...], Any]] = [
-            (path, item) for path in places for item in self._list(_table(_table(self.data, "feature"), path[1]), "channels", *path)
+            (path, item)
+            for path in places
+            for item in self._list(table_at(table_at(self.data, "feature"), path[1]), "channels", *path)
         ]
         names += [(self._key, item) for item in self._list(self._workspace, "channels", *self._key)]
         texts = [(path, str(item.get("channel", "")) if isinstance(item, Mapping) else str(item)) for path, item in names]
@@ -207,18 +190,18 @@ class _Manifest:
         """The platforms of the workspace that all of the features have; a named one counts as its subdir."""
         found = list(map(_subdir, self._list(self._workspace, "platforms", *self._key)))
         for feature in features:
-            own = self._list(_table(_table(self.data, "feature"), feature), "platforms", "feature", feature)
+            own = self._list(table_at(table_at(self.data, "feature"), feature), "platforms", "feature", feature)
             found = [one for one in found if one in map(_subdir, own)] if own else found
         return tuple(dict.fromkeys(one for one in found if one in PLATFORMS))
 
     def _left(self) -> Iterator[NotCarried]:
-        used = {feature for name, row in _table(self.data, "environments").items() for feature in self._features(name, row)}
-        for name in _table(self.data, "feature").keys() - used:
+        used = {feature for name, row in table_at(self.data, "environments").items() for feature in self._features(name, row)}
+        for name in table_at(self.data, "feature").keys() - used:
             yield NotCarried(f"[feature.{name}]", self.lines.at(*self.prefix, "feature", name), "no environment has this feature")
-        for path, table in (((), self.data), *((("feature", name), row) for name, row in _table(self.data, "feature").items())):
+        for path, table in (((), self.data), *((("feature", name), row) for name, row in table_at(self.data, "feature").items())):
             for key in sorted(_DROPPED.keys() & table.keys()):
                 yield NotCarried(f"[{'.'.join((*path, key))}]", self.lines.at(*self.prefix, *path, key), _DROPPED[key])
-            for key in sorted(_table(table, _OPTIONS).keys() - _INDEXES):
+            for key in sorted(table_at(table, _OPTIONS).keys() - _INDEXES):
                 at = self.lines.at(*self.prefix, *path, _OPTIONS, key)
                 yield NotCarried(f"{'.'.join((*path, _OPTIONS, key))}", at, "an option of pixi for wheels; uv is run without it")
 
@@ -248,7 +231,7 @@ def _requirement(name: str, row: Any) -> str:
     """A dependency of a manifest on a wheel as a requirement; a folder or a repository is left as what it is."""
     if not isinstance(row, Mapping):
         return name if row == "*" else f"{name} {row}"
-    extras = f"[{','.join(_texts(row, 'extras'))}]" if row.get("extras") else ""
+    extras = f"[{','.join(texts_at(row, 'extras'))}]" if row.get("extras") else ""
     place = row.get("git") or row.get("path") or row.get("url")
     if place:
         return (
@@ -262,13 +245,3 @@ def _places(found: Any) -> list[str]:
     """The pages and folders of `find-links`."""
     rows = [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
     return [str(place) for row in rows if (place := row.get("url") or row.get("path"))]
-
-
-def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = data.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _texts(data: Mapping[str, Any], key: str) -> list[str]:
-    found = data.get(key)
-    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []

@@ -19,6 +19,7 @@ from envgen.model.errors import BadInput
 from envgen.yamlfile.text import text_of
 
 _ABSENT = "give an environment.yml, a requirements.txt, a pixi.toml, a dependencies.yaml, a lock or a list of packages"
+_NOTHING_KNOWN = "not a lock: expected a mapping here"  # of a file whose format is not told by anything
 _NUMBERED = re.compile(r"^dependencies:", re.MULTILINE)
 _COMPILED = re.compile(r"^\s*#\s+via\b", re.MULTILINE)
 _OF_PIP = re.compile(r"^-|^\.|\s--|[;@\\]|://|^[^\s=<>~!]+\[(?!.*=)")  # options, markers, places, extras
@@ -40,7 +41,11 @@ def read_contents(path: Path, shown: str) -> Contents:
         return _requirements(text, shown, label, _beside(path, shown))
     if is_requirements(text) and _COMPILED.search(text) and not _of_conda(text):
         return of_locks(read_requirements(text, shown), shown, label)
-    return of_locks(read_any(path, shown), shown, label)
+    try:
+        return of_locks(read_any(path, shown), shown, label)
+    except BadInput as error:
+        error.hint = _ABSENT if error.what == _NOTHING_KNOWN else error.hint
+        raise
 
 
 def _of_conda(text: str) -> bool:

@@ -146,7 +146,8 @@ def find_root(start: Path) -> Path:
             return folder
     raise BadInput(
         f"no `matrices/` in {start} or above it",
-        hint="run `envgen init --project NAME --framework FRAMEWORK --target cpu` here, or give --root DIR",
+        hint="start here with `envgen init --project NAME --framework FRAMEWORK --target cpu`, or with what you have, "
+        "`envgen init --from FILE`; or give --root DIR",
     )
 
 

@@ -114,8 +114,9 @@ class Lock:
 
     `linked` says whether it tells what depends on what, `hashed` whether it tells urls and hashes, `complete` whether it has every
     package that will be there; `intact` is False when its stamp says that packages were changed after envgen wrote them.
-    `of_other_run` are the platforms for which it was not made from the files beside it. `machine` is the name that it has for its
-    one platform, where that is another, and `promises` are the virtual packages that it says this machine has.
+    `content_hashes` are those of what each platform of a lock of envgen's was made from, and `of_other_run` the platforms for which
+    that is not what the files beside it say. `machine` is the name that it has for its one platform, where that is another one;
+    `promises` are the virtual packages that it says this machine has.
     """
 
     shown: str  # its path, as a person reads it
@@ -130,6 +131,7 @@ class Lock:
     machine: str = ""
     promises: Mapping[str, str] = field(default_factory=dict)
     declared: tuple[Platform, ...] = ()  # the platforms that it says it is for
+    content_hashes: Mapping[Platform, str] = field(default_factory=dict)
     of_other_run: tuple[Platform, ...] = ()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ _RETRIES = "2"
 _LOG = "uv.log"
 _TOLD = "uv_client::cached_client=debug"  # the requests that uv makes, one a line
 _REQUEST = re.compile(r"^DEBUG Sending .* request for: (\S+)$", re.MULTILINE)
+_DEFAULT = re.compile(r"--default-index\b[^[]*?by\s+default:\s+<?(https?://[^\s>)]+)")
 LOGGED = re.compile(r"^(?:DEBUG|WARN) .*\n?", re.MULTILINE)
 """What uv writes of its work, line by line, beside what it says to people."""
 
@@ -91,6 +93,16 @@ class UvArrivals:
 
     def unfinished(self) -> bool:
         return False
+
+
+def default_index() -> str:
+    """The index that uv asks where no other is named, as its help says; "" where it does not say."""
+    try:
+        told = subprocess.run([uv(), "pip", "compile", "--help"], capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return ""
+    found = _DEFAULT.search(told.stdout)
+    return found[1] if found else ""
 
 
 def uv() -> str:

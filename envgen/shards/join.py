@@ -55,7 +55,7 @@ def _results(folders: Sequence[Path], reporter: Reporter) -> Mapping[str, Sequen
             result = read_result(text, str(folder))
             if texts.setdefault(result.key, text) != text:
                 reporter.say(
-                    f"WARNING: {result.locked.project} was locked twice, and differs: the channels moved; the first counts"
+                    f"warning: {result.locked.project} was locked twice, and differs: the channels moved; the first counts"
                 )
             elif texts[result.key] is text:
                 found.setdefault(result.locked.project, []).append(result)

@@ -58,7 +58,7 @@ class SharedResults:
         try:
             return self._checked(text, unit)
         except BadInput as error:
-            self._reporter.say(f"WARNING: {error.where}: {error.what}")
+            self._reporter.say(f"warning: {error.where}: {error.what}")
             return None
 
     def _checked(self, text: str, unit: Unit) -> LockedProject:
@@ -83,5 +83,5 @@ class SharedResults:
         """Go on without results, which is said once. Raises the error where results are all that is asked for."""
         if self._request.cells is not None:
             raise error
-        self._reporter.say(f"WARNING: {error.what}; locking without results")
+        self._reporter.say(f"warning: {error.what}; locking without results")
         self._lost = True

@@ -13,7 +13,7 @@ from envgen.formats.installed import installed_target
 from envgen.formats.reading import read_any
 from envgen.formats.virtual_packages import read_virtual_packages
 from envgen.model.catalogue import Catalogue
-from envgen.model.errors import BadInput, closest
+from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform, Target
 from envgen.model.findings import Claim, Verified
 from envgen.model.layout import VIRTUAL, Layout
@@ -146,7 +146,7 @@ def _of_project(lock: Lock, project: Project, word: str, matrix: Matrix) -> dict
     rows = {row.name: row for row in project.targets}
     target = targets.named(word, rows, matrix, _SAME)
     if target is None:
-        raise BadInput(f"{project.name} has no target `{word}`", where=project.at("targets"), hint=closest(word.lower(), rows))
+        raise targets.lacking(project.name, word, rows, matrix, project.at("targets"))
     project = project.for_target(target)
     own = with_gpus(with_overrides(rows[target].own or matrix.targets[target], rows[target]), project)
     requested = (row for row in project.frameworks if not row.host and not is_left_out(matrix, project, row, own))

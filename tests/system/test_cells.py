@@ -249,7 +249,7 @@ def test_a_result_that_was_tampered_with_is_not_written(
     assert said in done.err
     done = site.envgen(*words)
     assert done.status == 0, done.err
-    assert "WARNING: " in done.err
+    assert "warning: " in done.err
     assert {name: data for name, data in site.files().items() if name.startswith("p04/")} == good
     assert path.read_text(encoding="utf-8") == text, "it was made again"
 
@@ -320,7 +320,7 @@ def test_a_server_that_fails_keeps_nobody_from_locking_and_no_cells_are_lost_sil
         done = site.envgen("lock", "--cells", plan, "--index", index, "--results", url, PASS="secret")
         assert (done.status, "503" in done.err, "secret" in done.err) == (4, True, False)
         done = site.envgen("lock", "--index", index, "--results", url, PASS="secret")
-        assert (done.status, site.files(), done.err.count("WARNING: ")) == (0, whole, 1), done.err
+        assert (done.status, site.files(), done.err.count("warning: ")) == (0, whole, 1), done.err
 
 
 def test_a_login_that_is_not_set_is_named(site: Workspace, index: Path) -> None:

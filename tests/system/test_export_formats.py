@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import REPO, Workspace
 from packaging.requirements import Requirement
+from rattler import LockFile
 from system import walkthrough
 from system.test_scenarios import command
 
@@ -35,6 +37,15 @@ PIP = "".join(
     f"  hash:\n    sha256: {SHA}\n  category: main\n  optional: false\n"
     for name, version, url in (("smallops", "2.0", SDIST), ("tinyops", "1.0+cu126", WHEEL))
 )
+
+
+TORCH = PIP.partition("- name: tinyops")[0].replace("smallops", "torch").replace("'2.0'", "'2.15.0+cpu'")
+PLACES = """
+pip: [tinyops, smallops]
+pip-repositories: ["https://$NAME:$WORD@wheels.example.org/simple", "https://more.example.org/simple"]
+pip-indexes: {team: {url: "https://$NAME:$WORD@team.example.org/simple", packages: [smallops]}}
+find-links: ["https://wheels.example.org/links/", "/srv/wheels"]
+"""
 
 
 @pytest.fixture
@@ -148,6 +159,45 @@ def test_pip_packages_are_in_the_lock_of_pixi(locked: Workspace, tmp_path: Path)
         ("smallops", "2.0", SDIST, SHA),
         ("tinyops", "1.0+cu126", WHEEL, SHA),
     ]
+
+
+def test_the_places_of_wheels_are_options_of_pixi_and_come_back(locked: Workspace, tmp_path: Path) -> None:
+    """In the manifest and, where pixi compares them, in the lock; a login is in neither."""
+    project = locked.root / "environments" / "wheels" / "project.yaml"
+    project.write_text(project.read_text() + PLACES)
+    lock_file = locked.root / "environments" / "wheels" / "cpu" / "conda-lock.yml"
+    lock_file.write_text(lock_file.read_text() + TORCH)
+    exported(locked, "wheels", "--platform", "linux-64", "--format", "pixi", "--output", tmp_path)
+    data = tomllib.loads((tmp_path / "pixi.toml").read_text())
+    assert data["pypi-options"] == {
+        "index-url": "https://wheels.example.org/simple",
+        "extra-index-urls": ["https://more.example.org/simple"],
+        "find-links": [{"url": "https://wheels.example.org/links/"}, {"path": "/srv/wheels"}],
+    }
+    assert data["target"]["cpu-linux-64"]["pypi-dependencies"] == {
+        "smallops": {"version": "==2.0", "index": "https://team.example.org/simple"},
+        "tinyops": "==1.0+cu126",
+        "torch": {"version": "==2.15.0+cpu", "index": "https://download.pytorch.org/whl/cpu"},
+    }
+    LockFile.from_path(tmp_path / "pixi.lock").to_path(tmp_path / "again.lock")  # what rattler has read
+    lock = yaml.safe_load((tmp_path / "again.lock").read_text())["environments"]["default"]
+    assert lock["indexes"] == ["https://wheels.example.org/simple", "https://more.example.org/simple"]
+    assert lock["find-links"] == [{"url": "https://wheels.example.org/links/"}, {"path": "/srv/wheels"}]
+    assert locked.envgen("init", "--from", tmp_path / "pixi.toml", "--project", "again").status == 0
+    text = (locked.root / "environments" / "again" / "project.yaml").read_text()
+    assert 'pip-repositories: ["https://wheels.example.org/simple"]\n' in text
+    assert '  team-example-org: {url: "https://team.example.org/simple", packages: [smallops]}\n' in text
+
+
+def test_without_an_index_that_of_uv_is_the_one_of_pixi(locked: Workspace, tmp_path: Path) -> None:
+    exported(locked, "wheels", "--platform", "linux-64", "--format", "pixi", "--output", tmp_path)
+    data = tomllib.loads((tmp_path / "pixi.toml").read_text())
+    (index,) = yaml.safe_load((tmp_path / "pixi.lock").read_text())["environments"]["default"]["indexes"]
+    assert data["pypi-options"] == {"index-url": index}
+    assert re.fullmatch(r"https://[a-z.]+/simple", index)
+    exported(locked, "vision", "--format", "pixi", "--output", tmp_path, "--overwrite")
+    assert "pypi" not in (tmp_path / "pixi.toml").read_text()
+    assert "indexes" not in (tmp_path / "pixi.lock").read_text()
 
 
 def test_requirements_have_url_and_hash_of_each_pip_package(locked: Workspace, tmp_path: Path) -> None:

@@ -118,6 +118,15 @@ def test_a_pair_with_an_open_cuda_is_for_the_newest_that_the_project_allows(work
         ({"dependencies.yaml": "files:\n  all: {output: conda, includes: [x]}\ndependencies:\n  y: {}\n"}, 2, "no such list"),
         ({"a.yml": "includes: [[b.yml]]\ndependencies: [numpy]\n"}, 2, "a.yml:1:12: expected the path of a file"),
         ({"a.yml": "includes: b.yml\ndependencies: [numpy]\n"}, 2, "a.yml:1:11: expected a list `includes:`"),
+        (
+            {"pyproject.toml": "[tool.poetry.dependencies]\ntorch = '^2.5'\n"},
+            2,
+            (
+                "pyproject.toml:1:1: requirements as Poetry alone reads them\n\nhint: run `poetry export --without-hashes "
+                "--output requirements.txt`, and bring that in\n"
+            ),
+        ),
+        ({"Containerfile": "FROM x\n"}, 2, "hint: give an environment.yml, a requirements.txt, a pixi.toml, a dependencies.yaml,"),
         ({"a.yml": "dependencies: [python=3.8, pytorch=2.7]\n"}, 3, "error: "),
     ],
 )
@@ -207,6 +216,12 @@ def test_a_password_is_printed_nowhere_and_written_nowhere(name: str, as_json: b
 def test_the_project_has_the_name_of_the_environments(workspace: Workspace) -> None:
     (workspace.root / "env-gpu.yml").write_text("name: pose-gpu\ndependencies: [python=3.12, pytorch-gpu=2.6]\n")
     assert "wrote environments/pose/project.yaml" in workspace.envgen("init", "--from", "env-gpu.yml").out
+
+
+def test_names_without_versions_in_a_list_stay_without(workspace: Workspace) -> None:
+    (workspace.root / "deps.list").write_text("torch==2.6.0\nnumpy\n")
+    assert workspace.envgen("init", "--from", "deps.list", "--project", "p").status == 0
+    assert "pip: [numpy]" in project_of(workspace).read_text().splitlines()
 
 
 def test_files_need_the_option(workspace: Workspace) -> None:

@@ -37,3 +37,7 @@ def test_the_page_about_probing(tmp_path: Path, nvml: FakeNvml) -> None:
         "COLUMNS": "120",
     }
     assert walkthrough.play(REPO / "docs" / "probe.md", folder, environment) == 4
+    words = ("envgen", "probe", "--prefix", "envs/vision-cu126", "--target", "cu126")
+    narrow = walkthrough.run(words, folder, {**environment, "COLUMNS": "80"}).stdout
+    assert [line for line in narrow.splitlines() if len(line) > 80 and len(line.split()) > 1] == []
+    assert "verdict" in narrow

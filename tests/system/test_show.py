@@ -16,6 +16,16 @@ def test_a_pipe_gets_plain_tables_of_at_most_120_columns(workspace: Any) -> None
     assert max(map(len, done.out.splitlines())) <= 120
 
 
+def test_outside_of_a_repository_the_facts_are_those_of_envgen(workspace: Any, tmp_path: Any) -> None:
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    words = ("matrix", "show", "--framework", "jax", "--driver", "580.65.06")
+    here, there = workspace.envgen(*words), workspace.envgen(*words, cwd=nowhere)
+    note = "note: the facts that came with envgen; `envgen init` copies them into a repository\n"
+    assert (there.status, there.out, there.err) == (0, here.out, note + here.err)
+    assert workspace.envgen(*words, "--root", nowhere).status == 2
+
+
 def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
     found = [workspace.envgen("matrix", "show", "--framework", "jax", "--json", *more) for more in ((), ("--platform", "linux-64"))]
     every, one = ({cell["platform"] for cell in json.loads(done.out)["cells"]} for done in found)
@@ -36,6 +46,11 @@ def test_json_has_all_platforms_unless_one_is_named(workspace: Any) -> None:
         ),
         (("--html", "page.html", "--json"), "--html excludes --json and --all"),
         (("--url", "https://example.org/page.html"), "--url goes with --html"),
+        (("--picture", "https://example.org/page.png"), "--picture goes with --html"),
+        (
+            ("--html", "page.html", "--picture", "page.png"),
+            "error: --picture: programs that show links need the whole address: https://example.org/...\n",
+        ),
     ],
 )
 def test_what_cannot_be_meant_ends_in_2(workspace: Any, words: tuple[str, ...], said: str) -> None:

@@ -66,7 +66,8 @@ EDITED = (
 """The same on a repository that was edited, in which each has something to say."""
 ELSEWHERE = {
     "facts update": "prints what facts status prints",
-    **dict.fromkeys(("run", "probe", "export", "completion", "matrix schemas", "index export", "merge-driver"), "print no table"),
+    "probe": "needs an environment: test_probe_page",
+    **dict.fromkeys(("run", "export", "completion", "matrix schemas", "index export", "merge-driver"), "print no table"),
     **dict.fromkeys(("matrix", "facts", "index"), "groups"),
 }
 LEFT_OUT = re.compile(r"^\(\S.*: in a wider terminal, or with --json\)$", re.MULTILINE)

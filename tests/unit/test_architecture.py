@@ -84,6 +84,7 @@ ARROWS: dict[str, set[str]] = {
             "matrix",
             "merge",
             "migrate",
+            "pip",
             "probe",
             "project",
             "resolver",

@@ -160,7 +160,11 @@ def test_a_lock_is_meant_to_be_what_its_place_or_the_command_line_says(
     [
         ({"project": "one"}, True, "no target of project one given for l.yml; add --target TARGET"),
         ({"project": "one"}, False, "no target of project one given for l.yml; run in the repository of that project"),
-        ({"project": "one", "target": "cu130"}, True, "one has no target `cu130`; known here: cluster, cpu, cu126"),
+        (
+            {"project": "one", "target": "cu130"},
+            True,
+            "one has no target `cu130`; known here: cluster, cpu, cu126; add it: `envgen init --project one --target cu130`",
+        ),
         ({"target": "cu1"}, True, "no target `cu1`; the nearest are cu92, cu101, cu102"),
     ],
 )

@@ -21,7 +21,7 @@ from unit.small import real_matrix, small_matrix
 
 from envgen.channels.channel import locate, redacted
 from envgen.channels.query import match_spec
-from envgen.formats.conda_lock import content_hashes, read_stamp
+from envgen.formats.conda_lock import read_stamp
 from envgen.formats.conda_specs import NotCovered, read_spec
 from envgen.formats.environment_yml import read_specs
 from envgen.formats.reading import read_any
@@ -176,7 +176,6 @@ class Readers:
             self.judged(lock)
         if name.endswith(".yml"):
             read_stamp(text, name)
-            content_hashes(text, name)
 
     def judged(self, lock: Lock) -> None:
         """Judge each platform of a lock, and make the records with which it would be fetched."""

@@ -15,7 +15,8 @@ from conftest import REPO, some
 
 from envgen import __version__
 from envgen.cli.completion import SHELLS
-from envgen.cli.help_ import pages
+from envgen.cli.flow import flowed
+from envgen.cli.help_ import pages, section
 from envgen.cli.main import main
 from envgen.cli.man import man_pages
 from envgen.cli.overview import SECTIONS
@@ -112,6 +113,57 @@ def test_a_rule_is_a_topic(rule: Rule) -> None:
     text = printed("help", rule.name)
     assert text.startswith(f"### {rule.name}\n") and text.count("\n### ") == 0
     assert text.rstrip() in (REPO / "docs" / "verify.md").read_text(encoding="utf-8")
+
+
+PAGE = """\
+# Title
+
+A paragraph that was filled
+to another width.
+
+- an item that is long enough
+  to go on
+2. another
+
+| key | meaning |
+|---|---|
+| `a\\|b` | what it is for, in words |
+
+```console
+$ an example stays as it is, however long
+```
+"""
+
+
+def test_a_page_fills_a_terminal() -> None:
+    assert flowed(PAGE, 30) == (
+        "# Title\n\nA paragraph that was filled to\nanother width.\n\n- an item that is long enough\n  to go on\n2. another\n\n"
+        "key\n    meaning\n`a|b`\n    what it is for, in words\n\n```console\n$ an example stays as it is, however long\n```"
+    )
+    assert flowed(PAGE, 90).splitlines()[2] == "A paragraph that was filled to another width."
+    assert "| key | meaning |" in flowed(PAGE, 90)
+
+
+def test_every_page_flows_without_losing_a_word() -> None:
+    for name, page in some(pages().items(), 20):
+        told = flowed(page, 80)
+        plain = (set(re.sub(r"^\|[-|: ]+$|[|\\]", " ", text, flags=re.MULTILINE).split()) for text in (page, told))
+        assert set.symmetric_difference(*plain) == set(), name
+        prose = (line for line in _without_examples(told).splitlines() if not line.startswith(("#", "    ", "![", "<!--")))
+        assert [line for line in prose if len(line) > 80 and len(line.split()) > 1] == [], name
+
+
+def _without_examples(page: str) -> str:
+    return re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_help_is_filled_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, printed("help", "bring-in").splitlines())) <= 80
+
+
+def test_a_command_is_shown_before_a_section_of_that_name() -> None:
+    assert printed("help", "lock").startswith("Usage: ") and section("lock")
 
 
 def test_a_command_that_no_page_is_named_after_shows_its_help() -> None:

@@ -175,5 +175,5 @@ def test_a_file_that_names_a_link_to_itself_is_read_without_it(tmp_path: Path) -
     found = read_contents(path, path.name)
     assert [row.text for one in found.asked for row in one.wanted] == ["numpy"]
     assert [(str(row.at), row.text, row.why) for row in found.left] == [
-        (f"{path.name}:2:5", "./other.devenv.yml", "there is no such file that can be read")
+        (f"{path.name}:2:5", "other.devenv.yml", "there is no such file that can be read")
     ]

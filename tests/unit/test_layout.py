@@ -94,7 +94,8 @@ def test_outside_of_any_repository_the_next_step_is_named(tmp_path: Path) -> Non
         find_root(tmp_path)
     assert str(caught.value) == (
         f"no `matrices/` in {tmp_path} or above it\n\n"
-        "hint: run `envgen init --project NAME --framework FRAMEWORK --target cpu` here, or give --root DIR"
+        "hint: start here with `envgen init --project NAME --framework FRAMEWORK --target cpu`, or with what you have, "
+        "`envgen init --from FILE`; or give --root DIR"
     )
 
 

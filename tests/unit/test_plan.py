@@ -166,7 +166,7 @@ def test_a_target_that_a_named_project_lacks_is_bad_input() -> None:
     error = refused(lambda: planned(Notes(), projects=("both",), targets=("cu125",)))
     assert error is not None
     assert str(error).startswith("environments/both/project.yaml:7:1: both has no target `cu125`")
-    assert error.hint == "did you mean `cu126`?"
+    assert error.hint == "did you mean `cu126`? Or add it: `envgen init --project both --target cu125`"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from conftest import some
 from unit.small import FILES, REPO, refused
 
+from envgen.matrix import load
 from envgen.matrix.load import matrix_of_texts
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
@@ -73,7 +75,23 @@ def test_a_project_does_not_see_where_facts_are_written_nor_what_it_does_not_req
     old = matrix_of_texts(WHOLE)
     lower = matrix_of_texts({name: f"# a line more\n{text}" if "framework:" in text else text for name, text in WHOLE.items()})
     without = replace(old, frameworks={name: row for name, row in old.frameworks.items() if name != "alpha"})
-    for name in PROJECTS:
+    for name in some(PROJECTS):
         project = cached_project(layout, old, name)
         assert seen(lower, project) == seen(old, project) != seen(without, project)
         assert (seen(without, project) is None) == (name != "open")
+
+
+def test_files_that_did_not_change_are_remembered_as_they_are_read() -> None:
+    """Also where another file decides what they say: a CUDA that is new in cuda.yaml is one of `12.*`."""
+    every = WHOLE["alpha.yaml"].replace('variants: ["12.6"]', 'variants: ["12.*"]')
+    newer = WHOLE["cuda.yaml"].replace(
+        '  - {version: "11.8"',
+        '  - {version: "12.9", linux: "575.51.03", windows: "576.02", capabilities: ["5.0", "12.0"]}\n  - {version: "11.8"',
+    )
+    changes = [WHOLE, {**WHOLE, "alpha.yaml": every}, {**WHOLE, "alpha.yaml": every, "cuda.yaml": newer}, WHOLE]
+    remembered = [matrix_of_texts(files) for files in changes]
+    for files, matrix in zip(changes, remembered, strict=True):
+        load._file.cache_clear()
+        load._facts.cache_clear()
+        assert matrix_of_texts(files) == matrix
+    assert len({len(matrix.frameworks["alpha"].built) for matrix in remembered}) == 2
