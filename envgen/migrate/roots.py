@@ -82,7 +82,8 @@ def _wanted(matrix: Matrix, roots: Mapping[Platform, Sequence[LockedPackage]], a
 
 def _spec(matrix: Matrix, package: LockedPackage) -> str:
     if package.manager == "pip":
-        return f"{package.name}=={package.version}" if package.version else package.name
+        place = f" @ {package.url}" if package.url else ""  # of a commit or a folder, which has no version
+        return f"{package.name}=={package.version}" if package.version else f"{package.name}{place}"
     if framework_named(matrix, package.name) or (package.name, "") in matrix.aliases:
         return f"{package.name}={package.version}" + (f"={package.build}" if _VARIANT.search(package.build) else "")
     return f"{package.name} {package.version}"

@@ -21,6 +21,7 @@ from envgen.targets import TargetRange, cuda_range
 
 _PYTHON = "python"
 _BUILD = re.compile(r"\S*[0-9a-f]{7}_\d+|\S*_\d+|\d+")  # py310h1234567_0: a build, not a kind of build
+_ANY_VERSION = re.compile(r"^=?\s*\*\s*=(?=\S)")  # in front of a build: `x=*=mkl*`
 _WHY_BUILD = "without its build, which is one file of one platform"
 
 
@@ -101,13 +102,13 @@ def _alias(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated:
 
 def _package(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated:
     """Any other package, in one spelling: `numpy=1.26` is `numpy 1.26.*`."""
-    name, notes = spec.name.lower(), []
-    text = f"{name} {spec.rest}".strip() if spec.rest[:1] not in ("=", "<", ">", "!", "~") else f"{name}{spec.rest}"
+    name, rest, notes = spec.name.lower(), _ANY_VERSION.sub("* ", spec.rest), []
+    text = f"{name} {rest}".strip() if rest[:1] not in ("=", "<", ">", "!", "~") else f"{name}{rest}"
     try:
         read = read_spec(text)
         version, build = read.version, read.build or ""
     except NotCovered:
-        version, build = spec.rest, ""
+        version, build = rest, ""
     if build and "*" not in build and _BUILD.fullmatch(build):
         notes.append(ReadAs(text=wanted.text, at=wanted.at, meaning=f"{name} {version}".strip() + f", {_WHY_BUILD}"))
         build = ""
@@ -127,9 +128,12 @@ def _weak(matrix: Matrix, name: str, version: str, build: str) -> TargetRange | 
     """The CUDA that a package of CUDA's own, or one with a CUDA in its name, is for."""
     number = re.match(r"[=~>]*\s*([0-9]+(?:\.[0-9]+)*)", version)
     plain = number[1] if number else ""
-    row = next((row for row in matrix.catalogue.named("conda", name) if row.role == "cuda" and row.holds != "nothing"), None)
     package = LockedPackage(name=name, version=plain, build=build, manager="pip", platform="linux-64")
-    told = minor_of(plain) if row and row.tells != "none" else "" if row else cuda_of(matrix.catalogue, package)
+    row = matrix.catalogue.of(replace(package, manager="conda"))
+    if row and row.holds == "nothing":
+        return None
+    of_cuda = row is not None and row.role == "cuda"
+    told = minor_of(plain) if row and of_cuda and row.tells != "none" else "" if of_cuda else cuda_of(matrix.catalogue, package)
     if told is None and build and ("cuda" in build or re.search(r"cu(?![a-z])", build)):
         told = ""
     if told is None:

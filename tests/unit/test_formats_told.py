@@ -130,7 +130,7 @@ archive = {{ url = "{WHEELS}/two-2.zip", hashes = {{ sha256 = "{SHA}" }} }}
 [[packages]]
 name = "three"
 version = "3"
-marker = "python_version < '3.12'"
+marker = "python_version >= '3.11'"
 sdist = {{ path = "three-3.tar.gz", hashes = {{}} }}
 
 [[packages]]

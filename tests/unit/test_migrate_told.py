@@ -6,24 +6,34 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from conftest import REPO
+from packaging.version import Version
 from unit import told
 from unit.small import real_matrix
 from unit.test_foreign import PIXI as PIXI_LOCK
 from unit.test_foreign import TORCH as TORCH_URL
+from unit.test_foreign_wheels import PYLOCK
 
 from envgen.cli.bring import _resolved
 from envgen.migrate.merge import merged
 from envgen.migrate.model import Asked, ReadAs
 from envgen.migrate.read import read_contents
+from envgen.migrate.records import needs_by
 from envgen.migrate.report import held_text, report_json, report_text
 from envgen.migrate.roots import reduced
 from envgen.migrate.text import project_text
+from envgen.migrate.variants import CPU, index_variant
+from envgen.migrate.versions import one_range
 from envgen.model.errors import BadInput, EnvgenError
 from envgen.model.packages import LockedPackage
+from envgen.targets import TargetRange, cuda_range
 
 PINNED = {"one file with CUDA by a package", "platforms"}  # of which no newer facts change the choice
+NARROW = {"lines for pip of every kind": 60, "platforms": 41}  # columns
 NAMED = {"more.txt", "more.yml"}  # by another file
 TORCH = "dependencies: [python=3.12, pytorch=2.6, numpy]\n"
 CUDA = "dependencies: [python=3.12, pytorch=2.6, cuda-version=12.6, numpy]\n"
@@ -60,6 +70,8 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "specs in every spelling": {"e.yml": "dependencies: [python, 'numpy=1.26', 'scipy==1.14', 'pandas>=2,<3', 'a=1.0=py312h1234567_0', 'b=*=mkl*', 'c::d >=1', 'e[version=1]', 'F_g 1.*', 'h >=1  # why', '%', {npm: [x]}]\n"},
     "a text that is no mapping": {"e.yml": "'\ndependencies: x'\n"},
     "one package with its build": {"e.yml": "dependencies: [numpy=2.2.6=py312h1234567_0]\n"},
+    **{f"CUDA by {spec}": {"e.yml": f"dependencies: [python=3.12, '{spec}']\n"} for spec in ("cuda-nvcc=12.4", "cuda-nvcc >=12.4.1", "cuda-nvcc", "cudnn=9.1", "x=1=cuda112*", "x=*=*cu*", "x=1=*_cucumber", "cuda-pathfinder=1.2", "cuda-nvcc=x", "libcublas=12.6.4.1")},
+    "more spellings": {"e.yml": "dependencies: [python=3.12, 'a~=1.2', 'b==1.2=h_0', 'c=1=custom', 'd=1=h1234567_0', 'e!=1', 'pytorch>=2.5,<2.7', 'torchvision==0.21']\n"},
     "a Python that is none": {"e.yml": "dependencies: [python=x.y, numpy]\n"},
     "a patch release of Python": {"e.yml": "dependencies: [python=3.12.4, numpy]\n"},
     "channels of every kind": {"e.yml": f"channels: [nodefaults, defaults, pytorch, conda-forge, 'https://u:p@h.example/c', 'http://[x', 'https://h.example/c/']\n{TORCH}"},
@@ -67,7 +79,11 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "a framework of a channel": {"e.yml": "channels: [pytorch]\ndependencies: [python=3.10, 'pytorch::pytorch=1.12.1=py3.10_cuda11.3_cudnn8.3.2_0', 'other::numpy']\n"},
     "selectors and statements of Jinja": {"e.yml": "dependencies:\n- python=3.12\n- a  # [linux64]\n- b  # [not win]\n- c  # [osx or win]\n- d  # [py>3]\n- e  # [linux and aarch64]\n{% set x = 1 %}\n{% if linux %}\n- f\n{% elif win %}\n- g\n{% else %}\n- h\n{% endif %}\n{% if foo %}\n- i\n# j\n{% elif linux %}\n- k\n{% endif %}\n- l={{ x }}\n- m  # a comment\n- n  # [(linux or win)]\n- o  # [linux or foo]\n{% if unix %}\n- p\n  {% if osx %}\n- q\n{% endif %}\n- r\n{% endif %}\n{% endif %}\nplatforms: [linux-64, osx-arm64, win-64]\n"},
     "other files": {"environment.devenv.yml": "includes:\n- {{ root }}/more.yml\n- '{{ root }}/gone.yml'\nname: x\ndependencies:\n- pytorch-cpu\n", "more.yml": "name: b\nchannels: [conda-forge]\nincludes:\n- {{ root }}/more.yml\ndependencies: [python=3.12, numpy]\n"},
-    "another file for one system": {"environment.devenv.yml": "includes:\n- {{ root }}/more.yml  # [linux]\nplatforms: [linux-64, win-64]\ndependencies: [python=3.12]\n", "more.yml": "dependencies:\n- a  # [win]\n- b  # [linux64]\n- c\n- d  # [unix]\n"},
+    "another file for one system": {"environment.devenv.yml": "includes:\n- {{ root }}/more.yml  # [linux]\nplatforms: [linux-64, win-64]\ndependencies: [python=3.12]\n", "more.yml": "dependencies:\n- a  # [win]\n- b  # [linux64]\n- c\n- d  # [unix]\n- pip: [einops=0.8]\n"},
+    "a list in the place of another file": {"environment.devenv.yml": "includes:\n- [x]\ndependencies: [numpy]\n"},
+    "a file with a version of its own": {"e.yml": f"version: 1\n{TORCH}"},
+    "the same in another spelling of its name": {"e.yaml": f"version: 1\n{TORCH}"},
+    "a companion in a version that no channel has": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, torchvision=0.99]\n"},
     # pip
     "lines for pip of every kind": {"requirements.txt": "# x\n-i https://i.example/simple\n--extra-index-url https://j.example/simple\n--extra-index-url https://download.pytorch.org/whl/cu126\n-f https://h.example/page.html\n--find-links ./wheels\n-f https://u:${TOKEN}@h.example/x\n-e .\n-c c.txt\n-r gone.txt\n-r more.txt\n--no-deps\ntorch==2.6.0\nnumpy=1.26\n./local\nx.whl\nwhat is this\na[b,a]>=1 ; sys_platform == 'linux'\nc ; python_version > '3.8' and sys_platform == 'win32'\nd @ https://h.example/d-1.0-py3-none-any.whl\ne==1 \\\n  --hash=sha256:aa\nnvidia-cublas-cu12==12.6.4.1\ncupy-cuda12x\n", "more.txt": "scipy\n-r more.txt\n"},
     "nothing for pip": {"requirements.txt": "# nothing\n"},
@@ -90,6 +106,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     # dependencies.yaml
     "rapids: a matrix": {"dependencies.yaml": RAPIDS.replace("MORE", 'matrix: {cuda: ["12.9", "12.6"], arch: [x86_64, aarch64]}')},
     "rapids: another axis": {"dependencies.yaml": RAPIDS.replace("MORE", 'matrix: {mode: [one, two, three], py: ["3.12", "3.13"]}').replace("channels: [conda-forge]", "channels: conda-forge")},
+    "rapids: lists for some cells": {"dependencies.yaml": (REPO / "tests/migrate/rapids/dependencies.yaml").read_text(encoding="utf-8").replace("packages: [python=3.13]", "packages: ['python>=3.13', pip: [einops]]")},
     "rapids: no file": {"dependencies.yaml": "files:\n  {}\ndependencies:\n  y: {}\n"},
     "rapids: no list of that name": {"dependencies.yaml": RAPIDS.replace("[a]", "[b]").replace(", MORE", "")},
     "rapids: nothing": {"dependencies.yaml": "files:\n  all: 5\ndependencies:\n  y: {}\n"},
@@ -98,13 +115,14 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "rapids: a list for a mapping": {"dependencies.yaml": RAPIDS.replace("{output_types: conda, packages: [python=3.12, jax]}", "[]").replace(", MORE", "")},
     "rapids: for pip alone": {"dependencies.yaml": RAPIDS.replace("output: conda", "output: [requirements]").replace("output_types: conda", "output_types: requirements").replace(", MORE", "").replace("python=3.12, jax", "jax==0.7.2, numpy=2")},
     # lists and locks
+    "a pylock.toml": {"pylock.toml": PYLOCK},
     "a list of URLs": {"spec.txt": f"@EXPLICIT\n{FEED}/linux-64/python-3.12.9-h1_0.conda\n{FEED}/linux-64/pytorch-2.6.0-cuda126_generic_py312_h1_200.conda\n{FEED}/noarch/einops-0.8-pyh1_0.conda\nhttps://h.example/own/noarch/x-1-0.conda\n{FEED}/linux-64/_openmp_mutex-4-0.conda\n"},
     "a list of names": {"list.txt": "# platform: win-64\npython=3.12.9=h1_0\npytorch=2.6.0=cpu_generic_py312_h1_0\neinops=0.8=pypi_0\n"},
     "environments of pixi": {"pixi.lock": PIXI_LOCK[6].replace("VERSION", "6").replace("packages:\n- conda", "  cuda:\n    channels:\n    - url: https://h.example/c/\n    packages:\n      linux-64:\n      - conda: " + TORCH_URL + "\npackages:\n- conda", 1)},
     "a named platform in a lock of pixi": {"pixi.lock": PIXI_LOCK[7].replace("VERSION", "7").replace("- name: linux-64\n", "- name: server\n  subdir: linux-64\n  virtual-packages:\n  - __cuda=12.6\n").replace("      linux-64:", "      server:")},
     "a lock for CUDA that no target is for": {"conda-lock.yml": f"version: 1\npackage:\n- {{name: pytorch, version: 2.6.0, manager: conda, platform: linux-64, url: '{FEED}/linux-64/pytorch-2.6.0-cuda90_0.conda#x/y', hash: {{}}}}\n- {{name: a, version: '1', manager: conda, platform: zos-z, url: '{FEED}/zos-z/a-1-0.conda', hash: {{}}}}\n"},
     "a list in JSON": {"list.json": '[{"name": "python", "version": "3.12.9", "build_string": "h1_0"}, {"name": "numpy", "version": "2.2.6", "build_string": "py312_0"}, {"name": "cuda-version", "version": "12.6", "build_string": "0"}]'},
-    "a lock of two platforms": {"conda-lock.yml": f"version: 1\nmetadata: {{channels: [{{url: conda-forge}}]}}\npackage:\n- {{name: python, version: 3.12.9, manager: conda, platform: linux-64, url: '{FEED}/linux-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{zlib: ''}}}}\n- {{name: zlib, version: '1.3', manager: conda, platform: linux-64, url: '{FEED}/linux-64/zlib-1.3-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: python, version: 3.12.9, manager: conda, platform: win-64, url: '{FEED}/win-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: numpy, version: 2.2.6, manager: conda, platform: win-64, url: '{FEED}/win-64/numpy-2.2.6-h1_0.conda', hash: {{}}, dependencies: {{python: ''}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: linux-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: win-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n"},
+    "a lock of two platforms": {"conda-lock.yml": f"version: 1\nmetadata: {{channels: [{{url: 'https://conda.anaconda.org/own/'}}, {{url: conda-forge}}]}}\npackage:\n- {{name: python, version: 3.12.9, manager: conda, platform: linux-64, url: '{FEED}/linux-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{zlib: ''}}}}\n- {{name: zlib, version: '1.3', manager: conda, platform: linux-64, url: '{FEED}/linux-64/zlib-1.3-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: python, version: 3.12.9, manager: conda, platform: win-64, url: '{FEED}/win-64/python-3.12.9-h1_0.conda', hash: {{}}, dependencies: {{}}}}\n- {{name: numpy, version: 2.2.6, manager: conda, platform: win-64, url: '{FEED}/win-64/numpy-2.2.6-h1_0.conda', hash: {{}}, dependencies: {{python: ''}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: linux-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n- {{name: einops, version: '0.8', manager: pip, platform: win-64, url: 'https://h.example/einops-0.8-py3-none-any.whl', hash: {{}}, dependencies: {{}}}}\n"},
 }  # fmt: skip
 
 
@@ -133,8 +151,35 @@ def lines_of(title: str, folder: Path) -> list[str]:
     except BadInput as wrong:
         return [f"error {wrong.where}: {wrong.what}", f"hint: {wrong.hint}"]
     names = [f"name: {one.name}" for one in contents if one.name]
-    said = (project_text(draft), report_text(draft, 200), held_text(held if title in PINNED else (), 200), error_text(error))
+    width = NARROW.get(title, 200)
+    said = (project_text(draft), report_text(draft, width), held_text(held if title in PINNED else (), width), error_text(error))
     return [*names, *(line for text in said for line in text.splitlines())]
+
+
+def row(version: str, build: str, *depends: str) -> SimpleNamespace:
+    return SimpleNamespace(version=version, build=build, depends=list(depends))
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([row("1", "0", "a"), row("1", "1", "b"), row("1", "0", "c"), row("2", "0", "d")], ["c"]),
+        ([row("1", "1", "a"), row("1", "2", "b"), row("2", "0", "d")], ["b"]),
+        ([row("2", "0", "a"), row("3", "0", "b")], ["b"]),
+        ([], None),
+    ],
+)
+def test_what_a_package_needs_is_told_by_its_own_record_or_by_one_like_it(rows: list[Any], found: list[str] | None) -> None:
+    fetched: list[Any] = []
+    index: Any = SimpleNamespace(
+        fetch=lambda names, place, platform: fetched.append((names, place.text, platform)),
+        records=lambda name, place, platform: rows if (name, place.text, platform) == ("numpy", "own", "linux-64") else [],
+    )
+    package = LockedPackage(name="numpy", version="1", build="0", manager="conda", platform="linux-64")
+    wheel = LockedPackage(name="einops", version="1", build="", manager="pip", platform="linux-64")
+    needs_of = needs_by(index, ("conda-forge", "own"), [package, package, wheel], ("linux-64",))
+    assert fetched == [(["numpy"], "conda-forge", "linux-64"), (["numpy"], "own", "linux-64")]
+    assert needs_of(package) == found
 
 
 def test_programs_are_told_the_same_with_lines_and_columns(tmp_path: Path) -> None:
@@ -166,3 +211,36 @@ def test_everything_becomes_what_was_written_down(title: str, tmp_path: Path) ->
     found = lines_of(title, tmp_path)
     assert found
     assert found == told.written("migrate.txt")[title]
+
+
+RELEASES = [Version(text) for text in ("2.5.0", "2.6.0", "2.7.0")]
+PYTHONS = [Version(text) for text in ("3.10", "3.11", "3.12", "3.13")]
+
+
+@pytest.mark.parametrize(
+    ("texts", "known", "found"),
+    [
+        ([], RELEASES, ("*", True)),
+        (["*", "*"], RELEASES, ("*", True)),
+        (["*", "2.6.*", ">=2.5"], RELEASES, ("2.6.*", True)),
+        ([">=2.6", "<2.7"], RELEASES, (">=2.6,<2.7", True)),
+        (["2.6", "2.6.0", ">=2.5"], RELEASES, ("2.6", True)),
+        (["2.5.*", "2.6.*"], RELEASES, (">=2.5.0,<=2.6.0", False)),
+        (["3.11", "3.12"], PYTHONS, (">=3.11,<3.13", False)),
+        (["9.*", "2.6.*"], RELEASES, ("9.*", True)),
+    ],
+)
+def test_versions_of_several_files_are_one_range(texts: list[str], known: list[Version], found: tuple[str, bool]) -> None:
+    assert one_range(texts, known) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://download.pytorch.org/whl/cpu", CPU),
+        ("https://download.pytorch.org/whl/cu126", TargetRange(cuda_range("12.6"))),
+        ("https://h.example/simple", None),
+    ],
+)
+def test_an_index_of_wheels_is_for_one_variant_or_for_any(url: str, found: TargetRange | None) -> None:
+    assert index_variant(real_matrix().catalogue.wheels, url) == found
