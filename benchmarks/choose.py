@@ -58,7 +58,7 @@ def choose_rows(root: Path, index: Path) -> list[Row]:
     found: list[Row] = []
     try:
         count, _, _ = min((locked(root, *FIRST[1:], index) for _ in range(ROUNDS)), key=lambda row: row[1])
-        found.append((f"lock of {FIRST[0]}, whose first choice solves: solves for 2 cells", str(count), "2"))
+        found.append((f"lock of {FIRST[0]}, whose first choice solves: solves for 2 cells, and one to align them", str(count), "3"))
         for what, target, text in MOVED:
             runs = [locked(root, target, text, index) for _ in range(ROUNDS)]
             count, seconds, chosen = min(runs, key=lambda row: row[1])

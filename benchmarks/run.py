@@ -49,7 +49,7 @@ HEAD = f"""\
 # Benchmarks
 
 Written by `make bench`: medians of up to {ROUNDS} rounds (next to `python -c pass`: minima), on {os.cpu_count()} processors. `make bench
-ARGS="lock align"` measures some parts again.
+ARGS="lock align"` measures some parts again. Other work on the machine makes the seconds longer, the ratios hardly.
 """
 # 8 cells: four targets on two platforms. Two projects, because the snapshot has no one Python with builds for all of them.
 PROJECTS = {

@@ -195,7 +195,13 @@ class _Merge:
     def _python(self, items: Sequence[Translated]) -> str:
         asked = [item for item in items if item.python]
         if not asked:
-            self.notes.append(ReadAs(text="python", at=items[0].wanted.at, meaning=f"`{_OLDEST}`: no file asks for a Python"))
+            self.notes.append(
+                ReadAs(
+                    text="python",
+                    at=replace(items[0].wanted.at, line=1, column=1),
+                    meaning=f"`{_OLDEST}`: no file asks for a Python",
+                )
+            )
             return _OLDEST
         texts = {item: by_minor(item.python).lstrip("= ") for item in asked}
         found, agree = one_range(texts.values(), sorted(self.matrix.pythons))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -36,23 +36,17 @@ class _Pair:
     after: TargetState
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: a cached property needs a place
+@dataclass(frozen=True, slots=True)
 class _Before:
-    """What the old facts make of a project, which is None where they cannot read it."""
+    """What the old facts make of a project; the project, None where they cannot read it, and what it sees of them."""
 
-    matrix: Matrix
-    project: Project | None
     states: tuple[TargetState, ...]
-
-    @cached_property
-    def _seen(self) -> Seen | None:
-        return seen(self.matrix, self.project) if self.project else None
+    project: Project | None
+    seen: Seen | None
 
     def is_same_with(self, matrix: Matrix) -> bool:
-        """Whether other facts make the same of the project, known without a search; where something is wrong, it is not."""
-        if self.project is None or self._seen is None or any(row.why for row in self.states):
-            return False
-        return seen(matrix, self.project) == self._seen
+        """Whether other facts make the same of the project, known without a search."""
+        return self.project is not None and self.seen is not None and seen(matrix, self.project) == self.seen
 
 
 def impact(layout: Layout, base: str, folder: Path, names: Sequence[str] = ()) -> Impact:
@@ -97,7 +91,7 @@ def _rows(
     def made() -> tuple[RowChange, ...]:
         from envgen.review.other_facts import Facts
 
-        before = {name: _before(*old, name, digests[0]) for name in names}
+        before = {name: _before(*old, name, _states(*old, name, digests[0])) for name in names}
         return row_changes(edits, Facts(*old), everything, partial(_changed_by, before, old[0]))
 
     return remembered(tuple, key_of("rows", found.base, *everything, *inputs, *texts), made)
@@ -144,9 +138,21 @@ def _pairs(
     same_templates: bool,
 ) -> Iterator[_Pair]:
     """Every target of a project on both sides, by where it is requested: an open one may have another name."""
-    before = _before(*old, name, digests[0])
-    same = same_templates and before.is_same_with(new[1])
-    return _paired(name, before.states, before.states if same else _states(*new, name, digests[1]))
+    same = _same(*old, name, digests[0], new[1]) if same_templates else ()
+    if same:
+        return (_Pair(project=name, before=row, after=row) for row in same)
+    return _paired(name, _states(*old, name, digests[0]), _states(*new, name, digests[1]))
+
+
+def _same(layout: Layout, matrix: Matrix, name: str, digests: Digests, new: Matrix) -> tuple[TargetState, ...]:
+    """The targets of a project that sees the same of the old and of the new facts; () where it does not."""
+
+    def made() -> tuple[TargetState, ...]:
+        before = _before(layout, matrix, name, ())
+        rows = before.project.targets if before.project and before.is_same_with(new) else ()
+        return tuple(TargetState(at=row.at, name=row.name) for row in rows)
+
+    return remembered(tuple, key_of("seen", inputs_of(layout, matrix, name, digests), new.digest), made)
 
 
 def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState, ...]) -> Iterator[_Pair]:
@@ -159,13 +165,12 @@ def _paired(name: str, before: tuple[TargetState, ...], after: tuple[TargetState
         yield _Pair(project=name, before=one, after=two)
 
 
-def _before(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> _Before:
-    found = _states(layout, matrix, name, digests)
+def _before(layout: Layout, matrix: Matrix, name: str, found: tuple[TargetState, ...]) -> _Before:
     try:
         project = cached_project(layout, matrix, name)
-    except EnvgenError:  # which is among the states
-        project = None
-    return _Before(matrix=matrix, project=project, states=found)
+    except EnvgenError:  # which is told as a state
+        return _Before(found, None, None)
+    return _Before(found, project, seen(matrix, project))
 
 
 def _states(layout: Layout, matrix: Matrix, name: str, digests: Digests) -> tuple[TargetState, ...]:

@@ -52,10 +52,12 @@ def test_options_that_cannot_be_meant_write_nothing(workspace: Workspace, words:
 
 
 def test_a_word_that_is_no_file_is_taken_for_the_name_of_a_project(workspace: Workspace) -> None:
-    said = workspace.envgen("init", "demo")
-    assert said.status == 2 and said.err.endswith("; a project is named with --project: envgen init --project demo\n"), said.err
+    said, hint = workspace.envgen("init", "demo"), "\n\nhint: see `envgen init --help`\n"
+    assert said.status == 2 and said.err.endswith(f"; a project is named with --project: envgen init --project demo{hint}"), (
+        said.err
+    )
     (workspace.root / "environment.yml").write_text("dependencies: [python]\n")
-    assert workspace.envgen("init", "environment.yml").err.endswith("files are brought in with --from FILE...\n")
+    assert workspace.envgen("init", "environment.yml").err == f"error: files are brought in with --from FILE...{hint}"
 
 
 def test_comments_and_versions_of_a_project_stay(workspace: Workspace) -> None:

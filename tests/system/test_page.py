@@ -515,13 +515,15 @@ def test_a_grid_that_is_wider_than_the_window_says_so_and_keeps_its_releases_in_
     assert 0 < more < columns
     where = "return document.querySelector('tbody th').getBoundingClientRect().left"
     left = page.execute_script(where)
+    wait = WebDriverWait(page, 10)
     button.click()
+    wait.until(lambda _: button.text != f"{more} more columns →")
     assert int(button.text.split()[0]) < more and page.execute_script(where) == left
     page.execute_script("document.querySelector('.scroll').scrollTo({ left: 99999 })")
-    WebDriverWait(page, 10).until(lambda _: button.text == "← first columns")
+    wait.until(lambda _: button.text == "← first columns")
     assert not page.find_elements("css selector", ".frame.more")
     button.click()
-    assert button.text == f"{more} more columns →"
+    wait.until(lambda _: button.text == f"{more} more columns →")
     assert not opened(real, words="framework=jax&platform=osx-64").find_element("id", "sideways").is_displayed()
 
 

@@ -249,7 +249,8 @@ def draws() -> dict[str, Callable[[random.Random], tuple[str, str]]]:
     here = REPO / "environments" / "legacy" / "cpu"
     locks = {path.name: path.read_text(encoding="utf-8") for path in (REPO / "tests/verify/locks").iterdir() if path.is_file()}
     beside = {name: (here / name).read_text(encoding="utf-8") for name in ("environment.yml", "virtual-packages.yml")}
-    migrate = {path.name: path for path in (REPO / "tests/migrate").glob("*/*") if path.name not in ("project.yaml", "said.txt")}
+    files = (path for path in (REPO / "tests/migrate").glob("*/*") if path.is_file())
+    migrate = {path.name: path for path in files if path.name not in ("project.yaml", "said.txt")}
     brought = {name: path.read_text(encoding="utf-8") for name, path in migrate.items()}
     return {
         "brought": partial(values, brought),
