@@ -102,6 +102,8 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "pixi: no list": {"pixi.toml": f"{PIXI}[environments]\na = {{features = 5}}\n"},
     "pixi: no TOML": {"pixi.toml": "[workspace\n"},
     "pyproject: its dependencies": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = [\n"numpy>=2",\n"torch==2.6.0",\n"not a requirement"]\n[project.optional-dependencies]\ntest = ["pytest"]\n'},
+    "pyproject: indexes of uv": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = ["torch==2.14.1", "a", "b"]\n[[tool.uv.index]]\nname = "pt"\nurl = "https://download.pytorch.org/whl/cu126"\nexplicit = true\n[[tool.uv.index]]\nname = "all"\nurl = "https://i.example/simple"\ndefault = true\n[[tool.uv.index]]\nname = "j"\nurl = "https://j.example/simple"\n[tool.uv.sources]\ntorch = [{index = "pt", marker = "sys_platform == \'linux\'"}, 5]\na = {index = "j"}\nb = {git = "https://h.example/b"}\n'},
+    "pyproject: Poetry": {"pyproject.toml": '[tool.poetry]\nname = "p"\n[tool.poetry.dependencies]\npython = "^3.11"\nnumpy = ">=2"\n'},
     "pyproject: pixi": {"pyproject.toml": '[project]\nname = "p"\nrequires-python = ">=3.11"\ndependencies = ["einops"]\n[tool.pixi.workspace]\nchannels = ["conda-forge"]\nplatforms = ["linux-64"]\n[tool.pixi.dependencies]\npytorch-gpu = "2.6.*"\n[tool.pixi.environments]\ncuda = []\n'},
     # dependencies.yaml
     "rapids: a matrix": {"dependencies.yaml": RAPIDS.replace("MORE", 'matrix: {cuda: ["12.9", "12.6"], arch: [x86_64, aarch64]}')},
