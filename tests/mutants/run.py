@@ -76,7 +76,7 @@ CLOSE = {
     "install/": ("unit/test_install_plan.py",),
     "formats/": ("unit/test_formats_told.py", "unit/test_formats_small.py", "unit/test_prefix_told.py", "unit/test_beside.py"),
     "pip/": ("unit/test_pip_told.py", "unit/test_answers_of_uv.py"),
-    "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py"),
+    "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py", "unit/test_formats_small.py"),
     "formats/conda_specs": ("system/test_lock_text.py",),
     "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py", "unit/test_plan.py", "unit/test_nothing_to_do.py"),
 }

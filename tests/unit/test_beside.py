@@ -30,8 +30,8 @@ def files() -> dict[str, str]:
 
 
 @cache
-def lock() -> Lock:
-    return read_lock(files()[LOCK], "x/cpu/conda-lock.yml")
+def lock(text: str = "") -> Lock:
+    return read_lock(text or files()[LOCK], "x/cpu/conda-lock.yml")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def beside(folder: Path, change: Change, *, without: str = "") -> tuple[str, ...
     for name, text in texts.items():
         if name != without:
             (folder / name).write_text(text, encoding="utf-8")
-    return of_other_run(lock(), texts[LOCK], folder)
+    return of_other_run(lock(texts[LOCK]), folder)
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -88,8 +88,8 @@ def test_a_wheel_is_not_the_conda_package_that_is_requested(tmp_path: Path) -> N
     beside(tmp_path, change)
     conda = next(package for package in lock().packages if package.platform == "linux-64")
     rows = [type(conda)(name="not-there", version="1", build="", manager="pip", platform=platform) for platform in ALL]
-    more = type(lock())(shown="conda-lock.yml", format="", environment="", packages=(*lock().packages, *rows))
-    assert of_other_run(more, files()[LOCK], tmp_path) == ALL
+    more = replace(lock(), packages=(*lock().packages, *rows))
+    assert of_other_run(more, tmp_path) == ALL
 
 
 @pytest.mark.parametrize(("shown", "place"), [("x/cpu/conda-lock.yml", "x/cpu/environment.yml"), (LOCK, SPEC)])
@@ -97,22 +97,22 @@ def test_a_file_that_cannot_be_read_is_named_as_the_lock_is(shown: str, place: s
     beside(tmp_path, CHANGES["nothing"])
     (tmp_path / SPEC).write_text("a: [", encoding="utf-8")
     named = replace(lock(), shown=shown)
-    error = refused(lambda: of_other_run(named, files()[LOCK], tmp_path))
+    error = refused(lambda: of_other_run(named, tmp_path))
     assert error is not None and str(error.where).startswith(f"{place}:")
 
 
 def test_of_a_lock_without_a_stamp_nothing_is_read(tmp_path: Path) -> None:
     beside(tmp_path, CHANGES["nothing"])
     (tmp_path / VIRTUAL).write_text("a: [", encoding="utf-8")
-    assert of_other_run(lock(), files()[LOCK].replace("envgen-packages", "envgen-package"), tmp_path) == ()
+    assert of_other_run(lock(files()[LOCK].replace("envgen-packages", "envgen-package")), tmp_path) == ()
 
 
 def test_a_lock_with_pip_may_hold_just_what_is_requested(tmp_path: Path) -> None:
     beside(tmp_path, CHANGES["pip, and what is requested is there"])
     names = ("python", "pytorch", "torchvision", "numpy", "pandas", "matplotlib", "jupyterlab")
     rows = tuple(row for row in lock().packages if row.name in names)
-    assert of_other_run(replace(lock(), packages=rows), files()[LOCK], tmp_path) == ()
-    assert of_other_run(replace(lock(), packages=rows[1:]), files()[LOCK], tmp_path) == (rows[0].platform,)
+    assert of_other_run(replace(lock(), packages=rows), tmp_path) == ()
+    assert of_other_run(replace(lock(), packages=rows[1:]), tmp_path) == (rows[0].platform,)
 
 
 def test_a_platform_without_virtual_packages_is_of_another_run_even_where_the_rest_agrees(tmp_path: Path) -> None:
@@ -121,13 +121,13 @@ def test_a_platform_without_virtual_packages_is_of_another_run_even_where_the_re
     digest = content_hash("win-64", [channel_entry("conda-forge")], specs, {})
     text = re.sub(r"(    win-64: )[0-9a-f]{64}", rf"\g<1>{digest}", files()[LOCK])
     assert text.count(digest) == 1
-    assert of_other_run(lock(), text, tmp_path) == ("win-64",)
+    assert of_other_run(lock(text), tmp_path) == ("win-64",)
 
 
 def test_environment_yml_that_is_a_list_is_of_another_run(tmp_path: Path) -> None:
     beside(tmp_path, CHANGES["nothing"])
     (tmp_path / SPEC).write_text("[]\n", encoding="utf-8")
-    assert of_other_run(lock(), files()[LOCK], tmp_path) == ALL
+    assert of_other_run(lock(), tmp_path) == ALL
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from unit.small import real_matrix, refused
 from unit.test_rules import conda, pip
 
 from envgen.formats import similar_locks
-from envgen.formats.builds import _minor, cuda_of, dotted, is_cpu_build
+from envgen.formats.builds import _minor, cuda_of, dotted, is_cpu_build, tells_nothing
 from envgen.formats.collector import no_garbage_collection
 from envgen.formats.conda_lock import is_ours, read_lock
 from envgen.formats.conda_lock_entries import plain_packages
@@ -371,3 +371,34 @@ def test_a_path_that_is_not_there_is_told_what_may_be_given(tmp_path: Path) -> N
     error = refused(lambda: read_any(tmp_path / "gone", "gone"))
     assert error is not None
     assert (str(error.where), error.hint) == ("gone", "give a lock, a list or an environment's folder")
+
+
+FILE = "https://h.example/NAME-2.9.0-cp312-cp312-manylinux_2_28_x86_64"
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "cuda"),
+    [("torch", "-cu126.whl", "12.6"), ("torch", "-null.whl", None), ("torch", ".whl", None), ("einops", "-cu130.whl", "13.0")],
+)
+def test_the_label_of_a_variant_wheel_names_its_cuda(name: str, end: str, cuda: str | None) -> None:
+    package = pip(name, "2.9.0", url=FILE.replace("NAME", name) + end)
+    assert cuda_of(real_matrix().catalogue, package) == cuda
+    assert cuda_of(real_matrix().catalogue, replace(package, version="2.9.0+cu118")) == "11.8"  # which comes first
+
+
+@pytest.mark.parametrize(
+    ("package", "whole", "part"),
+    [
+        (pip("torch", "2.9.0", url=""), False, True),
+        (replace(pip("torch", "2.9.0", url=""), variants=("cpu", "cu126")), True, True),
+        (replace(pip("torch", "2.9.0", url=""), variants=("cpu",)), False, True),
+        (pip("jaxlib", "0.7", url=""), False, False),
+        (conda("pytorch", "2.9", "py312_0"), True, True),
+        (conda("pytorch", "2.9", "cpu_py312_0"), False, False),
+    ],
+)
+def test_nothing_tells_what_a_package_without_a_mark_is_where_more_may_be_there(
+    package: LockedPackage, whole: bool, part: bool
+) -> None:
+    catalogue = real_matrix().catalogue
+    assert [tells_nothing(catalogue, package, complete=complete) for complete in (True, False)] == [whole, part]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from conftest import REPO, some
 from mutants import run
@@ -97,3 +99,17 @@ def test_each_named_part_of_the_core_is_there() -> None:
         name for name in run.CORE if not (REPO / "envgen" / name).is_dir() and not (REPO / "envgen" / f"{name}.py").is_file()
     ]
     assert missing == []
+
+
+def test_modules_of_the_core_that_nobody_has_imported_yet_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands import some late; what is not there cannot be changed, and would be called survived."""
+    imported: list[str] = []
+    monkeypatch.setattr(run, "importlib", SimpleNamespace(import_module=imported.append))
+    monkeypatch.setattr(run, "sys", SimpleNamespace(modules={}))
+    assert not run.live(["envgen/lock/write.py", "envgen/lock/plan.py"])
+    assert imported == ["envgen.lock.plan", "envgen.lock.write"]
+
+
+def test_two_equal_changes_in_one_function_are_told_apart() -> None:
+    rows = [(mutant.before, mutant.nth) for mutant in mutants("def pair():\n    return 1, 1\n") if mutant.after == "2"]
+    assert rows == [("1", 1), ("1", 2)]
