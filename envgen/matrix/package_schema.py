@@ -146,8 +146,10 @@ class WheelRows(FileModel):
 
     cpu: WheelBuilds = Field(default=WheelBuilds(), description="CPU builds.")
     cuda: WheelBuilds = Field(default=WheelBuilds(), description="CUDA builds.")
-    properties: VariantProperties = Field(
-        default=VariantProperties(), description="The properties of variant wheels that targets stand for."
+    variant_properties: VariantProperties = Field(
+        default=VariantProperties(),
+        alias="variant-properties",
+        description="The properties of variant wheels that targets stand for.",
     )
     because: Because | None = Field(default=None, description="The source, where it is not that of the file.")
 

@@ -30,8 +30,8 @@ def catalogue(frameworks: Iterable[tuple[FrameworkFile, Framework]], packages: P
             cuda_indexes=tuple(packages.wheels.cuda.indexes),
             cpu_labels=tuple(packages.wheels.cpu.labels),
             cuda_labels=tuple(packages.wheels.cuda.labels),
-            cuda_properties=tuple(packages.wheels.properties.cuda),
-            gpu_properties=tuple(packages.wheels.properties.gpu),
+            cuda_properties=tuple(packages.wheels.variant_properties.cuda),
+            gpu_properties=tuple(packages.wheels.variant_properties.gpu),
         ),
     )
 
