@@ -16,7 +16,7 @@ override TARGET := $(value TARGET)
 quoted = $(foreach word,$($(1)),$(2) '$(subst ','\'',$(word))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-newest constraints fuzz attack mutants lint format reference site bench gpu-pack gpu-check wheel clean
+.PHONY: help setup env-cpu env-gpu env verify matrix-lint schemas doctor install-cpu install-gpu browser test test-fast test-public test-newest constraints fuzz attack mutants lint format reference site bench gpu-pack gpu-check wheel clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ test: $(VENV)/.ready-dev  ## Run all tests; no network, conda or GPU needed, no 
 
 test-fast: $(VENV)/.ready-dev  ## Run the quick unit tests, with fewer generated examples, and one end-to-end test
 	ENVGEN_EXAMPLES=0.2 $(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not thorough' tests/unit $(END_TO_END) $(ARGS)
+
+test-public: $(VENV)/.ready-dev  ## Lock wheels of the public index, which `make test` never asks; 20 seconds
+	$(BIN)/python -m pytest -q -n 0 tests/public/public_index.py $(ARGS)
 
 test-newest:  ## Run all tests with the newest dependencies in .venv-newest: what would an upgrade break?
 	rm -rf .venv-newest

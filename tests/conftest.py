@@ -177,8 +177,8 @@ def repo() -> Path:
 
 @pytest.fixture(scope="session")
 def records() -> Path:
-    """An index folder of real package records: the snapshot of public channels where it is there, else what this repository records."""
-    return SNAPSHOT if SNAPSHOT.is_dir() else REPO / "environments" / "index"
+    """An index folder of real package records: what this repository records, whatever is beside it."""
+    return REPO / "environments" / "index"
 
 
 @pytest.fixture(scope="session")

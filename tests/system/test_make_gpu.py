@@ -27,6 +27,7 @@ VISION = """\
 python: "3.12"
 frameworks: {pytorch: ">=2.5"}
 targets: [cpu, cu126, cu129]
+numerics: {may-differ: [pytorch]}
 platforms: [linux-64]
 channels: [conda-forge]
 """

@@ -1,11 +1,10 @@
-"""Locks with wheels of the public index, which uv asks by default: only on request, `ENVGEN_PUBLIC=1`, and where it can be reached.
+"""Locks with wheels of the public index, which uv asks by default: only on request, by `make test-public`, and where it can be reached.
 
 They are locked in a temporary folder, beside the conda packages of a small channel, and never written into this repository.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from envgen.machine.locked import best_here
 from envgen.model.errors import NoSolution
 from envgen.model.layout import Layout
 from envgen.model.run import LockRequest
-
-pytestmark = pytest.mark.skipif(os.environ.get("ENVGEN_PUBLIC") != "1", reason="asks the public index: only with ENVGEN_PUBLIC=1")
 
 LONGEST = 60.0  # seconds for one project; it takes two to five
 PROJECT = 'python: ">=3.11,<3.13"\nplatforms: [linux-64]\nchannels: [conda-forge]\ndependencies: [numpy]\n'
