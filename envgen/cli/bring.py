@@ -16,7 +16,7 @@ from envgen.curate.lint.json_schema import PROJECT, first_line
 from envgen.files import write_files
 from envgen.matrix.cached import cached_matrix
 from envgen.migrate.draft import ProjectDraft
-from envgen.migrate.merge import merged, renamed
+from envgen.migrate.merge import merged, renamed, without_own
 from envgen.migrate.read import read_contents
 from envgen.migrate.records import needs_by
 from envgen.migrate.report import held_text, report_json, report_text
@@ -87,9 +87,9 @@ def _resolved(
 ) -> tuple[ProjectDraft, Sequence[Resolution], BadInput | Unsatisfiable | None]:
     """The draft with the targets that its words mean, what each would be locked as, and why it cannot be."""
     try:
-        found = _project(matrix, draft, shown)
+        found = _project(matrix, without_own(draft), shown)
         every = [target.name for target in found.targets]
-        words = [row.key for row in draft.targets if row.key not in every]
+        words = [row.key for row in without_own(draft).targets if row.key not in every]
         names = {word: name for word in words if (name := named(word, every, matrix, "a file means the same everywhere"))}
         draft = renamed(draft, names)
         return draft, resolve(matrix, _project(matrix, draft, shown)), None

@@ -11,7 +11,7 @@ from envgen.model.facts import Platform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftRow:
-    """A target: the word in its key, or a name of its own with `cuda`; and what only it has."""
+    """A target: the word in its key, or a name of its own with `cuda` (a version, or the word of another row); what only it has."""
 
     key: str
     cuda: str = ""

@@ -18,7 +18,7 @@ from envgen.migrate.wheel_indexes import frameworks_of_wheels, wheel_indexes
 from envgen.model.errors import BadInput
 from envgen.model.facts import Matrix, Platform
 from envgen.model.ranges import version_range
-from envgen.model.target_names import target_name
+from envgen.model.target_names import named_cuda, target_name
 from envgen.project.aliases import ANY as ANY_VERSION
 from envgen.project.python import by_minor
 from envgen.targets import TargetRange, nearest, newest_first
@@ -175,7 +175,7 @@ class _Merge:
     def _row(self, key: str, platforms: tuple[Platform, ...], every: set[Platform], *, own: bool) -> DraftRow:
         known = self.matrix.targets.get(key)
         if own:
-            cuda = str(known.cuda) if known and known.cuda else "none"
+            cuda = key if known is None else str(known.cuda) if known.cuda else "none"
             return DraftRow(key=f"{key}-{_SHORT[platforms[-1]]}", cuda=cuda, platforms=platforms)
         usual = {platform for platform in every if known is None or platform in known.platforms}
         return DraftRow(key=key, platforms=() if usual == set(platforms) else platforms)
@@ -307,7 +307,7 @@ def _each_once(rows: Iterable[NotCarried] | Iterable[ReadAs]) -> tuple:  # type:
 def renamed(draft: ProjectDraft, names: Mapping[str, str]) -> ProjectDraft:
     """The draft with the names of targets in place of words; a target that two words mean is there once, with what both have."""
     rows: dict[str, DraftRow] = {}
-    for row in draft.targets:
+    for row in (_with_version(row, names) for row in draft.targets):
         key = names.get(row.key, row.key)
         first = rows.get(key, replace(row, key=key, dependencies=(), pip=()))
         rows[key] = replace(
@@ -320,3 +320,15 @@ def renamed(draft: ProjectDraft, names: Mapping[str, str]) -> ProjectDraft:
         targets=tuple(rows.values()),
         notes=tuple(replace(note, target=names.get(note.target, note.target)) for note in draft.notes),
     )
+
+
+def _with_version(row: DraftRow, names: Mapping[str, str]) -> DraftRow:
+    """A target of the project's own with the CUDA version of the target that its word means."""
+    name = names.get(row.cuda)
+    return replace(row, key=f"{name}{row.key.removeprefix(row.cuda)}", cuda=str(named_cuda(name))) if name else row
+
+
+def without_own(draft: ProjectDraft) -> ProjectDraft:
+    """The draft without targets of its own whose CUDA is still the word for another target."""
+    words = {row.key for row in draft.targets}
+    return replace(draft, targets=tuple(row for row in draft.targets if row.cuda not in words))

@@ -84,6 +84,7 @@ CASES: Mapping[str, Mapping[str, str]] = {
     "a file with a version of its own": {"e.yml": f"version: 1\n{TORCH}"},
     "the same in another spelling of its name": {"e.yaml": f"version: 1\n{TORCH}"},
     "a companion in a version that no channel has": {"e.yml": "dependencies: [python=3.12, pytorch=2.6, torchvision=0.99]\n"},
+    **{f"other packages on Windows, CUDA {named or 'of any version'}": {"env-gpu.yml": f"platforms: [linux-64, win-64]\ndependencies:\n- python=3.12\n- pytorch=2.6\n{row}- a  # [linux]\n- b  # [win]\n"} for named, row in (("", ""), ("12", "- cuda-version=12\n"), ("12.6", "- cuda-version=12.6\n"))},
     # pip
     "lines for pip of every kind": {"requirements.txt": "# x\n-i https://i.example/simple\n--extra-index-url https://j.example/simple\n--extra-index-url https://download.pytorch.org/whl/cu126\n-f https://h.example/page.html\n--find-links ./wheels\n-f https://u:${TOKEN}@h.example/x\n-e .\n-c c.txt\n-r gone.txt\n-r more.txt\n--no-deps\ntorch==2.6.0\nnumpy=1.26\n./local\nx.whl\nwhat is this\na[b,a]>=1 ; sys_platform == 'linux'\nc ; python_version > '3.8' and sys_platform == 'win32'\nd @ https://h.example/d-1.0-py3-none-any.whl\ne==1 \\\n  --hash=sha256:aa\nnvidia-cublas-cu12==12.6.4.1\nf==1 --config-settings=x=y --no-binary f\ng ; sys_platform == 'linux' and implementation_name == 'cpython'\n--find-links https://h.example/${PART}/page\n--no-cache-dir\ncupy-cuda12x\n", "more.txt": "scipy\n-r more.txt\n"},
     "nothing for pip": {"requirements.txt": "# nothing\n"},
