@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -15,7 +16,7 @@ from pathlib import Path
 
 Row = tuple[str, str, str]  # what is measured, the measured value, the goal
 REPO = Path(__file__).parent.parent
-ROUNDS = 3
+ROUNDS = 5
 NAMES = ("one", "two", "three", "four", "five")
 PROJECT = """\
 python: "3.12"
@@ -53,19 +54,13 @@ def simple_index(folder: Path) -> None:
 
 
 def seconds_of(root: Path, text: str, index: Path) -> float:
-    """Seconds of one lock without a lock before."""
-    from envgen.cli.console import Terminal
-    from envgen.lock.pipeline import lock
-    from envgen.machine.locked import best_here
-    from envgen.model.layout import Layout
-    from envgen.model.run import LockRequest
-
+    """Seconds of `envgen lock`, the whole process, without a lock before."""
     path = root / "environments" / "wheels" / "project.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    request = LockRequest(projects=("wheels",), index_folder=index, jobs=os.cpu_count() or 1, update=True)
+    command = [sys.executable, "-m", "envgen", "lock", "wheels", "--update", "--index", str(index), "--root", str(root)]
     begun = time.perf_counter()
-    lock(Layout(root), request, Terminal(), best_here).whole()
+    subprocess.run(command, cwd=REPO, capture_output=True, check=True)
     return time.perf_counter() - begun
 
 
@@ -78,9 +73,15 @@ def pip_rows(root: Path, index: Path) -> list[Row]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         listed = f'pip: [{", ".join(NAMES)}]\npip-repositories: ["http://127.0.0.1:{server.server_port}/simple"]\n'
-        alone = min(seconds_of(root, PROJECT, index) for _ in range(ROUNDS + 1))
-        beside = min(seconds_of(root, PROJECT + listed, index) for _ in range(ROUNDS + 1))
+        rounds = [(seconds_of(root, PROJECT, index), seconds_of(root, PROJECT + listed, index)) for _ in range(ROUNDS + 1)]
+        alone, beside = (min(column) for column in zip(*rounds, strict=True))
     finally:
         server.shutdown()
         server.server_close()
-    return [("lock with 5 pip packages, relative to the same conda packages alone", f"{beside / alone:.1f}", "below 1.5")]
+    return [
+        (
+            "lock with 5 pip packages, the whole process, relative to the same conda packages alone",
+            f"{beside / alone:.1f}",
+            "below 1.5",
+        )
+    ]

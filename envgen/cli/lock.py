@@ -41,7 +41,7 @@ def lock_options(command: Command) -> Command:
             type=click.Choice(["envgen", "conda-lock"]),
             default="envgen",
             show_default=True,
-            help="What writes the lock; both write the same bytes. envgen uses conda-lock where there is a pip section.",
+            help="What writes the lock; both write the same bytes. envgen uses conda-lock where a spec has an unusual spelling.",
         ),
         exclude_newer_option,
         click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing."),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from envgen.formats.conda_specs import NotCovered, ReadSpec, read_spec
+from envgen.formats.pip_requirements import ReadRequirement
 from envgen.model.facts import Platform
 
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
@@ -35,13 +36,19 @@ def requested(texts: Iterable[str]) -> dict[str, ReadSpec]:
 
 
 def content_hash(
-    platform: Platform, channels: Iterable[object], requested: Mapping[str, ReadSpec], virtual: Mapping[str, str]
+    platform: Platform,
+    channels: Iterable[object],
+    requested: Mapping[str, ReadSpec],
+    virtual: Mapping[str, str],
+    pip: Iterable[ReadRequirement] = (),
+    repositories: Sequence[str] = (),
 ) -> str:
     """The hash by which `conda-lock --check-input-hash` knows that nothing changed."""
     packages = dict(_virtual_package(platform, name, value) for name, value in virtual.items())
     content = {
         "channels": [json.dumps(channel, separators=(",", ":")) for channel in channels],
-        "specs": [_dependency(spec) for spec in requested.values()],
+        "specs": [*map(_dependency, requested.values()), *map(_pip_dependency, pip)],
+        **({"pip_repositories": [json.dumps({"url": url}, separators=(",", ":")) for url in repositories]} if repositories else {}),
         "virtual_package_hash": {
             "noarch": {"info": {"subdir": "noarch"}, "packages": {}},
             platform: {"info": {"subdir": platform}, "packages": packages},
@@ -61,6 +68,11 @@ def _dependency(spec: ReadSpec) -> dict[str, Any]:
         "conda_channel": spec.channel,
         "hash": None,
     }
+
+
+def _pip_dependency(found: ReadRequirement) -> dict[str, Any]:
+    conda = _dependency(ReadSpec(name=found.name, version=found.version, build=None, channel=None))
+    return {**conda, "manager": "pip", "extras": list(found.extras)}
 
 
 def _virtual_package(platform: Platform, name: str, value: str) -> tuple[str, dict[str, Any]]:

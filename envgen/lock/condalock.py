@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from envgen.channels.query import plain_spec
 from envgen.channels.versions import NEWER
-from envgen.formats.builds import requirement_name
-from envgen.lock.lock_text import LockTexts, dump
+from envgen.lock.lock_text import LockTexts, dump, wheel_needs
 from envgen.model.errors import BadInput
 from envgen.model.facts import Platform
 from envgen.model.layout import SPEC
@@ -161,7 +160,7 @@ def _locked_wheel(package: LockedPackage) -> LockedDependency:
         version=package.version,
         manager="pip",
         platform=package.platform,
-        dependencies={requirement_name(need): need.partition(" ")[2] or "*" for need in package.depends},
+        dependencies=wheel_needs(package),
         url=package.url,
         hash=HashModel(sha256=package.sha256),
         categories={"main"},

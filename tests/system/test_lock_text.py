@@ -27,7 +27,7 @@ from envgen.model.address import Address
 from envgen.model.catalogue import Catalogue
 from envgen.model.errors import BadInput
 from envgen.model.layout import SPEC
-from envgen.model.packages import Record, Solution
+from envgen.model.packages import LockedPackage, Record, Solution
 from envgen.model.project import Dependency
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import Solved
@@ -102,11 +102,16 @@ def solved(
 
 def environment_file(resolution: Resolution) -> RenderedFile:
     """The `environment.yml` that conda-lock reads."""
+    pip = list(specs.pip_group(resolution).specs)
     data = {
         "name": "demo-cpu",
         "channels": list(resolution.project.channels),
         "platforms": list(resolution.platforms),
-        "dependencies": [spec for group in specs.groups(resolution) for spec in group.specs],
+        "dependencies": [
+            *(spec for group in specs.groups(resolution) for spec in group.specs),
+            *([{"pip": pip}] if pip else []),
+        ],
+        **({"pip-repositories": list(resolution.project.pip_repositories)} if resolution.project.pip_repositories else {}),
     }
     return RenderedFile(SPEC, yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=1000))
 
@@ -385,10 +390,86 @@ def test_what_is_not_covered_is_written_by_conda_lock(item: Solved) -> None:
     assert f"{top['metadata']['content_hash']['linux-64']}" in written
 
 
-@pytest.mark.parametrize("change", [{"pip": ("einops",)}, {"pip_repositories": ("https://pypi.example/simple",)}])
-def test_a_pip_section_is_not_covered(change: dict[str, tuple[str, ...]]) -> None:
+# --- pip ------------------------------------------------------------------------------------------------------------------
+
+
+def wheel(name: str, depends: Sequence[str] = (), **more: str) -> LockedPackage:
+    return LockedPackage(
+        name=name,
+        version=more.get("version", "1.0"),
+        build="",
+        manager="pip",
+        platform=more.get("platform", "linux-64"),  # type: ignore[arg-type]
+        url=more.get("url", f"https://h.example/{name}-1.0-py3-none-any.whl"),
+        sha256="ca978112ca1bbdcafac231b39a23dc4da786eff8147c4f72b9807785afee48bb",
+        depends=tuple(depends),
+    )
+
+
+def with_pip(
+    requirements: Sequence[str], wheels: Sequence[LockedPackage] = (), own: str = "", repositories: Sequence[str] = ()
+) -> Solved:
+    """A target with conda's pip and wheels; `own` is how the project asks for pip itself."""
+    item = solved({"linux-64": [record("python", ["pip"]), record("pip", ["python"])]}, [own] if own else [])
+    project = replace(item.resolution.project, pip=tuple(requirements), pip_repositories=tuple(repositories))
+    return replace(item, resolution=replace(item.resolution, project=project), wheels={"linux-64": tuple(wheels)})
+
+
+RELEASES = st.from_regex(r"(?:0|[1-9][0-9]{0,3})(?:\.(?:0|[1-9][0-9]{0,3})){0,3}", fullmatch=True)
+OPERATORS = st.sampled_from(["==", "!=", ">=", "<=", "<", ">"])
+PIP_RANGES = st.lists(st.builds("{}{}".format, OPERATORS, RELEASES), max_size=3)
+PIP_NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9._-]{0,8}[a-z0-9]", fullmatch=True)
+REQUIREMENTS = st.builds(
+    "{}{}{}{}".format,
+    PIP_NAMES,
+    st.sampled_from(["", "", "[b,a]", "[Extra_1]"]),
+    st.sampled_from(["", " "]),
+    st.one_of(PIP_RANGES.map(",".join), PIP_RANGES.map(" , ".join), RELEASES.map("=={}.*".format)),
+)
+
+
+@law(150)
+@given(st.lists(REQUIREMENTS, min_size=1, max_size=4))
+def test_a_pip_section_is_written_as_conda_lock_writes_it(requirements: list[str]) -> None:
+    agrees(with_pip(requirements, [wheel("b"), wheel("a", ["b", "numpy >=2,<3"])]))
+
+
+@pytest.mark.parametrize("own", ["", "pip", "pip >=24", "python-pip 1.*"])
+def test_beside_a_pip_section_conda_lock_asks_for_any_pip(own: str) -> None:
+    item = with_pip(["einops>=0.7", "Zeta", "alpha"], [wheel("einops", ["z; sys_platform == 'linux'", "a"])], own)
+    agrees(item if own != "python-pip 1.*" else with_pip(["einops"]))
+
+
+@pytest.mark.parametrize(
+    "repository", ["https://h.example/simple", "https://$USER:${TOKEN}@h.example/simple/", "http://127.0.0.1:8000/a%20b?c=d&e=+f"]
+)
+def test_indexes_of_wheels_are_part_of_the_content_hash(repository: str) -> None:
+    agrees(
+        with_pip(["einops"], [wheel("einops", url=f"{repository}/einops-1.0+cu126-py3-none-any.whl")], repositories=[repository])
+    )
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "a ~=1.2",
+        "a @ https://h.example/a-1.0-py3-none-any.whl",
+        "a; python_version > '3'",
+        "a ===1",
+        "a >=1.0rc1",
+        "a ==1!2",
+        "-e .",
+    ],
+)
+def test_a_requirement_that_conda_lock_may_write_in_another_way_is_left_to_it(requirement: str) -> None:
     with pytest.raises(NotCovered):
-        head(replace(base(), project=replace(base().project, **change)))
+        head(with_pip([requirement]).resolution)
+
+
+@pytest.mark.parametrize("repository", ["https://h.example/it's/simple", "https://h.example/a b", "https://ü.example/simple"])
+def test_an_index_that_yaml_or_json_may_spell_in_another_way_is_left_to_conda_lock(repository: str) -> None:
+    with pytest.raises(NotCovered):
+        head(with_pip(["einops"], repositories=[repository]).resolution)
 
 
 @pytest.mark.parametrize("pin_with", ["envgen", "conda-lock"])

@@ -99,10 +99,10 @@ def test_a_command_that_pins_nothing_imports_none_of_it(site: Workspace, command
     assert done.returncode in (0, 1), done.stderr  # 1: what `doctor` and `probe` may find on any machine
 
 
-def test_a_lock_with_a_pip_section_imports_it(site: Workspace) -> None:
+def test_a_lock_with_an_unusual_requirement_of_pip_imports_it(site: Workspace) -> None:
     """So that the test before this one could fail."""
     text = (site.root / "environments/p/project.yaml").read_text(encoding="utf-8")
-    site.project("q", text + "pip: [no-such-package]\n")
+    site.project("q", text + "pip: [no-such-package ~=1.0]\n")
     try:
         done = guarded(site, "lock q")
         assert done.returncode == IMPORTED, done.stderr
