@@ -144,6 +144,7 @@ def test_the_driver_is_explained_by_its_rule_and_advice_by_where_it_goes_wrong(e
 
 @pytest.mark.parametrize("name", REAL_PROJECTS)
 @pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.thorough
 def test_the_page_fits_a_terminal_and_json_says_as_much(explain: Explain, name: str, width: int) -> None:
     found = list(explain(REAL_PROJECTS[name]).values())
     page = explained_text(found, width)

@@ -129,6 +129,7 @@ def test_a_cell_is_in_exactly_when_the_resolver_takes_its_build(kind: str, real:
     law()
 
 
+@pytest.mark.thorough
 def test_every_build_of_the_matrices_has_its_cell_and_nothing_else_has_one(real: Matrix, groups: list[BuildGroup]) -> None:
     built = {
         (release.framework, release.version, build.provider, variant, platform)

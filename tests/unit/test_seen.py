@@ -58,6 +58,7 @@ def edits() -> Iterator[tuple[str, Matrix]]:
             yield f"{name}\n{text}", matrix_of_texts(files)
 
 
+@pytest.mark.thorough
 def test_facts_that_agree_in_what_a_project_sees_make_the_same_of_its_targets(layout: Layout) -> None:
     old, counted = matrix_of_texts(WHOLE), {True: 0, False: 0}
     projects = {name: cached_project(layout, old, name) for name in PROJECTS}

@@ -91,6 +91,7 @@ def test_a_target_stands_for_the_cuda_of_its_drivers_and_its_gpus() -> None:
 
 
 @pytest.mark.parametrize("explain", [(), ("--explain",)])
+@pytest.mark.thorough
 def test_resolve_tells_a_program_the_properties(explain: tuple[str, ...]) -> None:
     words = ["--root", str(REPO), "resolve", "vision", "--target", "cu126", "--json", *explain]
     (row,) = json.loads(CliRunner().invoke(main, words, catch_exceptions=False).stdout)
