@@ -87,9 +87,9 @@ def _resolved(
 ) -> tuple[ProjectDraft, Sequence[Resolution], BadInput | Unsatisfiable | None]:
     """The draft with the targets that its words mean, what each would be locked as, and why it cannot be."""
     try:
-        found = _project(matrix, without_own(draft), shown)
-        every = [target.name for target in found.targets]
-        words = [row.key for row in without_own(draft).targets if row.key not in every]
+        plain = without_own(draft)
+        every = [target.name for target in _project(matrix, plain, shown).targets]
+        words = [row.key for row in plain.targets if row.key not in every]
         names = {word: name for word in words if (name := named(word, every, matrix, "a file means the same everywhere"))}
         draft = renamed(draft, names)
         return draft, resolve(matrix, _project(matrix, draft, shown)), None

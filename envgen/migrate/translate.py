@@ -109,6 +109,7 @@ def _package(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated
         version, build = read.version, read.build or ""
     except NotCovered:
         version, build = rest, ""
+    weak = _weak(matrix, name, version, build)
     if build and "*" not in build and _BUILD.fullmatch(build):
         notes.append(ReadAs(text=wanted.text, at=wanted.at, meaning=f"{name} {version}".strip() + f", {_WHY_BUILD}"))
         build = ""
@@ -116,7 +117,7 @@ def _package(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated
     plain = " ".join(filter(None, (name, version or ("*" if build else ""), build)))
     return Translated(
         wanted=wanted,
-        weak=_weak(matrix, name, version, build),
+        weak=weak,
         package=f"{spec.channel}::{plain}" if spec.channel else plain,
         name=name,
         channel=spec.channel,
@@ -125,15 +126,18 @@ def _package(matrix: Matrix, wanted: AskedSpec, spec: PackageSpec) -> Translated
 
 
 def _weak(matrix: Matrix, name: str, version: str, build: str) -> TargetRange | None:
-    """The CUDA that a package of CUDA's own, or one with a CUDA in its name, is for."""
+    """The CUDA that a package of CUDA's own, or one with a CUDA in its name or its build string, is for."""
     number = re.match(r"[=~>]*\s*([0-9]+(?:\.[0-9]+)*)", version)
     plain = number[1] if number else ""
     package = LockedPackage(name=name, version=plain, build=build, manager="pip", platform="linux-64")
-    row = matrix.catalogue.of(replace(package, manager="conda"))
+    of_conda = replace(package, manager="conda")
+    row = matrix.catalogue.of(of_conda)
     if row and row.holds == "nothing":
         return None
     of_cuda = row is not None and row.role == "cuda"
     told = minor_of(plain) if row and of_cuda and row.tells != "none" else "" if of_cuda else cuda_of(matrix.catalogue, package)
+    if told is None:  # `cuda118*` says what `cuda118_0` says
+        told = cuda_of(matrix.catalogue, replace(of_conda, build=build.replace("*", "_")))
     if told is None and build and ("cuda" in build or re.search(r"cu(?![a-z])", build)):
         told = ""
     if told is None:
