@@ -86,15 +86,16 @@ def _told(matrix: Matrix, asked: Asked, items: Sequence[Translated]) -> Iterator
 
 def _together(matrix: Matrix, strong: Sequence[Translated]) -> TargetRange:
     """The one target that all words allow. A word for CPU beside one for a CUDA version is an error: one of the two is wrong."""
-    cpu = [item for item in strong if item.target and item.target.cuda is None]
-    cuda = [item for item in strong if item.target and item.target.cuda is not None]
+    asked = [(item, item.target) for item in strong if item.target]
+    cpu = [item for item, wanted in asked if wanted.cuda is None]
+    cuda = [item for item, wanted in asked if wanted.cuda is not None]
     if cpu and cuda:
         what = f"`{cpu[0].wanted.text}` ({cpu[0].wanted.at.place}) asks for CPU, and `{cuda[0].wanted.text}` for CUDA"
         raise BadInput(what, where=cuda[0].wanted.at, hint="an environment is for one of the two: remove the other from the file")
     if cpu:
         return CPU
     found = _narrowest(matrix, cuda)
-    other = next((item for item in cuda if item.target and not exists(found, item.target, matrix) and found.minor), None)
+    other = next((item for item, wanted in asked if not exists(found, wanted, matrix)), None)
     if other and newest_first(found, matrix):
         first = next(item for item in cuda if item is not other)
         what = f"`{first.wanted.text}` ({first.wanted.at.place}) and `{other.wanted.text}` ask for two CUDA versions"
