@@ -46,5 +46,4 @@ def without_own(draft: ProjectDraft) -> ProjectDraft:
 def with_versions(draft: ProjectDraft, matrix: Matrix) -> ProjectDraft:
     """The draft with the newest target of the matrices for each word that is the CUDA of another target: `cuda:` takes no word."""
     words = {row.key for row in draft.targets} & {row.cuda for row in draft.targets}
-    newest = {word: newest_first(on_any_machine(word, matrix, WHY), matrix) for word in words}
-    return renamed(draft, {word: targets[0].name for word, targets in newest.items() if targets})
+    return renamed(draft, {word: newest_first(on_any_machine(word, matrix, WHY), matrix)[0].name for word in words})

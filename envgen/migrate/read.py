@@ -30,7 +30,7 @@ _NOT_OF_PIP = re.compile(
 
 def read_contents(path: Path, shown: str) -> Contents:
     """What a file asks for; `shown` is its name in messages. Raises BadInput, with the line where there is one."""
-    text, label = text_of(path, shown, _ABSENT), path.name.split(".")[0]
+    text, label = text_of(path, shown, _ABSENT), path.stem
     if path.suffix == ".toml" and path.name != "pylock.toml":
         return read_manifest(text, shown, label)
     if is_rapids(text):

@@ -57,11 +57,12 @@ def _conda(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
         return NotCarried(wanted.text, wanted.at, "not a conda spec")
     if spec.name.lower() == _PYTHON:
         version, _ = version_and_builds(without_brackets(spec, wanted.at), wanted.at)
+        python = version or "*"
         try:
-            version_range(by_minor(version or "*").lstrip("= "))
+            version_range(by_minor(python).lstrip("= "))
         except ValueError as error:
             return NotCarried(wanted.text, wanted.at, str(error))
-        return Translated(wanted=wanted, python=version or "*", name=_PYTHON)
+        return Translated(wanted=wanted, python=python, name=_PYTHON)
     if framework_named(matrix, wanted.text) or _is_alias(matrix, spec):
         return _alias(matrix, wanted, without_brackets(spec, wanted.at))
     return _package(matrix, wanted, without_brackets(spec, wanted.at))
@@ -147,7 +148,7 @@ def _pip(matrix: Matrix, wanted: AskedSpec) -> Translated | NotCarried:
     name = spec.name.lower()
     if name == _PYTHON:  # which no index for pip has
         return _conda(matrix, wanted)
-    if spec.name and (framework_named(matrix, wanted.text.replace("==", "=")) or _is_alias(matrix, spec)):
+    if spec.name and (framework_named(matrix, wanted.text) or _is_alias(matrix, spec)):
         return _alias(matrix, wanted, replace(spec, conditional=False))
     if is_cuda_wheel(matrix.catalogue, name):
         return NotCarried(wanted.text, wanted.at, "CUDA's own wheel: the build of the framework brings its libraries")

@@ -16,7 +16,7 @@ from envgen.model.facts import Matrix, Platform
 from envgen.model.text import shortened
 from envgen.targets import TargetRange, cuda_range, dotted, exists, intersection, newest_first
 
-_CUDA_WORD = re.compile(r"(?<![a-z])(?:cu(?:da)?[-_]?(?P<version>[0-9]{2,3}|[0-9]+\.[0-9]+)?(?![a-z0-9])|gpu|nvidia)")
+_CUDA_WORD = re.compile(r"(?<![a-z])(?:cu(?:da)?[-_]?(?P<version>[0-9]+\.[0-9]+|[0-9]{2,3})?(?![a-z0-9])|gpu|nvidia)")
 _CPU_WORD = re.compile(r"(?<![a-z])cpu(?:only)?(?![a-z])")
 _COMMON_WORD = re.compile(r"(?<![a-z])(?:common|base|shared|core)(?![a-z])")
 _PLATFORM_WORDS = (("linux-64", r"linux"), ("osx-arm64", r"mac(?:os)?|osx|darwin|apple"), ("win-64", r"win(?:dows)?"))

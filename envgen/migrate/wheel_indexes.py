@@ -48,16 +48,16 @@ def frameworks_of_wheels(matrix: Matrix, environments: Sequence[ReadEnvironment]
 
 def _as_wheels(framework: Framework, items: Iterable[Translated], urls: Iterable[str]) -> bool:
     provider = framework.of_wheels
-    if not provider or not any(_is_index_of(framework, url) for url in urls):
+    if not any(_is_index_of(framework, url) for url in urls):
         return False
     versions = [row.version for row in framework.releases if any(build.provider == provider for build in row.builds)]
     wanted = [item.framework.versions if item.wanted.manager == "pip" and item.framework else None for item in items]
-    return all(one is not None and any(one.contains(version, prereleases=True) for version in versions) for one in wanted)
+    return all(one is not None and any(version in one for version in versions) for one in wanted)
 
 
 def _is_index_of(framework: Framework, url: str) -> bool:
     """Whether a URL is the index of one variant of a framework's wheels, or a page in it."""
-    indexes = {row.index for row in framework.providers.get(framework.of_wheels, ())} - {"", PUBLIC_INDEX}
+    indexes = {row.index for row in framework.providers.get(framework.of_wheels, ())} - {PUBLIC_INDEX}
     hole = re.escape(_VARIANT)
     return any(re.fullmatch(re.escape(index).replace(hole, r"(?:cpu|cu[0-9]+)") + r"(?:/.*)?", url) for index in indexes)
 
