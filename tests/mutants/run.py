@@ -49,9 +49,11 @@ CORE = (
     *("matrix/conditions", "matrix/constraints", "model/ranges", "targets", "machine/fit", "review/stale"),
     *("install/condition", "install/judge", "install/platform_lock", "install/messages", "install/plan", "install/transaction"),
     *("probe/rules_answer", "probe/rules_no_answer", "probe/rules_no_gpu", "pip", "migrate", "export"),
+    *("project", "yamlfile", "machine", "diff"),
 )
 # The tests that were written for a part of the core: they come first, and all of them.
 CLOSE = {
+    "review/stale": ("system/test_check.py",),
     "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py", "unit/test_unserved.py"),
     "verify/alone": ("unit/test_wrong_builds.py",),
     "verify/judgements": ("unit/test_verify_told.py",),
