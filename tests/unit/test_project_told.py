@@ -62,6 +62,13 @@ REAL: Mapping[str, Mapping[str, Any]] = {
     "a framework without a build for a platform": {"frameworks": {"jax": "*"}, "platforms": ["win-64"], "targets": ["cu126"]},
     "CUDA on platforms that have none": {"platforms": ["osx-arm64", "win-64"], "dependencies": ["cudatoolkit=10.3", "tensorflow=1.15"]},
     "the newest with which nothing goes": {"frameworks": {"tensorflow": "2.4.*"}, "python": "3.12", "targets": ["cuda"]},
+    "the newest with which nothing goes, beside cpu": {"frameworks": {"tensorflow": "2.4.*"}, "python": "3.12", "targets": {"cpu": {"dependencies": ["a"]}, "cuda": {"platforms": ["linux-64"], "dependencies": ["b"], "driver": ">=535", "gpus": ["V100"]}}, "dependencies": ["numpy"]},
+    "a provider, and a range elsewhere": {"frameworks": {"pytorch": {"version": ">=2.3", "provider": "conda-forge"}}, "dependencies": ["pytorch <2.6"], "targets": ["cpu"]},
+    "a release that nobody knows, elsewhere": {"frameworks": {"pytorch": ">=2.3"}, "dependencies": ["pytorch 9.*"], "targets": ["cpu"]},
+    "a release that nobody knows, and a range elsewhere": {"frameworks": {"pytorch": "9.*"}, "dependencies": ["pytorch >=2.3"], "targets": ["cpu"]},
+    "three words for CUDA, of which two differ": {"dependencies": ["cuda-version >=12", "cuda-version=12.6", "cudatoolkit=12.4"]},
+    "CUDA beside two others": {"targets": ["cu118", "cu126"], "dependencies": ["cuda-version=12.9"]},
+    "a wheel's framework with its provider": {"frameworks": {"pytorch": {"version": "*", "provider": "pypi"}}, "pip": ["torch==2.14.1+cu126"]},
     "a driver for the newest": {"frameworks": {"pytorch": "*"}, "driver": ">=470", "targets": ["cuda"]},
     "one build": {"dependencies": ["numpy=2.2.6=py312h_0", "conda-forge::zlib", "a[version='>=1']"], "targets": ["cpu"]},
     "two targets of which both change something": {"frameworks": {"pytorch": "*"}, "targets": {"cu126": {"dependencies": ["a"]}, "12.6": {"dependencies": ["b"]}}},
@@ -96,6 +103,7 @@ def lines_of(text: str, matrix: Matrix) -> Iterator[str]:
         return
     except Unsatisfiable as error:
         yield from (line for line in f"error {error}".splitlines() if line)
+        yield from (f"asked: {plain(row)}" for row in error.problem.project.targets)
         return
     for row in fields(project):
         value = getattr(project, row.name)
