@@ -53,6 +53,8 @@ CORE = (
 )
 # The tests that were written for a part of the core: they come first, and all of them.
 CLOSE = {
+    "project/": ("unit/test_project_told.py", "unit/test_edit.py"),
+    "project/cached": ("unit/test_project_cached.py",),
     "review/stale": ("system/test_check.py",),
     "resolver/": ("unit/test_told.py", "unit/test_cells.py", "unit/test_dependencies.py", "unit/test_unserved.py"),
     "verify/alone": ("unit/test_wrong_builds.py",),
