@@ -63,6 +63,8 @@ CLOSE = {
     "migrate/": ("unit/test_migrate_told.py",),
     "export/": ("unit/test_export_told.py",),
     "lock/smallest": ("unit/test_smallest.py",),
+    "lock/needs": ("unit/test_needs.py",),
+    "lock/one_writer": ("unit/test_one_writer.py",),
     "verify/check": ("unit/test_inferred.py",),
     "verify/entries": ("unit/test_inferred.py",),
     "verify/registry": ("unit/test_inferred.py",),
@@ -78,7 +80,10 @@ CLOSE = {
     "pip/": ("unit/test_pip_told.py", "unit/test_answers_of_uv.py"),
     "formats/builds": ("unit/test_builds.py", "unit/test_rule_texts.py", "unit/test_formats_small.py"),
     "formats/conda_specs": ("system/test_lock_text.py",),
-    "lock/": ("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py", "unit/test_plan.py", "unit/test_nothing_to_do.py"),
+    "lock/": (
+        *("unit/test_hold_and_numerics.py", "unit/test_lock_in_process.py", "unit/test_plan.py", "unit/test_nothing_to_do.py"),
+        *("unit/test_lock_whole.py", "unit/test_lock_choices.py", "unit/test_lock_parts.py"),
+    ),
 }
 LOADING = ("envgen/matrix/", "envgen/model/", "envgen/yamlfile/")  # what reads the matrices: with a mutant of it they are read anew
 TESTS = ("tests/unit", "tests/verify", "tests/system")

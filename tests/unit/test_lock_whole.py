@@ -27,6 +27,7 @@ ROWS = [
 ]
 DATE = datetime(2026, 1, 1, tzinfo=timezone.utc)
 OFFLINE: Any = {"offline": True, "index_folder": None}
+LOST = "so `--offline` cannot solve with them: lock their projects with --update"
 TARGET_FILES = ("conda-lock.yml", "environment.yml", "virtual-packages.yml")
 
 
@@ -328,17 +329,13 @@ def test_records_that_no_lock_names_go_and_those_that_are_missing_are_found_agai
     path.write_text(lost, encoding="utf-8")
     notes = Notes()
     run(site, notes, **OFFLINE, **asked)
-    assert notes.told == [
-        "environments/index has no record of 2 locked packages, so `--offline` cannot solve with them: lock their projects with "
-        "--update"
-    ]
+    assert notes.told == [f"environments/index has no record of 2 locked packages, {LOST}"]
     site.channel(row for row in ROWS if row.name != "tool")
     notes = Notes()
     run(site, notes, **asked)
     assert notes.told == [
         f"environments/index had no record of 1 locked package: taken from {site.index}",
-        "environments/index has no record of 1 locked package, so `--offline` cannot solve with them: lock their projects with "
-        "--update",
+        f"environments/index has no record of 1 locked package, {LOST}",
     ]
 
 

@@ -1,0 +1,308 @@
+"""What is chosen for a project that has locks, and why: what stays, what moves, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.site import Row, Site
+from unit.small import project_of, real_matrix
+from unit.test_lock_whole import OFFLINE, Log, failure, run, told
+
+from envgen.lock.decide import Holdings
+from envgen.model.run import Outcome
+
+CPU, ALL = ("cpu",), ("cpu", "cuda126", "cuda118")
+
+
+def builds(name: str, version: str, *minors: int, flavours: Iterable[str] = CPU) -> list[Row]:
+    """Builds of a framework for some Pythons."""
+    return [
+        Row(name, version, f"{flavour}_py3{minor}_0", (f"python 3.{minor}.*",), "linux-64")
+        for minor in minors
+        for flavour in flavours
+    ]
+
+
+BASE = [
+    *(Row("python", f"3.{minor}.0") for minor in (9, 10, 11, 12)),
+    *(Row("cuda-version", version) for version in ("11.8", "12.6")),
+    Row("lib", "1.0"),
+    Row("old", "1.0", depends=("alpha <2.1",)),
+    Row("new", "1.0", depends=("alpha >=2.1",)),
+    Row("py11", "1.0", depends=("python 3.11.*",)),
+    Row("py12", "1.0", depends=("python 3.12.*",)),
+    Row("on118", "1.0", depends=("cuda-version 11.8.*",)),
+]
+OLD = [*BASE, *builds("alpha", "2.0.0", 9, 10, 11, flavours=ALL)]
+NEW = [*OLD, *builds("alpha", "2.1.0", 10, 11, 12, flavours=ALL[:2])]
+BETA = [
+    *(Row("beta", version) for version in ("3.0.0", "3.1.0")),
+    *builds("betalib", "3.0.0", 10, 11, flavours=ALL[:2]),
+    *builds("betalib", "3.1.0", 11, 12, flavours=ALL[:2]),
+]
+
+
+def text(own: str = "", targets: str = "[cpu]", frameworks: str = "{alpha: '*'}", python: str = ">=3.9", more: str = "") -> str:
+    return (
+        f'python: "{python}"\nframeworks: {frameworks}\ntargets: {targets}\nplatforms: [linux-64]\nchannels: [conda-forge]\n'
+        f"dependencies: [{own}]\n{more}"
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A repository without projects, and the older of the two alphas."""
+    return Site(tmp_path, OLD)
+
+
+@dataclass(frozen=True)
+class Is:
+    """What became of a target: the Python, alpha and beta of it, what is said of them, and what moved of its packages."""
+
+    state: str
+    python: str
+    alpha: str = ""
+    beta: str = ""
+    notes: tuple[str, ...] = ()
+    why: Mapping[str, str] = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
+
+
+def became(row: Outcome) -> Is:
+    chosen = {choice.release.framework: str(choice.release.version) for choice in row.resolution.choices}
+    moved = [move for changes in row.changes.values() for move in changes.moved]
+    return Is(
+        state=row.state,
+        python=str(row.resolution.python),
+        alpha=chosen.get("alpha", ""),
+        beta=chosen.get("beta", ""),
+        notes=row.notes,
+        why=dict(row.resolution.moved),
+        moved=tuple(f"{row.name} {row.old} -> {row.new}{': ' if row.because else ''}{row.because}" for row in moved),
+    )
+
+
+def locks(site: Site, channel: list[Row], project: str, log: Log | None = None, **asked: Any) -> dict[str, Is]:
+    """Publish packages, write the project, lock it."""
+    site.channel(channel)
+    site.project(project)
+    found = run(site, log, **asked)
+    assert not found.failures, told(found.failures[0].error)
+    return {row.resolution.target.name: became(row) for row in found.outcomes}
+
+
+LACKS = "alpha 2.0.0, not 2.1.0: the index holds no CPU build of alpha 2.1.0 for linux-64 that this project can use"
+NEEDS = "alpha 2.0.0, not 2.1.0: old 1.0 (environments/p/project.yaml:6) needs alpha <2.1"
+UP = "alpha 2.0.0 -> 2.1.0"
+ASKED = "`alpha 2.1.0.* cpu_*` is requested"
+
+
+@pytest.mark.parametrize(
+    ("channel", "project", "asked", "expected"),
+    [
+        (NEW, text("lib"), {}, Is("unchanged", "3.11", "2.0.0")),
+        (NEW, text(), {}, Is("relocked", "3.11", "2.0.0")),
+        (NEW, text(), {"packages": ("alpha",)}, Is("relocked", "3.11", "2.1.0", moved=(UP,))),
+        (OLD, text(), {"packages": ("alpha",)}, Is("relocked", "3.11", "2.0.0")),
+        (
+            NEW,
+            text(),
+            {"packages": ("python",)},
+            Is("relocked", "3.12", "2.1.0", moved=(f"{UP}: {ASKED}", "python 3.11.0 -> 3.12.0")),
+        ),
+        (NEW, text(), {"update": True}, Is("relocked", "3.12", "2.1.0", moved=(UP, "python 3.11.0 -> 3.12.0"))),
+        (
+            NEW,
+            text(python="3.12"),
+            {},
+            Is("relocked", "3.12", "2.1.0", moved=(f"{UP}: {ASKED}", "python 3.11.0 -> 3.12.0: `python 3.12.*` is requested")),
+        ),
+        (NEW, text("new"), {}, Is("relocked", "3.11", "2.1.0", moved=(f"{UP}: {ASKED}",))),
+        (NEW, text("old"), {"update": True}, Is("relocked", "3.11", "2.0.0", notes=(NEEDS,), why={"alpha": NEEDS})),
+    ],
+)  # fmt: skip
+def test_what_is_locked_moves_only_where_it_has_to_or_is_to(
+    channel: list[Row], project: str, asked: Any, expected: Is, site: Site
+) -> None:
+    assert locks(site, OLD, text("lib")) == {"cpu": Is("locked", "3.11", "2.0.0", notes=(LACKS,))}
+    assert locks(site, channel, project, **asked) == {"cpu": expected}
+
+
+def test_a_python_stays_although_there_is_a_newer_one(site: Site) -> None:
+    project = text("lib").replace("frameworks: {alpha: '*'}\n", "")
+    why = "python 3.11, not 3.12: it has no solution for cpu on linux-64"
+    without = [row for row in BASE if row.version != "3.12.0"]
+    first = {"cpu": Is("locked", "3.11", notes=(why,), why={"python": why})}
+    assert locks(site, without, project) == first
+    assert locks(site, BASE, project.replace("[lib]", "[]"))["cpu"].python == "3.11"
+    assert locks(site, BASE, project, packages=("python",)) == {"cpu": Is("relocked", "3.12", moved=("python 3.11.0 -> 3.12.0",))}
+
+
+def test_what_is_to_be_the_newest_of_two_frameworks_leaves_the_other_as_it_is(site: Site) -> None:
+    both = text(frameworks="{alpha: '*', beta: '*'}", python="3.11")
+    first = Is("locked", "3.11", "2.0.0", "3.0.0", notes=(LACKS,))
+    assert locks(site, [*OLD, *BETA], both) == {"cpu": first}
+    channel = [*NEW, *BETA]
+    assert locks(site, channel, both, packages=("alpha",)) == {"cpu": Is("relocked", "3.11", "2.1.0", "3.0.0", moved=(UP,))}
+    beta = ("beta 3.0.0 -> 3.1.0", "betalib 3.0.0 -> 3.1.0: `betalib 3.1.0.* cpu_*` is requested")
+    assert locks(site, channel, both, packages=("beta",)) == {"cpu": Is("relocked", "3.11", "2.1.0", "3.1.0", moved=beta)}
+
+
+def test_a_framework_stays_where_the_other_and_the_python_have_to_move(site: Site) -> None:
+    """Choices are held one by one: of those that a new dependency leaves, none moves."""
+    both = text(frameworks="{alpha: '*', beta: '*'}", python=">=3.10")
+    locks(site, [*OLD, *BETA], both)
+    found = locks(site, [*NEW, *BETA], text("new", frameworks="{alpha: '*', beta: '*'}", python=">=3.10"))
+    assert found == {"cpu": Is("relocked", "3.11", "2.1.0", "3.0.0", moved=(f"{UP}: {ASKED}",))}
+    locks(site, [*OLD, *BETA], both, update=True)
+    found = locks(site, [*NEW, *BETA], text("py12", frameworks="{alpha: '*', beta: '*'}", python=">=3.10"))
+    assert (found["cpu"].python, found["cpu"].alpha, found["cpu"].beta) == ("3.12", "2.1.0", "3.1.0")
+
+
+def apart(cpu: str, cuda: str) -> str:
+    """Two targets that need not agree, with dependencies of their own."""
+    return text(targets=f"{{cpu: {{dependencies: [{cpu}]}}, cu126: {{dependencies: [{cuda}]}}}}", more="align: false\n")
+
+
+def test_a_target_with_nothing_new_stays_as_a_whole_as_long_as_its_python_does(site: Site) -> None:
+    locks(site, OLD, apart("", ""))
+    log = Log()
+    found = locks(site, NEW, apart("", "new"), log)
+    why = "`alpha 2.1.0.* cuda126*` is requested"
+    assert found == {
+        "cpu": Is("unchanged", "3.11", "2.0.0"),
+        "cu126": Is("relocked", "3.11", "2.1.0", moved=(f"{UP}: {why}",)),
+    }
+    assert log.rows[2:5] == ["solving (1)", "- p-cu126 linux-64", "end"]  # the other is answered by its lock
+    found = locks(site, NEW, apart("", "new, py12"))
+    moved = "python 3.11.0 -> 3.12.0: `python 3.12.*` is requested"
+    build = "alpha 2.1.0 cuda126_py311_0 -> 2.1.0 cuda126_py312_0: alpha 2.1.0 needs python 3.11.*"
+    assert found == {
+        "cpu": Is("relocked", "3.12", "2.1.0", moved=(f"{UP}: {ASKED}", moved)),
+        "cu126": Is("relocked", "3.12", "2.1.0", moved=(build, moved)),
+    }
+
+
+def test_a_new_target_takes_what_the_locked_one_has(site: Site) -> None:
+    locks(site, OLD, text("old"))
+    log = Log()
+    found = locks(site, NEW, text("old", "[cpu, cu126]"), log)
+    assert found["cpu"].state == "unchanged"
+    assert found["cu126"] == Is("locked", "3.11", "2.0.0")
+    assert log.rows[2:5] == ["solving (1)", "- p-cu126 linux-64", "end"]
+    assert locks(site, NEW, text("old", "[cpu, cu126]"), targets=("cpu",)) == {"cpu": found["cpu"]}
+
+
+def test_a_reason_stays_with_what_is_held_and_with_the_recorded_index(site: Site) -> None:
+    assert locks(site, NEW, text("old, lib"))["cpu"].why == {"alpha": NEEDS}
+    assert locks(site, NEW, text("old"))["cpu"].why == {"alpha": NEEDS}
+    found = locks(site, NEW, text("old"), **OFFLINE, update=True)
+    assert found == {"cpu": Is("relocked", "3.11", "2.0.0", notes=(NEEDS, LACKS), why={"alpha": NEEDS})}
+    # another choice has reasons of its own
+    assert locks(site, NEW, text("new"))["cpu"].why == {}
+    assert locks(site, NEW, text("py11"), update=True)["cpu"].why == {
+        "python": "python 3.11, not 3.12: py11 1.0 (environments/p/project.yaml:6) needs python 3.11.*"
+    }
+
+
+# --- targets and platforms that the index cannot serve --------------------------------------------------------------------
+
+INSTEAD = "target cu118, not cu126: there is no solution with on118 (environments/p/project.yaml:6)"
+
+
+def test_a_target_that_is_left_open_is_the_newest_that_solves_and_says_why(site: Site) -> None:
+    first = Is("locked", "3.11", "2.0.0", notes=(INSTEAD,), why={"target": INSTEAD})
+    assert locks(site, NEW, text("on118", "[gpu]")) == {"cu118": first}
+    stays = Is("relocked", "3.11", "2.0.0", notes=(INSTEAD,), why={"target": INSTEAD})
+    assert locks(site, NEW, text("on118, lib", "[gpu]")) == {"cu118": stays}
+    assert locks(site, NEW, text("on118", "[gpu]"), **OFFLINE) == {"cu118": stays}
+    lacks = "target cu118, not cu126: the index holds no CUDA 12.6 build of alpha 2.1.0 for linux-64 that this project can use"
+    found = locks(site, [*BASE, *builds("alpha", "2.0.0", 11, flavours=["cuda118"])], text("", "[gpu]"), update=True)
+    assert found == {"cu118": Is("relocked", "3.11", "2.0.0", notes=(lacks,), why={"target": lacks})}
+
+
+def test_a_platform_that_the_index_cannot_serve_is_dropped_and_that_is_said(site: Site) -> None:
+    """Not one that the facts leave out: cu126 is not for macOS."""
+    project = text("", "[cpu, cu126]").replace("[linux-64]", "[linux-64, osx-arm64]")
+    note = "osx-arm64 dropped by the index: the index holds no CPU build of alpha 2.1.0 for osx-arm64 that this project can use"
+    assert locks(site, NEW, project) == {
+        "cpu": Is("locked", "3.12", "2.1.0", notes=(note,)),
+        "cu126": Is("locked", "3.12", "2.1.0"),
+    }
+
+
+# --- what has no solution -------------------------------------------------------------------------------------------------
+
+
+def test_what_has_no_solution_is_told_with_the_solvers_words_and_what_to_do(site: Site) -> None:
+    site.channel(NEW)
+    site.project(text("lib, old", frameworks="{alpha: '>=2.1'}"))
+    what, where, hint = told(failure(site))
+    assert (what.partition("Cannot solve")[0], where, hint) == (
+        f"""p: for cpu on linux-64 these have no solution together in {site.index}; without any one of them there is one:
+  environments/p/project.yaml:2:14: alpha >=2.1
+  environments/p/project.yaml:6:21: old
+
+repairs, nearest first, each tried with the solver:
+  1. alpha >=2.1 -> 2.0.0
+       cpu: alpha 2.0.0, python 3.11
+  2. drop old
+       cpu: alpha 2.1.0, python 3.12
+
+the solver says of the best choice:
+p-cpu on linux-64: no solution in {site.index}
+""",
+        "environments/p/project.yaml:2:14",
+        f"change one of these, or try another index: {site.index} may not hold every published package",
+    )
+
+
+def test_what_the_index_lacks_is_told_with_the_facts_that_say_otherwise(site: Site) -> None:
+    site.channel(BASE)
+    site.project(text("lib"))
+    what, where, hint = told(failure(site))
+    assert what.splitlines()[:5] == [
+        f"p: for cpu these have no solution together in {site.index}; without any one of them there is one:",
+        "  environments/p/project.yaml:2:14: alpha",
+        "  matrices/alpha.yaml:19:5: the index holds no CPU build of alpha 2.1.0 for linux-64 that this project can use",
+        "  matrices/alpha.yaml:24:5: the index holds no CPU build of alpha 2.0.0 for linux-64 that this project can use",
+        "",
+    ]
+    assert what.splitlines()[5] == "the solver says of the best choice:"
+    assert "No candidates were found for alpha 2.1.0.* cpu_*." in what
+    assert where == "environments/p/project.yaml:2:14"
+    assert hint == (
+        f"change one of these, or try another index: {site.index} may not hold every published package; "
+        "`envgen matrix verify` checks every fact against the channels"
+    )
+    site.channel(NEW)
+    run(site)
+    site.project(text("lib", frameworks="{alpha: '2.0.*'}"))
+    assert told(failure(site, **OFFLINE))[2] == (
+        "the recorded index (environments/index) has only the packages of the committed locks: lock from live channels, or give "
+        "--index DIR"
+    )
+
+
+def test_the_packages_of_all_spellings_for_conda_are_asked_for_at_once() -> None:
+    asked: list[tuple[set[str], str]] = []
+
+    class Fetching:
+        """An index that is only asked in advance."""
+
+        def fetch(self, names: set[str], channel: Any, platform: str) -> None:
+            asked.append((names, f"{channel.text} {platform}"))
+
+    project = project_of(
+        'python: "3.12"\nframeworks: {jax: "*"}\ntargets: {cpu: , cu129: {platforms: [linux-aarch64]}}\nplatforms: [linux-64]\n'
+        "channels: [conda-forge, other]\n",
+        real_matrix(),
+    )
+    Holdings(real_matrix(), Fetching()).of(project)  # type: ignore[arg-type]
+    names = {"python", "jax", "jaxlib", "cuda-version", "cudatoolkit"}
+    places = [f"{channel} {platform}" for platform in ("linux-64", "linux-aarch64") for channel in ("conda-forge", "other")]
+    assert asked == [(names, place) for place in places]
