@@ -187,6 +187,14 @@ def test_a_target_with_nothing_new_stays_as_a_whole_as_long_as_its_python_does(s
     }
 
 
+def test_frameworks_stay_where_the_python_has_to_move(site: Site) -> None:
+    without = [row for row in OLD if (row.name, row.version) not in (("python", "3.11.0"), ("python", "3.12.0"))]
+    locks(site, without, apart("", ""))
+    found = locks(site, NEW, apart("py11", ""))
+    assert {name: (row.python, row.alpha) for name, row in found.items()} == {"cpu": ("3.11", "2.0.0"), "cu126": ("3.11", "2.0.0")}
+    assert found["cpu"].moved[-1] == "python 3.10.0 -> 3.11.0: `python 3.11.*` is requested"
+
+
 def test_a_new_target_takes_what_the_locked_one_has(site: Site) -> None:
     locks(site, OLD, text("old"))
     log = Log()
@@ -202,7 +210,9 @@ def test_a_reason_stays_with_what_is_held_and_with_the_recorded_index(site: Site
     assert locks(site, NEW, text("old"))["cpu"].why == {"alpha": NEEDS}
     found = locks(site, NEW, text("old"), **OFFLINE, update=True)
     assert found == {"cpu": Is("relocked", "3.11", "2.0.0", notes=(NEEDS, LACKS), why={"alpha": NEEDS})}
-    # another choice has reasons of its own
+    # another choice has reasons of its own, and so has the same one without the lock
+    assert locks(site, OLD, text("old"), update=True) == {"cpu": Is("relocked", "3.11", "2.0.0", notes=(LACKS,))}
+    assert locks(site, NEW, text("old, lib"), update=True)["cpu"].why == {"alpha": NEEDS}
     assert locks(site, NEW, text("new"))["cpu"].why == {}
     assert locks(site, NEW, text("py11"), update=True)["cpu"].why == {
         "python": "python 3.11, not 3.12: py11 1.0 (environments/p/project.yaml:6) needs python 3.11.*"
@@ -220,6 +230,7 @@ def test_a_target_that_is_left_open_is_the_newest_that_solves_and_says_why(site:
     stays = Is("relocked", "3.11", "2.0.0", notes=(INSTEAD,), why={"target": INSTEAD})
     assert locks(site, NEW, text("on118, lib", "[gpu]")) == {"cu118": stays}
     assert locks(site, NEW, text("on118", "[gpu]"), **OFFLINE) == {"cu118": stays}
+    assert locks(site, NEW, text("lib", "[cu118]")) == {"cu118": Is("relocked", "3.11", "2.0.0")}  # it is named now
     lacks = "target cu118, not cu126: the index holds no CUDA 12.6 build of alpha 2.1.0 for linux-64 that this project can use"
     found = locks(site, [*BASE, *builds("alpha", "2.0.0", 11, flavours=["cuda118"])], text("", "[gpu]"), update=True)
     assert found == {"cu118": Is("relocked", "3.11", "2.0.0", notes=(lacks,), why={"target": lacks})}
@@ -259,6 +270,11 @@ p-cpu on linux-64: no solution in {site.index}
         "environments/p/project.yaml:2:14",
         f"change one of these, or try another index: {site.index} may not hold every published package",
     )
+
+
+def test_the_solver_is_asked_about_the_best_choice_that_the_index_has(site: Site) -> None:
+    site.project(text("'lib 3.*'"))
+    assert "  - alpha 2.0.0.* cpu_*\n" in failure(site).what
 
 
 def test_what_the_index_lacks_is_told_with_the_facts_that_say_otherwise(site: Site) -> None:

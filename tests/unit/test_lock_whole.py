@@ -8,12 +8,16 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from filelock import FileLock
+from unit.made_up import write_channel
 from unit.site import PROJECT, Row, Site
+from unit.test_one_writer import Waiting
 from unit.test_plan import Notes, here
 
+from envgen.channels.index import IndexOptions
 from envgen.lock import pipeline, solvers, write
 from envgen.lock.pipeline import lock, package_name
-from envgen.model.errors import EnvgenError
+from envgen.model.errors import EnvgenError, NoSolution
 from envgen.model.run import LockedProject, LockRequest, LockRun
 
 PYTHONS = [Row("python", f"3.{minor}.0") for minor in (10, 11, 12)]
@@ -414,3 +418,104 @@ def test_what_another_run_has_locked_is_written_without_a_solve(site: Site) -> N
     shared.asked.clear()
     lock(site.layout, request(site), log, here, shared)
     assert shared.asked == []
+
+
+# --- the index ------------------------------------------------------------------------------------------------------------
+
+
+def test_live_channels_are_opened_once_for_each_list_of_them_and_a_warning_is_told(site: Site) -> None:
+    for name, channels in (("a", "conda-forge"), ("b", "conda-forge, other"), ("c", "conda-forge"), ("d", "gone"), ("e", "gone")):
+        site.project(PROJECT.format(own="lib").replace("[conda-forge]", f"[{channels}]"), name)
+    (site.index / "other").symlink_to("conda-forge")
+    opened: list[Any] = []
+
+    def opening(options: IndexOptions, _: object, channels: tuple[str, ...], platform: str, *__: object) -> Any:
+        opened.append((options, channels, platform))
+        if channels == ("gone",):
+            raise NoSolution("cannot be reached")
+        return write_channel(site.index, ROWS), "" if "other" in channels else "cannot be reached\nSolving from elsewhere"
+
+    notes = Notes()
+    with patch.object(solvers, "open_index", opening):
+        found = run(site, notes, index_folder=None)
+    assert [row.resolution.project.name for row in found.outcomes] == ["a", "b", "c"]
+    assert [(row.project, row.error.what) for row in found.failures] == [("d", "cannot be reached"), ("e", "cannot be reached")]
+    options = IndexOptions(None, offline=False)
+    assert opened == [(options, names, "linux-64") for names in (("conda-forge",), ("conda-forge", "other"), ("gone",))]
+    assert notes.told == ["warning: cannot be reached\nSolving from elsewhere"]
+
+
+def test_the_recorded_index_is_opened_once_for_all_channels(site: Site) -> None:
+    (site.index / "other/noarch").mkdir(parents=True)
+    for name, channels in (("a", "conda-forge"), ("b", "conda-forge, other")):
+        site.project(PROJECT.format(own="lib").replace("[conda-forge]", f"[{channels}]"), name)
+    run(site)
+    with patch.object(solvers, "open_index", wraps=solvers.open_index) as opened:
+        assert [row.state for row in run(site, **OFFLINE, update=True).outcomes] == ["relocked", "relocked"]
+    assert opened.call_count == 1
+
+
+def test_a_date_may_be_that_of_a_wheel(site: Site) -> None:
+    """Which packages uv takes is not known when names are looked up."""
+    site.channel([*ROWS, Row("pip", "25.0")])
+    site.project(PROJECT.format(own="tool") + "pip: [some-wheel]\n")
+    with patch("envgen.lock.assemble.wheels_of", return_value={}):
+        assert not run(site, exclude_newer={"some-wheel": DATE}).failures
+    site.project(PROJECT.format(own="tool"))
+    assert failure(site, exclude_newer={"some-wheel": DATE}).what == "no channel of conda-forge has a package `some-wheel`"
+
+
+def test_what_stays_must_compute_with_the_same_as_the_project_says_now(site: Site) -> None:
+    """With nothing to do the locks are held against `numerics:` all the same."""
+    apart = "targets: {cpu: {dependencies: ['lib 1.*']}, cu118: }"
+    site.project(PROJECT.format(own="lib").replace("targets: [cpu]", apart) + "align: false\n")
+    run(site)
+    site.project(PROJECT.format(own="lib").replace("targets: [cpu]", apart) + "numerics: {also: [lib]}\n")
+    assert failure(site).what == ("p: the targets would not compute with the same:\n  lib: 1.0 (cpu), 2.0 (cu118) on linux-64")
+
+
+# --- several runs, killed runs, damaged locks -----------------------------------------------------------------------------
+
+
+def test_a_run_with_nothing_to_write_waits_for_nobody(site: Site) -> None:
+    site.project(PROJECT.format(own="tool"))
+    run(site)
+    other = FileLock(site.layout.writer)
+    other.acquire()
+    waiting = Waiting(other)
+    assert [row.state for row in run(site, waiting).outcomes] == ["unchanged"]
+    assert waiting.told == []
+    other.release()
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_where_a_lock_was_damaged_or_a_run_was_killed_all_locks_are_compared_with_the_index(damaged: bool, site: Site) -> None:
+    site.project(PROJECT.format(own="tool"))
+    site.project(PROJECT.format(own="on-linux"), "q")
+    run(site)
+    site.project(PROJECT.format(own="'lib <2'"))
+    if damaged:
+        site.path().write_text("version: 1\n", encoding="utf-8")
+    else:
+        site.path(name="q").unlink()  # and its records were not removed any more
+        (site.layout.environments / "q/.x.envgen-tmp").write_text("half", encoding="utf-8")
+    assert [row.state for row in run(site, projects=("p",), update=True).outcomes] == ["relocked"]
+    assert site.recorded() == site.named()
+
+
+def test_records_are_looked_for_in_the_channels_that_locks_name_and_not_in_the_recorded_index(site: Site) -> None:
+    site.project(PROJECT.format(own="tool"))
+    run(site)
+    (site.root / "environments/index/conda-forge/noarch/repodata.json").unlink()
+    asked: list[Any] = []
+
+    def opening(*options: Any) -> Any:
+        asked.append(options[:1] + options[2:5])
+        raise NoSolution("cannot be reached\nand why")
+
+    notes = Notes()
+    with patch("envgen.channels.index.open_index", opening):
+        run(site, notes, index_folder=None)
+    url = "https://conda.anaconda.org/conda-forge"
+    assert asked == [(IndexOptions(None, fallback=False), [url], "linux-64", {})]
+    assert notes.told == ["warning: cannot be reached", f"environments/index has no record of 3 locked packages, {LOST}"]
