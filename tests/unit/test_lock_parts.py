@@ -346,11 +346,12 @@ def test_an_index_that_cannot_be_used_is_said(error: Exception, layout: Layout) 
     assert notes.told == [LOST.format("1 locked package")]
 
 
-def test_only_locks_that_may_have_a_missing_package_are_parsed(layout: Layout) -> None:
-    (layout.target("q", "cpu") / LOCK).write_text(
-        lock_text(url("b", "1.0")).replace("version: 1\n", "version: 9\n"), encoding="utf-8"
-    )
-    assert found_again(layout, [key("a")], lambda _: MadeUpIndex(Path(__file__).parents[1] / "records", "sample"), Notes()) == {}
+def test_only_locks_that_have_a_missing_package_are_parsed(layout: Layout, tmp_path: Path) -> None:
+    damaged = lock_text(url("a", "1.0")).replace("version: 1\n", "version: 9\n", 1)
+    (layout.target("p", "cpu") / LOCK).write_text(damaged, encoding="utf-8")
+    index = write_channel(tmp_path / "index", [Row("b", "1.0")])
+    repodata(tmp_path / "index", "b", sha256="b" * 64)
+    assert list(found_again(layout, [key("b")], lambda _: index, Notes())) == [key("b")]
 
 
 # --- templates ------------------------------------------------------------------------------------------------------------
