@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +20,7 @@ from unit.test_lock_whole import Log
 from unit.test_plan import Notes
 
 from envgen.channels.recorded import read_recorded
-from envgen.lock import assemble, pin
+from envgen.lock import assemble, condalock, pin
 from envgen.lock.changes import changes_of
 from envgen.lock.find_records import found_again
 from envgen.lock.inputs import pip_digest
@@ -31,7 +34,7 @@ from envgen.model.catalogue import Catalogue
 from envgen.model.changes import CellChanges, Placed
 from envgen.model.errors import BadInput, CheckFailed, NoSolution
 from envgen.model.findings import Finding
-from envgen.model.layout import LOCK, Layout
+from envgen.model.layout import LOCK, SPEC, Layout
 from envgen.model.packages import LockedPackage, Record, Solution, SolveRequest
 from envgen.model.resolution import RenderedFile, Resolution
 from envgen.model.run import Solved
@@ -531,3 +534,66 @@ def test_pip_packages_stay_as_long_as_they_were_resolved_for_the_same(
     told = [row for pair in zip((f"said {platform}" for platform in resolved), works, strict=True) for row in pair]
     assert log.rows == ([f"resolving wheels of p-cpu ({len(resolved)})", *told, "end"] if resolved else [])
     assert old_wheels(plan, with_pip) == dict.fromkeys(("linux-64", "win-64")[: len(changes.get("platforms", "ab"))], LOCKED)
+
+
+# --- conda-lock -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def another_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system whose files are not in UTF-8 unless somebody says so."""
+    monkeypatch.setattr("io.text_encoding", lambda encoding, _=2: encoding or "ascii")
+
+
+@pytest.mark.usefixtures("another_locale")
+def test_templates_and_what_conda_lock_reads_are_in_utf_8(
+    tmp_path: Path, resolution: Resolution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "t.j2").write_bytes("ü".encode())
+    assert text_of_template(tmp_path, "t.j2") == "ü"
+    read: list[Any] = []
+    for name in ("warm", "_virtual_packages", "_texts"):
+        monkeypatch.setattr(condalock, name, lambda *_: ("head", "body"))
+    monkeypatch.setattr(condalock, "_lock_spec", lambda folder: read.append((folder / SPEC).read_bytes().decode()))
+    monkeypatch.setattr(condalock, "_packages", lambda *_: ())
+    files = [RenderedFile("virtual-packages.yml", "v"), RenderedFile(SPEC, "ü")]
+    for some in (files, files[::-1]):
+        assert condalock.lock_texts(solved(resolution, PYTHON), some) == ("head", "body")
+    assert read == ["ü", "ü"]
+
+
+def test_what_conda_lock_does_to_the_environment_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWN", "mine")
+    monkeypatch.setenv("GONE", "there")
+    before = dict(os.environ)
+    with condalock._same_environment():
+        os.environ.update({"CONDA_ROOT": "/x", "OWN": "theirs"})
+        del os.environ["GONE"]
+    assert dict(os.environ) == before
+
+
+def test_conda_lock_reads_the_specs_without_a_warning_and_without_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def make_lock_spec(**options: Any) -> str:
+        asked.update(options)
+        if options["src_files"][0].parent.name == "bad":
+            raise ValueError("not readable")
+        return "spec"
+
+    logger = logging.getLogger("conda_lock.src_parser.selectors")
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    monkeypatch.setitem(sys.modules, "conda_lock.src_parser", SimpleNamespace(make_lock_spec=make_lock_spec))  # type: ignore[arg-type]
+    assert condalock._lock_spec(tmp_path) == "spec"  # type: ignore[comparison-overlap]
+    assert asked == {"src_files": [tmp_path / SPEC], "mapping_url": (tmp_path / "mapping.json").as_uri()}
+    assert (tmp_path / "mapping.json").read_text(encoding="utf-8") == "{}"
+    assert logger.level == logging.ERROR
+    (tmp_path / "bad").mkdir()
+    error = refused(lambda: condalock._lock_spec(tmp_path / "bad"))
+    assert error is not None
+    assert (error.what, error.hint) == (
+        "conda-lock cannot read the rendered environment.yml: not readable",
+        "see the project's dependencies",
+    )
