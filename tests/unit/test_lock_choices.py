@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from unit.site import Row, Site
-from unit.small import project_of, real_matrix
+from unit.small import ALPHA, project_of, real_matrix
 from unit.test_lock_whole import OFFLINE, Log, failure, run, told
 
 from envgen.lock.decide import Holdings
+from envgen.model.alignment import Differing
 from envgen.model.run import Outcome
 
 CPU, ALL = ("cpu",), ("cpu", "cuda126", "cuda118")
@@ -322,3 +323,99 @@ def test_the_packages_of_all_spellings_for_conda_are_asked_for_at_once() -> None
     names = {"python", "jax", "jaxlib", "cuda-version", "cudatoolkit"}
     places = [f"{channel} {platform}" for platform in ("linux-64", "linux-aarch64") for channel in ("conda-forge", "other")]
     assert asked == [(names, place) for place in places]
+
+
+# --- what targets share ---------------------------------------------------------------------------------------------------
+
+SHARED = [
+    *OLD,
+    *(Row("shared", version) for version in ("1.0", "2.0", "3.0")),
+    Row("for-cuda", "1.0", depends=("shared <3",)),
+    Row("for-cpu", "1.0", depends=("shared >=3",)),
+    *(Row("blas", "1.0", f"h_{kind}") for kind in ("mkl", "openblas")),
+    *(Row(f"on-{kind}", "1.0", depends=(f"blas * *{kind}",)) for kind in ("mkl", "openblas")),
+]
+NUMERICS = """\
+because: https://own.example
+numerics:
+  - {name: shared, conda: [shared]}
+  - {name: blas, conda: [blas], by-build: true, because: https://own.example}
+packages: []
+"""
+
+
+def both(cpu: str, cuda: str, more: str = "") -> str:
+    """Two targets that share `shared`, with dependencies of their own."""
+    targets = f"{{cpu: {{dependencies: [shared, {cpu}]}}, cu126: {{dependencies: [shared, {cuda}]}}}}"
+    return text(targets=targets, more=more)
+
+
+def shared(site: Site, name: str = "shared") -> dict[str, str]:
+    return {target: site.locked(target).get(name, "") for target in ("cpu", "cu126")}
+
+
+def test_targets_share_versions_and_what_differs_is_told_but_for_cudas_own(site: Site) -> None:
+    site.channel(SHARED)
+    site.project(both("", "for-cuda"))
+    assert [row.differing for row in run(site).outcomes] == [(), ()]
+    assert shared(site) == {"cpu": "2.0", "cu126": "2.0"}
+    site.project(both("for-cpu", "for-cuda"))
+    found = run(site, targets=("cpu",)).outcomes
+    apart = Differing("shared", {"cu126/linux-64": "2.0", "cpu/linux-64": "3.0"}, "for-cpu 1.0 needs shared >=3")
+    assert [row.differing for row in found] == [(apart,)]
+    assert shared(site) == {"cpu": "3.0", "cu126": "2.0"}
+    site.project(both("for-cpu", "for-cuda", "align: false\n"))
+    assert [row.differing for row in run(site, update=True).outcomes] == [None, None]
+    site.project(text(targets="[cu118, cu126]"))
+    assert [row.differing for row in run(site, update=True).outcomes] == [(), ()]
+    assert [site.locked(target)["cuda-version"] for target in ("cu118", "cu126")] == ["11.8", "12.6"]
+
+
+def test_what_decides_the_numbers_is_the_same_in_all_targets(site: Site) -> None:
+    (site.root / "matrices/packages.yaml").write_text(NUMERICS, encoding="utf-8")
+    site.channel(SHARED)
+    for kind in ("mkl", "openblas"):
+        site.project(both(f"on-{kind}", "blas"))
+        assert not run(site, update=True).failures
+        builds = [site.path(target).read_text(encoding="utf-8").count(f"blas-1.0-h_{kind}.conda") for target in ("cpu", "cu126")]
+        assert builds == [1, 1]
+    site.project(both("for-cpu", "for-cuda"))
+    what = "p: the targets would not compute with the same:\n  shared: 3.0 (cpu), 2.0 (cu126) on linux-64: for-cpu 1.0 needs shared >=3"
+    error = failure(site, update=True)
+    assert error.what == what
+    assert error.hint.startswith("request versions that all targets can have")
+    assert failure(site).hint.startswith("`envgen update p` moves what is locked, too; otherwise request versions")
+    before = site.files()
+    site.project(both("for-cpu", "for-cuda", "align: false\n"))
+    assert not run(site).failures
+    assert before.keys() == site.files().keys()
+
+
+def test_a_locked_build_that_is_wrong_by_the_facts_of_today_moves_and_says_so(site: Site) -> None:
+    """The facts of a framework come after the lock."""
+    on_cpu = [*BASE, Row("bringer", "1.0", depends=("gamma",)), *builds("gamma", "2.0.0", 11)]
+    site.channel(on_cpu)
+    project = text("bringer", "[cu126]", python="3.11").replace("frameworks: {alpha: '*'}\n", "")
+    site.project(project)
+    assert not run(site).failures
+    (site.root / "matrices/gamma.yaml").write_text(ALPHA.replace("alpha", "gamma"), encoding="utf-8")
+    site.channel([*on_cpu, *builds("gamma", "2.0.0", 11, flavours=ALL[1:2])])
+    why = "gamma 2.0.0 cpu_py311_0 -> 2.0.0 cuda126_py311_0: `envgen verify` refuses this build in the target"
+    site.project(project.replace("[bringer]", "[bringer, lib]"))
+    (found,) = run(site).outcomes
+    assert became(found) == Is("relocked", "3.11", moved=(why,))
+    site.channel(on_cpu)
+    error = failure(site, update=True)
+    assert "no solution without a build that `verify` refuses\n  cpu-build: gamma 2.0.0 cpu_py311_0 (linux-64): " in error.what
+
+
+def test_a_new_template_needs_no_index(site: Site) -> None:
+    site.project(text("lib", "[cpu, cu126]"))
+    run(site)
+    before = site.locked("cpu")
+    path = site.root / "templates/environment.yml.j2"
+    path.write_text(path.read_text(encoding="utf-8") + "# another line\n", encoding="utf-8")
+    found = run(site, index_folder=Path("/nowhere"))
+    assert [became(row) for row in found.outcomes] == [Is("relocked", "3.11", "2.0.0"), Is("relocked", "3.11", "2.0.0")]
+    assert site.locked("cpu") == before
+    assert (site.path().parent / "environment.yml").read_text(encoding="utf-8").endswith("# another line\n")
