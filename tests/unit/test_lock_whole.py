@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,6 +16,7 @@ from unit.test_one_writer import Waiting
 from unit.test_plan import Notes, here
 
 from envgen.channels.index import IndexOptions
+from envgen.cli.console import Terminal
 from envgen.lock import pipeline, solvers, write
 from envgen.lock.pipeline import lock, package_name
 from envgen.model.errors import EnvgenError, NoSolution
@@ -519,3 +521,16 @@ def test_records_are_looked_for_in_the_channels_that_locks_name_and_not_in_the_r
     url = "https://conda.anaconda.org/conda-forge"
     assert asked == [(IndexOptions(None, fallback=False), [url], "linux-64", {})]
     assert notes.told == ["warning: cannot be reached", f"environments/index has no record of 3 locked packages, {LOST}"]
+
+
+def test_a_progress_bar_takes_the_place_of_one_that_an_error_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the first would go on drawing, and the cursor would stay hidden."""
+    screen = StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with Terminal() as reporter:
+        reporter.begin("first", 1)
+        reporter.begin("second", 1)
+    hidden, shown = screen.getvalue().count("\x1b[?25l"), screen.getvalue().count("\x1b[?25h")
+    assert (hidden, shown) == (2, 2)

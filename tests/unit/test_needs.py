@@ -114,12 +114,19 @@ def test_what_refuses_a_version_is_said_with_its_place(
         ("torch 2.10.*", "shared", "2.1", f"it has no solution with a 1.5 ({FILE}:9)"),
         ("torch 2.10.*", "shared *", "2.1", f"it has no solution with a 1.5 ({FILE}:9)"),
         ("torch 2.10.*", "shared 3.*", "3.1", f"it has no solution with a 1.5 ({FILE}:9)"),
+        ("torch 2.10.1", "build 2.* *_1", "2.1", f"a 1.5 ({FILE}:9) needs build 2.*, and torch 2.10.1 needs build 1.0"),
         ("torch 2.11.*", "shared 2.*", "2.1", f"it has no solution with a 1.5 ({FILE}:9)"),
     ],
 )
 def test_packages_that_meet_in_a_third_are_told_by_what_each_needs_of_it(
     spec: str, depends: str, there: str, said: str, index: MadeUpIndex
 ) -> None:
-    solution = [record("a", "1.5", "missing", depends), record("shared", there), record("torch", "1.0"), record("lib", "1.0")]
+    solution = [
+        record("a", "1.5", "missing", depends),
+        record("shared", there),
+        record("build", "2.0"),
+        record("torch", "1.0"),
+        record("lib", "1.0"),
+    ]
     needed = Needed(specs=(spec,), index=index, channels=("conda-forge",), platform="linux-64")
     assert needs_text([A], needed, solution) == said

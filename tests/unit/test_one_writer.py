@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from unit.small import refused
 from unit.test_plan import Notes
 
@@ -74,7 +74,8 @@ def test_a_second_run_waits_and_says_for_whom(signed: bytes, shown: str, layout:
     notes = Waiting(other)
     with one_writer(layout, notes):
         assert not other.is_locked
-        assert FileLock(layout.writer).is_locked is False
+        with pytest.raises(Timeout):
+            FileLock(layout.writer, timeout=0).acquire()
     assert notes.told == [f"waiting for another envgen to write this repository{shown}"]
 
 
@@ -88,8 +89,6 @@ def test_a_lock_file_that_is_gone_again_names_nobody(layout: Layout) -> None:
 
 
 def test_a_run_holds_its_lock_until_it_is_done(layout: Layout) -> None:
-    from filelock import Timeout
-
     with one_writer(layout, Notes()), pytest.raises(Timeout):
         FileLock(layout.writer, timeout=0).acquire()
     FileLock(layout.writer, timeout=0).acquire()
@@ -124,6 +123,18 @@ def test_what_a_killed_run_left_is_swept_unless_another_one_is_writing(layout: L
     layout.writer.write_text(SIGNED, encoding="utf-8")
     sweep(layout)
     assert list(layout.environments.rglob("*.*")) == []
+
+
+def test_neither_a_message_nor_a_sweep_waits_for_another_run(layout: Layout) -> None:
+    other = FileLock(layout.writer, thread_local=False)
+    other.acquire()
+    with patch.object(FileLock, "acquire", side_effect=[Timeout(""), None]) as acquired, one_writer(layout, Waiting(other)):
+        pass
+    assert [call.kwargs for call in acquired.call_args_list] == [{"timeout": 0}, {}]
+    left_behind(layout)
+    with patch("filelock.FileLock") as opened:
+        sweep(layout)
+    assert [call.kwargs for call in opened.call_args_list] == [{"timeout": 0}]
 
 
 def test_nothing_is_locked_to_sweep_where_nothing_is_left(layout: Layout) -> None:
