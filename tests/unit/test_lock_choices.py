@@ -143,6 +143,21 @@ def test_a_python_stays_although_there_is_a_newer_one(site: Site) -> None:
     assert locks(site, BASE, project, packages=("python",)) == {"cpu": Is("relocked", "3.12", moved=("python 3.11.0 -> 3.12.0",))}
 
 
+def test_a_package_stays_until_it_is_updated_or_all_are(site: Site) -> None:
+    newer = [*OLD, Row("lib", "2.0")]
+    for asked, version in (
+        ({}, "1.0"),
+        ({"packages": ("alpha",)}, "1.0"),
+        ({"packages": ("lib",)}, "2.0"),
+        ({"update": True}, "2.0"),
+    ):
+        locks(site, OLD, text("lib, old"), update=True)
+        assert site.locked()["lib"] == "1.0"
+        moved = ("lib 1.0 -> 2.0",) if version == "2.0" else ()
+        assert locks(site, newer, text("lib"), **asked)["cpu"].moved == moved
+        assert site.locked()["lib"] == version
+
+
 def test_what_is_to_be_the_newest_of_two_frameworks_leaves_the_other_as_it_is(site: Site) -> None:
     both = text(frameworks="{alpha: '*', beta: '*'}", python="3.11")
     first = Is("locked", "3.11", "2.0.0", "3.0.0", notes=(LACKS,))
@@ -366,6 +381,12 @@ def test_targets_share_versions_and_what_differs_is_told_but_for_cudas_own(site:
     assert shared(site) == {"cpu": "3.0", "cu126": "2.0"}
     site.project(both("for-cpu", "for-cuda", "align: false\n"))
     assert [row.differing for row in run(site, update=True).outcomes] == [None, None]
+    three = "{cpu: {dependencies: [for-cpu]}, cu126: {dependencies: [for-cuda]}, cu118: }"
+    site.project(text(targets=three))
+    by_target = {
+        row.resolution.target.name: [one.package for one in row.differing or ()] for row in run(site, update=True).outcomes
+    }
+    assert by_target == {"cpu": ["shared"], "cu126": ["shared"], "cu118": []}  # which has none
     site.project(text(targets="[cu118, cu126]"))
     assert [row.differing for row in run(site, update=True).outcomes] == [(), ()]
     assert [site.locked(target)["cuda-version"] for target in ("cu118", "cu126")] == ["11.8", "12.6"]

@@ -20,13 +20,14 @@ from unit.test_lock_whole import Log
 from unit.test_plan import Notes
 
 from envgen.channels.recorded import read_recorded
+from envgen.formats.conda_lock import read_stamp
 from envgen.lock import assemble, condalock, pin
 from envgen.lock.changes import changes_of
 from envgen.lock.find_records import found_again
 from envgen.lock.inputs import pip_digest
 from envgen.lock.keep_records import add_records, compared, named_by_none, tidy_records
 from envgen.lock.kept import Kept
-from envgen.lock.locked_cells import LockedCell
+from envgen.lock.locked_cells import LockedCell, LockedCells
 from envgen.lock.pip_pins import old_wheels, wheels_of
 from envgen.lock.template_text import text_of_template
 from envgen.lock.wrong import WrongBuilds, finding_line
@@ -534,6 +535,22 @@ def test_pip_packages_stay_as_long_as_they_were_resolved_for_the_same(
     told = [row for pair in zip((f"said {platform}" for platform in resolved), works, strict=True) for row in pair]
     assert log.rows == ([f"resolving wheels of p-cpu ({len(resolved)})", *told, "end"] if resolved else [])
     assert old_wheels(plan, with_pip) == dict.fromkeys(("linux-64", "win-64")[: len(changes.get("platforms", "ab"))], LOCKED)
+
+
+def test_a_lock_has_the_digest_of_what_its_pip_packages_were_resolved_for_and_them(with_pip: Resolution, tmp_path: Path) -> None:
+    """Of a platform without pip packages there is none."""
+    records = (record("pip", "25.0"), PYTHON)
+    solutions = tuple(Solution(platform, records) for platform in with_pip.platforms)
+    item = Solved(resolution=with_pip, solutions=solutions, wheels={"linux-64": LOCKED}, files=(), seconds=0)
+    path = Layout(tmp_path).target("p", "cpu") / LOCK
+    path.parent.mkdir(parents=True)
+    path.write_text(pin.pin(item, (), "", Catalogue()).text, encoding="utf-8")
+    stamp = read_stamp(path.read_text(encoding="utf-8"), LOCK)
+    assert stamp is not None
+    assert stamp.pip == {"linux-64": pip_digest(pip_requests(with_pip)["linux-64"], records, LOCKED, Catalogue())}
+    cells = LockedCells(Layout(tmp_path), "p", ["cpu"]).cells
+    assert {name[1]: [row.name for row in cell.wheels] for name, cell in cells.items()} == {"linux-64": ["w", "x"], "win-64": []}
+    assert cells["cpu", "linux-64"].names == {"pip", "python", "w", "x"}
 
 
 # --- conda-lock -----------------------------------------------------------------------------------------------------------

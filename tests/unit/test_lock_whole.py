@@ -110,6 +110,7 @@ def test_projects_are_locked_one_after_the_other_and_the_reporter_is_told_of_eac
     assert [(row.resolution.project.name, row.state, row.path) for row in found.outcomes] == [
         (name, "locked", f"environments/{name}/cpu") for name in "abc"
     ]
+    assert all(0 < row.seconds < 600 for row in found.outcomes)
     assert log.rows == ["reading the index (1)", "end", *solving("a"), *solving("b", 1), *solving("c", 2)]
     again = Log()
     assert [row.state for row in run(site, again).outcomes] == ["unchanged"] * 3
