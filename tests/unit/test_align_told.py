@@ -146,3 +146,9 @@ def test_packages_that_differ_are_told_by_name_with_each_cell_and_the_reason() -
         Differing("a", {"cpu/linux-64": "1", "cu126/linux-64": "2"}, "why"),
         Differing("b", {"cpu/linux-64": "1", "cpu/win-64": "2"}, LOCKED),
     )
+
+
+def test_a_cell_that_agrees_already_is_not_solved_again(index: MadeUpIndex) -> None:
+    solver = Solver(index, 1)
+    Aligner(solver, {}, lambda _: False, (BLAS,)).aligned([cell("a", "x", "y"), cell("b", "on-mkl"), cell("c", "blas * *mkl", "x")])
+    assert len(solver._found) == 3
