@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from unit.site import Row, Site
-from unit.small import ALPHA, project_of, real_matrix
+from unit.small import ALPHA, CUDA, project_of, real_matrix
 from unit.test_lock_whole import OFFLINE, Log, failure, run, told
 
 from envgen.lock.decide import Holdings
@@ -440,3 +440,18 @@ def test_a_new_template_needs_no_index(site: Site) -> None:
     assert [became(row) for row in found.outcomes] == [Is("relocked", "3.11", "2.0.0"), Is("relocked", "3.11", "2.0.0")]
     assert site.locked("cpu") == before
     assert (site.path().parent / "environment.yml").read_text(encoding="utf-8").endswith("# another line\n")
+
+
+def test_a_build_for_an_older_minor_is_taken_where_that_of_the_target_does_not_solve(site: Site) -> None:
+    path = site.root / "matrices/alpha.yaml"
+    builds_of_both = ALPHA.replace('["11.8", "12.6"]', '["12.4", "12.6"]')
+    path.write_text(builds_of_both.replace("      cpu:", "      newer-minor: true\n      cpu:", 1), encoding="utf-8")
+    path = site.root / "matrices/cuda.yaml"
+    older = 'toolkits:\n  - {version: "12.4", linux: "550.54.14", windows: "551.61", capabilities: ["5.0", "9.0"]}'
+    path.write_text(CUDA.replace("toolkits:", older), encoding="utf-8")
+    broken = [replace(row, depends=(*row.depends, "missing")) for row in builds("alpha", "2.0.0", 11, flavours=ALL[1:2])]
+    site.channel([*BASE, *broken, *builds("alpha", "2.0.0", 11, flavours=["cuda124"])])
+    site.project(text(targets="[cu126]"))
+    (found,) = run(site).outcomes
+    assert (found.resolution.target.name, str(found.resolution.choices[0].variant)) == ("cu126", "12.4")
+    assert "alpha-2.0.0-cuda124_py311_0.conda" in site.recorded()
