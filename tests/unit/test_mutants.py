@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -89,8 +90,9 @@ def test_mutants_of_the_core_are_code_of_functions_that_are_there(module: str) -
 
 @pytest.mark.thorough
 def test_each_mutant_that_changes_nothing_is_one_and_says_why() -> None:
+    of = cache(lambda module: mutants((REPO / module).read_text(encoding="utf-8")))
     for (module, function, before, after, nth), because in some(same().items()):
-        rows = mutants((REPO / module).read_text(encoding="utf-8"))
+        rows = of(module)
         found = [row.nth for row in rows if (row.function, row.before, row.after) == (function, before, after)]
         assert found and max(found) >= nth, (module, function, before)
         assert len(because) > 20
