@@ -29,6 +29,7 @@ from envgen.lock.keep_records import add_records, compared, named_by_none, tidy_
 from envgen.lock.kept import Kept
 from envgen.lock.locked_cells import LockedCell, LockedCells
 from envgen.lock.pip_pins import old_wheels, wheels_of
+from envgen.lock.plan import resolved_for_other
 from envgen.lock.template_text import text_of_template
 from envgen.lock.wrong import WrongBuilds, finding_line
 from envgen.model.catalogue import Catalogue
@@ -535,6 +536,24 @@ def test_pip_packages_stay_as_long_as_they_were_resolved_for_the_same(
     told = [row for pair in zip((f"said {platform}" for platform in resolved), works, strict=True) for row in pair]
     assert log.rows == ([f"resolving wheels of p-cpu ({len(resolved)})", *told, "end"] if resolved else [])
     assert old_wheels(plan, with_pip) == dict.fromkeys(("linux-64", "win-64")[: len(changes.get("platforms", "ab"))], LOCKED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, ()), ({"win-64": "other"}, ("win-64",)), ({"linux-64": "other", "win-64": "other"}, ("linux-64", "win-64")), (None, ())],
+)
+def test_pip_packages_that_were_resolved_for_something_else_are_known_by_their_platform(
+    changes: Any, expected: tuple[str, ...], with_pip: Resolution
+) -> None:
+    """A lock without digests says nothing, and neither does a platform whose records are not all there."""
+    cells = {("cpu", row): LockedCell({"python": PYTHON.url}, {"python": PYTHON}, LOCKED) for row in ("linux-64", "win-64")}
+    stamp = planned(with_pip, pip=changes or {}).stamps["cpu"]
+    stamp.pip = stamp.pip if changes is not None else {}
+    locked: Any = SimpleNamespace(of=cells.get)
+    assert resolved_for_other(small_matrix(), with_pip, stamp, locked) == expected
+    bare: Any = SimpleNamespace(of={name: replace(cell, records={}) for name, cell in cells.items()}.get)
+    assert resolved_for_other(small_matrix(), with_pip, stamp, bare) == ()
+    assert resolved_for_other(small_matrix(), with_pip, stamp, SimpleNamespace(of=lambda _: None)) == ()  # type: ignore[arg-type]
 
 
 def test_a_lock_has_the_digest_of_what_its_pip_packages_were_resolved_for_and_them(with_pip: Resolution, tmp_path: Path) -> None:
