@@ -112,11 +112,13 @@ def _plain(name: str, version: str, build: str) -> PackageRecord:
 def because_not_version(
     index: Index, request: SolveRequest, name: str, versions: frozenset[str], solution: Sequence[Record]
 ) -> str:
-    """Why a solution has none of some versions of a package: its platform has none, or what refuses the newest build of them."""
+    """Why a solution has none of some versions of a package: its platform has none, or what refuses all or the newest."""
     python = next((record.version for record in solution if record.name == "python"), "")
     rows = [row for row in _offered(index, request, name, python) if str(row.version) in versions]
     if not rows:
-        return next(iter(_own(request, name)), f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
+        there = [row for row in matching_records(index, name, request.channels, request.platform) if str(row.version) in versions]
+        refusing = (words for words, text in _own(request, name).items() if there and not any(map(match_spec(text).matches, there)))
+        return next(refusing, f"no {name} {' or '.join(sorted(versions))} for {request.platform}")
     newest = max(rows, key=lambda row: (row.version, row.build_number, row.file_name))
     return because(f"/{newest.file_name}", newest.depends, request, solution)
 
