@@ -46,14 +46,15 @@ def moved(facts: Problem, problem: Problem, found: Sequence[Resolution], solver:
     """The changes in each target of an answer. `facts` is the problem without an index, `problem` the one that was answered."""
     final = {row.target.name: row for row in found}
     changes = {name: Moved({}, {}) for name in final}
-    python, *frameworks = versions(found[0])
+    there = {name for row in found for name in versions(row)}  # a CPU target may go without a framework that has no CPU build
+    frameworks = [row.framework for row in problem.project.frameworks if row.framework in there]
     fixed: tuple[str, ...] = ()
     before: Mapping[str, Resolution] = {}
     held: Mapping[str, Resolution] = {}
-    for name in (*frameworks, python):
+    for name in (*frameworks, PYTHON):
         before, held = (_best(one, final, fixed, known) for one, known in ((facts, before), (problem, held)))
         why = Unsolved(problem=problem, solver=solver, final=final, held=held, fixed=fixed, name=name)
-        for target in final:
+        for target in (target for target, row in final.items() if name in versions(row)):
             then, had, now = (versions(rows[target])[name] for rows in (before, held, final))
             if had != then:
                 changes[target].by_index[name] = f"{name} {now}, not {then}: {_lacking(problem, before, held, target, name)}"
@@ -123,9 +124,9 @@ def _asked(problem: Problem, best: Resolution, held: Resolution) -> Iterator[_La
 
 def _lacking_text(row: _Lacking, target: str, name: str, before: Mapping[str, Resolution]) -> str:
     """What the index lacks, whose it is where that is another target, and what it would go with where that is what moved."""
-    own, version = row.choice.release.framework, versions(before[row.target])[name]
+    version = None if name in (PYTHON, row.choice.release.framework) else versions(before[row.target]).get(name)
     text = lacking_text(row.choice, row.platform, row.available)
-    text = text if name in (PYTHON, own) else f"{text}, which goes with {name} {version}"
+    text = f"{text}, which goes with {name} {version}" if version else text
     return text if row.target == target else f"{row.target} cannot have it: {text}"
 
 
@@ -161,7 +162,7 @@ class Unsolved:
 
     def alone(self, target: str) -> str:
         """Why no solution of a target has it; "" where one has it, or it is what was taken."""
-        if versions(self.held[target])[self.name] == versions(self.final[target])[self.name]:
+        if versions(self.held[target]).get(self.name) == versions(self.final[target]).get(self.name):
             return ""
         cells = (cell for cell in cells_of([self.final[target]]) if not self._solvable(self.problem.project, cell))
         return next(map(self._text, cells), "")
@@ -182,7 +183,7 @@ class Unsolved:
         """Whether a choice has the version that was not taken, and what is fixed, as far as its project still asks for that."""
         target = choice.target
         held, final = versions(self.held[target]), versions(self.final[target])
-        wanted = {**{name: final[name] for name in self.fixed}, self.name: held[self.name]}
+        wanted = {**{name: final[name] for name in self.fixed if name in final}, self.name: held[self.name]}
         found = {"python": str(choice.python), **{row.release.framework: str(row.release.version) for row in choice.choices}}
         return all(found.get(name, version) == version for name, version in wanted.items())
 

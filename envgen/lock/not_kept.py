@@ -131,7 +131,7 @@ class _Lost:
 
     def _decided(self, target: str) -> Iterator[str]:
         """What was decided before: the Python before all frameworks, and what is held of them."""
-        names = [] if self.name == PYTHON else [PYTHON, *(row.framework for row in self.free.project.frameworks)]
+        names = [] if self.name == PYTHON else list(versions(self.final[target]))
         for name in names:
             if name == self.name:
                 return

@@ -32,6 +32,7 @@ PACKAGES = (
     cuda("2.6.0", "3.11"),
     cuda("2.7.1", "3.11"),
     compiled("torchvision", "0.21.0", "3.12", "cpu_generic", ("pytorch 2.6.*",)),
+    compiled("flash-attn", "2.7.4.post1", "3.11", "", ("pytorch 2.6.*", "cuda-version >=12.6,<13")),
     Package("cuda-version", "12.6", "h7480c83_3", constrains=("__cuda >=12",)),
     Package("wants-old", "1.0", depends=("pytorch >=2.5,<2.7.0a0",)),
     pure("pip", "25.1"),
@@ -182,3 +183,13 @@ def test_the_machines_of_the_project_are_the_reason(site: Workspace, indexes: Pa
     (found,) = moves(locked(site, indexes / "before"), "cu126")
     because = f"pytorch >=2.7 with cuda >=12 needs {asked} (matrices/pytorch.yaml:LINE); {key} ({FILE}:4:1)"
     assert re.sub(r"yaml:7\d\d:\d+", "yaml:LINE", found) == f"pytorch 2.6.0, not 2.7.1 as locked: {because}"
+
+
+@pytest.mark.parametrize("targets", ["[cu126, cpu]", "[cpu, cu126]"])
+def test_a_framework_that_one_target_goes_without_is_told_of_the_other(site: Workspace, indexes: Path, targets: str) -> None:
+    companion = ('">=2.6,<2.9"', '{version: ">=2.6,<2.8", with: [flash-attn]}')
+    write(site, ("[cpu]", targets), companion, ("[numpy]", "[numpy, wants-old]"))
+    done = locked(site, indexes / "before", "--update")
+    attention = "the index holds the CUDA 12.6 build of flash-attn 2.7.4.post1 for linux-64 only for python 3.11"
+    assert moves(done)[1] == f"python 3.11, not 3.12: cu126 cannot have it: {attention}"
+    assert moves(done, "cu126")[1] == f"python 3.11, not 3.12: {attention}"
