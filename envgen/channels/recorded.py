@@ -32,7 +32,7 @@ def recorded_names(folder: Path) -> set[str]:
 def recorded_lines(folder: Path) -> dict[str, str]:
     """The line of each package in the index by its key, without the comma at its end; nothing is parsed."""
     found: dict[str, str] = {}
-    for path in (path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
+    for path in sorted(path for path in folder.glob(f"**/{_FILE}") if path.is_file()):
         place_of, text = path.parent.relative_to(folder).as_posix(), path.read_text(encoding="utf-8", errors="replace")
         if _NEW in text:  # the names there lack a part: read them
             rows = (row for section in _sections(path, str(path)) for row in section.items())

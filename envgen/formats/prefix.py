@@ -73,11 +73,15 @@ def pip_versions(prefix: Path) -> dict[str, str]:
     return {package.name: package.version for package in _by_pip(prefix, "noarch", set(), "")}
 
 
+def site_packages(prefix: Path) -> tuple[Path, ...]:
+    """The folders of an environment's modules, sorted; each once: conda's python also has a link lib/python3.1 -> python3.12."""
+    folders = sorted((*prefix.glob("lib/python*/site-packages"), *prefix.glob("Lib/site-packages")))
+    return tuple(folder for folder in folders if not folder.parent.is_symlink())
+
+
 def _by_pip(prefix: Path, platform: Platform, owned: set[str], shown: str) -> Iterator[LockedPackage]:
     """Distributions in site-packages whose metadata no conda package brought."""
-    folders = [*prefix.glob("lib/python3.*/site-packages"), *prefix.glob("Lib/site-packages")]
-    folders = [folder for folder in folders if not folder.parent.is_symlink()]  # conda's python has lib/python3.1 -> python3.12
-    for found in distributions(path=[str(folder) for folder in folders]):
+    for found in distributions(path=[str(folder) for folder in site_packages(prefix)]):
         home = _home(found)
         inside = home.relative_to(prefix).as_posix() if home.is_relative_to(prefix) else str(home)
         if _name(found) and not any(file.startswith(f"{inside}/") for file in owned):

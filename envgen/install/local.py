@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from envgen.channels.channel import redacted
+from envgen.formats.prefix import site_packages
 from envgen.install.clean_env import clean
-from envgen.install.wheels import error_line, run_pip_in, site_packages
+from envgen.install.wheels import error_line, run_pip_in
 from envgen.model.errors import BadInput, CheckFailed
 from envgen.model.layout import Layout
 from envgen.model.pip import LocalPackage

@@ -16,12 +16,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from envgen.channels.channel import redacted, values_of, with_braces
 from envgen.channels.limits import limits
 from envgen.formats.installed import Wheel, python
+from envgen.formats.prefix import site_packages
 from envgen.install.clean_env import within
 from envgen.install.pip_process import run_pip
 from envgen.install.provided import refuse_provided
@@ -64,7 +65,7 @@ def install(stage: Path, prefix: Path, wheels: Sequence[LockedPackage], environ:
     """
     if not wheels:
         return {}
-    refuse_provided(stage, wheels, tuple(site_packages(stage)))
+    refuse_provided(stage, wheels, site_packages(stage))
     commits = [wheel for wheel in wheels if is_commit(wheel)]
     for some, hashed in (([wheel for wheel in wheels if wheel not in commits], ("--require-hashes",)), (commits, ())):
         if some:
@@ -186,12 +187,6 @@ def _dist_info(stage: Path, wheel: LockedPackage) -> Path:
             if _normal(name) == _normal(wheel.name) and version:
                 return info
     raise CheckFailed(f"pip installed {wheel.name}, but its dist-info folder is missing", where=stage, hint="please report this")
-
-
-def site_packages(stage: Path) -> Iterator[Path]:
-    """The folders of an environment's modules, whether they are there or not."""
-    yield from (stage / "lib").glob("python*/site-packages")
-    yield stage / "Lib" / "site-packages"
 
 
 def _normal(name: str) -> str:

@@ -91,6 +91,7 @@ def _links(layout: Layout) -> Iterator[Path]:
     """Symbolic links below environments/ that lead out of the repository; folders that are links are not entered."""
     root = layout.root.resolve()
     for folder, folders, names in os.walk(layout.environments):
+        folders.sort()  # the order in which they are entered, else the file system's
         for path in (Path(folder, name) for name in sorted((*folders, *names))):
             if path.is_symlink() and not path.resolve().is_relative_to(root):
                 yield path

@@ -18,7 +18,7 @@ from envgen.formats.conda_list import read_export, read_list_json
 from envgen.formats.conda_lock import read_lock
 from envgen.formats.explicit import read_explicit
 from envgen.formats.pixi import read_pixi
-from envgen.formats.prefix import read_prefix
+from envgen.formats.prefix import read_prefix, site_packages
 from envgen.formats.reading import read_any
 from envgen.model.errors import BadInput
 from envgen.model.packages import LockedPackage
@@ -454,6 +454,15 @@ def test_an_environment_on_windows_has_its_packages_elsewhere(prefix: Path) -> N
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n", encoding="utf-8")
     assert "tiny" in {package.name for package in read_prefix(prefix, "env").packages}
+
+
+def test_a_folder_of_modules_counts_once_whatever_link_of_conda_leads_to_it(tmp_path: Path) -> None:
+    real = [tmp_path / "lib" / name / "site-packages" for name in ("python3.9", "python3.12")]
+    for folder in real:
+        folder.mkdir(parents=True)
+    for link in ("python3.1", "python3"):
+        (tmp_path / "lib" / link).symlink_to("python3.12")
+    assert site_packages(tmp_path) == (real[1], real[0])
 
 
 def test_a_folder_that_is_no_environment_is_refused(tmp_path: Path) -> None:
