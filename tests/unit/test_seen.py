@@ -15,6 +15,7 @@ from envgen.matrix.load import matrix_of_texts
 from envgen.model.facts import Matrix
 from envgen.model.layout import Layout
 from envgen.project.cached import cached_project
+from envgen.review.asks import Asks
 from envgen.review.rows import row_edits
 from envgen.review.seen import seen
 from envgen.review.states import states
@@ -62,13 +63,13 @@ def edits() -> Iterator[tuple[str, Matrix]]:
 def test_facts_that_agree_in_what_a_project_sees_make_the_same_of_its_targets(layout: Layout) -> None:
     old, counted = matrix_of_texts(WHOLE), {True: 0, False: 0}
     projects = {name: cached_project(layout, old, name) for name in PROJECTS}
-    before = {name: tuple(states(layout, old, name)) for name in PROJECTS}
+    before = {name: tuple(states(layout, Asks(old), name)) for name in PROJECTS}
     for what, matrix in edits():
         for name, project in projects.items():
             same = seen(matrix, project) == seen(old, project)
             counted[same] += 1
             if same:
-                assert tuple(states(layout, matrix, name)) == before[name], f"{name} is not the same with {what}"
+                assert tuple(states(layout, Asks(matrix), name)) == before[name], f"{name} is not the same with {what}"
     assert min(counted.values()) > 40
 
 
