@@ -107,7 +107,7 @@ class Asks:
 
     def _found(self, ask: Project, stamps: Mapping[str, Stamp]) -> Choices | None:
         newest = answer(Problem(self.matrix, ask))
-        return Choices(least=_least(self.matrix, ask, stamps, newest), newest=newest) if newest else None
+        return Choices(least=least(self.matrix, ask, stamps, newest), newest=newest) if newest else None
 
     def _of(self, project: Project, found: Sequence[Resolution]) -> tuple[Resolution, ...]:
         """The answer to an ask as that to a project which asks it."""
@@ -123,7 +123,7 @@ class Asks:
         )
 
 
-def _least(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp], newest: tuple[Resolution, ...]) -> tuple[Resolution, ...]:
+def least(matrix: Matrix, project: Project, stamps: Mapping[str, Stamp], newest: tuple[Resolution, ...]) -> tuple[Resolution, ...]:
     """What `lock` chooses, as far as the facts decide: no choice of the locks moves that could stay.
 
     The records may refuse what the facts allow; then `lock` goes on to the next choice.
