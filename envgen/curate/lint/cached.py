@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from itertools import chain
 
@@ -12,6 +12,8 @@ from envgen.curate.lint.finding import LintFinding
 from envgen.matrix.files import DEFAULTS, default_text, matrix_texts
 from envgen.model.errors import BadInput
 from envgen.model.layout import Layout
+
+_FIELDS = tuple(field.name for field in fields(LintFinding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,10 @@ def linted(layout: Layout, today: date) -> Linted:
         return _linted(layout, today)
     known = recalled(tuple, key)
     if known is not None:
-        return Linted(tuple(LintFinding(*row) for row in known[1:]), (), known[0])
+        return Linted(tuple(LintFinding(**dict(zip(_FIELDS, row, strict=True))) for row in known[1:]), (), known[0])
     found = _linted(layout, today)
     if not found.errors:
-        remember((found.rules, *((row.rule, row.severity, row.at, row.text, row.hint) for row in found.findings)), key)
+        remember((found.rules, *(tuple(getattr(row, name) for name in _FIELDS) for row in found.findings)), key)
     return found
 
 

@@ -8,8 +8,8 @@ from envgen.model.address import Address
 from envgen.model.rules import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class LintFinding:  # not keyword-only: it is kept as its fields, in their order
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintFinding:
     """Where a rule found something, what, and what to do."""
 
     rule: str
