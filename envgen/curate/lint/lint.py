@@ -14,8 +14,9 @@ from envgen.curate.lint import (  # noqa: F401 - they fill the registry
     rules_style,
     rules_withdrawn,
 )
+from envgen.curate.lint.finding import LintFinding
 from envgen.curate.lint.json_schema import MODELS, kind_of, schemas
-from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext, LintFinding
+from envgen.curate.lint.registry import REGISTRY, LintCheck, LintContext
 from envgen.matrix.files import matrix_files
 from envgen.matrix.load import matrix_of
 from envgen.model.errors import BadInput
