@@ -393,6 +393,7 @@ def main() -> None:
     path = REPO / "benchmarks" / "RESULTS.md"
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["ENVGEN_CACHE"] = str(Path(scratch) / "cache")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # both sides are compiled, in the round that warms up
         every = parts(index, Path(scratch))
         options = argparse.ArgumentParser(description=__doc__)
         options.add_argument("parts", nargs="*", choices=[[], *every], metavar="PART", help=", ".join(every))
