@@ -27,7 +27,7 @@ COMMANDS = {
     "resolve legacy": set(),
     "verify": {"rattler", "yaml"},
     "lock": {"yaml"},
-    "matrix show": {"rich"},
+    "matrix show": set(),
 }
 HEAVY = {"conda_lock", "filelock", "jinja2", "pydantic", "pydantic_core", "pynvml", "rattler", "rich", "yaml", "zstandard"}
 
