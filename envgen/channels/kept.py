@@ -43,7 +43,7 @@ def kept_records(index: Index, request: SolveRequest) -> dict[str, RepoDataRecor
 
 
 def _counts(record: RepoDataRecord, request: SolveRequest) -> bool:
-    return old_enough(record, request.exclude_newer) and build_name(record) not in request.wrong
+    return old_enough(record, request.exclude_newer) and not (request.wrong and build_name(record) in request.wrong)
 
 
 def is_excluded(old: RepoDataRecord, request: SolveRequest, stay: OfferedRecords, index: Index) -> bool:

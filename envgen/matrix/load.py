@@ -35,7 +35,8 @@ from envgen.matrix.schema import (
 from envgen.matrix.withdrawn import withdrawals
 from envgen.model.condition import Condition
 from envgen.model.errors import BadInput, closest
-from envgen.model.facts import PLATFORMS, Bound, Constraint, Framework, Matrix, Spelling, Target, Variant, variant_text
+from envgen.model.facts import Bound, Constraint, Framework, Matrix, Spelling, Target, Variant, variant_text
+from envgen.model.platforms import PLATFORMS
 from envgen.model.target_names import target_name
 from envgen.model.toolkit import Cudnn, Toolkit
 from envgen.yamlfile.document import Document, parsed

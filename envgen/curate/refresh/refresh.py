@@ -17,8 +17,9 @@ from envgen.curate.refresh.rows import SingleBuild
 from envgen.curate.request import CurateRequest, Inputs, open_inputs
 from envgen.files import write_files
 from envgen.matrix.schema import FrameworkFile
-from envgen.model.facts import PLATFORMS, Framework, Matrix
+from envgen.model.facts import Framework, Matrix
 from envgen.model.layout import Layout
+from envgen.model.platforms import PLATFORMS
 from envgen.model.resolution import RenderedFile
 from envgen.model.run import Reporter
 from envgen.yamlfile.document import parsed
