@@ -228,7 +228,7 @@ class ProjectFile(FileModel):
     )
     dependencies: list[DependencyText] = Field(default=[], description="The project's own conda specs: numpy, 'pandas >=2'.")
     pip: list[RequirementText] = Field(default=[], description="Requirements from PyPI; they are locked, too.")
-    pip_repositories: list[RequirementText] = Field(
+    pip_repositories: list[IndexText] = Field(
         default=[], alias="pip-repositories", description="Where pip packages come from, instead of the public index."
     )
     pip_indexes: dict[Text, PipIndexRow] = Field(
