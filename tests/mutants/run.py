@@ -71,6 +71,7 @@ CLOSE = {
     "verify/entries": ("unit/test_inferred.py",),
     "verify/registry": ("unit/test_inferred.py",),
     "verify/": ("unit/test_rule_texts.py", "unit/test_rules.py", "verify/test_corpus.py"),
+    "machine/": ("unit/test_doctor_told.py", "unit/test_nvml.py", "unit/test_surroundings.py"),
     "machine/fit": ("unit/test_told.py", "unit/test_fit.py"),
     "probe/": ("unit/test_told.py", "unit/test_verdict.py"),
     "targets": ("unit/test_targets.py",),

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from packaging.version import Version
 from unit import told
 from unit.lock_texts import lock_of
-from unit.small import project_of, small_matrix
-from unit.test_told import A100, B200, FIT, LINUX, MAC, MUSL, OLD, V100, WINDOWS, WSL, machine
+from unit.small import project_of, real_matrix, small_matrix
+from unit.test_told import A100, B200, FIT, LINUX, MAC, MUSL, OLD, V3, V100, WINDOWS, WSL, machine
 
-from envgen.machine.doctor import _known, _matrix_checkup, checkup, with_stale
+from envgen.formats import conda_lock
+from envgen.machine import fit
+from envgen.machine.doctor import _choice, _known, _matrix_checkup, checkup, with_stale
 from envgen.machine.locked import locked
 from envgen.machine.report import as_json, page
 from envgen.machine.symptoms import find_symptoms
@@ -144,8 +147,22 @@ def lines_of(title: str, layout: Layout) -> Iterator[str]:
         yield from page(found, 100).splitlines()
         yield "-- narrow"
         yield from page(found, 60).splitlines()
+    if title in ("a server", "musl", "a pod"):
+        for matrix in (small_matrix(), real_matrix()):
+            found = _matrix_checkup(matrix, *HOST[title])
+            yield f"the newest that runs: {found.chosen!r}; of {', '.join(row.target for row in found.fits)}"
+        yield from (f"{choice}" for choice in choices(*HOST[title]))
     if title in ("a server", "several at once"):
         yield from as_json(diagnosis(title, layout)).splitlines()
+
+
+def choices(here: Machine, host: System) -> Iterator[tuple[str, str]]:
+    """The choice for projects of which no target, or not each, runs here."""
+    matrix = small_matrix()
+    for text in (FIT.replace("[cpu, cu118, cu126]", "[cu126]"), V3):
+        project = project_of(text, matrix)
+        locks = {row.name: LockedTarget(("linux-64",)) for row in project.targets}
+        yield _choice(project, fit.project_fits(here, matrix, project, host, locks), here)
 
 
 def test_the_file_has_all_machines(layout: Layout, update_golden: bool) -> None:
@@ -159,7 +176,7 @@ def test_everything_is_said_as_it_was_written_down(title: str, layout: Layout) -
     assert list(lines_of(title, layout)) == told.written("doctor.txt")[title]
 
 
-def test_what_a_lock_requires_of_a_machine(layout: Layout) -> None:
+def test_what_a_lock_requires_of_a_machine(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = small_matrix()
     project = project_of(FIT, matrix)
     assert locked(layout, matrix, project) == {
@@ -167,6 +184,8 @@ def test_what_a_lock_requires_of_a_machine(layout: Layout) -> None:
         "cu126": LockedTarget(("linux-64", "win-64"), {}, {"linux-64": Version("9.12.0.1"), "win-64": Version("9.12.0.1")}),
     }
     assert locked(layout, matrix, replace(project, name="other")) == {}
+    monkeypatch.setattr(conda_lock, "read_stamp", lambda *_: SimpleNamespace(chosen={"alpha": "2.1"}))
+    assert locked(layout, matrix, project)["cpu"].chosen == {"alpha": "2.1"}
 
 
 def test_a_lock_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
