@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from envgen.migrate.model import Asked, ChannelLine, Contents
 from envgen.model.address import Address
-from envgen.model.facts import PLATFORMS
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.platforms import PLATFORMS
 
 _CHANNEL = re.compile(r"https?://[^/]+/.+/[a-z0-9-]+/[^/]+$")
 _PUBLIC = "https://conda.anaconda.org/"

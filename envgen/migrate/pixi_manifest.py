@@ -14,7 +14,8 @@ from envgen.migrate.python_project import python_of, read_project, table_at, tex
 from envgen.migrate.toml_lines import TomlLines
 from envgen.model.address import Address
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS, Platform
+from envgen.model.facts import Platform
+from envgen.model.platforms import PLATFORMS
 
 _HINT = "give a pixi.toml, or a pyproject.toml with [project] or [tool.pixi]"
 _SYSTEMS: Mapping[str, frozenset[Platform]] = {

@@ -25,8 +25,8 @@ from envgen.formats.selectors import OnPlatform, for_platform, scalar, selected
 from envgen.formats.similar_locks import read_similar
 from envgen.formats.wheel_files import PackageFile, file_name, fitting, glibc_minor, of_python, platform_tags, runs_on
 from envgen.model.errors import BadInput
-from envgen.model.facts import PLATFORMS
 from envgen.model.packages import Lock, LockedPackage
+from envgen.model.platforms import PLATFORMS
 
 INDEX = "https://download.pytorch.org/whl/"
 
