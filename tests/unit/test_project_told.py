@@ -93,6 +93,7 @@ REAL: Mapping[str, Mapping[str, Any]] = {
     "a driver for the newest": {"frameworks": {"pytorch": "*"}, "driver": ">=470", "targets": ["cuda"]},
     "one build": {"dependencies": ["numpy=2.2.6=py312h_0", "conda-forge::zlib", "a[version='>=1']"], "targets": ["cpu"]},
     "two targets of which both change something": {"frameworks": {"pytorch": "*"}, "targets": {"cu126": {"dependencies": ["a"]}, "12.6": {"dependencies": ["b"]}}},
+    "a GPU that is in machines of Arm alone": {"targets": ["cpu"], "gpus": ["GH200"]},
     "aliases of GPUs": {"frameworks": {"pytorch": "*"}, "targets": ["cpu"], "gpus": ["Tesla V100-SXM2-32GB", "8.0", "rtx 4090"]},
 }  # fmt: skip
 
