@@ -167,7 +167,7 @@ def _is_told(row: CellChange, framework: str, frameworks: list[CellChange]) -> b
         return False
     mine = [told for told in frameworks if told.name == framework]
     if row.kind in ("added", "removed"):
-        return any(row.new in told.new.split() and row.old in told.old.split() for told in mine if (row.old or row.new))
+        return any(all(one in side.split() for one, side in ((row.old, told.old), (row.new, told.new)) if one) for told in mine)
     moved = row.detail if row.kind == "flip" else f"{row.old} -> {row.new}"
     return any(moved in (told.detail, f"{told.old} -> {told.new}") for told in mine) or (row.kind == "rebuild" and bool(mine))
 
