@@ -65,6 +65,7 @@ CLOSE = {
     "matrix/constraints": ("unit/test_wrong_builds.py",),
     "install/platform_lock": ("unit/test_claims.py",),
     "migrate/": ("unit/test_migrate_told.py",),
+    "yamlfile/": ("unit/test_yaml_texts.py", "unit/test_document.py", "unit/test_edit.py"),
     "diff/": ("unit/test_diff_told.py", "unit/test_diff.py"),
     "export/": ("unit/test_export_told.py",),
     "lock/smallest": ("unit/test_smallest.py",),
