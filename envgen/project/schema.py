@@ -31,7 +31,9 @@ _DRIVER = rf" *(?:>= *)?({VERSION}) *"
 def _dependency(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(SPEC, value) and value.isprintable():
         return value
-    raise PydanticCustomError("expected_text", "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'})
+    raise PydanticCustomError(
+        "expected_text", "not a conda spec", {"hint": 'for example numpy, "pandas >=2" or conda-forge::numpy'}
+    )
 
 
 def _requirement(value: object) -> str:

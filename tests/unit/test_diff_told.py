@@ -94,6 +94,36 @@ PAIRS: Mapping[str, tuple[Snapshot, Snapshot]] = {
         side("main", {CPU: lock(TORCH_CUDA, "cuda-version 12.6 h0_3", OLD_NUMPY), CUDA: lock(*GPU)}),
         side("branch", {CPU: lock(TORCH_CPU, OLD_NUMPY), CUDA: lock(*GPU)}),
     ),
+    "apart where not each target has it": (
+        side("main", {CPU: lock(TORCH_CPU, NUMPY), CUDA: lock(*GPU), "environments/app/cu129/conda-lock.yml": lock("pytorch 2.7.1 cuda129_mkl_py312_h0_300", "cuda-version 12.9 h0_3")}),
+        side("branch", {CPU: lock(TORCH_CPU, OLD_NUMPY), CUDA: lock(*GPU), "environments/app/cu129/conda-lock.yml": lock("pytorch 2.7.1 cuda129_mkl_py312_h0_300", "cuda-version 12.9 h0_4")}),
+    ),
+    "a part of a framework in another version": (
+        side("main", {CUDA: lock(*GPU, "libtorch 2.7.1 cuda126_mkl_h0_300", "jpeg 9e h0_0")}),
+        side("branch", {CUDA: lock("pytorch 2.8.0 cuda126_mkl_py312_h0_300", *GPU[1:], "libtorch 2.7.2 cuda126_mkl_h0_300", "jpeg 10 h0_0")}),
+    ),
+    "parts of a framework that move alike": (
+        side("main", {CUDA: lock(*GPU, "libtorch 2.7.1 cuda126_mkl_h0_300")}),
+        side("branch", {CUDA: lock("pytorch 2.8.0 cpu_mkl_py312_h0_300", *GPU[1:], "libtorch 2.8.0 cpu_mkl_h0_300")}),
+    ),
+    "another content of a framework": (side("main", {CUDA: lock(*GPU)}), side("branch", {CUDA: changed(lock(*GPU), pytorch={"sha256": "ab" * 32})})),
+    "one environment of a file": (
+        side("main", {PIXI: lock(NUMPY, format="pixi 6", environment="default"), "x.lock": lock(NUMPY, environment="e")}),
+        side("branch", {PIXI: lock(OLD_NUMPY, format="pixi 6", environment="default"), "x.lock": lock(OLD_NUMPY, environment="e")}),
+    ),
+    "only a lock that comes": (side("main", {CPU: lock(NUMPY)}), side("branch", {CPU: lock(NUMPY), OTHER: lock(*GPU)})),
+    "only a lock that goes": (side("main", {CPU: lock(NUMPY), OTHER: lock(*GPU)}), side("branch", {CPU: lock(NUMPY)})),
+    "only another name": (side("main", {CPU: lock(NUMPY)}), side("branch", {OTHER: lock(NUMPY)})),
+    "only what cannot be read": (side("main", {CPU: lock(NUMPY)}), side("branch", {}, names=frozenset({CPU}), unread={CPU: "no lock"})),
+    "what cannot be read any more, and comes again": (
+        side("main", {}, names=frozenset({CPU}), unread={CPU: "no lock"}),
+        side("branch", {CPU: lock(NUMPY), "folder/a.lock": lock("a 1 h0_0", NUMPY), "folder/b.lock": lock("a 1 h0_0", "b 1 h0_0")}),
+    ),
+    "two locks that could be one": (side("main", {"a.lock": lock(*MANY), "b.lock": lock(*MANY)}), side("branch", {"c.lock": lock(*MANY)})),
+    "packages without a URL": (
+        side("main", {"a.lock": changed(lock("a 1 h0_0", "b 1 h0_0"), a={"url": ""}, b={"url": ""})}),
+        side("branch", {"b.lock": changed(lock("a 1 h0_0", "b 2 h0_0"), a={"url": ""}, b={"url": ""})}),
+    ),
     "many upgrades": (side("main", {CPU: lock(*MANY)}), side("branch", {CPU: lock(*MANY_NEW)})),
     "many builds": (side("main", {CPU: lock(*MANY)}), side("branch", {CPU: lock(*MANY_AGAIN)})),
     "many that come": (side("main", {CPU: lock(NUMPY)}), side("branch", {CPU: lock(NUMPY, *MANY)})),
@@ -131,7 +161,11 @@ def lines_of(title: str) -> Iterator[str]:
     if title in WHOLE:
         yield from ("-- a comment", *markdown.diff_markdown(difference).splitlines())
         yield from ("-- HTML", *page.diff_page(difference).partition("<body>")[2].splitlines())
-    if title in WHOLE[1:3]:
+    if title == "what is downloaded":
+        text = page.diff_page(difference)
+        yield from ("-- HTML", *(text.partition("<style>")[0] + text.partition("</style>")[2]).splitlines())
+        yield from ("-- a comment", *markdown.diff_markdown(difference).splitlines())
+    if title in (*WHOLE[1:3], "one environment of a file"):
         yield from ("-- JSON", *report.diff_json(difference).splitlines())
 
 
