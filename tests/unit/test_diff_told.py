@@ -124,17 +124,34 @@ PAIRS: Mapping[str, tuple[Snapshot, Snapshot]] = {
         side("main", {"a.lock": changed(lock("a 1 h0_0", "b 1 h0_0"), a={"url": ""}, b={"url": ""})}),
         side("branch", {"b.lock": changed(lock("a 1 h0_0", "b 2 h0_0"), a={"url": ""}, b={"url": ""})}),
     ),
+    "packages without a URL that move": (
+        side("main", {"a.lock": changed(lock("a 1 h0_0", "b 1 h0_0", "c 1 h0_0"), a={"url": ""}, b={"url": ""}, c={"url": ""})}),
+        side("branch", {"b.lock": changed(lock("a 1 h0_0", "b 2 h0_0", "c 2 h0_0"), a={"url": ""}, b={"url": ""}, c={"url": ""})}),
+    ),
+    "packages of another channel": (
+        side("main", {"a.lock": lock("a 1 h0_0")}),
+        side("branch", {"b.lock": changed(lock("a 1 h0_0"), a={"url": "https://conda.anaconda.org/x/linux-64/a-1-h0_0.conda"})}),
+    ),
+    "locks of two folders": (
+        side("main", {"x/cpu.lock": lock(TORCH_CPU, NUMPY), "x/cuda.lock": lock(*GPU), "y/cpu.lock": lock(TORCH_CPU, NUMPY)}),
+        side("branch", {"x/cpu.lock": lock(TORCH_CPU, NUMPY), "x/cuda.lock": lock(*GPU), "y/cpu.lock": lock(TORCH_CPU, OLD_NUMPY)}),
+    ),
+    "six locks of seven": (
+        side("main", {f"{n}.lock": lock(NUMPY) for n in range(7)}),
+        side("branch", {**{f"{n}.lock": lock(OLD_NUMPY) for n in range(6)}, "6.lock": lock(NUMPY, "a 1 h0_0")}),
+    ),
+    "CUDA in the place of CPU": (side("main", {CUDA: lock(TORCH_CPU, NUMPY)}), side("branch", {CUDA: lock(*GPU)})),
     "many upgrades": (side("main", {CPU: lock(*MANY)}), side("branch", {CPU: lock(*MANY_NEW)})),
     "many builds": (side("main", {CPU: lock(*MANY)}), side("branch", {CPU: lock(*MANY_AGAIN)})),
     "many that come": (side("main", {CPU: lock(NUMPY)}), side("branch", {CPU: lock(NUMPY, *MANY)})),
     "another content of many": (side("main", {CPU: lock(*MANY)}), side("branch", {CPU: changed(lock(*MANY), **{f"p{n:02}": {"sha256": f"{n:064}"} for n in range(40)})})),
     "locks that come, go, and have another name": (
         side("main", {CPU: lock(NUMPY, *MANY), OTHER: lock(NUMPY), "a.lock": lock("a 1 h0_0"), "b.lock": lock(*MANY[:30])}, unread={"old.lock": "no lock"}),
-        side("branch", {"environments/app/small/conda-lock.yml": lock(OLD_NUMPY, *MANY), CUDA: lock(*GPU), "c.lock": lock(*MANY[:29], NUMPY), OTHER: lock(NUMPY)}, unread={"new.lock": "`x` | y\nz"}),
+        side("branch", {"environments/app/small/conda-lock.yml": lock(OLD_NUMPY, *MANY), CUDA: lock(*GPU), "c.lock": lock(*MANY[:29], NUMPY), OTHER: changed(lock(NUMPY), numpy={"sha256": "ab" * 32})}, unread={"new.lock": "`x` | y\nz"}),
     ),
     "what is downloaded": (
-        side("main", {CPU: lock(NUMPY, platforms=BOTH), CUDA: lock(*GPU), **{f"{n}.lock": lock(NUMPY) for n in range(6)}}, downloads={CPU: sizes(linux_64=10_000_000, win_64=1_000), CUDA: sizes(linux_64=2_000_000_000), **{f"{n}.lock": sizes(linux_64=100_000) for n in range(6)}}),
-        side("branch", {CPU: lock(OLD_NUMPY, platforms=BOTH), CUDA: lock(*GPU[:-1]), **{f"{n}.lock": lock(OLD_NUMPY) for n in range(6)}}, downloads={CPU: sizes(linux_64=12_500_000, win_64=2_000), CUDA: sizes(linux_64=1_000_000_000), **{f"{n}.lock": sizes(linux_64=200_000 + n) for n in range(6)}}),
+        side("main", {CPU: lock(NUMPY, platforms=BOTH), CUDA: lock(*GPU), **{f"{n}.lock": lock(NUMPY) for n in range(6)}}, downloads={CPU: sizes(linux_64=10_000_000, win_64=1_000), CUDA: sizes(linux_64=2_000_000_000), **{f"{n}.lock": sizes(linux_64=100_000) for n in range(1, 6)}, "0.lock": sizes(linux_64=5_000_000_000)}),
+        side("branch", {CPU: lock(OLD_NUMPY, platforms=BOTH), CUDA: lock(*GPU[:-1]), **{f"{n}.lock": lock(OLD_NUMPY) for n in range(6)}}, downloads={CPU: sizes(linux_64=12_500_000, win_64=2_000), CUDA: sizes(linux_64=1_000_000_000), **{f"{n}.lock": sizes(linux_64=200_000 + n) for n in range(1, 6)}, "0.lock": sizes(linux_64=5_000_060_000)}),
     ),
     "environments of a file": (
         side("main", {PIXI: [lock(NUMPY, format="pixi 6", environment="default"), lock(*GPU, format="pixi 6", environment="gpu", machine="server")], "uv.lock": lock("pip a 1", format="uv 1", environment="demo"), "two.lock": [lock("a 1 h0_0", environment="x"), lock("a 1 h0_0", environment="y")]}),
@@ -163,7 +180,7 @@ def lines_of(title: str) -> Iterator[str]:
         yield from ("-- HTML", *page.diff_page(difference).partition("<body>")[2].splitlines())
     if title == "what is downloaded":
         text = page.diff_page(difference)
-        yield from ("-- HTML", *(text.partition("<style>")[0] + text.partition("</style>")[2]).splitlines())
+        yield from ("-- HTML", *text.replace(page._STYLE, "STYLE").splitlines())
         yield from ("-- a comment", *markdown.diff_markdown(difference).splitlines())
     if title in (*WHOLE[1:3], "one environment of a file"):
         yield from ("-- JSON", *report.diff_json(difference).splitlines())
@@ -195,3 +212,7 @@ def test_a_list_tells_where_each_package_is_from() -> None:
         assert list_text([replace(plain, format=kind)]).splitlines() == [f"[x] {line}" for line in expected]
     machine = replace(plain, format="pixi 6", environment="", machine="server")
     assert list_text([machine]).splitlines() == [f"server {line.partition(' ')[2]}" for line in expected]
+
+
+def test_nothing_is_no_code() -> None:
+    assert (markdown.code(""), page._code("")) == ("", "")

@@ -135,6 +135,8 @@ def edit(kind: str, *path: str | int, value: Any = None, why: str = "") -> Edit:
         (edit("remove", "list", 0), "[a, b]", "[b]"),
         (edit("set", "list", 1, value="yes"), "[a, b]", '[a, "yes"]'),
         (edit("set", "rows", value=[]), "rows:\n  - a\n  - b\n", "rows: []\n"),
+        (edit("set", "block", value={"z": 1}), "    x: 1\n    y: 2\n", "    {z: 1}\n"),
+        (edit("set", "rows", value=["x"]), "  - a\n  - b\n", "  [x]\n"),
         (edit("set", "block", value={}), "block:\n    x: 1\n    y: 2\n", "block: {}\n"),
         (edit("set", "block", "x", value="\u00e4 b"), "    x: 1\n", '    x: "\u00e4 b"\n'),
         (edit("add", "map", "b", value=[1]), "{a: 1}", "{a: 1, b: [1]}"),
