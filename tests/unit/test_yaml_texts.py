@@ -70,6 +70,14 @@ def test_each_row_has_its_name_its_lines_and_the_comments_above_it() -> None:
         ("{a: 1}\n", [("", "", 0, "{a: 1}\n", False)]),
         ("a: 1", [("a", "a:", 0, "a: 1", True)]),
         (f"a:\n  - {'x' * 200}\n", [("a", "a:", 0, "a:\n", True), ("a", f"a: {'x' * 77}", 0, f"  - {'x' * 200}\n", False)]),
+        (
+            "\na:\n  - [x,\n  y]\n  - z\n",
+            [
+                ("a", "a:", 1, "\na:\n", True),
+                ("a", "a: [x, y]", 0, "  - [x,\n  y]\n", False),
+                ("a", "a: z", 0, "  - z\n", False),
+            ],
+        ),
         ('a: "x\u2028y"\nb: 1\n', [("a", "a:", 0, 'a: "x\u2028y"\n', True), ("b", "b:", 0, "b: 1\n", True)]),
     ],
 )
@@ -154,6 +162,8 @@ def test_an_edit_changes_its_place_alone(change: Edit, old: str, new: str) -> No
 
 def test_no_edit_changes_nothing_and_line_ends_stay() -> None:
     assert spliced("a: 1", [], "f.yaml") == "a: 1"
+    assert spliced("a: 1\nb: 2\n", [edit("remove", "a")], "f.yaml") == "b: 2\n"
+    assert spliced("# c\n- a\n", [edit("insert", 0, value="b")], "f.yaml") == "- b\n# c\n- a\n"
     assert spliced("a: [b]", [edit("insert", "a", 1, value="c")], "f.yaml") == "a: [b, c]"
     assert spliced("a:\r\n- b\r\n", [edit("insert", "a", 0, value="c")], "f.yaml") == "a:\r\n- c\r\n- b\r\n"
 
